@@ -1,0 +1,46 @@
+# Every recipe needs only python3 (3.11 or newer), git and make: uv is put into .venv by the first one that runs.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+JOBS ?= auto
+export UV_PROJECT_ENVIRONMENT := .venv
+
+.PHONY: help demo test check fix golden bench setup clean
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: setup  ## the main job, end to end, on the embedded emulator
+	@$(BIN)/python -m docs.demo
+
+test: setup  ## the whole suite
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+check: setup  ## format, lint, types, import contracts, fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q -n $(JOBS) -m "not slow" $(ARGS)
+
+fix: setup  ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+golden: setup  ## rewrite golden files; review the diff
+	$(BIN)/pytest -q --update-golden tests/golden
+	$(BIN)/python -m reconciler.cli schema --output schemas/mlservice.schema.json
+
+bench: setup  ## every number we claim
+	$(BIN)/python -m benchmarks
+
+setup: .venv/.synced
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --locked --all-extras --quiet
+	@touch $@
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit("mlservice needs Python 3.11 to 3.13; this is " + sys.version.split()[0]) if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
+	@$(PYTHON) -m venv .venv || { echo "python3 cannot make virtual environments here; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+clean:  ## forget the environment and the emulator's state
+	rm -rf .venv .mlservice

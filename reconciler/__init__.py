@@ -1,0 +1,1 @@
+"""Reads specs, compares them with Google Cloud, and changes what differs."""

@@ -1,0 +1,1 @@
+"""Pure decisions: address, kind, diff, plan, errors. No I/O, no clock, no environment."""

@@ -1,0 +1,1 @@
+"""Observe, apply, reconcile, keep the inventory. The only place with threads."""

@@ -1,0 +1,1 @@
+"""The thin edge to Google: build clients, translate errors, wait for operations."""

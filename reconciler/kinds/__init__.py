@@ -1,0 +1,1 @@
+"""One file per kind of Google Cloud resource."""

@@ -1,0 +1,1 @@
+"""Plan and status as text, JSON and Markdown. Decides nothing."""
