@@ -1,1 +1,20 @@
 """What a user may write: the models of mlservice.yaml, its loader and its checks."""
+
+from schemas.expansions import Expansion
+from schemas.loader import LoadedService, Specs, load
+from schemas.problems import MLServiceError, Problem, Retry, Severity, SourceRef, SpecError
+from schemas.service import MLService
+
+__all__ = [
+    "Expansion",
+    "LoadedService",
+    "MLService",
+    "MLServiceError",
+    "Problem",
+    "Retry",
+    "Severity",
+    "SourceRef",
+    "SpecError",
+    "Specs",
+    "load",
+]

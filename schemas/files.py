@@ -1,0 +1,86 @@
+"""Which files are specs: named files, and folders that are searched for them."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.problems import Problem, SourceRef, SpecError
+from schemas.yaml.reader import MAX_BYTES
+
+SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class SpecFile:
+    """A file to read. `named`: the user named it, so it must be a spec; else it was found in a folder."""
+
+    path: Path
+    named: bool
+
+    @property
+    def place(self) -> SourceRef:
+        """The file as a whole."""
+        return SourceRef(str(self.path))
+
+
+def spec_files(paths: str | Path | Iterable[str | Path]) -> tuple[list[SpecFile], list[Problem]]:
+    """The files of `paths` in order, each once, and the paths that cannot be used."""
+    files: dict[Path, SpecFile] = {}
+    problems: list[Problem] = []
+    for path in _as_paths(paths):
+        try:
+            for file in _files_of(path):
+                files.setdefault(file.path.resolve(), file)
+        except SpecError as error:
+            problems += error.problems
+    return list(files.values()), problems
+
+
+def read_bytes(file: SpecFile) -> bytes:
+    """The content, up to one byte more than is allowed.
+
+    Raises:
+        SpecError: The file cannot be read.
+    """
+    try:
+        with file.path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _unusable(file.path, f"cannot read the file: {error.strerror}", "") from None
+
+
+def _as_paths(paths: str | Path | Iterable[str | Path]) -> Iterator[Path]:
+    for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
+        yield Path(path)
+
+
+def _files_of(path: Path) -> Iterator[SpecFile]:
+    try:
+        if path.is_dir():
+            return iter([SpecFile(found, named=False) for found in _search(path)])
+        if path.is_file():
+            return iter([SpecFile(path, named=True)])
+        exists = path.exists()
+    except (OSError, ValueError) as error:
+        raise _unusable(path, f"cannot be read: {error}", "") from None
+    if exists:
+        raise _unusable(path, "is neither a file nor a folder", "")
+    raise _unusable(path, "no such file or folder", "`mlservice init` writes a first mlservice.yaml")
+
+
+def _search(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    failures: list[OSError] = []
+    for here, folders, names in os.walk(folder, onerror=failures.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(here, name) for name in sorted(names) if name.endswith(SUFFIXES) and name[0] != "."]
+    if failures:
+        raise _unusable(Path(failures[0].filename), f"cannot read the folder: {failures[0].strerror}", "")
+    if not found:
+        raise _unusable(folder, "no YAML file in this folder", "specs end in .yaml or .yml")
+    return found
+
+
+def _unusable(path: Path, summary: str, hint: str) -> SpecError:
+    return SpecError([Problem(SourceRef(str(path)), summary, hint, rule="unusable-path")])

@@ -1,0 +1,122 @@
+"""Files to services: `load`."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from schemas.draft import Draft, drafts_of
+from schemas.environments import environment_problems, unknown_environment
+from schemas.expansions import Expansion, expansions_of
+from schemas.files import spec_files
+from schemas.place import Document
+from schemas.problems import Problem, Severity, SourceRef, SpecError, in_file_order
+from schemas.service import MLService
+from schemas.validation import parse, shape_problems
+from schemas.yaml.tree import to_data
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedService:
+    """A service, and where each of its values was written.
+
+    Attributes:
+        service: The service, the environment's changes applied.
+        file: The file it stands in, as the user named it.
+        environment: The environment that was chosen, if this file has it.
+        project: The Google Cloud project this environment names.
+    """
+
+    service: MLService
+    file: Path
+    environment: str | None
+    project: str | None
+    document: Document
+
+    def where(self, spec_path: str) -> SourceRef:
+        """The place of `scaling.maxInstances` or `metadata.name`; of what is above it if it is not there."""
+        return self.document.where(spec_path)
+
+    @property
+    def expansions(self) -> tuple[Expansion, ...]:
+        """What was not written and holds all the same: defaults and shorthands."""
+        return expansions_of(self.document, self.service)
+
+
+@dataclass(frozen=True, slots=True)
+class Specs:
+    """Every service of the files, in the files' order, and what deserves a warning."""
+
+    services: tuple[LoadedService, ...]
+    warnings: tuple[Problem, ...] = ()
+
+
+def load(paths: str | Path | Iterable[str | Path], *, environment: str | None = None) -> Specs:
+    """Read every service of some files and folders.
+
+    Args:
+        paths: A file, a folder (searched for YAML files that are specs), or several.
+        environment: The environment to apply. Services without any environments stay as they are. Left out,
+            the base is what is loaded, and each environment is checked as well.
+
+    Raises:
+        SpecError: With every problem found, warnings among them, in file order.
+    """
+    files, problems = spec_files(paths)
+    drafts: list[Draft] = []
+    for file in files:
+        try:
+            drafts += drafts_of(file, problems)
+        except SpecError as error:
+            problems += error.problems
+    problems += _without_any(files[0].place if files else None, drafts, problems)
+    if environment is not None and drafts:
+        problems += unknown_environment(drafts, environment)
+    services = [service for draft in drafts for service in _load_draft(draft, environment, problems)]
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise SpecError(problems)
+    return Specs(tuple(services), in_file_order(problems))
+
+
+def _without_any(place: SourceRef | None, drafts: list[Draft], problems: list[Problem]) -> Iterator[Problem]:
+    """Nothing to load is an error: an empty folder must never read as a wish to delete everything."""
+    if drafts or any(problem.severity is Severity.ERROR for problem in problems):
+        return
+    where = replace(place, file=str(Path(place.file).parent)) if place else SourceRef("")
+    hint = "a spec begins with `apiVersion: mlservice/v1`; `mlservice init` writes one"
+    yield Problem(where, "no spec found", hint, rule="no-spec")
+
+
+def _load_draft(draft: Draft, environment: str | None, problems: list[Problem]) -> Iterator[LoadedService]:
+    problems += environment_problems(draft)
+    chosen = environment if environment in draft.environments else None
+    document = draft.with_environment(chosen) if chosen else draft.base
+    found: list[Problem] = []
+    service = _validate(document, found)
+    problems += found
+    if environment is None:
+        problems += _only_in_environments(draft, found)
+    if service:
+        yield LoadedService(service, draft.path, chosen, draft.project(chosen), document)
+
+
+def _only_in_environments(draft: Draft, base: list[Problem]) -> Iterator[Problem]:
+    """Problems that only an environment's changes bring about; its name is in the path or in the summary."""
+    known = {(problem.where.line, problem.where.column, problem.summary) for problem in base}
+    for name in draft.environments:
+        found: list[Problem] = []
+        _validate(draft.with_environment(name), found)
+        for problem in found:
+            if (problem.where.line, problem.where.column, problem.summary) in known:
+                continue
+            named = problem.where.path.startswith("environments.")
+            yield problem if named else replace(problem, summary=f"{problem.summary} (in environment {name})")
+
+
+def _validate(document: Document, problems: list[Problem]) -> MLService | None:
+    try:
+        return parse(to_data(document.root))
+    except ValidationError as error:
+        problems += shape_problems(document, error)
+        return None

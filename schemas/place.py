@@ -1,0 +1,72 @@
+"""Where in a document a spec path stands."""
+
+import re
+from collections.abc import Sequence as SequenceABC
+from dataclasses import dataclass
+
+from schemas.problems import SourceRef
+from schemas.yaml.tree import Entry, Mapping, Mark, Node, Sequence
+
+Path = tuple[str | int, ...]
+_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_TOP = ("apiVersion", "kind", "metadata", "spec", "environments")
+
+
+def parse_path(text: str) -> Path:
+    """Parts of `rollout.steps[1].traffic`; a path that begins with no top-level key is one below `spec`."""
+    parts: Path = tuple(name or int(index) for name, index in _PART.findall(text))
+    return parts if parts and parts[0] in _TOP else ("spec", *parts)
+
+
+def path_text(parts: SequenceABC[str | int]) -> str:
+    """The path as people read it: without the leading `spec`, unless it is all there is."""
+    shown = parts[1:] if len(parts) > 1 and parts[0] == "spec" else parts
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in shown)
+    return text.removeprefix(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file, an environment's patch applied or not."""
+
+    file: str
+    root: Mapping
+    environment: str | None = None
+
+    def where(self, path: str | Path, *, at_key: bool = False) -> SourceRef:
+        """The place of a value, or of its key; of the nearest thing above it where it was not written."""
+        parts = parse_path(path) if isinstance(path, str) else path
+        node: Node = self.root
+        mark, patched, complete = self.root.mark, False, True
+        for part in parts:
+            step = _step(node, part)
+            if step is None:
+                complete = False
+                break
+            node, patched = step.node, patched or step.patched
+            mark = step.mark
+        scalar = not isinstance(node, (Mapping, Sequence))
+        place = node.mark if scalar and complete and not at_key else mark
+        return self._ref(place, parts, patched=patched)
+
+    def _ref(self, mark: Mark, parts: Path, *, patched: bool) -> SourceRef:
+        text = path_text(("environments", self.environment or "", *parts) if patched else parts)
+        return SourceRef(self.file, mark.line, mark.column, text)
+
+    def has(self, path: str | Path) -> bool:
+        """Whether the path was written."""
+        node: Node = self.root
+        for part in parse_path(path) if isinstance(path, str) else path:
+            step = _step(node, part)
+            if step is None:
+                return False
+            node = step.node
+        return True
+
+
+def _step(node: Node, part: str | int) -> Entry | None:
+    if isinstance(node, Mapping):
+        return node.entries.get(str(part))
+    if isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+        return Entry(node.items[part].mark, node.items[part])
+    return None

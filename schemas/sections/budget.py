@@ -1,0 +1,49 @@
+"""`budget`: what this may cost in a month, and what happens when it does."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from schemas.section import Section
+from schemas.values import Money, Number, Text, Whole
+from schemas.written import unwrapped
+
+
+class BudgetActionKind(StrEnum):
+    """What is done at a threshold; all of it is reversible."""
+
+    FREEZE_RETRAINING = "FreezeRetraining"
+    CAP_INSTANCES = "CapInstances"
+
+
+class BudgetAction(Section):
+    """What is done when spending reaches a share of the budget."""
+
+    at: Number = Field(description="Share of the amount: 1.0 is all of it.")
+    do: BudgetActionKind = Field(description="What is done.")
+    max_instances: Whole | None = Field(None, ge=0, description="The cap, with `CapInstances`.")
+
+
+class Budget(Section):
+    """A monthly budget. Shorthand: `budget: 900`."""
+
+    amount: Money = Field(ge=0, le=1_000_000_000, description="Amount per calendar month.", examples=[900])
+    currency: Text | None = Field(
+        None,
+        description="ISO 4217 code; must be the billing account's, which is the default.",
+        examples=["EUR"],
+    )
+    plan_limit: Money | None = Field(
+        None, ge=0, description="A plan whose worst case per month is above this is blocked."
+    )
+    alerts: tuple[Number, ...] = Field(
+        (0.5, 0.8, 1.0), description="Shares of the amount at which a notification goes out."
+    )
+    actions: tuple[BudgetAction, ...] = Field((), description="What is done at which share of the amount.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_amount(cls, value: Any) -> Any:
+        plain = unwrapped(value)
+        return {"amount": value} if isinstance(plain, (int, float)) and not isinstance(plain, bool) else value

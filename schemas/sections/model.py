@@ -1,0 +1,91 @@
+"""`model`: which model is served, and what its rows look like."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from schemas.section import Section
+from schemas.values import Flag, LooseText, Number, Text
+
+
+class Framework(StrEnum):
+    """What the model was made with, which decides how it is loaded."""
+
+    ONNX = "onnx"
+    SKLEARN = "sklearn"
+    XGBOOST = "xgboost"
+    LIGHTGBM = "lightgbm"
+    TORCH = "torch"
+    CUSTOM = "custom"
+
+
+class ValueType(StrEnum):
+    """The type of a feature or a prediction."""
+
+    NUMBER = "number"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    CATEGORY = "category"
+    STRING = "string"
+
+
+class Feature(Section):
+    """One column of a row."""
+
+    type: ValueType = Field(description="Type of the value.")
+    min: Number | None = Field(None, description="Least value allowed; `number` and `integer` only.")
+    max: Number | None = Field(None, description="Greatest value allowed; `number` and `integer` only.")
+    values: tuple[LooseText, ...] = Field(
+        (), description="The categories, in the model's order; needed with `category`."
+    )
+    log: Flag = Field(
+        default=True, description="Whether the prediction log keeps the value. Turn off for personal data."
+    )
+    monitor: Flag = Field(default=True, description="Whether skew and data drift are computed for it.")
+
+
+class Prediction(Section):
+    """What the model answers."""
+
+    name: Text = Field(
+        description="Name of the predicted value, a BigQuery column name.", examples=["churn_probability"]
+    )
+    type: ValueType = Field(ValueType.NUMBER, description="Type of the predicted value.")
+    values: tuple[LooseText, ...] = Field((), description="The classes, in the model's order, with `category`.")
+
+
+class Model(Section):
+    """The model that is served."""
+
+    uri: Text | None = Field(
+        None,
+        description="Folder that holds the model: `gs://bucket/prefix/`, or a folder beside this file "
+        "(`./model`), "
+        "which apply uploads under the digest of its content. Needed unless `alias` is given.",
+        examples=["gs://acme-models/churn/2026-11-20/", "./model"],
+    )
+    version: LooseText | None = Field(
+        None, description="Name of this version, free text; shown in metrics, logs and the registry entry."
+    )
+    alias: Text | None = Field(
+        None,
+        description="Alias in Vertex AI Model Registry, resolved when planning; excludes `version`.",
+        examples=["champion"],
+    )
+    framework: Framework | None = Field(
+        None, description="How the model is loaded. Left out, the files of the folder decide."
+    )
+    file: Text | None = Field(None, description="The model's file within the folder, where there are several.")
+    sha256: Text | None = Field(
+        None,
+        description="SHA-256 of the model's file, in hex. Needed for formats that run code when loaded (pickle).",
+    )
+    allow_pickle: Flag = Field(
+        default=False,
+        description="Allows formats that run code when loaded. They also need `sha256`; prefer ONNX or skops.",
+    )
+    features: dict[str, Feature] = Field(
+        default_factory=dict,
+        description="The columns of a row, in the model's order. Requests are validated against them.",
+    )
+    prediction: Prediction | None = Field(None, description="What the model answers.")

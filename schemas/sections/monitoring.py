@@ -1,0 +1,72 @@
+"""`monitoring`: is the model still right."""
+
+from pydantic import Field
+
+from schemas.section import Section
+from schemas.values import Milliseconds, Number, Seconds, Text, Whole
+
+
+class PredictionLogging(Section):
+    """Where predictions are logged."""
+
+    table: Text = Field(
+        description="BigQuery table, `dataset.table` or `project.dataset.table`.",
+        examples=["ml_logs.churn_scorer"],
+    )
+    sample_rate: Number = Field(1.0, description="Share of requests that are logged, in (0, 1].")
+    retention_s: Seconds = Field(
+        90 * 86_400, ge=3600, description="How long rows are kept; at least an hour.", examples=["90d"]
+    )
+
+
+class Baseline(Section):
+    """The data the model was trained on: exactly one of the two."""
+
+    table: Text | None = Field(None, description="BigQuery table, `project.dataset.table`.")
+    uri: Text | None = Field(
+        None, description="A CSV or TFRecord file in Cloud Storage.", examples=["gs://b/train.csv"]
+    )
+
+
+class Skew(Section):
+    """Serving inputs against the training baseline."""
+
+    default: Number | None = Field(None, description="Greatest distance for every feature, in (0, 1).")
+    features: dict[str, Number] = Field(default_factory=dict, description="Greatest distance per feature.")
+
+
+class Drift(Section):
+    """Serving inputs against earlier serving inputs (data drift)."""
+
+    default: Number | None = Field(None, description="Greatest distance for every feature, in (0, 1).")
+    features: dict[str, Number] = Field(default_factory=dict, description="Greatest distance per feature.")
+    against_s: Seconds = Field(
+        7 * 86_400, ge=3600, description="How far back the window lies that is compared with; whole hours."
+    )
+
+
+class Slo(Section):
+    """What callers are promised."""
+
+    availability: Number | None = Field(None, description="Share of requests answered without a 5xx, in (0, 1).")
+    latency_p95_ms: Milliseconds | None = Field(
+        None, ge=1, le=3_600_000, description="Latency that 95% of requests stay under."
+    )
+
+
+class Monitoring(Section):
+    """What is watched, how often, and when it is too much."""
+
+    logging: PredictionLogging | None = Field(None, description="The prediction log. Skew and data drift need it.")
+    baseline: Baseline | None = Field(None, description="Training data to compare with. Skew needs it.")
+    schedule: Text = Field(
+        "0 * * * *", description="When the monitor runs: cron, five fields, in UTC.", examples=["0 * * * *"]
+    )
+    window_s: Seconds = Field(86_400, ge=3600, description="How much of the log each run looks at; whole hours.")
+    min_samples: Whole = Field(1000, ge=1, description="Fewer logged rows in a window give no verdict.")
+    skew: Skew | None = Field(None, description="Serving inputs against the training baseline.")
+    drift: Drift | None = Field(None, description="Serving inputs against earlier serving inputs.")
+    prediction_drift: Number | None = Field(
+        None, description="Greatest distance of the predictions from their reference, in (0, 1)."
+    )
+    slo: Slo | None = Field(None, description="What callers are promised; becomes alerts.")

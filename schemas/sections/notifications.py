@@ -1,0 +1,35 @@
+"""`notifications`: who hears of what."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from schemas.section import Section
+from schemas.values import Text
+
+
+class Event(StrEnum):
+    """What can be heard of."""
+
+    ROLLOUT_FAILED = "RolloutFailed"
+    ROLLOUT_FINISHED = "RolloutFinished"
+    APPROVAL_NEEDED = "ApprovalNeeded"
+    DRIFT_DETECTED = "DriftDetected"
+    SLO_BREACHED = "SloBreached"
+    RETRAINING_FAILED = "RetrainingFailed"
+    RETRAINING_FINISHED = "RetrainingFinished"
+    BUDGET_EXCEEDED = "BudgetExceeded"
+    CONFIG_DRIFT_DETECTED = "ConfigDriftDetected"
+
+
+class Notification(Section):
+    """One receiver: exactly one of `email`, `pubsub`, `webhook`."""
+
+    email: Text | None = Field(None, description="E-mail address.", examples=["ml@acme.example"])
+    pubsub: Text | None = Field(None, description="Pub/Sub topic.")
+    webhook: Text | None = Field(None, description="Where events are posted: `https://…`.")
+    events: tuple[Event, ...] = Field(
+        (Event.ROLLOUT_FAILED, Event.DRIFT_DETECTED, Event.SLO_BREACHED, Event.BUDGET_EXCEEDED),
+        description="What this receiver hears of.",
+        min_length=1,
+    )

@@ -1,0 +1,75 @@
+"""`resources` and `scaling`: how big an instance is, and how many there may be."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from schemas.section import Section
+from schemas.values import Flag, Mebibytes, MilliCpu, Whole
+
+
+class GpuType(StrEnum):
+    """Accelerators of Cloud Run."""
+
+    L4 = "nvidia-l4"
+    RTX_PRO_6000 = "nvidia-rtx-pro-6000"
+
+
+class Gpu(Section):
+    """The accelerator of each instance."""
+
+    type: GpuType = Field(description="Accelerator.")
+    count: Whole = Field(1, ge=1, le=1, description="GPUs per instance; Cloud Run attaches one.")
+    zonal_redundancy: Flag = Field(
+        default=False, description="Reserve capacity in a second zone: its own quota and a higher price."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_type(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+
+# Least CPU (thousandths) and memory (MiB) that go with each accelerator.
+# Source: https://cloud.google.com/run/docs/configuring/services/gpu
+GPU_LEAST: dict[GpuType, tuple[int, int]] = {GpuType.L4: (4000, 16384), GpuType.RTX_PRO_6000: (20000, 81920)}
+
+
+def _least(data: dict[str, Any]) -> tuple[int, int]:
+    gpu = data.get("gpu")
+    return GPU_LEAST[gpu.type] if gpu else (1000, 1024)
+
+
+class Resources(Section):
+    """What one instance has."""
+
+    gpu: Gpu | None = Field(None, description="GPU of each instance. Shorthand: `gpu: nvidia-l4`.")
+    cpu_millis: MilliCpu = Field(
+        default_factory=lambda data: _least(data)[0],
+        description="vCPUs: 0.08 to 1, 2, 4, 6 or 8. Left out: 1; with an L4 4, with an RTX PRO 6000 20.",
+    )
+    memory_mib: Mebibytes = Field(
+        default_factory=lambda data: _least(data)[1],
+        description="Memory. Left out: 1Gi; with an L4 16Gi, with an RTX PRO 6000 80Gi.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_number_is_vcpus(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("cpu"), (int, float)):
+            return {**value, "cpu": str(value["cpu"])}
+        return value
+
+
+class Scaling(Section):
+    """How many instances there may be."""
+
+    min_instances: Whole = Field(0, ge=0, description="Instances kept warm; 0 scales to zero.")
+    max_instances: Whole = Field(3, ge=1, description="Most instances at once: the ceiling of what this can cost.")
+    concurrency: Whole = Field(
+        80,
+        ge=1,
+        le=1000,
+        description="Requests one instance takes at once. Left out: 80; with less than 1 vCPU 1.",
+    )

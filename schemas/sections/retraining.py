@@ -1,0 +1,128 @@
+"""`triggers` and `retraining`: when the model is trained again, and how."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from schemas.section import Section
+from schemas.values import Flag, LooseText, Seconds, Text, Whole
+
+
+class Breach(StrEnum):
+    """What the monitor can find."""
+
+    SKEW = "skew"
+    DRIFT = "drift"
+    PREDICTION_DRIFT = "predictionDrift"
+    SLO = "slo"
+
+
+class Condition(Section):
+    """When a trigger fires: exactly one of `breach`, `schedule`, `pubsub`."""
+
+    breach: tuple[Breach, ...] = Field((), description="Findings of the monitor, any of which fires.")
+    consecutive: Whole = Field(1, ge=1, le=100, description="Runs of the monitor in a row that must find it.")
+    schedule: Text | None = Field(None, description="Cron, five fields.", examples=["0 3 * * 1"])
+    time_zone: Text = Field(
+        "Etc/UTC",
+        description="Time zone of `schedule`, a name of the tz database.",
+        examples=["Europe/Paris"],
+    )
+    pubsub: Text | None = Field(None, description="Topic whose messages fire it.", examples=["churn-data-ready"])
+
+
+class Trigger(Section):
+    """One reason to train again."""
+
+    name: Text = Field(description="Name, unique in this file; part of the names of its resources.")
+    when: Condition = Field(description="When it fires.")
+
+
+class CustomJob(Section):
+    """A Vertex AI custom training job."""
+
+    image: Text = Field(description="Image of the training container.")
+    args: tuple[LooseText, ...] = Field((), description="Arguments of the container.")
+    env: dict[str, LooseText] = Field(default_factory=dict, description="Environment variables of the container.")
+    machine_type: Text = Field("n1-standard-4", description="Compute Engine machine type.", examples=["n1-standard-4"])
+    spot: Flag = Field(default=False, description="Use Spot capacity: cheaper, may be interrupted.")
+
+
+class VertexPipeline(Section):
+    """A compiled Vertex AI pipeline."""
+
+    template: Text = Field(
+        description="Compiled pipeline: `gs://…` or `https://…-kfp.pkg.dev/…`.",
+        examples=["gs://acme-ml/train.yaml"],
+    )
+    parameters: dict[str, LooseText] = Field(default_factory=dict, description="Parameters of the pipeline.")
+    pipeline_root: Text | None = Field(None, description="Where the pipeline keeps its output: `gs://…`.")
+
+
+class CloudRunJob(Section):
+    """A Cloud Run job that exists already."""
+
+    name: Text = Field(description="Name of the job, in the service's region.")
+    args: tuple[LooseText, ...] = Field((), description="Arguments that replace the job's own for this run.")
+
+
+class BigQueryML(Section):
+    """A `CREATE MODEL` statement."""
+
+    query: Text = Field(description="The statement, GoogleSQL.")
+
+
+class Webhook(Section):
+    """A call to a system of yours, which trains."""
+
+    url: Text = Field(description="Where the event is posted: `https://…`.")
+
+
+class Run(Section):
+    """How training is started: exactly one."""
+
+    custom_job: CustomJob | None = Field(None, description="A Vertex AI custom training job.")
+    vertex_pipeline: VertexPipeline | None = Field(None, description="A compiled Vertex AI pipeline.")
+    cloud_run_job: CloudRunJob | None = Field(None, description="A Cloud Run job that exists already.")
+    bigquery_ml: BigQueryML | None = Field(None, alias="bigqueryML", description="A `CREATE MODEL` statement.")
+    webhook: Webhook | None = Field(None, description="A call to a system of yours.")
+
+
+class OpenCircuitAfter(Section):
+    """Failures in a row that stop retraining for a while."""
+
+    failures: Whole = Field(3, ge=1, le=100, description="Failed trainings in a row.")
+    pause_s: Seconds = Field(7 * 86_400, ge=60, description="How long nothing is started after that.")
+
+
+class Guards(Section):
+    """What keeps a storm of events from starting a storm of trainings."""
+
+    cooldown_s: Seconds = Field(86_400, ge=0, description="Least time between two starts.")
+    max_per_day: Whole = Field(1, ge=1, le=1000, description="Most starts in a day (UTC).")
+    max_concurrent: Whole = Field(1, ge=1, le=100, description="Most trainings at once.")
+    open_circuit_after: OpenCircuitAfter = Field(
+        default_factory=OpenCircuitAfter, description="When to stop trying after failures."
+    )
+
+
+class Promote(StrEnum):
+    """What happens to a model that was trained."""
+
+    AUTO = "Auto"
+    PULL_REQUEST = "PullRequest"
+    NEVER = "Never"
+
+
+class Retraining(Section):
+    """How the model is trained again."""
+
+    run: Run = Field(description="How training is started.")
+    timeout_s: Seconds = Field(6 * 3600, ge=60, le=7 * 86_400, description="Longest a training may take, up to 7d.")
+    guards: Guards = Field(default_factory=Guards, description="Limits on starts.")
+    promote: Promote = Field(
+        Promote.PULL_REQUEST,
+        description="`Auto`: the new model goes out through `rollout`. `PullRequest`: the change is "
+        "proposed. "
+        "`Never`: it is registered only.",
+    )

@@ -1,0 +1,142 @@
+"""A document against the models: pydantic's errors become problems with a place, plain words and a hint."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from schemas.fields import field_at, keys_of, sections_with, suggestion, type_at
+from schemas.place import Document, Path
+from schemas.problems import Problem, SourceRef
+from schemas.refusal import shown
+from schemas.service import MLService
+from schemas.units import duration_text
+from schemas.yaml.tree import to_data
+
+_LIMITS = {
+    "greater_than_equal": ("ge", "below"),
+    "less_than_equal": ("le", "above"),
+    "greater_than": ("gt", "not above"),
+    "less_than": ("lt", "not below"),
+}
+
+
+def parse(data: Any) -> MLService:
+    """The service of a document's data; only YAML's names count.
+
+    Raises:
+        ValidationError: pydantic's, with all errors.
+    """
+    return MLService.model_validate(data, by_alias=True, by_name=False)
+
+
+def shape_problems(
+    document: Document, error: ValidationError, root: Any = MLService, below: Path = ()
+) -> Iterator[Problem]:
+    """One problem per error of pydantic's, for data of the model `root` that stands at `below`."""
+    for detail in error.errors(include_url=False):
+        yield _Reader(document, root, below).problem(detail)
+
+
+def failed_sections(error: ValidationError) -> set[str]:
+    """YAML names of the sections of `spec` (and `metadata`) that did not pass."""
+    paths = [detail["loc"] for detail in error.errors(include_url=False, include_input=False)]
+    return {str(path[1]) if len(path) > 1 and path[0] == "spec" else str(path[0]) for path in paths}
+
+
+def parse_rest(document: Document, failed: Iterable[str]) -> MLService | None:
+    """The service with its failed sections at their defaults, so that checks of the other ones can run."""
+    data = to_data(document.root)
+    spec = {key: value for key, value in (data.get("spec") or {}).items() if key not in failed}
+    metadata = {"name": "unnamed"} if "metadata" in failed else data["metadata"]
+    try:
+        return parse({"metadata": metadata, "spec": {"region": "unknown", **spec}})
+    except ValidationError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Turns errors about data of the model `root`, which stands at `below`, into problems."""
+
+    document: Document
+    root: Any
+    below: Path
+
+    def problem(self, detail: ErrorDetails) -> Problem:
+        path: Path = detail["loc"]
+        kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+        if kind == "refused":
+            return Problem(self.where(path), context["summary"], context["hint"], rule=context["rule"])
+        if kind == "extra_forbidden":
+            return self.unknown_key(path)
+        if kind == "missing":
+            return self.missing(path)
+        if kind in {"enum", "literal_error"}:
+            return _not_a_choice(self.where(path), value, context["expected"])
+        if kind in _LIMITS:
+            return self.beyond(path, value, *_LIMITS[kind], context)
+        return _other(self.where(path), detail)
+
+    def where(self, path: Path, *, at_key: bool = False) -> SourceRef:
+        return self.document.where((*self.below, *path), at_key=at_key)
+
+    def unknown_key(self, path: Path) -> Problem:
+        key, known = str(path[-1]), keys_of(type_at(path[:-1], self.root))
+        if meant := suggestion(key, known):
+            hint = f"did you mean `{meant}`?"
+        elif homes := list(sections_with(key)):
+            hint = f"`{key}` belongs under `{homes[0]}`"
+        else:
+            hint = f"known keys: {', '.join(known)}"
+        return Problem(self.where(path, at_key=True), f'unknown key "{key}"', hint, rule="unknown-key")
+
+    def missing(self, path: Path) -> Problem:
+        found = field_at(path, self.root)
+        examples = (found[1].examples if found else None) or []
+        hint = (found[1].description or "") if found else ""
+        if examples and isinstance(examples[0], str):
+            hint = f"for example `{path[-1]}: {examples[0]}`"
+        return Problem(self.where(path, at_key=True), "is missing", hint, rule="missing-key")
+
+    def beyond(self, path: Path, value: Any, key: str, word: str, context: Any) -> Problem:
+        limit = _limit_text(field_at(path, self.root), context[key])
+        return Problem(self.where(path), f"{shown(value)} is {word} {limit}", rule="out-of-range")
+
+
+def _not_a_choice(where: SourceRef, value: Any, expected: str) -> Problem:
+    choices = re.findall(r"'([^']*)'", expected)
+    meant = suggestion(value, choices) if isinstance(value, str) else None
+    listed = ", ".join(choices)
+    hint = f"did you mean `{meant}`? Choices: {listed}" if meant and len(choices) > 1 else f"choices: {listed}"
+    summary = f"{shown(value)} is not one of the choices" if len(choices) > 1 else f"{shown(value)} is not {choices[0]}"
+    return Problem(where, summary, hint, rule="not-a-choice")
+
+
+def _limit_text(found: tuple[str, FieldInfo] | None, limit: Any) -> str:
+    attribute = found[0] if found else ""
+    if attribute.endswith("_s"):
+        return duration_text(int(limit) * 1000)
+    return duration_text(int(limit)) if attribute.endswith("_ms") else str(limit)
+
+
+_EXPECTED = {
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
+    "tuple_type": "a list",
+}
+
+
+def _other(where: SourceRef, detail: ErrorDetails) -> Problem:
+    kind, value = detail["type"], detail["input"]
+    if expected := _EXPECTED.get(kind):
+        hint = "begin each item with `- `" if expected == "a list" else "write `key: value` lines below it"
+        return Problem(where, f"{shown(value)} is not {expected}", hint, rule="wrong-type")
+    if kind == "too_short":
+        return Problem(where, "the list is empty", "leave the key out, or list at least one", rule="too-short")
+    return Problem(where, detail["msg"], rule=kind.replace("_", "-"))
