@@ -1,0 +1,214 @@
+"""The data plane as the control plane sees it: one thread with an event loop, and calls into it from any thread.
+
+The loop's thread never touches the store: an API call that holds the store may be waiting for the loop. What needs the
+store (`load`, a container's program, the gate, tokens, a job's watcher) runs in worker threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from emulator.run.execution import Execution
+from emulator.run.frontend import FrontEnd
+from emulator.run.instance import Workshop
+from emulator.run.listener import Listeners
+from emulator.run.metadata import MetadataServer
+from emulator.run.pool import PENDING_S, Pool
+from emulator.run.undertaker import Undertaker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from datetime import datetime
+
+    from emulator.run.execution import Batch, Watcher
+    from emulator.run.frontend import Gate
+    from emulator.run.metadata import Identity, Tokens
+    from emulator.run.model import Outcome, Revision, Route
+
+T = TypeVar("T")
+TICK_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What may be chosen. `seed` makes the split of traffic repeatable."""
+
+    seed: int | None = None
+    pending_s: float = PENDING_S
+
+
+class Plane:
+    """Everything that runs and listens. Start it, tell it routes, stop it."""
+
+    def __init__(
+        self,
+        *,
+        load: Callable[[str], Revision],
+        gate: Gate,
+        tokens: Tokens,
+        now: Callable[[], datetime],
+        settings: Settings | None = None,
+    ) -> None:
+        self._load = load
+        self._now = now
+        self._settings = settings or Settings()
+        self._pools: dict[str, Pool] = {}
+        self._executions: dict[str, Execution] = {}
+        self._front = FrontEnd(self._pool, gate, Random(self._settings.seed))  # noqa: S311 - a split, not a secret
+        self._metadata = MetadataServer(tokens)
+        self._loop = _new_loop()
+        self._thread = threading.Thread(target=self._run, name="run-data-plane", daemon=True)
+        self._ready = threading.Event()
+
+    def start(self) -> None:
+        """Begin to work. The thread is never replaced: containers are its children."""
+        self._thread.start()
+        self._ready.wait()
+
+    def stop(self) -> None:
+        """Stop listening, end every container (SIGTERM, ten seconds, SIGKILL), end the thread."""
+        if self._thread.is_alive():
+            self._call(self._shut_down())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=5)
+
+    @property
+    def internal_token(self) -> str:
+        """The header value by which the emulator's own services are let in where ingress is internal."""
+        return self._front.internal_token
+
+    def listen(self, wanted: int = 0) -> int:
+        """Open an address and tell its port: `wanted` where that is free."""
+        return self._call(self._addresses.open(wanted))
+
+    def route(self, routes: dict[int, Route], retired: tuple[str, ...] = ()) -> None:
+        """Set what the given ports serve, all at once; `retired` revisions stop when their requests are done."""
+        self._call(self._set_routes(routes, retired))
+
+    def close(self, ports: list[int]) -> None:
+        """Close addresses."""
+        self._call(self._close(ports))
+
+    def deploy(self, revision: str) -> Outcome:
+        """Start one instance of a revision and wait for its startup probe."""
+        return self._call(self._deploy(revision))
+
+    def remove(self, revisions: list[str]) -> None:
+        """End revisions: their requests may finish, their instances go."""
+        self._call(self._remove(revisions))
+
+    def log(self, name: str) -> list[str]:
+        """Give the newest output of a revision or an execution (full name)."""
+        pool, execution = self._pools.get(name), self._executions.get(name)
+        log = pool.log if pool else execution.log if execution else None
+        return log.text() if log else []
+
+    def instances(self, revision: str) -> int:
+        """Count a revision's instances."""
+        return self._pools[revision].instances if revision in self._pools else 0
+
+    def metadata_host(self, identity: Identity) -> str:
+        """Give host and port of the metadata server that answers as `identity`."""
+        return self._call(self._metadata.host(identity))
+
+    def execute(self, batch: Batch, watcher: Watcher) -> None:
+        """Run the tasks of a job execution; returns at once, `watcher` hears of progress in the loop's thread."""
+        self._call(self._execute(batch, watcher))
+
+    def cancel(self, execution: str) -> None:
+        """Stop the tasks of an execution."""
+        self._call(self._cancel(execution))
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._set_up())
+        self._ready.set()
+        self._loop.run_forever()
+        self._loop.close()
+
+    async def _set_up(self) -> None:
+        self._workshop = Workshop(Undertaker(), self._now)
+        self._addresses = Listeners(self._front)
+        self._ticker = asyncio.create_task(self._tick())
+
+    async def _shut_down(self) -> None:
+        self._ticker.cancel()
+        self._addresses.close_all()
+        self._metadata.close()
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        await asyncio.gather(*(execution.cancel() for execution in self._executions.values()))
+        self._workshop.undertaker.close()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            for pool in list(self._pools.values()):
+                pool.tick()
+
+    def _pool(self, revision: str) -> Pool:
+        pool = self._pools.get(revision)
+        if pool is None:
+            pool = self._pools[revision] = Pool(revision, self._load, self._workshop)
+            pool.pending_s = self._settings.pending_s
+        return pool
+
+    async def _set_routes(self, routes: dict[int, Route], retired: tuple[str, ...]) -> None:
+        self._front.routes.update(routes)
+        for share in (share for route in self._front.routes.values() for share in route.shares):
+            pool = self._pool(share.revision)
+            pool.retired = False
+        for revision in retired:
+            if revision in self._pools:
+                self._pools[revision].retired = True
+        self._set_sizes()
+
+    def _set_sizes(self) -> None:
+        """Give every pool the greatest minimum and the least maximum of the addresses it serves."""
+        minimum: dict[str, int] = {}
+        limit: dict[str, int | None] = {}
+        for share in (share for route in self._front.routes.values() for share in route.shares):
+            minimum[share.revision] = max(minimum.get(share.revision, 0), share.min_instances)
+            limit[share.revision] = share.max_instances
+        for name, pool in self._pools.items():
+            pool.minimum = minimum.get(name, 0)
+            pool.limit = limit.get(name)
+            pool.tick()
+
+    async def _close(self, ports: list[int]) -> None:
+        for port in ports:
+            self._front.routes.pop(port, None)
+            self._addresses.close(port)
+
+    async def _deploy(self, revision: str) -> Outcome:
+        return await self._pool(revision).prove()
+
+    async def _remove(self, revisions: list[str]) -> None:
+        pools = [pool for name in revisions if (pool := self._pools.pop(name, None))]
+        await asyncio.gather(*(pool.close() for pool in pools))
+
+    async def _execute(self, batch: Batch, watcher: Watcher) -> None:
+        execution = Execution(batch, watcher, self._workshop.undertaker)
+        self._executions[batch.name] = execution
+        execution.begin()
+
+    async def _cancel(self, name: str) -> None:
+        execution = self._executions.get(name)
+        if execution is not None:
+            await execution.cancel()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Use uvloop where it is installed (the `runtime` extra): about twice the requests per second."""
+    with suppress(ImportError):
+        import uvloop  # noqa: PLC0415 - optional
+
+        return uvloop.new_event_loop()
+    return asyncio.new_event_loop()

@@ -1,0 +1,155 @@
+"""What the server is told: the spec's `model` and `runtime` sections, a `model.yaml`, the container's environment.
+
+The reconciler hands both sections over as JSON in the environment, with the names of the YAML file. They are
+checked there already, so this module reads what the server needs with msgspec structs: importing the whole
+language of `mlservice.yaml` would cost more than loading a small model does.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FeatureType = Literal["number", "integer", "boolean", "category", "string"]
+Framework = Literal["onnx", "sklearn", "xgboost", "lightgbm", "torch", "custom"]
+
+MODEL_VARIABLE = "MLSERVICE_MODEL"
+RUNTIME_VARIABLE = "MLSERVICE_RUNTIME"
+MODEL_FILE = "model.yaml"
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_WHOLE_DURATION = re.compile(rf"(?:{_DURATION.pattern})+")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+Section = TypeVar("Section", bound=msgspec.Struct)
+
+
+class SettingsError(ValueError):
+    """The server was told something it cannot do. The message names the variable or file."""
+
+
+class Feature(msgspec.Struct, frozen=True, rename="camel"):
+    """One input column.
+
+    `min` and `max` are inclusive; `values` are the categories in the model's order, as text. A `nullable` feature
+    may be null or left out and becomes NaN (or None, as text).
+    """
+
+    type: FeatureType
+    min: float | None = None
+    max: float | None = None
+    values: tuple[str, ...] = ()
+    nullable: bool = False
+
+
+class Prediction(msgspec.Struct, frozen=True, rename="camel"):
+    """Which output is the prediction: by its name, else by what it is."""
+
+    name: str = ""
+    type: FeatureType | None = None
+
+
+class ModelSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """One model: where it is, what it is, what goes in.
+
+    A pickle-based file is code: it loads only with `allow_pickle` and the right `sha256` (hex, of the file).
+    """
+
+    uri: str | None = None
+    name: str | None = None
+    version: str | None = None
+    alias: str | None = None
+    framework: Framework | None = None
+    file: str | None = None
+    sha256: str | None = None
+    allow_pickle: bool = False
+    features: dict[str, Feature] = {}
+    prediction: Prediction | None = None
+
+
+class Batching(msgspec.Struct, frozen=True, rename="camel"):
+    """At most `max_size` rows per call; a call may wait `max_delay` for rows that are known to be on their way."""
+
+    max_size: int = 32
+    max_delay: str = "2ms"
+
+
+class RuntimeSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """How to serve. Durations are as in the YAML file: `30s`, `2ms`."""
+
+    protocols: tuple[str, ...] = ("json", "v2", "vertex")
+    timeout: str = "300s"
+    batching: Batching | None = None
+
+
+def seconds(text: str) -> float:
+    """Read a duration such as `250ms`, `30s`, `4m`, `1h` as seconds.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    if not _WHOLE_DURATION.fullmatch(text):
+        raise SettingsError(f"{text!r} is no duration; write 250ms, 30s, 4m or 1h")
+    return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
+
+
+def model_from_environment(environment: Mapping[str, str]) -> ModelSettings:
+    """Read `MLSERVICE_MODEL`; an absent one leaves everything to the folder."""
+    settings = _decode(environment.get(MODEL_VARIABLE), ModelSettings, MODEL_VARIABLE)
+    vertex_uri = environment.get("AIP_STORAGE_URI", "")
+    return settings if settings.uri or not vertex_uri else msgspec.structs.replace(settings, uri=vertex_uri)
+
+
+def runtime_from_environment(environment: Mapping[str, str]) -> RuntimeSettings:
+    """Read `MLSERVICE_RUNTIME`."""
+    settings = _decode(environment.get(RUNTIME_VARIABLE), RuntimeSettings, RUNTIME_VARIABLE)
+    batching = settings.batching or Batching()
+    for text in (settings.timeout, batching.max_delay):
+        seconds(text)
+    if batching.max_size < 1:
+        raise SettingsError(f"{RUNTIME_VARIABLE}: batching.maxSize is {batching.max_size}, below 1")
+    return msgspec.structs.replace(settings, batching=batching)
+
+
+def with_folder(settings: ModelSettings, folder: Path, *, trusted: bool) -> ModelSettings:
+    """Complete what the environment says by the folder's own `model.yaml`; the environment wins.
+
+    Args:
+        settings: From the environment.
+        folder: The model folder, already on this machine.
+        trusted: Whether who wrote the folder may also allow a pickle. Not so for a bucket: there, whoever can
+            replace the pickle can replace its digest as well.
+    """
+    file = folder / MODEL_FILE
+    if not file.is_file():
+        return settings
+    import yaml  # late: most folders have no model.yaml  # noqa: PLC0415
+
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        written = msgspec.convert(found, ModelSettings)
+    except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise SettingsError(f"{MODEL_FILE}: {error}") from error
+    if not trusted:
+        written = msgspec.structs.replace(written, allow_pickle=False)
+    return msgspec.structs.replace(written, **_given(settings))
+
+
+def _given(settings: ModelSettings) -> dict[str, Any]:
+    default = ModelSettings()
+    fields = msgspec.structs.asdict(settings)
+    return {name: value for name, value in fields.items() if value != getattr(default, name)}
+
+
+def _decode(text: str | None, kind: type[Section], variable: str) -> Section:
+    try:
+        return msgspec.json.decode(text or "{}", type=kind)
+    except msgspec.MsgspecError as error:
+        raise SettingsError(f"{variable}: {error}") from error

@@ -1,0 +1,67 @@
+"""Tensors by the names of the Open Inference Protocol: datatype, shape, and what a loaded model is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Array = np.ndarray[Any, Any]
+
+# Dimensions of a table of rows and columns.
+MATRIX = 2
+
+# Datatype of the protocol -> numpy. BYTES holds strings and is an object array here.
+NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
+    "BOOL": np.dtype(np.bool_),
+    "UINT8": np.dtype(np.uint8),
+    "UINT16": np.dtype(np.uint16),
+    "UINT32": np.dtype(np.uint32),
+    "UINT64": np.dtype(np.uint64),
+    "INT8": np.dtype(np.int8),
+    "INT16": np.dtype(np.int16),
+    "INT32": np.dtype(np.int32),
+    "INT64": np.dtype(np.int64),
+    "FP16": np.dtype(np.float16),
+    "FP32": np.dtype(np.float32),
+    "FP64": np.dtype(np.float64),
+    "BYTES": np.dtype(object),
+}
+_NAMES = {dtype: name for name, dtype in NUMPY_TYPES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output. A free dimension is -1; the first one is the batch."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The numpy type that holds it."""
+        return NUMPY_TYPES[self.datatype]
+
+
+class Model(Protocol):
+    """A loaded model. `predict` may be called from several threads at once."""
+
+    platform: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    # Whether rows of several requests may be joined along the first dimension.
+    batchable: bool
+
+    def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
+        """Compute the named outputs; inputs have the types and ranks of `inputs`."""
+        ...
+
+
+def datatype_of(array: Array) -> str:
+    """Name the datatype of an array; text of any kind is BYTES."""
+    return _NAMES.get(array.dtype, "BYTES")

@@ -1,0 +1,105 @@
+"""A small HTTP container for the tests: it shows its environment, waits, streams, echoes and dies on request."""
+
+# ruff: noqa: T201, ARG002, D103, N815 - a program of its own, whose output is its log
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+time.sleep(float(os.environ.get("START_S", "0")))
+if os.environ.get("FAIL"):
+    print("cannot start", flush=True)
+    sys.exit(3)
+if os.environ.get("CHILD"):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    print(f"child {child.pid}", flush=True)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        url = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        getattr(self, "on_" + url.path.strip("/").replace("/", "_"), self.on_)(query)
+
+    def do_POST(self):
+        if self.headers.get("transfer-encoding"):
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.reply(body)
+
+    do_HEAD = do_GET
+
+    def on_(self, query):
+        self.reply({"revision": os.environ.get("K_REVISION"), "pid": os.getpid(), **query})
+
+    def on_env(self, query):
+        self.reply(dict(os.environ))
+
+    def on_headers(self, query):
+        self.reply({name.lower(): value for name, value in self.headers.items()})
+
+    def on_slow(self, query):
+        time.sleep(float(query["s"]))
+        self.on_(query)
+
+    def on_missing(self, query):
+        self.send_error(404)
+
+    def on_crash(self, query):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def on_stream(self, query):
+        self.send_response(200)
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        for number in range(int(query["n"])):
+            data = b"%d\n" % number
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
+            time.sleep(float(query.get("s", "0")))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def reply(self, value):
+        data = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def log_message(self, *args):
+        print(self.command, self.path, flush=True)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
+server = Server((os.environ["HOST"], int(os.environ["PORT"])), Handler)
+
+
+def finish(*_):
+    print("SIGTERM", flush=True)
+    threading.Thread(target=server.shutdown).start()
+
+
+if os.environ.get("STUBBORN"):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+else:
+    signal.signal(signal.SIGTERM, finish)
+print("ready", flush=True)
+server.serve_forever()

@@ -1,0 +1,197 @@
+"""A served folder, from outside: the real process, over HTTP."""
+
+import hashlib
+import json
+import socket
+import threading
+import time
+
+import httpx
+import joblib
+import numpy as np
+import pytest
+import skops.io
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+ROW = [5.1, 3.5, 1.4, 0.2]
+
+
+@pytest.fixture(scope="module")
+def iris(start, specs):
+    """The minimal example, served."""
+    return start(specs / "iris" / "model")
+
+
+@pytest.fixture(scope="module")
+def tumours(start, specs, features):
+    """The larger example's second version, told what to serve as the reconciler tells it."""
+    model = {"uri": str(specs / "breast-cancer/model-v2"), "features": features}
+    prediction = {"name": "malignant_probability", "type": "number"}
+    return start(None, model={**model, "version": "v2", "prediction": prediction}, runtime={"timeout": "30s"})
+
+
+def test_a_folder_with_just_a_graph_is_enough(iris, specs):
+    """Names and shapes come from the graph; rows are predicted in order."""
+    rows = json.loads((specs / "iris/rows.json").read_text())
+
+    answer = iris.post("/predict", rows)
+
+    assert answer.status_code == 200
+    kinds = answer.json()["predictions"]
+    assert kinds[0] == "setosa"
+    assert kinds[-1] == "virginica"
+    assert len(kinds) == len(rows["instances"])
+
+
+def test_live_and_ready_are_apart(start, tmp_path):
+    """A corrupt model never becomes ready, the process lives, and the reason is in the log and not in the answer."""
+    (tmp_path / "model.onnx").write_bytes(b"not a graph")
+    server = start(tmp_path, wait="live")
+
+    server.wait(lambda: "cannot open model.onnx" in server.log.read_text())
+
+    assert server.status("/health/live") == 200
+    assert server.status("/health/ready") == 503
+    refused = server.post("/predict", {"instances": [ROW]})
+    assert refused.status_code == 503
+    assert str(tmp_path) not in refused.text
+
+
+def test_a_missing_folder_is_never_ready(start, tmp_path):
+    """The same for a model that is not there."""
+    server = start(tmp_path / "nowhere", wait="live")
+
+    server.wait(lambda: "no such model folder" in server.log.read_text())
+
+    assert server.status("/health/ready") == 503
+
+
+def test_rows_by_name_by_position_and_columns_agree(tumours, specs):
+    """Named features, lists and columns are three spellings of one request."""
+    named = json.loads((specs / "breast-cancer/rows.json").read_text())["instances"]
+    lists = [list(row.values()) for row in named]
+    columns = {name: [row[name] for row in named] for name in named[0]}
+
+    answers = [tumours.post("/predict", {"instances": form}).json() for form in (named, lists, columns)]
+
+    assert answers[0] == answers[1] == answers[2]
+    assert all(0 <= p <= 1 for p in answers[0]["predictions"])
+
+
+@pytest.mark.parametrize(
+    ("edit", "problem"),
+    [
+        pytest.param({"mean_radius": -1}, "-1 is below 0", id="below-min"),
+        pytest.param({"mean_radius": 1e6}, "is above 100", id="above-max"),
+        pytest.param({"mean_radius": "12"}, "'12' is no number", id="text-for-a-number"),
+        pytest.param({"mean_radius": True}, "True is no number", id="boolean-for-a-number"),
+        pytest.param({"mean_radius": None}, "is null", id="null"),
+        pytest.param({"mean_radius": [1]}, "a list is no number", id="list-for-a-number"),
+        pytest.param({"mean_radiu": 1}, "is no feature", id="extra-feature"),
+    ],
+)
+def test_a_wrong_value_is_named_by_row_and_feature(tumours, specs, edit, problem):
+    """The error says which row and which feature, and what is wrong with it."""
+    rows = json.loads((specs / "breast-cancer/rows.json").read_text())["instances"][:2]
+    rows[1] = {**rows[1], **edit}
+
+    answer = tumours.post("/predict", {"instances": rows})
+
+    assert answer.status_code == 422
+    found = answer.json()["problems"][0]
+    assert (found["row"], found["feature"]) == (1, next(iter(edit)))
+    assert problem in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param(b'{"instances": [[5.1, 3.5', 400, id="truncated"),
+        pytest.param(b"\xff\xfe", 400, id="invalid-utf8"),
+        pytest.param(b'{"instances": ["\xff"]}', 400, id="invalid-utf8-in-a-string"),
+        pytest.param(b'{"instances": [[NaN, 1, 1, 1]]}', 400, id="nan"),
+        pytest.param(b'{"instances": [[Infinity, 1, 1, 1]]}', 400, id="infinity"),
+        pytest.param(b'{"instances": [[1e999, 1, 1, 1]]}', 400, id="number-out-of-range"),
+        pytest.param(b'{"instances": [[1e39, 1, 1, 1]]}', 422, id="too-large-for-32-bits"),
+        pytest.param(b'{"instances": [[1, 2, 3, 4], [1, 2]]}', 422, id="ragged"),
+        pytest.param(b'{"instances": [[1, 2, 3, [4]]]}', 422, id="nested-row"),
+        pytest.param(b'{"instances": []}', 422, id="no-rows"),
+        pytest.param(b'{"instances": 7}', 422, id="no-list"),
+        pytest.param(b'{"rows": []}', 400, id="no-instances"),
+        pytest.param(b"[" * 100_000, 400, id="deep"),
+        pytest.param(b'{"instances":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400, id="deep-and-closed"),
+        pytest.param(b'{"instances":[' + b"[1,2,3,4]," * 20_000 + b"[1,2,3,4]]}", 413, id="too-many-rows"),
+        pytest.param(b"", 400, id="empty"),
+    ],
+)
+def test_a_bad_body_is_refused(iris, body, status):
+    """Each bad body has its status, and the server goes on."""
+    answer = iris.post("/predict", content=body)
+
+    assert answer.status_code == status
+    assert answer.json()["error"]
+    assert "Traceback" not in answer.text
+    assert iris.post("/predict", {"instances": [ROW]}).status_code == 200
+
+
+def test_a_large_body_is_refused_before_it_is_read(iris):
+    """100 MB are refused by their declared length."""
+    host, port = iris.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n{")
+        assert connection.recv(1024).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_pickle_needs_leave_and_the_right_digest(start, tmp_path):
+    """A joblib file loads only when the spec allows it and names its digest; skops needs neither."""
+    flowers = load_iris()
+    model = LogisticRegression(max_iter=1000).fit(flowers.data, flowers.target)
+    folder = tmp_path / "pickled"
+    folder.mkdir()
+    joblib.dump(model, folder / "model.joblib")
+    digest = hashlib.sha256((folder / "model.joblib").read_bytes()).hexdigest()
+    (tmp_path / "skops").mkdir()
+    skops.io.dump(model, tmp_path / "skops" / "model.skops")
+
+    bare = start(folder, wait="live")
+    wrong = start(folder, model={"allowPickle": True, "sha256": "0" * 64}, wait="live")
+    allowed = start(folder, model={"allowPickle": True, "sha256": digest})
+    skopsed = start(tmp_path / "skops")
+
+    bare.wait(lambda: "is a pickle, which is code" in bare.log.read_text())
+    wrong.wait(lambda: "the spec says 0000" in wrong.log.read_text())
+    assert bare.status("/health/ready") == wrong.status("/health/ready") == 503
+    expected = model.predict(flowers.data[::20]).tolist()
+    for server in (allowed, skopsed):
+        answer = server.post("/predict", {"instances": flowers.data[::20].tolist()})
+        assert answer.json() == {"predictions": expected}
+
+
+def test_sigterm_loses_no_request(start, specs):
+    """32 callers keep calling until an answer closes their connection: each request was answered, and exit is 0."""
+    server = start(specs / "breast-cancer/model-v2")
+    row = np.ones(10).tolist()
+    failed, answered, stop = [], [], threading.Event()
+
+    def keep_calling():
+        with httpx.Client(timeout=10) as client:
+            while not stop.is_set():
+                answer = client.post(f"{server.url}/predict", json={"instances": [row]})
+                (answered if answer.status_code == 200 else failed).append(answer.status_code)
+                if answer.headers.get("connection") == "close":
+                    return
+
+    callers = [threading.Thread(target=keep_calling) for _ in range(32)]
+    for caller in callers:
+        caller.start()
+    server.wait(lambda: len(answered) > 100)
+    began = time.monotonic()
+    status = server.stop()
+    stop.set()
+    for caller in callers:
+        caller.join()
+
+    assert status == 0
+    assert failed == []
+    assert time.monotonic() - began < 10
