@@ -1,0 +1,9 @@
+"""The emulated APIs, explicitly. A new one is a module that defines `API` and a line here."""
+
+from emulator.api import Listed
+
+LISTED = (
+    Listed("emulator.apis.longrunning", ("google.longrunning.Operations/",)),
+    Listed("emulator.apis.locations", ("google.cloud.location.Locations/",)),
+    Listed("emulator.apis.artifactregistry", ("google.devtools.artifactregistry.v1.",)),
+)

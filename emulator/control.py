@@ -1,0 +1,122 @@
+"""`/_emulator/…`: what tests, the command line and people use to steer the emulator. Google has nothing like it.
+
+The routes run on the event loop or in Starlette's own threads, so calls that hang never block them.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from emulator.environment import environment
+from emulator.faults import Rule
+from emulator.world import PROJECT, World
+
+
+def routes(world: World) -> list[Route]:
+    """All of them."""
+    control = Control(world)
+    return [
+        route("/_emulator/status", "GET", control.status),
+        route("/_emulator/clock", "GET", control.clock),
+        route("/_emulator/advance", "POST", control.advance),
+        route("/_emulator/reset", "POST", control.reset),
+        route("/_emulator/env", "GET", control.env),
+        route("/_emulator/faults", "GET", control.get_faults),
+        route("/_emulator/faults", "PUT", control.put_faults),
+        route("/_emulator/faults", "DELETE", control.delete_faults),
+        route("/_emulator/calls", "GET", control.get_calls),
+        route("/_emulator/calls", "DELETE", control.delete_calls),
+    ]
+
+
+class Control:
+    """One method per route."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def status(self, _: Request) -> Response:
+        """Where the emulator is, and that it is ready."""
+        world = self._world
+        where = {"http": world.http_url, "grpc": world.grpc_target, "state": str(world.state_dir)}
+        about = {"ready": True, "pid": os.getpid(), "project": PROJECT, "clock": clock_of(world)}
+        return JSONResponse(about | where)
+
+    async def clock(self, _: Request) -> Response:
+        """The virtual time."""
+        return JSONResponse(clock_of(self._world))
+
+    async def advance(self, request: Request) -> Response:
+        """Let time pass; answers when every timer on the way has run."""
+        seconds = (await body_of(request)).get("seconds")
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds < 0:
+            return bad("'seconds' must be a number, 0 or more")
+        await run_in_threadpool(self._world.clock.advance, float(seconds))
+        return JSONResponse(clock_of(self._world))
+
+    async def reset(self, _: Request) -> Response:
+        """Empty the cloud."""
+        await run_in_threadpool(self._world.reset)
+        return JSONResponse({})
+
+    async def env(self, _: Request) -> Response:
+        """Variables for clients."""
+        return JSONResponse(environment(self._world))
+
+    async def get_faults(self, _: Request) -> Response:
+        """The rules with their counts."""
+        return JSONResponse(self._world.faults.status())
+
+    async def put_faults(self, request: Request) -> Response:
+        """Replace the rules."""
+        try:
+            raw = await request.json()
+            if not isinstance(raw, list):
+                return bad("faults are a list of rules")
+            self._world.faults.replace([Rule.parse(each) for each in raw])
+        except (ValueError, TypeError) as error:
+            return bad(str(error))
+        return JSONResponse(self._world.faults.status())
+
+    async def delete_faults(self, _: Request) -> Response:
+        """Drop the rules; calls that hang go on."""
+        self._world.faults.replace([])
+        return JSONResponse([])
+
+    async def get_calls(self, _: Request) -> Response:
+        """How often each method was called."""
+        return JSONResponse(self._world.calls.counts())
+
+    async def delete_calls(self, _: Request) -> Response:
+        """Count from zero."""
+        self._world.calls.clear()
+        return JSONResponse([])
+
+
+def route(path: str, verb: str, endpoint: Callable[[Request], Any]) -> Route:
+    """One verb of one path."""
+    return Route(path, endpoint, methods=[verb])
+
+
+def clock_of(world: World) -> dict[str, Any]:
+    """The time, and how far it is ahead of the real one in seconds."""
+    return {"now": world.clock.now().isoformat(), "offset_s": world.clock.offset_s}
+
+
+async def body_of(request: Request) -> dict[str, Any]:
+    """The JSON object of a request; empty for anything else."""
+    try:
+        found = await request.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def bad(message: str) -> Response:
+    """A refused control call."""
+    return JSONResponse({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": message}}, 400)

@@ -1,0 +1,145 @@
+"""The emulator as a process: both servers, one state folder, a clean stop."""
+
+import json
+import logging
+import os
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from emulator import control, oauth, state_dir
+from emulator.wire import grpc_server, table
+from emulator.wire.paths import Routes
+from emulator.wire.rest_server import Rest
+from emulator.world import PROJECT, World
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+WORKERS = 128
+STOP_WITHIN_S = 2
+ACCOUNT = f"emulator@{PROJECT}.iam.gserviceaccount.com"
+"""Whose key `credentials.json` holds."""
+
+
+def serve(state: Path, *, port: int, grpc_port: int) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        state: The state folder, made when it is not there.
+        port: HTTP port; 0 means the one used last, else a free one.
+        grpc_port: gRPC port, by the same rule.
+
+    Raises:
+        StateInUseError: Another daemon has the folder.
+        OSError: A port that was asked for is taken.
+    """
+    held = state_dir.lock(state)
+    table.use_bare_packages(table.packages())
+    world = World(state)
+    methods = table.load()
+    listener = bind_http(world, port)
+    server, bound = bind_grpc(world, methods, grpc_port)
+    world.http_url, world.grpc_target = f"http://{HOST}:{listener.getsockname()[1]}", f"{HOST}:{bound}"
+    remember_ports(world, listener.getsockname()[1], bound)
+    write_credentials(world)
+    world.start()
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="rest")
+    run(world, application(world, Routes(methods.values()), pool), listener)
+    world.faults.replace([])  # lets go of calls that hang
+    server.stop(grace=STOP_WITHIN_S).wait()
+    world.stop()
+    state_dir.forget_ready(state)
+    held.close()
+    logging.shutdown()
+    # What still runs is work of pending operations: the next start takes it up, so nobody waits for it here.
+    os._exit(0)
+
+
+def application(world: World, routes: Routes, pool: ThreadPoolExecutor) -> Any:
+    """The ASGI app: control, tokens, the APIs' own routes, then the derived table."""
+    apis = world.apis.eager()
+    own = [route for api in apis for make in api.routes for route in make(world)]
+    rest = Rest(world, routes, pool)
+    verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    fallback = Route("/{path:path}", rest.answer, methods=verbs)
+    app: Any = Starlette(routes=[*control.routes(world), *oauth.routes(world), *own, fallback])
+    return reduce(lambda inner, wrap: wrap(world, inner), [wrap for api in apis for wrap in api.wrap], app)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says when it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config, world: World) -> None:
+        super().__init__(config)
+        self._world = world
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then write `emulator.json`."""
+        await super().startup(sockets)
+        world = self._world
+        state_dir.write_ready(world.state_dir, http=world.http_url, grpc=world.grpc_target)
+        log.info("emulator ready", extra={"http": world.http_url, "grpc": world.grpc_target})
+
+
+def run(world: World, app: Any, listener: socket.socket) -> None:
+    """Serve HTTP in this thread until a signal comes."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: None)  # uvicorn raises the signal again after its own clean stop
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_WITHIN_S
+    )
+    Server(config, world).run(sockets=[listener])
+
+
+def last_port(world: World, name: str) -> int:
+    """The port used before; 0 when there was none."""
+    try:
+        return int(json.loads((world.state_dir / "ports.json").read_text())[name])
+    except (OSError, ValueError, KeyError):
+        return 0
+
+
+def remember_ports(world: World, http: int, grpc: int) -> None:
+    """Prefer the same ports at the next start: addresses that were handed out stay good."""
+    state_dir.write(world.state_dir / "ports.json", json.dumps({"http": http, "grpc": grpc}))
+
+
+def bind_http(world: World, port: int) -> socket.socket:
+    """A listening socket."""
+    try:
+        return listen(port or last_port(world, "http"))
+    except OSError:
+        if port:
+            raise
+        return listen(0)
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on one port."""
+    listener = socket.create_server((HOST, port), backlog=512)
+    listener.set_inheritable(False)
+    return listener
+
+
+def bind_grpc(world: World, methods: dict[str, table.Method], port: int) -> tuple[Any, int]:
+    """The gRPC server and its port."""
+    try:
+        return grpc_server.serve(world, methods, port or last_port(world, "grpc"))
+    except OSError:
+        if port:
+            raise
+        return grpc_server.serve(world, methods, 0)
+
+
+def write_credentials(world: World) -> None:
+    """A key file whose tokens this emulator gives."""
+    text = world.tokens.key_file(ACCOUNT, PROJECT, f"{world.http_url}/token")
+    state_dir.write(world.state_dir / "credentials.json", text)

@@ -1,0 +1,25 @@
+"""The environment variables that point Google's clients and gcloud at this emulator."""
+
+from emulator.world import PROJECT, World
+
+GCLOUD_APIS = ("ARTIFACTREGISTRY", "RUN", "IAM", "CLOUDRESOURCEMANAGER", "SECRETMANAGER")
+"""APIs whose override is the bare address; gcloud adds the version path itself."""
+
+
+def environment(world: World) -> dict[str, str]:
+    """Variables by name. `GOOGLE_APPLICATION_CREDENTIALS` names a key that is worth nothing elsewhere.
+
+    Source: `gcloud topic configurations` (CLOUDSDK_…); google-auth and google-cloud-storage for the others.
+    """
+    url = world.http_url
+    return {
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "GOOGLE_APPLICATION_CREDENTIALS": str(world.state_dir / "credentials.json"),
+        "STORAGE_EMULATOR_HOST": url,
+        "GCE_METADATA_HOST": url.removeprefix("http://"),
+        "MLSERVICE_EMULATOR": url,
+        "MLSERVICE_EMULATOR_GRPC": world.grpc_target,
+        "CLOUDSDK_CORE_PROJECT": PROJECT,
+        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{url}/storage/v1/",
+    } | {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}": f"{url}/" for api in GCLOUD_APIS}

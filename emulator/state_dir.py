@@ -1,0 +1,60 @@
+"""The state folder: one daemon at a time, and `emulator.json`, which says where it is."""
+
+import fcntl
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+
+class StateInUseError(Exception):
+    """Another daemon holds this state folder."""
+
+
+def lock(path: Path) -> IO[str]:
+    """Take the folder; the lock lives as long as the returned file, also through kill -9.
+
+    Raises:
+        StateInUseError: A live daemon has it; the text says which.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    file = (path / "lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        holder = read_ready(path)
+        where = f"pid {holder['pid']}, {holder['http']}" if holder else "it is still starting"
+        raise StateInUseError(f"another emulator uses {path} ({where})") from error
+    return file
+
+
+def read_ready(path: Path) -> dict[str, Any] | None:
+    """What the daemon wrote when it was ready, or None."""
+    try:
+        found: dict[str, Any] = json.loads((path / "emulator.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def write_ready(path: Path, *, http: str, grpc: str) -> None:
+    """Say that the daemon is ready; a stale file of a dead one is replaced."""
+    write(
+        path / "emulator.json",
+        json.dumps({"pid": os.getpid(), "http": http, "grpc": grpc, "started": datetime.now(UTC).isoformat()}),
+    )
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file of mode 600 that is never seen half written."""
+    partial = path.with_name(path.name + ".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def forget_ready(path: Path) -> None:
+    """Remove `emulator.json`."""
+    (path / "emulator.json").unlink(missing_ok=True)

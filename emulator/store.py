@@ -1,0 +1,114 @@
+"""What the emulated cloud holds: named objects as bytes in SQLite, and files by their digest.
+
+Survives kill -9: every write is a committed transaction (WAL), every file is renamed into place.
+"""
+
+import hashlib
+import os
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS object (
+  kind TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, name)
+) WITHOUT ROWID
+"""
+AFTER_ALL = "\U0010ffff"
+CHUNK = 1 << 20
+
+
+class Store:
+    """Objects by kind and name, in one folder.
+
+    Thread-safe. `transaction` is re-entrant in one thread and keeps every other thread out, so a read followed by a
+    write inside it is atomic; keep it short.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._blobs = path / "blobs"
+        self._blobs.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._db = sqlite3.connect(path / "state.sqlite", check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute(SCHEMA)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside are kept together, or none of them when an exception leaves the block."""
+        with self._lock:
+            outermost = self._depth == 0
+            if outermost:
+                self._db.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                if outermost:
+                    self._db.execute("ROLLBACK")
+                raise
+            else:
+                if outermost:
+                    self._db.execute("COMMIT")
+            finally:
+                self._depth -= 1
+
+    def get(self, kind: str, name: str) -> bytes | None:
+        """Return the body of one object, or None."""
+        with self._lock:
+            row = self._db.execute("SELECT body FROM object WHERE kind=? AND name=?", (kind, name)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def put(self, kind: str, name: str, body: bytes) -> None:
+        """Write one object, whether it was there or not."""
+        with self._lock:
+            self._db.execute("INSERT OR REPLACE INTO object VALUES (?, ?, ?)", (kind, name, body))
+
+    def delete(self, kind: str, name: str) -> bool:
+        """Remove one object; False when it was not there."""
+        with self._lock:
+            return self._db.execute("DELETE FROM object WHERE kind=? AND name=?", (kind, name)).rowcount > 0
+
+    def list(self, kind: str, prefix: str = "") -> list[tuple[str, bytes]]:
+        """All objects of a kind whose names start with `prefix`, sorted by name."""
+        query = "SELECT name, body FROM object WHERE kind=? AND name>=? AND name<? ORDER BY name"
+        with self._lock:
+            rows = self._db.execute(query, (kind, prefix, prefix + AFTER_ALL)).fetchall()
+        return [(str(name), bytes(body)) for name, body in rows]
+
+    def put_blob(self, content: bytes | BinaryIO) -> str:
+        """Keep a file by its content; returns its sha256 in hex."""
+        digest = hashlib.sha256()
+        with tempfile.NamedTemporaryFile(dir=self._blobs, delete=False) as file:
+            for chunk in [content] if isinstance(content, bytes) else iter(lambda: content.read(CHUNK), b""):
+                digest.update(chunk)
+                file.write(chunk)
+        final = self.blob_path(digest.hexdigest())
+        final.parent.mkdir(exist_ok=True)
+        Path(file.name).replace(final)
+        return digest.hexdigest()
+
+    def blob_path(self, sha256: str) -> Path:
+        """Where the file with this digest lies (it need not be there)."""
+        return self._blobs / sha256[:2] / sha256
+
+    def clear(self) -> None:
+        """Forget every object and every file."""
+        with self._lock:
+            self._db.execute("DELETE FROM object")
+        for folder, _, files in os.walk(self._blobs):
+            for name in files:
+                (Path(folder) / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Write the log back and let go of the file."""
+        with self._lock:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.close()

@@ -1,0 +1,135 @@
+"""Tokens of the emulator's service accounts: RS256, signed with a key that lies in the state folder.
+
+Tokens live in real time, not on the virtual clock: the clients that refresh them do.
+Source: https://developers.google.com/identity/protocols/oauth2/service-account (JWT bearer flow, claims of ID tokens).
+"""
+
+import hashlib
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+ISSUER = "https://accounts.google.com"
+LIFETIME_S = 3600
+KEY_ID = "mlservice-emulator"
+
+
+class Tokens:
+    """Signs and reads tokens.
+
+    Args:
+        key_path: PEM file with the private key, made (mode 600) when it is not there.
+    """
+
+    def __init__(self, key_path: Path) -> None:
+        self._path = key_path
+        self._lock = threading.Lock()
+        self._loaded: rsa.RSAPrivateKey | None = None
+
+    @property
+    def private_key_pem(self) -> str:
+        """The key as the service-account key file holds it."""
+        pem = self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return pem.decode()
+
+    @property
+    def _key(self) -> rsa.RSAPrivateKey:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._load() if self._path.exists() else self._make()
+            return self._loaded
+
+    def _load(self) -> rsa.RSAPrivateKey:
+        key = serialization.load_pem_private_key(self._path.read_bytes(), password=None)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise TypeError(f"{self._path} is no RSA key")
+        return key
+
+    def _make(self) -> rsa.RSAPrivateKey:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._path.touch(mode=0o600)
+        self._path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return key
+
+    def jwks(self) -> dict[str, Any]:
+        """The public key, as `/oauth2/v3/certs` shows it."""
+        public = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        return {"keys": [public | {"kid": KEY_ID, "use": "sig", "alg": "RS256"}]}
+
+    def _sign(self, claims: dict[str, Any]) -> str:
+        now = int(time.time())
+        return jwt.encode(
+            {"iss": ISSUER, "iat": now, "exp": now + LIFETIME_S} | claims,
+            self._key,
+            algorithm="RS256",
+            headers={"kid": KEY_ID},
+        )
+
+    def access_token(self, email: str, scope: str = "") -> str:
+        """An access token of a service account. Google's are opaque; ours say whose they are."""
+        return self._sign({"sub": subject(email), "email": email, "scope": scope, "typ": "access"})
+
+    def id_token(self, email: str, audience: str) -> str:
+        """An identity token of a service account for one audience."""
+        return self._sign(
+            {
+                "aud": audience,
+                "azp": subject(email),
+                "sub": subject(email),
+                "email": email,
+                "email_verified": True,
+            }
+        )
+
+    def read(self, token: str, *, audience: str | None = None) -> dict[str, Any] | None:
+        """Claims of a token of ours that has not expired, or None.
+
+        Args:
+            token: Without the `Bearer ` prefix.
+            audience: Whom an identity token must be for; None leaves the audience unchecked.
+        """
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self._key.public_key(),
+                algorithms=["RS256"],
+                audience=audience,
+                options={"verify_aud": audience is not None},
+            )
+        except jwt.InvalidTokenError:
+            return None
+        return claims
+
+    def key_file(self, email: str, project: str, token_uri: str) -> str:
+        """A service-account key file whose tokens come from the emulator."""
+        return json.dumps(
+            {
+                "type": "service_account",
+                "project_id": project,
+                "private_key_id": KEY_ID,
+                "private_key": self.private_key_pem,
+                "client_email": email,
+                "client_id": subject(email),
+                "auth_uri": token_uri.replace("/token", "/o/oauth2/auth"),
+                "token_uri": token_uri,
+                "universe_domain": "googleapis.com",
+            },
+            indent=1,
+        )
+
+
+def subject(email: str) -> str:
+    """The 21-digit unique id of an account, derived from its e-mail."""
+    return "1" + str(int(hashlib.sha256(email.encode()).hexdigest(), 16))[:20]

@@ -1,0 +1,83 @@
+"""gRPC: one generic handler over the table."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+
+from emulator.api import Call
+from emulator.dispatch import is_mutating, perform
+from emulator.failures import ApiFailure
+from emulator.wire.table import Method
+from emulator.world import World, caller_of
+
+log = logging.getLogger(__name__)
+
+WORKERS = 128
+"""Calls held by a hang fault each keep one."""
+UNLIMITED = -1
+
+
+class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no types
+    """Finds the method in the table and answers it."""
+
+    def __init__(self, world: World, table: dict[str, Method]) -> None:
+        self._world = world
+        self._table = table
+
+    def service(self, details: Any) -> Any:
+        """The handler of one call; None makes gRPC answer UNIMPLEMENTED."""
+        method = self._table.get(details.method.lstrip("/"))
+        if method is None or method.stream:
+            return None
+        return grpc.unary_unary_rpc_method_handler(
+            lambda request, context: self._answer(method, request, context),
+            request_deserializer=lambda body: method.request.FromString(body),  # noqa: PLW0108 - imports the class only now
+            response_serializer=lambda message: message.SerializeToString(),
+        )
+
+    def _answer(self, method: Method, request: Any, context: Any) -> Any:
+        authorization = dict(context.invocation_metadata()).get("authorization", "")
+        caller = caller_of(self._world, str(authorization))
+        call = Call(method.name, is_mutating(method.name), caller, lambda: not context.is_active())
+        try:
+            return perform(self._world, call, request)
+        except ApiFailure as failure:
+            refuse(context, failure)
+        except Exception:
+            log.exception("behaviour failed", extra={"method": method.name})
+            refuse(context, ApiFailure("INTERNAL", "an internal error of the emulator: see its log"))
+
+
+def refuse(context: Any, failure: ApiFailure) -> None:
+    """End a call with a status; its details ride in `grpc-status-details-bin`, where google.api_core looks for them."""
+    if failure.details:
+        from google.rpc import status_pb2  # noqa: PLC0415 - only the few failures with details need it
+
+        status = status_pb2.Status(code=failure.number, message=failure.message)
+        for detail in failure.details:
+            status.details.add().Pack(detail)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(next(code for code in grpc.StatusCode if code.value[0] == failure.number), failure.message)
+
+
+def serve(world: World, table: dict[str, Method], port: int) -> tuple[Any, int]:
+    """Start the server on 127.0.0.1; returns it and the port it got (`port` 0: a free one).
+
+    Raises:
+        OSError: The port is taken.
+    """
+    options = [
+        ("grpc.so_reuseport", 0),  # else a second emulator would silently share the port
+        ("grpc.max_receive_message_length", UNLIMITED),
+        ("grpc.max_send_message_length", UNLIMITED),
+    ]
+    server = grpc.server(ThreadPoolExecutor(WORKERS, thread_name_prefix="grpc"), options=options)
+    server.add_generic_rpc_handlers((Handler(world, table),))
+    try:
+        bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    except RuntimeError as error:
+        raise OSError(str(error)) from error
+    server.start()
+    return server, bound

@@ -1,0 +1,157 @@
+"""JSON over HTTP to a request message, and a response message to JSON.
+
+Source: google/api/http.proto (path, query and body mapping), the proto3 JSON mapping, and the field-mask rule that a
+JSON mask may be written in either case (recording iam_service_account/basic sends `display_name`).
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from emulator.failures import ApiFailure
+from emulator.wire.paths import Route
+
+SYSTEM = re.compile(
+    r"\$.*|alt|key|fields|prettyPrint|quotaUser|callback|access_token|oauth_token|uploadType|upload_protocol"
+)
+"""Query parameters that belong to Google's front end, not to the request message."""
+MASK = "google.protobuf.FieldMask"
+CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
+
+
+def read(route: Route, variables: dict[str, str], query: Sequence[tuple[str, str]], body: bytes) -> Any:
+    """Build the request message.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT, with Google's words for unknown fields and broken JSON.
+    """
+    message = route.method.request()
+    fields = [(name, value) for name, value in query if not SYSTEM.fullmatch(name)]
+    _merge(message, _body(route, body))
+    for name, value in fields:
+        _set(message, name, value)
+    for name, value in variables.items():
+        _set(message, name, value)
+    return message
+
+
+def _body(route: Route, body: bytes) -> dict[str, Any]:
+    if not body.strip():
+        return {}
+    try:
+        found = json.loads(body)
+    except ValueError as error:
+        raise ApiFailure("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from error
+    if not isinstance(found, dict):
+        raise ApiFailure("INVALID_ARGUMENT", "Invalid JSON payload received. The root is not an object.")
+    field = route.binding.body
+    if field is None:
+        return {}
+    return found if field == "*" else {field: found}
+
+
+def _merge(message: Any, found: dict[str, Any]) -> None:
+    masks = _take_masks(message.DESCRIPTOR, found)
+    try:
+        json_format.ParseDict(found, message)
+    except json_format.ParseError as error:
+        raise ApiFailure("INVALID_ARGUMENT", f"Invalid JSON payload received. {_words(error)}") from error
+    for field, text in masks.items():
+        getattr(message, field).paths.extend(mask_paths(text))
+
+
+def _words(error: Exception) -> str:
+    """Google's wording for the commonest mistake; the parser's own for the others."""
+    unknown = re.search(r'no field named "([^"]+)"(?: at "([^"]*)")?', str(error))
+    if unknown is None:
+        return str(error)
+    place = (unknown[2] or "").rpartition(".")[0]
+    return f'Unknown name "{unknown[1]}"{f" at {place!r}" if place else ""}: Cannot find field.'
+
+
+def _take_masks(descriptor: Descriptor, found: dict[str, Any]) -> dict[str, str]:
+    """Take the request's own masks out of the body: the JSON parser refuses masks in snake case."""
+    masks = {}
+    for field in descriptor.fields:
+        if field.message_type is not None and field.message_type.full_name == MASK:
+            for name in (field.json_name, field.name):
+                if isinstance(found.get(name), str):
+                    masks[field.name] = found.pop(name)
+    return masks
+
+
+def mask_paths(text: str) -> list[str]:
+    """Paths of a mask written as JSON or query text, in snake case."""
+    return [CAMEL.sub(lambda hit: "_" + hit[1].lower(), path.strip()) for path in text.split(",") if path.strip()]
+
+
+def _field(descriptor: Descriptor, name: str) -> FieldDescriptor | None:
+    found = descriptor.fields_by_name.get(name)
+    return found or next((field for field in descriptor.fields if field.json_name == name), None)
+
+
+def _set(message: Any, path: str, value: str) -> None:
+    """Set one field from a path variable or a query parameter."""
+    first, _, rest = path.partition(".")
+    field = _field(message.DESCRIPTOR, first)
+    if field is None:
+        raise ApiFailure(
+            "INVALID_ARGUMENT",
+            f'Invalid JSON payload received. Unknown name "{path}": Cannot bind query parameter. '
+            f"Field '{path}' could not be found in request message.",
+        )
+    if rest:
+        _set(getattr(message, field.name), rest, value)
+    elif field.message_type is not None and field.message_type.full_name == MASK:
+        getattr(message, field.name).paths.extend(mask_paths(value))
+    else:
+        _put(message, field, value)
+
+
+def _put(message: Any, field: FieldDescriptor, value: str) -> None:
+    parsed = _scalar(field, value)
+    try:
+        json_format.ParseDict({field.name: [parsed] if field.is_repeated else parsed}, message)
+    except json_format.ParseError as error:
+        raise ApiFailure("INVALID_ARGUMENT", f"Invalid value at '{field.name}': {value!r}") from error
+
+
+def _scalar(field: FieldDescriptor, value: str) -> Any:
+    if (
+        field.type == FieldDescriptor.TYPE_BOOL
+        or (field.message_type or field).full_name == "google.protobuf.BoolValue"
+    ):
+        return value.lower() in ("true", "1")
+    if field.type == FieldDescriptor.TYPE_ENUM and value.lstrip("-").isdigit():
+        return int(value)
+    return value
+
+
+def wants_enum_numbers(query: Sequence[tuple[str, str]]) -> bool:
+    """Whether the caller asked for `$alt=json;enum-encoding=int`, as Google's REST transports do."""
+    return any(name in ("$alt", "alt") and "enum-encoding=int" in value for name, value in query)
+
+
+def write(message: Any, *, enum_numbers: bool) -> bytes:
+    """The answer as JSON."""
+    found = json_format.MessageToDict(message, use_integers_for_enums=enum_numbers)
+    return json.dumps(found, ensure_ascii=False).encode()
+
+
+def write_failure(failure: ApiFailure) -> bytes:
+    """`{"error": {...}}` (kinds.md 1.4)."""
+    error: dict[str, Any] = {"code": failure.http, "message": failure.message, "status": failure.code}
+    if failure.legacy_reason:
+        error["errors"] = [{"domain": "global", "message": failure.message, "reason": failure.legacy_reason}]
+    if failure.details:
+        error["details"] = [_any(detail) for detail in failure.details]
+    return json.dumps({"error": error}, ensure_ascii=False).encode()
+
+
+def _any(detail: Any) -> dict[str, Any]:
+    url = f"type.googleapis.com/{detail.DESCRIPTOR.full_name}"
+    return {"@type": url} | json_format.MessageToDict(detail)

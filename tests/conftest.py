@@ -1,0 +1,118 @@
+"""Fixtures that every topic shares. Keep it small: a topic's own fixtures live beside its tests."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+
+@dataclass
+class Emulator:
+    """A running daemon and the ways to steer it.
+
+    Attributes:
+        http: `http://127.0.0.1:port`.
+        grpc: `127.0.0.1:port`.
+        env: Variables that point Google's clients at it.
+    """
+
+    state: Path
+    process: subprocess.Popen[bytes]
+    http: str
+    grpc: str
+    env: dict[str, str]
+
+    @classmethod
+    def start(cls, state: Path, *arguments: str) -> "Emulator":
+        """Start a daemon and wait until it is ready."""
+        state.mkdir(parents=True, exist_ok=True)
+        with (state / "log").open("ab") as log:
+            command = [sys.executable, "-m", "emulator", "serve", "--state", str(state), *arguments]
+            process = subprocess.Popen(command, stderr=log)
+        ready = wait_until_ready(state, process)
+        env = httpx.get(ready["http"] + "/_emulator/env").json()
+        return cls(state, process, ready["http"], ready["grpc"], env)
+
+    def channel(self) -> grpc.Channel:
+        """A gRPC channel, for `Transport(channel=...)`."""
+        return grpc.insecure_channel(self.grpc)
+
+    def control(self, verb: str, path: str, body: Any = None) -> Any:
+        """Call `/_emulator/…`; returns its JSON."""
+        answer = httpx.request(verb, f"{self.http}/_emulator/{path}", json=body, timeout=60)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        self.control("POST", "advance", {"seconds": seconds})
+
+    def faults(self, *rules: dict[str, Any]) -> list[dict[str, Any]]:
+        """Set the fault rules; without any, none are left."""
+        return self.control("PUT", "faults", list(rules))
+
+    def reset(self) -> None:
+        """Empty the cloud."""
+        self.control("POST", "reset")
+
+    def calls(self) -> dict[str, int]:
+        """How often each method was called."""
+        return {each["method"]: each["count"] for each in self.control("GET", "calls")}
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End it cleanly."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=20)
+
+
+def wait_until_ready(state: Path, process: subprocess.Popen[bytes], within_s: float = 30) -> dict[str, Any]:
+    """What `emulator.json` says once this process has written it."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            ready = json.loads((state / "emulator.json").read_text())
+        except (OSError, ValueError):
+            ready = {}
+        if ready.get("pid") == process.pid:
+            return ready
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError((state / "log").read_text())
+
+
+@pytest.fixture(scope="session")
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """One daemon for a whole test process."""
+    running = Emulator.start(tmp_path_factory.mktemp("emulator"))
+    yield running
+    running.stop()
+    assert running.process.returncode == 0, (running.state / "log").read_text()
+
+
+@pytest.fixture
+def emulator(shared_emulator: Emulator) -> Emulator:
+    """The shared daemon, emptied."""
+    shared_emulator.reset()
+    return shared_emulator
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_real_credentials() -> None:
+    """Tests never look at a developer's own Google Cloud account."""
+    for name in [name for name in os.environ if name.startswith(("GOOGLE_", "CLOUDSDK_"))]:
+        del os.environ[name]

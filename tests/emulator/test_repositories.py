@@ -1,0 +1,48 @@
+"""Artifact Registry repositories, through Google's client."""
+
+import pytest
+from google.api_core import exceptions
+from google.cloud import artifactregistry_v1 as ar
+
+from tests.conftest import Emulator
+from tests.emulator.clients import both_wires, client
+
+PARENT = "projects/local/locations/europe-west1"
+NAME = f"{PARENT}/repositories/models"
+
+
+def repositories(emulator: Emulator, wire: str = "grpc") -> ar.ArtifactRegistryClient:
+    return client(emulator, ar.ArtifactRegistryClient, wire)
+
+
+def docker(**fields: object) -> ar.Repository:
+    return ar.Repository(format_=ar.Repository.Format.DOCKER, **fields)
+
+
+@both_wires
+def test_a_repository_lives_its_life(emulator, wire):
+    """Created, read, listed, changed by mask and deleted, with the fields that Google fills."""
+    api = repositories(emulator, wire)
+
+    started = api.create_repository(parent=PARENT, repository=docker(labels={"a": "b"}), repository_id="models")
+    assert not started.operation.done
+    created = started.result(timeout=10)
+    found = api.get_repository(name=NAME)
+    changed = api.update_repository(
+        repository=ar.Repository(name=NAME, description="new"), update_mask={"paths": ["description", "labels"]}
+    )
+
+    assert created.mode == ar.Repository.Mode.STANDARD_REPOSITORY
+    assert found.vulnerability_scanning_config.enablement_state.name == "SCANNING_DISABLED"
+    assert (changed.description, dict(changed.labels)) == ("new", {})
+    assert [each.name for each in api.list_repositories(parent=PARENT)] == [NAME]
+    api.delete_repository(name=NAME).result(timeout=10)
+    with pytest.raises(exceptions.NotFound, match="Requested entity was not found"):
+        api.get_repository(name=NAME)
+
+
+@both_wires
+def test_a_method_without_behaviour_is_refused(emulator, wire):
+    """The emulator never pretends."""
+    with pytest.raises(exceptions.MethodNotImplemented, match="not emulated"):
+        repositories(emulator, wire).get_vpcsc_config(name="projects/local/locations/us/vpcscConfig")
