@@ -65,10 +65,10 @@ def _download(uri: str) -> Path:
 def _list(uri: str, bucket_name: str, prefix: str) -> list[Any]:
     from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415 - 0.5 s that a folder needs not
     from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
-    from google.cloud import storage  # noqa: PLC0415
+    from google.cloud.storage import Client  # noqa: PLC0415
 
     try:
-        client = storage.Client()
+        client = Client()
         found = client.list_blobs(bucket_name, prefix=prefix, max_results=MAX_FILES + 1)
         blobs = [blob for blob in found if not blob.name.endswith("/")]
     except (GoogleAPICallError, GoogleAuthError, OSError) as error:

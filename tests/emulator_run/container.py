@@ -1,6 +1,6 @@
 """A small HTTP container for the tests: it shows its environment, waits, streams, echoes and dies on request."""
 
-# ruff: noqa: T201, ARG002, D103, N815 - a program of its own, whose output is its log
+# ruff: noqa: T201, ARG002, N815 - a program of its own, whose output is its log
 
 import json
 import os
