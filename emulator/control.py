@@ -5,6 +5,7 @@ The routes run on the event loop or in Starlette's own threads, so calls that ha
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -13,7 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from emulator.environment import environment
+from emulator.failures import ApiFailure
 from emulator.faults import Rule
+from emulator.wire.rest_server import refusal
 from emulator.world import PROJECT, World
 
 
@@ -29,6 +32,7 @@ def routes(world: World) -> list[Route]:
         route("/_emulator/faults", "GET", control.get_faults),
         route("/_emulator/faults", "PUT", control.put_faults),
         route("/_emulator/faults", "DELETE", control.delete_faults),
+        route("/_emulator/images", "POST", control.push_image),
         route("/_emulator/calls", "GET", control.get_calls),
         route("/_emulator/calls", "DELETE", control.delete_calls),
     ]
@@ -87,6 +91,20 @@ class Control:
         """Drop the rules; calls that hang go on."""
         self._world.faults.replace([])
         return JSONResponse([])
+
+    async def push_image(self, request: Request) -> Response:
+        """Push a folder as an image: `{"image": reference, "folder": path, "command": [...], "env": {...}}`."""
+        return await run_in_threadpool(self._push_image, await body_of(request))
+
+    def _push_image(self, wanted: dict[str, Any]) -> Response:
+        folder, command, env = Path(str(wanted.get("folder", ""))), wanted.get("command"), wanted.get("env", {})
+        if not folder.is_absolute() or not folder.is_dir() or not isinstance(command, list) or not command:
+            return bad("'folder' must be an absolute path of a folder, 'command' a list of words")
+        try:
+            image = self._world.images.push(str(wanted.get("image")), {"": folder}, command, env)
+        except ApiFailure as failure:
+            return refusal(failure)
+        return JSONResponse({"digest": image.digest, "version": image.name})
 
     async def get_calls(self, _: Request) -> Response:
         """How often each method was called."""

@@ -11,6 +11,7 @@ from emulator.callbacks import resolve
 from emulator.calls import CallLog
 from emulator.clock import Clock
 from emulator.faults import Faults
+from emulator.images import Images
 from emulator.operations import Operations
 from emulator.store import Store
 from emulator.tokens import Tokens
@@ -37,6 +38,7 @@ class World:
     clock: Clock = field(init=False)
     operations: Operations = field(init=False)
     tokens: Tokens = field(init=False)
+    images: Images = field(init=False)
     faults: Faults = field(default_factory=Faults)
     calls: CallLog = field(default_factory=CallLog)
     apis: Registry = field(default_factory=lambda: Registry(LISTED))
@@ -48,6 +50,7 @@ class World:
         self.store = Store(self.state_dir)
         self.clock = Clock(self.store, lambda callback, payload: resolve(callback)(self, payload))
         self.operations = Operations(self)
+        self.images = Images(self)
         self.tokens = Tokens(self.state_dir / "key.pem")
 
     def project_number(self, project_id: str) -> str:
@@ -98,6 +101,7 @@ class World:
         for api in self.apis.eager():
             for hook in api.cleared:
                 hook(self)
+        self.images.reset()
 
 
 def caller_of(world: World, authorization: str) -> str:

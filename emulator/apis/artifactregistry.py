@@ -1,4 +1,4 @@
-"""Artifact Registry v1: repositories and their IAM policies.
+"""Artifact Registry v1: repositories and their IAM policies. What is inside them is in `emulator.apis.artifacts`.
 
 Source: kinds.md section 6 and recordings artifact_repository/*; constraints.md section 6.
 """
@@ -42,6 +42,14 @@ def create_repository(world: World, request: Any, _: Call) -> Any:
     repository.update_time.CopyFrom(repository.create_time)
     REPOSITORIES.insert(world, repository)
     return world.operations.start_task(request.parent, OperationMetadata(), finish_create, repository.name)
+
+
+def new_repository(world: World, name: str) -> Any:
+    """A docker repository as if it had been created."""
+    repository = Repository(name=name, format_=Repository.DOCKER, create_time=timestamp(world.clock.now()))
+    repository.update_time.CopyFrom(repository.create_time)
+    fill(world, repository)
+    return repository
 
 
 def finish_create(world: World, name: str) -> Any:
@@ -99,6 +107,7 @@ def check_policy(key: str, policy: Any) -> None:
 @API.method(SERVICE + "GetRepository")
 def get_repository(world: World, request: Any, _: Call) -> Any:
     """One repository."""
+    world.images.seed(request.name)
     return REPOSITORIES.get(world, request.name)
 
 
@@ -106,6 +115,7 @@ def get_repository(world: World, request: Any, _: Call) -> Any:
 def list_repositories(world: World, request: Any, _: Call) -> Any:
     """Those of one location, by name."""
     part(request.parent, "locations")
+    world.images.seed(request.parent + "/")
     found, token = REPOSITORIES.page(world, f"{request.parent}/repositories/", request)
     return ListRepositoriesResponse(repositories=found, next_page_token=token)
 
@@ -133,6 +143,7 @@ def delete_repository(world: World, request: Any, _: Call) -> Any:
     with world.store.transaction():
         REPOSITORIES.remove(world, request.name)
         iam_policy.forget(world, request.name)
+        world.images.forget(request.name + "/")
     parent = request.name.rpartition("/repositories/")[0]
     return world.operations.start_task(parent, OperationMetadata(), finish_delete)
 
@@ -161,3 +172,6 @@ def granted_permissions(world: World, request: Any, _: Call) -> Any:
     """Which of the permissions the caller has."""
     REPOSITORIES.get(world, request.resource)
     return iam_policy.test_permissions(request)
+
+
+from emulator.apis import artifacts  # noqa: E402, F401 - registers the methods of images, versions and tags here

@@ -1,0 +1,58 @@
+"""The images that are there without anybody having pushed them: Google's hello and our own runtime."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emulator.images.reference import parse
+
+if TYPE_CHECKING:
+    from emulator.world import World
+
+PROJECTS = ("projects/cloudrun/", "projects/mlservice/")
+HERE = Path(__file__).parent
+RUNTIME = ("runtime", "schemas")
+"""Packages that the runtime image holds; they are found, not imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """An image to push."""
+
+    reference: str
+    sources: Mapping[str, Path]
+    command: Sequence[str]
+
+
+def images() -> Iterator[Bundled]:
+    """All of them. The command runs in the image's folder."""
+    hello = {"": HERE / "hello"}
+    fast = [sys.executable, "-S", "-E", "-B"]
+    yield Bundled("us-docker.pkg.dev/cloudrun/container/hello:latest", hello, [*fast, "server.py"])
+    yield Bundled("gcr.io/cloudrun/hello:latest", hello, [*fast, "server.py"])
+    yield Bundled("us-docker.pkg.dev/cloudrun/container/job:latest", hello, [*fast, "job.py"])
+    runtime = {name: folder for name in RUNTIME if (folder := package_folder(name))}
+    if len(runtime) == len(RUNTIME):
+        reference = f"us-docker.pkg.dev/mlservice/images/runtime:{metadata.version('mlservice')}"
+        yield Bundled(reference, runtime, [sys.executable, "-m", "runtime"])
+
+
+def package_folder(name: str) -> Path | None:
+    """Where an installed package lies, without importing it."""
+    spec = find_spec(name)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
+
+
+def push(world: "World") -> None:
+    """Make their repositories and push them; a tag moves when the content has changed since the last start."""
+    from emulator.apis.artifactregistry import REPOSITORIES, new_repository  # noqa: PLC0415 - imports its messages
+
+    for image in images():
+        reference = parse(image.reference)
+        if reference is not None and REPOSITORIES.find(world, reference.repository) is None:
+            REPOSITORIES.save(world, new_repository(world, reference.repository))
+        world.images.push(image.reference, image.sources, image.command, {})

@@ -1,0 +1,121 @@
+"""Google's hello container, as far as tests need it: answers JSON that says who answered, and what it was given.
+
+Query: `env=NAME` and `file=PATH` (may repeat) show an environment variable and a file; `sleep_s=` delays the answer,
+`status=` sets its code, `exit=` ends the process with that code. Environment: `HELLO_EXIT` ends it before it listens,
+`HELLO_START_DELAY_S` makes it slow to start. Only what starts fast is imported: no http.server, no site packages.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+
+REASONS = {200: "OK", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}
+MOST_BYTES = 1 << 16
+
+
+def unquote(text: str) -> str:
+    """Decode a query word."""
+    first, *rest = text.replace("+", " ").split("%")
+    return bytes(first, "utf-8").decode() + "".join(chr(int(each[:2], 16)) + each[2:] for each in rest)
+
+
+def parse(target: str) -> tuple[str, dict[str, list[str]]]:
+    """Path and query of a request target."""
+    path, _, query = target.partition("?")
+    words: dict[str, list[str]] = {}
+    for pair in filter(None, query.split("&")):
+        key, _, value = pair.partition("=")
+        words.setdefault(unquote(key), []).append(unquote(value))
+    return path, words
+
+
+def read_request(connection: socket.socket) -> "tuple[str, str, dict[str, str], bytes] | None":
+    """Method, target, headers and length of the body of one request; None when the client is gone."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = connection.recv(MOST_BYTES)
+        if not chunk:
+            return None
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {key.lower(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    method, target, *_ = first.split(" ")
+    return method, target, headers, read_body(connection, headers, body)
+
+
+def read_body(connection: socket.socket, headers: dict[str, str], body: bytes) -> bytes:
+    """Read the rest of the body, so that closing the connection does not cut the client off."""
+    chunked = "chunked" in headers.get("transfer-encoding", "")
+    wanted = int(headers.get("content-length", 0))
+    while (chunked and not body.endswith(b"0\r\n\r\n")) or (not chunked and len(body) < wanted):
+        chunk = connection.recv(MOST_BYTES)
+        if not chunk:
+            break
+        body += chunk
+    return body
+
+
+def file_text(path: str) -> str:
+    """Content of a file, or why it cannot be read."""
+    try:
+        with open(path) as file:  # noqa: PTH123 - pathlib takes longer to import than all the rest
+            return file.read()
+    except OSError as error:
+        return f"error: {error.strerror}"
+
+
+def answer(method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    """Status and JSON of the answer."""
+    path, words = parse(target)
+    time.sleep(float(words.get("sleep_s", ["0"])[0]))
+    if "exit" in words:
+        os._exit(int(words["exit"][0]))
+    found = {
+        "service": os.environ.get("K_SERVICE", ""),
+        "revision": os.environ.get("K_REVISION", ""),
+        "configuration": os.environ.get("K_CONFIGURATION", ""),
+        "pid": os.getpid(),
+        "method": method,
+        "path": path,
+        "headers": headers,
+        "body_bytes": len(body),
+        "env": {name: os.environ.get(name) for name in words.get("env", [])},
+        "files": {name: file_text(name) for name in words.get("file", [])},
+    }
+    return int(words.get("status", ["200"])[0]), json.dumps(found).encode()
+
+
+def talk(connection: socket.socket) -> None:
+    """Answer one request and close."""
+    with connection:
+        request = read_request(connection)
+        if request is None:
+            return
+        status, body = answer(*request)
+        head = f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\ncontent-type: application/json\r\n"
+        head += f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        connection.sendall(head.encode() + (b"" if request[0] == "HEAD" else body))
+
+
+def main() -> None:
+    """Listen on PORT until SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if "HELLO_EXIT" in os.environ:
+        sys.exit(int(os.environ["HELLO_EXIT"]))
+    time.sleep(float(os.environ.get("HELLO_START_DELAY_S", "0")))
+    address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080")))
+    with socket.create_server(address, backlog=128) as listener:
+        sys.stdout.write(f"hello: listening on {listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()
