@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.fields import suggestion
 from schemas.files import SpecFile, read_bytes
 from schemas.patch import merge
 from schemas.place import Document
 from schemas.problems import Problem, Severity, SourceRef
 from schemas.service import API_VERSION, KIND
+from schemas.spelling import closest
 from schemas.yaml.reader import Flaw, read_documents
 from schemas.yaml.tree import Mapping, Mark, Node, Scalar, get
 
@@ -102,7 +102,7 @@ def _not_ours(file: SpecFile, root: Node) -> Problem | None:
     text = str(version.value) if isinstance(version, Scalar) else ""
     if text == API_VERSION:
         return None
-    ours = text.startswith("mlservice") or suggestion(text, [API_VERSION])
+    ours = text.startswith("mlservice") or closest(text, [API_VERSION])
     severity = Severity.ERROR if ours else severity
     return Problem(
         _at(file, version.mark, "apiVersion"), f'"{text}" is not {API_VERSION}', hint, severity, "not-a-spec"

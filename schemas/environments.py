@@ -6,11 +6,12 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from schemas.draft import Draft
-from schemas.fields import suggestion, type_at
+from schemas.fields import type_at
 from schemas.patch import removals
 from schemas.place import Document
 from schemas.problems import Problem
 from schemas.section import Section
+from schemas.spelling import closest
 from schemas.validation import shape_problems
 from schemas.values import Text
 from schemas.yaml.tree import Mapping, get, to_data
@@ -57,7 +58,7 @@ def unknown_environment(drafts: list[Draft], name: str) -> Iterator[Problem]:
         if name in draft.environments or (known and not draft.environments):
             continue
         where = Document(str(draft.path), draft.root).where(("environments",), at_key=True)
-        meant = suggestion(name, draft.environments)
+        meant = closest(name, draft.environments)
         listed = ", ".join(draft.environments) or "none"
         hint = f"did you mean `{meant}`?" if meant else f"environments of this file: {listed}"
         yield Problem(where, f'no environment "{name}"', hint, rule="unknown-environment")

@@ -24,7 +24,7 @@ def expansions_of(document: Document, service: MLService) -> tuple[Expansion, ..
     return tuple(
         Expansion(path_text(("spec", *path)), value)
         for path, value in _leaves(data, ())
-        if not document.has(("spec", *path))
+        if document.node(("spec", *path)) is None
     )
 
 

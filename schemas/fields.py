@@ -1,12 +1,10 @@
 """The models as a tree of names: which keys a path may have, and what stands there."""
 
-import difflib
 import types
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
-from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from schemas.service import MLService, Spec
@@ -36,25 +34,12 @@ def keys_of(kind: Any) -> tuple[str, ...]:
     return tuple(str(field.alias) for field in kind.model_fields.values()) if _is_section(kind) else ()
 
 
-def suggestion(word: str, choices: Sequence[str]) -> str | None:
-    """The choice that was probably meant: the same but for case and dashes, or spelled nearly so."""
-    plain = {_plain(choice): choice for choice in choices}
-    if found := plain.get(_plain(word)):
-        return found
-    close = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=0.6)
-    return plain[close[0]] if close else None
-
-
 def sections_with(key: str) -> Iterator[str]:
     """Paths below `spec` where `key` is allowed: for a key that stands in the wrong place."""
     for section, field in Spec.model_fields.items():
         kind = _bare(field.annotation)
         if key in keys_of(kind):
             yield str(Spec.model_fields[section].alias)
-
-
-def _plain(word: str) -> str:
-    return to_camel(word.replace("-", "_")).lower().replace("_", "")
 
 
 def _is_section(kind: Any) -> bool:

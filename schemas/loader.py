@@ -6,6 +6,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from schemas.checks import findings
+from schemas.checks.finding import Finding
+from schemas.collisions import Named, collisions
 from schemas.draft import Draft, drafts_of
 from schemas.environments import environment_problems, unknown_environment
 from schemas.expansions import Expansion, expansions_of
@@ -13,7 +16,7 @@ from schemas.files import spec_files
 from schemas.place import Document
 from schemas.problems import Problem, Severity, SourceRef, SpecError, in_file_order
 from schemas.service import MLService
-from schemas.validation import parse, shape_problems
+from schemas.validation import parse, parse_rest, shape_problems
 from schemas.yaml.tree import to_data
 
 
@@ -74,6 +77,7 @@ def load(paths: str | Path | Iterable[str | Path], *, environment: str | None = 
     if environment is not None and drafts:
         problems += unknown_environment(drafts, environment)
     services = [service for draft in drafts for service in _load_draft(draft, environment, problems)]
+    problems += collisions([Named(each.service, each.project, each.document) for each in services])
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise SpecError(problems)
     return Specs(tuple(services), in_file_order(problems))
@@ -115,8 +119,17 @@ def _only_in_environments(draft: Draft, base: list[Problem]) -> Iterator[Problem
 
 
 def _validate(document: Document, problems: list[Problem]) -> MLService | None:
+    """The service if its shape is right. The checks run either way, on as much of it as there is."""
+    service, rest, failed = None, None, frozenset[str]()
     try:
-        return parse(to_data(document.root))
+        service = rest = parse(to_data(document.root))
     except ValidationError as error:
         problems += shape_problems(document, error)
-        return None
+        rest, failed = parse_rest(document, error)
+    problems += (_placed(document, finding) for finding in (findings(rest, without=failed) if rest else ()))
+    return service
+
+
+def _placed(document: Document, finding: Finding) -> Problem:
+    where = document.where(finding.path, at_key=finding.at_key)
+    return Problem(where, finding.summary, finding.hint, finding.severity, finding.rule)

@@ -45,23 +45,24 @@ class Document:
                 break
             node, patched = step.node, patched or step.patched
             mark = step.mark
-        scalar = not isinstance(node, (Mapping, Sequence))
-        place = node.mark if scalar and complete and not at_key else mark
+        scalar = not isinstance(node, (Mapping, Sequence))  # a shorthand, where the path goes on below it
+        written = scalar and (complete or getattr(node, "value", None) is not None)
+        place = node.mark if written and not at_key else mark
         return self._ref(place, parts, patched=patched)
 
     def _ref(self, mark: Mark, parts: Path, *, patched: bool) -> SourceRef:
         text = path_text(("environments", self.environment or "", *parts) if patched else parts)
         return SourceRef(self.file, mark.line, mark.column, text)
 
-    def has(self, path: str | Path) -> bool:
-        """Whether the path was written."""
+    def node(self, path: str | Path) -> Node | None:
+        """What was written at a path; None if nothing was."""
         node: Node = self.root
         for part in parse_path(path) if isinstance(path, str) else path:
             step = _step(node, part)
             if step is None:
-                return False
+                return None
             node = step.node
-        return True
+        return node
 
 
 def _step(node: Node, part: str | int) -> Entry | None:

@@ -1,7 +1,7 @@
 """A document against the models: pydantic's errors become problems with a place, plain words and a hint."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,14 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from schemas.fields import field_at, keys_of, sections_with, suggestion, type_at
+from schemas.fields import field_at, keys_of, sections_with, type_at
 from schemas.place import Document, Path
 from schemas.problems import Problem, SourceRef
 from schemas.refusal import shown
 from schemas.service import MLService
+from schemas.spelling import closest
 from schemas.units import duration_text
-from schemas.yaml.tree import to_data
+from schemas.yaml.tree import Scalar, to_data
 
 _LIMITS = {
     "greater_than_equal": ("ge", "below"),
@@ -42,21 +43,33 @@ def shape_problems(
         yield _Reader(document, root, below).problem(detail)
 
 
-def failed_sections(error: ValidationError) -> set[str]:
-    """YAML names of the sections of `spec` (and `metadata`) that did not pass."""
-    paths = [detail["loc"] for detail in error.errors(include_url=False, include_input=False)]
-    return {str(path[1]) if len(path) > 1 and path[0] == "spec" else str(path[0]) for path in paths}
+def parse_rest(document: Document, error: ValidationError) -> tuple[MLService | None, frozenset[str]]:
+    """The service without what failed, so that checks of the rest can run, and the sections that failed.
 
-
-def parse_rest(document: Document, failed: Iterable[str]) -> MLService | None:
-    """The service with its failed sections at their defaults, so that checks of the other ones can run."""
-    data = to_data(document.root)
-    spec = {key: value for key, value in (data.get("spec") or {}).items() if key not in failed}
-    metadata = {"name": "unnamed"} if "metadata" in failed else data["metadata"]
+    Unknown keys are left out; a section with a wrong value is left out as a whole.
+    """
+    data, failed = to_data(document.root), set[str]()
+    for detail in error.errors(include_url=False, include_input=False):
+        path = detail["loc"]
+        if detail["type"] == "extra_forbidden":
+            _remove(data, path)
+        else:
+            failed.add(str(path[1] if len(path) > 1 and path[0] == "spec" else path[0]))
+    spec = data.get("spec")
+    if "spec" in failed or not isinstance(spec, dict):
+        return None, frozenset(failed)
+    kept = {key: value for key, value in spec.items() if key not in failed}
+    metadata = {"name": "unnamed"} if "metadata" in failed else data.get("metadata")
     try:
-        return parse({"metadata": metadata, "spec": {"region": "unknown", **spec}})
+        return parse({"metadata": metadata, "spec": {"region": "unknown", **kept}}), frozenset(failed)
     except ValidationError:
-        return None
+        return None, frozenset(failed)
+
+
+def _remove(data: Any, path: Path) -> None:
+    for part in path[:-1]:
+        data = data[part]
+    data.pop(path[-1], None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +100,7 @@ class _Reader:
 
     def unknown_key(self, path: Path) -> Problem:
         key, known = str(path[-1]), keys_of(type_at(path[:-1], self.root))
-        if meant := suggestion(key, known):
+        if meant := closest(key, known):
             hint = f"did you mean `{meant}`?"
         elif homes := list(sections_with(key)):
             hint = f"`{key}` belongs under `{homes[0]}`"
@@ -104,13 +117,16 @@ class _Reader:
         return Problem(self.where(path, at_key=True), "is missing", hint, rule="missing-key")
 
     def beyond(self, path: Path, value: Any, key: str, word: str, context: Any) -> Problem:
+        """Shows the value as written: by now it is a number in the unit of its attribute."""
         limit = _limit_text(field_at(path, self.root), context[key])
+        node = self.document.node((*self.below, *path))
+        value = node.value if isinstance(node, Scalar) else value
         return Problem(self.where(path), f"{shown(value)} is {word} {limit}", rule="out-of-range")
 
 
 def _not_a_choice(where: SourceRef, value: Any, expected: str) -> Problem:
     choices = re.findall(r"'([^']*)'", expected)
-    meant = suggestion(value, choices) if isinstance(value, str) else None
+    meant = closest(value, choices) if isinstance(value, str) else None
     listed = ", ".join(choices)
     hint = f"did you mean `{meant}`? Choices: {listed}" if meant and len(choices) > 1 else f"choices: {listed}"
     summary = f"{shown(value)} is not one of the choices" if len(choices) > 1 else f"{shown(value)} is not {choices[0]}"

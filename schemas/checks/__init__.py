@@ -1,0 +1,96 @@
+"""Checks beyond the shape of single values: a plain function each, listed here.
+
+A check names the sections it looks at as its parameters (`metadata`, or sections of `spec`) and yields findings with a
+spec path. It runs when all of those sections have the right shape, so one wrong value does not hide the other problems.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from schemas.checks import (
+    access,
+    budget,
+    environment,
+    image,
+    management,
+    model,
+    monitoring,
+    names,
+    notifications,
+    region,
+    registry,
+    retraining,
+    rollout,
+    runtime,
+    scaling,
+    schedules,
+    size,
+)
+from schemas.checks.finding import Finding
+from schemas.service import MLService
+
+CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
+    names.service_name,
+    names.tags,
+    names.labels,
+    region.known_region,
+    region.gpu_region,
+    image.image_or_model,
+    image.image_uri,
+    model.model_source,
+    model.model_file,
+    model.features,
+    model.columns,
+    runtime.batching,
+    runtime.protocols,
+    environment.variables,
+    environment.secrets,
+    environment.clashes,
+    size.cpu,
+    size.memory,
+    size.gpu,
+    scaling.instances,
+    scaling.concurrency,
+    scaling.quota,
+    access.invokers,
+    access.service_account,
+    rollout.steps,
+    rollout.gates,
+    rollout.traffic,
+    rollout.unique_shares,
+    monitoring.tables,
+    monitoring.thresholds,
+    monitoring.log_rate,
+    monitoring.inputs,
+    monitoring.windows,
+    monitoring.watched_features,
+    monitoring.predicted_value,
+    schedules.monitoring_schedule,
+    schedules.trigger_schedules,
+    schedules.schedules_that_settle,
+    retraining.trigger_names,
+    retraining.conditions,
+    retraining.triggers_need_retraining,
+    retraining.run,
+    retraining.guards,
+    retraining.promotion,
+    registry.repository,
+    registry.cleanup,
+    budget.amounts,
+    budget.alerts,
+    budget.actions,
+    notifications.receivers,
+    notifications.events,
+    management.externally_owned,
+)
+
+
+def findings(service: MLService, *, without: frozenset[str] = frozenset()) -> Iterator[Finding]:
+    """What the checks find; those that look at a section of `without` do not run."""
+    sections = {"metadata": service.metadata} | {
+        name: getattr(service.spec, name) for name in type(service.spec).model_fields
+    }
+    for check in CHECKS:
+        code = check.__code__
+        wanted = code.co_varnames[: code.co_argcount]
+        if without.isdisjoint(wanted):
+            yield from check(*(sections[name] for name in wanted))

@@ -1,0 +1,139 @@
+"""What is watched.
+
+Source:
+    aiplatform v1beta1 `ModelMonitoringAlertCondition`, `ModelMonitoringInputTimeOffset`;
+    https://cloud.google.com/vertex-ai/docs/model-monitoring/set-up-model-monitoring; bigquery v2 `TableReference`
+"""
+
+import re
+from collections.abc import Iterator
+
+from schemas.checks.finding import Finding, exactly_one, fraction, warning
+from schemas.refusal import shown
+from schemas.sections.model import Model
+from schemas.sections.monitoring import Monitoring
+from schemas.spelling import closest
+from schemas.units import duration_text
+
+_HOUR = 3600
+_TABLE = re.compile(r"(?:(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{0,28}[a-z0-9]\.)?[A-Za-z0-9_]{1,1024}\.[A-Za-z0-9_-]{1,1024}")
+_OBJECT = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/\S*[^/\s]")
+
+
+def tables(monitoring: Monitoring | None) -> Iterator[Finding]:
+    """Where predictions and training data lie."""
+    if monitoring is None:
+        return
+    if monitoring.logging is not None:
+        yield from _table("monitoring.logging.table", monitoring.logging.table)
+    baseline = monitoring.baseline
+    if baseline is None:
+        return
+    yield from exactly_one("monitoring.baseline", {"table": baseline.table, "uri": baseline.uri}, "the baseline")
+    if baseline.table is not None:
+        yield from _table("monitoring.baseline.table", baseline.table)
+    if baseline.uri is not None and not _OBJECT.fullmatch(baseline.uri):
+        hint = "write gs://bucket/path/file.csv"
+        summary = f"{shown(baseline.uri)} is not a file in Cloud Storage"
+        yield Finding("monitoring.baseline.uri", "baseline", summary, hint)
+
+
+def _table(path: str, table: str) -> Iterator[Finding]:
+    if not _TABLE.fullmatch(table):
+        hint = "write dataset.table or project.dataset.table; a dataset has letters, digits and _"
+        yield Finding(path, "bigquery-table", f"{shown(table)} is not a BigQuery table", hint)
+
+
+def thresholds(monitoring: Monitoring | None) -> Iterator[Finding]:
+    """Distances and shares lie inside (0, 1): at 1 nothing ever fires."""
+    if monitoring is None:
+        return
+    for section, watched in (("skew", monitoring.skew), ("drift", monitoring.drift)):
+        path = f"monitoring.{section}"
+        if watched is not None:
+            yield from fraction(f"{path}.default", watched.default, "a distance")
+            for name, threshold in watched.features.items():
+                yield from fraction(f"{path}.features.{name}", threshold, "a distance")
+            if watched.default is None and not watched.features:
+                hint = "give `default`, or thresholds under `features`"
+                yield Finding(path, "threshold", f"{section} has no threshold", hint, at_key=True)
+    yield from fraction("monitoring.predictionDrift", monitoring.prediction_drift, "a distance")
+    if monitoring.slo is not None:
+        yield from fraction("monitoring.slo.availability", monitoring.slo.availability, "a share of answers")
+
+
+def log_rate(monitoring: Monitoring | None) -> Iterator[Finding]:
+    """The sampled share is in (0, 1]."""
+    rate = monitoring.logging.sample_rate if monitoring and monitoring.logging else 1.0
+    if not 0 < rate <= 1:
+        hint = "write a fraction: 0.2 is one request in five; to log nothing, leave `logging` out"
+        yield Finding("monitoring.logging.sampleRate", "sample-rate", f"{rate:g} is not in (0, 1]", hint)
+
+
+def inputs(monitoring: Monitoring | None) -> Iterator[Finding]:
+    """Each comparison has what it compares."""
+    if monitoring is None:
+        return
+    needs_log = {
+        "skew": monitoring.skew,
+        "drift": monitoring.drift,
+        "predictionDrift": monitoring.prediction_drift,
+    }
+    for key, watched in needs_log.items():
+        if watched is not None and monitoring.logging is None:
+            hint = "for example `logging: {table: ml_logs.my_service}`"
+            summary = f"{key} needs the prediction log"
+            yield Finding(f"monitoring.{key}", "monitoring-input", summary, hint, at_key=True)
+    if monitoring.skew is not None and monitoring.baseline is None:
+        hint = "give `baseline: {table: project.dataset.training}`"
+        yield Finding("monitoring.skew", "monitoring-input", "skew needs a baseline", hint, at_key=True)
+
+
+def windows(monitoring: Monitoring | None) -> Iterator[Finding]:
+    """Windows are whole hours, and rows live long enough to be compared."""
+    if monitoring is None:
+        return
+    spans = {"monitoring.window": monitoring.window_s}
+    if monitoring.drift is not None:
+        spans["monitoring.drift.against"] = monitoring.drift.against_s
+    for path, span_s in spans.items():
+        if span_s % _HOUR:
+            summary = f"{duration_text(span_s * 1000)} is not whole hours"
+            yield Finding(path, "window", summary, "Vertex AI takes hours, days and weeks")
+    needed_s = sum(spans.values())
+    if monitoring.logging is not None and monitoring.logging.retention_s < needed_s:
+        summary = f"{duration_text(monitoring.logging.retention_s * 1000)} is shorter than what is compared"
+        hint = f"windows reach back {duration_text(needed_s * 1000)}"
+        yield warning("monitoring.logging.retention", "retention", summary, hint)
+
+
+def watched_features(monitoring: Monitoring | None, model: Model | None) -> Iterator[Finding]:
+    """Thresholds name features that exist and are monitored."""
+    if monitoring is None:
+        return
+    declared = model.features if model is not None else {}
+    for section, watched in (("skew", monitoring.skew), ("drift", monitoring.drift)):
+        if watched is None:
+            continue
+        if not declared:
+            hint = "list the columns under `model.features`"
+            yield Finding(f"monitoring.{section}", "monitoring-features", f"{section} needs columns", hint, at_key=True)
+        for name in watched.features if declared else ():
+            path = f"monitoring.{section}.features.{name}"
+            if name not in declared:
+                meant = closest(name, list(declared))
+                hint = f"did you mean `{meant}`?" if meant else f"features: {', '.join(declared)}"
+                yield Finding(path, "monitoring-features", f"{shown(name)} is not a feature", hint, at_key=True)
+            elif not declared[name].monitor:
+                summary = f"{shown(name)} has `monitor: false`"
+                yield Finding(path, "monitoring-features", summary, "remove one of the two", at_key=True)
+
+
+def predicted_value(monitoring: Monitoring | None, model: Model | None) -> Iterator[Finding]:
+    """The monitor must know the column of the prediction."""
+    if monitoring is None or monitoring.prediction_drift is None:
+        return
+    if model is None or model.prediction is None:
+        hint = "give `model.prediction: {name: …}`"
+        summary = "predictionDrift needs model.prediction"
+        yield Finding("monitoring.predictionDrift", "monitoring-features", summary, hint, at_key=True)

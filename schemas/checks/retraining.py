@@ -1,0 +1,158 @@
+"""When to train again, and how.
+
+Source:
+    pubsub v1 `Topic.name`; run v2 `services.create serviceId` (jobs have the same rule);
+    aiplatform v1 `CustomJobSpec`, `PipelineJob.templateUri`
+"""
+
+import re
+from collections.abc import Iterator
+
+from schemas.checks.finding import Finding, exactly_one, repeated, warning
+from schemas.checks.image import reference
+from schemas.refusal import shown
+from schemas.sections.monitoring import Monitoring
+from schemas.sections.retraining import Breach, Condition, CustomJob, Promote, Retraining, Trigger, VertexPipeline
+from schemas.sections.rollout import Rollout, Strategy
+from schemas.units import duration_text
+
+_TRIGGER = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
+_JOB = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
+_MACHINE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
+_TOPIC = re.compile(r"(projects/[a-z0-9:.-]+/topics/)?(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
+_TEMPLATE = re.compile(r"gs://[^\s/]+/\S+\.(ya?ml|json)|https://[a-z0-9-]+-kfp\.pkg\.dev/\S+")
+_DAY = 86_400
+PLACEHOLDER = "..."  # what documentation writes; a warning, so that an excerpt can be tried
+
+
+def trigger_names(triggers: tuple[Trigger, ...]) -> Iterator[Finding]:
+    """Names are parts of names."""
+    for index, trigger in enumerate(triggers):
+        if not _TRIGGER.fullmatch(trigger.name):
+            hint = "use up to 40 lower-case letters, digits and hyphens, first a letter"
+            yield Finding(f"triggers[{index}].name", "trigger-name", f"{shown(trigger.name)} is not a name", hint)
+    for index, name in repeated(trigger.name for trigger in triggers):
+        yield Finding(f"triggers[{index}].name", "trigger-name", f"{shown(name)} is the name of two triggers")
+
+
+def conditions(triggers: tuple[Trigger, ...], monitoring: Monitoring | None) -> Iterator[Finding]:
+    """Each trigger fires for one reason, and the reason can come about."""
+    for index, trigger in enumerate(triggers):
+        path, when = f"triggers[{index}].when", trigger.when
+        choices = {"breach": when.breach, "schedule": when.schedule, "pubsub": when.pubsub}
+        yield from exactly_one(path, choices, "the condition")
+        yield from _breaches(path, when, monitoring)
+        if when.pubsub is not None:
+            yield from topic(f"{path}.pubsub", when.pubsub)
+        if when.consecutive > 1 and not when.breach:
+            yield Finding(f"{path}.consecutive", "trigger", "consecutive without breach", at_key=True)
+
+
+def _breaches(path: str, when: Condition, monitoring: Monitoring | None) -> Iterator[Finding]:
+    for index, breach in enumerate(when.breach):
+        if not _watched(breach, monitoring):
+            hint = f"add `monitoring.{breach}`, or remove it here"
+            summary = f'"{breach}" is not monitored'
+            yield Finding(f"{path}.breach[{index}]", "trigger", summary, hint)
+    for index, name in repeated(when.breach):
+        yield Finding(f"{path}.breach[{index}]", "repeated", f'"{name}" is listed twice')
+
+
+def _watched(breach: Breach, monitoring: Monitoring | None) -> bool:
+    if monitoring is None:
+        return False
+    watched = {
+        Breach.SKEW: monitoring.skew,
+        Breach.DRIFT: monitoring.drift,
+        Breach.PREDICTION_DRIFT: monitoring.prediction_drift,
+        Breach.SLO: monitoring.slo,
+    }
+    return watched[breach] is not None
+
+
+def topic(path: str, name: str) -> Iterator[Finding]:
+    """A Pub/Sub topic's id or full name."""
+    if not _TOPIC.fullmatch(name):
+        hint = "write the topic's id (3 to 255 characters, first a letter), or projects/P/topics/T"
+        yield Finding(path, "pubsub-topic", f"{shown(name)} is not a Pub/Sub topic", hint)
+
+
+def triggers_need_retraining(triggers: tuple[Trigger, ...], retraining: Retraining | None) -> Iterator[Finding]:
+    """A trigger without something to start does nothing."""
+    if triggers and retraining is None:
+        yield Finding("triggers", "trigger", "triggers need retraining", "say how under `retraining.run`", at_key=True)
+
+
+def run(retraining: Retraining | None) -> Iterator[Finding]:
+    """One way to train, well-formed."""
+    if retraining is None:
+        return
+    run, path = retraining.run, "retraining.run"
+    choices: dict[str, object] = {
+        "customJob": run.custom_job,
+        "vertexPipeline": run.vertex_pipeline,
+        "cloudRunJob": run.cloud_run_job,
+        "bigqueryML": run.bigquery_ml,
+        "webhook": run.webhook,
+    }
+    yield from exactly_one(path, choices, "the way to train")
+    if run.custom_job is not None:
+        yield from _custom_job(f"{path}.customJob", run.custom_job)
+    if run.vertex_pipeline is not None:
+        yield from _pipeline(f"{path}.vertexPipeline", run.vertex_pipeline)
+    if run.cloud_run_job is not None and not _JOB.fullmatch(run.cloud_run_job.name):
+        summary = f"{shown(run.cloud_run_job.name)} is not the name of a Cloud Run job"
+        yield Finding(f"{path}.cloudRunJob.name", "job-name", summary, "it is in the service's region")
+    if run.bigquery_ml is not None and "create" not in run.bigquery_ml.query.lower():
+        summary = "the query creates no model"
+        yield Finding(f"{path}.bigqueryML.query", "bigquery-ml", summary, "begin with CREATE OR REPLACE MODEL")
+    if run.webhook is not None:
+        yield from https(f"{path}.webhook.url", run.webhook.url)
+
+
+def _custom_job(path: str, job: CustomJob) -> Iterator[Finding]:
+    if job.image == PLACEHOLDER:
+        yield warning(f"{path}.image", "placeholder", f"{shown(job.image)} is a placeholder", "name an image")
+    else:
+        yield from reference(f"{path}.image", job.image)
+    if not _MACHINE.fullmatch(job.machine_type):
+        summary = f"{shown(job.machine_type)} is not a machine type"
+        yield Finding(f"{path}.machineType", "machine-type", summary, "for example n1-standard-4")
+
+
+def _pipeline(path: str, pipeline: VertexPipeline) -> Iterator[Finding]:
+    if not _TEMPLATE.fullmatch(pipeline.template):
+        hint = "write gs://bucket/pipeline.yaml or https://REGION-kfp.pkg.dev/PROJECT/REPOSITORY/PIPELINE/TAG"
+        summary = f"{shown(pipeline.template)} is not a compiled pipeline"
+        yield Finding(f"{path}.template", "pipeline-template", summary, hint)
+    if pipeline.pipeline_root is not None and not pipeline.pipeline_root.startswith("gs://"):
+        summary = f"{shown(pipeline.pipeline_root)} is not in Cloud Storage"
+        yield Finding(f"{path}.pipelineRoot", "pipeline-root", summary, "write gs://bucket/prefix")
+
+
+def https(path: str, url: str) -> Iterator[Finding]:
+    """An https address without a user name or password in it."""
+    host = url.removeprefix("https://").split("/", 1)[0]
+    if not url.startswith("https://") or not host or any(sign in url for sign in ' \t"<>'):
+        yield Finding(path, "url", f"{shown(url)} is not an https address", "write https://host/path")
+    elif "@" in host:
+        yield Finding(path, "url", "the address holds credentials", "take user name and password out of it")
+
+
+def guards(retraining: Retraining | None) -> Iterator[Finding]:
+    """Limits that contradict each other."""
+    if retraining is None:
+        return
+    guards = retraining.guards
+    if guards.max_per_day > 1 and guards.cooldown_s * (guards.max_per_day - 1) > _DAY:
+        summary = f"{guards.max_per_day} starts a day cannot be reached"
+        hint = f"the cooldown of {duration_text(guards.cooldown_s * 1000)} allows fewer"
+        yield warning("retraining.guards.maxPerDay", "guards", summary, hint)
+
+
+def promotion(retraining: Retraining | None, rollout: Rollout) -> Iterator[Finding]:
+    """A model that promotes itself needs a rollout that moves traffic."""
+    if retraining is not None and retraining.promote is Promote.AUTO and rollout.strategy is Strategy.MANUAL:
+        hint = "use PullRequest, or another strategy"
+        summary = "Auto moves no traffic with strategy Manual"
+        yield warning("retraining.promote", "promotion", summary, hint)

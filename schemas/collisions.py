@@ -1,0 +1,61 @@
+"""Names that several services of one load would share.
+
+Source:
+    Names are joined with hyphens and hold hyphens (`a-b` + `c` is `a` + `b-c`); a function becomes a Cloud Run service
+    of its name: cloudfunctions v2 `functions.create functionId`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from schemas.names import SERVICE_LONGEST, derived_name, service_account_id
+from schemas.place import Document
+from schemas.problems import Problem
+from schemas.refusal import shown
+from schemas.sections.access import AUTO
+from schemas.service import MLService
+
+_Claim = tuple[str | None, str, str]  # project, sort of thing, name
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A service, the project it goes to, and where it was written."""
+
+    service: MLService
+    project: str | None
+    document: Document
+
+
+def collisions(services: list[Named]) -> Iterator[Problem]:
+    """Services of one name, and services whose derived names meet."""
+    owners: dict[_Claim, Named] = {}
+    for each in services:
+        rivals = {claim: owners[claim] for claim in _claims(each) if claim in owners}
+        if rivals:
+            yield _problem(each, *next(iter(rivals.items())))
+        for claim in _claims(each):
+            owners.setdefault(claim, each)
+
+
+def _claims(each: Named) -> Iterator[_Claim]:
+    service, project = each.service, each.project
+    yield project, "service", service.name
+    if service.spec.access.service_account == AUTO:
+        yield project, "service account", service_account_id(service.name)
+    if service.spec.retraining is not None:  # the function becomes a Cloud Run service of its name
+        yield project, "service", derived_name(service.name, "retrain", longest=SERVICE_LONGEST)
+        yield project, "service account", service_account_id(service.name, "retrain")
+
+
+def _problem(each: Named, claim: _Claim, rival: Named) -> Problem:
+    first = rival.document.where("metadata.name")
+    place = f"{first.file}:{first.line}"
+    where = each.document.where("metadata.name")
+    _, sort, name = claim
+    if each.service.name == rival.service.name:
+        return Problem(
+            where, f"{shown(name)} is the name of two services", f"the other is at {place}", rule="service-name"
+        )
+    summary = f"{shown(each.service.name)} and {shown(rival.service.name)} both need the {sort} {shown(name)}"
+    return Problem(where, summary, f"rename one; the other is at {place}", rule="service-name")

@@ -1,0 +1,39 @@
+"""Names of what a service becomes: `<service>-<role>`, shortened where Google's limit is shorter.
+
+The one place that knows how names are derived, so that the loader can refuse two services whose names would meet.
+"""
+
+import hashlib
+
+SERVICE_LONGEST = 49  # Cloud Run: fewer than 50 characters
+TAG_AND_SERVICE_LONGEST = 46  # Cloud Run: traffic tag and service name together
+ACCOUNT_SHORTEST, ACCOUNT_LONGEST = 6, 30  # IAM: service account id
+_DIGEST = 6  # hex digits that keep shortened names apart
+
+
+def derived_name(service: str, role: str, *, longest: int, shortest: int = 1) -> str:
+    """The name of a service's child in `role`; shortened, with a digest of the service's name, if it does not fit.
+
+    Args:
+        service: A valid service name.
+        role: What the child is for, `run`, `retrain`.
+        longest: Most characters Google allows.
+        shortest: Least characters Google allows.
+
+    Examples:
+        >>> derived_name("churn", "run", longest=30)
+        'churn-run'
+        >>> derived_name("quarterly-churn-scorer-of-growth", "run", longest=30)
+        'quarterly-churn-sco-73dd04-run'
+    """
+    plain = f"{service}-{role}"
+    if shortest <= len(plain) <= longest:
+        return plain
+    digest = hashlib.sha256(service.encode()).hexdigest()[:_DIGEST]
+    room = longest - len(role) - _DIGEST - 2
+    return f"{service[:room].rstrip('-')}-{digest}-{role}"
+
+
+def service_account_id(service: str, role: str = "run") -> str:
+    """Id of the dedicated service account: `<service>-run`, 6 to 30 characters."""
+    return derived_name(service, role, longest=ACCOUNT_LONGEST, shortest=ACCOUNT_SHORTEST)
