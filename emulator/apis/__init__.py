@@ -6,4 +6,5 @@ LISTED = (
     Listed("emulator.apis.longrunning", ("google.longrunning.Operations/",)),
     Listed("emulator.apis.locations", ("google.cloud.location.Locations/",)),
     Listed("emulator.apis.artifactregistry", ("google.devtools.artifactregistry.v1.",)),
+    Listed("emulator.apis.storage.app", eager=True),
 )
