@@ -5,6 +5,7 @@ The routes run on the event loop or in Starlette's own threads, so calls that ha
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from emulator import settings
 from emulator.environment import environment
 from emulator.failures import ApiFailure
 from emulator.faults import Rule
@@ -33,6 +35,8 @@ def routes(world: World) -> list[Route]:
         route("/_emulator/faults", "PUT", control.put_faults),
         route("/_emulator/faults", "DELETE", control.delete_faults),
         route("/_emulator/images", "POST", control.push_image),
+        route("/_emulator/settings", "GET", control.get_settings),
+        route("/_emulator/settings", "PUT", control.put_settings),
         route("/_emulator/calls", "GET", control.get_calls),
         route("/_emulator/calls", "DELETE", control.delete_calls),
     ]
@@ -105,6 +109,18 @@ class Control:
         except ApiFailure as failure:
             return refusal(failure)
         return JSONResponse({"digest": image.digest, "version": image.name})
+
+    async def get_settings(self, _: Request) -> Response:
+        """The switches."""
+        return JSONResponse(asdict(settings.read(self._world.store)))
+
+    async def put_settings(self, request: Request) -> Response:
+        """Set the switches; one that is left out goes back to its default."""
+        try:
+            settings.write(self._world.store, settings.Settings.parse(await body_of(request)))
+        except ValueError as error:
+            return bad(str(error))
+        return await self.get_settings(request)
 
     async def get_calls(self, _: Request) -> Response:
         """How often each method was called."""

@@ -18,15 +18,13 @@ from emulator import control, oauth, state_dir
 from emulator.wire import grpc_server, table
 from emulator.wire.paths import Routes
 from emulator.wire.rest_server import Rest
-from emulator.world import PROJECT, World
+from emulator.world import EMULATOR_ACCOUNT, PROJECT, World
 
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 WORKERS = 128
 STOP_WITHIN_S = 2
-ACCOUNT = f"emulator@{PROJECT}.iam.gserviceaccount.com"
-"""Whose key `credentials.json` holds."""
 
 
 def serve(state: Path, *, port: int, grpc_port: int) -> None:
@@ -51,6 +49,7 @@ def serve(state: Path, *, port: int, grpc_port: int) -> None:
     remember_ports(world, listener.getsockname()[1], bound)
     write_credentials(world)
     world.start()
+    server.start()
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="rest")
     run(world, application(world, Routes(methods.values()), pool), listener)
     world.faults.replace([])  # lets go of calls that hang
@@ -130,16 +129,16 @@ def listen(port: int) -> socket.socket:
 
 
 def bind_grpc(world: World, methods: dict[str, table.Method], port: int) -> tuple[Any, int]:
-    """The gRPC server and its port."""
+    """The gRPC server, not started, and its port."""
     try:
-        return grpc_server.serve(world, methods, port or last_port(world, "grpc"))
+        return grpc_server.bind(world, methods, port or last_port(world, "grpc"))
     except OSError:
         if port:
             raise
-        return grpc_server.serve(world, methods, 0)
+        return grpc_server.bind(world, methods, 0)
 
 
 def write_credentials(world: World) -> None:
     """A key file whose tokens this emulator gives."""
-    text = world.tokens.key_file(ACCOUNT, PROJECT, f"{world.http_url}/token")
+    text = world.tokens.key_file(EMULATOR_ACCOUNT, PROJECT, f"{world.http_url}/token")
     state_dir.write(world.state_dir / "credentials.json", text)

@@ -13,6 +13,7 @@ from typing import Any
 
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 
+from emulator import accounts
 from emulator.failures import ApiFailure
 from emulator.world import World
 
@@ -102,7 +103,8 @@ def check_member(world: World, resource: str, member: str, *, public: bool) -> N
     own = OWN_ACCOUNT.fullmatch(member)
     if own is None or f"projects/{own['project']}/" not in f"{resource}/":
         return
-    if world.store.get("iam.service_account", own[1]) is None:
+    accounts.ensure_defaults(world, own["project"])
+    if not accounts.visible(world, own[1]):
         raise ApiFailure("INVALID_ARGUMENT", f"Service account {own[1]} does not exist.")
 
 

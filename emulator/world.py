@@ -21,6 +21,9 @@ DEVELOPER = "developer@example.com"
 PROJECT = "local"
 """The emulator's own project: too short to be a real project id, so it cannot be mistaken for one."""
 
+EMULATOR_ACCOUNT = f"emulator@{PROJECT}.iam.gserviceaccount.com"
+"""The service account whose key `credentials.json` holds."""
+
 
 @dataclass
 class World:

@@ -5,6 +5,8 @@ from emulator.api import Listed
 LISTED = (
     Listed("emulator.apis.longrunning", ("google.longrunning.Operations/",)),
     Listed("emulator.apis.locations", ("google.cloud.location.Locations/",)),
+    Listed("emulator.apis.iam", ("google.iam.admin.v1.",)),
+    Listed("emulator.apis.resourcemanager", ("google.cloud.resourcemanager.v3.Projects/",)),
     Listed("emulator.apis.artifactregistry", ("google.devtools.artifactregistry.v1.",)),
     Listed("emulator.apis.storage.app", eager=True),
 )

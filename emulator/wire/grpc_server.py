@@ -62,8 +62,8 @@ def refuse(context: Any, failure: ApiFailure) -> None:
     context.abort(next(code for code in grpc.StatusCode if code.value[0] == failure.number), failure.message)
 
 
-def serve(world: World, table: dict[str, Method], port: int) -> tuple[Any, int]:
-    """Start the server on 127.0.0.1; returns it and the port it got (`port` 0: a free one).
+def bind(world: World, table: dict[str, Method], port: int) -> tuple[Any, int]:
+    """A server on 127.0.0.1, not started; returns it and the port it got (`port` 0: a free one).
 
     Raises:
         OSError: The port is taken.
@@ -79,5 +79,4 @@ def serve(world: World, table: dict[str, Method], port: int) -> tuple[Any, int]:
         bound = server.add_insecure_port(f"127.0.0.1:{port}")
     except RuntimeError as error:
         raise OSError(str(error)) from error
-    server.start()
     return server, bound
