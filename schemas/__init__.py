@@ -1,7 +1,9 @@
 """What a user may write: the models of mlservice.yaml, its loader and its checks."""
 
+from schemas.dump import to_yaml
 from schemas.expansions import Expansion
 from schemas.loader import LoadedService, Specs, load
+from schemas.names import derived_name, service_account_id
 from schemas.problems import MLServiceError, Problem, Retry, Severity, SourceRef, SpecError
 from schemas.service import MLService
 
@@ -16,5 +18,8 @@ __all__ = [
     "SourceRef",
     "SpecError",
     "Specs",
+    "derived_name",
     "load",
+    "service_account_id",
+    "to_yaml",
 ]

@@ -1,0 +1,190 @@
+"""Valid services as plain data: what a user may write in the sections the first reconciler acts on.
+
+Every draw passes `schemas.load` without errors once written with `schemas.to_yaml`; it may have warnings.
+"""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+Data = dict[str, Any]
+
+_MEMORY_MIB = {1: (128, 4096), 2: (128, 8192), 4: (2048, 16384), 6: (4096, 24576), 8: (4096, 32768)}
+_LABEL = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+_WORDS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=6)
+
+
+def service_names(longest: int = 30) -> st.SearchStrategy[str]:
+    """Names Cloud Run takes, short enough to carry a traffic tag."""
+    return st.from_regex(rf"\A[a-z]([-a-z0-9]{{0,{longest - 2}}}[a-z0-9])?\Z")
+
+
+def label_maps() -> st.SearchStrategy[dict[str, str]]:
+    """A few user labels, none of them reserved."""
+    keys = st.from_regex(r"\A[a-z][a-z0-9_-]{0,12}\Z").filter(lambda key: not key.startswith(("goog", "mlservice")))
+    return st.dictionaries(keys, st.text(_LABEL, max_size=12), max_size=3)
+
+
+def resources() -> st.SearchStrategy[Data]:
+    """CPU and memory that go together, below one vCPU, above it, or with an L4."""
+    return st.one_of(st.just({}), _small(), st.sampled_from(sorted(_MEMORY_MIB)).flatmap(_whole), _with_gpu())
+
+
+def _small() -> st.SearchStrategy[Data]:
+    return st.integers(80, 999).flatmap(
+        lambda millis: st.integers(128, 512 if millis < 500 else 1024).map(
+            lambda mib: {"cpu": f"{millis}m", "memory": f"{mib}Mi"}
+        )
+    )
+
+
+def _whole(cpu: int) -> st.SearchStrategy[Data]:
+    least, most = _MEMORY_MIB[cpu]
+    return st.integers(least, most).map(lambda mib: {"cpu": cpu, "memory": f"{mib}Mi"})
+
+
+def _with_gpu() -> st.SearchStrategy[Data]:
+    gpu = st.sampled_from(
+        ["nvidia-l4", {"type": "nvidia-l4", "count": 1}, {"type": "nvidia-l4", "zonalRedundancy": True}]
+    )
+    size = st.sampled_from([{}, {"cpu": 4, "memory": "16Gi"}, {"cpu": 8, "memory": "32Gi"}])
+    return st.builds(lambda gpu, size: {"gpu": gpu, **size}, gpu, size)
+
+
+@st.composite
+def scalings(draw: st.DrawFn, *, below_one_cpu: bool = False) -> Data:
+    """Floors below ceilings; concurrency 1 below one vCPU."""
+    most = draw(st.integers(1, 10))
+    chosen = {
+        "minInstances": st.integers(0, most),
+        "maxInstances": st.just(most),
+        "concurrency": st.just(1) if below_one_cpu else st.integers(1, 1000),
+    }
+    keys = draw(st.sets(st.sampled_from(sorted(chosen))))
+    if "minInstances" in keys:
+        keys.add("maxInstances")
+    return {key: draw(chosen[key]) for key in sorted(keys)}
+
+
+@st.composite
+def accesses(draw: st.DrawFn) -> Data:
+    """Ingress, authentication, callers and the account, each there or not."""
+    domain = "acme.iam.gserviceaccount.com"
+    members = _WORDS.map(lambda word: f"serviceAccount:{word}-caller@{domain}") | _WORDS.map(
+        lambda word: f"user:{word}@acme.example"
+    )
+    optional = {
+        "ingress": st.sampled_from(["All", "Internal", "InternalAndLoadBalancing"]),
+        "authentication": st.sampled_from(["IAM", "Public"]),
+        "invokers": st.lists(members, unique=True, max_size=3),
+        "serviceAccount": st.just("Auto") | _WORDS.map(lambda word: f"{word}-runner@{domain}"),
+    }
+    return draw(st.fixed_dictionaries({}, optional=optional))
+
+
+def runtimes() -> st.SearchStrategy[Data]:
+    """Request timeout, start-up deadline, batching."""
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "timeout": st.integers(10, 3600).map(lambda seconds: f"{seconds}s"),
+            "startup": st.integers(10, 240).map(lambda seconds: {"deadline": f"{seconds}s"}),
+            "batching": st.fixed_dictionaries({"maxSize": st.integers(1, 64)}, optional={"maxDelay": st.just("2ms")}),
+        },
+    )
+
+
+def environments(*, names: str = "[A-Z][A-Z0-9_]{0,12}") -> st.SearchStrategy[dict[str, str]]:
+    """Environment variables; no reserved name, no secret."""
+    taken = ("PORT", "MLSERVICE_", "K_", "CLOUD_RUN_", "X_GOOGLE_", "HOST")
+    keys = st.from_regex(rf"\A{names}\Z").filter(lambda name: not name.startswith(taken))
+    values = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=30)
+    return st.dictionaries(keys, values, max_size=3)
+
+
+@st.composite
+def secret_maps(draw: st.DrawFn, names: list[str]) -> Data:
+    """References to some of the secrets in `names`, under variables that `environments` never draws."""
+    chosen = draw(st.lists(st.sampled_from(names), unique=True, max_size=len(names)))
+    version = st.sampled_from([{}, {"version": "latest"}, {"version": 1}])
+    return {f"SECRET_{index}_": {"secret": name, **draw(version)} for index, name in enumerate(chosen)}
+
+
+def registries() -> st.SearchStrategy[Data]:
+    """A repository with or without cleanup."""
+    cleanup = st.fixed_dictionaries(
+        {},
+        optional={
+            "keepLast": st.integers(1, 50),
+            "deleteUntaggedAfter": st.integers(1, 90).map(lambda days: f"{days}d"),
+        },
+    )
+    return st.fixed_dictionaries(
+        {"repository": st.sampled_from(["ml", "models", "team-ml"])},
+        optional={"immutableTags": st.booleans(), "cleanup": cleanup},
+    )
+
+
+@st.composite
+def splits(draw: st.DrawFn, *, versions: tuple[str, ...] = ("latest", "stable")) -> list[Data]:
+    """Shares that sum to 100, tags unique; a share of 0 has a tag."""
+    count = draw(st.integers(1, len(versions)))
+    cuts = sorted(draw(st.lists(st.integers(0, 100), min_size=count - 1, max_size=count - 1)))
+    percents = [high - low for low, high in zip([0, *cuts], [*cuts, 100], strict=True)]
+    shares: list[Data] = []
+    for version, percent in zip(versions, percents, strict=False):
+        share: Data = {"version": version, "percent": percent}
+        if percent == 0 or draw(st.booleans()):
+            share["tag"] = f"t{len(shares)}-{draw(_WORDS)}"
+        shares.append(share)
+    return shares
+
+
+@st.composite
+def service_specs(
+    draw: st.DrawFn,
+    *,
+    name: str | None = None,
+    image: str = "europe-west1-docker.pkg.dev/acme/ml/scorer:1.0.0",
+    region: str = "europe-west1",
+    secrets: tuple[str, ...] = (),
+    deletion: str = "Delete",
+    manual_traffic: bool = True,
+) -> Data:
+    """A valid service.
+
+    Args:
+        draw: Hypothesis.
+        name: The service's name; drawn where it is left out.
+        image: The image's reference, the same in every draw.
+        region: The region.
+        secrets: Secrets that exist and may be referred to.
+        deletion: `management.deletion`; `Delete`, so that a test can destroy what it applied.
+        manual_traffic: Whether `strategy: Manual` with `traffic` may be drawn.
+    """
+    size = draw(resources())
+    small = str(size.get("cpu", "")).endswith("m")
+    spec: Data = {
+        "region": region,
+        "image": draw(st.sampled_from([image, {"uri": image}])),
+        "management": {"deletion": deletion},
+    }
+    optional: dict[str, st.SearchStrategy[Any]] = {
+        "resources": st.just(size),
+        "scaling": scalings(below_one_cpu=small),
+        "access": accesses(),
+        "runtime": runtimes(),
+        "env": environments(),
+        "registry": registries(),
+    }
+    if secrets:
+        optional["secrets"] = secret_maps(list(secrets))
+    spec |= {key: draw(strategy) for key, strategy in optional.items() if key == "resources" or draw(st.booleans())}
+    if manual_traffic and draw(st.booleans()):
+        spec |= {"rollout": {"strategy": "Manual"}, "traffic": draw(splits())}
+    elif draw(st.booleans()):
+        spec["rollout"] = {"strategy": "AllAtOnce"}
+    metadata: Data = {"name": name or draw(service_names())}
+    if draw(st.booleans()):
+        metadata["labels"] = draw(label_maps())
+    return {"apiVersion": "mlservice/v1", "kind": "MLService", "metadata": metadata, "spec": spec}
