@@ -9,4 +9,5 @@ LISTED = (
     Listed("emulator.apis.resourcemanager", ("google.cloud.resourcemanager.v3.Projects/",)),
     Listed("emulator.apis.artifactregistry", ("google.devtools.artifactregistry.v1.",)),
     Listed("emulator.apis.storage.app", eager=True),
+    Listed("emulator.apis.secretmanager", ("google.cloud.secretmanager.v1.",)),
 )

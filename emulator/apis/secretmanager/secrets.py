@@ -1,0 +1,128 @@
+"""Secrets: create, get, list, update, delete, expire."""
+
+import re
+from typing import Any
+
+from google.cloud.secretmanager_v1.types import service
+from google.protobuf.empty_pb2 import Empty
+
+from emulator import iam_policy
+from emulator.api import Call
+from emulator.apis.secretmanager import filters
+from emulator.apis.secretmanager.model import API, PAYLOAD, SECRETS, SERVICE, VERSIONS, Secret, canonical, touch
+from emulator.apis.secretmanager.policy import policy_name
+from emulator.failures import ApiFailure
+from emulator.paging import page
+from emulator.resources import apply_mask, check_etag, check_labels, timestamp
+from emulator.world import World
+
+ListSecretsResponse = service.ListSecretsResponse.pb()
+MOST = 25_000
+FIXED = ("name", "replication", "create_time", "etag", "tags", "secret_type", "policy_member")
+"""Immutable or output only, by the message comments."""
+ALIAS = re.compile(r"(?!(latest|NEW)$)[A-Za-z][A-Za-z0-9_-]{0,62}")
+ALIASES_MOST = 50
+
+
+@API.method(SERVICE + "CreateSecret")
+def create_secret(world: World, request: Any, _: Call) -> Any:
+    """A secret without versions."""
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,255}", request.secret_id):
+        # Not seen on the live service word for word; the format is the field's comment.
+        message = f"The provided Secret ID [{request.secret_id}] does not match the expected format [[a-zA-Z_0-9]+]"
+        raise ApiFailure("INVALID_ARGUMENT", message)
+    secret = Secret()
+    secret.CopyFrom(request.secret)
+    secret.name = f"{canonical(world, request.parent, 'project')}/secrets/{request.secret_id}"
+    if "/locations/" not in secret.name and not secret.replication.WhichOneof("replication"):
+        raise ApiFailure("INVALID_ARGUMENT", "Field [secret.replication] is required.")
+    secret.create_time.CopyFrom(timestamp(world.clock.now()))
+    check(world, secret)
+    SECRETS.insert(world, touch(world, secret))
+    return secret
+
+
+def check(world: World, secret: Any) -> None:
+    """Refuse what Google refuses, and what this emulator does not do; turn a TTL into a time, and set its timer."""
+    check_labels(secret.labels.items())
+    if secret.topics or secret.HasField("rotation"):
+        raise ApiFailure("UNIMPLEMENTED", "Rotation and topics of secrets are not emulated.")
+    check_aliases(world, secret)
+    if secret.HasField("ttl"):
+        expires = timestamp(world.clock.now() + secret.ttl.ToTimedelta())
+        secret.expire_time.CopyFrom(expires)
+    if secret.HasField("expire_time"):
+        when = secret.expire_time.ToDatetime(tzinfo=world.clock.now().tzinfo)
+        world.clock.call_at(when, expire, {"name": secret.name})
+
+
+def check_aliases(world: World, secret: Any) -> None:
+    """An alias names a version that is there."""
+    if len(secret.version_aliases) > ALIASES_MOST:
+        raise ApiFailure("INVALID_ARGUMENT", f"A secret has at most {ALIASES_MOST} version aliases.")
+    for alias, number in secret.version_aliases.items():
+        if not ALIAS.fullmatch(alias):
+            raise ApiFailure("INVALID_ARGUMENT", f"Invalid version alias [{alias}].")
+        if VERSIONS.find(world, f"{secret.name}/versions/{number}") is None:
+            raise ApiFailure(
+                "INVALID_ARGUMENT", f"Version alias [{alias}] names version [{number}], which is not there."
+            )
+
+
+@API.method(SERVICE + "GetSecret")
+def get_secret(world: World, request: Any, _: Call) -> Any:
+    """One secret, without values."""
+    return SECRETS.get(world, canonical(world, request.name, "secret"))
+
+
+@API.method(SERVICE + "ListSecrets")
+def list_secrets(world: World, request: Any, _: Call) -> Any:
+    """Those of a project, newest first (comment of `ListSecretsResponse.secrets`)."""
+    parent = canonical(world, request.parent, "project")
+    found = filters.matching(SECRETS.all(world, f"{parent}/secrets/"), request.filter)
+    found.sort(key=lambda secret: secret.create_time.ToNanoseconds(), reverse=True)
+    shown, token = page(found, request.page_size, request.page_token, default=MOST, most=MOST)
+    return ListSecretsResponse(secrets=shown, next_page_token=token, total_size=len(found))
+
+
+@API.method(SERVICE + "UpdateSecret")
+def update_secret(world: World, request: Any, _: Call) -> Any:
+    """Change the masked fields."""
+    if not request.update_mask.paths:
+        raise ApiFailure("INVALID_ARGUMENT", "Field [update_mask] is required.")
+    with world.store.transaction():
+        secret = SECRETS.get(world, canonical(world, request.secret.name, "secret"))
+        check_etag(request.secret.etag, secret.etag)
+        apply_mask(secret, request.secret, request.update_mask.paths, keep=FIXED)
+        check(world, secret)
+        SECRETS.save(world, touch(world, secret))
+    return secret
+
+
+@API.method(SERVICE + "DeleteSecret")
+def delete_secret(world: World, request: Any, _: Call) -> Any:
+    """The secret, its versions and their values are gone."""
+    with world.store.transaction():
+        secret = SECRETS.get(world, canonical(world, request.name, "secret"))
+        check_etag(request.etag, secret.etag)
+        forget(world, secret.name)
+    return Empty()
+
+
+def forget(world: World, name: str) -> None:
+    """Remove a secret with everything in it."""
+    for version in VERSIONS.all(world, f"{name}/versions/"):
+        VERSIONS.remove(world, version.name)
+        world.store.delete(PAYLOAD, version.name)
+    iam_policy.forget(world, policy_name(world, name))
+    SECRETS.remove(world, name)
+
+
+def expire(world: World, payload: dict[str, Any]) -> None:
+    """Delete a secret whose time has come; one that was given more time, or is gone, stays as it is."""
+    with world.store.transaction():
+        secret = SECRETS.find(world, payload["name"])
+        if secret is None or not secret.HasField("expire_time"):
+            return
+        if secret.expire_time.ToDatetime(tzinfo=world.clock.now().tzinfo) <= world.clock.now():
+            forget(world, secret.name)
