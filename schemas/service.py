@@ -28,7 +28,11 @@ KIND: Literal["MLService"] = "MLService"
 class Metadata(Section):
     """What the service is called."""
 
-    name: Text = Field(description="Name of the Cloud Run service, and first part of every name derived from it.")
+    name: Text = Field(
+        description="Name of the Cloud Run service, and first part of every name derived from it.",
+        examples=["churn-scorer"],
+        json_schema_extra={"pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$", "maxLength": 49},
+    )
     labels: dict[str, LooseText] = Field(default_factory=dict, description="Labels on every resource we own.")
 
 

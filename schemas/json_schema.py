@@ -1,0 +1,186 @@
+"""The JSON Schema of `mlservice.yaml`, for editors and other tools: generated from the models.
+
+It knows the shape: keys, types, choices, defaults, descriptions. What goes together is for `mlservice validate`.
+`python -m schemas.json_schema FILE` writes it.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from schemas.environments import Environment
+from schemas.fields import type_at
+from schemas.sections.budget import Budget
+from schemas.sections.image import Image
+from schemas.sections.resources import Gpu
+from schemas.service import MLService
+from schemas.units import duration_text
+
+FILE = "schemas/mlservice.schema.json"
+
+Schema = dict[str, Any]
+# A single value may stand for the whole section: model -> the key it stands for.
+SHORTHANDS: dict[type[BaseModel], str] = {Image: "uri", Gpu: "type", Budget: "amount"}
+_UNITS = {"_s": 1000, "_ms": 1}  # milliseconds in one unit of a field with this suffix
+
+
+def json_schema() -> Schema:
+    """The schema as data. The same call gives the same order, so that it can be compared as text."""
+    schema = MLService.model_json_schema(by_alias=True, mode="validation")
+    definitions: Schema = {**schema.pop("$defs"), "MLService": schema}
+    for model in _models(MLService):
+        _describe(definitions[model.__name__], model)
+    for definition in definitions.values():
+        _without_titles(definition)
+    root = definitions.pop("MLService")
+    for model, key in SHORTHANDS.items():
+        definitions[model.__name__] = _with_shorthand(definitions[model.__name__], key)
+    definitions["Spec"]["anyOf"] = [{"required": ["image"]}, {"required": ["model"]}]
+    root["required"] = ["apiVersion", "metadata", "spec"]
+    root["properties"]["environments"] = _environments(definitions)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mlservice.yaml",
+        **root,
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def json_schema_text() -> str:
+    """The schema as the committed file has it."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """A model and those below it, each once."""
+    seen: dict[type[BaseModel], None] = {}
+    waiting = [model]
+    while waiting:
+        found = waiting.pop()
+        if found in seen:
+            continue
+        seen[found] = None
+        below = (_model_below(found, str(field.alias)) for field in found.model_fields.values())
+        waiting += [each for each in below if each is not None]
+    return iter(seen)
+
+
+def _model_below(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """The model of a key's value, or of its items."""
+    for path in ((key,), (key, 0), (key, "any")):
+        found = type_at(path, model)
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            return found
+    return None
+
+
+def _describe(definition: Schema, model: type[BaseModel]) -> None:
+    for attribute, field in model.model_fields.items():
+        entry = definition["properties"][field.alias]
+        _without_null(entry)
+        entry.pop("default", None)
+        entry["description"] = field.description  # pydantic leaves out what equals the section's own
+        default = _default(attribute, field)
+        if default not in (None, [], {}):
+            entry["default"] = default
+        if field.examples:
+            entry["examples"] = field.examples
+
+
+def _without_null(entry: Schema) -> None:
+    """`X | None` means that the key may be left out, which `required` says already."""
+    choices = [choice for choice in entry.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del entry["anyOf"]
+        entry |= {key: value for key, value in choices[0].items() if key not in {"ge", "le"} and key not in entry}
+
+
+def _default(attribute: str, field: FieldInfo) -> Any:
+    """The default as YAML writes it: durations with their unit."""
+    if field.is_required() or field.default_factory is not None:
+        return None
+    value = field.default
+    unit = next((scale for suffix, scale in _UNITS.items() if attribute.endswith(suffix)), None)
+    if unit and value is not None:
+        return duration_text(value * unit)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _without_titles(schema: Any) -> None:
+    """Pydantic titles every property with its own name: noise in an editor."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("title"), str):
+            del schema["title"]
+        for value in schema.values():
+            _without_titles(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            _without_titles(value)
+
+
+def _with_shorthand(definition: Schema, key: str) -> Schema:
+    short = {name: value for name, value in definition["properties"][key].items() if name != "default"}
+    return {"description": definition["description"], "anyOf": [short, definition]}
+
+
+def _environments(definitions: Schema) -> Schema:
+    """Merge patches: every key optional, null removes."""
+    for name in _patched_names(definitions):
+        definitions[f"{name}Patch"] = _patch(definitions[name], definitions)
+    patch = Environment.model_json_schema(by_alias=True)
+    _describe(patch, Environment)
+    for key, name in (("metadata", "MetadataPatch"), ("spec", "SpecPatch")):
+        described = {"description": patch["properties"][key]["description"], "$ref": f"#/$defs/{name}"}
+        patch["properties"][key] = _nullable(described)
+    _without_titles(patch)
+    definitions["Environment"] = patch
+    description = "The same service somewhere else: changes per environment, chosen with `--environment`."
+    return {"type": "object", "description": description, "additionalProperties": {"$ref": "#/$defs/Environment"}}
+
+
+def _patched_names(definitions: Schema) -> list[str]:
+    return [name for name, definition in definitions.items() if "enum" not in definition]
+
+
+def _patch(schema: Any, definitions: Schema) -> Any:
+    if isinstance(schema, list):
+        return schema  # lists are replaced as a whole
+    patched = {key: value for key, value in schema.items() if key not in {"required", "default"}}
+    if "anyOf" in schema:
+        choices = [choice for choice in schema["anyOf"] if "required" not in choice or "properties" in choice]
+        patched["anyOf"] = [_patch(choice, definitions) for choice in choices]
+        if not patched["anyOf"]:
+            del patched["anyOf"]
+    if "$ref" in schema and "enum" not in definitions[_name(schema["$ref"])]:
+        patched["$ref"] = f"{schema['$ref']}Patch"
+    if "properties" in schema:
+        patched["properties"] = {
+            key: _nullable(_patch(value, definitions)) for key, value in schema["properties"].items()
+        }
+    if isinstance(schema.get("additionalProperties"), dict):
+        patched["additionalProperties"] = _nullable(_patch(schema["additionalProperties"], definitions))
+    return patched
+
+
+def _nullable(schema: Schema) -> Schema:
+    """The schema or null; the description stays outside, where editors look."""
+    description = {key: schema[key] for key in ("description",) if key in schema}
+    return {**description, "anyOf": [{k: v for k, v in schema.items() if k != "description"}, {"type": "null"}]}
+
+
+def _name(reference: str) -> str:
+    return reference.rsplit("/", 1)[1]
+
+
+def main() -> None:
+    """Write the schema to the file named on the command line, or to where it is committed."""
+    Path(sys.argv[1] if len(sys.argv) > 1 else FILE).write_text(json_schema_text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
