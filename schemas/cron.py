@@ -8,6 +8,8 @@ import itertools
 import re
 from dataclasses import dataclass
 
+from schemas.refusal import shown
+
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DAYS_OF_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -68,9 +70,10 @@ def parse_cron(text: str) -> Cron:
     Raises:
         CronError: With what is wrong.
     """
-    parts = text.lower().split()
+    parts = text.split()
     if len(parts) != len(_FIELDS):
-        raise CronError(f"{len(parts)} fields instead of five: minute, hour, day of month, month, day of week")
+        counted = f"{len(parts)} field{'' if len(parts) == 1 else 's'}"
+        raise CronError(f"{counted} instead of five: minute, hour, day of month, month, day of week")
     minutes, hours, days, months, weekdays = (_values(part, field) for part, field in zip(parts, _FIELDS, strict=True))
     return Cron(
         minutes=minutes,
@@ -89,19 +92,19 @@ def _values(part: str, field: _Field) -> frozenset[int]:
 
 
 def _range(item: str, field: _Field) -> set[int]:
-    match = _ITEM.fullmatch(item)
+    match = _ITEM.fullmatch(item.lower())
     if not match:
-        raise CronError(f"{item!r} is not a {field.name}: write numbers, lists (1,2), ranges (1-5) and steps (*/5)")
+        raise CronError(f"{shown(item)} is not a {field.name}: write numbers, lists (1,2), ranges (1-5), steps (*/5)")
     if match["first"] == "*":
         if match["last"]:
-            raise CronError(f"{item!r} is not a {field.name}")
+            raise CronError(f"{shown(item)} is not a {field.name}")
         first, last = field.least, field.most
     else:
         first = _number(match["first"], field)
         last = _number(match["last"], field) if match["last"] else field.most if match["step"] else first
     step = int(match["step"] or 1)
     if step == 0 or first > last:
-        raise CronError(f"{item!r} is an empty {field.name}")
+        raise CronError(f"{shown(item)} is an empty {field.name}")
     return set(range(first, last + 1, step))
 
 
@@ -109,5 +112,5 @@ def _number(text: str, field: _Field) -> int:
     if text in field.words:
         return field.words.index(text) + field.first_word
     if not text.isdigit() or not field.least <= int(text) <= field.most:
-        raise CronError(f"{text!r} is not a {field.name}: {field.least} to {field.most}")
+        raise CronError(f"{shown(text)} is not a {field.name}: {field.least} to {field.most}")
     return int(text)

@@ -107,7 +107,7 @@ def _scalar(entry: Schema) -> str:
     kind = entry.get("type", "")
     if isinstance(kind, list):
         return "text"
-    word: str = _PATTERNS.get(entry.get("pattern", ""), _TYPES.get(kind, kind))
+    word = _PATTERNS.get(str(entry.get("pattern"))) or _TYPES.get(kind, str(kind))
     least, most = entry.get("minimum"), entry.get("maximum")
     if least is not None and most is not None:
         return f"{word}, {least} to {most}"

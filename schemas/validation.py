@@ -40,7 +40,8 @@ def shape_problems(
 ) -> Iterator[Problem]:
     """One problem per error of pydantic's, for data of the model `root` that stands at `below`."""
     for detail in error.errors(include_url=False):
-        yield _Reader(document, root, below).problem(detail)
+        if detail["type"] != "default_factory_not_called":  # follows from another problem of the same section
+            yield _Reader(document, root, below).problem(detail)
 
 
 def parse_rest(document: Document, error: ValidationError) -> tuple[MLService | None, frozenset[str]]:

@@ -16,7 +16,8 @@ def _as_text(value: Any) -> Any:
     if isinstance(value, Written):
         return value.text
     if not isinstance(value, str):
-        raise refusal("text-expected", f"{shown(value)} is not text", "write the value in quotes")
+        hint = "write a value; an empty one is two quotes" if value is None else ""
+        raise refusal("text-expected", f"{shown(value)} is not text", hint)
     return value
 
 

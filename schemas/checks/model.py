@@ -129,6 +129,6 @@ def columns(model: Model | None, monitoring: Monitoring | None) -> Iterator[Find
             at_key = path != "model.prediction.name"
             yield Finding(path, "column-name", f"{shown(name)} cannot be a column", hint, at_key=at_key)
     paths = list(logged)
-    for index, name in repeated(name.lower() for name in logged.values()):
-        summary = f"{shown(name)} stands twice, and BigQuery ignores case"
+    for index, _ in repeated(name.lower() for name in logged.values()):
+        summary = f"{shown(logged[paths[index]])} stands twice, and BigQuery ignores case"
         yield Finding(paths[index], "column-name", summary, at_key=True)
