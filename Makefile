@@ -10,7 +10,7 @@ help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: setup  ## the main job, end to end, on the embedded emulator
-	@$(BIN)/python -m docs.demo
+	@$(BIN)/python docs/demo.py
 
 test: setup  ## the whole suite
 	$(BIN)/pytest -n $(JOBS) $(ARGS)

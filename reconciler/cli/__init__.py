@@ -1,6 +1,5 @@
 """The commands: validate, plan, apply, status, destroy, reconcile and their company."""
 
+from reconciler.cli.app import main
 
-def main() -> None:
-    """Run the `mlservice` command."""
-    raise SystemExit("mlservice: not built yet")
+__all__ = ["main"]

@@ -1,0 +1,5 @@
+"""`python -m reconciler.cli` is the `mlservice` command."""
+
+from reconciler.cli import main
+
+main()

@@ -1,0 +1,125 @@
+"""`mlservice emulator`: Google Cloud on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from reconciler.cli.console import out, say
+from reconciler.cli.local import LOG_FILE, ensure_running
+from reconciler.core import errors
+from reconciler.gcp.emulator import Emulator, state_dir
+
+app = typer.Typer(no_args_is_help=True, help="Google Cloud on this machine.", rich_markup_mode=None)
+
+STOP_WITHIN_S = 15.0
+
+
+def _running() -> Emulator:
+    found = Emulator.running(state_dir())
+    if found is None:
+        raise errors.UsageError("the emulator does not run here", hint="mlservice emulator start")
+    return found
+
+
+@app.command()
+def start() -> None:
+    """Start it, unless it runs."""
+    found = ensure_running(quiet=True)
+    out(f"running: http {found.http}, grpc {found.grpc}, pid {found.pid}, state in {found.state}")
+
+
+@app.command()
+def stop() -> None:
+    """Stop it. Its state stays."""
+    found = Emulator.running(state_dir())
+    if found is None:
+        out("it does not run")
+        return
+    os.kill(found.pid, signal.SIGTERM)
+    until = time.monotonic() + STOP_WITHIN_S
+    while Emulator.running(found.state) and time.monotonic() < until:
+        time.sleep(0.05)
+    if Emulator.running(found.state):
+        raise errors.ReconcilerError(f"pid {found.pid} does not stop", hint=f"kill -9 {found.pid}; its state survives")
+    out("stopped")
+
+
+@app.command()
+def status(*, as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False) -> int:
+    """Say whether it runs, where, and what time it is there."""
+    found = Emulator.running(state_dir())
+    if found is None:
+        out("it does not run")
+        return 1
+    told = found.control("GET", "status")
+    out(json.dumps(told, indent=1) if as_json else f"running: http {found.http}, grpc {found.grpc}, pid {found.pid}")
+    if not as_json:
+        out(f"clock: {told['clock']['now']} ({told['clock']['offset_s']:.0f} s ahead)")
+    return 0
+
+
+@app.command()
+def env() -> None:
+    """Print the variables that point Google's clients and gcloud at it: eval "$(mlservice emulator env)"."""
+    for name, value in sorted(_running().control("GET", "env").items()):
+        out(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def advance(duration: Annotated[str, typer.Argument(help="Such as 90s, 15m, 24h or 7d.")]) -> None:
+    """Let time pass there. Schedules fire, holds end, idle instances go."""
+    from schemas.units import duration_ms  # noqa: PLC0415 - late, for start-up
+
+    try:
+        seconds = duration_ms(duration) / 1000
+    except ValueError as error:
+        raise errors.UsageError(str(error), hint="such as 90s, 15m, 24h or 7d") from error
+    told = _running().control("POST", "advance", {"seconds": seconds})
+    out(f"it is {told['now']} there")
+
+
+@app.command()
+def reset(*, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Empty it: every service, bucket, image and account there is gone."""
+    found = _running()
+    if not yes and not typer.confirm(f"Delete everything in {found.state}?"):
+        raise typer.Abort
+    found.control("POST", "reset")
+    out("empty")
+
+
+@app.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="What is in the image.")],
+    image: Annotated[str, typer.Argument(help="LOCATION-docker.pkg.dev/PROJECT/REPOSITORY/NAME:TAG.")],
+    command: Annotated[list[str], typer.Argument(help="What it runs, after --.")],
+) -> None:
+    """Push a folder as an image: the emulator runs it as a process, with no container engine."""
+    body = {"image": image, "folder": str(folder.resolve()), "command": command}
+    told: Any = _running().control("POST", "images", body)
+    out(json.dumps(told) if isinstance(told, dict) else str(told))
+
+
+@app.command()
+def logs(
+    service: Annotated[str | None, typer.Argument(help="A service. Left out: the emulator's own.")] = None,
+    *,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many, from the end.")] = 100,
+) -> None:
+    """Print logs."""
+    if service is None:
+        text = (state_dir() / LOG_FILE).read_text(errors="replace") if (state_dir() / LOG_FILE).exists() else ""
+        out("\n".join(text.splitlines()[-lines:]) or "nothing yet")
+        return
+    told = _running().control("GET", f"logs?service={service}")
+    text = told if isinstance(told, str) else "\n".join(str(line) for line in told)
+    say(f"logs of {service}", "dim")
+    out("\n".join(text.splitlines()[-lines:]) or "nothing yet")

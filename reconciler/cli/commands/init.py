@@ -1,0 +1,57 @@
+"""`mlservice init`: write a commented mlservice.yaml."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.console import out, say
+from reconciler.core import errors
+
+app = typer.Typer()
+
+DEFAULT_REGION = "europe-west1"
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write mlservice.yaml.")] = Path(),
+    *,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the service.", show_default=False)] = None,
+    region: Annotated[str | None, typer.Option("--region", help="Google Cloud region.", show_default=False)] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model folder: ./model or gs://...", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write a commented file to start from. On a terminal it asks; in a pipe it takes the defaults."""
+    path = folder / "mlservice.yaml"
+    if path.exists() and not force:
+        raise errors.UsageError(f"{path} exists already", hint="add --force to overwrite it")
+    suggested = _service_name(folder)
+    text = (
+        files("schemas")
+        .joinpath("starter.yaml")
+        .read_text(encoding="utf-8")
+        .replace("@NAME@", name or _asked("Name of the service", suggested))
+        .replace("@REGION@", region or _asked("Region", DEFAULT_REGION))
+        .replace("@MODEL@", model or _asked("Model folder (./model or gs://...)", "./model"))
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    out(str(path))
+    say(f"next: mlservice validate {path} && mlservice plan {path} --local", "dim")
+
+
+def _asked(question: str, default: str) -> str:
+    return str(typer.prompt(question, default=default, err=True)) if sys.stdin.isatty() else default
+
+
+def _service_name(folder: Path) -> str:
+    name = re.sub(r"[^a-z0-9-]+", "-", folder.resolve().name.lower()).strip("-")
+    return name[:49].rstrip("-") if re.match(r"[a-z]", name) else "my-service"

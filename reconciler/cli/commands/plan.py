@@ -1,0 +1,62 @@
+"""`mlservice plan`: show what apply would change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.console import out, say
+from reconciler.cli.options import Environment, Local, Output, Paths, Project, State, spec_paths
+from reconciler.cli.planning import Target, load_specs, plan_specs, titles, working
+
+if TYPE_CHECKING:
+    from reconciler.core.kind import Kinds
+    from reconciler.core.plan import Plan
+
+app = typer.Typer()
+CHANGES_PENDING = 2
+
+
+@app.command()
+def plan(
+    paths: Paths = None,
+    *,
+    environment: Environment = None,
+    project: Project = None,
+    local: Local = False,
+    state: State = None,
+    save: Annotated[
+        Path | None, typer.Option("--out", help="Save the plan, to apply exactly that.", show_default=False)
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")] = Output.TEXT,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there is something to do.")
+    ] = False,
+) -> int:
+    """Show what apply would change. Writes nothing."""
+    target = Target(project, local, state, environment)
+    specs = load_specs(spec_paths(paths), target)
+    with working(target, specs) as session:
+        made = plan_specs(session, specs).plan
+        show(made, session.kinds, output)
+        if save:
+            save.write_text(json.dumps(made.to_json(), indent=1) + "\n")
+            say(f"saved; apply it with: mlservice apply {save}{' --local' if local else ''}", "dim")
+    return CHANGES_PENDING if detailed_exitcode and not made.empty else 0
+
+
+def show(made: Plan, kinds: Kinds, output: Output) -> None:
+    """Print a plan in the form asked for."""
+    if output is Output.JSON:
+        out(json.dumps(made.to_json(), indent=1))
+    elif output is Output.MARKDOWN:
+        from reconciler.render.markdown import render_markdown  # noqa: PLC0415 - late, for start-up
+
+        out(render_markdown(made, titles=titles(kinds)))
+    else:
+        from reconciler.render.text import render_text  # noqa: PLC0415
+
+        out(render_text(made, titles=titles(kinds)))

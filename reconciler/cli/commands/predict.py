@@ -1,0 +1,113 @@
+"""`mlservice predict`: send rows to the live service, as the caller."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconciler.cli.console import out
+from reconciler.cli.options import Local, Project, State
+from reconciler.cli.planning import Target, working
+from reconciler.core import errors
+
+if TYPE_CHECKING:
+    from reconciler.engine.session import Session
+
+app = typer.Typer()
+
+TIMEOUT_S = 300.0
+_SHOWN = 500
+
+
+@app.command()
+def predict(
+    name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
+    *,
+    rows: Annotated[
+        str, typer.Option("--rows", "-r", help='JSON or CSV file of rows; "-" is standard input.', show_default=False)
+    ] = "-",
+    tag: Annotated[str | None, typer.Option("--tag", help="A tagged revision's address.", show_default=False)] = None,
+    project: Project = None,
+    local: Local = False,
+    state: State = None,
+) -> None:
+    """Send rows and print the predictions, one JSON value a line.
+
+    JSON is a list of rows, or an object with `instances`; CSV has feature names in its first line. The call carries
+    your identity, so you need roles/run.invoker on a private service.
+    """
+    from reconciler.engine.status import read_status  # noqa: PLC0415 - late, for start-up
+    from reconciler.gcp.identity import identity_token  # noqa: PLC0415
+
+    instances = read_rows(rows)
+    with working(Target(project, local, state), quiet=True) as session:
+        service = read_status(session, [name])[0].to_json()
+        url = service["tags"].get(tag, "") if tag else service["url"]
+        if not url:
+            known = ", ".join(sorted(service["tags"])) or "none"
+            raise errors.UsageError(f"{name} has no address for tag '{tag}'", hint=f"tags: {known}")
+        token = identity_token(session.connection, url)
+        answer = _post(session, f"{url}/predict", token, {"instances": instances})
+    for prediction in answer.get("predictions", [answer]):
+        out(json.dumps(prediction))
+
+
+def read_rows(source: str) -> list[Any]:
+    """Read rows.
+
+    Raises:
+        UsageError: They cannot be read as rows.
+    """
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text()
+        return _csv(text) if source.endswith(".csv") else _json(text)
+    except (OSError, ValueError) as error:
+        hint = 'rows are JSON, such as [{"age": 3}, {"age": 4}], or a .csv file with a header'
+        raise errors.UsageError(f"cannot read rows from {source}: {error}", hint=hint) from error
+
+
+def _json(text: str) -> list[Any]:
+    data = json.loads(text)
+    found = data.get("instances") if isinstance(data, dict) else data
+    if not isinstance(found, list):
+        raise ValueError("it is neither a list of rows nor an object with 'instances'")  # noqa: TRY004 - bad input
+    return found
+
+
+def _csv(text: str) -> list[Any]:
+    import csv  # noqa: PLC0415 - late, for start-up
+    import io  # noqa: PLC0415
+
+    return [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(io.StringIO(text))]
+
+
+def _number(value: str) -> float | str:
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def _post(session: Session, url: str, token: str, body: Any) -> Any:
+    import httpx  # noqa: PLC0415 - late, for start-up
+
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    try:
+        # trust_env would send a loopback address of the emulator through a proxy.
+        with httpx.Client(timeout=TIMEOUT_S, trust_env=session.connection.local is None) as client:
+            answer = client.post(url, json=body, headers=headers)
+    except httpx.HTTPError as error:
+        raise errors.Unavailable("call", url, str(error) or type(error).__name__, hint="mlservice status") from error
+    if answer.status_code in {401, 403}:
+        hint = "you need roles/run.invoker: add yourself to access.invokers in the spec"
+        raise errors.NotPermitted("call", url, f"HTTP {answer.status_code}", hint=hint)
+    if answer.is_error:
+        raise errors.InvalidRequest("call", url, f"HTTP {answer.status_code}: {answer.text[:_SHOWN]}")
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise errors.InvalidRequest("call", url, f"it answers no JSON: {answer.text[:_SHOWN]}") from error

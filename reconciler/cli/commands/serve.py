@@ -1,0 +1,29 @@
+"""`mlservice serve`: serve a model folder on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.core import errors
+
+app = typer.Typer()
+
+
+@app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(help="Folder with the model.")],
+    *,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8080,
+) -> None:
+    """Serve a model folder with the bundled server, as the container does."""
+    if not folder.is_dir():
+        raise errors.UsageError(f"'{folder}' is no folder", hint="name the folder that holds the model")
+    command = [sys.executable, "-m", "runtime", str(folder), "--host", host, "--port", str(port)]
+    # The server takes this process's place, so that signals and the exit code are its own.
+    os.execv(sys.executable, command)  # noqa: S606 - our own module

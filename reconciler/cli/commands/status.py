@@ -1,0 +1,50 @@
+"""`mlservice status`: show services as they are."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconciler.cli.console import out
+from reconciler.cli.options import Local, Output, Project, State
+from reconciler.cli.planning import Target, working
+
+if TYPE_CHECKING:
+    from reconciler.engine.session import Session
+    from reconciler.engine.status import ServiceStatus
+
+app = typer.Typer()
+
+
+@app.command()
+def status(
+    names: Annotated[list[str] | None, typer.Argument(help="Services. Left out: all.", show_default=False)] = None,
+    *,
+    project: Project = None,
+    local: Local = False,
+    state: State = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")] = Output.TEXT,
+) -> int:
+    """Show address, conditions, traffic and revisions of services; exits with 1 when one does not work."""
+    from reconciler.engine.status import read_status  # noqa: PLC0415 - late, for start-up
+
+    with working(Target(project, local, state)) as session:
+        found = read_status(session, names or [])
+        _show(session, found, output)
+    return 0 if all(service.working for service in found) else 1
+
+
+def _show(session: Session, found: list[ServiceStatus], output: Output) -> None:
+    if output is Output.JSON:
+        rows: list[Any] = [service.to_json() for service in found]
+        out(json.dumps(rows, indent=1))
+        return
+    from reconciler.render.status import render_status  # noqa: PLC0415 - late, for start-up
+
+    now = session.clock()
+    for service in found:
+        out(render_status(service.to_json(), now=now))
+    if not found:
+        out("no services: nothing was applied in this project")

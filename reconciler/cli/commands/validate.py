@@ -1,0 +1,47 @@
+"""`mlservice validate`: check specs, offline."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.console import out, show_problems
+from reconciler.cli.options import Environment, Paths, spec_paths
+
+app = typer.Typer()
+
+
+class Form(StrEnum):
+    """Forms of output."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+@app.command()
+def validate(
+    paths: Paths = None,
+    *,
+    environment: Environment = None,
+    output: Annotated[Form, typer.Option("--output", "-o", help="Form of the problems.")] = Form.TEXT,
+) -> int:
+    """Check specs without any call. Every problem is reported at once, with its place and what to do about it."""
+    from schemas import SpecError, load  # noqa: PLC0415 - late, for start-up
+    from schemas.report import as_json, as_sarif, summary_line  # noqa: PLC0415
+
+    found = 0
+    try:
+        specs = load([*spec_paths(paths)], environment=environment)
+        problems, found = specs.warnings, len(specs.services)
+    except SpecError as error:
+        problems = error.problems
+    if output is Form.TEXT:
+        show_problems(problems)
+        out(f"{found} service{'s' if found != 1 else ''} valid" if found else summary_line(problems))
+    else:
+        out(as_json(problems) if output is Form.JSON else as_sarif(problems, version=version("mlservice")))
+    return 0 if found else 1

@@ -1,0 +1,41 @@
+"""Where output goes: results to stdout, everything about them to stderr; colour on a terminal, none in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from schemas import Problem
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console  # noqa: PLC0415 - late, for start-up
+
+    # Long lines stay whole in a pipe: people grep them.
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else 10_000
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width, emoji=False)
+
+
+def out(text: Text | str) -> None:
+    """Print a result."""
+    _console(stderr=False).print(text, end="" if str(text).endswith("\n") else "\n", markup=False)
+
+
+def say(text: Text | str, style: str | None = None) -> None:
+    """Tell what is going on."""
+    _console(stderr=True).print(text, style=style, end="" if str(text).endswith("\n") else "\n", markup=False)
+
+
+def show_problems(problems: Iterable[Problem]) -> None:
+    """Print problems with their hints."""
+    for problem in problems:
+        say(str(problem), "yellow" if problem.severity == "warning" else "red")
+        if problem.hint:
+            say(f"  hint: {problem.hint}", "dim")

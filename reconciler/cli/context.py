@@ -1,0 +1,132 @@
+"""Which project, as whom, and why: resolved once per command, and shown with where each came from."""
+
+from __future__ import annotations
+
+import configparser
+import getpass
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.core import errors
+
+if TYPE_CHECKING:
+    from reconciler.engine.session import Session
+    from schemas import Specs
+
+RUNTIME_REPOSITORY = "us-docker.pkg.dev/mlservice/images/runtime"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value and where it came from."""
+
+    value: str
+    source: str
+
+    def __str__(self) -> str:
+        """Give the form shown to people."""
+        return f"{self.value} ({self.source})"
+
+
+def runtime_image() -> str:
+    """Give the image of the bundled model server: this version's, or as MLSERVICE_RUNTIME_IMAGE says."""
+    return os.environ.get("MLSERVICE_RUNTIME_IMAGE") or f"{RUNTIME_REPOSITORY}:{version('mlservice')}"
+
+
+def find_project(flag: str | None, specs: Specs | None, *, local: bool) -> Found:
+    """Find the project: the flag, the spec's environment, the environment, gcloud, the credentials.
+
+    The spec's environment comes before the shell's: `-e prod` must not go to whatever project is set there.
+
+    Raises:
+        UsageError: There is none, or the specs name several.
+    """
+    if local:
+        from reconciler.gcp.connection import LOCAL_PROJECT  # noqa: PLC0415 - late, for start-up
+
+        return Found(LOCAL_PROJECT, "--local")
+    if flag:
+        return Found(flag, "--project")
+    named = sorted({s.project for s in specs.services if s.project}) if specs else []
+    if len(named) > 1:
+        raise errors.UsageError(f"these specs are for several projects: {', '.join(named)}", hint="apply them apart")
+    if named:
+        return Found(named[0], "environments in the spec")
+    for name in ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT"):
+        if os.environ.get(name):
+            return Found(os.environ[name], name)
+    configured = _gcloud("project")
+    if configured:
+        return Found(configured, "gcloud config")
+    from reconciler.gcp.connection import application_default  # noqa: PLC0415 - late, for start-up
+
+    project = application_default()[1]
+    if project:
+        return Found(project, "Application Default Credentials")
+    raise errors.UsageError("no project is known", hint="give --project, set GOOGLE_CLOUD_PROJECT, or use --local")
+
+
+def find_account(*, local: bool) -> Found:
+    """Say as whom calls are made, as far as it can be told without a call."""
+    if local:
+        return Found("emulator", "--local")
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS",):
+        if os.environ.get(name):
+            return Found(Path(os.environ[name]).name, name)
+    return Found(_gcloud("account") or "application default", "gcloud config" if _gcloud("account") else "ADC")
+
+
+def _gcloud(key: str) -> str:
+    """Read one value of gcloud's active configuration, without starting gcloud."""
+    home = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
+    try:
+        active = os.environ.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or (home / "active_config").read_text().strip()
+    except OSError:
+        active = "default"
+    parser = configparser.ConfigParser()
+    try:
+        parser.read(home / "configurations" / f"config_{active}")
+        return parser.get("core", key, fallback="")
+    except configparser.Error:
+        return ""
+
+
+@contextmanager
+def open_session(project: Found, *, local: bool, state: str | None = None) -> Iterator[Session]:
+    """Open a run's means.
+
+    Args:
+        project: The project.
+        local: Use the emulator.
+        state: `gs://bucket` of the inventory; left out, `<project>-mlservice`.
+    """
+    from reconciler.cli.local import ensure_running  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.pool import Pool  # noqa: PLC0415
+    from reconciler.engine.session import Session  # noqa: PLC0415
+    from reconciler.gcp.connection import Connection  # noqa: PLC0415
+    from reconciler.gcp.emulator import shifted_clock  # noqa: PLC0415
+    from reconciler.kinds import KINDS  # noqa: PLC0415
+
+    emulator = ensure_running() if local else None
+    bucket = (state or "").removeprefix("gs://").strip("/") or f"{project.value}-mlservice"
+    connection = Connection(project.value, bucket, emulator.endpoint if emulator else None)
+    clock = shifted_clock(emulator.clock()) if emulator else lambda: datetime.now(UTC)
+    with Pool() as pool:
+        yield Session(connection, KINDS, pool, clock, holder(), f"run-{secrets.token_hex(4)}")
+
+
+def holder() -> str:
+    """Say who we are, for locks."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()} pid {os.getpid()}"

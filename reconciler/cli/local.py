@@ -1,0 +1,54 @@
+"""Start the embedded emulator as a process of its own, and find it again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from reconciler.cli.console import say
+from reconciler.core import errors
+from reconciler.gcp.emulator import Emulator, state_dir
+
+START_WITHIN_S = 30.0
+LOG_FILE = "emulator.log"
+
+
+def ensure_running(state: Path | None = None, *, quiet: bool = False) -> Emulator:
+    """Give the running emulator, started on demand.
+
+    Raises:
+        Unavailable: It does not come up; the end of its log is in the message.
+    """
+    folder = state or state_dir()
+    found = Emulator.running(folder)
+    if found:
+        return found
+    started = time.monotonic()
+    process = start(folder)
+    while time.monotonic() - started < START_WITHIN_S:
+        found = Emulator.running(folder)
+        if found:
+            if not quiet:
+                say(f"emulator started in {time.monotonic() - started:.1f} s ({found.http}, state in {folder})", "dim")
+            return found
+        if process.poll() is not None and not Emulator.running(folder):
+            break
+        time.sleep(0.02)
+    raise errors.Unavailable("start", "the emulator", _tail(folder / LOG_FILE), hint=f"see {folder / LOG_FILE}")
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """Start it in a session of its own, so that closing the terminal does not end it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOG_FILE).open("ab") as log:
+        command = [sys.executable, "-m", "emulator", "serve", "--state", str(folder)]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own module
+
+
+def _tail(path: Path, lines: int = 5) -> str:
+    try:
+        return " / ".join(path.read_text(errors="replace").splitlines()[-lines:]) or "it wrote no log"
+    except OSError as error:
+        return str(error)

@@ -1,0 +1,79 @@
+"""What plan, apply and reconcile share: load, open a session, say where we are, make the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.cli.console import say, show_problems
+from reconciler.cli.context import Found, find_account, find_project, open_session, runtime_image
+from schemas import Specs, load
+
+if TYPE_CHECKING:
+    from reconciler.core.kind import Kinds
+    from reconciler.engine.planning import Planned
+    from reconciler.engine.session import Session
+
+LOCAL_BANNER = "LOCAL: the embedded emulator; nothing reaches Google Cloud"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a command works.
+
+    Args:
+        project: From `--project`.
+        local: From `--local`.
+        state: From `--state`.
+        environment: From `--environment`.
+    """
+
+    project: str | None = None
+    local: bool = False
+    state: str | None = None
+    environment: str | None = None
+
+
+def load_specs(paths: Sequence[Path], target: Target) -> Specs:
+    """Load the specs and show their warnings."""
+    specs = load([*paths], environment=target.environment)
+    show_problems(specs.warnings)
+    return specs
+
+
+@contextmanager
+def working(target: Target, specs: Specs | None = None, *, quiet: bool = False) -> Iterator[Session]:
+    """Open a session, and say which project, region and account it is, and why."""
+    project = find_project(target.project, specs, local=target.local)
+    if not quiet:
+        say_where(project, target, specs)
+    with open_session(project, local=target.local, state=target.state) as session:
+        yield session
+
+
+def say_where(project: Found, target: Target, specs: Specs | None) -> None:
+    """Print the line that says where we are."""
+    if target.local:
+        say(LOCAL_BANNER, "black on yellow")
+    parts = [f"project {project}", f"account {find_account(local=target.local)}"]
+    if specs:
+        regions = sorted({s.service.spec.region for s in specs.services})
+        parts.insert(1, f"region {', '.join(regions)} (spec.region)")
+    if target.environment:
+        parts.append(f"environment {target.environment}")
+    say(" · ".join(parts), "dim")
+
+
+def plan_specs(session: Session, specs: Specs) -> Planned:
+    """Make the plan."""
+    from reconciler.engine.planning import make_plan  # noqa: PLC0415 - late, for start-up
+
+    return make_plan(session, specs.services, runtime_image=runtime_image())
+
+
+def titles(kinds: Kinds) -> Mapping[str, str]:
+    """Give what people call each kind."""
+    return {kind.name: kind.title for kind in kinds}

@@ -1,0 +1,219 @@
+"""The only place that picks an action. Pure: same inputs, same change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core.diff import FieldChange, diff_fields, only_ours, plain
+from reconciler.core.errors import NotOurs
+from reconciler.core.naming import fingerprint
+from reconciler.core.plan import Action, Change
+from schemas.sections.management import Adopt, Prune
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.core.address import Address
+    from reconciler.core.inventory import Entry
+    from reconciler.core.kind import Desired, Kind, Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose an object is, and what we may do with one that is not ours.
+
+    Args:
+        services: Services that want the object, or wanted it last.
+        entry: Their inventory's entry of it.
+        adopt: `management.adopt`.
+        prune: `management.prune`.
+        external: Paths below `spec` whose live values are left as found: `management.externallyOwned`.
+    """
+
+    services: tuple[str, ...]
+    entry: Entry | None = None
+    adopt: Adopt = Adopt.NEVER
+    prune: Prune = Prune.OWNED
+    external: frozenset[str] = frozenset()
+
+    @property
+    def keys(self) -> Mapping[str, frozenset[str]]:
+        """Keys we wrote into map fields that others may write to."""
+        return self.entry.keys if self.entry else {}
+
+
+def owned(kind: Kind[Any], seen: Observed[Any], owner: Owner) -> bool:
+    """Tell whether an observed object is ours.
+
+    The inventory must list it. Where the object can carry a mark or has an identity, one of them must agree
+    too: a stranger's object that took the name of one of ours is a stranger's.
+    """
+    if owner.entry is None:
+        return kind.shared and bool(seen.mark)
+    if not kind.marked:
+        return True
+    same = bool(owner.entry.uid) and owner.entry.uid == seen.uid
+    return same or (bool(seen.mark) if kind.shared else seen.mark in owner.services)
+
+
+def decide(kind: Kind[Any], want: Desired[Any] | None, seen: Observed[Any] | None, owner: Owner) -> Change | None:
+    """Pick the action for one address.
+
+    Args:
+        kind: Its kind.
+        want: What the spec wants, if anything.
+        seen: What is there, if anything.
+        owner: Whose it is.
+
+    Raises:
+        NotOurs: An object of that name is there and is not ours.
+    """
+    if want is None:
+        return _unwanted(kind, seen, owner)
+    if seen is None:
+        return _change(kind, Action.CREATE, want, None, owner, reason="not there yet")
+    ours = owned(kind, seen, owner)
+    if not ours and kind.anonymous:
+        return _change(kind, Action.NO_OP, want, seen, owner, reason="already granted by someone else", owned=False)
+    if not seen.settled:
+        return _change(kind, Action.WAIT, want, seen, owner, reason="an earlier change is still being applied")
+    fields = _final(kind, want, seen, owner)
+    changes = diff_fields(fields, seen.fields, _keyed(kind, owner))
+    if not ours:
+        return _adopted(kind, want, seen, owner, changes=changes, fields=fields)
+    return _compared(kind, want, seen, owner, changes=changes, fields=fields)
+
+
+def _final(kind: Kind[Any], want: Desired[Any], seen: Observed[Any] | None, owner: Owner) -> Any:
+    """Fill in what only the observed object can tell, and leave to others what is theirs."""
+    fields = want.fields
+    if seen is not None:
+        theirs = [field for path, field in kind.spec_paths.items() if path in owner.external]
+        fields = replace(fields, **{field: getattr(seen.fields, field) for field in theirs})
+    return kind.refine(replace(want, fields=fields), seen) if kind.refine else fields
+
+
+def _keyed(kind: Kind[Any], owner: Owner) -> dict[str, frozenset[str]]:
+    return {name: owner.keys.get(name, frozenset()) for name in kind.keyed}
+
+
+def _unwanted(kind: Kind[Any], seen: Observed[Any] | None, owner: Owner) -> Change | None:
+    if seen is None or owner.entry is None or not owned(kind, seen, owner):
+        return None
+    if kind.retained or owner.prune is Prune.NEVER:
+        return None
+    return _change(kind, Action.DELETE, None, seen, owner, reason="no longer in the spec")
+
+
+def _compared(
+    kind: Kind[Any],
+    want: Desired[Any],
+    seen: Observed[Any],
+    owner: Owner,
+    *,
+    changes: tuple[FieldChange, ...],
+    fields: Any,
+) -> Change:
+    fixed = sorted({c.field for c in changes} & kind.immutable)
+    if fixed:
+        reason = f"cannot be changed in place: {', '.join(fixed)}"
+        return _change(kind, Action.REPLACE, want, seen, owner, reason=reason, changes=changes, fields=fields)
+    if changes:
+        reason = _who_moved(seen, owner, kind)
+        return _change(kind, Action.UPDATE, want, seen, owner, reason=reason, changes=changes, fields=fields)
+    if seen.problem:
+        # Writing the same again would not help; saying so does.
+        return _change(kind, Action.NO_OP, want, seen, owner, reason=f"not working: {seen.problem}", fields=fields)
+    return _change(kind, Action.NO_OP, want, seen, owner, fields=fields)
+
+
+def _who_moved(seen: Observed[Any], owner: Owner, kind: Kind[Any]) -> str:
+    """Say whether the spec or Google Cloud moved since the last apply."""
+    if owner.entry is None or not owner.entry.digest:
+        return "differs from the spec"
+    here = applied_digest(only_ours({}, plain(seen.fields), _keyed(kind, owner)))
+    return "the spec was edited" if here == owner.entry.digest else "config drift: changed outside mlservice"
+
+
+def applied_digest(fields: Mapping[str, Any]) -> str:
+    """Digest a plain record for the inventory."""
+    return fingerprint(fields, length=16)
+
+
+def _adopted(
+    kind: Kind[Any],
+    want: Desired[Any],
+    seen: Observed[Any],
+    owner: Owner,
+    *,
+    changes: tuple[FieldChange, ...],
+    fields: Any,
+) -> Change:
+    if owner.adopt is Adopt.NEVER or (owner.adopt is Adopt.IF_IDENTICAL and _beyond_the_mark(changes)):
+        raise NotOurs(want.address, _whose(kind, seen, want.address), hint=_how_to_adopt(owner, want.address))
+    return _change(
+        kind, Action.UPDATE, want, seen, owner, reason="adopted", changes=changes, fields=fields, owned=False
+    )
+
+
+def _beyond_the_mark(changes: tuple[FieldChange, ...]) -> bool:
+    """Tell whether anything differs but the labels: an object made elsewhere cannot carry ours yet."""
+    return any(c.field not in {"labels", "description"} for c in changes)
+
+
+def _whose(kind: Kind[Any], seen: Observed[Any], address: Address) -> str:
+    name = address.name
+    if seen.mark:
+        return f"{kind.title} '{name}' exists and belongs to mlservice service '{seen.mark}'"
+    return f"{kind.title} '{name}' exists and was not made by mlservice"
+
+
+def _how_to_adopt(owner: Owner, address: Address) -> str:
+    if owner.adopt is Adopt.IF_IDENTICAL:
+        return "it differs from the spec: `mlservice import` writes YAML that fits, or set adopt: Always"
+    verb = "`mlservice import` writes its YAML" if address.kind == "run_service" else "rename one of the two"
+    return f"{verb}; to take it over set management.adopt: IfIdentical or Always"
+
+
+def _change(
+    kind: Kind[Any],
+    action: Action,
+    want: Desired[Any] | None,
+    seen: Observed[Any] | None,
+    owner: Owner,
+    *,
+    reason: str = "",
+    changes: tuple[FieldChange, ...] = (),
+    fields: Any = None,
+    owned: bool = True,
+) -> Change:
+    if want is not None and fields is None:
+        fields = _final(kind, want, seen, owner)
+    return Change(
+        address=want.address if want else seen.address,  # type: ignore[union-attr]  # one of the two is there
+        action=action,
+        services=owner.services,
+        reason=reason,
+        consequence=_consequence(kind, action, changes),
+        changes=changes,
+        needs=want.needs if want else frozenset(),
+        desired=None if want is None else plain(fields),
+        observed=None if seen is None else plain(seen.fields),
+        version=seen.version if seen else "",
+        uid=seen.uid if seen else "",
+        guarded=kind.guarded,
+        owned=owned,
+        rank=kind.rank,
+        source=want.source if want else "",
+    )
+
+
+def _consequence(kind: Kind[Any], action: Action, changes: tuple[FieldChange, ...]) -> str:
+    if action is Action.UPDATE and kind.consequence:
+        return kind.consequence(changes)
+    if action is Action.REPLACE:
+        return "deleted and made anew" + (": its content is lost" if kind.guarded else "")
+    if action is Action.DELETE and kind.guarded:
+        return "its content is lost"
+    return ""

@@ -1,0 +1,95 @@
+"""Which fields differ between what is wanted and what is there: like with like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FieldChange:
+    """One field that is not as wanted.
+
+    Args:
+        path: Path in the record, such as `env.LOG_LEVEL` or `traffic[0].percent`.
+        before: Value observed; None when absent.
+        after: Value wanted; None when it is to go.
+    """
+
+    path: str
+    before: Any
+    after: Any
+
+    @property
+    def field(self) -> str:
+        """Name of the record's field that the path begins with."""
+        return self.path.split(".", 1)[0].split("[", 1)[0]
+
+
+def plain(value: Any) -> Any:
+    """Turn a record into dictionaries, lists and scalars: what plans store and deepdiff compares."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(v) for v in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(plain(v) for v in value)
+    return value
+
+
+def only_ours(want: dict[str, Any], seen: dict[str, Any], ours: Mapping[str, frozenset[str]]) -> dict[str, Any]:
+    """Leave out of `seen` the map keys that are somebody else's.
+
+    Args:
+        want: Plain record as wanted.
+        seen: Plain record as observed.
+        ours: For each map field that others may write to, the keys the inventory says we wrote.
+    """
+    kept = dict(seen)
+    for name, written in ours.items():
+        if isinstance(kept.get(name), dict):
+            known = written | set(want.get(name) or {})
+            kept[name] = {k: v for k, v in kept[name].items() if k in known}
+    return kept
+
+
+def diff_fields(want: Any, seen: Any, ours: Mapping[str, frozenset[str]] | None = None) -> tuple[FieldChange, ...]:
+    """Compare two records of one kind.
+
+    Args:
+        want: Record wanted.
+        seen: Record observed.
+        ours: See `only_ours`.
+
+    Returns:
+        One change per differing leaf, sorted by path. Empty when they agree.
+    """
+    wanted = plain(want)
+    there = only_ours(wanted, plain(seen), ours or {})
+    if wanted == there:
+        return ()
+    return tuple(sorted(_differences(wanted, there), key=lambda change: change.path))
+
+
+def _differences(wanted: dict[str, Any], there: dict[str, Any]) -> list[FieldChange]:
+    # Imported late: deepdiff takes half a second, and most comparisons never come here.
+    from deepdiff import DeepDiff  # noqa: PLC0415
+
+    tree = DeepDiff(there, wanted, view="tree", threshold_to_diff_deeper=0, ignore_type_in_groups=[(int, float)])
+    return [
+        FieldChange(_path(level.path(output_format="list")), _value(level.t1), _value(level.t2))
+        for levels in tree.values()
+        for level in levels
+    ]
+
+
+def _value(found: Any) -> Any:
+    return None if type(found).__name__ == "NotPresent" else found
+
+
+def _path(parts: list[Any]) -> str:
+    text = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in parts)
+    return text.removeprefix(".")

@@ -1,0 +1,186 @@
+"""What can go wrong, as types that carry what a person needs to act."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from schemas.problems import MLServiceError, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.core.address import Address
+
+
+class ReconcilerError(MLServiceError):
+    """Base of what the reconciler raises on purpose.
+
+    Args:
+        message: One sentence, without secrets.
+        hint: What to do about it, or nothing.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ReconcilerError):
+    """The command line cannot be carried out as written."""
+
+    exit_code = 64
+
+
+class PlanError(ReconcilerError):
+    """No plan can be made for an address.
+
+    Args:
+        address: The object it is about.
+        why: The reason, as the end of "cannot plan ADDRESS: ...".
+        hint: What to do about it.
+    """
+
+    def __init__(self, address: Address, why: str, *, hint: str = "") -> None:
+        super().__init__(f"cannot plan {address}: {why}", hint=hint)
+        self.address = address
+        self.why = why
+
+
+class NotOurs(PlanError):
+    """An object of that name exists and is not this service's."""
+
+
+class PlansRefused(ReconcilerError):
+    """Some addresses cannot be planned; nothing was changed.
+
+    Args:
+        problems: Every refusal, in the order of addresses.
+    """
+
+    exit_code = 3
+
+    def __init__(self, problems: Sequence[PlanError]) -> None:
+        super().__init__("\n".join(p.message for p in problems), hint=problems[0].hint if problems else "")
+        self.problems = tuple(problems)
+
+
+class ConsentNeeded(ReconcilerError):
+    """The plan destroys something that the spec protects."""
+
+    exit_code = 3
+
+
+class StalePlan(ReconcilerError):
+    """A saved plan no longer fits the world.
+
+    Args:
+        moved: One line per object that moved.
+    """
+
+    def __init__(self, moved: Sequence[str]) -> None:
+        super().__init__(
+            "the saved plan is stale; nothing was changed\n" + "\n".join(f"  {line}" for line in moved),
+            hint="make a new plan, read it, and apply that one",
+        )
+        self.moved = tuple(moved)
+
+
+class Locked(ReconcilerError):
+    """Another run holds the service's lock."""
+
+
+class LockLost(ReconcilerError):
+    """The lock was taken over while this run was at work; it stopped."""
+
+
+class ApiError(ReconcilerError):
+    """A call to Google failed.
+
+    Args:
+        verb: What was being done, such as `create`.
+        address: The object, or its name in words.
+        why: Google's words, shortened.
+        hint: The remedy: the role to grant, the API to enable, the quota to raise.
+    """
+
+    def __init__(self, verb: str, address: Address | str, why: str, *, hint: str = "") -> None:
+        super().__init__(f"cannot {verb} {address}: {why}", hint=hint)
+        self.verb = verb
+        self.address = address
+        self.why = why
+
+
+class NotPermitted(ApiError):
+    """The caller lacks a permission, or the API is not enabled."""
+
+
+class InvalidRequest(ApiError):
+    """Google refuses the value."""
+
+
+class NotFoundError(ApiError):
+    """Something that is needed does not exist."""
+
+
+class QuotaExhausted(ApiError):
+    """A rate limit or a quota; rate limits pass."""
+
+    retry = Retry.REPLAN
+
+
+class Unavailable(ApiError):
+    """The service did not answer in time, or the answer was lost: the write may have happened."""
+
+    retry = Retry.REPLAN
+
+
+class Conflict(ApiError):
+    """The object changed, or exists already, since it was observed."""
+
+    retry = Retry.REPLAN
+
+
+class NotReadyYet(ApiError):
+    """Something just created is not visible everywhere yet."""
+
+    retry = Retry.REPLAN
+
+
+class OperationFailed(ApiError):
+    """A long-running operation of Google's ended badly."""
+
+
+class OperationTimeout(ApiError):
+    """A long-running operation is still going after our patience ended; the next run finds it."""
+
+
+class NotConverged(ReconcilerError):
+    """What was written does not read back as wanted.
+
+    Args:
+        address: The object.
+        fields: Paths that still differ.
+    """
+
+    def __init__(self, address: Address, fields: Sequence[str]) -> None:
+        super().__init__(
+            f"{address} did not take on what was written: {', '.join(fields)}",
+            hint="someone else may be changing it; run the command again",
+        )
+        self.address = address
+        self.fields = tuple(fields)
+
+
+class SeveralErrors(ReconcilerError):
+    """More than one thing failed at once; none is lost.
+
+    Args:
+        errors: Each of them.
+    """
+
+    def __init__(self, errors: Sequence[ReconcilerError]) -> None:
+        super().__init__("\n".join(e.message for e in errors), hint=next((e.hint for e in errors if e.hint), ""))
+        self.errors = tuple(errors)

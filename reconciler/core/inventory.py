@@ -1,0 +1,157 @@
+"""The record of what is a service's: which objects, which keys in them, and who is at work on it now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.address import Address
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object that is ours.
+
+    Args:
+        address: Which object.
+        uid: The server's identity of it, once known. A same-named object with another uid is someone else's.
+        keys: Per map field others may write to, the keys we wrote.
+        digest: Of the fields last applied; tells who moved, never whether to act.
+        changed: When we last changed it.
+    """
+
+    address: Address
+    uid: str = ""
+    keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    digest: str = ""
+    changed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Who is at work on a service.
+
+    Args:
+        holder: User, host and process.
+        run_id: Which run.
+        expires: When others may take over.
+    """
+
+    holder: str
+    run_id: str
+    expires: datetime
+
+    def expired(self, now: datetime) -> bool:
+        """Tell whether others may take over."""
+        return now >= self.expires
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything that is ours for one service.
+
+    Args:
+        service: Name of the service.
+        region: Its region.
+        entries: What is ours, by address.
+        serial: Grows by one with every completed apply.
+        lock: Who is at work, if anyone.
+        generation: Of the object in Cloud Storage this was read from; 0 when there was none.
+        deletion: `management.deletion` of the spec last applied, for a destroy without the spec.
+    """
+
+    service: str
+    region: str
+    entries: Mapping[Address, Entry] = field(default_factory=dict)
+    serial: int = 0
+    lock: Lock | None = None
+    generation: int = 0
+    deletion: str = "Protect"
+
+    @property
+    def changed(self) -> str:
+        """When we last changed anything."""
+        return max((entry.changed for entry in self.entries.values()), default="")
+
+    def claim(self, wanted: Iterable[Entry]) -> Inventory:
+        """Add what is about to be written, before it is written: after a crash it is known to be ours."""
+        entries = dict(self.entries)
+        for entry in wanted:
+            known = entries.get(entry.address)
+            entries[entry.address] = (
+                replace(known, keys=_union(known.keys, entry.keys)) if known else replace(entry, digest="", uid="")
+            )
+        return replace(self, entries=entries)
+
+    def settle(self, done: Iterable[Entry], gone: Iterable[Address]) -> Inventory:
+        """Record what was written and what was deleted."""
+        entries = dict(self.entries)
+        entries.update({entry.address: entry for entry in done})
+        for address in gone:
+            entries.pop(address, None)
+        return replace(self, entries=entries)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the stored form."""
+        lock = self.lock and {
+            "holder": self.lock.holder,
+            "runId": self.lock.run_id,
+            "expires": self.lock.expires.isoformat(),
+        }
+        return {
+            "format": FORMAT,
+            "service": self.service,
+            "region": self.region,
+            "serial": self.serial,
+            "deletion": self.deletion,
+            "lock": lock,
+            "entries": {str(a): _entry_json(e) for a, e in sorted(self.entries.items())},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], *, generation: int) -> Inventory:
+        """Read the stored form.
+
+        Raises:
+            ValueError: A newer version of this program wrote it.
+        """
+        if data.get("format") != FORMAT:
+            raise ValueError(f"inventory format {data.get('format')!r} is not {FORMAT}: use a newer mlservice")
+        lock = data.get("lock")
+        return cls(
+            service=data["service"],
+            region=data["region"],
+            entries={Address.parse(a): _entry(Address.parse(a), e) for a, e in data["entries"].items()},
+            serial=data["serial"],
+            deletion=data["deletion"],
+            lock=lock and Lock(lock["holder"], lock["runId"], datetime.fromisoformat(lock["expires"])),
+            generation=generation,
+        )
+
+
+def _union(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    return {name: one.get(name, frozenset()) | other.get(name, frozenset()) for name in {*one, *other}}
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    given = {
+        "uid": entry.uid,
+        "digest": entry.digest,
+        "changed": entry.changed,
+        "keys": {name: sorted(keys) for name, keys in sorted(entry.keys.items()) if keys},
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def _entry(address: Address, data: Mapping[str, Any]) -> Entry:
+    return Entry(
+        address=address,
+        uid=data.get("uid", ""),
+        digest=data.get("digest", ""),
+        changed=data.get("changed", ""),
+        keys={name: frozenset(keys) for name, keys in data.get("keys", {}).items()},
+    )

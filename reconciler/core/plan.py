@@ -1,0 +1,236 @@
+"""A plan: every decided change, as sorted and serialisable data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from reconciler.core.address import Address
+from reconciler.core.diff import FieldChange
+from reconciler.core.naming import fingerprint
+
+FORMAT = "mlservice/plan/v1"
+
+
+class Action(StrEnum):
+    """What is to be done with one object."""
+
+    NO_OP = "no-op"
+    WAIT = "wait"
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+
+
+WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One decided action on one address.
+
+    Args:
+        address: Which object.
+        action: What to do.
+        services: The services it is for.
+        reason: Why, for people; nothing branches on it.
+        consequence: What it will do to the world, in words.
+        changes: Fields that differ.
+        needs: Addresses that must be right first.
+        desired: Plain record wanted; None for a delete.
+        observed: Plain record seen, of ours only; None when absent.
+        version: Of the object this was computed from; empty when absent.
+        uid: Of the object this was computed from.
+        guarded: Its deletion needs consent.
+        owned: It was in the inventory when this was decided.
+        rank: Of its kind; deletes go from the greatest to the least.
+        source: Folder that the content is read from, for kinds that upload.
+    """
+
+    address: Address
+    action: Action
+    services: tuple[str, ...]
+    reason: str = ""
+    consequence: str = ""
+    changes: tuple[FieldChange, ...] = ()
+    needs: frozenset[Address] = frozenset()
+    desired: Mapping[str, Any] | None = None
+    observed: Mapping[str, Any] | None = None
+    version: str = ""
+    uid: str = ""
+    guarded: bool = False
+    owned: bool = True
+    rank: int = 0
+    source: str = ""
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether carrying it out changes anything."""
+        return self.action in WRITES
+
+    @property
+    def destroys(self) -> bool:
+        """Tell whether an object goes."""
+        return self.action in {Action.DELETE, Action.REPLACE}
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the serialised form."""
+        return {
+            "address": str(self.address),
+            "action": str(self.action),
+            "services": list(self.services),
+            "reason": self.reason,
+            "consequence": self.consequence,
+            "changes": [{"path": c.path, "before": c.before, "after": c.after} for c in self.changes],
+            "needs": sorted(map(str, self.needs)),
+            "desired": self.desired,
+            "observed": self.observed,
+            "version": self.version,
+            "uid": self.uid,
+            "guarded": self.guarded,
+            "owned": self.owned,
+            "rank": self.rank,
+            "source": self.source,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Change:
+        """Read the serialised form."""
+        return cls(
+            address=Address.parse(data["address"]),
+            action=Action(data["action"]),
+            services=tuple(data["services"]),
+            reason=data["reason"],
+            consequence=data["consequence"],
+            changes=tuple(FieldChange(c["path"], c["before"], c["after"]) for c in data["changes"]),
+            needs=frozenset(map(Address.parse, data["needs"])),
+            desired=data["desired"],
+            observed=data["observed"],
+            version=data["version"],
+            uid=data["uid"],
+            guarded=data["guarded"],
+            owned=data["owned"],
+            rank=data["rank"],
+            source=data["source"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a reader of the plan should know that changes nothing.
+
+    Args:
+        service: Whose spec it is about.
+        text: One line.
+        where: file:line:column, or nothing.
+    """
+
+    service: str
+    text: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything one run would do.
+
+    Args:
+        project: Project id.
+        services: Names of the services planned, sorted.
+        changes: Sorted by address, no-ops included.
+        notes: What a reader should know.
+        made: When, ISO 8601.
+        spec_digest: Of the specs this was made from, with facts.
+        destroy: It was made to remove the services.
+        observing: Services whose spec says Observe: shown, never changed.
+    """
+
+    project: str
+    services: tuple[str, ...]
+    changes: tuple[Change, ...]
+    notes: tuple[Note, ...] = ()
+    made: str = ""
+    spec_digest: str = ""
+    destroy: bool = False
+    observing: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, changes: Iterable[Change], **rest: Any) -> Plan:
+        """Make a plan of changes in any order."""
+        return cls(changes=tuple(sorted(changes, key=lambda c: c.address)), **rest)
+
+    @property
+    def pending(self) -> tuple[Change, ...]:
+        """Changes that write something, and may."""
+        return tuple(c for c in self.changes if c.writes and not set(c.services) <= set(self.observing))
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether there is nothing to do and nothing to wait for."""
+        return not any(c.writes or c.action is Action.WAIT for c in self.changes)
+
+    def counts(self) -> dict[str, int]:
+        """Count changes per action."""
+        found = dict.fromkeys(map(str, Action), 0)
+        for change in self.changes:
+            found[str(change.action)] += 1
+        return found
+
+    def edges(self) -> dict[Address, frozenset[Address]]:
+        """Give, per pending address, the pending addresses to carry out first.
+
+        Deletes come after every other change of the same service, so that nothing goes while it is still used.
+        """
+        return {change.address: frozenset(self._before(change)) for change in self.pending}
+
+    def _before(self, change: Change) -> Iterator[Address]:
+        for other in self.pending:
+            if change.action is not Action.DELETE:
+                if other.address in change.needs:
+                    yield other.address
+            elif set(change.services) & set(other.services) and (
+                other.action is not Action.DELETE or other.rank > change.rank
+            ):
+                yield other.address
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the serialised form, with a digest that tells whether it was edited."""
+        body = {
+            "format": FORMAT,
+            "project": self.project,
+            "services": list(self.services),
+            "made": self.made,
+            "specDigest": self.spec_digest,
+            "destroy": self.destroy,
+            "observing": list(self.observing),
+            "summary": self.counts(),
+            "notes": [{"service": n.service, "text": n.text, "where": n.where} for n in self.notes],
+            "changes": [c.to_json() for c in self.changes],
+        }
+        return body | {"digest": fingerprint(body, length=32)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+        """Read the serialised form.
+
+        Raises:
+            ValueError: It is no plan of this version, or it was edited.
+        """
+        if data.get("format") != FORMAT:
+            raise ValueError(f"this is no saved plan of this version of mlservice ({data.get('format')!r})")
+        body = {k: v for k, v in data.items() if k != "digest"}
+        if fingerprint(body, length=32) != data.get("digest"):
+            raise ValueError("this saved plan was edited: its digest does not fit its content")
+        return cls(
+            project=data["project"],
+            services=tuple(data["services"]),
+            changes=tuple(map(Change.from_json, data["changes"])),
+            notes=tuple(Note(n["service"], n["text"], n["where"]) for n in data["notes"]),
+            made=data["made"],
+            spec_digest=data["specDigest"],
+            destroy=data["destroy"],
+            observing=tuple(data["observing"]),
+        )

@@ -1,0 +1,36 @@
+"""Make records of plain data again: a saved plan holds plain data, clients take records."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+R = TypeVar("R")
+
+
+def revive(record: type[R], data: Mapping[str, Any]) -> R:
+    """Turn what `diff.plain` gave into the record it came from.
+
+    Args:
+        record: The dataclass.
+        data: Plain data with a value for every field.
+
+    Raises:
+        KeyError: A field is missing: another version of this program wrote the data.
+    """
+    hints = get_type_hints(record)
+    return record(**{f.name: _value(hints[f.name], data[f.name]) for f in fields(record)})  # type: ignore[arg-type]  # records are dataclasses
+
+
+def _value(hint: Any, value: Any) -> Any:
+    if get_origin(hint) in {Union, types.UnionType}:
+        return None if value is None else _value(next(a for a in get_args(hint) if a is not type(None)), value)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return revive(hint, value)
+    if get_origin(hint) is tuple:
+        return tuple(_value(get_args(hint)[0], item) for item in value)
+    if get_origin(hint) is frozenset:
+        return frozenset(value)
+    return value

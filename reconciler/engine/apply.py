@@ -1,0 +1,371 @@
+"""Carry out a plan: dependencies first, in parallel where free, every try looking at the world again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from reconciler.core import errors
+from reconciler.core.address import Address
+from reconciler.core.decide import applied_digest, decide, owned
+from reconciler.core.inventory import Entry, Inventory
+from reconciler.core.kind import Observed
+from reconciler.core.plan import Action, Change
+from reconciler.core.record import revive
+from reconciler.engine.inventory_store import LOCK_FOR, InventoryStore, Key
+from reconciler.engine.planning import Planned, claims, entry_of
+from reconciler.engine.session import Session
+from schemas.problems import Retry
+
+ATTEMPTS = 8
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 10.0
+SETTLE_S = 600.0
+
+
+class Outcome(StrEnum):
+    """How one change ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One change, carried out or not.
+
+    Args:
+        change: The change.
+        outcome: How it ended.
+        seconds: How long it took.
+        error: Why it failed, or what it was skipped for.
+        seen: The object afterwards.
+    """
+
+    change: Change
+    outcome: Outcome
+    seconds: float = 0.0
+    error: errors.ReconcilerError | None = None
+    seen: Observed[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one apply did.
+
+    Args:
+        results: Per pending change.
+        unwell: Objects that are as wanted and do not work, with Google's reason.
+    """
+
+    results: tuple[Result, ...] = ()
+    unwell: Mapping[Address, str] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        """Changes that failed or were skipped for one that did."""
+        return tuple(r for r in self.results if r.outcome is not Outcome.DONE)
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 nothing worked, 4 partly applied."""
+        if not self.failed:
+            return 1 if self.unwell else 0
+        return 4 if len(self.failed) < len(self.results) else 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the serialised form."""
+        return {
+            "results": [_result_json(result) for result in self.results],
+            "notWorking": {str(address): why for address, why in self.unwell.items()},
+        }
+
+
+def _result_json(result: Result) -> dict[str, Any]:
+    return {
+        "address": str(result.change.address),
+        "action": str(result.change.action),
+        "outcome": str(result.outcome),
+        "seconds": round(result.seconds, 3),
+        "error": str(result.error or ""),
+    }
+
+
+Progress = Callable[[Change, str, float], None]
+"""Told of each change when it starts (`started`) and ends (an outcome), with the seconds it took."""
+
+
+def apply(session: Session, planned: Planned, *, progress: Progress = lambda *_: None) -> Report:
+    """Carry out a plan under the locks of its services.
+
+    Never raises for a failed change: read `Report.failed`.
+
+    Raises:
+        Locked: Somebody is at work on one of the services.
+        Conflict: Somebody was at work between the plan and now; make a new plan.
+        LockLost: The lock was taken over; what had started was finished, the rest was left.
+    """
+    store = InventoryStore(session)
+    to_write = _to_write(session, planned)
+    locks = _take(store, to_write)
+    run = _Run(session, planned, progress, store, locks)
+    try:
+        results = run.carry_out()
+    except BaseException:
+        # Interrupted: what is claimed stays claimed and the lock expires by itself, unless it can still be let go.
+        run.release([])
+        raise
+    run.release(results)
+    return Report(tuple(results), _unwell(planned, results))
+
+
+def _to_write(session: Session, planned: Planned) -> dict[Key, Inventory]:
+    """Choose the services whose inventory must be written: they have changes, or claims not recorded yet."""
+    busy = {name for change in planned.plan.pending for name in change.services}
+    wanted = claims(session, planned)
+    chosen = {}
+    for key, inventory in planned.inventories.items():
+        if key[1] in planned.plan.observing:
+            continue
+        claimed = inventory.claim(wanted[key])
+        if key[1] in busy or claimed != inventory or planned.plan.destroy:
+            chosen[key] = claimed
+    return chosen
+
+
+def _take(store: InventoryStore, inventories: Mapping[Key, Inventory]) -> dict[Key, Inventory]:
+    taken: dict[Key, Inventory] = {}
+    try:
+        for key, inventory in sorted(inventories.items()):
+            taken[key] = store.take(inventory)
+    except errors.ReconcilerError:
+        for held in taken.values():
+            store.release(held)
+        raise
+    return taken
+
+
+def _unwell(planned: Planned, results: list[Result]) -> dict[Address, str]:
+    """Collect objects that are as wanted and do not work, which writing again would not help."""
+    found = {address: seen.problem for address, seen in planned.seen.items() if seen.problem}
+    for result in results:
+        found.pop(result.change.address, None)
+    wanted = {c.address for c in planned.plan.changes if c.action is Action.NO_OP and c.owned}
+    return {address: why for address, why in found.items() if address in wanted}
+
+
+@dataclass(slots=True)
+class _Run:
+    session: Session
+    planned: Planned
+    progress: Progress
+    store: InventoryStore
+    locks: dict[Key, Inventory]
+    renewed: float = field(default_factory=time.monotonic)
+
+    def carry_out(self) -> list[Result]:
+        """Walk the graph."""
+        waiting = {c.address: c for c in self.planned.plan.pending}
+        edges = self.planned.plan.edges()
+        results: dict[Address, Result] = {}
+        running: dict[Future[Result], Change] = {}
+        while waiting or running:
+            for change in self._ready(waiting, edges, results, list(running.values())):
+                del waiting[change.address]
+                blocked = _blocked(change, edges, results)
+                if blocked:
+                    results[change.address] = blocked
+                    self.progress(change, str(blocked.outcome), 0.0)
+                else:
+                    self.progress(change, "started", 0.0)
+                    running[self.session.pool.submit(self._one, change)] = change
+            if not running:
+                continue
+            done, _ = wait(running, timeout=5.0, return_when=FIRST_COMPLETED)
+            for future in done:
+                change = running.pop(future)
+                results[change.address] = result = future.result()
+                self.progress(change, str(result.outcome), result.seconds)
+            self._renew()
+        return [results[address] for address in sorted(results)]
+
+    def _ready(
+        self,
+        waiting: Mapping[Address, Change],
+        edges: Mapping[Address, frozenset[Address]],
+        results: Mapping[Address, Result],
+        running: list[Change],
+    ) -> list[Change]:
+        """Choose what may start now: its dependencies are settled, and nothing serial is in its way."""
+        busy = {self._serial_key(change) for change in running} - {None}
+        chosen: list[Change] = []
+        for address, change in waiting.items():
+            key = self._serial_key(change)
+            if edges[address] <= results.keys() and (key is None or key not in busy):
+                chosen.append(change)
+                busy |= {key} - {None}
+        return chosen
+
+    def _serial_key(self, change: Change) -> tuple[Any, ...] | None:
+        kind = self.session.kinds.of_address(change.address)
+        return (kind.name, *kind.read_together(change.address)) if kind.serial else None
+
+    def _one(self, change: Change) -> Result:
+        started = time.monotonic()
+        try:
+            seen = converge(self.session, self.planned, change)
+        except errors.ReconcilerError as error:
+            return Result(change, Outcome.FAILED, time.monotonic() - started, error)
+        return Result(change, Outcome.DONE, time.monotonic() - started, None, seen)
+
+    def _renew(self) -> None:
+        if time.monotonic() - self.renewed < LOCK_FOR.total_seconds() / 3:
+            return
+        self.renewed = time.monotonic()
+        self.locks = {key: self.store.renew(held) for key, held in self.locks.items()}
+
+    def release(self, results: list[Result]) -> None:
+        """Record what was done, and let the locks go."""
+        by_address = {r.change.address: r for r in results}
+        for key, held in self.locks.items():
+            ours = [change for change in self.planned.plan.changes if key[1] in change.services]
+            done = [entry for change in ours if (entry := self._entry(change, by_address, held))]
+            settled = held.settle(done, self._gone(key, by_address))
+            self.store.release(replace(settled, deletion=self.planned.deletions.get(key, held.deletion)))
+
+    def _entry(self, change: Change, results: Mapping[Address, Result], held: Inventory) -> Entry | None:
+        known = held.entries.get(change.address)
+        result = results.get(change.address)
+        if result and result.outcome is Outcome.DONE and change.action is not Action.DELETE:
+            changed = self.session.clock().isoformat(timespec="seconds")
+            uid = result.seen.uid if result.seen else ""
+            return entry_of(self.session, change, uid=uid, changed=changed, digest=applied_digest(change.desired or {}))
+        if change.action is Action.NO_OP and change.owned and known and not known.digest:
+            # Adopted as it is, or an interrupted run's work found whole.
+            return replace(
+                entry_of(self.session, change, uid=change.uid, digest=applied_digest(change.desired or {})),
+                changed=known.changed or self.session.clock().isoformat(timespec="seconds"),
+            )
+        return None
+
+    def _gone(self, key: Key, results: Mapping[Address, Result]) -> Iterator[Address]:
+        """Name what is not ours any more: deleted now, or found to be absent, a stranger's or another service's."""
+        planned = {change.address for change in self.planned.plan.changes}
+        for address in self.planned.inventories[key].entries:
+            result = results.get(address)
+            if result and result.change.action is Action.DELETE:
+                if result.outcome is Outcome.DONE:
+                    yield address
+            elif address not in planned and (self.planned.plan.destroy or not self._still_ours(address)):
+                yield address
+
+    def _still_ours(self, address: Address) -> bool:
+        """Tell whether something unwanted stays ours: it is kept on purpose."""
+        owner, seen = self.planned.owners.get(address), self.planned.seen.get(address)
+        return bool(owner and seen and owned(self.session.kinds.of_address(address), seen, owner))
+
+
+def _blocked(
+    change: Change, edges: Mapping[Address, frozenset[Address]], results: Mapping[Address, Result]
+) -> Result | None:
+    for need in sorted(edges[change.address]):
+        if results[need].outcome is not Outcome.DONE:
+            why = errors.ReconcilerError(f"not done: {need} failed")
+            return Result(change, Outcome.SKIPPED, 0.0, why)
+    return None
+
+
+def converge(session: Session, planned: Planned, change: Change) -> Observed[Any] | None:
+    """Bring one object to what the plan wants.
+
+    Every try but the first begins with a fresh look and a fresh decision, so a lost answer, a conflict and a crash
+    of the run before are one case. What the plan's reader did not agree to is not done.
+
+    Raises:
+        ReconcilerError: It cannot be done, or not in the time we give it.
+    """
+    seen = planned.seen.get(change.address)
+    now: Change | None = change
+    pause, settled_by = FIRST_PAUSE_S, time.monotonic() + SETTLE_S
+    failure: errors.ReconcilerError | None = None
+    attempt = 0
+    while attempt < ATTEMPTS:
+        try:
+            if now is None or now.action is Action.NO_OP:
+                return seen
+            if now.action is not Action.WAIT:
+                attempt += 1
+                _act(session, planned, now, seen)
+                failure = None
+            elif time.monotonic() > settled_by:
+                break
+        except errors.ReconcilerError as error:
+            if error.retry is Retry.NEVER:
+                raise
+            failure = error
+        if failure or (now and now.action is Action.WAIT):
+            time.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+        seen, now = _look_again(session, planned, change, failure)
+    raise failure or errors.NotConverged(change.address, [c.path for c in now.changes] if now else [])
+
+
+def _look_again(
+    session: Session, planned: Planned, change: Change, failure: errors.ReconcilerError | None
+) -> tuple[Observed[Any] | None, Change | None]:
+    try:
+        seen = session.observe_one(change.address)
+    except errors.ReconcilerError as error:
+        if error.retry is Retry.NEVER:
+            raise
+        return planned.seen.get(change.address), replace(change, action=Action.WAIT)
+    del failure
+    kind = session.kinds.of_address(change.address)
+    owner = planned.owners[change.address]
+    # Claimed before the first write: what is there now and carries our mark is ours.
+    entry = owner.entry or Entry(change.address)
+    if change.action is Action.DELETE:
+        return seen, decide(replace(kind, retained=False), None, seen, replace(owner, entry=entry))
+    want = planned.wants[change.address]
+    now = decide(kind, want, seen, replace(owner, entry=entry))
+    return seen, _agreed(change, now, seen)
+
+
+def _agreed(change: Change, now: Change | None, seen: Observed[Any] | None) -> Change | None:
+    """Let through what the reader of the plan agreed to.
+
+    Raises:
+        StalePlan: Going on would destroy what the plan did not say it would.
+    """
+    if now and now.destroys and not change.destroys:
+        raise errors.StalePlan([f"{change.address}: it would have to be made anew ({now.reason})"])
+    if now and change.action is Action.REPLACE and now.action is Action.REPLACE and seen and seen.uid != change.uid:
+        raise errors.StalePlan([f"{change.address}: it was made anew by someone else"])
+    return now
+
+
+def _act(session: Session, planned: Planned, change: Change, seen: Observed[Any] | None) -> None:
+    client = session.client(session.kinds.of_address(change.address))
+    if change.action is Action.DELETE:
+        if seen is not None:
+            client.delete(seen)
+        return
+    want = replace(planned.wants[change.address], fields=_final(session, change))
+    if change.action is Action.REPLACE and seen is not None:
+        client.delete(seen)
+        client.create(want)
+    elif change.action is Action.CREATE or seen is None:
+        client.create(want)
+    else:
+        client.update(want, seen, change.changes)
+
+
+def _final(session: Session, change: Change) -> Any:
+    """Give the record that was decided, with what only the observed object could tell."""
+    return revive(session.kinds.of_address(change.address).fields, change.desired or {})

@@ -1,0 +1,74 @@
+"""Apply a saved plan exactly, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.core import errors
+from reconciler.core.decide import Owner
+from reconciler.core.diff import diff_fields, plain
+from reconciler.core.inventory import Inventory
+from reconciler.core.kind import Desired, Observed
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.record import revive
+from reconciler.engine.inventory_store import InventoryStore, Key
+from reconciler.engine.planning import Planned
+from reconciler.engine.session import Session
+from schemas.sections.management import Adopt, Prune
+
+
+def check_saved(session: Session, plan: Plan) -> Planned:
+    """Look whether the world still is what a saved plan was made from.
+
+    Raises:
+        StalePlan: It is not; what moved is in the message.
+    """
+    everything = InventoryStore(session).read_all()
+    keys = [(_region(plan, name), name) for name in plan.services]
+    inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
+    owners = {change.address: _owner(change, inventories) for change in plan.changes}
+    seen = session.observe(owners.keys())
+    moved = [line for change in plan.changes if (line := _moved(change, seen.get(change.address)))]
+    if moved:
+        raise errors.StalePlan(moved)
+    wants = {change.address: _want(session, change) for change in plan.changes if change.desired is not None}
+    return Planned(plan, wants, seen, owners, inventories)
+
+
+def _region(plan: Plan, service: str) -> str:
+    """Find a service's region: its Cloud Run service is in it."""
+    regional = [c.address.location for c in plan.changes if service in c.services and c.address.kind == "run_service"]
+    if not regional:
+        raise errors.UsageError(f"this plan says nothing of a Cloud Run service for {service}", hint="make a new plan")
+    return regional[0]
+
+
+def _owner(change: Change, inventories: Mapping[Key, Inventory]) -> Owner:
+    entries = (i.entries.get(change.address) for (_, name), i in inventories.items() if name in change.services)
+    entry = next((e for e in entries if e), None)
+    # Whatever the plan says may be done was agreed to when it was made.
+    return Owner(change.services, entry, Adopt.NEVER if change.owned else Adopt.ALWAYS, Prune.OWNED)
+
+
+def _want(session: Session, change: Change) -> Desired[Any]:
+    fields = revive(session.kinds.of_address(change.address).fields, change.desired or {})
+    return Desired(change.address, fields, change.services[0], change.needs, change.source)
+
+
+def _moved(change: Change, seen: Observed[Any] | None) -> str:
+    if change.observed is None:
+        return "" if seen is None or change.action is Action.NO_OP else f"{change.address}: it is there now"
+    if seen is None:
+        return f"{change.address}: it is gone"
+    fields = list(_fields(change.observed, plain(seen.fields)))
+    if fields:
+        return f"{change.address}: {', '.join(fields)}"
+    if seen.version != change.version or seen.uid != change.uid:
+        return f"{change.address}: written since, in fields mlservice does not manage"
+    return ""
+
+
+def _fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for item in diff_fields(now, before):
+        yield f"{item.path} was {item.before!r} and is {item.after!r}"

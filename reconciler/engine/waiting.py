@@ -1,0 +1,79 @@
+"""Apply when the lock is free, planning anew when somebody else was faster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from reconciler.core import errors
+from reconciler.engine.apply import Progress, Report, apply
+from reconciler.engine.planning import Planned
+from reconciler.engine.session import Session
+from schemas.units import duration_ms
+
+REPLANS = 3
+_PAUSE_S = 1.0
+
+
+def apply_when_free(
+    session: Session,
+    planned: Planned,
+    *,
+    again: Callable[[], Planned] | None = None,
+    timeout: str = "0s",
+    progress: Progress = lambda *_: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Apply, waiting for another run's lock at most `timeout`.
+
+    A plan that somebody overtook is made again and applied if it does the same; a saved plan (`again` is None) is not.
+
+    Raises:
+        Locked: The other run is still at work.
+        StalePlan: The world moved, and what there is to do now is not what was agreed to.
+    """
+    until = time.monotonic() + duration_ms(timeout) / 1000
+    agreed = planned
+    for _ in range(REPLANS):
+        taken_over(session, agreed, say)
+        try:
+            return apply(session, agreed, progress=progress)
+        except errors.Locked as error:
+            if time.monotonic() >= until:
+                raise
+            say(f"waiting: {error.message}")
+            agreed = _wait(session, agreed, again, until)
+        except errors.Conflict as error:
+            if again is None:
+                raise errors.StalePlan([f"{'/'.join(planned.plan.services)}: another run was at work"]) from error
+            agreed = _same(agreed, again())
+    raise errors.Locked("other runs keep changing these services", hint="try again later")
+
+
+def _wait(session: Session, agreed: Planned, again: Callable[[], Planned] | None, until: float) -> Planned:
+    while time.monotonic() < until:
+        time.sleep(_PAUSE_S)
+        if again is None:
+            return agreed
+        now = again()
+        if not any(i.lock and not i.lock.expired(session.clock()) for i in now.inventories.values()):
+            return _same(agreed, now)
+    return agreed
+
+
+def _same(agreed: Planned, now: Planned) -> Planned:
+    """Let a new plan through when it does nothing that was not agreed to."""
+    known = {(c.address, c.action, c.changes) for c in agreed.plan.pending}
+    more = [c for c in now.plan.pending if (c.address, c.action, c.changes) not in known]
+    if more:
+        raise errors.StalePlan([f"{c.address}: now it would be {c.action}" for c in more])
+    return now
+
+
+def taken_over(session: Session, planned: Planned, say: Callable[[str], None]) -> None:
+    """Say whose expired lock is being taken over."""
+    for inventory in planned.inventories.values():
+        if inventory.lock and inventory.lock.expired(session.clock()):
+            lock = inventory.lock
+            said = f"taking over the lock of {lock.holder} (run {lock.run_id})"
+            say(f"{said}, which expired at {lock.expires:%H:%M:%S} UTC")

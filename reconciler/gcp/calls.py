@@ -1,0 +1,123 @@
+"""The one place where Google's exceptions become ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from google.api_core import exceptions as google
+from google.api_core import retry as retries
+from google.auth import exceptions as auth
+
+from reconciler.core import errors
+
+if TYPE_CHECKING:
+    from reconciler.core.address import Address
+
+CALL_TIMEOUT_S = 60.0
+"""Patience with one call. Many of Google's clients have none of their own (kinds.md 1.2)."""
+
+_PASSING = (
+    google.TooManyRequests,
+    google.ServiceUnavailable,
+    google.BadGateway,
+    google.GatewayTimeout,
+    google.InternalServerError,
+)
+READING = retries.Retry(
+    predicate=retries.if_exception_type(*_PASSING, google.RetryError, ConnectionError),
+    initial=0.2,
+    maximum=8.0,
+    multiplier=2.0,
+    timeout=45.0,
+)
+"""For calls that change nothing. Writes are retried by the engine, which looks again first."""
+
+_ROLES = {
+    "run": "roles/run.developer (roles/run.admin to set who may call)",
+    "artifactregistry": "roles/artifactregistry.admin",
+    "iam": "roles/iam.serviceAccountAdmin",
+    "resourcemanager": "roles/resourcemanager.projectIamAdmin",
+    "secretmanager": "roles/secretmanager.viewer",
+    "storage": "roles/storage.admin on the state bucket",
+}
+"""Source: the predefined roles listed at cloud.google.com/iam/docs/roles-permissions."""
+
+_PERMISSION = re.compile(
+    r"'?([a-z]+)\.([a-zA-Z]+)\.([a-zA-Z]+)'? (?:denied|permission|access)|[Pp]ermission '([\w.]+)'"
+)
+_NO_ACCOUNT_YET = re.compile(r"service account .* does not exist|account .* was not found", re.IGNORECASE)
+_MAX_MESSAGE = 600
+
+
+@contextmanager
+def calling(verb: str, address: Address | str) -> Iterator[None]:
+    """Add verb and address to whatever Google answers.
+
+    Raises:
+        ApiError: The matching one; Google's own exception is its cause.
+    """
+    try:
+        yield
+    except google.GoogleAPICallError as error:
+        raise translate(verb, address, error) from error
+    except (google.RetryError, auth.TransportError, ConnectionError, TimeoutError) as error:
+        raise errors.Unavailable(verb, address, _short(str(error)), hint="check the network, then run again") from error
+    except auth.GoogleAuthError as error:
+        hint = "run `gcloud auth application-default login`, or use --local for the emulator"
+        raise errors.NotPermitted(verb, address, _short(str(error)), hint=hint) from error
+
+
+def translate(verb: str, address: Address | str, error: google.GoogleAPICallError) -> errors.ApiError:
+    """Choose our error for one of Google's, most specific first."""
+    why = _short(error.message or str(error))
+    if isinstance(error, google.BadRequest) and _NO_ACCOUNT_YET.search(why):
+        return errors.NotReadyYet(verb, address, why, hint="a new service account takes a minute to be known")
+    for theirs, ours, hint in _TRANSLATIONS:
+        if isinstance(error, theirs):
+            return ours(verb, address, why, hint=hint if isinstance(hint, str) else hint(error))
+    return errors.Unavailable(verb, address, why, hint="run again in a moment")
+
+
+def _remedy(error: google.GoogleAPICallError) -> str:
+    reason, metadata = _info(error)
+    if reason == "SERVICE_DISABLED":
+        return f"enable the API: gcloud services enable {metadata.get('service', 'it')}"
+    found = _PERMISSION.search(error.message or "")
+    permission = found and (found.group(4) or ".".join(found.group(1, 2, 3)))
+    if not permission:
+        return "the caller lacks a role on it; see docs/permissions.md"
+    role = _ROLES.get(permission.split(".")[0], "a role that has it")
+    return f"permission {permission} is missing: grant {role}"
+
+
+def _quota(error: google.GoogleAPICallError) -> str:
+    _, metadata = _info(error)
+    limit = metadata.get("quota_limit")
+    return f"quota {limit} is used up: raise it, or run again later" if limit else "run again in a moment"
+
+
+def _info(error: google.GoogleAPICallError) -> tuple[str, dict[str, Any]]:
+    # The reason and metadata of google.rpc.ErrorInfo, which gRPC and REST answers both carry.
+    return str(error.reason or ""), dict(error.metadata or {})
+
+
+def _short(text: str) -> str:
+    first = " ".join(text.split())
+    return first if len(first) <= _MAX_MESSAGE else first[:_MAX_MESSAGE] + " ..."
+
+
+# Aborted and AlreadyExists are Conflicts, ResourceExhausted is TooManyRequests, and InvalidArgument,
+# FailedPrecondition and OutOfRange are BadRequests.
+_TRANSLATIONS: tuple[tuple[type[Exception], type[errors.ApiError], str | Callable[[Any], str]], ...] = (
+    (google.Unauthorized, errors.NotPermitted, "run `gcloud auth application-default login`"),
+    (google.Forbidden, errors.NotPermitted, _remedy),
+    (google.NotFound, errors.NotFoundError, ""),
+    (google.Conflict, errors.Conflict, "it changed since it was looked at; run again"),
+    (google.PreconditionFailed, errors.Conflict, "it changed since it was looked at; run again"),
+    (google.TooManyRequests, errors.QuotaExhausted, _quota),
+    (google.BadRequest, errors.InvalidRequest, ""),
+    (google.MethodNotImplemented, errors.InvalidRequest, ""),
+)

@@ -1,0 +1,130 @@
+"""How this run reaches Google Cloud, or the emulator: endpoint and credentials, nothing else."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.core import errors
+from reconciler.gcp.light import client_class, transport_class
+
+LOCAL_PROJECT = "local"
+"""Too short to be a real project id: those have 6 to 30 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the embedded emulator listens.
+
+    Args:
+        http: Such as `http://127.0.0.1:8085`.
+        grpc: Such as `127.0.0.1:8086`.
+        credentials_file: Key file of the emulator's own caller.
+    """
+
+    http: str
+    grpc: str
+    credentials_file: str
+
+
+@dataclass(slots=True)
+class Connection:
+    """Builds Google's clients, each once.
+
+    Args:
+        project: Project id every call is about.
+        bucket: Bucket of the inventory and of uploaded models.
+        local: The emulator; None for Google Cloud.
+    """
+
+    project: str
+    bucket: str
+    local: Endpoint | None = None
+    _made: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        """Refuse what could send real credentials to a stranger.
+
+        Raises:
+            UsageError: The environment points Cloud Storage elsewhere while we talk to Google Cloud.
+        """
+        elsewhere = os.environ.get("STORAGE_EMULATOR_HOST")
+        if self.local is None and elsewhere:
+            raise errors.UsageError(
+                f"STORAGE_EMULATOR_HOST is set to {elsewhere}, and this run is not --local",
+                hint="unset it, or add --local",
+            )
+
+    def client(self, package: str, service: str, stem: str) -> Any:
+        """Give one of Google's generated clients.
+
+        Args:
+            package: Such as `google.cloud.run_v2`.
+            service: Such as `services`.
+            stem: Such as `Services`, of `ServicesClient`.
+        """
+        with self._lock:
+            key = f"{package}.{stem}"
+            if key not in self._made:
+                self._made[key] = self._build(package, service, stem)
+            return self._made[key]
+
+    def _build(self, package: str, service: str, stem: str) -> Any:
+        client = client_class(package, service, f"{stem}Client")
+        if self.local is None:
+            return client(credentials=self.credentials)
+        transport = transport_class(package, service, f"{stem}GrpcTransport")
+        return client(transport=transport(channel=self._channel(self.local)))
+
+    def _channel(self, local: Endpoint) -> Any:
+        import grpc  # noqa: PLC0415 - only when a client is built
+
+        if "channel" not in self._made:
+            self._made["channel"] = grpc.insecure_channel(
+                local.grpc, options=[("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
+            )
+        return self._made["channel"]
+
+    @property
+    def storage(self) -> Any:
+        """Google's Cloud Storage client."""
+        with self._lock:
+            if "storage" not in self._made:
+                self._made["storage"] = self._storage()
+            return self._made["storage"]
+
+    def _storage(self) -> Any:
+        from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - late, for start-up
+        from google.cloud.storage import Client  # noqa: PLC0415
+
+        if self.local is None:
+            return Client(project=self.project, credentials=self.credentials)
+        options = {"api_endpoint": self.local.http}
+        anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is half typed
+        return Client(project=self.project, credentials=anonymous, client_options=options)
+
+    @property
+    def credentials(self) -> Any:
+        """Application Default Credentials; never asked for in local mode."""
+        with self._lock:
+            if "credentials" not in self._made:
+                self._made["credentials"] = application_default()[0]
+            return self._made["credentials"]
+
+
+def application_default() -> tuple[Any, str | None]:
+    """Give Application Default Credentials and the project they name.
+
+    Raises:
+        NotPermitted: There are none.
+    """
+    import google.auth  # noqa: PLC0415 - late, for start-up
+
+    from reconciler.gcp.calls import calling  # noqa: PLC0415
+
+    with calling("sign in to", "Google Cloud"):
+        found: tuple[Any, str | None] = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    return found

@@ -1,0 +1,205 @@
+"""Artifact Registry repository that holds the service's images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.address import Address
+from reconciler.core.kind import Desired, Kind, Observed
+from reconciler.core.naming import MANAGED_BY, MANAGER
+from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.light import types_module
+from reconciler.gcp.operations import wait
+
+if TYPE_CHECKING:
+    from reconciler.core.diff import FieldChange
+    from reconciler.core.facts import Facts
+    from reconciler.gcp.connection import Connection
+    from schemas import MLService
+
+_PACKAGE = "google.cloud.artifactregistry_v1"
+_KEEP, _DELETE = "keep-last", "delete-untagged"
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRepository:
+    """The fields we manage. Every other field of the live repository is left as found.
+
+    Args:
+        format: Always `DOCKER`.
+        immutable_tags: A pushed tag cannot move.
+        scanning: True when pushed images are scanned, as far as the project has the API enabled.
+        keep_last: Versions of each image kept; None for no such policy.
+        delete_untagged_after_s: Age at which untagged versions go; None for no such policy.
+        labels: Ours; others may add theirs.
+    """
+
+    format: str
+    immutable_tags: bool
+    scanning: bool
+    keep_last: int | None
+    delete_untagged_after_s: int | None
+    labels: Mapping[str, str]
+
+
+def desired(service: MLService, facts: Facts) -> Iterator[Desired[ArtifactRepository]]:
+    """Want the repository of the `registry` section."""
+    del facts
+    registry = service.spec.registry
+    if registry is None:
+        return
+    cleanup = registry.cleanup
+    # Several services may share one repository, so it carries the manager's mark and no service's labels.
+    fields = ArtifactRepository(
+        format="DOCKER",
+        immutable_tags=registry.immutable_tags,
+        scanning=registry.scan is not None,
+        keep_last=cleanup.keep_last if cleanup else None,
+        delete_untagged_after_s=int(cleanup.delete_untagged_after_s)
+        if cleanup and cleanup.delete_untagged_after_s
+        else None,
+        labels={MANAGED_BY: MANAGER},
+    )
+    yield Desired(Address("artifact_repository", service.spec.region, registry.repository), fields, service.name)
+
+
+def from_api(live: Any) -> ArtifactRepository:
+    """Turn a live repository into our record; the server's defaults end here.
+
+    Source:
+        An unset `enablementConfig` means INHERITED for Docker repositories (kinds.md 6).
+    """
+    keep, delete = live.cleanup_policies.get(_KEEP), live.cleanup_policies.get(_DELETE)
+    return ArtifactRepository(
+        format=live.format_.name,
+        immutable_tags=bool(live.docker_config.immutable_tags),
+        scanning=live.vulnerability_scanning_config.enablement_config.name != "DISABLED",
+        keep_last=keep.most_recent_versions.keep_count if keep else None,
+        delete_untagged_after_s=int(delete.condition.older_than.total_seconds()) if delete else None,
+        labels=dict(live.labels),
+    )
+
+
+class ArtifactRepositoryClient:
+    """Thin and idempotent over Google's client."""
+
+    MASK: Mapping[str, str] = {
+        "immutable_tags": "docker_config",
+        "scanning": "vulnerability_scanning_config.enablement_config",
+        "keep_last": "cleanup_policies",
+        "delete_untagged_after_s": "cleanup_policies",
+        "labels": "labels",
+    }
+
+    def __init__(self, connection: Connection) -> None:
+        self._project = connection.project
+        self._api = connection.client(_PACKAGE, "artifact_registry", "ArtifactRegistry")
+
+    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[ArtifactRepository]]:
+        """List one location."""
+        location = addresses[0].location
+        wanted = {a.name for a in addresses}
+        with calling("list", f"artifact_repository/{location}"):
+            found = list(
+                self._api.list_repositories(
+                    request={"parent": self._parent(location), "page_size": 1000},
+                    retry=READING,
+                    timeout=CALL_TIMEOUT_S,
+                )
+            )
+        for live in found:
+            name = live.name.rpartition("/")[2]
+            if name in wanted:
+                yield Observed(
+                    address=Address("artifact_repository", location, name),
+                    fields=from_api(live),
+                    version=live.update_time.isoformat() if live.update_time else "",
+                    mark=live.labels.get(MANAGED_BY, "") if live.labels.get(MANAGED_BY) == MANAGER else "",
+                    live=live,
+                )
+
+    def create(self, want: Desired[ArtifactRepository]) -> None:
+        """Create it, and wait."""
+        repository = types_module(_PACKAGE, "repository").Repository()
+        _write(repository, want.fields)
+        request = {
+            "parent": self._parent(want.address.location),
+            "repository_id": want.address.name,
+            "repository": repository,
+        }
+        with calling("create", want.address):
+            operation = self._api.create_repository(request=request, timeout=CALL_TIMEOUT_S)
+        wait(operation, "create", want.address)
+
+    def update(
+        self, want: Desired[ArtifactRepository], seen: Observed[ArtifactRepository], changes: tuple[FieldChange, ...]
+    ) -> None:
+        """Write the changed fields; synchronous."""
+        repository = type(seen.live)(seen.live)
+        _write(repository, want.fields)
+        paths = sorted({self.MASK[c.field] for c in changes})
+        with calling("update", want.address):
+            request = {"repository": repository, "update_mask": {"paths": paths}}
+            self._api.update_repository(request=request, timeout=CALL_TIMEOUT_S)
+
+    def delete(self, seen: Observed[ArtifactRepository]) -> None:
+        """Delete it and every image in it."""
+        name = f"{self._parent(seen.address.location)}/repositories/{seen.address.name}"
+        try:
+            with calling("delete", seen.address):
+                operation = self._api.delete_repository(request={"name": name}, timeout=CALL_TIMEOUT_S)
+            wait(operation, "delete", seen.address)
+        except errors.NotFoundError:
+            return
+
+    def _parent(self, location: str) -> str:
+        return f"projects/{self._project}/locations/{location}"
+
+
+def _write(repository: Any, fields: ArtifactRepository) -> None:
+    types = types_module(_PACKAGE, "repository")
+    kind = types.Repository
+    repository.format_ = kind.Format[fields.format]
+    repository.docker_config = kind.DockerRepositoryConfig(immutable_tags=fields.immutable_tags)
+    wanted = "INHERITED" if fields.scanning else "DISABLED"
+    config = kind.VulnerabilityScanningConfig.EnablementConfig[wanted]
+    repository.vulnerability_scanning_config.enablement_config = config
+    for name, policy in _policies(types, fields).items():
+        if policy is None:
+            repository.cleanup_policies.pop(name, None)
+        else:
+            repository.cleanup_policies[name] = policy
+    repository.labels.update(fields.labels)
+
+
+def _policies(types: Any, fields: ArtifactRepository) -> dict[str, Any]:
+    keep = fields.keep_last and types.CleanupPolicy(
+        id=_KEEP,
+        action=types.CleanupPolicy.Action.KEEP,
+        most_recent_versions=types.CleanupPolicyMostRecentVersions(keep_count=fields.keep_last),
+    )
+    delete = fields.delete_untagged_after_s and types.CleanupPolicy(
+        id=_DELETE,
+        action=types.CleanupPolicy.Action.DELETE,
+        condition=types.CleanupPolicyCondition(
+            tag_state=types.CleanupPolicyCondition.TagState.UNTAGGED,
+            older_than={"seconds": fields.delete_untagged_after_s},
+        ),
+    )
+    return {_KEEP: keep or None, _DELETE: delete or None}
+
+
+KIND = Kind(
+    name="artifact_repository",
+    title="Artifact Registry repository",
+    fields=ArtifactRepository,
+    desired=desired,
+    connect=ArtifactRepositoryClient,
+    immutable=frozenset({"format"}),
+    keyed=frozenset({"labels"}),
+    shared=True,
+    guarded=True,
+)

@@ -1,0 +1,178 @@
+"""The files of a model folder beside the spec, uploaded under the digest of their content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.address import GLOBAL, Address
+from reconciler.core.kind import Desired, Kind, Observed
+from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
+
+if TYPE_CHECKING:
+    from reconciler.core.diff import FieldChange
+    from reconciler.core.facts import Facts
+    from reconciler.gcp.connection import Connection
+    from schemas import MLService
+
+ROOT = "models"
+_SHA256 = "sha256"
+_DIGEST_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ModelArtifact:
+    """The fields we manage.
+
+    Args:
+        files: SHA-256 of each file, by its path in the folder.
+    """
+
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlace:
+    """Where a service's model is.
+
+    Args:
+        bucket: Bucket.
+        prefix: Folder in it, with a slash at the end.
+        below: Prefix that every version of this service's model shares.
+    """
+
+    bucket: str
+    prefix: str
+    below: str
+
+    @property
+    def uri(self) -> str:
+        """Give the gs:// form."""
+        return f"gs://{self.bucket}/{self.prefix}"
+
+
+def location_of(service: MLService, facts: Facts) -> ModelPlace | None:
+    """Say where the container finds the model, or None when there is none in Cloud Storage."""
+    model = service.spec.model
+    if model is None or not model.uri:
+        return None
+    if facts.model:
+        below = f"{ROOT}/{service.name}/"
+        return ModelPlace(facts.bucket, f"{below}{facts.model.digest[:_DIGEST_LENGTH]}/", below)
+    bucket, _, prefix = model.uri.removeprefix("gs://").partition("/")
+    return ModelPlace(bucket, prefix, "")
+
+
+def address_of(service: MLService, facts: Facts) -> Address | None:
+    """Give the address of the upload, or None when the model is in Cloud Storage already."""
+    if service.spec.model is None or facts.model is None:
+        return None
+    return Address("model_artifact", GLOBAL, f"{service.name}/{facts.model.digest[:_DIGEST_LENGTH]}")
+
+
+def desired(service: MLService, facts: Facts) -> Iterator[Desired[ModelArtifact]]:
+    """Want the folder's files in the bucket."""
+    address = address_of(service, facts)
+    if address and facts.model:
+        yield Desired(address, ModelArtifact(facts.model.files), service.name, source=facts.model.folder)
+
+
+class ModelArtifactClient:
+    """Thin and idempotent over Google's storage client."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._storage = connection.storage
+
+    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[ModelArtifact]]:
+        """List every uploaded model of the project."""
+        wanted = {a.name: a for a in addresses}
+        found: dict[str, dict[str, Any]] = {}
+        for blob in self._list(f"{ROOT}/"):
+            service, digest, path = blob.name.removeprefix(f"{ROOT}/").split("/", 2)
+            if f"{service}/{digest}" in wanted:
+                found.setdefault(f"{service}/{digest}", {})[path] = blob
+        for name, blobs in found.items():
+            files = {path: (blob.metadata or {}).get(_SHA256, "") for path, blob in sorted(blobs.items())}
+            yield Observed(wanted[name], ModelArtifact(files), mark=name.split("/")[0], live=list(blobs.values()))
+
+    def create(self, want: Desired[ModelArtifact]) -> None:
+        """Upload every file."""
+        self._upload(want, want.fields.files)
+
+    def update(
+        self, want: Desired[ModelArtifact], seen: Observed[ModelArtifact], changes: tuple[FieldChange, ...]
+    ) -> None:
+        """Upload what an interrupted run left out, and delete what does not belong."""
+        del changes
+        missing = [p for p, digest in want.fields.files.items() if seen.fields.files.get(p) != digest]
+        self._upload(want, missing)
+        for path in seen.fields.files.keys() - want.fields.files.keys():
+            self._remove([b for b in seen.live if b.name.endswith(f"/{path}")], want.address)
+
+    def delete(self, seen: Observed[ModelArtifact]) -> None:
+        """Delete every file."""
+        self._remove(seen.live, seen.address)
+
+    def _upload(self, want: Desired[ModelArtifact], paths: Iterable[str]) -> None:
+        from google.cloud.storage.retry import DEFAULT_RETRY  # noqa: PLC0415 - late, for start-up
+
+        bucket = self._storage.bucket(self._connection.bucket)
+        for path in sorted(paths):
+            content = _content(want, path)
+            blob = bucket.blob(f"{ROOT}/{want.address.name}/{path}")
+            blob.metadata = {_SHA256: want.fields.files[path]}
+            with calling("upload", f"{want.address}/{path}"):
+                # Content-addressed: writing it twice writes the same, so every failure may be tried again.
+                blob.upload_from_string(
+                    content, "application/octet-stream", timeout=CALL_TIMEOUT_S, checksum="crc32c", retry=DEFAULT_RETRY
+                )
+
+    def _list(self, prefix: str) -> list[Any]:
+        from google.cloud.exceptions import NotFound  # noqa: PLC0415 - late, for start-up
+
+        with calling("list", f"gs://{self._connection.bucket}/{prefix}"):
+            try:
+                return list(self._storage.list_blobs(self._connection.bucket, prefix=prefix, timeout=CALL_TIMEOUT_S))
+            except NotFound:  # no bucket yet: nothing was ever applied in this project
+                return []
+
+    def _remove(self, blobs: Iterable[Any], address: Address) -> None:
+        from google.cloud.exceptions import NotFound  # noqa: PLC0415 - late, for start-up
+
+        for blob in blobs:
+            with calling("delete", f"{address} ({blob.name})"):
+                try:
+                    blob.delete(timeout=CALL_TIMEOUT_S)
+                except NotFound:
+                    continue
+
+
+def _content(want: Desired[ModelArtifact], path: str) -> bytes:
+    """Read a file, refusing one that is not what the plan was made from."""
+    content = (Path(want.source) / path).read_bytes()
+    if hashlib.sha256(content).hexdigest() != want.fields.files[path]:
+        raise errors.StalePlan([f"{Path(want.source) / path} changed since the plan was made"])
+    return content
+
+
+def all_together(address: Address) -> tuple[str, ...]:
+    """One list call sees every uploaded model."""
+    del address
+    return ()
+
+
+KIND = Kind(
+    name="model_artifact",
+    title="model",
+    fields=ModelArtifact,
+    desired=desired,
+    connect=ModelArtifactClient,
+    read_together=all_together,
+    # Older revisions may still serve from theirs.
+    retained=True,
+)

@@ -1,0 +1,205 @@
+"""The part of a Cloud Run service that revisions are made of, between our record and Google's message.
+
+Source:
+    Defaults that the server fills in: `google.cloud.run.v2` of google-cloud-run 0.16.2, and kinds.md 3.1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core.naming import VERSION_LABEL
+from reconciler.gcp.light import types_module
+
+if TYPE_CHECKING:
+    from reconciler.kinds.run_service import RunService
+
+MODEL_ENV = "MLSERVICE_MODEL"
+RUNTIME_ENV = "MLSERVICE_RUNTIME"
+READY_PATH = "/health/ready"
+
+_GPU = "nvidia.com/gpu"
+_UNITS = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024, "K": 1e3 / 2**20, "k": 1e3 / 2**20, "M": 1e6 / 2**20, "G": 1e9 / 2**20}
+DEFAULT_PORT = 8080
+_PERIOD_S = 10
+_DEFAULT_TIMEOUT_S = 300
+_DEFAULT_MAX_INSTANCES = 100
+_DEFAULT_CONCURRENCY = 80
+
+
+@dataclass(frozen=True, slots=True)
+class StartupProbe:
+    """How Cloud Run finds out that an instance is ready.
+
+    Args:
+        path: Path asked for by HTTP; empty means that the port takes connections.
+        period_s: Seconds between tries.
+        attempts: Tries before the instance is given up.
+        timeout_s: Patience with one try.
+    """
+
+    path: str
+    period_s: int
+    attempts: int
+    timeout_s: int
+
+
+def startup_probe(deadline_s: int, *, http: bool) -> StartupProbe:
+    """Spread a deadline over tries.
+
+    Source:
+        cloud.google.com/run/docs/configuring/healthchecks: attempts times period is at most 240 s.
+    """
+    period = min(_PERIOD_S, deadline_s)
+    return StartupProbe(READY_PATH if http else "", period, max(1, deadline_s // period), min(5, period))
+
+
+def read_template(template: Any) -> dict[str, Any]:
+    """Read the fields of `RunService` that live in a template."""
+    container = (
+        template.containers[0] if template.containers else types_module("google.cloud.run_v2", "k8s_min").Container()
+    )
+    plain_env = {e.name: e.value for e in container.env if not e.value_source.secret_key_ref.secret}
+    limits = dict(container.resources.limits)
+    return {
+        "image": container.image,
+        "model": _parsed(plain_env.pop(MODEL_ENV, "")),
+        "runtime": _parsed(plain_env.pop(RUNTIME_ENV, "")),
+        "version": template.labels.get(VERSION_LABEL, ""),
+        "env": plain_env,
+        "secrets": {
+            e.name: f"{e.value_source.secret_key_ref.secret}:{e.value_source.secret_key_ref.version}"
+            for e in container.env
+            if e.value_source.secret_key_ref.secret
+        },
+        "port": container.ports[0].container_port if container.ports else DEFAULT_PORT,
+        "cpu_millis": cpu_millis(limits.get("cpu", "1")),
+        "memory_mib": memory_mib(limits.get("memory", "512Mi")),
+        # Once `resources` is set, an unset cpuIdle means instance-based billing (kinds.md 3.1).
+        "cpu_always": not container.resources.cpu_idle,
+        "startup_boost": container.resources.startup_cpu_boost,
+        "gpu": template.node_selector.accelerator if limits.get(_GPU) else "",
+        "gpu_zonal_redundancy": bool(limits.get(_GPU)) and not template.gpu_zonal_redundancy_disabled,
+        "concurrency": template.max_instance_request_concurrency or _DEFAULT_CONCURRENCY,
+        "timeout_s": int(template.timeout.total_seconds()) if template.timeout else _DEFAULT_TIMEOUT_S,
+        "max_instances": template.scaling.max_instance_count or _DEFAULT_MAX_INSTANCES,
+        "startup": _read_probe(container.startup_probe),
+        "service_account": template.service_account,
+    }
+
+
+def write_template(template: Any, want: RunService, *, gone: frozenset[str] = frozenset()) -> None:
+    """Write our fields into a template and leave every other field as it is.
+
+    Args:
+        template: Message to change.
+        want: Our record.
+        gone: Environment variables of ours that are to go.
+    """
+    types = types_module("google.cloud.run_v2", "k8s_min")
+    # A name chosen for the revision before would collide with it (kinds.md: "template.revision is a trap").
+    template.revision = ""
+    template.service_account = want.service_account
+    template.timeout = {"seconds": want.timeout_s}
+    template.max_instance_request_concurrency = want.concurrency
+    template.scaling.max_instance_count = want.max_instances
+    _write_label(template, want.version)
+    _write_gpu(template, want)
+    if not template.containers:
+        template.containers = [types.Container()]
+    container = template.containers[0]
+    container.image = want.image
+    container.ports = [types.ContainerPort(name="http1", container_port=want.port)]
+    container.env = _env(types, container.env, want, gone)
+    container.resources.limits = {**dict(container.resources.limits), **_limits(want)}
+    if not want.gpu:
+        container.resources.limits.pop(_GPU, None)
+    container.resources.cpu_idle = not want.cpu_always
+    container.resources.startup_cpu_boost = want.startup_boost
+    container.startup_probe = _write_probe(types, want)
+
+
+def _write_label(template: Any, version: str) -> None:
+    if version:
+        template.labels[VERSION_LABEL] = version
+    else:
+        template.labels.pop(VERSION_LABEL, None)
+
+
+def _write_gpu(template: Any, want: RunService) -> None:
+    template.node_selector.accelerator = want.gpu
+    template.gpu_zonal_redundancy_disabled = bool(want.gpu) and not want.gpu_zonal_redundancy
+
+
+def _limits(want: RunService) -> dict[str, str]:
+    cpu = f"{want.cpu_millis}m" if want.cpu_millis % 1000 else str(want.cpu_millis // 1000)
+    limits = {"cpu": cpu, "memory": f"{want.memory_mib}Mi"}
+    return {**limits, _GPU: "1"} if want.gpu else limits
+
+
+def _env(types: Any, live: Any, want: RunService, gone: frozenset[str]) -> list[Any]:
+    entries = {e.name: e for e in live if e.name not in gone}
+    for name, section in ((MODEL_ENV, want.model), (RUNTIME_ENV, want.runtime)):
+        entries.pop(name, None)
+        if section:
+            entries[name] = types.EnvVar(name=name, value=_written(section))
+    for name, value in want.env.items():
+        entries[name] = types.EnvVar(name=name, value=value)
+    for name, reference in want.secrets.items():
+        secret, _, version = reference.rpartition(":")
+        key = types.SecretKeySelector(secret=secret, version=version)
+        entries[name] = types.EnvVar(name=name, value_source=types.EnvVarSource(secret_key_ref=key))
+    return [entries[name] for name in sorted(entries)]
+
+
+def _written(section: Mapping[str, Any]) -> str:
+    return json.dumps(section, sort_keys=True, separators=(",", ":"))
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    if not text:
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError:
+        # Someone wrote over it by hand; shown as it is, and put right by the next apply.
+        return {"": text}
+    return found if isinstance(found, dict) else {"": text}
+
+
+def _read_probe(probe: Any) -> StartupProbe:
+    path = (probe.http_get.path or "/") if probe.http_get else ""
+    # The server's own default is one TCP try of 240 s (kinds.md 3.1).
+    if not probe.period_seconds and not probe.http_get and not probe.failure_threshold:
+        return StartupProbe("", 240, 1, 240)
+    return StartupProbe(path, probe.period_seconds or 10, probe.failure_threshold or 3, probe.timeout_seconds or 1)
+
+
+def _write_probe(types: Any, want: RunService) -> Any:
+    probe = want.startup
+    if probe is None:
+        raise ValueError("a record is refined before it is written")
+    action = (
+        {"http_get": types.HTTPGetAction(path=probe.path, port=want.port)}
+        if probe.path
+        else {"tcp_socket": types.TCPSocketAction(port=want.port)}
+    )
+    return types.Probe(
+        period_seconds=probe.period_s, failure_threshold=probe.attempts, timeout_seconds=probe.timeout_s, **action
+    )
+
+
+def cpu_millis(quantity: str) -> int:
+    """Read a Kubernetes CPU quantity: `1`, `0.5` or `1000m`."""
+    return int(quantity[:-1]) if quantity.endswith("m") else round(float(quantity) * 1000)
+
+
+def memory_mib(quantity: str) -> int:
+    """Read a Kubernetes memory quantity: `512Mi`, `16Gi`, `1G` or bytes."""
+    for unit, factor in _UNITS.items():
+        if quantity.endswith(unit):
+            return round(float(quantity[: -len(unit)]) * factor)
+    return round(float(quantity) / 2**20)

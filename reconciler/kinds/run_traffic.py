@@ -1,0 +1,165 @@
+"""Which revision gets how much: the spec's words, revisions, and Google's traffic targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core.naming import VERSION_LABEL, label_value
+from reconciler.gcp.light import types_module
+from schemas.sections.rollout import Strategy
+
+if TYPE_CHECKING:
+    from schemas.service import Spec
+
+LATEST = "latest"
+STABLE = "stable"
+
+_TO_LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+_TO_REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TrafficShare:
+    """One revision's share.
+
+    Args:
+        version: `latest`, or a revision's name; in a spec also `stable` or a model version.
+        percent: Whole percent of requests.
+        tag: Name of an address of its own; empty for none.
+    """
+
+    version: str
+    percent: int
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What we need to know of a revision.
+
+    Args:
+        name: Short name.
+        version: Model version it carries as a label.
+        ready: Whether it can serve.
+        created: When, ISO 8601.
+    """
+
+    name: str
+    version: str
+    ready: bool
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The revisions of a service, and who serves.
+
+    Args:
+        revisions: Newest first.
+        latest: Name of the newest revision, ready or not.
+        serving: Percent by revision name, as it is now.
+    """
+
+    revisions: Sequence[Revision] = ()
+    latest: str = ""
+    serving: Mapping[str, int] = field(default_factory=dict)
+
+
+def wanted(spec: Spec) -> tuple[TrafficShare, ...]:
+    """Give the shares a spec asks for, in its own words."""
+    if spec.rollout.strategy is not Strategy.MANUAL:
+        return (TrafficShare(LATEST, 100),)
+    return tuple(TrafficShare(share.version, share.percent, share.tag or "") for share in spec.traffic)
+
+
+def resolve(
+    shares: Sequence[TrafficShare], runs: Runs, *, new_revision: bool, version: str
+) -> tuple[TrafficShare, ...]:
+    """Turn the spec's words into revisions.
+
+    Args:
+        shares: As `wanted` gave them.
+        runs: What is there.
+        new_revision: Whether the same update makes a new revision, so that what is newest now is not `latest`.
+        version: Model version that `latest` will carry.
+
+    Returns:
+        Sorted shares. `stable` is the revision that serves most now, the latest one aside; while nothing else has
+        ever served, its share goes to the latest.
+
+    Raises:
+        LookupError: A share names a version that no revision runs. Its arguments are what and a hint.
+    """
+    stable = _stable(runs, new_revision=new_revision)
+    found: dict[tuple[str, str], int] = {}
+    for share in shares:
+        name = _revision(share.version, runs, stable, LATEST if new_revision and share.version == version else "")
+        key = (name, share.tag)
+        found[key] = found.get(key, 0) + share.percent
+    merged = [TrafficShare(name, percent, tag) for (name, tag), percent in found.items() if percent or tag]
+    return tuple(sorted(merged))
+
+
+def _stable(runs: Runs, *, new_revision: bool) -> str:
+    others = {name: percent for name, percent in runs.serving.items() if new_revision or name != runs.latest}
+    # The newest of equals, so that the answer does not depend on the order of a map.
+    return max(others, key=lambda name: (others[name], name), default="")
+
+
+def _revision(word: str, runs: Runs, stable: str, coming: str) -> str:
+    if word == LATEST or coming:
+        return LATEST
+    if word == STABLE:
+        return stable or LATEST
+    for revision in runs.revisions:
+        if word == revision.name or (revision.ready and label_value(word) == revision.version):
+            return revision.name
+    if not runs.revisions:
+        return LATEST
+    known = sorted({r.version for r in runs.revisions if r.version} | {r.name for r in runs.revisions})
+    raise LookupError(f"traffic names version '{word}', and no revision runs it", f"there are: {', '.join(known)}")
+
+
+def read_traffic(live: Any) -> tuple[TrafficShare, ...]:
+    """Read the traffic targets of a live service. None at all means everything to the latest."""
+    shares = [
+        TrafficShare(LATEST if t.type_.name == _TO_LATEST else t.revision.rpartition("/")[2], t.percent, t.tag)
+        for t in live.traffic
+        if t.percent or t.tag
+    ]
+    return tuple(sorted(shares)) or (TrafficShare(LATEST, 100),)
+
+
+def write_traffic(shares: Sequence[TrafficShare]) -> list[Any]:
+    """Give Google's traffic targets."""
+    target = types_module("google.cloud.run_v2", "traffic_target").TrafficTarget
+    return [
+        target(type_=_TO_LATEST, percent=s.percent, tag=s.tag)
+        if s.version == LATEST
+        else target(type_=_TO_REVISION, revision=s.version, percent=s.percent, tag=s.tag)
+        for s in shares
+    ]
+
+
+def read_runs(live: Any, revisions: Sequence[Any]) -> Runs:
+    """Say which revisions there are and who serves now."""
+    newest = sorted(revisions, key=lambda r: (r.create_time, r.name), reverse=True)
+    ready = live.latest_ready_revision.rpartition("/")[2]
+    serving: dict[str, int] = {}
+    for status in live.traffic_statuses:
+        name = status.revision.rpartition("/")[2] or ready
+        if status.percent and name:
+            serving[name] = serving.get(name, 0) + status.percent
+    return Runs(tuple(map(_read_revision, newest)), live.latest_created_revision.rpartition("/")[2], serving)
+
+
+def _read_revision(live: Any) -> Revision:
+    ready = any(c.type_ == "Ready" and c.state.name == "CONDITION_SUCCEEDED" for c in live.conditions)
+    return Revision(
+        name=live.name.rpartition("/")[2],
+        version=live.labels.get(VERSION_LABEL, ""),
+        ready=ready,
+        created=live.create_time.isoformat() if live.create_time else "",
+    )

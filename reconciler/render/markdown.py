@@ -1,0 +1,62 @@
+"""A plan as Markdown, for the comment on a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.render.text import SIGNS, summary
+from reconciler.render.values import differences, leaves, shown
+
+
+def render_markdown(plan: Plan, *, titles: Mapping[str, str]) -> str:
+    """Render a plan.
+
+    Args:
+        plan: The plan.
+        titles: What people call each kind.
+    """
+    lines = [f"### mlservice plan: {', '.join(plan.services)}", "", summary(plan).plain.strip(), ""]
+    pending = [c for c in plan.changes if c.action is not Action.NO_OP]
+    if pending:
+        lines += ["| | what | why |", "|---|---|---|", *map(lambda c: _row(c, titles), pending), ""]  # noqa: C417 - reads best
+        lines += [
+            "<details><summary>fields</summary>",
+            "",
+            "```diff",
+            *_fields(pending, titles),
+            "```",
+            "",
+            "</details>",
+            "",
+        ]
+    lines += [f"> **Note** {n.service}: {_cell(n.text)}" + (f" (`{n.where}`)" if n.where else "") for n in plan.notes]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(change: Change, titles: Mapping[str, str]) -> str:
+    name = f"{titles.get(change.address.kind, change.address.kind)} `{change.address.name}`"
+    said = "; ".join(part for part in (change.reason, change.consequence) if part)
+    loud = "**" if change.destroys else ""
+    return f"| {loud}{change.action}{loud} | {_cell(name)} | {_cell(said)} |"
+
+
+def _fields(changes: list[Change], titles: Mapping[str, str]) -> Iterator[str]:
+    for change in changes:
+        name = f"{titles.get(change.address.kind, change.address.kind)} {change.address.name}"
+        yield f"# {name} ({SIGNS[change.action][0]})"
+        if change.action is Action.CREATE:
+            yield from (f"+ {path}: {_line(shown(path, value))}" for path, value in leaves(change.desired or {}))
+        for path, before, after in differences(change):
+            yield f"- {path}: {_line(before)}"
+            yield f"+ {path}: {_line(after)}"
+
+
+def _cell(text: str) -> str:
+    """Keep a value from breaking out of its table cell."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _line(text: str) -> str:
+    """Keep a value from closing the code block."""
+    return text.replace("```", "'''")

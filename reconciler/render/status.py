@@ -1,0 +1,77 @@
+"""The status of one service, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.text import Text
+
+from reconciler.render.text import table
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def render_status(status: Mapping[str, Any], *, now: datetime) -> Text:
+    """Render what `engine.status` found.
+
+    Args:
+        status: As plain data.
+        now: The time, for ages.
+    """
+    text = Text()
+    text.append(f"{status['name']}", "bold").append(f"  {status['region']}  ")
+    text.append(*_health(status))
+    text.append(f"\n  url           {status['url'] or '-'}\n")
+    for tag, url in sorted(status["tags"].items()):
+        text.append(f"  tag {tag:<9} {url}\n")
+    text.append(f"  last checked  {status['lastChecked']} (now)\n")
+    text.append(f"  last changed  {status['lastChanged'] or '-'}{_ago(status['lastChanged'], now)}\n")
+    if status["lock"]:
+        text.append(f"  being changed by {status['lock']['holder']}, until {status['lock']['expires']}\n", "yellow")
+    for address in status["missing"]:
+        text.append(f"  missing       {address}\n", "red")
+    return text.append_text(_conditions(status)).append_text(_revisions(status))
+
+
+def _health(status: Mapping[str, Any]) -> tuple[str, str]:
+    if status["problem"]:
+        return f"not working: {status['problem']}", "red"
+    return ("ready", "green") if status["settled"] else ("being changed", "yellow")
+
+
+def _conditions(status: Mapping[str, Any]) -> Text:
+    rows = [
+        ("  " + c["type"], c["state"].lower(), c["reason"] or "-", c["since"], c["message"])
+        for c in status["conditions"]
+    ]
+    return (
+        Text("\n").append_text(table(rows, ("  condition", "state", "reason", "since", "message"))) if rows else Text()
+    )
+
+
+def _revisions(status: Mapping[str, Any]) -> Text:
+    rows = [
+        (
+            "  " + r["name"],
+            f"{r['percent']}%",
+            r["version"] or "-",
+            r["tag"] or "-",
+            "ready" if r["ready"] else "not ready",
+            r["created"],
+        )
+        for r in status["revisions"]
+    ]
+    head = ("  revision", "traffic", "version", "tag", "state", "created")
+    return Text("\n").append_text(table(rows, head)) if rows else Text()
+
+
+def _ago(when: str, now: datetime) -> str:
+    if not when:
+        return ""
+    seconds = max(0, int((now - datetime.fromisoformat(when)).total_seconds()))
+    for unit, length in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE)):
+        if seconds >= length:
+            return f" ({seconds // length} {unit} ago)"
+    return f" ({seconds} s ago)"

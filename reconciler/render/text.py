@@ -1,0 +1,113 @@
+"""Plans, reports and status for a terminal. Styles are names; without colour the text alone says it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.text import Text
+
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.render.values import differences, leaves, shown
+
+SIGNS: Mapping[Action, tuple[str, str]] = {
+    Action.CREATE: ("+", "green"),
+    Action.UPDATE: ("~", "yellow"),
+    Action.REPLACE: ("±", "red"),
+    Action.DELETE: ("-", "red"),
+    Action.WAIT: ("…", "cyan"),
+    Action.NO_OP: (" ", "dim"),
+}
+_WORDS = {
+    Action.CREATE: "to create",
+    Action.UPDATE: "to update",
+    Action.REPLACE: "to replace",
+    Action.DELETE: "to delete",
+    Action.WAIT: "to wait for",
+}
+
+
+def render_text(plan: Plan, *, titles: Mapping[str, str]) -> Text:
+    """Render a plan.
+
+    Args:
+        plan: The plan.
+        titles: What people call each kind.
+    """
+    text = Text()
+    for group in _groups(plan):
+        text.append_text(_group(plan, group, titles))
+    text.append_text(_notes(plan))
+    text.append_text(summary(plan))
+    return text
+
+
+def _groups(plan: Plan) -> list[tuple[str, ...]]:
+    return sorted({change.services for change in plan.changes if not _quiet(change)})
+
+
+def _quiet(change: Change) -> bool:
+    return change.action is Action.NO_OP and not change.reason.startswith("not working")
+
+
+def _group(plan: Plan, services: tuple[str, ...], titles: Mapping[str, str]) -> Text:
+    text = Text()
+    observing = set(services) <= set(plan.observing)
+    text.append(", ".join(services), "bold")
+    text.append("  (observed only: nothing is changed)\n" if observing else "\n", "dim")
+    for change in sorted(plan.changes, key=lambda c: (c.rank, c.address)):
+        if change.services == services and not _quiet(change):
+            text.append_text(_change(change, titles))
+    return text.append("\n")
+
+
+def _change(change: Change, titles: Mapping[str, str]) -> Text:
+    sign, style = SIGNS[change.action]
+    text = Text()
+    text.append(f"  {sign} ", style)
+    text.append(f"{titles.get(change.address.kind, change.address.kind)} ")
+    text.append(change.address.name, "bold")
+    where = "" if change.address.location == "global" else f" in {change.address.location}"
+    text.append(where)
+    said = "; ".join(part for part in (change.reason, change.consequence) if part)
+    text.append(f"  {said}\n" if said else "\n", "dim")
+    for line in _lines(change):
+        text.append_text(line)
+    return text
+
+
+def _lines(change: Change) -> Iterator[Text]:
+    if change.action is Action.CREATE:
+        rows = [(path, shown(path, value)) for path, value in leaves(change.desired or {})]
+        width = max((len(path) for path, _ in rows), default=0)
+        for path, value in rows:
+            yield Text.assemble("      ", (path.ljust(width), "dim"), "  ", value, "\n")
+        return
+    changed = list(differences(change))
+    width = max((len(path) for path, _, _ in changed), default=0)
+    for path, before, after in changed:
+        yield Text.assemble("      ", path.ljust(width), "  ", (before, "red"), " → ", (after, "green"), "\n")
+
+
+def _notes(plan: Plan) -> Text:
+    text = Text()
+    for note in plan.notes:
+        place = f" [{note.where}]" if note.where else ""
+        text.append(f"note: {note.service}: {note.text}{place}\n", "cyan")
+    return text.append("\n") if plan.notes else text
+
+
+def summary(plan: Plan) -> Text:
+    """Say in one line what a plan does."""
+    if plan.empty:
+        return Text("Nothing to do: Google Cloud is as the spec says.\n", "green")
+    counts = plan.counts()
+    said = [f"{counts[action]} {words}" for action, words in _WORDS.items() if counts[action]]
+    return Text(f"Plan: {', '.join(said)}; {counts[Action.NO_OP]} unchanged.\n", "bold")
+
+
+def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> Text:
+    """Lay out columns, for what reads best as a table."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    head = "  ".join(cell.ljust(width) for cell, width in zip(header, widths, strict=True)).rstrip()
+    return Text.assemble((head + "\n", "bold"), "\n".join(lines) + "\n" if lines else "")

@@ -1,0 +1,115 @@
+"""The engine against the emulator: specs in, the world out."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.core.plan import Plan
+from reconciler.engine.apply import Report, apply
+from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.planning import Planned, make_plan, plan_destroy
+from reconciler.engine.pool import Pool
+from reconciler.engine.session import Session
+from reconciler.gcp.connection import Connection, Endpoint
+from reconciler.kinds import KINDS
+from schemas import load
+
+HELLO = "us-docker.pkg.dev/cloudrun/container/hello"
+REGION = "europe-west1"
+BUCKET = "local-mlservice"
+RUNS = itertools.count(1)
+
+
+def spec(name: str = "churn", **sections: Any) -> dict[str, Any]:
+    """A small service on the image that starts fastest."""
+    body = {"region": REGION, "image": HELLO, "management": {"deletion": "Delete"}, **sections}
+    return {"apiVersion": "mlservice/v1", "kind": "MLService", "metadata": {"name": name}, "spec": body}
+
+
+class Operator:
+    """Plans and applies as the command line does, in this process."""
+
+    def __init__(self, emulator: Any, pool: Pool, folder: Path) -> None:
+        self.emulator = emulator
+        self.folder = folder
+        endpoint = Endpoint(emulator.http, emulator.grpc, str(emulator.state / "credentials.json"))
+        self.connection = Connection("local", BUCKET, endpoint)
+        self.pool = pool
+
+    def session(self) -> Session:
+        """A run of its own, at the emulator's time."""
+        offset = timedelta(seconds=self.emulator.control("GET", "clock")["offset_s"])
+        number = next(RUNS)
+        return Session(
+            self.connection, KINDS, self.pool, lambda: datetime.now(UTC) + offset, f"tester {number}", f"run-{number}"
+        )
+
+    def write(self, *specs: dict[str, Any]) -> Path:
+        """Put specs into a file."""
+        path = self.folder / "mlservice.yaml"
+        path.write_text("---\n".join(yaml.safe_dump(s, sort_keys=False) for s in specs))
+        return path
+
+    def plan(self, *specs: dict[str, Any]) -> Planned:
+        """Plan."""
+        return make_plan(self.session(), load(self.write(*specs)).services, runtime_image=HELLO)
+
+    def apply(self, *specs: dict[str, Any]) -> Report:
+        """Plan and apply."""
+        session = self.session()
+        planned = make_plan(session, load(self.write(*specs)).services, runtime_image=HELLO)
+        return apply(session, planned)
+
+    def destroy(self, *names: str) -> Report:
+        """Destroy by name."""
+        session = self.session()
+        return apply(session, plan_destroy(session, [(REGION, name) for name in names]))
+
+    def differences(self, *specs: dict[str, Any]) -> list[str]:
+        """What a plan would do, one line each."""
+        return told(self.plan(*specs).plan)
+
+    def inventories(self) -> dict[Any, Any]:
+        """Everything that is listed as ours."""
+        return InventoryStore(self.session()).read_all()
+
+    def api(self, package: str, service: str, stem: str) -> Any:
+        """Google's client, for what happens behind the reconciler's back."""
+        return self.connection.client(package, service, stem)
+
+    def services(self) -> list[Any]:
+        """Cloud Run services, by Google's client."""
+        client = self.api("google.cloud.run_v2", "services", "Services")
+        return list(client.list_services(request={"parent": f"projects/local/locations/{REGION}"}))
+
+    def service(self, name: str = "churn") -> Any:
+        """One Cloud Run service, by Google's client."""
+        client = self.api("google.cloud.run_v2", "services", "Services")
+        return client.get_service(request={"name": f"projects/local/locations/{REGION}/services/{name}"})
+
+
+def told(plan: Plan) -> list[str]:
+    """Say what a plan does, for a failing test to show."""
+    return [
+        f"{c.action} {c.address} {[(x.path, x.before, x.after) for x in c.changes]}"
+        for c in plan.changes
+        if c.action != "no-op"
+    ]
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """One pool for a whole test process."""
+    with Pool() as running:
+        yield running
+
+
+@pytest.fixture
+def operator(emulator: Any, pool: Pool, tmp_path: Path) -> Operator:
+    """An operator on an empty cloud."""
+    return Operator(emulator, pool, tmp_path)

@@ -1,0 +1,217 @@
+"""From spec to world and back."""
+
+import copy
+
+import pytest
+
+from reconciler.core.errors import Locked, PlansRefused, StalePlan
+from reconciler.core.plan import Plan
+from reconciler.engine.apply import apply
+from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.saved import check_saved
+
+from .conftest import REGION, spec
+
+FULL = spec(
+    env={"LOG_LEVEL": "info", "MODE": "a"},
+    resources={"cpu": 2, "memory": "2Gi"},
+    scaling={"minInstances": 1, "maxInstances": 4, "concurrency": 10},
+    access={"invokers": ["user:a@example.com", "user:b@example.com"]},
+    runtime={"timeout": "60s"},
+    registry={"repository": "ml", "cleanup": {"keepLast": 3, "deleteUntaggedAfter": "7d"}},
+)
+
+
+def edited(base, **sections):
+    changed = copy.deepcopy(base)
+    changed["spec"].update(sections)
+    return changed
+
+
+def test_an_apply_is_followed_by_an_empty_plan(operator):
+    """What was applied is there, and there is nothing left to do."""
+    report = operator.apply(FULL)
+
+    assert not report.failed, [str(r.error) for r in report.failed]
+    assert operator.differences(FULL) == []
+    assert operator.service().template.max_instance_request_concurrency == 10
+
+
+def test_a_second_apply_writes_nothing(operator):
+    """When nothing differs, no mutating call is made."""
+    operator.apply(FULL)
+    operator.emulator.control("DELETE", "calls")
+
+    operator.apply(FULL)
+
+    made = operator.emulator.calls()
+    assert not [
+        name for name in made if not name.split("/")[-1].startswith(("Get", "List")) and "objects.list" not in name
+    ]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        pytest.param({"env": {"LOG_LEVEL": "debug"}}, id="env"),
+        pytest.param({"scaling": {"minInstances": 0, "maxInstances": 2, "concurrency": 5}}, id="scaling"),
+        pytest.param({"access": {"authentication": "Public"}}, id="access"),
+        pytest.param({"access": {"ingress": "Internal", "invokers": ["user:b@example.com"]}}, id="ingress"),
+        pytest.param({"registry": {"repository": "ml", "immutableTags": True}}, id="registry"),
+        pytest.param({"registry": {"repository": "other"}}, id="other-repository"),
+        pytest.param({"resources": {"cpu": 1}, "runtime": {"timeout": "10m"}}, id="size"),
+    ],
+)
+def test_every_edit_converges_there_and_back(operator, sections):
+    """Editing the file and applying leaves nothing to do, and so does editing it back."""
+    operator.apply(FULL)
+    other = edited(FULL, **sections)
+
+    assert operator.differences(other)
+    operator.apply(other)
+    assert operator.differences(other) == []
+    operator.apply(FULL)
+    assert operator.differences(FULL) == []
+
+
+def test_destroy_leaves_nothing_of_ours(operator):
+    """After a destroy there is no resource, no inventory and no bucket."""
+    operator.apply(FULL)
+
+    operator.destroy("churn")
+
+    accounts = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
+    names = [a.email for a in accounts.list_service_accounts(request={"name": "projects/local"})]
+    assert operator.services() == []
+    assert not [n for n in names if n.startswith("churn")]
+    assert list(operator.connection.storage.list_buckets()) == []
+
+
+def test_what_others_added_stays(operator):
+    """A label and an environment variable that someone added are neither in the plan nor lost by an update."""
+    operator.apply(FULL)
+    client = operator.api("google.cloud.run_v2", "services", "Services")
+    live = operator.service()
+    live.labels["theirs"] = "yes"
+    live.template.containers[0].env.append({"name": "THEIRS", "value": "1"})
+    client.update_service(request={"service": live}).result()
+
+    assert operator.differences(FULL) == []
+    operator.apply(edited(FULL, env={"LOG_LEVEL": "debug"}))
+
+    after = operator.service()
+    env = {e.name: e.value for e in after.template.containers[0].env}
+    assert after.labels["theirs"] == "yes"
+    assert env["THEIRS"] == "1"
+    assert env["LOG_LEVEL"] == "debug"
+    assert "MODE" not in env
+
+
+def test_config_drift_on_a_field_of_ours_is_found_and_mended(operator):
+    """What someone changed on a field the spec decides is in the plan, named as config drift, and put back."""
+    operator.apply(FULL)
+    client = operator.api("google.cloud.run_v2", "services", "Services")
+    live = operator.service()
+    live.template.max_instance_request_concurrency = 77
+    client.update_service(request={"service": live}).result()
+
+    planned = operator.plan(FULL)
+
+    [change] = planned.plan.pending
+    assert change.reason.startswith("config drift")
+    assert [(c.path, c.before, c.after) for c in change.changes] == [("concurrency", 77, 10)]
+    operator.apply(FULL)
+    assert operator.service().template.max_instance_request_concurrency == 10
+
+
+def test_a_strangers_service_is_refused_by_name(operator):
+    """A Cloud Run service of our name that we did not make is not touched, and the ways out are named."""
+    client = operator.api("google.cloud.run_v2", "services", "Services")
+    template = {"containers": [{"image": "us-docker.pkg.dev/cloudrun/container/hello"}]}
+    parent = f"projects/local/locations/{REGION}"
+    client.create_service(request={"parent": parent, "service_id": "churn", "service": {"template": template}}).result()
+
+    with pytest.raises(PlansRefused, match="was not made by mlservice") as refusal:
+        operator.plan(FULL)
+
+    assert "import" in refusal.value.hint
+    assert "adopt" in refusal.value.hint
+    assert not operator.service().labels
+
+
+def test_a_held_lock_refuses_the_second_apply_by_name(operator):
+    """While one run is at work, another is refused and told whose lock it is and until when."""
+    session = operator.session()
+    planned = operator.plan(FULL)
+    InventoryStore(session).take(planned.inventories[REGION, "churn"])
+
+    with pytest.raises(Locked, match=session.holder):
+        operator.apply(FULL)
+    assert operator.services() == []
+
+
+def test_an_expired_lock_is_taken_over(operator):
+    """A lock whose holder died is free after its expiry."""
+    InventoryStore(operator.session()).take(operator.plan(FULL).inventories[REGION, "churn"])
+    operator.emulator.advance(301)
+
+    assert not operator.apply(FULL).failed
+    assert operator.inventories()[REGION, "churn"].lock is None
+
+
+def test_a_stale_saved_plan_is_refused_with_what_moved(operator):
+    """A saved plan is applied exactly or not at all."""
+    operator.apply(FULL)
+    saved = Plan.from_json(operator.plan(edited(FULL, env={"A": "1"})).plan.to_json())
+    client = operator.api("google.cloud.run_v2", "services", "Services")
+    live = operator.service()
+    live.template.timeout = "90s"
+    client.update_service(request={"service": live}).result()
+
+    with pytest.raises(StalePlan, match="timeout_s was 60 and is 90"):
+        check_saved(operator.session(), saved)
+
+
+def test_a_saved_plan_is_carried_out(operator):
+    """Without a change in between, the saved plan does what it says."""
+    operator.apply(FULL)
+    wanted = edited(FULL, env={"A": "1"})
+    saved = Plan.from_json(operator.plan(wanted).plan.to_json())
+    session = operator.session()
+
+    apply(session, check_saved(session, saved))
+
+    assert operator.differences(wanted) == []
+
+
+def test_two_services_share_a_repository(operator):
+    """The repository of two services is made once and goes with the last of them."""
+    one, two = spec("one", registry={"repository": "ml"}), spec("two", registry={"repository": "ml"})
+    operator.apply(one, two)
+    repositories = operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
+    parent = {"parent": f"projects/local/locations/{REGION}"}
+
+    operator.destroy("one")
+    assert len(list(repositories.list_repositories(request=parent))) == 1
+    operator.destroy("two")
+    assert list(repositories.list_repositories(request=parent)) == []
+
+
+FAULTS = [
+    pytest.param({"status": "UNAVAILABLE", "when": "before"}, id="503"),
+    pytest.param({"status": "RESOURCE_EXHAUSTED", "when": "before"}, id="429"),
+    pytest.param({"status": "UNAVAILABLE", "when": "after"}, id="lost-answer"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_on_every_mutating_call_converges(operator, fault):
+    """Each mutating method fails once, or its answer is lost; the apply ends well all the same."""
+    operator.emulator.faults({"method": "*", "mutating": True, "times": 12, **fault})
+
+    report = operator.apply(FULL)
+
+    operator.emulator.faults()
+    assert not report.failed, [str(r.error) for r in report.failed]
+    assert operator.differences(FULL) == []
