@@ -4,6 +4,7 @@ Source: https://developers.google.com/identity/protocols/oauth2/service-account;
 """
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,10 +20,10 @@ def routes(world: World) -> list[Route]:
     """The two routes."""
 
     async def token(request: Request) -> Response:
-        form = await request.form()
+        form = dict(parse_qsl((await request.body()).decode("latin-1")))
         if form.get("grant_type") != GRANT:
             return refused("unsupported_grant_type", f"only {GRANT} is supported")
-        claims = world.tokens.read(str(form.get("assertion", "")))
+        claims = world.tokens.read(form.get("assertion", ""))
         if claims is None or "iss" not in claims:
             return refused("invalid_grant", "Invalid JWT Signature.")
         return JSONResponse(granted(world, claims))

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import pkgutil
 import sys
 import types
 from collections.abc import Sequence
@@ -60,6 +61,21 @@ def load() -> dict[str, Method]:
         )
         for name, entry in raw["methods"].items()
     }
+
+
+@cache
+def import_types(full_name: str) -> bool:
+    """Import the message modules of the API that a message belongs to, so that an `Any` of it can be shown.
+
+    After a restart a stored operation may be read before any behaviour of its API has run. False: no API of the table.
+    """
+    prefix = full_name.rpartition(".")[0] + "."
+    found = {method.request_path.partition(":")[0] for name, method in load().items() if name.startswith(prefix)}
+    types_packages = {module.rpartition(".")[0] for module in found if ".types." in module}
+    for package in types_packages:
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+            importlib.import_module(f"{package}.{module.name}")
+    return bool(types_packages)
 
 
 def packages() -> tuple[str, ...]:

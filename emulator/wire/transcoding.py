@@ -14,6 +14,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from emulator.failures import ApiFailure
 from emulator.wire.paths import Route
+from emulator.wire.table import import_types
 
 SYSTEM = re.compile(
     r"\$.*|alt|key|fields|prettyPrint|quotaUser|callback|access_token|oauth_token|uploadType|upload_protocol"
@@ -138,8 +139,19 @@ def wants_enum_numbers(query: Sequence[tuple[str, str]]) -> bool:
 
 def write(message: Any, *, enum_numbers: bool) -> bytes:
     """The answer as JSON."""
-    found = json_format.MessageToDict(message, use_integers_for_enums=enum_numbers)
+    found = to_dict(message, enum_numbers=enum_numbers)
     return json.dumps(found, ensure_ascii=False).encode()
+
+
+def to_dict(message: Any, *, enum_numbers: bool = False) -> dict[str, Any]:
+    """A message by the JSON mapping, where the type inside an `Any` may not have been imported yet."""
+    try:
+        return json_format.MessageToDict(message, use_integers_for_enums=enum_numbers)
+    except TypeError as error:
+        unknown = re.search(r"type_url: \S*/([\w.]+)", str(error))
+        if unknown is None or not import_types(unknown[1]):
+            raise
+        return json_format.MessageToDict(message, use_integers_for_enums=enum_numbers)
 
 
 def write_failure(failure: ApiFailure) -> bytes:
@@ -154,4 +166,4 @@ def write_failure(failure: ApiFailure) -> bytes:
 
 def _any(detail: Any) -> dict[str, Any]:
     url = f"type.googleapis.com/{detail.DESCRIPTOR.full_name}"
-    return {"@type": url} | json_format.MessageToDict(detail)
+    return {"@type": url} | to_dict(detail)
