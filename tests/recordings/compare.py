@@ -1,0 +1,67 @@
+"""Where an answer differs from the recorded one, once what is random has been hidden. Nothing else is hidden."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+PERSON = re.compile(r"user\d+@example\.com|developer@example\.com|\$\{creatorID\}")
+# Fields whose value another run of the same requests would have chosen otherwise.
+RANDOM = frozenset({"etag", "uid", "uniqueId", "oauth2ClientId", "resourceVersion", "serviceUid"})
+DELETED = re.compile(r"(Account deleted: )\d+")
+OPERATION = re.compile(r"(.*operations/)[^/]+")
+# Members and bindings have no order to rely on: kinds.md 1.1.
+UNORDERED = frozenset({"members", "bindings"})
+
+
+def differences(recorded: Any, answer: Any, path: str = "", key: str = "") -> list[str]:
+    """One line per difference: its path, then what was recorded and what came."""
+    if isinstance(recorded, dict) and isinstance(answer, dict):
+        return _of_objects(recorded, answer, path)
+    if isinstance(recorded, list) and isinstance(answer, list):
+        return _of_lists(recorded, answer, path, key)
+    left, right = hidden(recorded, key), hidden(answer, key)
+    return [] if left == right else [f"{path}: recorded {_short(left)}, got {_short(right)}"]
+
+
+def hidden(value: Any, key: str = "") -> Any:
+    """A value with what is random in it replaced by a word."""
+    if not isinstance(value, str):
+        return value
+    if key in RANDOM:
+        return f"<{key}>"
+    if TIME.fullmatch(value):
+        return "<time>"
+    if PERSON.fullmatch(value):
+        return "<person>"
+    value = DELETED.sub(r"\1<uniqueId>", value)
+    operation = OPERATION.fullmatch(value)
+    return f"{operation[1]}<operation>" if operation else value
+
+
+def _of_objects(recorded: dict[str, Any], answer: dict[str, Any], path: str) -> list[str]:
+    found = []
+    for key in sorted(recorded.keys() | answer.keys()):
+        below = f"{path}.{key}".lstrip(".")
+        if key not in answer:
+            found.append(f"{below}: recorded {_short(hidden(recorded[key], key))}, got nothing")
+        elif key not in recorded:
+            found.append(f"{below}: recorded nothing, got {_short(hidden(answer[key], key))}")
+        else:
+            found.extend(differences(recorded[key], answer[key], below, key))
+    return found
+
+
+def _of_lists(recorded: list[Any], answer: list[Any], path: str, key: str) -> list[str]:
+    if len(recorded) != len(answer):
+        return [f"{path}: recorded {len(recorded)} items, got {len(answer)}"]
+    if key in UNORDERED:
+        recorded, answer = sorted(recorded, key=str), sorted(answer, key=str)
+    pairs = enumerate(zip(recorded, answer, strict=True))
+    return [line for index, (left, right) in pairs for line in differences(left, right, f"{path}[{index}]", key)]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 160 else text[:160] + "…"

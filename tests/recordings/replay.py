@@ -1,0 +1,159 @@
+"""Send the requests of a case to the emulator and say where its answers differ from the recorded ones."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.recordings.compare import differences
+from tests.recordings.placeholders import Placeholders
+
+if TYPE_CHECKING:
+    from tests.recordings.cases import Case, Exchange
+
+HERE = Path(__file__).parent
+PROJECT = "recorded-project"
+UNIQUE = "q7x2k9m4"
+OPERATION_WITHIN_S = 20
+UNSERVED = "The requested URL"
+# The hosts whose APIs one emulator serves at one address. An exchange with another host is not sent.
+HOSTS = frozenset(
+    {
+        "artifactregistry.googleapis.com",
+        "cloudresourcemanager.googleapis.com",
+        "iam.googleapis.com",
+        "pubsub.googleapis.com",
+        "run.googleapis.com",
+        "us-central1-ml.googleapis.com",
+        "us-central1-run.googleapis.com",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One exchange, where it differs, and which of that is known."""
+
+    case: str
+    number: int
+    exchange: Exchange
+    unknown: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """agrees, known or differs."""
+        return "differs" if self.unknown else "known" if self.known else "agrees"
+
+
+@dataclass
+class Known:
+    """An entry of differences.toml: what may differ, and why. `used` tells whether anything still does."""
+
+    case: str
+    path: str
+    reason: str
+    exchange: int | None = None
+    used: bool = False
+
+    def covers(self, case: str, number: int, line: str) -> bool:
+        """Whether it is about this line; it is used then."""
+        path = line.partition(": ")[0]
+        hit = case == self.case and self.exchange in {None, number} and fnmatchcase(path, literal(self.path))
+        self.used = self.used or hit
+        return hit
+
+
+def literal(pattern: str) -> str:
+    """A pattern in which `*` is a wildcard and brackets are just that: they are list indexes."""
+    return pattern.replace("[", "[[]")
+
+
+def read_known() -> list[Known]:
+    """The committed differences."""
+    return [Known(**entry) for entry in tomllib.loads((HERE / "differences.toml").read_text())["difference"]]
+
+
+def read_setups() -> dict[str, Any]:
+    """What must be there before a case, and bodies that its recording lost: setups.toml, by case."""
+    return tomllib.loads((HERE / "setups.toml").read_text())
+
+
+def replay(address: str, case: Case, known: list[Known]) -> list[Finding]:
+    """Replay a case on an emulator that was just reset."""
+    with httpx.Client(base_url=address, timeout=60) as http:
+        setup = read_setups().get(case.name, {})
+        names = Placeholders({"projectId": PROJECT, "uniqueId": UNIQUE, "projectNumber": project_number(http)})
+        if job := case.job_id():
+            names.values["jobID"] = names.fill(job)
+        for request in setup.get("before", []):
+            answer = http.request(request["verb"], names.fill(request["path"]), json=names.fill(request.get("body")))
+            assert answer.is_success, f"setup of {case.name}: {request}: {answer.status_code} {answer.text}"
+            wait_for(http, answer)
+        bodies = setup.get("bodies", {})
+        return [
+            judge(case, number, exchange, send(http, names, exchange, bodies.get(str(number), exchange.body)), known)
+            for number, exchange in enumerate(case.exchanges)
+        ]
+
+
+def project_number(http: httpx.Client) -> str:
+    """The emulator derives a project's number from its id."""
+    name = http.get(f"/v3/projects/{PROJECT}").json()["name"]
+    return str(name.removeprefix("projects/"))
+
+
+def send(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any) -> list[str]:
+    """Send one request; returns the differences of its answer."""
+    url = names.fill(exchange.url)
+    parts = urlsplit(url)
+    if parts.netloc not in HOSTS:
+        return [f"status: {parts.netloc} is not served"]
+    # An etag in a body was copied from the last read of the same thing.
+    answer = request(http, exchange, f"{parts.path}?{parts.query}", names.fill(body, url))
+    said = answer.json() if answer.content else {}
+    if UNSERVED in answer.text:
+        return [f"status: {exchange.verb} {parts.path} is not served"]
+    if answer.status_code != exchange.status:
+        return [f"status: recorded {exchange.status}, got {answer.status_code} {answer.text[:300]}"]
+    names.learn(exchange.answer, said, url)
+    if exchange.trust == "testserver":
+        return []
+    return differences(names.fill(exchange.answer, url), said)
+
+
+def request(http: httpx.Client, exchange: Exchange, target: str, body: Any) -> httpx.Response:
+    """Ask, and where the recording shows the operation done, ask again until it is: repeated reads were left out."""
+    answer = http.request(exchange.verb, target, json=body)
+    waiting = isinstance(exchange.answer, dict) and exchange.answer.get("done") and exchange.verb == "GET"
+    deadline = time.monotonic() + OPERATION_WITHIN_S
+    while waiting and answer.is_success and not answer.json().get("done") and time.monotonic() < deadline:
+        time.sleep(0.05)
+        answer = http.request(exchange.verb, target, json=body)
+    return answer
+
+
+def wait_for(http: httpx.Client, answer: httpx.Response) -> None:
+    """Let the operation of a setup request end."""
+    said = answer.json() if answer.content else {}
+    name = said.get("name", "")
+    version = answer.request.url.path.split("/")[1]
+    deadline = time.monotonic() + OPERATION_WITHIN_S
+    while "/operations/" in name and not said.get("done") and time.monotonic() < deadline:
+        time.sleep(0.05)
+        said = http.get(f"/{version}/{name}").json()
+
+
+def judge(case: Case, number: int, exchange: Exchange, lines: list[str], known: list[Known]) -> Finding:
+    """Part the differences into known and unknown ones."""
+    covered = {line: [entry for entry in known if entry.covers(case.name, number, line)] for line in lines}
+    unknown = tuple(line for line in lines if not covered[line])
+    reasons = tuple(f"{line} (known: {covered[line][0].reason})" for line in lines if covered[line])
+    return Finding(case.name, number, exchange, unknown, reasons)

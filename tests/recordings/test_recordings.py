@@ -1,0 +1,37 @@
+"""Every recorded exchange, replayed."""
+
+import pytest
+
+from tests.recordings import cases, replay
+
+CASES = cases.load()
+
+
+@pytest.mark.skipif(not CASES, reason=f"no recordings in {cases.FOLDER}")
+def test_recordings_are_there():
+    """Where the recordings are absent this skip says so."""
+    assert {case.name.partition("/")[0] for case in CASES} == set(cases.KINDS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_emulator_answers_as_recorded(emulator, case):
+    """What differs from Google's answers is known, and what is known still differs."""
+    known = [entry for entry in replay.read_known() if entry.case == case.name]
+
+    findings = replay.replay(emulator.http, case, known)
+
+    assert [(finding.number, line) for finding in findings for line in finding.unknown] == []
+    assert [entry for entry in known if not entry.used] == []
+
+
+@pytest.mark.skipif(not CASES, reason=f"no recordings in {cases.FOLDER}")
+def test_known_differences_are_of_cases_that_are_there():
+    """An entry whose case is gone is a leftover."""
+    names = {case.name for case in CASES}
+
+    assert [entry for entry in replay.read_known() if entry.case not in names] == []
+
+
+def test_each_known_difference_says_why():
+    """A reason is a sentence."""
+    assert [entry for entry in replay.read_known() if not entry.reason.endswith(".")] == []
