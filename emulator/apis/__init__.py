@@ -8,6 +8,8 @@ LISTED = (
     Listed("emulator.apis.iam", ("google.iam.admin.v1.",)),
     Listed("emulator.apis.resourcemanager", ("google.cloud.resourcemanager.v3.Projects/",)),
     Listed("emulator.apis.artifactregistry", ("google.devtools.artifactregistry.v1.",)),
+    Listed("emulator.apis.run.api", ("google.cloud.run.v2.",)),
+    Listed("emulator.apis.run.host", eager=True),
     Listed("emulator.apis.storage.app", eager=True),
     Listed("emulator.apis.secretmanager", ("google.cloud.secretmanager.v1.",)),
 )

@@ -18,6 +18,7 @@ from emulator.run.frontend import FrontEnd
 from emulator.run.instance import Workshop
 from emulator.run.listener import Listeners
 from emulator.run.metadata import MetadataServer
+from emulator.run.model import CannotStartError
 from emulator.run.pool import PENDING_S, Pool
 from emulator.run.undertaker import Undertaker
 
@@ -64,6 +65,7 @@ class Plane:
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name="run-data-plane", daemon=True)
         self._ready = threading.Event()
+        self._stopped = False
 
     def start(self) -> None:
         """Begin to work. The thread is never replaced: containers are its children."""
@@ -74,6 +76,7 @@ class Plane:
         """Stop listening, end every container (SIGTERM, ten seconds, SIGKILL), end the thread."""
         if self._thread.is_alive():
             self._call(self._shut_down())
+            self._stopped = True
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=5)
 
@@ -108,6 +111,11 @@ class Plane:
         log = pool.log if pool else execution.log if execution else None
         return log.text() if log else []
 
+    def logs(self, fragment: str) -> dict[str, list[str]]:
+        """Give the output of every revision and execution whose full name contains `fragment`."""
+        names = [*self._pools, *self._executions]
+        return {name: self.log(name) for name in names if fragment in name}
+
     def instances(self, revision: str) -> int:
         """Count a revision's instances."""
         return self._pools[revision].instances if revision in self._pools else 0
@@ -121,10 +129,13 @@ class Plane:
         self._call(self._execute(batch, watcher))
 
     def cancel(self, execution: str) -> None:
-        """Stop the tasks of an execution."""
+        """Stop the tasks of an execution, or of all whose full name begins so."""
         self._call(self._cancel(execution))
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._stopped:
+            work.close()
+            raise CannotStartError("INTERNAL", "The emulator is stopping.")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def _run(self) -> None:
@@ -132,6 +143,10 @@ class Plane:
         self._loop.run_until_complete(self._set_up())
         self._ready.set()
         self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()  # or a thread would wait for it for ever
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         self._loop.close()
 
     async def _set_up(self) -> None:
@@ -200,9 +215,7 @@ class Plane:
         execution.begin()
 
     async def _cancel(self, name: str) -> None:
-        execution = self._executions.get(name)
-        if execution is not None:
-            await execution.cancel()
+        await asyncio.gather(*(each.cancel() for full, each in self._executions.items() if full.startswith(name)))
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

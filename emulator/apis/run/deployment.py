@@ -1,0 +1,314 @@
+"""Making a service what its spec says: deploy the newest revision, then move traffic, then say how it went.
+
+Every step reads the stored service afresh and can be repeated, so a restart in the middle finishes the work.
+"""
+
+import math
+import threading
+from typing import Any
+
+from emulator import iam_policy
+from emulator.apis.run import conditions, programs, secrets
+from emulator.apis.run.host import MAIN, Addresses, load, plane, routes_of, save
+from emulator.apis.run.messages import INGRESS_ALL, LATEST, MANUAL, REVISION, Revision, Service, TrafficTargetStatus
+from emulator.apis.run.names import missing, parts, short, taken
+from emulator.failures import ApiFailure
+from emulator.resources import Collection, timestamp
+from emulator.run.model import Outcome
+from emulator.run.model import Revision as Described
+from emulator.world import World
+
+SERVICES = Collection("run.service", Service, lambda name: missing("SERVICE", name), taken)
+REVISIONS = Collection("run.revision", Revision, lambda name: missing("REVISION", name), taken)
+INVOKER = "roles/run.invoker"
+CODES = {"CONTAINER_MISSING": "NOT_FOUND", "HEALTH_CHECK_CONTAINER_ERROR": "FAILED_PRECONDITION"}
+"""Status of the operation by what failed; others end with INTERNAL, as reports of deployments show it."""
+NOT_READY = "Revision '{name}' is not ready and cannot serve traffic. {message}"
+NO_REVISION = (
+    "Revision '{name}' does not exist or is deleted. Update all traffic to route to currently available revisions."
+)
+"""terraform-google-modules/terraform-docs-samples PR 269."""
+_locks: dict[str, threading.Lock] = {}
+
+
+def reconcile(world: World, name: str) -> Any:
+    """Do what a create or update operation waits for; answers the service.
+
+    Raises:
+        ApiFailure: It does not work: the service is there and its conditions say the same.
+    """
+    with _locks.setdefault(name, threading.Lock()):
+        while True:
+            service = SERVICES.find(world, name)
+            if service is None:
+                raise ApiFailure("ABORTED", f"Service '{short(name)}' was deleted.")
+            deployed = deploy(world, service)
+            routed = route(world, name)
+            if (settled := settle(world, name, service.generation, deployed, routed)) is not None:
+                break
+    raise_failure(deployed, routed, short(service.latest_created_revision))
+    return settled
+
+
+def raise_failure(deployed: Outcome, routed: Outcome, revision: str) -> None:
+    """End the operation with the error of the step that failed.
+
+    Raises:
+        ApiFailure: A step failed.
+    """
+    if not deployed.ready:
+        message = NOT_READY.format(name=revision, message=deployed.message)
+        raise ApiFailure(CODES.get(deployed.reason, "INTERNAL"), message)
+    if not routed.ready:
+        raise ApiFailure("INTERNAL", routed.message)
+
+
+def deploy(world: World, service: Any) -> Outcome:
+    """Start the newest revision, if that has not been tried, and write down how it went."""
+    name = service.latest_created_revision
+    revision = REVISIONS.get(world, name)
+    ready = next((c for c in revision.conditions if c.type_ == "Ready"), None)
+    if ready is not None and ready.state == conditions.SUCCEEDED:
+        return Outcome()
+    if ready is not None and ready.state == conditions.FAILED:
+        return Outcome(_reason(ready), ready.message)
+    outcome, sources = _start(world, revision)
+    with world.store.transaction():
+        revision = REVISIONS.find(world, name)
+        if revision is not None:
+            show_deployed(world, revision, sources, outcome)
+            REVISIONS.save(world, revision)
+    return outcome
+
+
+def _start(world: World, revision: Any) -> tuple[Outcome, list[programs.Source]]:
+    sources, outcome = programs.find_sources(world, revision.containers)
+    if outcome.ready:
+        project = parts(revision.name)["projects"]
+        outcome = secrets.check(world, project, revision.service_account, revision.containers)
+    if outcome.ready:
+        programs.save_sources(world, revision.name, sources)
+        outcome = plane(world).deploy(revision.name)
+    return outcome, sources
+
+
+def _reason(condition: Any) -> str:
+    for field in conditions.REASONS:
+        number = getattr(condition, field)
+        if number:
+            values = condition.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
+            return str(values[number].name)
+    return "INTERNAL"
+
+
+def show_deployed(world: World, revision: Any, sources: list[programs.Source], outcome: Outcome) -> None:
+    """Write how a deployment went into its revision: conditions, digests."""
+    now = world.clock.now()
+    healthy = outcome if outcome.reason == "HEALTH_CHECK_CONTAINER_ERROR" else Outcome()
+    available = Outcome() if outcome.reason == "HEALTH_CHECK_CONTAINER_ERROR" else outcome
+    new = [conditions.ended("Ready", now, outcome), conditions.ended("ContainerHealthy", now, healthy)]
+    new += [conditions.ended("ResourcesAvailable", now, available), conditions.ended("Active", now, outcome)]
+    conditions.put(revision.conditions, new)
+    revision.reconciling = False
+    revision.observed_generation = revision.generation
+    revision.update_time.CopyFrom(timestamp(now))
+    for container, source in zip(revision.containers, sources, strict=False):
+        container.image = source.pinned
+
+
+def route(world: World, name: str) -> Outcome:
+    """Send traffic where the service says; where that cannot be, it stays as it was."""
+    service = SERVICES.get(world, name)
+    statuses, outcome = resolve(world, service)
+    before = load(world, name) or Addresses()
+    if not outcome.ready:
+        return outcome
+    after = addresses_of(world, service, statuses, before)
+    save(world, name, after)
+    retired = tuple(sorted(before.revisions() - after.revisions()))
+    plane(world).route(routes_of(name, after), retired)
+    plane(world).close([port for tag, port in before.ports.items() if tag not in after.ports])
+    show_activity(world, after.revisions(), set(retired))
+    return Outcome()
+
+
+def resolve(world: World, service: Any) -> tuple[list[tuple[str, Any]], Outcome]:
+    """Find the revision behind each traffic target: LATEST is the latest that is ready.
+
+    Returns:
+        Pairs of full revision name and target, and the outcome.
+    """
+    found: list[tuple[str, Any]] = []
+    latest = latest_ready(world, service)
+    for target in service.traffic:
+        name = latest if target.type_ == LATEST else f"{service.name}/revisions/{target.revision}"
+        if target.type_ == LATEST and not name:
+            continue  # nothing is ready yet: the address answers 404
+        if target.type_ == REVISION and not is_ready(world, name):
+            return found, Outcome("REVISION_FAILED", NO_REVISION.format(name=target.revision))
+        found.append((name, target))
+    return found, Outcome()
+
+
+def latest_ready(world: World, service: Any) -> str:
+    """Full name of the newest revision that is ready, or empty."""
+    if is_ready(world, service.latest_created_revision):
+        return str(service.latest_created_revision)
+    return str(service.latest_ready_revision)
+
+
+def is_ready(world: World, revision: str) -> bool:
+    """Tell whether a revision is there and passed its deployment."""
+    found = REVISIONS.find(world, revision)
+    return found is not None and any(c.type_ == "Ready" and c.state == conditions.SUCCEEDED for c in found.conditions)
+
+
+def addresses_of(world: World, service: Any, targets: list[tuple[str, Any]], before: Addresses) -> Addresses:
+    """Write down what each address of a service serves, opening new ones and keeping known ones."""
+    after = Addresses(
+        public=is_public(world, service),
+        internal=service.ingress != INGRESS_ALL,
+        audiences=list(service.custom_audiences),
+    )
+    after.shares[MAIN] = [share(world, service, name, target.percent) for name, target in targets if target.percent]
+    for name, target in targets:
+        if target.tag:
+            after.shares[target.tag] = [share(world, service, name, 100, tagged_only=True)]
+    for tag in after.shares:
+        after.ports[tag] = before.ports.get(tag) or plane(world).listen()
+    return after
+
+
+def share(
+    world: World, service: Any, revision: str, percent: int, *, tagged_only: bool = False
+) -> tuple[str, int, int, int | None]:
+    """One share of an address, with the instances that service and revision want kept.
+
+    The service's minimum is divided by percentage; a revision's own holds while it has traffic or a tag
+    (https://cloud.google.com/run/docs/configuring/min-instances).
+    """
+    scaling, manual = service.scaling, service.scaling.scaling_mode == MANUAL
+    wanted = scaling.manual_instance_count if manual else scaling.min_instance_count
+    divided = 0 if tagged_only else math.ceil(wanted * percent / 100)
+    own = 0 if manual else REVISIONS.get(world, revision).scaling.min_instance_count
+    most = scaling.manual_instance_count if manual else scaling.max_instance_count
+    return revision, percent, max(divided, own), most or None
+
+
+def is_public(world: World, service: Any) -> bool:
+    """Tell whether anybody may call."""
+    return bool(service.invoker_iam_disabled) or "allUsers" in iam_policy.members(world, service.name, INVOKER)
+
+
+def show_activity(world: World, active: set[str], retired: set[str]) -> None:
+    """Write into revisions whether they serve."""
+    now = world.clock.now()
+    with world.store.transaction():
+        for name in active | retired:
+            revision = REVISIONS.find(world, name)
+            if revision is None:
+                continue
+            outcome = Outcome() if name in active else Outcome("RETIRED", "Revision retired.")
+            conditions.put(revision.conditions, [conditions.ended("Active", now, outcome)])
+            REVISIONS.save(world, revision)
+
+
+def settle(world: World, name: str, generation: int, deployed: Outcome, routed: Outcome) -> Any:
+    """Write the result into the service; None when it was changed meanwhile and has to be looked at again."""
+    now = world.clock.now()
+    with world.store.transaction():
+        service = SERVICES.find(world, name)
+        if service is None or service.generation != generation:
+            return None
+        service.observed_generation = generation
+        service.reconciling = False
+        service.latest_ready_revision = latest_ready(world, service)
+        shown = _shown(deployed, short(service.latest_created_revision))
+        reached = routed if service.latest_ready_revision else shown
+        conditions.put(
+            service.conditions,
+            [conditions.ended("RoutesReady", now, reached), conditions.ended("ConfigurationsReady", now, shown)],
+        )
+        ready = conditions.ended("Ready", now, routed if shown.ready else shown)
+        service.terminal_condition.CopyFrom(ready)
+        _show_addresses(world, service, moved=routed.ready)
+        SERVICES.save(world, service)
+    return service
+
+
+def _shown(deployed: Outcome, revision: str) -> Outcome:
+    if deployed.ready:
+        return deployed
+    return Outcome(deployed.reason, NOT_READY.format(name=revision, message=deployed.message))
+
+
+def show_addresses(world: World, name: str) -> None:
+    """Write a service's addresses into it again: a port has changed at a restart."""
+    with world.store.transaction():
+        service = SERVICES.find(world, name)
+        if service is not None:
+            _show_addresses(world, service, moved=False)
+            SERVICES.save(world, service)
+
+
+def _show_addresses(world: World, service: Any, *, moved: bool) -> None:
+    """Write uri and the state of traffic: as asked for where it `moved`, else as it was."""
+    addresses = load(world, service.name)
+    if addresses is None:
+        return
+    service.uri = addresses.uri()
+    service.urls[:] = [service.uri]
+    if moved:
+        del service.traffic_statuses[:]
+        for target in service.traffic:
+            fields = {name: getattr(target, name) for name in ("type_", "revision", "percent", "tag")}
+            service.traffic_statuses.append(TrafficTargetStatus(**fields))
+    for status in service.traffic_statuses:
+        if status.tag in addresses.ports and status.tag:
+            status.uri = addresses.uri(status.tag)
+
+
+def reroute(world: World, name: str) -> None:
+    """Take up a change of the policy: who may call is part of the address."""
+    addresses = load(world, name)
+    service = SERVICES.find(world, name)
+    if addresses is not None and service is not None:
+        addresses.public = is_public(world, service)
+        save(world, name, addresses)
+        plane(world).route(routes_of(name, addresses))
+
+
+def describe(world: World, name: str) -> Described:
+    """Tell the data plane what a revision is.
+
+    Raises:
+        CannotStartError: It is not there any more.
+    """
+    sources = programs.load_sources(world, name)
+    revision = REVISIONS.get(world, name)
+    own = {
+        "K_SERVICE": parts(name)["services"],
+        "K_REVISION": short(name),
+        "K_CONFIGURATION": parts(name)["services"],
+    }
+    return Described(
+        name,
+        programs.containers(world, name, revision, sources, own),
+        concurrency=revision.max_instance_request_concurrency,
+        max_instances=revision.scaling.max_instance_count,
+        timeout_s=revision.timeout.ToTimedelta().total_seconds(),
+    )
+
+
+def remove(world: World, name: str) -> None:
+    """Take a deleted service's addresses and revisions away; what is in flight may finish."""
+    with _locks.setdefault(name, threading.Lock()):
+        addresses = load(world, name)
+        if SERVICES.find(world, name) is None and addresses is not None:
+            world.store.delete("run.address", name)
+            plane(world).close(list(addresses.ports.values()))
+        present = {found for found, _ in world.store.list("run.revision", f"{name}/revisions/")}
+        gone = [found for found, _ in world.store.list(programs.KIND, f"{name}/revisions/") if found not in present]
+        plane(world).remove(gone)
+        for revision in gone:
+            world.store.delete(programs.KIND, revision)

@@ -1,0 +1,212 @@
+"""From a template's containers to programs that can be started.
+
+What an image is, is settled at deployment and written down (`run.program`): a revision keeps its content when the tag
+moves on, and starts again after a restart. Secrets are read at each instance start (constraints.md 2.4).
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from emulator.apis.run import engine
+from emulator.apis.run.host import plane
+from emulator.apis.run.names import location, parts, short
+from emulator.apis.run.secrets import secret_value
+from emulator.run.metadata import Identity
+from emulator.run.model import CannotStartError, Container, Outcome, Probe, Program
+from emulator.world import World
+
+KIND = "run.program"
+CONTAINER_MISSING = "CONTAINER_MISSING"
+PATH = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a container's program comes from: an image's folder and command, or an engine's image.
+
+    Attributes:
+        image: As the template names it.
+        digest: `sha256:…`.
+        engine: Path of the container engine, or empty.
+    """
+
+    image: str
+    digest: str
+    folder: str = ""
+    command: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    engine: str = ""
+
+    @property
+    def pinned(self) -> str:
+        """The image by digest, as revisions show it."""
+        name = self.image.partition("@")[0]
+        head, _, last = name.rpartition("/")
+        name = f"{head}/{last.partition(':')[0]}".lstrip("/")
+        return f"{name}@{self.digest}" if self.digest else self.image
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose container it is, and what Cloud Run itself sets in its environment."""
+
+    project: str
+    region: str
+    account: str
+    environment: Mapping[str, str]
+
+
+def find_sources(world: World, containers: Sequence[Any]) -> tuple[list[Source], Outcome]:
+    """Resolve the images of all containers; the first one that is not there decides the outcome."""
+    found: list[Source] = []
+    for container in containers:
+        source = find_source(world, container.image)
+        if isinstance(source, Outcome):
+            return found, source
+        found.append(source)
+    return found, Outcome()
+
+
+def find_source(world: World, image: str) -> Source | Outcome:
+    """Resolve one image."""
+    resolved = world.images.resolve(image)
+    if resolved is not None:
+        env = tuple(resolved.env.items())
+        return Source(image, resolved.digest, str(resolved.folder), resolved.command, env)
+    missing = f"Image '{image}' not found."
+    if engine.is_ours(world, image):
+        return Outcome(CONTAINER_MISSING, missing)
+    path = engine.engine()
+    if path is None:
+        hint = "It is not in the emulator's registry, and there is no docker or podman to run it with."
+        return Outcome(CONTAINER_MISSING, f"{missing} {hint}")
+    digest = engine.pull(path, image)
+    return Outcome(CONTAINER_MISSING, missing) if digest is None else Source(image, digest, engine=path)
+
+
+def save_sources(world: World, name: str, sources: Sequence[Source]) -> None:
+    """Write down what a revision or execution runs."""
+    body = [{field: getattr(source, field) for field in Source.__dataclass_fields__} for source in sources]
+    world.store.put(KIND, name, json.dumps(body).encode())
+
+
+def load_sources(world: World, name: str) -> list[Source]:
+    """Read what a revision or execution runs.
+
+    Raises:
+        CannotStartError: It is not known.
+    """
+    body = world.store.get(KIND, name)
+    if body is None:
+        raise CannotStartError(CONTAINER_MISSING, f"'{short(name)}' was deleted.")
+    return [
+        Source(**each | {"command": tuple(each["command"]), "env": tuple(tuple(pair) for pair in each["env"])})
+        for each in json.loads(body)
+    ]
+
+
+def containers(
+    world: World, name: str, template: Any, sources: Sequence[Source], environment: Mapping[str, str]
+) -> tuple[Container, ...]:
+    """Describe a template's containers to the data plane.
+
+    Args:
+        world: Where.
+        name: Full name of the revision or execution.
+        template: `Revision` or `TaskTemplate`: containers and service account.
+        sources: One per container.
+        environment: What Cloud Run itself sets, which wins over everything.
+    """
+    made = []
+    found = parts(name)
+    owner = Owner(found["projects"], found["locations"], template.service_account, environment)
+    for index, (container, source) in enumerate(zip(template.containers, sources, strict=True)):
+        make = partial(program, world, owner, container, source)
+        made.append(described(container, f"{container.name or f'container-{index}'}", make))
+    return tuple(made)
+
+
+def described(container: Any, name: str, make: Any) -> Container:
+    """Describe one container."""
+    startup = probe(container.startup_probe) if container.HasField("startup_probe") else None
+    return Container(
+        name,
+        make,
+        port=container.ports[0].container_port if container.ports else None,
+        startup=startup,
+        startup_is_default=startup is None or (startup.kind == "tcp" and startup.period_s == 240),  # noqa: PLR2004
+        liveness=probe(container.liveness_probe) if container.HasField("liveness_probe") else None,
+        after=tuple(container.depends_on),
+    )
+
+
+def probe(message: Any) -> Probe:
+    """Translate a probe."""
+    numbers = {
+        "initial_delay_s": message.initial_delay_seconds,
+        "period_s": message.period_seconds or 10,
+        "timeout_s": message.timeout_seconds or 1,
+        "failure_threshold": message.failure_threshold or 3,
+    }
+    chosen = message.WhichOneof("probe_type")
+    if chosen == "http_get":
+        headers = tuple((header.name, header.value) for header in message.http_get.http_headers)
+        return Probe("http", message.http_get.port, message.http_get.path or "/", headers=headers, **numbers)
+    if chosen == "grpc":
+        return Probe("grpc", message.grpc.port, service=message.grpc.service, **numbers)
+    return Probe("tcp", message.tcp_socket.port, **numbers)
+
+
+def program(world: World, owner: Owner, container: Any, source: Source, port: int) -> Program:
+    """Make the program of one container of one instance.
+
+    Raises:
+        CannotStartError: A secret cannot be read, or a volume would have to be mounted.
+    """
+    if container.volume_mounts:
+        mount = container.volume_mounts[0]
+        text = (
+            f"The emulator runs containers as processes and cannot mount volume '{mount.name}' at '{mount.mount_path}'."
+        )
+        raise CannotStartError("INTERNAL", text)
+    env = {"PATH": PATH, "LANG": "C.UTF-8", "HOST": "127.0.0.1", **emulated(world, owner), **dict(source.env)}
+    env |= {variable.name: value_of(world, variable, owner.project) for variable in container.env}
+    env |= owner.environment
+    if container.ports:
+        env["PORT"] = str(port)
+    if source.engine:
+        line = engine.command(source.engine, source.image, env, list(container.command), list(container.args))
+        return Program(tuple(line), engine.folder(), {"PATH": os.environ.get("PATH", PATH)})
+    command = (*(container.command or source.command), *container.args)
+    return Program(command, Path(source.folder) / container.working_dir.lstrip("/"), env)
+
+
+def emulated(world: World, owner: Owner) -> dict[str, str]:
+    """Point Google's clients in the container at the emulator, as the revision's own service account."""
+    identity = Identity(owner.project, world.project_number(owner.project), owner.region, owner.account)
+    host = plane(world).metadata_host(identity)
+    return {
+        "GOOGLE_CLOUD_PROJECT": owner.project,
+        "GCE_METADATA_HOST": host,
+        "GCE_METADATA_IP": host,
+        "STORAGE_EMULATOR_HOST": world.http_url,
+        "MLSERVICE_EMULATOR": world.http_url,
+        "MLSERVICE_EMULATOR_GRPC": world.grpc_target,
+    }
+
+
+def value_of(world: World, variable: Any, project: str) -> str:
+    """Read a variable's value, from its secret where it names one."""
+    if variable.HasField("value_source"):
+        reference = variable.value_source.secret_key_ref
+        return secret_value(world, project, reference.secret, reference.version or "latest")
+    return str(variable.value)
+
+
+__all__ = ["containers", "find_sources", "load_sources", "location", "save_sources"]

@@ -1,0 +1,75 @@
+"""Revisions: read and delete. They are made by writes to their service (`services.new_revision`).
+
+Source: `google.cloud.run.v2.Revisions`; kinds.md 3.2.
+"""
+
+from typing import Any
+
+from emulator.api import Call
+from emulator.apis.run.deployment import REVISIONS, SERVICES, remove
+from emulator.apis.run.host import load
+from emulator.apis.run.messages import ListRevisionsResponse, Revision
+from emulator.apis.run.names import location, short
+from emulator.apis.run.services import API, check_etag, only_validated
+from emulator.failures import ApiFailure
+from emulator.resources import timestamp
+from emulator.world import World
+
+REVISION = "google.cloud.run.v2.Revisions/"
+IN_USE = "Revision '{name}' cannot be deleted because it is {why}."
+
+
+@API.method(REVISION + "GetRevision")
+def get_revision(world: World, request: Any, _: Call) -> Any:
+    """One revision."""
+    return REVISIONS.get(world, request.name)
+
+
+@API.method(REVISION + "ListRevisions")
+def list_revisions(world: World, request: Any, _: Call) -> Any:
+    """Those of one service, newest first; of all services of the region with `services/-`."""
+    everywhere = request.parent.endswith("/services/-")
+    prefix = request.parent.removesuffix("-") if everywhere else f"{request.parent}/revisions/"
+    found, token = REVISIONS.page(world, prefix, request)
+    newest = sorted(found, key=lambda revision: revision.create_time.ToNanoseconds(), reverse=True)
+    return ListRevisionsResponse(revisions=newest, next_page_token=token)
+
+
+@API.method(REVISION + "DeleteRevision")
+def delete_revision(world: World, request: Any, _: Call) -> Any:
+    """Delete one that neither serves nor is the latest of its service."""
+    with world.store.transaction():
+        revision = REVISIONS.get(world, request.name)
+        check_etag(request.etag, revision)
+        check_unused(world, revision)
+        if request.validate_only:
+            return only_validated(revision)
+        now = timestamp(world.clock.now())
+        revision.delete_time.CopyFrom(now)
+        revision.reconciling = True
+        REVISIONS.remove(world, revision.name)
+    return world.operations.start_task(location(revision.name), revision, finish_delete, revision.name)
+
+
+def check_unused(world: World, revision: Any) -> None:
+    """Refuse the deletion of a revision that is needed.
+
+    Raises:
+        ApiFailure: FAILED_PRECONDITION.
+    """
+    service_name = revision.name.partition("/revisions/")[0]
+    service = SERVICES.find(world, service_name)
+    addresses = load(world, service_name)
+    if addresses is not None and revision.name in addresses.revisions():
+        why = "serving traffic"
+    elif service is not None and revision.name in (service.latest_created_revision, service.latest_ready_revision):
+        why = "the latest revision of its service"
+    else:
+        return
+    raise ApiFailure("FAILED_PRECONDITION", IN_USE.format(name=short(revision.name), why=why))
+
+
+def finish_delete(world: World, name: str) -> Any:
+    """Take the containers away."""
+    remove(world, name.partition("/revisions/")[0])
+    return Revision(name=name)
