@@ -3,6 +3,7 @@
 Source: kinds.md 1.3, 12.1; recordings iam_service_account/*.
 """
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from emulator.world import EMULATOR_ACCOUNT, PROJECT, World
 ServiceAccount = iam.ServiceAccount.pb()
 
 KIND = "iam.service_account"
+DOMAIN = re.compile(r"([a-z0-9-]+)\.iam\.gserviceaccount\.com")
 CREATED = "iam.service_account.created"
 SEEDED = "iam.seeded_project"
 
@@ -62,6 +64,12 @@ def make(world: World, project: str, email: str, *, display_name: str = "", desc
     world.store.put(CREATED, email, world.clock.now().isoformat().encode())
     save(world, account)
     return account
+
+
+def project_of(email: str) -> str | None:
+    """The project whose domain an e-mail is in, or None."""
+    found = DOMAIN.fullmatch(email.partition("@")[2])
+    return None if found is None else found[1]
 
 
 def ensure_defaults(world: World, project: str) -> None:

@@ -24,7 +24,8 @@ class Rule:
 
     `method` is a shell pattern over full method names (`google.cloud.run.v2.Services/*`, `storage.objects.insert`).
     The first `skip` matching calls go free, the next `times` (None: all) are hit. `when="after"` does the write and
-    loses the answer. `hang` holds the call until the faults are deleted or the client goes away.
+    loses the answer. `reason` rides along as `google.rpc.ErrorInfo`. `hang` holds the call until the faults are deleted
+    or the client goes away.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Rule:
     when: When = "before"
     status: str | None = None
     message: str = "injected fault"
+    reason: str | None = None
     latency_ms: float = 0
     hang: bool = False
     operation: OperationFault | None = None
@@ -102,7 +104,16 @@ class Ruling:
                 continue
             self.faults.delay(hit, gone)
             if hit.rule.status is not None:
-                raise ApiFailure(hit.rule.status, hit.rule.message)
+                raise ApiFailure(hit.rule.status, hit.rule.message, error_info(hit.rule.reason))
+
+
+def error_info(reason: str | None) -> tuple[Any, ...]:
+    """The details of an error that has a machine-readable reason (kinds.md 1.4)."""
+    if reason is None:
+        return ()
+    from google.rpc import error_details_pb2  # noqa: PLC0415 - only faults with a reason need it
+
+    return (error_details_pb2.ErrorInfo(reason=reason, domain="googleapis.com"),)
 
 
 class Faults:

@@ -48,8 +48,9 @@ def require(world: World, name: str) -> Any:
     parts = NAME.fullmatch(name)
     if parts is None:
         raise invalid(f"Invalid service account name: {name}")
-    if parts["project"] != "-":
-        accounts.ensure_defaults(world, project_id(world, parts["project"]))
+    project = accounts.project_of(parts["account"]) if parts["project"] == "-" else project_id(world, parts["project"])
+    if project is not None:
+        accounts.ensure_defaults(world, project)
     account = by_email_or_id(world, parts["account"])
     if account is None:
         raise absent(world, parts["account"])

@@ -7,6 +7,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import google.auth.exceptions
 import google.auth.transport.requests
 import google.oauth2.id_token
 import httpx
@@ -14,6 +15,7 @@ import jwt
 import pytest
 from google.api_core import exceptions
 from google.cloud import artifactregistry_v1 as ar
+from google.cloud import iam_admin_v1
 from google.oauth2 import service_account
 
 from tests.conftest import Emulator
@@ -177,6 +179,18 @@ def test_google_auth_gets_tokens_from_the_key_file(emulator, credentials_path):
 
     assert credentials.valid
     assert (claims["email"], claims["iss"]) == (credentials.service_account_email, "https://accounts.google.com")
+    request.session.close()
+
+
+def test_a_disabled_account_gets_no_token(emulator, credentials_path):
+    """What disabling an account is for."""
+    credentials = service_account.Credentials.from_service_account_file(credentials_path, scopes=["x"])
+    name = f"projects/-/serviceAccounts/{credentials.service_account_email}"
+    client(emulator, iam_admin_v1.IAMClient).disable_service_account(request={"name": name})
+    request = google.auth.transport.requests.Request()
+
+    with pytest.raises(google.auth.exceptions.RefreshError, match="account not found"):
+        credentials.refresh(request)
     request.session.close()
 
 

@@ -54,6 +54,16 @@ def test_a_lost_answer_leaves_the_write(emulator, api):
         create(api)
 
 
+def test_errors_carry_details(emulator, api):
+    """`ErrorInfo` arrives where Google's exceptions show it, over both wires."""
+    emulator.faults({"method": GET, "status": "PERMISSION_DENIED", "reason": "SERVICE_DISABLED"})
+
+    with pytest.raises(exceptions.Forbidden) as caught:
+        api.get_repository(name=NAME)
+
+    assert (caught.value.reason, caught.value.domain) == ("SERVICE_DISABLED", "googleapis.com")
+
+
 def test_rules_can_skip_count_and_pick_writes(emulator, api):
     """`skip` lets the first calls go, `times: null` hits all others, `mutating` tells reads from writes."""
     emulator.faults({"method": "*", "mutating": True, "status": "RESOURCE_EXHAUSTED", "skip": 1, "times": None})

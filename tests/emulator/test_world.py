@@ -1,0 +1,190 @@
+"""Store, clock and operations, without servers."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.wrappers_pb2 import StringValue
+
+from emulator.failures import ApiFailure
+from emulator.store import Store
+from emulator.world import World
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path)
+    yield made
+    made.operations.stop()
+    made.store.close()
+
+
+def record(world: World, payload: dict[str, Any]) -> None:
+    """A timer's callback: remembers when it ran, and sets the timer it is told to."""
+    world.shared.setdefault("seen", []).append((payload["name"], world.clock.now()))
+    if "again_s" in payload:
+        when = world.clock.now() + timedelta(seconds=payload["again_s"])
+        world.clock.call_at(when, record, {"name": "again"})
+
+
+def shout(_: World, text: str) -> StringValue:
+    """An operation's task."""
+    return StringValue(value=text.upper())
+
+
+def test_timers_fire_in_order_each_at_its_time(world):
+    """Also those that a timer sets on the way; those beyond the goal wait."""
+    start = world.clock.now()
+    for name, after_s in (("late", 7200), ("second", 60), ("first", 30)):
+        world.clock.call_at(start + timedelta(seconds=after_s), record, {"name": name, "again_s": 10})
+
+    world.clock.advance(100)
+
+    seen = [(name, round((at - start).total_seconds())) for name, at in world.shared["seen"]]
+    assert seen == [("first", 30), ("again", 40), ("second", 60), ("again", 70)]
+    assert round((world.clock.now() - start).total_seconds()) == 100
+
+
+def test_a_cancelled_timer_does_not_fire(world):
+    """And cancelling twice says so."""
+    timer = world.clock.call_at(world.clock.now() + timedelta(seconds=5), record, {"name": "never"})
+
+    assert (world.clock.cancel(timer), world.clock.cancel(timer)) == (True, False)
+    world.clock.advance(10)
+    assert "seen" not in world.shared
+
+
+def test_time_and_timers_survive_a_restart(world, tmp_path):
+    """The offset is kept, and a timer finds its function again."""
+    world.clock.advance(86_400)
+    world.clock.call_at(world.clock.now() + timedelta(seconds=5), record, {"name": "kept"})
+    world.store.close()
+
+    again = World(tmp_path)
+    again.clock.advance(5)
+
+    assert round(again.clock.offset_s) == 86_405
+    assert [name for name, _ in again.shared["seen"]] == ["kept"]
+    again.store.close()
+    world.store = Store(tmp_path)
+
+
+def test_a_timer_that_fails_does_not_stop_time(world):
+    """It is logged; the next one runs."""
+    world.clock.call_at(world.clock.now(), "tests.emulator.test_world:nobody", {})
+    world.clock.call_at(world.clock.now() + timedelta(seconds=1), record, {"name": "next"})
+
+    world.clock.advance(2)
+
+    assert [name for name, _ in world.shared["seen"]] == ["next"]
+
+
+def test_only_functions_that_can_be_found_again_are_callbacks(world):
+    """A closure would be lost at a restart."""
+    with pytest.raises(ValueError, match="module-level"):
+        world.clock.call_at(world.clock.now(), lambda *_: None, {})
+
+
+def finished(world: World, name: str) -> Any:
+    return world.operations.wait(name, 10)
+
+
+def test_an_operation_is_pending_until_it_is_begun(world):
+    """The answer of the call that started it is never done."""
+    started = world.operations.start_task("projects/p/locations/l", Empty(), shout, "ha")
+    assert not world.operations.wait(started.name, 0.1).done
+
+    world.operations.begin(started.name)
+    operation = finished(world, started.name)
+    answer = StringValue()
+    operation.response.Unpack(answer)
+
+    assert (operation.done, answer.value) == (True, "HA")
+    assert started.name.startswith("projects/p/locations/l/operations/")
+
+
+def test_an_operation_ends_with_the_failure_of_its_work(world):
+    """`ApiFailure` becomes the operation's error; any other exception is INTERNAL."""
+
+    def refuse() -> None:
+        raise ApiFailure("FAILED_PRECONDITION", "no")
+
+    def crash() -> None:
+        raise ZeroDivisionError
+
+    codes = []
+    for work in (refuse, crash):
+        started = world.operations.start("", None, work)
+        world.operations.begin(started.name)
+        codes.append(finished(world, started.name).error.code)
+
+    assert codes == [9, 13]
+
+
+def test_a_restart_ends_every_operation(world, tmp_path):
+    """A task runs again, a closure is failed, a stuck one stays stuck."""
+    task = world.operations.start_task("", None, shout, "ha").name
+    closure = world.operations.start("", None, Empty).name
+    stuck = world.operations.start_task("", None, shout, "never").name
+    world.operations.begin(stuck, "stuck")
+    world.store.close()
+
+    again = World(tmp_path)
+    again.operations.resume()
+
+    assert finished(again, task).HasField("response")
+    assert finished(again, closure).error.message == "interrupted by a restart of the emulator"
+    assert not finished(again, stuck).done
+    again.operations.cancel(stuck)
+    assert finished(again, stuck).error.code == 1
+    again.operations.stop()
+    again.store.close()
+    world.store = Store(tmp_path)
+
+
+def test_a_transaction_is_all_or_nothing(world):
+    """An exception takes every write of the block back, also from inside a nested one."""
+    with pytest.raises(ZeroDivisionError), world.store.transaction():  # noqa: PT012 - both writes belong to the claim
+        world.store.put("k", "a", b"1")
+        with world.store.transaction():
+            world.store.put("k", "b", b"1")
+        raise ZeroDivisionError
+
+    assert world.store.list("k") == []
+
+
+def test_a_transaction_keeps_other_threads_out(world):
+    """Read and write inside it are one: no increment is lost."""
+
+    def count() -> None:
+        for _ in range(50):
+            with world.store.transaction():
+                number = int(world.store.get("k", "n") or b"0")
+                world.store.put("k", "n", str(number + 1).encode())
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert world.store.get("k", "n") == b"200"
+
+
+def test_lists_are_by_prefix_and_sorted(world):
+    """Names with signs that SQL patterns know are names."""
+    for name in ("a/2", "a/1", "a%", "b/1", "a_/1"):
+        world.store.put("k", name, b"")
+
+    assert [name for name, _ in world.store.list("k", "a/")] == ["a/1", "a/2"]
+    assert [name for name, _ in world.store.list("k", "a%")] == ["a%"]
+
+
+def test_files_are_kept_by_their_content(world):
+    """Equal bytes, one file."""
+    first, second = world.store.put_blob(b"abc"), world.store.put_blob(b"abc")
+
+    assert first == second
+    assert world.store.blob_path(first).read_bytes() == b"abc"
