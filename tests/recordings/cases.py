@@ -15,6 +15,9 @@ KINDS = (
     "artifact_repository",
     "iam_policy",
     "iam_service_account",
+    "run_job",
+    "run_revision",
+    "run_service",
 )
 # How far an answer is to be trusted, most first: see "provenance_classes" in the recordings' index.
 CLASSES = ("live", "quoted", "parity", "testserver")

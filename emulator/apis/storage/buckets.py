@@ -97,6 +97,12 @@ def layout(call: Call) -> Reply:
     return Reply({"kind": "storage#storageLayout", "bucket": resource["name"], **kept})
 
 
+def managed_folders(call: Call) -> Reply:
+    """None: there is no way to make one here. gcloud asks before it deletes recursively."""
+    records.find_bucket(call.world, call.path["bucket"])
+    return Reply({"kind": "storage#managedFolders"})
+
+
 def touch(call: Call, record: records.Record, resource: dict[str, Any]) -> records.Record:
     """Keep a bucket as changed: the next metageneration."""
     metageneration = int(record.resource["metageneration"]) + 1

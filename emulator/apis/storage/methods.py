@@ -47,6 +47,7 @@ _PLAIN = (
     _method("PUT b/{bucket}", "buckets.update", buckets.update),
     _method("DELETE b/{bucket}", "buckets.delete", buckets.delete),
     _method("GET b/{bucket}/storageLayout", "buckets.getStorageLayout", buckets.layout),
+    _method("GET b/{bucket}/managedFolders", "managedFolders.list", buckets.managed_folders),
     _method("GET b/{bucket}/iam", "buckets.getIamPolicy", policy.get),
     _method("PUT b/{bucket}/iam", "buckets.setIamPolicy", policy.put),
     _method("GET b/{bucket}/iam/testPermissions", "buckets.testIamPermissions", policy.test),

@@ -1,0 +1,86 @@
+"""gcloud, a client that none of us wrote, with nothing but the variables that the emulator advertises."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed"),
+]
+
+
+@pytest.fixture
+def gcloud(emulator, tmp_path):
+    """Runs gcloud without a configuration of its own; returns what it printed, as JSON where that is asked."""
+    env = {**os.environ, **emulator.env, "CLOUDSDK_CONFIG": str(tmp_path), "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
+
+    def run(line, *, as_json=True):
+        command = ["gcloud", *line.split(), *(["--format=json"] if as_json else [])]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if as_json else done.stdout
+
+    return run
+
+
+def names(found):
+    return [each["name"].rpartition("/")[2] for each in found]
+
+
+def test_storage(gcloud, tmp_path):
+    """Files go in and out by gs:// address, and folders show."""
+    source, target = tmp_path / "in.txt", tmp_path / "out.txt"
+    source.write_text("hello\n")
+    gcloud("storage buckets create gs://from-gcloud --location=europe-west4", as_json=False)
+    gcloud(f"storage cp {source} gs://from-gcloud/a/b/c.txt", as_json=False)
+    gcloud(f"storage cp gs://from-gcloud/a/b/c.txt {target}", as_json=False)
+
+    assert target.read_text() == "hello\n"
+    assert gcloud("storage cat gs://from-gcloud/a/b/c.txt", as_json=False) == "hello\n"
+    assert gcloud("storage ls", as_json=False).split() == ["gs://from-gcloud/"]
+    assert gcloud("storage ls gs://from-gcloud/a", as_json=False).split() == ["gs://from-gcloud/a/b/"]
+    gcloud("storage rm --recursive gs://from-gcloud", as_json=False)
+    assert gcloud("storage ls", as_json=False) == ""
+
+
+def test_secrets(gcloud, tmp_path):
+    """A secret is made from a file, read, and listed with the state of its versions."""
+    value = tmp_path / "value"
+    value.write_text("s3cret")
+    gcloud(f"secrets create api-key --data-file={value}", as_json=False)
+    gcloud("secrets versions disable 1 --secret=api-key")
+    gcloud(f"secrets versions add api-key --data-file={value}", as_json=False)
+
+    assert names(gcloud("secrets list")) == ["api-key"]
+    assert gcloud("secrets versions access latest --secret=api-key", as_json=False) == "s3cret"
+    states = [(each["name"][-2:], each["state"]) for each in gcloud("secrets versions list api-key")]
+    assert states == [("/2", "ENABLED"), ("/1", "DISABLED")]
+
+
+def test_artifacts(gcloud, emulator, tmp_path):
+    """Repositories and the images that were pushed to them are listed."""
+    gcloud("artifacts repositories create images --location=europe-west4 --repository-format=docker", as_json=False)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "main.py").write_text("print('hello')")
+    image = "europe-west4-docker.pkg.dev/local/images/app"
+    pushed = {"image": f"{image}:v1", "folder": str(tmp_path / "app"), "command": ["python", "main.py"]}
+    emulator.control("POST", "images", pushed)
+
+    assert names(gcloud("artifacts repositories list --location=europe-west4")) == ["images"]
+    found = gcloud("artifacts docker images list europe-west4-docker.pkg.dev/local/images --include-tags")
+    assert [(each["package"], each["tags"]) for each in found] == [(image, ["v1"])]
+
+
+def test_iam(gcloud):
+    """An account that gcloud makes and binds shows in the lists and in the project's policy."""
+    gcloud("iam service-accounts create runner-1 --display-name=Runner")
+    member = "serviceAccount:runner-1@local.iam.gserviceaccount.com"
+    gcloud(f"projects add-iam-policy-binding local --member={member} --role=roles/run.invoker --condition=None")
+
+    assert "runner-1@local.iam.gserviceaccount.com" in [each["email"] for each in gcloud("iam service-accounts list")]
+    policy = gcloud("projects get-iam-policy local")
+    assert {"role": "roles/run.invoker", "members": [member]} in policy["bindings"]
