@@ -44,7 +44,7 @@ def test_storage(gcloud, tmp_path):
     assert gcloud("storage ls", as_json=False).split() == ["gs://from-gcloud/"]
     assert gcloud("storage ls gs://from-gcloud/a", as_json=False).split() == ["gs://from-gcloud/a/b/"]
     gcloud("storage rm --recursive gs://from-gcloud", as_json=False)
-    assert gcloud("storage ls", as_json=False) == ""
+    assert gcloud("storage buckets list") == []
 
 
 def test_secrets(gcloud, tmp_path):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
+HIDDEN_GENERATION = "12345678901234"  # what the recording project wrote over some
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 PERSON = re.compile(r"user\d+@example\.com|developer@example\.com|\$\{creatorID\}")
 # Fields whose value another run of the same requests would have chosen otherwise.
-RANDOM = frozenset({"etag", "uid", "uniqueId", "oauth2ClientId", "resourceVersion", "serviceUid"})
+RANDOM = frozenset(
+    {"creator", "lastModifier", "etag", "uid", "uniqueId", "oauth2ClientId", "resourceVersion", "serviceUid"}
+)
 DELETED = re.compile(r"(Account deleted: )\d+")
+NUMBER = re.compile(r"(?<=projects/)\d{10,12}(?=/)|\d{10,12}(?=-compute@)|(?<=-)\d{10,12}(?=\.[a-z0-9-]+\.run\.app)")
+REVISION = re.compile(r"(-\d{5}-)[a-z]{3}\b")
 OPERATION = re.compile(r"(.*operations/)[^/]+")
 # Members and bindings have no order to rely on: kinds.md 1.1.
 UNORDERED = frozenset({"members", "bindings"})
@@ -21,6 +26,8 @@ def differences(recorded: Any, answer: Any, path: str = "", key: str = "") -> li
         return _of_objects(recorded, answer, path)
     if isinstance(recorded, list) and isinstance(answer, list):
         return _of_lists(recorded, answer, path, key)
+    if key == "generation" and recorded == HIDDEN_GENERATION and str(answer).isdigit():
+        return []
     left, right = hidden(recorded, key), hidden(answer, key)
     return [] if left == right else [f"{path}: recorded {_short(left)}, got {_short(right)}"]
 
@@ -36,6 +43,7 @@ def hidden(value: Any, key: str = "") -> Any:
     if PERSON.fullmatch(value):
         return "<person>"
     value = DELETED.sub(r"\1<uniqueId>", value)
+    value = REVISION.sub(r"\1<suffix>", NUMBER.sub("<number>", value))
     operation = OPERATION.fullmatch(value)
     return f"{operation[1]}<operation>" if operation else value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import tomllib
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.recordings.cases import Case, Exchange
 
 HERE = Path(__file__).parent
+HELLO = HERE.parents[1] / "emulator" / "images" / "hello"
 PROJECT = "recorded-project"
 UNIQUE = "q7x2k9m4"
 OPERATION_WITHIN_S = 20
@@ -90,18 +92,37 @@ def replay(address: str, case: Case, known: list[Known]) -> list[Finding]:
     """Replay a case on an emulator that was just reset."""
     with httpx.Client(base_url=address, timeout=60) as http:
         setup = read_setups().get(case.name, {})
-        names = Placeholders({"projectId": PROJECT, "uniqueId": UNIQUE, "projectNumber": project_number(http)})
+        names = Placeholders(
+            {"projectId": PROJECT, "uniqueId": UNIQUE, "projectNumber": project_number(http), "helloFolder": str(HELLO)}
+        )
         if job := case.job_id():
             names.values["jobID"] = names.fill(job)
-        for request in setup.get("before", []):
-            answer = http.request(request["verb"], names.fill(request["path"]), json=names.fill(request.get("body")))
-            assert answer.is_success, f"setup of {case.name}: {request}: {answer.status_code} {answer.text}"
-            wait_for(http, answer)
+        for step in setup.get("before", []):
+            prepare(http, names, case, step)
         bodies = setup.get("bodies", {})
         return [
             judge(case, number, exchange, send(http, names, exchange, bodies.get(str(number), exchange.body)), known)
             for number, exchange in enumerate(case.exchanges)
         ]
+
+
+def prepare(http: httpx.Client, names: Placeholders, case: Case, step: dict[str, Any]) -> None:
+    """Send one request of a setup, and let it take effect."""
+    body = step.get("body")
+    if "answer_of" in step:
+        body = copy.deepcopy(case.exchanges[step["answer_of"]].answer)
+        for path in step["without"]:
+            drop(body, path.split("."))
+    answer = http.request(step["verb"], names.fill(step["path"]), json=names.fill(body))
+    assert answer.is_success, f"setup of {case.name}: {step}: {answer.status_code} {answer.text}"
+    wait_for(http, answer)
+
+
+def drop(body: dict[str, Any], path: list[str]) -> None:
+    """Leave a field out of a body."""
+    for key in path[:-1]:
+        body = body[key]
+    body.pop(path[-1])
 
 
 def project_number(http: httpx.Client) -> str:
