@@ -8,6 +8,7 @@ from schemas.files import SpecFile, read_bytes
 from schemas.patch import merge
 from schemas.place import Document
 from schemas.problems import Problem, Severity, SourceRef
+from schemas.refusal import shown
 from schemas.service import API_VERSION, KIND
 from schemas.spelling import closest
 from schemas.yaml.reader import Flaw, read_documents
@@ -105,5 +106,5 @@ def _not_ours(file: SpecFile, root: Node) -> Problem | None:
     ours = text.startswith("mlservice") or closest(text, [API_VERSION])
     severity = Severity.ERROR if ours else severity
     return Problem(
-        _at(file, version.mark, "apiVersion"), f'"{text}" is not {API_VERSION}', hint, severity, "not-a-spec"
+        _at(file, version.mark, "apiVersion"), f"{shown(text)} is not {API_VERSION}", hint, severity, "not-a-spec"
     )

@@ -1,5 +1,6 @@
 """`environments`: checks of the patches themselves, beside the service each one makes."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +11,15 @@ from schemas.fields import type_at
 from schemas.patch import removals
 from schemas.place import Document
 from schemas.problems import Problem
+from schemas.refusal import shown
 from schemas.section import Section
 from schemas.spelling import closest
 from schemas.validation import shape_problems
 from schemas.values import Text
 from schemas.yaml.tree import Mapping, get, to_data
+
+# Source: https://cloud.google.com/resource-manager/docs/creating-managing-projects; a domain's projects have its name.
+_PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
 
 
 class Environment(Section):
@@ -45,10 +50,17 @@ def _patch_problems(whole: Document, draft: Draft, name: str) -> Iterator[Proble
         Environment.model_validate(to_data(patch) or {}, by_alias=True, by_name=False)
     except ValidationError as error:
         yield from shape_problems(whole, error, Environment, here)
+    project = draft.project(name)
+    if project is not None and not _PROJECT.fullmatch(project):
+        hint = "6 to 30 lower-case letters, digits and hyphens, first a letter"
+        where = whole.where((*here, "project"))
+        yield Problem(where, f"{shown(project)} is not a project id", hint, rule="project-id")
     for path in removals(patch):
         if path[0] in {"metadata", "spec"} and type_at(path) is None:
             where = whole.where((*here, *path), at_key=True)
-            yield Problem(where, f'unknown key "{path[-1]}"', "null removes what the base says", rule="unknown-key")
+            yield Problem(
+                where, f"unknown key {shown(path[-1])}", "null removes what the base says", rule="unknown-key"
+            )
 
 
 def unknown_environment(drafts: list[Draft], name: str) -> Iterator[Problem]:
@@ -61,4 +73,4 @@ def unknown_environment(drafts: list[Draft], name: str) -> Iterator[Problem]:
         meant = closest(name, draft.environments)
         listed = ", ".join(draft.environments) or "none"
         hint = f"did you mean `{meant}`?" if meant else f"environments of this file: {listed}"
-        yield Problem(where, f'no environment "{name}"', hint, rule="unknown-environment")
+        yield Problem(where, f"no environment {shown(name)}", hint, rule="unknown-environment")

@@ -21,8 +21,8 @@ def parse_path(text: str) -> Path:
 def path_text(parts: SequenceABC[str | int]) -> str:
     """The path as people read it: without the leading `spec`, unless it is all there is."""
     shown = parts[1:] if len(parts) > 1 and parts[0] == "spec" else parts
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in shown)
-    return text.removeprefix(".")
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in shown).removeprefix(".")
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 @dataclass(frozen=True, slots=True)

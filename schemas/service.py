@@ -47,9 +47,7 @@ class Spec(Section):
     secrets: dict[str, SecretRef] = Field(
         default_factory=dict, description="Environment variables that hold secrets, by name."
     )
-    resources: Resources = Field(
-        default_factory=lambda: Resources.model_validate({}), description="What one instance has."
-    )
+    resources: Resources = Field(default_factory=Resources, description="What one instance has.")
     scaling: Scaling = Field(
         default_factory=Scaling, validate_default=True, description="How many instances there may be."
     )

@@ -1,7 +1,7 @@
 """Durations and quantities: how they are written, and the whole numbers they become."""
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 # Milliseconds of each unit, largest last.
 DURATION_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -10,7 +10,8 @@ MEMORY_PATTERN = r"^[0-9]+(\.[0-9]+)?(Mi|Gi)$"
 CPU_PATTERN = r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$"
 
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)")
-_LONGEST = 40  # characters: nothing sensible is longer, and Decimal stays exact
+_MONEY = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?")
+_LONGEST = 20  # characters, and digits of money: nothing sensible is longer, and Decimal stays exact
 
 
 def duration_ms(text: str) -> int:
@@ -78,10 +79,9 @@ def money(text: str) -> Decimal:
     Raises:
         ValueError: Not a number, or more than three decimals.
     """
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(text) from None
-    if len(text) > _LONGEST or not amount.is_finite() or amount != round(amount, 3):
+    if len(text) > _LONGEST or not _MONEY.fullmatch(text):
+        raise ValueError(text)
+    amount = Decimal(text)
+    if amount.adjusted() > _LONGEST or amount != amount.quantize(Decimal("0.001")):
         raise ValueError(text)
     return amount

@@ -101,13 +101,15 @@ class _Reader:
 
     def unknown_key(self, path: Path) -> Problem:
         key, known = str(path[-1]), keys_of(type_at(path[:-1], self.root))
+        if len(path) == 1 and self.root is MLService:
+            known = (*known, "environments")  # taken out before the models see the document
         if meant := closest(key, known):
             hint = f"did you mean `{meant}`?"
         elif homes := list(sections_with(key)):
             hint = f"`{key}` belongs under `{homes[0]}`"
         else:
             hint = f"known keys: {', '.join(known)}"
-        return Problem(self.where(path, at_key=True), f'unknown key "{key}"', hint, rule="unknown-key")
+        return Problem(self.where(path, at_key=True), f"unknown key {shown(key)}", hint, rule="unknown-key")
 
     def missing(self, path: Path) -> Problem:
         found = field_at(path, self.root)

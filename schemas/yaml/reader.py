@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from schemas.refusal import shown
 from schemas.yaml.scalars import resolve
 from schemas.yaml.tree import Entry, Mapping, Mark, Node, Scalar, Sequence
 
@@ -21,6 +22,7 @@ MAX_NODES = 50_000  # of a document, aliases expanded
 # libyaml is fifteen times as fast; PyYAML is built without it on some systems.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # those PyYAML counts
 _TEXT_TAGS = ("tag:yaml.org,2002:str", "!")
 _CORE_TAG = "tag:yaml.org,2002:"
 
@@ -64,8 +66,8 @@ def _is_empty(node: Node) -> bool:
 
 def _decoded(content: bytes) -> str:
     if len(content) > MAX_BYTES:
-        limit = f"a spec may have {MAX_BYTES // 1024} KiB at most"
-        raise Unreadable(Flaw(None, f"the file has {len(content)} bytes", limit, "file-size"))
+        summary = f"the file is larger than {MAX_BYTES // 1024} KiB"
+        raise Unreadable(Flaw(None, summary, "no spec is; is it another file?", "file-size"))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -80,8 +82,8 @@ _NOT_TEXT = ("the file is not UTF-8 text", "save it as UTF-8; is it a binary fil
 
 
 def _mark_at(text: str, index: int) -> Mark:
-    before = text[:index]
-    return Mark(before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
+    lines = _LINE_BREAK.split(text[:index])
+    return Mark(len(lines), len(lines[-1]) + 1)
 
 
 def _events(text: str) -> Iterator[Any]:
@@ -94,22 +96,33 @@ def _events(text: str) -> Iterator[Any]:
 
 
 def _syntax_flaw(text: str, error: yaml.MarkedYAMLError) -> Flaw:
-    found = error.problem_mark or error.context_mark
-    mark = Mark(found.line + 1, found.column + 1) if found else None
-    lines = text.splitlines()
-    line = lines[mark.line - 1] if mark and mark.line <= len(lines) else ""
-    if "\t" in line[: len(line) - len(line.lstrip())] or "\\t" in str(error.problem):
-        column = line.find("\t") + 1
-        place = Mark(mark.line, column or mark.column) if mark else None
-        return Flaw(place, "a tab where YAML wants spaces", "indent with spaces", "yaml-tab")
-    context = f" ({error.context})" if error.context else ""
-    return Flaw(mark, f"not YAML: {error.problem}{context}", _syntax_hint(line))
+    lines = _LINE_BREAK.split(text)
+    mark = _from_yaml(error.problem_mark or error.context_mark, lines)
+    line = lines[mark.line - 1] if mark else ""
+    problem, context = str(error.problem), str(error.context or "")
+    if mark and ("\t" in line[: len(line) - len(line.lstrip())] or "\\t" in problem):
+        return Flaw(
+            Mark(mark.line, line.find("\t") + 1), "a tab where YAML wants spaces", "indent with spaces", "yaml-tab"
+        )
+    if "flow mapping" in context or "flow sequence" in context or "quoted scalar" in context:
+        what = "quote" if "quoted" in context else "bracket"
+        return Flaw(
+            _from_yaml(error.context_mark, lines),
+            f"this {what} is not closed, or what follows is wrong",
+            f"YAML says: {problem}",
+        )
+    if "mapping values are not allowed" in problem:
+        return Flaw(mark, "a colon that makes no sense here", "put a value that contains `: ` in quotes")
+    said = f"not YAML: {problem}" + (f" ({context})" if context else "")
+    return Flaw(mark, said, "check the indentation of this line and the one before it")
 
 
-def _syntax_hint(line: str) -> str:
-    if re.search(r":\s+[^\"'#]*:\s", line):
-        return "put a value that contains `: ` in quotes"
-    return "check the indentation and the quotes of this line and the one before it"
+def _from_yaml(mark: Any, lines: list[str]) -> Mark | None:
+    """A parser's mark; libyaml puts the end of a file without a last line break on a line of its own."""
+    if mark is None:
+        return None
+    past = mark.line >= len(lines)
+    return Mark(len(lines), len(lines[-1]) + 1) if past else Mark(mark.line + 1, mark.column + 1)
 
 
 @dataclass
@@ -163,7 +176,9 @@ class _Composer:
             key = self._key(event, depth)
             node = self._node(next(self.events), depth + 1)
             size += 1 + node.size
-            if key in entries:
+            if _is_merge_key(event):
+                self._merge_key(key_mark)
+            elif key in entries:
                 self._duplicate(key, key_mark, entries[key].mark)
             else:
                 entries[key] = Entry(key_mark, node)
@@ -174,14 +189,15 @@ class _Composer:
         node = self._node(event, depth + 1)
         if not isinstance(node, Scalar):
             raise Unreadable(Flaw(mark, "a key must be text", "", "yaml-key"))
-        if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.implicit[0]:
-            hint = "YAML 1.2 has no merge keys: write the keys out, or use `environments`"
-            self.flaws.append(Flaw(mark, "`<<` is a merge key", hint, "yaml-merge-key"))
         return event.value if isinstance(event, yaml.ScalarEvent) else str(node.value)
+
+    def _merge_key(self, mark: Mark) -> None:
+        hint = "YAML 1.2 has no merge keys: write the keys out, or use `environments`"
+        self.flaws.append(Flaw(mark, "`<<` is a merge key", hint, "yaml-merge-key"))
 
     def _duplicate(self, key: str, mark: Mark, first: Mark) -> None:
         hint = f"it stands at line {first.line}, column {first.column} already"
-        self.flaws.append(Flaw(mark, f'the key "{key}" stands here twice', hint, "duplicate-key"))
+        self.flaws.append(Flaw(mark, f"the key {shown(key)} stands here twice", hint, "duplicate-key"))
 
     def _alias(self, event: Any, mark: Mark) -> Node:
         if event.anchor not in self.anchors:
@@ -208,6 +224,10 @@ class _Composer:
 
 def _mark(event: Any) -> Mark:
     return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _is_merge_key(event: Any) -> bool:
+    return isinstance(event, yaml.ScalarEvent) and event.value == "<<" and bool(event.implicit[0])
 
 
 def _scalar_value(event: Any) -> Any:

@@ -1,0 +1,243 @@
+"""What `load` gives: the language's meaning, defaults, places, and what plan shows of them."""
+
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from schemas import MLService, derived_name, load, service_account_id, to_yaml
+from schemas.sections.resources import GpuType
+from schemas.sections.rollout import Strategy
+from tests.spec.conftest import SPEC
+
+
+def test_defaults_of_a_minimal_spec(loaded):
+    """The smallest spec says enough: these are the numbers people rely on."""
+    spec = loaded(SPEC).service.spec
+
+    assert (spec.resources.cpu_millis, spec.resources.memory_mib, spec.resources.gpu) == (1000, 1024, None)
+    assert (spec.scaling.min_instances, spec.scaling.max_instances, spec.scaling.concurrency) == (0, 3, 80)
+    assert (spec.runtime.timeout_s, spec.runtime.startup.deadline_s) == (300, 240)
+    assert (spec.access.ingress, spec.access.authentication, spec.access.service_account) == ("All", "IAM", "Auto")
+    assert spec.rollout.strategy is Strategy.ALL_AT_ONCE
+    assert (spec.model, spec.monitoring, spec.registry, spec.budget, spec.traffic) == (None, None, None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("lines", "cpu_millis", "memory_mib", "concurrency"),
+    [
+        ("resources: {gpu: nvidia-l4}", 4000, 16384, 80),
+        ("resources: {gpu: {type: nvidia-rtx-pro-6000}}", 20000, 81920, 80),
+        ("resources: {cpu: 500m, memory: 512Mi}", 500, 512, 1),
+        ("resources: {cpu: 0.25, memory: 256Mi}", 250, 256, 1),
+        ("resources: {cpu: 2, memory: 1.5Gi}", 2000, 1536, 80),
+    ],
+)
+def test_defaults_follow_what_they_go_with(loaded, lines, cpu_millis, memory_mib, concurrency):
+    """An accelerator brings its least host; less than one vCPU takes one request at a time."""
+    spec = loaded(SPEC.replace("europe-west1", "us-central1") + f"  {lines}\n").service.spec
+
+    assert (spec.resources.cpu_millis, spec.resources.memory_mib) == (cpu_millis, memory_mib)
+    assert spec.scaling.concurrency == concurrency
+
+
+def test_shorthands_mean_the_long_form(loaded):
+    """`image`, `gpu` and `budget` may be a single value."""
+    short = loaded(SPEC + "  resources: {gpu: nvidia-l4}\n  budget: 900\n")
+    long = loaded(
+        SPEC.replace("image: gcr.io/acme/app:1", "image: {uri: gcr.io/acme/app:1}")
+        + "  resources: {gpu: {type: nvidia-l4}}\n  budget: {amount: 900}\n"
+    )
+
+    assert short.service == long.service
+    assert short.service.spec.resources.gpu.type is GpuType.L4
+
+
+def test_expansions_are_what_was_not_written(loaded):
+    """`plan` shows defaults and shorthands, and nothing that stands in the file."""
+    service = loaded(SPEC + "  scaling: {maxInstances: 5}\n")
+
+    found = {expansion.path: expansion.value for expansion in service.expansions}
+
+    assert found["image.uri"] == "gcr.io/acme/app:1"
+    assert found["image.resolve"] == "Digest"
+    assert found["scaling.concurrency"] == 80
+    assert found["runtime.timeout"] == "5m"
+    assert not {"scaling.maxInstances", "region", "image"} & set(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("scaling.maxInstances", (6, 27, "scaling.maxInstances")),
+        ("spec.scaling.maxInstances", (6, 27, "scaling.maxInstances")),
+        ("metadata.name", (2, 18, "metadata.name")),
+        ("image.uri", (5, 10, "image.uri")),
+        ("scaling", (6, 3, "scaling")),
+        ("scaling.minInstances", (6, 3, "scaling.minInstances")),
+        ("budget.amount", (3, 1, "budget.amount")),
+        ("traffic[1].tag", (7, 40, "traffic[1].tag")),
+    ],
+)
+def test_where(loaded, path, place):
+    """A value's own place, a section's key, and for what was not written the nearest thing above it."""
+    service = loaded(
+        SPEC
+        + "  scaling: {maxInstances: 5}\n  traffic: [{version: a, percent: 99}, {version: b, percent: 1}]\n"
+        + "  rollout: {strategy: Manual}\n"
+    )
+
+    where = service.where(path)
+
+    assert (where.line, where.column, where.path) == place
+
+
+@pytest.mark.parametrize(
+    ("lines", "warned"),
+    [
+        ("region: europe-west13", '4:11: region: warning: "europe-west13" is not a region we know of'),
+        ("resources: {gpu: nvidia-l4}", '4:11: region: warning: "europe-north1" is not known to offer nvidia-l4'),
+        ("scaling: {maxInstances: 500}", "6:27: scaling.maxInstances: warning: 500 instances may claim 500 vCPUs"),
+        ("env: {DB_PASSWORD: hunter2}", "6:22: env.DB_PASSWORD: warning: the value looks like a secret"),
+        ("env: {URL: 'https://me:hunter2@db/'}", "6:14: env.URL: warning: the value looks like a secret"),
+        (
+            "access: {authentication: Public, invokers: ['user:a@b.example']}",
+            "6:36: access.invokers: warning: invokers mean nothing where anyone may call",
+        ),
+        ("budget: {amount: 9, planLimit: 8}", "6:34: budget.planLimit: warning: 8 is below the amount (9)"),
+        (
+            "budget: {amount: 9, actions: [{at: 1, do: CapInstances, maxInstances: 3}]}",
+            "6:73: budget.actions[0].maxInstances: warning: 3 is not below scaling.maxInstances (3)",
+        ),
+        (
+            "budget: {amount: 9, actions: [{at: 1, do: FreezeRetraining}]}",
+            "6:45: budget.actions[0].do: warning: there is no retraining to freeze",
+        ),
+        (
+            "monitoring: {schedule: '0 0 1 * 1'}",
+            '6:26: monitoring.schedule: warning: "0 0 1 * 1" names days of the month and of the week',
+        ),
+        (
+            "registry: {repository: ml, cleanup: {deleteUntaggedAfter: 1d}}",
+            "6:61: registry.cleanup.deleteUntaggedAfter: warning: old versions are deleted, none is kept",
+        ),
+        (
+            "registry: {repository: ml, cleanup: {keepLast: 3}}",
+            "6:50: registry.cleanup.keepLast: warning: 3 keeps nothing from nobody",
+        ),
+        (
+            "retraining: {run: {customJob: {image: ...}}}",
+            '6:41: retraining.run.customJob.image: warning: "..." is a placeholder',
+        ),
+        (
+            "retraining: {run: {webhook: {url: 'https://a.b'}}, guards: {maxPerDay: 5}}",
+            "6:74: retraining.guards.maxPerDay: warning: 5 starts a day cannot be reached",
+        ),
+    ],
+)
+def test_what_depends_on_the_project_is_a_warning(said, lines, warned):
+    """What may hold in this project does not stop the work; values that look secret are never shown."""
+    text = SPEC.replace("europe-west1", "europe-north1") + f"  {lines}\n"
+    if lines.startswith("region"):
+        text = SPEC.replace("region: europe-west1", lines)
+
+    assert said(text) == [warned]
+
+
+def test_secrets_are_not_printed(said):
+    """An environment variable's value stays out of every message."""
+    checked = said(SPEC + "  env: {TOKEN: hunter2, PORT: hunter2}\n")
+    misshapen = said(SPEC + "  env: {A: [hunter2], B: {hunter2: c}}\n")
+
+    assert (len(checked), len(misshapen)) == (2, 2)
+    assert "hunter2" not in "".join(checked + misshapen)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ("{name: Churn}", '2:18: metadata.name: "Churn" is not a service name'),
+        ("{name: churn-}", '2:18: metadata.name: "churn-" is not a service name'),
+        (f"{{name: {'a' * 50}}}", f'2:18: metadata.name: "{"a" * 50}" has 50 characters, more than 49'),
+        ("{name: churn, labels: {Team: a}}", '2:34: metadata.labels.Team: "Team" is not a label key'),
+        ("{name: churn, labels: {team: A}}", '2:40: metadata.labels.team: "A" is not a label value'),
+        ("{name: churn, labels: {goog-a: a}}", '2:34: metadata.labels.goog-a: "goog-a" is reserved'),
+        ("{labels: {a: b}}", "2:1: metadata.name: is missing"),
+    ],
+)
+def test_names_and_labels(said, metadata, expected):
+    """The rules of Cloud Run and of Google's labels."""
+    assert said(SPEC.replace("{name: churn}", metadata)) == [expected]
+
+
+def test_a_rollout_that_tags_needs_a_shorter_name(said):
+    """Cloud Run limits name and tag together, and a canary's new version has a tag."""
+    text = SPEC.replace("churn", "a" * 41) + "  rollout: {strategy: Canary, steps: [{traffic: 5}]}\n"
+
+    assert said(text) == [f'2:18: metadata.name: "{"a" * 41}" has 41 characters, more than 40']
+
+
+def test_services_do_not_share_names(tmp_path):
+    """Neither their own nor a derived one: the retraining function is a Cloud Run service too."""
+    (tmp_path / "a.yaml").write_text(SPEC + "  retraining: {run: {webhook: {url: 'https://a.b'}}}\n")
+    (tmp_path / "b.yaml").write_text(SPEC.replace("churn", "churn-retrain"))
+    (tmp_path / "c.yaml").write_text(SPEC)
+
+    with pytest.raises(Exception, match="both need the service") as refused:
+        load(tmp_path)
+
+    assert [(problem.where.file.rsplit("/")[-1], problem.summary) for problem in refused.value.problems] == [
+        ("b.yaml", '"churn-retrain" and "churn" both need the service "churn-retrain"'),
+        ("c.yaml", '"churn" is the name of two services'),
+    ]
+
+
+@pytest.mark.parametrize("name", ["a", "ab", "churn", "a" * 26, "a" * 27, "quarterly-churn-scorer-of-growth", "a" * 49])
+def test_account_ids_fit(name):
+    """6 to 30 characters whatever the service is called, and different for different services."""
+    account = service_account_id(name)
+
+    assert 6 <= len(account) <= 30
+    assert account.endswith("-run")
+    assert "--" not in account
+    assert account != service_account_id(name + "b")
+
+
+def test_short_derived_names_stay_readable():
+    """A name that fits is not touched."""
+    assert derived_name("churn", "retrain", longest=49) == "churn-retrain"
+    assert service_account_id("churn") == "churn-run"
+
+
+def test_models_are_frozen_and_strict():
+    """Nobody changes a loaded spec, and nothing unknown gets in."""
+    service = MLService.model_validate({"metadata": {"name": "a"}, "spec": {"region": "us-east1", "image": "a"}})
+
+    with pytest.raises(ValidationError):
+        service.spec.region = "europe-west1"
+    with pytest.raises(ValidationError):
+        MLService.model_validate({"metadata": {"name": "a"}, "spec": {"region": "us-east1"}, "status": {}})
+
+
+def test_yaml_that_is_written_reads_the_same_in_yaml_1_1():
+    """Text that an older tool would take for something else is quoted."""
+    text = to_yaml({"a": ["no", "1.10", "2026-11-20", "0o10", "1e3", "~", "plain text", "two\nlines"]})
+
+    assert text.splitlines() == [
+        "a:",
+        *("  - 'no'", "  - '1.10'", "  - '2026-11-20'", "  - '0o10'", "  - '1e3'", "  - '~'"),
+        *("  - plain text", r'  - "two\nlines"'),
+    ]
+
+
+def test_loading_imports_nothing_heavy(tmp_path):
+    """`validate` starts fast: no Google package, no network, no command-line library."""
+    file = tmp_path / "mlservice.yaml"
+    file.write_text(SPEC)
+    heavy = {"google", "httpx", "jsonschema", "typer", "rich", "asyncio", "http"}
+    code = f"import sys; from schemas import load; load({str(file)!r}); print(*sys.modules)"
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert not heavy & {module.split(".")[0] for module in run.stdout.split()}
