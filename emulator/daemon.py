@@ -52,7 +52,6 @@ def serve(state: Path, *, port: int, grpc_port: int) -> None:
     server.start()
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="rest")
     run(world, application(world, Routes(methods.values()), pool), listener)
-    world.faults.replace([])  # lets go of calls that hang
     server.stop(grace=STOP_WITHIN_S).wait()
     world.stop()
     state_dir.forget_ready(state)
@@ -86,6 +85,11 @@ class Server(uvicorn.Server):
         world = self._world
         state_dir.write_ready(world.state_dir, http=world.http_url, grpc=world.grpc_target)
         log.info("emulator ready", extra={"http": world.http_url, "grpc": world.grpc_target})
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let go of calls that hang, then stop."""
+        self._world.faults.replace([])
+        await super().shutdown(sockets)
 
 
 def run(world: World, app: Any, listener: socket.socket) -> None:

@@ -101,6 +101,17 @@ class Collection:
         return [self.message.FromString(body) for body in shown], token
 
 
+def refuse_query(request: Any) -> None:
+    """A filter or an order that nobody implements must not be ignored silently.
+
+    Raises:
+        ApiFailure: UNIMPLEMENTED.
+    """
+    for field in ("filter", "order_by"):
+        if getattr(request, field, ""):
+            raise ApiFailure("UNIMPLEMENTED", f"The emulator does not know {field}={getattr(request, field)!r} here.")
+
+
 def part(name: str, collection: str) -> str:
     """The id that follows `collection` in a resource name: `part("projects/p/topics/t", "topics")` is `t`.
 

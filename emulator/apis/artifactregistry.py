@@ -12,7 +12,7 @@ from google.protobuf.empty_pb2 import Empty
 from emulator import iam_policy
 from emulator.api import Api, Call
 from emulator.failures import ApiFailure
-from emulator.resources import Collection, apply_mask, check_id, check_labels, part, timestamp
+from emulator.resources import Collection, apply_mask, check_id, check_labels, field_of, part, refuse_query, timestamp
 from emulator.world import World
 
 API = Api("artifactregistry")
@@ -21,9 +21,14 @@ Repository = repository_types.Repository.pb()
 OperationMetadata = service_types.OperationMetadata.pb()
 ListRepositoriesResponse = repository_types.ListRepositoriesResponse.pb()
 
-REPOSITORIES = Collection("artifactregistry.repository", Repository)
+REPOSITORIES = Collection(
+    "artifactregistry.repository",
+    Repository,
+    taken=lambda _: ApiFailure("ALREADY_EXISTS", "the repository already exists"),
+)
 REPOSITORY_ID = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 POLICIES_MOST = 10
+IMMUTABLE = ("format", "mode", "kms_key_name")
 FIXED = ("name", "format_", "mode", "kms_key_name", "create_time", "update_time", "size_bytes", "satisfies_pzs",
          "satisfies_pzi", "registry_uri")  # fmt: skip
 """Immutable or output only (kinds.md 2.2)."""
@@ -115,6 +120,7 @@ def get_repository(world: World, request: Any, _: Call) -> Any:
 def list_repositories(world: World, request: Any, _: Call) -> Any:
     """Those of one location, by name."""
     part(request.parent, "locations")
+    refuse_query(request)
     world.images.seed(request.parent + "/")
     found, token = REPOSITORIES.page(world, f"{request.parent}/repositories/", request)
     return ListRepositoriesResponse(repositories=found, next_page_token=token)
@@ -125,6 +131,7 @@ def update_repository(world: World, request: Any, _: Call) -> Any:
     """Synchronous; answers the repository itself (recording gcloud-docker-crud)."""
     with world.store.transaction():
         repository = REPOSITORIES.get(world, request.repository.name)
+        check_unchanged(repository, request)
         paths = list(request.update_mask.paths) or ["*"]
         apply_mask(repository, request.repository, paths, keep=(*FIXED, "vulnerability_scanning_config"))
         if any(path.startswith("vulnerability_scanning_config") for path in paths):
@@ -135,6 +142,18 @@ def update_repository(world: World, request: Any, _: Call) -> Any:
         repository.update_time.CopyFrom(timestamp(world.clock.now()))
         REPOSITORIES.save(world, repository)
     return repository
+
+
+def check_unchanged(repository: Any, request: Any) -> None:
+    """Refuse a mask that names a field which is fixed for ever, with another value (kinds.md 2.2).
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT.
+    """
+    for path in request.update_mask.paths:
+        field = field_of(repository, path)
+        if path in IMMUTABLE and getattr(repository, field.name) != getattr(request.repository, field.name):
+            raise ApiFailure("INVALID_ARGUMENT", f"The field {path} of a repository cannot be changed.")
 
 
 @API.method(SERVICE + "DeleteRepository")

@@ -15,7 +15,7 @@ from emulator.failures import ApiFailure
 from emulator.images import Image
 from emulator.images.reference import registry_path
 from emulator.paging import page
-from emulator.resources import check_id, missing, timestamp
+from emulator.resources import check_id, missing, refuse_query, timestamp
 from emulator.world import World
 
 DockerImage = artifact.DockerImage.pb()
@@ -55,6 +55,7 @@ def docker_image(world: World, image: Image) -> Any:
 def list_docker_images(world: World, request: Any, _: Call) -> Any:
     """Every image of a repository, by name."""
     check_repository(world, request.parent)
+    refuse_query(request)
     images = world.images.below(f"{request.parent}/packages/")
     shown, token = page(images, request.page_size, request.page_token)
     found = [docker_image(world, image) for image in shown]
@@ -93,6 +94,7 @@ def packages(world: World, prefix: str) -> list[Any]:
 def list_packages(world: World, request: Any, _: Call) -> Any:
     """Image names of a repository."""
     check_repository(world, request.parent)
+    refuse_query(request)
     shown, token = page(packages(world, f"{request.parent}/packages/"), request.page_size, request.page_token)
     return package.ListPackagesResponse.pb()(packages=shown, next_page_token=token)
 
@@ -142,6 +144,7 @@ def version_of(world: World, image: Image, view: int) -> Any:
 def list_versions(world: World, request: Any, _: Call) -> Any:
     """Digests of an image name."""
     check_repository(world, request.parent)
+    refuse_query(request)
     images = world.images.below(f"{request.parent}/versions/")
     shown, token = page(images, request.page_size, request.page_token)
     found = [version_of(world, image, request.view) for image in shown]

@@ -12,6 +12,7 @@ from emulator.api import Api, Call
 from emulator.failures import ApiFailure
 from emulator.operations import GET_WAIT_S
 from emulator.paging import page
+from emulator.resources import refuse_query
 from emulator.world import World
 
 API = Api("longrunning")
@@ -45,7 +46,8 @@ def wait_operation(world: World, request: Any, _: Call) -> Any:
 
 @API.method(SERVICE + "ListOperations")
 def list_operations(world: World, request: Any, _: Call) -> Any:
-    """The operations below a parent, by name. The filter is not read."""
+    """The operations below a parent, by name."""
+    refuse_query(request)
     found = world.store.list("operation", f"{request.name.removesuffix('/operations')}/operations/".lstrip("/"))
     shown, token = page([body for _, body in found], request.page_size, request.page_token)
     operations = [operations_pb2.Operation.FromString(body) for body in shown]

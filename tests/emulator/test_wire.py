@@ -1,8 +1,139 @@
-"""The wire is derived from Google's packages."""
+"""The wire: derived from Google's packages, and JSON as Google maps it."""
+
+import re
+
+import httpx
+import pytest
+from google.api_core import exceptions
+from google.cloud import artifactregistry_v1 as ar
 
 from emulator.wire import generate
+from emulator.wire.paths import Routes
+from emulator.wire.table import load
+from tests.emulator.clients import client
+
+PARENT = "projects/local/locations/europe-west1"
 
 
 def test_the_table_is_current():
     """`routes.json` is what `python -m emulator.wire.generate` writes today."""
     assert generate.ROUTES.read_text() == generate.render(), "run: python -m emulator.wire.generate"
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "method", "variables"),
+    [
+        ("GET", f"/v2/{PARENT}/services/s", "Services/GetService", {"name": f"{PARENT}/services/s"}),
+        ("PATCH", f"/v2/{PARENT}/services/s", "Services/UpdateService", {"service.name": f"{PARENT}/services/s"}),
+        ("GET", f"/v2/{PARENT}/services/s:getIamPolicy", "Services/GetIamPolicy", {"resource": f"{PARENT}/services/s"}),
+        ("POST", "/v1/projects/p:setIamPolicy", "Projects/SetIamPolicy", {"resource": "projects/p"}),
+        ("GET", f"/v1/{PARENT}", "Locations/GetLocation", {"name": PARENT}),
+        (
+            "GET",
+            f"/v1/{PARENT}/repositories/r/dockerImages/a%2Fb@sha256:1",
+            "ArtifactRegistry/GetDockerImage",
+            {"name": f"{PARENT}/repositories/r/dockerImages/a%2Fb@sha256:1"},
+        ),
+        (
+            "GET",
+            "/v1/projects/-/serviceAccounts/a%40b.iam.gserviceaccount.com",
+            "IAM/GetServiceAccount",
+            {"name": "projects/-/serviceAccounts/a@b.iam.gserviceaccount.com"},
+        ),
+    ],
+)
+def test_paths_find_their_method(verb, path, method, variables):
+    """The custom verb wins over a name with a colon; an escaped slash stays in its segment."""
+    route, found = Routes(load().values()).match(verb, path)
+
+    assert route.method.name.rpartition(".")[2] == method
+    assert found == variables
+
+
+@pytest.fixture
+def url(emulator):
+    """The repositories of one location."""
+    return f"{emulator.http}/v1/{PARENT}/repositories"
+
+
+@pytest.mark.parametrize("query", ["repositoryId=models", "repository_id=models", "repositoryId=models&alt=json&key=x"])
+def test_query_names_come_in_both_cases(url, query):
+    """Camel case or snake case (both are recorded); parameters of the front end are not fields."""
+    answer = httpx.post(f"{url}?{query}", json={"format": "DOCKER"})
+
+    assert answer.status_code == 200
+    assert "done" not in answer.json()
+    assert httpx.get(f"{url}/models").json()["format"] == "DOCKER"
+
+
+def test_enums_are_numbers_when_asked_for(url):
+    """`$alt=json;enum-encoding=int` is what Google's REST transports send; others get names."""
+    httpx.post(f"{url}?repositoryId=models", json={"format": 1})
+
+    assert httpx.get(f"{url}/models", params={"$alt": "json;enum-encoding=int"}).json()["format"] == 1
+    assert httpx.get(f"{url}/models").json()["format"] == "DOCKER"
+
+
+@pytest.mark.parametrize("mask", ["cleanupPolicyDryRun,labels.a", "cleanup_policy_dry_run,labels.a"])
+def test_masks_come_in_both_cases(url, mask):
+    """In the query, with a path into a map."""
+    httpx.post(f"{url}?repositoryId=models", json={"format": "DOCKER", "labels": {"a": "1", "b": "2"}})
+
+    changed = httpx.patch(f"{url}/models?updateMask={mask}", json={"cleanupPolicyDryRun": True})
+
+    assert changed.json()["cleanupPolicyDryRun"] is True
+    assert changed.json()["labels"] == {"b": "2"}
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "message"),
+    [
+        ("repositoryId=m", '{"colour": 1}', "Unknown name .*colour"),
+        ("repositoryId=m", '{"format": "DOCKER"', "Invalid JSON payload"),
+        ("repositoryId=m", "[1]", "Invalid JSON payload"),
+        ("repositoryId=m&colour=1", "{}", "Unknown name .*colour"),
+        ("repositoryId=m", '{"format": "TEAPOT"}', "Invalid JSON payload"),
+        ("", '{"format": "DOCKER"}', "repository_id"),
+    ],
+)
+def test_bad_requests_are_refused_in_googles_shape(url, query, body, message):
+    """400 INVALID_ARGUMENT with the place, never a crash."""
+    answer = httpx.post(f"{url}?{query}", content=body)
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["status"]) == (400, 400, "INVALID_ARGUMENT")
+    assert re.search(message, error["message"])
+
+
+def test_operations_are_listed_and_cancelled(emulator, url):
+    """The operations mixin serves every API."""
+    emulator.faults({"method": "*/CreateRepository", "operation": "stuck"})
+    name = httpx.post(f"{url}?repositoryId=models", json={"format": "DOCKER"}).json()["name"]
+    operation = f"{emulator.http}/v1/{name}"
+    listed = httpx.get(f"{emulator.http}/v2/{PARENT}/operations").json()["operations"]
+
+    assert httpx.post(f"{operation}:cancel").json() == {}
+
+    assert httpx.get(operation).json()["error"]["code"] == 1
+    assert [each["name"] for each in listed] == [name]
+
+
+def test_what_cannot_change_is_refused(emulator):
+    """Format and mode are fixed for ever (kinds.md 2.2); naming them unchanged is fine."""
+    api = client(emulator, ar.ArtifactRegistryClient)
+    docker = ar.Repository(format_=ar.Repository.Format.DOCKER)
+    api.create_repository(parent=PARENT, repository=docker, repository_id="models").result(timeout=10)
+    name = f"{PARENT}/repositories/models"
+
+    docker.name = name
+    api.update_repository(repository=docker, update_mask={"paths": ["format"]})
+    with pytest.raises(exceptions.InvalidArgument, match="cannot be changed"):
+        api.update_repository(
+            repository=ar.Repository(name=name, format_=ar.Repository.Format.NPM), update_mask={"paths": ["format"]}
+        )
+
+
+def test_a_filter_nobody_knows_is_refused(emulator):
+    """Ignoring it would show things that were not asked for."""
+    with pytest.raises(exceptions.MethodNotImplemented, match="filter"):
+        client(emulator, ar.ArtifactRegistryClient).list_repositories(request={"parent": PARENT, "filter": "a=b"})
