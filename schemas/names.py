@@ -24,7 +24,7 @@ def derived_name(service: str, role: str, *, longest: int, shortest: int = 1) ->
         >>> derived_name("churn", "run", longest=30)
         'churn-run'
         >>> derived_name("quarterly-churn-scorer-of-growth", "run", longest=30)
-        'quarterly-churn-sco-73dd04-run'
+        'quarterly-churn-sco-9f50ea-run'
     """
     plain = f"{service}-{role}"
     if shortest <= len(plain) <= longest:

@@ -41,6 +41,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     model.features,
     model.columns,
     runtime.batching,
+    runtime.latencies,
     runtime.protocols,
     environment.variables,
     environment.secrets,

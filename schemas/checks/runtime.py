@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from schemas.checks.finding import Finding, repeated
+from schemas.checks.finding import Finding, repeated, warning
+from schemas.sections.monitoring import Monitoring
+from schemas.sections.rollout import Rollout
 from schemas.sections.runtime import Runtime
 from schemas.units import duration_text
 
@@ -13,6 +15,19 @@ def batching(runtime: Runtime) -> Iterator[Finding]:
     if batching is not None and batching.max_delay_ms >= timeout_ms:
         summary = f"{duration_text(batching.max_delay_ms)} is not below the timeout ({duration_text(timeout_ms)})"
         yield Finding("runtime.batching.maxDelay", "deadline-chain", summary, "a few milliseconds are usual")
+
+
+def latencies(runtime: Runtime, rollout: Rollout, monitoring: Monitoring | None) -> Iterator[Finding]:
+    """A limit on latency above the request timeout is never passed: such requests count as errors."""
+    limits = {
+        "rollout.gates.latencyP95": rollout.gates.latency_p95_ms if rollout.gates else None,
+        "monitoring.slo.latencyP95": monitoring.slo.latency_p95_ms if monitoring and monitoring.slo else None,
+    }
+    timeout_ms = runtime.timeout_s * 1000
+    for path, limit_ms in limits.items():
+        if limit_ms is not None and limit_ms >= timeout_ms:
+            summary = f"{duration_text(limit_ms)} is not below the request timeout ({duration_text(timeout_ms)})"
+            yield warning(path, "deadline-chain", summary, "no request takes longer, so this never fires")
 
 
 def protocols(runtime: Runtime) -> Iterator[Finding]:

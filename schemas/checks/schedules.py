@@ -1,6 +1,7 @@
 """Cron expressions and time zones."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from schemas.checks.finding import Finding, warning
 from schemas.cron import Cron, CronError, parse_cron
@@ -31,16 +32,17 @@ def trigger_schedules(triggers: tuple[Trigger, ...]) -> Iterator[Finding]:
 
 
 def schedules_that_settle(triggers: tuple[Trigger, ...], retraining: Retraining | None) -> Iterator[Finding]:
-    """A schedule finer than the cooldown only makes events that are dropped."""
+    """A schedule finer than cooldown or timeout never settles: most of its events are dropped."""
     if retraining is None:
         return
-    cooldown_s = retraining.guards.cooldown_s
+    limits = {"cooldown": retraining.guards.cooldown_s, "timeout": retraining.timeout_s}
+    name, limit_s = max(limits.items(), key=lambda item: item[1])
     for index, trigger in enumerate(triggers):
         schedule = _parsed(trigger.when.schedule)
-        if schedule is None or schedule.shortest_gap_s >= min(cooldown_s, 86_400):
+        if schedule is None or schedule.shortest_gap_s >= min(limit_s, 86_400):
             continue
         summary = f"{shown(trigger.when.schedule)} fires every {duration_text(schedule.shortest_gap_s * 1000)}"
-        hint = f"the cooldown of {duration_text(cooldown_s * 1000)} drops most of it"
+        hint = f"the {name} of {duration_text(limit_s * 1000)} drops most of it"
         yield warning(f"triggers[{index}].when.schedule", "schedule-settles", summary, hint)
 
 
@@ -81,14 +83,25 @@ def _time_zone(path: str, when: Condition) -> Iterator[Finding]:
     elif zone in _ABBREVIATIONS:
         hint = "write the place: Europe/Paris, America/New_York"
         yield warning(path, "time-zone", f"{shown(zone)} is an abbreviation with surprises", hint)
-    elif (names := _time_zones()) and zone not in names:
+    elif not _exists(zone) and (names := _time_zones()):
         meant = closest(zone, sorted(names))
         hint = f"did you mean `{meant}`?" if meant else "a name of the tz database: Europe/Paris, Etc/UTC"
         yield Finding(path, "time-zone", f"{shown(zone)} is not a time zone", hint)
 
 
-def _time_zones() -> set[str]:
-    """Names of the tz database; none where the system has no such database, which is then not checked."""
-    import zoneinfo  # noqa: PLC0415 - reads hundreds of files; most specs name no time zone
+def _exists(zone: str) -> bool:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - most specs name no time zone
 
-    return zoneinfo.available_timezones()
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    """Names of the tz database; none where the system has no such database, which is then not checked."""
+    import zoneinfo  # noqa: PLC0415 - most specs name no time zone
+
+    return frozenset(zoneinfo.available_timezones())

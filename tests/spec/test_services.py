@@ -119,6 +119,10 @@ def test_where(loaded, path, place):
             '6:26: monitoring.schedule: warning: "0 0 1 * 1" names days of the month and of the week',
         ),
         (
+            "monitoring: {slo: {latencyP95: 5m}}",
+            "6:34: monitoring.slo.latencyP95: warning: 5m is not below the request timeout (5m)",
+        ),
+        (
             "registry: {repository: ml, cleanup: {deleteUntaggedAfter: 1d}}",
             "6:61: registry.cleanup.deleteUntaggedAfter: warning: old versions are deleted, none is kept",
         ),
@@ -143,6 +147,17 @@ def test_what_depends_on_the_project_is_a_warning(said, lines, warned):
         text = SPEC.replace("region: europe-west1", lines)
 
     assert said(text) == [warned]
+
+
+def test_a_schedule_finer_than_its_cooldown_is_a_warning(said):
+    """Most of what it starts would be dropped."""
+    text = (
+        SPEC
+        + "  retraining: {run: {webhook: {url: 'https://a.b'}}, guards: {cooldown: 1h}}\n"
+        + "  triggers: [{name: often, when: {schedule: '*/30 * * * *', timeZone: Europe/Paris}}]\n"
+    )
+
+    assert said(text) == ['7:45: triggers[0].when.schedule: warning: "*/30 * * * *" fires every 30m']
 
 
 def test_secrets_are_not_printed(said):
