@@ -5,7 +5,6 @@ import logging
 import sys
 from pathlib import Path
 
-from emulator.daemon import serve
 from emulator.state_dir import StateInUseError
 
 
@@ -19,6 +18,11 @@ def main() -> int:
     command.add_argument("--grpc-port", type=int, default=0, help="gRPC port, by the same rule")
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    try:
+        from emulator.daemon import serve  # noqa: PLC0415 - so that a missing extra can be explained
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"error: the emulator needs the extra mlservice[local] ({error})\n")
+        return 1
     try:
         serve(chosen.state.resolve(), port=chosen.port, grpc_port=chosen.grpc_port)
     except (StateInUseError, OSError) as error:

@@ -16,6 +16,7 @@ from emulator.world import EMULATOR_ACCOUNT, PROJECT, World
 ServiceAccount = iam.ServiceAccount.pb()
 
 KIND = "iam.service_account"
+KEYS = "iam.service_account_key"
 DOMAIN = re.compile(r"([a-z0-9-]+)\.iam\.gserviceaccount\.com")
 CREATED = "iam.service_account.created"
 SEEDED = "iam.seeded_project"
@@ -70,6 +71,13 @@ def project_of(email: str) -> str | None:
     """The project whose domain an e-mail is in, or None."""
     found = DOMAIN.fullmatch(email.partition("@")[2])
     return None if found is None else found[1]
+
+
+def remove(world: World, account: Any) -> None:
+    """Take an account away, with its keys: a new one of the same e-mail must not be reached by them."""
+    world.store.delete(KIND, account.email)
+    for name, _ in world.store.list(KEYS, f"{account.name}/keys/"):
+        world.store.delete(KEYS, name)
 
 
 def ensure_defaults(world: World, project: str) -> None:

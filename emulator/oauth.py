@@ -6,13 +6,14 @@ Source: https://developers.google.com/identity/protocols/oauth2/service-account;
 from typing import Any
 from urllib.parse import parse_qsl
 
+import jwt
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from emulator.tokens import LIFETIME_S
-from emulator.world import PROJECT, World
+from emulator.tokens import KEY_ID, LIFETIME_S
+from emulator.world import EMULATOR_ACCOUNT, PROJECT, World
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -24,10 +25,12 @@ def routes(world: World) -> list[Route]:
         form = dict(parse_qsl((await request.body()).decode("latin-1")))
         if form.get("grant_type") != GRANT:
             return refused("unsupported_grant_type", f"only {GRANT} is supported")
-        claims = world.tokens.read(form.get("assertion", ""))
+        assertion = form.get("assertion", "")
+        claims = world.tokens.read(assertion)
         if claims is None or "iss" not in claims:
             return refused("invalid_grant", "Invalid JWT Signature.")
-        if not await run_in_threadpool(is_enabled, world, str(claims["iss"])):
+        key_id = str(jwt.get_unverified_header(assertion).get("kid", ""))
+        if not await run_in_threadpool(may_have_tokens, world, str(claims["iss"]), key_id):
             return refused("invalid_grant", "Invalid grant: account not found")
         return JSONResponse(granted(world, claims))
 
@@ -37,13 +40,16 @@ def routes(world: World) -> list[Route]:
     return [Route("/token", token, methods=["POST"]), Route("/oauth2/v3/certs", certs, methods=["GET"])]
 
 
-def is_enabled(world: World, email: str) -> bool:
-    """Whether an account exists and may get tokens."""
+def may_have_tokens(world: World, email: str, key_id: str) -> bool:
+    """Whether an account exists, is enabled, and has the key; the key of `credentials.json` is the emulator's own."""
     from emulator import accounts  # noqa: PLC0415 - imports its messages
 
     accounts.ensure_defaults(world, accounts.project_of(email) or PROJECT)
     account = accounts.find(world, email)
-    return account is not None and not account.disabled
+    if account is None or account.disabled:
+        return False
+    own = email == EMULATOR_ACCOUNT and key_id == KEY_ID
+    return own or world.store.get(accounts.KEYS, f"{account.name}/keys/{key_id}") is not None
 
 
 def granted(world: World, claims: dict[str, Any]) -> dict[str, Any]:

@@ -112,13 +112,13 @@ class Tokens:
             return None
         return claims
 
-    def key_file(self, email: str, project: str, token_uri: str) -> str:
+    def key_file(self, email: str, project: str, token_uri: str, *, key_id: str = KEY_ID) -> str:
         """A service-account key file whose tokens come from the emulator."""
         return json.dumps(
             {
                 "type": "service_account",
                 "project_id": project,
-                "private_key_id": KEY_ID,
+                "private_key_id": key_id,
                 "private_key": self.private_key_pem,
                 "client_email": email,
                 "client_id": subject(email),

@@ -1,4 +1,4 @@
-"""IAM v1: service accounts and the policies on them.
+"""IAM v1: service accounts and the policies on them. Their keys are in `emulator.apis.iam_keys`.
 
 Source: kinds.md 12.1, constraints.md 1; recordings iam_service_account/* and iam_policy/service-account-get-one.
 """
@@ -174,7 +174,7 @@ def delete_service_account(world: World, request: Any, _: Call) -> Any:
     """Gone from reads; policies show it as deleted; its unique id can bring it back for 30 days (kinds.md 2.4)."""
     with world.store.transaction():
         account = require(world, request.name)
-        world.store.delete(accounts.KIND, account.email)
+        accounts.remove(world, account)
         world.store.put(DELETED, account.unique_id, account.SerializeToString())
         world.store.put(DELETED + ".at", account.unique_id, world.clock.now().isoformat().encode())
         iam_policy.rename_member(world, f"serviceAccount:{account.email}", deleted_member(account))
@@ -243,3 +243,6 @@ def granted_permissions(world: World, request: Any, _: Call) -> Any:
     """Which of the permissions the caller has."""
     require(world, request.resource)
     return iam_policy.test_permissions(request)
+
+
+from emulator.apis import iam_keys  # noqa: E402, F401 - registers the methods of keys here

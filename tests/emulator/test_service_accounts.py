@@ -1,10 +1,16 @@
 """Service accounts, through Google's client and as recorded."""
 
+import json
+
+import google.auth.exceptions
+import google.auth.transport.requests
 import httpx
+import jwt
 import pytest
 from google.api_core import exceptions
 from google.cloud import iam_admin_v1 as iam
 from google.iam.v1 import iam_policy_pb2, policy_pb2
+from google.oauth2 import service_account
 
 from tests.emulator.clients import client
 
@@ -106,6 +112,25 @@ def test_a_deleted_account_shows_in_policies_until_it_comes_back(api):
 
     assert list(gone.bindings[0].members) == [f"deleted:{member}?uid={other.unique_id}"]
     assert list(back.bindings[0].members) == [member]
+
+
+def test_a_key_gets_tokens_of_its_account(api):
+    """Through google-auth, until the key is deleted."""
+    create(api)
+    key = api.create_service_account_key(name=NAME)
+    info = json.loads(key.private_key_data)
+    credentials = service_account.IDTokenCredentials.from_service_account_info(info, target_audience="https://scorer")
+    request = google.auth.transport.requests.Request()
+    credentials.refresh(request)
+    (listed,) = api.list_service_account_keys(name=NAME).keys
+
+    claims = jwt.decode(credentials.token, options={"verify_signature": False})
+    assert (claims["email"], claims["aud"]) == (EMAIL, "https://scorer")
+    assert (listed.name, listed.private_key_data) == (key.name, b"")
+    api.delete_service_account_key(name=key.name)
+    with pytest.raises(google.auth.exceptions.RefreshError):
+        credentials.refresh(request)
+    request.session.close()
 
 
 def test_new_accounts_can_be_slow_to_appear(emulator, api):
