@@ -20,6 +20,7 @@ _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 _OWN_TAG_LONGEST = 6  # characters of the tags a rollout makes
 _MOST_LABELS = 56  # of Google's 64; the rest are ours
 _RESERVED_LABELS = ("goog", "mlservice")
+_OUR_LABEL = "managed-by"
 
 
 def service_name(metadata: Metadata) -> Iterator[Finding]:
@@ -68,6 +69,8 @@ def _label(key: str, value: str) -> Iterator[Finding]:
     if key.startswith(_RESERVED_LABELS):
         hint = f"keys that begin with {' or '.join(_RESERVED_LABELS)} are not yours"
         yield Finding(path, "labels", f"{shown(key)} is reserved", hint, at_key=True)
+    elif key == _OUR_LABEL:
+        yield Finding(path, "labels", f"{shown(key)} is reserved", "it says that a resource is ours", at_key=True)
     elif not _LABEL_KEY.fullmatch(key):
         hint = "use up to 63 lower-case letters, digits, _ and -; first a letter"
         yield Finding(path, "labels", f"{shown(key)} is not a label key", hint, at_key=True)

@@ -60,7 +60,7 @@ def traffic(rollout: Rollout, traffic: tuple[TrafficShare, ...]) -> Iterator[Fin
 
 def _share(path: str, share: TrafficShare) -> Iterator[Finding]:
     if not _VERSION.fullmatch(share.version):
-        hint = "write latest, stable, or a revision's name"
+        hint = "write latest, stable, a model version, or a revision's name"
         yield Finding(f"{path}.version", "traffic-version", f"{shown(share.version)} is not a version", hint)
     if share.percent == 0 and share.tag is None:
         hint = "a version without traffic is only worth listing with a tag"

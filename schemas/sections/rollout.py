@@ -74,7 +74,8 @@ class TrafficShare(Section):
     """The share of one version, with `strategy: Manual`."""
 
     version: LooseText = Field(
-        description="`latest` (what this file describes), `stable` (what served before it), or a revision's name."
+        description="`latest` (what this file describes), `stable` (what served before it), a model version, "
+        "or a revision's name."
     )
     percent: Whole = Field(ge=0, le=100, description="Percent of requests; 0 only with a tag.")
     tag: Text | None = Field(

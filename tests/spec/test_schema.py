@@ -16,6 +16,7 @@ from schemas.yaml.reader import read_documents
 from schemas.yaml.tree import to_data
 from tests.spec.test_example import EXAMPLE
 from tests.strategies.specs import service_specs
+from tests.strategies.whole_specs import whole_specs
 
 ROOT = Path(__file__).parents[2]
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
@@ -63,7 +64,7 @@ def test_the_example_fits_the_schema():
 
 
 @settings(deadline=None, max_examples=50)
-@given(data=service_specs(secrets=("token",)))
+@given(data=service_specs(secrets=("token",)) | whole_specs())
 def test_what_loads_fits_the_schema(data):
     """An editor must not complain about a valid spec."""
     assert [error.message for error in VALIDATOR.iter_errors(data)] == []

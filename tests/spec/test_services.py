@@ -178,6 +178,7 @@ def test_secrets_are_not_printed(said):
         ("{name: churn, labels: {Team: a}}", '2:34: metadata.labels.Team: "Team" is not a label key'),
         ("{name: churn, labels: {team: A}}", '2:40: metadata.labels.team: "A" is not a label value'),
         ("{name: churn, labels: {goog-a: a}}", '2:34: metadata.labels.goog-a: "goog-a" is reserved'),
+        ("{name: churn, labels: {managed-by: a}}", '2:34: metadata.labels.managed-by: "managed-by" is reserved'),
         ("{labels: {a: b}}", "2:1: metadata.name: is missing"),
     ],
 )

@@ -1,32 +1,58 @@
-"""The specs that other tests draw are specs."""
+"""The specs that other tests draw are specs, and every spec survives being written and read."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from schemas import load, to_yaml
 from tests.strategies.specs import service_specs
+from tests.strategies.whole_specs import whole_specs
+
+SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=service_specs(secrets=("token", "key")))
-def test_every_drawn_spec_loads(tmp_path, data):
-    """What the engine's property tests are fed is valid, without exception."""
-    file = tmp_path / "mlservice.yaml"
-    file.write_text(to_yaml(data), encoding="utf-8")
+@pytest.fixture
+def read(tmp_path):
+    """Write data or a service as YAML and load it."""
 
-    (loaded,) = load(file).services
+    def write_and_load(data):
+        file = tmp_path / "mlservice.yaml"
+        file.write_text(to_yaml(data), encoding="utf-8")
+        (loaded,) = load(file).services
+        return loaded
 
-    assert loaded.service.name == data["metadata"]["name"]
+    return write_and_load
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=service_specs(secrets=("token", "key")))
-def test_a_service_written_and_read_is_the_same(tmp_path, data):
+@SETTINGS
+@given(data=service_specs(secrets=("token", "key")) | whole_specs())
+def test_every_drawn_spec_loads(read, data):
+    """What other property tests are fed is valid, without exception."""
+    assert read(data).service.name == data["metadata"]["name"]
+
+
+@SETTINGS
+@given(data=service_specs(secrets=("token", "key")) | whole_specs())
+def test_a_service_written_and_read_is_the_same(read, data):
     """`to_yaml` and `load` are inverse, so `import` can write what `plan` then finds unchanged."""
-    file = tmp_path / "mlservice.yaml"
-    file.write_text(to_yaml(data), encoding="utf-8")
-    (loaded,) = load(file).services
+    service = read(data).service
 
-    file.write_text(to_yaml(loaded.service), encoding="utf-8")
-    (again,) = load(file).services
+    assert read(service).service == service
 
-    assert again.service == loaded.service
+
+@SETTINGS
+@given(data=whole_specs(), draws=st.data())
+def test_every_value_has_a_place(read, data, draws):
+    """Whatever was written, `where` names a line inside the file, and the path asked for."""
+    loaded = read(data)
+    here, path = data["spec"], []
+    while isinstance(here, (dict, list)) and here:
+        key = draws.draw(st.sampled_from(list(here) if isinstance(here, dict) else list(range(len(here)))))
+        here, path = here[key], [*path, key]
+
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    where = loaded.where(text)
+
+    lines = loaded.file.read_text("utf-8").splitlines()
+    assert where.path == text
+    assert str(path[-1]) in lines[where.line - 1] or isinstance(path[-1], int)

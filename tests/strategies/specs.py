@@ -21,7 +21,9 @@ def service_names(longest: int = 30) -> st.SearchStrategy[str]:
 
 def label_maps() -> st.SearchStrategy[dict[str, str]]:
     """A few user labels, none of them reserved."""
-    keys = st.from_regex(r"\A[a-z][a-z0-9_-]{0,12}\Z").filter(lambda key: not key.startswith(("goog", "mlservice")))
+    keys = st.from_regex(r"\A[a-z][a-z0-9_-]{0,12}\Z").filter(
+        lambda key: not key.startswith(("goog", "mlservice", "managed-by"))
+    )
     return st.dictionaries(keys, st.text(_LABEL, max_size=12), max_size=3)
 
 

@@ -1,0 +1,184 @@
+"""Valid services over every section of the language, the later ones included."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.strategies.specs import Data, service_specs
+
+_NAMES = st.from_regex(r"\A[a-z][a-z0-9_]{1,8}\Z")
+_DISTANCES = st.sampled_from([0.05, 0.1, 0.25, 0.3, 0.99])
+_SPANS = st.sampled_from(["1h", "24h", "1d", "7d", "1w"])
+_TOPICS = st.from_regex(r"\A[a-fh-z][a-z0-9-]{2,12}\Z")
+_FRACTIONS = st.lists(st.sampled_from([0.25, 0.5, 0.8, 0.9, 1.0, 1.5]), unique=True, max_size=3)
+
+
+def _optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Data]:
+    return st.fixed_dictionaries({}, optional=keys)
+
+
+def features() -> st.SearchStrategy[Data]:
+    """Columns of every type; names differ by more than case."""
+    numeric = st.fixed_dictionaries(
+        {"type": st.sampled_from(["number", "integer"])},
+        optional={"min": st.integers(-9, 0), "max": st.integers(1, 9) | st.just(1.5), "log": st.booleans()},
+    )
+    category = st.fixed_dictionaries(
+        {"type": st.just("category"), "values": st.lists(_NAMES, min_size=1, max_size=3, unique=True)}
+    )
+    plain = st.fixed_dictionaries({"type": st.sampled_from(["string", "boolean"])})
+    return st.dictionaries(_NAMES, numeric | category | plain, min_size=1, max_size=4)
+
+
+@st.composite
+def models(draw: st.DrawFn) -> Data:
+    """A model folder, its columns and its prediction."""
+    model: Data = {
+        "uri": draw(st.sampled_from(["gs://acme-models/churn/2026-11-20/", "./model", "models/churn"])),
+        "features": draw(features()),
+        "prediction": {"name": draw(_NAMES), "type": "number"},
+    }
+    # A prediction that is logged needs a column of its own.
+    model["features"].pop(model["prediction"]["name"], None)
+    model["features"] = model["features"] or {"only": {"type": "number"}}
+    if model["prediction"]["name"] == "only":
+        model["prediction"]["name"] = "answer"
+    model |= draw(
+        _optional(
+            version=st.sampled_from(["2026-11-20", "1.10", "7"]),
+            framework=st.sampled_from(["onnx", "sklearn", "custom"]),
+        )
+    )
+    return model
+
+
+@st.composite
+def monitorings(draw: st.DrawFn, model: Data) -> Data:
+    """Whatever is watched has what it needs."""
+    watched = st.sampled_from(sorted(model["features"]))
+    distances = st.fixed_dictionaries(
+        {"default": _DISTANCES}, optional={"features": st.dictionaries(watched, _DISTANCES, max_size=2)}
+    )
+    chosen = _optional(
+        schedule=st.sampled_from(["0 * * * *", "*/30 0-6 * * mon-fri"]),
+        window=_SPANS,
+        minSamples=st.integers(1, 5000),
+        skew=distances,
+        drift=st.builds(lambda base, span: {**base, "against": span}, distances, _SPANS),
+        predictionDrift=_DISTANCES,
+        slo=_optional(availability=st.sampled_from([0.99, 0.995]), latencyP95=st.sampled_from(["250ms", "1s"])),
+    )
+    logging = {"table": "ml_logs.churn", "sampleRate": draw(st.sampled_from([0.2, 1])), "retention": "90d"}
+    return {"logging": logging, "baseline": {"table": "acme.ml.training"}, **draw(chosen)}
+
+
+@st.composite
+def retrainings(draw: st.DrawFn) -> Data:
+    """Each way to train, with and without guards."""
+    image = "europe-docker.pkg.dev/acme/ml/train:1"
+    run = st.sampled_from(
+        [
+            {"customJob": {"image": image, "args": ["--epochs", "3"], "spot": True, "env": {"A": "1.10"}}},
+            {"vertexPipeline": {"template": "gs://acme-ml/train.yaml", "parameters": {"rows": "010"}}},
+            {"cloudRunJob": {"name": "train", "args": ["--fast"]}},
+            {"bigqueryML": {"query": "CREATE OR REPLACE MODEL ml.churn AS SELECT 1"}},
+            {"webhook": {"url": "https://train.acme.example/hook"}},
+        ]
+    )
+    guards = _optional(
+        cooldown=_SPANS,
+        maxConcurrent=st.integers(1, 3),
+        openCircuitAfter=_optional(failures=st.integers(1, 5), pause=_SPANS),
+    )
+    rest = _optional(timeout=_SPANS, guards=guards, promote=st.sampled_from(["Auto", "PullRequest", "Never"]))
+    return {"run": draw(run), **draw(rest)}
+
+
+@st.composite
+def trigger_lists(draw: st.DrawFn, monitoring: Data) -> list[Data]:
+    """Triggers of every sort; breaches only of what is monitored."""
+    monitored = [key for key in ("skew", "drift", "predictionDrift", "slo") if key in monitoring]
+    whens = [
+        st.fixed_dictionaries({"schedule": st.just("0 3 * * 1")}, optional={"timeZone": st.just("Europe/Paris")}),
+        st.fixed_dictionaries({"pubsub": _TOPICS}),
+    ]
+    if monitored:
+        breaches = st.lists(st.sampled_from(monitored), min_size=1, unique=True)
+        whens.append(st.fixed_dictionaries({"breach": breaches}, optional={"consecutive": st.integers(1, 3)}))
+    drawn = draw(st.lists(st.one_of(whens), max_size=3))
+    return [{"name": f"trigger-{index}", "when": when} for index, when in enumerate(drawn)]
+
+
+@st.composite
+def rollouts(draw: st.DrawFn) -> Data:
+    """A strategy that moves traffic by itself; a canary's steps rise."""
+    gates = _optional(
+        minRequests=st.integers(1, 1000),
+        onInsufficientData=st.sampled_from(["Hold", "Proceed", "Rollback"]),
+        errorRate=_DISTANCES,
+        latencyP95=st.just("250ms"),
+        predictionDrift=_DISTANCES,
+    )
+    rollout: Data = {"strategy": draw(st.sampled_from(["AllAtOnce", "BlueGreen", "Canary"]))}
+    if rollout["strategy"] == "Canary":
+        percents = sorted(draw(st.sets(st.integers(1, 100), min_size=1, max_size=4)))
+        hold = st.fixed_dictionaries({}, optional={"hold": st.sampled_from(["15m", "90s"]), "approval": st.booleans()})
+        rollout["steps"] = [{"traffic": percent, **draw(hold)} for percent in percents]
+    return rollout | draw(_optional(gates=gates, onFailure=st.sampled_from(["Rollback", "Hold"])))
+
+
+@st.composite
+def budgets(draw: st.DrawFn) -> Any:
+    """The shorthand, or the whole section."""
+    amount = draw(st.integers(1, 9999) | st.sampled_from([0.1, 99.95, 1234.567]))
+    cap = st.fixed_dictionaries(
+        {"at": st.sampled_from([1, 1.2]), "do": st.just("CapInstances"), "maxInstances": st.integers(0, 3)}
+    )
+    freeze = st.fixed_dictionaries({"at": st.just(0.9), "do": st.just("FreezeRetraining")})
+    rest = _optional(
+        currency=st.just("EUR"),
+        planLimit=st.integers(1, 9999),
+        alerts=_FRACTIONS,
+        actions=st.lists(cap | freeze, max_size=2),
+    )
+    chosen = draw(rest)
+    return {"amount": amount, **chosen} if chosen else amount
+
+
+def notification_lists() -> st.SearchStrategy[list[Data]]:
+    """Receivers of every sort, each once."""
+    events = _optional(
+        events=st.lists(st.sampled_from(["RolloutFailed", "DriftDetected", "BudgetExceeded"]), min_size=1, unique=True)
+    )
+    receivers = [{"email": "ml@acme.example"}, {"pubsub": "ml-events"}, {"webhook": "https://acme.example/hook"}]
+    return st.lists(st.sampled_from(range(3)), unique=True).flatmap(
+        lambda chosen: st.tuples(
+            *(events.map(lambda extra, i=index: {**receivers[i], **extra}) for index in chosen)
+        ).map(list)
+    )
+
+
+@st.composite
+def whole_specs(draw: st.DrawFn) -> Data:
+    """A valid service that may have any section, each with what it needs."""
+    data = draw(service_specs(secrets=("token",), manual_traffic=False))
+    spec = data["spec"]
+    spec["model"] = draw(models())
+    spec["monitoring"] = draw(monitorings(spec["model"]))
+    spec["retraining"] = draw(retrainings())
+    spec["rollout"] = draw(rollouts())
+    optional: dict[str, st.SearchStrategy[Any]] = {
+        "triggers": trigger_lists(spec["monitoring"]),
+        "budget": budgets(),
+        "notifications": notification_lists(),
+    }
+    spec |= {key: draw(strategy) for key, strategy in optional.items() if draw(st.booleans())}
+    spec["management"] |= draw(
+        _optional(
+            mode=st.sampled_from(["Enforce", "Observe"]),
+            prune=st.sampled_from(["Owned", "Never"]),
+            adopt=st.sampled_from(["Never", "IfIdentical", "Always"]),
+            externallyOwned=st.lists(st.sampled_from(["scaling.maxInstances", "env", "image.uri"]), unique=True),
+        )
+    )
+    return data
