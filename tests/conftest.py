@@ -116,3 +116,8 @@ def no_real_credentials() -> None:
     """Tests never look at a developer's own Google Cloud account."""
     for name in [name for name in os.environ if name.startswith(("GOOGLE_", "CLOUDSDK_"))]:
         del os.environ[name]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of ours."""
+    parser.addoption("--cases", type=int, default=100, help="generated specs applied there and back")
