@@ -126,7 +126,11 @@ def apply(session: Session, planned: Planned, *, progress: Progress = lambda *_:
 
 
 def _to_write(session: Session, planned: Planned) -> dict[Key, Inventory]:
-    """Choose the services whose inventory must be written: they have changes, or claims not recorded yet."""
+    """Choose the services whose inventory must be written.
+
+    They have changes, or claims not recorded yet, or the lock of a run that died after its last change.
+    """
+    now = session.clock()
     busy = {name for change in planned.plan.pending for name in change.services}
     wanted = claims(session, planned)
     chosen = {}
@@ -134,7 +138,8 @@ def _to_write(session: Session, planned: Planned) -> dict[Key, Inventory]:
         if key[1] in planned.plan.observing:
             continue
         claimed = inventory.claim(wanted[key])
-        if key[1] in busy or claimed != inventory or planned.plan.destroy:
+        left_behind = inventory.lock is not None and inventory.lock.expired(now)
+        if key[1] in busy or claimed != inventory or left_behind or planned.plan.destroy:
             chosen[key] = claimed
     return chosen
 

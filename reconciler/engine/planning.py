@@ -276,7 +276,8 @@ def claims(session: Session, planned: Planned) -> dict[Key, list[Entry]]:
 def entry_of(session: Session, change: Change, *, uid: str = "", changed: str = "", digest: str = "") -> Entry:
     """Make the inventory's entry of a change."""
     keyed = session.kinds.of_address(change.address).keyed
-    keys = {name: frozenset((change.desired or {}).get(name) or {}) for name in sorted(keyed)}
+    written = {name: frozenset((change.desired or {}).get(name) or {}) for name in sorted(keyed)}
+    keys = {name: names for name, names in written.items() if names}
     return Entry(change.address, uid=uid, keys=keys, digest=digest, changed=changed)
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from schemas import MLService
 
 _PACKAGE = "google.cloud.run_v2"
+_WHOLE_CPU = 1000
 _INGRESS = {
     "All": "INGRESS_TRAFFIC_ALL",
     "Internal": "INGRESS_TRAFFIC_INTERNAL_ONLY",
@@ -200,11 +201,16 @@ _UNSAID: Mapping[str, Any] = {
 
 
 def _left_as_found(want: RunService, seen: Observed[RunService] | None) -> dict[str, Any]:
-    return {
+    found = {
         name: getattr(seen.fields, name) if seen else default
         for name, default in _UNSAID.items()
         if getattr(want, name) is None
     }
+    came_with_gpu = seen is not None and bool(seen.fields.gpu) and not want.gpu
+    if "cpu_always" in found and (came_with_gpu or want.cpu_millis < _WHOLE_CPU):
+        # The GPU that needed it is gone and its bill should go too; and below one CPU Cloud Run refuses it.
+        found["cpu_always"] = False
+    return found
 
 
 def _template_differs(want: RunService, seen: RunService) -> bool:

@@ -11,16 +11,35 @@ from tests.strategies.specs import service_specs
 from .conftest import HELLO
 
 SHARDS = 4
+RUNNER = "runner@local.iam.gserviceaccount.com"
 
 
 @st.composite
 def services(draw):
-    """A spec whose instances this machine can run: floors of at most one."""
-    data = draw(service_specs(name="drawn", image=HELLO, secrets=()))
+    """A spec this machine and this project can run: floors of at most one, accounts and secrets that exist."""
+    data = draw(service_specs(name="drawn", image=HELLO, secrets=("token", "password")))
+    access = data["spec"].get("access", {})
+    if access.get("serviceAccount", "Auto") != "Auto":
+        access["serviceAccount"] = RUNNER
+        data["spec"].pop("secrets", None)  # an account that is not ours gets no roles from us
     scaling = data["spec"].get("scaling", {})
     if scaling.get("minInstances", 0) > 1:
         scaling["minInstances"] = 1
     return data
+
+
+@pytest.fixture
+def furnished(operator):
+    """A project with an account and two secrets that specs may name."""
+    accounts = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
+    accounts.create_service_account(request={"name": "projects/local", "account_id": "runner"})
+    secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+    for name in ("token", "password"):
+        made = secrets.create_secret(
+            request={"parent": "projects/local", "secret_id": name, "secret": {"replication": {"automatic": {}}}}
+        )
+        secrets.add_secret_version(request={"parent": made.name, "payload": {"data": b"x"}})
+    return operator
 
 
 def converged(operator, data):
@@ -45,8 +64,9 @@ def left(operator):
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_apply_there_and_back_always_ends_in_an_empty_plan(operator, shard, request):
+def test_apply_there_and_back_always_ends_in_an_empty_plan(furnished, shard, request):
     """Apply A, edit to B, back to A, destroy: each plan afterwards is empty, and nothing of ours is left."""
+    operator = furnished
     cases = -(-request.config.getoption("--cases") // SHARDS)
 
     @seed(shard)
