@@ -93,13 +93,21 @@ def resolve(
         LookupError: A share names a version that no revision runs. Its arguments are what and a hint.
     """
     stable = _stable(runs, new_revision=new_revision)
-    found: dict[tuple[str, str], int] = {}
+    percents: dict[str, int] = {}
+    tags: dict[str, list[str]] = {}
     for share in shares:
         name = _revision(share.version, runs, stable, LATEST if new_revision and share.version == version else "")
-        key = (name, share.tag)
-        found[key] = found.get(key, 0) + share.percent
-    merged = [TrafficShare(name, percent, tag) for (name, tag), percent in found.items() if percent or tag]
-    return tuple(sorted(merged))
+        percents[name] = percents.get(name, 0) + share.percent
+        tags.setdefault(name, []).extend([share.tag] if share.tag else [])
+    return tuple(sorted(target for name in percents for target in _targets(name, percents[name], tags[name])))
+
+
+def _targets(name: str, percent: int, tags: Sequence[str]) -> list[TrafficShare]:
+    """Give one revision's targets: Cloud Run takes one with percent, and one more per further tag."""
+    if not tags:
+        return [TrafficShare(name, percent)] if percent else []
+    first, *others = tags
+    return [TrafficShare(name, percent, first), *(TrafficShare(name, 0, tag) for tag in others)]
 
 
 def _stable(runs: Runs, *, new_revision: bool) -> str:
