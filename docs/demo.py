@@ -176,7 +176,7 @@ def main() -> None:
         chapter(2, f"One YAML file becomes a served model ({EXAMPLE.relative_to(ROOT)}, a real breast-cancer model)")
         mlservice("apply", *dev, "--yes")
         chapter(3, "Call it, with real rows and the caller's own identity")
-        mlservice("predict", SERVICE, "--rows", str(example / "rows.json"), "--local")
+        mlservice("predict", SERVICE, str(example / "rows.json"), "--local")
         chapter(4, "Edit the file: a new model version for 20% of the traffic. The plan first")
         edit(spec, uri="uri: ./model-v2", version="version: v2", rollout=SPLIT)
         mlservice("plan", *dev, "--detailed-exitcode", expect=2)

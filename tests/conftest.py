@@ -15,6 +15,9 @@ import grpc
 import httpx
 import pytest
 
+from reconciler.engine.pool import Pool
+from tests.operating import Operator
+
 
 @dataclass
 class Emulator:
@@ -121,3 +124,16 @@ def no_real_credentials() -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of ours."""
     parser.addoption("--cases", type=int, default=100, help="generated specs applied there and back")
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """One pool for a whole test process."""
+    with Pool() as running:
+        yield running
+
+
+@pytest.fixture
+def operator(emulator: Any, pool: Pool, tmp_path: Path) -> Operator:
+    """An operator on an empty cloud."""
+    return Operator(emulator, pool, tmp_path)

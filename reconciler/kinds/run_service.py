@@ -15,7 +15,14 @@ from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
 from reconciler.gcp.operations import wait
 from reconciler.kinds import model_artifact, project_role, secret_accessor, service_account
-from reconciler.kinds.run_template import DEFAULT_PORT, StartupProbe, read_template, startup_probe, write_template
+from reconciler.kinds.run_template import (
+    DEFAULT_PORT,
+    StartupProbe,
+    columns,
+    read_template,
+    startup_probe,
+    write_template,
+)
 from reconciler.kinds.run_traffic import (
     Runs,
     TrafficShare,
@@ -47,6 +54,7 @@ class RunService:
     Args:
         image: Reference, by digest wherever it could be resolved.
         model: The model section as the server reads it; empty for none.
+        columns: Names of the model's features, in order.
         runtime: The runtime section as the server reads it; empty for none.
         version: The model's version, as a label of the revision.
         env: Environment variables of the spec; others may add theirs.
@@ -71,6 +79,7 @@ class RunService:
 
     image: str
     model: Mapping[str, Any]
+    columns: tuple[str, ...]
     runtime: Mapping[str, Any]
     version: str
     env: Mapping[str, str]
@@ -113,6 +122,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService]]:
     fields = RunService(
         image=facts.image,
         model=model,
+        columns=columns(model),
         runtime=_runtime_section(service) if spec.model or spec.image is None else {},
         version=label_value(spec.model.version) if spec.model and spec.model.version else "",
         env=dict(spec.env),

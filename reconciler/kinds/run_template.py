@@ -66,7 +66,8 @@ def read_template(template: Any) -> dict[str, Any]:
     limits = dict(container.resources.limits)
     return {
         "image": container.image,
-        "model": _parsed(plain_env.pop(MODEL_ENV, "")),
+        "model": (model := _parsed(plain_env.pop(MODEL_ENV, ""))),
+        "columns": columns(model),
         "runtime": _parsed(plain_env.pop(RUNTIME_ENV, "")),
         "version": template.labels.get(VERSION_LABEL, ""),
         "env": plain_env,
@@ -156,7 +157,8 @@ def _env(types: Any, live: Any, want: RunService, gone: frozenset[str]) -> list[
 
 
 def _written(section: Mapping[str, Any]) -> str:
-    return json.dumps(section, sort_keys=True, separators=(",", ":"))
+    # Order is meaning here: features are the model's columns, in the order of the spec.
+    return json.dumps(section, separators=(",", ":"))
 
 
 def _parsed(text: str) -> Mapping[str, Any]:
@@ -168,6 +170,12 @@ def _parsed(text: str) -> Mapping[str, Any]:
         # Someone wrote over it by hand; shown as it is, and put right by the next apply.
         return {"": text}
     return found if isinstance(found, dict) else {"": text}
+
+
+def columns(model: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the model's columns in order. Maps compare without order, and this order decides what is predicted."""
+    features = model.get("features")
+    return tuple(features) if isinstance(features, Mapping) else ()
 
 
 def _read_probe(probe: Any) -> StartupProbe:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import onnx
 from skl2onnx import to_onnx
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
@@ -37,13 +38,26 @@ def versions() -> dict[str, BaseEstimator]:
     }
 
 
+def probability(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Leave one output: the probability of the class malignant, one number a row."""
+    both = graph.graph.output[1].name
+    column = onnx.helper.make_tensor("malignant", onnx.TensorProto.INT64, [], [1])
+    graph.graph.initializer.append(column)
+    graph.graph.node.append(onnx.helper.make_node("Gather", [both, "malignant"], ["malignant_probability"], axis=1))
+    output = onnx.helper.make_tensor_value_info("malignant_probability", onnx.TensorProto.FLOAT, [None])
+    del graph.graph.output[:]
+    graph.graph.output.append(output)
+    onnx.checker.check_model(graph)
+    return graph
+
+
 def main(folder: Path = FOLDER) -> None:
     """Write both models and ten rows to predict."""
     tumours = load_breast_cancer()
     measurements = tumours.data[:, :FEATURES].astype(np.float32)
     malignant = 1 - tumours.target  # the data set calls benign 1
     for name, model in versions().items():
-        graph = to_onnx(model.fit(measurements, malignant), measurements[:1], options={"zipmap": False})
+        graph = probability(to_onnx(model.fit(measurements, malignant), measurements[:1], options={"zipmap": False}))
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / "model.onnx").write_bytes(graph.SerializeToString())
     names = [str(n).replace(" ", "_") for n in tumours.feature_names[:FEATURES]]

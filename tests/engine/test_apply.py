@@ -9,8 +9,7 @@ from reconciler.core.plan import Plan
 from reconciler.engine.apply import apply
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.saved import check_saved
-
-from .conftest import REGION, spec
+from tests.operating import REGION, spec
 
 FULL = spec(
     env={"LOG_LEVEL": "info", "MODE": "a"},

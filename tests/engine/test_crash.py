@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from .conftest import REGION, spec
+from tests.operating import REGION, spec
 
 SERVICE = spec(
     env={"LOG_LEVEL": "info"},

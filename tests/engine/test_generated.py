@@ -6,9 +6,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
+from tests.operating import HELLO
 from tests.strategies.specs import service_specs
-
-from .conftest import HELLO
 
 SHARDS = 4
 RUNNER = "runner@local.iam.gserviceaccount.com"

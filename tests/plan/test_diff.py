@@ -17,6 +17,7 @@ RECORDS = st.builds(
     RunService,
     image=TEXT,
     model=st.dictionaries(TEXT, TEXT | st.lists(TEXT, max_size=2), max_size=2),
+    columns=st.lists(TEXT, max_size=2).map(tuple),
     runtime=st.dictionaries(TEXT, TEXT, max_size=2),
     version=TEXT,
     env=st.dictionaries(st.sampled_from("ABC"), TEXT),

@@ -26,10 +26,8 @@ _SHOWN = 500
 @app.command()
 def predict(
     name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
+    rows: Annotated[str, typer.Argument(help='JSON or CSV file of rows; "-" is standard input.')] = "-",
     *,
-    rows: Annotated[
-        str, typer.Option("--rows", "-r", help='JSON or CSV file of rows; "-" is standard input.', show_default=False)
-    ] = "-",
     tag: Annotated[str | None, typer.Option("--tag", help="A tagged revision's address.", show_default=False)] = None,
     project: Project = None,
     local: Local = False,

@@ -1,12 +1,10 @@
-"""The engine against the emulator: specs in, the world out."""
+"""The reconciler against the emulator, in this process: specs in, the world out."""
 
 import itertools
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from reconciler.core.plan import Plan
@@ -100,16 +98,3 @@ def told(plan: Plan) -> list[str]:
         for c in plan.changes
         if c.action != "no-op"
     ]
-
-
-@pytest.fixture(scope="session")
-def pool() -> Iterator[Pool]:
-    """One pool for a whole test process."""
-    with Pool() as running:
-        yield running
-
-
-@pytest.fixture
-def operator(emulator: Any, pool: Pool, tmp_path: Path) -> Operator:
-    """An operator on an empty cloud."""
-    return Operator(emulator, pool, tmp_path)

@@ -1,0 +1,71 @@
+"""Every example, in every environment of it, is applied and serves what its artefact predicts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import google.auth.transport.requests
+import httpx
+import numpy as np
+import onnxruntime
+import pytest
+import yaml
+from google.oauth2 import service_account
+
+from reconciler.cli.context import runtime_image
+from reconciler.engine.apply import apply
+from reconciler.engine.planning import make_plan
+from schemas import load
+from tests.operating import Operator, told
+
+SPECS = Path(__file__).resolve().parents[2] / "specs"
+EXAMPLES = sorted(path.parent.name for path in SPECS.glob("*/mlservice.yaml"))
+
+
+def environments(example: str) -> list[str | None]:
+    """The environments a file has; the base where it has none."""
+    return list(yaml.safe_load((SPECS / example / "mlservice.yaml").read_text()).get("environments") or [None])
+
+
+CASES = [pytest.param(example, env, id=f"{example}-{env}") for example in EXAMPLES for env in environments(example)]
+
+
+def token_for(operator: Operator, audience: str) -> str:
+    """The identity token of the emulator's own caller, by Google's library."""
+    key = operator.connection.local.credentials_file
+    credentials = service_account.IDTokenCredentials.from_service_account_file(key, target_audience=audience)
+    credentials.refresh(google.auth.transport.requests.Request())
+    return credentials.token
+
+
+def expected(model: Path, rows: list[Any]) -> list[Any]:
+    """What the artefact itself says to the rows."""
+    session = onnxruntime.InferenceSession(str(model / "model.onnx"))
+    matrix = np.array([list(row.values()) if isinstance(row, dict) else row for row in rows], np.float32)
+    return session.run(None, {session.get_inputs()[0].name: matrix})[0].tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("example", "environment"), CASES)
+def test_an_example_serves_what_its_model_predicts(operator, example, environment):
+    """Applied, its plan is empty, and real rows get the predictions of the very model in the folder."""
+    specs = load([SPECS / example / "mlservice.yaml"], environment=environment)
+    session = operator.session()
+    report = apply(session, make_plan(session, specs.services, runtime_image=runtime_image()))
+    assert not report.failed, [str(r.error) for r in report.failed]
+    again = make_plan(operator.session(), specs.services, runtime_image=runtime_image())
+    assert told(again.plan) == []
+
+    [loaded] = specs.services
+    url = operator.service(loaded.service.name).uri
+    rows = json.loads((SPECS / example / "rows.json").read_text())["instances"]
+    headers = {"authorization": f"Bearer {token_for(operator, url)}"}
+    answer = httpx.post(f"{url}/predict", json={"instances": rows}, headers=headers, timeout=60)
+
+    assert answer.status_code == 200, answer.text
+    wanted = expected(SPECS / example / loaded.service.spec.model.uri, rows)
+    got = answer.json()["predictions"]
+    if isinstance(wanted[0], float):
+        np.testing.assert_allclose(got, wanted, rtol=1e-4)
+    else:
+        assert got == wanted
