@@ -4,7 +4,7 @@ The routes run on the event loop or in Starlette's own threads, so calls that ha
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from emulator import settings
 from emulator.environment import environment
 from emulator.failures import ApiFailure
 from emulator.faults import Rule
-from emulator.wire.rest_server import refusal
+from emulator.wire.rest_server import WEB_PAGE, from_web_page, refusal
 from emulator.world import PROJECT, World
 
 
@@ -26,19 +26,19 @@ def routes(world: World) -> list[Route]:
     """All of them."""
     control = Control(world)
     return [
-        route("/_emulator/status", "GET", control.status),
-        route("/_emulator/clock", "GET", control.clock),
-        route("/_emulator/advance", "POST", control.advance),
-        route("/_emulator/reset", "POST", control.reset),
-        route("/_emulator/env", "GET", control.env),
-        route("/_emulator/faults", "GET", control.get_faults),
-        route("/_emulator/faults", "PUT", control.put_faults),
-        route("/_emulator/faults", "DELETE", control.delete_faults),
-        route("/_emulator/images", "POST", control.push_image),
-        route("/_emulator/settings", "GET", control.get_settings),
-        route("/_emulator/settings", "PUT", control.put_settings),
-        route("/_emulator/calls", "GET", control.get_calls),
-        route("/_emulator/calls", "DELETE", control.delete_calls),
+        route(world, "/_emulator/status", "GET", control.status),
+        route(world, "/_emulator/clock", "GET", control.clock),
+        route(world, "/_emulator/advance", "POST", control.advance),
+        route(world, "/_emulator/reset", "POST", control.reset),
+        route(world, "/_emulator/env", "GET", control.env),
+        route(world, "/_emulator/faults", "GET", control.get_faults),
+        route(world, "/_emulator/faults", "PUT", control.put_faults),
+        route(world, "/_emulator/faults", "DELETE", control.delete_faults),
+        route(world, "/_emulator/images", "POST", control.push_image),
+        route(world, "/_emulator/settings", "GET", control.get_settings),
+        route(world, "/_emulator/settings", "PUT", control.put_settings),
+        route(world, "/_emulator/calls", "GET", control.get_calls),
+        route(world, "/_emulator/calls", "DELETE", control.delete_calls),
     ]
 
 
@@ -132,9 +132,13 @@ class Control:
         return JSONResponse([])
 
 
-def route(path: str, verb: str, endpoint: Callable[[Request], Any]) -> Route:
-    """One verb of one path."""
-    return Route(path, endpoint, methods=[verb])
+def route(world: World, path: str, verb: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
+    """One verb of one path, closed to web pages."""
+
+    async def guarded(request: Request) -> Response:
+        return refusal(WEB_PAGE) if from_web_page(world, request) else await endpoint(request)
+
+    return Route(path, guarded, methods=[verb])
 
 
 def clock_of(world: World) -> dict[str, Any]:

@@ -37,6 +37,7 @@ FIXED = ("name", "format_", "mode", "kms_key_name", "create_time", "update_time"
 @API.method(SERVICE + "CreateRepository")
 def create_repository(world: World, request: Any, _: Call) -> Any:
     """Store it at once; the operation ends with the repository, without its times, as recorded."""
+    part(request.parent, "locations")
     check_id("repository_id", request.repository_id, REPOSITORY_ID)
     repository = Repository()
     repository.CopyFrom(request.repository)

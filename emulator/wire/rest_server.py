@@ -19,6 +19,7 @@ from emulator.world import World, caller_of
 log = logging.getLogger(__name__)
 
 DISCONNECT_POLL_S = 0.25
+WEB_PAGE = ApiFailure("PERMISSION_DENIED", "the emulator does not answer requests of web pages")
 INTERNAL = ApiFailure("INTERNAL", "an internal error of the emulator: see its log")
 
 
@@ -27,6 +28,11 @@ def refusal(failure: ApiFailure) -> Response:
     from emulator.wire.transcoding import write_failure  # noqa: PLC0415 - imports protobuf
 
     return Response(write_failure(failure), failure.http, media_type="application/json")
+
+
+def from_web_page(world: World, request: Request) -> bool:
+    """Whether a browser sends this for some web page. A page must not start programs on the machine it is read on."""
+    return request.headers.get("origin", world.http_url) != world.http_url
 
 
 def call_of(world: World, request: Request, method: str, *, mutating: bool) -> tuple[Call, threading.Event]:
@@ -55,7 +61,9 @@ class Rest:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
-        found = self._routes.match(request.method, request.scope["raw_path"].decode("ascii"))
+        if from_web_page(self._world, request):
+            return refusal(WEB_PAGE)
+        found = self._routes.match(request.method, request.scope["raw_path"].decode("latin-1"))
         if found is None:
             return refusal(
                 ApiFailure("NOT_FOUND", f"The requested URL {request.url.path} was not found on this server.")

@@ -45,7 +45,7 @@ def _body(route: Route, body: bytes) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiFailure("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from error
     if not isinstance(found, dict):
         raise ApiFailure("INVALID_ARGUMENT", "Invalid JSON payload received. The root is not an object.")

@@ -1,6 +1,7 @@
 """The wire: derived from Google's packages, and JSON as Google maps it."""
 
 import re
+import socket
 
 import httpx
 import pytest
@@ -94,6 +95,8 @@ def test_masks_come_in_both_cases(url, mask):
         ("repositoryId=m&colour=1", "{}", "Unknown name .*colour"),
         ("repositoryId=m", '{"format": "TEAPOT"}', "Invalid JSON payload"),
         ("", '{"format": "DOCKER"}', "repository_id"),
+        ("repositoryId=m", "[" * 100_000, "Invalid JSON payload"),
+        ("repositoryId=m", b"\xff\xfe{", "Invalid JSON payload"),
     ],
 )
 def test_bad_requests_are_refused_in_googles_shape(url, query, body, message):
@@ -103,6 +106,24 @@ def test_bad_requests_are_refused_in_googles_shape(url, query, body, message):
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["status"]) == (400, 400, "INVALID_ARGUMENT")
     assert re.search(message, error["message"])
+
+
+@pytest.mark.parametrize("path", ["/_emulator/images", f"/v1/{PARENT}/repositories?repositoryId=m"])
+def test_web_pages_are_refused(emulator, path):
+    """A page in a browser can send requests to this machine; it must not start programs here."""
+    answer = httpx.post(emulator.http + path, content="{}", headers={"origin": "https://evil.example.com"})
+
+    assert answer.status_code == 403
+
+
+def test_a_path_of_raw_bytes_is_not_found(emulator):
+    """Not a crash."""
+    host, port = emulator.http.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b"GET /v1/\xff\xfe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        status = connection.recv(100).split()[1]
+
+    assert status in (b"400", b"404")
 
 
 def test_operations_are_listed_and_cancelled(emulator, url):
