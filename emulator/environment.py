@@ -12,6 +12,9 @@ def environment(world: World) -> dict[str, str]:
     Source: `gcloud topic configurations` (CLOUDSDK_…); google-auth and google-cloud-storage for the others.
     """
     url = world.http_url
+    # gcloud puts the region before the host (`europe-west4-127.0.0.1`). No name server knows that name, so gcloud is
+    # told that we are its proxy; nor can it reach any other host then.
+    address, _, port = url.removeprefix("http://").partition(":")
     return {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "GOOGLE_APPLICATION_CREDENTIALS": str(world.state_dir / "credentials.json"),
@@ -20,6 +23,9 @@ def environment(world: World) -> dict[str, str]:
         "MLSERVICE_EMULATOR": url,
         "MLSERVICE_EMULATOR_GRPC": world.grpc_target,
         "CLOUDSDK_CORE_PROJECT": PROJECT,
+        "CLOUDSDK_PROXY_TYPE": "http",
+        "CLOUDSDK_PROXY_ADDRESS": address,
+        "CLOUDSDK_PROXY_PORT": port,
         "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{url}/storage/v1/",
     } | {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}": f"{url}/" for api in GCLOUD_APIS}

@@ -10,6 +10,7 @@ LISTED = (
     Listed("emulator.apis.artifactregistry", ("google.devtools.artifactregistry.v1.",)),
     Listed("emulator.apis.run.api", ("google.cloud.run.v2.",)),
     Listed("emulator.apis.run.host", eager=True),
+    Listed("emulator.apis.run_v1.routes", eager=True),
     Listed("emulator.apis.storage.app", eager=True),
     Listed("emulator.apis.secretmanager", ("google.cloud.secretmanager.v1.",)),
 )

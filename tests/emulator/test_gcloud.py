@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 
+import httpx
 import pytest
 
 pytestmark = [
@@ -73,6 +74,23 @@ def test_artifacts(gcloud, emulator, tmp_path):
     assert names(gcloud("artifacts repositories list --location=europe-west4")) == ["images"]
     found = gcloud("artifacts docker images list europe-west4-docker.pkg.dev/local/images --include-tags")
     assert [(each["package"], each["tags"]) for each in found] == [(image, ["v1"])]
+
+
+def test_run(gcloud, emulator):
+    """Services, their revisions and jobs are listed over all regions, and described in one."""
+    place = f"{emulator.http}/v2/projects/local/locations/europe-west4"
+    hello = {"image": "us-docker.pkg.dev/cloudrun/container/hello"}
+    httpx.post(f"{place}/services?serviceId=front", json={"template": {"containers": [hello]}}).raise_for_status()
+    task = {"template": {"template": {"containers": [hello]}}}
+    httpx.post(f"{place}/jobs?jobId=nightly", json=task).raise_for_status()
+    httpx.get(f"{place}/services/front", timeout=30).raise_for_status()
+
+    assert [each["metadata"]["name"] for each in gcloud("run services list")] == ["front"]
+    assert [each["metadata"]["name"] for each in gcloud("run jobs list")] == ["nightly"]
+    seen = gcloud("run services describe front --region=europe-west4")
+    assert seen["spec"]["template"]["spec"]["containers"][0]["image"] == hello["image"]
+    revisions = gcloud("run revisions list --service=front --region=europe-west4")
+    assert [each["metadata"]["labels"]["serving.knative.dev/service"] for each in revisions] == ["front"]
 
 
 def test_iam(gcloud):

@@ -8,14 +8,32 @@ from typing import Any
 HIDDEN_GENERATION = "12345678901234"  # what the recording project wrote over some
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 PERSON = re.compile(r"user\d+@example\.com|developer@example\.com|\$\{creatorID\}")
-# Fields whose value another run of the same requests would have chosen otherwise.
+# Fields (a namespace is the project's number) whose value another run of the same requests would have chosen otherwise.
+UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 RANDOM = frozenset(
-    {"creator", "lastModifier", "etag", "uid", "uniqueId", "oauth2ClientId", "resourceVersion", "serviceUid"}
+    {
+        "creator",
+        "lastModifier",
+        "etag",
+        "namespace",
+        "uid",
+        "uniqueId",
+        "oauth2ClientId",
+        "resourceVersion",
+        "serviceUid",
+    }
 )
-DELETED = re.compile(r"(Account deleted: )\d+")
-NUMBER = re.compile(r"(?<=projects/)\d{10,12}(?=/)|\d{10,12}(?=-compute@)|(?<=-)\d{10,12}(?=\.[a-z0-9-]+\.run\.app)")
-REVISION = re.compile(r"(-\d{5}-)[a-z]{3}\b")
-OPERATION = re.compile(r"(.*operations/)[^/]+")
+WHOLE = ((TIME, "<time>"), (PERSON, "<person>"), (UUID, "<uuid>"))
+NUMBER = (
+    r"(?<=projects/)\d{10,13}(?=/)|(?<=namespaces/)\d{10,13}(?=/)|\d{10,13}(?=-compute@)"
+    r"|(?<=-)\d{10,13}(?=\.[a-z0-9-]+\.run\.app)"
+)
+PARTS = (
+    (re.compile(r"(?<=operations/)[^/]+$"), "<operation>"),
+    (re.compile(r"(?<=Account deleted: )\d+"), "<uniqueId>"),
+    (re.compile(NUMBER), "<number>"),
+    (re.compile(r"(?<=-\d{5}-)[a-z]{3}\b"), "<suffix>"),
+)
 # Members and bindings have no order to rely on: kinds.md 1.1.
 UNORDERED = frozenset({"members", "bindings"})
 
@@ -38,14 +56,12 @@ def hidden(value: Any, key: str = "") -> Any:
         return value
     if key in RANDOM:
         return f"<{key}>"
-    if TIME.fullmatch(value):
-        return "<time>"
-    if PERSON.fullmatch(value):
-        return "<person>"
-    value = DELETED.sub(r"\1<uniqueId>", value)
-    value = REVISION.sub(r"\1<suffix>", NUMBER.sub("<number>", value))
-    operation = OPERATION.fullmatch(value)
-    return f"{operation[1]}<operation>" if operation else value
+    for pattern, word in WHOLE:
+        if pattern.fullmatch(value):
+            return word
+    for pattern, word in PARTS:
+        value = pattern.sub(word, value)
+    return value
 
 
 def _of_objects(recorded: dict[str, Any], answer: dict[str, Any], path: str) -> list[str]:
