@@ -29,6 +29,7 @@ fix: setup  ## format and mend what can be mended
 golden: setup  ## rewrite golden files; review the diff
 	$(BIN)/pytest -q --update-golden tests/golden
 	$(BIN)/python -m reconciler.cli schema --output schemas/mlservice.schema.json
+	$(BIN)/python -m schemas.reference
 
 bench: setup  ## every number we claim
 	$(BIN)/python -m benchmarks

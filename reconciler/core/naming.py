@@ -16,7 +16,6 @@ VERSION_LABEL = "mlservice-version"
 _NOTE = re.compile(r"\[mlservice:([a-z0-9-]+)\]")
 _LABEL_UNSAFE = re.compile(r"[^a-z0-9_-]+")
 _LABEL_LENGTH = 63
-_ACCOUNT_LENGTH = 30
 
 
 def mark_labels(service: str) -> dict[str, str]:
@@ -47,19 +46,6 @@ def label_value(text: str) -> str:
         Label values: at most 63 of `[a-z0-9_-]`, cloud.google.com/resource-manager/docs/creating-managing-labels.
     """
     return _LABEL_UNSAFE.sub("-", text.lower())[:_LABEL_LENGTH].strip("-")
-
-
-def account_id(service: str, role: str) -> str:
-    """Name a service account of a service: at most 30 characters, a long name is cut and digested.
-
-    Source:
-        `CreateServiceAccountRequest.accountId` of iam v1: 6 to 30 characters.
-    """
-    whole = f"{service}-{role}"
-    if len(whole) <= _ACCOUNT_LENGTH:
-        return whole
-    tail = f"-{fingerprint(service, length=6)}-{role}"
-    return service[: _ACCOUNT_LENGTH - len(tail)].rstrip("-") + tail
 
 
 def account_email(account: str, project: str) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Desired, Kind, Observed
-from reconciler.core.naming import account_email, account_id, note, noted
+from reconciler.core.naming import account_email, note, noted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
+from schemas.names import service_account_id
 from schemas.sections.access import AUTO
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def address_of(service: MLService) -> Address | None:
     """Give the address of the account this spec asks us to make; None when it names one."""
     if service.spec.access.service_account != AUTO:
         return None
-    return Address("service_account", GLOBAL, account_id(service.name, "run"))
+    return Address("service_account", GLOBAL, service_account_id(service.name, "run"))
 
 
 def email_of(service: MLService, facts: Facts) -> str:
