@@ -37,10 +37,17 @@ TICK_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What may be chosen. `seed` makes the split of traffic repeatable."""
+    """What may be chosen.
+
+    Attributes:
+        seed: Makes the split of traffic repeatable.
+        pending_s: How long a request waits for a slot, at least.
+        most_idle: Idle instances kept in all, besides the minimums of services.
+    """
 
     seed: int | None = None
     pending_s: float = PENDING_S
+    most_idle: int = 32
 
 
 class Plane:
@@ -167,6 +174,14 @@ class Plane:
             await asyncio.sleep(TICK_S)
             for pool in list(self._pools.values()):
                 pool.tick()
+            self._stop_surplus()
+
+    def _stop_surplus(self) -> None:
+        """Stop the longest idle instances beyond what one machine should carry: two hundred services are deployable."""
+        idle = [(instance, pool) for pool in self._pools.values() for instance in pool.spare()]
+        idle.sort(key=lambda pair: pair[0].idle_since, reverse=True)
+        for instance, pool in idle[self._settings.most_idle :]:
+            pool.stop(instance)
 
     def _pool(self, revision: str) -> Pool:
         pool = self._pools.get(revision)

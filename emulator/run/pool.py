@@ -153,6 +153,16 @@ class Pool:
         if self.instances < keep and asyncio.get_running_loop().time() >= self._not_before:
             self._spawn(keep - self.instances)
 
+    def spare(self) -> list[Instance]:
+        """Give the idle instances beyond the minimum, longest idle first."""
+        idle = sorted(self._idle(self._workshop.now(), 0), key=lambda instance: instance.idle_since)
+        return idle[: max(0, self._alive() - self.minimum)]
+
+    def stop(self, instance: Instance) -> None:
+        """Stop an idle instance."""
+        if not instance.stopping and instance.in_flight == 0:
+            self._stop(instance)
+
     async def close(self) -> None:
         """Refuse new requests, let running ones finish (at most ten seconds), stop everything."""
         self._closed = True

@@ -1,6 +1,8 @@
 """Who may call a service of the emulated Cloud Run, with which secrets, and what a restart leaves."""
 
+import json
 import time
+from pathlib import Path
 
 import google.auth.transport.requests
 import httpx
@@ -33,10 +35,13 @@ def caller(emulator):
 
 
 def token(emulator, email, audience):
-    """An identity token as google-auth fetches it from the emulator's token endpoint."""
-    path = emulator.env["GOOGLE_APPLICATION_CREDENTIALS"]
-    credentials = service_account.IDTokenCredentials.from_service_account_file(path, target_audience=audience)
-    credentials._service_account_email = email
+    """An identity token as google-auth fetches it with a key of the account."""
+    key = json.loads(Path(emulator.env["GOOGLE_APPLICATION_CREDENTIALS"]).read_text())
+    if email != key["client_email"]:
+        iam = client(emulator, iam_admin_v1.IAMClient)
+        made = iam.create_service_account_key(name=f"projects/local/serviceAccounts/{email}")
+        key = json.loads(made.private_key_data)
+    credentials = service_account.IDTokenCredentials.from_service_account_info(key, target_audience=audience)
     credentials.refresh(google.auth.transport.requests.Request())
     return credentials.token
 

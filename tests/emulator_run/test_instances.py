@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from emulator.run.model import Probe, Route, Share
+from emulator.run.plane import Settings
 from tests.emulator_run.conftest import HERE, SCRIPT
 
 
@@ -60,6 +61,18 @@ def test_minimum_instances_are_kept(bench, http):
     time.sleep(0.6)
 
     assert bench.plane.instances("a") == 2
+
+
+@pytest.mark.parametrize("settings", [Settings(most_idle=2)])
+def test_a_machine_carries_a_bounded_number_of_idle_instances(bench, http):
+    """Many services can be deployed: those that were used longest ago go to zero, and answer when they are called."""
+    urls = [bench.serve((bench.revision(name), 100)) for name in "abcd"]
+    for url in urls:
+        http.get(url)
+        bench.clock.advance(seconds=1)
+
+    assert eventually(lambda: [bench.plane.instances(name) for name in "abcd"] == [0, 0, 1, 1])
+    assert http.get(urls[0]).status_code == 200
 
 
 def test_a_dead_minimum_instance_is_replaced(bench, http):

@@ -93,7 +93,7 @@ def _new_plane(world: World) -> "Plane":
         gate=Gate(world),
         tokens=MetadataTokens(world),
         now=world.clock.now,
-        settings=Settings(seed=int(chosen.run_seed) or None, pending_s=chosen.run_pending_s),
+        settings=Settings(int(chosen.run_seed) or None, chosen.run_pending_s, int(chosen.run_most_idle)),
     )
 
 
