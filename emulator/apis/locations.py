@@ -32,7 +32,7 @@ def list_locations(_: World, request: Any, __: Call) -> Any:
 @API.method(SERVICE + "GetLocation")
 def get_location(_: World, request: Any, __: Call) -> Any:
     """One region."""
-    if request.name.rsplit("/", 1)[1] not in REGIONS:
+    if request.name.rpartition("/")[2] not in REGIONS:
         raise ApiFailure("NOT_FOUND", f"Location {request.name} was not found.")
     return location(request.name)
 

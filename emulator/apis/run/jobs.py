@@ -15,7 +15,7 @@ from emulator.apis.run.host import plane
 from emulator.apis.run.messages import Job, ListJobsResponse
 from emulator.apis.run.names import check_id, location, missing, parts, short, taken
 from emulator.apis.run.services import API, KEPT_DAYS, OUTPUT, born, check_etag, only_validated, touched
-from emulator.resources import Collection, apply_mask, timestamp
+from emulator.resources import Collection, apply_mask, part, timestamp
 from emulator.run.model import Outcome
 from emulator.world import World
 
@@ -36,6 +36,7 @@ def create_job(world: World, request: Any, call: Call) -> Any:
 
 def create(world: World, name: str, request: Any, call: Call) -> Any:
     """Create a job from a request to create it or to update what is not there."""
+    part(name, "locations")
     job = Job()
     apply_mask(job, request.job, ["*"], keep=OUTPUT_OF_JOB)
     job.name = name

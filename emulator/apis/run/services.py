@@ -18,7 +18,7 @@ from emulator.apis.run.deployment import REVISIONS, SERVICES, reconcile, remove,
 from emulator.apis.run.messages import ListServicesResponse, Revision, RevisionTemplate, Service
 from emulator.apis.run.names import check_id, location, missing, parts, revision_name, short, taken
 from emulator.failures import ApiFailure
-from emulator.resources import apply_mask, timestamp
+from emulator.resources import apply_mask, part, timestamp
 from emulator.world import World
 
 API = Api("run")
@@ -44,6 +44,7 @@ def create_service(world: World, request: Any, call: Call) -> Any:
 
 def create(world: World, name: str, request: Any, call: Call) -> Any:
     """Create a service from a request to create it or to update what is not there."""
+    part(name, "locations")
     service = Service()
     apply_mask(service, request.service, ["*"], keep=OUTPUT)
     service.name = name
