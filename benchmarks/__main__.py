@@ -1,0 +1,17 @@
+"""Run every quick benchmark: `python -m benchmarks [NAME ...]`."""
+
+import importlib
+import sys
+
+QUICK = ("emulator_start", "command_line", "plan")
+
+
+def main() -> None:
+    """Run those named, or all quick ones. The model server's own are in `benchmarks.runtime`."""
+    for name in sys.argv[1:] or QUICK:
+        print(f"\n== benchmarks.{name}", flush=True)
+        importlib.import_module(f"benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()
