@@ -217,3 +217,19 @@ def test_destruction_can_wait(emulator, secrets):
 
     states = [version.state for version in secrets.list_secret_versions(parent=path)]
     assert states == [State.DESTROYED, State.ENABLED]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param({"ttl": {"seconds": 5}}, id="too-short"),
+        pytest.param({"ttl": {"seconds": 315_576_000_000}}, id="too-long"),
+        pytest.param({"version_destroy_ttl": {"seconds": 60}}, id="destroyed-too-soon"),
+    ],
+)
+def test_a_bad_time_is_refused(secrets, asked):
+    """Times to live have bounds, and a refused secret is not there."""
+    with pytest.raises(exceptions.BadRequest):
+        make(secrets, "short", **asked)
+
+    assert list(secrets.list_secrets(parent="projects/local")) == []

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from google.api_core import exceptions
 
@@ -86,3 +87,46 @@ def peak_mib(emulator):
     """The most memory the daemon ever held, in MiB."""
     status = Path(f"/proc/{emulator.process.pid}/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) // 1024
+
+
+ODD = [
+    pytest.param("POST", "b?project=local", {"name": 5}, id="name-is-a-number"),
+    pytest.param("POST", "b?project=local", {"name": "odd-labels", "labels": {"a": 5}}, id="label-is-a-number"),
+    pytest.param("POST", "b?project=local", [1], id="no-object"),
+    pytest.param("PATCH", "b/{bucket}", {"iamConfiguration": "x"}, id="text-for-an-object"),
+    pytest.param("PUT", "b/{bucket}/iam", {"bindings": [5]}, id="no-binding"),
+    pytest.param("PATCH", "b/{bucket}/o/x", {"metadata": {"a": {}}}, id="metadata-is-an-object"),
+    pytest.param("POST", "b/{bucket}/o/y/compose", {"sourceObjects": [5]}, id="no-source"),
+    pytest.param("GET", "b/{bucket}/o?maxResults=-1", None, id="less-than-nothing"),
+    pytest.param("GET", "b/{bucket}/o?matchGlob=[z-a]", None, id="glob"),
+    pytest.param("GET", "b/{bucket}/o/x?generation=one", None, id="generation"),
+    pytest.param("GET", "b/{bucket}/o/x?ifGenerationMatch=", None, id="condition"),
+]
+
+
+@pytest.mark.parametrize(("verb", "path", "body"), ODD)
+def test_an_odd_request_is_refused(emulator, bucket, verb, path, body):
+    """What has the wrong type is the caller's mistake, said as one, and changes nothing."""
+    bucket.blob("x").upload_from_string(b"x")
+
+    answer = httpx.request(verb, f"{emulator.http}/storage/v1/{path.format(bucket=bucket.name)}", json=body)
+
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["errors"][0]["reason"] in {"invalid", "parseError"}
+    assert bucket.get_blob("x").metageneration == 1
+
+
+def test_an_odd_part_does_not_spoil_a_batch(emulator, bucket):
+    """A part that is no request is answered as such; the next is carried out."""
+    bucket.blob("x").upload_from_string(b"x")
+    good = f"DELETE /storage/v1/b/{bucket.name}/o/x HTTP/1.1"
+    parts = [f"--m\r\nContent-Type: application/http\r\n\r\n{line}\r\n\r\n" for line in ("GET http://[ HTTP/1.1", good)]
+    kind = {"Content-Type": "multipart/mixed; boundary=m"}
+
+    answer = httpx.post(f"{emulator.http}/batch/storage/v1", content="".join(parts) + "--m--", headers=kind)
+
+    assert [line for line in answer.text.splitlines() if line.startswith("HTTP/1.1")] == [
+        "HTTP/1.1 400 Bad Request",
+        "HTTP/1.1 204 No Content",
+    ]
+    assert not bucket.blob("x").exists()

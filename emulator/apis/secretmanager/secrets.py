@@ -1,6 +1,7 @@
 """Secrets: create, get, list, update, delete, expire."""
 
 import re
+from datetime import UTC
 from typing import Any
 
 from google.cloud.secretmanager_v1.types import service
@@ -22,6 +23,9 @@ FIXED = ("name", "replication", "create_time", "etag", "tags", "secret_type", "p
 """Immutable or output only, by the message comments."""
 ALIAS = re.compile(r"(?!(latest|NEW)$)[A-Za-z][A-Za-z0-9_-]{0,62}")
 ALIASES_MOST = 50
+CENTURY_S = 876_000 * 3600
+SPANS_S = {"ttl": (60, CENTURY_S), "expire_time": (0, CENTURY_S), "version_destroy_ttl": (86_400, 1000 * 86_400)}
+"""Shortest and longest times, in seconds."""
 
 
 @API.method(SERVICE + "CreateSecret")
@@ -43,17 +47,35 @@ def create_secret(world: World, request: Any, _: Call) -> Any:
 
 
 def check(world: World, secret: Any) -> None:
-    """Refuse what Google refuses, and what this emulator does not do; turn a TTL into a time, and set its timer."""
+    """Refuse what Google refuses, and what this emulator does not do; arrange for the end of its life."""
     check_labels(secret.labels.items())
     if secret.topics or secret.HasField("rotation"):
         raise ApiFailure("UNIMPLEMENTED", "Rotation and topics of secrets are not emulated.")
     check_aliases(world, secret)
+    if secret.HasField("version_destroy_ttl"):
+        check_span("version_destroy_ttl", secret.version_destroy_ttl.seconds)
+    schedule_expiry(world, secret)
+
+
+def check_span(field: str, seconds: int) -> None:
+    """Refuse a time that is too short or too long.
+
+    Source: cloud.google.com/secret-manager/docs (secret expiration; delayed destruction); the words are ours.
+    """
+    least, most = SPANS_S[field]
+    if not least <= seconds <= most:
+        raise ApiFailure("INVALID_ARGUMENT", f"Field [{field}] must be between {least} and {most} seconds.")
+
+
+def schedule_expiry(world: World, secret: Any) -> None:
+    """Turn a TTL into a time, and have the secret deleted then."""
+    now = world.clock.now()
     if secret.HasField("ttl"):
-        expires = timestamp(world.clock.now() + secret.ttl.ToTimedelta())
-        secret.expire_time.CopyFrom(expires)
+        check_span("ttl", secret.ttl.seconds)
+        secret.expire_time.CopyFrom(timestamp(now + secret.ttl.ToTimedelta()))
     if secret.HasField("expire_time"):
-        when = secret.expire_time.ToDatetime(tzinfo=world.clock.now().tzinfo)
-        world.clock.call_at(when, expire, {"name": secret.name})
+        check_span("expire_time", secret.expire_time.seconds - int(now.timestamp()))
+        world.clock.call_at(secret.expire_time.ToDatetime(tzinfo=UTC), expire, {"name": secret.name})
 
 
 def check_aliases(world: World, secret: Any) -> None:
@@ -124,5 +146,5 @@ def expire(world: World, payload: dict[str, Any]) -> None:
         secret = SECRETS.find(world, payload["name"])
         if secret is None or not secret.HasField("expire_time"):
             return
-        if secret.expire_time.ToDatetime(tzinfo=world.clock.now().tzinfo) <= world.clock.now():
+        if secret.expire_time.ToDatetime(tzinfo=UTC) <= world.clock.now():
             forget(world, secret.name)

@@ -1,5 +1,6 @@
 """Versions of secrets: add, get, access, list, enable, disable, destroy."""
 
+from datetime import UTC
 from typing import Any
 
 import google_crc32c
@@ -210,5 +211,5 @@ def destroy_later(world: World, payload: dict[str, Any]) -> None:
         version = VERSIONS.find(world, payload["name"])
         if version is None or not version.HasField("scheduled_destroy_time"):
             return
-        if version.scheduled_destroy_time.ToDatetime(tzinfo=world.clock.now().tzinfo) <= world.clock.now():
+        if version.scheduled_destroy_time.ToDatetime(tzinfo=UTC) <= world.clock.now():
             destroy(world, version)

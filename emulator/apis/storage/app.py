@@ -1,6 +1,7 @@
 """The HTTP edge of Cloud Storage: requests in, replies out; counted and, where ruled, broken like every API's."""
 
 import json
+import logging
 import shutil
 import tempfile
 import threading
@@ -22,6 +23,8 @@ from emulator.dispatch import guarded
 from emulator.failures import ApiFailure
 from emulator.wire.rest_server import in_thread
 from emulator.world import World, caller_of
+
+log = logging.getLogger(__name__)
 
 WORKERS = 32
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -49,7 +52,10 @@ class Edge:
 
     def answer(self, verb: str, target: str, headers: Mapping[str, str], body: IO[bytes]) -> Reply:
         """Answer one call. `target` is path and query, still percent-encoded."""
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            return failure(errors.invalid("Invalid request target"))
         query = query_of(parts.query)
         found = methods.find(verb, parts.path, query)
         if found is None:
@@ -65,6 +71,9 @@ class Edge:
         except ApiFailure as injected:
             reason = REASONS.get(injected.http, "backendError")
             return failure(errors.StorageError(injected.http, reason, injected.message))
+        except Exception:
+            log.exception("storage call failed", extra={"method": method.name})
+            return failure(errors.StorageError(500, "backendError", "Backend Error"))
         if reply.document is not None:
             reply.document = select(reply.document, query.get("fields"))
         return reply

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from emulator.apis.storage import errors, names, preconditions, records
+from emulator.apis.storage import errors, names, preconditions, records, shapes
 from emulator.apis.storage.wire import Reply, etag, merge, rfc3339
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def insert(call: Call) -> Reply:
     project = call.query.get("project")
     if not project:
         raise errors.required("project")
-    wanted = call.json()
+    wanted = call.json(shapes.BUCKET)
     name = str(wanted.get("name", ""))
     names.check_bucket(name)
     _check_labels(wanted.get("labels"))
@@ -51,7 +51,7 @@ def list_(call: Call) -> Reply:
     project = call.query.get("project")
     if not project:
         raise errors.required("project")
-    after, limit = call.query.get("pageToken", ""), call.whole_number("maxResults") or 1000
+    after, limit = call.query.get("pageToken", ""), call.page_size()
     prefix = call.query.get("prefix", "")
     found = [record.resource for record in records.buckets(call.world, project)]
     found = [item for item in found if item["name"].startswith(prefix) and item["name"] > after]
@@ -117,7 +117,7 @@ def touch(call: Call, record: records.Record, resource: dict[str, Any]) -> recor
 
 
 def _change(call: Call, *, whole: bool) -> Reply:
-    wanted = {key: value for key, value in call.json().items() if key not in _OUTPUT_ONLY}
+    wanted = {key: value for key, value in call.json(shapes.BUCKET).items() if key not in _OUTPUT_ONLY}
     _check_labels(wanted.get("labels"))
     _check_promises(wanted)
     with call.world.store.transaction():
@@ -168,7 +168,7 @@ def _normalised(resource: dict[str, Any]) -> dict[str, Any]:
     """`bucketPolicyOnly` is the old name of `uniformBucketLevelAccess`; the service answers both, always equal."""
     access = dict(resource.get("iamConfiguration") or {})
     access["bucketPolicyOnly"] = access.get("uniformBucketLevelAccess", {"enabled": False})
-    return resource | {"iamConfiguration": access}
+    return resource | {"iamConfiguration": access, "storageClass": resource.get("storageClass") or "STANDARD"}
 
 
 def _location_type(location: str) -> str:

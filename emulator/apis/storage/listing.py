@@ -19,15 +19,13 @@ if TYPE_CHECKING:
 
     from emulator.apis.storage.wire import Call
 
-_MOST = 1000
-
 
 def list_(call: Call) -> Reply:
     """A page of objects and of the prefixes that stand for the ones below a delimiter."""
     records.find_bucket(call.world, call.path["bucket"])
     if call.flag("softDeleted"):
         raise errors.unimplemented("soft delete")
-    limit = min(call.whole_number("maxResults") or _MOST, _MOST)
+    limit = call.page_size()
     after = _after(call.query.get("pageToken"))
     items: list[dict[str, Any]] = []
     prefixes: list[str] = []
@@ -70,7 +68,7 @@ def _entries(call: Call) -> Iterator[tuple[bytes, dict[str, Any] | str]]:
 
 def _matching(call: Call, prefix: str, *, versions: bool) -> Iterator[dict[str, Any]]:
     start, end = call.query.get("startOffset", "").encode(), call.query.get("endOffset", "").encode()
-    glob = re.compile(_expression(call.query["matchGlob"])) if call.query.get("matchGlob") else None
+    glob = _compiled(call.query.get("matchGlob"))
     for record in records.objects(call.world, call.path["bucket"], prefix, versions=versions):
         name = record.resource["name"]
         if (start and name.encode() < start) or (end and name.encode() >= end):
@@ -88,6 +86,13 @@ def _after(token: str | None) -> bytes:
         return base64.urlsafe_b64decode(token or "")
     except (binascii.Error, ValueError):
         raise errors.invalid("Invalid value for parameter pageToken") from None
+
+
+def _compiled(glob: str | None) -> re.Pattern[str] | None:
+    try:
+        return re.compile(_expression(glob)) if glob else None
+    except re.error:
+        raise errors.invalid(f"Invalid value for parameter matchGlob: '{glob}'") from None
 
 
 def _expression(glob: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from emulator.apis.storage import content, errors, names, preconditions, records
+from emulator.apis.storage import content, errors, names, preconditions, records, shapes
 from emulator.apis.storage.wire import Reply, etag, merge, rfc3339
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def compose(call: Call) -> Reply:
     Source:
         cloud.google.com/storage/docs/composite-objects: no MD5, `componentCount` adds up.
     """
-    bucket, body = call.path["bucket"], call.json()
+    bucket, body = call.path["bucket"], call.json(shapes.COMPOSE)
     sources = body.get("sourceObjects") or []
     if not 1 <= len(sources) <= _MOST_SOURCES:
         raise errors.invalid(f"The number of source components provided ({len(sources)}) is not 1 to {_MOST_SOURCES}.")
@@ -122,7 +122,7 @@ def compose(call: Call) -> Reply:
 
 
 def _change(call: Call, *, whole: bool) -> Reply:
-    said = {key: value for key, value in call.json().items() if key in WRITABLE}
+    said = {key: value for key, value in call.json(shapes.OBJECT).items() if key in WRITABLE}
     generation = call.whole_number("generation")
     with call.world.store.transaction():
         record = records.find_object(call.world, call.path["bucket"], call.path["object"], generation)
@@ -142,7 +142,7 @@ def _change(call: Call, *, whole: bool) -> Reply:
 
 
 def _copy(call: Call) -> records.Record:
-    body = call.json()
+    body = call.json(shapes.OBJECT)
     with call.world.store.transaction():
         generation = call.whole_number("sourceGeneration")
         source = records.find_object(call.world, call.path["bucket"], call.path["object"], generation)

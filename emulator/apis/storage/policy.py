@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from emulator.apis.storage import buckets, errors, records
+from emulator.apis.storage import buckets, errors, records, shapes
 from emulator.apis.storage.wire import Reply, etag
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def get(call: Call) -> Reply:
 
 def put(call: Call) -> Reply:
     """Replace the policy. An etag that is given must be the current one."""
-    wanted = call.json()
+    wanted = call.json(shapes.POLICY)
     name = call.path["bucket"]
     with call.world.store.transaction():
         record = records.find_bucket(call.world, name)

@@ -15,7 +15,7 @@ from email.parser import BytesHeaderParser
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlencode
 
-from emulator.apis.storage import content, errors, names, objects, preconditions, records
+from emulator.apis.storage import content, errors, names, objects, preconditions, records, shapes
 from emulator.apis.storage.wire import CHUNK_BYTES, MAX_JSON_BYTES, Reply
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _multipart(call: Call) -> Reply:
 
 
 def _open(call: Call) -> Reply:
-    said = call.json()
+    said = call.json(shapes.OBJECT)
     name = said.get("name") or call.query.get("name", "")
     names.check_object(name)
     bucket = call.path["bucket"]
@@ -97,6 +97,8 @@ def _take(call: Call, session_id: str, session: dict[str, Any], file: IO[bytes])
         here = _append(call.body, file)
     if total is None or here < total:
         return _so_far(session_id, here)
+    if here > total:
+        raise errors.invalid(f"The upload has {here} bytes, more than the {total} that were announced.")
     path = _part_file(call, session_id)
     with path.open("rb") as whole:
         # The conditions of a resumable upload stand in the query it was opened with.
@@ -189,12 +191,18 @@ def _split(call: Call) -> tuple[dict[str, Any], str | None, content.Slice]:
         said = json.loads(re.split(rb"\r?\n\r?\n", first, maxsplit=1)[1] or b"{}")
     except (IndexError, ValueError):
         raise malformed from None
+    if not isinstance(said, dict):
+        raise malformed
     fields = re.match(rb"(?:.*?\n)??\r?\n", last, re.DOTALL)
     if fields is None:
         raise malformed
     start = len(head) - len(last) + fields.end()
     kind = BytesHeaderParser().parsebytes(fields.group()).get("Content-Type")
-    return said, kind, content.Slice(cast("BinaryIO", call.body), start, _end_of_last_part(call.body, mark, malformed))
+    return (
+        shapes.check(said, shapes.OBJECT),
+        kind,
+        content.Slice(cast("BinaryIO", call.body), start, _end_of_last_part(call.body, mark, malformed)),
+    )
 
 
 def _end_of_last_part(body: IO[bytes], mark: bytes, malformed: errors.StorageError) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from emulator.apis.storage import errors
+from emulator.apis.storage import errors, shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from emulator.world import World
 
 MAX_JSON_BYTES = 4 * 1024 * 1024
+PAGE_MOST = 1000
 CHUNK_BYTES = 1024 * 1024
 
 
@@ -33,11 +34,11 @@ class Call:
     body: IO[bytes]
     base_url: str
 
-    def json(self) -> dict[str, Any]:
-        """The body as a JSON object; an empty body is an empty object.
+    def json(self, shape: dict[str, Any]) -> dict[str, Any]:
+        """The body as a JSON object of a shape; an empty body is an empty object.
 
         Raises:
-            StorageError: 400, the body is not a JSON object.
+            StorageError: 400, the body is not such an object.
         """
         text = self.body.read(MAX_JSON_BYTES)
         if not text:
@@ -48,11 +49,22 @@ class Call:
             raise errors.StorageError(400, "parseError", "Parse Error") from None
         if not isinstance(document, dict):
             raise errors.StorageError(400, "parseError", "Parse Error")
-        return document
+        return shapes.check(document, shape)
 
     def flag(self, parameter: str) -> bool:
         """A query parameter that holds a boolean; clients write "true" and "True"."""
         return self.query.get(parameter, "").lower() == "true"
+
+    def page_size(self) -> int:
+        """How many items a page may hold: at most 1000.
+
+        Raises:
+            StorageError: 400, `maxResults` is no number or below 0.
+        """
+        asked = self.whole_number("maxResults") or PAGE_MOST
+        if asked < 0:
+            raise errors.invalid(f"Invalid value for parameter maxResults: '{asked}'")
+        return min(asked, PAGE_MOST)
 
     def whole_number(self, parameter: str) -> int | None:
         """A query parameter that holds an int64, or None where it is absent.
