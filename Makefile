@@ -36,7 +36,7 @@ bench: setup  ## every number we claim
 
 setup: .venv/.synced
 .venv/.synced: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --locked --all-extras --quiet
+	$(UV) sync --locked --all-extras --no-extra torch --quiet
 	@touch $@
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit("mlservice needs Python 3.11 to 3.13; this is " + sys.version.split()[0]) if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'

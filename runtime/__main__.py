@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import logging
+import dataclasses
 import os
 import sys
 
 import msgspec
 
+from runtime import logs
+from runtime.options import options_from_environment
 from runtime.settings import SettingsError, model_from_environment, runtime_from_environment
 
 DEFAULT_PORT = 8080
@@ -20,20 +22,32 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         Exit status: 0 after a clean stop, 64 for wrong usage.
     """
-    options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    flags = _parser().parse_args(arguments)
+    logs.configure(os.environ.get("LOG_LEVEL", "info"), structured=_in_a_container())
     try:
         model = model_from_environment(os.environ)
         runtime = runtime_from_environment(os.environ)
+        options = options_from_environment(os.environ)
     except SettingsError as error:
         print(f"mlservice runtime: {error}", file=sys.stderr)  # noqa: T201 - wrong usage is said on the terminal
         return 64
-    if options.model:
-        model = msgspec.structs.replace(model, uri=options.model)
-    from runtime.server import serve  # noqa: PLC0415 - `--help` needs no server
+    if flags.model:
+        model = msgspec.structs.replace(model, uri=flags.model)
+    if flags.name or not model.name:
+        model = msgspec.structs.replace(model, name=flags.name or options.service)
+    if flags.grpc_port is not None:
+        options = dataclasses.replace(options, grpc_port=flags.grpc_port)
+    from runtime.records import Records  # noqa: PLC0415 - `--help` needs no server
+    from runtime.server import Listening, serve  # noqa: PLC0415
+    from runtime.service import Service  # noqa: PLC0415
 
-    serve(model, runtime, host=options.host, port=options.port)
+    service = Service(model, runtime, options, Records(options, runtime.shadow))
+    serve(service, Listening(flags.host, flags.port, wire=flags.wire))
     return 0
+
+
+def _in_a_container() -> bool:
+    return bool(os.environ.get("K_SERVICE") or os.environ.get("AIP_HTTP_PORT"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
     port = os.environ.get("AIP_HTTP_PORT") or os.environ.get("PORT") or DEFAULT_PORT
     parser.add_argument("--port", type=int, default=int(port))
+    parser.add_argument("--name", default="", help="name of the model; default: the service's, else `model`")
+    parser.add_argument("--grpc-port", type=int, help="also serve Open Inference Protocol over gRPC; 0: not")
+    parser.add_argument("--no-wire", dest="wire", action="store_false", help="answer every path through FastAPI")
     return parser
 
 

@@ -8,11 +8,10 @@ longer than half of what the batch before took.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import SimpleQueue
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -20,33 +19,46 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runtime.answers import Refused
+from runtime.frameworks import cpus
+from runtime.outputs import Outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import asyncio
+    from collections.abc import Callable
 
+    from runtime.metrics import ModelMetrics
+    from runtime.protocols import Query
     from runtime.tensors import Array, Model
 
 log = logging.getLogger("runtime")
 
-Outcome = "dict[str, Array] | Exception"
-
 # Dearer than this and the model leaves the loop: other connections would notice.
 INLINE_S = 0.002
+SWEEP_S = 0.05
 
 
-@dataclass(slots=True)
 class Work:
-    """One request's rows, waiting for the model.
+    """One request's rows, waiting for the model. `done` is called at most once, on the event loop.
 
-    `done` is called exactly once, on the event loop, with the outputs or with what went wrong.
+    Times are `perf_counter` seconds; `begun` and `ended` are those of the call the request was part of.
     """
 
-    inputs: Mapping[str, Array]
-    rows: int
-    outputs: tuple[str, ...]
-    done: Callable[[dict[str, Array] | Exception], None]
-    deadline: float
-    arrived: float = field(default_factory=perf_counter)
+    __slots__ = ("abandoned", "answered", "arrived", "begun", "deadline", "ended", "inputs", "key", "outputs", "rows")
+
+    def __init__(self, query: Query, arrived: float, deadline: float) -> None:
+        self.inputs = query.inputs
+        self.rows = query.rows
+        self.outputs = query.outputs
+        self.key = query.key
+        self.arrived = arrived
+        self.deadline = deadline
+        self.begun = self.ended = arrived
+        self.abandoned = False
+        self.answered = False
+
+    def done(self, outcome: Outputs | Exception, start: int, stop: int) -> None:
+        """Take the outputs of a call in which rows `start` to `stop` are this request's, or what went wrong."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +83,32 @@ class Cost:
         return self.call_s + self.row_s * rows
 
 
+@dataclass(slots=True, eq=False)
+class Running:
+    """A call in a worker thread."""
+
+    batch: list[Work]
+    began: float
+    worker: Worker
+
+
 class Batcher:
     """The queue in front of one model. All methods run on the event loop."""
 
-    def __init__(self, model: Model, limits: Limits, cost: Cost, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, model: Model, limits: Limits, cost: Cost, metrics: ModelMetrics, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._model = model
         self._limits = limits
         self._cost = cost
+        self._metrics = metrics
         self._loop = loop
         self._waiting: deque[Work] = deque()
         self._scheduled = False
-        self._worker: Worker | None = None
-        self._running: list[Work] = []
-        self._started = 0.0
+        self._running: list[Running] = []
+        self._idle: list[Worker] = []
+        # Models that batch have one call at a time: what arrives meanwhile is the next batch.
+        self._calls_at_once = 1 if model.batchable else cpus()
         self._hold: asyncio.TimerHandle | None = None
         self._hold_for = 0
         self._sweep: asyncio.TimerHandle | None = None
@@ -94,82 +119,110 @@ class Batcher:
         Raises:
             Refused: 429 when as many are waiting as may wait.
         """
-        if len(self._waiting) >= self._limits.max_waiting:
+        waiting = self._waiting
+        if len(waiting) >= self._limits.max_waiting:
             raise Refused(429, "too many requests are waiting for this model", retry_after_s=1)
-        self._waiting.append(work)
-        if not self._scheduled and not self._running and (self._hold is None or len(self._waiting) >= self._hold_for):
+        waiting.append(work)
+        if self._scheduled or len(self._running) >= self._calls_at_once:
+            return
+        if self._hold is None or len(waiting) >= self._hold_for:
             self._scheduled = True
             self._loop.call_soon(self._tick)
 
     @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._waiting)
+
+    @property
     def stuck_s(self) -> float:
-        """Seconds the running call is past the time any request may take; 0 when none is."""
-        late = perf_counter() - self._started - self._limits.timeout_s if self._running else 0.0
-        return max(late, 0.0)
+        """Seconds the oldest running call is past the time any request may take; 0 when none is."""
+        began = min((running.began for running in self._running), default=perf_counter())
+        return max(perf_counter() - began - self._limits.timeout_s, 0.0)
 
     def _tick(self) -> None:
         self._scheduled = False
         if self._hold is not None:
             self._hold.cancel()
             self._hold = None
-        while self._waiting and not self._running:
+        while self._waiting and len(self._running) < self._calls_at_once:
             batch = self._take()
-            if self._cost.of(sum(work.rows for work in batch)) <= INLINE_S:
-                deliver(batch, call(self._model, batch))
+            if not batch:
+                continue
+            if self._cost.of(sum([work.rows for work in batch])) <= INLINE_S:
+                began = perf_counter()
+                self._deliver(batch, call(self._model, batch), began, perf_counter())
             else:
                 self._start(batch)
 
     def _take(self) -> list[Work]:
         """Take the longest prefix of the queue that fits one call. A request larger than a batch goes alone."""
         waiting = self._waiting
-        first = waiting.popleft()
-        batch, rows = [first], first.rows
-        while self._model.batchable and waiting and rows + waiting[0].rows <= self._limits.max_rows:
-            if not _alike(first, waiting[0]):
-                break
-            rows += waiting[0].rows
-            batch.append(waiting.popleft())
+        batch: list[Work] = []
+        rows = 0
+        while waiting and (not batch or self._fits(batch[0], waiting[0], rows)):
+            work = waiting.popleft()
+            if not work.abandoned:
+                batch.append(work)
+                rows += work.rows
         return batch
 
+    def _fits(self, first: Work, work: Work, rows: int) -> bool:
+        return self._model.batchable and rows + work.rows <= self._limits.max_rows and _alike(first, work)
+
     def _start(self, batch: list[Work]) -> None:
-        if self._worker is None:
-            self._worker = Worker("predict")
-        self._running, self._started = batch, perf_counter()
-        self._worker.run(lambda: self._in_thread(batch))
+        running = Running(batch, perf_counter(), self._idle.pop() if self._idle else Worker("predict"))
+        self._running.append(running)
+        running.worker.run(lambda: self._in_thread(running))
         if self._sweep is None:
-            self._sweep_later()
+            self._sweep = self._loop.call_later(SWEEP_S, self._expire)
 
-    def _in_thread(self, batch: list[Work]) -> None:
-        outcome = call(self._model, batch)
-        self._loop.call_soon_threadsafe(self._finish, batch, outcome)
+    def _in_thread(self, running: Running) -> None:
+        outcome = call(self._model, running.batch)
+        self._loop.call_soon_threadsafe(self._finish, running, outcome, perf_counter())
 
-    def _finish(self, batch: list[Work], outcome: dict[str, Array] | Exception) -> None:
-        took = perf_counter() - self._started
-        self._running = []
-        deliver(batch, outcome)
-        expected = min(len(batch) + len(self._waiting), self._limits.max_rows)
+    def _finish(self, running: Running, outcome: Outputs | Exception, ended: float) -> None:
+        self._running.remove(running)
+        self._idle.append(running.worker)
+        self._deliver(running.batch, outcome, running.began, ended)
         if not self._waiting:
             return
-        if len(batch) == 1 or len(self._waiting) >= expected:
+        expected = min(len(running.batch) + len(self._waiting), self._limits.max_rows)
+        if len(running.batch) == 1 or len(self._waiting) >= expected or not self._model.batchable:
             self._tick()
             return
+        # Those just answered usually come back at once: one full call costs less than two halves.
         self._hold_for = expected
+        took = ended - running.began
         self._hold = self._loop.call_later(min(self._limits.max_delay_s, took / 2), self._tick)
 
-    def _sweep_later(self) -> None:
-        self._sweep = self._loop.call_later(0.05, self._expire)
+    def _deliver(self, batch: list[Work], outcome: Outputs | Exception, began: float, ended: float) -> None:
+        """Give every request of a batch its rows."""
+        metrics = self._metrics
+        metrics.predict_seconds.observe(ended - began)
+        metrics.batch_requests.observe(len(batch))
+        start = 0
+        for work in batch:
+            stop = start + work.rows
+            work.begun, work.ended = began, ended
+            if not work.answered:
+                work.answered = True
+                work.done(outcome, start, stop)
+            start = stop
+        metrics.rows += start
+        metrics.batch_rows.observe(start)
 
     def _expire(self) -> None:
         """Answer what is past its deadline, also while the model does not come back."""
         now = perf_counter()
-        late = [work for work in (*self._running, *self._waiting) if work.deadline < now]
-        for work in late:
-            work.done(TimeoutError())
-            work.done = _nothing
-        self._waiting = deque(work for work in self._waiting if work.deadline >= now)
-        self._sweep = None
-        if self._running or self._waiting:
-            self._sweep_later()
+        running = [work for one in self._running for work in one.batch]
+        for work in (*running, *self._waiting):
+            if work.deadline < now and not work.answered:
+                work.answered = True
+                work.done(TimeoutError(), 0, 0)
+        self._waiting = deque(work for work in self._waiting if not work.answered)
+        busy = self._running or self._waiting
+        self._sweep = self._loop.call_later(SWEEP_S, self._expire) if busy else None
 
 
 class Worker:
@@ -188,28 +241,15 @@ class Worker:
             self._calls.get()()
 
 
-def call(model: Model, batch: list[Work]) -> dict[str, Array] | Exception:
+def call(model: Model, batch: list[Work]) -> Outputs | Exception:
     """Run the model on the joined rows of a batch. Never raises."""
     first = batch[0]
-    inputs = first.inputs if len(batch) == 1 else _joined(batch)
     try:
-        return model.predict(inputs, first.outputs)
+        inputs = first.inputs if len(batch) == 1 else _joined(batch)
+        return Outputs(model.predict(inputs, first.outputs))
     except Exception as error:  # a model may raise anything; its callers get a 500, the log gets the traceback
         log.exception("predict failed", extra={"rows": sum(work.rows for work in batch)})
         return error
-
-
-def deliver(batch: list[Work], outcome: dict[str, Array] | Exception) -> None:
-    """Give every request of a batch its rows."""
-    if isinstance(outcome, Exception) or len(batch) == 1:
-        for work in batch:
-            work.done(outcome)
-        return
-    start = 0
-    for work in batch:
-        end = start + work.rows
-        work.done({name: array[start:end] for name, array in outcome.items()})
-        start = end
 
 
 def _joined(batch: list[Work]) -> dict[str, Array]:
@@ -218,10 +258,8 @@ def _joined(batch: list[Work]) -> dict[str, Array]:
 
 def _alike(one: Work, other: Work) -> bool:
     """Whether two requests can share a call: same outputs, same shapes behind the batch dimension."""
+    if one.key is not None and one.key is other.key:
+        return True
     if one.outputs != other.outputs:
         return False
     return all(array.shape[1:] == other.inputs[name].shape[1:] for name, array in one.inputs.items())
-
-
-def _nothing(_outcome: object) -> None:
-    """Stand in for `done` once a request was answered."""

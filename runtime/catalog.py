@@ -1,8 +1,9 @@
-"""The models of one server: their names, whether they are ready, and why not."""
+"""The models of one server: their names and versions, whether they are ready, and what is known about their rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,42 +12,36 @@ from runtime.features import Layout, Schema
 from runtime.tensors import MATRIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
+    from pathlib import Path
 
     from runtime.settings import Feature, ModelSettings, Prediction
     from runtime.tensors import Array, Model, TensorSpec
 
-DEFAULT_NAME = "model"
-LOADING = "loading"
-READY = "ready"
-FAILED = "failed"
 BINARY = 2  # classes
 
 
-@dataclass(slots=True)
-class Served:
-    """One model under its name. `state` and `reason` are written by the loader, once."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One version of one model, still in its folder."""
 
     name: str
     version: str
+    folder: Path
     settings: ModelSettings
-    state: str = LOADING
-    reason: str = ""
-    loaded: Loaded | None = field(default=None)
 
-    def set_ready(self, loaded: Loaded) -> None:
-        """Note that the model is loaded and warm."""
-        self.loaded, self.state = loaded, READY
-
-    def set_failed(self, reason: str) -> None:
-        """Note why it will never be ready. The reason is for the log."""
-        self.reason, self.state = reason, FAILED
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the version is called in a path: itself, and its alias."""
+        alias = self.settings.alias
+        return (self.version, alias) if alias else (self.version,)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model with what is known about its rows and its answer."""
+    """A model with what is known about its rows and its answer. `layout` is None for tensors of a free shape."""
 
+    part: Part
     model: Model
     layout: Layout | None
     prediction: Selection
@@ -59,26 +54,36 @@ class Selection:
     output: str
     column: int | None
 
-    def of(self, outputs: Mapping[str, Array]) -> Array:
-        """Take the prediction; an output of one column becomes a plain list of values."""
-        found = outputs[self.output]
-        if self.column is not None:
-            return found[:, self.column]
-        return found[:, 0] if found.ndim == MATRIX and found.shape[1] == 1 else found
+
+def latest(parts: Iterable[Part]) -> dict[str, Part]:
+    """Give the latest version of each model: numbers in a version count as numbers."""
+    found: dict[str, Part] = {}
+    for part in sorted(parts, key=lambda p: natural(p.version)):
+        found[part.name] = part
+    return found
 
 
-def describe(model: Model, settings: ModelSettings) -> Loaded:
-    """Join a loaded model with the schema and the prediction that the settings declare.
+def natural(text: str) -> list[tuple[int, str]]:
+    """Sort key under which v10 comes after v9."""
+    return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"(\d+)", text) if piece]
+
+
+def describe(part: Part, model: Model) -> Loaded:
+    """Join a loaded model with the schema and the prediction that its settings declare.
 
     Raises:
         ValueError: They do not fit the model.
     """
-    return Loaded(model, _layout(model, settings), _selection(model.outputs, settings.prediction))
+    return Loaded(part, model, _layout(model, part.settings), _selection(model.outputs, part.settings.prediction))
 
 
 def _layout(model: Model, settings: ModelSettings) -> Layout | None:
     """Take the features as declared, else from the width of the only input, else none: then tensors only."""
     inputs = model.inputs
+    if not inputs:
+        raise ValueError("the model has no inputs: name the features in the spec")
+    if getattr(model, "opaque", False):
+        return None
     width = inputs[0].shape[1] if len(inputs) == 1 and len(inputs[0].shape) == MATRIX else -1
     if not settings.features:
         return Layout(Schema.unnamed(width), inputs) if width > 0 else None

@@ -2,43 +2,159 @@
 
 from __future__ import annotations
 
+import logging
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from runtime.answers import Answer, Refused
+import msgspec
+
+from runtime.answers import Answer, Refused, Request
 from runtime.batching import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runtime.batching import Batcher
+    from runtime.keys import Keys
+    from runtime.metrics import EndpointMetrics
+    from runtime.outputs import Outputs
     from runtime.protocols import Codec, Query
-    from runtime.tensors import Array
+
+    Respond = Callable[[Answer], None]
+    Follow = Callable[["Seen"], None]
+
+log = logging.getLogger("runtime")
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A finished request, for those who keep a record: logs, traces, shadow calls.
+
+    Times are `perf_counter` seconds. `call` is None for a request that was refused before it reached the model, and
+    `outputs` where the model gave none.
+    """
+
+    request: Request
+    answer: Answer
+    metrics: Any
+    started: float
+    ended: float
+    call: Any = None
+    outputs: Any = None
 
 
 class Endpoint:
-    """One model behind one protocol. Lives on the event loop."""
+    """One model behind one protocol. Lives on the event loop.
 
-    def __init__(self, codec: Codec, batcher: Batcher, timeout_s: float) -> None:
-        self._codec = codec
+    Args:
+        codec: The protocol.
+        batcher: The model's queue.
+        timeout_s: Seconds until 504.
+        metrics: What is counted.
+        keys: Who may call; None lets everyone.
+        followers: Called with each finished request, after its answer was given. They must be quick, and not raise.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        batcher: Batcher,
+        timeout_s: float,
+        metrics: EndpointMetrics,
+        *,
+        keys: Keys | None = None,
+        followers: tuple[Follow, ...] = (),
+    ) -> None:
+        self.codec = codec
+        self.timeout_s = timeout_s
+        self.metrics = metrics
         self._batcher = batcher
-        self._timeout_s = timeout_s
+        self._keys = keys
+        self._followers = followers
 
-    def handle(self, body: bytes, done: Callable[[Answer], None]) -> None:
-        """Answer one request; `done` is called once, now or later, on the event loop."""
+    def handle(self, request: Request, respond: Respond) -> Work | None:
+        """Answer one request; `respond` is called once, now or later.
+
+        Returns:
+            What waits for the model; None when the answer was given already.
+        """
+        started = perf_counter()
         try:
-            query = self._codec.decode(body)
-            deadline = perf_counter() + self._timeout_s
-            work = Work(
-                query.inputs, query.rows, query.outputs, lambda found: done(self._answer(query, found)), deadline
-            )
-            self._batcher.submit(work)
+            if self._keys is not None:
+                self._keys.check(request.headers)
+            query = self.codec.decode(request)
+            call = Call(self, request, respond, query, started)
+            self._batcher.submit(call)
         except Refused as refused:
-            done(self._codec.error(refused))
+            self.refuse(refused, respond, request, started)
+            return None
+        return call
 
-    def _answer(self, query: Query, found: dict[str, Array] | Exception) -> Answer:
-        if not isinstance(found, Exception):
-            return self._codec.encode(query, found)
-        if isinstance(found, TimeoutError):
-            return self._codec.error(Refused(504, f"no prediction within {self._timeout_s:g} s"))
-        return self._codec.error(Refused(500, "the model failed; the log has the reason"))
+    def refuse(
+        self, refused: Refused, respond: Respond, request: Request | None = None, started: float | None = None
+    ) -> None:
+        """Answer with an error of this protocol's shape."""
+        now = perf_counter()
+        answer = self.codec.error(refused)
+        respond(answer)
+        self.note(request or Request(b"", [], ""), answer, started or now, now)
+
+    def note(
+        self,
+        request: Request,
+        answer: Answer,
+        started: float,
+        ended: float,
+        *,
+        call: Call | None = None,
+        outputs: Outputs | None = None,
+    ) -> None:
+        """Count a request that was answered, and tell the followers."""
+        metrics = self.metrics
+        metrics.answers[answer.status] += 1
+        metrics.total.observe(ended - started)
+        if self._followers:
+            seen = Seen(request, answer, metrics, started, ended, call, outputs)
+            for follow in self._followers:
+                follow(seen)
+
+
+class Call(Work):
+    """One request on its way through the queue."""
+
+    __slots__ = ("_endpoint", "_respond", "query", "request", "start", "started", "stop")
+
+    def __init__(self, endpoint: Endpoint, request: Request, respond: Respond, query: Query, started: float) -> None:
+        now = perf_counter()
+        super().__init__(query, now, started + endpoint.timeout_s)
+        endpoint.metrics.decode.observe(now - started)
+        self._endpoint = endpoint
+        self._respond = respond
+        self.query = query
+        self.request = request
+        self.started = started
+
+    def done(self, outcome: Outputs | Exception, start: int, stop: int) -> None:
+        """Encode the outputs, and answer."""
+        endpoint, now = self._endpoint, perf_counter()
+        self.start, self.stop = start, stop
+        answer = self._encoded(outcome, start, stop)
+        ended = perf_counter()
+        self._respond(answer)
+        endpoint.metrics.queue.observe(self.begun - self.arrived)
+        endpoint.metrics.encode.observe(ended - now)
+        outputs = None if isinstance(outcome, Exception) else outcome
+        endpoint.note(self.request, answer, self.started, ended, call=self, outputs=outputs)
+
+    def _encoded(self, outcome: Outputs | Exception, start: int, stop: int) -> Answer:
+        codec = self._endpoint.codec
+        if isinstance(outcome, TimeoutError):
+            return codec.error(Refused(504, f"no prediction within {self._endpoint.timeout_s:g} s"))
+        if isinstance(outcome, Exception):
+            return codec.error(Refused(500, "the model failed; the log has the reason"))
+        try:
+            return codec.encode(self.query, outcome, start, stop)
+        except Refused as refused:
+            return codec.error(refused)
+        except Exception:  # a custom `encode` may raise anything; so may outputs that are not what was declared
+            log.exception("encode failed")
+            return codec.error(Refused(500, "the answer cannot be written; the log has the reason"))

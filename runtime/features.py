@@ -1,7 +1,7 @@
 """The feature schema: turns rows or columns of JSON values into the arrays a model takes, or says what is wrong.
 
-Rows of numbers go through `Schema.matrix`, which makes no Python object per row. Everything else, and every row of
-numbers that turned out wrong, goes through `Schema.columns`, which looks at each value and names row and feature.
+Rows of numbers in plain JSON do not come here: their decoder checks them while it reads (see `protocols.plain`).
+Everything else, and what that decoder refused, is looked at value by value, so that the error names row and feature.
 """
 
 from __future__ import annotations
@@ -72,22 +72,22 @@ class Schema:
         """Make the schema of a model that declares none: so many numbers."""
         return cls({f"f{i}": Feature("number") for i in range(width)})
 
-    def matrix(self, rows: list[list[float]], dtype: np.dtype[Any]) -> Array | None:
-        """Turn rows of numbers into one matrix.
+    def check_table(self, matrix: Array) -> None:
+        """Check a table that came as a tensor. In a table of numbers a category is its place in `values`.
 
-        Returns:
-            None when something is wrong; `columns` then says what.
+        Raises:
+            InvalidInput: With at most `MAX_PROBLEMS` problems.
         """
-        try:
-            found = np.array(rows, dtype)
-        except (ValueError, OverflowError):  # ragged
-            return None
-        if found.ndim != MATRIX or found.shape[1] != len(self.names) or not _finite(found):
-            return None
-        if self._low is not None and (found < self._low).any():
-            return None
-        if self._high is not None and (found > self._high).any():
-            return None
+        numbers = matrix.dtype.kind != "O"
+        if self.numeric and numbers and bool(self._within(matrix).all()):
+            return
+        columns = dict(zip(self.names, matrix.T.tolist(), strict=True))
+        if numbers:
+            columns = {name: _from_numbers(column, self.features[name]) for name, column in columns.items()}
+        self._check(columns)
+
+    def _within(self, matrix: Array) -> Array:
+        found: Array = np.isfinite(matrix) & (matrix >= self._low) & (matrix <= self._high)
         return found
 
     def columns(self, instances: object) -> dict[str, list[Any]]:
@@ -159,6 +159,17 @@ class Schema:
         return columns
 
 
+def _from_numbers(column: list[float], feature: Feature) -> list[Any]:
+    """Undo what a table of numbers does to a column: NaN for nothing, places for categories, 0 and 1 for booleans."""
+    values: list[Any] = [None if feature.nullable and value != value else value for value in column]  # noqa: PLR0124
+    if feature.type == "boolean":
+        return [bool(value) if value in {0, 1} else value for value in values]
+    if feature.type == "category" and feature.values:
+        places = dict(enumerate(feature.values))
+        return [None if value is None else places.get(value, value) for value in values]
+    return values
+
+
 def _column_problems(values: list[Any], feature: Feature) -> list[tuple[int, str]]:
     found = []
     for row, value in enumerate(values):
@@ -210,20 +221,13 @@ def shorten(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
-# Numbers go into 32-bit floats, integers into 64-bit integers.
-_LARGEST = {"number": float(np.finfo(np.float32).max), "integer": 2.0**63 - 1024, "boolean": 1.0}
+# Numbers may go into 32-bit floats, integers into 64-bit integers.
+LARGEST = float(np.finfo(np.float32).max)
+_LARGEST = {"number": LARGEST, "integer": 2.0**63 - 1024, "boolean": 1.0}
 
 
-def _bounds(values: Sequence[float | None], absent: float) -> Array | None:
-    if all(value is None for value in values):
-        return None
+def _bounds(values: Sequence[float | None], absent: float) -> Array:
     return np.array([absent if value is None else value for value in values])
-
-
-def _finite(matrix: Array) -> bool:
-    # The sum is finite for all but huge or broken values; only then is every value looked at.
-    with np.errstate(over="ignore", invalid="ignore"):
-        return math.isfinite(float(matrix.sum())) or bool(np.isfinite(matrix).all())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,32 @@
-"""From a URI to a model that is loaded, warm and measured; in a thread, while the server answers probes."""
+"""From a URI to models that are loaded, warm and measured; in a thread, while the server answers probes."""
 
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from runtime import catalog, frameworks
 from runtime.batching import Cost
-from runtime.settings import SettingsError, with_folder
+from runtime.catalog import Part
+from runtime.outputs import Outputs
+from runtime.settings import MODEL_FILE, SettingsError, with_folder
 from runtime.source import SourceError, fetch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runtime.catalog import Loaded
     from runtime.settings import ModelSettings
 
 log = logging.getLogger("runtime")
 
+DEFAULT_NAME = "model"
+DEFAULT_VERSION = "1"
 WARM_UP_CALLS = 3
+_VERSION = re.compile(r"v?\d+([.-]\d+)*")
 
 
 class NotLoaded(Exception):
@@ -30,24 +38,53 @@ class Warm:
     """A loaded model, and what a call of it costs."""
 
     loaded: Loaded
-    settings: ModelSettings
     cost: Cost
 
 
-def load(settings: ModelSettings, max_rows: int) -> Warm:
-    """Fetch, load, warm up, measure.
+def discover(settings: ModelSettings) -> list[Part]:
+    """Find what a folder holds.
+
+    A folder with a model file is one model. Otherwise each subfolder is a model, or, when it is called like a version
+    (`3`, `v3`, `2026-11-20`), a version of one.
 
     Raises:
-        NotLoaded: With the reason.
+        NotLoaded: The folder cannot be read, or holds no model.
     """
     uri = settings.uri or "."
     try:
         folder = fetch(uri)
-        complete = with_folder(settings, folder, trusted=not uri.startswith("gs://"))
-        loaded = catalog.describe(frameworks.load(folder, complete), complete)
-        return Warm(loaded, complete, measure(loaded, max_rows))
-    except (SourceError, SettingsError, frameworks.LoadError, ValueError) as error:
+        parts = _parts(folder, settings, trusted=not uri.startswith("gs://"))
+    except (SourceError, SettingsError) as error:
         raise NotLoaded(str(error)) from error
+    if not parts:
+        raise NotLoaded(f"no model in {uri}: no model.onnx, no other known format, no {MODEL_FILE}")
+    return parts
+
+
+def _parts(folder: Path, settings: ModelSettings, *, trusted: bool, name: str = "", version: str = "") -> list[Part]:
+    if settings.file or frameworks.holds_model(folder):
+        complete = with_folder(settings, folder, trusted=trusted)
+        known_name = name or complete.name or DEFAULT_NAME
+        return [Part(known_name, version or complete.version or DEFAULT_VERSION, folder, complete)]
+    found = []
+    for sub in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
+        called = {"name": name, "version": sub.name} if _VERSION.fullmatch(sub.name) else {"name": sub.name}
+        if not version:
+            found += _parts(sub, settings, trusted=trusted, **called)
+    return found
+
+
+def load(part: Part, max_rows: int) -> Warm:
+    """Load, warm up, measure.
+
+    Raises:
+        NotLoaded: With the reason.
+    """
+    try:
+        loaded = catalog.describe(part, frameworks.load(part.folder, part.settings))
+    except (frameworks.LoadError, ValueError) as error:
+        raise NotLoaded(str(error)) from error
+    return Warm(loaded, measure(loaded, max_rows))
 
 
 def measure(loaded: Loaded, max_rows: int) -> Cost:
@@ -74,6 +111,6 @@ def _seconds(loaded: Loaded, rows: int) -> float:
     times = []
     for _ in range(WARM_UP_CALLS):
         start = perf_counter()
-        loaded.prediction.of(loaded.model.predict(inputs, outputs))
+        Outputs(loaded.model.predict(inputs, outputs)).values(loaded.prediction.output, loaded.prediction.column)
         times.append(perf_counter() - start)
     return min(times)

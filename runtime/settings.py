@@ -47,6 +47,7 @@ class Feature(msgspec.Struct, frozen=True, rename="camel"):
     max: float | None = None
     values: tuple[str, ...] = ()
     nullable: bool = False
+    log: bool = True
 
 
 class Prediction(msgspec.Struct, frozen=True, rename="camel"):
@@ -59,7 +60,8 @@ class Prediction(msgspec.Struct, frozen=True, rename="camel"):
 class ModelSettings(msgspec.Struct, frozen=True, rename="camel"):
     """One model: where it is, what it is, what goes in.
 
-    A pickle-based file is code: it loads only with `allow_pickle` and the right `sha256` (hex, of the file).
+    A pickle-based file is code: it loads only with `allow_pickle` and the right `sha256` (hex, of the file). So is a
+    Python file, except in a `local` folder: that one was put there by who started the server.
     """
 
     uri: str | None = None
@@ -70,6 +72,7 @@ class ModelSettings(msgspec.Struct, frozen=True, rename="camel"):
     file: str | None = None
     sha256: str | None = None
     allow_pickle: bool = False
+    local: bool = False
     features: dict[str, Feature] = {}
     prediction: Prediction | None = None
 
@@ -81,12 +84,20 @@ class Batching(msgspec.Struct, frozen=True, rename="camel"):
     max_delay: str = "2ms"
 
 
+class Shadow(msgspec.Struct, frozen=True, rename="camel"):
+    """Another version that gets copies of a share of the requests: its predict URL, and percent from 0 to 100."""
+
+    url: str
+    percent: float = 100.0
+
+
 class RuntimeSettings(msgspec.Struct, frozen=True, rename="camel"):
     """How to serve. Durations are as in the YAML file: `30s`, `2ms`."""
 
     protocols: tuple[str, ...] = ("json", "v2", "vertex")
     timeout: str = "300s"
     batching: Batching | None = None
+    shadow: Shadow | None = None
 
 
 def seconds(text: str) -> float:
@@ -127,6 +138,7 @@ def with_folder(settings: ModelSettings, folder: Path, *, trusted: bool) -> Mode
         trusted: Whether who wrote the folder may also allow a pickle. Not so for a bucket: there, whoever can
             replace the pickle can replace its digest as well.
     """
+    settings = msgspec.structs.replace(settings, local=trusted)
     file = folder / MODEL_FILE
     if not file.is_file():
         return settings

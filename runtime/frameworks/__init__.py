@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
+from runtime.settings import MODEL_FILE
 from runtime.source import SourceError, inside
 
 if TYPE_CHECKING:
@@ -17,15 +20,33 @@ if TYPE_CHECKING:
 ENDINGS: dict[str, Framework] = {
     ".onnx": "onnx",
     ".skops": "sklearn",
+    ".ubj": "xgboost",
+    ".json": "xgboost",
+    ".txt": "lightgbm",
+    ".pt2": "torch",
+    ".pt": "torch",
     ".joblib": "sklearn",
     ".pkl": "sklearn",
     ".pickle": "sklearn",
+    ".py": "custom",
 }
-EXTRAS = {"onnx": "onnx", "sklearn": "sklearn"}
+# These endings are common for other files too: such a file is the model only when it is called `model`.
+SHARED_ENDINGS = frozenset({".json", ".txt", ".py"})
 
 
 class LoadError(Exception):
     """The model cannot be loaded. The message says why, for the log; it never goes into an answer."""
+
+
+def cpus() -> int:
+    """Count the CPUs this container may use: its quota, where it has one, else its affinity."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:  # noqa: PTH123 - read once, at start-up
+            quota, period = file.read().split()
+        return available if quota == "max" else max(1, min(available, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return available
 
 
 def load(folder: Path, settings: ModelSettings) -> Model:
@@ -36,38 +57,73 @@ def load(folder: Path, settings: ModelSettings) -> Model:
     """
     try:
         file = find(folder, settings)
-        framework = settings.framework or ENDINGS[file.suffix]
-        return _load_with(framework, file, settings)
     except SourceError as error:
         raise LoadError(str(error)) from error
-
-
-def _load_with(framework: str, file: Path, settings: ModelSettings) -> Model:
+    framework = settings.framework or ENDINGS.get(file.suffix)
+    if framework is None:
+        raise LoadError(f"cannot tell the framework of {file.name}; name it with `framework`")
     try:
         module = import_module(f"runtime.frameworks.{framework}")
-        return cast("Model", module.load(file, settings))
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get(framework, framework)
-        raise LoadError(f"{framework} needs {error.name}: pip install 'mlservice[{extra}]'") from error
+        raise LoadError(f"{framework} needs {error.name}: pip install 'mlservice[{framework}]'") from error
+    return cast("Model", module.load(file, settings))
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether a folder is a model's own, and not one of models."""
+    return (folder / MODEL_FILE).is_file() or any(_may_be_model(p) for p in folder.iterdir() if p.is_file())
+
+
+def _may_be_model(file: Path) -> bool:
+    return file.suffix in ENDINGS and (file.suffix not in SHARED_ENDINGS or file.stem == "model")
 
 
 def find(folder: Path, settings: ModelSettings) -> Path:
     """Find the model's file: the one named, else `model.<ending>`, else the only one with a known ending.
 
+    For a class of the image (`module:Class`) it is the folder.
+
     Raises:
         LoadError: There is none, or the choice is not ours.
     """
     if settings.file:
-        named = inside(folder, settings.file)
-        if not named.is_file():
-            raise LoadError(f"no file {settings.file!r} in the model folder")
-        return named
-    endings = [e for e, framework in ENDINGS.items() if settings.framework in (None, framework)]
+        return _named(folder, settings)
+    endings = [e for e, framework in ENDINGS.items() if settings.framework in {None, framework}]
     for ending in endings:
         if (folder / f"model{ending}").is_file():
             return folder / f"model{ending}"
-    found = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in endings)
+    found = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in endings and _may_be_model(p))
     if len(found) == 1:
         return found[0]
     names = ", ".join(p.name for p in found) or "none"
     raise LoadError(f"cannot tell which file is the model (found: {names}); name it with `file`")
+
+
+def _named(folder: Path, settings: ModelSettings) -> Path:
+    name = settings.file or ""
+    if settings.framework == "custom":
+        name = name.partition(":")[0]
+        if not name.endswith(".py"):
+            return folder
+    file = inside(folder, name)
+    if not file.is_file():
+        raise LoadError(f"no file {name!r} in the model folder")
+    return file
+
+
+def check_code(file: Path, settings: ModelSettings) -> None:
+    """Refuse a file that is code unless the spec allows it and its digest is the one the spec names.
+
+    Raises:
+        LoadError: No leave, or other content.
+    """
+    if settings.local and file.suffix == ".py":
+        return
+    if not settings.allow_pickle or not settings.sha256:
+        raise LoadError(
+            f"{file.name} runs code when it is loaded: the spec must say allowPickle: true and the file's sha256;"
+            " skops and ONNX need neither"
+        )
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if digest != settings.sha256.lower():
+        raise LoadError(f"{file.name} has sha256 {digest}, the spec says {settings.sha256}")

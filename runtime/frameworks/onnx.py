@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import onnxruntime as ort
 
-from runtime.frameworks import LoadError
+from runtime.frameworks import LoadError, cpus
 from runtime.tensors import Array, TensorSpec
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class OnnxModel:
         self.inputs = tuple(_spec(arg) for arg in session.get_inputs())
         self.outputs = tuple(_spec(arg) for arg in session.get_outputs())
         self.batchable = all(spec.shape[:1] == (-1,) for spec in (*self.inputs, *self.outputs))
-        self.providers = tuple(session.get_providers())
+        self.device = "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
         """Run what the graph needs for these outputs."""
@@ -58,14 +57,19 @@ def load(file: Path, settings: ModelSettings) -> OnnxModel:
     """
     del settings
     options = ort.SessionOptions()
-    options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = cpus()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only; warnings about unused initialisers are for who trains
     try:
-        session = ort.InferenceSession(str(file), options, providers=ort.get_available_providers())
+        session = ort.InferenceSession(str(file), options, providers=_providers())
     except Exception as error:  # onnxruntime has no common base class for its refusals
         raise LoadError(f"onnxruntime cannot open {file.name}: {error}") from error
     return OnnxModel(session)
+
+
+def _providers() -> list[str]:
+    """Choose CUDA where onnxruntime-gpu finds one, and the CPU; never the providers that call out to a service."""
+    return [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in ort.get_available_providers()]
 
 
 def _spec(arg: Any) -> TensorSpec:

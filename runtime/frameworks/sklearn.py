@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.frameworks import LoadError
+from runtime.frameworks import LoadError, check_code
 from runtime.tensors import Array, TensorSpec, datatype_of
 
 if TYPE_CHECKING:
@@ -85,14 +84,7 @@ def _skops(file: Path) -> Any:
 
 
 def _pickle(file: Path, settings: ModelSettings) -> Any:
-    if not settings.allow_pickle or not settings.sha256:
-        raise LoadError(
-            f"{file.name} is a pickle, which is code: the spec must say allowPickle: true and the file's sha256;"
-            " skops and ONNX need neither"
-        )
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    if digest != settings.sha256.lower():
-        raise LoadError(f"{file.name} has sha256 {digest}, the spec says {settings.sha256}")
+    check_code(file, settings)
     import joblib  # noqa: PLC0415
 
     try:

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from runtime.answers import Answer, Refused
-    from runtime.tensors import Array
+    from runtime.answers import Answer, Refused, Request
+    from runtime.outputs import Outputs
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A request as arrays. `state` is what the protocol needs again to write the answer."""
+class Query(msgspec.Struct, frozen=True):
+    """A request as arrays.
 
-    inputs: Mapping[str, Array]
+    Requests with the same `key` can share a call of the model; None leaves that to a look at their shapes. `state` is
+    what the protocol needs again to write the answer.
+    """
+
+    inputs: Mapping[str, Any]
     rows: int
     outputs: tuple[str, ...]
+    key: object = None
     state: Any = None
 
 
 class Codec(Protocol):
     """One protocol, for one model."""
 
-    def decode(self, body: bytes) -> Query:
-        """Read a body.
+    def decode(self, request: Request) -> Query:
+        """Read a request.
 
         Raises:
             Refused: It is malformed, or does not fit the schema.
         """
         ...
 
-    def encode(self, query: Query, outputs: Mapping[str, Array]) -> Answer:
-        """Write the outputs."""
+    def encode(self, query: Query, outputs: Outputs, start: int, stop: int) -> Answer:
+        """Write the rows from `start` to `stop` of a call's outputs."""
         ...
 
     def error(self, refused: Refused) -> Answer:

@@ -5,66 +5,122 @@ Instances are rows (lists in feature order, or objects by feature name) or one o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+import numpy as np
 
 from runtime.answers import Answer, Refused
-from runtime.features import InvalidInput, Schema, wrong
+from runtime.features import LARGEST, InvalidInput, Schema, wrong
 from runtime.protocols import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from runtime.answers import Request
     from runtime.catalog import Loaded
-    from runtime.tensors import Array
+    from runtime.outputs import Outputs
+    from runtime.settings import Feature
 
 _FLOATS = frozenset({"FP32", "FP64"})
 
 
-class Rows(msgspec.Struct):
-    """The common case: rows of numbers. msgspec refuses text, booleans and null where a number belongs."""
-
-    instances: list[list[float]]
-
-
-class Anything(msgspec.Struct):
+class Anything(msgspec.Struct, forbid_unknown_fields=True):
     """Every other case; the schema looks at each value."""
 
     instances: Any
+    parameters: dict[str, Any] | None = None
+    signature_name: str | None = None  # sent by clients of KServe's first protocol; there is one signature
 
 
-_rows = msgspec.json.Decoder(Rows).decode
 _anything = msgspec.json.Decoder(Anything).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class PlainCodec:
-    """Plain JSON for one model. Errors are `{"error": …, "problems": [{"row", "feature", "message"}]}`."""
+def _decoder(schema: Schema) -> Callable[[bytes], Any]:
+    """Make a decoder for rows of numbers that counts them and checks their ranges while it reads.
 
-    def __init__(self, loaded: Loaded, max_rows: int) -> None:
+    It refuses text, booleans and null where a number belongs; what it refuses, the schema looks at again to say where.
+    """
+    row: Any = tuple.__class_getitem__(tuple(_number(feature) for feature in schema.features.values()))
+    fields: list[Any] = [("instances", list[row]), *_OTHER_FIELDS]
+    return msgspec.json.Decoder(msgspec.defstruct("Rows", fields, forbid_unknown_fields=True)).decode
+
+
+def _number(feature: Feature) -> Any:
+    low = -LARGEST if feature.min is None else feature.min
+    high = LARGEST if feature.max is None else feature.max
+    return Annotated[float, msgspec.Meta(ge=low, le=high)]
+
+
+_OTHER_FIELDS: list[Any] = [("parameters", dict[str, Any] | None, None), ("signature_name", str | None, None)]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the protocols that take `instances` differ: in what surrounds the predictions, and in their errors."""
+
+    suffix: bytes
+    error: Callable[[Refused], Mapping[str, object]]
+
+
+def _plain_error(refused: Refused) -> dict[str, object]:
+    return {"error": refused.message, **({"problems": refused.details} if refused.details else {})}
+
+
+def _google_error(refused: Refused) -> dict[str, object]:
+    """Google's own shape of errors, which Vertex AI passes on."""
+    status = _GOOGLE_STATUS.get(refused.status, "INTERNAL")
+    return {"error": {"code": refused.status, "message": refused.message, "status": status}}
+
+
+_GOOGLE_STATUS = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    404: "NOT_FOUND",
+    413: "INVALID_ARGUMENT",
+    422: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+_DEPLOYED = os.environ.get("AIP_DEPLOYED_MODEL_ID", "")
+
+PLAIN = Dialect(b"}", _plain_error)
+KSERVE = Dialect(b"}", lambda refused: {"error": refused.message})
+VERTEX = Dialect(b',"deployedModelId":' + msgspec.json.encode(_DEPLOYED) + b"}" if _DEPLOYED else b"}", _google_error)
+
+
+class PlainCodec:
+    """Rows in, predictions out, for one model in one dialect."""
+
+    def __init__(self, loaded: Loaded, max_rows: int, dialect: Dialect) -> None:
         if loaded.layout is None:
             raise ValueError("this model takes tensors of a free shape: it speaks Open Inference Protocol only")
         self._layout = loaded.layout
         self._schema: Schema = loaded.layout.schema
-        self._prediction = loaded.prediction
+        self._output, self._column = loaded.prediction.output, loaded.prediction.column
         self._outputs = (loaded.prediction.output,)
         self._max_rows = max_rows
+        self._dialect = dialect
         into = loaded.layout.matrix_input
         self._fast = into if into is not None and into.datatype in _FLOATS and self._schema.numeric else None
+        self._rows = _decoder(self._schema) if self._fast else None
 
-    def decode(self, body: bytes) -> Query:
-        """Read a body."""
-        if self._fast is not None:
-            try:
-                rows = _rows(body).instances
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                rows = []
-            if 0 < len(rows) <= self._max_rows:
-                matrix = self._schema.matrix(rows, self._fast.dtype)
-                if matrix is not None:
-                    return Query({self._fast.name: matrix}, len(rows), self._outputs)
-        return self._decode_slowly(body)
+    def decode(self, request: Request) -> Query:
+        """Read a request."""
+        body = request.body
+        if self._fast is None or self._rows is None:
+            return self._decode_slowly(body)
+        try:
+            rows = self._rows(body).instances
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._decode_slowly(body)
+        if not 0 < len(rows) <= self._max_rows:
+            return self._decode_slowly(body)
+        return Query({self._fast.name: np.array(rows, self._fast.dtype)}, len(rows), self._outputs, self._outputs)
 
     def _decode_slowly(self, body: bytes) -> Query:
         instances = parse(body)
@@ -87,22 +143,20 @@ class PlainCodec:
         if rows > self._max_rows:
             raise Refused(413, f"{rows} rows; at most {self._max_rows} are taken at once")
 
-    def encode(self, query: Query, outputs: Mapping[str, Array]) -> Answer:
+    def encode(self, query: Query, outputs: Outputs, start: int, stop: int) -> Answer:
         """Write the predictions. NaN and infinity, which JSON lacks, become null."""
         del query
-        return Answer(200, b'{"predictions":' + _encode(self._prediction.of(outputs).tolist()) + b"}")
+        values = outputs.values(self._output, self._column)[start:stop]
+        return Answer(200, b'{"predictions":' + _encode(values) + self._dialect.suffix)
 
     def error(self, refused: Refused) -> Answer:
         """Write an error."""
-        return refusal(refused)
+        return refusal(refused, self._dialect)
 
 
-def refusal(refused: Refused) -> Answer:
-    """Write an error in plain JSON's shape."""
-    body: dict[str, object] = {"error": refused.message}
-    if refused.details:
-        body["problems"] = refused.details
-    return Answer(refused.status, _encode(body), headers=refused.headers)
+def refusal(refused: Refused, dialect: Dialect = PLAIN) -> Answer:
+    """Write an error in the dialect's shape."""
+    return Answer(refused.status, _encode(dialect.error(refused)), headers=refused.headers)
 
 
 def parse(body: bytes) -> Any:

@@ -159,7 +159,7 @@ def test_a_pickle_needs_leave_and_the_right_digest(start, tmp_path):
     allowed = start(folder, model={"allowPickle": True, "sha256": digest})
     skopsed = start(tmp_path / "skops")
 
-    bare.wait(lambda: "is a pickle, which is code" in bare.log.read_text())
+    bare.wait(lambda: "runs code when it is loaded" in bare.log.read_text())
     wrong.wait(lambda: "the spec says 0000" in wrong.log.read_text())
     assert bare.status("/health/ready") == wrong.status("/health/ready") == 503
     expected = model.predict(flowers.data[::20]).tolist()

@@ -1,0 +1,45 @@
+"""The models that are measured: a forest of 100 trees on 30 features, twice, and a scaler with logistic regression."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import joblib
+import numpy as np
+from skl2onnx import to_onnx
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+CACHE = Path(__file__).parent / ".cache"
+
+
+def build(folder: Path = CACHE) -> Path:
+    """Train once; later calls find the files."""
+    if (folder / "expected.json").exists():
+        return folder
+    data = load_breast_cancer()
+    rows = data.data.astype(np.float32)
+    forest = RandomForestClassifier(n_estimators=100, max_depth=8, random_state=0, n_jobs=1).fit(rows, data.target)
+    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(rows, data.target)
+    graph = to_onnx(forest, rows[:1], options={"zipmap": False}).SerializeToString()
+    _write(folder / "onnx-forest" / "model.onnx", graph)
+    for name, model in (("sklearn-forest", forest), ("sklearn-linear", linear)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        joblib.dump(model, folder / name / "model.joblib")
+        digest = hashlib.sha256((folder / name / "model.joblib").read_bytes()).hexdigest()
+        (folder / name / "model.yaml").write_text(f"allowPickle: true\nsha256: {digest}\n")
+    sample = rows[:32].astype(float).round(4)
+    expected = {"forest": forest.predict(sample).tolist(), "linear": linear.predict(sample).tolist()}
+    _write(folder / "rows.json", json.dumps(sample.tolist()).encode())
+    _write(folder / "expected.json", json.dumps(expected).encode())
+    return folder
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)

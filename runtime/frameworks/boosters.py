@@ -1,0 +1,33 @@
+"""XGBoost and LightGBM: one matrix in, one output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime.tensors import Array, TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+INPUT = "input"
+OUTPUT = "prediction"
+
+
+class Booster:
+    """A booster behind a function from a matrix to an array. What it gives is what its objective gives."""
+
+    batchable = True
+
+    def __init__(self, platform: str, width: int, datatype: str, predict: Callable[[Array], Any]) -> None:
+        self.platform = platform
+        self._predict = predict
+        probe = np.asarray(predict(np.zeros((1, width), np.float64 if datatype == "FP64" else np.float32)))
+        self.inputs = (TensorSpec(INPUT, datatype, (-1, width)),)
+        self.outputs = (TensorSpec(OUTPUT, "FP64" if probe.dtype == np.float64 else "FP32", (-1, *probe.shape[1:])),)
+
+    def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
+        """Predict."""
+        del outputs  # there is one
+        return {OUTPUT: np.asarray(self._predict(inputs[INPUT]))}

@@ -1,0 +1,130 @@
+"""A Python class of the user's: `load` and `predict`, and where wanted `decode`, `encode` and `batch`.
+
+```python
+class Model:
+    def load(self, folder): ...        # once; `folder` is the model folder
+    def predict(self, inputs): ...     # arrays by feature or input name -> an array, or arrays by output name
+
+    def decode(self, body): ...        # one request's JSON -> one input of any type
+    def batch(self, inputs): ...       # inputs of several requests -> what `predict` takes for all of them
+    def encode(self, output): ...      # one output -> JSON
+```
+
+Without `decode`, rows are checked against the spec's features and arrive as one array per feature. With `decode`,
+`predict` takes one input and gives one output; with `batch` it takes what that gives, and gives one output per input.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime.frameworks import LoadError, check_code
+from runtime.tensors import Array, TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from runtime.settings import ModelSettings
+
+DEFAULT_CLASS = "Model"
+OUTPUT = "prediction"
+# With `decode`: one object per request goes through the queue.
+OBJECT = "object"
+
+
+class CustomModel:
+    """A class without `decode`: arrays by feature in, arrays out."""
+
+    platform = "custom"
+
+    def __init__(self, hooks: Any, settings: ModelSettings) -> None:
+        self._hooks = hooks
+        # Joining rows is the default that arrays allow; a class that cannot have it says `batchable = False`.
+        self.batchable = bool(getattr(hooks, "batchable", True))
+        self.inputs = tuple(
+            TensorSpec(name, "BYTES" if feature.type in {"category", "string"} else "FP64", (-1,))
+            for name, feature in settings.features.items()
+        )
+        self.outputs: tuple[TensorSpec, ...] = (TensorSpec(OUTPUT, "FP64", (-1,)),)
+        declared = getattr(hooks, "outputs", None)
+        if declared:
+            self.outputs = tuple(TensorSpec(name, datatype, tuple(shape)) for name, datatype, shape in declared)
+
+    def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
+        """Call the class."""
+        found = self._hooks.predict(dict(inputs))
+        if isinstance(found, dict):
+            return {name: np.asarray(found[name]) for name in outputs}
+        return {outputs[0]: np.asarray(found)}
+
+
+class HookedModel:
+    """A class with `decode`: objects in, objects out."""
+
+    platform = "custom"
+    opaque = True
+    inputs: tuple[TensorSpec, ...] = (TensorSpec(OBJECT, "BYTES", (-1,)),)
+    outputs: tuple[TensorSpec, ...] = (TensorSpec(OUTPUT, "BYTES", (-1,)),)
+
+    def __init__(self, hooks: Any) -> None:
+        self.hooks = hooks
+        self._batch = getattr(hooks, "batch", None)
+        self.batchable = self._batch is not None
+
+    def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
+        """Call the class once for all, if it batches, else once for each."""
+        given = list(inputs[OBJECT])
+        found = self._all(given) if self._batch is not None else [self.hooks.predict(one) for one in given]
+        column = np.empty(len(found), object)
+        column[:] = found
+        return dict.fromkeys(outputs, column)
+
+    def _all(self, given: list[Any]) -> list[Any]:
+        assert self._batch is not None  # noqa: S101 - the caller looked
+        found = list(self.hooks.predict(self._batch(given)))
+        if len(found) != len(given):
+            raise ValueError(f"predict gave {len(found)} outputs for a batch of {len(given)}")
+        return found
+
+
+def load(file: Path, settings: ModelSettings) -> CustomModel | HookedModel:
+    """Make the class and let it load.
+
+    Args:
+        file: The folder's `model.py`, or the folder itself where `file` names a `module:Class` of the image.
+        settings: `file` may be `scorer.py:Scorer`, `package.module:Class`, or absent for `model.py:Model`.
+
+    Raises:
+        LoadError: No such class, or its `load` fails.
+    """
+    _, _, name = (settings.file or "").partition(":")
+    folder = file if file.is_dir() else file.parent
+    try:
+        kind = getattr(_module(file, settings), name or DEFAULT_CLASS)
+        hooks = kind()
+        if hasattr(hooks, "load"):
+            hooks.load(folder)
+    except LoadError:
+        raise
+    except Exception as error:  # the user's code may raise anything
+        raise LoadError(f"the class of {settings.file or file.name} fails to load: {error!r}") from error
+    return HookedModel(hooks) if hasattr(hooks, "decode") else CustomModel(hooks, settings)
+
+
+def _module(file: Path, settings: ModelSettings) -> Any:
+    if file.is_dir():
+        return importlib.import_module((settings.file or "").partition(":")[0])
+    check_code(file, settings)
+    spec = importlib.util.spec_from_file_location(f"mlservice_model_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise LoadError(f"{file.name} is no Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

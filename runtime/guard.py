@@ -1,0 +1,193 @@
+"""A connection that costs little, whoever is at its other end.
+
+uvicorn leaves three things open that a server facing strangers must settle: a head without bound, a client that sends
+or reads one byte a minute, and `Upgrade` offers, which stop its parser at the end of the head. `GuardedProtocol`
+settles them for every path; one sweep a second serves all connections, so a request pays two comparisons.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_HEADERS = 100
+# From the first byte of a request to the last of its body; from the first unread byte of an answer to the last.
+READ_S = 20.0
+WRITE_S = 30.0
+IDLE_S = 90.0
+SWEEP_S = 1.0
+# Headers that offer another protocol; without them the same request is an ordinary one.
+UPGRADE_HEADERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with bounds."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.url = b""
+        self._in_head = False
+        self._head_bytes = 0
+        self._chunk_bytes = 0
+        self._offered_upgrade = False
+        self._lingering = False
+        self._used = False
+        # monotonic seconds, 0 for "not now": a request is coming in, an answer is not read, nothing happens
+        self.reading_since = 0.0
+        self.writing_since = 0.0
+        self.idle_since = monotonic()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and count what belongs to an unfinished head."""
+        if self._lingering:
+            return
+        self._chunk_bytes = len(data)
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stop:
+            self._without_upgrade(data[stop.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self._reject(b"400 Bad Request", b"this is no HTTP request")
+            return
+        if self.reading_since:
+            self.unfinished(data)
+
+    def unfinished(self, data: bytes) -> None:
+        """Look at a request of which this was not the last part."""
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._reject(b"431 Request Header Fields Too Large", b"the head of the request is too large")
+
+    def on_message_begin(self) -> None:
+        """Start the clock of one request."""
+        super().on_message_begin()
+        self.begin()
+
+    def begin(self) -> None:
+        """Note that a request has begun."""
+        self._in_head = self._used = True
+        self._head_bytes = 0
+        self.reading_since = monotonic()
+        self.idle_since = 0.0
+
+    def on_headers_complete(self) -> None:
+        """Hand the request to the application, unless its head is beyond bounds or offers an upgrade."""
+        if self.head_is_fine():
+            super().on_headers_complete()
+
+    def head_is_fine(self) -> bool:
+        """Whether the head may be acted on now."""
+        self._in_head = False
+        if self.parser.should_upgrade():
+            self._offered_upgrade = True
+            return False
+        if len(self.headers) > MAX_HEADERS or (self._chunk_bytes > MAX_HEAD_BYTES and _size(self) > MAX_HEAD_BYTES):
+            self._reject(b"431 Request Header Fields Too Large", b"the head of the request is too large")
+            return False
+        return not self.closing
+
+    def on_body(self, body: bytes) -> None:
+        """Give the application a part of the body."""
+        if self.cycle is not None and not self.closing:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Stop the clock of one request."""
+        self.reading_since = 0.0
+        if not self._offered_upgrade and self.cycle is not None and not self.closing:
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Start the clock of an idle connection."""
+        self.begin_idle()
+        super().on_response_complete()
+
+    def begin_idle(self) -> None:
+        """Note that nothing is going on."""
+        self.idle_since = monotonic()
+
+    def pause_writing(self) -> None:
+        """Take no more requests from a client that does not read its answers."""
+        super().pause_writing()
+        self.writing_since = monotonic()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        self.writing_since = 0.0
+        self.flow.resume_reading()
+
+    @property
+    def closing(self) -> bool:
+        """Whether no further request of this connection will be answered."""
+        return self._lingering or self.transport.is_closing()
+
+    def linger(self) -> None:
+        """Close soon. Closing at once resets a connection whose client still sends, and it never reads the answer."""
+        self._lingering = True
+        self.loop.call_later(SWEEP_S, self.transport.close)
+
+    def overdue(self, now: float) -> bool:
+        """Whether the client has been slower than anyone needs to be."""
+        return (
+            (self.reading_since > 0 and now - self.reading_since > READ_S)
+            or (self.writing_since > 0 and now - self.writing_since > WRITE_S)
+            or (self.idle_since > 0 and now - self.idle_since > IDLE_S)
+        )
+
+    def shutdown(self) -> None:
+        """Close when idle. A connection that is new gets a moment: its request may be on its way."""
+        if not self._used and monotonic() - self.idle_since < SWEEP_S:
+            self.loop.call_later(SWEEP_S, super().shutdown)
+            return
+        super().shutdown()
+
+    def _without_upgrade(self, rest: bytes) -> None:
+        """Serve the request as if no upgrade had been offered, as RFC 9110 section 7.8 lets a server do."""
+        self._offered_upgrade = False
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._reject(b"405 Method Not Allowed", b"this is no proxy")
+            return
+        kept = [b"%b: %b\r\n" % header for header in self.headers if header[0] not in UPGRADE_HEADERS]
+        version = self.parser.get_http_version().encode()
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(kept))
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(head + rest)
+
+    def _reject(self, status: bytes, message: bytes) -> None:
+        """Answer outside any application, and close. An answer on its way goes first, and is then the last one."""
+        if self.closing:
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        else:
+            head = b"HTTP/1.1 %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            self.transport.write(head % (status, len(message)) + message)
+        self.linger()
+
+
+def _size(connection: GuardedProtocol) -> int:
+    return len(connection.url) + sum(len(name) + len(value) + 4 for name, value in connection.headers)
+
+
+def sweep(connections: Iterable[object], loop: asyncio.AbstractEventLoop) -> None:
+    """Cut overdue connections now and every second from now on."""
+    now = monotonic()
+    for connection in list(connections):
+        if isinstance(connection, GuardedProtocol) and connection.overdue(now):
+            connection.transport.abort()
+    loop.call_later(SWEEP_S, sweep, connections, loop)

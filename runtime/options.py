@@ -1,0 +1,89 @@
+"""How the server is operated: what the environment says beside the spec's two sections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runtime.settings import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+MAX_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Bounds, routes and records.
+
+    Attributes:
+        service: Name for traces; the model's name where neither flag nor `model.yaml` gives one.
+        max_body: Bytes of a body. Cloud Run's own bound is 32 MiB.
+        max_rows: Rows of one request.
+        access_log: Share of requests that are logged, 0 to 1; server errors always are.
+        prediction_log: `-` for stdout, or a file; empty for none.
+        prediction_log_rate: Share of requests, 0 to 1.
+        events_topic: `projects/P/topics/T` for answers of events; empty answers the caller.
+        api_keys: Keys that open the server, separated by commas; empty leaves it open.
+        grpc_port: Port of the gRPC protocol; 0 for none.
+        vertex_predict, vertex_health: Routes of Vertex AI's container contract.
+        tracing: Whether an OpenTelemetry collector is named.
+        project: For the full names of traces in logs.
+    """
+
+    service: str = ""
+    max_body: int = MAX_BODY_BYTES
+    max_rows: int = MAX_ROWS
+    access_log: float = 0.0
+    prediction_log: str = ""
+    prediction_log_rate: float = 1.0
+    events_topic: str = ""
+    api_keys: str = ""
+    grpc_port: int = 0
+    vertex_predict: str = ""
+    vertex_health: str = ""
+    tracing: bool = False
+    project: str = ""
+
+
+def options_from_environment(environment: Mapping[str, str]) -> Options:
+    """Read the environment.
+
+    Raises:
+        SettingsError: A number is none, or out of range.
+    """
+    return Options(
+        service=environment.get("K_SERVICE", ""),
+        max_body=_whole(environment, "MLSERVICE_MAX_BODY", MAX_BODY_BYTES),
+        max_rows=_whole(environment, "MLSERVICE_MAX_ROWS", MAX_ROWS),
+        access_log=_share(environment, "MLSERVICE_ACCESS_LOG", 0.0),
+        prediction_log=environment.get("MLSERVICE_PREDICTION_LOG", ""),
+        prediction_log_rate=_share(environment, "MLSERVICE_PREDICTION_LOG_RATE", 1.0),
+        events_topic=environment.get("MLSERVICE_EVENTS_TOPIC", ""),
+        api_keys=environment.get("MLSERVICE_API_KEYS", ""),
+        grpc_port=_whole(environment, "MLSERVICE_GRPC_PORT", 0),
+        vertex_predict=environment.get("AIP_PREDICT_ROUTE", ""),
+        vertex_health=environment.get("AIP_HEALTH_ROUTE", ""),
+        tracing=bool(environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")),
+        project=environment.get("GOOGLE_CLOUD_PROJECT", ""),
+    )
+
+
+def _whole(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, str(default))
+    if not text.isascii() or not text.isdigit():
+        raise SettingsError(f"{name}: {text!r} is no whole number")
+    return int(text)
+
+
+def _share(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name, str(default))
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SettingsError(f"{name}: {text!r} is no share from 0 to 1")
+    return share

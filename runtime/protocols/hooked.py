@@ -1,0 +1,64 @@
+"""The protocol of a custom class with `decode`: JSON of the class's own choosing, one input per request."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from runtime.answers import Answer, Refused
+from runtime.frameworks.custom import OBJECT, OUTPUT, HookedModel
+from runtime.protocols import Query
+from runtime.protocols.plain import Dialect, refusal
+
+if TYPE_CHECKING:
+    from runtime.answers import Request
+    from runtime.outputs import Outputs
+
+log = logging.getLogger("runtime")
+
+_parse = msgspec.json.Decoder().decode
+
+
+class HookedCodec:
+    """`decode` and `encode` of the class. A `ValueError` of `decode` is the caller's fault; its text is the answer."""
+
+    def __init__(self, model: HookedModel, dialect: Dialect) -> None:
+        self._decode = model.hooks.decode
+        self._encode = getattr(model.hooks, "encode", None)
+        self._dialect = dialect
+
+    def decode(self, request: Request) -> Query:
+        """Read a request."""
+        try:
+            body = _parse(request.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Refused(400, f"the body is no JSON: {error}") from error
+        column = np.empty(1, object)
+        try:
+            column[0] = self._decode(body)
+        except ValueError as error:
+            raise Refused(422, str(error)) from error
+        except Exception as error:
+            log.exception("decode failed")
+            raise Refused(500, "the model failed; the log has the reason") from error
+        return Query({OBJECT: column}, 1, (OUTPUT,), self)
+
+    def encode(self, query: Query, outputs: Outputs, start: int, stop: int) -> Answer:
+        """Write the output."""
+        del query, stop  # one row per request
+        output = outputs.arrays[OUTPUT][start]
+        body = output if self._encode is None else self._encode(output)
+        return Answer(200, msgspec.json.encode(body, enc_hook=_plain))
+
+    def error(self, refused: Refused) -> Answer:
+        """Write an error."""
+        return refusal(refused, self._dialect)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise NotImplementedError(f"{type(value).__name__} is no JSON; give it to `encode`")

@@ -1,0 +1,332 @@
+"""Open Inference Protocol, version 2, over REST, with the binary tensor data extension.
+
+Source: https://github.com/kserve/open-inference-protocol (inference_rest.md, extension_binary_data.md).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from runtime.answers import JSON, Answer, Refused
+from runtime.features import InvalidInput
+from runtime.protocols import Query
+from runtime.protocols.binary import pack, unpack
+from runtime.tensors import MATRIX, NUMPY_TYPES, Array, TensorSpec, datatype_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runtime.answers import Request
+    from runtime.catalog import Loaded
+    from runtime.outputs import Outputs
+
+HEADER_LENGTH = b"inference-header-content-length"
+BINARY = b"application/octet-stream"
+MAX_DIMENSIONS = 8
+
+_encode = msgspec.json.Encoder().encode
+
+
+class InputTensor(msgspec.Struct):
+    """One tensor of a request; `data` is read once its datatype is known."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: dict[str, Any] = {}
+    data: msgspec.Raw | None = None
+
+
+class RequestedOutput(msgspec.Struct):
+    """One output that is asked for."""
+
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class InferenceRequest(msgspec.Struct):
+    """The JSON part of a request."""
+
+    inputs: list[InputTensor]
+    id: str | None = None
+    parameters: dict[str, Any] = {}
+    outputs: list[RequestedOutput] = []
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """How the answer is to look: its id, and which outputs go in binary."""
+
+    id: str | None
+    binary: tuple[str, ...]
+
+
+_request = msgspec.json.Decoder(InferenceRequest).decode
+_NUMBERS = msgspec.json.Decoder(list[float]).decode
+_WHOLE = msgspec.json.Decoder(list[int]).decode
+_FLAT: dict[str, Any] = {
+    "BOOL": msgspec.json.Decoder(list[bool]).decode,
+    "BYTES": msgspec.json.Decoder(list[str]).decode,
+    **dict.fromkeys(("FP16", "FP32", "FP64"), _NUMBERS),
+    **{f"{sign}INT{bits}": _WHOLE for sign in ("", "U") for bits in (8, 16, 32, 64)},
+}
+_nested = msgspec.json.Decoder(list[Any]).decode
+
+
+class V2Codec:
+    """The protocol for one version of one model."""
+
+    def __init__(self, loaded: Loaded, max_rows: int) -> None:
+        self._loaded = loaded
+        self._max_rows = max_rows
+        self._inputs = {spec.name: spec for spec in loaded.model.inputs}
+        self._outputs = tuple(spec.name for spec in loaded.model.outputs)
+        part = loaded.part
+        self._head = {"model_name": part.name, "model_version": part.version}
+
+    def decode(self, request: Request) -> Query:
+        """Read a request."""
+        head, tail = split(request)
+        asked = parse(head)
+        tensors = read_tensors(asked.inputs, tail)
+        outputs = self.requested([output.name for output in asked.outputs])
+        return self.query(tensors, outputs, Wanted(asked.id, binary_outputs(asked, outputs)))
+
+    def requested(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Give the outputs to compute: those named, else all.
+
+        Raises:
+            Refused: The model has no such output.
+        """
+        for name in names:
+            if name not in self._outputs:
+                raise Refused(400, f"the model has no output {name!r}; it has {', '.join(self._outputs)}")
+        return tuple(names) or self._outputs
+
+    def query(self, tensors: Mapping[str, Array], outputs: tuple[str, ...], state: object) -> Query:
+        """Make the model's inputs from the tensors of a request, whatever they came in.
+
+        Raises:
+            Refused: Not what the model takes.
+        """
+        by_feature = self._by_feature(tensors)
+        inputs = by_feature if by_feature is not None else self._by_input(tensors)
+        rows = {len(array) for array in inputs.values() if array.ndim}
+        if len(rows) != 1:
+            raise Refused(400, "the inputs must have the same first dimension")
+        count = rows.pop()
+        if count == 0:
+            raise Refused(400, "the inputs have no rows")
+        if count > self._max_rows:
+            raise Refused(413, f"{count} rows; at most {self._max_rows} are taken at once")
+        return Query(inputs, count, outputs, None, state)
+
+    def _by_input(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        unknown = sorted(tensors.keys() - self._inputs.keys())
+        missing = sorted(self._inputs.keys() - tensors.keys())
+        if unknown or missing:
+            what = f"no input {unknown[0]!r}" if unknown else f"input {missing[0]!r} is missing"
+            raise Refused(400, f"{what}; the model takes {', '.join(self._inputs)}")
+        inputs = {name: fitted(tensors[name], spec) for name, spec in self._inputs.items()}
+        layout = self._loaded.layout
+        if layout is not None and layout.matrix_input is not None:
+            try:
+                layout.schema.check_table(inputs[layout.matrix_input.name])
+            except InvalidInput as error:
+                raise Refused(400, str(error)) from error
+        return inputs
+
+    def _by_feature(self, tensors: Mapping[str, Array]) -> dict[str, Array] | None:
+        """One tensor per feature, for a model that takes them side by side: `[n]` or `[n, 1]` each."""
+        layout = self._loaded.layout
+        if layout is None or tensors.keys() != layout.schema.features.keys() or tensors.keys() == self._inputs.keys():
+            return None
+        columns = {name: array.reshape(-1).tolist() for name, array in tensors.items()}
+        if len({len(column) for column in columns.values()}) != 1:
+            raise Refused(400, "the features must have the same number of rows")
+        try:
+            return layout.arrays(layout.schema.columns(columns))
+        except InvalidInput as error:
+            raise Refused(400, str(error)) from error
+
+    def encode(self, query: Query, outputs: Outputs, start: int, stop: int) -> Answer:
+        """Write the outputs, those that were asked for so in binary."""
+        wanted: Wanted = query.state
+        described, tails = [], []
+        for name in query.outputs:
+            array = outputs.rows(name, start, stop)
+            tensor: dict[str, Any] = {"name": name, "datatype": datatype_of(array), "shape": list(array.shape)}
+            if name in wanted.binary:
+                tails.append(pack(array))
+                tensor["parameters"] = {"binary_data_size": len(tails[-1])}
+            else:
+                tensor["data"] = json_data(array)
+            described.append(tensor)
+        head = dict(self._head) if wanted.id is None else {**self._head, "id": wanted.id}
+        body = _encode({**head, "outputs": described})
+        if not tails:
+            return Answer(200, body)
+        headers = ((HEADER_LENGTH, str(len(body)).encode()),)
+        return Answer(200, b"".join([body, *tails]), BINARY, headers)
+
+    def error(self, refused: Refused) -> Answer:
+        """Write an error."""
+        return error(refused)
+
+
+def error(refused: Refused) -> Answer:
+    """Write an error in the protocol's shape. What does not fit a schema is 400 here, as the protocol has it."""
+    status = 400 if refused.status == 422 else refused.status  # noqa: PLR2004
+    return Answer(status, _encode({"error": refused.message}), JSON, refused.headers)
+
+
+def split(request: Request) -> tuple[bytes, memoryview]:
+    """Divide a body into its JSON part and the tensors behind it.
+
+    Raises:
+        Refused: The length in the header is no number, or beyond the body.
+    """
+    declared = request.header(HEADER_LENGTH)
+    body = request.body
+    if declared is None:
+        return body, memoryview(b"")
+    if not declared.isdigit() or int(declared) > len(body):
+        raise Refused(400, "Inference-Header-Content-Length must be a number of bytes within the body")
+    length = int(declared)
+    return body[:length], memoryview(body)[length:]
+
+
+def parse(head: bytes) -> InferenceRequest:
+    """Read the JSON part.
+
+    Raises:
+        Refused: It is none, or not of the protocol's form.
+    """
+    try:
+        return _request(head)
+    except RecursionError as failure:
+        raise Refused(400, "the body is nested too deeply") from failure
+    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+        raise Refused(400, f"the body is no inference request: {failure}") from failure
+
+
+def binary_outputs(asked: InferenceRequest, outputs: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the outputs that go in binary: each by its own parameter, else all by the request's."""
+    every = asked.parameters.get("binary_data_output") is True
+    own = {output.name: output.parameters.get("binary_data", every) for output in asked.outputs}
+    return tuple(name for name in outputs if own.get(name, every) is True)
+
+
+def read_tensors(inputs: list[InputTensor], tail: memoryview) -> dict[str, Array]:
+    """Read every tensor, from JSON or from the bytes behind it.
+
+    Raises:
+        Refused: Names repeat, or a tensor is not what its description says.
+    """
+    found: dict[str, Array] = {}
+    offset = 0
+    for tensor in inputs:
+        if tensor.name in found:
+            raise Refused(400, f"input {tensor.name!r} is there twice")
+        size = tensor.parameters.get("binary_data_size")
+        if size is None:
+            found[tensor.name] = from_json(tensor)
+            continue
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(tail) - offset:
+            raise Refused(
+                400, f"input {tensor.name!r}: binary_data_size is {size!r}, {len(tail) - offset} bytes are left"
+            )
+        check_shape(tensor.name, tensor.shape, tensor.datatype)
+        found[tensor.name] = unpack(tensor.name, tensor.datatype, tensor.shape, tail[offset : offset + size])
+        offset += size
+    if offset != len(tail):
+        raise Refused(400, f"{len(tail) - offset} bytes are left after the last tensor")
+    return found
+
+
+def check_shape(name: str, shape: list[int], datatype: str) -> None:
+    """Refuse shapes and datatypes that no array here can have.
+
+    Raises:
+        Refused: One of them is wrong.
+    """
+    if datatype not in NUMPY_TYPES:
+        raise Refused(400, f"input {name!r}: datatype {datatype[:20]!r} is none of {', '.join(NUMPY_TYPES)}")
+    if len(shape) > MAX_DIMENSIONS or any(size < 0 for size in shape):
+        raise Refused(400, f"input {name!r}: the shape must have at most {MAX_DIMENSIONS} sizes, none below 0")
+
+
+def from_json(tensor: InputTensor) -> Array:
+    """Read a tensor's `data`, flat or nested in row-major order.
+
+    Raises:
+        Refused: It does not fit datatype or shape.
+    """
+    name = tensor.name
+    check_shape(name, tensor.shape, tensor.datatype)
+    if tensor.data is None:
+        raise Refused(400, f"input {name!r} has no data")
+    if tensor.parameters.get("content_type") == "base64":
+        raise Refused(400, f"input {name!r}: base64 is not taken; send the bytes with the binary extension")
+    try:
+        values = _values(tensor)
+        array = np.array(values, NUMPY_TYPES[tensor.datatype])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError, ValueError, TypeError) as failure:
+        raise Refused(400, f"input {name!r}: the data is not {tensor.datatype}: {failure}") from failure
+    if len(array) != math.prod(tensor.shape):
+        raise Refused(400, f"input {name!r}: {len(array)} values do not fill the shape {tensor.shape}")
+    return array.reshape(tensor.shape)
+
+
+def _values(tensor: InputTensor) -> list[Any]:
+    read = _FLAT[tensor.datatype]
+    assert tensor.data is not None  # noqa: S101 - the caller looked
+    try:
+        return list(read(tensor.data))
+    except msgspec.ValidationError:
+        flat = msgspec.json.encode(_flattened(_nested(tensor.data), len(tensor.shape)))
+        return list(read(flat))  # the same strict types as for flat data
+
+
+def _flattened(values: list[Any], depth: int) -> list[Any]:
+    """Take one level of nesting after the other off, as many as the shape has."""
+    for _ in range(depth - 1):
+        if not values or not all(isinstance(value, list) for value in values):
+            break
+        if len({len(value) for value in values}) != 1:
+            raise ValueError("the rows have different lengths")
+        values = [item for value in values for item in value]
+    return values
+
+
+def fitted(array: Array, spec: TensorSpec) -> Array:
+    """Give a tensor the datatype and rank of an input.
+
+    Floats are converted to the model's precision and whole numbers to a type that holds them all; text never is.
+
+    Raises:
+        Refused: It cannot be that input.
+    """
+    given, wanted = array.dtype, spec.dtype
+    if given != wanted:
+        both_floats = given.kind == wanted.kind == "f"
+        if given.kind == "O" or wanted.kind == "O" or not (both_floats or np.can_cast(given, wanted, "safe")):
+            raise Refused(400, f"input {spec.name!r} is {datatype_of(array)}, the model takes {spec.datatype}")
+        with np.errstate(over="ignore"):
+            array = array.astype(wanted)
+    if len(spec.shape) == MATRIX and array.ndim == 1 and spec.shape[1] in (array.size, 1):
+        array = array.reshape(-1, spec.shape[1])
+    if array.ndim != len(spec.shape) or any(w not in (-1, h) for h, w in zip(array.shape, spec.shape, strict=True)):
+        raise Refused(400, f"input {spec.name!r} has shape {list(array.shape)}, the model takes {list(spec.shape)}")
+    return array
+
+
+def json_data(array: Array) -> list[Any]:
+    """Give the values of a tensor in row-major order. NaN and infinity, which JSON lacks, become null."""
+    values: list[Any] = array.reshape(-1).tolist()
+    if array.dtype.kind in "OSU":
+        return [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in values]
+    return values
