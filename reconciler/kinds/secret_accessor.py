@@ -46,7 +46,7 @@ def connect(connection: Connection) -> GrantClient:
 
 KIND = Kind(
     name="secret_accessor",
-    title="secret access",
+    title="access to secret",
     fields=RoleGrant,
     desired=desired,
     connect=connect,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.core.plan import Action, Change, Plan
+from reconciler.render.names import Names
 from reconciler.render.text import SIGNS, summary
-from reconciler.render.values import differences, leaves, shown
+from reconciler.render.values import differences, listing
 
 
 def render_markdown(plan: Plan, *, titles: Mapping[str, str]) -> str:
@@ -16,15 +17,16 @@ def render_markdown(plan: Plan, *, titles: Mapping[str, str]) -> str:
         plan: The plan.
         titles: What people call each kind.
     """
+    names = Names(titles, plan.project)
     lines = [f"### mlservice plan: {', '.join(plan.services)}", "", summary(plan).plain.strip(), ""]
-    pending = [c for c in plan.changes if c.action is not Action.NO_OP]
+    pending = sorted((c for c in plan.changes if c.action is not Action.NO_OP), key=lambda c: (c.rank, c.address))
     if pending:
-        lines += ["| | what | why |", "|---|---|---|", *map(lambda c: _row(c, titles), pending), ""]  # noqa: C417 - reads best
+        lines += ["| | what | why |", "|---|---|---|", *(_row(c, names) for c in pending), ""]
         lines += [
             "<details><summary>fields</summary>",
             "",
             "```diff",
-            *_fields(pending, titles),
+            *_fields(pending, names),
             "```",
             "",
             "</details>",
@@ -34,19 +36,18 @@ def render_markdown(plan: Plan, *, titles: Mapping[str, str]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _row(change: Change, titles: Mapping[str, str]) -> str:
-    name = f"{titles.get(change.address.kind, change.address.kind)} `{change.address.name}`"
+def _row(change: Change, names: Names) -> str:
+    name = f"{names.title(change.address)} `{names.name(change.address)}`{names.place(change.address)}"
     said = "; ".join(part for part in (change.reason, change.consequence) if part)
     loud = "**" if change.destroys else ""
     return f"| {loud}{change.action}{loud} | {_cell(name)} | {_cell(said)} |"
 
 
-def _fields(changes: list[Change], titles: Mapping[str, str]) -> Iterator[str]:
+def _fields(changes: list[Change], names: Names) -> Iterator[str]:
     for change in changes:
-        name = f"{titles.get(change.address.kind, change.address.kind)} {change.address.name}"
-        yield f"# {name} ({SIGNS[change.action][0]})"
+        yield f"# {SIGNS[change.action][0]} {_line(names(change.address))}"
         if change.action is Action.CREATE:
-            yield from (f"+ {path}: {_line(shown(path, value))}" for path, value in leaves(change.desired or {}))
+            yield from (f"+ {path}: {_line(value)}" for path, value in listing(change.desired or {}))
         for path, before, after in differences(change):
             yield f"- {path}: {_line(before)}"
             yield f"+ {path}: {_line(after)}"

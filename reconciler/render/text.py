@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.text import Text
 
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.render.values import differences, leaves, shown
+from reconciler.render.names import Names
+from reconciler.render.values import differences, listing
 
 SIGNS: Mapping[Action, tuple[str, str]] = {
     Action.CREATE: ("+", "green"),
@@ -33,9 +34,9 @@ def render_text(plan: Plan, *, titles: Mapping[str, str]) -> Text:
         plan: The plan.
         titles: What people call each kind.
     """
-    text = Text()
+    text, names = Text(), Names(titles, plan.project)
     for group in _groups(plan):
-        text.append_text(_group(plan, group, titles))
+        text.append_text(_group(plan, group, names))
     text.append_text(_notes(plan))
     text.append_text(summary(plan))
     return text
@@ -49,25 +50,24 @@ def _quiet(change: Change) -> bool:
     return change.action is Action.NO_OP and not change.reason.startswith("not working")
 
 
-def _group(plan: Plan, services: tuple[str, ...], titles: Mapping[str, str]) -> Text:
+def _group(plan: Plan, services: tuple[str, ...], names: Names) -> Text:
     text = Text()
     observing = set(services) <= set(plan.observing)
     text.append(", ".join(services), "bold")
     text.append("  (observed only: nothing is changed)\n" if observing else "\n", "dim")
     for change in sorted(plan.changes, key=lambda c: (c.rank, c.address)):
         if change.services == services and not _quiet(change):
-            text.append_text(_change(change, titles))
+            text.append_text(_change(change, names))
     return text.append("\n")
 
 
-def _change(change: Change, titles: Mapping[str, str]) -> Text:
+def _change(change: Change, names: Names) -> Text:
     sign, style = SIGNS[change.action]
     text = Text()
     text.append(f"  {sign} ", style)
-    text.append(f"{titles.get(change.address.kind, change.address.kind)} ")
-    text.append(change.address.name, "bold")
-    where = "" if change.address.location == "global" else f" in {change.address.location}"
-    text.append(where)
+    text.append(f"{names.title(change.address)} ")
+    text.append(names.name(change.address), "bold")
+    text.append(names.place(change.address))
     said = "; ".join(part for part in (change.reason, change.consequence) if part)
     text.append(f"  {said}\n" if said else "\n", "dim")
     for line in _lines(change):
@@ -77,7 +77,7 @@ def _change(change: Change, titles: Mapping[str, str]) -> Text:
 
 def _lines(change: Change) -> Iterator[Text]:
     if change.action is Action.CREATE:
-        rows = [(path, shown(path, value)) for path, value in leaves(change.desired or {})]
+        rows = list(listing(change.desired or {}))
         width = max((len(path) for path, _ in rows), default=0)
         for path, value in rows:
             yield Text.assemble("      ", (path.ljust(width), "dim"), "  ", value, "\n")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from reconciler.core.plan import Change
+from reconciler.core.secrecy import HIDDEN, looks_secret
 
-_SECRET = re.compile(r"(token|secret|password|passwd|api_?key|private_?key|credential)", re.IGNORECASE)
 _LONGEST = 96
-HIDDEN = "(hidden)"
+_CONTEXT = 20
+"""Characters shown before the place where two long values part."""
+
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+_FEATURES = "model.features"
 
 
 def shown(path: str, value: Any) -> str:
@@ -20,24 +25,37 @@ def shown(path: str, value: Any) -> str:
         path: Where it stands; values of environment variables that look secret are hidden.
         value: Plain data.
     """
-    if path.startswith("env.") and _SECRET.search(path) and value is not None:
+    return _cut(_said(path, value))
+
+
+def _said(path: str, value: Any) -> str:
+    if looks_secret(path) and value is not None:
         return HIDDEN
     if path == "traffic":
         return traffic(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{k}={shown(f'{path}.{k}', v)}" for k, v in value.items()) or "{}"
+        return feature(value) if _is_feature(path) else _mapping(path, value)
     if isinstance(value, list):
-        return ", ".join(shown(path, item) for item in value) or "[]"
+        return ", ".join(_said(path, item) for item in value) or "[]"
     return _scalar(value)
+
+
+def _mapping(path: str, value: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_said(f'{path}.{name}', item)}" for name, item in value.items()) or "{}"
 
 
 def _scalar(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "(none)", True: "yes", False: "no"}[value]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     text = str(value)
     text = f'"{text}"' if not text or text != text.strip() or "\n" in text else text
-    text = text.replace("\n", "\\n")
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return _DIGEST.sub(r"\1…", text.replace("\n", "\\n"))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def traffic(shares: Any) -> str:
@@ -46,14 +64,55 @@ def traffic(shares: Any) -> str:
     return ", ".join(said) or "(none)"
 
 
+def feature(described: Mapping[str, Any]) -> str:
+    """Give a model's feature, such as `number 0..100`, `category basic|pro` or `string, not logged`."""
+    least, most = described.get("min"), described.get("max")
+    said = [str(described.get("type", "")), "|".join(map(str, described.get("values", ())))]
+    if least is not None or most is not None:
+        said.append(f"{'' if least is None else _scalar(least)}..{'' if most is None else _scalar(most)}")
+    off = [words for name, words in (("log", "logged"), ("monitor", "monitored")) if described.get(name) is False]
+    return " ".join(part for part in said if part) + "".join(f", not {words}" for words in off)
+
+
+def _is_feature(path: str) -> bool:
+    return path.startswith(f"{_FEATURES}.")
+
+
 def leaves(record: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Give every value of a plain record that says something, with its path."""
+    """Give every value of a plain record that says something, with its path; a feature counts as one value."""
     for name, value in record.items():
         here = f"{path}.{name}" if path else name
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and not _is_feature(here):
             yield from leaves(value, here)
         elif value not in ("", None, [], {}):
             yield here, value
+
+
+def listing(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give what a new object will be, a line per field; the features of a model share one."""
+    features: list[str] = []
+    for path, value in leaves(record):
+        if _is_feature(path):
+            features.append(f"{path.removeprefix(f'{_FEATURES}.')} {_said(path, value)}")
+            continue
+        if features:
+            yield _FEATURES, _folded(features)
+            features = []
+        # The columns are the names of the features, which are said already.
+        if path != "columns":
+            yield path, shown(path, value)
+    if features:
+        yield _FEATURES, _folded(features)
+
+
+def _folded(items: Sequence[str]) -> str:
+    """Give a count and as many as fit on a line."""
+    text = f"{len(items)}: {items[0]}"
+    for item in items[1:]:
+        if len(text) + len(item) > _LONGEST:
+            return f"{text}, …"
+        text += f", {item}"
+    return text
 
 
 def differences(change: Change) -> Iterator[tuple[str, str, str]]:
@@ -64,15 +123,26 @@ def differences(change: Change) -> Iterator[tuple[str, str, str]]:
         if isinstance(desired, list):
             if item.field not in whole:
                 whole.add(item.field)
-                before = (change.observed or {}).get(item.field)
-                yield item.field, shown(item.field, before), shown(item.field, desired)
+                yield item.field, *_contrast(item.field, (change.observed or {}).get(item.field), desired)
         elif isinstance(item.before, Mapping) or isinstance(item.after, Mapping):
             yield from _whole_map(item.path, item.before, item.after)
         else:
-            yield item.path, shown(item.path, item.before), shown(item.path, item.after)
+            yield item.path, *_contrast(item.path, item.before, item.after)
 
 
 def _whole_map(path: str, before: Any, after: Any) -> Iterator[tuple[str, str, str]]:
+    if _is_feature(path):
+        yield path, *_contrast(path, before, after)
+        return
     old, new = dict(leaves(before or {}, path)), dict(leaves(after or {}, path))
     for key in sorted(old.keys() | new.keys()):
-        yield key, shown(key, old.get(key)), shown(key, new.get(key))
+        yield key, *_contrast(key, old.get(key), new.get(key))
+
+
+def _contrast(path: str, before: Any, after: Any) -> tuple[str, str]:
+    """Give two values so that what differs is seen, however long they are."""
+    old, new = _said(path, before), _said(path, after)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    if max(len(old), len(new)) > _LONGEST and same > _CONTEXT:
+        old, new = (f"…{text[same - _CONTEXT :]}" for text in (old, new))
+    return _cut(old), _cut(new)

@@ -1,0 +1,104 @@
+"""How a plan reads: people approve changes by reading it."""
+
+import pytest
+
+from reconciler.core.address import Address
+from reconciler.core.diff import FieldChange
+from reconciler.core.plan import Action, Change
+from reconciler.core.secrecy import HIDDEN, looks_secret, masked
+from reconciler.render.names import Names
+from reconciler.render.values import differences, listing, shown
+
+NAMES = Names({"project_role": "project role", "run_invoker": "permission to call"}, "acme")
+LONG = "x" * 200
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        pytest.param(
+            Address(
+                "project_role",
+                "global",
+                "roles/storage.objectViewer serviceAccount:churn-run@acme.iam.gserviceaccount.com of-bucket",
+            ),
+            "project role roles/storage.objectViewer for churn-run@… (of-bucket)",
+            id="our-account-in-short",
+        ),
+        pytest.param(
+            Address("run_invoker", "europe-west1", "churn serviceAccount:web@other.iam.gserviceaccount.com"),
+            "permission to call churn for web@other.iam.gserviceaccount.com",
+            id="strange-account-in-full",
+        ),
+        pytest.param(
+            Address("run_invoker", "europe-west1", "churn user:ann@example.com"),
+            "permission to call churn for user:ann@example.com",
+            id="person",
+        ),
+        pytest.param(
+            Address("run_invoker", "europe-west1", "churn allUsers"),
+            "permission to call churn for everyone",
+            id="everyone",
+        ),
+        pytest.param(Address("run_service", "europe-west1", "churn"), "run_service churn", id="no-title"),
+    ],
+)
+def test_names_read_as_words(address, said):
+    """A grant says what, whose and under which condition; an account of the project goes without it."""
+    assert NAMES(address) == said
+
+
+def test_a_new_services_features_share_a_line():
+    """Forty lines of features hide what matters."""
+    features = {f"measurement_{n}": {"type": "number", "min": 0.0, "max": float(n)} for n in range(10)}
+    record = {"model": {"uri": "gs://b/m/", "features": features}, "columns": list(features), "timeout_s": 30}
+
+    told = dict(listing(record))
+
+    assert list(told) == ["model.uri", "model.features", "timeout_s"]
+    assert told["model.features"].startswith("10: measurement_0 number 0..0, measurement_1 number 0..1, ")
+    assert told["model.features"].endswith(", …")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"type": "number", "min": 0}, "number 0.."),
+        ({"type": "number", "min": 0.5, "max": 2.0}, "number 0.5..2"),
+        ({"type": "category", "values": ["a", "b"]}, "category a|b"),
+        ({"type": "string", "log": False, "monitor": False}, "string, not logged, not monitored"),
+    ],
+)
+def test_a_feature_reads_as_a_phrase(value, said):
+    """Type and bounds on one line."""
+    assert shown("model.features.x", value) == said
+
+
+def test_long_values_show_where_they_part():
+    """Two values that agree for longer than a line are cut in front of the difference, not behind it."""
+    change = Change(
+        Address("run_service", "r", "n"),
+        Action.UPDATE,
+        ("n",),
+        changes=(FieldChange("env.LIST", LONG + "a", LONG + "b"),),
+        desired={"env": {}},
+    )
+
+    [(_, before, after)] = differences(change)
+
+    assert before.endswith("xa")
+    assert after.endswith("xb")
+    assert len(before) < 30
+
+
+@pytest.mark.parametrize("name", ["API_TOKEN", "db_password", "OPENAI_API_KEY", "apikey", "SENTRY_DSN", "clientSecret"])
+def test_what_looks_secret_is_hidden(name):
+    """A variable whose name says secret never shows its value."""
+    assert shown(f"env.{name}", "hunter2") == HIDDEN
+    assert masked("", {"env": {name: "hunter2"}, "image": "i"}) == {"env": {name: HIDDEN}, "image": "i"}
+
+
+@pytest.mark.parametrize("path", ["env.MAX_TOKENS", "env.TOKENIZERS_PARALLELISM", "env.LOG_LEVEL", "labels.token"])
+def test_what_does_not_is_shown(path):
+    """Everyday settings of model servers are not hidden."""
+    assert not looks_secret(path)
