@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import google.auth.exceptions
 import google.auth.transport.requests
@@ -25,12 +26,24 @@ PARENT = "projects/local/locations/europe-west1"
 
 
 @pytest.fixture
-def own(tmp_path):
+def start():
+    """Starts daemons; whatever becomes of the test, none is left over."""
+    running = []
+
+    def start_one(state: Path) -> Emulator:
+        running.append(Emulator.start(state))
+        return running[-1]
+
+    yield start_one
+    for each in running:
+        if each.process.poll() is None:
+            each.kill()
+
+
+@pytest.fixture
+def own(start, tmp_path):
     """A daemon of this test's own."""
-    running = Emulator.start(tmp_path / "state")
-    yield running
-    if running.process.poll() is None:
-        running.kill()
+    return start(tmp_path / "state")
 
 
 def create(emulator, repository_id="models"):
@@ -44,10 +57,10 @@ def names(emulator) -> list[str]:
     return [each.name.rpartition("/")[2] for each in api.list_repositories(parent=PARENT)]
 
 
-def test_starting_is_cheap(tmp_path):
+def test_starting_is_cheap(start, tmp_path):
     """The bar is two seconds until ready; held here in CPU time, which other work on the machine does not stretch."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    running = Emulator.start(tmp_path / "state")
+    running = start(tmp_path / "state")
     httpx.get(running.http + "/_emulator/status")
     running.stop()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -63,27 +76,27 @@ def test_a_clean_stop_removes_its_file(own):
     assert not (own.state / "emulator.json").exists()
 
 
-def test_state_and_ports_survive_kill_9(own):
+def test_state_and_ports_survive_kill_9(start, own):
     """What was written is there after a power cut, at the same addresses; the stale file of the dead is replaced."""
     create(own).result(timeout=10)
     own.kill()
     assert (own.state / "emulator.json").exists()
 
-    again = Emulator.start(own.state)
+    again = start(own.state)
 
     assert names(again) == ["models"]
     assert (again.http, again.grpc) == (own.http, own.grpc)
     again.stop()
 
 
-def test_an_operation_is_finished_after_a_restart(own):
+def test_an_operation_is_finished_after_a_restart(start, own):
     """Killed between the first answer and the end: the next start takes the work up."""
     own.faults({"method": "*/GetOperation", "status": "UNAVAILABLE", "times": None})
     started = create(own)
     own.process.send_signal(signal.SIGKILL)
     own.process.wait()
 
-    again = Emulator.start(own.state)
+    again = start(own.state)
     url = f"{again.http}/v1/{started.operation.name}"
     answers = (httpx.get(url).json() for _ in range(100))  # each waits a little for work that is nearly done
     operation = next(answer for answer in answers if "done" in answer)
