@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -42,6 +44,21 @@ def test_calls_are_counted_by_google_s_names(emulator, bucket, client):
         bucket.delete_blob("x")
 
     assert emulator.calls() == {"storage.objects.get": 1, "storage.objects.delete": 1}
+
+
+def test_the_advertised_variables_are_enough(emulator):
+    """A program that knows nothing of an emulator uses it when started with its variables."""
+    program = (
+        "from google.cloud import storage\n"
+        "blob = storage.Client().create_bucket('plain').blob('x')\n"
+        "blob.upload_from_string('hello')\n"
+        "print(blob.download_as_text(), storage.Client().project)"
+    )
+    env = {**os.environ, **emulator.env}
+
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False)
+
+    assert done.stdout == "hello local\n", done.stderr
 
 
 def test_objects_survive_a_kill(tmp_path):
