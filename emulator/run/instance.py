@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.run.model import CannotStartError, Outcome, default_startup_probe
+from emulator.run.ports import free_port
 from emulator.run.probe import liveness_fails, passes_startup
 from emulator.run.process import Process
 
@@ -168,13 +168,6 @@ def in_order(containers: Iterable[Container]) -> list[Container]:
         left.remove(ready)
         placed.append(ready)
     return placed
-
-
-def free_port() -> int:
-    """Find a port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _failure(container: Container) -> str:

@@ -6,13 +6,13 @@ One protocol configuration serves any number of sockets: the application sees th
 from __future__ import annotations
 
 import asyncio
-import errno
-import socket
 from typing import TYPE_CHECKING, Any
 
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from emulator.run.ports import bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,8 @@ class Listeners:
 
     async def open(self, wanted: int = 0) -> int:
         """Listen on a port and tell which: `wanted` where it is free, else any."""
-        listening = _bind(wanted)
+        listening = bound(wanted)
+        listening.setblocking(False)  # noqa: FBT003 - the standard library's signature
         port = int(listening.getsockname()[1])
         loop = asyncio.get_running_loop()
         self._servers[port] = await loop.create_server(self._protocol, sock=listening, backlog=BACKLOG)
@@ -67,16 +68,3 @@ class Listeners:
 
     def _protocol(self) -> asyncio.Protocol:
         return HttpToolsProtocol(config=self._config, server_state=self._state, app_state={})
-
-
-def _bind(wanted: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", wanted))
-    except OSError as error:
-        if wanted == 0 or error.errno not in (errno.EADDRINUSE, errno.EACCES):
-            raise
-        listening.bind(("127.0.0.1", 0))
-    listening.setblocking(False)  # noqa: FBT003 - the standard library's signature
-    return listening

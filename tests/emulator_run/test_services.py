@@ -1,6 +1,7 @@
 """Services of the emulated Cloud Run, through Google's client."""
 
 import re
+import threading
 from collections import Counter
 
 import httpx
@@ -291,6 +292,65 @@ def test_a_slow_start_fails_its_probe(cloud):
 
     with pytest.raises(exceptions.FailedPrecondition, match="startup probe"):
         cloud.create(env={"HELLO_START_DELAY_S": "20"}, container={"startup_probe": probe})
+
+
+def test_a_newer_write_overtakes_a_slow_one(cloud):
+    """Nobody waits for a deployment whose spec is no longer wanted."""
+    slow = cloud.services.create_service(
+        request={"parent": PARENT, "service_id": "hello", "service": service(env={"HELLO_START_DELAY_S": "200"})}
+    )
+    wanted = service()
+    wanted.name = f"{PARENT}/services/hello"
+
+    changed = cloud.update(wanted)
+
+    assert who(changed.uri) == short(changed.latest_created_revision)
+    assert slow.result(timeout=30).latest_ready_revision == changed.latest_ready_revision
+
+
+def test_a_delete_ends_a_slow_deployment(cloud):
+    """The operations of both end, and nothing is left running."""
+    slow = cloud.services.create_service(
+        request={"parent": PARENT, "service_id": "hello", "service": service(env={"HELLO_START_DELAY_S": "200"})}
+    )
+
+    cloud.services.delete_service(name=f"{PARENT}/services/hello").result(timeout=20)
+
+    with pytest.raises(exceptions.Aborted, match="was deleted"):
+        slow.result(timeout=20)
+    assert cloud.emulator.control("GET", "services") == []
+
+
+def test_no_request_fails_while_revisions_come_and_traffic_moves(cloud):
+    """New revisions, splits and retirements through the API, under load: every request is answered."""
+    first = cloud.create()
+    stop, failed, seen = threading.Event(), [], Counter()
+
+    def load():
+        with httpx.Client(timeout=30) as http:
+            while not stop.is_set():
+                answer = http.get(first.uri, params={"sleep_s": "0.01"})
+                if answer.status_code == 200:
+                    seen[answer.json()["revision"]] += 1
+                else:
+                    failed.append((answer.status_code, answer.text))
+
+    callers = [threading.Thread(target=load) for _ in range(8)]
+    for each in callers:
+        each.start()
+    for colour in ("red", "green", "blue"):
+        old = short(cloud.get().latest_ready_revision)
+        wanted = renamed(first, colour)
+        wanted.traffic = [to(old, 100)]
+        new = short(cloud.update(wanted).latest_ready_revision)
+        cloud.update(run_v2.Service(name=first.name, traffic=[to(old, 50), to(new, 50)]), "traffic")
+        cloud.update(run_v2.Service(name=first.name, traffic=[to(new, 100)]), "traffic")
+    stop.set()
+    for each in callers:
+        each.join()
+
+    assert failed == []
+    assert len(seen) == 4
 
 
 def test_a_revision_name_with_another_template_is_refused(cloud):

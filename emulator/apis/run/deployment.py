@@ -5,6 +5,8 @@ Every step reads the stored service afresh and can be repeated, so a restart in 
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from emulator import iam_policy
@@ -28,6 +30,7 @@ NO_REVISION = (
     "Revision '{name}' does not exist or is deleted. Update all traffic to route to currently available revisions."
 )
 """terraform-google-modules/terraform-docs-samples PR 269."""
+GIVE_UP_EVERY_S = 0.3
 _locks: dict[str, threading.Lock] = {}
 
 
@@ -37,17 +40,56 @@ def reconcile(world: World, name: str) -> Any:
     Raises:
         ApiFailure: It does not work: the service is there and its conditions say the same.
     """
-    with _locks.setdefault(name, threading.Lock()):
-        while True:
-            service = SERVICES.find(world, name)
-            if service is None:
-                raise ApiFailure("ABORTED", f"Service '{short(name)}' was deleted.")
-            deployed = deploy(world, service)
-            routed = route(world, name)
-            if (settled := settle(world, name, service.generation, deployed, routed)) is not None:
-                break
-    raise_failure(deployed, routed, short(service.latest_created_revision))
+    with one_at_a_time(world, name):
+        try:
+            revision, settled, deployed, routed = converge(world, name)
+        except ApiFailure as failure:
+            if SERVICES.find(world, name) is None:
+                raise ApiFailure("ABORTED", f"Service '{short(name)}' was deleted.") from failure
+            raise
+    raise_failure(deployed, routed, revision)
     return settled
+
+
+def converge(world: World, name: str) -> tuple[str, Any, Outcome, Outcome]:
+    """Deploy, route and settle until nobody has changed the service meanwhile.
+
+    Returns:
+        Short name of the newest revision, the settled service, how deployment and routing went.
+
+    Raises:
+        ApiFailure: The service is gone.
+    """
+    while True:
+        service = SERVICES.get(world, name)
+        deployed = deploy(world, service)
+        routed = route(world, name)
+        if (settled := settle(world, name, service.generation, deployed, routed)) is not None:
+            return short(settled.latest_created_revision), settled, deployed, routed
+
+
+@contextmanager
+def one_at_a_time(world: World, name: str) -> Iterator[None]:
+    """Work on a service alone; a deployment that a newer write has overtaken is not waited for."""
+    lock = _locks.setdefault(name, threading.Lock())
+    while not lock.acquire(timeout=GIVE_UP_EVERY_S):
+        give_up_older(world, name)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def give_up_older(world: World, name: str) -> None:
+    """Stop the deployment of revisions that a newer write has overtaken: they may have minutes of probing left."""
+    service = SERVICES.find(world, name)
+    latest = service.latest_created_revision if service is not None else ""
+    gone = []
+    for found, _ in world.store.list(programs.KIND, f"{name}/revisions/"):
+        revision = REVISIONS.find(world, found)
+        if revision is None or (revision.reconciling and found != latest):
+            gone.append(found)
+    plane(world).remove(gone)
 
 
 def raise_failure(deployed: Outcome, routed: Outcome, revision: str) -> None:
@@ -302,7 +344,7 @@ def describe(world: World, name: str) -> Described:
 
 def remove(world: World, name: str) -> None:
     """Take a deleted service's addresses and revisions away; what is in flight may finish."""
-    with _locks.setdefault(name, threading.Lock()):
+    with one_at_a_time(world, name):
         addresses = load(world, name)
         if SERVICES.find(world, name) is None and addresses is not None:
             world.store.delete("run.address", name)
