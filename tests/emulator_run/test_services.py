@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections import Counter
 
 import httpx
@@ -335,9 +336,15 @@ def test_no_request_fails_while_revisions_come_and_traffic_moves(cloud):
                 else:
                     failed.append((answer.status_code, answer.text))
 
+    def until_seen(revision):
+        until = time.monotonic() + 10
+        while not seen[revision] and time.monotonic() < until:
+            time.sleep(0.01)
+
     callers = [threading.Thread(target=load) for _ in range(8)]
     for each in callers:
         each.start()
+    until_seen(short(first.latest_ready_revision))
     for colour in ("red", "green", "blue"):
         old = short(cloud.get().latest_ready_revision)
         wanted = renamed(first, colour)
@@ -345,6 +352,7 @@ def test_no_request_fails_while_revisions_come_and_traffic_moves(cloud):
         new = short(cloud.update(wanted).latest_ready_revision)
         cloud.update(run_v2.Service(name=first.name, traffic=[to(old, 50), to(new, 50)]), "traffic")
         cloud.update(run_v2.Service(name=first.name, traffic=[to(new, 100)]), "traffic")
+        until_seen(new)
     stop.set()
     for each in callers:
         each.join()

@@ -153,7 +153,8 @@ def finish_run(world: World, name: str) -> Any:
     """Run the tasks and wait for them. After a restart an execution that had begun is over: its processes are gone.
 
     Raises:
-        ApiFailure: ABORTED: not all tasks succeeded. A cancelled execution is no error of the operation.
+        ApiFailure: ABORTED: not all tasks succeeded. A cancelled execution is no error of the operation (seen in
+            apache/airflow PR 67050).
     """
     execution = EXECUTIONS.get(world, name)
     if execution.HasField("start_time"):
