@@ -172,9 +172,13 @@ class GuardedProtocol(HttpToolsProtocol):
         """Answer outside any application, and close. An answer on its way goes first, and is then the last one."""
         if self.closing:
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            cycle.keep_alive = False
         else:
+            if cycle is not None and not cycle.response_complete:  # its body broke off: nobody else will answer
+                cycle.disconnected = True
+                cycle.message_event.set()
             head = b"HTTP/1.1 %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
             self.transport.write(head % (status, len(message)) + message)
         self.linger()
