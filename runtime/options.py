@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_ROWS = 10_000
+MAX_WAITING = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Options:
         service: Name for traces; the model's name where neither flag nor `model.yaml` gives one.
         max_body: Bytes of a body. Cloud Run's own bound is 32 MiB.
         max_rows: Rows of one request.
+        max_waiting: Requests that wait for one model; more are answered 429.
         access_log: Share of requests that are logged, 0 to 1; server errors always are.
         prediction_log: `-` for stdout, or a file; empty for none.
         prediction_log_rate: Share of requests, 0 to 1.
@@ -36,6 +38,7 @@ class Options:
     service: str = ""
     max_body: int = MAX_BODY_BYTES
     max_rows: int = MAX_ROWS
+    max_waiting: int = MAX_WAITING
     access_log: float = 0.0
     prediction_log: str = ""
     prediction_log_rate: float = 1.0
@@ -58,6 +61,7 @@ def options_from_environment(environment: Mapping[str, str]) -> Options:
         service=environment.get("K_SERVICE", ""),
         max_body=_whole(environment, "MLSERVICE_MAX_BODY", MAX_BODY_BYTES),
         max_rows=_whole(environment, "MLSERVICE_MAX_ROWS", MAX_ROWS),
+        max_waiting=_whole(environment, "MLSERVICE_MAX_WAITING", MAX_WAITING),
         access_log=_share(environment, "MLSERVICE_ACCESS_LOG", 0.0),
         prediction_log=environment.get("MLSERVICE_PREDICTION_LOG", ""),
         prediction_log_rate=_share(environment, "MLSERVICE_PREDICTION_LOG_RATE", 1.0),

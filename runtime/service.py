@@ -168,7 +168,12 @@ class Service:
         part = warm.loaded.part
         metrics = ModelMetrics(part.name, part.version)
         batching = self.runtime.batching or Batching()
-        limits = Limits(batching.max_size, timeout_s=self.timeout_s, max_delay_s=seconds(batching.max_delay))
+        limits = Limits(
+            batching.max_size,
+            self.options.max_waiting,
+            timeout_s=self.timeout_s,
+            max_delay_s=seconds(batching.max_delay),
+        )
         return Served(warm.loaded, Batcher(warm.loaded.model, limits, warm.cost, metrics, loop), metrics)
 
     def make_endpoint(self, served: Served, protocol: str, codec: Codec) -> Endpoint:

@@ -50,7 +50,7 @@ class CloudEvent(msgspec.Struct):
     id: str
     source: str
     type: str
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw()  # empty when absent
     data_base64: str | None = None
 
 
@@ -129,7 +129,7 @@ def _unwrapped(request: Request) -> tuple[Origin, bytes]:
 def _data(event: CloudEvent) -> bytes:
     if event.data_base64 is not None:
         return base64.b64decode(event.data_base64, validate=True)
-    return bytes(event.data) if event.data is not None else b""
+    return bytes(event.data)
 
 
 def _shown(value: bytes) -> str:

@@ -263,6 +263,7 @@ def test_a_thousand_idle_connections(server):
             connection.close()
 
 
+@pytest.mark.slow  # it waits out the 20 s a request may take to arrive
 def test_a_slow_body_is_cut(server):
     """A client that sends a part and then nothing is cut after the time a body may take."""
     with connected(server) as connection:

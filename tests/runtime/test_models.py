@@ -1,0 +1,214 @@
+"""Which models a server serves, and how: several in one, every framework, classes of the user's own."""
+
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from runtime.frameworks import LoadError, load
+from runtime.settings import ModelSettings
+
+ROW = [1.0, 2.0]
+NUMBERS = {"a": {"type": "number"}, "b": {"type": "number"}}
+
+
+def custom(tmp_path, source, **model) -> tuple:
+    """Write a folder with a class; gives `start`'s arguments."""
+    (tmp_path / "model.py").write_text(source)
+    return tmp_path, {"framework": "custom", "features": NUMBERS, **model}
+
+
+def test_several_models_and_versions(start, specs, tmp_path):
+    """Subfolders are models or versions of one; the latest version answers where none is named."""
+    for name, artefact in {"tumours/v9": "model-v1", "tumours/v10": "model-v2", "other": "model-v1"}.items():
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        (folder / "model.onnx").write_bytes((specs / "breast-cancer" / artefact / "model.onnx").read_bytes())
+    (tmp_path / "tumours/v9/model.yaml").write_text("alias: stable\n")
+    server = start(tmp_path)
+
+    metadata = server.get("/v2/models/tumours").json()
+
+    assert metadata["versions"] == ["v10", "v9"]
+    assert metadata["properties"]["version"] == "v10"
+    assert server.get("/v2/models/tumours/versions/stable").json()["properties"]["version"] == "v9"
+    assert server.get("/v1/models").json() == {"models": ["other", "tumours"]}
+    assert server.post("/v1/models/other:predict", {"instances": [[1.0] * 10]}).status_code == 200
+    assert server.post("/predict", {"instances": [[1.0] * 10]}).status_code == 404
+
+
+def test_lightgbm_and_xgboost(start, tmp_path):
+    """Boosters load from their own formats and predict what they predict at home."""
+    lightgbm, xgboost = pytest.importorskip("lightgbm"), pytest.importorskip("xgboost")
+    rows = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    labels = rows[:, 0] * 2 + rows[:, 1]
+    (tmp_path / "lgb").mkdir()
+    (tmp_path / "xgb").mkdir()
+    light = lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(rows, labels), 5)
+    light.save_model(tmp_path / "lgb/model.txt")
+    boosted = xgboost.train({"nthread": 1}, xgboost.DMatrix(rows, labels), 5)
+    boosted.save_model(tmp_path / "xgb/model.ubj")
+    server = start(tmp_path)
+
+    for name, expected in (("lgb", light.predict(rows[:5])), ("xgb", boosted.inplace_predict(rows[:5]))):
+        answer = server.post(f"/v1/models/{name}:predict", {"instances": rows[:5].tolist()})
+        np.testing.assert_allclose(answer.json()["predictions"], expected, rtol=1e-5)
+
+
+def test_torch(start, tmp_path):
+    """TorchScript and exported programs, where torch is installed (it is not part of `make setup`)."""
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Linear(2, 1).eval()
+    for name in ("script", "export"):
+        (tmp_path / name).mkdir()
+    torch.jit.trace(module, torch.zeros(1, 2)).save(str(tmp_path / "script/model.pt"))
+    shapes = ({0: torch.export.Dim("rows")},)
+    torch.export.save(
+        torch.export.export(module, (torch.zeros(2, 2),), dynamic_shapes=shapes), tmp_path / "export/model.pt2"
+    )
+    for name in ("script", "export"):
+        server = start(tmp_path / name, model={"features": NUMBERS})
+        answer = server.post("/predict", {"instances": [ROW]})
+        expected = module(torch.tensor([ROW])).detach().numpy()[0]
+        np.testing.assert_allclose(answer.json()["predictions"], expected, rtol=1e-5)
+
+
+def test_a_class_with_load_and_predict(start, tmp_path):
+    """Two hooks are enough: rows are checked against the features and arrive as arrays."""
+    source = (
+        "class Model:\n"
+        "    def load(self, folder):\n"
+        "        self.factor = float((folder / 'factor.txt').read_text())\n"
+        "    def predict(self, inputs):\n"
+        "        return (inputs['a'] + inputs['b']) * self.factor\n"
+    )
+    (tmp_path / "factor.txt").write_text("10")
+    folder, model = custom(tmp_path, source)
+    server = start(folder, model=model)
+
+    assert server.post("/predict", {"instances": [{"a": 1, "b": 2}]}).json() == {"predictions": [30.0]}
+    assert server.post("/predict", {"instances": [{"a": 1, "c": 2}]}).status_code == 422
+
+
+def test_a_class_with_all_hooks(start, tmp_path):
+    """`decode` and `encode` give a service JSON of its own; `batch` joins requests that come together."""
+    source = (
+        "import time\n"
+        "class Scorer:\n"
+        "    def decode(self, body):\n"
+        "        if 'text' not in body: raise ValueError('a text is needed')\n"
+        "        return body['text']\n"
+        "    def batch(self, inputs): return list(inputs)\n"
+        "    def predict(self, texts):\n"
+        "        time.sleep(0.2)\n"
+        "        return [(len(text), len(texts)) for text in texts]\n"
+        "    def encode(self, output): return {'length': output[0], 'together': output[1]}\n"
+    )
+    (tmp_path / "scorer.py").write_text(source)
+    server = start(tmp_path, model={"framework": "custom", "file": "scorer.py:Scorer"})
+    found = []
+    callers = [
+        threading.Thread(target=lambda n=n: found.append(server.post("/predict", {"text": "x" * n}).json()))
+        for n in range(8)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+
+    assert sorted(answer["length"] for answer in found) == list(range(8))
+    assert max(answer["together"] for answer in found) > 1
+    refused = server.post("/predict", {"words": 1})
+    assert (refused.status_code, refused.json()["error"]) == (422, "a text is needed")
+
+
+def test_predict_that_raises(start, tmp_path):
+    """500 without a trace of the container; the log has the traceback, and the server goes on."""
+    source = (
+        "class Model:\n"
+        "    def predict(self, inputs):\n"
+        "        if (inputs['a'] > 5).any(): raise RuntimeError('secret of the container')\n"
+        "        return inputs['a']\n"
+    )
+    folder, model = custom(tmp_path, source)
+    server = start(folder, model=model)
+
+    answer = server.post("/predict", {"instances": [[6, 1]]})
+
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "the model failed; the log has the reason"}
+    assert "secret of the container" in server.log.read_text()
+    assert server.post("/predict", {"instances": [[1, 1]]}).json() == {"predictions": [1.0]}
+
+
+def test_predict_that_never_returns(start, tmp_path):
+    """504 at the deadline, also for those behind it; then not alive, so that the platform starts a new instance."""
+    source = (
+        "import time\n"
+        "class Model:\n"
+        "    def predict(self, inputs):\n"
+        "        time.sleep(0.05)\n"
+        "        if (inputs['a'] > 5).any(): time.sleep(1000)\n"
+        "        return inputs['a']\n"
+    )
+    folder, model = custom(tmp_path, source)
+    server = start(folder, model=model, runtime={"timeout": "1s"})
+    began = time.monotonic()
+    found = []
+    callers = [
+        threading.Thread(target=lambda a=a: found.append(server.post("/predict", {"instances": [[a, 1]]}).status_code))
+        for a in (6, 1, 1)
+    ]
+    for caller in callers:
+        caller.start()
+        time.sleep(0.1)
+    for caller in callers:
+        caller.join()
+
+    assert found == [504, 504, 504]
+    assert time.monotonic() - began < 5
+    server.wait(lambda: server.status("/health/live") == 503, 10)
+    assert server.stop() == 0
+
+
+def test_too_many_waiting(start, tmp_path):
+    """Beyond the bound of the queue callers are told to come back, instead of waiting without end."""
+    source = (
+        "import time\n"
+        "class Model:\n"
+        "    batchable = False\n"
+        "    def decode(self, body): return body\n"
+        "    def predict(self, one):\n"
+        "        time.sleep(0.5)\n"
+        "        return one\n"
+    )
+    folder, model = custom(tmp_path, source)
+    server = start(folder, model=model, MLSERVICE_MAX_WAITING=4)
+    found = []
+    callers = [threading.Thread(target=lambda n=n: found.append(server.post("/predict", {"n": n}))) for n in range(24)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+
+    statuses = {answer.status_code for answer in found}
+    assert statuses == {200, 429}
+    assert all(answer.headers["retry-after"] == "1" for answer in found if answer.status_code == 429)
+
+
+def test_a_class_in_a_bucket_needs_leave(tmp_path):
+    """Python from elsewhere is code: without leave and digest it is not loaded."""
+    (tmp_path / "model.py").write_text("raise SystemExit('ran')")
+
+    with pytest.raises(LoadError, match="runs code when it is loaded"):
+        load(tmp_path, ModelSettings(framework="custom"))
+
+
+def test_settings_that_do_not_fit_the_model(start, specs, tmp_path):
+    """A schema of another width than the model's is said in the log, and nothing is served."""
+    server = start(specs / "iris/model", model={"features": NUMBERS}, wait="live")
+
+    server.wait(lambda: "the spec has 2 features, the model takes 4" in server.log.read_text())
+    assert json.dumps(server.get("/health/ready").text) == '"failed"'
