@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -43,11 +43,29 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the command that is called."""
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            ctx.fail(f"there is no command '{args[0]}'{_near(args[0])}")
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
             module = importlib.import_module(f"reconciler.cli.commands.{name.replace('import', 'import_')}")
             command = typer.main.get_command(module.app)
         return name, command, rest
+
+
+def _near(word: str) -> str:
+    """Suggest the command that was meant."""
+    from difflib import get_close_matches  # noqa: PLC0415 - late, for start-up
+
+    near = get_close_matches(word, COMMANDS, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's form of a callback
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
+
+        typer.echo(f"mlservice {version('mlservice')}")
+        raise typer.Exit
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=True, rich_markup_mode=None)
@@ -56,14 +74,12 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=True, rich_
 @app.callback()
 def mlservice(
     *,
-    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),  # noqa: FBT003 - typer's form
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
 ) -> None:
     """One YAML file says what an ML service on Google Cloud should be; this makes it so."""
-    if version:
-        from importlib.metadata import version as installed  # noqa: PLC0415 - late, for start-up
-
-        typer.echo(f"mlservice {installed('mlservice')}")
-        raise typer.Exit
+    del version
 
 
 def main() -> None:
@@ -75,7 +91,8 @@ def run(arguments: list[str]) -> int:
     """Run one command line.
 
     Returns:
-        0 done or nothing to do, 1 failed, 2 changes pending, 3 blocked by a policy, 4 partly applied, 64 wrong usage.
+        0 done or nothing to do, 1 failed, 2 changes pending, 3 blocked by a policy, 4 partly applied, 64 wrong usage,
+        130 stopped by Ctrl-C.
     """
     try:
         code: Any = typer.main.get_command(app).main(arguments, prog_name="mlservice", standalone_mode=False)
@@ -90,12 +107,8 @@ def run(arguments: list[str]) -> int:
 def wrong_usage(error: Any) -> int:
     """Print what the command line library has to say; its own exit code 2 means something else here."""
     error.show()
-    return WRONG_USAGE if arguments_given() else 0
-
-
-def arguments_given() -> bool:
-    """Tell whether there was anything on the command line; without, the help is what was wanted."""
-    return len(sys.argv) > 1
+    # A group without a subcommand shows its help, which is what was wanted.
+    return 0 if type(error).__name__ == "NoArgsIsHelpError" else WRONG_USAGE
 
 
 def failed(error: Exception) -> int:
@@ -112,6 +125,9 @@ def failed(error: Exception) -> int:
         if hint:
             say(f"  hint: {hint}", "dim")
         return int(getattr(error, "exit_code", 1))
+    if isinstance(error, OSError) and error.filename:
+        say(f"error: {error.filename}: {error.strerror}", "red")
+        return 1
     import traceback  # noqa: PLC0415
 
     say("".join(traceback.format_exception(error)), "dim")

@@ -33,6 +33,26 @@ def say(text: Text | str, style: str | None = None) -> None:
     _console(stderr=True).print(text, style=style, end="" if str(text).endswith("\n") else "\n", markup=False)
 
 
+def someone_is_there() -> bool:
+    """Tell whether a question could be answered."""
+    return sys.stdin.isatty()
+
+
+def confirmed(question: str) -> bool:
+    """Ask, on stderr, so that a result on stdout stays whole.
+
+    Raises:
+        UsageError: There is nobody to ask.
+    """
+    import typer  # noqa: PLC0415 - late, for start-up
+
+    from reconciler.core.errors import UsageError  # noqa: PLC0415
+
+    if not someone_is_there():
+        raise UsageError("there is nobody to ask", hint="add --yes")
+    return bool(typer.confirm(question, err=True))
+
+
 def show_problems(problems: Iterable[Problem]) -> None:
     """Print problems with their hints."""
     for problem in problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import getpass
+import json
 import os
 import secrets
 import socket
@@ -78,15 +79,23 @@ def find_account(*, local: bool) -> Found:
     """Say as whom calls are made, as far as it can be told without a call."""
     if local:
         return Found("emulator", "--local")
-    for name in ("GOOGLE_APPLICATION_CREDENTIALS",):
-        if os.environ.get(name):
-            return Found(Path(os.environ[name]).name, name)
-    return Found(_gcloud("account") or "application default", "gcloud config" if _gcloud("account") else "ADC")
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    file = Path(named) if named else _gcloud_home() / "application_default_credentials.json"
+    source = "GOOGLE_APPLICATION_CREDENTIALS" if named else "Application Default Credentials"
+    try:
+        key = json.loads(file.read_text())
+        return Found(str(key.get("client_email") or key.get("account") or key["type"]), source)
+    except (OSError, ValueError, KeyError, AttributeError):
+        return Found(file.name if named else "of this machine", source)
+
+
+def _gcloud_home() -> Path:
+    return Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
 
 
 def _gcloud(key: str) -> str:
     """Read one value of gcloud's active configuration, without starting gcloud."""
-    home = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
+    home = _gcloud_home()
     try:
         active = os.environ.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or (home / "active_config").read_text().strip()
     except OSError:

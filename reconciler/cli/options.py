@@ -10,11 +10,29 @@ import typer
 
 
 class Output(StrEnum):
-    """Forms of output."""
+    """Forms of a plan."""
 
     TEXT = "text"
     JSON = "json"
     MARKDOWN = "markdown"
+
+
+def _duration(text: str) -> str:
+    """Refuse what is no duration where it was written."""
+    from schemas.units import duration_ms  # noqa: PLC0415 - late, for start-up
+
+    try:
+        duration_ms(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"'{text}' is no duration: write 30s, 5m or 1h") from error
+    return text
+
+
+class Form(StrEnum):
+    """Forms of what is not a plan."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 Paths = Annotated[
@@ -22,9 +40,22 @@ Paths = Annotated[
     typer.Argument(help="Spec files, or folders of them. Left out: mlservice.yaml.", show_default=False),
 ]
 Environment = Annotated[
-    str | None, typer.Option("--environment", "-e", help="Environment of the specs.", show_default=False)
+    str | None,
+    typer.Option(
+        "--environment",
+        "-e",
+        help="Environment of the specs, such as prod: its patch and its project.",
+        show_default=False,
+    ),
 ]
-Project = Annotated[str | None, typer.Option("--project", help="Google Cloud project.", show_default=False)]
+Project = Annotated[
+    str | None,
+    typer.Option(
+        "--project",
+        help="Google Cloud project. Left out: the environment's in the spec, GOOGLE_CLOUD_PROJECT, gcloud's or ADC's.",
+        show_default=False,
+    ),
+]
 Local = Annotated[bool, typer.Option("--local", help="Use the embedded emulator instead of Google Cloud.")]
 State = Annotated[
     str | None,
@@ -32,7 +63,13 @@ State = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 LockTimeout = Annotated[
-    str, typer.Option("--lock-timeout", help="How long to wait for another run, such as 5m; 0s refuses at once.")
+    str,
+    typer.Option(
+        "--lock-timeout",
+        help="How long to wait for another run to end, such as 5m; 0s: refuse at once.",
+        metavar="DURATION",
+        callback=_duration,
+    ),
 ]
 
 DEFAULT_FILE = Path("mlservice.yaml")

@@ -11,6 +11,7 @@ from reconciler.cli.console import say
 
 if TYPE_CHECKING:
     from reconciler.core.plan import Change
+    from reconciler.render.names import Names
 
 _DOING = {"create": "creating", "update": "updating", "replace": "replacing", "delete": "deleting"}
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
@@ -21,10 +22,12 @@ class Live:
 
     Args:
         total: How many there are.
+        names: What people call the objects.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, names: Names) -> None:
         self._total = total
+        self._names = names
         self._ended = 0
         self._running: dict[str, float] = {}
         self._status: Any = None
@@ -47,7 +50,7 @@ class Live:
 
     def tell(self, change: Change, what: str, seconds: float) -> None:
         """Take note of a change that started or ended."""
-        name = str(change.address)
+        name = self._names(change.address)
         if what == "started":
             self._running[name] = time.monotonic()
         else:
@@ -60,9 +63,9 @@ class Live:
 
     def _print(self, change: Change, what: str, seconds: float) -> None:
         if what == "done":
-            say(f"  ✓ {_DONE.get(str(change.action), what)} {change.address} ({seconds:.1f} s)", "green")
+            say(f"  ✓ {_DONE.get(str(change.action), what)} {self._names(change.address)} ({seconds:.1f} s)", "green")
         else:
-            say(f"  ✗ {what} {change.address}", "red")
+            say(f"  ✗ {what} {self._names(change.address)}", "red")
 
     def say(self, text: str) -> None:
         """Print something else in between."""

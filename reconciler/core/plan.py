@@ -221,6 +221,8 @@ class Plan:
         """
         if data.get("format") != FORMAT:
             raise ValueError(f"this is no saved plan of this version of mlservice ({data.get('format')!r})")
+        if "digest" not in data:
+            raise ValueError("this plan was printed, not saved: what looks secret is hidden in it")
         body = {k: v for k, v in data.items() if k != "digest"}
         if fingerprint(body, length=32) != data.get("digest"):
             raise ValueError("this saved plan was edited: its digest does not fit its content")

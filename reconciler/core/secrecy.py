@@ -6,21 +6,23 @@ put a token into `env` all the same, and a plan ends up in a pull request.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from schemas.checks import environment
+
 HIDDEN = "(hidden)"
 
-_SECRET = re.compile(
-    r"token(?!iz|s)|secret|passw|passphrase|api_?key|private_?key|access_?key|credential|dsn", re.IGNORECASE
-)
 
+def looks_secret(path: str, value: Any) -> bool:
+    """Tell whether a value is to be hidden: an environment variable whose name or value says secret.
 
-def looks_secret(path: str) -> bool:
-    """Tell whether the value at a record's path is to be hidden, going by the variable's name."""
+    Args:
+        path: Where it stands in its record, such as `env.API_TOKEN`.
+        value: Plain data; None, which is absent, hides nothing.
+    """
     section, _, name = path.partition(".")
-    return section == "env" and bool(_SECRET.search(name))
+    return section == "env" and bool(name) and value is not None and environment.looks_secret(name, str(value))
 
 
 def masked(path: str, value: Any) -> Any:
@@ -32,4 +34,4 @@ def masked(path: str, value: Any) -> Any:
     """
     if isinstance(value, Mapping):
         return {key: masked(f"{path}.{key}" if path else str(key), item) for key, item in value.items()}
-    return HIDDEN if value is not None and looks_secret(path) else value
+    return HIDDEN if looks_secret(path, value) else value

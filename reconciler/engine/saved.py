@@ -12,6 +12,7 @@ from reconciler.core.inventory import Inventory
 from reconciler.core.kind import Desired, Observed
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.record import revive
+from reconciler.core.secrecy import masked
 from reconciler.engine.inventory_store import InventoryStore, Key
 from reconciler.engine.planning import Planned
 from reconciler.engine.session import Session
@@ -71,4 +72,5 @@ def _moved(change: Change, seen: Observed[Any] | None) -> str:
 
 def _fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for item in diff_fields(now, before):
-        yield f"{item.path} was {item.before!r} and is {item.after!r}"
+        before, now_there = masked(item.path, item.before), masked(item.path, item.after)
+        yield f"{item.path} was {before!r} and is {now_there!r}"

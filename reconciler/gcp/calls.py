@@ -48,6 +48,7 @@ _ROLES = {
 _PERMISSION = re.compile(
     r"'?([a-z]+)\.([a-zA-Z]+)\.([a-zA-Z]+)'? (?:denied|permission|access)|[Pp]ermission '([\w.]+)'"
 )
+_API = re.compile(r"/([a-z]+\.googleapis\.com)/")
 _NO_ACCOUNT_YET = re.compile(r"service account .* does not exist|account .* was not found", re.IGNORECASE)
 _MAX_MESSAGE = 600
 
@@ -84,7 +85,8 @@ def translate(verb: str, address: Address | str, error: google.GoogleAPICallErro
 def _remedy(error: google.GoogleAPICallError) -> str:
     reason, metadata = _info(error)
     if reason == "SERVICE_DISABLED":
-        return f"enable the API: gcloud services enable {metadata.get('service', 'it')}"
+        named = metadata.get("service") or (found.group(1) if (found := _API.search(error.message or "")) else "it")
+        return f"enable the API: gcloud services enable {named}"
     found = _PERMISSION.search(error.message or "")
     permission = found and (found.group(4) or ".".join(found.group(1, 2, 3)))
     if not permission:

@@ -29,7 +29,7 @@ def shown(path: str, value: Any) -> str:
 
 
 def _said(path: str, value: Any) -> str:
-    if looks_secret(path) and value is not None:
+    if looks_secret(path, value):
         return HIDDEN
     if path == "traffic":
         return traffic(value)

@@ -20,7 +20,8 @@ _MOST = 990  # of Cloud Run's 1000; the rest are ours
 _OURS = "MLSERVICE_"
 _SECRET = re.compile(r"(projects/[a-z0-9:.-]+/secrets/)?[A-Za-z0-9_-]{1,255}")
 _VERSION = re.compile(r"latest|[1-9][0-9]*|[A-Za-z][A-Za-z0-9_-]{0,62}")
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
+# Not the MAX_TOKENS and TOKENIZERS_PARALLELISM of every language model.
+_SECRET_NAME = re.compile(r"TOKEN(?!S|IZ)|SECRET|PASSW|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
 _SECRET_VALUE = re.compile(
     r"-----BEGIN|AIza[0-9A-Za-z_-]{30}|ya29\.|gh[pousr]_[0-9A-Za-z]{20}|sk-[0-9A-Za-z-]{16}|xox[abp]-|"
     r"AKIA[0-9A-Z]{12}|eyJ[0-9A-Za-z_-]{10,}\.|://[^/\s:@]+:[^/\s@]+@"

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reconciler.cli.commands.plan import show
-from reconciler.cli.console import out, say
+from reconciler.cli.console import confirmed, out, say
 from reconciler.cli.options import Environment, Local, LockTimeout, Output, Paths, Project, State, Yes, spec_paths
-from reconciler.cli.planning import Target, load_specs, plan_specs, working
+from reconciler.cli.planning import Target, load_specs, plan_specs, titles, working
 from reconciler.cli.progress import Live
 from reconciler.core import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from reconciler.engine.apply import Report
     from reconciler.engine.planning import Planned
@@ -27,8 +28,34 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 AllowDestroy = Annotated[
-    bool, typer.Option("--allow-destroy", help="Consent to deletes and replacements that lose data or stop serving.")
+    bool,
+    typer.Option("--allow-destroy", help="Consent to what a spec protects: deletes that lose data or stop serving."),
 ]
+Form = Annotated[
+    Output, typer.Option("--output", "-o", help="Form of plan and report; JSON is one document with both.")
+]
+
+_PLAN_BYTES = 200
+_PLAN_MARK = b"mlservice/plan/"
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a plan is carried out.
+
+    Args:
+        yes: Do not ask.
+        allow_destroy: What the spec protects may go.
+        lock_timeout: Patience with another run, as a duration.
+        output: Form of plan and report.
+        again: Makes the plan anew after another run was at work.
+    """
+
+    yes: bool = False
+    allow_destroy: bool = False
+    lock_timeout: str = "0s"
+    output: Output = Output.TEXT
+    again: Callable[[], Planned] | None = None
 
 
 @app.command()
@@ -42,7 +69,7 @@ def apply(
     yes: Yes = False,
     allow_destroy: AllowDestroy = False,
     lock_timeout: LockTimeout = "0s",
-    output: Annotated[Output, typer.Option("--output", "-o", help="Form of the plan and the report.")] = Output.TEXT,
+    output: Form = Output.TEXT,
 ) -> int:
     """Show the plan, ask, and carry it out.
 
@@ -51,31 +78,30 @@ def apply(
     target = Target(project, local, state, environment)
     named = spec_paths(paths)
     if is_saved_plan(named):
-        return _apply_saved(named[0], target, yes=yes, allow_destroy=allow_destroy, output=output)
+        return _apply_saved(named[0], target, How(yes, allow_destroy, lock_timeout, output))
     specs = load_specs(named, target)
     with working(target, specs) as session:
         planned = plan_specs(session, specs)
-        show(planned.plan, session.kinds, output)
+        may = allow_destroy or _allowed(specs)
         return confirm_and_apply(
-            session,
-            planned,
-            yes=yes,
-            allow_destroy=allow_destroy or _allowed(specs),
-            lock_timeout=lock_timeout,
-            again=lambda: plan_specs(session, specs),
-            output=output,
+            session, planned, How(yes, may, lock_timeout, output, lambda: plan_specs(session, specs))
         )
 
 
 def is_saved_plan(paths: Sequence[Path]) -> bool:
-    """Tell a saved plan from a spec: it is one JSON file."""
-    return len(paths) == 1 and paths[0].suffix == ".json" and paths[0].is_file()
+    """Tell a saved plan from a spec, whatever its name: it says so in its first lines."""
+    if len(paths) != 1 or not paths[0].is_file():
+        return False
+    with paths[0].open("rb") as stream:
+        return _PLAN_MARK in stream.read(_PLAN_BYTES)
 
 
-def _apply_saved(path: Path, target: Target, *, yes: bool, allow_destroy: bool, output: Output) -> int:
+def _apply_saved(path: Path, target: Target, how: How) -> int:
     from reconciler.core.plan import Plan  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.saved import check_saved  # noqa: PLC0415
 
+    if target.environment:
+        raise errors.UsageError("a saved plan is for one environment already", hint="leave out --environment")
     try:
         saved = Plan.from_json(json.loads(path.read_text()))
     except (ValueError, KeyError) as error:
@@ -84,9 +110,7 @@ def _apply_saved(path: Path, target: Target, *, yes: bool, allow_destroy: bool, 
         if session.connection.project != saved.project:
             why = f"{path} was made for project {saved.project}, not {session.connection.project}"
             raise errors.UsageError(why, hint="add --local, or leave it out, as when it was made")
-        planned = check_saved(session, saved)
-        show(saved, session.kinds, output)
-        return confirm_and_apply(session, planned, yes=yes, allow_destroy=allow_destroy, output=output)
+        return confirm_and_apply(session, check_saved(session, saved), how)
 
 
 def _allowed(specs: Specs) -> bool:
@@ -94,68 +118,82 @@ def _allowed(specs: Specs) -> bool:
     return all(s.service.spec.management.deletion == "Delete" for s in specs.services)
 
 
-def confirm_and_apply(
-    session: Session,
-    planned: Planned,
-    *,
-    yes: bool,
-    allow_destroy: bool,
-    lock_timeout: str = "0s",
-    again: Callable[[], Planned] | None = None,
-    output: Output = Output.TEXT,
-) -> int:
-    """Ask where it is due, carry out, report.
+def confirm_and_apply(session: Session, planned: Planned, how: How) -> int:
+    """Show the plan, ask where it is due, carry out, report.
 
     Raises:
         ConsentNeeded: Something guarded would be destroyed, and neither spec nor command line consents.
+        UsageError: There is nobody to ask.
     """
+    if how.output is not Output.JSON:
+        show(planned.plan, session.kinds, how.output)
+        return _carried_out(session, planned, how)[0]
+    # One document whatever happens; its reader on a terminal sees the plan before it is asked.
+    report: Report | None = None
+    try:
+        if planned.plan.pending and not how.yes:
+            say(_as_text(session, planned))
+        code, report = _carried_out(session, planned, how)
+    finally:
+        out(json.dumps(_document(planned, report), indent=1))
+    return code
+
+
+def _as_text(session: Session, planned: Planned) -> Any:
+    from reconciler.render.text import render_text  # noqa: PLC0415 - late, for start-up
+
+    return render_text(planned.plan, titles=titles(session.kinds))
+
+
+def _document(planned: Planned, report: Report | None) -> dict[str, Any]:
+    from reconciler.render.data import as_data  # noqa: PLC0415 - late, for start-up
+
+    return {"plan": as_data(planned.plan), "report": report and report.to_json()}
+
+
+def _carried_out(session: Session, planned: Planned, how: How) -> tuple[int, Report | None]:
+    _refuse_to_destroy(planned, how)
+    pending = len(planned.plan.pending)
+    verb = "Destroy" if planned.plan.destroy else "Apply"
+    things = f"{pending} change{'s' if pending != 1 else ''}"
+    if pending and not how.yes and not confirmed(f"{verb} {things} in project {planned.plan.project}?"):
+        say("nothing was changed", "yellow")
+        return 1, None
+    report = _apply(session, planned, how)
+    tell(report)
+    return report.exit_code, report
+
+
+def _refuse_to_destroy(planned: Planned, how: How) -> None:
     from reconciler.engine.planning import destroyed  # noqa: PLC0415 - late, for start-up
 
     guarded = destroyed(planned.plan)
-    if guarded and not allow_destroy:
+    if guarded and not how.allow_destroy:
         what = ", ".join(str(change.address) for change in guarded)
-        hint = "set management.deletion: Delete in the spec, or add --allow-destroy"
+        hint = "set management.deletion: Delete in the spec and apply that, or add --allow-destroy"
         raise errors.ConsentNeeded(f"this would destroy {what}, which the spec protects", hint=hint)
-    if planned.plan.pending and not yes and not _asked(planned):
-        say("nothing was changed", "yellow")
-        return 1
-    return carry_out(session, planned, lock_timeout=lock_timeout, again=again, output=output)
 
 
-def _asked(planned: Planned) -> bool:
-    if not sys.stdin.isatty():
-        raise errors.UsageError("there is nobody to ask", hint="add --yes")
-    verb = "Destroy" if planned.plan.destroy else "Apply"
-    return bool(typer.confirm(f"{verb} {len(planned.plan.pending)} changes in project {planned.plan.project}?"))
-
-
-def carry_out(
-    session: Session,
-    planned: Planned,
-    *,
-    lock_timeout: str = "0s",
-    again: Callable[[], Planned] | None = None,
-    output: Output = Output.TEXT,
-) -> int:
+def _apply(session: Session, planned: Planned, how: How) -> Report:
     """Carry out under the lock, waiting for another run if told to, with live progress."""
     from reconciler.engine.waiting import apply_when_free  # noqa: PLC0415 - late, for start-up
+    from reconciler.render.names import Names  # noqa: PLC0415
 
-    with Live(sum(1 for _ in planned.plan.pending)) as live:
-        report = apply_when_free(session, planned, again=again, timeout=lock_timeout, progress=live.tell, say=live.say)
-    return tell(report, output)
+    names = Names(titles(session.kinds), planned.plan.project)
+    with Live(len(planned.plan.pending), names) as live:
+        return apply_when_free(
+            session, planned, again=how.again, timeout=how.lock_timeout, progress=live.tell, say=live.say
+        )
 
 
-def tell(report: Report, output: Output = Output.TEXT) -> int:
-    """Say how it went and give the exit code."""
+def tell(report: Report) -> None:
+    """Say how it went."""
     for result in report.failed:
         say(f"{result.outcome}: {result.change.address}: {result.error}", "red")
         if result.error and result.error.hint:
             say(f"  hint: {result.error.hint}", "dim")
     for address, why in report.unwell.items():
         say(f"not working: {address}: {why}", "red")
-    if output is Output.JSON:
-        out(json.dumps(report.to_json(), indent=1))
-    elif report.results:
+    if report.results:
         done = len(report.results) - len(report.failed)
         say(f"{done} of {len(report.results)} changes done.", "green" if not report.failed else "red")
-    return report.exit_code

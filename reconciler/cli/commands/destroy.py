@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.commands.apply import AllowDestroy, confirm_and_apply
-from reconciler.cli.commands.plan import show
+from reconciler.cli.commands.apply import AllowDestroy, Form, How, confirm_and_apply
 from reconciler.cli.options import Local, LockTimeout, Output, Project, State, Yes
 from reconciler.cli.planning import Target, working
 from reconciler.core import errors
@@ -15,8 +14,6 @@ from reconciler.core import errors
 if TYPE_CHECKING:
     from reconciler.core.inventory import Inventory
     from reconciler.engine.inventory_store import Key
-    from reconciler.engine.planning import Planned
-    from reconciler.engine.session import Session
 
 app = typer.Typer()
 
@@ -26,7 +23,10 @@ def destroy(
     names: Annotated[list[str], typer.Argument(help="Services, as in metadata.name.")],
     *,
     region: Annotated[
-        str | None, typer.Option("--region", help="Where a name is in use in several.", show_default=False)
+        str | None,
+        typer.Option(
+            "--region", help="Region of the service, where several have one of that name.", show_default=False
+        ),
     ] = None,
     project: Project = None,
     local: Local = False,
@@ -34,6 +34,7 @@ def destroy(
     yes: Yes = False,
     allow_destroy: AllowDestroy = False,
     lock_timeout: LockTimeout = "0s",
+    output: Form = Output.TEXT,
 ) -> int:
     """Delete everything the inventory lists for the services; no spec is needed. Nothing of anybody else's goes."""
     from reconciler.engine.inventory_store import InventoryStore  # noqa: PLC0415 - late, for start-up
@@ -43,21 +44,9 @@ def destroy(
         inventories = InventoryStore(session).read_all()
         keys = [_key(name, region, inventories) for name in names]
         planned = plan_destroy(session, keys)
-        show(planned.plan, session.kinds, Output.TEXT)
-        return confirm_and_apply(
-            session,
-            planned,
-            yes=yes,
-            allow_destroy=allow_destroy or all(i.deletion == "Delete" for i in planned.inventories.values()),
-            lock_timeout=lock_timeout,
-            again=lambda: _again(session, keys),
-        )
-
-
-def _again(session: Session, keys: list[Key]) -> Planned:
-    from reconciler.engine.planning import plan_destroy  # noqa: PLC0415 - late, for start-up
-
-    return plan_destroy(session, keys)
+        may = allow_destroy or all(i.deletion == "Delete" for i in planned.inventories.values())
+        how = How(yes, may, lock_timeout, output, lambda: plan_destroy(session, keys))
+        return confirm_and_apply(session, planned, how)
 
 
 def _key(name: str, region: str | None, inventories: dict[Key, Inventory]) -> Key:

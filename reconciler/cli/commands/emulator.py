@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reconciler.cli.console import out, say
+from reconciler.cli.console import confirmed, out, say
 from reconciler.cli.local import LOG_FILE, ensure_running
 from reconciler.core import errors
 from reconciler.gcp.emulator import Emulator, state_dir
@@ -90,7 +90,7 @@ def advance(duration: Annotated[str, typer.Argument(help="Such as 90s, 15m, 24h 
 def reset(*, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Empty it: every service, bucket, image and account there is gone."""
     found = _running()
-    if not yes and not typer.confirm(f"Delete everything in {found.state}?"):
+    if not yes and not confirmed(f"Delete everything in {found.state}?"):
         raise typer.Abort
     found.control("POST", "reset")
     out("empty")

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.commands.apply import confirm_and_apply
-from reconciler.cli.commands.plan import show
-from reconciler.cli.console import out, say
-from reconciler.cli.options import Local, Output, Project, State, Yes
+from reconciler.cli.commands.apply import How, confirm_and_apply
+from reconciler.cli.console import out, say, someone_is_there
+from reconciler.cli.options import Local, Project, State, Yes
 from reconciler.cli.planning import Target, load_specs, plan_specs, working
 from reconciler.core import errors
 
@@ -26,7 +25,8 @@ def import_(
     *,
     region: Annotated[str, typer.Option("--region", help="Its region.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write it there instead.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="Write the YAML there, and take the service over.", show_default=False),
     ] = None,
     project: Project = None,
     local: Local = False,
@@ -42,6 +42,8 @@ def import_(
 
     if output is not None and output.exists():
         raise errors.UsageError(f"{output} exists already", hint="name another file")
+    if output is not None and not yes and not someone_is_there():
+        raise errors.UsageError("there is nobody to ask", hint="add --yes, or leave out --output to see the YAML")
     with working(Target(project, local, state)) as session:
         text, notes = import_service(session, name, region)
         for note in notes:
@@ -56,6 +58,4 @@ def import_(
 
 def _take_over(session: Session, path: Path, *, yes: bool) -> int:
     specs = load_specs([path], Target())
-    planned = plan_specs(session, specs)
-    show(planned.plan, session.kinds, Output.TEXT)
-    return confirm_and_apply(session, planned, yes=yes, allow_destroy=False)
+    return confirm_and_apply(session, plan_specs(session, specs), How(yes=yes))

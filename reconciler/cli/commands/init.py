@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -42,10 +43,26 @@ def init(
         .replace("@REGION@", region or _asked("Region", DEFAULT_REGION))
         .replace("@MODEL@", model or _asked("Model folder (./model or gs://...)", "./model"))
     )
+    _check(text)
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     out(str(path))
     say(f"next: mlservice validate {path} && mlservice plan {path} --local", "dim")
+
+
+def _check(text: str) -> None:
+    """Refuse answers that make no valid file, before it is written."""
+    from schemas import SpecError, load  # noqa: PLC0415 - late, for start-up
+
+    with tempfile.TemporaryDirectory() as aside:
+        path = Path(aside) / "mlservice.yaml"
+        path.write_text(text)
+        try:
+            load([path])
+        except SpecError as error:
+            first = error.problems[0]
+            lines = text.splitlines()[first.where.line - 1 : first.where.line]
+            raise errors.UsageError(f"{' '.join(lines).strip()}: {first.summary}", hint=first.hint) from error
 
 
 def _asked(question: str, default: str) -> str:

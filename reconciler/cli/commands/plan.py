@@ -29,7 +29,8 @@ def plan(
     local: Local = False,
     state: State = None,
     save: Annotated[
-        Path | None, typer.Option("--out", help="Save the plan, to apply exactly that.", show_default=False)
+        Path | None,
+        typer.Option("--out", help="Save the plan there, for `apply` to do exactly that.", show_default=False),
     ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")] = Output.TEXT,
     detailed_exitcode: Annotated[
@@ -43,15 +44,29 @@ def plan(
         made = plan_specs(session, specs).plan
         show(made, session.kinds, output)
         if save:
-            save.write_text(json.dumps(made.to_json(), indent=1) + "\n")
+            save_plan(made, save)
             say(f"saved; apply it with: mlservice apply {save}{' --local' if local else ''}", "dim")
     return CHANGES_PENDING if detailed_exitcode and not made.empty else 0
+
+
+def save_plan(made: Plan, path: Path) -> None:
+    """Save a plan for `apply`, readable by its owner alone: it holds the values of `env` as they are."""
+    from reconciler.core.secrecy import looks_secret  # noqa: PLC0415 - late, for start-up
+
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(made.to_json(), indent=1) + "\n")
+    env = {name: value for c in made.changes for name, value in ((c.desired or {}).get("env") or {}).items()}
+    named = ", ".join(sorted(f"env.{name}" for name, value in env.items() if looks_secret(f"env.{name}", value)))
+    if named:
+        say(f"note: {path} holds {named} in the clear; `secrets` in the spec would keep it out", "yellow")
 
 
 def show(made: Plan, kinds: Kinds, output: Output) -> None:
     """Print a plan in the form asked for."""
     if output is Output.JSON:
-        out(json.dumps(made.to_json(), indent=1))
+        from reconciler.render.data import as_data  # noqa: PLC0415 - late, for start-up
+
+        out(json.dumps(as_data(made), indent=1))
     elif output is Output.MARKDOWN:
         from reconciler.render.markdown import render_markdown  # noqa: PLC0415 - late, for start-up
 

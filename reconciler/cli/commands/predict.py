@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import out
+from reconciler.cli.console import out, say, someone_is_there
 from reconciler.cli.options import Local, Project, State
 from reconciler.cli.planning import Target, working
 from reconciler.core import errors
@@ -44,14 +45,21 @@ def predict(
     instances = read_rows(rows)
     with working(Target(project, local, state), quiet=True) as session:
         service = read_status(session, [name])[0].to_json()
-        url = service["tags"].get(tag, "") if tag else service["url"]
-        if not url:
-            known = ", ".join(sorted(service["tags"])) or "none"
-            raise errors.UsageError(f"{name} has no address for tag '{tag}'", hint=f"tags: {known}")
+        url = _address(service, tag)
         token = identity_token(session.connection, url)
         answer = _post(session, f"{url}/predict", token, {"instances": instances})
-    for prediction in answer.get("predictions", [answer]):
+    for prediction in answer.get("predictions", [answer]) if isinstance(answer, dict) else [answer]:
         out(json.dumps(prediction))
+
+
+def _address(service: dict[str, Any], tag: str | None) -> str:
+    if tag and tag not in service["tags"]:
+        known = ", ".join(sorted(service["tags"])) or "none"
+        raise errors.UsageError(f"{service['name']} has no tag '{tag}'", hint=f"its tags: {known}")
+    url = service["tags"][tag] if tag else service["url"]
+    if not url:
+        raise errors.NotFoundError("call", service["name"], service["problem"], hint="mlservice apply brings it back")
+    return str(url)
 
 
 def read_rows(source: str) -> list[Any]:
@@ -61,15 +69,21 @@ def read_rows(source: str) -> list[Any]:
         UsageError: They cannot be read as rows.
     """
     try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text()
+        text = _stdin() if source == "-" else Path(source).read_text()
         return _csv(text) if source.endswith(".csv") else _json(text)
     except (OSError, ValueError) as error:
         hint = 'rows are JSON, such as [{"age": 3}, {"age": 4}], or a .csv file with a header'
         raise errors.UsageError(f"cannot read rows from {source}: {error}", hint=hint) from error
 
 
+def _stdin() -> str:
+    if someone_is_there():
+        say("type rows as JSON; Ctrl-D ends them", "dim")
+    return sys.stdin.read()
+
+
 def _json(text: str) -> list[Any]:
-    data = json.loads(text)
+    data = json.loads(text, parse_constant=_no_number)
     found = data.get("instances") if isinstance(data, dict) else data
     if not isinstance(found, list):
         raise ValueError("it is neither a list of rows nor an object with 'instances'")  # noqa: TRY004 - bad input
@@ -80,14 +94,23 @@ def _csv(text: str) -> list[Any]:
     import csv  # noqa: PLC0415 - late, for start-up
     import io  # noqa: PLC0415
 
-    return [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(io.StringIO(text))]
+    header, *rows = [*csv.reader(io.StringIO(text.removeprefix("\ufeff")))] or [[]]
+    for number, row in enumerate(rows, 2):
+        if row and len(row) != len(header):
+            raise ValueError(f"line {number} has {len(row)} values, and the header {len(header)}")
+    return [{key: _number(value) for key, value in zip(header, row, strict=True)} for row in rows if row]
 
 
 def _number(value: str) -> float | str:
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
         return value
+    return number if math.isfinite(number) else value
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _post(session: Session, url: str, token: str, body: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli.console import out
-from reconciler.cli.options import Local, Output, Project, State
+from reconciler.cli.options import Form, Local, Project, State
 from reconciler.cli.planning import Target, working
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def status(
     project: Project = None,
     local: Local = False,
     state: State = None,
-    output: Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")] = Output.TEXT,
+    output: Annotated[Form, typer.Option("--output", "-o", help="Form of the output.")] = Form.TEXT,
 ) -> int:
     """Show address, conditions, traffic and revisions of services; exits with 1 when one does not work."""
     from reconciler.engine.status import read_status  # noqa: PLC0415 - late, for start-up
@@ -36,8 +36,8 @@ def status(
     return 0 if all(service.working for service in found) else 1
 
 
-def _show(session: Session, found: list[ServiceStatus], output: Output) -> None:
-    if output is Output.JSON:
+def _show(session: Session, found: list[ServiceStatus], output: Form) -> None:
+    if output is Form.JSON:
         rows: list[Any] = [service.to_json() for service in found]
         out(json.dumps(rows, indent=1))
         return

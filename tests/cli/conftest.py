@@ -1,0 +1,130 @@
+"""The real command, run as a user runs it: a process of its own, against the shared emulator."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.operating import Operator
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-m", "reconciler.cli"]
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+
+@dataclass
+class Shell:
+    """Runs `mlservice` in a folder.
+
+    Attributes:
+        folder: Working directory.
+        env: Variables of its own; nothing else of this process's environment but what Python needs.
+    """
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> Done:
+        """Run one command with nobody at the keyboard."""
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env={**self._env(), **(env or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start one command and go on."""
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def on_terminal(self, *arguments: str, answer: str = "", env: dict[str, str] | None = None) -> Done:
+        """Run one command on a terminal, and type the answer to its question."""
+        ours, theirs = pty.openpty()
+        environment = {**self._env(), "TERM": "xterm-256color", "COLUMNS": "200", **(env or {})}
+        with subprocess.Popen(
+            [*COMMAND, *arguments], cwd=self.folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+        ) as process:
+            os.close(theirs)
+            shown = _conversation(ours, answer)
+            code = process.wait(timeout=PATIENCE_S)
+        os.close(ours)
+        return Done(code, shown, "")
+
+    def write(self, *specs: dict[str, Any], name: str = "mlservice.yaml") -> Path:
+        """Put specs into a file of the folder."""
+        path = self.folder / name
+        path.write_text("---\n".join(yaml.safe_dump(s, sort_keys=False) for s in specs))
+        return path
+
+    def _env(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if k in {"PATH", "LANG", "LC_ALL", "TMPDIR"}}
+        return {**kept, "PYTHONPATH": str(ROOT), "HOME": str(self.folder), "NO_GCE_CHECK": "true", **self.env}
+
+
+def _conversation(terminal: int, answer: str) -> str:
+    """Read until the end; answer the first question."""
+    shown = b""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        ready, _, _ = select.select([terminal], [], [], 1.0)
+        if not ready:
+            continue
+        try:
+            got = os.read(terminal, 65536)
+        except OSError:  # the other side closed it
+            break
+        if not got:
+            break
+        shown += got
+        if answer and b"]: " in got:
+            os.write(terminal, answer.encode() + b"\n")
+            answer = ""
+    return shown.decode()
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Shell:
+    """A shell that has no emulator and starts none."""
+    return Shell(tmp_path, {"MLSERVICE_EMULATOR_STATE": str(tmp_path / "no-emulator")})
+
+
+@pytest.fixture
+def shell(operator: Operator, tmp_path: Path) -> Shell:
+    """A shell beside the shared emulator, emptied. The `operator` fixture looks at the same cloud."""
+    return Shell(tmp_path, {"MLSERVICE_EMULATOR_STATE": str(operator.emulator.state)})

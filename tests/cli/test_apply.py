@@ -1,0 +1,232 @@
+"""plan, apply and destroy as people and scripts run them."""
+
+import json
+import stat
+import time
+
+import pytest
+
+from reconciler.engine.inventory_store import InventoryStore
+from tests.operating import HELLO, REGION, spec
+
+SECRET = "hunter2-hunter2"
+
+
+@pytest.fixture
+def applied(shell, operator):
+    """A shell whose service is there."""
+    report = operator.apply(spec())
+    assert not report.failed
+    return shell
+
+
+def test_plan_says_by_its_exit_code_whether_there_is_something_to_do(shell, operator):
+    """2 with --detailed-exitcode when there is, 0 otherwise; the plan is on stdout, all else on stderr."""
+    shell.write(spec())
+    before = shell("plan", "--local", "--detailed-exitcode")
+    operator.apply(spec())
+    after = shell("plan", "--local", "--detailed-exitcode")
+
+    assert (before.code, after.code) == (2, 0)
+    assert "+ Cloud Run service churn in europe-west1" in before.out
+    assert "LOCAL" in before.err
+    assert "project local (--local)" in before.err
+    assert "LOCAL" not in before.out
+    assert after.out == "Nothing to do: Google Cloud is as the spec says.\n"
+
+
+def test_apply_refuses_to_go_on_where_nobody_can_answer(shell, operator):
+    """In a pipe without --yes nothing is changed."""
+    shell.write(spec())
+
+    done = shell("apply", "--local")
+
+    assert done.code == 64
+    assert "--yes" in done.err
+    assert operator.services() == []
+
+
+@pytest.mark.slow
+def test_apply_on_a_terminal_asks(shell, operator):
+    """No leaves everything as it is, yes goes on."""
+    shell.write(spec())
+
+    no = shell.on_terminal("apply", "--local", answer="n")
+    assert (no.code, operator.services()) == (1, [])
+    assert "Apply 2 changes in project local?" in no.out
+    assert "nothing was changed" in no.out
+
+    yes = shell.on_terminal("apply", "--local", answer="y")
+    assert yes.code == 0
+    assert "2 of 2 changes done." in yes.out
+    assert len(operator.services()) == 1
+
+
+def test_a_saved_plan_is_applied_exactly(shell, operator):
+    """What was read is what happens, even when the file was edited since; the plan is its owner's alone."""
+    shell.write(spec(env={"MODE": "read"}))
+    shell("plan", "--local", "--out", "plan.json")
+    shell.write(spec(env={"MODE": "edited later"}))
+
+    done = shell("apply", "plan.json", "--local", "--yes")
+
+    assert done.code == 0, done.err
+    assert operator.service().template.containers[0].env[0].value == "read"
+    assert stat.S_IMODE((shell.folder / "plan.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.slow
+def test_a_saved_plan_that_does_not_fit_is_refused(applied, operator):
+    """Edited, stale or printed: it says which, and nothing is changed."""
+    applied.write(spec(scaling={"maxInstances": 7}))
+    applied("plan", "--local", "--out", "plan.json")
+    plan = json.loads((applied.folder / "plan.json").read_text())
+    (applied.folder / "edited.json").write_text(json.dumps({**plan, "services": ["other"]}))
+    (applied.folder / "printed.json").write_text(applied("plan", "--local", "-o", "json").out)
+    live = operator.service()
+    live.template.max_instance_request_concurrency = 77
+    client = operator.api("google.cloud.run_v2", "services", "Services")
+    client.update_service(request={"service": live}).result()
+
+    edited = applied("apply", "edited.json", "--local", "--yes")
+    printed = applied("apply", "printed.json", "--local", "--yes")
+    stale = applied("apply", "plan.json", "--local", "--yes")
+
+    assert (edited.code, printed.code, stale.code) == (64, 64, 1)
+    assert "was edited" in edited.err
+    assert "printed, not saved" in printed.err
+    assert "concurrency was 80 and is 77" in stale.err
+    assert operator.service().template.scaling.max_instance_count == 3
+
+
+@pytest.mark.slow
+def test_two_applies_at_once_never_interleave(shell, operator):
+    """One does the work; the other waits and finds it done, or is refused and told who is at work."""
+    shell.write(spec())
+    hold = {"method": "google.cloud.run.v2.Services/CreateService", "latency_ms": 3000}
+    operator.emulator.faults(hold)
+    first = shell.start("apply", "--local", "--yes")
+    _until_locked(operator)
+
+    refused = shell("apply", "--local", "--yes")
+    waited = shell.start("apply", "--local", "--yes", "--lock-timeout", "30s")
+    first_told, waited_told = first.communicate(timeout=60)[1], waited.communicate(timeout=60)[1]
+
+    assert (first.returncode, waited.returncode, refused.code) == (0, 0, 1), first_told + waited_told
+    assert "is being changed by" in refused.err
+    assert "--lock-timeout" in refused.err
+    assert operator.emulator.calls()["google.cloud.run.v2.Services/CreateService"] == 1
+    [inventory] = operator.inventories().values()
+    assert inventory.lock is None
+
+
+def _until_locked(operator, within_s=30):
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if any(inventory.lock for inventory in operator.inventories().values()):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the first apply took no lock")
+
+
+def test_apply_answers_programs_with_one_document(shell):
+    """`apply --output json` gives plan and report together, so a script can parse stdout."""
+    shell.write(spec())
+
+    done = shell("apply", "--local", "--yes", "-o", "json")
+
+    assert done.code == 0
+    assert {c["address"] for c in done.json["plan"]["changes"]} == {
+        r["address"] for r in done.json["report"]["results"]
+    }
+    assert all(r["outcome"] == "done" for r in done.json["report"]["results"])
+
+
+def test_apply_answers_with_one_document_when_it_is_refused(shell, operator):
+    """Without a report, when there is none."""
+    shell.write(spec())
+    InventoryStore(operator.session()).take(operator.plan(spec()).inventories[REGION, "churn"])
+
+    done = shell("apply", "--local", "--yes", "-o", "json")
+
+    assert done.code == 1
+    assert done.json["report"] is None
+    assert "is being changed by tester" in done.err
+
+
+@pytest.mark.slow
+def test_secrets_show_nowhere(shell, operator):
+    """A value of `env` that looks secret is in no plan, report or log; a saved plan has it and says so."""
+    shell.write(spec(env={"API_TOKEN": SECRET, "DB": f"postgres://me:{SECRET}@db/x"}))
+    runs = [
+        shell("validate"),
+        *(shell("plan", "--local", "-o", form) for form in ("text", "json", "markdown")),
+        shell("apply", "--local", "--yes", "-o", "json"),
+    ]
+    shell.write(spec(env={"API_TOKEN": f"{SECRET}2"}))
+    saved = shell("plan", "--local", "--out", "plan.json")
+    live = operator.service()
+    live.template.containers[0].env[0].value = f"{SECRET}3"
+    operator.api("google.cloud.run_v2", "services", "Services").update_service(request={"service": live}).result()
+    runs += [saved, shell("apply", "plan.json", "--local", "--yes"), shell("reconcile", "--local")]
+
+    assert [run.code for run in runs] == [0, 0, 0, 0, 0, 0, 1, 0]
+    assert not [run for run in runs if SECRET in run.out + run.err]
+    assert "plan.json holds env.API_TOKEN in the clear" in saved.err
+
+
+@pytest.mark.slow
+def test_what_a_spec_protects_is_destroyed_with_consent_only(shell, operator):
+    """Protect is the default: exit 3 and the two ways; with consent everything goes, without the spec."""
+    operator.apply(spec(management={"deletion": "Protect"}))
+
+    blocked = shell("destroy", "churn", "--local", "--yes")
+    assert blocked.code == 3
+    assert "--allow-destroy" in blocked.err
+    assert "management.deletion: Delete" in blocked.err
+    assert len(operator.services()) == 1
+
+    done = shell("destroy", "churn", "--local", "--yes", "--allow-destroy")
+    assert done.code == 0
+    assert (operator.services(), operator.inventories()) == ([], {})
+
+
+@pytest.mark.slow
+def test_destroy_needs_no_spec(applied, operator):
+    """The inventory knows what is there; a name it does not know is wrong usage and the known ones are named."""
+    unknown = applied("destroy", "chrn", "--local", "--yes")
+    assert unknown.code == 64
+    assert "churn" in unknown.err
+    assert applied("destroy", "churn", "--local").code == 64, "nobody to ask"
+
+    assert applied("destroy", "churn", "--local", "--yes").code == 0
+    assert operator.services() == []
+
+
+@pytest.mark.slow
+def test_what_is_partly_applied_is_4(shell, operator):
+    """A change that fails stops what needs it and nothing else; the exit code says that something was done."""
+    shell.write(spec("one"), spec("two"))
+    fault = {"method": "*.Services/CreateService", "times": 1, "status": "INVALID_ARGUMENT", "message": "no such luck"}
+    operator.emulator.faults(fault)
+
+    done = shell("apply", "--local", "--yes")
+
+    operator.emulator.faults()
+    assert done.code == 4
+    assert "no such luck" in done.err
+    assert len(operator.services()) == 1
+    assert shell("apply", "--local", "--yes").code == 0
+
+
+def test_colour_is_for_terminals(applied):
+    """None in a pipe and none where NO_COLOR says so."""
+    applied.write(spec(env={"A": "1"}))
+    piped = applied("plan", "--local")
+    shown = applied.on_terminal("plan", "--local")
+    plain = applied.on_terminal("plan", "--local", env={"NO_COLOR": "1"})
+
+    assert "\x1b[" not in piped.out + piped.err
+    assert "\x1b[33m" in shown.out or "\x1b[1;33m" in shown.out
+    assert "\x1b[3" not in plain.out
+    assert HELLO.rpartition("/")[2] in shown.out or "env.A" in shown.out

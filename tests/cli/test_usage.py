@@ -1,0 +1,185 @@
+"""What needs no cloud: help, versions, mistakes on the command line, files to start from, and bad files."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from reconciler.cli.app import COMMANDS
+from tests.cli.conftest import COMMAND
+
+
+def test_the_version_is_printed(offline):
+    """`--version` needs no command beside it."""
+    done = offline("--version")
+
+    assert (done.code, done.out.split()[0]) == (0, "mlservice")
+
+
+def test_without_arguments_the_help_is_shown(offline):
+    """Someone who types only the name is told what there is, and has done nothing wrong."""
+    done = offline()
+
+    assert done.code == 0
+    assert all(name in done.out + done.err for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["aply"], "did you mean 'apply'", id="command"),
+        pytest.param(["zzz"], "there is no command 'zzz'", id="far-off-command"),
+        pytest.param(["plan", "--locla"], "--local", id="option"),
+        pytest.param(["emulator", "strat"], "Did you mean 'start'", id="subcommand"),
+        pytest.param(["validate", "--output", "yaml"], "'sarif'", id="choice"),
+        pytest.param(["apply", "--lock-timeout", "soon"], "'soon' is no duration", id="duration"),
+        pytest.param(["destroy"], "names", id="missing-argument"),
+        pytest.param(["predict", "x", "no-such.json", "--local"], "cannot read rows", id="rows-file"),
+        pytest.param(["serve", "no-such-folder"], "is no folder", id="folder"),
+        pytest.param(["emulator", "env"], "emulator start", id="no-emulator"),
+        pytest.param(["emulator", "logs", "svc"], "emulator start", id="no-emulator-logs"),
+    ],
+)
+def test_wrong_usage_is_64_and_says_what_was_meant(offline, arguments, said):
+    """Scripts tell a wrong command line from a failed run, and people are told the right one."""
+    done = offline(*arguments)
+
+    assert done.code == 64
+    assert said in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_its_options_explained(offline, name):
+    """No option is left without a word about it."""
+    done = offline(name, "--help", env={"COLUMNS": "200"})
+
+    assert done.code == 0
+    options = [line.split() for line in done.out.splitlines() if line.strip().startswith("--")]
+    assert all(len(words) > 2 for words in options), options
+
+
+def test_init_in_a_pipe_asks_nothing_and_its_file_is_valid(offline):
+    """A script can start from the same file as a person."""
+    done = offline("init", "My Scorer")
+
+    assert (done.code, done.out.strip()) == (0, "My Scorer/mlservice.yaml")
+    assert "name: my-scorer" in (offline.folder / done.out.strip()).read_text()
+    assert offline("validate", "My Scorer").code == 0
+    assert offline("init", "My Scorer").code == 64, "it does not overwrite"
+
+
+def test_init_on_a_terminal_asks(offline):
+    """The answer goes into the file."""
+    done = offline.on_terminal("init", "--region", "us-central1", "--model", "./m", answer="other-name")
+
+    assert "Name of the service" in done.out
+    assert "name: other-name" in (offline.folder / "mlservice.yaml").read_text()
+
+
+def test_init_refuses_what_would_not_be_valid(offline):
+    """A name that no service can have is refused before anything is written."""
+    done = offline("init", "x", "--name", "a: b")
+
+    assert done.code == 64
+    assert "a: b" in done.err
+    assert not (offline.folder / "x").exists()
+
+
+BAD = "apiVersion: mlservice/v1\nkind: MLService\nmetadata: {name: UPPER}\nspec: {regoin: europe-west1}\n"
+
+
+def test_validate_says_place_and_hint(offline):
+    """People read file:line:column and what to do."""
+    (offline.folder / "mlservice.yaml").write_text(BAD)
+
+    done = offline("validate")
+
+    assert done.code == 1
+    assert "mlservice.yaml:4:" in done.err
+    assert "region" in done.err
+
+
+@pytest.mark.parametrize("form", ["json", "sarif"])
+def test_validate_speaks_to_programs(offline, form):
+    """Stdout is one JSON document, good or bad."""
+    (offline.folder / "mlservice.yaml").write_text(BAD)
+
+    done = offline("validate", "-o", form)
+
+    assert done.code == 1
+    found = done.json if form == "json" else done.json["runs"][0]["results"]
+    assert len(found) >= 2 or len(found["problems"]) >= 2
+
+
+def bad_files(folder):
+    """The bad cases, by what is said of them."""
+    (folder / "empty").mkdir()
+    (folder / "tabs.yaml").write_text("apiVersion: mlservice/v1\n\tkind: MLService\n")
+    (folder / "big.yaml").write_text("x: " + "y" * 10_000_000)
+    (folder / "binary.yaml").write_bytes(bytes(range(256)) * 10)
+    (folder / "loop.yaml").symlink_to("loop.yaml")
+    levels = "".join(f"{c}: &{c} [{', '.join([f'*{p}'] * 10)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True))
+    (folder / "bomb.yaml").write_text(f"a: &a [{', '.join('x' * 10)}]\n{levels}")
+    (folder / "closed.yaml").write_text(BAD)
+    (folder / "closed.yaml").chmod(0)
+    return {
+        "empty": "no YAML file",
+        "tabs.yaml": "tabs.yaml:2:1: a tab",
+        "big.yaml": "larger than",
+        "binary.yaml": "not UTF-8",
+        "loop.yaml": "loop.yaml",
+        "bomb.yaml": "bomb.yaml:",
+        "missing.yaml": "no such file",
+        "closed.yaml": "closed.yaml",
+    }
+
+
+@pytest.mark.slow
+def test_bad_files_are_refused_before_anything_is_called(offline):
+    """Each is refused with a place and a hint; the emulator is not even started."""
+    for name, said in bad_files(offline.folder).items():
+        if name == "closed.yaml" and os.geteuid() == 0:
+            continue  # root reads everything
+        done = offline("apply", name, "--local", "--yes")
+
+        assert (name, done.code) == (name, 1)
+        assert said in done.err
+        assert "hint: " in done.err
+        assert "Traceback" not in done.err
+    assert not (offline.folder / "no-emulator").exists()
+
+
+def completions(words):
+    """Ask for completions as the shell function does that `--install-completion` writes."""
+    env = {**os.environ, "_MLSERVICE_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
+    env["COMP_CWORD"] = str(len(words) - 1)
+    code = "import sys; sys.argv[0] = 'mlservice'; from reconciler.cli import main; main()"
+    done = subprocess.run([COMMAND[0], "-c", code], env=env, capture_output=True, text=True, check=False)
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["mlservice", "val"], {"validate"}),
+        (["mlservice", "plan", "--det"], {"--detailed-exitcode"}),
+        (["mlservice", "emulator", "st"], {"start", "stop", "status"}),
+        (["mlservice", "import", "--reg"], {"--region"}),
+    ],
+)
+def test_the_shell_completes_commands_and_their_options(words, offered):
+    """Commands are imported late, and completion knows their options all the same."""
+    assert set(completions(words)) == offered
+
+
+def test_the_schema_goes_to_stdout_or_into_a_file(offline):
+    """And a folder that is not there is an error in one line."""
+    assert json.loads(offline("schema").out)["title"]
+    done = offline("schema", "--output", "no/such/folder.json")
+
+    assert done.code == 1
+    assert "no/such/folder.json" in done.err
+    assert "Traceback" not in done.err
