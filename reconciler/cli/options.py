@@ -72,6 +72,10 @@ LockTimeout = Annotated[
     ),
 ]
 
+Retry = Annotated[
+    bool, typer.Option("--retry", help="Try a revision that failed once more, after its cause was mended.")
+]
+
 DEFAULT_FILE = Path("mlservice.yaml")
 
 

@@ -67,11 +67,11 @@ def say_where(project: Found, target: Target, specs: Specs | None) -> None:
     say(" · ".join(parts), "dim")
 
 
-def plan_specs(session: Session, specs: Specs) -> Planned:
-    """Make the plan."""
+def plan_specs(session: Session, specs: Specs, *, retry: bool = False) -> Planned:
+    """Make the plan; with `retry`, failed revisions are tried once more."""
     from reconciler.engine.planning import make_plan  # noqa: PLC0415 - late, for start-up
 
-    return make_plan(session, specs.services, runtime_image=runtime_image())
+    return make_plan(session, specs.services, runtime_image=runtime_image(), retry=retry)
 
 
 def titles(kinds: Kinds) -> Mapping[str, str]:

@@ -31,6 +31,7 @@ class Facts:
         image: Image reference with digest, or as written when it cannot be resolved.
         secrets: Version number per (secret, version as written).
         model: The model folder, when `model.uri` names one on this machine.
+        attempt: Set to try a revision that failed once more; it makes the template a new one.
     """
 
     project: str
@@ -38,3 +39,4 @@ class Facts:
     image: str = ""
     secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
     model: ModelFiles | None = None
+    attempt: str = ""

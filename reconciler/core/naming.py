@@ -10,8 +10,8 @@ from typing import Any
 MANAGED_BY = "managed-by"
 MANAGER = "mlservice"
 SERVICE_LABEL = "mlservice-service"
-TEMPLATE_LABEL = "mlservice-template"
 VERSION_LABEL = "mlservice-version"
+ATTEMPT_LABEL = "mlservice-attempt"
 
 _NOTE = re.compile(r"\[mlservice:([a-z0-9-]+)\]")
 _LABEL_UNSAFE = re.compile(r"[^a-z0-9_-]+")

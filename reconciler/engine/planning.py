@@ -54,8 +54,16 @@ class Planned:
     deletions: Mapping[Key, str] = field(default_factory=dict)
 
 
-def make_plan(session: Session, services: Sequence[LoadedService], *, runtime_image: str) -> Planned:
+def make_plan(
+    session: Session, services: Sequence[LoadedService], *, runtime_image: str, retry: bool = False
+) -> Planned:
     """Plan what the specs ask for.
+
+    Args:
+        session: The run's means.
+        services: Loaded specs.
+        runtime_image: The bundled model server's image, for specs without `image`.
+        retry: Try revisions that failed once more, with the very template they failed with.
 
     Raises:
         SpecError: A spec asks for what is not there, or for what this version cannot do yet.
@@ -67,7 +75,8 @@ def make_plan(session: Session, services: Sequence[LoadedService], *, runtime_im
     reading = session.pool.submit(store.read_all)
     resolved = resolve(session, services, runtime_image=runtime_image)
     everything = reading.result()
-    facts = [one.facts for one in resolved if one.facts]
+    attempt = f"{session.clock():%Y%m%dt%H%M%S}" if retry else ""
+    facts = [replace(one.facts, attempt=attempt) for one in resolved if one.facts]
     wants = _wants(session, services, facts)
     keys = [(s.service.spec.region, s.service.name) for s in services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}

@@ -57,6 +57,7 @@ class RunService:
         columns: Names of the model's features, in order.
         runtime: The runtime section as the server reads it; empty for none.
         version: The model's version, as a label of the revision.
+        attempt: Changes when a revision that failed is tried again. None: left as found.
         env: Environment variables of the spec; others may add theirs.
         secrets: `secret:version` by environment variable.
         port: Port of the container; None in a spec that says nothing of it: left as found.
@@ -82,6 +83,7 @@ class RunService:
     columns: tuple[str, ...]
     runtime: Mapping[str, Any]
     version: str
+    attempt: str | None
     env: Mapping[str, str]
     secrets: Mapping[str, str]
     port: int | None
@@ -125,6 +127,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService]]:
         columns=columns(model),
         runtime=_runtime_section(service) if spec.model or spec.image is None else {},
         version=label_value(spec.model.version) if spec.model and spec.model.version else "",
+        attempt=facts.attempt or None,
         env=dict(spec.env),
         secrets={
             name: f"{ref.secret}:{facts.secrets.get((ref.secret, ref.version), ref.version)}"
@@ -202,6 +205,7 @@ def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunS
 
 
 _UNSAID: Mapping[str, Any] = {
+    "attempt": "",
     "port": DEFAULT_PORT,
     "cpu_always": False,
     "startup_boost": True,
@@ -216,6 +220,8 @@ def _left_as_found(want: RunService, seen: Observed[RunService] | None) -> dict[
         for name, default in _UNSAID.items()
         if getattr(want, name) is None
     }
+    if seen is not None and not seen.problem:
+        found["attempt"] = seen.fields.attempt  # what works is not tried again
     came_with_gpu = seen is not None and bool(seen.fields.gpu) and not want.gpu
     if "cpu_always" in found and (came_with_gpu or want.cpu_millis < _WHOLE_CPU):
         # The GPU that needed it is gone and its bill should go too; and below one CPU Cloud Run refuses it.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.naming import VERSION_LABEL
+from reconciler.core.naming import ATTEMPT_LABEL, VERSION_LABEL
 from reconciler.gcp.light import types_module
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def read_template(template: Any) -> dict[str, Any]:
         "columns": columns(model),
         "runtime": _parsed(plain_env.pop(RUNTIME_ENV, "")),
         "version": template.labels.get(VERSION_LABEL, ""),
+        "attempt": template.labels.get(ATTEMPT_LABEL, ""),
         "env": plain_env,
         "secrets": {
             e.name: f"{e.value_source.secret_key_ref.secret}:{e.value_source.secret_key_ref.version}"
@@ -107,7 +108,8 @@ def write_template(template: Any, want: RunService, *, gone: frozenset[str] = fr
     template.timeout = {"seconds": want.timeout_s}
     template.max_instance_request_concurrency = want.concurrency
     template.scaling.max_instance_count = want.max_instances
-    _write_label(template, want.version)
+    _write_label(template, VERSION_LABEL, want.version)
+    _write_label(template, ATTEMPT_LABEL, want.attempt or "")
     _write_gpu(template, want)
     if not template.containers:
         template.containers = [types.Container()]
@@ -123,11 +125,11 @@ def write_template(template: Any, want: RunService, *, gone: frozenset[str] = fr
     container.startup_probe = _write_probe(types, want)
 
 
-def _write_label(template: Any, version: str) -> None:
-    if version:
-        template.labels[VERSION_LABEL] = version
+def _write_label(template: Any, key: str, value: str) -> None:
+    if value:
+        template.labels[key] = value
     else:
-        template.labels.pop(VERSION_LABEL, None)
+        template.labels.pop(key, None)
 
 
 def _write_gpu(template: Any, want: RunService) -> None:

@@ -8,8 +8,10 @@ from reconciler.core.errors import Locked, PlansRefused, StalePlan
 from reconciler.core.plan import Plan
 from reconciler.engine.apply import apply
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.planning import make_plan
 from reconciler.engine.saved import check_saved
-from tests.operating import REGION, spec
+from schemas import load
+from tests.operating import HELLO, REGION, spec
 
 FULL = spec(
     env={"LOG_LEVEL": "info", "MODE": "a"},
@@ -220,3 +222,26 @@ def test_a_fault_on_every_call_converges(operator, fault):
     assert not report.failed, [str(r.error) for r in report.failed]
     assert operator.differences(FULL) == []
     assert len(operator.services()) == 1
+
+
+def test_a_failed_revision_is_tried_again_on_request(operator):
+    """After its cause is mended, --retry makes a new revision of the same template; without it nothing is done."""
+    accounts = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
+    secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+    accounts.create_service_account(request={"name": "projects/local", "account_id": "runner"})
+    secret = {"parent": "projects/local", "secret_id": "token", "secret": {"replication": {"automatic": {}}}}
+    secrets.create_secret(request=secret)
+    secrets.add_secret_version(request={"parent": "projects/local/secrets/token", "payload": {"data": b"x"}})
+    member = "serviceAccount:runner@local.iam.gserviceaccount.com"
+    wanted = spec(access={"serviceAccount": member.partition(":")[2]}, secrets={"TOKEN": {"secret": "token"}})
+    assert operator.apply(wanted).failed, "the account may not read the secret"
+
+    policy = {"bindings": [{"role": "roles/secretmanager.secretAccessor", "members": [member]}]}
+    secrets.set_iam_policy(request={"resource": "projects/local/secrets/token", "policy": policy})
+    assert operator.apply(wanted).unwell
+
+    session = operator.session()
+    planned = make_plan(session, load(operator.write(wanted)).services, runtime_image=HELLO, retry=True)
+    assert not apply(session, planned).failed
+    assert operator.differences(wanted) == []
+    assert not operator.apply(wanted).unwell

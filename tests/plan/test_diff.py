@@ -20,6 +20,7 @@ RECORDS = st.builds(
     columns=st.lists(TEXT, max_size=2).map(tuple),
     runtime=st.dictionaries(TEXT, TEXT, max_size=2),
     version=TEXT,
+    attempt=st.none() | TEXT,
     env=st.dictionaries(st.sampled_from("ABC"), TEXT),
     secrets=st.dictionaries(st.sampled_from("XY"), TEXT),
     port=st.none() | NUMBER,

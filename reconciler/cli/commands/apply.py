@@ -12,7 +12,18 @@ import typer
 
 from reconciler.cli.commands.plan import show
 from reconciler.cli.console import confirmed, out, say
-from reconciler.cli.options import Environment, Local, LockTimeout, Output, Paths, Project, State, Yes, spec_paths
+from reconciler.cli.options import (
+    Environment,
+    Local,
+    LockTimeout,
+    Output,
+    Paths,
+    Project,
+    Retry,
+    State,
+    Yes,
+    spec_paths,
+)
 from reconciler.cli.planning import Target, load_specs, plan_specs, titles, working
 from reconciler.cli.progress import Live
 from reconciler.core import errors
@@ -67,6 +78,7 @@ def apply(
     local: Local = False,
     state: State = None,
     yes: Yes = False,
+    retry: Retry = False,
     allow_destroy: AllowDestroy = False,
     lock_timeout: LockTimeout = "0s",
     output: Form = Output.TEXT,
@@ -81,10 +93,10 @@ def apply(
         return _apply_saved(named[0], target, How(yes, allow_destroy, lock_timeout, output))
     specs = load_specs(named, target)
     with working(target, specs) as session:
-        planned = plan_specs(session, specs)
+        planned = plan_specs(session, specs, retry=retry)
         may = allow_destroy or _allowed(specs)
         return confirm_and_apply(
-            session, planned, How(yes, may, lock_timeout, output, lambda: plan_specs(session, specs))
+            session, planned, How(yes, may, lock_timeout, output, lambda: plan_specs(session, specs, retry=retry))
         )
 
 
@@ -194,6 +206,7 @@ def tell(report: Report) -> None:
             say(f"  hint: {result.error.hint}", "dim")
     for address, why in report.unwell.items():
         say(f"not working: {address}: {why}", "red")
+        say("  hint: mend the cause, then: mlservice apply --retry", "dim")
     if report.results:
         done = len(report.results) - len(report.failed)
         say(f"{done} of {len(report.results)} changes done.", "green" if not report.failed else "red")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.console import out, say
-from reconciler.cli.options import Environment, Local, Output, Paths, Project, State, spec_paths
+from reconciler.cli.options import Environment, Local, Output, Paths, Project, Retry, State, spec_paths
 from reconciler.cli.planning import Target, load_specs, plan_specs, titles, working
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def plan(
     project: Project = None,
     local: Local = False,
     state: State = None,
+    retry: Retry = False,
     save: Annotated[
         Path | None,
         typer.Option("--out", help="Save the plan there, for `apply` to do exactly that.", show_default=False),
@@ -41,7 +42,7 @@ def plan(
     target = Target(project, local, state, environment)
     specs = load_specs(spec_paths(paths), target)
     with working(target, specs) as session:
-        made = plan_specs(session, specs).plan
+        made = plan_specs(session, specs, retry=retry).plan
         show(made, session.kinds, output)
         if save:
             save_plan(made, save)
