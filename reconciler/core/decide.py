@@ -76,7 +76,7 @@ def decide(kind: Kind[Any], want: Desired[Any] | None, seen: Observed[Any] | Non
     ours = owned(kind, seen, owner)
     if not ours and kind.anonymous:
         return _change(kind, Action.NO_OP, want, seen, owner, reason="already granted by someone else", owned=False)
-    if not seen.settled:
+    if not seen.settled and (ours or owner.adopt is not Adopt.NEVER):
         return _change(kind, Action.WAIT, want, seen, owner, reason="an earlier change is still being applied")
     fields = _final(kind, want, seen, owner)
     changes = diff_fields(fields, seen.fields, _keyed(kind, owner))
@@ -89,9 +89,29 @@ def _final(kind: Kind[Any], want: Desired[Any], seen: Observed[Any] | None, owne
     """Fill in what only the observed object can tell, and leave to others what is theirs."""
     fields = want.fields
     if seen is not None:
-        theirs = [field for path, field in kind.spec_paths.items() if path in owner.external]
-        fields = replace(fields, **{field: getattr(seen.fields, field) for field in theirs})
+        fields = replace(fields, **_theirs(kind, fields, seen.fields, owner))
     return kind.refine(replace(want, fields=fields), seen) if kind.refine else fields
+
+
+def _theirs(kind: Kind[Any], fields: Any, seen: Any, owner: Owner) -> dict[str, Any]:
+    """Give the live values of what `management.externallyOwned` leaves to others.
+
+    Of a map that others may write to anyway, only the keys we know: the rest would else count as ours from now on.
+    """
+    found: dict[str, Any] = {}
+    for path, name in kind.spec_paths.items():
+        if not any(covers(theirs, path) for theirs in owner.external):
+            continue
+        found[name] = getattr(seen, name)
+        if name in kind.keyed:
+            known = {*owner.keys.get(name, ()), *getattr(fields, name)}
+            found[name] = {key: value for key, value in found[name].items() if key in known}
+    return found
+
+
+def covers(path: str, other: str) -> bool:
+    """Tell whether a path below `spec` is another one or holds it."""
+    return other == path or other.startswith(f"{path}.")
 
 
 def _keyed(kind: Kind[Any], owner: Owner) -> dict[str, frozenset[str]]:

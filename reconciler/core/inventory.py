@@ -11,6 +11,9 @@ from reconciler.core.address import Address
 
 FORMAT = 1
 
+Key = tuple[str, str]
+"""Region and name of a service."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -26,6 +26,7 @@ class Desired(Generic[F]):
         service: Name of the service whose spec wants it.
         needs: Objects that must be right before this one is written.
         source: Folder on this machine that the content is read from, for kinds that upload; never compared.
+        others: Further services that want the very same.
     """
 
     address: Address
@@ -33,6 +34,16 @@ class Desired(Generic[F]):
     service: str
     needs: frozenset[Address] = frozenset()
     source: str = ""
+    others: frozenset[str] = frozenset()
+
+    @property
+    def services(self) -> frozenset[str]:
+        """Names of every service that wants it."""
+        return self.others | {self.service}
+
+    def also(self, services: Iterable[str]) -> Desired[F]:
+        """Note the other services that want the very same."""
+        return replace(self, others=frozenset(services) - {self.service})
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,11 @@ class Change:
         return self.action in WRITES
 
     @property
+    def acts(self) -> bool:
+        """Tell whether there is anything to carry out: a change, or what comes after an earlier one has ended."""
+        return self.writes or self.action is Action.WAIT
+
+    @property
     def destroys(self) -> bool:
         """Tell whether an object goes."""
         return self.action in {Action.DELETE, Action.REPLACE}
@@ -116,6 +121,14 @@ class Change:
             rank=data["rank"],
             source=data["source"],
         )
+
+
+def _ends(delete: Change, pending: Iterable[Change]) -> Iterator[Address]:
+    """Name what must have happened before a delete: nothing goes while something of its service may still use it."""
+    for other in pending:
+        earlier = other.action is not Action.DELETE or other.rank > delete.rank
+        if earlier and not set(delete.services).isdisjoint(other.services):
+            yield other.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +177,14 @@ class Plan:
 
     @property
     def pending(self) -> tuple[Change, ...]:
-        """Changes that write something, and may."""
-        return tuple(c for c in self.changes if c.writes and not set(c.services) <= set(self.observing))
+        """What an apply has to do, and may."""
+        observing = set(self.observing)
+        return tuple(c for c in self.changes if c.acts and not observing.issuperset(c.services))
 
     @property
     def empty(self) -> bool:
         """Tell whether there is nothing to do and nothing to wait for."""
-        return not any(c.writes or c.action is Action.WAIT for c in self.changes)
+        return not any(c.acts for c in self.changes)
 
     def counts(self) -> dict[str, int]:
         """Count changes per action."""
@@ -184,17 +198,14 @@ class Plan:
 
         Deletes come after every other change of the same service, so that nothing goes while it is still used.
         """
-        return {change.address: frozenset(self._before(change)) for change in self.pending}
-
-    def _before(self, change: Change) -> Iterator[Address]:
-        for other in self.pending:
-            if change.action is not Action.DELETE:
-                if other.address in change.needs:
-                    yield other.address
-            elif set(change.services) & set(other.services) and (
-                other.action is not Action.DELETE or other.rank > change.rank
-            ):
-                yield other.address
+        pending = self.pending
+        addresses = frozenset(change.address for change in pending)
+        return {
+            change.address: frozenset(_ends(change, pending))
+            if change.action is Action.DELETE
+            else change.needs & addresses
+            for change in pending
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Give the serialised form, with a digest that tells whether it was edited."""

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -13,19 +14,18 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.decide import applied_digest, decide, owned
-from reconciler.core.inventory import Entry, Inventory
+from reconciler.core.inventory import Entry, Inventory, Key
 from reconciler.core.kind import Observed
 from reconciler.core.plan import Action, Change
+from reconciler.core.planned import Planned, claims, entry_of
 from reconciler.core.record import revive
-from reconciler.engine.inventory_store import LOCK_FOR, InventoryStore, Key
-from reconciler.engine.planning import Planned, claims, entry_of
+from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.session import Session
 from schemas.problems import Retry
 
 ATTEMPTS = 8
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
-SETTLE_S = 600.0
 
 
 class Outcome(StrEnum):
@@ -116,12 +116,14 @@ def apply(session: Session, planned: Planned, *, progress: Progress = lambda *_:
     locks = _take(store, to_write)
     run = _Run(session, planned, progress, store, locks)
     try:
-        results = run.carry_out()
+        run.carry_out()
     except BaseException:
-        # Interrupted: what is claimed stays claimed and the lock expires by itself, unless it can still be let go.
-        run.release([])
+        # Interrupted, or the lock is lost: what was started is recorded, unless somebody else is at work already.
+        with suppress(errors.ReconcilerError):
+            run.release()
         raise
-    run.release(results)
+    run.release()
+    results = [run.results[address] for address in sorted(run.results)]
     return Report(tuple(results), _unwell(planned, results))
 
 
@@ -132,7 +134,7 @@ def _to_write(session: Session, planned: Planned) -> dict[Key, Inventory]:
     """
     now = session.clock()
     busy = {name for change in planned.plan.pending for name in change.services}
-    wanted = claims(session, planned)
+    wanted = claims(session.kinds, planned)
     chosen = {}
     for key, inventory in planned.inventories.items():
         if key[1] in planned.plan.observing:
@@ -172,47 +174,56 @@ class _Run:
     progress: Progress
     store: InventoryStore
     locks: dict[Key, Inventory]
+    results: dict[Address, Result] = field(default_factory=dict)
+    running: dict[Future[Result], Change] = field(default_factory=dict)
     renewed: float = field(default_factory=time.monotonic)
 
-    def carry_out(self) -> list[Result]:
-        """Walk the graph."""
+    def carry_out(self) -> None:
+        """Walk the graph, into `results`.
+
+        Raises:
+            LockLost: After what was running has ended.
+        """
         waiting = {c.address: c for c in self.planned.plan.pending}
         edges = self.planned.plan.edges()
-        results: dict[Address, Result] = {}
-        running: dict[Future[Result], Change] = {}
-        while waiting or running:
-            for change in self._ready(waiting, edges, results, list(running.values())):
-                del waiting[change.address]
-                blocked = _blocked(change, edges, results)
-                if blocked:
-                    results[change.address] = blocked
-                    self.progress(change, str(blocked.outcome), 0.0)
-                else:
-                    self.progress(change, "started", 0.0)
-                    running[self.session.pool.submit(self._one, change)] = change
-            if not running:
-                continue
-            done, _ = wait(running, timeout=5.0, return_when=FIRST_COMPLETED)
-            for future in done:
-                change = running.pop(future)
-                results[change.address] = result = future.result()
-                self.progress(change, str(result.outcome), result.seconds)
-            self._renew()
-        return [results[address] for address in sorted(results)]
+        try:
+            while waiting or self.running:
+                for change in self._ready(waiting, edges):
+                    del waiting[change.address]
+                    self._start(change, edges)
+                self._collect(timeout_s=min(5.0, self._renew_every_s / 2))
+                self._renew()
+        finally:
+            while self.running:
+                self._collect(timeout_s=None)
+
+    def _start(self, change: Change, edges: Mapping[Address, frozenset[Address]]) -> None:
+        blocked = _blocked(change, edges, self.results)
+        if blocked:
+            self.results[change.address] = blocked
+            self.progress(change, str(blocked.outcome), 0.0)
+        else:
+            self.progress(change, "started", 0.0)
+            self.running[self.session.pool.submit(self._one, change)] = change
+
+    def _collect(self, *, timeout_s: float | None) -> None:
+        done, _ = wait(self.running, timeout=timeout_s, return_when=FIRST_COMPLETED)
+        for future in done:
+            change = self.running.pop(future)
+            self.results[change.address] = result = future.result()
+            self.progress(change, str(result.outcome), result.seconds)
 
     def _ready(
         self,
         waiting: Mapping[Address, Change],
         edges: Mapping[Address, frozenset[Address]],
-        results: Mapping[Address, Result],
-        running: list[Change],
     ) -> list[Change]:
         """Choose what may start now: its dependencies are settled, and nothing serial is in its way."""
-        busy = {self._serial_key(change) for change in running} - {None}
+        busy = {self._serial_key(change) for change in self.running.values()} - {None}
         chosen: list[Change] = []
         for address, change in waiting.items():
             key = self._serial_key(change)
-            if edges[address] <= results.keys() and (key is None or key not in busy):
+            if edges[address] <= self.results.keys() and (key is None or key not in busy):
                 chosen.append(change)
                 busy |= {key} - {None}
         return chosen
@@ -229,51 +240,72 @@ class _Run:
             return Result(change, Outcome.FAILED, time.monotonic() - started, error)
         return Result(change, Outcome.DONE, time.monotonic() - started, None, seen)
 
+    @property
+    def _renew_every_s(self) -> float:
+        return self.session.patience.lock_for_s / 3
+
     def _renew(self) -> None:
-        if time.monotonic() - self.renewed < LOCK_FOR.total_seconds() / 3:
+        """Push the locks' expiry out, well before it comes.
+
+        Raises:
+            LockLost: Somebody took one over.
+        """
+        if time.monotonic() - self.renewed < self._renew_every_s:
             return
         self.renewed = time.monotonic()
-        self.locks = {key: self.store.renew(held) for key, held in self.locks.items()}
+        for key, held in self.locks.items():
+            # What passes is tried again in a third of the lock's time, twice before it expires.
+            with suppress(errors.Unavailable, errors.QuotaExhausted):
+                self.locks[key] = self.store.renew(held)
 
-    def release(self, results: list[Result]) -> None:
-        """Record what was done, and let the locks go."""
-        by_address = {r.change.address: r for r in results}
+    def release(self) -> None:
+        """Record what was done, and let every lock go that is still ours.
+
+        Raises:
+            ReconcilerError: One could not be let go. The others were.
+        """
+        failed: list[errors.ReconcilerError] = []
         for key, held in self.locks.items():
             ours = [change for change in self.planned.plan.changes if key[1] in change.services]
-            done = [entry for change in ours if (entry := self._entry(change, by_address, held))]
-            settled = held.settle(done, self._gone(key, by_address))
-            self.store.release(replace(settled, deletion=self.planned.deletions.get(key, held.deletion)))
+            done = [entry for change in ours if (entry := self._entry(change, held))]
+            settled = held.settle(done, self._gone(key, {change.address for change in ours}))
+            try:
+                self.store.release(replace(settled, deletion=self.planned.deletions.get(key, held.deletion)))
+            except errors.ReconcilerError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0] if len(failed) == 1 else errors.SeveralErrors(failed)
 
-    def _entry(self, change: Change, results: Mapping[Address, Result], held: Inventory) -> Entry | None:
+    def _entry(self, change: Change, held: Inventory) -> Entry | None:
         known = held.entries.get(change.address)
-        result = results.get(change.address)
+        result = self.results.get(change.address)
+        now = self.session.clock().isoformat(timespec="seconds")
+        digest = applied_digest(change.desired or {})
         if result and result.outcome is Outcome.DONE and change.action is not Action.DELETE:
-            changed = self.session.clock().isoformat(timespec="seconds")
             uid = result.seen.uid if result.seen else ""
-            return entry_of(self.session, change, uid=uid, changed=changed, digest=applied_digest(change.desired or {}))
+            return entry_of(self.session.kinds, change, uid=uid, changed=now, digest=digest)
         if change.action is Action.NO_OP and change.owned and known and not known.digest:
             # Adopted as it is, or an interrupted run's work found whole.
-            return replace(
-                entry_of(self.session, change, uid=change.uid, digest=applied_digest(change.desired or {})),
-                changed=known.changed or self.session.clock().isoformat(timespec="seconds"),
-            )
+            entry = entry_of(self.session.kinds, change, uid=change.uid, digest=digest)
+            return replace(entry, changed=known.changed or now)
         return None
 
-    def _gone(self, key: Key, results: Mapping[Address, Result]) -> Iterator[Address]:
+    def _gone(self, key: Key, planned: set[Address]) -> Iterator[Address]:
         """Name what is not ours any more: deleted now, or found to be absent, a stranger's or another service's."""
-        planned = {change.address for change in self.planned.plan.changes}
         for address in self.planned.inventories[key].entries:
-            result = results.get(address)
+            result = self.results.get(address)
             if result and result.change.action is Action.DELETE:
                 if result.outcome is Outcome.DONE:
                     yield address
-            elif address not in planned and (self.planned.plan.destroy or not self._still_ours(address)):
+            elif address not in planned and (self.planned.plan.destroy or not self._still_ours(address, key[1])):
                 yield address
 
-    def _still_ours(self, address: Address) -> bool:
+    def _still_ours(self, address: Address, service: str) -> bool:
         """Tell whether something unwanted stays ours: it is kept on purpose."""
         owner, seen = self.planned.owners.get(address), self.planned.seen.get(address)
-        return bool(owner and seen and owned(self.session.kinds.of_address(address), seen, owner))
+        if owner is None or seen is None or service not in owner.services:
+            return False
+        return owned(self.session.kinds.of_address(address), seen, owner)
 
 
 def _blocked(
@@ -297,7 +329,7 @@ def converge(session: Session, planned: Planned, change: Change) -> Observed[Any
     """
     seen = planned.seen.get(change.address)
     now: Change | None = change
-    pause, settled_by = FIRST_PAUSE_S, time.monotonic() + SETTLE_S
+    pause, settled_by = FIRST_PAUSE_S, time.monotonic() + session.patience.settle_s
     failure: errors.ReconcilerError | None = None
     attempt = 0
     while attempt < ATTEMPTS:
@@ -318,7 +350,14 @@ def converge(session: Session, planned: Planned, change: Change) -> Observed[Any
             time.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
             pause = min(pause * 2, LONGEST_PAUSE_S)
         seen, now = _look_again(session, planned, change, failure)
-    raise failure or errors.NotConverged(change.address, [c.path for c in now.changes] if now else [])
+    raise failure or _unfinished(change, now)
+
+
+def _unfinished(change: Change, now: Change | None) -> errors.ReconcilerError:
+    if now and now.action is not Action.WAIT:
+        return errors.NotConverged(change.address, [c.path for c in now.changes])
+    hint = "Google carries on; run again to see how it ended"
+    return errors.OperationTimeout("change", change.address, "an earlier change is still being applied", hint=hint)
 
 
 def _look_again(
@@ -367,7 +406,7 @@ def _act(session: Session, planned: Planned, change: Change, seen: Observed[Any]
         client.create(want)
     elif change.action is Action.CREATE or seen is None:
         client.create(want)
-    else:
+    elif change.changes:  # an object of ours that only the inventory had lost is adopted without a write
         client.update(want, seen, change.changes)
 
 

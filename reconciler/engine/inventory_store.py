@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from reconciler.core import errors
-from reconciler.core.inventory import Inventory, Lock
+from reconciler.core.inventory import Inventory, Key, Lock
 from reconciler.core.naming import MANAGED_BY, MANAGER
 from reconciler.engine.session import Session
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
@@ -22,11 +22,6 @@ from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
 ROOT = "inventory"
 PACKED = "packed"
 PACKED_LIMIT = 7000
-LOCK_FOR = timedelta(minutes=5)
-"""Time after which others may take over; a run at work renews its lock every third of it."""
-
-Key = tuple[str, str]
-"""Region and name of a service."""
 
 
 @dataclass(slots=True)
@@ -60,8 +55,7 @@ class InventoryStore:
         now = self.session.clock()
         if inventory.lock and not inventory.lock.expired(now) and inventory.lock.run_id != self.session.run_id:
             raise locked(inventory, inventory.lock)
-        lock = Lock(self.session.holder, self.session.run_id, now + LOCK_FOR)
-        return self._write(replace(inventory, lock=lock), "take the lock of")
+        return self._write(replace(inventory, lock=self._lock()), "take the lock of")
 
     def renew(self, inventory: Inventory) -> Inventory:
         """Push the expiry out.
@@ -69,9 +63,8 @@ class InventoryStore:
         Raises:
             LockLost: Somebody took over.
         """
-        lock = Lock(self.session.holder, self.session.run_id, self.session.clock() + LOCK_FOR)
         try:
-            return self._write(replace(inventory, lock=lock), "renew the lock of")
+            return self._write(replace(inventory, lock=self._lock()), "renew the lock of")
         except errors.Conflict as error:
             raise errors.LockLost(
                 f"the lock of {inventory.service} was taken over while this run was at work"
@@ -84,6 +77,10 @@ class InventoryStore:
             self._write(done, "write the inventory of")
         else:
             self._remove(done)
+
+    def _lock(self) -> Lock:
+        lasting = timedelta(seconds=self.session.patience.lock_for_s)
+        return Lock(self.session.holder, self.session.run_id, self.session.clock() + lasting)
 
     def _write(self, inventory: Inventory, verb: str) -> Inventory:
         body = json.dumps(inventory.to_json(), indent=1, sort_keys=True)

@@ -32,10 +32,9 @@ class Resolved:
 
     facts: Facts | None
     problems: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
-def resolve(session: Session, services: Sequence[LoadedService], *, runtime_image: str) -> list[Resolved]:
+def resolve(session: Session, services: Sequence[LoadedService], *, runtime_image: str) -> list[Facts]:
     """Look up what every service needs, each name once and all in parallel.
 
     Args:
@@ -60,7 +59,7 @@ def resolve(session: Session, services: Sequence[LoadedService], *, runtime_imag
     problems = [problem for one in done for problem in one.problems]
     if problems:
         raise SpecError(problems)
-    return done
+    return [one.facts for one in done if one.facts]
 
 
 def _facts(session: Session, loaded: LoadedService, runtime_image: str, answers: dict[Any, Any]) -> Resolved:
@@ -144,9 +143,7 @@ def _model_files(loaded: LoadedService, problems: list[Problem]) -> ModelFiles |
     if model is None or not model.uri or model.uri.startswith("gs://"):
         return None
     folder = (loaded.file.parent / model.uri).resolve()
-    paths = (
-        sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")) if folder.is_dir() else []
-    )
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and not _hidden(p.relative_to(folder)))
     if not paths or len(paths) > MAX_MODEL_FILES:
         why = (
             f"'{model.uri}' has more than {MAX_MODEL_FILES} files" if paths else f"there are no files in '{model.uri}'"
@@ -155,6 +152,11 @@ def _model_files(loaded: LoadedService, problems: list[Problem]) -> ModelFiles |
         problems.append(Problem(loaded.where("spec.model.uri"), why, hint))
         return None
     return _digest(folder, paths)
+
+
+def _hidden(path: Path) -> bool:
+    """Tell what editors, version control and notebooks leave beside a model."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _digest(folder: Path, paths: Sequence[Path]) -> ModelFiles:

@@ -8,13 +8,13 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.decide import Owner
 from reconciler.core.diff import diff_fields, plain
-from reconciler.core.inventory import Inventory
+from reconciler.core.inventory import Inventory, Key
 from reconciler.core.kind import Desired, Observed
 from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.planned import Planned
 from reconciler.core.record import revive
 from reconciler.core.secrecy import masked
-from reconciler.engine.inventory_store import InventoryStore, Key
-from reconciler.engine.planning import Planned
+from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.session import Session
 from schemas.sections.management import Adopt, Prune
 

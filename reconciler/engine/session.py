@@ -15,6 +15,19 @@ from reconciler.engine.pool import Pool
 from reconciler.gcp.connection import Connection
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a run waits, in seconds.
+
+    Args:
+        lock_for_s: After this others may take over; a run at work renews its lock every third of it.
+        settle_s: For an earlier change that Google is still applying.
+    """
+
+    lock_for_s: float = 300.0
+    settle_s: float = 600.0
+
+
 @dataclass(slots=True)
 class Session:
     """One run's means.
@@ -26,6 +39,7 @@ class Session:
         clock: Gives the time; the emulator's clock in local mode.
         holder: Who we are, in words, for locks.
         run_id: Names this run.
+        patience: How long it waits.
     """
 
     connection: Connection
@@ -34,6 +48,7 @@ class Session:
     clock: Callable[[], datetime]
     holder: str
     run_id: str
+    patience: Patience = Patience()
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from reconciler.core import errors
+from reconciler.core.planned import Planned
 from reconciler.engine.apply import Progress, Report, apply
-from reconciler.engine.planning import Planned
 from reconciler.engine.session import Session
 from schemas.units import duration_ms
 

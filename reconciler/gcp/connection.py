@@ -37,11 +37,13 @@ class Connection:
         project: Project id every call is about.
         bucket: Bucket of the inventory and of uploaded models.
         local: The emulator; None for Google Cloud.
+        patience_s: How long to wait for one long-running operation.
     """
 
     project: str
     bucket: str
     local: Endpoint | None = None
+    patience_s: float = 900.0
     _made: dict[str, Any] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 _POLLING = DEFAULT_POLLING.with_delay(initial=0.05, multiplier=1.6, maximum=5.0)
 
 
-def wait(operation: Any, verb: str, address: Address, *, timeout_s: float = 900.0) -> Any:
+def wait(operation: Any, verb: str, address: Address, *, timeout_s: float) -> Any:
     """Wait until an operation is done.
 
     Args:
         operation: As the client gave it.
         verb: What it does.
         address: To what.
-        timeout_s: Patience.
+        timeout_s: Patience, from the connection.
 
     Returns:
         The operation's response.

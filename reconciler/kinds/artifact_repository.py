@@ -96,6 +96,7 @@ class ArtifactRepositoryClient:
 
     def __init__(self, connection: Connection) -> None:
         self._project = connection.project
+        self._patience_s = connection.patience_s
         self._api = connection.client(_PACKAGE, "artifact_registry", "ArtifactRegistry")
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[ArtifactRepository]]:
@@ -132,7 +133,7 @@ class ArtifactRepositoryClient:
         }
         with calling("create", want.address):
             operation = self._api.create_repository(request=request, timeout=CALL_TIMEOUT_S)
-        wait(operation, "create", want.address)
+        wait(operation, "create", want.address, timeout_s=self._patience_s)
 
     def update(
         self, want: Desired[ArtifactRepository], seen: Observed[ArtifactRepository], changes: tuple[FieldChange, ...]
@@ -151,7 +152,7 @@ class ArtifactRepositoryClient:
         try:
             with calling("delete", seen.address):
                 operation = self._api.delete_repository(request={"name": name}, timeout=CALL_TIMEOUT_S)
-            wait(operation, "delete", seen.address)
+            wait(operation, "delete", seen.address, timeout_s=self._patience_s)
         except errors.NotFoundError:
             return
 

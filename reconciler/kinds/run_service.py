@@ -261,6 +261,7 @@ class RunServiceClient:
 
     def __init__(self, connection: Connection) -> None:
         self._project = connection.project
+        self._patience_s = connection.patience_s
         self._api = connection.client(_PACKAGE, "services", "Services")
         self._revisions = connection.client(_PACKAGE, "revisions", "Revisions")
         self._types = types_module(_PACKAGE, "service")
@@ -311,7 +312,7 @@ class RunServiceClient:
         }
         with calling("create", want.address):
             operation = self._api.create_service(request=request, timeout=CALL_TIMEOUT_S)
-        wait(operation, "create", want.address)
+        wait(operation, "create", want.address, timeout_s=self._patience_s)
 
     def update(self, want: Desired[RunService], seen: Observed[RunService], changes: tuple[FieldChange, ...]) -> None:
         """Write the changed fields, template and traffic in one update, and wait.
@@ -325,7 +326,7 @@ class RunServiceClient:
         with calling("update", want.address):
             request = {"service": service, "update_mask": {"paths": paths}}
             operation = self._api.update_service(request=request, timeout=CALL_TIMEOUT_S)
-        wait(operation, "update", want.address)
+        wait(operation, "update", want.address, timeout_s=self._patience_s)
 
     def delete(self, seen: Observed[RunService]) -> None:
         """Delete it with all its revisions."""
@@ -333,7 +334,7 @@ class RunServiceClient:
         try:
             with calling("delete", seen.address):
                 operation = self._api.delete_service(request={"name": name}, timeout=CALL_TIMEOUT_S)
-            wait(operation, "delete", seen.address)
+            wait(operation, "delete", seen.address, timeout_s=self._patience_s)
         except errors.NotFoundError:
             return
 

@@ -12,8 +12,7 @@ from reconciler.cli.planning import Target, working
 from reconciler.core import errors
 
 if TYPE_CHECKING:
-    from reconciler.core.inventory import Inventory
-    from reconciler.engine.inventory_store import Key
+    from reconciler.core.inventory import Inventory, Key
 
 app = typer.Typer()
 
