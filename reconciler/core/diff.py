@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -72,6 +72,11 @@ def diff_fields(want: Any, seen: Any, ours: Mapping[str, frozenset[str]] | None 
     if wanted == there:
         return ()
     return tuple(sorted(_differences(wanted, there), key=lambda change: change.path))
+
+
+def gone_keys(changes: Iterable[FieldChange], field: str) -> frozenset[str]:
+    """Give the keys of ours that are to go from a map field."""
+    return frozenset(c.path.removeprefix(f"{field}.") for c in changes if c.field == field and c.after is None)
 
 
 def _differences(wanted: dict[str, Any], there: dict[str, Any]) -> list[FieldChange]:

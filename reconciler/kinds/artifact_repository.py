@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
+from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Desired, Kind, Observed
-from reconciler.core.naming import MANAGED_BY, MANAGER
+from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
 from reconciler.gcp.operations import wait
@@ -117,7 +118,7 @@ class ArtifactRepositoryClient:
                 yield Observed(
                     address=Address("artifact_repository", location, name),
                     fields=from_api(live),
-                    version=live.update_time.isoformat() if live.update_time else "",
+                    version=_version(live),
                     mark=live.labels.get(MANAGED_BY, "") if live.labels.get(MANAGED_BY) == MANAGER else "",
                     live=live,
                 )
@@ -138,13 +139,27 @@ class ArtifactRepositoryClient:
     def update(
         self, want: Desired[ArtifactRepository], seen: Observed[ArtifactRepository], changes: tuple[FieldChange, ...]
     ) -> None:
-        """Write the changed fields; synchronous."""
+        """Write the changed fields; synchronous.
+
+        Raises:
+            Conflict: Somebody wrote it since `seen`: a mask of a whole map would undo that. Repositories have no
+                etag, so it is looked at again, just before.
+        """
+        if self._updated(want.address) != seen.version:
+            raise errors.Conflict("update", want.address, "somebody changed it since it was looked at")
         repository = type(seen.live)(seen.live)
         _write(repository, want.fields)
+        for key in gone_keys(changes, "labels"):
+            repository.labels.pop(key, None)
         paths = sorted({self.MASK[c.field] for c in changes})
         with calling("update", want.address):
             request = {"repository": repository, "update_mask": {"paths": paths}}
             self._api.update_repository(request=request, timeout=CALL_TIMEOUT_S)
+
+    def _updated(self, address: Address) -> str:
+        name = f"{self._parent(address.location)}/repositories/{address.name}"
+        with calling("read", address):
+            return _version(self._api.get_repository(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S))
 
     def delete(self, seen: Observed[ArtifactRepository]) -> None:
         """Delete it and every image in it."""
@@ -158,6 +173,11 @@ class ArtifactRepositoryClient:
 
     def _parent(self, location: str) -> str:
         return f"projects/{self._project}/locations/{location}"
+
+
+def _version(live: Any) -> str:
+    # The time of the last update moves with every pushed image, which is no change of the repository.
+    return fingerprint({k: v for k, v in type(live).to_dict(live).items() if k not in {"update_time", "size_bytes"}})
 
 
 def _write(repository: Any, fields: ArtifactRepository) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.diff import FieldChange
+from reconciler.core.diff import FieldChange, gone_keys
 from reconciler.core.kind import Desired, Kind, Observed
 from reconciler.core.naming import label_value, mark_labels, mark_of
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
@@ -341,13 +341,13 @@ class RunServiceClient:
     def _write(self, service: Any, want: RunService, changes: Sequence[FieldChange]) -> None:
         fields = {c.field for c in changes}
         if fields - OUTSIDE_TEMPLATE.keys():
-            write_template(service.template, want, gone=_gone(changes, "env") | _gone(changes, "secrets"))
+            write_template(service.template, want, gone=gone_keys(changes, "env") | gone_keys(changes, "secrets"))
         if "min_instances" in fields:
             service.scaling.min_instance_count = want.min_instances
         if "ingress" in fields:
             service.ingress = _INGRESS[want.ingress]
         if "labels" in fields:
-            for key in _gone(changes, "labels"):
+            for key in gone_keys(changes, "labels"):
                 service.labels.pop(key, None)
             service.labels.update(want.labels)
         if "traffic" in fields:
@@ -355,11 +355,6 @@ class RunServiceClient:
 
     def _parent(self, location: str) -> str:
         return f"projects/{self._project}/locations/{location}"
-
-
-def _gone(changes: Sequence[FieldChange], field: str) -> frozenset[str]:
-    """Give the keys of ours that are to go from a map."""
-    return frozenset(c.path.removeprefix(f"{field}.") for c in changes if c.field == field and c.after is None)
 
 
 def _observed(address: Address, live: Any, revisions: Sequence[Any]) -> Observed[RunService]:

@@ -59,9 +59,7 @@ def startup_probe(deadline_s: int, *, http: bool) -> StartupProbe:
 
 def read_template(template: Any) -> dict[str, Any]:
     """Read the fields of `RunService` that live in a template."""
-    container = (
-        template.containers[0] if template.containers else types_module("google.cloud.run_v2", "k8s_min").Container()
-    )
+    container = _serving(template) or types_module("google.cloud.run_v2", "k8s_min").Container()
     plain_env = {e.name: e.value for e in container.env if not e.value_source.secret_key_ref.secret}
     limits = dict(container.resources.limits)
     return {
@@ -113,16 +111,39 @@ def write_template(template: Any, want: RunService, *, gone: frozenset[str] = fr
     _write_gpu(template, want)
     if not template.containers:
         template.containers = [types.Container()]
-    container = template.containers[0]
+    container = _serving(template)
     container.image = want.image
-    container.ports = [types.ContainerPort(name="http1", container_port=want.port)]
+    _write_port(types, container, want)
     container.env = _env(types, container.env, want, gone)
     container.resources.limits = {**dict(container.resources.limits), **_limits(want)}
     if not want.gpu:
         container.resources.limits.pop(_GPU, None)
     container.resources.cpu_idle = not want.cpu_always
     container.resources.startup_cpu_boost = want.startup_boost
-    container.startup_probe = _write_probe(types, want)
+    if _read_probe(container.startup_probe) != want.startup:
+        container.startup_probe = _write_probe(types, want)
+
+
+def _write_port(types: Any, container: Any, want: RunService) -> None:
+    """Write the port, here and in probes that ask at the port of before."""
+    before = container.ports[0].container_port if container.ports else DEFAULT_PORT
+    # `h2c` is how somebody asks for HTTP/2 to the container: the spec has no word for it, so it stays.
+    name = container.ports[0].name if container.ports else "http1"
+    container.ports = [types.ContainerPort(name=name, container_port=want.port)]
+    for probe in (container.startup_probe, container.liveness_probe):
+        for way in ("http_get", "tcp_socket", "grpc"):
+            if way in probe and getattr(probe, way).port == before:
+                getattr(probe, way).port = want.port
+
+
+def _serving(template: Any) -> Any:
+    """Give the container that takes requests: of several, the one with a port. None when there is none yet.
+
+    Source:
+        `Container.ports` of google-cloud-run 0.16.2: of several containers exactly one has a port.
+    """
+    containers = list(template.containers)
+    return next((each for each in containers if each.ports), containers[0] if containers else None)
 
 
 def _write_label(template: Any, key: str, value: str) -> None:

@@ -95,11 +95,12 @@ class ServiceAccountClient:
     def update(
         self, want: Desired[ServiceAccount], seen: Observed[ServiceAccount], changes: tuple[FieldChange, ...]
     ) -> None:
-        """Write the changed texts, and enable it again where someone disabled it."""
+        """Write the changed texts, and enable it again where someone disabled it: that is a method of its own."""
         changed = {c.field for c in changes}
         with calling("update", want.address):
             if "disabled" in changed:
-                self._api.enable_service_account(request={"name": self._name(seen)}, timeout=CALL_TIMEOUT_S)
+                switch = self._api.disable_service_account if want.fields.disabled else self._api.enable_service_account
+                switch(request={"name": self._name(seen)}, timeout=CALL_TIMEOUT_S)
             paths = sorted(changed - {"disabled"})
             if paths:
                 account = self._types.ServiceAccount(

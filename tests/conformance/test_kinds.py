@@ -1,0 +1,202 @@
+"""Every kind, on the emulator, through Google's own client. A new kind is picked up by itself."""
+
+import contextlib
+from dataclasses import fields, replace
+
+import pytest
+
+from reconciler.core.decide import Owner, decide
+from reconciler.core.diff import plain
+from reconciler.core.errors import Conflict, NotOurs
+from reconciler.core.inventory import Entry
+from reconciler.core.kind import Desired
+from reconciler.core.plan import Action, Plan
+from reconciler.core.planned import Planned
+from reconciler.engine.apply import converge
+from reconciler.kinds import KINDS
+from tests.conformance.documented import along, output_only
+from tests.conformance.example import example_of, flat
+
+READING = ("Get", "List", "storage.objects.list", "storage.objects.get", "storage.buckets.get")
+
+
+class Bench:
+    """One kind with its example, on an empty cloud."""
+
+    def __init__(self, kind, operator):
+        self.kind, self.operator, self.example = kind, operator, example_of(kind.name)
+        self.session = operator.session()
+        self.client = self.session.client(kind)
+        self.example.prepare(operator)
+        self.keys = {name: frozenset() for name in kind.keyed}
+
+    @property
+    def address(self):
+        return self.example.address
+
+    def want(self, **changed):
+        there = replace(self.example.fields, **changed)
+        return Desired(self.address, there, self.example.owner, source=self.example.source)
+
+    def seen(self):
+        return self.session.observe_one(self.address)
+
+    def owner(self):
+        """The owner whose inventory lists what was written so far."""
+        return Owner((self.example.owner,), Entry(self.address, keys=self.keys))
+
+    def decide(self, want):
+        return decide(self.kind, want, self.seen(), self.owner())
+
+    def converge(self, want):
+        """One change, carried out as an apply does."""
+        change = self.decide(want)
+        plan = Plan.of([change], project="local", services=(self.example.owner,))
+        seen = {s.address: s for s in [self.seen()] if s}
+        planned = Planned(plan, {self.address: want}, seen, {self.address: self.owner()}, {})
+        converge(self.session, planned, change)
+        self.keys = {name: keys | frozenset(plain(want.fields)[name]) for name, keys in self.keys.items()}
+
+    def written(self):
+        """Calls that changed something since the log was cleared."""
+        calls = self.operator.emulator.calls()
+        return [name for name in calls if not name.rsplit("/", maxsplit=1)[-1].startswith(READING)]
+
+
+@pytest.fixture(params=list(KINDS), ids=lambda kind: kind.name)
+def bench(request, operator):
+    return Bench(request.param, operator)
+
+
+def test_absent_observes_as_nothing(bench):
+    """What is not there is not observed, and looking writes nothing."""
+    bench.operator.emulator.control("DELETE", "calls")
+
+    assert bench.seen() is None
+    assert bench.written() == []
+
+
+def test_created_then_observed_leaves_no_difference(bench):
+    """The record reads back as it was written, and converging again writes nothing."""
+    bench.converge(bench.want())
+    bench.operator.emulator.control("DELETE", "calls")
+
+    assert bench.decide(bench.want()).action is Action.NO_OP
+    bench.converge(bench.want())
+    assert bench.written() == []
+
+
+def test_every_mutable_field_has_an_edit(bench):
+    """No field is left out of the next test."""
+    edited = {name for edit in bench.example.edits for name in edit}
+
+    assert edited == {f.name for f in fields(bench.kind.fields)} - bench.kind.immutable
+
+
+@pytest.mark.timeout(120)
+def test_changing_a_field_changes_that_field_and_nothing_else(bench):
+    """Each edit leaves no difference, and the rest of the live object is as it was."""
+    bench.converge(bench.want())
+    wrong = {}
+    for edit in bench.example.edits:
+        before = flat(bench.example.read(bench.operator))
+
+        bench.converge(bench.want(**edit))
+
+        left = bench.decide(bench.want(**edit)).changes
+        after = flat(bench.example.read(bench.operator))
+        beside = changed_beside(bench, before, after, edit)
+        if left or beside:
+            wrong[str(edit)] = (left, beside)
+        bench.converge(bench.want())
+    assert wrong == {}
+
+
+def changed_beside(bench, before, after, edit):
+    """Paths that changed although no edited field stands there, but for what only Google writes."""
+    allowed = [place for name in edit for place in bench.example.places.get(name, ())]
+    moving = output_only(bench.example.message)
+    return {
+        path: (before.get(path), after.get(path))
+        for path in before.keys() | after.keys()
+        if before.get(path) != after.get(path)
+        and path.split(".")[0] not in moving
+        and not any(path == place or path.startswith(f"{place}.") for place in allowed)
+    }
+
+
+def test_deleting_twice_is_fine(bench):
+    """Gone is gone, and what is gone already is no error."""
+    bench.client.create(bench.want())
+    seen = bench.seen()
+
+    bench.client.delete(seen)
+    bench.client.delete(seen)
+
+    assert bench.seen() is None
+
+
+def test_what_is_not_ours_is_refused_or_left(bench):
+    """An object that somebody else made is refused with a way out; somebody else's grant is left and not claimed."""
+    bench.client.create(bench.want(**bench.example.unmarked))
+    stranger = Owner((bench.example.owner,))
+
+    if bench.kind.anonymous:
+        change = decide(bench.kind, bench.want(), bench.seen(), stranger)
+        assert (change.action, change.owned) == (Action.NO_OP, False)
+    else:
+        with pytest.raises(NotOurs) as refusal:
+            decide(bench.kind, bench.want(), bench.seen(), stranger)
+        assert "adopt" in refusal.value.hint
+    assert decide(bench.kind, None, bench.seen(), stranger) is None, "and it is never pruned"
+
+
+def test_keys_of_others_survive(bench):
+    """A key that somebody adds to a map is no difference, outlives an update of that map, and ours can go."""
+    assert bench.example.add_key.keys() == bench.kind.keyed
+    bench.converge(bench.want())
+    for name, add in bench.example.add_key.items():
+        add(bench.operator, f"theirs_{name}")
+        assert bench.decide(bench.want()).action is Action.NO_OP, name
+        [edit] = [e for e in bench.example.edits if e.keys() == {name}]
+        ours = getattr(bench.example.fields, name)
+
+        bench.converge(bench.want(**edit))
+        assert keys(bench, name) == {*edit[name], f"theirs_{name}"}
+        bench.converge(bench.want())
+
+        assert keys(bench, name) == {*ours, f"theirs_{name}"}
+
+
+def keys(bench, name):
+    return set(getattr(bench.seen().fields, name))
+
+
+def test_an_update_of_what_moved_meanwhile_does_not_undo_it(bench):
+    """What somebody wrote between our look and our write survives: refused as a conflict, or not overwritten."""
+    bench.converge(bench.want())
+    edit = bench.example.edits[0]
+    stale, want = bench.seen(), bench.want(**edit)
+    change = decide(bench.kind, want, stale, bench.owner())
+    bench.example.meddle(bench.operator)
+
+    if change.changes:
+        with contextlib.suppress(Conflict):
+            bench.client.update(want, stale, change.changes)
+
+    assert bench.example.theirs(bench.operator)
+    bench.converge(want)
+    assert bench.decide(want).action is Action.NO_OP
+
+
+def test_google_documents_our_fields_as_ours_to_write(bench):
+    """No field of ours is output only, and what Google calls immutable we do not try to change in place."""
+    example = bench.example
+    if example.message is None:
+        pytest.skip("Google describes this in no proto-plus class")
+    assert example.places.keys() == {f.name for f in fields(bench.kind.fields)}
+    for name, places in example.places.items():
+        said = [text for place in places for text in along(example.message, place)]
+        assert any(said), f"{name}: Google's class has no documentation of {places}"
+        assert not [t for t in said if "Output only" in t] or name in example.by_method, name
+        assert not [t for t in said if "Immutable" in t] or name in bench.kind.immutable, name

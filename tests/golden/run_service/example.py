@@ -1,0 +1,150 @@
+"""A service with every field set, and somebody else's keys in every map."""
+
+from google.cloud.run_v2.types import service
+
+from reconciler.core.address import Address
+from reconciler.core.naming import mark_labels
+from reconciler.kinds.run_service import RunService
+from reconciler.kinds.run_template import StartupProbe
+from reconciler.kinds.run_traffic import TrafficShare
+from tests.conformance.example import Example
+from tests.operating import HELLO
+
+PARENT = "projects/local/locations/europe-west1"
+DOMAIN = "local.iam.gserviceaccount.com"
+ENV = "template.containers.env"
+LIMITS = "template.containers.resources.limits"
+MODEL = {"uri": "gs://models/churn/", "features": {"age": {"type": "number"}, "plan": {"type": "string"}}}
+
+
+def api(operator):
+    return operator.api("google.cloud.run_v2", "services", "Services")
+
+
+def read(operator):
+    return api(operator).get_service(request={"name": f"{PARENT}/services/churn"})
+
+
+def write(operator, change):
+    live = read(operator)
+    change(live)
+    api(operator).update_service(request={"service": live}).result()
+
+
+def add_env(operator, key):
+    write(operator, lambda live: live.template.containers[0].env.append({"name": key, "value": "1"}))
+
+
+def add_secret(operator, key):
+    source = {"secret_key_ref": {"secret": "token", "version": "1"}}
+    write(operator, lambda live: live.template.containers[0].env.append({"name": key, "value_source": source}))
+
+
+def add_label(operator, key):
+    write(operator, lambda live: live.labels.update({key: "1"}))
+
+
+def prepare(operator):
+    accounts = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
+    secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+    for name in ("churn-run", "another"):
+        accounts.create_service_account(request={"name": "projects/local", "account_id": name})
+    secret = {"replication": {"automatic": {}}}
+    secrets.create_secret(request={"parent": "projects/local", "secret_id": "token", "secret": secret})
+    for _ in range(2):
+        secrets.add_secret_version(request={"parent": "projects/local/secrets/token", "payload": {"data": b"x"}})
+    members = [f"serviceAccount:{name}@{DOMAIN}" for name in ("churn-run", "another")]
+    policy = {"bindings": [{"role": "roles/secretmanager.secretAccessor", "members": members}]}
+    secrets.set_iam_policy(request={"resource": "projects/local/secrets/token", "policy": policy})
+
+
+FIELDS = RunService(
+    image=HELLO,
+    model=MODEL,
+    columns=("age", "plan"),
+    runtime={"timeout": "30s"},
+    version="v1",
+    env={"LOG_LEVEL": "info"},
+    secrets={"TOKEN": "token:1"},
+    port=8080,
+    cpu_millis=1000,
+    memory_mib=512,
+    cpu_always=False,
+    startup_boost=True,
+    gpu="",
+    gpu_zonal_redundancy=False,
+    concurrency=80,
+    timeout_s=30,
+    min_instances=0,
+    max_instances=3,
+    startup=StartupProbe("", 10, 24, 5),
+    service_account=f"churn-run@{DOMAIN}",
+    ingress="All",
+    labels=mark_labels("churn"),
+    traffic=(TrafficShare("latest", 100),),
+)
+WITH_GPU = {"gpu": "nvidia-l4", "cpu_millis": 4000, "memory_mib": 16384, "cpu_always": True}
+WITHOUT_GPU = {"gpu": "", "cpu_millis": 1000, "memory_mib": 512, "cpu_always": False, "gpu_zonal_redundancy": False}
+
+EXAMPLE = Example(
+    address=Address("run_service", "europe-west1", "churn"),
+    fields=FIELDS,
+    edits=(
+        {"image": "gcr.io/cloudrun/hello"},
+        {"model": {**MODEL, "uri": "gs://models/churn-2/"}},
+        {"model": {**MODEL, "features": dict(reversed(MODEL["features"].items()))}, "columns": ("plan", "age")},
+        {"runtime": {}},
+        {"version": "v2"},
+        {"version": ""},
+        {"env": {"LOG_LEVEL": "debug", "MODE": "a"}},
+        {"secrets": {"TOKEN": "token:2"}},
+        {"port": 9090},
+        {"cpu_millis": 2000},
+        {"memory_mib": 1024},
+        {"cpu_always": True},
+        {"startup_boost": False},
+        {**WITH_GPU, "gpu_zonal_redundancy": False},
+        {**WITHOUT_GPU},
+        {"concurrency": 7},
+        {"timeout_s": 60},
+        {"min_instances": 1},
+        {"max_instances": 2},
+        {"startup": StartupProbe("/health/ready", 5, 30, 5)},
+        {"service_account": f"another@{DOMAIN}"},
+        {"ingress": "Internal"},
+        {"labels": {**mark_labels("churn"), "team": "growth"}},
+        {"traffic": (TrafficShare("latest", 100, "candidate"),)},
+    ),
+    read=read,
+    message=service.Service,
+    places={
+        "image": ["template.containers.image"],
+        "model": [ENV],
+        "columns": [ENV],
+        "runtime": [ENV],
+        "version": ["template.labels"],
+        "env": [ENV],
+        "secrets": [ENV],
+        "port": ["template.containers.ports.container_port", "template.containers.startup_probe"],
+        "cpu_millis": [LIMITS],
+        "memory_mib": [LIMITS],
+        "cpu_always": ["template.containers.resources.cpu_idle"],
+        "startup_boost": ["template.containers.resources.startup_cpu_boost"],
+        "gpu": [LIMITS, "template.node_selector.accelerator", "template.gpu_zonal_redundancy_disabled"],
+        "gpu_zonal_redundancy": ["template.gpu_zonal_redundancy_disabled"],
+        "concurrency": ["template.max_instance_request_concurrency"],
+        "timeout_s": ["template.timeout"],
+        "min_instances": ["scaling.min_instance_count"],
+        "max_instances": ["template.scaling.max_instance_count"],
+        "startup": ["template.containers.startup_probe"],
+        "service_account": ["template.service_account"],
+        "ingress": ["ingress"],
+        "labels": ["labels"],
+        "traffic": ["traffic"],
+    },
+    prepare=prepare,
+    unmarked={"labels": {}},
+    meddle=lambda operator: write(operator, lambda live: live.template.annotations.update({"theirs": "1"})),
+    theirs=lambda operator: "theirs" in read(operator).template.annotations,
+    add_key={"env": add_env, "secrets": add_secret, "labels": add_label},
+)
