@@ -33,6 +33,7 @@ def records(draw):
         columns=columns(model),
         runtime=draw(st.dictionaries(TEXT, TEXT | st.integers(), max_size=2)),
         version=draw(st.sampled_from(["", "v1", "2026-11-20"])),
+        attempt=draw(st.sampled_from(["", "20261122t000000"])),
         env={k: v for k, v in draw(st.dictionaries(NAMES, TEXT)).items() if k not in secrets},
         secrets=secrets,
         port=draw(st.integers(1, 65535)),
@@ -87,7 +88,7 @@ def test_traffic_reads_back(shares):
 def wanted():
     """Some record."""
     probe = StartupProbe("/health/ready", 10, 24, 5)
-    return RunService("image", {}, (), {}, "", {}, {}, 8080, 1000, 512, False, True, "", False, 80, 300, 0, 3, probe, "", "All", {}, ())  # fmt: skip  # noqa: E501, FBT003
+    return RunService("image", {}, (), {}, "", "", {}, {}, 8080, 1000, 512, False, True, "", False, 80, 300, 0, 3, probe, "", "All", {}, ())  # fmt: skip  # noqa: E501, FBT003
 
 
 def test_what_we_do_not_manage_stays(wanted):

@@ -64,6 +64,7 @@ FIELDS = RunService(
     columns=("age", "plan"),
     runtime={"timeout": "30s"},
     version="v1",
+    attempt="",
     env={"LOG_LEVEL": "info"},
     secrets={"TOKEN": "token:1"},
     port=8080,
@@ -96,6 +97,7 @@ EXAMPLE = Example(
         {"runtime": {}},
         {"version": "v2"},
         {"version": ""},
+        {"attempt": "again"},  # what works is not tried again: no difference
         {"env": {"LOG_LEVEL": "debug", "MODE": "a"}},
         {"secrets": {"TOKEN": "token:2"}},
         {"port": 9090},
@@ -123,6 +125,7 @@ EXAMPLE = Example(
         "columns": [ENV],
         "runtime": [ENV],
         "version": ["template.labels"],
+        "attempt": ["template.labels"],
         "env": [ENV],
         "secrets": [ENV],
         "port": ["template.containers.ports.container_port", "template.containers.startup_probe"],
