@@ -67,6 +67,7 @@ async def drive(url: str, body: bytes, connections: int, seconds: float, headers
         for _ in range(connections)
     ]
     await asyncio.sleep(max(seconds / 10, 0.3))
+    warm = len(latencies)
     latencies.clear()
     start = time.perf_counter()
     await asyncio.sleep(seconds)
@@ -80,6 +81,7 @@ async def drive(url: str, body: bytes, connections: int, seconds: float, headers
         "rps": len(found) / taken,
         "p50_ms": found[len(found) // 2] * 1e3 if found else 0.0,
         "p99_ms": found[int(len(found) * 0.99)] * 1e3 if found else 0.0,
+        "requests": len(found) + warm,
         "failed": len(failures),
     }
 

@@ -1,11 +1,10 @@
 """The usual tutorial server: FastAPI, pydantic, a `def` endpoint. KIND: onnx or sklearn; FILE; PORT."""
 
 import os
-from typing import Any
 
-import numpy as np
 import uvicorn
 from fastapi import FastAPI
+from loading import loaded  # beside this file
 from pydantic import BaseModel
 
 
@@ -19,22 +18,6 @@ class Answer(BaseModel):
     """One label per row."""
 
     predictions: list[int]
-
-
-def loaded(kind: str, file: str) -> Any:
-    """Give a function from rows to labels."""
-    if kind == "onnx":
-        import onnxruntime  # noqa: PLC0415 - only the kind that is measured
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(file, options)
-        name = session.get_inputs()[0].name
-        return lambda rows: session.run(None, {name: np.array(rows, dtype=np.float32)})[0]
-    import joblib  # noqa: PLC0415
-
-    model = joblib.load(file)
-    return lambda rows: model.predict(np.array(rows))
 
 
 app = FastAPI()

@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
+import msgspec
 import numpy as np
-import orjson
 import uvicorn
-from tutorial import loaded  # beside this file
+from loading import loaded  # beside this file
 
 predict_rows = loaded(os.environ["KIND"], os.environ["FILE"])
 
@@ -21,8 +21,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    rows = np.array(orjson.loads(body)["instances"], dtype=np.float32) if body else np.zeros((1, 30), np.float32)
-    answer = orjson.dumps({"predictions": predict_rows(rows).tolist()})
+    rows = np.array(msgspec.json.decode(body)["instances"], dtype=np.float32) if body else np.zeros((1, 30), np.float32)
+    answer = msgspec.json.encode({"predictions": predict_rows(rows).tolist()})
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})

@@ -1,0 +1,281 @@
+"""The table of the model server: rounds interleaved over all servers, medians, ratios to the usual tutorial server.
+
+python -m benchmarks.runtime install             each peer into its own environment under benchmarks/.peers
+python -m benchmarks.runtime [--rounds 5] [--seconds 2] [--only tutorial,mlservice] [--cells onnx-1-32,...]
+python -m benchmarks.runtime soak --minutes 10   memory of ours under load
+
+The server has CPU 0, the load comes from CPU 1. Correctness is checked before anything is timed. A ratio is of one
+round: a server's rate against the tutorial's a moment before, so that a noisy machine hurts both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.runtime import models, peers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.runtime.peers import Peer
+
+SERVER_CPU, LOAD_CPU = "0", "1"
+START_S = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One column of the table."""
+
+    name: str
+    model: str
+    rows: int
+    connections: int
+    bar: float
+    batch: int = 1
+    only_batching: bool = False
+
+
+CELLS = (
+    Cell("onnx-1-32", "onnx-forest", 1, 32, 15),
+    Cell("onnx-32-32", "onnx-forest", 32, 32, 7),
+    Cell("onnx-1-1", "onnx-forest", 1, 1, 3.8),
+    Cell("sklearn-forest-1-32", "sklearn-forest", 1, 32, 25, batch=32),
+    Cell("sklearn-linear-1-32", "sklearn-linear", 1, 32, 25),
+)
+
+
+@dataclass(slots=True)
+class Running:
+    """A server under measurement."""
+
+    peer: Peer
+    process: subprocess.Popen
+    url: str
+    started_s: float
+    memory_mib: float
+    rates: list[float] = field(default_factory=list)
+    cpu_us: list[float] = field(default_factory=list)
+    p50_ms: list[float] = field(default_factory=list)
+    p99_ms: list[float] = field(default_factory=list)
+
+
+def free_port() -> int:
+    """Find a port with free ones behind it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def ask(url: str, body: bytes) -> bytes:
+    """Send one request."""
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - our own servers
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return answer.read()
+
+
+@contextmanager
+def serving(peer: Peer, folder: Path, batch: int, rows: list[list[float]], expected: list[int]) -> Iterator[Running]:
+    """Start a server, and check that it predicts what the model predicts."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}{peer.path}"
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        ["taskset", "-c", SERVER_CPU, *peers.command(peer, folder)],
+        env=peers.environment(peer, folder, port, batch),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        cwd=Path(__file__).parent / "peers" if peer.script else None,
+        start_new_session=True,
+    )
+    try:
+        found = first_answer(peer, process, url, rows)
+        started = time.perf_counter() - began
+        if found != expected:
+            raise SystemExit(f"{peer.name} predicts {found[:5]}…, the model {expected[:5]}…")
+        yield Running(peer, process, url, started, memory_mib(process.pid))
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen) -> None:
+    """End a server and what it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+
+
+def first_answer(peer: Peer, process: subprocess.Popen, url: str, rows: list[list[float]]) -> list[int]:
+    """Ask until there is an answer."""
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            return peer.labels(ask(url, peer.body(rows)))
+        except (OSError, ValueError, KeyError, urllib.error.URLError):
+            time.sleep(0.01)
+    raise RuntimeError(f"{peer.name} does not answer")
+
+
+def tree(pid: int) -> list[int]:
+    """Give a process and all below it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(one for child in children for one in tree(int(child)))]
+
+
+def memory_mib(pid: int) -> float:
+    """Add up the private and shared memory of a process tree, each page once per process (PSS)."""
+    total = 0
+    for one in tree(pid):
+        lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+        total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total / 1024
+
+
+def cpu_s(pid: int) -> float:
+    """Add up the CPU time of a process tree."""
+    ticks = 0
+    for one in tree(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def drive(running: Running, cell: Cell, rows: list[list[float]], seconds: float) -> None:
+    """Measure one server for some seconds."""
+    body = running.peer.body(rows[: cell.rows])
+    before = cpu_s(running.process.pid)
+    command = ["taskset", "-c", LOAD_CPU, sys.executable, "-m", "benchmarks.runtime.load"]
+    done = subprocess.run(
+        [*command, running.url, str(cell.connections), str(seconds)], input=body, capture_output=True, check=True
+    )
+    measured = json.loads(done.stdout)
+    if measured["failed"]:
+        sys.stderr.write(done.stderr.decode())
+    running.rates.append(measured["rps"])
+    running.cpu_us.append((cpu_s(running.process.pid) - before) / max(measured["requests"], 1) * 1e6)
+    running.p50_ms.append(measured["p50_ms"])
+    running.p99_ms.append(measured["p99_ms"])
+
+
+def measure(cell: Cell, wanted: list[Peer], rounds: int, seconds: float) -> None:
+    """Print one cell of the table."""
+    folder = models.build()
+    rows = json.loads((folder / "rows.json").read_text())
+    expected = json.loads((folder / "expected.json").read_text())["linear" if "linear" in cell.model else "forest"]
+    running: list[Running] = []
+    print(f"\n{cell.name}: {cell.model}, {cell.rows} rows, {cell.connections} connections; bar {cell.bar}")
+    with ExitStack() as stack:
+        for peer in wanted:
+            try:
+                running.append(stack.enter_context(serving(peer, folder / cell.model, cell.batch, rows, expected)))
+            except RuntimeError as error:
+                print(f"  {error}")
+        for _ in range(rounds):
+            for one in running:
+                drive(one, cell, rows, seconds)
+        report(running)
+
+
+def report(running: list[Running]) -> None:
+    """Print medians, and ratios of each round."""
+    base = running[0]
+    print(
+        f"  {'':22}{'ratio':>8}{'req/s':>9}{'cpu µs':>9}{'cpu ratio':>10}{'p50 ms':>8}{'p99 ms':>8}{'start s':>8}{'MiB':>6}"
+    )
+    for one in running:
+        ratio = statistics.median(mine / theirs for mine, theirs in zip(one.rates, base.rates, strict=True))
+        cpu = statistics.median(theirs / mine for mine, theirs in zip(one.cpu_us, base.cpu_us, strict=True))
+        middle = [statistics.median(values) for values in (one.rates, one.cpu_us, one.p50_ms, one.p99_ms)]
+        values = (ratio, middle[0], middle[1], cpu, middle[2], middle[3], one.started_s, one.memory_mib)
+        print(
+            f"  {one.peer.name:22}" + "".join(f"{value:10.2f}" if value < 100 else f"{value:10.0f}" for value in values)
+        )
+    sys.stdout.flush()
+
+
+def cold(wanted: list[Peer], rounds: int) -> None:
+    """Print cold starts: process to first correct answer, interleaved, and memory after it."""
+    folder = models.build()
+    rows = json.loads((folder / "rows.json").read_text())
+    expected = json.loads((folder / "expected.json").read_text())["forest"]
+    times: dict[str, list[tuple[float, float]]] = {peer.name: [] for peer in wanted}
+    for _ in range(rounds):
+        for peer in wanted:
+            with serving(peer, folder / "onnx-forest", 1, rows, expected) as running:
+                times[peer.name].append((running.started_s, running.memory_mib))
+    print("\ncold start (ONNX), process to first correct answer; memory after it")
+    for name, found in times.items():
+        print(
+            f"  {name:22}{statistics.median(t for t, _ in found):8.2f} s{statistics.median(m for _, m in found):7.0f} MiB"
+        )
+
+
+def soak(minutes: float) -> None:
+    """Print the memory of ours under load, ten times."""
+    folder = models.build()
+    rows = json.loads((folder / "rows.json").read_text())
+    expected = json.loads((folder / "expected.json").read_text())["forest"]
+    ours = next(peer for peer in peers.PEERS if peer.name == "mlservice")
+    cell = CELLS[0]
+    with serving(ours, folder / cell.model, 32, rows, expected) as running:
+        for step in range(10):
+            drive(running, cell, rows, minutes * 6)
+            mib, rate = memory_mib(running.process.pid), running.rates[-1]
+            print(f"  {(step + 1) * minutes / 10:5.1f} min  {mib:7.1f} MiB  {rate:.0f} req/s")
+            sys.stdout.flush()
+
+
+def main() -> None:
+    """Do as asked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.runtime", description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="?", default="table", choices=["table", "install", "soak", "cold"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--only", default="", help="names of servers, separated by commas")
+    parser.add_argument("--cells", default="", help="names of cells, separated by commas")
+    options = parser.parse_args()
+    names = [name for name in options.only.split(",") if name]
+    wanted = [peer for peer in peers.PEERS if not names or peer.name in names]
+    if options.what == "install":
+        for peer in wanted:
+            if peer.packages:
+                print(f"installing {peer.name}")
+                peers.install(peer)
+        return
+    if options.what == "soak":
+        soak(options.minutes)
+        return
+    for absent in [peer for peer in wanted if not peer.installed]:
+        print(f"{absent.name}: not installed (python -m benchmarks.runtime install)")
+    wanted = [peer for peer in wanted if peer.installed]
+    print(
+        f"Python {sys.version.split()[0]}, {os.cpu_count()} CPUs; "
+        + "; ".join(f"{p.name}: {peers.version(p)}" for p in wanted)
+    )
+    if options.what == "cold":
+        cold(wanted, options.rounds)
+        return
+    for cell in CELLS:
+        if not options.cells or cell.name in options.cells.split(","):
+            measure(cell, wanted, options.rounds, options.seconds)
+
+
+if __name__ == "__main__":
+    main()
