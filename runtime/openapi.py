@@ -47,6 +47,7 @@ _DESCRIPTION = "Predictions in plain JSON, Open Inference Protocol v2, KServe v1
 
 
 def _complete(path: str, method: str, operation: dict[str, Any], service: Service) -> None:
+    operation["parameters"] = [_parameter(name, service) for name in ("name", "version") if f"{{{name}}}" in path]
     errors = _ERRORS if method == "post" else {code: _ERRORS[code] for code in _READ_ERRORS}
     media = "text/plain" if "health" in path or path == "/metrics" else "application/json"
     answer = {"schema": _answer_schema(path, method)}
@@ -58,6 +59,14 @@ def _complete(path: str, method: str, operation: dict[str, Any], service: Servic
         operation["responses"]["204"] = {"description": "The answer was published."}
     if method == "post":
         operation["requestBody"] = {"required": True, "content": _request(path, service)}
+
+
+def _parameter(name: str, service: Service) -> dict[str, Any]:
+    """Describe a parameter of a path, with the values there are."""
+    parts = [served.part for served in service.served]
+    values = {part.name for part in parts} if name == "name" else {known for part in parts for known in part.names}
+    schema = {"type": "string", "enum": sorted(values)} if values else {"type": "string"}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _error_content(path: str) -> dict[str, Any]:

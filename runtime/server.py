@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from runtime.guard import GuardedProtocol, sweep
+from runtime.lazy import LazyApplication
 from runtime.wire import WireProtocol
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ class Listening:
 class Server(uvicorn.Server):
     """uvicorn, with a drain before its own shutdown."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, application: LazyApplication) -> None:
         super().__init__(config)
+        self._application = application
         self._service = service
         self._draining: asyncio.TimerHandle | None = None
 
@@ -54,7 +56,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         loop = asyncio.get_running_loop()
         sweep(self.server_state.connections, loop)
-        self._service.start_loading(loop)
+        self._service.start_loading(loop, self._application.warm_up)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -89,11 +91,10 @@ class Server(uvicorn.Server):
 
 def serve(service: Service, listening: Listening) -> None:
     """Serve until a signal."""
-    from runtime.app import build  # noqa: PLC0415 - FastAPI is half of the start-up time
-
     protocol: Any = partial(WireProtocol, service) if listening.wire else GuardedProtocol
+    application = LazyApplication(service, _application)
     config = uvicorn.Config(
-        build(service),
+        application,
         host=listening.host,
         port=listening.port,
         http=protocol,
@@ -108,4 +109,10 @@ def serve(service: Service, listening: Listening) -> None:
         timeout_graceful_shutdown=SHUTDOWN_S,
         timeout_keep_alive=75,
     )
-    Server(config, service).run()
+    Server(config, service, application).run()
+
+
+def _application(service: Service) -> Any:
+    from runtime.app import build  # noqa: PLC0415 - FastAPI is half of the start-up time
+
+    return build(service)

@@ -19,6 +19,7 @@ from runtime.settings import Batching, seconds
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from runtime.catalog import Loaded
     from runtime.options import Options
@@ -129,15 +130,15 @@ class Service:
             gauges.append(Gauge("mlservice_queue_requests", "Waiting for the model.", labels, served.batcher.waiting))
         return render(self.counted, [served.metrics for served in self.served], [*gauges, *self.records.gauges()])
 
-    def start_loading(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Load in a thread; the port is open meanwhile."""
-        threading.Thread(target=self._load, args=(loop,), name="load", daemon=True).start()
+    def start_loading(self, loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
+        """Load in a thread; the port is open meanwhile. `then` is called on the loop once models are ready."""
+        threading.Thread(target=self._load, args=(loop, then), name="load", daemon=True).start()
 
     def drain(self) -> None:
         """Stop being ready; what is in flight, and what still arrives, is answered."""
         self.draining = True
 
-    def _load(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _load(self, loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
         try:
             batching = self.runtime.batching or Batching()
             warm = [load(part, batching.max_size) for part in discover(self.model)]
@@ -150,6 +151,7 @@ class Service:
             loop.call_soon_threadsafe(setattr, self, "state", FAILED)
             raise
         loop.call_soon_threadsafe(self._serve, warm, loop)
+        loop.call_soon_threadsafe(then)
 
     def _serve(self, warm: list[Warm], loop: asyncio.AbstractEventLoop) -> None:
         self.served = [self._served(one, loop) for one in warm]

@@ -195,9 +195,8 @@ def measure(cell: Cell, wanted: list[Peer], rounds: int, seconds: float) -> None
 def report(running: list[Running]) -> None:
     """Print medians, and ratios of each round."""
     base = running[0]
-    print(
-        f"  {'':22}{'ratio':>8}{'req/s':>9}{'cpu µs':>9}{'cpu ratio':>10}{'p50 ms':>8}{'p99 ms':>8}{'start s':>8}{'MiB':>6}"
-    )
+    heads = ("ratio", "req/s", "cpu µs", "cpu ratio", "p50 ms", "p99 ms", "start s", "MiB")
+    print(f"  {'':22}" + "".join(f"{head:>10}" for head in heads))
     for one in running:
         ratio = statistics.median(mine / theirs for mine, theirs in zip(one.rates, base.rates, strict=True))
         cpu = statistics.median(theirs / mine for mine, theirs in zip(one.cpu_us, base.cpu_us, strict=True))
@@ -221,9 +220,8 @@ def cold(wanted: list[Peer], rounds: int) -> None:
                 times[peer.name].append((running.started_s, running.memory_mib))
     print("\ncold start (ONNX), process to first correct answer; memory after it")
     for name, found in times.items():
-        print(
-            f"  {name:22}{statistics.median(t for t, _ in found):8.2f} s{statistics.median(m for _, m in found):7.0f} MiB"
-        )
+        seconds, mib = (statistics.median(values) for values in zip(*found, strict=True))
+        print(f"  {name:22}{seconds:8.2f} s{mib:7.0f} MiB")
 
 
 def soak(minutes: float) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 STRUCTURED = b"application/cloudevents+json"
 ANSWER_TYPE = "dev.mlservice.prediction"
-# Header values that go back out must not carry line breaks or other control characters.
-_CONTROL = dict.fromkeys(range(32), "") | {127: ""}
+# Other characters are percent-encoded in a header, as the binding has it (section 3.1.3.2).
+_HEADER_SAFE = " !#$&'()*+,/:;<=>?@[]^`{|}~"
 
 
 class PubSubMessage(msgspec.Struct, rename="camel"):
@@ -89,7 +90,7 @@ class EventCodec:
             "ce-type": ANSWER_TYPE,
             "ce-subject": origin.id,
         }
-        pairs = tuple((name.encode(), value.translate(_CONTROL).encode()) for name, value in headers.items())
+        pairs = tuple((name.encode(), quote(value, safe=_HEADER_SAFE).encode()) for name, value in headers.items())
         return Answer(200, answer.body, answer.content_type, pairs)
 
     def error(self, refused: Refused) -> Answer:
@@ -133,7 +134,7 @@ def _data(event: CloudEvent) -> bytes:
 
 
 def _shown(value: bytes) -> str:
-    return value.decode("ascii", errors="replace")
+    return unquote(value.decode("ascii", errors="replace"))
 
 
 def as_message(answer: Answer) -> tuple[bytes, dict[str, Any]]:
