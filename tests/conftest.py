@@ -126,6 +126,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=int, default=100, help="generated specs applied there and back")
 
 
+SLOW_TOPICS = frozenset({"cli", "docs", "emulator", "emulator_run", "recordings", "runtime", "specs"})
+"""Topics that start processes by the dozen: part of `make test`, left out of `make check`."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark every test of a slow topic, so that `make check` stays under a minute."""
+    for item in items:
+        if item.path.relative_to(config.rootpath / "tests").parts[0] in SLOW_TOPICS:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def pool() -> Iterator[Pool]:
     """One pool for a whole test process."""
