@@ -330,6 +330,7 @@ def converge(session: Session, planned: Planned, change: Change) -> Observed[Any
     seen = planned.seen.get(change.address)
     now: Change | None = change
     pause, settled_by = FIRST_PAUSE_S, time.monotonic() + session.patience.settle_s
+    known_by = time.monotonic() + (session.patience.propagate_s if _needs_something_new(planned, change) else 0.0)
     failure: errors.ReconcilerError | None = None
     attempt = 0
     while attempt < ATTEMPTS:
@@ -343,7 +344,11 @@ def converge(session: Session, planned: Planned, change: Change) -> Observed[Any
             elif time.monotonic() > settled_by:
                 break
         except errors.ReconcilerError as error:
-            if error.retry is Retry.NEVER:
+            if isinstance(error, errors.NotReadyYet):
+                if time.monotonic() > known_by:
+                    raise
+                attempt = 0  # what was made a moment ago becomes known in its own time, not in a number of tries
+            elif error.retry is Retry.NEVER:
                 raise
             failure = error
         if failure or (now and now.action is Action.WAIT):
@@ -351,6 +356,12 @@ def converge(session: Session, planned: Planned, change: Change) -> Observed[Any
             pause = min(pause * 2, LONGEST_PAUSE_S)
         seen, now = _look_again(session, planned, change, failure)
     raise failure or _unfinished(change, now)
+
+
+def _needs_something_new(planned: Planned, change: Change) -> bool:
+    """Tell whether a change needs an object that this run makes, which Google may not know everywhere yet."""
+    made = {c.address for c in planned.plan.pending if c.action in {Action.CREATE, Action.REPLACE}}
+    return bool(change.needs & made)
 
 
 def _unfinished(change: Change, now: Change | None) -> errors.ReconcilerError:

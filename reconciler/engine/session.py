@@ -22,10 +22,13 @@ class Patience:
     Args:
         lock_for_s: After this others may take over; a run at work renews its lock every third of it.
         settle_s: For an earlier change that Google is still applying.
+        propagate_s: For an account or a role made in this very run to be known everywhere. Google's own figures
+            are 2 minutes typically and 7 or more at times: cloud.google.com/iam/docs/access-change-propagation.
     """
 
     lock_for_s: float = 300.0
     settle_s: float = 600.0
+    propagate_s: float = 420.0
 
 
 @dataclass(slots=True)

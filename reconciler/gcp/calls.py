@@ -49,7 +49,10 @@ _PERMISSION = re.compile(
     r"'?([a-z]+)\.([a-zA-Z]+)\.([a-zA-Z]+)'? (?:denied|permission|access)|[Pp]ermission '([\w.]+)'"
 )
 _API = re.compile(r"/([a-z]+\.googleapis\.com)/")
-_NO_ACCOUNT_YET = re.compile(r"service account .* does not exist|account .* was not found", re.IGNORECASE)
+_NO_ACCOUNT_YET = re.compile(
+    r"service account .* does not exist|account .* was not found|service account .*\(or it may not exist\)",
+    re.IGNORECASE,
+)
 _MAX_MESSAGE = 600
 
 
@@ -74,8 +77,9 @@ def calling(verb: str, address: Address | str) -> Iterator[None]:
 def translate(verb: str, address: Address | str, error: google.GoogleAPICallError) -> errors.ApiError:
     """Choose our error for one of Google's, most specific first."""
     why = _short(error.message or str(error))
-    if isinstance(error, google.BadRequest) and _NO_ACCOUNT_YET.search(why):
-        return errors.NotReadyYet(verb, address, why, hint="a new service account takes a minute to be known")
+    if isinstance(error, (google.BadRequest, google.Forbidden)) and _NO_ACCOUNT_YET.search(why):
+        remedy = "check that the account exists, and grant the caller roles/iam.serviceAccountUser on it"
+        return errors.NotReadyYet(verb, address, why, hint=remedy)
     for theirs, ours, hint in _TRANSLATIONS:
         if isinstance(error, theirs):
             return ours(verb, address, why, hint=hint if isinstance(hint, str) else hint(error))

@@ -245,3 +245,27 @@ def test_a_failed_revision_is_tried_again_on_request(operator):
     assert not apply(session, planned).failed
     assert operator.differences(wanted) == []
     assert not operator.apply(wanted).unwell
+
+
+NOT_KNOWN = {
+    "method": "google.cloud.run.v2.Services/CreateService",
+    "status": "PERMISSION_DENIED",
+    "message": "Permission 'iam.serviceaccounts.actAs' denied on service account x (or it may not exist).",
+    "times": 3,
+}
+
+
+def test_an_account_made_a_moment_ago_is_waited_for(operator):
+    """A new account that Cloud Run does not know yet is no failure: the run tries until it is known."""
+    operator.emulator.faults(NOT_KNOWN)
+
+    assert not operator.apply(spec()).failed
+    assert operator.differences(spec()) == []
+
+
+def test_an_account_that_was_never_made_fails_at_once(operator):
+    """Where the spec names the account, nothing is in the making: the refusal names the role and is final."""
+    [failed] = operator.apply(spec(access={"serviceAccount": "nobody@local.iam.gserviceaccount.com"})).failed
+
+    assert "may not exist" in str(failed.error)
+    assert "roles/iam.serviceAccountUser" in failed.error.hint
