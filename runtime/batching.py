@@ -185,13 +185,12 @@ class Batcher:
         self._running.remove(running)
         self._idle.append(running.worker)
         self._deliver(running.batch, outcome, running.began, ended)
-        if not self._waiting:
-            return
         expected = min(len(running.batch) + len(self._waiting), self._limits.max_rows)
         if len(running.batch) == 1 or len(self._waiting) >= expected or not self._model.batchable:
             self._tick()
             return
-        # Those just answered usually come back at once: one full call costs less than two halves.
+        # Those just answered together usually come back together: one full call costs less than two halves, and far
+        # less than one for the first of them and one for the rest.
         self._hold_for = expected
         took = ended - running.began
         self._hold = self._loop.call_later(min(self._limits.max_delay_s, took / 2), self._tick)

@@ -28,6 +28,7 @@ log = logging.getLogger("runtime")
 DRAIN_S = 1.0
 SHUTDOWN_S = 7
 FLUSH_S = 1.0
+GRPC_GRACE_S = 3.0
 CLOSE = (b"connection", b"close")
 # Connections the kernel keeps for us while the loop is busy.
 BACKLOG = 2048
@@ -50,12 +51,17 @@ class Server(uvicorn.Server):
         self._application = application
         self._service = service
         self._draining: asyncio.TimerHandle | None = None
+        self._grpc: Any = None
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Open the port, then load."""
         await super().startup(sockets)
         loop = asyncio.get_running_loop()
         sweep(self.server_state.connections, loop)
+        if self._service.options.grpc_port:
+            from runtime.grpc_v2.server import start  # noqa: PLC0415 - an option, and an extra
+
+            self._grpc = await start(self._service, f"{self.config.host}:{self._service.options.grpc_port}")
         self._service.start_loading(loop, self._application.warm_up)
 
     @contextlib.contextmanager
@@ -85,6 +91,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
         """Finish what is open, then what is in the background."""
+        if self._grpc is not None:
+            await self._grpc.stop(GRPC_GRACE_S)
         await super().shutdown(sockets)
         await asyncio.get_running_loop().run_in_executor(None, self._service.records.flush, FLUSH_S)
 

@@ -2,12 +2,15 @@
 
 import base64
 import json
+import socket
 import struct
 
 import numpy as np
 import onnxruntime
 import pytest
+import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton
+from tritonclient.utils import InferenceServerException
 
 VERTEX = {
     "AIP_HEALTH_ROUTE": "/ping",
@@ -212,6 +215,46 @@ class TestTriton:
                 asked = [triton.InferRequestedOutput(label, binary_data=binary)]
                 found = client.infer("iris", [given], outputs=asked).as_numpy(label)
                 assert found.tolist() in ([b"setosa"], ["setosa"])
+
+
+@pytest.fixture(scope="module")
+def client(start, specs, features):
+    """A client of a server with a second port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    model = {"uri": str(specs / "breast-cancer/model-v2"), "features": features}
+    start(None, "--grpc-port", str(port), "--name", "tumours", model=model)
+    with triton_grpc.InferenceServerClient(f"127.0.0.1:{port}") as client:
+        yield client
+
+
+class TestGrpc:
+    """The same protocol over gRPC, through the same client."""
+
+    def test_infer(self, client, rows, expected, names):
+        """Health, metadata and predictions as over REST."""
+        assert client.is_server_live()
+        assert client.is_server_ready()
+        assert client.is_model_ready("tumours", "1")
+        assert client.get_model_metadata("tumours").inputs[0].shape == [-1, 10]
+        given = triton_grpc.InferInput(names[0], list(rows.shape), "FP32")
+        given.set_data_from_numpy(rows)
+
+        found = client.infer("tumours", [given], request_id="9")
+
+        assert found.get_response().id == "9"
+        for name in names[1]:
+            np.testing.assert_allclose(found.as_numpy(name), expected[name], rtol=1e-6)
+
+    def test_errors_have_codes(self, client, rows, names):
+        """An unknown model is NOT_FOUND, a row against the schema INVALID_ARGUMENT with row and feature."""
+        given = triton_grpc.InferInput(names[0], list(rows.shape), "FP32")
+        given.set_data_from_numpy(-rows)
+        with pytest.raises(InferenceServerException, match=r"INVALID_ARGUMENT.*row 0, feature 'mean_radius'"):
+            client.infer("tumours", [given])
+        with pytest.raises(InferenceServerException, match="NOT_FOUND"):
+            client.infer("nobody", [given])
 
 
 def test_vertex_contract(server, rows, expected, names):

@@ -1,0 +1,161 @@
+"""The gRPC server: the same queue, checks and metrics as REST, in the same event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from runtime.answers import Answer, Headers, Refused, Request
+from runtime.grpc_v2 import tensors
+from runtime.grpc_v2.messages import MESSAGES, PACKAGE
+from runtime.metadata import model_metadata, server_metadata
+from runtime.protocols import Query
+from runtime.protocols.v2 import V2Codec
+from runtime.request_ids import request_id
+
+if TYPE_CHECKING:
+    from runtime.engine import Endpoint
+    from runtime.outputs import Outputs
+    from runtime.service import Service
+
+log = logging.getLogger("runtime")
+
+_CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    404: grpc.StatusCode.NOT_FOUND,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    422: grpc.StatusCode.INVALID_ARGUMENT,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+GRACE_S = 5.0
+
+
+class GrpcCodec:
+    """Messages for one model. An answer's body is the serialized message; an error's is its text."""
+
+    def __init__(self, codec: V2Codec, name: str, version: str) -> None:
+        self._codec = codec
+        self._name = name
+        self._version = version
+
+    def decode(self, request: Request) -> Query:
+        """Read a message."""
+        asked = MESSAGES["ModelInferRequest"].FromString(request.body)
+        outputs = self._codec.requested([output.name for output in asked.outputs])
+        return self._codec.query(tensors.read(asked), outputs, asked.id)
+
+    def encode(self, query: Query, outputs: Outputs, start: int, stop: int) -> Answer:
+        """Write a message."""
+        answer = MESSAGES["ModelInferResponse"](model_name=self._name, model_version=self._version, id=query.state)
+        tensors.write(answer, query.outputs, outputs, start, stop)
+        return Answer(200, answer.SerializeToString())
+
+    def error(self, refused: Refused) -> Answer:
+        """Write an error."""
+        return Answer(refused.status, refused.message.encode())
+
+
+class Servicer:
+    """The six methods."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._endpoints: dict[int, Endpoint] = {}
+
+    async def server_live(self, _request: Any, _context: Any) -> Any:
+        """Say whether the process works."""
+        return MESSAGES["ServerLiveResponse"](live=self._service.alive)
+
+    async def server_ready(self, _request: Any, _context: Any) -> Any:
+        """Say whether every model is ready."""
+        return MESSAGES["ServerReadyResponse"](ready=self._service.ready)
+
+    async def model_ready(self, request: Any, context: Any) -> Any:
+        """Say whether a model is ready."""
+        await self._find(request.name, request.version, context)
+        return MESSAGES["ModelReadyResponse"](ready=self._service.ready)
+
+    async def server_metadata(self, _request: Any, _context: Any) -> Any:
+        """Describe the server."""
+        return MESSAGES["ServerMetadataResponse"](**server_metadata())
+
+    async def model_metadata(self, request: Any, context: Any) -> Any:
+        """Describe a model."""
+        served = await self._find(request.name, request.version, context)
+        return MESSAGES["ModelMetadataResponse"](**model_metadata(self._service, served))
+
+    async def model_infer(self, body: bytes, context: Any) -> bytes:
+        """Predict. The body stays bytes until the codec reads it, so that decoding is measured there."""
+        asked = MESSAGES["ModelInferRequest"].FromString(body)
+        endpoint = self._endpoint(await self._find(asked.model_name, asked.model_version, context))
+        headers: Headers = [(key.encode(), _bytes(value)) for key, value in context.invocation_metadata() or ()]
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        given = next((value for key, value in headers if key == b"x-request-id"), None)
+        work = endpoint.handle(
+            Request(body, headers, request_id(given)), lambda a: None if answer.done() else answer.set_result(a)
+        )
+        try:
+            found = await answer
+        except asyncio.CancelledError:
+            if work is not None:
+                work.abandoned = True
+            raise
+        if found.status != 200:  # noqa: PLR2004 - OK
+            await context.abort(_CODES.get(found.status, grpc.StatusCode.INTERNAL), found.body.decode())
+        return found.body
+
+    def _endpoint(self, served: Any) -> Endpoint:
+        found = self._endpoints.get(id(served))
+        if found is None:
+            part = served.part
+            codec = GrpcCodec(V2Codec(served.loaded, self._service.options.max_rows), part.name, part.version)
+            found = self._endpoints[id(served)] = self._service.make_endpoint(served, "grpc", codec)
+        return found
+
+    async def _find(self, name: str, version: str, context: Any) -> Any:
+        try:
+            return self._service.find(name, version or None)
+        except Refused as refused:
+            await context.abort(_CODES.get(refused.status, grpc.StatusCode.INTERNAL), refused.message)
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
+async def start(service: Service, address: str) -> Any:
+    """Open the port.
+
+    Returns:
+        The server; `await stop(GRACE_S)` lets open calls finish.
+    """
+    servicer = Servicer(service)
+    methods = {
+        "ServerLive": servicer.server_live,
+        "ServerReady": servicer.server_ready,
+        "ModelReady": servicer.model_ready,
+        "ServerMetadata": servicer.server_metadata,
+        "ModelMetadata": servicer.model_metadata,
+    }
+    handlers = {
+        name: grpc.unary_unary_rpc_method_handler(
+            method, MESSAGES[f"{name}Request"].FromString, MESSAGES[f"{name}Response"].SerializeToString
+        )
+        for name, method in methods.items()
+    }
+    handlers["ModelInfer"] = grpc.unary_unary_rpc_method_handler(servicer.model_infer)
+    options = [("grpc.max_receive_message_length", service.max_body), ("grpc.max_metadata_size", 32 * 1024)]
+    server = grpc.aio.server(options=options)
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(f"{PACKAGE}.GRPCInferenceService", handlers),)
+    )
+    server.add_insecure_port(address)
+    await server.start()
+    log.info("gRPC is served", extra={"address": address})
+    return server
