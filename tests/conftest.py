@@ -123,6 +123,7 @@ def no_real_credentials() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of ours."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files; review the diff")
     parser.addoption("--cases", type=int, default=100, help="generated specs applied there and back")
 
 
@@ -135,6 +136,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.relative_to(config.rootpath / "tests").parts[0] in SLOW_TOPICS:
             item.add_marker(pytest.mark.slow)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Files that hold what is expected."""
+
+    update: bool
+
+    def check(self, path: Path, text: str) -> None:
+        """Compare, or rewrite with `--update-golden`."""
+        if self.update:
+            path.write_text(text)
+        assert path.exists(), f"{path.name} is not there yet: make golden, and review it"
+        assert text == path.read_text()
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Golden files."""
+    return Golden(request.config.getoption("--update-golden"))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from schemas.sections.management import Adopt, Prune
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.core.address import Address
     from reconciler.core.inventory import Entry
     from reconciler.core.kind import Desired, Kind, Observed
 
@@ -153,7 +152,9 @@ def _who_moved(seen: Observed[Any], owner: Owner, kind: Kind[Any]) -> str:
     if owner.entry is None or not owner.entry.digest:
         return "differs from the spec"
     here = applied_digest(only_ours({}, plain(seen.fields), _keyed(kind, owner)))
-    return "the spec was edited" if here == owner.entry.digest else "config drift: changed outside mlservice"
+    return (
+        "the spec or what it names changed" if here == owner.entry.digest else "config drift: changed outside mlservice"
+    )
 
 
 def applied_digest(fields: Mapping[str, Any]) -> str:
@@ -171,7 +172,7 @@ def _adopted(
     fields: Any,
 ) -> Change:
     if owner.adopt is Adopt.NEVER or (owner.adopt is Adopt.IF_IDENTICAL and _beyond_the_mark(changes)):
-        raise NotOurs(want.address, _whose(kind, seen, want.address), hint=_how_to_adopt(owner, want.address))
+        raise NotOurs(want.address, _whose(kind, seen, owner), hint=_how_to_adopt(seen, owner))
     return _change(
         kind, Action.UPDATE, want, seen, owner, reason="adopted", changes=changes, fields=fields, owned=False
     )
@@ -182,17 +183,21 @@ def _beyond_the_mark(changes: tuple[FieldChange, ...]) -> bool:
     return any(c.field not in {"labels", "description"} for c in changes)
 
 
-def _whose(kind: Kind[Any], seen: Observed[Any], address: Address) -> str:
-    name = address.name
+def _whose(kind: Kind[Any], seen: Observed[Any], owner: Owner) -> str:
+    name = seen.address.name
+    if seen.mark in owner.services:
+        return f"{kind.title} '{name}' is marked as this service's, and no inventory lists it"
     if seen.mark:
         return f"{kind.title} '{name}' exists and belongs to mlservice service '{seen.mark}'"
     return f"{kind.title} '{name}' exists and was not made by mlservice"
 
 
-def _how_to_adopt(owner: Owner, address: Address) -> str:
+def _how_to_adopt(seen: Observed[Any], owner: Owner) -> str:
     if owner.adopt is Adopt.IF_IDENTICAL:
         return "it differs from the spec: `mlservice import` writes YAML that fits, or set adopt: Always"
-    verb = "`mlservice import` writes its YAML" if address.kind == "run_service" else "rename one of the two"
+    if seen.mark in owner.services:
+        return "if the inventory was lost, take it over: set management.adopt: IfIdentical"
+    verb = "`mlservice import` writes its YAML" if seen.address.kind == "run_service" else "rename one of the two"
     return f"{verb}; to take it over set management.adopt: IfIdentical or Always"
 
 

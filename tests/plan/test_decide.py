@@ -113,7 +113,9 @@ def test_what_others_decide_is_left():
 
 
 @pytest.mark.parametrize(
-    ("live", "reason"), [({"size": 1}, "the spec was edited"), ({"size": 3}, "config drift")], ids=["spec", "live"]
+    ("live", "reason"),
+    [({"size": 1}, "the spec or what it names changed"), ({"size": 3}, "config drift")],
+    ids=["spec", "live"],
 )
 def test_the_reason_says_who_moved(live, reason):
     """The digest of what was last applied tells an edited spec from config drift."""

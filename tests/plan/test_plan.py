@@ -46,7 +46,7 @@ def test_a_saved_plan_reads_back_the_same():
                 SERVICE,
                 Action.UPDATE,
                 ("churn",),
-                "the spec was edited",
+                "the spec or what it names changed",
                 "makes a new revision",
                 (FieldChange("env.A", "1", None), FieldChange("traffic[0].percent", 100, 80)),
                 frozenset({ACCOUNT}),
