@@ -1,0 +1,158 @@
+"""What operators see and set: logs, prediction log, shadow calls, keys, traces."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from runtime.answers import Answer, Request
+from runtime.engine import Seen
+from runtime.metrics import EndpointMetrics
+from runtime.shadow import difference
+from runtime.trace_context import trace_context
+from runtime.tracing import follower
+
+GOOD = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+
+
+def test_access_log_is_cloud_loggings_json(start, specs):
+    """One line per sampled request, with severity, the request's form, and the trace of the caller."""
+    server = start(specs / "iris/model", K_SERVICE="iris", MLSERVICE_ACCESS_LOG=1, GOOGLE_CLOUD_PROJECT="p-1")
+
+    server.post("/predict", GOOD, headers={"traceparent": PARENT, "x-request-id": "r1"})
+
+    server.wait(lambda: '"message": "request"' in server.log.read_text(), 10)
+    entry = next(json.loads(x) for x in server.log.read_text().splitlines() if '"message": "request"' in x)
+    assert (entry["severity"], entry["httpRequest"]["status"], entry["request_id"]) == ("INFO", 200, "r1")
+    assert entry["logging.googleapis.com/trace"] == f"projects/p-1/traces/{TRACE}"
+    assert entry["model"] == "iris"
+
+
+def test_prediction_log_leaves_out_what_must_not_be_logged(start, specs, features, tmp_path):
+    """One record per row: features by name but those marked `log: false`, and the prediction; flushed at the end."""
+    hidden = {**features, "mean_area": {**features["mean_area"], "log": False}}
+    file = tmp_path / "predictions.jsonl"
+    server = start(
+        specs / "breast-cancer/model-v2", model={"features": hidden, "version": "v2"}, MLSERVICE_PREDICTION_LOG=file
+    )
+    rows = json.loads((specs / "breast-cancer/rows.json").read_text())
+
+    answer = server.post("/predict", rows, headers={"x-request-id": "r1"}).json()
+    server.post("/predict", {"instances": [[1]]})
+    assert server.stop() == 0
+
+    records = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [record["prediction"] for record in records] == answer["predictions"]
+    assert [record["row"] for record in records] == list(range(len(rows["instances"])))
+    assert records[0]["features"].keys() == features.keys() - {"mean_area"}
+    assert (records[0]["request_id"], records[0]["version"]) == ("r1", "v2")
+
+
+@pytest.fixture
+def other_version() -> Iterator[tuple[str, list[dict]]]:
+    """A server that stands for another version: its URL, and what it was asked."""
+    asked: list[dict] = []
+
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            asked.append(json.loads(body))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"predictions": ["virginica"]}')
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/predict", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_shadow_calls_follow_the_answer(start, specs, other_version):
+    """A copy goes to the other version; the caller gets ours, and the difference is logged and counted."""
+    url, asked = other_version
+    server = start(specs / "iris/model", runtime={"shadow": {"url": url, "percent": 100}}, K_SERVICE="iris")
+
+    assert server.post("/predict", GOOD).json() == {"predictions": ["setosa"]}
+
+    server.wait(lambda: "shadow compared" in server.log.read_text(), 10)
+    assert asked == [GOOD]
+    entry = next(json.loads(x) for x in server.log.read_text().splitlines() if "shadow compared" in x)
+    assert (entry["rows_differing"], entry["shadow_status"]) == (1, 200)
+    assert 'mlservice_background_handled_total{work="shadow"} 1' in server.get("/metrics").text
+
+
+def test_a_shadow_that_is_down_is_nobodys_problem(start, specs):
+    """Answers go on; failures are counted."""
+    server = start(specs / "iris/model", runtime={"shadow": {"url": "http://127.0.0.1:9/predict"}})
+
+    assert [server.post("/predict", GOOD).status_code for _ in range(3)] == [200] * 3
+
+    server.wait(lambda: 'mlservice_background_failed_total{work="shadow"} 3' in server.get("/metrics").text, 20)
+
+
+@pytest.mark.parametrize("flags", [[], ["--no-wire"]], ids=["wire", "fastapi"])
+def test_keys(start, specs, flags):
+    """With keys, predictions, metadata and metrics need one; probes do not."""
+    server = start(specs / "iris/model", *flags, MLSERVICE_API_KEYS="one, two")
+
+    assert server.post("/predict", GOOD).status_code == 401
+    assert server.post("/predict", GOOD, headers={"x-api-key": "three"}).status_code == 401
+    assert server.post("/predict", GOOD, headers={"x-api-key": "two"}).status_code == 200
+    assert server.post("/predict", GOOD, headers={"Authorization": "Bearer one"}).status_code == 200
+    assert server.get("/metrics").status_code == server.get("/v2").status_code == 401
+    assert server.get("/health/live").status_code == server.get("/v2/health/ready").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        pytest.param([(b"traceparent", PARENT.encode())], (TRACE, "b7ad6b7169203331", True), id="w3c"),
+        pytest.param([(b"x-cloud-trace-context", f"{TRACE}/1;o=1".encode())], (TRACE, f"{1:016x}", True), id="google"),
+        pytest.param([(b"traceparent", b"00-zz")], None, id="malformed"),
+        pytest.param([(b"traceparent", f"00-{'0' * 32}-{'0' * 16}-00".encode())], None, id="zeros"),
+        pytest.param([], None, id="none"),
+    ],
+)
+def test_trace_context(headers, expected):
+    """Both headers are read; what is malformed is no trace."""
+    assert trace_context(headers) == expected
+
+
+def test_spans_join_the_callers_trace():
+    """A request is one span of the caller's trace."""
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    request = Request(b"{}", [(b"traceparent", PARENT.encode())], "r1")
+
+    follower(provider.get_tracer("t"))(Seen(request, Answer(503, b""), EndpointMetrics("m", "1", "json"), 1.0, 2.0))
+
+    (span,) = spans.get_finished_spans()
+    assert f"{span.context.trace_id:032x}" == TRACE
+    assert span.end_time - span.start_time == 1_000_000_000
+    assert not span.status.is_ok
+
+
+def test_difference_of_predictions():
+    """Rows that differ, and by how much."""
+    assert difference([1.0, 2.0], [1.0, 2.5]) == {"rows_differing": 1, "largest": 0.5}
+    assert difference(["a"], ["a", "b"])["rows_differing"] == 2
+
+
+def test_wrong_settings_are_said_at_once(start, specs):
+    """A variable that cannot be read ends the process with 64, and names the variable."""
+    server = start(specs / "iris/model", wait=None, MLSERVICE_ACCESS_LOG="many")
+
+    assert server.process.wait(30) == 64
+    assert "MLSERVICE_ACCESS_LOG: 'many' is no share from 0 to 1" in server.log.read_text()
