@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("runtime")
 
+SERVER_ERROR = 500
+
 
 class Seen(msgspec.Struct, frozen=True):
     """A finished request, for those who keep a record: logs, traces, shadow calls.
@@ -52,6 +54,7 @@ class Endpoint:
         metrics: What is counted.
         keys: Who may call; None lets everyone.
         followers: Called with each finished request, after its answer was given. They must be quick, and not raise.
+        failures: The same, for answers of 500 and above only.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Endpoint:
         *,
         keys: Keys | None = None,
         followers: tuple[Follow, ...] = (),
+        failures: tuple[Follow, ...] = (),
     ) -> None:
         self.codec = codec
         self.timeout_s = timeout_s
@@ -70,6 +74,7 @@ class Endpoint:
         self._batcher = batcher
         self._keys = keys
         self._followers = followers
+        self._failures = failures
 
     def handle(self, request: Request, respond: Respond) -> Work | None:
         """Answer one request; `respond` is called once, now or later.
@@ -112,9 +117,9 @@ class Endpoint:
         metrics = self.metrics
         metrics.answers[answer.status] += 1
         metrics.total.observe(ended - started)
-        if self._followers:
+        if self._followers or answer.status >= SERVER_ERROR:
             seen = Seen(request, answer, metrics, started, ended, call, outputs)
-            for follow in self._followers:
+            for follow in self._followers if answer.status < SERVER_ERROR else (*self._followers, *self._failures):
                 follow(seen)
 
 

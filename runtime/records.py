@@ -43,7 +43,7 @@ class Records:
 
     def followers(self, loaded: Loaded) -> tuple[Callable[[Seen], None], ...]:
         """Give what follows the requests of one model."""
-        found: list[Callable[[Seen], None]] = [self._access]
+        found: list[Callable[[Seen], None]] = [self._access] if self._options.access_log else []
         if self._trace is not None:
             found.append(self._trace)
         if self._predictions is not None:
@@ -51,6 +51,10 @@ class Records:
         if self._shadow is not None:
             found.append(self._shadow.follow)
         return tuple(found)
+
+    def failures(self) -> tuple[Callable[[Seen], None], ...]:
+        """Give what follows only requests that failed: the access log, where it does not follow all of them."""
+        return () if self._options.access_log else (self._access,)
 
     def published(self, endpoint: Endpoint, loop: asyncio.AbstractEventLoop) -> Any:
         """Put the topic behind an endpoint of events, where there is one."""

@@ -189,4 +189,5 @@ class Service:
             metrics,
             keys=self.records.keys,
             followers=self.records.followers(served.loaded),
+            failures=self.records.failures(),
         )

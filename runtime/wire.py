@@ -202,6 +202,7 @@ class Exchange:
     def finish(self, answer: Answer) -> None:
         """Take the answer; it is written when it is its turn."""
         self.answer = answer
+        self.work = None  # it refers to us: a cycle per request would be work for the collector
         self._connection.flush()
 
 
