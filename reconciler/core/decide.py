@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from reconciler.core.kind import Desired, Kind, Observed
 
 
+_CARRIES_MARK = frozenset({"labels", "description"})
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Whose an object is, and what we may do with one that is not ours.
@@ -172,7 +175,7 @@ def _adopted(
     fields: Any,
 ) -> Change:
     if owner.adopt is Adopt.NEVER or (owner.adopt is Adopt.IF_IDENTICAL and _beyond_the_mark(changes)):
-        raise NotOurs(want.address, _whose(kind, seen, owner), hint=_how_to_adopt(seen, owner))
+        raise NotOurs(want.address, _whose(kind, seen, owner), hint=_how_to_adopt(seen, owner, changes))
     return _change(
         kind, Action.UPDATE, want, seen, owner, reason="adopted", changes=changes, fields=fields, owned=False
     )
@@ -180,7 +183,7 @@ def _adopted(
 
 def _beyond_the_mark(changes: tuple[FieldChange, ...]) -> bool:
     """Tell whether anything differs but the labels: an object made elsewhere cannot carry ours yet."""
-    return any(c.field not in {"labels", "description"} for c in changes)
+    return any(c.field not in _CARRIES_MARK for c in changes)
 
 
 def _whose(kind: Kind[Any], seen: Observed[Any], owner: Owner) -> str:
@@ -192,9 +195,10 @@ def _whose(kind: Kind[Any], seen: Observed[Any], owner: Owner) -> str:
     return f"{kind.title} '{name}' exists and was not made by mlservice"
 
 
-def _how_to_adopt(seen: Observed[Any], owner: Owner) -> str:
+def _how_to_adopt(seen: Observed[Any], owner: Owner, changes: tuple[FieldChange, ...]) -> str:
     if owner.adopt is Adopt.IF_IDENTICAL:
-        return "it differs from the spec: `mlservice import` writes YAML that fits, or set adopt: Always"
+        fields = ", ".join(sorted({c.path for c in changes if c.field not in _CARRIES_MARK}))
+        return f"it differs from the spec in {fields}: make the spec fit (`mlservice import`), or set adopt: Always"
     if seen.mark in owner.services:
         return "if the inventory was lost, take it over: set management.adopt: IfIdentical"
     verb = "`mlservice import` writes its YAML" if seen.address.kind == "run_service" else "rename one of the two"

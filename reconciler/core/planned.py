@@ -207,6 +207,11 @@ def _notes(
         if "@sha256:" not in known.image:
             where = loaded.where("spec.image.uri")
             yield Note(name, f"image {known.image} has no digest: its tag may move unseen", str(where))
+        for name, reference in spec.secrets.items():
+            if not reference.pin:
+                where = loaded.where(f"spec.secrets.{name}")
+                text = f"secret {reference.secret} is not pinned: instances may read different versions of it"
+                yield Note(loaded.service.name, text, str(where))
         for section, words in NOT_YET.items():
             if getattr(spec, section):
                 yield Note(name, f"not acted on yet: {section} ({words})", str(loaded.where(f"spec.{section}")))

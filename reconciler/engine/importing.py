@@ -77,9 +77,11 @@ def _spec(fields: RunService, region: str, members: list[str]) -> Iterator[tuple
     yield "management", {"adopt": "IfIdentical"}
 
 
-def _secret(reference: str) -> dict[str, str]:
+def _secret(reference: str) -> dict[str, Any]:
     secret, _, version = reference.rpartition(":")
-    return {"secret": secret, "version": version}
+    found = {"secret": secret, "version": version}
+    # Pinned, `latest` would be a number: a change, and a new revision of a service that is only taken over.
+    return found if version.isdigit() else {**found, "pin": False}
 
 
 def _runtime(fields: RunService) -> dict[str, Any]:

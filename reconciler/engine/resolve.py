@@ -49,7 +49,7 @@ def resolve(session: Session, services: Sequence[LoadedService], *, runtime_imag
         SpecError: Something that a spec names does not exist; all of them at once, with their places.
     """
     images = sorted({_image(s, runtime_image) for s in services if _by_digest(s)})
-    secrets = sorted({(r.secret, r.version) for s in services for r in s.service.spec.secrets.values()})
+    secrets = sorted({(r.secret, r.version) for s in services for r in s.service.spec.secrets.values() if r.pin})
     found = session.pool.gather(
         [partial(_try, _image_digest, session, image) for image in images]
         + [partial(_try, _secret_number, session, *secret) for secret in secrets]
@@ -71,6 +71,8 @@ def _facts(session: Session, loaded: LoadedService, runtime_image: str, answers:
         problems.append(Problem(loaded.where("spec.image.uri"), answer.message, answer.hint))
     secrets: dict[tuple[str, str], str] = {}
     for name, reference in spec.secrets.items():
+        if not reference.pin:
+            continue
         number = answers[reference.secret, reference.version]
         if isinstance(number, errors.ReconcilerError):
             problems.append(Problem(loaded.where(f"spec.secrets.{name}"), number.message, number.hint))

@@ -75,7 +75,7 @@ class Emulator:
             with _DIRECT.open(request, timeout=timeout_s) as answer:
                 text = answer.read().decode()
         except urllib.error.HTTPError as error:
-            raise errors.InvalidRequest("call", f"the emulator ({path})", error.read().decode()[:500]) from error
+            raise errors.InvalidRequest("call", f"the emulator ({path})", _message(error.read().decode())) from error
         except OSError as error:
             hint = "mlservice emulator stop, then start"
             raise errors.Unavailable("reach", "the emulator", str(error), hint=hint) from error
@@ -87,6 +87,14 @@ class Emulator:
     def clock(self) -> timedelta:
         """Give how far its clock is ahead of ours."""
         return timedelta(seconds=float(self.control("GET", "clock", timeout_s=5.0)["offset_s"]))
+
+
+def _message(text: str) -> str:
+    """Give the sentence in an error body."""
+    try:
+        return str(json.loads(text)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return text[:500]
 
 
 def shifted_clock(offset: timedelta) -> Any:

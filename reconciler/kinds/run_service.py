@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from reconciler.gcp.connection import Connection
     from schemas import MLService
+    from schemas.sections.environment import SecretRef
 
 _PACKAGE = "google.cloud.run_v2"
 _WHOLE_CPU = 1000
@@ -118,7 +119,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService]]:
     spec = service.spec
     gpu = spec.resources.gpu
     ours = spec.image is None or spec.model is not None  # it runs the bundled server, or one made of it
-    says_startup = "startup" in spec.runtime.model_fields_set
+    says_startup = bool(spec.runtime.startup.model_fields_set)
     place = model_artifact.location_of(service, facts)
     model = _model_section(service, place.uri if place else "")
     fields = RunService(
@@ -129,10 +130,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService]]:
         version=label_value(spec.model.version) if spec.model and spec.model.version else "",
         attempt=facts.attempt or None,
         env=dict(spec.env),
-        secrets={
-            name: f"{ref.secret}:{facts.secrets.get((ref.secret, ref.version), ref.version)}"
-            for name, ref in spec.secrets.items()
-        },
+        secrets={name: f"{ref.secret}:{_version(ref, facts)}" for name, ref in spec.secrets.items()},
         port=DEFAULT_PORT if ours else None,
         cpu_millis=spec.resources.cpu_millis,
         memory_mib=spec.resources.memory_mib,
@@ -151,6 +149,12 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService]]:
         traffic=wanted(spec),
     )
     yield Desired(address_of(service), fields, service.name, needs=_needs(service, facts))
+
+
+def _version(reference: SecretRef, facts: Facts) -> str:
+    """Give a secret's version as it is written into the template."""
+    pinned = facts.secrets.get((reference.secret, reference.version)) if reference.pin else None
+    return pinned or reference.version
 
 
 def _needs(service: MLService, facts: Facts) -> frozenset[Address]:

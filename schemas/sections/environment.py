@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from schemas.section import Section
-from schemas.values import LooseText, Text
+from schemas.values import Flag, LooseText, Text
 
 
 class SecretRef(Section):
@@ -16,4 +16,8 @@ class SecretRef(Section):
     version: LooseText = Field(
         "latest",
         description="Version number, alias, or `latest`; pinned to a number when planning.",
+    )
+    pin: Flag = Field(
+        default=True,
+        description="`false`: leave the version as written, so that each new instance reads what it names then.",
     )

@@ -100,12 +100,41 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask."
 def push(
     folder: Annotated[Path, typer.Argument(help="What is in the image.")],
     image: Annotated[str, typer.Argument(help="LOCATION-docker.pkg.dev/PROJECT/REPOSITORY/NAME:TAG.")],
-    command: Annotated[list[str], typer.Argument(help="What it runs, after --.")],
+    command: Annotated[
+        list[str], typer.Argument(help="What it runs, such as: python main.py. After -- if it has options.")
+    ],
+    *,
+    create: Annotated[bool, typer.Option("--create", help="Make the repository first, if it is not there.")] = False,
 ) -> None:
     """Push a folder as an image: the emulator runs it as a process, with no container engine."""
+    found = _running()
+    if create:
+        _make_repository(found, image)
     body = {"image": image, "folder": str(folder.resolve()), "command": command}
-    told: Any = _running().control("POST", "images", body)
+    told: Any = found.control("POST", "images", body)
     out(json.dumps(told) if isinstance(told, dict) else str(told))
+
+
+def _make_repository(found: Emulator, image: str) -> None:
+    from reconciler.core.errors import Conflict  # noqa: PLC0415 - late, for start-up
+    from reconciler.gcp.calls import calling  # noqa: PLC0415
+    from reconciler.gcp.connection import Connection  # noqa: PLC0415
+
+    host, project, repository, *_ = [*image.split("/"), "", "", ""]
+    location = host.removesuffix("-docker.pkg.dev")
+    if location == host or not repository:
+        raise errors.UsageError(
+            f"'{image}' is no image reference", hint="LOCATION-docker.pkg.dev/PROJECT/REPOSITORY/NAME:TAG"
+        )
+    connection = Connection(project, "", found.endpoint)
+    api = connection.client("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
+    parent = f"projects/{project}/locations/{location}"
+    request = {"parent": parent, "repository_id": repository, "repository": {"format_": "DOCKER"}}
+    try:
+        with calling("create", f"repository {repository}"):
+            api.create_repository(request=request).result()
+    except Conflict:
+        return
 
 
 @app.command()
