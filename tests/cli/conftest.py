@@ -82,7 +82,11 @@ class Shell:
         ) as process:
             os.close(theirs)
             shown = _conversation(ours, answer)
-            code = process.wait(timeout=PATIENCE_S)
+            try:
+                code = process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise AssertionError(f"it did not end: {shown}") from None
         os.close(ours)
         return Done(code, shown, "")
 
@@ -112,7 +116,7 @@ def _conversation(terminal: int, answer: str) -> str:
         if not got:
             break
         shown += got
-        if answer and b"]: " in got:
+        if answer and b"]: " in shown:
             os.write(terminal, answer.encode() + b"\n")
             answer = ""
     return shown.decode()
