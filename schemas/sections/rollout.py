@@ -37,7 +37,7 @@ class RolloutStep(Section):
 
     traffic_percent: Whole = Field(ge=1, le=100, description="Percent of requests the new version gets.")
     hold_s: Seconds = Field(0, ge=0, le=30 * 86_400, description="Least time before the gates are judged.")
-    approval: Flag = Field(default=False, description="Wait for `mlservice approve` before the next step.")
+    approval: Flag = Field(default=False, description="Wait for a person's approval before the next step.")
 
 
 class Gates(Section):

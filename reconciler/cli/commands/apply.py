@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reconciler.engine.session import Session
     from schemas import Specs
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 AllowDestroy = Annotated[
     bool,

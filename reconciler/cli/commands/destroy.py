@@ -14,7 +14,7 @@ from reconciler.core import errors
 if TYPE_CHECKING:
     from reconciler.core.inventory import Inventory, Key
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -17,7 +17,9 @@ from reconciler.cli.local import LOG_FILE, ensure_running
 from reconciler.core import errors
 from reconciler.gcp.emulator import Emulator, state_dir
 
-app = typer.Typer(no_args_is_help=True, help="Google Cloud on this machine.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Google Cloud on this machine.", rich_markup_mode=None
+)
 
 STOP_WITHIN_S = 15.0
 

@@ -16,7 +16,7 @@ from reconciler.core import errors
 if TYPE_CHECKING:
     from reconciler.engine.session import Session
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(name="import")

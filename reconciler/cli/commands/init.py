@@ -14,7 +14,7 @@ import typer
 from reconciler.cli.console import out, say
 from reconciler.core import errors
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 DEFAULT_REGION = "europe-west1"
 

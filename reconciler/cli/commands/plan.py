@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.core.kind import Kinds
     from reconciler.core.plan import Plan
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 CHANGES_PENDING = 2
 
 

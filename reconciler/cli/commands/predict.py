@@ -18,7 +18,7 @@ from reconciler.core import errors
 if TYPE_CHECKING:
     from reconciler.engine.session import Session
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 TIMEOUT_S = 300.0
 _SHOWN = 500
@@ -113,6 +113,15 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
 
 
+def _said(answer: Any) -> str:
+    """Give the sentence in an error answer, or its beginning where it is in nobody's known form."""
+    try:
+        said = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        said = answer.text
+    return str(said)[:_SHOWN]
+
+
 def _post(session: Session, url: str, token: str, body: Any) -> Any:
     import httpx  # noqa: PLC0415 - late, for start-up
 
@@ -127,7 +136,7 @@ def _post(session: Session, url: str, token: str, body: Any) -> Any:
         hint = "you need roles/run.invoker: add yourself to access.invokers in the spec"
         raise errors.NotPermitted("call", url, f"HTTP {answer.status_code}", hint=hint)
     if answer.is_error:
-        raise errors.InvalidRequest("call", url, f"HTTP {answer.status_code}: {answer.text[:_SHOWN]}")
+        raise errors.InvalidRequest("call", url, f"HTTP {answer.status_code}: {_said(answer)}")
     try:
         return answer.json()
     except ValueError as error:

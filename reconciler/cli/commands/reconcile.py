@@ -16,7 +16,7 @@ from reconciler.cli.planning import Target, plan_specs, working
 if TYPE_CHECKING:
     from reconciler.core.plan import Change, Plan
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -9,7 +9,7 @@ import typer
 
 from reconciler.cli.console import out, say
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

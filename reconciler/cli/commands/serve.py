@@ -11,7 +11,7 @@ import typer
 
 from reconciler.core import errors
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reconciler.engine.session import Session
     from reconciler.engine.status import ServiceStatus
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

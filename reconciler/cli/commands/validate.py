@@ -11,7 +11,7 @@ import typer
 from reconciler.cli.console import out, show_problems
 from reconciler.cli.options import Environment, Paths, spec_paths
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class Form(StrEnum):
