@@ -31,13 +31,15 @@ class Live:
         self._ended = 0
         self._running: dict[str, float] = {}
         self._status: Any = None
+        self._console: Any = None
 
     def __enter__(self) -> Self:
         """Begin; a spinner only where someone watches."""
         if self._total and sys.stderr.isatty():
             from rich.console import Console  # noqa: PLC0415 - late, for start-up
 
-            self._status = Console(stderr=True).status("")
+            self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+            self._status = self._console.status("")
             self._status.start()
         return self
 
@@ -63,10 +65,19 @@ class Live:
 
     def _print(self, change: Change, what: str, seconds: float) -> None:
         if what == "done":
-            say(f"  ✓ {_DONE.get(str(change.action), what)} {self._names(change.address)} ({seconds:.1f} s)", "green")
+            self._line(
+                f"  ✓ {_DONE.get(str(change.action), what)} {self._names(change.address)} ({seconds:.1f} s)", "green"
+            )
         else:
-            say(f"  ✗ {what} {self._names(change.address)}", "red")
+            self._line(f"  ✗ {what} {self._names(change.address)}", "red")
 
     def say(self, text: str) -> None:
         """Print something else in between."""
-        say(text, "yellow")
+        self._line(text, "yellow")
+
+    def _line(self, text: str, style: str) -> None:
+        """Print above the spinner: its own console knows how to get out of the way."""
+        if self._console:
+            self._console.print(text, style=style, markup=False)
+        else:
+            say(text, style)

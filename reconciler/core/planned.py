@@ -207,11 +207,7 @@ def _notes(
         if "@sha256:" not in known.image:
             where = loaded.where("spec.image.uri")
             yield Note(name, f"image {known.image} has no digest: its tag may move unseen", str(where))
-        for name, reference in spec.secrets.items():
-            if not reference.pin:
-                where = loaded.where(f"spec.secrets.{name}")
-                text = f"secret {reference.secret} is not pinned: instances may read different versions of it"
-                yield Note(loaded.service.name, text, str(where))
+        yield from _unpinned(loaded)
         for section, words in NOT_YET.items():
             if getattr(spec, section):
                 yield Note(name, f"not acted on yet: {section} ({words})", str(loaded.where(f"spec.{section}")))
@@ -219,6 +215,13 @@ def _notes(
             where = loaded.where("spec.registry.scan.failOn")
             yield Note(name, "not acted on yet: registry.scan.failOn (scan results)", str(where))
         yield from _nobodys(kinds, loaded)
+
+
+def _unpinned(loaded: LoadedService) -> Iterator[Note]:
+    for variable, reference in loaded.service.spec.secrets.items():
+        if not reference.pin:
+            text = f"secret {reference.secret} is not pinned: instances may read different versions of it"
+            yield Note(loaded.service.name, text, str(loaded.where(f"spec.secrets.{variable}")))
 
 
 def _nobodys(kinds: Kinds, loaded: LoadedService) -> Iterator[Note]:
