@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -159,6 +159,7 @@ class Plan:
         spec_digest: Of the specs this was made from, with facts.
         destroy: It was made to remove the services.
         observing: Services whose spec says Observe: shown, never changed.
+        deletion: `management.deletion` by service, for their inventories.
     """
 
     project: str
@@ -169,6 +170,7 @@ class Plan:
     spec_digest: str = ""
     destroy: bool = False
     observing: tuple[str, ...] = ()
+    deletion: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, changes: Iterable[Change], **rest: Any) -> Plan:
@@ -217,6 +219,7 @@ class Plan:
             "specDigest": self.spec_digest,
             "destroy": self.destroy,
             "observing": list(self.observing),
+            "deletion": dict(self.deletion),
             "summary": self.counts(),
             "notes": [{"service": n.service, "text": n.text, "where": n.where} for n in self.notes],
             "changes": [c.to_json() for c in self.changes],
@@ -246,4 +249,5 @@ class Plan:
             spec_digest=data["specDigest"],
             destroy=data["destroy"],
             observing=tuple(data["observing"]),
+            deletion=data["deletion"],
         )

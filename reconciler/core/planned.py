@@ -87,6 +87,7 @@ def compose(
         made=made,
         spec_digest=fingerprint([s.service.to_data() for s in services], length=32),
         observing=tuple(sorted(s.service.name for s in services if s.service.spec.management.mode is Mode.OBSERVE)),
+        deletion={s.service.name: str(s.service.spec.management.deletion) for s in services},
     )
     deletions = {key: str(s.service.spec.management.deletion) for key, s in zip(keys, services, strict=True)}
     return Planned(plan, wants, seen, owners, inventories, deletions)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.core import errors
+from reconciler.core.address import Address
 from reconciler.core.decide import Owner
 from reconciler.core.diff import diff_fields, plain
 from reconciler.core.inventory import Inventory, Key
@@ -28,13 +29,27 @@ def check_saved(session: Session, plan: Plan) -> Planned:
     everything = InventoryStore(session).read_all()
     keys = [(_region(plan, name), name) for name in plan.services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
-    owners = {change.address: _owner(change, inventories) for change in plan.changes}
+    owners = _kept(inventories, session) | {change.address: _owner(change, inventories) for change in plan.changes}
     seen = session.observe(owners.keys())
     moved = [line for change in plan.changes if (line := _moved(change, seen.get(change.address)))]
     if moved:
         raise errors.StalePlan(moved)
     wants = {change.address: _want(session, change) for change in plan.changes if change.desired is not None}
-    return Planned(plan, wants, seen, owners, inventories)
+    deletions = {key: plan.deletion[key[1]] for key in keys if key[1] in plan.deletion}
+    return Planned(plan, wants, seen, owners, inventories, deletions)
+
+
+def _kept(inventories: Mapping[Key, Inventory], session: Session) -> dict[Address, Owner]:
+    """Say whose the objects are that the plan says nothing of: an older model that a revision may still run on.
+
+    Left out, they would be taken for gone, dropped from the inventory, and stay behind for ever.
+    """
+    return {
+        address: Owner((name,), entry)
+        for (_, name), inventory in inventories.items()
+        for address, entry in inventory.entries.items()
+        if address.kind in session.kinds.by_name
+    }
 
 
 def _region(plan: Plan, service: str) -> str:

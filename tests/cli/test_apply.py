@@ -100,6 +100,23 @@ def test_a_saved_plan_that_does_not_fit_is_refused(applied, operator):
 
 
 @pytest.mark.slow
+def test_a_saved_plan_keeps_what_it_says_nothing_of(shell, operator):
+    """An older model stays listed as ours, and the spec's word on deletion is kept, as when a spec is applied."""
+    for version in ("one", "two"):
+        (shell.folder / version).mkdir()
+        (shell.folder / version / "model.onnx").write_text(version)
+        shell.write(spec(model={"uri": f"./{version}"}))
+        shell("plan", "--local", "--out", "plan.json")
+        done = shell("apply", "plan.json", "--local", "--yes")
+        assert done.code == 0, done.err
+
+    [inventory] = operator.inventories().values()
+    assert len([address for address in inventory.entries if address.kind == "model_artifact"]) == 2
+    assert shell("destroy", "churn", "--local", "--yes").code == 0
+    assert list(operator.connection.storage.list_buckets()) == []
+
+
+@pytest.mark.slow
 def test_two_applies_at_once_never_interleave(shell, operator):
     """One does the work; the other waits and finds it done, or is refused and told who is at work."""
     shell.write(spec())
