@@ -12,7 +12,7 @@ from reconciler.core.inventory import Entry
 from reconciler.core.kind import Desired
 from reconciler.core.plan import Action, Plan
 from reconciler.core.planned import Planned
-from reconciler.engine.apply import converge
+from reconciler.engine.converge import converge
 from reconciler.kinds import KINDS
 from tests.conformance.documented import along, output_only
 from tests.conformance.example import example_of, flat
