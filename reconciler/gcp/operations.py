@@ -37,7 +37,7 @@ def wait(operation: Any, verb: str, address: Address, *, timeout_s: float) -> An
             return operation.result(timeout=timeout_s, polling=_POLLING, retry=READING)
     except errors.ApiError as error:
         cause = error.__cause__
-        if isinstance(cause, google.RetryError) and not operation.operation.done:
+        if isinstance(cause, (google.RetryError, TimeoutError)) and not operation.operation.done:
             why = f"still going after {timeout_s:.0f} s"
             hint = "Google carries on; run again to see how it ended"
             raise errors.OperationTimeout(verb, address, why, hint=hint) from cause

@@ -1,0 +1,108 @@
+"""Names that move, many services at once, and how often Google is asked."""
+
+import sys
+from collections import Counter
+
+import pytest
+
+from tests.operating import REGION, spec
+
+SECRETS = ("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+IMAGE = f"{REGION}-docker.pkg.dev/local/ml/scorer:v1"
+
+
+def push(operator, content):
+    """Push an image whose content is one server and a note."""
+    folder = operator.folder / "image"
+    folder.mkdir(exist_ok=True)
+    from emulator.images.bundled import HERE  # noqa: PLC0415 - the folder of the image that starts fastest
+
+    (folder / "server.py").write_text((HERE / "hello" / "server.py").read_text() + f"\n# {content}\n")
+    wanted = {"image": IMAGE, "folder": str(folder), "command": [sys.executable, "-S", "-E", "-B", "server.py"]}
+    return operator.emulator.control("POST", "images", wanted)["digest"]
+
+
+@pytest.fixture
+def repository(operator):
+    """The repository that `IMAGE` is in."""
+    api = operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
+    parent = f"projects/local/locations/{REGION}"
+    made = {"parent": parent, "repository_id": "ml", "repository": {"format_": "DOCKER"}}
+    api.create_repository(request=made).result()
+
+
+def changes(operator, wanted):
+    return [(c.path, c.before, c.after) for change in operator.plan(wanted).plan.pending for c in change.changes]
+
+
+def test_a_moved_tag_is_planned_by_digest(operator, repository):
+    """New content under the same tag is a difference; the same content pushed again is none."""
+    first = push(operator, "one")
+    wanted = spec(image=IMAGE)
+    assert not operator.apply(wanted).failed
+
+    assert push(operator, "one") == first
+    assert operator.differences(wanted) == []
+
+    second = push(operator, "two")
+    base = IMAGE.removesuffix(":v1")
+    assert changes(operator, wanted) == [("image", f"{base}@{first}", f"{base}@{second}")]
+
+
+def test_a_new_secret_version_is_planned_by_number(operator):
+    """`latest` means a number, and the plan shows which."""
+    api = operator.api(*SECRETS)
+    secret = {"replication": {"automatic": {}}}
+    made = api.create_secret(request={"parent": "projects/local", "secret_id": "token", "secret": secret})
+    api.add_secret_version(request={"parent": made.name, "payload": {"data": b"one"}})
+    wanted = spec(secrets={"TOKEN": {"secret": "token", "version": "latest"}})
+    assert not operator.apply(wanted).failed
+    assert operator.differences(wanted) == []
+
+    api.add_secret_version(request={"parent": made.name, "payload": {"data": b"two"}})
+
+    assert changes(operator, wanted) == [("secrets.TOKEN", "token:1", "token:2")]
+
+
+def test_a_changed_model_folder_is_a_new_artifact_and_a_new_revision(operator):
+    """Content decides: the old files stay for the revision that may still serve, the new ones are beside them."""
+    model = operator.folder / "model"
+    model.mkdir()
+    (model / "weights.txt").write_text("1")
+    wanted = spec(model={"uri": "./model", "framework": "custom"}, runtime={"startup": {"deadline": "10s"}})
+    first = operator.plan(wanted).plan
+
+    (model / "weights.txt").write_text("2")
+    (model / ".git").mkdir()
+    (model / ".git" / "HEAD").write_text("not a part of the model")
+    second = operator.plan(wanted).plan
+
+    artifacts = [next(c for c in p.changes if c.address.kind == "model_artifact") for p in (first, second)]
+    assert artifacts[0].address != artifacts[1].address
+    assert list(artifacts[1].desired["files"]) == ["weights.txt"]
+    services = [next(c for c in p.changes if c.address.kind == "run_service") for p in (first, second)]
+    assert services[0].desired["model"]["uri"] != services[1].desired["model"]["uri"]
+
+
+def reads(operator, *specs):
+    operator.emulator.control("DELETE", "calls")
+    assert operator.differences(*specs) == []
+    calls = Counter(operator.emulator.calls())
+    # One list call sees all services of a region; a service alone is read by name. Either way it is one call.
+    calls["Services/read"] = sum(calls.pop(f"google.cloud.run.v2.Services/{m}Service{s}", 0) for m, s in
+                                 (("Get", ""), ("List", "s")))  # fmt: skip
+    return calls
+
+
+@pytest.mark.timeout(180)
+def test_thirty_services_are_applied_together_and_read_as_one(operator):
+    """Thirty services converge in one apply, and an empty plan asks as often for thirty as for one."""
+    many = [spec(f"scorer-{n}") for n in range(30)]
+
+    report = operator.apply(*many)
+
+    assert not report.failed, [str(r.error) for r in report.failed]
+    assert len(operator.services()) == 30
+    assert reads(operator, many[0]) == reads(operator, *many)
+    assert not operator.destroy(*(f"scorer-{n}" for n in range(30))).failed
+    assert operator.services() == []
