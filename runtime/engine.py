@@ -154,6 +154,8 @@ class Call(Work):
         codec = self._endpoint.codec
         if isinstance(outcome, TimeoutError):
             return codec.error(Refused(504, f"no prediction within {self._endpoint.timeout_s:g} s"))
+        if _out_of_memory(outcome):
+            return codec.error(Refused(503, "the model ran out of memory; fewer rows may fit", retry_after_s=1))
         if isinstance(outcome, Exception):
             return codec.error(Refused(500, "the model failed; the log has the reason"))
         try:
@@ -163,3 +165,14 @@ class Call(Work):
         except Exception:  # a custom `encode` may raise anything; so may outputs that are not what was declared
             log.exception("encode failed")
             return codec.error(Refused(500, "the answer cannot be written; the log has the reason"))
+
+
+def _out_of_memory(outcome: object) -> bool:
+    """Whether a call failed for want of memory, on the CPU or on a GPU: a smaller or later one may do.
+
+    torch's own class is known by its name, since torch may not be there; onnxruntime says so in its text only.
+    """
+    if not isinstance(outcome, Exception):
+        return False
+    named = isinstance(outcome, MemoryError) or type(outcome).__name__ == "OutOfMemoryError"
+    return named or "Failed to allocate memory" in str(outcome)

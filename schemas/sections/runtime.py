@@ -49,5 +49,7 @@ class Runtime(Section):
         min_length=1,
     )
     timeout_s: Seconds = Field(300, ge=1, le=3600, description="Longest a request may take, 1s to 60m.")
-    batching: Batching | None = Field(None, description="Dynamic batching; left out, each request is its own batch.")
+    batching: Batching | None = Field(
+        None, description="Dynamic batching; left out, 32 rows and 2ms. `maxSize: 1` turns it off."
+    )
     startup: Startup = Field(default_factory=Startup, description="Start of a new instance.")

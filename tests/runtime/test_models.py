@@ -143,6 +143,25 @@ def test_predict_that_raises(start, tmp_path):
     assert server.post("/predict", {"instances": [[1, 1]]}).json() == {"predictions": [1.0]}
 
 
+@pytest.mark.parametrize("error", ["MemoryError()", "OutOfMemoryError('CUDA out of memory')"])
+def test_out_of_memory(start, tmp_path, error):
+    """Memory that runs out, on the CPU or on a GPU, is 503: fewer rows, or a later moment, may do."""
+    source = (
+        "class OutOfMemoryError(RuntimeError): pass  # as torch calls its own\n"
+        "class Model:\n"
+        "    def predict(self, inputs):\n"
+        f"        if len(inputs['a']) > 50: raise {error}\n"
+        "        return inputs['a']\n"
+    )
+    folder, model = custom(tmp_path, source)
+    server = start(folder, model=model)
+
+    refused = server.post("/predict", {"instances": [ROW] * 51})
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert server.post("/predict", {"instances": [ROW]}).status_code == 200
+
+
 def test_predict_that_never_returns(start, tmp_path):
     """504 at the deadline, also for those behind it; then not alive, so that the platform starts a new instance."""
     source = (
