@@ -43,7 +43,11 @@ class Spec(Section):
     image: Image | None = Field(None, description="The container. Shorthand: `image: <uri>`.")
     model: Model | None = Field(None, description="The model that is served.")
     runtime: Runtime = Field(default_factory=Runtime, description="How requests are served.")
-    env: dict[str, LooseText] = Field(default_factory=dict, description="Environment variables of the container.")
+    env: dict[str, LooseText] = Field(
+        default_factory=dict,
+        description="Environment variables of the container. They are not secret: whoever may read the service sees "
+        "them, and a saved plan holds them; printed plans hide what looks like a secret. Use `secrets` for those.",
+    )
     secrets: dict[str, SecretRef] = Field(
         default_factory=dict, description="Environment variables that hold secrets, by name."
     )

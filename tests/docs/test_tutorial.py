@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,19 @@ def reader(tmp_path):
 
     yield tmp_path, run
     run("mlservice emulator stop")
+
+
+@pytest.mark.slow
+def test_the_readme_starts_as_it_says(reader):
+    """The first commands anybody types work, given a model."""
+    folder, run = reader
+    shutil.copytree(ROOT / "specs" / "iris" / "model", folder / "my-model")
+    block = next(b for b in BLOCK.finditer((ROOT / "README.md").read_text()) if "mlservice init" in b["body"])
+
+    for command, _ in commands(block["body"]):
+        done = run(command) if not command.startswith("pip ") else None
+        assert done is None or done.returncode == 0, f"{command}\n{done.stdout}"
+    assert done.stdout == '"setosa"\n'
 
 
 @pytest.mark.slow
