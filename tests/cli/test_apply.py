@@ -120,13 +120,15 @@ def test_a_saved_plan_keeps_what_it_says_nothing_of(shell, operator):
 def test_two_applies_at_once_never_interleave(shell, operator):
     """One does the work; the other waits and finds it done, or is refused and told who is at work."""
     shell.write(spec())
-    hold = {"method": "google.cloud.run.v2.Services/CreateService", "latency_ms": 3000}
-    operator.emulator.faults(hold)
+    operator.emulator.faults({"method": "google.cloud.run.v2.Services/CreateService", "hang": True})
     first = shell.start("apply", "--local", "--yes")
     _until_locked(operator)
 
     refused = shell("apply", "--local", "--yes")
-    waited = shell.start("apply", "--local", "--yes", "--lock-timeout", "30s")
+    waited = shell.start("apply", "--local", "--yes", "--lock-timeout", "1m")
+    while "waiting" not in waited.stderr.readline():
+        assert waited.poll() is None
+    operator.emulator.faults()
     first_told, waited_told = first.communicate(timeout=60)[1], waited.communicate(timeout=60)[1]
 
     assert (first.returncode, waited.returncode, refused.code) == (0, 0, 1), first_told + waited_told
