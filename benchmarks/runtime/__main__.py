@@ -249,6 +249,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names of servers, separated by commas")
     parser.add_argument("--cells", default="", help="names of cells, separated by commas")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that an early end also ends the servers
     names = [name for name in options.only.split(",") if name]
     wanted = [peer for peer in peers.PEERS if not names or peer.name in names]
     if options.what == "install":
