@@ -144,9 +144,6 @@ def _compared(
     if changes:
         reason = _who_moved(seen, owner, kind)
         return _change(kind, Action.UPDATE, want, seen, owner, reason=reason, changes=changes, fields=fields)
-    if seen.problem:
-        # Writing the same again would not help; saying so does.
-        return _change(kind, Action.NO_OP, want, seen, owner, reason=f"not working: {seen.problem}", fields=fields)
     return _change(kind, Action.NO_OP, want, seen, owner, fields=fields)
 
 
@@ -235,6 +232,7 @@ def _change(
         owned=owned,
         rank=kind.rank,
         source=want.source if want else "",
+        problem=seen.problem if seen and want and action is Action.NO_OP else "",
     )
 
 
@@ -242,7 +240,7 @@ def _consequence(kind: Kind[Any], action: Action, changes: tuple[FieldChange, ..
     if action is Action.UPDATE and kind.consequence:
         return kind.consequence(changes)
     if action is Action.REPLACE:
-        return "deleted and made anew" + (": its content is lost" if kind.guarded else "")
-    if action is Action.DELETE and kind.guarded:
-        return "its content is lost"
+        return f"deleted and made anew: {kind.loss}" if kind.loss else "deleted and made anew"
+    if action is Action.DELETE:
+        return kind.loss
     return ""

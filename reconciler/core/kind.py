@@ -112,7 +112,7 @@ class Kind(Generic[F]):
         shared: Several services may want the same object: the first makes it, the last one deletes it.
         anonymous: The object is nothing but its address (a role binding): finding it there is enough.
         marked: The API gives room for a mark that says whose the object is.
-        guarded: Deleting it loses data or stops serving, so `management.deletion: Protect` protects it.
+        loss: What deleting it loses, in words. A kind that has one is protected by `management.deletion: Protect`.
         retained: Older ones stay until the service goes: a revision may still run on them.
         serial: Changes with the same `read_together` key must not run at the same time.
         spec_paths: Field of the record by path below `spec`, for what `management.externallyOwned` may name.
@@ -132,11 +132,16 @@ class Kind(Generic[F]):
     shared: bool = False
     anonymous: bool = False
     marked: bool = True
-    guarded: bool = False
+    loss: str = ""
     retained: bool = False
     serial: bool = False
     spec_paths: Mapping[str, str] = field(default_factory=dict)
     rank: int = 0
+
+    @property
+    def guarded(self) -> bool:
+        """Tell whether deleting an object needs consent."""
+        return bool(self.loss)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ class Change:
         owned: It was in the inventory when this was decided.
         rank: Of its kind; deletes go from the greatest to the least.
         source: Folder that the content is read from, for kinds that upload.
+        problem: Why the object does not work although it is as wanted, in Google's words.
     """
 
     address: Address
@@ -65,6 +66,7 @@ class Change:
     owned: bool = True
     rank: int = 0
     source: str = ""
+    problem: str = ""
 
     @property
     def writes(self) -> bool:
@@ -99,6 +101,7 @@ class Change:
             "owned": self.owned,
             "rank": self.rank,
             "source": self.source,
+            "problem": self.problem,
         }
 
     @classmethod
@@ -120,6 +123,7 @@ class Change:
             owned=data["owned"],
             rank=data["rank"],
             source=data["source"],
+            problem=data["problem"],
         )
 
 
@@ -182,6 +186,15 @@ class Plan:
         """What an apply has to do, and may."""
         observing = set(self.observing)
         return tuple(c for c in self.changes if c.acts and not observing.issuperset(c.services))
+
+    @property
+    def protected(self) -> tuple[Change, ...]:
+        """Pending changes that lose data or stop serving, and whose specs do not consent to that."""
+        return tuple(
+            c
+            for c in self.pending
+            if c.destroys and c.guarded and any(self.deletion.get(name) != "Delete" for name in c.services)
+        )
 
     @property
     def empty(self) -> bool:

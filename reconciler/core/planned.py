@@ -40,6 +40,7 @@ class Planned:
         owners: Whose each address is.
         inventories: By region and service, of the services planned; new ones for new services.
         deletions: `management.deletion` of the services planned, for their inventories.
+        exact: It was saved and read: nothing may be written that it does not name.
     """
 
     plan: Plan
@@ -48,6 +49,7 @@ class Planned:
     owners: Mapping[Address, Owner]
     inventories: Mapping[Key, Inventory]
     deletions: Mapping[Key, str] = field(default_factory=dict)
+    exact: bool = False
 
 
 def compose(

@@ -93,15 +93,19 @@ def _look_again(
         return seen, decide(replace(kind, retained=False), None, seen, replace(owner, entry=entry))
     want = planned.wants[change.address]
     now = decide(kind, want, seen, replace(owner, entry=entry))
-    return seen, _agreed(change, now, seen)
+    return seen, _agreed(planned, change, now, seen)
 
 
-def _agreed(change: Change, now: Change | None, seen: Observed[Any] | None) -> Change | None:
+def _agreed(planned: Planned, change: Change, now: Change | None, seen: Observed[Any] | None) -> Change | None:
     """Let through what the reader of the plan agreed to.
 
     Raises:
-        StalePlan: Going on would destroy what the plan did not say it would.
+        StalePlan: Going on would destroy what the plan did not say it would, or write what a saved one does not name.
     """
+    if now and planned.exact and change.action is Action.UPDATE:
+        more = sorted({c.path for c in now.changes} - {c.path for c in change.changes})
+        if more:
+            raise errors.StalePlan([f"{change.address}: somebody changed {', '.join(more)} meanwhile"])
     if now and now.destroys and not change.destroys:
         raise errors.StalePlan([f"{change.address}: it would have to be made anew ({now.reason})"])
     if now and change.action is Action.REPLACE and now.action is Action.REPLACE and seen and seen.uid != change.uid:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from schemas import LoadedService, Problem, SpecError
 from schemas.sections.management import Deletion
 from schemas.sections.rollout import Strategy
 
-__all__ = ["Planned", "destroyed", "make_plan", "plan_destroy"]
+__all__ = ["Planned", "make_plan", "plan_destroy"]
 
 _STRATEGIES = frozenset({Strategy.ALL_AT_ONCE, Strategy.MANUAL})
 
@@ -79,6 +79,7 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
         notes=tuple(Note(name, "management.deletion is Abandon: everything stays") for name in sorted(abandoned)),
         made=session.clock().isoformat(timespec="seconds"),
         destroy=True,
+        deletion={inventory.service: inventory.deletion for inventory in inventories.values()},
     )
     return Planned(plan, {}, seen, owners, inventories)
 
@@ -119,8 +120,3 @@ def _refuse_not_yet(services: Sequence[LoadedService]) -> None:
     ]
     if problems:
         raise SpecError(problems)
-
-
-def destroyed(plan: Plan) -> Iterable[Change]:
-    """Give the pending changes that need consent: they lose data or stop serving."""
-    return [c for c in plan.pending if c.destroys and c.guarded]

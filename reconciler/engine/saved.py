@@ -36,7 +36,7 @@ def check_saved(session: Session, plan: Plan) -> Planned:
         raise errors.StalePlan(moved)
     wants = {change.address: _want(session, change) for change in plan.changes if change.desired is not None}
     deletions = {key: plan.deletion[key[1]] for key in keys if key[1] in plan.deletion}
-    return Planned(plan, wants, seen, owners, inventories, deletions)
+    return Planned(plan, wants, seen, owners, inventories, deletions, exact=True)
 
 
 def _kept(inventories: Mapping[Key, Inventory], session: Session) -> dict[Address, Owner]:

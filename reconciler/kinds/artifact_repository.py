@@ -222,5 +222,5 @@ KIND = Kind(
     immutable=frozenset({"format"}),
     keyed=frozenset({"labels"}),
     shared=True,
-    guarded=True,
+    loss="its images are lost",
 )

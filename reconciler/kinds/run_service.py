@@ -402,7 +402,7 @@ KIND = Kind(
     keyed=frozenset({"env", "secrets", "labels"}),
     refine=refine,
     consequence=consequence,
-    guarded=True,
+    loss="it stops serving",
     spec_paths={
         "scaling.minInstances": "min_instances",
         "scaling.maxInstances": "max_instances",

@@ -47,7 +47,7 @@ def _groups(plan: Plan) -> list[tuple[str, ...]]:
 
 
 def _quiet(change: Change) -> bool:
-    return change.action is Action.NO_OP and not change.reason.startswith("not working")
+    return change.action is Action.NO_OP and not change.problem
 
 
 def _group(plan: Plan, services: tuple[str, ...], names: Names) -> Text:
@@ -62,14 +62,15 @@ def _group(plan: Plan, services: tuple[str, ...], names: Names) -> Text:
 
 
 def _change(change: Change, names: Names) -> Text:
-    sign, style = SIGNS[change.action]
+    sign, style = ("!", "red") if change.problem else SIGNS[change.action]
     text = Text()
     text.append(f"  {sign} ", style)
     text.append(f"{names.title(change.address)} ")
     text.append(names.name(change.address), "bold")
     text.append(names.place(change.address))
     said = "; ".join(part for part in (change.reason, change.consequence) if part)
-    text.append(f"  {said}\n" if said else "\n", "dim")
+    text.append(f"  {said}" if said else "", "dim")
+    text.append(f"  not working: {change.problem}" if change.problem else "", "red").append("\n")
     for line in _lines(change):
         text.append_text(line)
     return text
@@ -98,6 +99,9 @@ def _notes(plan: Plan) -> Text:
 
 def summary(plan: Plan) -> Text:
     """Say in one line what a plan does."""
+    unwell = sum(1 for change in plan.changes if change.problem)
+    if plan.empty and unwell:
+        return Text(f"Nothing to change, and {unwell} not working: the spec is applied as it stands.\n", "red")
     if plan.empty:
         return Text("Nothing to do: Google Cloud is as the spec says.\n", "green")
     counts = plan.counts()

@@ -269,3 +269,21 @@ def test_an_account_that_was_never_made_fails_at_once(operator):
 
     assert "may not exist" in str(failed.error)
     assert "roles/iam.serviceAccountUser" in failed.error.hint
+
+
+def test_a_saved_plan_writes_nothing_that_nobody_read(operator):
+    """When someone changes another field while a saved plan is carried out, it stops instead of undoing that."""
+    operator.apply(FULL)
+    wanted = edited(FULL, env={"A": "1"})
+    saved = Plan.from_json(operator.plan(wanted).plan.to_json())
+    session = operator.session()
+    planned = check_saved(session, saved)
+    client = operator.api("google.cloud.run_v2", "services", "Services")
+    live = operator.service()
+    live.template.timeout = "90s"
+    client.update_service(request={"service": live}).result()
+
+    [failed] = apply(session, planned).failed
+
+    assert "somebody changed timeout_s meanwhile" in str(failed.error)
+    assert operator.service().template.timeout.total_seconds() == 90

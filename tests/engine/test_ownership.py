@@ -7,7 +7,6 @@ import pytest
 
 from reconciler.core.errors import PlansRefused
 from reconciler.core.plan import Action
-from reconciler.engine.planning import destroyed
 from tests.operating import BUCKET, REGION, spec
 
 RUN = ("google.cloud.run_v2", "services", "Services")
@@ -91,9 +90,9 @@ def test_a_repository_goes_with_its_section_and_by_consent(operator):
     """Taking the section away plans a delete that loses data, so it is named as needing consent."""
     operator.apply(spec(registry={"repository": "ml"}))
 
-    planned = operator.plan(spec())
+    planned = operator.plan(spec(management={"deletion": "Protect"}))
 
-    assert [str(c.address) for c in destroyed(planned.plan)] == [f"artifact_repository/{REGION}/ml"]
+    assert [str(c.address) for c in planned.plan.protected] == [f"artifact_repository/{REGION}/ml"]
     operator.apply(spec())
     assert repositories(operator) == []
 

@@ -31,7 +31,7 @@ KIND = Kind(
     connect=lambda _: None,
     immutable=frozenset({"place"}),
     keyed=frozenset({"env"}),
-    guarded=True,
+    loss="it is gone",
     spec_paths={"scaling.size": "size"},
 )
 ENTRY = Entry(HERE, uid="u1")

@@ -74,3 +74,16 @@ def test_an_edited_plan_is_refused():
 
     with pytest.raises(ValueError, match="was edited"):
         Plan.from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("deletion", "protected"),
+    [({"churn": "Delete"}, False), ({"churn": "Protect"}, True), ({}, True)],
+    ids=["consented", "protected", "unsaid"],
+)
+def test_a_guarded_delete_needs_its_specs_consent(deletion, protected):
+    """What loses data or stops serving is protected unless the spec of every service it is for consents."""
+    gone = Change(SERVICE, Action.DELETE, ("churn",), guarded=True)
+    made = Plan.of([gone], project="local", services=("churn",), deletion=deletion)
+
+    assert bool(made.protected) == protected

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from reconciler.engine.apply import Report
     from reconciler.engine.planning import Planned
     from reconciler.engine.session import Session
-    from schemas import Specs
 
 app = typer.Typer(add_completion=False)
 
@@ -94,10 +93,8 @@ def apply(
     specs = load_specs(named, target)
     with working(target, specs) as session:
         planned = plan_specs(session, specs, retry=retry)
-        may = allow_destroy or _allowed(specs)
-        return confirm_and_apply(
-            session, planned, How(yes, may, lock_timeout, output, lambda: plan_specs(session, specs, retry=retry))
-        )
+        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_specs(session, specs, retry=retry))
+        return confirm_and_apply(session, planned, how)
 
 
 def is_saved_plan(paths: Sequence[Path]) -> bool:
@@ -123,11 +120,6 @@ def _apply_saved(path: Path, target: Target, how: How) -> int:
             why = f"{path} was made for project {saved.project}, not {session.connection.project}"
             raise errors.UsageError(why, hint="add --local, or leave it out, as when it was made")
         return confirm_and_apply(session, check_saved(session, saved), how)
-
-
-def _allowed(specs: Specs) -> bool:
-    """Tell whether every spec consents to deletes: `management.deletion: Delete`."""
-    return all(s.service.spec.management.deletion == "Delete" for s in specs.services)
 
 
 def confirm_and_apply(session: Session, planned: Planned, how: How) -> int:
@@ -177,11 +169,8 @@ def _carried_out(session: Session, planned: Planned, how: How) -> tuple[int, Rep
 
 
 def _refuse_to_destroy(planned: Planned, how: How) -> None:
-    from reconciler.engine.planning import destroyed  # noqa: PLC0415 - late, for start-up
-
-    guarded = destroyed(planned.plan)
-    if guarded and not how.allow_destroy:
-        what = ", ".join(str(change.address) for change in guarded)
+    if planned.plan.protected and not how.allow_destroy:
+        what = ", ".join(str(change.address) for change in planned.plan.protected)
         hint = "set management.deletion: Delete in the spec and apply that, or add --allow-destroy"
         raise errors.ConsentNeeded(f"this would destroy {what}, which the spec protects", hint=hint)
 

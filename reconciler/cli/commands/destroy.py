@@ -43,8 +43,7 @@ def destroy(
         inventories = InventoryStore(session).read_all()
         keys = [_key(name, region, inventories) for name in names]
         planned = plan_destroy(session, keys)
-        may = allow_destroy or all(i.deletion == "Delete" for i in planned.inventories.values())
-        how = How(yes, may, lock_timeout, output, lambda: plan_destroy(session, keys))
+        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_destroy(session, keys))
         return confirm_and_apply(session, planned, how)
 
 

@@ -54,18 +54,15 @@ def reconcile(
 
 
 def _mend(session: Any, planned: Any, log: Log, *, dry_run: bool, started: float) -> int:
-    from reconciler.engine.planning import destroyed  # noqa: PLC0415 - late, for start-up
-    from reconciler.engine.waiting import apply_when_free, taken_over  # noqa: PLC0415
+    from reconciler.engine.waiting import apply_when_free, taken_over  # noqa: PLC0415 - late, for start-up
 
     for change in planned.plan.pending:
         fields = [c.path for c in change.changes]
         about = {"address": str(change.address), "action": str(change.action)}
         log.write("NOTICE", "difference found", **about, reason=change.reason, fields=fields)
-    guarded = destroyed(planned.plan)
-    if guarded:
-        log.write(
-            "ERROR", "blocked: it would destroy what the spec protects", addresses=[str(c.address) for c in guarded]
-        )
+    if planned.plan.protected:
+        addresses = [str(change.address) for change in planned.plan.protected]
+        log.write("ERROR", "blocked: it would destroy what the spec protects", addresses=addresses)
         return 3
     if dry_run:
         log.write("INFO", "pass done", dryRun=True, seconds=round(time.monotonic() - started, 3))
