@@ -27,7 +27,7 @@ fix: setup  ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 golden: setup  ## rewrite golden files; review the diff
-	$(BIN)/pytest -q --update-golden tests/golden
+	$(BIN)/pytest -q --update-golden tests/golden tests/specs/test_examples.py -k 'recorded'
 	$(BIN)/python -m reconciler.cli schema --output schemas/mlservice.schema.json
 	$(BIN)/python -m schemas.reference
 

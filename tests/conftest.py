@@ -127,7 +127,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=int, default=100, help="generated specs applied there and back")
 
 
-SLOW_TOPICS = frozenset({"cli", "emulator", "emulator_run", "recordings", "runtime", "specs"})
+SLOW_TOPICS = frozenset(
+    {"cli", "emulator", "emulator_run", "emulator_secrets", "emulator_storage", "recordings", "runtime", "specs"}
+)
 """Topics that start processes by the dozen: part of `make test`, left out of `make check`."""
 
 

@@ -1,6 +1,7 @@
 """Every example, in every environment of it, is applied and serves what its artefact predicts."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from google.oauth2 import service_account
 from reconciler.cli.context import runtime_image
 from reconciler.engine.apply import apply
 from reconciler.engine.planning import make_plan
+from reconciler.kinds import KINDS
+from reconciler.render.text import render_text
 from schemas import load
 from tests.operating import Operator, told
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
+TITLES = {kind.name: kind.title for kind in KINDS}
 EXAMPLES = sorted(path.parent.name for path in SPECS.glob("*/mlservice.yaml"))
 
 
@@ -45,7 +49,17 @@ def expected(model: Path, rows: list[Any]) -> list[Any]:
     return session.run(None, {session.get_inputs()[0].name: matrix})[0].tolist()
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(("example", "environment"), CASES)
+def test_the_first_plan_of_an_example_reads_as_recorded(operator, golden, example, environment):
+    """Beside each example stands what its first plan says; the bundled image's digest moves with its code."""
+    specs = load([SPECS / example / "mlservice.yaml"], environment=environment)
+    plan = make_plan(operator.session(), specs.services, runtime_image=runtime_image()).plan
+
+    text = re.sub(r"(images/runtime@sha256:)[0-9a-f]+", r"\1", render_text(plan, titles=TITLES).plain)
+
+    golden.check(SPECS / example / (f"plan-{environment}.txt" if environment else "plan.txt"), text)
+
+
 @pytest.mark.parametrize(("example", "environment"), CASES)
 def test_an_example_serves_what_its_model_predicts(operator, example, environment):
     """Applied, its plan is empty, and real rows get the predictions of the very model in the folder."""
