@@ -12,6 +12,8 @@ from schemas import SpecError, load, to_yaml
 from schemas.yaml import reader
 from tests.strategies.specs import service_specs
 
+pytestmark = pytest.mark.slow  # hundreds of drawn specs, left out of `make check`
+
 SETTINGS = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 FRAGMENTS = st.sampled_from(
     [

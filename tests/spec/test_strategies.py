@@ -8,6 +8,8 @@ from schemas import load, to_yaml
 from tests.strategies.specs import service_specs
 from tests.strategies.whole_specs import whole_specs
 
+pytestmark = pytest.mark.slow  # hundreds of drawn specs, left out of `make check`
+
 SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
