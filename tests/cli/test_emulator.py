@@ -1,8 +1,10 @@
 """The emulator as people steer it: start to stop, in a folder of its own."""
 
+import json
 import os
 import signal
 
+import httpx
 import pytest
 
 from tests.cli.conftest import Shell
@@ -47,10 +49,16 @@ def test_the_emulator_from_start_to_stop(own):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="started in the background, where shells ignore SIGINT"
+)
 def test_ctrl_c_is_130(own):
     """Stopping a command by hand is neither success nor failure."""
     own("emulator", "start")
     own.write(spec())
+    address = json.loads((own.folder / ".mlservice" / "emulator" / "emulator.json").read_text())["http"]
+    slow = {"method": "google.cloud.run.v2.Services/CreateService", "latency_ms": 5000, "times": 1}
+    httpx.put(f"{address}/_emulator/faults", json=[slow]).raise_for_status()
     waiting = own.start("apply", "--local", "--yes", "--lock-timeout", "1m")
     while waiting.poll() is None and waiting.stderr and "created" not in waiting.stderr.readline():
         pass
