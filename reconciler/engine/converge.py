@@ -58,7 +58,7 @@ def converge(session: Session, planned: Planned, change: Change) -> Observed[Any
         if failure or (now and now.action is Action.WAIT):
             time.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
             pause = min(pause * 2, LONGEST_PAUSE_S)
-        seen, now = _look_again(session, planned, change, failure)
+        seen, now = _look_again(session, planned, change)
     raise failure or _unfinished(change, now)
 
 
@@ -75,16 +75,13 @@ def _unfinished(change: Change, now: Change | None) -> errors.ReconcilerError:
     return errors.OperationTimeout("change", change.address, "an earlier change is still being applied", hint=hint)
 
 
-def _look_again(
-    session: Session, planned: Planned, change: Change, failure: errors.ReconcilerError | None
-) -> tuple[Observed[Any] | None, Change | None]:
+def _look_again(session: Session, planned: Planned, change: Change) -> tuple[Observed[Any] | None, Change | None]:
     try:
         seen = session.observe_one(change.address)
     except errors.ReconcilerError as error:
         if error.retry is Retry.NEVER:
             raise
         return planned.seen.get(change.address), replace(change, action=Action.WAIT)
-    del failure
     kind = session.kinds.of_address(change.address)
     owner = planned.owners[change.address]
     # Claimed before the first write: what is there now and carries our mark is ours.

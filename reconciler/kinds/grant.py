@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.core.kind import Desired, Observed
+from reconciler.core.kind import Desired, Kind, Observed
 from reconciler.gcp import policy
 
 if TYPE_CHECKING:
@@ -78,3 +78,20 @@ def words(*parts: str) -> str:
 def by_first_word(address: Address) -> tuple[str, ...]:
     """Group addresses whose name begins with the resource that holds the policy."""
     return (address.location, address.name.split(" ", 1)[0])
+
+
+def grant_kind(
+    name: str, title: str, desired: Callable[..., Any], connect: Callable[[Any], GrantClient]
+) -> Kind[RoleGrant]:
+    """Make a kind of grant whose address begins with what the role is on, one policy each."""
+    return Kind(
+        name=name,
+        title=title,
+        fields=RoleGrant,
+        desired=desired,
+        connect=connect,
+        read_together=by_first_word,
+        anonymous=True,
+        marked=False,
+        serial=True,
+    )

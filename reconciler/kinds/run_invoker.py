@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconciler.core.address import Address
-from reconciler.core.kind import Desired, Kind
+from reconciler.core.kind import Desired
 from reconciler.gcp.policy import Grant
 from reconciler.kinds import run_service
-from reconciler.kinds.grant import GrantClient, RoleGrant, by_first_word, words
+from reconciler.kinds.grant import GrantClient, RoleGrant, grant_kind, words
 from schemas.sections.access import Authentication
 
 if TYPE_CHECKING:
@@ -46,14 +46,4 @@ def connect(connection: Connection) -> GrantClient:
     )
 
 
-KIND = Kind(
-    name="run_invoker",
-    title="permission to call",
-    fields=RoleGrant,
-    desired=desired,
-    connect=connect,
-    read_together=by_first_word,
-    anonymous=True,
-    marked=False,
-    serial=True,
-)
+KIND = grant_kind("run_invoker", "permission to call", desired, connect)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.kind import Desired, Kind
+from reconciler.core.kind import Desired
 from reconciler.gcp.policy import Grant
 from reconciler.kinds import service_account
-from reconciler.kinds.grant import GrantClient, RoleGrant, by_first_word, words
+from reconciler.kinds.grant import GrantClient, RoleGrant, grant_kind, words
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -44,14 +44,4 @@ def connect(connection: Connection) -> GrantClient:
     )
 
 
-KIND = Kind(
-    name="secret_accessor",
-    title="access to secret",
-    fields=RoleGrant,
-    desired=desired,
-    connect=connect,
-    read_together=by_first_word,
-    anonymous=True,
-    marked=False,
-    serial=True,
-)
+KIND = grant_kind("secret_accessor", "access to secret", desired, connect)
