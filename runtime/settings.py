@@ -51,10 +51,10 @@ class Feature(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Prediction(msgspec.Struct, frozen=True, rename="camel"):
-    """Which output is the prediction: by its name, else by what it is."""
+    """Which output is the prediction: by its name, else by what it is. Left out, it is a number, as in the language."""
 
     name: str = ""
-    type: FeatureType | None = None
+    type: FeatureType = "number"
 
 
 class ModelSettings(msgspec.Struct, frozen=True, rename="camel"):

@@ -27,7 +27,7 @@ def iris(start, specs):
 def tumours(start, specs, features):
     """The larger example's second version, told what to serve as the reconciler tells it."""
     model = {"uri": str(specs / "breast-cancer/model-v2"), "features": features}
-    prediction = {"name": "malignant_probability", "type": "number"}
+    prediction = {"name": "malignant_probability"}  # its type is the default, which is not handed over
     return start(None, model={**model, "version": "v2", "prediction": prediction}, runtime={"timeout": "30s"})
 
 
@@ -77,6 +77,15 @@ def test_rows_by_name_by_position_and_columns_agree(tumours, specs):
 
     assert answers[0] == answers[1] == answers[2]
     assert all(0 <= p <= 1 for p in answers[0]["predictions"])
+
+
+def test_a_prediction_is_a_number_unless_said_otherwise(tumours, specs):
+    """Of a classifier with two classes, a number is the probability of the second, not a label."""
+    rows = json.loads((specs / "breast-cancer/rows.json").read_text())
+
+    predictions = tumours.post("/predict", rows).json()["predictions"]
+
+    assert all(0 < value < 1 for value in predictions)
 
 
 @pytest.mark.parametrize(
