@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         model = model_from_environment(os.environ)
         runtime = runtime_from_environment(os.environ)
-        options = options_from_environment(os.environ)
+        options = options_from_environment(os.environ, runtime)
     except SettingsError as error:
         print(f"mlservice runtime: {error}", file=sys.stderr)  # noqa: T201 - wrong usage is said on the terminal
         return 64

@@ -1,18 +1,22 @@
-"""How the server is operated: what the environment says beside the spec's two sections."""
+"""How the server is operated: what single variables of the environment say.
+
+Those that the spec's `runtime` section has words for win over it: whoever starts a container by hand has the last word.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runtime.settings import SettingsError
+from runtime.settings import RuntimeSettings, SettingsError, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_BODY_BYTES = 10 * 1024 * 1024
+MAX_BODY_BYTES = 10 * 2**20
 MAX_ROWS = 10_000
 MAX_WAITING = 512
+_NOTHING_SAID = RuntimeSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +55,23 @@ class Options:
     project: str = ""
 
 
-def options_from_environment(environment: Mapping[str, str]) -> Options:
+def options_from_environment(environment: Mapping[str, str], runtime: RuntimeSettings = _NOTHING_SAID) -> Options:
     """Read the environment.
+
+    Args:
+        environment: Variables.
+        runtime: The spec's section, for what they leave out.
 
     Raises:
         SettingsError: A number is none, or out of range.
     """
+    limits, access = runtime.limits, runtime.access_log
     return Options(
         service=environment.get("K_SERVICE", ""),
-        max_body=_whole(environment, "MLSERVICE_MAX_BODY", MAX_BODY_BYTES),
-        max_rows=_whole(environment, "MLSERVICE_MAX_ROWS", MAX_ROWS),
+        max_body=_whole(environment, "MLSERVICE_MAX_BODY", size(limits.max_body)),
+        max_rows=_whole(environment, "MLSERVICE_MAX_ROWS", limits.max_rows),
         max_waiting=_whole(environment, "MLSERVICE_MAX_WAITING", MAX_WAITING),
-        access_log=_share(environment, "MLSERVICE_ACCESS_LOG", 0.0),
+        access_log=_share(environment, "MLSERVICE_ACCESS_LOG", access.sample_rate if access else 0.0),
         prediction_log=environment.get("MLSERVICE_PREDICTION_LOG", ""),
         prediction_log_rate=_share(environment, "MLSERVICE_PREDICTION_LOG_RATE", 1.0),
         events_topic=environment.get("MLSERVICE_EVENTS_TOPIC", ""),

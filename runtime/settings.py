@@ -26,6 +26,8 @@ MODEL_FILE = "model.yaml"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _WHOLE_DURATION = re.compile(rf"(?:{_DURATION.pattern})+")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MEMORY = re.compile(r"(\d+)(Mi|Gi)")
+_BYTES = {"Mi": 2**20, "Gi": 2**30}
 
 
 Section = TypeVar("Section", bound=msgspec.Struct)
@@ -91,12 +93,27 @@ class Shadow(msgspec.Struct, frozen=True, rename="camel"):
     percent: float = 100.0
 
 
+class Limits(msgspec.Struct, frozen=True, rename="camel"):
+    """Largest body, as in the YAML file (`10Mi`), and most rows of one request."""
+
+    max_body: str = "10Mi"
+    max_rows: int = 10_000
+
+
+class AccessLog(msgspec.Struct, frozen=True, rename="camel"):
+    """Share of requests that are logged, 0 to 1."""
+
+    sample_rate: float = 1.0
+
+
 class RuntimeSettings(msgspec.Struct, frozen=True, rename="camel"):
     """How to serve. Durations are as in the YAML file: `30s`, `2ms`."""
 
     protocols: tuple[str, ...] = ("json", "v2", "vertex")
     timeout: str = "300s"
     batching: Batching | None = None
+    limits: Limits = Limits()
+    access_log: AccessLog | None = None
     shadow: Shadow | None = None
 
 
@@ -109,6 +126,18 @@ def seconds(text: str) -> float:
     if not _WHOLE_DURATION.fullmatch(text):
         raise SettingsError(f"{text!r} is no duration; write 250ms, 30s, 4m or 1h")
     return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
+
+
+def size(text: str) -> int:
+    """Read an amount of memory such as `10Mi` as bytes.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    found = _MEMORY.fullmatch(text)
+    if found is None:
+        raise SettingsError(f"{text!r} is no amount of memory; write 10Mi")
+    return int(found[1]) * _BYTES[found[2]]
 
 
 def model_from_environment(environment: Mapping[str, str]) -> ModelSettings:

@@ -15,18 +15,17 @@ from pydantic.fields import FieldInfo
 
 from schemas.environments import Environment
 from schemas.fields import type_at
+from schemas.section import yaml_value
 from schemas.sections.budget import Budget
 from schemas.sections.image import Image
 from schemas.sections.resources import Gpu
 from schemas.service import MLService
-from schemas.units import duration_text
 
 FILE = "schemas/mlservice.schema.json"
 
 Schema = dict[str, Any]
 # A single value may stand for the whole section: model -> the key it stands for.
 SHORTHANDS: dict[type[BaseModel], str] = {Image: "uri", Gpu: "type", Budget: "amount"}
-_UNITS = {"_s": 1000, "_ms": 1}  # milliseconds in one unit of a field with this suffix
 
 
 def json_schema() -> Schema:
@@ -102,12 +101,9 @@ def _without_null(entry: Schema) -> None:
 
 def _default(attribute: str, field: FieldInfo) -> Any:
     """The default as YAML writes it: durations with their unit."""
-    if field.is_required() or field.default_factory is not None:
+    if field.is_required() or field.default_factory is not None or field.default is None:
         return None
-    value = field.default
-    unit = next((scale for suffix, scale in _UNITS.items() if attribute.endswith(suffix)), None)
-    if unit and value is not None:
-        return duration_text(value * unit)
+    value = yaml_value(attribute, field.default)
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
+from schemas.units import duration_text, memory_text
+
 # An attribute says its unit, YAML writes it in the value: `timeout_s` is `timeout: 30s`.
 _UNITS = ("_s", "_ms", "_mib", "_millis", "_percent")
 
@@ -13,6 +15,15 @@ def yaml_name(attribute: str) -> str:
     """The name a field has in YAML: camelCase, without the unit its attribute carries."""
     unit = next((unit for unit in _UNITS if attribute.endswith(unit)), "")
     return to_camel(attribute.removesuffix(unit))
+
+
+def yaml_value(attribute: str, value: Any) -> Any:
+    """A value as YAML writes it: 300 of `timeout_s` is `5m`, 10 of `max_body_mib` is `10Mi`."""
+    if attribute.endswith("_s"):
+        return duration_text(int(value) * 1000)
+    if attribute.endswith("_ms"):
+        return duration_text(int(value))
+    return memory_text(int(value)) if attribute.endswith("_mib") else value
 
 
 class Section(BaseModel):

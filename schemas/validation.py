@@ -13,9 +13,9 @@ from schemas.fields import field_at, keys_of, sections_with, type_at
 from schemas.place import Document, Path
 from schemas.problems import Problem, SourceRef
 from schemas.refusal import shown
+from schemas.section import yaml_value
 from schemas.service import MLService
 from schemas.spelling import closest
-from schemas.units import duration_text
 from schemas.yaml.tree import Scalar, to_data
 
 _LIMITS = {
@@ -137,10 +137,7 @@ def _not_a_choice(where: SourceRef, value: Any, expected: str) -> Problem:
 
 
 def _limit_text(found: tuple[str, FieldInfo] | None, limit: Any) -> str:
-    attribute = found[0] if found else ""
-    if attribute.endswith("_s"):
-        return duration_text(int(limit) * 1000)
-    return duration_text(int(limit)) if attribute.endswith("_ms") else str(limit)
+    return str(yaml_value(found[0], limit)) if found else str(limit)
 
 
 _EXPECTED = {

@@ -43,6 +43,8 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     runtime.batching,
     runtime.latencies,
     runtime.protocols,
+    runtime.access_log,
+    runtime.shadow,
     environment.variables,
     environment.secrets,
     environment.clashes,

@@ -38,6 +38,10 @@ class Feature(Section):
     values: tuple[LooseText, ...] = Field(
         (), description="The categories, in the model's order; needed with `category`."
     )
+    nullable: Flag = Field(
+        default=False,
+        description="Whether the value may be null or left out; the model then gets NaN, or None for text.",
+    )
     log: Flag = Field(
         default=True, description="Whether the prediction log keeps the value. Turn off for personal data."
     )

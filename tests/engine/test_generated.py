@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.operating import HELLO
 from tests.strategies.specs import service_specs
+from tests.strategies.whole_specs import models
 
 SHARDS = 4
 RUNNER = "runner@local.iam.gserviceaccount.com"
@@ -24,6 +25,8 @@ def services(draw):
     scaling = data["spec"].get("scaling", {})
     if scaling.get("minInstances", 0) > 1:
         scaling["minInstances"] = 1
+    if draw(st.booleans()):  # what the server is told is part of the template
+        data["spec"]["model"] = {**draw(models()), "uri": "gs://acme-models/churn/"}
     return data
 
 

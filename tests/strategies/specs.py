@@ -85,13 +85,21 @@ def accesses(draw: st.DrawFn) -> Data:
 
 
 def runtimes() -> st.SearchStrategy[Data]:
-    """Request timeout, start-up deadline, batching."""
+    """Everything a user may say about the server."""
+    protocols = st.lists(st.sampled_from(["json", "v2", "vertex"]), min_size=1, unique=True)
+    batching = {"maxDelay": st.sampled_from(["0s", "2ms", "1.5s"])}
+    limits = {"maxBody": st.integers(1, 32).map(lambda mib: f"{mib}Mi"), "maxRows": st.integers(1, 1_000_000)}
+    shadow = {"url": st.sampled_from(["https://next---s-1.a.run.app/predict", "http://127.0.0.1:4000/predict"])}
     return st.fixed_dictionaries(
         {},
         optional={
+            "protocols": protocols,
             "timeout": st.integers(10, 3600).map(lambda seconds: f"{seconds}s"),
             "startup": st.integers(10, 240).map(lambda seconds: {"deadline": f"{seconds}s"}),
-            "batching": st.fixed_dictionaries({"maxSize": st.integers(1, 64)}, optional={"maxDelay": st.just("2ms")}),
+            "batching": st.fixed_dictionaries({"maxSize": st.integers(1, 64)}, optional=batching),
+            "limits": st.fixed_dictionaries({}, optional=limits),
+            "accessLog": st.fixed_dictionaries({}, optional={"sampleRate": st.sampled_from([0.01, 0.2, 1])}),
+            "shadow": st.fixed_dictionaries(shadow, optional={"percent": st.integers(1, 100)}),
         },
     )
 

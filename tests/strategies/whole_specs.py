@@ -19,14 +19,15 @@ def _optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Data]:
 
 def features() -> st.SearchStrategy[Data]:
     """Columns of every type; names differ by more than case."""
+    flags = {"nullable": st.booleans(), "log": st.booleans()}
     numeric = st.fixed_dictionaries(
         {"type": st.sampled_from(["number", "integer"])},
-        optional={"min": st.integers(-9, 0), "max": st.integers(1, 9) | st.just(1.5), "log": st.booleans()},
+        optional={"min": st.integers(-9, 0), "max": st.integers(1, 9) | st.just(1.5), **flags},
     )
     category = st.fixed_dictionaries(
-        {"type": st.just("category"), "values": st.lists(_NAMES, min_size=1, max_size=3, unique=True)}
+        {"type": st.just("category"), "values": st.lists(_NAMES, min_size=1, max_size=3, unique=True)}, optional=flags
     )
-    plain = st.fixed_dictionaries({"type": st.sampled_from(["string", "boolean"])})
+    plain = st.fixed_dictionaries({"type": st.sampled_from(["string", "boolean"])}, optional=flags)
     return st.dictionaries(_NAMES, numeric | category | plain, min_size=1, max_size=4)
 
 
@@ -36,7 +37,7 @@ def models(draw: st.DrawFn) -> Data:
     model: Data = {
         "uri": draw(st.sampled_from(["gs://acme-models/churn/2026-11-20/", "./model", "models/churn"])),
         "features": draw(features()),
-        "prediction": {"name": draw(_NAMES), "type": "number"},
+        "prediction": {"name": draw(_NAMES), **draw(_optional(type=st.sampled_from(["number", "string"])))},
     }
     # A prediction that is logged needs a column of its own.
     model["features"].pop(model["prediction"]["name"], None)
@@ -47,6 +48,8 @@ def models(draw: st.DrawFn) -> Data:
         _optional(
             version=st.sampled_from(["2026-11-20", "1.10", "7"]),
             framework=st.sampled_from(["onnx", "sklearn", "custom"]),
+            file=st.sampled_from(["model.onnx", "scorer.py:Scorer"]),
+            sha256=st.just("0" * 64),
         )
     )
     return model
