@@ -8,10 +8,11 @@ import logging
 import signal
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
+from runtime.closing import stop_listening
 from runtime.guard import GuardedProtocol, sweep
 from runtime.lazy import LazyApplication
 from runtime.wire import WireProtocol
@@ -93,8 +94,20 @@ class Server(uvicorn.Server):
         """Finish what is open, then what is in the background."""
         if self._grpc is not None:
             await self._grpc.stop(GRPC_GRACE_S)
+        await self._close_ports()
         await super().shutdown(sockets)
         await asyncio.get_running_loop().run_in_executor(None, self._service.records.flush, FLUSH_S)
+
+    async def _close_ports(self) -> None:
+        """Stop listening. Who is connected already is taken in, and has the moment that every new connection has."""
+        loop = asyncio.get_running_loop()
+        for connection in [each for server in self.servers for each in stop_listening(server)]:
+            with contextlib.suppress(OSError):  # it has hung up meanwhile
+                await loop.connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        return cast("asyncio.Protocol", make(self.config, self.server_state, self.lifespan.state))
 
 
 def serve(service: Service, listening: Listening) -> None:

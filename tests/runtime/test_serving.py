@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import signal
 import socket
 import threading
 import time
+from contextlib import ExitStack
 
 import httpx
 import joblib
@@ -13,6 +15,8 @@ import pytest
 import skops.io
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+
+from runtime.server import DRAIN_S
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
@@ -204,3 +208,27 @@ def test_sigterm_loses_no_request(start, specs):
     assert status == 0
     assert failed == []
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("flags", [[], ["--no-wire"]], ids=["wire", "fastapi"])
+def test_the_port_closes_on_nobody_who_is_connected(start, specs, flags):
+    """Callers who connect while the server has no time to accept them, as its drain ends, are answered."""
+    server = start(specs / "iris" / "model", *flags)
+    host, port = server.url.removeprefix("http://").split(":")
+    body = json.dumps({"instances": [ROW]}).encode()
+    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+    server.process.send_signal(signal.SIGTERM)
+    server.wait(lambda: "signal received" in server.log.read_text())
+    server.process.send_signal(signal.SIGSTOP)
+    with ExitStack() as stack:
+        callers = [stack.enter_context(socket.create_connection((host, int(port)), timeout=10)) for _ in range(20)]
+        for caller in callers:
+            caller.sendall(head + body)
+        time.sleep(DRAIN_S + 0.1)
+        server.process.send_signal(signal.SIGCONT)
+        answers = [stack.enter_context(caller.makefile("rb")).read() for caller in callers]
+
+    assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}
+    assert all(answer.endswith(b'{"predictions":["setosa"]}') for answer in answers)
+    assert server.process.wait(15) == 0
