@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from random import random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from runtime.background import Background
+from runtime.identity import Caller, audience
 
 if TYPE_CHECKING:
     from runtime.engine import Seen
@@ -21,6 +23,8 @@ TIMEOUT_S = 10.0
 # Copies that may wait. The other version being slow must cost this one no memory.
 WAITING = 100
 PROTOCOLS = frozenset({"json", "v1", "vertex"})
+# Marks a copy. The other version may have a shadow too, this one even: a copy of a copy would never end.
+MARK = b"x-mlservice-shadow"
 
 
 class ShadowCalls:
@@ -31,20 +35,25 @@ class ShadowCalls:
         self._share = settings.percent / 100
         self.background: Background[Seen] = Background("shadow", self._send, size=WAITING, at_once=1)
         self.differing = 0
+        self._audience = audience(settings.url, emulated="MLSERVICE_EMULATOR" in os.environ)
         self._client: Any = None
+        self._caller: Any = None
 
     def follow(self, seen: Seen) -> None:
         """Take a request, or not."""
         chosen = random() < self._share  # noqa: S311 - a sample
-        if chosen and seen.answer.status == OK and seen.metrics.protocol in PROTOCOLS:
+        wanted = seen.answer.status == OK and seen.metrics.protocol in PROTOCOLS
+        if chosen and wanted and seen.request.header(MARK) is None:
             self.background.put(seen)
 
     def _send(self, items: list[Seen]) -> None:
         import httpx  # noqa: PLC0415 - only servers with a shadow need a client
 
         self._client = self._client or httpx.Client(timeout=TIMEOUT_S)
+        self._caller = self._caller or Caller(self._audience, self._client)
         for seen in items:
-            headers = {"content-type": "application/json", "x-request-id": seen.request.id}
+            headers = {"content-type": "application/json", "x-request-id": seen.request.id, MARK.decode(): "1"}
+            headers |= self._caller.headers()
             answer = self._client.post(self._url, content=seen.request.body, headers=headers)
             self._compare(seen, answer.status_code, answer.content)
 
@@ -61,7 +70,7 @@ class ShadowCalls:
 def difference(ours: list[Any], theirs: list[Any]) -> dict[str, float]:
     """Compare two lists of predictions: rows that differ, and the largest distance where they are numbers."""
     if len(ours) != len(theirs):
-        return {"rows_differing": max(len(ours), len(theirs)), "largest": float("inf")}
+        return {"rows_differing": max(len(ours), len(theirs))}
     pairs = list(zip(ours, theirs, strict=True))
     numbers = [abs(a - b) for a, b in pairs if _is_number(a) and _is_number(b)]
     return {"rows_differing": sum(a != b for a, b in pairs), "largest": max(numbers, default=0.0)}

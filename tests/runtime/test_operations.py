@@ -1,9 +1,11 @@
 """What operators see and set: logs, prediction log, shadow calls, keys, traces."""
 
+import contextlib
 import http.server
 import json
 import threading
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -12,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from runtime.answers import Answer, Request
 from runtime.engine import Seen
+from runtime.identity import audience
 from runtime.metrics import EndpointMetrics
 from runtime.shadow import difference
 from runtime.trace_context import trace_context
@@ -55,27 +58,44 @@ def test_prediction_log_leaves_out_what_must_not_be_logged(start, specs, feature
     assert (records[0]["request_id"], records[0]["version"]) == ("r1", "v2")
 
 
-@pytest.fixture
-def other_version() -> Iterator[tuple[str, list[dict]]]:
-    """A server that stands for another version: its URL, and what it was asked."""
-    asked: list[dict] = []
+class Stranger(http.server.BaseHTTPRequestHandler):
+    """A server of somebody else's. `asked` holds the headers and bodies it was sent, `answer` what it says to all."""
 
-    class Other(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["content-length"]))
-            asked.append(json.loads(body))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"predictions": ["virginica"]}')
+    asked: list[tuple[dict[str, str], bytes]]
+    answer: bytes
 
-        def log_message(self, *_):
-            pass
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.asked.append(({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}}, body))
+        self.send_response(200)
+        self.send_header("Metadata-Flavor", "Google")
+        self.send_header("content-length", str(len(self.answer)))
+        self.end_headers()
+        self.wfile.write(self.answer)
 
-    server = http.server.HTTPServer(("127.0.0.1", 0), Other)
+    do_GET = do_POST  # noqa: N815 - the name is http.server's
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def stranger(answer: bytes) -> Iterator[tuple[str, list]]:
+    """Serve one answer to everything; gives the host and what was asked."""
+    asked: list = []
+    handler = type("Handler", (Stranger,), {"asked": asked, "answer": answer})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/predict", asked
+    yield f"127.0.0.1:{server.server_port}", asked
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def other_version() -> Iterator[tuple[str, list]]:
+    """A server that stands for another version: its URL, and what it was asked."""
+    with stranger(b'{"predictions": ["virginica"]}') as (host, asked):
+        yield f"http://{host}/predict", asked
 
 
 def test_shadow_calls_follow_the_answer(start, specs, other_version):
@@ -86,10 +106,62 @@ def test_shadow_calls_follow_the_answer(start, specs, other_version):
     assert server.post("/predict", GOOD).json() == {"predictions": ["setosa"]}
 
     server.wait(lambda: "shadow compared" in server.log.read_text(), 10)
-    assert asked == [GOOD]
+    ((headers, body),) = asked
+    assert json.loads(body) == GOOD
+    assert "authorization" not in headers
     entry = next(json.loads(x) for x in server.log.read_text().splitlines() if "shadow compared" in x)
     assert (entry["rows_differing"], entry["shadow_status"]) == (1, 200)
     assert 'mlservice_background_handled_total{work="shadow"} 1' in server.get("/metrics").text
+
+
+def test_a_copy_is_not_copied(start, specs, other_version):
+    """Versions that are each other's shadow, or their own, end after one copy."""
+    url, asked = other_version
+    server = start(specs / "iris/model", runtime={"shadow": {"url": url}})
+
+    server.post("/predict", GOOD)
+    server.wait(lambda: asked, 10)
+    ((headers, _),) = asked
+    copied = server.post("/predict", GOOD, headers={"x-mlservice-shadow": headers["x-mlservice-shadow"]})
+
+    assert copied.status_code == 200
+    assert server.stop() == 0
+    assert len(asked) == 1
+
+
+def test_a_private_version_gets_a_token(start, specs, other_version):
+    """A service that lets in only whom it knows is called with an identity token of our account, made for it."""
+    url, asked = other_version
+    with stranger(b"header.claims.signature") as (metadata, told):
+        server = start(
+            specs / "iris/model",
+            runtime={"shadow": {"url": url}},
+            MLSERVICE_EMULATOR="http://127.0.0.1:1",
+            GCE_METADATA_HOST=metadata,
+        )
+        for _ in range(2):
+            server.post("/predict", GOOD)
+        server.wait(lambda: len(asked) == 2, 20)
+
+    assert {headers["authorization"] for headers, _ in asked} == {"Bearer header.claims.signature"}
+    ((question, _),) = told
+    assert parse_qs(urlsplit(question["path"]).query) == {"audience": [url.removesuffix("/predict")]}
+
+
+@pytest.mark.parametrize(
+    ("url", "emulated", "expected"),
+    [
+        pytest.param("https://s-1-ew.a.run.app/predict", False, "https://s-1-ew.a.run.app", id="service"),
+        pytest.param("https://next---s-1-ew.a.run.app/predict", False, "https://s-1-ew.a.run.app", id="tag"),
+        pytest.param("https://acme.example/predict", False, "", id="not-cloud-run"),
+        pytest.param("https://a.run.app.acme.example/predict", False, "", id="looks-like-cloud-run"),
+        pytest.param("http://127.0.0.1:4000/predict", True, "http://127.0.0.1:4000", id="emulator"),
+        pytest.param("http://127.0.0.1:4000/predict", False, "", id="this-machine"),
+    ],
+)
+def test_for_whom_a_token_is(url, emulated, expected):
+    """For the service, whichever of its tags is called; a host that is no service gets none."""
+    assert audience(url, emulated=emulated) == expected
 
 
 def test_a_shadow_that_is_down_is_nobodys_problem(start, specs):
@@ -147,7 +219,7 @@ def test_spans_join_the_callers_trace():
 def test_difference_of_predictions():
     """Rows that differ, and by how much."""
     assert difference([1.0, 2.0], [1.0, 2.5]) == {"rows_differing": 1, "largest": 0.5}
-    assert difference(["a"], ["a", "b"])["rows_differing"] == 2
+    assert difference(["a"], ["a", "b"]) == {"rows_differing": 2}
 
 
 def test_wrong_settings_are_said_at_once(start, specs):
