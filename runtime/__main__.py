@@ -33,8 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 64
     if flags.model:
         model = msgspec.structs.replace(model, uri=flags.model)
-    if flags.name or not model.name:
-        model = msgspec.structs.replace(model, name=flags.name or options.service)
+    if flags.name:
+        model = msgspec.structs.replace(model, name=flags.name)
     if flags.grpc_port is not None:
         options = dataclasses.replace(options, grpc_port=flags.grpc_port)
     from runtime.records import Records  # noqa: PLC0415 - `--help` needs no server
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
     port = os.environ.get("AIP_HTTP_PORT") or os.environ.get("PORT") or DEFAULT_PORT
     parser.add_argument("--port", type=int, default=int(port))
-    parser.add_argument("--name", default="", help="name of the model; default: the service's, else `model`")
+    parser.add_argument("--name", default="", help="name of the model; default: model.yaml's, else the service's")
     parser.add_argument("--grpc-port", type=int, help="also serve Open Inference Protocol over gRPC; 0: not")
     parser.add_argument("--no-wire", dest="wire", action="store_false", help="answer every path through FastAPI")
     return parser

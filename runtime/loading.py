@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -41,11 +41,11 @@ class Warm:
     cost: Cost
 
 
-def discover(settings: ModelSettings) -> list[Part]:
+def discover(settings: ModelSettings, service: str = "") -> list[Part]:
     """Find what a folder holds.
 
     A folder with a model file is one model. Otherwise each subfolder is a model, or, when it is called like a version
-    (`3`, `v3`, `2026-11-20`), a version of one.
+    (`3`, `v3`, `2026-11-20`), a version of one. `service` is the name of a model that has none of its own.
 
     Raises:
         NotLoaded: The folder cannot be read, or holds no model.
@@ -54,6 +54,7 @@ def discover(settings: ModelSettings) -> list[Part]:
     try:
         folder = fetch(uri)
         parts = _parts(folder, settings, trusted=not uri.startswith("gs://"))
+        parts = [replace(part, name=part.name or service or DEFAULT_NAME) for part in parts]
     except (SourceError, SettingsError) as error:
         raise NotLoaded(str(error)) from error
     if not parts:
@@ -64,8 +65,7 @@ def discover(settings: ModelSettings) -> list[Part]:
 def _parts(folder: Path, settings: ModelSettings, *, trusted: bool, name: str = "", version: str = "") -> list[Part]:
     if settings.file or frameworks.holds_model(folder):
         complete = with_folder(settings, folder, trusted=trusted)
-        known_name = name or complete.name or DEFAULT_NAME
-        return [Part(known_name, version or complete.version or DEFAULT_VERSION, folder, complete)]
+        return [Part(name or complete.name or "", version or complete.version or DEFAULT_VERSION, folder, complete)]
     found = []
     for sub in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
         called = {"name": name, "version": sub.name} if _VERSION.fullmatch(sub.name) else {"name": sub.name}

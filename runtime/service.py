@@ -141,7 +141,7 @@ class Service:
     def _load(self, loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
         try:
             batching = self.runtime.batching or Batching()
-            warm = [load(part, batching.max_size) for part in discover(self.model)]
+            warm = [load(part, batching.max_size) for part in discover(self.model, self.options.service)]
         except NotLoaded as error:
             log.error("model not loaded: %s", error)  # noqa: TRY400 - the message is the whole story
             loop.call_soon_threadsafe(setattr, self, "state", FAILED)

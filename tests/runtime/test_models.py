@@ -1,6 +1,7 @@
 """Which models a server serves, and how: several in one, every framework, classes of the user's own."""
 
 import json
+import shutil
 import threading
 import time
 
@@ -37,6 +38,24 @@ def test_several_models_and_versions(start, specs, tmp_path):
     assert server.get("/v1/models").json() == {"models": ["other", "tumours"]}
     assert server.post("/v1/models/other:predict", {"instances": [[1.0] * 10]}).status_code == 200
     assert server.post("/predict", {"instances": [[1.0] * 10]}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("written", "flags", "name"),
+    [
+        pytest.param("name: tumours\n", [], "tumours", id="its-own"),
+        pytest.param("name: tumours\n", ["--name", "other"], "other", id="a-flag-wins"),
+        pytest.param("version: v7\n", [], "scorer", id="the-services"),
+    ],
+)
+def test_the_name_of_a_model(start, specs, tmp_path, *, written, flags, name):
+    """A model is called as its model.yaml says, without that as the service is, and a flag wins."""
+    shutil.copy(specs / "iris" / "model" / "model.onnx", tmp_path)
+    (tmp_path / "model.yaml").write_text(written)
+
+    server = start(tmp_path, *flags, K_SERVICE="scorer")
+
+    assert server.get("/v1/models").json() == {"models": [name]}
 
 
 def test_lightgbm_and_xgboost(start, tmp_path):
