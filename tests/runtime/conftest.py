@@ -64,7 +64,9 @@ def start(tmp_path_factory) -> Iterator[Callable[..., Running]]:
     """Start servers; all are ended with the module."""
     running: list[Running] = []
 
-    def _start(folder: Path | str | None, *flags: str, model=None, runtime=None, wait="ready", **env) -> Running:
+    def _start(
+        folder: Path | str | None, *flags: str, command=("runtime",), model=None, runtime=None, wait="ready", **env
+    ) -> Running:
         port = free_port()
         log = tmp_path_factory.mktemp("server") / "log.txt"
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **{k: str(v) for k, v in env.items()}}
@@ -75,7 +77,7 @@ def start(tmp_path_factory) -> Iterator[Callable[..., Running]]:
         where = [] if folder is None else [str(folder)]
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                [sys.executable, "-m", "runtime", *where, "--port", str(port), *flags], env=environment, stderr=sink
+                [sys.executable, "-m", *command, *where, "--port", str(port), *flags], env=environment, stderr=sink
             )
         server = Running(process, f"http://127.0.0.1:{port}", log)
         running.append(server)
