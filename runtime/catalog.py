@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runtime.tensors import Array, Model, TensorSpec
 
 BINARY = 2  # classes
+ONNX = "onnx_onnxv1"  # platform of graphs, whose text is never null
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,20 @@ def _layout(model: Model, settings: ModelSettings) -> Layout | None:
         raise ValueError(f"the spec has {len(schema.names)} features, the model takes {width}")
     if len(inputs) > 1 and {spec.name for spec in inputs} != set(schema.names):
         raise ValueError(f"the model's inputs are {', '.join(i.name for i in inputs)}: name the features so")
-    return Layout(schema, inputs)
+    layout = Layout(schema, inputs)
+    _check_nulls(model, layout)
+    return layout
+
+
+def _check_nulls(model: Model, layout: Layout) -> None:
+    """Refuse nullable features whose input would take another value for null: true, or the text `None`."""
+    by_name = {spec.name: spec for spec in layout.inputs}
+    for name, feature in layout.schema.features.items():
+        spec = layout.matrix_input or by_name.get(name)
+        if not feature.nullable or spec is None or spec.dtype.kind == "f":
+            continue
+        if spec.dtype.kind != "O" or model.platform == ONNX:
+            raise ValueError(f"feature {name!r} is nullable, but {spec.datatype} of input {spec.name!r} has no null")
 
 
 def _selection(outputs: tuple[TensorSpec, ...], wanted: Prediction | None) -> Selection:

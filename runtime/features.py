@@ -78,13 +78,17 @@ class Schema:
         Raises:
             InvalidInput: With at most `MAX_PROBLEMS` problems.
         """
-        numbers = matrix.dtype.kind != "O"
-        if self.numeric and numbers and bool(self._within(matrix).all()):
+        if self.numeric and matrix.dtype.kind != "O" and bool(self._within(matrix).all()):
             return
-        columns = dict(zip(self.names, matrix.T.tolist(), strict=True))
-        if numbers:
-            columns = {name: _from_numbers(column, self.features[name]) for name, column in columns.items()}
-        self._check(columns)
+        self.check_inputs(dict(zip(self.names, matrix.T, strict=True)))
+
+    def check_inputs(self, inputs: Mapping[str, Array]) -> None:
+        """Check tensors that came as one input per feature.
+
+        Raises:
+            InvalidInput: With at most `MAX_PROBLEMS` problems.
+        """
+        self._check({name: _column(inputs[name], feature) for name, feature in self.features.items()})
 
     def _within(self, matrix: Array) -> Array:
         found: Array = np.isfinite(matrix) & (matrix >= self._low) & (matrix <= self._high)
@@ -159,8 +163,14 @@ class Schema:
         return columns
 
 
+def _column(array: Array, feature: Feature) -> list[Any]:
+    """Give the values of a column that came as a tensor."""
+    values: list[Any] = array.reshape(-1).tolist()
+    return values if array.dtype.kind == "O" else _from_numbers(values, feature)
+
+
 def _from_numbers(column: list[float], feature: Feature) -> list[Any]:
-    """Undo what a table of numbers does to a column: NaN for nothing, places for categories, 0 and 1 for booleans."""
+    """Undo what a tensor of numbers does to a column: NaN for nothing, places for categories, 0 and 1 for booleans."""
     values: list[Any] = [None if feature.nullable and value != value else value for value in column]  # noqa: PLR0124
     if feature.type == "boolean":
         return [bool(value) if value in {0, 1} else value for value in values]
@@ -242,6 +252,18 @@ class Layout:
         """The one input all features go into, side by side; None when each feature is an input of its own."""
         first = self.inputs[0]
         return first if len(self.inputs) == 1 and len(first.shape) == MATRIX else None
+
+    def check(self, inputs: Mapping[str, Array]) -> None:
+        """Check the model's inputs against the schema, where they did not come through it.
+
+        Raises:
+            InvalidInput: With at most `MAX_PROBLEMS` problems.
+        """
+        into = self.matrix_input
+        if into is not None:
+            self.schema.check_table(inputs[into.name])
+        elif all(array.size == len(array) for array in inputs.values()):
+            self.schema.check_inputs(inputs)  # an input with more than a value per row is no feature
 
     def arrays(self, columns: Mapping[str, list[Any]]) -> dict[str, Array]:
         """Build the inputs from checked columns."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runtime.outputs import Outputs
 
 HEADER_LENGTH = b"inference-header-content-length"
+MAX_DIGITS = 19  # of that header; int() refuses thousands of them with an error of its own
 BINARY = b"application/octet-stream"
 MAX_DIMENSIONS = 8
 
@@ -131,10 +132,9 @@ class V2Codec:
             what = f"no input {unknown[0]!r}" if unknown else f"input {missing[0]!r} is missing"
             raise Refused(400, f"{what}; the model takes {', '.join(self._inputs)}")
         inputs = {name: fitted(tensors[name], spec) for name, spec in self._inputs.items()}
-        layout = self._loaded.layout
-        if layout is not None and layout.matrix_input is not None:
+        if self._loaded.layout is not None:
             try:
-                layout.schema.check_table(inputs[layout.matrix_input.name])
+                self._loaded.layout.check(inputs)
             except InvalidInput as error:
                 raise Refused(400, str(error)) from error
         return inputs
@@ -193,7 +193,7 @@ def split(request: Request) -> tuple[bytes, memoryview]:
     body = request.body
     if declared is None:
         return body, memoryview(b"")
-    if not declared.isdigit() or int(declared) > len(body):
+    if not declared.isdigit() or len(declared) > MAX_DIGITS or int(declared) > len(body):
         raise Refused(400, "Inference-Header-Content-Length must be a number of bytes within the body")
     length = int(declared)
     return body[:length], memoryview(body)[length:]

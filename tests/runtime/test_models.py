@@ -2,14 +2,19 @@
 
 import json
 import shutil
+import struct
 import threading
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from runtime.catalog import Part, describe
 from runtime.frameworks import LoadError, load
-from runtime.settings import ModelSettings
+from runtime.settings import Feature, ModelSettings
+from runtime.tensors import TensorSpec
 
 ROW = [1.0, 2.0]
 NUMBERS = {"a": {"type": "number"}, "b": {"type": "number"}}
@@ -109,6 +114,66 @@ def test_a_class_with_load_and_predict(start, tmp_path):
 
     assert server.post("/predict", {"instances": [{"a": 1, "b": 2}]}).json() == {"predictions": [30.0]}
     assert server.post("/predict", {"instances": [{"a": 1, "c": 2}]}).status_code == 422
+
+
+FEATURES = {
+    "age": {"type": "integer", "min": 0, "max": 120},
+    "plan": {"type": "category", "values": ["basic", "pro"]},
+    "spend": {"type": "number", "nullable": True},
+}
+
+
+def row_as_tensors(**edit) -> dict:
+    """One good row of `FEATURES`, as an inference request with an input per feature."""
+    row = {"age": ("FP64", 40), "plan": ("BYTES", "pro"), "spend": ("FP32", 1.5), **edit}
+    return {
+        "inputs": [{"name": n, "datatype": kind, "shape": [1], "data": [v]} for n, (kind, v) in row.items()],
+    }
+
+
+@pytest.fixture(scope="module")
+def by_feature(start, tmp_path_factory):
+    """A class whose inputs are its features, one each."""
+    source = "class Model:\n    def predict(self, inputs):\n        return inputs['age']\n"
+    folder = tmp_path_factory.mktemp("by-feature")
+    (folder / "model.py").write_text(source)
+    return start(folder, model={"features": FEATURES})
+
+
+@pytest.mark.parametrize(
+    ("edit", "problem"),
+    [
+        pytest.param({"age": ("FP64", 200)}, "row 0, feature 'age': 200.0 is above 120", id="range"),
+        pytest.param({"age": ("FP64", 1.5)}, "row 0, feature 'age': 1.5 is no integer", id="fraction"),
+        pytest.param({"plan": ("BYTES", "max")}, "row 0, feature 'plan': 'max' is none of basic, pro", id="category"),
+    ],
+)
+def test_an_input_per_feature_is_checked_too(by_feature, edit, problem):
+    """In the Open Inference Protocol each tensor is held to the feature of its name."""
+    path = "/v2/models/model/infer"
+    assert by_feature.post(path, row_as_tensors()).status_code == 200
+
+    answer = by_feature.post(path, row_as_tensors(**edit))
+
+    assert (answer.status_code, answer.json()) == (400, {"error": problem})
+
+
+@pytest.mark.parametrize(("feature", "status"), [("age", 400), ("spend", 200)])
+def test_not_a_number_is_for_nullable_features(by_feature, feature, status):
+    """The binary extension carries NaN: nothing, where a feature may be null, and refused elsewhere."""
+    body = row_as_tensors()
+    (described,) = (tensor for tensor in body["inputs"] if tensor["name"] == feature)
+    del described["data"]
+    described |= {"datatype": "FP64", "parameters": {"binary_data_size": 8}}
+    head = json.dumps(body).encode()
+
+    answer = by_feature.post(
+        "/v2/models/model/infer",
+        content=head + struct.pack("<d", float("nan")),
+        headers={"Inference-Header-Content-Length": str(len(head))},
+    )
+
+    assert answer.status_code == status
 
 
 def test_a_class_with_all_hooks(start, tmp_path):
@@ -250,3 +315,37 @@ def test_settings_that_do_not_fit_the_model(start, specs, tmp_path):
 
     server.wait(lambda: "the spec has 2 features, the model takes 4" in server.log.read_text())
     assert json.dumps(server.get("/health/ready").text) == '"failed"'
+
+
+@dataclass
+class Graph:
+    """A model of which only its inputs matter."""
+
+    inputs: tuple[TensorSpec, ...]
+    platform: str = "onnx_onnxv1"
+    outputs: tuple[TensorSpec, ...] = (TensorSpec("y", "FP32", (-1,)),)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "kind", "platform", "fits"),
+    [
+        pytest.param("FP32", "number", "onnx_onnxv1", True, id="number"),
+        pytest.param("FP32", "category", "onnx_onnxv1", True, id="category-as-a-number"),
+        pytest.param("INT64", "integer", "onnx_onnxv1", False, id="whole-numbers-have-no-nan"),
+        pytest.param("BOOL", "boolean", "onnx_onnxv1", False, id="nan-would-be-true"),
+        pytest.param("BYTES", "string", "onnx_onnxv1", False, id="none-would-be-text"),
+        pytest.param("BYTES", "string", "custom", True, id="python-has-none"),
+    ],
+)
+def test_nullable_features_need_an_input_with_a_null(datatype, kind, platform, fits):
+    """A model that would take null for some value is not served with a schema that allows null."""
+    feature = Feature(kind, values=("x",) if kind == "category" else (), nullable=True)
+    part = Part("m", "1", Path(), ModelSettings(features={"a": feature}))
+    model = Graph((TensorSpec("a", datatype, (-1, 1)),), platform)
+
+    if fits:
+        layout = describe(part, model).layout
+        assert layout.arrays(layout.schema.columns([{}]))["a"].shape == (1, 1)
+        return
+    with pytest.raises(ValueError, match=f"feature 'a' is nullable, but {datatype} of input 'a' has no null"):
+        describe(part, model)
