@@ -92,6 +92,10 @@ class Endpoint:
         except Refused as refused:
             self.refuse(refused, respond, request, started)
             return None
+        except Exception:  # a fault of ours must not cost the connection
+            log.exception("decode failed")
+            self.refuse(Refused(500, "the request cannot be read; the log has the reason"), respond, request, started)
+            return None
         return call
 
     def refuse(
