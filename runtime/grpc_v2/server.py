@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from runtime.answers import Answer, Headers, Refused, Request
 from runtime.grpc_v2 import tensors
@@ -81,20 +82,26 @@ class Servicer:
         await self._find(request.name, request.version, context)
         return MESSAGES["ModelReadyResponse"](ready=self._service.ready)
 
-    async def server_metadata(self, _request: Any, _context: Any) -> Any:
+    async def server_metadata(self, _request: Any, context: Any) -> Any:
         """Describe the server."""
+        await self._admit(context)
         return MESSAGES["ServerMetadataResponse"](**server_metadata())
 
     async def model_metadata(self, request: Any, context: Any) -> Any:
         """Describe a model."""
+        await self._admit(context)
         served = await self._find(request.name, request.version, context)
         return MESSAGES["ModelMetadataResponse"](**model_metadata(self._service, served))
 
     async def model_infer(self, body: bytes, context: Any) -> bytes:
         """Predict. The body stays bytes until the codec reads it, so that decoding is measured there."""
-        asked = MESSAGES["ModelInferRequest"].FromString(body)
+        await self._admit(context)
+        try:
+            asked = MESSAGES["ModelInferRequest"].FromString(body)
+        except DecodeError:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "this is no ModelInferRequest")
         endpoint = self._endpoint(await self._find(asked.model_name, asked.model_version, context))
-        headers: Headers = [(key.encode(), _bytes(value)) for key, value in context.invocation_metadata() or ()]
+        headers = _headers(context)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         given = next((value for key, value in headers if key == b"x-request-id"), None)
         work = endpoint.handle(
@@ -118,11 +125,23 @@ class Servicer:
             found = self._endpoints[id(served)] = self._service.make_endpoint(served, "grpc", codec)
         return found
 
+    async def _admit(self, context: Any) -> None:
+        """Let in who has a key, where keys are asked for. Probes need none."""
+        try:
+            if self._service.records.keys is not None:
+                self._service.records.keys.check(_headers(context))
+        except Refused as refused:
+            await context.abort(_CODES[refused.status], refused.message)
+
     async def _find(self, name: str, version: str, context: Any) -> Any:
         try:
             return self._service.find(name, version or None)
         except Refused as refused:
             await context.abort(_CODES.get(refused.status, grpc.StatusCode.INTERNAL), refused.message)
+
+
+def _headers(context: Any) -> Headers:
+    return [(key.encode(), _bytes(value)) for key, value in context.invocation_metadata() or ()]
 
 
 def _bytes(value: str | bytes) -> bytes:

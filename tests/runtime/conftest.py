@@ -98,6 +98,12 @@ def start(tmp_path_factory) -> Iterator[Callable[..., Running]]:
 
 
 @pytest.fixture(scope="session")
+def another_port() -> Callable[[], int]:
+    """Find a port for a server's second door."""
+    return free_port
+
+
+@pytest.fixture(scope="session")
 def specs() -> Path:
     """The examples."""
     return SPECS

@@ -2,9 +2,9 @@
 
 import base64
 import json
-import socket
 import struct
 
+import grpc
 import numpy as np
 import onnxruntime
 import pytest
@@ -161,6 +161,7 @@ class TestOpenInference:
         [
             pytest.param("9999999", 400, b"", "within the body", id="header-beyond-the-body"),
             pytest.param("-1", 400, b"", "within the body", id="header-no-number"),
+            pytest.param("1" * 5000, 400, b"", "within the body", id="header-of-too-many-digits"),
             pytest.param(None, 400, bytes(399), "399 bytes are left", id="size-beyond-the-body"),
             pytest.param(None, 396, bytes(396), "396 bytes, FP32 [10, 10] takes 400", id="size-not-the-shape"),
             pytest.param(None, 400, bytes(404), "4 bytes are left after the last tensor", id="bytes-left"),
@@ -218,11 +219,9 @@ class TestTriton:
 
 
 @pytest.fixture(scope="module")
-def client(start, specs, features):
+def client(start, specs, features, another_port):
     """A client of a server with a second port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = another_port()
     model = {"uri": str(specs / "breast-cancer/model-v2"), "features": features}
     start(None, "--grpc-port", str(port), "--name", "tumours", model=model)
     with triton_grpc.InferenceServerClient(f"127.0.0.1:{port}") as client:
@@ -255,6 +254,44 @@ class TestGrpc:
             client.infer("tumours", [given])
         with pytest.raises(InferenceServerException, match="NOT_FOUND"):
             client.infer("nobody", [given])
+
+    def test_what_is_no_message(self, grpc_server):
+        """Bytes that are no message are the caller's fault, and say nothing of how they are read."""
+        assert grpc_call(grpc_server(), "ModelInfer", b"\xff\xff") == (
+            "INVALID_ARGUMENT",
+            "this is no ModelInferRequest",
+        )
+
+    def test_keys(self, grpc_server):
+        """With keys, predictions and metadata need one, also before a model is looked for; probes do not."""
+        port = grpc_server(MLSERVICE_API_KEYS="one")
+
+        for method in ("ModelInfer", "ModelMetadata", "ServerMetadata"):
+            assert grpc_call(port, method)[0] == "UNAUTHENTICATED"
+        assert grpc_call(port, "ServerMetadata", metadata=[("authorization", "Bearer one")])[0] == "OK"
+        assert grpc_call(port, "ServerReady")[0] == "OK"
+
+
+@pytest.fixture(scope="module")
+def grpc_server(start, specs, another_port):
+    """Start a server with a second port; gives that port."""
+
+    def _start(**environment) -> int:
+        port = another_port()
+        start(specs / "iris/model", "--grpc-port", str(port), **environment)
+        return port
+
+    return _start
+
+
+def grpc_call(port, method, body=b"", **options) -> tuple[str, str]:
+    """Call without the client's own checks; gives the code and its text."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        try:
+            channel.unary_unary(f"/inference.GRPCInferenceService/{method}")(body, timeout=10, **options)
+        except grpc.RpcError as error:
+            return error.code().name, error.details()
+    return "OK", ""
 
 
 def test_vertex_contract(server, rows, expected, names):
