@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
@@ -12,6 +12,7 @@ import pytest
 
 from tests.runtime import container_engine
 from tests.runtime.conftest import free_port
+from tests.runtime.page import examples, promised
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform.prediction import LocalEndpoint, LocalModel
@@ -77,3 +78,15 @@ def own_predictions(specs: Path, rows: str) -> list[str]:
     session = onnxruntime.InferenceSession(str(specs / "iris" / "model" / "model.onnx"))
     matrix = np.array(json.loads(rows)["instances"], np.float32)
     return session.run(None, {session.get_inputs()[0].name: matrix})[0].tolist()
+
+
+def test_the_page_shows_it(engine, local_model, specs, monkeypatch, capsys):
+    """The call in docs/runtime.md prints what its comment says."""
+    _, code = examples("python", free_port())
+    monkeypatch.chdir(specs.parent)
+    names: dict[str, Any] = {}
+
+    exec(code, names)  # noqa: S102 - it is our own page
+    names["endpoint"].container = None
+
+    assert capsys.readouterr().out.splitlines() == promised(code)
