@@ -16,11 +16,10 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from runtime.answers import Refused
 from runtime.frameworks import cpus
 from runtime.outputs import Outputs
+from runtime.tensors import joined, row_shape
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,12 +27,17 @@ if TYPE_CHECKING:
 
     from runtime.metrics import ModelMetrics
     from runtime.protocols import Query
-    from runtime.tensors import Array, Model
+    from runtime.tensors import Model
 
 log = logging.getLogger("runtime")
 
 # Dearer than this and the model leaves the loop: other connections would notice.
 INLINE_S = 0.002
+# Cheaper than this, and a turn of the loop is worth saving.
+QUICK_S = 0.0002
+# After so many calls with one request each, the next request does not wait for others of its tick, but for every
+# sixteenth, which finds out whether there are any.
+ALONE = 16
 SWEEP_S = 0.05
 
 
@@ -111,6 +115,9 @@ class Batcher:
         self._calls_at_once = 1 if model.batchable else cpus()
         self._hold: asyncio.TimerHandle | None = None
         self._hold_for = 0
+        self._alone = 0
+        self._quick = cost.of(1) <= QUICK_S
+        self._dtypes = {spec.name: spec.dtype for spec in model.inputs}
         self._sweep: asyncio.TimerHandle | None = None
 
     def submit(self, work: Work) -> None:
@@ -125,9 +132,17 @@ class Batcher:
         waiting.append(work)
         if self._scheduled or len(self._running) >= self._calls_at_once:
             return
-        if self._hold is None or len(waiting) >= self._hold_for:
+        if self._hold is not None and len(waiting) < self._hold_for:
+            return
+        if len(waiting) == 1 and (work.rows >= self._limits.max_rows or self._joins_nobody()):
+            self._tick()
+        else:
             self._scheduled = True
             self._loop.call_soon(self._tick)
+
+    def _joins_nobody(self) -> bool:
+        """Whether a turn of the loop would most likely be spent waiting for nothing, and is worth saving."""
+        return self._quick and self._alone > ALONE and self._alone % ALONE > 0
 
     @property
     def waiting(self) -> int:
@@ -151,7 +166,7 @@ class Batcher:
                 continue
             if self._cost.of(sum([work.rows for work in batch])) <= INLINE_S:
                 began = perf_counter()
-                self._deliver(batch, call(self._model, batch), began, perf_counter())
+                self._deliver(batch, self._call(batch), began, perf_counter())
             else:
                 self._start(batch)
 
@@ -178,7 +193,7 @@ class Batcher:
             self._sweep = self._loop.call_later(SWEEP_S, self._expire)
 
     def _in_thread(self, running: Running) -> None:
-        outcome = call(self._model, running.batch)
+        outcome = self._call(running.batch)
         self._loop.call_soon_threadsafe(self._finish, running, outcome, perf_counter())
 
     def _finish(self, running: Running, outcome: Outputs | Exception, ended: float) -> None:
@@ -197,6 +212,7 @@ class Batcher:
 
     def _deliver(self, batch: list[Work], outcome: Outputs | Exception, began: float, ended: float) -> None:
         """Give every request of a batch its rows."""
+        self._alone = self._alone + 1 if len(batch) == 1 else 0
         metrics = self._metrics
         metrics.predict_seconds.observe(ended - began)
         metrics.batch_requests.observe(len(batch))
@@ -210,6 +226,18 @@ class Batcher:
             start = stop
         metrics.rows += start
         metrics.batch_rows.observe(start)
+
+    def _call(self, batch: list[Work]) -> Outputs | Exception:
+        """Run the model on the joined rows of a batch. Never raises."""
+        first = batch[0]
+        try:
+            inputs = {
+                name: joined([work.inputs[name] for work in batch], self._dtypes.get(name)) for name in first.inputs
+            }
+            return Outputs(self._model.predict(inputs, first.outputs))
+        except Exception as error:  # a model may raise anything; its callers get a 500, the log gets the traceback
+            log.exception("predict failed", extra={"rows": sum(work.rows for work in batch)})
+            return error
 
     def _expire(self) -> None:
         """Answer what is past its deadline, also while the model does not come back."""
@@ -240,25 +268,10 @@ class Worker:
             self._calls.get()()
 
 
-def call(model: Model, batch: list[Work]) -> Outputs | Exception:
-    """Run the model on the joined rows of a batch. Never raises."""
-    first = batch[0]
-    try:
-        inputs = first.inputs if len(batch) == 1 else _joined(batch)
-        return Outputs(model.predict(inputs, first.outputs))
-    except Exception as error:  # a model may raise anything; its callers get a 500, the log gets the traceback
-        log.exception("predict failed", extra={"rows": sum(work.rows for work in batch)})
-        return error
-
-
-def _joined(batch: list[Work]) -> dict[str, Array]:
-    return {name: np.concatenate([work.inputs[name] for work in batch]) for name in batch[0].inputs}
-
-
 def _alike(one: Work, other: Work) -> bool:
     """Whether two requests can share a call: same outputs, same shapes behind the batch dimension."""
     if one.key is not None and one.key is other.key:
         return True
     if one.outputs != other.outputs:
         return False
-    return all(array.shape[1:] == other.inputs[name].shape[1:] for name, array in one.inputs.items())
+    return all(row_shape(part) == row_shape(other.inputs[name]) for name, part in one.inputs.items())

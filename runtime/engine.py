@@ -86,9 +86,7 @@ class Endpoint:
         try:
             if self._keys is not None:
                 self._keys.check(request.headers)
-            query = self.codec.decode(request)
-            call = Call(self, request, respond, query, started)
-            self._batcher.submit(call)
+            call = Call(self, request, respond, self.codec.decode(request), started)
         except Refused as refused:
             self.refuse(refused, respond, request, started)
             return None
@@ -96,7 +94,12 @@ class Endpoint:
             log.exception("decode failed")
             self.refuse(Refused(500, "the request cannot be read; the log has the reason"), respond, request, started)
             return None
-        return call
+        try:
+            self._batcher.submit(call)
+        except Refused as refused:
+            self.refuse(refused, respond, request, started)
+            return None
+        return None if call.answered else call
 
     def refuse(
         self, refused: Refused, respond: Respond, request: Request | None = None, started: float | None = None
@@ -105,6 +108,7 @@ class Endpoint:
         now = perf_counter()
         answer = self.codec.error(refused)
         respond(answer)
+        self.metrics.total.observe(now - (started or now))
         self.note(request or Request(b"", [], ""), answer, started or now, now)
 
     def note(
@@ -120,7 +124,6 @@ class Endpoint:
         """Count a request that was answered, and tell the followers."""
         metrics = self.metrics
         metrics.answers[answer.status] += 1
-        metrics.total.observe(ended - started)
         if self._followers or answer.status >= SERVER_ERROR:
             seen = Seen(request, answer, metrics, started, ended, call, outputs)
             for follow in self._followers if answer.status < SERVER_ERROR else (*self._followers, *self._failures):
@@ -133,9 +136,7 @@ class Call(Work):
     __slots__ = ("_endpoint", "_respond", "query", "request", "start", "started", "stop")
 
     def __init__(self, endpoint: Endpoint, request: Request, respond: Respond, query: Query, started: float) -> None:
-        now = perf_counter()
-        super().__init__(query, now, started + endpoint.timeout_s)
-        endpoint.metrics.decode.observe(now - started)
+        super().__init__(query, perf_counter(), started + endpoint.timeout_s)
         self._endpoint = endpoint
         self._respond = respond
         self.query = query
@@ -149,8 +150,9 @@ class Call(Work):
         answer = self._encoded(outcome, start, stop)
         ended = perf_counter()
         self._respond(answer)
-        endpoint.metrics.queue.observe(self.begun - self.arrived)
-        endpoint.metrics.encode.observe(ended - now)
+        endpoint.metrics.predicted(
+            self.arrived - self.started, self.begun - self.arrived, ended - now, ended - self.started
+        )
         outputs = None if isinstance(outcome, Exception) else outcome
         endpoint.note(self.request, answer, self.started, ended, call=self, outputs=outputs)
 

@@ -1,7 +1,8 @@
 """Metrics in Prometheus' text format.
 
-Everything is recorded on the event loop, so nothing locks: an observation is a bisection and two additions. (The usual
-client library takes a lock and about a microsecond per observation, and a request has five.)
+Everything is recorded on the event loop, so nothing locks. What a request took is put down in a list, and sorted into
+buckets a few hundred requests at a time. (The usual client library takes a lock and about a microsecond per
+observation, and a request has four.)
 """
 
 from __future__ import annotations
@@ -9,6 +10,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from runtime.tensors import Array
 
 # Seconds. From 10 µs, as small models answer in less than any usual first bucket.
 SECONDS = (
@@ -17,6 +24,8 @@ SECONDS = (
 )  # fmt: skip
 ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 PHASES = ("decode", "queue", "predict", "encode")
+# Values put down before they are sorted: enough to share numpy's calls, few enough to be quick.
+FRESH = 2048
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -34,6 +43,13 @@ class Histogram:
         """Count one value."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
+
+    def observe_all(self, values: Array) -> None:
+        """Count many values."""
+        places = np.searchsorted(self._bounds, values)
+        found = np.bincount(places, minlength=len(self._counts)).tolist()
+        self._counts = [old + new for old, new in zip(self._counts, found, strict=True)]
+        self._sum += float(values.sum())
 
     def lines(self, name: str, labels: str) -> list[str]:
         """Write the samples."""
@@ -56,6 +72,21 @@ class EndpointMetrics:
     decode: Histogram = field(default_factory=lambda: Histogram(SECONDS))
     queue: Histogram = field(default_factory=lambda: Histogram(SECONDS))
     encode: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    _fresh: list[float] = field(default_factory=list)
+
+    def predicted(self, decode_s: float, queue_s: float, encode_s: float, total_s: float) -> None:
+        """Count what the phases of a request took that came as far as the model."""
+        fresh = self._fresh
+        fresh += (decode_s, queue_s, encode_s, total_s)
+        if len(fresh) >= FRESH:
+            self.sort()
+
+    def sort(self) -> None:
+        """Sort into buckets what was put down."""
+        columns = np.array(self._fresh).reshape(-1, 4).T
+        self._fresh.clear()
+        for histogram, values in zip((self.decode, self.queue, self.encode, self.total), columns, strict=True):
+            histogram.observe_all(values)
 
     @property
     def labels(self) -> str:
@@ -89,6 +120,7 @@ def render(endpoints: list[EndpointMetrics], models: list[ModelMetrics], gauges:
     """Write everything."""
     lines = ["# HELP mlservice_requests_total Answers by status.", "# TYPE mlservice_requests_total counter"]
     for e in endpoints:
+        e.sort()
         lines += [f'mlservice_requests_total{{{e.labels},code="{c}"}} {n}' for c, n in sorted(e.answers.items())]
     lines += _histogram("mlservice_request_seconds", "From the whole body read to the answer written.")
     for e in endpoints:

@@ -105,7 +105,11 @@ def feature_rows(loaded: Loaded, inputs: dict[str, Any], count: int) -> list[dic
         return [{} for _ in range(count)]
     into = layout.matrix_input
     names = layout.schema.names
-    columns = inputs[into.name].T if into else [np.asarray(inputs[name]).reshape(count, -1)[:, 0] for name in names]
+    columns = (
+        np.asarray(inputs[into.name], into.dtype).T
+        if into
+        else [np.asarray(inputs[name]).reshape(count, -1)[:, 0] for name in names]
+    )
     kept = [
         (name, column.tolist()) for name, column in zip(names, columns, strict=True) if layout.schema.features[name].log
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Array = np.ndarray[Any, Any]
+
+# Rows of checked numbers that are no array yet: making one array per call of the model costs less than one per request.
+RowList = list[tuple[float, ...]]
 
 # Dimensions of a table of rows and columns.
 MATRIX = 2
@@ -65,3 +69,21 @@ class Model(Protocol):
 def datatype_of(array: Array) -> str:
     """Name the datatype of an array; text of any kind is BYTES."""
     return _NAMES.get(array.dtype, "BYTES")
+
+
+def joined(parts: Sequence[Array | RowList], dtype: np.dtype[Any] | None) -> Array:
+    """Put rows of several requests under each other.
+
+    Args:
+        parts: Of one shape behind the first dimension.
+        dtype: What becomes of numbers that are no array yet.
+    """
+    if all(isinstance(part, list) for part in parts):
+        return np.array(list(chain.from_iterable(parts)) if len(parts) > 1 else parts[0], dtype)
+    arrays = [np.asarray(part, dtype) if isinstance(part, list) else part for part in parts]
+    return np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
+
+
+def row_shape(part: Array | RowList) -> tuple[int, ...]:
+    """Give the shape of one row."""
+    return (len(part[0]),) if isinstance(part, list) else part.shape[1:]

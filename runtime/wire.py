@@ -14,7 +14,7 @@ from http import HTTPStatus
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from runtime.answers import Answer, Headers, Refused, Request, find
+from runtime.answers import JSON, Answer, Headers, Refused, Request, find
 from runtime.guard import GuardedProtocol
 from runtime.request_ids import HEADER, request_id
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Requests of one connection that may be open at once; more are left in the socket.
 MAX_PIPELINED = 64
 
+OK = 200  # a plain number: looking up a member of an enumeration costs more than comparing it
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _OK_JSON = _STATUS_LINES[200] + b"content-type: application/json\r\n"
 # Stands for "an earlier request of this connection is not answered yet", as uvicorn's own cycle does.
@@ -211,12 +212,7 @@ def _written(answer: Answer, identity: str, *, close: bool) -> bytes:
     if answer.status == HTTPStatus.NO_CONTENT:
         closing = b"connection: close\r\n" if close else b""
         return b"%bx-request-id: %b\r\n%b\r\n" % (_STATUS_LINES[204], identity.encode(), closing)
-    if (
-        answer.status == HTTPStatus.OK
-        and not answer.headers
-        and not close
-        and answer.content_type == b"application/json"
-    ):
+    if answer.status == OK and not (answer.headers or close) and answer.content_type is JSON:
         return b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b" % (_OK_JSON, identity.encode(), len(body), body)
     lines = [
         _STATUS_LINES[answer.status],

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from runtime.answers import Answer, Refused
-from runtime.features import LARGEST, InvalidInput, Schema, wrong
+from runtime.features import InvalidInput, Schema, wrong
 from runtime.protocols import Query
+from runtime.protocols.numbers import Numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from runtime.answers import Request
     from runtime.catalog import Loaded
+    from runtime.features import Layout
     from runtime.outputs import Outputs
-    from runtime.settings import Feature
 
 _FLOATS = frozenset({"FP32", "FP64"})
 
@@ -37,25 +37,6 @@ class Anything(msgspec.Struct, forbid_unknown_fields=True):
 
 _anything = msgspec.json.Decoder(Anything).decode
 _encode = msgspec.json.Encoder().encode
-
-
-def _decoder(schema: Schema) -> Callable[[bytes], Any]:
-    """Make a decoder for rows of numbers that counts them and checks their ranges while it reads.
-
-    It refuses text, booleans and null where a number belongs; what it refuses, the schema looks at again to say where.
-    """
-    row: Any = tuple.__class_getitem__(tuple(_number(feature) for feature in schema.features.values()))
-    fields: list[Any] = [("instances", list[row]), *_OTHER_FIELDS]
-    return msgspec.json.Decoder(msgspec.defstruct("Rows", fields, forbid_unknown_fields=True)).decode
-
-
-def _number(feature: Feature) -> Any:
-    low = -LARGEST if feature.min is None else feature.min
-    high = LARGEST if feature.max is None else feature.max
-    return Annotated[float, msgspec.Meta(ge=low, le=high)]
-
-
-_OTHER_FIELDS: list[Any] = [("parameters", dict[str, Any] | None, None), ("signature_name", str | None, None)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +86,14 @@ class PlainCodec:
         self._outputs = (loaded.prediction.output,)
         self._max_rows = max_rows
         self._dialect = dialect
-        into = loaded.layout.matrix_input
-        self._fast = into if into is not None and into.datatype in _FLOATS and self._schema.numeric else None
-        self._rows = _decoder(self._schema) if self._fast else None
+        self._numbers, self._into = _numbers(loaded.layout)
 
     def decode(self, request: Request) -> Query:
         """Read a request."""
-        body = request.body
-        if self._fast is None or self._rows is None:
-            return self._decode_slowly(body)
-        try:
-            rows = self._rows(body).instances
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._decode_slowly(body)
-        if not 0 < len(rows) <= self._max_rows:
-            return self._decode_slowly(body)
-        return Query({self._fast.name: np.array(rows, self._fast.dtype)}, len(rows), self._outputs, self._outputs)
+        rows = None if self._numbers is None else self._numbers.read(request.body)
+        if rows is None or not 0 < len(rows) <= self._max_rows:
+            return self._decode_slowly(request.body)
+        return Query({self._into: rows}, len(rows), self._outputs, self._outputs)
 
     def _decode_slowly(self, body: bytes) -> Query:
         instances = parse(body)
@@ -152,6 +125,14 @@ class PlainCodec:
     def error(self, refused: Refused) -> Answer:
         """Write an error."""
         return refusal(refused, self._dialect)
+
+
+def _numbers(layout: Layout) -> tuple[Numbers | None, str]:
+    """Give the quick reader, for models that take one table of numbers, and the name of the table."""
+    into = layout.matrix_input
+    if into is None or into.datatype not in _FLOATS or not layout.schema.numeric:
+        return None, ""
+    return Numbers(layout.schema, into.dtype), into.name
 
 
 def refusal(refused: Refused, dialect: Dialect = PLAIN) -> Answer:
