@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runtime.frameworks import LoadError, check_code
+from runtime.frameworks.direct import direct
 from runtime.tensors import Array, TensorSpec, datatype_of
 
 if TYPE_CHECKING:
@@ -30,25 +31,23 @@ class SklearnModel:
     def __init__(self, estimator: Any, settings: ModelSettings) -> None:
         self._estimator = estimator
         self._classes: Any = getattr(estimator, "classes_", None)
-        self._probabilities = getattr(estimator, "predict_proba", None) if self._classes is not None else None
+        self._has_probabilities = self._classes is not None and hasattr(estimator, "predict_proba")
         self._columns = _columns(estimator)
         width = getattr(estimator, "n_features_in_", None) or len(settings.features) or -1
         text = any(f.type in TEXT_TYPES for f in settings.features.values())
         self.inputs = (TensorSpec(INPUT, "BYTES" if text else "FP64", (-1, int(width))),)
         self.outputs = self._output_specs()
+        self._direct = None if text else direct(estimator, self.inputs[0].shape[1])
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
         """Ask the estimator for what is wanted, and for nothing else."""
-        rows = inputs[INPUT] if self._columns is None else self._frame(inputs[INPUT])
-        found: dict[str, Array] = {}
-        if LABEL in outputs:
-            found[LABEL] = np.asarray(self._estimator.predict(rows))
-        if PROBABILITIES in outputs and self._probabilities is not None:
-            found[PROBABILITIES] = self._probabilities(rows)
-        return found
+        rows = inputs[INPUT]
+        if self._direct is not None and self._direct.takes(rows):
+            return _predicted(self._direct, rows, outputs)
+        return _predicted(self._estimator, rows if self._columns is None else self._frame(rows), outputs)
 
     def _output_specs(self) -> tuple[TensorSpec, ...]:
-        if self._probabilities is None:
+        if not self._has_probabilities:
             datatype = "FP64" if self._classes is None else datatype_of(self._classes)
             return (TensorSpec(LABEL, datatype, (-1,)),)
         return (
@@ -60,6 +59,15 @@ class SklearnModel:
         import pandas as pd  # noqa: PLC0415 - only estimators that select columns by name need it
 
         return pd.DataFrame(rows, columns=self._columns).infer_objects()
+
+
+def _predicted(estimator: Any, rows: Any, outputs: Sequence[str]) -> dict[str, Array]:
+    found: dict[str, Array] = {}
+    if LABEL in outputs:
+        found[LABEL] = np.asarray(estimator.predict(rows))
+    if PROBABILITIES in outputs:
+        found[PROBABILITIES] = estimator.predict_proba(rows)
+    return found
 
 
 def load(file: Path, settings: ModelSettings) -> SklearnModel:
