@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from runtime import catalog, frameworks
-from runtime.batching import Cost
+from runtime.batching import INLINE_S, Cost
 from runtime.catalog import Part
 from runtime.outputs import Outputs
 from runtime.settings import MODEL_FILE, SettingsError, with_folder
@@ -25,6 +25,7 @@ log = logging.getLogger("runtime")
 
 DEFAULT_NAME = "model"
 DEFAULT_VERSION = "1"
+CUSTOM = "custom"  # platform of classes
 WARM_UP_CALLS = 3
 _VERSION = re.compile(r"v?\d+([.-]\d+)*")
 
@@ -101,7 +102,9 @@ def measure(loaded: Loaded, max_rows: int) -> Cost:
     except Exception as error:
         raise NotLoaded(f"the model fails on an example of its own schema: {error}") from error
     row_s = max(full - one, 0.0) / max(max_rows - 1, 1)
-    return Cost(call_s=max(one - row_s, 0.0), row_s=row_s)
+    call_s = max(one - row_s, 0.0)
+    # What a class of the user's takes may depend on its input, and be without end: it never has the event loop.
+    return Cost(call_s if loaded.model.platform != CUSTOM else max(call_s, 2 * INLINE_S), row_s)
 
 
 def _seconds(loaded: Loaded, rows: int) -> float:
