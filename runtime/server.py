@@ -27,9 +27,8 @@ log = logging.getLogger("runtime")
 
 # Cloud Run sends SIGKILL 10 s after SIGTERM. For the first second we still take what a proxy had already sent us.
 DRAIN_S = 1.0
-SHUTDOWN_S = 7
+SHUTDOWN_S = 6
 FLUSH_S = 1.0
-GRPC_GRACE_S = 3.0
 CLOSE = (b"connection", b"close")
 # Connections the kernel keeps for us while the loop is busy.
 BACKLOG = 2048
@@ -91,12 +90,16 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
-        """Finish what is open, then what is in the background."""
-        if self._grpc is not None:
-            await self._grpc.stop(GRPC_GRACE_S)
+        """Finish what is open, on both ports in the same time, then what is in the background."""
+        finished = (
+            [self._finish(sockets)] if self._grpc is None else [self._finish(sockets), self._grpc.stop(SHUTDOWN_S)]
+        )
+        await asyncio.gather(*finished)
+        await asyncio.get_running_loop().run_in_executor(None, self._service.records.flush, FLUSH_S)
+
+    async def _finish(self, sockets: list[Any] | None) -> None:
         await self._close_ports()
         await super().shutdown(sockets)
-        await asyncio.get_running_loop().run_in_executor(None, self._service.records.flush, FLUSH_S)
 
     async def _close_ports(self) -> None:
         """Stop listening. Who is connected already is taken in, and has the moment that every new connection has."""

@@ -3,6 +3,7 @@
 import base64
 import json
 import struct
+from concurrent.futures import Future
 
 import grpc
 import numpy as np
@@ -12,6 +13,19 @@ import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
+SLEEPER = """
+import time
+
+class Model:
+    def load(self, folder):
+        self.folder = folder
+
+    def predict(self, inputs):
+        if inputs["s"].any():
+            (self.folder / "begun").touch()
+            time.sleep(inputs["s"].max())
+        return inputs["s"]
+"""
 VERTEX = {
     "AIP_HEALTH_ROUTE": "/ping",
     "AIP_PREDICT_ROUTE": "/v1/endpoints/7/deployedModels/8:predict",
@@ -270,6 +284,24 @@ class TestGrpc:
             assert grpc_call(port, method)[0] == "UNAUTHENTICATED"
         assert grpc_call(port, "ServerMetadata", metadata=[("authorization", "Bearer one")])[0] == "OK"
         assert grpc_call(port, "ServerReady")[0] == "OK"
+
+    def test_sigterm_waits_for_calls(self, start, tmp_path, another_port):
+        """A call that is being answered at SIGTERM has as long as one over HTTP."""
+        (tmp_path / "model.py").write_text(SLEEPER)
+        port = another_port()
+        server = start(tmp_path, "--grpc-port", str(port), model={"features": {"s": {"type": "number"}}})
+        given = triton_grpc.InferInput("s", [1], "FP64")
+        given.set_data_from_numpy(np.array([4.5]))
+        found: Future = Future()
+
+        with triton_grpc.InferenceServerClient(f"127.0.0.1:{port}") as client:
+            client.async_infer("model", [given], callback=lambda result, error: found.set_result((result, error)))
+            server.wait((tmp_path / "begun").exists, 10)
+            assert server.stop() == 0
+            result, error = found.result(10)
+
+        assert error is None
+        assert result.as_numpy("prediction").tolist() == [4.5]
 
 
 @pytest.fixture(scope="module")
