@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, Path, Request, Response
+from starlette.requests import ClientDisconnect
 
 from runtime import answers, openapi
 from runtime.answers import Answer, Refused
@@ -153,6 +154,8 @@ async def _predict(service: Service, request: Request, error: ErrorShape) -> Res
         body = await read_body(request, service.max_body)
     except Refused as refused:
         return _response(error(refused), identity)
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody reads it
     answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     query = answers.Request(body, request.headers.raw, identity)
     work = endpoint.handle(query, lambda found: None if answer.done() else answer.set_result(found))

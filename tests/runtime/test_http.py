@@ -248,6 +248,7 @@ def test_a_client_that_hangs_up(server):
                 connection.sendall(post()[:cut])
 
     assert server.post("/predict", {"instances": [[5.1, 3.5, 1.4, 0.2]]}).status_code == 200
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_a_thousand_idle_connections(server):
