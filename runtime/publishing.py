@@ -21,6 +21,8 @@ log = logging.getLogger("runtime")
 
 OK = 200
 PUBLISH_S = 30.0
+# Answers that may wait for the topic; then events are refused, and delivered again later.
+WAITING = 512
 
 
 class Publisher(Protocol):
@@ -53,17 +55,22 @@ class PublishingEndpoint:
         self._publisher = publisher
         self._loop = loop
         self._worker = Worker("publish")
+        self._waiting = 0
         self.refuse = endpoint.refuse
         self.metrics = endpoint.metrics
 
     def handle(self, request: Request, respond: Callable[[Answer], None]) -> Work | None:
         """Answer one event."""
+        if self._waiting >= WAITING:
+            self.refuse(Refused(429, "too many answers are waiting to be published", retry_after_s=1), respond, request)
+            return None
         return self._endpoint.handle(request, lambda answer: self._answered(answer, respond))
 
     def _answered(self, answer: Answer, respond: Callable[[Answer], None]) -> None:
         if answer.status != OK:
             respond(answer)
             return
+        self._waiting += 1
         self._worker.run(lambda: self._publish(answer, respond))
 
     def _publish(self, answer: Answer, respond: Callable[[Answer], None]) -> None:
@@ -74,4 +81,8 @@ class PublishingEndpoint:
         except Exception:  # any failure means "deliver the event again"
             log.exception("answer not published")
             result = self._endpoint.codec.error(Refused(503, "the answer could not be published", retry_after_s=1))
-        self._loop.call_soon_threadsafe(respond, result)
+        self._loop.call_soon_threadsafe(self._published, result, respond)
+
+    def _published(self, result: Answer, respond: Callable[[Answer], None]) -> None:
+        self._waiting -= 1
+        respond(result)
