@@ -311,6 +311,18 @@ def test_a_class_in_a_bucket_needs_leave(tmp_path):
         load(tmp_path, ModelSettings(framework="custom"))
 
 
+@pytest.mark.parametrize("name", ["../secret.onnx", "link.onnx", "/etc/hostname", "sub/../../secret.onnx"])
+def test_a_file_outside_the_folder_is_not_read(tmp_path, name):
+    """Neither `..`, nor a link, nor a whole path leads out of the model's folder."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "secret.onnx").write_bytes(b"")
+    (folder / "link.onnx").symlink_to(tmp_path / "secret.onnx")
+
+    with pytest.raises(LoadError, match="is not inside the model folder"):
+        load(folder, ModelSettings(file=name))
+
+
 def test_settings_that_do_not_fit_the_model(start, specs, tmp_path):
     """A schema of another width than the model's is said in the log, and nothing is served."""
     server = start(specs / "iris/model", model={"features": NUMBERS}, wait="live")
