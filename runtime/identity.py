@@ -1,22 +1,27 @@
-"""Who this server is to another service of Cloud Run: an identity token of its service account.
+"""Who this server is: its project, and to another service of Cloud Run an identity token of its service account.
 
 Asked of the metadata server without google-auth, whose import costs more than a small model does.
 
-Source: https://cloud.google.com/run/docs/authenticating/service-to-service,
+Source: https://cloud.google.com/run/docs/container-contract#metadata-server,
+https://cloud.google.com/run/docs/authenticating/service-to-service,
 https://cloud.google.com/compute/docs/instances/verifying-instance-identity
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 HOSTED = ".run.app"
 TAG_END = "---"
-METADATA_HOST = "metadata.google.internal"
+METADATA_HOST = "169.254.169.254"  # the address of metadata.google.internal: no name is looked up where it is not
+PROJECT_PATH = "/computeMetadata/v1/project/project-id"
 TOKEN_PATH = "/computeMetadata/v1/instance/service-accounts/default/identity"  # noqa: S105 - a path
+FLAVOR = {"metadata-flavor": "Google"}
+PATIENCE_S = 5.0
 # Tokens are good for an hour, and the metadata server keeps them: asking often costs little.
 FRESH_S = 60.0
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
@@ -68,8 +73,39 @@ class Caller:
         return {"authorization": f"Bearer {self._token}"}
 
     def _fetch(self) -> str:
-        host = os.environ.get("GCE_METADATA_HOST", METADATA_HOST)
-        answer = self._client.get(
-            f"http://{host}{TOKEN_PATH}", params={"audience": self._audience}, headers={"metadata-flavor": "Google"}
-        )
+        url = f"http://{_metadata_host()}{TOKEN_PATH}"
+        answer = self._client.get(url, params={"audience": self._audience}, headers=FLAVOR)
         return str(answer.raise_for_status().text)
+
+
+class Project:
+    """The project's id, for the full names of traces.
+
+    Args:
+        told: What the environment says; Cloud Run says nothing.
+        hosted: Whether there is a metadata server to ask. It is asked in a thread, and until it answers the name is
+            empty: nothing waits for it.
+    """
+
+    def __init__(self, told: str, *, hosted: bool) -> None:
+        self.name = told
+        if hosted and not told:
+            threading.Thread(target=self._ask, name="project", daemon=True).start()
+
+    def _ask(self) -> None:
+        import http.client  # noqa: PLC0415 - in this thread, the start of the server does not wait for it
+
+        connection = http.client.HTTPConnection(_metadata_host(), timeout=PATIENCE_S)
+        try:
+            connection.request("GET", PROJECT_PATH, headers=FLAVOR)
+            answer = connection.getresponse()
+            if answer.status == http.HTTPStatus.OK:
+                self.name = answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            pass  # traces then have no full name; what is logged is complete otherwise
+        finally:
+            connection.close()
+
+
+def _metadata_host() -> str:
+    return os.environ.get("GCE_METADATA_HOST", METADATA_HOST)

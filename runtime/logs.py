@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runtime.engine import Seen
+    from runtime.identity import Project
 
 log = logging.getLogger("runtime.access")
 
@@ -43,19 +44,19 @@ def configure(level: str, *, structured: bool) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
-def access_log(rate: float, project: str) -> Callable[[Seen], None]:
+def access_log(rate: float, project: Project) -> Callable[[Seen], None]:
     """Make a follower that logs requests: every server error, and of the others a share.
 
     Args:
         rate: The share, 0 to 1. Cloud Run logs every request itself, so 0 loses nothing there.
-        project: For the full name of a trace; empty leaves traces out.
+        project: For the full name of a trace; without its name traces are left out.
     """
 
     def follow(seen: Seen) -> None:
         status = seen.answer.status
         if status < SERVER_ERROR and random() >= rate:  # noqa: S311 - a sample
             return
-        trace = trace_context(seen.request.headers) if project else None
+        trace = trace_context(seen.request.headers) if project.name else None
         extra: dict[str, Any] = {
             "httpRequest": {
                 "requestMethod": "POST",
@@ -70,7 +71,7 @@ def access_log(rate: float, project: str) -> Callable[[Seen], None]:
             "protocol": seen.metrics.protocol,
         }
         if trace is not None:
-            extra["logging.googleapis.com/trace"] = f"projects/{project}/traces/{trace.trace_id}"
+            extra["logging.googleapis.com/trace"] = f"projects/{project.name}/traces/{trace.trace_id}"
             extra["logging.googleapis.com/spanId"] = trace.span_id
         log.log(logging.ERROR if status >= SERVER_ERROR else logging.INFO, "request", extra=extra)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from runtime.identity import Project
 from runtime.keys import Keys
 from runtime.logs import access_log
 from runtime.metrics import Gauge
@@ -35,7 +36,7 @@ class Records:
     def __init__(self, options: Options, shadow: Shadow | None, sink: Sink | None = None) -> None:
         self.keys = Keys(options.api_keys) or None
         self._options = options
-        self._access = access_log(options.access_log, options.project)
+        self._access = access_log(options.access_log, Project(options.project, hosted=bool(options.service)))
         self._shadow = ShadowCalls(shadow) if shadow is not None else None
         sink = sink or (Lines(options.prediction_log) if options.prediction_log else None)
         self._predictions = PredictionLog(sink, options.prediction_log_rate) if sink is not None else None

@@ -38,6 +38,21 @@ def test_access_log_is_cloud_loggings_json(start, specs):
     assert entry["model"] == "iris"
 
 
+def test_the_project_is_asked_for_where_it_is_not_told(start, specs):
+    """Cloud Run does not say the project in the environment; the metadata server does, and traces get full names."""
+    with stranger(b"p-2") as (metadata, asked):
+        server = start(specs / "iris/model", K_SERVICE="iris", MLSERVICE_ACCESS_LOG=1, GCE_METADATA_HOST=metadata)
+
+        def named() -> bool:
+            server.post("/predict", GOOD, headers={"traceparent": PARENT})
+            return f'"projects/p-2/traces/{TRACE}"' in server.log.read_text()
+
+        server.wait(named, 10)
+
+    ((question, _),) = asked
+    assert (question["path"], question["metadata-flavor"]) == ("/computeMetadata/v1/project/project-id", "Google")
+
+
 def test_prediction_log_leaves_out_what_must_not_be_logged(start, specs, features, tmp_path):
     """One record per row: features by name but those marked `log: false`, and the prediction; flushed at the end."""
     hidden = {**features, "mean_area": {**features["mean_area"], "log": False}}
