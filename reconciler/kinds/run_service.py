@@ -17,6 +17,7 @@ from reconciler.gcp.operations import wait
 from reconciler.kinds import model_artifact, project_role, secret_accessor, service_account
 from reconciler.kinds.run_template import (
     DEFAULT_PORT,
+    LIVE_PATH,
     StartupProbe,
     columns,
     read_template,
@@ -73,6 +74,7 @@ class RunService:
         min_instances: Kept warm, whatever revision serves.
         max_instances: Most instances of a revision.
         startup: How readiness is found out. None: left as found.
+        liveness: Path that says whether an instance still works; empty for none. None: left as found.
         service_account: E-mail of the account it runs as.
         ingress: Networks that requests may come from, in the spec's words.
         labels: Ours; others may add theirs.
@@ -99,6 +101,7 @@ class RunService:
     min_instances: int
     max_instances: int
     startup: StartupProbe | None
+    liveness: str | None
     service_account: str
     ingress: str
     labels: Mapping[str, str]
@@ -143,6 +146,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService]]:
         min_instances=spec.scaling.min_instances,
         max_instances=spec.scaling.max_instances,
         startup=startup_probe(int(spec.runtime.startup.deadline_s), http=ours) if ours or says_startup else None,
+        liveness=LIVE_PATH if ours else None,
         service_account=service_account.email_of(service, facts),
         ingress=str(spec.access.ingress),
         labels={**service.labels, **mark_labels(service.name)},
@@ -214,6 +218,7 @@ _UNSAID: Mapping[str, Any] = {
     "cpu_always": False,
     "startup_boost": True,
     "startup": StartupProbe("", 240, 1, 240),
+    "liveness": "",
 }
 """What a spec for somebody's own image may leave unsaid, and what a new service gets then: Google's defaults."""
 

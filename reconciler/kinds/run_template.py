@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MODEL_ENV = "MLSERVICE_MODEL"
 RUNTIME_ENV = "MLSERVICE_RUNTIME"
 READY_PATH = "/health/ready"
+LIVE_PATH = "/health/live"
 
 _GPU = "nvidia.com/gpu"
 _UNITS = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024, "K": 1e3 / 2**20, "k": 1e3 / 2**20, "M": 1e6 / 2**20, "G": 1e9 / 2**20}
@@ -87,6 +88,7 @@ def read_template(template: Any) -> dict[str, Any]:
         "timeout_s": int(template.timeout.total_seconds()) if template.timeout else _DEFAULT_TIMEOUT_S,
         "max_instances": template.scaling.max_instance_count or _DEFAULT_MAX_INSTANCES,
         "startup": _read_probe(container.startup_probe),
+        "liveness": _read_liveness(container.liveness_probe),
         "service_account": template.service_account,
     }
 
@@ -122,6 +124,8 @@ def write_template(template: Any, want: RunService, *, gone: frozenset[str] = fr
     container.resources.startup_cpu_boost = want.startup_boost
     if _read_probe(container.startup_probe) != want.startup:
         container.startup_probe = _write_probe(types, want)
+    if _read_liveness(container.liveness_probe) != want.liveness:
+        container.liveness_probe = _write_liveness(types, want)
 
 
 def _write_port(types: Any, container: Any, want: RunService) -> None:
@@ -221,6 +225,18 @@ def _write_probe(types: Any, want: RunService) -> Any:
     return types.Probe(
         period_seconds=probe.period_s, failure_threshold=probe.attempts, timeout_seconds=probe.timeout_s, **action
     )
+
+
+def _read_liveness(probe: Any) -> str:
+    return (probe.http_get.path or "/") if probe.http_get else ""
+
+
+def _write_liveness(types: Any, want: RunService) -> Any:
+    """Make a probe with patience: an instance that is merely busy must not be replaced."""
+    if not want.liveness:
+        return None
+    action = types.HTTPGetAction(path=want.liveness, port=want.port)
+    return types.Probe(period_seconds=_PERIOD_S, failure_threshold=3, timeout_seconds=5, http_get=action)
 
 
 def cpu_millis(quantity: str) -> int:

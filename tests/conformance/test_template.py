@@ -48,6 +48,7 @@ def records(draw):
         min_instances=0,
         max_instances=draw(st.integers(1, 100)),
         startup=draw(PROBES),
+        liveness=draw(st.sampled_from(["", "/health/live"])),
         service_account=draw(TEXT),
         ingress="All",
         labels={},
@@ -88,7 +89,7 @@ def test_traffic_reads_back(shares):
 def wanted():
     """Some record."""
     probe = StartupProbe("/health/ready", 10, 24, 5)
-    return RunService("image", {}, (), {}, "", "", {}, {}, 8080, 1000, 512, False, True, "", False, 80, 300, 0, 3, probe, "", "All", {}, ())  # fmt: skip  # noqa: E501, FBT003
+    return RunService("image", {}, (), {}, "", "", {}, {}, 8080, 1000, 512, False, True, "", False, 80, 300, 0, 3, probe, "", "", "All", {}, ())  # fmt: skip  # noqa: E501, FBT003
 
 
 def test_what_we_do_not_manage_stays(wanted):
@@ -116,7 +117,7 @@ def test_probes_follow_the_port(wanted):
     write_template(template, wanted)
     template.containers[0].liveness_probe = {"http_get": {"path": "/live", "port": 8081}}
 
-    write_template(template, replace(wanted, port=9090))
+    write_template(template, replace(wanted, port=9090, liveness="/live"))
 
     assert template.containers[0].startup_probe.http_get.port == 9090
     assert template.containers[0].liveness_probe.http_get.port == 8081

@@ -35,6 +35,7 @@ RECORDS = st.builds(
     min_instances=NUMBER,
     max_instances=NUMBER,
     startup=st.none() | st.builds(StartupProbe, TEXT, NUMBER, NUMBER, NUMBER),
+    liveness=st.none() | TEXT,
     service_account=TEXT,
     ingress=TEXT,
     labels=st.dictionaries(st.sampled_from("ab"), TEXT),
