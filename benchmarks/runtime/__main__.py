@@ -3,6 +3,7 @@
 python -m benchmarks.runtime install             each peer into its own environment under benchmarks/.peers
 python -m benchmarks.runtime [--rounds 5] [--seconds 2] [--only tutorial,mlservice] [--cells onnx-1-32,...]
 python -m benchmarks.runtime soak --minutes 10   memory of ours under load
+python -m benchmarks.runtime flame [--cells onnx-1-32] [--output flame.svg]   where ours spends its time, under load
 
 The server has CPU 0, the load comes from CPU 1. Correctness is checked before anything is timed. A ratio is of one
 round: a server's rate against the tutorial's a moment before, so that a noisy machine hurts both.
@@ -239,15 +240,33 @@ def soak(minutes: float) -> None:
             sys.stdout.flush()
 
 
+def flame(cell: Cell, output: Path, seconds: float) -> None:
+    """Sample ours under load, with the native frames, and draw it. A sample stops the server for milliseconds: few."""
+    folder = models.build()
+    rows = json.loads((folder / "rows.json").read_text())
+    expected = json.loads((folder / "expected.json").read_text())["linear" if "linear" in cell.model else "forest"]
+    ours = next(peer for peer in peers.PEERS if peer.name == "mlservice")
+    command = ["record", "--native", "--rate", "50", "--duration", str(round(seconds)), "--output", str(output)]
+    with serving(ours, folder / cell.model, cell.batch, rows, expected) as running:
+        drive(running, cell, rows, 2)  # what happens once after a start is over then
+        sampler = subprocess.Popen(
+            [str(Path(sys.executable).parent / "py-spy"), *command, "--pid", str(running.process.pid)]
+        )
+        drive(running, cell, rows, seconds + 2)
+        sampler.wait()
+        print(f"{cell.name}: {running.rates[0]:.0f} req/s, {running.rates[-1]:.0f} while sampled; {output}")
+
+
 def main() -> None:
     """Do as asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.runtime", description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="?", default="table", choices=["table", "install", "soak", "cold"])
+    parser.add_argument("what", nargs="?", default="table", choices=["table", "install", "soak", "cold", "flame"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--only", default="", help="names of servers, separated by commas")
     parser.add_argument("--cells", default="", help="names of cells, separated by commas")
+    parser.add_argument("--output", type=Path, default=Path("flame.svg"), help="of flame")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that an early end also ends the servers
     names = [name for name in options.only.split(",") if name]
@@ -258,8 +277,12 @@ def main() -> None:
                 print(f"installing {peer.name}")
                 peers.install(peer)
         return
+    cells = [cell for cell in CELLS if not options.cells or cell.name in options.cells.split(",")]
     if options.what == "soak":
         soak(options.minutes)
+        return
+    if options.what == "flame":
+        flame(cells[0], options.output, 40)
         return
     for absent in [peer for peer in wanted if not peer.installed]:
         print(f"{absent.name}: not installed (python -m benchmarks.runtime install)")
@@ -271,9 +294,8 @@ def main() -> None:
     if options.what == "cold":
         cold(wanted, options.rounds)
         return
-    for cell in CELLS:
-        if not options.cells or cell.name in options.cells.split(","):
-            measure(cell, wanted, options.rounds, options.seconds)
+    for cell in cells:
+        measure(cell, wanted, options.rounds, options.seconds)
 
 
 if __name__ == "__main__":

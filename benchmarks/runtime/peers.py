@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,10 +103,17 @@ def command(peer: Peer, folder: Path) -> list[str]:
     return [peer.python, str(HERE / "peers" / peer.script)]
 
 
+def library_folder() -> str:
+    """Give the folder of Python's shared library."""
+    return sysconfig.get_config_var("LIBDIR") or ""
+
+
 def environment(peer: Peer, folder: Path, port: int, batch: int) -> dict[str, str]:
     """Give what it is told: the same model file, the same port, one thread."""
     file = next(path for path in folder.iterdir() if path.suffix in {".onnx", ".joblib"})
     ours = {"PYTHONPATH": str(ROOT)} if not peer.script else {"PYTHONPATH": str(HERE / "peers")}
     kind = "onnx" if file.suffix == ".onnx" else "sklearn"
+    # Triton's own process embeds Python, and must find the library of this one rather than the system's.
+    ours["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, (library_folder(), os.environ.get("LD_LIBRARY_PATH"))))
     told = {"KIND": kind, "FILE": str(file), "PORT": str(port), "BATCH": str(batch), "OMP_NUM_THREADS": "1"}
     return {**os.environ, **ours, **told, "BENTOML_DO_NOT_TRACK": "1"}
