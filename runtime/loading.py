@@ -27,6 +27,10 @@ DEFAULT_NAME = "model"
 DEFAULT_VERSION = "1"
 CUSTOM = "custom"  # platform of classes
 WARM_UP_CALLS = 3
+# Rows of a batch where the spec does not say: twice as many as long as a call of them takes no longer than this, for
+# the part of a call that every batch pays is then small, and the event loop is soon free again.
+FEW_ROWS, MOST_ROWS = 32, 1024
+BATCH_S = 0.001
 _VERSION = re.compile(r"v?\d+([.-]\d+)*")
 
 
@@ -36,10 +40,11 @@ class NotLoaded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """A loaded model, and what a call of it costs."""
+    """A loaded model, what a call of it costs, and the rows that a batch may have."""
 
     loaded: Loaded
     cost: Cost
+    max_rows: int
 
 
 def discover(settings: ModelSettings, service: str = "") -> list[Part]:
@@ -75,8 +80,8 @@ def _parts(folder: Path, settings: ModelSettings, *, trusted: bool, name: str = 
     return found
 
 
-def load(part: Part, max_rows: int) -> Warm:
-    """Load, warm up, measure.
+def load(part: Part, max_rows: int | None) -> Warm:
+    """Load, warm up, measure. `max_rows` is what the spec says of a batch.
 
     Raises:
         NotLoaded: With the reason.
@@ -85,26 +90,37 @@ def load(part: Part, max_rows: int) -> Warm:
         loaded = catalog.describe(part, frameworks.load(part.folder, part.settings))
     except (frameworks.LoadError, ValueError) as error:
         raise NotLoaded(str(error)) from error
-    return Warm(loaded, measure(loaded, max_rows))
+    return measure(loaded, max_rows)
 
 
-def measure(loaded: Loaded, max_rows: int) -> Cost:
+def measure(loaded: Loaded, max_rows: int | None) -> Warm:
     """Call the model with one row and with a full batch; the first calls warm it up and do not count.
 
     Raises:
         NotLoaded: It fails on rows that its own schema allows.
     """
-    if loaded.layout is None:
-        return Cost(call_s=1.0, row_s=0.0)  # nothing known about its tensors: never on the event loop
+    if loaded.layout is None:  # nothing known about its tensors: never on the event loop
+        return Warm(loaded, Cost(call_s=1.0, row_s=0.0), max_rows or FEW_ROWS)
     try:
         one = _seconds(loaded, 1)
-        full = _seconds(loaded, max_rows) if loaded.model.batchable and max_rows > 1 else one
+        rows, full = _full(loaded, max_rows) if loaded.model.batchable and max_rows != 1 else (1, one)
     except Exception as error:
         raise NotLoaded(f"the model fails on an example of its own schema: {error}") from error
-    row_s = max(full - one, 0.0) / max(max_rows - 1, 1)
+    row_s = max(full - one, 0.0) / max(rows - 1, 1)
     call_s = max(one - row_s, 0.0)
     # What a class of the user's takes may depend on its input, and be without end: it never has the event loop.
-    return Cost(call_s if loaded.model.platform != CUSTOM else max(call_s, 2 * INLINE_S), row_s)
+    call_s = call_s if loaded.model.platform != CUSTOM else max(call_s, 2 * INLINE_S)
+    return Warm(loaded, Cost(call_s, row_s), rows)
+
+
+def _full(loaded: Loaded, max_rows: int | None) -> tuple[int, float]:
+    """Settle what a full batch is, and how many seconds it takes."""
+    rows = max_rows or FEW_ROWS
+    full = _seconds(loaded, rows)
+    while max_rows is None and loaded.model.platform != CUSTOM and rows < MOST_ROWS and 2 * full <= BATCH_S:
+        rows *= 2
+        full = _seconds(loaded, rows)
+    return rows, full
 
 
 def _seconds(loaded: Loaded, rows: int) -> float:

@@ -171,7 +171,7 @@ class Service:
         metrics = ModelMetrics(part.name, part.version)
         batching = self.runtime.batching or Batching()
         limits = Limits(
-            batching.max_size,
+            warm.max_rows,
             self.options.max_waiting,
             timeout_s=self.timeout_s,
             max_delay_s=seconds(batching.max_delay),

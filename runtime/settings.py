@@ -80,9 +80,12 @@ class ModelSettings(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Batching(msgspec.Struct, frozen=True, rename="camel"):
-    """At most `max_size` rows per call; a call may wait `max_delay` for rows that are known to be on their way."""
+    """At most `max_size` rows per call; a call may wait `max_delay` for rows that are known to be on their way.
 
-    max_size: int = 32
+    Without a `max_size` it is measured: what the model predicts within a millisecond, and at least 32.
+    """
+
+    max_size: int | None = None
     max_delay: str = "2ms"
 
 
@@ -153,7 +156,7 @@ def runtime_from_environment(environment: Mapping[str, str]) -> RuntimeSettings:
     batching = settings.batching or Batching()
     for text in (settings.timeout, batching.max_delay):
         seconds(text)
-    if batching.max_size < 1:
+    if batching.max_size is not None and batching.max_size < 1:
         raise SettingsError(f"{RUNTIME_VARIABLE}: batching.maxSize is {batching.max_size}, below 1")
     return msgspec.structs.replace(settings, batching=batching)
 

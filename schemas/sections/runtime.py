@@ -19,7 +19,12 @@ class Protocol(StrEnum):
 class Batching(Section):
     """Requests that arrive together are predicted together."""
 
-    max_size: Whole = Field(32, ge=1, le=4096, description="Most rows in one batch.")
+    max_size: Whole | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="Most rows in one batch; left out: what the model predicts in a millisecond, at least 32.",
+    )
     max_delay_ms: Milliseconds = Field(
         2,
         ge=0,
@@ -81,7 +86,7 @@ class Runtime(Section):
     )
     timeout_s: Seconds = Field(300, ge=1, le=3600, description="Longest a request may take, 1s to 60m.")
     batching: Batching | None = Field(
-        None, description="Dynamic batching; left out, 32 rows and 2ms. `maxSize: 1` turns it off."
+        None, description="Dynamic batching, on when left out. `maxSize: 1` turns it off."
     )
     limits: Limits | None = Field(None, description="Largest requests; left out, 10Mi and 10,000 rows.")
     access_log: AccessLog | None = Field(None, description="Access log of the server; left out, only server errors.")
