@@ -213,9 +213,6 @@ class Batcher:
     def _deliver(self, batch: list[Work], outcome: Outputs | Exception, began: float, ended: float) -> None:
         """Give every request of a batch its rows."""
         self._alone = self._alone + 1 if len(batch) == 1 else 0
-        metrics = self._metrics
-        metrics.predict_seconds.observe(ended - began)
-        metrics.batch_requests.observe(len(batch))
         start = 0
         for work in batch:
             stop = start + work.rows
@@ -224,8 +221,11 @@ class Batcher:
                 work.answered = True
                 work.done(outcome, start, stop)
             start = stop
-        metrics.rows += start
+        metrics = self._metrics
+        metrics.predict_seconds.observe(ended - began)
+        metrics.batch_requests.observe(len(batch))
         metrics.batch_rows.observe(start)
+        metrics.rows += start
 
     def _call(self, batch: list[Work]) -> Outputs | Exception:
         """Run the model on the joined rows of a batch. Never raises."""
