@@ -11,6 +11,7 @@ import numpy as np
 from runtime.answers import Answer, Refused
 from runtime.frameworks.custom import OBJECT, OUTPUT, HookedModel
 from runtime.protocols import Query
+from runtime.protocols.json_bodies import read
 from runtime.protocols.plain import Dialect, refusal
 
 if TYPE_CHECKING:
@@ -32,10 +33,7 @@ class HookedCodec:
 
     def decode(self, request: Request) -> Query:
         """Read a request."""
-        try:
-            body = _parse(request.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Refused(400, f"the body is no JSON: {error}") from error
+        body = read(_parse, request.body, "the body is no JSON")
         column = np.empty(1, object)
         try:
             column[0] = self._decode(body)

@@ -14,6 +14,7 @@ import msgspec
 from runtime.answers import Answer, Refused
 from runtime.features import InvalidInput, Schema, wrong
 from runtime.protocols import Query
+from runtime.protocols.json_bodies import read
 from runtime.protocols.numbers import Numbers
 
 if TYPE_CHECKING:
@@ -91,8 +92,9 @@ class PlainCodec:
     def decode(self, request: Request) -> Query:
         """Read a request."""
         rows = None if self._numbers is None else self._numbers.read(request.body)
-        if rows is None or not 0 < len(rows) <= self._max_rows:
+        if rows is None or len(rows) == 0:
             return self._decode_slowly(request.body)
+        self._check_count(len(rows))
         return Query({self._into: rows}, len(rows), self._outputs, self._outputs)
 
     def _decode_slowly(self, body: bytes) -> Query:
@@ -146,9 +148,4 @@ def parse(body: bytes) -> Any:
     Raises:
         Refused: 400, it is no JSON object with `instances`.
     """
-    try:
-        return _anything(body).instances
-    except RecursionError as error:
-        raise Refused(400, "the body is nested too deeply") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused(400, f'the body is no JSON object with "instances": {error}') from error
+    return read(_anything, body, 'the body is no JSON object with "instances"').instances

@@ -15,6 +15,7 @@ from runtime.answers import JSON, Answer, Refused
 from runtime.features import InvalidInput
 from runtime.protocols import Query
 from runtime.protocols.binary import pack, unpack
+from runtime.protocols.json_bodies import read
 from runtime.tensors import MATRIX, NUMPY_TYPES, Array, TensorSpec, datatype_of
 
 if TYPE_CHECKING:
@@ -205,12 +206,7 @@ def parse(head: bytes) -> InferenceRequest:
     Raises:
         Refused: It is none, or not of the protocol's form.
     """
-    try:
-        return _request(head)
-    except RecursionError as failure:
-        raise Refused(400, "the body is nested too deeply") from failure
-    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
-        raise Refused(400, f"the body is no inference request: {failure}") from failure
+    return read(_request, head, "the body is no inference request")
 
 
 def binary_outputs(asked: InferenceRequest, outputs: tuple[str, ...]) -> tuple[str, ...]:

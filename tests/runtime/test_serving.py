@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import socket
 import threading
@@ -146,6 +147,21 @@ def test_a_bad_body_is_refused(iris, body, status):
     assert answer.json()["error"]
     assert "Traceback" not in answer.text
     assert iris.post("/predict", {"instances": [ROW]}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/predict", {"instances": [[float("nan"), 1, 1, 1]]}),
+        ("/v2/models/model/infer", {"parameters": {"a": float("-inf")}, "inputs": []}),
+    ],
+)
+def test_numbers_that_json_lacks_are_named(iris, path, body):
+    """Python's json writes NaN unasked; the answer says that this is no JSON, and what to send instead."""
+    answer = iris.post(path, content=json.dumps(body))
+
+    assert answer.status_code == 400
+    assert re.search(r"JSON has no (NaN|Infinity): a nullable feature takes null", answer.text)
 
 
 def test_a_large_body_is_refused_before_it_is_read(iris):
