@@ -41,6 +41,7 @@ def build(service: Service) -> FastAPI:
     app.openapi = lambda: openapi.document(app, service)  # type: ignore[method-assign]  # FastAPI's own way
     app.exception_handler(404)(_unknown)
     app.exception_handler(405)(_unknown)
+    app.exception_handler(Exception)(_fault)
     return app
 
 
@@ -236,3 +237,9 @@ async def _unknown(request: Request, error: Exception) -> Response:
     message = "no such path" if status == 404 else "this path takes another method"  # noqa: PLR2004
     headers = getattr(error, "headers", None) or {}
     return Response(encoded({"error": message}), status, headers, media_type="application/json")
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """Answer for a route that raised, as everything else is answered; uvicorn logs the traceback."""
+    del request, error
+    return Response(encoded({"error": "the server failed; the log has the reason"}), 500, media_type="application/json")

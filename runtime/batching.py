@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 from queue import SimpleQueue
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runtime.answers import Refused
 from runtime.frameworks import cpus
@@ -50,13 +50,26 @@ class Work:
     Times are `perf_counter` seconds; `begun` and `ended` are those of the call the request was part of.
     """
 
-    __slots__ = ("abandoned", "answered", "arrived", "begun", "deadline", "ended", "inputs", "key", "outputs", "rows")
+    __slots__ = (
+        "abandoned",
+        "answered",
+        "arrived",
+        "begun",
+        "deadline",
+        "ended",
+        "inputs",
+        "key",
+        "outputs",
+        "parameters",
+        "rows",
+    )
 
     def __init__(self, query: Query, arrived: float, deadline: float) -> None:
         self.inputs = query.inputs
         self.rows = query.rows
         self.outputs = query.outputs
         self.key = query.key
+        self.parameters = query.parameters
         self.arrived = arrived
         self.deadline = deadline
         self.begun = self.ended = arrived
@@ -106,6 +119,8 @@ class Batcher:
         self, model: Model, limits: Limits, cost: Cost, metrics: ModelMetrics, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._model = model
+        self._predict: Any = model.predict
+        self._takes_parameters = getattr(model, "takes_parameters", False)  # a class of the user's may
         self._limits = limits
         self._cost = cost
         self._metrics = metrics
@@ -188,7 +203,9 @@ class Batcher:
         return batch
 
     def _fits(self, first: Work, work: Work, rows: int) -> bool:
-        return self._model.batchable and rows + work.rows <= self._limits.max_rows and _alike(first, work)
+        if not self._model.batchable or rows + work.rows > self._limits.max_rows:
+            return False
+        return _alike(first, work) and (not self._takes_parameters or first.parameters == work.parameters)
 
     def _start(self, batch: list[Work]) -> None:
         running = Running(batch, perf_counter(), self._idle.pop() if self._idle else Worker("predict"))
@@ -251,7 +268,8 @@ class Batcher:
             inputs = {
                 name: joined([work.inputs[name] for work in batch], self._dtypes.get(name)) for name in first.inputs
             }
-            return Outputs(self._model.predict(inputs, first.outputs))
+            told = {"parameters": first.parameters or {}} if self._takes_parameters else {}
+            return Outputs(self._predict(inputs, first.outputs, **told))
         except Exception as error:  # a model may raise anything; its callers get a 500, the log gets the traceback
             log.exception("predict failed", extra={"rows": sum(work.rows for work in batch)})
             return error

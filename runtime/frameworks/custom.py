@@ -4,13 +4,15 @@
 class Model:
     def load(self, folder): ...        # once; `folder` is the model folder
     def predict(self, inputs): ...     # arrays by feature or input name -> an array, or arrays by output name
+    def predict(self, inputs, parameters): ...   # the same, with the `parameters` of the request
 
     def decode(self, body): ...        # one request's JSON -> one input of any type
     def batch(self, inputs): ...       # inputs of several requests -> what `predict` takes for all of them
     def encode(self, output): ...      # one output -> JSON
 ```
 
-Without `decode`, rows are checked against the spec's features and arrive as one array per feature. With `decode`,
+Without `decode`, rows are checked against the spec's features and arrive as one array per feature; rows of several
+requests come together, if they have the same `parameters` or `predict` does not take them. With `decode`,
 `predict` takes one input and gives one output; with `batch` it takes what that gives, and gives one output per input.
 """
 
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +48,7 @@ class CustomModel:
 
     def __init__(self, hooks: Any, settings: ModelSettings) -> None:
         self._hooks = hooks
+        self.takes_parameters = "parameters" in inspect.signature(hooks.predict).parameters
         # Joining rows is the default that arrays allow; a class that cannot have it says `batchable = False`.
         self.batchable = bool(getattr(hooks, "batchable", True))
         self.inputs = tuple(
@@ -56,9 +60,12 @@ class CustomModel:
         if declared:
             self.outputs = tuple(TensorSpec(name, datatype, tuple(shape)) for name, datatype, shape in declared)
 
-    def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
+    def predict(
+        self, inputs: Mapping[str, Array], outputs: Sequence[str], parameters: Mapping[str, Any] | None = None
+    ) -> dict[str, Array]:
         """Call the class."""
-        found = self._hooks.predict(dict(inputs))
+        told = {"parameters": dict(parameters or {})} if self.takes_parameters else {}
+        found = self._hooks.predict(dict(inputs), **told)
         if isinstance(found, dict):
             return {name: np.asarray(found[name]) for name in outputs}
         return {outputs[0]: np.asarray(found)}

@@ -18,6 +18,8 @@ from runtime.protocols.v2 import V2Codec
 from runtime.request_ids import request_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runtime.engine import Endpoint
     from runtime.outputs import Outputs
     from runtime.service import Service
@@ -49,7 +51,7 @@ class GrpcCodec:
         """Read a message."""
         asked = MESSAGES["ModelInferRequest"].FromString(request.body)
         outputs = self._codec.requested([output.name for output in asked.outputs])
-        return self._codec.query(tensors.read(asked), outputs, asked.id)
+        return self._codec.query(tensors.read(asked), outputs, asked.id, _parameters(asked.parameters))
 
     def encode(self, query: Query, outputs: Outputs, start: int, stop: int) -> Answer:
         """Write a message."""
@@ -60,6 +62,11 @@ class GrpcCodec:
     def error(self, refused: Refused) -> Answer:
         """Write an error."""
         return Answer(refused.status, refused.message.encode())
+
+
+def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give parameters as plain values: each message holds one, in the field of its type."""
+    return {name: getattr(value, value.WhichOneof("parameter_choice") or "bool_param") for name, value in given.items()}
 
 
 class Servicer:

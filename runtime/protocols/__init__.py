@@ -16,7 +16,7 @@ class Query(msgspec.Struct, frozen=True):
     """A request as arrays.
 
     Requests with the same `key` can share a call of the model; None leaves that to a look at their shapes. `state` is
-    what the protocol needs again to write the answer.
+    what the protocol needs again to write the answer. `parameters` are the request's own, for a class that takes them.
     """
 
     inputs: Mapping[str, Any]
@@ -24,6 +24,7 @@ class Query(msgspec.Struct, frozen=True):
     outputs: tuple[str, ...]
     key: object = None
     state: Any = None
+    parameters: Mapping[str, Any] | None = None
 
 
 class Codec(Protocol):

@@ -3,7 +3,7 @@
 Two readers, chosen by size, that accept the same bodies: msgspec checks types, widths and ranges while it makes Python
 numbers, which is least for a few rows; simdjson writes all numbers into one buffer, which is least for many, and what
 it does not check is checked here. Neither explains anything: a body they do not take is read again, value by value,
-by the schema, which names row and feature. See docs/decisions/032-msgspec-decodes-and-checks.md.
+by the schema, which names row and feature. See docs/decisions/ 032 and 034.
 """
 
 from __future__ import annotations

@@ -98,14 +98,15 @@ class PlainCodec:
         return Query({self._into: rows}, len(rows), self._outputs, self._outputs)
 
     def _decode_slowly(self, body: bytes) -> Query:
-        instances = parse(body)
+        asked = read(_anything, body, 'the body is no JSON object with "instances"')
+        instances = asked.instances
         try:
             if isinstance(instances, list):
                 self._check_count(len(instances))
             columns = self._schema.columns(instances)
             rows = len(next(iter(columns.values()), ()))
             self._check_count(rows)
-            return Query(self._layout.arrays(columns), rows, self._outputs)
+            return Query(self._layout.arrays(columns), rows, self._outputs, parameters=asked.parameters)
         except InvalidInput as error:
             details: tuple[dict[str, object], ...] = tuple(
                 {"row": p.row, "feature": p.feature, "message": p.message} for p in error.problems
@@ -140,12 +141,3 @@ def _numbers(layout: Layout) -> tuple[Numbers | None, str]:
 def refusal(refused: Refused, dialect: Dialect = PLAIN) -> Answer:
     """Write an error in the dialect's shape."""
     return Answer(refused.status, _encode(dialect.error(refused)), headers=refused.headers)
-
-
-def parse(body: bytes) -> Any:
-    """Read the instances of a body.
-
-    Raises:
-        Refused: 400, it is no JSON object with `instances`.
-    """
-    return read(_anything, body, 'the body is no JSON object with "instances"').instances

@@ -95,7 +95,7 @@ class V2Codec:
         asked = parse(head)
         tensors = read_tensors(asked.inputs, tail)
         outputs = self.requested([output.name for output in asked.outputs])
-        return self.query(tensors, outputs, Wanted(asked.id, binary_outputs(asked, outputs)))
+        return self.query(tensors, outputs, Wanted(asked.id, binary_outputs(asked, outputs)), asked.parameters)
 
     def requested(self, names: Sequence[str]) -> tuple[str, ...]:
         """Give the outputs to compute: those named, else all.
@@ -108,7 +108,9 @@ class V2Codec:
                 raise Refused(400, f"the model has no output {name!r}; it has {', '.join(self._outputs)}")
         return tuple(names) or self._outputs
 
-    def query(self, tensors: Mapping[str, Array], outputs: tuple[str, ...], state: object) -> Query:
+    def query(
+        self, tensors: Mapping[str, Array], outputs: tuple[str, ...], state: object, parameters: Mapping[str, Any]
+    ) -> Query:
         """Make the model's inputs from the tensors of a request, whatever they came in.
 
         Raises:
@@ -124,7 +126,7 @@ class V2Codec:
             raise Refused(400, "the inputs have no rows")
         if count > self._max_rows:
             raise Refused(413, f"{count} rows; at most {self._max_rows} are taken at once")
-        return Query(inputs, count, outputs, None, state)
+        return Query(inputs, count, outputs, None, state, parameters)
 
     def _by_input(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         unknown = sorted(tensors.keys() - self._inputs.keys())

@@ -5,11 +5,13 @@ import shutil
 import struct
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tritonclient.grpc as triton_grpc
 
 from runtime.catalog import Part, describe
 from runtime.frameworks import LoadError, load
@@ -363,3 +365,33 @@ def test_nullable_features_need_an_input_with_a_null(datatype, kind, platform, f
         return
     with pytest.raises(ValueError, match=f"feature 'a' is nullable, but {datatype} of input 'a' has no null"):
         describe(part, model)
+
+
+def test_a_class_gets_the_parameters_of_the_request(start, tmp_path, another_port):
+    """`predict(inputs, parameters)` is told what the request says, in every protocol; others' rows do not join it."""
+    source = (
+        "import time\n"
+        "class Model:\n"
+        "    def predict(self, inputs, parameters):\n"
+        "        time.sleep(0.05)\n"
+        "        return inputs['a'] * parameters.get('factor', 1)\n"
+    )
+    folder, model = custom(tmp_path, source)
+    port = another_port()
+    server = start(folder, "--grpc-port", str(port), model={**model, "features": {"a": {"type": "number"}}})
+
+    def plain(factor):
+        return server.post("/predict", {"instances": [[2], [3]], "parameters": {"factor": factor}}).json()
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(plain, range(8)))
+    assert found == [{"predictions": [2.0 * factor, 3.0 * factor]} for factor in range(8)]
+    assert server.post("/predict", {"instances": [[2]]}).json() == {"predictions": [2.0]}
+    tensor = {"name": "a", "datatype": "FP64", "shape": [1], "data": [5]}
+    asked = server.post("/v2/models/model/infer", {"inputs": [tensor], "parameters": {"factor": 4}})
+    assert asked.json()["outputs"][0]["data"] == [20.0]
+    with triton_grpc.InferenceServerClient(f"127.0.0.1:{port}") as client:
+        given = triton_grpc.InferInput("a", [1], "FP64")
+        given.set_data_from_numpy(np.array([5.0]))
+        answer = client.infer("model", [given], parameters={"factor": 3})
+    assert answer.as_numpy("prediction").tolist() == [15.0]
