@@ -87,7 +87,7 @@ def _layout(model: Model, settings: ModelSettings) -> Layout | None:
         return None
     width = inputs[0].shape[1] if len(inputs) == 1 and len(inputs[0].shape) == MATRIX else -1
     if not settings.features:
-        return Layout(Schema.unnamed(width), inputs) if width > 0 else None
+        return Layout(Schema.unnamed(width, inputs[0].datatype), inputs) if width > 0 else None
     schema = Schema(settings.features)
     if len(inputs) == 1 and width not in (-1, len(schema.names)):
         raise ValueError(f"the spec has {len(schema.names)} features, the model takes {width}")

@@ -64,13 +64,15 @@ class Schema:
         self.features = dict(features)
         self.names = tuple(features)
         self.numeric = all(f.type == "number" and not f.nullable for f in features.values())
+        self._countable = all(f.type in {"number", "integer"} and not f.nullable for f in features.values())
         self._low = _bounds([f.min for f in features.values()], -math.inf)
         self._high = _bounds([f.max for f in features.values()], math.inf)
 
     @classmethod
-    def unnamed(cls, width: int) -> Schema:
-        """Make the schema of a model that declares none: so many numbers."""
-        return cls({f"f{i}": Feature("number") for i in range(width)})
+    def unnamed(cls, width: int, datatype: str = "FP32") -> Schema:
+        """Make the schema of a model that declares none: so many values that its datatype can hold."""
+        feature = Feature("integer") if "INT" in datatype else _UNNAMED.get(datatype, Feature("number"))
+        return cls({f"f{i}": feature for i in range(width)})
 
     def check_table(self, matrix: Array) -> None:
         """Check a table that came as a tensor. In a table of numbers a category is its place in `values`.
@@ -78,7 +80,8 @@ class Schema:
         Raises:
             InvalidInput: With at most `MAX_PROBLEMS` problems.
         """
-        if self.numeric and matrix.dtype.kind != "O" and bool(self._within(matrix).all()):
+        whole = matrix.dtype.kind in "iu"  # then every value is an integer, and finite
+        if (self._countable if whole else self.numeric) and matrix.dtype.kind != "O" and self._within(matrix).all():
             return
         self.check_inputs(dict(zip(self.names, matrix.T, strict=True)))
 
@@ -161,6 +164,9 @@ class Schema:
         if problems:
             raise InvalidInput(sorted(problems, key=lambda p: p.row or 0)[:MAX_PROBLEMS])
         return columns
+
+
+_UNNAMED = {"BOOL": Feature("boolean"), "BYTES": Feature("string")}
 
 
 def _column(array: Array, feature: Feature) -> list[Any]:
@@ -266,18 +272,34 @@ class Layout:
             self.schema.check_inputs(inputs)  # an input with more than a value per row is no feature
 
     def arrays(self, columns: Mapping[str, list[Any]]) -> dict[str, Array]:
-        """Build the inputs from checked columns."""
+        """Build the inputs from checked columns.
+
+        Raises:
+            InvalidInput: A number does not fit the model's integers.
+        """
         into = self.matrix_input
-        features = self.schema.features
         if into is None:
             return {
-                spec.name: _array(columns[spec.name], features[spec.name], spec).reshape(
-                    -1, *(1,) * (len(spec.shape) - 1)
-                )
+                spec.name: self._column(spec.name, columns, spec).reshape(-1, *(1,) * (len(spec.shape) - 1))
                 for spec in self.inputs
             }
-        parts = [_array(columns[name], feature, into) for name, feature in features.items()]
+        parts = [self._column(name, columns, into) for name in self.schema.names]
         return {into.name: np.stack(parts, axis=1) if parts else np.empty((0, 0), into.dtype)}
+
+    def _column(self, name: str, columns: Mapping[str, list[Any]], spec: TensorSpec) -> Array:
+        values = columns[name]
+        if spec.dtype.kind in "iu" and self.schema.features[name].type in {"number", "integer"}:
+            _check_whole(values, name, spec)
+        return _array(values, self.schema.features[name], spec)
+
+
+def _check_whole(values: list[Any], name: str, spec: TensorSpec) -> None:
+    """Refuse what numpy would cut off, or fail at, when it makes integers."""
+    ends = np.iinfo(spec.dtype)
+    low, high = int(ends.min), int(ends.max)
+    for row, value in enumerate(values):
+        if value != int(value) or not low <= value <= high:
+            raise wrong(f"{shorten(value)} does not fit {spec.datatype}", row, name)
 
 
 def _array(values: list[Any], feature: Feature, spec: TensorSpec) -> Array:
