@@ -254,6 +254,7 @@ def flame(cell: Cell, output: Path, seconds: float) -> None:
         )
         drive(running, cell, rows, seconds + 2)
         sampler.wait()
+        output.write_text(output.read_text().replace(f"{Path(sys.executable).parent}/", ""))  # its title is its command
         print(f"{cell.name}: {running.rates[0]:.0f} req/s, {running.rates[-1]:.0f} while sampled; {output}")
 
 
