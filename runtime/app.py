@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, Path, Request, Response
-from starlette.requests import ClientDisconnect
 
-from runtime import answers, openapi
+from runtime import openapi
 from runtime.answers import Answer, Refused
 from runtime.metadata import encoded, model_metadata, server_metadata
 from runtime.metrics import CONTENT_TYPE
@@ -16,6 +14,7 @@ from runtime.protocols import v2
 from runtime.protocols.plain import KSERVE, PLAIN, VERTEX, refusal
 from runtime.request_ids import HEADER, request_id
 from runtime.routes import EVENTS, PREDICT
+from runtime.shortcut import Shortcut, exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +30,7 @@ Version = Annotated[str, Path(description="Version of the model, or an alias.")]
 def build(service: Service) -> FastAPI:
     """Make the application of one service."""
     app = FastAPI(title="mlservice model server", version=server_metadata()["version"], redoc_url=None)
+    app.add_middleware(Shortcut, service=service)
     _health(app, service)
     if "json" in service.runtime.protocols:
         _plain_routes(app, service)
@@ -147,44 +147,14 @@ def _vertex_routes(app: FastAPI, service: Service) -> None:
 
 
 async def _predict(service: Service, request: Request, error: ErrorShape) -> Response:
-    """Hand a request to the endpoint of its path, as the wire path does."""
-    given = request.headers.get(HEADER.decode(), "").encode()
-    identity = request_id(given)
+    """Answer where the shortcut found nobody who could."""
+    identity = request_id(request.headers.get(HEADER.decode(), "").encode())
     try:
-        endpoint = service.endpoint(request.url.path)
-        body = await read_body(request, service.max_body)
+        endpoint = service.endpoint(request.url.path)  # it may have come this moment
     except Refused as refused:
         return _response(error(refused), identity)
-    except ClientDisconnect:
-        return Response(status_code=400)  # nobody reads it
-    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    query = answers.Request(body, request.headers.raw, identity)
-    work = endpoint.handle(query, lambda found: None if answer.done() else answer.set_result(found))
-    try:
-        return _response(await answer, identity)
-    except asyncio.CancelledError:
-        if work is not None:
-            work.abandoned = True
-        raise
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """Read a body, no further than the limit.
-
-    Raises:
-        Refused: 413, it is larger.
-    """
-    too_large = Refused(413, f"the body is larger than {limit} bytes")
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit:
-        raise too_large
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise too_large
-        parts.append(part)
-    return b"".join(parts)
+    answer = await exchange(endpoint, request.headers.raw, request.receive, identity, service.max_body)
+    return _response(answer, identity) if answer is not None else Response(status_code=400)  # nobody reads it
 
 
 def _guarded(service: Service, request: Request, error: ErrorShape, answer: Callable[[], Answer]) -> Response:
