@@ -14,6 +14,7 @@ from runtime.options import options_from_environment
 from runtime.settings import SettingsError, model_from_environment, runtime_from_environment
 
 DEFAULT_PORT = 8080
+WRONG_USAGE = 64
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,21 +30,31 @@ def main(arguments: list[str] | None = None) -> int:
         runtime = runtime_from_environment(os.environ)
         options = options_from_environment(os.environ, runtime)
     except SettingsError as error:
-        print(f"mlservice runtime: {error}", file=sys.stderr)  # noqa: T201 - wrong usage is said on the terminal
-        return 64
+        return _wrong(error)
     if flags.model:
         model = msgspec.structs.replace(model, uri=flags.model)
     if flags.name:
         model = msgspec.structs.replace(model, name=flags.name)
     if flags.grpc_port is not None:
         options = dataclasses.replace(options, grpc_port=flags.grpc_port)
+    if flags.app:
+        options = dataclasses.replace(options, app=flags.app)
     from runtime.records import Records  # noqa: PLC0415 - `--help` needs no server
     from runtime.server import Listening, serve  # noqa: PLC0415
     from runtime.service import Service  # noqa: PLC0415
 
     service = Service(model, runtime, options, Records(options, runtime.shadow))
-    serve(service, Listening(flags.host, flags.port, wire=flags.wire))
+    try:
+        serve(service, Listening(flags.host, flags.port, wire=flags.wire))
+    except SettingsError as error:
+        return _wrong(error)
     return 0
+
+
+def _wrong(error: SettingsError) -> int:
+    """Say wrong usage on the terminal."""
+    print(f"mlservice runtime: {error}", file=sys.stderr)  # noqa: T201 - where it is looked for
+    return WRONG_USAGE
 
 
 def _in_a_container() -> bool:
@@ -58,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=int(port))
     parser.add_argument("--name", default="", help="name of the model; default: model.yaml's, else the service's")
     parser.add_argument("--grpc-port", type=int, help="also serve Open Inference Protocol over gRPC; 0: not")
+    parser.add_argument("--app", help="module:function that adds routes and middleware to the FastAPI application")
     parser.add_argument("--no-wire", dest="wire", action="store_false", help="answer every path through FastAPI")
     return parser
 

@@ -28,19 +28,28 @@ class LazyApplication:
         self._service = service
         self._build = build
         self._made: asyncio.Future[Any] | None = None
+        self._application: Any = None
+
+    def make(self) -> None:
+        """Make the application now: whoever adds to it wants to see every request, and to know if it fails."""
+        self._application = self._build(self._service)
 
     def warm_up(self) -> None:
         """Make the application soon, in a thread."""
-        asyncio.get_running_loop().call_later(WARM_UP_S, self._make)
+        if self._application is None:
+            asyncio.get_running_loop().call_later(WARM_UP_S, self._make_in_thread)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
+        if self._application is not None:
+            await self._application(scope, receive, send)
+            return
         if self._made is None:
             answer = self._early(scope["method"], scope["path"])
             if answer is not None:
                 await _send(send, *answer)
                 return
-        application = await self._make()
+        application = await self._make_in_thread()
         await application(scope, receive, send)
 
     def _early(self, method: str, path: str) -> tuple[int, bytes, bytes] | None:
@@ -54,7 +63,7 @@ class LazyApplication:
             return 503, b'{"error":"the model is loading"}', b"application/json"
         return None
 
-    def _make(self) -> asyncio.Future[Any]:
+    def _make_in_thread(self) -> asyncio.Future[Any]:
         if self._made is None:
             self._made = asyncio.get_running_loop().run_in_executor(None, self._build, self._service)
         return self._made

@@ -37,6 +37,7 @@ class Options:
         vertex_predict, vertex_health: Routes of Vertex AI's container contract.
         tracing: Whether an OpenTelemetry collector is named.
         project: For the full names of traces in logs.
+        app: `module:function` that adds routes and middleware to the application; empty for none.
     """
 
     service: str = ""
@@ -53,6 +54,7 @@ class Options:
     vertex_health: str = ""
     tracing: bool = False
     project: str = ""
+    app: str = ""
 
 
 def options_from_environment(environment: Mapping[str, str], runtime: RuntimeSettings = _NOTHING_SAID) -> Options:
@@ -81,6 +83,7 @@ def options_from_environment(environment: Mapping[str, str], runtime: RuntimeSet
         vertex_health=environment.get("AIP_HEALTH_ROUTE", ""),
         tracing=bool(environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")),
         project=environment.get("GOOGLE_CLOUD_PROJECT", ""),
+        app=environment.get("MLSERVICE_APP", ""),
     )
 
 

@@ -114,9 +114,16 @@ class Server(uvicorn.Server):
 
 
 def serve(service: Service, listening: Listening) -> None:
-    """Serve until a signal."""
-    protocol: Any = partial(WireProtocol, service) if listening.wire else GuardedProtocol
+    """Serve until a signal. What a user adds to the application sees every request: then there is no wire path.
+
+    Raises:
+        SettingsError: What the user adds cannot be added.
+    """
+    extended = bool(service.options.app)
+    protocol: Any = partial(WireProtocol, service) if listening.wire and not extended else GuardedProtocol
     application = LazyApplication(service, _application)
+    if extended:
+        application.make()
     config = uvicorn.Config(
         application,
         host=listening.host,
@@ -138,5 +145,7 @@ def serve(service: Service, listening: Listening) -> None:
 
 def _application(service: Service) -> Any:
     from runtime.app import build  # noqa: PLC0415 - FastAPI is half of the start-up time
+    from runtime.extension import extend  # noqa: PLC0415
 
-    return build(service)
+    app = build(service)
+    return extend(app, service.options.app) if service.options.app else app

@@ -65,7 +65,14 @@ def start(tmp_path_factory) -> Iterator[Callable[..., Running]]:
     running: list[Running] = []
 
     def _start(
-        folder: Path | str | None, *flags: str, command=("runtime",), model=None, runtime=None, wait="ready", **env
+        folder: Path | str | None,
+        *flags: str,
+        command=("runtime",),
+        model=None,
+        runtime=None,
+        wait="ready",
+        cwd=None,
+        **env,
     ) -> Running:
         port = free_port()
         log = tmp_path_factory.mktemp("server") / "log.txt"
@@ -77,7 +84,10 @@ def start(tmp_path_factory) -> Iterator[Callable[..., Running]]:
         where = [] if folder is None else [str(folder)]
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                [sys.executable, "-m", *command, *where, "--port", str(port), *flags], env=environment, stderr=sink
+                [sys.executable, "-m", *command, *where, "--port", str(port), *flags],
+                env=environment,
+                stderr=sink,
+                cwd=cwd,
             )
         server = Running(process, f"http://127.0.0.1:{port}", log)
         running.append(server)

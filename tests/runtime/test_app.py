@@ -27,3 +27,72 @@ async def test_a_route_that_raises_answers_like_everything_else():
 
     assert answer.status_code == 500
     assert answer.json() == {"error": "the server failed; the log has the reason"}
+
+
+EXTENSION = """
+from starlette.responses import JSONResponse
+
+class Door:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if dict(scope["headers"]).get(b"x-door") != b"open":
+            await JSONResponse({"error": "closed"}, 403)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+def extend(app):
+    app.add_middleware(Door)
+
+    @app.get("/about")
+    async def about():
+        return {"by": "me"}
+"""
+
+
+@pytest.fixture(scope="module")
+def extended(start, specs, tmp_path_factory):
+    """A server with a route and a middleware of a user's."""
+    folder = tmp_path_factory.mktemp("image")
+    (folder / "mine.py").write_text(EXTENSION)
+    server = start(specs / "iris/model", "--app", "mine:extend", cwd=folder, wait=None)
+    server.wait(lambda: server.status("/health/ready") == 403)  # the port is open
+    server.wait(lambda: server.get("/health/ready", headers=OPEN).status_code == 200)
+    return server
+
+
+OPEN = {"x-door": "open"}
+GOOD = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v1/models/model:predict", "/health/live", "/about"])
+def test_middleware_sees_every_request(extended, path):
+    """No path goes by a user's middleware, predictions least of all."""
+    assert extended.post(path, GOOD).status_code == 403
+    assert extended.get(path).json() == {"error": "closed"}
+
+
+def test_a_users_routes_stand_beside_ours(extended):
+    """Behind the middleware everything is as ever, and the user's route is in the documentation."""
+    answer = extended.post("/predict", GOOD, headers={**OPEN, "x-request-id": "r1"})
+
+    assert (answer.json(), answer.headers["x-request-id"]) == ({"predictions": ["setosa"]}, "r1")
+    assert extended.get("/about", headers=OPEN).json() == {"by": "me"}
+    assert "/about" in extended.get("/openapi.json", headers=OPEN).json()["paths"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nothing", "not of the form module:function"),
+        ("no_such_module:extend", "No module named 'no_such_module'"),
+        ("json:no_such_function", "no attribute 'no_such_function'"),
+    ],
+)
+def test_an_extension_that_cannot_be_applied_is_said_at_once(start, specs, name, message):
+    """The process ends as wrong usage, instead of serving without what should guard it."""
+    server = start(specs / "iris/model", "--app", name, wait=None)
+
+    assert server.process.wait(30) == 64
+    assert message in server.log.read_text()

@@ -20,10 +20,14 @@ def serve(
     *,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8080,
+    extension: Annotated[
+        str, typer.Option("--app", help="module:function that adds routes and middleware to the FastAPI application.")
+    ] = "",
 ) -> None:
     """Serve a model folder with the bundled server, as the container does."""
     if not folder.is_dir():
         raise errors.UsageError(f"'{folder}' is no folder", hint="name the folder that holds the model")
     command = [sys.executable, "-m", "runtime", str(folder), "--host", host, "--port", str(port)]
+    command += ["--app", extension] if extension else []
     # The server takes this process's place, so that signals and the exit code are its own.
     os.execv(sys.executable, command)  # noqa: S606 - our own module
