@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.answers import Refused
 from runtime.frameworks import cpus
+from runtime.lone import LoneCaller
 from runtime.outputs import Outputs
 from runtime.tensors import joined, row_shape
 
@@ -35,12 +36,6 @@ log = logging.getLogger("runtime")
 INLINE_S = 0.002
 # Cheaper than this, and a turn of the loop is worth saving.
 QUICK_S = 0.0002
-# After so many calls with one request each, the next request does not wait for others of its tick, but for every
-# sixteenth, which finds out whether there are any.
-ALONE = 16
-# A process that sleeps takes tens of microseconds to wake, longer than a small model takes. While a lone caller comes
-# back within this time of its last answer, the loop stays awake for it as long again; nobody else makes it do so.
-AWAKE_S = 0.00015
 SWEEP_S = 0.05
 
 
@@ -133,10 +128,7 @@ class Batcher:
         self._calls_at_once = 1 if model.batchable else cpus()
         self._hold: asyncio.TimerHandle | None = None
         self._hold_for = 0
-        self._alone = 0
-        self._awake = False
-        self._last = self._awake_until = 0.0
-        self._quick = cost.of(1) <= QUICK_S
+        self._lone = LoneCaller(loop) if cost.of(1) <= QUICK_S else None
         self._dtypes = {spec.name: spec.dtype for spec in model.inputs}
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -154,15 +146,14 @@ class Batcher:
             return
         if self._hold is not None and len(waiting) < self._hold_for:
             return
-        if len(waiting) == 1 and (work.rows >= self._limits.max_rows or self._joins_nobody()):
+        if len(waiting) == 1 and self._joins_nobody(work):
             self._tick()
         else:
             self._scheduled = True
             self._loop.call_soon(self._tick)
 
-    def _joins_nobody(self) -> bool:
-        """Whether a turn of the loop would most likely be spent waiting for nothing, and is worth saving."""
-        return self._quick and self._alone > ALONE and self._alone % ALONE > 0
+    def _joins_nobody(self, work: Work) -> bool:
+        return work.rows >= self._limits.max_rows or (self._lone is not None and self._lone.is_likely)
 
     @property
     def waiting(self) -> int:
@@ -234,8 +225,6 @@ class Batcher:
 
     def _deliver(self, batch: list[Work], outcome: Outputs | Exception, began: float, ended: float) -> None:
         """Give every request of a batch its rows."""
-        self._alone = self._alone + 1 if len(batch) == 1 else 0
-        came_back = batch[0].arrived - self._last < AWAKE_S
         start = 0
         for work in batch:
             stop = start + work.rows
@@ -249,17 +238,8 @@ class Batcher:
         metrics.batch_requests.observe(len(batch))
         metrics.batch_rows.observe(start)
         metrics.rows += start
-        self._last = perf_counter()
-        if came_back and self._joins_nobody():
-            self._awake_until = self._last + AWAKE_S
-            if not self._awake:
-                self._stay_awake()
-
-    def _stay_awake(self) -> None:
-        """Look for requests again and again, until a moment after the last answer."""
-        self._awake = perf_counter() < self._awake_until
-        if self._awake:
-            self._loop.call_soon(self._stay_awake)
+        if self._lone is not None:
+            self._lone.note(len(batch), batch[0].arrived)
 
     def _call(self, batch: list[Work]) -> Outputs | Exception:
         """Run the model on the joined rows of a batch. Never raises."""
