@@ -15,27 +15,21 @@ import argparse
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.runtime import models, peers
+from benchmarks.runtime.servers import Running, cpu_s, memory_mib, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from benchmarks.runtime.peers import Peer
 
-SERVER_CPU, LOAD_CPU = "0", "1"
-START_S = 90
+LOAD_CPU = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,103 +54,6 @@ CELLS = (
 )
 
 
-@dataclass(slots=True)
-class Running:
-    """A server under measurement."""
-
-    peer: Peer
-    process: subprocess.Popen
-    url: str
-    started_s: float
-    memory_mib: float
-    rates: list[float] = field(default_factory=list)
-    cpu_us: list[float] = field(default_factory=list)
-    p50_ms: list[float] = field(default_factory=list)
-    p99_ms: list[float] = field(default_factory=list)
-
-
-def free_port() -> int:
-    """Find a port with free ones behind it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def ask(url: str, body: bytes) -> bytes:
-    """Send one request."""
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - our own servers
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        return answer.read()
-
-
-@contextmanager
-def serving(peer: Peer, folder: Path, batch: int, rows: list[list[float]], expected: list[int]) -> Iterator[Running]:
-    """Start a server, and check that it predicts what the model predicts."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}{peer.path}"
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        ["taskset", "-c", SERVER_CPU, *peers.command(peer, folder)],
-        env=peers.environment(peer, folder, port, batch),
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        cwd=Path(__file__).parent / "peers" if peer.script else None,
-        start_new_session=True,
-    )
-    try:
-        found = first_answer(peer, process, url, rows)
-        started = time.perf_counter() - began
-        if found != expected:
-            raise SystemExit(f"{peer.name} predicts {found[:5]}…, the model {expected[:5]}…")
-        yield Running(peer, process, url, started, memory_mib(process.pid))
-    finally:
-        end(process)
-
-
-def end(process: subprocess.Popen) -> None:
-    """End a server and what it started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-
-
-def first_answer(peer: Peer, process: subprocess.Popen, url: str, rows: list[list[float]]) -> list[int]:
-    """Ask until there is an answer."""
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            return peer.labels(ask(url, peer.body(rows)))
-        except (OSError, ValueError, KeyError, urllib.error.URLError):
-            time.sleep(0.01)
-    raise RuntimeError(f"{peer.name} does not answer")
-
-
-def tree(pid: int) -> list[int]:
-    """Give a process and all below it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(one for child in children for one in tree(int(child)))]
-
-
-def memory_mib(pid: int) -> float:
-    """Add up the private and shared memory of a process tree, each page once per process (PSS)."""
-    total = 0
-    for one in tree(pid):
-        lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
-        total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / 1024
-
-
-def cpu_s(pid: int) -> float:
-    """Add up the CPU time of a process tree."""
-    ticks = 0
-    for one in tree(pid):
-        fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
 def drive(running: Running, cell: Cell, rows: list[list[float]], seconds: float) -> None:
     """Measure one server for some seconds."""
     body = running.peer.body(rows[: cell.rows])
@@ -176,20 +73,18 @@ def drive(running: Running, cell: Cell, rows: list[list[float]], seconds: float)
 
 def measure(cell: Cell, wanted: list[Peer], rounds: int, seconds: float) -> None:
     """Print one cell of the table."""
-    folder = models.build()
-    rows = json.loads((folder / "rows.json").read_text())
-    expected = json.loads((folder / "expected.json").read_text())["linear" if "linear" in cell.model else "forest"]
+    known = models.known(cell.model)
     running: list[Running] = []
     print(f"\n{cell.name}: {cell.model}, {cell.rows} rows, {cell.connections} connections; bar {cell.bar}")
     with ExitStack() as stack:
         for peer in wanted:
             try:
-                running.append(stack.enter_context(serving(peer, folder / cell.model, cell.batch, rows, expected)))
+                running.append(stack.enter_context(serving(peer, known, cell.batch)))
             except RuntimeError as error:
                 print(f"  {error}")
         for _ in range(rounds):
             for one in running:
-                drive(one, cell, rows, seconds)
+                drive(one, cell, known.rows, seconds)
         report(running)
 
 
@@ -211,13 +106,11 @@ def report(running: list[Running]) -> None:
 
 def cold(wanted: list[Peer], rounds: int) -> None:
     """Print cold starts: process to first correct answer, interleaved, and memory after it."""
-    folder = models.build()
-    rows = json.loads((folder / "rows.json").read_text())
-    expected = json.loads((folder / "expected.json").read_text())["forest"]
+    known = models.known("onnx-forest")
     times: dict[str, list[tuple[float, float]]] = {peer.name: [] for peer in wanted}
     for _ in range(rounds):
         for peer in wanted:
-            with serving(peer, folder / "onnx-forest", 1, rows, expected) as running:
+            with serving(peer, known, 1) as running:
                 times[peer.name].append((running.started_s, running.memory_mib))
     print("\ncold start (ONNX), process to first correct answer; memory after it")
     for name, found in times.items():
@@ -227,14 +120,11 @@ def cold(wanted: list[Peer], rounds: int) -> None:
 
 def soak(minutes: float) -> None:
     """Print the memory of ours under load, ten times."""
-    folder = models.build()
-    rows = json.loads((folder / "rows.json").read_text())
-    expected = json.loads((folder / "expected.json").read_text())["forest"]
-    ours = next(peer for peer in peers.PEERS if peer.name == "mlservice")
     cell = CELLS[0]
-    with serving(ours, folder / cell.model, 32, rows, expected) as running:
+    known = models.known(cell.model)
+    with serving(peers.OURS, known, 32) as running:
         for step in range(10):
-            drive(running, cell, rows, minutes * 6)
+            drive(running, cell, known.rows, minutes * 6)
             mib, rate = memory_mib(running.process.pid), running.rates[-1]
             print(f"  {(step + 1) * minutes / 10:5.1f} min  {mib:7.1f} MiB  {rate:.0f} req/s")
             sys.stdout.flush()
@@ -242,17 +132,14 @@ def soak(minutes: float) -> None:
 
 def flame(cell: Cell, output: Path, seconds: float) -> None:
     """Sample ours under load, with the native frames, and draw it. A sample stops the server for milliseconds: few."""
-    folder = models.build()
-    rows = json.loads((folder / "rows.json").read_text())
-    expected = json.loads((folder / "expected.json").read_text())["linear" if "linear" in cell.model else "forest"]
-    ours = next(peer for peer in peers.PEERS if peer.name == "mlservice")
+    known = models.known(cell.model)
     command = ["record", "--native", "--rate", "50", "--duration", str(round(seconds)), "--output", str(output)]
-    with serving(ours, folder / cell.model, cell.batch, rows, expected) as running:
-        drive(running, cell, rows, 2)  # what happens once after a start is over then
+    with serving(peers.OURS, known, cell.batch) as running:
+        drive(running, cell, known.rows, 2)  # what happens once after a start is over then
         sampler = subprocess.Popen(
             [str(Path(sys.executable).parent / "py-spy"), *command, "--pid", str(running.process.pid)]
         )
-        drive(running, cell, rows, seconds + 2)
+        drive(running, cell, known.rows, seconds + 2)
         sampler.wait()
         output.write_text(output.read_text().replace(f"{Path(sys.executable).parent}/", ""))  # its title is its command
         print(f"{cell.name}: {running.rates[0]:.0f} req/s, {running.rates[-1]:.0f} while sampled; {output}")

@@ -64,9 +64,10 @@ class Peer:
         return found["outputs"][0]["data"] if self.v2 else found["predictions"]
 
 
+OURS = Peer("mlservice", batches=True)
 PEERS = (
     Peer("tutorial", "tutorial_peer.py"),
-    Peer("mlservice", batches=True),
+    OURS,
     Peer("mlservice --no-wire", flags=("--no-wire",), batches=True),
     Peer("raw ASGI", "raw_asgi_peer.py"),
     Peer("vertex-cpr", "vertex_cpr_peer.py", ("google-cloud-aiplatform[prediction]",)),
