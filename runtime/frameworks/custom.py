@@ -121,6 +121,8 @@ def load(file: Path, settings: ModelSettings) -> CustomModel | HookedModel:
         raise
     except Exception as error:  # the user's code may raise anything
         raise LoadError(f"the class of {settings.file or file.name} fails to load: {error!r}") from error
+    if not callable(getattr(hooks, "predict", None)):
+        raise LoadError(f"the class of {settings.file or file.name} has no `predict`")
     return HookedModel(hooks) if hasattr(hooks, "decode") else CustomModel(hooks, settings)
 
 

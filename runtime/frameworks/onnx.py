@@ -38,7 +38,8 @@ class OnnxModel:
     platform = "onnx_onnxv1"
 
     def __init__(self, session: Any) -> None:
-        # What `run` of the session does before it calls this: it looks for absent inputs, which ours never are.
+        # `run` of the session itself first looks for absent inputs, which ours never are, and where CUDA fails it goes
+        # on with the CPU unasked; here a failed call is an error.
         self._run = getattr(session, "_sess", session).run
         self.inputs = tuple(_spec(arg) for arg in session.get_inputs())
         self.outputs = tuple(_spec(arg) for arg in session.get_outputs())

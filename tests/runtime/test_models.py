@@ -306,6 +306,15 @@ def test_too_many_waiting(start, tmp_path):
     assert all(answer.headers["retry-after"] == "1" for answer in found if answer.status_code == 429)
 
 
+@pytest.mark.parametrize("hook", ["load", "decode"])
+def test_a_class_without_predict_says_so(tmp_path, hook):
+    """What is missing is the reason in the log, not the attribute error of whoever looked for it."""
+    folder, model = custom(tmp_path, f"class Model:\n    def {hook}(self, given): return given\n")
+
+    with pytest.raises(LoadError, match=r"model\.py has no `predict`"):
+        load(folder, ModelSettings(framework="custom", features=model["features"], local=True))
+
+
 def test_a_class_in_a_bucket_needs_leave(tmp_path):
     """Python from elsewhere is code: without leave and digest it is not loaded."""
     (tmp_path / "model.py").write_text("raise SystemExit('ran')")
