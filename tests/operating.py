@@ -1,7 +1,7 @@
 """The reconciler against the emulator, in this process: specs in, the world out."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import yaml
 
 from reconciler.core.plan import Plan
 from reconciler.engine.apply import Report, apply
+from reconciler.engine.clock import SystemClock
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.planning import Planned, make_plan, plan_destroy
 from reconciler.engine.pool import Pool
@@ -43,9 +44,8 @@ class Operator:
         """A run of its own, at the emulator's time."""
         offset = timedelta(seconds=self.emulator.control("GET", "clock")["offset_s"])
         number = next(RUNS)
-        return Session(
-            self.connection, KINDS, self.pool, lambda: datetime.now(UTC) + offset, f"tester {number}", f"run-{number}"
-        )
+        clock = SystemClock(offset)
+        return Session(self.connection, KINDS, self.pool, clock, f"tester {number}", f"run-{number}")
 
     def write(self, *specs: dict[str, Any]) -> Path:
         """Put specs into a file."""

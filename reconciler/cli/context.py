@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,16 +118,16 @@ def open_session(project: Found, *, local: bool, state: str | None = None) -> It
         state: `gs://bucket` of the inventory; left out, `<project>-mlservice`.
     """
     from reconciler.cli.local import ensure_running  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.clock import SystemClock  # noqa: PLC0415
     from reconciler.engine.pool import Pool  # noqa: PLC0415
     from reconciler.engine.session import Session  # noqa: PLC0415
     from reconciler.gcp.connection import Connection  # noqa: PLC0415
-    from reconciler.gcp.emulator import shifted_clock  # noqa: PLC0415
     from reconciler.kinds import KINDS  # noqa: PLC0415
 
     emulator = ensure_running() if local else None
     bucket = (state or "").removeprefix("gs://").strip("/") or f"{project.value}-mlservice"
     connection = Connection(project.value, bucket, emulator.endpoint if emulator else None)
-    clock = shifted_clock(emulator.clock()) if emulator else lambda: datetime.now(UTC)
+    clock = SystemClock(emulator.clock() if emulator else timedelta())
     with Pool() as pool:
         yield Session(connection, KINDS, pool, clock, holder(), f"run-{secrets.token_hex(4)}")
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.core.diff import FieldChange, diff_fields, only_ours, plain
-from reconciler.core.errors import NotOurs
+from reconciler.core.errors import Differs, Missing, NotOurs
+from reconciler.core.kind import Ownership
 from reconciler.core.naming import fingerprint
 from reconciler.core.plan import Action, Change
+from reconciler.core.reference import filled
 from schemas.sections.management import Adopt, Prune
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reconciler.core.address import Address
     from reconciler.core.inventory import Entry
-    from reconciler.core.kind import Desired, Kind, Observed
+    from reconciler.core.kind import Desired, Existing, Kind, Observed, Unwanted
+    from reconciler.core.reference import Outputs
 
+F = TypeVar("F")
 
 _CARRIES_MARK = frozenset({"labels", "description"})
 
@@ -45,21 +50,35 @@ class Owner:
         return self.entry.keys if self.entry else {}
 
 
-def owned(kind: Kind[Any], seen: Observed[Any], owner: Owner) -> bool:
+def nothing_known(address: Address) -> Mapping[str, Any]:
+    """Know no output of any other object."""
+    del address
+    return {}
+
+
+def owned(kind: Kind[F], seen: Observed[F], owner: Owner) -> bool:
     """Tell whether an observed object is ours.
 
     The inventory must list it. Where the object can carry a mark or has an identity, one of them must agree
     too: a stranger's object that took the name of one of ours is a stranger's.
     """
-    if owner.entry is None:
-        return kind.shared and bool(seen.mark)
-    if not kind.marked:
+    entry = owner.entry
+    if entry is None:
+        return kind.ownership is Ownership.SHARED and bool(seen.mark)
+    if kind.ownership is Ownership.ANONYMOUS:
         return True
-    same = bool(owner.entry.uid) and owner.entry.uid == seen.uid
-    return same or (bool(seen.mark) if kind.shared else seen.mark in owner.services)
+    if (entry.uid and entry.uid == seen.uid) or (entry.server_name and entry.server_name == seen.server_name):
+        return True
+    return bool(seen.mark) if kind.ownership is Ownership.SHARED else seen.mark in owner.services
 
 
-def decide(kind: Kind[Any], want: Desired[Any] | None, seen: Observed[Any] | None, owner: Owner) -> Change | None:
+def decide(
+    kind: Kind[F],
+    want: Desired[F] | None,
+    seen: Observed[F] | None,
+    owner: Owner,
+    outputs: Outputs = nothing_known,
+) -> Change | None:
     """Pick the action for one address.
 
     Args:
@@ -67,36 +86,75 @@ def decide(kind: Kind[Any], want: Desired[Any] | None, seen: Observed[Any] | Non
         want: What the spec wants, if anything.
         seen: What is there, if anything.
         owner: Whose it is.
+        outputs: What is known of the objects that `want` refers to.
 
     Raises:
         NotOurs: An object of that name is there and is not ours.
     """
     if want is None:
         return _unwanted(kind, seen, owner)
+    want = replace(want, needs=want.dependencies, fields=filled(want.fields, outputs))
     if seen is None:
-        return _change(kind, Action.CREATE, want, None, owner, reason="not there yet")
+        return _change(kind, Action.CREATE, want, None, owner, reason="not there yet", fields=_final(kind, want, None))
     ours = owned(kind, seen, owner)
-    if not ours and kind.anonymous:
-        return _change(kind, Action.NO_OP, want, seen, owner, reason="already granted by someone else", owned=False)
+    if not ours and kind.ownership is Ownership.ANONYMOUS:
+        reason = "already granted by someone else"
+        return _change(kind, Action.NO_OP, want, seen, owner, reason=reason, owned=False, fields=want.fields)
+    want = replace(want, fields=_with_theirs(kind, want.fields, seen.fields, owner))
+    fields = _final(kind, want, seen)
     if not seen.settled and (ours or owner.adopt is not Adopt.NEVER):
-        return _change(kind, Action.WAIT, want, seen, owner, reason="an earlier change is still being applied")
-    fields = _final(kind, want, seen, owner)
+        reason = "an earlier change is still being applied"
+        return _change(kind, Action.WAIT, want, seen, owner, reason=reason, fields=fields)
     changes = diff_fields(fields, seen.fields, _keyed(kind, owner))
-    if not ours:
-        return _adopted(kind, want, seen, owner, changes=changes, fields=fields)
-    return _compared(kind, want, seen, owner, changes=changes, fields=fields)
+    choose = _compared if ours else _adopted
+    return choose(kind, want, seen, owner, changes=changes, fields=fields)
 
 
-def _final(kind: Kind[Any], want: Desired[Any], seen: Observed[Any] | None, owner: Owner) -> Any:
-    """Fill in what only the observed object can tell, and leave to others what is theirs."""
-    fields = want.fields
-    if seen is not None:
-        fields = replace(fields, **_theirs(kind, fields, seen.fields, owner))
-    return kind.refine(replace(want, fields=fields), seen) if kind.refine else fields
+def decide_existing(
+    kind: Kind[F], use: Existing, seen: Observed[F] | None, owner: Owner, *, coming: Desired[F] | None = None
+) -> Change | None:
+    """Look at an object that a spec uses and does not make.
+
+    Args:
+        kind: Its kind.
+        use: What the spec needs of it.
+        seen: What is there.
+        owner: Who uses it.
+        coming: What another spec of the same run wants it to be.
+
+    Raises:
+        Missing: It is not there.
+        Differs: It is there and cannot be used as it is.
+    """
+    fields = coming.fields if coming else seen.fields if seen else None
+    if fields is None:
+        raise Missing(use.address, f"the spec of {use.service} uses it and it does not exist", hint=use.hint)
+    found = plain(fields)
+    wrong = [f"{name} is {found[name]!r}, not {plain(value)!r}" for name, value in sorted(use.requires.items())
+             if found[name] != plain(value)]  # fmt: skip
+    if wrong:
+        raise Differs(use.address, f"the spec of {use.service} cannot use it: {'; '.join(wrong)}", hint="name another")
+    if coming or seen is None:
+        return None
+    change = _change(kind, Action.NO_OP, None, seen, owner, reason="used as it is", owned=False)
+    return replace(change, uses=tuple(sorted(use.requires)))
 
 
-def _theirs(kind: Kind[Any], fields: Any, seen: Any, owner: Owner) -> dict[str, Any]:
-    """Give the live values of what `management.externallyOwned` leaves to others.
+def decide_unwanted(kind: Kind[F], never: Unwanted, seen: Observed[F] | None, owner: Owner) -> Change | None:
+    """Take away what contradicts the spec, whoever made it."""
+    if seen is None:
+        return None
+    reason = f"contradicts the spec: {never.why}"
+    return replace(_change(kind, Action.DELETE, None, seen, owner, reason=reason), contradicts=True)
+
+
+def _final(kind: Kind[F], want: Desired[F], seen: Observed[F] | None) -> F:
+    """Fill in what only the observed object can tell."""
+    return kind.refine(want, seen) if kind.refine else want.fields
+
+
+def _with_theirs(kind: Kind[F], fields: F, seen: F, owner: Owner) -> F:
+    """Put in the live values of what `management.externallyOwned` leaves to others.
 
     Of a map that others may write to anyway, only the keys we know: the rest would else count as ours from now on.
     """
@@ -108,7 +166,7 @@ def _theirs(kind: Kind[Any], fields: Any, seen: Any, owner: Owner) -> dict[str, 
         if name in kind.keyed:
             known = {*owner.keys.get(name, ()), *getattr(fields, name)}
             found[name] = {key: value for key, value in found[name].items() if key in known}
-    return found
+    return replace(fields, **found) if found else fields  # type: ignore[type-var]  # records are dataclasses
 
 
 def covers(path: str, other: str) -> bool:
@@ -116,45 +174,43 @@ def covers(path: str, other: str) -> bool:
     return other == path or other.startswith(f"{path}.")
 
 
-def _keyed(kind: Kind[Any], owner: Owner) -> dict[str, frozenset[str]]:
+def _keyed(kind: Kind[F], owner: Owner) -> dict[str, frozenset[str]]:
     return {name: owner.keys.get(name, frozenset()) for name in kind.keyed}
 
 
-def _unwanted(kind: Kind[Any], seen: Observed[Any] | None, owner: Owner) -> Change | None:
+def _unwanted(kind: Kind[F], seen: Observed[F] | None, owner: Owner) -> Change | None:
     if seen is None or owner.entry is None or not owned(kind, seen, owner):
         return None
-    if kind.retained or owner.prune is Prune.NEVER:
+    if kind.retained(seen.address) or owner.prune is Prune.NEVER:
         return None
     return _change(kind, Action.DELETE, None, seen, owner, reason="no longer in the spec")
 
 
 def _compared(
-    kind: Kind[Any],
-    want: Desired[Any],
-    seen: Observed[Any],
+    kind: Kind[F],
+    want: Desired[F],
+    seen: Observed[F],
     owner: Owner,
     *,
     changes: tuple[FieldChange, ...],
-    fields: Any,
+    fields: F,
 ) -> Change:
     fixed = sorted({c.field for c in changes} & kind.immutable)
     if fixed:
         reason = f"cannot be changed in place: {', '.join(fixed)}"
         return _change(kind, Action.REPLACE, want, seen, owner, reason=reason, changes=changes, fields=fields)
-    if changes:
-        reason = _who_moved(seen, owner, kind)
+    if changes or seen.twins:
+        reason = _who_moved(seen, owner, kind) if changes else "there is more than one"
         return _change(kind, Action.UPDATE, want, seen, owner, reason=reason, changes=changes, fields=fields)
     return _change(kind, Action.NO_OP, want, seen, owner, fields=fields)
 
 
-def _who_moved(seen: Observed[Any], owner: Owner, kind: Kind[Any]) -> str:
+def _who_moved(seen: Observed[F], owner: Owner, kind: Kind[F]) -> str:
     """Say whether the spec or Google Cloud moved since the last apply."""
     if owner.entry is None or not owner.entry.digest:
         return "differs from the spec"
-    here = applied_digest(only_ours({}, plain(seen.fields), _keyed(kind, owner)))
-    return (
-        "the spec or what it names changed" if here == owner.entry.digest else "config drift: changed outside mlservice"
-    )
+    same = observed_digest(kind, seen, owner.keys) == owner.entry.digest
+    return "the spec or what it names changed" if same else "config drift: changed outside mlservice"
 
 
 def applied_digest(fields: Mapping[str, Any]) -> str:
@@ -162,17 +218,23 @@ def applied_digest(fields: Mapping[str, Any]) -> str:
     return fingerprint(fields, length=16)
 
 
+def observed_digest(kind: Kind[F], seen: Observed[F], keys: Mapping[str, frozenset[str]]) -> str:
+    """Digest what is there, as it would have been applied: without the keys that others added to maps."""
+    ours = {name: keys.get(name, frozenset()) for name in kind.keyed}
+    return applied_digest(only_ours({}, plain(seen.fields), ours))
+
+
 def _adopted(
-    kind: Kind[Any],
-    want: Desired[Any],
-    seen: Observed[Any],
+    kind: Kind[F],
+    want: Desired[F],
+    seen: Observed[F],
     owner: Owner,
     *,
     changes: tuple[FieldChange, ...],
-    fields: Any,
+    fields: F,
 ) -> Change:
     if owner.adopt is Adopt.NEVER or (owner.adopt is Adopt.IF_IDENTICAL and _beyond_the_mark(changes)):
-        raise NotOurs(want.address, _whose(kind, seen, owner), hint=_how_to_adopt(seen, owner, changes))
+        raise NotOurs(want.address, _whose(kind, seen, owner), hint=_how_to_adopt(kind, seen, owner, changes))
     return _change(
         kind, Action.UPDATE, want, seen, owner, reason="adopted", changes=changes, fields=fields, owned=False
     )
@@ -183,7 +245,7 @@ def _beyond_the_mark(changes: tuple[FieldChange, ...]) -> bool:
     return any(c.field not in _CARRIES_MARK for c in changes)
 
 
-def _whose(kind: Kind[Any], seen: Observed[Any], owner: Owner) -> str:
+def _whose(kind: Kind[F], seen: Observed[F], owner: Owner) -> str:
     name = seen.address.name
     if seen.mark in owner.services:
         return f"{kind.title} '{name}' is marked as this service's, and no inventory lists it"
@@ -192,55 +254,57 @@ def _whose(kind: Kind[Any], seen: Observed[Any], owner: Owner) -> str:
     return f"{kind.title} '{name}' exists and was not made by mlservice"
 
 
-def _how_to_adopt(seen: Observed[Any], owner: Owner, changes: tuple[FieldChange, ...]) -> str:
+def _how_to_adopt(kind: Kind[F], seen: Observed[F], owner: Owner, changes: tuple[FieldChange, ...]) -> str:
     if owner.adopt is Adopt.IF_IDENTICAL:
         fields = ", ".join(sorted({c.path for c in changes if c.field not in _CARRIES_MARK}))
         return f"it differs from the spec in {fields}: make the spec fit (`mlservice import`), or set adopt: Always"
     if seen.mark in owner.services:
         return "if the inventory was lost, take it over: set management.adopt: IfIdentical"
-    verb = "`mlservice import` writes its YAML" if seen.address.kind == "run_service" else "rename one of the two"
+    verb = kind.takes_over or "rename one of the two"
     return f"{verb}; to take it over set management.adopt: IfIdentical or Always"
 
 
 def _change(
-    kind: Kind[Any],
+    kind: Kind[F],
     action: Action,
-    want: Desired[Any] | None,
-    seen: Observed[Any] | None,
+    want: Desired[F] | None,
+    seen: Observed[F] | None,
     owner: Owner,
     *,
     reason: str = "",
     changes: tuple[FieldChange, ...] = (),
-    fields: Any = None,
+    fields: F | None = None,
     owned: bool = True,
 ) -> Change:
-    if want is not None and fields is None:
-        fields = _final(kind, want, seen, owner)
+    loss = kind.loss(seen) if seen else ""
     return Change(
         address=want.address if want else seen.address,  # type: ignore[union-attr]  # one of the two is there
         action=action,
         services=owner.services,
         reason=reason,
-        consequence=_consequence(kind, action, changes),
+        consequence=_consequence(kind, action, changes, seen, loss),
         changes=changes,
         needs=want.needs if want else frozenset(),
         desired=None if want is None else plain(fields),
         observed=None if seen is None else plain(seen.fields),
         version=seen.version if seen else "",
         uid=seen.uid if seen else "",
-        guarded=kind.guarded,
+        guarded=bool(loss),
         owned=owned,
         rank=kind.rank,
         source=want.source if want else "",
         problem=seen.problem if seen and want and action is Action.NO_OP else "",
+        twins=tuple(twin.server_name for twin in seen.twins) if seen else (),
     )
 
 
-def _consequence(kind: Kind[Any], action: Action, changes: tuple[FieldChange, ...]) -> str:
-    if action is Action.UPDATE and kind.consequence:
-        return kind.consequence(changes)
+def _consequence(
+    kind: Kind[F], action: Action, changes: tuple[FieldChange, ...], seen: Observed[F] | None, loss: str
+) -> str:
+    if action is Action.UPDATE:
+        said = kind.consequence(changes) if kind.consequence else ""
+        extra = f"deletes {', '.join(twin.server_name for twin in seen.twins)}" if seen and seen.twins else ""
+        return ", ".join(part for part in (said, extra) if part)
     if action is Action.REPLACE:
-        return f"deleted and made anew: {kind.loss}" if kind.loss else "deleted and made anew"
-    if action is Action.DELETE:
-        return kind.loss
-    return ""
+        return f"deleted and made anew: {loss}" if loss else "deleted and made anew"
+    return loss if action is Action.DELETE else ""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from reconciler.core.reference import Ref, is_plain_ref
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class FieldChange:
@@ -29,6 +31,8 @@ class FieldChange:
 
 def plain(value: Any) -> Any:
     """Turn a record into dictionaries, lists and scalars: what plans store and deepdiff compares."""
+    if isinstance(value, Ref):
+        return value.to_plain()
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
@@ -83,7 +87,8 @@ def _differences(wanted: dict[str, Any], there: dict[str, Any]) -> list[FieldCha
     # Imported late: deepdiff takes half a second, and most comparisons never come here.
     from deepdiff import DeepDiff  # noqa: PLC0415
 
-    tree = DeepDiff(there, wanted, view="tree", threshold_to_diff_deeper=0, ignore_type_in_groups=[(int, float)])
+    after = _leafed(wanted)
+    tree = DeepDiff(there, after, view="tree", threshold_to_diff_deeper=0, ignore_type_in_groups=[(int, float)])
     return [
         FieldChange(_path(level.path(output_format="list")), _value(level.t1), _value(level.t2))
         for levels in tree.values()
@@ -91,7 +96,26 @@ def _differences(wanted: dict[str, Any], there: dict[str, Any]) -> list[FieldCha
     ]
 
 
+class _Unknown(str):
+    """A reference whose value is not known yet, as one leaf: its parts are no fields of anybody's."""
+
+    __slots__ = ("ref",)
+    ref: Mapping[str, str]
+
+
+def _leafed(value: Any) -> Any:
+    if is_plain_ref(value):
+        leaf = _Unknown(value)
+        leaf.ref = value
+        return leaf
+    if isinstance(value, dict):
+        return {key: _leafed(item) for key, item in value.items()}
+    return [_leafed(item) for item in value] if isinstance(value, list) else value
+
+
 def _value(found: Any) -> Any:
+    if isinstance(found, _Unknown):
+        return found.ref
     return None if type(found).__name__ == "NotPresent" else found
 
 

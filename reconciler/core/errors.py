@@ -53,6 +53,14 @@ class NotOurs(PlanError):
     """An object of that name exists and is not this service's."""
 
 
+class Missing(PlanError):
+    """Something that a spec uses and does not make is not there."""
+
+
+class Differs(PlanError):
+    """Something that a spec uses and does not make is not as it must be."""
+
+
 class PlansRefused(ReconcilerError):
     """Some addresses cannot be planned; nothing was changed.
 
@@ -114,7 +122,15 @@ class ApiError(ReconcilerError):
 
 
 class NotPermitted(ApiError):
-    """The caller lacks a permission, or the API is not enabled."""
+    """The caller lacks a permission, or the API is not enabled.
+
+    Args:
+        permission: Which permission Google named, such as `run.services.update`; empty when it named none.
+    """
+
+    def __init__(self, verb: str, address: Address | str, why: str, *, hint: str = "", permission: str = "") -> None:
+        super().__init__(verb, address, why, hint=hint)
+        self.permission = permission
 
 
 class InvalidRequest(ApiError):
@@ -123,6 +139,14 @@ class InvalidRequest(ApiError):
 
 class NotFoundError(ApiError):
     """Something that is needed does not exist."""
+
+
+class Unanswered(ReconcilerError):
+    """Something that a spec names could not be looked up: it is not there, or not what it should be."""
+
+
+class UnknownOutput(ReconcilerError):
+    """An object refers to another one, which is there and does not tell what is asked of it."""
 
 
 class QuotaExhausted(ApiError):

@@ -1,24 +1,49 @@
-"""What had to be looked up before a spec says exactly what it wants: plain data."""
+"""What had to be looked up before a spec says exactly what it wants: plain data, and the questions that lead to it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from schemas import LoadedService
+
+A = TypeVar("A")
+"""What a lookup answers with: text, or a small frozen dataclass."""
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFiles:
-    """The files of a model folder on this machine.
+class Question:
+    """One thing that a spec names and that has to be looked up.
 
     Args:
-        digest: SHA-256 over paths and contents, in hexadecimal.
-        files: SHA-256 of each file, by its path in the folder.
-        folder: Where they are.
+        key: What is asked for, such as an image reference. The answer is found by it.
+        where: Path in the spec, for the problem when there is no answer.
+        base: Folder that a relative path in `key` starts from; empty when there is none.
     """
 
-    digest: str
-    files: Mapping[str, str]
-    folder: str
+    key: str
+    where: str
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup(Generic[A]):
+    """A sort of question. A value that kinds list (`Kind.lookups`).
+
+    Args:
+        name: As in `Facts`.
+        gives: Type of the answers.
+        asks: What a spec must know; pure. The facts it gets hold no answers yet.
+        answer: Look it up, through a `gcp.connection.Connection`. Raises `NotFoundError` or `InvalidRequest` when the
+            spec names what is not there: that becomes a problem at the question's place.
+    """
+
+    name: str
+    gives: type[A]
+    asks: Callable[[LoadedService, Facts], Iterator[Question]]
+    answer: Callable[[Any, Question], A]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +53,17 @@ class Facts:
     Args:
         project: Project id.
         bucket: Bucket that holds the inventory and uploaded models.
-        image: Image reference with digest, or as written when it cannot be resolved.
-        secrets: Version number per (secret, version as written).
-        model: The model folder, when `model.uri` names one on this machine.
+        runtime_image: The bundled model server's image, for specs without `image`.
         attempt: Set to try a revision that failed once more; it makes the template a new one.
+        answers: By lookup and key.
     """
 
     project: str
     bucket: str
-    image: str = ""
-    secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    model: ModelFiles | None = None
+    runtime_image: str = ""
     attempt: str = ""
+    answers: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+
+    def find(self, lookup: Lookup[A], key: str) -> A | None:
+        """Give an answer, or None when it was not asked for."""
+        return self.answers.get((lookup.name, key))

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.core.address import Address
+from reconciler.core.membership import FORMER_KINDS, from_former
 
-FORMAT = 1
+FORMAT = 2
+_FORMER_FORMAT = 1
 
 Key = tuple[str, str]
 """Region and name of a service."""
@@ -25,6 +27,9 @@ class Entry:
         keys: Per map field others may write to, the keys we wrote.
         digest: Of the fields last applied; tells who moved, never whether to act.
         changed: When we last changed it.
+        server_name: The name the server gave it, where names are the server's. An entry without one is about to be
+            made, or was when its run died: it is looked for by its mark before it is made again.
+        memory: What its kind remembers from pass to pass (`core.memory`).
     """
 
     address: Address
@@ -32,6 +37,8 @@ class Entry:
     keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     digest: str = ""
     changed: str = ""
+    server_name: str = ""
+    memory: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ class Inventory:
         for entry in wanted:
             known = entries.get(entry.address)
             entries[entry.address] = (
-                replace(known, keys=_union(known.keys, entry.keys)) if known else replace(entry, digest="", uid="")
+                replace(known, keys=_union(known.keys, entry.keys)) if known else Entry(entry.address, keys=entry.keys)
             )
         return replace(self, entries=entries)
 
@@ -97,6 +104,11 @@ class Inventory:
         for address in gone:
             entries.pop(address, None)
         return replace(self, entries=entries)
+
+    def remember(self, memories: Mapping[Address, Mapping[str, Any]]) -> Inventory:
+        """Keep what kinds remember of objects that are listed."""
+        known = {a: replace(self.entries[a], memory=memory) for a, memory in memories.items() if a in self.entries}
+        return replace(self, entries={**self.entries, **known})
 
     def to_json(self) -> dict[str, Any]:
         """Give the stored form."""
@@ -122,13 +134,14 @@ class Inventory:
         Raises:
             ValueError: A newer version of this program wrote it.
         """
-        if data.get("format") != FORMAT:
+        if data.get("format") not in {FORMAT, _FORMER_FORMAT}:
             raise ValueError(f"inventory format {data.get('format')!r} is not {FORMAT}: use a newer mlservice")
         lock = data.get("lock")
+        entries = [_entry(_address(name), entry) for name, entry in data["entries"].items()]
         return cls(
             service=data["service"],
             region=data["region"],
-            entries={Address.parse(a): _entry(Address.parse(a), e) for a, e in data["entries"].items()},
+            entries={entry.address: entry for entry in entries},
             serial=data["serial"],
             deletion=data["deletion"],
             lock=lock and Lock(lock["holder"], lock["runId"], datetime.fromisoformat(lock["expires"])),
@@ -140,12 +153,20 @@ def _union(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[str]
     return {name: one.get(name, frozenset()) | other.get(name, frozenset()) for name in {*one, *other}}
 
 
+def _address(text: str) -> Address:
+    """Read an address, also one that an older version of this program wrote."""
+    address = Address.parse(text)
+    return from_former(address) if address.kind in FORMER_KINDS else address
+
+
 def _entry_json(entry: Entry) -> dict[str, Any]:
     given = {
         "uid": entry.uid,
         "digest": entry.digest,
         "changed": entry.changed,
         "keys": {name: sorted(keys) for name, keys in sorted(entry.keys.items()) if keys},
+        "serverName": entry.server_name,
+        "memory": dict(entry.memory),
     }
     return {name: value for name, value in given.items() if value}
 
@@ -157,4 +178,6 @@ def _entry(address: Address, data: Mapping[str, Any]) -> Entry:
         digest=data.get("digest", ""),
         changed=data.get("changed", ""),
         keys={name: frozenset(keys) for name, keys in data.get("keys", {}).items()},
+        server_name=data.get("serverName", ""),
+        memory=data.get("memory", {}),
     )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from reconciler.core.reference import needed
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
     from reconciler.core.diff import FieldChange
-    from reconciler.core.facts import Facts
+    from reconciler.core.facts import Facts, Lookup
+    from reconciler.core.memory import Memory
     from schemas import MLService
 
 F = TypeVar("F")
@@ -22,9 +26,9 @@ class Desired(Generic[F]):
 
     Args:
         address: Which object.
-        fields: Every field we manage, none left to a default of Google's.
+        fields: Every field we manage, none left to a default of Google's. May hold `Ref`s to other objects.
         service: Name of the service whose spec wants it.
-        needs: Objects that must be right before this one is written.
+        needs: Objects that must be right before this one is written, beside those that `fields` refers to.
         source: Folder on this machine that the content is read from, for kinds that upload; never compared.
         others: Further services that want the very same.
     """
@@ -41,9 +45,64 @@ class Desired(Generic[F]):
         """Names of every service that wants it."""
         return self.others | {self.service}
 
+    @property
+    def dependencies(self) -> frozenset[Address]:
+        """Objects that must be right before this one is written."""
+        return self.needs | needed(self.fields)
+
     def also(self, services: Iterable[str]) -> Desired[F]:
         """Note the other services that want the very same."""
         return replace(self, others=frozenset(services) - {self.service})
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """What a spec uses and somebody else makes: a topic of another team, a job, a table.
+
+    Args:
+        address: Which object.
+        service: Name of the service whose spec uses it.
+        requires: Fields of the kind's record that must have these values for it to be of use.
+        hint: What to do when it is missing.
+    """
+
+    address: Address
+    service: str
+    requires: Mapping[str, Any] = field(default_factory=dict)
+    hint: str = "make it first, or let the spec make it"
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """What must not be there for the spec to be true: everyone's permission to call a private service.
+
+    Args:
+        address: Which object. It goes whoever made it.
+        service: Name of the service whose spec it contradicts.
+        why: Which words of the spec, such as `access.authentication is IAM`.
+    """
+
+    address: Address
+    service: str
+    why: str
+
+
+Wanted = Desired[Any] | Existing | Unwanted
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What is there, in a spec's words.
+
+    Args:
+        labels: Labels that people gave it.
+        spec: The `spec` section, as plain data.
+        unsaid: What the spec has no words for and is left as found, in sentences.
+    """
+
+    labels: Mapping[str, str]
+    spec: Mapping[str, Any]
+    unsaid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +113,14 @@ class Observed(Generic[F]):
         address: Which object.
         fields: The same record that `Desired` has.
         uid: The server's identity of this very object, empty where the API has none.
-        version: Changes whenever someone writes the object: a generation or an etag.
+        version: Changes whenever someone writes the object: a generation, an etag, or a digest of its content.
         mark: Name of the service the object's own mark names; empty when it carries none.
         settled: False while Google is still working on an earlier change.
         problem: Why the object does not work, in Google's words; empty when it does.
-        output: What Google tells us about it, such as the address it answers at. For people and status.
+        output: What Google tells us about it, such as the address it answers at: for `Ref`s, people and status.
+        server_name: The name the server gave it, where names are the server's.
+        twins: Further objects with the same mark, where names are the server's: made by an answer that was lost and
+            found too late, or by somebody who copied one.
         live: The object as the client gave it; only the kind that made it looks inside.
     """
 
@@ -70,28 +132,109 @@ class Observed(Generic[F]):
     settled: bool = True
     problem: str = ""
     output: Mapping[str, Any] = field(default_factory=dict)
+    server_name: str = ""
+    twins: tuple[Observed[F], ...] = ()
     live: Any = None
 
 
-class Client(Protocol[F]):
-    """Thin, idempotent, no decisions. Methods raise `ApiError`s only."""
+class Writer(Protocol[F]):
+    """The writing half of a client. Methods raise `ApiError`s only."""
 
-    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[F]]:
-        """Read the objects of one group (see `Kind.read_together`). Absent ones are left out."""
-
-    def create(self, want: Desired[F]) -> None:
-        """Make the object and wait until Google says it is there."""
+    def create(self, want: Desired[F]) -> str | None:
+        """Make the object and wait until Google says it is there; give its name where names are the server's."""
 
     def update(self, want: Desired[F], seen: Observed[F], changes: tuple[FieldChange, ...]) -> None:
-        """Write the changed fields and no others, refusing when the object moved since `seen`."""
+        """Write the changed fields and no others, refusing when the object moved since `seen`.
+
+        Where the API cannot refuse that (`Kind.fenced` is False) the engine looks again just before.
+        """
 
     def delete(self, seen: Observed[F]) -> None:
         """Delete the object. An absent one is fine."""
 
 
+class Client(Writer[F], Protocol[F]):
+    """Thin, idempotent, no decisions."""
+
+    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[F]]:
+        """Read the objects of one group (see `Kind.read_together`). Absent ones are left out."""
+
+
+class FindingClient(Writer[F], Protocol[F]):
+    """The client of a kind whose names are the server's."""
+
+    def find(self, addresses: Sequence[Address], names: Mapping[Address, str]) -> Iterable[Observed[F]]:
+        """Read the objects of one group: by the server's name where it is known, and by our mark.
+
+        Of several with one mark the oldest comes first.
+        """
+
+
+AnyClient = Client[F] | FindingClient[F]
+
+
+class Ownership(StrEnum):
+    """How it is told whose an object is.
+
+    Args:
+        EXCLUSIVE: One service's. The inventory lists it, and its mark or identity agrees.
+        SHARED: Several services may want the same object: the first makes it, the last one deletes it.
+        ANONYMOUS: It is nothing but its address and carries no mark (a member's role): finding it there is enough,
+            and it is ours if the inventory lists it.
+    """
+
+    EXCLUSIVE = "Exclusive"
+    SHARED = "Shared"
+    ANONYMOUS = "Anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What the reconciler's own account needs for a kind.
+
+    Args:
+        read: For `plan` and `status`: predefined roles, or permissions where a role would be too much.
+        write: For `apply`, further ones.
+        on: What they are granted on, when it is not the project.
+    """
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    on: str = ""
+
+
 def by_location(address: Address) -> tuple[str, ...]:
-    """Group the addresses that one list call can see: those of one location."""
-    return (address.location,)
+    """Group the addresses that one list call can see: those of one project and location."""
+    return (address.project, address.location)
+
+
+def by_project(address: Address) -> tuple[str, ...]:
+    """Group the addresses that one list call can see: all of one project."""
+    return (address.project,)
+
+
+def no_lane(address: Address) -> str:
+    """Let writes run side by side."""
+    del address
+    return ""
+
+
+def never(address: Address) -> bool:
+    """Let what no spec wants any more go."""
+    del address
+    return False
+
+
+def nothing_lost(seen: Observed[Any]) -> str:
+    """Say that deleting loses nothing that the next apply would not make again."""
+    del seen
+    return ""
+
+
+def nothing_to_say(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
+    """Have no note for the reader of a plan."""
+    del service, facts
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,46 +245,59 @@ class Kind(Generic[F]):
         name: As in addresses.
         title: As people call it.
         fields: The record.
-        desired: What a spec wants; pure.
+        desired: What a spec wants, uses or cannot bear: objects of this kind, and of other kinds what these cannot
+            do without; pure.
         connect: Build the client from a `gcp.connection.Connection`.
-        read_together: Addresses with equal keys are observed by one call of `Client.observe`.
+        acts_on: Paths below `spec` that this kind turns into something; `a.*` is everything below `a`.
+        roles: What the reconciler's own account needs.
+        lookups: What must be looked up before `desired` can say exactly what it wants.
+        read_together: Addresses with equal keys are observed by one call.
+        lane: Writes with the same lane, of whatever kinds, go one after the other; empty for none.
+        ownership: How it is told whose an object is.
+        server_named: The server picks the names: clients have `find` in place of `observe`; `create` gives the name.
+        fenced: An update cannot undo what somebody wrote meanwhile: the API refuses it, or a mask names what differs.
         immutable: Fields that Google cannot change in place.
         keyed: Map fields that others may add keys to; only keys of ours are compared.
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
         consequence: What an update will do, in words.
-        shared: Several services may want the same object: the first makes it, the last one deletes it.
-        anonymous: The object is nothing but its address (a role binding): finding it there is enough.
-        marked: The API gives room for a mark that says whose the object is.
-        loss: What deleting it loses, in words. A kind that has one is protected by `management.deletion: Protect`.
-        retained: Older ones stay until the service goes: a revision may still run on them.
-        serial: Changes with the same `read_together` key must not run at the same time.
+        notes: What a reader of the plan should know of a spec: text, and the path below `spec` it is about.
+        loss: What deleting this very object loses, in words. What loses something is protected by
+            `management.deletion: Protect`.
+        retained: Which stay until the service goes, though no spec wants them any more: a revision may still use them.
+        memory: What is remembered of an object from pass to pass; None for nothing.
         spec_paths: Field of the record by path below `spec`, for what `management.externallyOwned` may name.
+        takes_over: The command that helps with an object made elsewhere; empty when there is none.
+        describe: Say what is there in a spec's words, through a `gcp.connection.Connection`; for the primary kind.
+        primary: A service has one of them, with its name and in its region: what `status` shows and `import` reads.
         rank: Place among the kinds; set by `Kinds.of`. Deletes go from the last kind to the first.
     """
 
     name: str
     title: str
     fields: type[F]
-    desired: Callable[[MLService, Facts], Iterator[Desired[F]]]
-    connect: Callable[[Any], Client[F]]
+    desired: Callable[[MLService, Facts], Iterator[Wanted]]
+    connect: Callable[[Any], AnyClient[F]]
+    acts_on: frozenset[str] = frozenset()
+    roles: Roles = Roles()
+    lookups: tuple[Lookup[Any], ...] = ()
     read_together: Callable[[Address], tuple[str, ...]] = by_location
+    lane: Callable[[Address], str] = no_lane
+    ownership: Ownership = Ownership.EXCLUSIVE
+    server_named: bool = False
+    fenced: bool = True
     immutable: frozenset[str] = frozenset()
     keyed: frozenset[str] = frozenset()
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
     consequence: Callable[[Sequence[FieldChange]], str] | None = None
-    shared: bool = False
-    anonymous: bool = False
-    marked: bool = True
-    loss: str = ""
-    retained: bool = False
-    serial: bool = False
+    notes: Callable[[MLService, Facts], Iterable[tuple[str, str]]] = nothing_to_say
+    loss: Callable[[Observed[F]], str] = nothing_lost
+    retained: Callable[[Address], bool] = never
+    memory: Memory[Any] | None = None
     spec_paths: Mapping[str, str] = field(default_factory=dict)
+    takes_over: str = ""
+    describe: Callable[[Any, Observed[F]], Described] | None = None
+    primary: bool = False
     rank: int = 0
-
-    @property
-    def guarded(self) -> bool:
-        """Tell whether deleting an object needs consent."""
-        return bool(self.loss)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +322,13 @@ class Kinds:
             KeyError: A newer version of this program wrote that address.
         """
         return self.by_name[address.kind]
+
+    @property
+    def primary(self) -> Kind[Any]:
+        """The kind that a service has one of."""
+        return next(kind for kind in self if kind.primary)
+
+    @property
+    def lookups(self) -> tuple[Lookup[Any], ...]:
+        """What has to be looked up for any of them, each once."""
+        return tuple({(each.name, each.asks): each for kind in self for each in kind.lookups}.values())

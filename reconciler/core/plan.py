@@ -11,7 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange
 from reconciler.core.naming import fingerprint
 
-FORMAT = "mlservice/plan/v1"
+FORMAT = "mlservice/plan/v2"
 
 
 class Action(StrEnum):
@@ -49,6 +49,9 @@ class Change:
         rank: Of its kind; deletes go from the greatest to the least.
         source: Folder that the content is read from, for kinds that upload.
         problem: Why the object does not work although it is as wanted, in Google's words.
+        twins: Names of further objects with the same mark, which go.
+        uses: The spec uses the object without making it, and requires these fields of it; None for one that it makes.
+        contradicts: The object is to go because the spec is not true while it is there, whoever made it.
     """
 
     address: Address
@@ -67,6 +70,9 @@ class Change:
     rank: int = 0
     source: str = ""
     problem: str = ""
+    twins: tuple[str, ...] = ()
+    uses: tuple[str, ...] | None = None
+    contradicts: bool = False
 
     @property
     def writes(self) -> bool:
@@ -102,6 +108,9 @@ class Change:
             "rank": self.rank,
             "source": self.source,
             "problem": self.problem,
+            "twins": list(self.twins),
+            "uses": None if self.uses is None else list(self.uses),
+            "contradicts": self.contradicts,
         }
 
     @classmethod
@@ -124,12 +133,18 @@ class Change:
             rank=data["rank"],
             source=data["source"],
             problem=data["problem"],
+            twins=tuple(data["twins"]),
+            uses=None if data["uses"] is None else tuple(data["uses"]),
+            contradicts=data["contradicts"],
         )
 
 
 def _ends(delete: Change, pending: Iterable[Change]) -> Iterator[Address]:
-    """Name what must have happened before a delete: nothing goes while something of its service may still use it."""
-    for other in pending:
+    """Name what must have happened before a delete: nothing goes while something of its service may still use it.
+
+    What contradicts the spec goes at once: access that must not be is not kept open by a rollout that fails.
+    """
+    for other in () if delete.contradicts else pending:
         earlier = other.action is not Action.DELETE or other.rank > delete.rank
         if earlier and not set(delete.services).isdisjoint(other.services):
             yield other.address
@@ -164,6 +179,7 @@ class Plan:
         destroy: It was made to remove the services.
         observing: Services whose spec says Observe: shown, never changed.
         deletion: `management.deletion` by service, for their inventories.
+        regions: Region by service.
     """
 
     project: str
@@ -175,6 +191,7 @@ class Plan:
     destroy: bool = False
     observing: tuple[str, ...] = ()
     deletion: Mapping[str, str] = field(default_factory=dict)
+    regions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, changes: Iterable[Change], **rest: Any) -> Plan:
@@ -233,6 +250,7 @@ class Plan:
             "destroy": self.destroy,
             "observing": list(self.observing),
             "deletion": dict(self.deletion),
+            "regions": dict(self.regions),
             "summary": self.counts(),
             "notes": [{"service": n.service, "text": n.text, "where": n.where} for n in self.notes],
             "changes": [c.to_json() for c in self.changes],
@@ -263,4 +281,5 @@ class Plan:
             destroy=data["destroy"],
             observing=tuple(data["observing"]),
             deletion=data["deletion"],
+            regions=data["regions"],
         )

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.decide import Owner, covers, decide
+from reconciler.core.coverage import ENGINE, without_effect
+from reconciler.core.decide import Owner, covers, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Entry, Inventory, Key
 from reconciler.core.kind import Desired, Kinds, Observed
 from reconciler.core.naming import fingerprint
 from reconciler.core.plan import Action, Change, Note, Plan
+from reconciler.core.wants import Wants
 from schemas import LoadedService
 from schemas.sections.management import Adopt, Management, Mode, Prune
 
-NOT_YET = {
-    "monitoring": "monitoring of data drift, skew and service levels",
-    "triggers": "retraining triggers",
-    "retraining": "retraining",
-    "budget": "budgets and cost limits",
-    "notifications": "notifications",
-}
-"""Sections whose words are understood and whose resources this version does not make yet."""
+Observe = Callable[[Mapping[Address, str]], Mapping[Address, Observed[Any]]]
+"""Tells what is there of some addresses, each with the name the server gave it, as far as one is known."""
 
-Observe = Callable[[Collection[Address]], Mapping[Address, Observed[Any]]]
+Memories = Mapping[Address, Mapping[str, Any]]
+"""What kinds remember of objects, where it is to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class Planned:
         inventories: By region and service, of the services planned; new ones for new services.
         deletions: `management.deletion` of the services planned, for their inventories.
         exact: It was saved and read: nothing may be written that it does not name.
+        memories: What is to be remembered of objects after this pass.
     """
 
     plan: Plan
@@ -50,6 +50,7 @@ class Planned:
     inventories: Mapping[Key, Inventory]
     deletions: Mapping[Key, str] = field(default_factory=dict)
     exact: bool = False
+    memories: Memories = field(default_factory=dict)
 
 
 def compose(
@@ -60,7 +61,7 @@ def compose(
     observe: Observe,
     *,
     project: str,
-    made: str,
+    now: datetime,
 ) -> Planned:
     """Decide everything.
 
@@ -71,56 +72,44 @@ def compose(
         everything: Every inventory of the project.
         observe: Tells what is there of some addresses.
         project: Project id.
-        made: When, ISO 8601.
+        now: The time.
 
     Raises:
         PlansRefused: Objects of others are in the way, or specs contradict each other; all refusals at once.
     """
-    wants = _wants(kinds, services, facts)
+    wants = Wants.of(kinds, services, facts)
     keys = [_key(s) for s in services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
     owners = owners_of(kinds, wants, inventories, everything, services)
-    seen = observe(owners.keys())
+    seen = observe(server_names(owners))
     plan = Plan.of(
         decide_all(kinds, wants, seen, owners),
         project=project,
         services=tuple(sorted(name for _, name in keys)),
         notes=tuple(_notes(kinds, services, facts, everything)),
-        made=made,
+        made=now.isoformat(timespec="seconds"),
         spec_digest=fingerprint([s.service.to_data() for s in services], length=32),
         observing=tuple(sorted(s.service.name for s in services if s.service.spec.management.mode is Mode.OBSERVE)),
         deletion={s.service.name: str(s.service.spec.management.deletion) for s in services},
+        regions={name: region for region, name in keys},
     )
     deletions = {key: str(s.service.spec.management.deletion) for key, s in zip(keys, services, strict=True)}
-    return Planned(plan, wants, seen, owners, inventories, deletions)
+    memories = dict(_memories(kinds, wants.made, seen, owners, now))
+    return Planned(plan, wants.made, seen, owners, inventories, deletions, memories=memories)
 
 
 def _key(loaded: LoadedService) -> Key:
     return loaded.service.spec.region, loaded.service.name
 
 
-def _wants(kinds: Kinds, services: Sequence[LoadedService], facts: Sequence[Facts]) -> dict[Address, Desired[Any]]:
-    """Collect what every spec wants. Services that share an object must want it alike."""
-    wants: dict[Address, list[Desired[Any]]] = {}
-    for loaded, known in zip(services, facts, strict=True):
-        for kind in kinds:
-            for want in kind.desired(loaded.service, known):
-                wants.setdefault(want.address, []).append(want)
-    clashes = [
-        errors.PlanError(
-            address, f"{' and '.join(w.service for w in many)} want it to be different", hint="make the specs agree"
-        )
-        for address, many in wants.items()
-        if any(want.fields != many[0].fields for want in many)
-    ]
-    if clashes:
-        raise errors.PlansRefused(clashes)
-    return {address: many[0].also(w.service for w in many) for address, many in wants.items()}
+def server_names(owners: Mapping[Address, Owner]) -> dict[Address, str]:
+    """Give every address that matters, with the name the server gave its object, as far as one is known."""
+    return {address: owner.entry.server_name if owner.entry else "" for address, owner in owners.items()}
 
 
 def owners_of(
     kinds: Kinds,
-    wants: Mapping[Address, Desired[Any]],
+    wants: Wants,
     inventories: Mapping[Key, Inventory],
     everything: Mapping[Key, Inventory],
     services: Sequence[LoadedService],
@@ -137,8 +126,8 @@ def owners_of(
     management = {s.service.name: s.service.spec.management for s in services}
     holders = _holders(everything)
     owners: dict[Address, Owner] = {}
-    for address in {*wants, *(a for i in inventories.values() for a in i.entries)}:
-        wanting = frozenset(wants[address].services) if address in wants else frozenset()
+    for address in {*wants.addresses, *(a for i in inventories.values() for a in i.entries)}:
+        wanting = wants.services(address)
         holding = holders.get(address, ())
         if address.kind not in kinds.by_name or not (wanting or inventories.keys() >= set(holding)):
             continue
@@ -172,28 +161,71 @@ def _owner(names: tuple[str, ...], entry: Entry | None, rules: Sequence[Manageme
 
 def decide_all(
     kinds: Kinds,
-    wants: Mapping[Address, Desired[Any]],
+    wants: Wants,
     seen: Mapping[Address, Observed[Any]],
     owners: Mapping[Address, Owner],
 ) -> list[Change]:
-    """Decide about every address.
+    """Decide about every address, what others refer to before those that refer to it.
 
     Raises:
         PlansRefused: With every refusal.
     """
-    changes: list[Change] = []
+    decided: dict[Address, Change | None] = {}
     refused: list[errors.PlanError] = []
-    for address, owner in sorted(owners.items(), key=lambda item: item[0]):
+
+    def outputs(address: Address) -> Mapping[str, Any]:
+        change, there = decided.get(address), seen.get(address)
+        # What is made anew has other outputs afterwards: they are not known yet.
+        anew = change is not None and change.action in {Action.CREATE, Action.REPLACE}
+        return {} if anew or there is None else there.output
+
+    for address in in_order(wants.made, owners):
+        kind, there, owner = kinds.of_address(address), seen.get(address), owners[address]
+        want, use, never = wants.made.get(address), wants.used.get(address), wants.unwanted.get(address)
         try:
-            change = decide(kinds.of_address(address), wants.get(address), seen.get(address), owner)
+            if never:
+                decided[address] = decide_unwanted(kind, never, there, owner)
+                continue
+            if use:
+                decided[address] = decide_existing(kind, use, there, owner, coming=want)
+            if want or not use:
+                decided[address] = decide(kind, want, there, owner, outputs)
         except errors.PlanError as error:
             refused.append(error)
-            continue
-        if change:
-            changes.append(change)
     if refused:
-        raise errors.PlansRefused(refused)
-    return changes
+        raise errors.PlansRefused(sorted(refused, key=lambda error: error.address))
+    return [change for change in decided.values() if change]
+
+
+def in_order(wants: Mapping[Address, Desired[Any]], owners: Mapping[Address, Owner]) -> list[Address]:
+    """Sort addresses so that what others refer to comes first.
+
+    Raises:
+        PlansRefused: Objects refer to each other in a circle.
+    """
+    graph: dict[Address, frozenset[Address]] = {address: frozenset() for address in sorted(owners)}
+    graph |= {a: wants[a].dependencies & owners.keys() for a in sorted(wants) if a in owners}
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        first, *rest = error.args[1]
+        why = f"it refers to itself, through {', '.join(map(str, rest))}"
+        raise errors.PlansRefused([errors.PlanError(first, why)]) from error
+
+
+def _memories(
+    kinds: Kinds,
+    wants: Mapping[Address, Desired[Any]],
+    seen: Mapping[Address, Observed[Any]],
+    owners: Mapping[Address, Owner],
+    now: datetime,
+) -> Iterator[tuple[Address, Mapping[str, Any]]]:
+    for address, want in wants.items():
+        memory = kinds.of_address(address).memory
+        entry = owners[address].entry
+        before = entry.memory if entry else {}
+        if memory and (after := memory.next(before, want, seen.get(address), now)) != before:
+            yield address, after
 
 
 def _notes(
@@ -207,24 +239,18 @@ def _notes(
             yield Note(
                 name, f"it also runs in {region}, which this spec says nothing of: left alone, until it is destroyed"
             )
-        if "@sha256:" not in known.image:
-            where = loaded.where("spec.image.uri")
-            yield Note(name, f"image {known.image} has no digest: its tag may move unseen", str(where))
-        yield from _unpinned(loaded)
-        for section, words in NOT_YET.items():
-            if getattr(spec, section):
-                yield Note(name, f"not acted on yet: {section} ({words})", str(loaded.where(f"spec.{section}")))
-        if spec.registry and spec.registry.scan:
-            where = loaded.where("spec.registry.scan.failOn")
-            yield Note(name, "not acted on yet: registry.scan.failOn (scan results)", str(where))
+        for kind in kinds:
+            for text, path in kind.notes(loaded.service, known):
+                yield Note(name, text, str(loaded.where(f"spec.{path}")))
+        yield from _no_effect(kinds, loaded)
         yield from _nobodys(kinds, loaded)
 
 
-def _unpinned(loaded: LoadedService) -> Iterator[Note]:
-    for variable, reference in loaded.service.spec.secrets.items():
-        if not reference.pin:
-            text = f"secret {reference.secret} is not pinned: instances may read different versions of it"
-            yield Note(loaded.service.name, text, str(loaded.where(f"spec.secrets.{variable}")))
+def _no_effect(kinds: Kinds, loaded: LoadedService) -> Iterator[Note]:
+    written = loaded.service.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    acts_on = ENGINE.union(*(kind.acts_on for kind in kinds))
+    for path in without_effect(written, acts_on):
+        yield Note(loaded.service.name, f"not acted on yet: {path}", str(loaded.where(f"spec.{path}")))
 
 
 def _nobodys(kinds: Kinds, loaded: LoadedService) -> Iterator[Note]:
@@ -249,9 +275,26 @@ def claims(kinds: Kinds, planned: Planned) -> dict[Key, list[Entry]]:
     return found
 
 
-def entry_of(kinds: Kinds, change: Change, *, uid: str = "", changed: str = "", digest: str = "") -> Entry:
-    """Make the inventory's entry of a change."""
+def entry_of(
+    kinds: Kinds, change: Change, *, seen: Observed[Any] | None = None, changed: str = "", digest: str = ""
+) -> Entry:
+    """Make the inventory's entry of a change.
+
+    Args:
+        kinds: The kinds we know.
+        change: The change.
+        seen: The object, once it is there.
+        changed: When it was changed, ISO 8601.
+        digest: Of the fields applied.
+    """
     keyed = kinds.of_address(change.address).keyed
     written = {name: frozenset((change.desired or {}).get(name) or {}) for name in sorted(keyed)}
     keys = {name: names for name, names in written.items() if names}
-    return Entry(change.address, uid=uid, keys=keys, digest=digest, changed=changed)
+    return Entry(
+        change.address,
+        uid=seen.uid if seen else "",
+        keys=keys,
+        digest=digest,
+        changed=changed,
+        server_name=seen.server_name if seen else "",
+    )

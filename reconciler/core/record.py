@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from reconciler.core.reference import Ref, is_plain_ref
+
 R = TypeVar("R")
 
 
@@ -26,11 +28,21 @@ def revive(record: type[R], data: Mapping[str, Any]) -> R:
 
 def _value(hint: Any, value: Any) -> Any:
     if get_origin(hint) in {Union, types.UnionType}:
-        return None if value is None else _value(next(a for a in get_args(hint) if a is not type(None)), value)
+        return _one_of(get_args(hint), value)
     if isinstance(hint, type) and is_dataclass(hint):
         return revive(hint, value)
-    if get_origin(hint) is tuple:
+    origin = get_origin(hint)
+    if origin is tuple:
         return tuple(_value(get_args(hint)[0], item) for item in value)
-    if get_origin(hint) is frozenset:
-        return frozenset(value)
+    if origin is frozenset:
+        return frozenset(_value(get_args(hint)[0], item) for item in value)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {key: _value(get_args(hint)[1], item) for key, item in value.items()}
     return value
+
+
+def _one_of(hints: tuple[Any, ...], value: Any) -> Any:
+    if Ref in hints and is_plain_ref(value):
+        return Ref.of_plain(value)
+    rest = [hint for hint in hints if hint not in {type(None), Ref}]
+    return None if value is None else _value(rest[0], value)

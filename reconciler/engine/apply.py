@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
@@ -12,11 +11,12 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.decide import applied_digest, owned
+from reconciler.core.decide import applied_digest, observed_digest, owned
 from reconciler.core.inventory import Entry, Inventory, Key
 from reconciler.core.kind import Observed
 from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned, claims, entry_of
+from reconciler.core.reference import holds_ref
 from reconciler.engine.converge import converge
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.session import Session
@@ -126,14 +126,14 @@ def _to_write(session: Session, planned: Planned) -> dict[Key, Inventory]:
 
     They have changes, or claims not recorded yet, or the lock of a run that died after its last change.
     """
-    now = session.clock()
+    now = session.clock.now()
     busy = {name for change in planned.plan.pending for name in change.services}
     wanted = claims(session.kinds, planned)
     chosen = {}
     for key, inventory in planned.inventories.items():
         if key[1] in planned.plan.observing:
             continue
-        claimed = inventory.claim(wanted[key])
+        claimed = inventory.claim(wanted[key]).remember(planned.memories)
         left_behind = inventory.lock is not None and inventory.lock.expired(now)
         if key[1] in busy or claimed != inventory or left_behind or planned.plan.destroy:
             chosen[key] = claimed
@@ -170,7 +170,10 @@ class _Run:
     locks: dict[Key, Inventory]
     results: dict[Address, Result] = field(default_factory=dict)
     running: dict[Future[Result], Change] = field(default_factory=dict)
-    renewed: float = field(default_factory=time.monotonic)
+    renewed: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.renewed = self.session.clock.monotonic()
 
     def carry_out(self) -> None:
         """Walk the graph, into `results`.
@@ -212,27 +215,31 @@ class _Run:
         waiting: Mapping[Address, Change],
         edges: Mapping[Address, frozenset[Address]],
     ) -> list[Change]:
-        """Choose what may start now: its dependencies are settled, and nothing serial is in its way."""
-        busy = {self._serial_key(change) for change in self.running.values()} - {None}
+        """Choose what may start now: its dependencies are settled, and its lane is free."""
+        busy = {self._lane(change) for change in self.running.values()}
         chosen: list[Change] = []
         for address, change in waiting.items():
-            key = self._serial_key(change)
-            if edges[address] <= self.results.keys() and (key is None or key not in busy):
+            lane = self._lane(change)
+            if edges[address] <= self.results.keys() and not (lane and lane in busy):
                 chosen.append(change)
-                busy |= {key} - {None}
+                busy.add(lane)
         return chosen
 
-    def _serial_key(self, change: Change) -> tuple[Any, ...] | None:
-        kind = self.session.kinds.of_address(change.address)
-        return (kind.name, *kind.read_together(change.address)) if kind.serial else None
+    def _lane(self, change: Change) -> str:
+        return self.session.kinds.of_address(change.address).lane(change.address)
 
     def _one(self, change: Change) -> Result:
-        started = time.monotonic()
+        clock = self.session.clock
+        started = clock.monotonic()
         try:
-            seen = converge(self.session, self.planned, change)
+            seen = converge(self.session, self.planned, change, self._done)
         except errors.ReconcilerError as error:
-            return Result(change, Outcome.FAILED, time.monotonic() - started, error)
-        return Result(change, Outcome.DONE, time.monotonic() - started, None, seen)
+            return Result(change, Outcome.FAILED, clock.monotonic() - started, error)
+        return Result(change, Outcome.DONE, clock.monotonic() - started, None, seen)
+
+    def _done(self, address: Address) -> Observed[Any] | None:
+        """Give an object as this run left it."""
+        return self.results[address].seen if address in self.results else None
 
     @property
     def _renew_every_s(self) -> float:
@@ -244,9 +251,10 @@ class _Run:
         Raises:
             LockLost: Somebody took one over.
         """
-        if time.monotonic() - self.renewed < self._renew_every_s:
+        now = self.session.clock.monotonic()
+        if now - self.renewed < self._renew_every_s:
             return
-        self.renewed = time.monotonic()
+        self.renewed = now
         for key, held in self.locks.items():
             # What passes is tried again in a third of the lock's time, twice before it expires.
             with suppress(errors.Unavailable, errors.QuotaExhausted):
@@ -273,25 +281,37 @@ class _Run:
     def _entry(self, change: Change, held: Inventory) -> Entry | None:
         known = held.entries.get(change.address)
         result = self.results.get(change.address)
-        now = self.session.clock().isoformat(timespec="seconds")
-        digest = applied_digest(change.desired or {})
+        now = self.session.clock.now().isoformat(timespec="seconds")
+        digest, kinds = applied_digest(change.desired or {}), self.session.kinds
+        kind = kinds.of_address(change.address)
         if result and result.outcome is Outcome.DONE and change.action is not Action.DELETE:
-            uid = result.seen.uid if result.seen else ""
-            return entry_of(self.session.kinds, change, uid=uid, changed=now, digest=digest)
+            entry = entry_of(kinds, change, seen=result.seen, changed=now, digest=digest)
+            if result.seen and holds_ref(change.desired):
+                # What other objects tell has values now, and it is those that were applied.
+                entry = replace(entry, digest=observed_digest(kind, result.seen, entry.keys))
+            return self._remembering(change, entry)
         if change.action is Action.NO_OP and change.owned and known and not known.digest:
             # Adopted as it is, or an interrupted run's work found whole.
-            entry = entry_of(self.session.kinds, change, uid=change.uid, digest=digest)
-            return replace(entry, changed=known.changed or now)
+            entry = entry_of(kinds, change, seen=self.planned.seen.get(change.address), digest=digest)
+            return self._remembering(change, replace(entry, changed=known.changed or now))
         return None
 
+    def _remembering(self, change: Change, entry: Entry) -> Entry:
+        before = self.planned.owners[change.address].entry
+        kept = before.memory if before else {}
+        return replace(entry, memory=self.planned.memories.get(change.address, kept))
+
     def _gone(self, key: Key, planned: set[Address]) -> Iterator[Address]:
-        """Name what is not ours any more: deleted now, or found to be absent, a stranger's or another service's."""
+        """Name what is not ours any more: deleted, handed over, or found to be absent or somebody else's."""
+        handed_over = {c.address for c in self.planned.plan.changes if c.uses is not None}
         for address in self.planned.inventories[key].entries:
             result = self.results.get(address)
             if result and result.change.action is Action.DELETE:
                 if result.outcome is Outcome.DONE:
                     yield address
-            elif address not in planned and (self.planned.plan.destroy or not self._still_ours(address, key[1])):
+            elif address in handed_over or (
+                address not in planned and (self.planned.plan.destroy or not self._still_ours(address, key[1]))
+            ):
                 yield address
 
     def _still_ours(self, address: Address, service: str) -> bool:

@@ -9,19 +9,34 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.inventory import Inventory, Key, Lock
+from reconciler.core.kind import Roles
 from reconciler.core.naming import MANAGED_BY, MANAGER
-from reconciler.engine.session import Session
-from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
+from reconciler.engine.session import Session, naming_roles
+from reconciler.gcp.calls import CALL_TIMEOUT_S
+from reconciler.gcp.calls import calling as translating
 
 ROOT = "inventory"
 PACKED = "packed"
 PACKED_LIMIT = 7000
+
+
+ROLES = Roles(write=("roles/storage.admin",), on="the state bucket")
+"""What keeping inventories needs."""
+
+
+@contextmanager
+def calling(verb: str, what: str) -> Iterator[None]:
+    """Add verb and object to whatever Google answers, and the role that would do."""
+    with naming_roles(ROLES), translating(verb, what):
+        yield
 
 
 @dataclass(slots=True)
@@ -52,7 +67,7 @@ class InventoryStore:
             Locked: Somebody is at work.
             Conflict: Somebody has been at work since `inventory` was read.
         """
-        now = self.session.clock()
+        now = self.session.clock.now()
         if inventory.lock and not inventory.lock.expired(now) and inventory.lock.run_id != self.session.run_id:
             raise locked(inventory, inventory.lock)
         return self._write(replace(inventory, lock=self._lock()), "take the lock of")
@@ -80,7 +95,7 @@ class InventoryStore:
 
     def _lock(self) -> Lock:
         lasting = timedelta(seconds=self.session.patience.lock_for_s)
-        return Lock(self.session.holder, self.session.run_id, self.session.clock() + lasting)
+        return Lock(self.session.holder, self.session.run_id, self.session.clock.now() + lasting)
 
     def _write(self, inventory: Inventory, verb: str) -> Inventory:
         body = json.dumps(inventory.to_json(), indent=1, sort_keys=True)

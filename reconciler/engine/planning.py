@@ -9,10 +9,12 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.decide import Owner, decide
+from reconciler.core.facts import Facts
 from reconciler.core.inventory import Inventory, Key
-from reconciler.core.kind import Observed
+from reconciler.core.kind import Observed, never
 from reconciler.core.plan import Change, Note, Plan
-from reconciler.core.planned import Planned, compose, owners_of
+from reconciler.core.planned import Planned, compose, owners_of, server_names
+from reconciler.core.wants import Wants
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.resolve import resolve
 from reconciler.engine.session import Session
@@ -43,8 +45,9 @@ def make_plan(
     """
     _refuse_not_yet(services)
     reading = session.pool.submit(InventoryStore(session).read_all)
-    attempt = f"{session.clock():%Y%m%dt%H%M%S}" if retry else ""
-    facts = [replace(f, attempt=attempt) for f in resolve(session, services, runtime_image=runtime_image)]
+    attempt = f"{session.clock.now():%Y%m%dt%H%M%S}" if retry else ""
+    given = Facts(session.connection.project, session.connection.bucket, runtime_image, attempt)
+    facts = resolve(session, services, given)
     return compose(
         session.kinds,
         services,
@@ -52,7 +55,7 @@ def make_plan(
         reading.result(),
         session.observe,
         project=session.connection.project,
-        made=session.clock().isoformat(timespec="seconds"),
+        now=session.clock.now(),
     )
 
 
@@ -64,8 +67,8 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
     """
     everything = InventoryStore(session).read_all()
     inventories = _named(keys, everything)
-    owners = owners_of(session.kinds, {}, inventories, everything, ())
-    seen = session.observe(owners.keys())
+    owners = owners_of(session.kinds, Wants(), inventories, everything, ())
+    seen = session.observe(server_names(owners))
     changes = [
         change
         for address, owner in owners.items()
@@ -77,9 +80,10 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
         project=session.connection.project,
         services=tuple(sorted(name for _, name in keys)),
         notes=tuple(Note(name, "management.deletion is Abandon: everything stays") for name in sorted(abandoned)),
-        made=session.clock().isoformat(timespec="seconds"),
+        made=session.clock.now().isoformat(timespec="seconds"),
         destroy=True,
         deletion={inventory.service: inventory.deletion for inventory in inventories.values()},
+        regions={inventory.service: inventory.region for inventory in inventories.values()},
     )
     return Planned(plan, {}, seen, owners, inventories)
 
@@ -95,7 +99,7 @@ def _named(keys: Sequence[Key], everything: Mapping[Key, Inventory]) -> dict[Key
 
 
 def _to_delete(session: Session, address: Address, seen: Observed[Any] | None, owner: Owner) -> Change | None:
-    kind = replace(session.kinds.of_address(address), retained=False)
+    kind = replace(session.kinds.of_address(address), retained=never)
     change = decide(kind, None, seen, owner)
     return change and replace(change, reason="the service is destroyed")
 

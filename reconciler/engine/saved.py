@@ -12,7 +12,7 @@ from reconciler.core.diff import diff_fields, plain
 from reconciler.core.inventory import Inventory, Key
 from reconciler.core.kind import Desired, Observed
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.planned import Planned
+from reconciler.core.planned import Planned, server_names
 from reconciler.core.record import revive
 from reconciler.core.secrecy import masked
 from reconciler.engine.inventory_store import InventoryStore
@@ -27,10 +27,10 @@ def check_saved(session: Session, plan: Plan) -> Planned:
         StalePlan: It is not; what moved is in the message.
     """
     everything = InventoryStore(session).read_all()
-    keys = [(_region(plan, name), name) for name in plan.services]
+    keys = [(plan.regions[name], name) for name in plan.services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
     owners = _kept(inventories, session) | {change.address: _owner(change, inventories) for change in plan.changes}
-    seen = session.observe(owners.keys())
+    seen = session.observe(server_names(owners))
     moved = [line for change in plan.changes if (line := _moved(change, seen.get(change.address)))]
     if moved:
         raise errors.StalePlan(moved)
@@ -52,14 +52,6 @@ def _kept(inventories: Mapping[Key, Inventory], session: Session) -> dict[Addres
     }
 
 
-def _region(plan: Plan, service: str) -> str:
-    """Find a service's region: its Cloud Run service is in it."""
-    regional = [c.address.location for c in plan.changes if service in c.services and c.address.kind == "run_service"]
-    if not regional:
-        raise errors.UsageError(f"this plan says nothing of a Cloud Run service for {service}", hint="make a new plan")
-    return regional[0]
-
-
 def _owner(change: Change, inventories: Mapping[Key, Inventory]) -> Owner:
     entries = (i.entries.get(change.address) for (_, name), i in inventories.items() if name in change.services)
     entry = next((e for e in entries if e), None)
@@ -73,14 +65,20 @@ def _want(session: Session, change: Change) -> Desired[Any]:
 
 
 def _moved(change: Change, seen: Observed[Any] | None) -> str:
+    """Say in words what is not as it was; nothing when all is."""
     if change.observed is None:
         return "" if seen is None or change.action is Action.NO_OP else f"{change.address}: it is there now"
     if seen is None:
         return f"{change.address}: it is gone"
-    fields = list(_fields(change.observed, plain(seen.fields)))
-    if fields:
-        return f"{change.address}: {', '.join(fields)}"
-    if seen.version != change.version or seen.uid != change.uid:
+    if change.uses is not None:  # of what is only used, only what the spec requires of it matters
+        fields = _fields(
+            *({name: all_[name] for name in change.uses} for all_ in (change.observed, plain(seen.fields)))
+        )
+        return f"{change.address}: {', '.join(moved)}" if (moved := list(fields)) else ""
+    if moved := list(_fields(change.observed, plain(seen.fields))):
+        return f"{change.address}: {', '.join(moved)}"
+    same = (seen.version, seen.uid, tuple(twin.server_name for twin in seen.twins))
+    if same != (change.version, change.uid, change.twins):
         return f"{change.address}: written since, in fields mlservice does not manage"
     return ""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.kind import Kind, Kinds, Observed
+from reconciler.core.kind import Kind, Kinds, Observed, Roles
+from reconciler.engine.clock import Clock
 from reconciler.engine.pool import Pool
 from reconciler.gcp.connection import Connection
 
@@ -24,11 +26,14 @@ class Patience:
         settle_s: For an earlier change that Google is still applying.
         propagate_s: For an account or a role made in this very run to be known everywhere. Google's own figures
             are 2 minutes typically and 7 or more at times: cloud.google.com/iam/docs/access-change-propagation.
+        appear_s: For an object whose creation was answered by nothing to appear in a list, before it is made again
+            where that would make two.
     """
 
     lock_for_s: float = 300.0
     settle_s: float = 600.0
     propagate_s: float = 420.0
+    appear_s: float = 5.0
 
 
 @dataclass(slots=True)
@@ -39,7 +44,7 @@ class Session:
         connection: How to reach Google Cloud.
         kinds: The kinds we know.
         pool: Where calls run in parallel.
-        clock: Gives the time; the emulator's clock in local mode.
+        clock: Gives the time; the emulator's in local mode.
         holder: Who we are, in words, for locks.
         run_id: Names this run.
         patience: How long it waits.
@@ -48,7 +53,7 @@ class Session:
     connection: Connection
     kinds: Kinds
     pool: Pool
-    clock: Callable[[], datetime]
+    clock: Clock
     holder: str
     run_id: str
     patience: Patience = Patience()
@@ -62,22 +67,55 @@ class Session:
                 self._clients[kind.name] = kind.connect(self.connection)
             return self._clients[kind.name]
 
-    def observe(self, addresses: Collection[Address]) -> Mapping[Address, Observed[Any]]:
+    def observe(self, names: Mapping[Address, str]) -> Mapping[Address, Observed[Any]]:
         """Read many objects with as few calls as their kinds allow, all in parallel.
+
+        Args:
+            names: Which objects, each with the name the server gave it where one is known, else with nothing.
 
         Returns:
             What is there, by address. Absent objects are left out.
         """
         groups: dict[tuple[Any, ...], list[Address]] = {}
-        for address in sorted(addresses):
+        for address in sorted(names):
             kind = self.kinds.of_address(address)
             groups.setdefault((kind.name, *kind.read_together(address)), []).append(address)
-        answers = self.pool.gather([partial(self._read, group) for group in groups.values()])
+        answers = self.pool.gather([partial(self._read, group, names) for group in groups.values()])
         return {seen.address: seen for answer in answers for seen in answer}
 
-    def observe_one(self, address: Address) -> Observed[Any] | None:
+    def observe_one(self, address: Address, server_name: str = "") -> Observed[Any] | None:
         """Read one object."""
-        return next(iter(self._read([address])), None)
+        return next(iter(self._read([address], {address: server_name})), None)
 
-    def _read(self, group: list[Address]) -> list[Observed[Any]]:
-        return list(self.client(self.kinds.of_address(group[0])).observe(group))
+    def _read(self, group: list[Address], names: Mapping[Address, str]) -> list[Observed[Any]]:
+        kind = self.kinds.of_address(group[0])
+        with naming_roles(kind.roles):
+            if not kind.server_named:
+                return list(self.client(kind).observe(group))
+            known = {address: names[address] for address in group if names[address]}
+            return one_each(self.client(kind).find(group, known), known)
+
+
+def one_each(found: Iterable[Observed[Any]], names: Mapping[Address, str]) -> list[Observed[Any]]:
+    """Choose among objects with one mark: the one whose name is known, else the first; the others are its twins."""
+    grouped: dict[Address, list[Observed[Any]]] = {}
+    for seen in found:
+        grouped.setdefault(seen.address, []).append(seen)
+    chosen = []
+    for address, many in grouped.items():
+        ours = next((each for each in many if each.server_name == names.get(address)), many[0])
+        chosen.append(replace(ours, twins=tuple(each for each in many if each is not ours)))
+    return chosen
+
+
+@contextmanager
+def naming_roles(roles: Roles) -> Iterator[None]:
+    """Name the roles that would do, when the caller lacks a permission."""
+    try:
+        yield
+    except errors.NotPermitted as error:
+        wanted = [role for role in (*roles.read, *roles.write) if role.startswith("roles/")]
+        if error.permission and wanted:
+            on = f" on {roles.on}" if roles.on else ""
+            error.hint = f"permission {error.permission} is missing: grant {' or '.join(wanted)}{on}"
+        raise

@@ -84,12 +84,13 @@ def read_status(session: Session, names: Sequence[str]) -> list[ServiceStatus]:
     if unknown:
         known = ", ".join(sorted(key[1] for key in everything)) or "none"
         raise errors.UsageError(f"not known here: {', '.join(unknown)}", hint=f"services applied here: {known}")
-    seen = session.observe({a for i in chosen for a in i.entries if a.kind in session.kinds.by_name})
-    now = session.clock().isoformat(timespec="seconds")
+    kinds = session.kinds.by_name
+    seen = session.observe({a: e.server_name for i in chosen for a, e in i.entries.items() if a.kind in kinds})
+    now = session.clock.now().isoformat(timespec="seconds")
     return [
         ServiceStatus(
             inventory,
-            seen.get(Address("run_service", inventory.region, inventory.service)),
+            seen.get(Address(session.kinds.primary.name, inventory.region, inventory.service)),
             tuple(sorted(a for a in inventory.entries if a not in seen)),
             now,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from reconciler.core import errors
@@ -11,7 +10,9 @@ from reconciler.engine.apply import Progress, Report, apply
 from reconciler.engine.session import Session
 from schemas.units import duration_ms
 
-REPLANS = 3
+OVERTAKEN = 3
+"""How often a plan is made again because another run was faster, before that is called hopeless."""
+
 _PAUSE_S = 1.0
 
 
@@ -26,37 +27,47 @@ def apply_when_free(
 ) -> Report:
     """Apply, waiting for another run's lock at most `timeout`.
 
-    A plan that somebody overtook is made again and applied if it does the same; a saved plan (`again` is None) is not.
+    A plan that somebody overtook is made again and applied if it does the same. A saved plan is looked at again.
+
+    Args:
+        session: The run's means.
+        planned: The plan.
+        again: Makes the plan anew, or looks whether a saved one still fits. None: an overtaken plan is stale.
+        timeout: How long to wait for another run's lock, as a duration.
+        progress: Told of each change.
+        say: Told what people should know meanwhile.
 
     Raises:
-        Locked: The other run is still at work.
+        Locked: The other run is still at work when the time is up.
         StalePlan: The world moved, and what there is to do now is not what was agreed to.
     """
-    until = time.monotonic() + duration_ms(timeout) / 1000
-    agreed = planned
-    for _ in range(REPLANS):
+    until = session.clock.monotonic() + duration_ms(timeout) / 1000
+    agreed, overtaken = planned, 0
+    while overtaken < OVERTAKEN:
         taken_over(session, agreed, say)
         try:
             return apply(session, agreed, progress=progress)
         except errors.Locked as error:
-            if time.monotonic() >= until:
+            if session.clock.monotonic() >= until:
                 raise
             say(f"waiting: {error.message}")
             agreed = _wait(session, agreed, again, until)
         except errors.Conflict as error:
             if again is None:
                 raise errors.StalePlan([f"{'/'.join(planned.plan.services)}: another run was at work"]) from error
-            agreed = _same(agreed, again())
+            agreed, overtaken = _same(agreed, again()), overtaken + 1
     raise errors.Locked("other runs keep changing these services", hint="try again later")
 
 
 def _wait(session: Session, agreed: Planned, again: Callable[[], Planned] | None, until: float) -> Planned:
-    while time.monotonic() < until:
-        time.sleep(_PAUSE_S)
+    """Let time pass until the lock may be free, and give the plan to try then."""
+    clock = session.clock
+    while (left := until - clock.monotonic()) > 0:
+        clock.sleep(min(_PAUSE_S, left))
         if again is None:
             return agreed
         now = again()
-        if not any(i.lock and not i.lock.expired(session.clock()) for i in now.inventories.values()):
+        if not any(i.lock and not i.lock.expired(clock.now()) for i in now.inventories.values()):
             return _same(agreed, now)
     return agreed
 
@@ -73,7 +84,7 @@ def _same(agreed: Planned, now: Planned) -> Planned:
 def taken_over(session: Session, planned: Planned, say: Callable[[str], None]) -> None:
     """Say whose expired lock is being taken over."""
     for inventory in planned.inventories.values():
-        if inventory.lock and inventory.lock.expired(session.clock()):
+        if inventory.lock and inventory.lock.expired(session.clock.now()):
             lock = inventory.lock
             said = f"taking over the lock of {lock.holder} (run {lock.run_id})"
             say(f"{said}, which expired at {lock.expires:%H:%M:%S} UTC")

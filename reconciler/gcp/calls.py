@@ -35,16 +35,6 @@ READING = retries.Retry(
 )
 """For calls that change nothing. Writes are retried by the engine, which looks again first."""
 
-_ROLES = {
-    "run": "roles/run.developer (roles/run.admin to set who may call)",
-    "artifactregistry": "roles/artifactregistry.admin",
-    "iam": "roles/iam.serviceAccountAdmin",
-    "resourcemanager": "roles/resourcemanager.projectIamAdmin",
-    "secretmanager": "roles/secretmanager.viewer",
-    "storage": "roles/storage.admin on the state bucket",
-}
-"""Source: the predefined roles listed at cloud.google.com/iam/docs/roles-permissions."""
-
 _PERMISSION = re.compile(
     r"'?([a-z]+)\.([a-zA-Z]+)\.([a-zA-Z]+)'? (?:denied|permission|access)|[Pp]ermission '([\w.]+)'"
 )
@@ -80,23 +70,25 @@ def translate(verb: str, address: Address | str, error: google.GoogleAPICallErro
     if isinstance(error, (google.BadRequest, google.Forbidden)) and _NO_ACCOUNT_YET.search(why):
         remedy = "check that the account exists, and grant the caller roles/iam.serviceAccountUser on it"
         return errors.NotReadyYet(verb, address, why, hint=remedy)
+    if isinstance(error, google.Forbidden):
+        return _forbidden(verb, address, why, error)
     for theirs, ours, hint in _TRANSLATIONS:
         if isinstance(error, theirs):
             return ours(verb, address, why, hint=hint if isinstance(hint, str) else hint(error))
     return errors.Unavailable(verb, address, why, hint="run again in a moment")
 
 
-def _remedy(error: google.GoogleAPICallError) -> str:
+def _forbidden(verb: str, address: Address | str, why: str, error: google.Forbidden) -> errors.NotPermitted:
     reason, metadata = _info(error)
     if reason == "SERVICE_DISABLED":
         named = metadata.get("service") or (found.group(1) if (found := _API.search(error.message or "")) else "it")
-        return f"enable the API: gcloud services enable {named}"
+        return errors.NotPermitted(verb, address, why, hint=f"enable the API: gcloud services enable {named}")
     found = _PERMISSION.search(error.message or "")
-    permission = found and (found.group(4) or ".".join(found.group(1, 2, 3)))
-    if not permission:
-        return "the caller lacks a role on it; see docs/permissions.md"
-    role = _ROLES.get(permission.split(".")[0], "a role that has it")
-    return f"permission {permission} is missing: grant {role}"
+    permission = (found.group(4) or ".".join(found.group(1, 2, 3))) if found else ""
+    missing = (
+        f"permission {permission} is missing: grant a role that has it" if permission else "the caller lacks a role"
+    )
+    return errors.NotPermitted(verb, address, why, hint=f"{missing}; see docs/permissions.md", permission=permission)
 
 
 def _quota(error: google.GoogleAPICallError) -> str:
@@ -119,7 +111,6 @@ def _short(text: str) -> str:
 # FailedPrecondition and OutOfRange are BadRequests.
 _TRANSLATIONS: tuple[tuple[type[Exception], type[errors.ApiError], str | Callable[[Any], str]], ...] = (
     (google.Unauthorized, errors.NotPermitted, "run `gcloud auth application-default login`"),
-    (google.Forbidden, errors.NotPermitted, _remedy),
     (google.NotFound, errors.NotFoundError, ""),
     (google.Conflict, errors.Conflict, "it changed since it was looked at; run again"),
     (google.PreconditionFailed, errors.Conflict, "it changed since it was looked at; run again"),

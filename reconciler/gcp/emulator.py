@@ -7,7 +7,7 @@ import os
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,3 @@ def _message(text: str) -> str:
         return str(json.loads(text)["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return text[:500]
-
-
-def shifted_clock(offset: timedelta) -> Any:
-    """Make a clock that is ahead by `offset`."""
-    return lambda: datetime.now(UTC) + offset

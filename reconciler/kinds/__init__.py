@@ -5,20 +5,16 @@ from __future__ import annotations
 from reconciler.core.kind import Kinds
 from reconciler.kinds import (
     artifact_repository,
+    iam_member,
     model_artifact,
-    project_role,
-    run_invoker,
     run_service,
-    secret_accessor,
     service_account,
 )
 
 KINDS = Kinds.of(
     artifact_repository.KIND,
     service_account.KIND,
-    project_role.KIND,
-    secret_accessor.KIND,
+    iam_member.KIND,
     model_artifact.KIND,
     run_service.KIND,
-    run_invoker.KIND,
 )

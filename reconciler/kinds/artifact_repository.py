@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Desired, Kind, Observed
+from reconciler.core.kind import Desired, Kind, Observed, Ownership, Roles
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
@@ -139,14 +139,7 @@ class ArtifactRepositoryClient:
     def update(
         self, want: Desired[ArtifactRepository], seen: Observed[ArtifactRepository], changes: tuple[FieldChange, ...]
     ) -> None:
-        """Write the changed fields; synchronous.
-
-        Raises:
-            Conflict: Somebody wrote it since `seen`: a mask of a whole map would undo that. Repositories have no
-                etag, so it is looked at again, just before.
-        """
-        if self._updated(want.address) != seen.version:
-            raise errors.Conflict("update", want.address, "somebody changed it since it was looked at")
+        """Write the changed fields; synchronous. A mask of a whole map would undo what somebody wrote meanwhile."""
         repository = type(seen.live)(seen.live)
         _write(repository, want.fields)
         for key in gone_keys(changes, "labels"):
@@ -155,11 +148,6 @@ class ArtifactRepositoryClient:
         with calling("update", want.address):
             request = {"repository": repository, "update_mask": {"paths": paths}}
             self._api.update_repository(request=request, timeout=CALL_TIMEOUT_S)
-
-    def _updated(self, address: Address) -> str:
-        name = f"{self._parent(address.location)}/repositories/{address.name}"
-        with calling("read", address):
-            return _version(self._api.get_repository(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S))
 
     def delete(self, seen: Observed[ArtifactRepository]) -> None:
         """Delete it and every image in it."""
@@ -221,6 +209,12 @@ KIND = Kind(
     connect=ArtifactRepositoryClient,
     immutable=frozenset({"format"}),
     keyed=frozenset({"labels"}),
-    shared=True,
-    loss="its images are lost",
+    acts_on=frozenset(
+        {"registry.repository", "registry.immutableTags", "registry.scan", "registry.cleanup.*"},
+    ),
+    roles=Roles(read=("roles/artifactregistry.reader",), write=("roles/artifactregistry.admin",)),
+    ownership=Ownership.SHARED,
+    # Repositories have no etag (kinds.md 2.2).
+    fenced=False,
+    loss=lambda _: "its images are lost",
 )

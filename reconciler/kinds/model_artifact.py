@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.kind import Desired, Kind, Observed
+from reconciler.core.kind import Desired, Kind, Observed, Roles, by_project
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
+from reconciler.lookups.model_files import MODEL_FILES, files_of
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
@@ -60,25 +61,25 @@ def location_of(service: MLService, facts: Facts) -> ModelPlace | None:
     model = service.spec.model
     if model is None or not model.uri:
         return None
-    if facts.model:
+    files = files_of(service, facts)
+    if files:
         below = f"{ROOT}/{service.name}/"
-        return ModelPlace(facts.bucket, f"{below}{facts.model.digest[:_DIGEST_LENGTH]}/", below)
+        return ModelPlace(facts.bucket, f"{below}{files.digest[:_DIGEST_LENGTH]}/", below)
     bucket, _, prefix = model.uri.removeprefix("gs://").partition("/")
     return ModelPlace(bucket, prefix, "")
 
 
 def address_of(service: MLService, facts: Facts) -> Address | None:
     """Give the address of the upload, or None when the model is in Cloud Storage already."""
-    if service.spec.model is None or facts.model is None:
-        return None
-    return Address("model_artifact", GLOBAL, f"{service.name}/{facts.model.digest[:_DIGEST_LENGTH]}")
+    files = files_of(service, facts)
+    return Address("model_artifact", GLOBAL, f"{service.name}/{files.digest[:_DIGEST_LENGTH]}") if files else None
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[ModelArtifact]]:
     """Want the folder's files in the bucket."""
-    address = address_of(service, facts)
-    if address and facts.model:
-        yield Desired(address, ModelArtifact(facts.model.files), service.name, source=facts.model.folder)
+    address, files = address_of(service, facts), files_of(service, facts)
+    if address and files:
+        yield Desired(address, ModelArtifact(files.files), service.name, source=files.folder)
 
 
 class ModelArtifactClient:
@@ -160,10 +161,10 @@ def _content(want: Desired[ModelArtifact], path: str) -> bytes:
     return content
 
 
-def all_together(address: Address) -> tuple[str, ...]:
-    """One list call sees every uploaded model."""
+def always(address: Address) -> bool:
+    """Keep every upload until the service goes: older revisions may still serve from theirs."""
     del address
-    return ()
+    return True
 
 
 KIND = Kind(
@@ -172,7 +173,9 @@ KIND = Kind(
     fields=ModelArtifact,
     desired=desired,
     connect=ModelArtifactClient,
-    read_together=all_together,
-    # Older revisions may still serve from theirs.
-    retained=True,
+    acts_on=frozenset({"model.uri"}),
+    roles=Roles(read=("roles/storage.objectViewer",), write=("roles/storage.admin",), on="the state bucket"),
+    lookups=(MODEL_FILES,),
+    read_together=by_project,
+    retained=always,
 )

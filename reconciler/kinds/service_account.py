@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.kind import Desired, Kind, Observed
+from reconciler.core.kind import Desired, Kind, Observed, Roles, by_project
 from reconciler.core.naming import account_email, note, noted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
@@ -123,17 +123,16 @@ class ServiceAccountClient:
         return f"projects/{self._project}/serviceAccounts/{account_email(seen.address.name, self._project)}"
 
 
-def all_together(address: Address) -> tuple[str, ...]:
-    """One call sees every account of the project."""
-    del address
-    return ()
-
-
 KIND = Kind(
     name="service_account",
     title="service account",
     fields=ServiceAccount,
     desired=desired,
     connect=ServiceAccountClient,
-    read_together=all_together,
+    read_together=by_project,
+    acts_on=frozenset({"access.serviceAccount"}),
+    roles=Roles(
+        read=("roles/iam.serviceAccountViewer",),
+        write=("roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser"),
+    ),
 )

@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.membership import EVERYONE, EVERYONE_SIGNED_IN, KIND, Membership
 
-_EVERYONE = {"allUsers": "everyone", "allAuthenticatedUsers": "everyone with a Google account"}
+_EVERYONE = {EVERYONE: "everyone", EVERYONE_SIGNED_IN: "everyone with a Google account"}
 _ACCOUNT = "serviceAccount:"
+_PERMISSIONS = {
+    "roles/run.invoker": "permission to call",
+    "roles/secretmanager.secretAccessor": "access to secret",
+    "roles/pubsub.publisher": "permission to publish to",
+    "roles/pubsub.subscriber": "permission to take messages of",
+}
+"""How people say a role on the resource that it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +32,30 @@ class Names:
     project: str
 
     def title(self, address: Address) -> str:
-        """Give what people call the kind."""
+        """Give what people call the kind; of a member's role, what it permits."""
+        if address.kind == KIND:
+            there = Membership.of(address)
+            return _PERMISSIONS.get(there.role, f"role {there.role}") if there.name else "project role"
         return self.titles.get(address.kind, address.kind)
 
     def name(self, address: Address) -> str:
-        """Give the object's own name. That of a grant is its words: what, whose, and under which condition."""
-        words = address.name.split(" ")
-        whose = next((i for i, word in enumerate(words) if word in _EVERYONE or ":" in word.split("/")[-1]), 0)
-        if not whose:
-            return address.name
-        condition = "".join(f" ({word})" for word in words[whose + 1 :])
-        return f"{' '.join(words[:whose])} for {self._member(words[whose])}{condition}"
+        """Give the object's own name. That of a member's role is its words: on what, whose, under which condition."""
+        return self._member_on(Membership.of(address)) if address.kind == KIND else address.name
 
     def place(self, address: Address) -> str:
         """Say where it is, unless it belongs to the project as a whole."""
-        return "" if address.location == GLOBAL else f" in {address.location}"
+        region = "" if address.location == GLOBAL else f" in {address.location}"
+        return f"{region} of project {address.project}" if address.project else region
 
     def __call__(self, address: Address) -> str:
         """Give title and name."""
         return f"{self.title(address)} {self.name(address)}"
+
+    def _member_on(self, there: Membership) -> str:
+        known = there.role in _PERMISSIONS
+        on = there.name if known else f"on {self.titles.get(there.on, there.on)} {there.name}"
+        condition = f" ({there.title})" if there.title else ""
+        return f"{on if there.name else there.role} for {self._member(there.member)}{condition}"
 
     def _member(self, member: str) -> str:
         ours = f"@{self.project}.iam.gserviceaccount.com"

@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 from reconciler.core.plan import Change
+from reconciler.core.reference import Ref, is_plain_ref
 from reconciler.core.secrecy import HIDDEN, looks_secret
 
 _LONGEST = 96
@@ -29,6 +30,8 @@ def shown(path: str, value: Any) -> str:
 
 
 def _said(path: str, value: Any) -> str:
+    if is_plain_ref(value):
+        return f"(known after apply: {value['output']} of {Ref.of_plain(value).address})"
     if looks_secret(path, value):
         return HIDDEN
     if path == "traffic":
@@ -82,7 +85,7 @@ def leaves(record: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any
     """Give every value of a plain record that says something, with its path; a feature counts as one value."""
     for name, value in record.items():
         here = f"{path}.{name}" if path else name
-        if isinstance(value, Mapping) and not _is_feature(here):
+        if isinstance(value, Mapping) and not (_is_feature(here) or is_plain_ref(value)):
             yield from leaves(value, here)
         elif value not in ("", None, [], {}):
             yield here, value
@@ -124,7 +127,7 @@ def differences(change: Change) -> Iterator[tuple[str, str, str]]:
             if item.field not in whole:
                 whole.add(item.field)
                 yield item.field, *_contrast(item.field, (change.observed or {}).get(item.field), desired)
-        elif isinstance(item.before, Mapping) or isinstance(item.after, Mapping):
+        elif any(isinstance(value, Mapping) and not is_plain_ref(value) for value in (item.before, item.after)):
             yield from _whole_map(item.path, item.before, item.after)
         else:
             yield item.path, *_contrast(item.path, item.before, item.after)

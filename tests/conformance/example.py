@@ -1,4 +1,4 @@
-"""What a kind brings to be tested with: one example per kind, in `tests/golden/<kind>/example.py`."""
+"""What a kind brings to be tested with: examples, in `tests/golden/<kind>/example.py`."""
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +37,7 @@ class Example:
         theirs: Tell whether what `meddle` did is there.
         add_key: Per map field: somebody else adds a key.
         source: Folder beside the example that the content is read from.
+        part: What of the kind it shows, where it has several examples.
     """
 
     address: Address
@@ -52,6 +53,7 @@ class Example:
     theirs: Callable[[Operator], bool] | None = None
     add_key: Mapping[str, Callable[[Operator, str], None]] = field(default_factory=dict)
     source: str = ""
+    part: str = ""
 
     @property
     def owner(self) -> str:
@@ -59,8 +61,8 @@ class Example:
         return "churn"
 
 
-def example_of(kind: str) -> Example:
-    """Load a kind's example."""
+def examples_of(kind: str) -> Sequence[Example]:
+    """Load a kind's examples: `EXAMPLE`, or `EXAMPLES` where one would show only a part of it."""
     path = GOLDEN / kind / "example.py"
     assert path.is_file(), f"a new kind brings {path.relative_to(GOLDEN.parents[1])}: see tests/conformance/example.py"
     spec = importlib.util.spec_from_file_location(f"tests.golden.{kind}.example", path)
@@ -68,7 +70,7 @@ def example_of(kind: str) -> Example:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: Example = module.EXAMPLE
+    found: Sequence[Example] = getattr(module, "EXAMPLES", ()) or (module.EXAMPLE,)
     return found
 
 

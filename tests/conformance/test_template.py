@@ -7,9 +7,9 @@ from google.cloud.run_v2.types import k8s_min, revision_template, service
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from reconciler.kinds.run_service import OUTSIDE_TEMPLATE, RunService
-from reconciler.kinds.run_template import StartupProbe, columns, cpu_millis, memory_mib, read_template, write_template
-from reconciler.kinds.run_traffic import TrafficShare, read_traffic, write_traffic
+from reconciler.kinds.run_service.record import OUTSIDE_TEMPLATE, RunService, StartupProbe, TrafficShare
+from reconciler.kinds.run_service.template import columns, cpu_millis, memory_mib, read_template, write_template
+from reconciler.kinds.run_service.traffic import read_traffic, write_traffic
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=8)
 NAMES = st.sampled_from(["A", "B", "LONG_NAME", "lower"])

@@ -91,6 +91,8 @@ def reads(operator, *specs):
     # One list call sees all services of a region; a service alone is read by name. Either way it is one call.
     calls["Services/read"] = sum(calls.pop(f"google.cloud.run.v2.Services/{m}Service{s}", 0) for m, s in
                                  (("Get", ""), ("List", "s")))  # fmt: skip
+    # Who may call is one policy per service, and Google has no list of those.
+    calls["policies per service"] = calls.pop("google.cloud.run.v2.Services/GetIamPolicy", 0) // len(specs)
     return calls
 
 

@@ -155,7 +155,7 @@ def test_a_run_whose_lock_was_taken_over_stops_and_leaves_it(operator):
 
     def take_over():
         store = InventoryStore(other)
-        later = Lock(other.holder, other.run_id, other.clock() + timedelta(hours=1))
+        later = Lock(other.holder, other.run_id, other.clock.now() + timedelta(hours=1))
         for _ in range(50):
             held = store.read_all()[KEY]
             try:

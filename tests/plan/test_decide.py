@@ -31,7 +31,7 @@ KIND = Kind(
     connect=lambda _: None,
     immutable=frozenset({"place"}),
     keyed=frozenset({"env"}),
-    loss="it is gone",
+    loss=lambda _: "it is gone",
     spec_paths={"scaling.size": "size"},
 )
 ENTRY = Entry(HERE, uid="u1")

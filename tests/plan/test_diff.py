@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from reconciler.core.diff import FieldChange, diff_fields, plain
 from reconciler.core.record import revive
 from reconciler.kinds.run_service import RunService
-from reconciler.kinds.run_template import StartupProbe
-from reconciler.kinds.run_traffic import TrafficShare
+from reconciler.kinds.run_service.record import StartupProbe, TrafficShare
 
 TEXT = st.text(max_size=5)
 NUMBER = st.integers(0, 5)

@@ -10,7 +10,7 @@ from reconciler.core.plan import Action, Change, Note, Plan
 
 ACCOUNT = Address("service_account", "global", "churn-run")
 SERVICE = Address("run_service", "europe-west1", "churn")
-INVOKER = Address("run_invoker", "europe-west1", "churn user:a@example.com")
+INVOKER = Address("iam_member", "europe-west1", "run_service:churn roles/run.invoker user:a@example.com")
 
 
 def change(address, action, *, rank=0, needs=()):

@@ -4,12 +4,15 @@ import pytest
 
 from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange
+from reconciler.core.membership import Membership
 from reconciler.core.plan import Action, Change
 from reconciler.core.secrecy import HIDDEN, looks_secret, masked
 from reconciler.render.names import Names
 from reconciler.render.values import differences, listing, shown
 
-NAMES = Names({"project_role": "project role", "run_invoker": "permission to call"}, "acme")
+NAMES = Names({"service_account": "service account"}, "acme")
+OURS = "serviceAccount:churn-run@acme.iam.gserviceaccount.com"
+CHURN = ("run_service", "churn", "roles/run.invoker")
 LONG = "x" * 200
 
 
@@ -17,28 +20,29 @@ LONG = "x" * 200
     ("address", "said"),
     [
         pytest.param(
-            Address(
-                "project_role",
-                "global",
-                "roles/storage.objectViewer serviceAccount:churn-run@acme.iam.gserviceaccount.com of-bucket",
-            ),
+            Membership("project", "", "roles/storage.objectViewer", OURS, "of-bucket").at("global"),
             "project role roles/storage.objectViewer for churn-run@… (of-bucket)",
             id="our-account-in-short",
         ),
         pytest.param(
-            Address("run_invoker", "europe-west1", "churn serviceAccount:web@other.iam.gserviceaccount.com"),
+            Membership(*CHURN, "serviceAccount:web@other.iam.gserviceaccount.com").at("europe-west1"),
             "permission to call churn for web@other.iam.gserviceaccount.com",
             id="strange-account-in-full",
         ),
         pytest.param(
-            Address("run_invoker", "europe-west1", "churn user:ann@example.com"),
+            Membership(*CHURN, "user:ann@example.com").at("europe-west1"),
             "permission to call churn for user:ann@example.com",
             id="person",
         ),
         pytest.param(
-            Address("run_invoker", "europe-west1", "churn allUsers"),
+            Membership(*CHURN, "allUsers").at("europe-west1"),
             "permission to call churn for everyone",
             id="everyone",
+        ),
+        pytest.param(
+            Membership("service_account", "churn-run", "roles/iam.serviceAccountUser", OURS).at("global"),
+            "role roles/iam.serviceAccountUser on service account churn-run for churn-run@…",
+            id="a-role-that-has-no-words-of-its-own",
         ),
         pytest.param(Address("run_service", "europe-west1", "churn"), "run_service churn", id="no-title"),
     ],

@@ -2,7 +2,8 @@
 
 import pytest
 
-from reconciler.kinds.run_traffic import LATEST, STABLE, Revision, Runs, TrafficShare, resolve
+from reconciler.kinds.run_service.record import LATEST, STABLE, Revision, Runs, TrafficShare
+from reconciler.kinds.run_service.traffic import resolve
 
 
 def revision(name, version="", *, ready=True):

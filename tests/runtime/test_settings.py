@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.facts import Facts
-from reconciler.kinds.run_service import desired, refine
-from reconciler.kinds.run_template import write_template
+from reconciler.core.kind import Desired
+from reconciler.kinds.run_service import KIND
+from reconciler.kinds.run_service.template import write_template
 from runtime import settings as server
 from runtime.options import Options, options_from_environment
 from schemas import load, to_yaml
@@ -54,9 +55,10 @@ def container(tmp_path):
         file = tmp_path / "mlservice.yaml"
         file.write_text(to_yaml({**head, "spec": {"region": "europe-west1", **spec}}), encoding="utf-8")
         (loaded,) = load(file).services
-        (want,) = desired(loaded.service, Facts("acme", "acme-mlservice"))
+        wanted = KIND.desired(loaded.service, Facts("acme", "acme-mlservice"))
+        (want,) = (each for each in wanted if isinstance(each, Desired) and each.address.kind == KIND.name)
         template = revision_template.RevisionTemplate()
-        write_template(template, refine(want, None))
+        write_template(template, KIND.refine(want, None))
         return loaded.service.spec, {entry.name: entry.value for entry in template.containers[0].env}
 
     return compose

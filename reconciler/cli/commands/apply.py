@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -119,6 +119,7 @@ def _apply_saved(path: Path, target: Target, how: How) -> int:
         if session.connection.project != saved.project:
             why = f"{path} was made for project {saved.project}, not {session.connection.project}"
             raise errors.UsageError(why, hint="add --local, or leave it out, as when it was made")
+        how = replace(how, again=lambda: check_saved(session, saved))
         return confirm_and_apply(session, check_saved(session, saved), how)
 
 

@@ -43,7 +43,7 @@ def _show(session: Session, found: list[ServiceStatus], output: Form) -> None:
         return
     from reconciler.render.status import render_status  # noqa: PLC0415 - late, for start-up
 
-    now = session.clock()
+    now = session.clock.now()
     for service in found:
         out(render_status(service.to_json(), now=now))
     if not found:

@@ -5,8 +5,7 @@ from google.cloud.run_v2.types import service
 from reconciler.core.address import Address
 from reconciler.core.naming import mark_labels
 from reconciler.kinds.run_service import RunService
-from reconciler.kinds.run_template import StartupProbe
-from reconciler.kinds.run_traffic import TrafficShare
+from reconciler.kinds.run_service.record import StartupProbe, TrafficShare
 from tests.conformance.example import Example
 from tests.operating import HELLO
 

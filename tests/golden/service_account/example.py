@@ -1,6 +1,7 @@
-"""An account that somebody disables."""
+"""An account that somebody else may use."""
 
 from google.cloud.iam_admin_v1.types import iam
+from google.iam.v1 import iam_policy_pb2
 
 from reconciler.core.address import Address
 from reconciler.core.naming import note
@@ -18,6 +19,16 @@ def read(operator):
     return api(operator).get_service_account(request={"name": NAME})
 
 
+def policy(operator):
+    return api(operator).get_iam_policy(request=iam_policy_pb2.GetIamPolicyRequest(resource=NAME))
+
+
+def meddle(operator):
+    theirs = {"role": "roles/iam.serviceAccountUser", "members": ["user:bob@example.com"]}
+    request = iam_policy_pb2.SetIamPolicyRequest(resource=NAME, policy={"bindings": [theirs]})
+    api(operator).set_iam_policy(request=request)
+
+
 EXAMPLE = Example(
     address=Address("service_account", "global", "churn-run"),
     fields=ServiceAccount("Runs churn", note("churn"), disabled=False),
@@ -27,6 +38,6 @@ EXAMPLE = Example(
     by_method=frozenset({"disabled"}),
     places={"display_name": ["display_name"], "description": ["description"], "disabled": ["disabled"]},
     unmarked={"description": "made by hand"},
-    meddle=lambda operator: api(operator).disable_service_account(request={"name": NAME}),
-    theirs=lambda operator: read(operator).disabled,
+    meddle=meddle,
+    theirs=lambda operator: bool(policy(operator).bindings),
 )

@@ -2,69 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import VERSION_LABEL, label_value
 from reconciler.gcp.light import types_module
+from reconciler.kinds.run_service.record import LATEST, STABLE, Revision, Runs, TrafficShare
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from schemas.service import Spec
 
-LATEST = "latest"
-STABLE = "stable"
-
 _TO_LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
 _TO_REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class TrafficShare:
-    """One revision's share.
-
-    Args:
-        version: `latest`, or a revision's name; in a spec also `stable` or a model version.
-        percent: Whole percent of requests.
-        tag: Name of an address of its own; empty for none.
-    """
-
-    version: str
-    percent: int
-    tag: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """What we need to know of a revision.
-
-    Args:
-        name: Short name.
-        version: Model version it carries as a label.
-        ready: Whether it can serve.
-        created: When, ISO 8601.
-    """
-
-    name: str
-    version: str
-    ready: bool
-    created: str
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """The revisions of a service, and who serves.
-
-    Args:
-        revisions: Newest first.
-        latest: Name of the newest revision, ready or not.
-        serving: Percent by revision name, as it is now.
-    """
-
-    revisions: Sequence[Revision] = ()
-    latest: str = ""
-    serving: Mapping[str, int] = field(default_factory=dict)
 
 
 def wanted(spec: Spec) -> tuple[TrafficShare, ...]:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconciler.core.naming import ATTEMPT_LABEL, VERSION_LABEL
 from reconciler.gcp.light import types_module
-
-if TYPE_CHECKING:
-    from reconciler.kinds.run_service import RunService
+from reconciler.kinds.run_service.record import DEFAULT_PORT, RunService, StartupProbe
 
 MODEL_ENV = "MLSERVICE_MODEL"
 RUNTIME_ENV = "MLSERVICE_RUNTIME"
@@ -24,28 +21,10 @@ LIVE_PATH = "/health/live"
 
 _GPU = "nvidia.com/gpu"
 _UNITS = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024, "K": 1e3 / 2**20, "k": 1e3 / 2**20, "M": 1e6 / 2**20, "G": 1e9 / 2**20}
-DEFAULT_PORT = 8080
 _PERIOD_S = 10
 _DEFAULT_TIMEOUT_S = 300
 _DEFAULT_MAX_INSTANCES = 100
 _DEFAULT_CONCURRENCY = 80
-
-
-@dataclass(frozen=True, slots=True)
-class StartupProbe:
-    """How Cloud Run finds out that an instance is ready.
-
-    Args:
-        path: Path asked for by HTTP; empty means that the port takes connections.
-        period_s: Seconds between tries.
-        attempts: Tries before the instance is given up.
-        timeout_s: Patience with one try.
-    """
-
-    path: str
-    period_s: int
-    attempts: int
-    timeout_s: int
 
 
 def startup_probe(deadline_s: int, *, http: bool) -> StartupProbe:

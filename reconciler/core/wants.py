@@ -1,0 +1,89 @@
+"""Everything that the specs of one run want, use and cannot bear, joined by address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.core import errors
+from reconciler.core.address import Address
+from reconciler.core.facts import Facts
+from reconciler.core.kind import Desired, Existing, Kinds, Unwanted, Wanted
+from schemas import LoadedService
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What specs want.
+
+    Args:
+        made: What is to be made and kept, by address.
+        used: What somebody else makes. An address may be in both: one spec makes what another one uses.
+        unwanted: What must not be there.
+    """
+
+    made: Mapping[Address, Desired[Any]] = field(default_factory=dict)
+    used: Mapping[Address, Existing] = field(default_factory=dict)
+    unwanted: Mapping[Address, Unwanted] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, kinds: Kinds, services: Sequence[LoadedService], facts: Sequence[Facts]) -> Wants:
+        """Ask every kind about every spec.
+
+        Raises:
+            PlansRefused: Two specs want the same object to be different; all such objects at once.
+        """
+        asked = zip(services, facts, strict=True)
+        found = [want for loaded, known in asked for kind in kinds for want in kind.desired(loaded.service, known)]
+        return joined(found)
+
+    @property
+    def addresses(self) -> frozenset[Address]:
+        """Every address that matters."""
+        return frozenset(self.made) | frozenset(self.used) | frozenset(self.unwanted)
+
+    def services(self, address: Address) -> frozenset[str]:
+        """Names of the services that want an object, or use it, or cannot bear it."""
+        if address in self.made:
+            return self.made[address].services
+        one = self.used.get(address) or self.unwanted.get(address)
+        return frozenset({one.service}) if one else frozenset()
+
+
+def joined(found: Iterable[Wanted]) -> Wants:
+    """Join what is wanted by address. Services that share an object must want it alike.
+
+    Raises:
+        PlansRefused: They do not.
+    """
+    made: dict[Address, list[Desired[Any]]] = {}
+    used: dict[Address, Existing] = {}
+    unwanted: dict[Address, Unwanted] = {}
+    for want in found:
+        if isinstance(want, Desired):
+            made.setdefault(want.address, []).append(want)
+        elif isinstance(want, Existing):
+            before = used.get(want.address, want)
+            used[want.address] = replace(want, requires={**before.requires, **want.requires})
+        else:
+            unwanted[want.address] = want
+    clashes = [*_unlike(made), *_contradicted(made, unwanted)]
+    if clashes:
+        raise errors.PlansRefused(clashes)
+    return Wants({a: many[0].also(w.service for w in many) for a, many in made.items()}, used, unwanted)
+
+
+def _unlike(made: Mapping[Address, Sequence[Desired[Any]]]) -> Iterator[errors.PlanError]:
+    for address, many in made.items():
+        if any(want.fields != many[0].fields for want in many):
+            who = " and ".join(want.service for want in many)
+            yield errors.PlanError(address, f"{who} want it to be different", hint="make the specs agree")
+
+
+def _contradicted(
+    made: Mapping[Address, Sequence[Desired[Any]]], unwanted: Mapping[Address, Unwanted]
+) -> Iterator[errors.PlanError]:
+    for address in sorted(made.keys() & unwanted.keys()):
+        why = f"{made[address][0].service} wants it, and {unwanted[address].why} in {unwanted[address].service}"
+        yield errors.PlanError(address, why, hint="make the specs agree")

@@ -1,0 +1,202 @@
+"""One member's role on one resource, in a policy that others write to as well.
+
+Kinds whose objects need a role yield it beside them (`granted`); nothing here is wanted for its own sake. A role that
+is found granted already is used and not claimed; one that the spec rules out is taken away whoever granted it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.decide import covers
+from reconciler.core.kind import Desired, Kind, Observed, Ownership, Roles
+from reconciler.core.membership import KIND as NAME
+from reconciler.core.membership import PROJECT, Membership
+from reconciler.gcp import policy
+
+if TYPE_CHECKING:
+    from reconciler.core.address import Address
+    from reconciler.core.diff import FieldChange
+    from reconciler.core.facts import Facts
+    from reconciler.gcp.connection import Connection
+    from schemas import MLService
+    from schemas.sections.management import Management
+
+
+@dataclass(frozen=True, slots=True)
+class IamMember:
+    """The fields we manage: the address says everything else.
+
+    Args:
+        condition: CEL expression under which the role holds; empty for always.
+    """
+
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A sort of resource that has a policy.
+
+    Args:
+        client: Google's client: package, module and name without `Client`.
+        path: Full name, of project, location and name.
+    """
+
+    client: tuple[str, str, str]
+    path: str
+
+
+RESOURCES: Mapping[str, Resource] = {
+    PROJECT: Resource(("google.cloud.resourcemanager_v3", "projects", "Projects"), "projects/{project}"),
+    "run_service": Resource(
+        ("google.cloud.run_v2", "services", "Services"), "projects/{project}/locations/{location}/services/{name}"
+    ),
+    "secret": Resource(
+        ("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService"),
+        "projects/{project}/secrets/{name}",
+    ),
+    "service_account": Resource(
+        ("google.cloud.iam_admin_v1", "iam", "IAM"),
+        "projects/{project}/serviceAccounts/{name}@{project}.iam.gserviceaccount.com",
+    ),
+    "pubsub_topic": Resource(("google.pubsub_v1", "publisher", "Publisher"), "projects/{project}/topics/{name}"),
+    "pubsub_subscription": Resource(
+        ("google.pubsub_v1", "subscriber", "Subscriber"), "projects/{project}/subscriptions/{name}"
+    ),
+    "artifact_repository": Resource(
+        ("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry"),
+        "projects/{project}/locations/{location}/repositories/{name}",
+    ),
+}
+
+
+def granted(
+    target: Address,
+    role: str,
+    member: str,
+    service: str,
+    *,
+    needs: Iterable[Address] = (),
+) -> Desired[IamMember]:
+    """Want a role on one of our objects, once the object is there.
+
+    Args:
+        target: The object, of a kind that `RESOURCES` knows.
+        role: Such as `roles/pubsub.publisher`.
+        member: Such as `serviceAccount:…`.
+        service: Whose spec wants it.
+        needs: What must be there beside the object: the member's account, if it is of our making.
+    """
+    here = Membership(target.kind, target.name, role, member).at(target.location, target.project)
+    return Desired(here, IamMember(), service, needs=frozenset({target, *needs}))
+
+
+def left_to_others(management: Management, path: str) -> bool:
+    """Tell whether a spec leaves who has a role to others: `management.externallyOwned`."""
+    return any(covers(theirs, path) for theirs in management.externally_owned)
+
+
+def _of_others(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
+    """Want nothing: roles come with what needs them."""
+    del service, facts
+    yield from ()
+
+
+@dataclass(frozen=True, slots=True)
+class IamMemberClient:
+    """Reads and changes single members of policies, each policy read once for all of them."""
+
+    connection: Connection
+
+    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[IamMember]]:
+        """Read one resource's policy: all addresses are about the same one."""
+        live = policy.read(self._api(addresses[0]), self._path(addresses[0]), addresses[0])
+        if live is None:
+            return
+        there = {replace(g, expression=""): g.expression for g in policy.grants(live)}
+        for address in addresses:
+            grant = _grant(address)
+            if grant in there:
+                yield Observed(address, IamMember(there[grant]))
+
+    def create(self, want: Desired[IamMember]) -> None:
+        """Add the member."""
+        here = want.address
+        grant = replace(_grant(here), expression=want.fields.condition)
+        try:
+            policy.add(self._api(here), self._path(here), here, grant)
+        except errors.NotFoundError as error:
+            hint = "what the role is on must exist first"
+            raise errors.NotFoundError(error.verb, error.address, error.why, hint=hint) from error
+
+    def update(self, want: Desired[IamMember], seen: Observed[IamMember], changes: tuple[FieldChange, ...]) -> None:
+        """Replace the condition."""
+        del seen, changes
+        self.create(want)
+
+    def delete(self, seen: Observed[IamMember]) -> None:
+        """Take the member out."""
+        policy.remove(self._api(seen.address), self._path(seen.address), seen.address, _grant(seen.address))
+
+    def members(self, target: Address, role: str) -> list[str]:
+        """List who has a role on an object without a condition, for taking over what exists."""
+        here = Membership(target.kind, target.name, role, "").at(target.location, target.project)
+        on = RESOURCES[target.kind]
+        live = policy.read(self.connection.client(*on.client), self._full(target.kind, target), here)
+        return sorted({g.member for g in policy.grants(live) if g.role == role and not g.title}) if live else []
+
+    def _api(self, address: Address) -> Any:
+        return self.connection.client(*RESOURCES[Membership.of(address).on].client)
+
+    def _path(self, address: Address) -> str:
+        there = Membership.of(address)
+        return self._full(there.on, replace(address, name=there.name))
+
+    def _full(self, on: str, target: Address) -> str:
+        project = target.project or self.connection.project
+        return RESOURCES[on].path.format(project=project, location=target.location, name=target.name)
+
+
+def _grant(address: Address) -> policy.Grant:
+    there = Membership.of(address)
+    return policy.Grant(there.role, there.member, there.title)
+
+
+def one_policy(address: Address) -> tuple[str, ...]:
+    """Group addresses by the resource that holds the policy."""
+    return (address.project, address.location, address.name.split(" ", 1)[0])
+
+
+def in_turn(address: Address) -> str:
+    """Change one policy in one place at a time: two writers would only make each other start again."""
+    return f"policy {' '.join(one_policy(address))}"
+
+
+def goes_with_the_service(address: Address) -> bool:
+    """Keep roles on the project until the service goes: a revision that still runs may need an older spec's."""
+    return Membership.of(address).on == PROJECT
+
+
+KIND = Kind(
+    name=NAME,
+    title="role",
+    fields=IamMember,
+    desired=_of_others,
+    connect=IamMemberClient,
+    roles=Roles(
+        read=("resourcemanager.projects.getIamPolicy",),
+        write=(
+            "roles/resourcemanager.projectIamAdmin",
+            "secretmanager.secrets.setIamPolicy",
+            "run.services.setIamPolicy",
+        ),
+    ),
+    read_together=one_policy,
+    lane=in_turn,
+    ownership=Ownership.ANONYMOUS,
+    retained=goes_with_the_service,
+)

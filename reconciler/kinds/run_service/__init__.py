@@ -1,0 +1,86 @@
+"""The Cloud Run service: what runs, how big, and which revision gets how much traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reconciler.core.kind import Kind, Roles
+from reconciler.kinds.run_service.client import RunServiceClient
+from reconciler.kinds.run_service.described import describe
+from reconciler.kinds.run_service.record import NAME, RunService
+from reconciler.kinds.run_service.refining import consequence, refine
+from reconciler.kinds.run_service.wanted import address_of, desired
+from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of
+from reconciler.lookups.secret_version import SECRET_VERSION
+
+if TYPE_CHECKING:
+    from reconciler.core.facts import Facts
+    from schemas import MLService
+
+__all__ = ["ACTS_ON", "KIND", "RunService", "address_of"]
+
+ACTS_ON = frozenset(
+    {
+        "image.*",
+        "model.*",
+        "runtime.*",
+        "env.*",
+        "secrets.*",
+        "resources.*",
+        "scaling.*",
+        "access.ingress",
+        "access.authentication",
+        "access.invokers",
+        "rollout.strategy",
+        "traffic.*",
+    }
+)
+
+
+def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
+    """Name what may move unseen: an image without a digest, a secret without a number."""
+    image = image_of(service, facts)
+    if "@sha256:" not in image:
+        yield f"image {image} has no digest: its tag may move unseen", "image.uri"
+    for variable, reference in service.spec.secrets.items():
+        if not reference.pin:
+            text = f"secret {reference.secret} is not pinned: instances may read different versions of it"
+            yield text, f"secrets.{variable}"
+
+
+KIND = Kind(
+    name=NAME,
+    title="Cloud Run service",
+    fields=RunService,
+    desired=desired,
+    connect=RunServiceClient,
+    keyed=frozenset({"env", "secrets", "labels"}),
+    refine=refine,
+    consequence=consequence,
+    loss=lambda _: "it stops serving",
+    notes=notes,
+    takes_over="`mlservice import` writes its YAML",
+    describe=describe,
+    primary=True,
+    acts_on=ACTS_ON,
+    roles=Roles(
+        read=("roles/run.viewer", "roles/artifactregistry.reader", "roles/secretmanager.viewer"),
+        write=("roles/run.admin",),
+    ),
+    lookups=(IMAGE_DIGEST, SECRET_VERSION),
+    spec_paths={
+        "scaling.minInstances": "min_instances",
+        "scaling.maxInstances": "max_instances",
+        "scaling.concurrency": "concurrency",
+        "resources.cpu": "cpu_millis",
+        "resources.memory": "memory_mib",
+        "image": "image",
+        "image.uri": "image",
+        "env": "env",
+        "secrets": "secrets",
+        "traffic": "traffic",
+        "access.ingress": "ingress",
+        "runtime.timeout": "timeout_s",
+    },
+)

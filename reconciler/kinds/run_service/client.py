@@ -1,0 +1,174 @@
+"""Google's client of Cloud Run services, between our record and its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.address import Address
+from reconciler.core.diff import FieldChange, gone_keys
+from reconciler.core.kind import Desired, Observed
+from reconciler.core.naming import mark_of
+from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.light import types_module
+from reconciler.gcp.operations import wait
+from reconciler.kinds.run_service.record import NAME, OUTSIDE_TEMPLATE, RunService
+from reconciler.kinds.run_service.template import read_template, write_template
+from reconciler.kinds.run_service.traffic import read_runs, read_traffic, write_traffic
+
+if TYPE_CHECKING:
+    from reconciler.gcp.connection import Connection
+
+_PACKAGE = "google.cloud.run_v2"
+_INGRESS = {
+    "All": "INGRESS_TRAFFIC_ALL",
+    "Internal": "INGRESS_TRAFFIC_INTERNAL_ONLY",
+    "InternalAndLoadBalancing": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+}
+
+
+def from_api(live: Any) -> RunService:
+    """Turn a live service into our record; the server's defaults end here."""
+    ingress = {v: k for k, v in _INGRESS.items()}
+    return RunService(
+        **read_template(live.template),
+        min_instances=live.scaling.min_instance_count,
+        # Reads as unspecified while no revision is active, which is no difference (kinds.md 3.1).
+        ingress=ingress.get(live.ingress.name, "All"),
+        labels=dict(live.labels),
+        traffic=read_traffic(live),
+    )
+
+
+class RunServiceClient:
+    """Thin and idempotent over Google's client."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._project = connection.project
+        self._patience_s = connection.patience_s
+        self._api = connection.client(_PACKAGE, "services", "Services")
+        self._revisions = connection.client(_PACKAGE, "revisions", "Revisions")
+        self._types = types_module(_PACKAGE, "service")
+
+    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[RunService]]:
+        """Read the services asked for in one region, and their revisions: two calls, however many there are."""
+        location = addresses[0].location
+        found = self._get(addresses[0]) if len(addresses) == 1 else self._list(location, {a.name for a in addresses})
+        revisions = self._revisions_of(location, [live.name.rpartition("/")[2] for live in found])
+        for live in found:
+            name = live.name.rpartition("/")[2]
+            yield _observed(Address(NAME, location, name), live, revisions.get(name, []))
+
+    def _get(self, address: Address) -> list[Any]:
+        try:
+            with calling("read", address):
+                name = f"{self._parent(address.location)}/services/{address.name}"
+                return [self._api.get_service(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)]
+        except errors.NotFoundError:
+            return []
+
+    def _list(self, location: str, names: set[str]) -> list[Any]:
+        with calling("list", f"{NAME}/{location}"):
+            request = {"parent": self._parent(location), "page_size": 500}
+            listed = self._api.list_services(request=request, retry=READING, timeout=CALL_TIMEOUT_S)
+            return [live for live in listed if live.name.rpartition("/")[2] in names]
+
+    def _revisions_of(self, location: str, names: Sequence[str]) -> dict[str, list[Any]]:
+        if not names:
+            return {}
+        one = names[0] if len(names) == 1 else "-"
+        grouped: dict[str, list[Any]] = {}
+        with calling("list", f"revisions in {location}"):
+            request = {"parent": f"{self._parent(location)}/services/{one}", "page_size": 1000}
+            for revision in self._revisions.list_revisions(request=request, retry=READING, timeout=CALL_TIMEOUT_S):
+                grouped.setdefault(revision.service.rpartition("/")[2], []).append(revision)
+        return grouped
+
+    def create(self, want: Desired[RunService]) -> None:
+        """Create it, and wait until its first revision is ready."""
+        service = self._types.Service()
+        everything = tuple(FieldChange(name, None, ...) for name in RunService.__dataclass_fields__)
+        self._write(service, want.fields, everything)
+        request = {
+            "parent": self._parent(want.address.location),
+            "service_id": want.address.name,
+            "service": service,
+        }
+        with calling("create", want.address):
+            operation = self._api.create_service(request=request, timeout=CALL_TIMEOUT_S)
+        wait(operation, "create", want.address, timeout_s=self._patience_s)
+
+    def update(self, want: Desired[RunService], seen: Observed[RunService], changes: tuple[FieldChange, ...]) -> None:
+        """Write the changed fields, template and traffic in one update, and wait.
+
+        One update, because a new template followed by its traffic would let the new revision serve in between.
+        """
+        service = type(seen.live)(seen.live)
+        self._write(service, want.fields, changes)
+        service.etag = seen.live.etag
+        paths = sorted({OUTSIDE_TEMPLATE.get(c.field, "template") for c in changes})
+        with calling("update", want.address):
+            request = {"service": service, "update_mask": {"paths": paths}}
+            operation = self._api.update_service(request=request, timeout=CALL_TIMEOUT_S)
+        wait(operation, "update", want.address, timeout_s=self._patience_s)
+
+    def delete(self, seen: Observed[RunService]) -> None:
+        """Delete it with all its revisions."""
+        name = f"{self._parent(seen.address.location)}/services/{seen.address.name}"
+        try:
+            with calling("delete", seen.address):
+                operation = self._api.delete_service(request={"name": name}, timeout=CALL_TIMEOUT_S)
+            wait(operation, "delete", seen.address, timeout_s=self._patience_s)
+        except errors.NotFoundError:
+            return
+
+    def _write(self, service: Any, want: RunService, changes: Sequence[FieldChange]) -> None:
+        fields = {c.field for c in changes}
+        if fields - OUTSIDE_TEMPLATE.keys():
+            write_template(service.template, want, gone=gone_keys(changes, "env") | gone_keys(changes, "secrets"))
+        if "min_instances" in fields:
+            service.scaling.min_instance_count = want.min_instances
+        if "ingress" in fields:
+            service.ingress = _INGRESS[want.ingress]
+        if "labels" in fields:
+            for key in gone_keys(changes, "labels"):
+                service.labels.pop(key, None)
+            service.labels.update(want.labels)
+        if "traffic" in fields:
+            service.traffic = write_traffic(want.traffic)
+
+    def _parent(self, location: str) -> str:
+        return f"projects/{self._project}/locations/{location}"
+
+
+def _observed(address: Address, live: Any, revisions: Sequence[Any]) -> Observed[RunService]:
+    condition = live.terminal_condition
+    failed = condition.state.name == "CONDITION_FAILED"
+    return Observed(
+        address=address,
+        fields=from_api(live),
+        uid=live.uid,
+        version=str(live.generation),
+        mark=mark_of(live.labels),
+        settled=not live.reconciling,
+        problem=" ".join(condition.message.split()) or "not ready" if failed else "",
+        output={
+            "uri": live.uri,
+            "tags": {t.tag: t.uri for t in live.traffic_statuses if t.tag},
+            "runs": read_runs(live, revisions),
+            "conditions": tuple(map(_condition, [condition, *live.conditions])),
+        },
+        live=live,
+    )
+
+
+def _condition(condition: Any) -> dict[str, str]:
+    reason = next((r.name for r in (condition.reason, condition.revision_reason) if r), "")
+    return {
+        "type": condition.type_,
+        "state": condition.state.name.removeprefix("CONDITION_"),
+        "reason": reason,
+        "message": condition.message,
+        "since": condition.last_transition_time.isoformat() if condition.last_transition_time else "",
+    }

@@ -1,0 +1,86 @@
+"""What only the live service can tell: which revision `stable` is, and what is left as found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.kinds.run_service.record import DEFAULT_PORT, OUTSIDE_TEMPLATE, Runs, RunService, StartupProbe
+from reconciler.kinds.run_service.traffic import resolve
+
+if TYPE_CHECKING:
+    from reconciler.core.diff import FieldChange
+    from reconciler.core.kind import Desired, Observed
+
+_WHOLE_CPU = 1000
+
+
+def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunService:
+    """Say which revisions `stable` and named versions are, and what is left as found.
+
+    Raises:
+        PlanError: The spec names a version that no revision runs.
+    """
+    runs = seen.output["runs"] if seen else Runs()
+    fields = replace(want.fields, **_left_as_found(want.fields, seen))
+    moves = seen is None or _template_differs(fields, seen.fields)
+    try:
+        traffic = resolve(fields.traffic, runs, new_revision=moves, version=fields.version)
+    except LookupError as error:
+        raise errors.PlanError(want.address, str(error.args[0]), hint=str(error.args[1])) from error
+    return replace(fields, traffic=traffic)
+
+
+_UNSAID: Mapping[str, Any] = {
+    "attempt": "",
+    "port": DEFAULT_PORT,
+    "cpu_always": False,
+    "startup_boost": True,
+    "startup": StartupProbe("", 240, 1, 240),
+    "liveness": "",
+}
+"""What a spec for somebody's own image may leave unsaid, and what a new service gets then: Google's defaults."""
+
+
+def _left_as_found(want: RunService, seen: Observed[RunService] | None) -> dict[str, Any]:
+    found = {
+        name: getattr(seen.fields, name) if seen else default
+        for name, default in _UNSAID.items()
+        if getattr(want, name) is None
+    }
+    if seen is not None and not seen.problem:
+        found["attempt"] = seen.fields.attempt  # what works is not tried again
+    came_with_gpu = seen is not None and bool(seen.fields.gpu) and not want.gpu
+    if "cpu_always" in found and (came_with_gpu or want.cpu_millis < _WHOLE_CPU):
+        # The GPU that needed it is gone and its bill should go too; and below one CPU Cloud Run refuses it.
+        found["cpu_always"] = False
+    return found
+
+
+def _template_differs(want: RunService, seen: RunService) -> bool:
+    """Tell whether a new revision will be made. Keys that others added to maps make none."""
+    return any(
+        not _holds(getattr(want, name), getattr(seen, name))
+        for name in RunService.__dataclass_fields__
+        if name not in OUTSIDE_TEMPLATE
+    )
+
+
+def _holds(want: Any, seen: Any) -> bool:
+    if isinstance(want, Mapping):
+        return all(seen.get(key) == value for key, value in want.items())
+    return bool(want == seen)
+
+
+def consequence(changes: Sequence[FieldChange]) -> str:
+    """Say what an update does to what serves."""
+    fields = {c.field for c in changes}
+    revision = fields - OUTSIDE_TEMPLATE.keys()
+    said = ["makes a new revision"] if revision else []
+    if "traffic" in fields:
+        said.append("moves traffic")
+    elif revision:
+        said.append("traffic goes where the plan says once it is ready")
+    return ", ".join(said)

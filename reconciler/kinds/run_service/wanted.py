@@ -1,0 +1,146 @@
+"""What a spec wants of its Cloud Run service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core.address import GLOBAL, Address
+from reconciler.core.kind import Desired, Unwanted
+from reconciler.core.membership import EVERYONE, EVERYONE_SIGNED_IN, PROJECT, Membership, split_secret
+from reconciler.core.naming import label_value, mark_labels
+from reconciler.kinds import iam_member, model_artifact, service_account
+from reconciler.kinds.iam_member import IamMember
+from reconciler.kinds.run_service.record import DEFAULT_PORT, NAME, RunService
+from reconciler.kinds.run_service.template import LIVE_PATH, columns, startup_probe
+from reconciler.kinds.run_service.traffic import wanted
+from reconciler.lookups.image_digest import image_of
+from reconciler.lookups.secret_version import version_of
+from schemas.sections.access import Authentication
+
+if TYPE_CHECKING:
+    from reconciler.core.facts import Facts
+    from schemas import MLService
+
+INVOKER = "roles/run.invoker"
+MODEL_READER = "roles/storage.objectViewer"
+SECRET_READER = "roles/secretmanager.secretAccessor"  # noqa: S105 - the name of a role
+
+
+def address_of(service: MLService) -> Address:
+    """Give the address of the service."""
+    return Address(NAME, service.spec.region, service.name)
+
+
+def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService] | Desired[IamMember] | Unwanted]:
+    """Want the service, what its account must be allowed to do, and who may call it."""
+    grants = [*_model_access(service, facts), *_secret_access(service, facts)]
+    yield from grants
+    yield _service(service, facts, needs=frozenset(grant.address for grant in grants))
+    yield from _invokers(service)
+    yield from _never_everyone(service)
+
+
+def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> Desired[RunService]:
+    """Want it complete: no field is left to a default of Google's."""
+    spec = service.spec
+    gpu = spec.resources.gpu
+    ours = spec.image is None or spec.model is not None  # it runs the bundled server, or one made of it
+    says_startup = bool(spec.runtime.startup.model_fields_set)
+    place = model_artifact.location_of(service, facts)
+    model = _model_section(service, place.uri if place else "")
+    fields = RunService(
+        image=image_of(service, facts),
+        model=model,
+        columns=columns(model),
+        runtime=_runtime_section(service) if spec.model or spec.image is None else {},
+        version=label_value(spec.model.version) if spec.model and spec.model.version else "",
+        attempt=facts.attempt or None,
+        env=dict(spec.env),
+        secrets={name: f"{ref.secret}:{version_of(ref, facts)}" for name, ref in spec.secrets.items()},
+        port=DEFAULT_PORT if ours else None,
+        cpu_millis=spec.resources.cpu_millis,
+        memory_mib=spec.resources.memory_mib,
+        cpu_always=True if gpu else False if ours else None,
+        startup_boost=True if ours else None,
+        gpu=str(gpu.type) if gpu else "",
+        gpu_zonal_redundancy=bool(gpu and gpu.zonal_redundancy),
+        concurrency=spec.scaling.concurrency,
+        timeout_s=int(spec.runtime.timeout_s),
+        min_instances=spec.scaling.min_instances,
+        max_instances=spec.scaling.max_instances,
+        startup=startup_probe(int(spec.runtime.startup.deadline_s), http=ours) if ours or says_startup else None,
+        liveness=LIVE_PATH if ours else None,
+        service_account=service_account.email_of(service, facts),
+        ingress=str(spec.access.ingress),
+        labels={**service.labels, **mark_labels(service.name)},
+        traffic=wanted(spec),
+    )
+    others = {service_account.address_of(service), model_artifact.address_of(service, facts)} - {None}
+    return Desired(address_of(service), fields, service.name, needs=needs | {a for a in others if a})
+
+
+def _model_section(service: MLService, uri: str) -> dict[str, Any]:
+    """Give the model section with YAML's own names, its place resolved."""
+    model = service.spec.model
+    if model is None:
+        return {}
+    data = model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return {**data, "uri": uri} if uri else data
+
+
+def _runtime_section(service: MLService) -> dict[str, Any]:
+    return service.spec.runtime.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def _model_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
+    """Want read access to the model's bucket, for an account of our making."""
+    account, place = service_account.address_of(service), model_artifact.location_of(service, facts)
+    if account is None or place is None:
+        return
+    member = f"serviceAccount:{service_account.email_of(service, facts)}"
+    here = Membership(PROJECT, "", MODEL_READER, member, f"mlservice-{place.bucket}").at(GLOBAL)
+    condition = _may_read(place.bucket, place.below)
+    yield Desired(here, IamMember(condition), service.name, needs=frozenset({account}))
+
+
+def _may_read(bucket: str, below: str) -> str:
+    """Write the condition: objects below a prefix, and listing the bucket.
+
+    Source:
+        Resource names in conditions, cloud.google.com/iam/docs/conditions-resource-attributes: listing is asked of
+        the bucket, reading of the object.
+    """
+    whole = f"projects/_/buckets/{bucket}"
+    return f'resource.name == "{whole}" || resource.name.startsWith("{whole}/objects/{below}")'
+
+
+def _secret_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
+    """Want access to every secret, for an account of our making."""
+    account = service_account.address_of(service)
+    if account is None:
+        return
+    member = f"serviceAccount:{service_account.email_of(service, facts)}"
+    for reference in sorted({reference.secret for reference in service.spec.secrets.values()}):
+        project, secret = split_secret(reference)
+        here = Membership("secret", secret, SECRET_READER, member).at(GLOBAL, project)
+        yield Desired(here, IamMember(), service.name, needs=frozenset({account}))
+
+
+def _invokers(service: MLService) -> Iterator[Desired[IamMember]]:
+    """Want each caller of the spec, and everyone where the spec says Public."""
+    access, there = service.spec.access, address_of(service)
+    everyone = {EVERYONE} if access.authentication is Authentication.PUBLIC else set()
+    for member in sorted({*access.invokers, *everyone}):
+        here = Membership(NAME, service.name, INVOKER, member).at(service.spec.region)
+        yield Desired(here, IamMember(), service.name, needs=frozenset({there}))
+
+
+def _never_everyone(service: MLService) -> Iterator[Unwanted]:
+    """Rule out that a private service is open to everyone, whoever opened it."""
+    access, management = service.spec.access, service.spec.management
+    if access.authentication is Authentication.PUBLIC or iam_member.left_to_others(management, "access.invokers"):
+        return
+    for member in {EVERYONE, EVERYONE_SIGNED_IN} - {*access.invokers}:
+        here = Membership(NAME, service.name, INVOKER, member).at(service.spec.region)
+        yield Unwanted(here, service.name, f"access.authentication is {access.authentication}")

@@ -1,0 +1,1 @@
+"""What must be looked up before specs say exactly what they want. Kinds name the lookups they need."""

@@ -1,0 +1,65 @@
+"""A tag becomes the digest it names now: what is applied cannot move unseen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from reconciler.core import errors
+from reconciler.core.facts import Facts, Lookup, Question
+from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from schemas.sections.image import Resolve
+
+if TYPE_CHECKING:
+    from reconciler.gcp.connection import Connection
+    from schemas import LoadedService, MLService
+
+_REFERENCE = re.compile(
+    r"^(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>[^/]+)/(?P<repository>[^/]+)/"
+    r"(?P<image>[^:@]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
+)
+
+
+def written(service: MLService, facts: Facts) -> str:
+    """Give the image as the spec names it; the bundled model server's where it names none."""
+    return service.spec.image.uri if service.spec.image else facts.runtime_image
+
+
+def image_of(service: MLService, facts: Facts) -> str:
+    """Give the image with its digest, or as written where that is wanted or cannot be found out."""
+    here = written(service, facts)
+    return facts.find(IMAGE_DIGEST, here) or here
+
+
+def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
+    image = loaded.service.spec.image
+    if image is None or image.resolve is Resolve.DIGEST:
+        yield Question(written(loaded.service, facts), "image.uri")
+
+
+def _answer(connection: Connection, question: Question) -> str:
+    """Ask Artifact Registry. What is not in Artifact Registry stays as written."""
+    reference = question.key
+    found = _REFERENCE.match(reference)
+    if found is None or found["digest"]:
+        return reference
+    parts = found.groupdict()
+    api: Any = connection.client("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
+    package = (
+        f"projects/{parts['project']}/locations/{parts['location']}/repositories/{parts['repository']}"
+        f"/packages/{quote(parts['image'], safe='')}"
+    )
+    try:
+        with calling("resolve", f"image {reference}"):
+            name = f"{package}/tags/{parts['tag'] or 'latest'}"
+            tag = api.get_tag(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
+    except errors.NotFoundError as error:
+        hint = "push it first, or name a tag that is there"
+        raise errors.NotFoundError("resolve", f"image '{reference}'", "there is no such tag", hint=hint) from error
+    bare = reference.removesuffix(f":{parts['tag']}")
+    return f"{bare}@{tag.version.rpartition('/')[2]}"
+
+
+IMAGE_DIGEST = Lookup("image_digest", str, _asks, _answer)

@@ -1,0 +1,65 @@
+"""The project's number: Google's own agents are called by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core.facts import Facts, Lookup, Question
+from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+
+if TYPE_CHECKING:
+    from reconciler.gcp.connection import Connection
+    from schemas import LoadedService, MLService
+
+AGENTS = {
+    "pubsub": "gcp-sa-pubsub",
+    "monitoring": "gcp-sa-monitoring-notification",
+}
+"""Domain of each API's agent. Source: cloud.google.com/iam/docs/service-agents."""
+
+Needs = Callable[["MLService"], bool]
+
+
+def agent(api: str, number: str) -> str:
+    """Give the member that an API of Google's acts as in a project.
+
+    Args:
+        api: As in `AGENTS`.
+        number: The project's number.
+    """
+    return f"serviceAccount:service-{number}@{AGENTS[api]}.iam.gserviceaccount.com"
+
+
+def asked_when(needs: Needs, where: str) -> Lookup[str]:
+    """Make the lookup for specs that need it.
+
+    Args:
+        needs: Tells whether a spec needs the number.
+        where: Path below `spec` that the need comes from, for the problem when there is no answer.
+    """
+
+    def asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
+        if needs(loaded.service):
+            yield Question(facts.project, where)
+
+    return Lookup(PROJECT_NUMBER, str, asks, _answer)
+
+
+PROJECT_NUMBER = "project_number"
+
+
+def number_of(facts: Facts) -> str:
+    """Give the number of the project at hand.
+
+    Raises:
+        KeyError: Nobody asked for it.
+    """
+    return str(facts.answers[PROJECT_NUMBER, facts.project])
+
+
+def _answer(connection: Connection, question: Question) -> str:
+    api: Any = connection.client("google.cloud.resourcemanager_v3", "projects", "Projects")
+    with calling("read", f"project {question.key}"):
+        found = api.get_project(request={"name": f"projects/{question.key}"}, retry=READING, timeout=CALL_TIMEOUT_S)
+    return str(found.name.rpartition("/")[2])

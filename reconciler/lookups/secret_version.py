@@ -1,0 +1,54 @@
+"""A secret's version becomes its number: `latest` moves, and instances started later would read another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.facts import Facts, Lookup, Question
+from reconciler.core.membership import split_secret
+from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+
+if TYPE_CHECKING:
+    from reconciler.gcp.connection import Connection
+    from schemas import LoadedService
+    from schemas.sections.environment import SecretRef
+
+
+def _key(reference: SecretRef) -> str:
+    return f"{reference.secret}:{reference.version}"
+
+
+def version_of(reference: SecretRef, facts: Facts) -> str:
+    """Give the version as it is written into a template: its number, where it is pinned."""
+    pinned = facts.find(SECRET_VERSION, _key(reference)) if reference.pin else None
+    return pinned or reference.version
+
+
+def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
+    del facts
+    for variable, reference in loaded.service.spec.secrets.items():
+        if reference.pin:
+            yield Question(_key(reference), f"secrets.{variable}")
+
+
+def _answer(connection: Connection, question: Question) -> str:
+    secret, _, version = question.key.rpartition(":")
+    if version.isdigit():
+        return version
+    api: Any = connection.client("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+    project, name = split_secret(secret)
+    whole = f"projects/{project or connection.project}/secrets/{name}"
+    try:
+        with calling("resolve", f"secret {secret}"):
+            request = {"name": f"{whole}/versions/{version}"}
+            found = api.get_secret_version(request=request, retry=READING, timeout=CALL_TIMEOUT_S)
+    except errors.NotFoundError as error:
+        hint = f"make it: gcloud secrets create {secret} --data-file=-"
+        why = f"it has no version '{version}', or does not exist"
+        raise errors.NotFoundError("resolve", f"secret '{secret}'", why, hint=hint) from error
+    return str(found.name.rpartition("/")[2])
+
+
+SECRET_VERSION = Lookup("secret_version", str, _asks, _answer)
