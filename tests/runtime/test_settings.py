@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from reconciler.core.facts import Facts
 from reconciler.kinds.run_service import desired, refine
 from reconciler.kinds.run_template import write_template
-from runtime import settings as server
-from runtime.options import Options, options_from_environment
+from runtime.configuration import settings as server
+from runtime.configuration.options import Options, options_from_environment
 from schemas import load, to_yaml
 from schemas.section import Section
 from schemas.sections import model as model_section

@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from runtime import catalog, frameworks
-from runtime.batching import INLINE_S, Cost
-from runtime.catalog import Part
-from runtime.outputs import Outputs
-from runtime.settings import MODEL_FILE, SettingsError, with_folder
-from runtime.source import SourceError, fetch
+from runtime import frameworks
+from runtime.configuration.settings import MODEL_FILE, SettingsError, with_folder
+from runtime.data.outputs import Outputs
+from runtime.serving import catalog
+from runtime.serving.batching import INLINE_S, Cost
+from runtime.serving.catalog import Part
+from runtime.serving.source import SourceError, fetch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runtime.catalog import Loaded
-    from runtime.settings import ModelSettings
+    from runtime.configuration.settings import ModelSettings
+    from runtime.serving.catalog import Loaded
 
 log = logging.getLogger("runtime")
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.settings import Feature
-from runtime.tensors import MATRIX, Array, TensorSpec
+from runtime.configuration.settings import Feature
+from runtime.data.tensors import MATRIX, Array, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.service import Service
+    from runtime.serving.service import Service
 
 # After this many seconds the application is made even if nobody asked, so that nobody has to wait for it.
 WARM_UP_S = 1.0

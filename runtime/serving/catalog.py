@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runtime.features import Layout, Schema
-from runtime.tensors import MATRIX
+from runtime.data.features import Layout, Schema
+from runtime.data.tensors import MATRIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from runtime.settings import Feature, ModelSettings, Prediction
-    from runtime.tensors import Array, Model, TensorSpec
+    from runtime.configuration.settings import Feature, ModelSettings, Prediction
+    from runtime.data.tensors import Array, Model, TensorSpec
 
 BINARY = 2  # classes
 ONNX = "onnx_onnxv1"  # platform of graphs, whose text is never null

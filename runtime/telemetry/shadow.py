@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runtime.background import Background
-from runtime.identity import Caller, audience
+from runtime.configuration.identity import Caller, audience
+from runtime.telemetry.background import Background
 
 if TYPE_CHECKING:
-    from runtime.engine import Seen
-    from runtime.settings import Shadow
+    from runtime.configuration.settings import Shadow
+    from runtime.serving.engine import Seen
 
 log = logging.getLogger("runtime.shadow")
 

@@ -8,24 +8,24 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runtime.answers import Refused
-from runtime.batching import Batcher, Limits
-from runtime.catalog import Part, latest
-from runtime.engine import Endpoint
-from runtime.loading import NotLoaded, Warm, discover, load
-from runtime.metrics import EndpointMetrics, Gauge, ModelMetrics, model_labels, render
-from runtime.routes import endpoints_of
-from runtime.settings import Batching, seconds
+from runtime.configuration.settings import Batching, seconds
+from runtime.data.answers import Refused
+from runtime.serving.batching import Batcher, Limits
+from runtime.serving.catalog import Part, latest
+from runtime.serving.engine import Endpoint
+from runtime.serving.loading import NotLoaded, Warm, discover, load
+from runtime.serving.routes import endpoints_of
+from runtime.telemetry.metrics import EndpointMetrics, Gauge, ModelMetrics, model_labels, render
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from runtime.catalog import Loaded
-    from runtime.options import Options
+    from runtime.configuration.options import Options
+    from runtime.configuration.settings import ModelSettings, RuntimeSettings
     from runtime.protocols import Codec
-    from runtime.records import Records
-    from runtime.settings import ModelSettings, RuntimeSettings
+    from runtime.serving.catalog import Loaded
+    from runtime.serving.records import Records
 
 log = logging.getLogger("runtime")
 

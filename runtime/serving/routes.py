@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runtime.protocols import Codec
-    from runtime.service import Served, Service
+    from runtime.serving.service import Served, Service
 
 PREDICT = "/predict"
 EVENTS = "/events"

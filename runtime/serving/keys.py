@@ -6,10 +6,10 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
-from runtime.answers import Refused, find
+from runtime.data.answers import Refused, find
 
 if TYPE_CHECKING:
-    from runtime.answers import Headers
+    from runtime.data.answers import Headers
 
 VARIABLE = "MLSERVICE_API_KEYS"
 _BEARER = b"bearer "

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from runtime.answers import Answer, Headers, Refused, Request, find
-from runtime.request_ids import HEADER, request_id
+from runtime.data.answers import Answer, Headers, Refused, Request, find
+from runtime.telemetry.request_ids import HEADER, request_id
 
 if TYPE_CHECKING:
-    from runtime.engine import Endpoint
-    from runtime.service import Service
+    from runtime.serving.engine import Endpoint
+    from runtime.serving.service import Service
 
 NO_CONTENT = 204
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
-from runtime.closing import stop_listening
-from runtime.guard import GuardedProtocol, sweep
-from runtime.lazy import LazyApplication
-from runtime.wire import WireProtocol
+from runtime.http.closing import stop_listening
+from runtime.http.guard import GuardedProtocol, sweep
+from runtime.http.lazy import LazyApplication
+from runtime.http.wire import WireProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from runtime.service import Service
+    from runtime.serving.service import Service
 
 log = logging.getLogger("runtime")
 
@@ -144,8 +144,8 @@ def serve(service: Service, listening: Listening) -> None:
 
 
 def _application(service: Service) -> Any:
-    from runtime.app import build  # noqa: PLC0415 - FastAPI is half of the start-up time
-    from runtime.extension import extend  # noqa: PLC0415
+    from runtime.http.app import build  # noqa: PLC0415 - FastAPI is half of the start-up time
+    from runtime.http.extension import extend  # noqa: PLC0415
 
     app = build(service)
     return extend(app, service.options.app) if service.options.app else app

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runtime.settings import RuntimeSettings, SettingsError, size
+from runtime.configuration.settings import RuntimeSettings, SettingsError, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

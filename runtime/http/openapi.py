@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
 
-from runtime.metadata import example_row, instance_schema
-from runtime.routes import EVENTS, PREDICT
+from runtime.serving.metadata import example_row, instance_schema
+from runtime.serving.routes import EVENTS, PREDICT
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from runtime.catalog import Loaded
-    from runtime.service import Service
+    from runtime.serving.catalog import Loaded
+    from runtime.serving.service import Service
 
 _ERRORS = {
     "400": "The body is malformed.",

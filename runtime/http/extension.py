@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from runtime.settings import SettingsError
+from runtime.configuration.settings import SettingsError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from runtime.tensors import Array
+    from runtime.data.tensors import Array
 
 # Seconds. From 10 µs, as small models answer in less than any usual first bucket.
 SECONDS = (

@@ -8,12 +8,12 @@ from __future__ import annotations
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
 
-from runtime.trace_context import trace_context
+from runtime.telemetry.trace_context import trace_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.engine import Seen
+    from runtime.serving.engine import Seen
 
 SERVER_ERROR = 500
 

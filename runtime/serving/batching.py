@@ -16,19 +16,19 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from runtime.answers import Refused
+from runtime.data.answers import Refused
+from runtime.data.outputs import Outputs
+from runtime.data.tensors import joined, row_shape
 from runtime.frameworks import cpus
-from runtime.lone import LoneCaller
-from runtime.outputs import Outputs
-from runtime.tensors import joined, row_shape
+from runtime.serving.lone import LoneCaller
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from runtime.metrics import ModelMetrics
+    from runtime.data.tensors import Model
     from runtime.protocols import Query
-    from runtime.tensors import Model
+    from runtime.telemetry.metrics import ModelMetrics
 
 log = logging.getLogger("runtime")
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from runtime.answers import Answer, Refused
-from runtime.batching import Worker
+from runtime.data.answers import Answer, Refused
 from runtime.protocols.events import as_message
+from runtime.serving.batching import Worker
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from runtime.answers import Request
-    from runtime.batching import Work
-    from runtime.engine import Endpoint
+    from runtime.data.answers import Request
+    from runtime.serving.batching import Work
+    from runtime.serving.engine import Endpoint
 
 log = logging.getLogger("runtime")
 

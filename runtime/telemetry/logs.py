@@ -11,13 +11,13 @@ import sys
 from random import random
 from typing import TYPE_CHECKING, Any
 
-from runtime.trace_context import trace_context
+from runtime.telemetry.trace_context import trace_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.engine import Seen
-    from runtime.identity import Project
+    from runtime.configuration.identity import Project
+    from runtime.serving.engine import Seen
 
 log = logging.getLogger("runtime.access")
 

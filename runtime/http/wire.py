@@ -14,14 +14,14 @@ from http import HTTPStatus
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from runtime.answers import JSON, Answer, Headers, Refused, Request, find
-from runtime.guard import GuardedProtocol
-from runtime.request_ids import HEADER, request_id
+from runtime.data.answers import JSON, Answer, Headers, Refused, Request, find
+from runtime.http.guard import GuardedProtocol
+from runtime.telemetry.request_ids import HEADER, request_id
 
 if TYPE_CHECKING:
-    from runtime.batching import Work
-    from runtime.engine import Endpoint
-    from runtime.service import Service
+    from runtime.serving.batching import Work
+    from runtime.serving.engine import Endpoint
+    from runtime.serving.service import Service
 
 # Requests of one connection that may be open at once; more are left in the socket.
 MAX_PIPELINED = 64

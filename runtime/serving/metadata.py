@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runtime.catalog import example_value
+from runtime.serving.catalog import example_value
 
 if TYPE_CHECKING:
-    from runtime.catalog import Loaded
-    from runtime.service import Served, Service
-    from runtime.settings import Feature
-    from runtime.tensors import TensorSpec
+    from runtime.configuration.settings import Feature
+    from runtime.data.tensors import TensorSpec
+    from runtime.serving.catalog import Loaded
+    from runtime.serving.service import Served, Service
 
 NAME = "mlservice"
 EXTENSIONS = ("binary_tensor_data",)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runtime.identity import Project
-from runtime.keys import Keys
-from runtime.logs import access_log
-from runtime.metrics import Gauge
-from runtime.prediction_log import Lines, PredictionLog
-from runtime.shadow import ShadowCalls
+from runtime.configuration.identity import Project
+from runtime.serving.keys import Keys
+from runtime.telemetry.logs import access_log
+from runtime.telemetry.metrics import Gauge
+from runtime.telemetry.prediction_log import Lines, PredictionLog
+from runtime.telemetry.shadow import ShadowCalls
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from runtime.background import Background
-    from runtime.catalog import Loaded
-    from runtime.engine import Endpoint, Seen
-    from runtime.options import Options
-    from runtime.prediction_log import Sink
-    from runtime.settings import Shadow
+    from runtime.configuration.options import Options
+    from runtime.configuration.settings import Shadow
+    from runtime.serving.catalog import Loaded
+    from runtime.serving.engine import Endpoint, Seen
+    from runtime.telemetry.background import Background
+    from runtime.telemetry.prediction_log import Sink
 
 
 class Records:
@@ -61,7 +61,7 @@ class Records:
         """Put the topic behind an endpoint of events, where there is one."""
         if not self._options.events_topic:
             return endpoint
-        from runtime.publishing import PublishingEndpoint, PubSubPublisher  # noqa: PLC0415 - an option
+        from runtime.serving.publishing import PublishingEndpoint, PubSubPublisher  # noqa: PLC0415 - an option
 
         return PublishingEndpoint(endpoint, PubSubPublisher(self._options.events_topic), loop)
 
@@ -87,6 +87,6 @@ class Records:
 def _tracer(options: Options) -> tuple[Callable[[Seen], None] | None, Callable[[], None]]:
     if not options.tracing:
         return None, lambda: None
-    from runtime.tracing import tracer  # noqa: PLC0415 - an option, and an extra
+    from runtime.telemetry.tracing import tracer  # noqa: PLC0415 - an option, and an extra
 
     return tracer(options.service or "mlservice")

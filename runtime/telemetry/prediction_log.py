@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 import numpy as np
 
-from runtime.background import Background
+from runtime.telemetry.background import Background
 
 if TYPE_CHECKING:
-    from runtime.catalog import Loaded
-    from runtime.engine import Seen
+    from runtime.serving.catalog import Loaded
+    from runtime.serving.engine import Seen
 
 OK = 200
 

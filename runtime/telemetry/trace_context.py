@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from runtime.answers import find
+from runtime.data.answers import find
 
 if TYPE_CHECKING:
-    from runtime.answers import Headers
+    from runtime.data.answers import Headers
 
 # Source: https://www.w3.org/TR/trace-context/#traceparent-header
 _W3C = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runtime.answers import Answer, Refused, Request
-from runtime.batching import Work
+from runtime.data.answers import Answer, Refused, Request
+from runtime.serving.batching import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.batching import Batcher
-    from runtime.keys import Keys
-    from runtime.metrics import EndpointMetrics
-    from runtime.outputs import Outputs
+    from runtime.data.outputs import Outputs
     from runtime.protocols import Codec, Query
+    from runtime.serving.batching import Batcher
+    from runtime.serving.keys import Keys
+    from runtime.telemetry.metrics import EndpointMetrics
 
     Respond = Callable[[Answer], None]
     Follow = Callable[["Seen"], None]

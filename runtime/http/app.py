@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, Path, Request, Response
 
-from runtime import openapi
-from runtime.answers import Answer, Refused
-from runtime.metadata import encoded, model_metadata, server_metadata
-from runtime.metrics import CONTENT_TYPE
+from runtime.data.answers import Answer, Refused
+from runtime.http import openapi
+from runtime.http.shortcut import Shortcut, exchange
 from runtime.protocols import v2
 from runtime.protocols.plain import KSERVE, PLAIN, VERTEX, refusal
-from runtime.request_ids import HEADER, request_id
-from runtime.routes import EVENTS, PREDICT
-from runtime.shortcut import Shortcut, exchange
+from runtime.serving.metadata import encoded, model_metadata, server_metadata
+from runtime.serving.routes import EVENTS, PREDICT
+from runtime.telemetry.metrics import CONTENT_TYPE
+from runtime.telemetry.request_ids import HEADER, request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.service import Service
+    from runtime.serving.service import Service
 
     ErrorShape = Callable[[Refused], Answer]
 

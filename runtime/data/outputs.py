@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runtime.tensors import Array
+    from runtime.data.tensors import Array
 
 
 class Outputs:
