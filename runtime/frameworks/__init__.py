@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from runtime.configuration.settings import MODEL_FILE
-from runtime.serving.source import SourceError, inside
+from runtime.data.folders import SourceError, inside
 
 if TYPE_CHECKING:
     from pathlib import Path

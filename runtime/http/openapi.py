@@ -12,7 +12,7 @@ from runtime.serving.routes import EVENTS, PREDICT
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from runtime.serving.catalog import Loaded
+    from runtime.data.models import Loaded
     from runtime.serving.service import Service
 
 _ERRORS = {

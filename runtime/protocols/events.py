@@ -19,9 +19,9 @@ from runtime.data.answers import Answer, Refused, Request
 from runtime.protocols.plain import KSERVE, PlainCodec
 
 if TYPE_CHECKING:
+    from runtime.data.models import Loaded
     from runtime.data.outputs import Outputs
     from runtime.protocols import Query
-    from runtime.serving.catalog import Loaded
 
 STRUCTURED = b"application/cloudevents+json"
 ANSWER_TYPE = "dev.mlservice.prediction"

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from runtime.data.answers import Request
     from runtime.data.features import Layout
+    from runtime.data.models import Loaded
     from runtime.data.outputs import Outputs
-    from runtime.serving.catalog import Loaded
 
 _FLOATS = frozenset({"FP32", "FP64"})
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runtime.data.answers import Request
+    from runtime.data.models import Loaded
     from runtime.data.outputs import Outputs
-    from runtime.serving.catalog import Loaded
 
 HEADER_LENGTH = b"inference-header-content-length"
 MAX_DIGITS = 19  # of that header; int() refuses thousands of them with an error of its own

@@ -1,59 +1,25 @@
-"""The models of one server: their names and versions, whether they are ready, and what is known about their rows."""
+"""The models of one server: which version is the latest, and how model, schema and prediction fit each other."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from runtime.data.features import Layout, Schema
+from runtime.data.models import Loaded, Selection
 from runtime.data.tensors import MATRIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from runtime.configuration.settings import Feature, ModelSettings, Prediction
+    from runtime.data.models import Part
     from runtime.data.tensors import Array, Model, TensorSpec
 
 BINARY = 2  # classes
 ONNX = "onnx_onnxv1"  # platform of graphs, whose text is never null
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One version of one model, still in its folder."""
-
-    name: str
-    version: str
-    folder: Path
-    settings: ModelSettings
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What the version is called in a path: itself, and its alias."""
-        alias = self.settings.alias
-        return (self.version, alias) if alias else (self.version,)
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model with what is known about its rows and its answer. `layout` is None for tensors of a free shape."""
-
-    part: Part
-    model: Model
-    layout: Layout | None
-    prediction: Selection
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which output is the prediction, and which column of it (None: all of them)."""
-
-    output: str
-    column: int | None
 
 
 def latest(parts: Iterable[Part]) -> dict[str, Part]:

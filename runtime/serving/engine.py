@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from runtime.data.answers import Answer, Refused, Request
+from runtime.data.seen import Seen
 from runtime.serving.batching import Work
 
 if TYPE_CHECKING:
@@ -21,27 +20,11 @@ if TYPE_CHECKING:
     from runtime.telemetry.metrics import EndpointMetrics
 
     Respond = Callable[[Answer], None]
-    Follow = Callable[["Seen"], None]
+    Follow = Callable[[Seen], None]
 
 log = logging.getLogger("runtime")
 
 SERVER_ERROR = 500
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """A finished request, for those who keep a record: logs, traces, shadow calls.
-
-    Times are `perf_counter` seconds. `call` is None for a request that was refused before it reached the model, and
-    `outputs` where the model gave none.
-    """
-
-    request: Request
-    answer: Answer
-    metrics: Any
-    started: float
-    ended: float
-    call: Any = None
-    outputs: Any = None
 
 
 class Endpoint:

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 
 from runtime import frameworks
 from runtime.configuration.settings import MODEL_FILE, SettingsError, with_folder
+from runtime.data.folders import SourceError
+from runtime.data.models import Part
 from runtime.data.outputs import Outputs
 from runtime.serving import catalog
 from runtime.serving.batching import INLINE_S, Cost
-from runtime.serving.catalog import Part
-from runtime.serving.source import SourceError, fetch
+from runtime.serving.source import fetch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runtime.configuration.settings import ModelSettings
-    from runtime.serving.catalog import Loaded
+    from runtime.data.models import Loaded
 
 log = logging.getLogger("runtime")
 

@@ -11,8 +11,8 @@ from runtime.serving.catalog import example_value
 
 if TYPE_CHECKING:
     from runtime.configuration.settings import Feature
+    from runtime.data.models import Loaded
     from runtime.data.tensors import TensorSpec
-    from runtime.serving.catalog import Loaded
     from runtime.serving.service import Served, Service
 
 NAME = "mlservice"

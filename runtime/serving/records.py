@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from runtime.configuration.options import Options
     from runtime.configuration.settings import Shadow
-    from runtime.serving.catalog import Loaded
-    from runtime.serving.engine import Endpoint, Seen
+    from runtime.data.models import Loaded
+    from runtime.data.seen import Seen
+    from runtime.serving.engine import Endpoint
     from runtime.telemetry.background import Background
     from runtime.telemetry.prediction_log import Sink
 

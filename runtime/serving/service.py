@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.configuration.settings import Batching, seconds
 from runtime.data.answers import Refused
+from runtime.data.models import Part
 from runtime.serving.batching import Batcher, Limits
-from runtime.serving.catalog import Part, latest
+from runtime.serving.catalog import latest
 from runtime.serving.engine import Endpoint
 from runtime.serving.loading import NotLoaded, Warm, discover, load
 from runtime.serving.routes import endpoints_of
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from runtime.configuration.options import Options
     from runtime.configuration.settings import ModelSettings, RuntimeSettings
+    from runtime.data.models import Loaded
     from runtime.protocols import Codec
-    from runtime.serving.catalog import Loaded
     from runtime.serving.records import Records
 
 log = logging.getLogger("runtime")

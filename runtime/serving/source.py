@@ -8,15 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from runtime.data.folders import SourceError, inside
+
 log = logging.getLogger("runtime")
 
 # A model prefix holds a handful of files; a bucket named by mistake holds millions.
 MAX_FILES = 1000
 DOWNLOADS = 8
-
-
-class SourceError(Exception):
-    """The model is not there, or not readable. The message says where we looked."""
 
 
 def fetch(uri: str) -> Path:
@@ -37,18 +35,6 @@ def fetch(uri: str) -> Path:
     if not folder.is_dir():
         raise SourceError(f"no such model folder: {uri}")
     return folder
-
-
-def inside(folder: Path, name: str) -> Path:
-    """Give the path of `name` in `folder`; links and `..` that lead out of it are refused.
-
-    Raises:
-        SourceError: It leads out.
-    """
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise SourceError(f"{name!r} is not inside the model folder")
-    return path
 
 
 def _download(uri: str) -> Path:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runtime.configuration.identity import Project
-    from runtime.serving.engine import Seen
+    from runtime.data.seen import Seen
 
 log = logging.getLogger("runtime.access")
 

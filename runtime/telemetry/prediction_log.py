@@ -18,8 +18,10 @@ import numpy as np
 from runtime.telemetry.background import Background
 
 if TYPE_CHECKING:
-    from runtime.serving.catalog import Loaded
-    from runtime.serving.engine import Seen
+    from collections.abc import Mapping
+
+    from runtime.data.models import Loaded
+    from runtime.data.seen import Seen
 
 OK = 200
 
@@ -85,12 +87,12 @@ class PredictionLog:
 
 def records(at: float, loaded: Loaded, seen: Seen) -> list[Record]:
     """Write one request as records, without the features that must not be logged."""
-    selection = loaded.prediction
-    if selection.output not in seen.outputs.arrays:
+    selection, outputs, call = loaded.prediction, seen.outputs, seen.call
+    if outputs is None or call is None or selection.output not in outputs.arrays:
         return []
-    values = seen.outputs.values(selection.output, selection.column)[seen.call.start : seen.call.stop]
+    values = outputs.values(selection.output, selection.column)[call.start : call.stop]
     moment = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
-    rows = feature_rows(loaded, seen.call.inputs, len(values))
+    rows = feature_rows(loaded, call.inputs, len(values))
     part = loaded.part
     return [
         Record(moment, seen.request.id, part.name, part.version, index, row, value)
@@ -98,7 +100,7 @@ def records(at: float, loaded: Loaded, seen: Seen) -> list[Record]:
     ]
 
 
-def feature_rows(loaded: Loaded, inputs: dict[str, Any], count: int) -> list[dict[str, Any]]:
+def feature_rows(loaded: Loaded, inputs: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
     """Give the features of each row by name."""
     layout = loaded.layout
     if layout is None:

@@ -14,7 +14,7 @@ from runtime.telemetry.background import Background
 
 if TYPE_CHECKING:
     from runtime.configuration.settings import Shadow
-    from runtime.serving.engine import Seen
+    from runtime.data.seen import Seen
 
 log = logging.getLogger("runtime.shadow")
 

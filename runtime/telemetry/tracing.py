@@ -13,7 +13,7 @@ from runtime.telemetry.trace_context import trace_context
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.serving.engine import Seen
+    from runtime.data.seen import Seen
 
 SERVER_ERROR = 500
 

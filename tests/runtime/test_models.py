@@ -14,9 +14,10 @@ import pytest
 import tritonclient.grpc as triton_grpc
 
 from runtime.configuration.settings import Feature, ModelSettings
+from runtime.data.models import Part
 from runtime.data.tensors import TensorSpec
 from runtime.frameworks import LoadError, load
-from runtime.serving.catalog import Part, describe
+from runtime.serving.catalog import describe
 
 ROW = [1.0, 2.0]
 NUMBERS = {"a": {"type": "number"}, "b": {"type": "number"}}

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from runtime.configuration.identity import audience
 from runtime.data.answers import Answer, Request
-from runtime.serving.engine import Seen
+from runtime.data.seen import Seen
 from runtime.telemetry.metrics import EndpointMetrics
 from runtime.telemetry.shadow import difference
 from runtime.telemetry.trace_context import trace_context
