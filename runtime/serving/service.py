@@ -15,7 +15,7 @@ from runtime.serving.batching import Batcher, Limits
 from runtime.serving.catalog import latest
 from runtime.serving.engine import Endpoint
 from runtime.serving.loading import NotLoaded, Warm, discover, load
-from runtime.serving.routes import endpoints_of
+from runtime.serving.routes import routes_of
 from runtime.telemetry.metrics import EndpointMetrics, Gauge, ModelMetrics, model_labels, render
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runtime.data.models import Loaded
     from runtime.protocols import Codec
     from runtime.serving.records import Records
+    from runtime.serving.routes import Route
 
 log = logging.getLogger("runtime")
 
@@ -159,8 +160,10 @@ class Service:
         newest = self.newest()
         for served in self.served:
             first = newest[served.part.name] is served
-            found = endpoints_of(self, served, loop, first=first, alone=first and len(newest) == 1)
-            self.endpoints.update({path.encode(): endpoint for path, endpoint in found})
+            alone = first and len(newest) == 1
+            for route in routes_of(served.loaded, self.runtime, self.options, first=first, alone=alone):
+                endpoint = self._behind(route, served, loop)
+                self.endpoints.update({path.encode(): endpoint for path in route.paths})
         gc.collect()
         gc.freeze()  # the collector need not look at models and libraries again
         gc.set_threshold(*GC_THRESHOLDS)
@@ -178,6 +181,10 @@ class Service:
             max_delay_s=seconds(batching.max_delay),
         )
         return Served(warm.loaded, Batcher(warm.loaded.model, limits, warm.cost, metrics, loop), metrics)
+
+    def _behind(self, route: Route, served: Served, loop: asyncio.AbstractEventLoop) -> Any:
+        endpoint = self.make_endpoint(served, route.protocol, route.codec)
+        return self.records.published(endpoint, loop) if route.publishes else endpoint
 
     def make_endpoint(self, served: Served, protocol: str, codec: Codec) -> Endpoint:
         """Put one protocol before a model."""
