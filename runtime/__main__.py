@@ -9,9 +9,9 @@ import sys
 
 import msgspec
 
-from runtime import logs
-from runtime.options import options_from_environment
-from runtime.settings import SettingsError, model_from_environment, runtime_from_environment
+from runtime.configuration.options import options_from_environment
+from runtime.configuration.settings import SettingsError, model_from_environment, runtime_from_environment
+from runtime.telemetry import logs
 
 DEFAULT_PORT = 8080
 WRONG_USAGE = 64
@@ -39,9 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         options = dataclasses.replace(options, grpc_port=flags.grpc_port)
     if flags.app:
         options = dataclasses.replace(options, app=flags.app)
-    from runtime.records import Records  # noqa: PLC0415 - `--help` needs no server
-    from runtime.server import Listening, serve  # noqa: PLC0415
-    from runtime.service import Service  # noqa: PLC0415
+    from runtime.http.server import Listening, serve  # noqa: PLC0415
+    from runtime.serving.records import Records  # noqa: PLC0415 - `--help` needs no server
+    from runtime.serving.service import Service  # noqa: PLC0415
 
     service = Service(model, runtime, options, Records(options, runtime.shadow))
     try:

@@ -18,11 +18,11 @@ import uvloop
 from uvicorn.server import ServerState
 
 from benchmarks.runtime import models
-from runtime.options import Options
-from runtime.records import Records
-from runtime.service import Service
-from runtime.settings import Batching, ModelSettings, RuntimeSettings
-from runtime.wire import WireProtocol
+from runtime.configuration.options import Options
+from runtime.configuration.settings import Batching, ModelSettings, RuntimeSettings
+from runtime.http.wire import WireProtocol
+from runtime.serving.records import Records
+from runtime.serving.service import Service
 
 
 class Nowhere(asyncio.Transport):

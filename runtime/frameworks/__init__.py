@@ -7,14 +7,14 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from runtime.settings import MODEL_FILE
-from runtime.source import SourceError, inside
+from runtime.configuration.settings import MODEL_FILE
+from runtime.data.folders import SourceError, inside
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runtime.settings import Framework, ModelSettings
-    from runtime.tensors import Model
+    from runtime.configuration.settings import Framework, ModelSettings
+    from runtime.data.tensors import Model
 
 # Endings, the safest format first: it is taken when a folder holds several.
 ENDINGS: dict[str, Framework] = {

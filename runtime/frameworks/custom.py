@@ -26,14 +26,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runtime.data.tensors import Array, TensorSpec
 from runtime.frameworks import LoadError, check_code
-from runtime.tensors import Array, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from runtime.settings import ModelSettings
+    from runtime.configuration.settings import ModelSettings
 
 DEFAULT_CLASS = "Model"
 OUTPUT = "prediction"

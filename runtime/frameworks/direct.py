@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.features import LARGEST
+from runtime.data.features import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.tensors import Array
+    from runtime.data.tensors import Array
 
     Step = Callable[[Array], Array]
 

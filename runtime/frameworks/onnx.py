@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import onnxruntime as ort
 
+from runtime.data.tensors import Array, TensorSpec
 from runtime.frameworks import LoadError, cpus
-from runtime.tensors import Array, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from runtime.settings import ModelSettings
+    from runtime.configuration.settings import ModelSettings
 
 _DATATYPES = {
     "tensor(bool)": "BOOL",

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runtime.data.tensors import Array, TensorSpec, datatype_of
 from runtime.frameworks import LoadError, check_code
 from runtime.frameworks.direct import direct
-from runtime.tensors import Array, TensorSpec, datatype_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from runtime.settings import ModelSettings
+    from runtime.configuration.settings import ModelSettings
 
 INPUT = "input"
 LABEL = "label"

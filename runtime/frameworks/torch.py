@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from runtime.data.tensors import Array, TensorSpec, datatype_of
 from runtime.frameworks import LoadError, cpus
-from runtime.tensors import Array, TensorSpec, datatype_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from runtime.settings import ModelSettings
+    from runtime.configuration.settings import ModelSettings
 
 INPUT = "input"
 

@@ -12,7 +12,7 @@ from runtime.frameworks.boosters import Booster
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runtime.settings import ModelSettings
+    from runtime.configuration.settings import ModelSettings
 
 
 def load(file: Path, settings: ModelSettings) -> Booster:

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from runtime.answers import Answer, Headers, Refused, Request
+from runtime.data.answers import Answer, Headers, Refused, Request
 from runtime.grpc_v2 import tensors
 from runtime.grpc_v2.messages import MESSAGES, PACKAGE
-from runtime.metadata import model_metadata, server_metadata
 from runtime.protocols import Query
 from runtime.protocols.v2 import V2Codec
-from runtime.request_ids import request_id
+from runtime.serving.metadata import model_metadata, server_metadata
+from runtime.telemetry.request_ids import request_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runtime.engine import Endpoint
-    from runtime.outputs import Outputs
-    from runtime.service import Service
+    from runtime.data.outputs import Outputs
+    from runtime.serving.engine import Endpoint
+    from runtime.serving.service import Service
 
 log = logging.getLogger("runtime")
 

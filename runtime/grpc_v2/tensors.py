@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.answers import Refused
+from runtime.data.answers import Refused
+from runtime.data.tensors import NUMPY_TYPES, Array, datatype_of
 from runtime.protocols.binary import pack, unpack
 from runtime.protocols.v2 import check_shape
-from runtime.tensors import NUMPY_TYPES, Array, datatype_of
 
 if TYPE_CHECKING:
-    from runtime.outputs import Outputs
+    from runtime.data.outputs import Outputs
 
 # Which field of the contents holds which datatype. FP16 has none: it only comes raw.
 CONTENTS = {

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from runtime.answers import Answer, Refused, Request
-    from runtime.outputs import Outputs
+    from runtime.data.answers import Answer, Refused, Request
+    from runtime.data.outputs import Outputs
 
 
 class Query(msgspec.Struct, frozen=True):

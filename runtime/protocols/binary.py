@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runtime.answers import Refused
-from runtime.tensors import NUMPY_TYPES, Array
+from runtime.data.answers import Refused
+from runtime.data.tensors import NUMPY_TYPES, Array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,12 +15,12 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from runtime.answers import Answer, Refused, Request
+from runtime.data.answers import Answer, Refused, Request
 from runtime.protocols.plain import KSERVE, PlainCodec
 
 if TYPE_CHECKING:
-    from runtime.catalog import Loaded
-    from runtime.outputs import Outputs
+    from runtime.data.models import Loaded
+    from runtime.data.outputs import Outputs
     from runtime.protocols import Query
 
 STRUCTURED = b"application/cloudevents+json"

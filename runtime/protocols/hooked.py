@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from runtime.answers import Answer, Refused
+from runtime.data.answers import Answer, Refused
 from runtime.frameworks.custom import OBJECT, OUTPUT, HookedModel
 from runtime.protocols import Query
 from runtime.protocols.json_bodies import read
 from runtime.protocols.plain import Dialect, refusal
 
 if TYPE_CHECKING:
-    from runtime.answers import Request
-    from runtime.outputs import Outputs
+    from runtime.data.answers import Request
+    from runtime.data.outputs import Outputs
 
 log = logging.getLogger("runtime")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from runtime.answers import Refused
+from runtime.data.answers import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

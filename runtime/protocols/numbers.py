@@ -14,14 +14,14 @@ import msgspec
 import numpy as np
 import simdjson
 
-from runtime.features import LARGEST
+from runtime.data.features import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.features import Schema
-    from runtime.settings import Feature
-    from runtime.tensors import Array, RowList
+    from runtime.configuration.settings import Feature
+    from runtime.data.features import Schema
+    from runtime.data.tensors import Array, RowList
 
 # Bytes from which simdjson and its checks cost less than Python numbers: eight rows of thirty.
 MANY = 2048

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runtime.answers import Answer, Refused
-from runtime.features import InvalidInput, Schema, wrong
+from runtime.data.answers import Answer, Refused
+from runtime.data.features import InvalidInput, Schema, wrong
 from runtime.protocols import Query
 from runtime.protocols.json_bodies import read
 from runtime.protocols.numbers import Numbers
@@ -20,10 +20,10 @@ from runtime.protocols.numbers import Numbers
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from runtime.answers import Request
-    from runtime.catalog import Loaded
-    from runtime.features import Layout
-    from runtime.outputs import Outputs
+    from runtime.data.answers import Request
+    from runtime.data.features import Layout
+    from runtime.data.models import Loaded
+    from runtime.data.outputs import Outputs
 
 _FLOATS = frozenset({"FP32", "FP64"})
 

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from runtime.answers import JSON, Answer, Refused
-from runtime.features import InvalidInput
+from runtime.data.answers import JSON, Answer, Refused
+from runtime.data.features import InvalidInput
+from runtime.data.tensors import MATRIX, NUMPY_TYPES, Array, TensorSpec, datatype_of
 from runtime.protocols import Query
 from runtime.protocols.binary import pack, unpack
 from runtime.protocols.json_bodies import read
-from runtime.tensors import MATRIX, NUMPY_TYPES, Array, TensorSpec, datatype_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from runtime.answers import Request
-    from runtime.catalog import Loaded
-    from runtime.outputs import Outputs
+    from runtime.data.answers import Request
+    from runtime.data.models import Loaded
+    from runtime.data.outputs import Outputs
 
 HEADER_LENGTH = b"inference-header-content-length"
 MAX_DIGITS = 19  # of that header; int() refuses thousands of them with an error of its own

@@ -5,11 +5,11 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from runtime.app import build
-from runtime.options import Options
-from runtime.records import Records
-from runtime.service import Service
-from runtime.settings import ModelSettings, RuntimeSettings
+from runtime.configuration.options import Options
+from runtime.configuration.settings import ModelSettings, RuntimeSettings
+from runtime.http.app import build
+from runtime.serving.records import Records
+from runtime.serving.service import Service
 
 
 @pytest.mark.anyio

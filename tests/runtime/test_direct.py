@@ -19,9 +19,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import LinearSVC
 
+from runtime.configuration.settings import ModelSettings
 from runtime.frameworks.direct import direct
 from runtime.frameworks.sklearn import INPUT, LABEL, PROBABILITIES, SklearnModel
-from runtime.settings import ModelSettings
 
 WIDTH = 6
 RANDOM = np.random.default_rng(7)

@@ -1,8 +1,8 @@
 """One request's way through an endpoint, without a server."""
 
-from runtime.answers import Answer, Refused, Request
-from runtime.engine import Endpoint
-from runtime.metrics import EndpointMetrics
+from runtime.data.answers import Answer, Refused, Request
+from runtime.serving.engine import Endpoint
+from runtime.telemetry.metrics import EndpointMetrics
 
 
 class Broken:

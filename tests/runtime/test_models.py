@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton_grpc
 
-from runtime.catalog import Part, describe
+from runtime.configuration.settings import Feature, ModelSettings
+from runtime.data.models import Part
+from runtime.data.tensors import TensorSpec
 from runtime.frameworks import LoadError, load
-from runtime.settings import Feature, ModelSettings
-from runtime.tensors import TensorSpec
+from runtime.serving.catalog import describe
 
 ROW = [1.0, 2.0]
 NUMBERS = {"a": {"type": "number"}, "b": {"type": "number"}}

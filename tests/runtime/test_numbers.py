@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runtime.features import LARGEST, InvalidInput, Schema
+from runtime.configuration.settings import Feature
+from runtime.data.features import LARGEST, InvalidInput, Schema
+from runtime.data.tensors import joined
 from runtime.protocols.numbers import KEPT, MANY, Numbers
-from runtime.settings import Feature
-from runtime.tensors import joined
 
 DTYPE = np.dtype(np.float32)
 SCHEMAS = {

@@ -12,13 +12,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from runtime.answers import Answer, Request
-from runtime.engine import Seen
-from runtime.identity import audience
-from runtime.metrics import EndpointMetrics
-from runtime.shadow import difference
-from runtime.trace_context import trace_context
-from runtime.tracing import follower
+from runtime.configuration.identity import audience
+from runtime.data.answers import Answer, Request
+from runtime.data.seen import Seen
+from runtime.telemetry.metrics import EndpointMetrics
+from runtime.telemetry.shadow import difference
+from runtime.telemetry.trace_context import trace_context
+from runtime.telemetry.tracing import follower
 
 GOOD = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from runtime.answers import Answer, Refused, Request
+from runtime.data.answers import Answer, Refused, Request
 from runtime.protocols.plain import KSERVE, refusal
-from runtime.publishing import WAITING, PublishingEndpoint
+from runtime.serving.publishing import WAITING, PublishingEndpoint
 
 EVENT = Request(b"{}", [], "r1")
 PREDICTED = Answer(200, b'{"predictions":[1]}', headers=((b"ce-id", b"7-prediction"), (b"ce-subject", b"7")))

@@ -17,7 +17,7 @@ import skops.io
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from runtime.server import DRAIN_S
+from runtime.http.server import DRAIN_S
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 

@@ -12,8 +12,8 @@ from reconciler.core.facts import Facts
 from reconciler.core.kind import Desired
 from reconciler.kinds.run_service import KIND
 from reconciler.kinds.run_service.template import write_template
-from runtime import settings as server
-from runtime.options import Options, options_from_environment
+from runtime.configuration import settings as server
+from runtime.configuration.options import Options, options_from_environment
 from schemas import load, to_yaml
 from schemas.section import Section
 from schemas.sections import model as model_section

@@ -1,0 +1,1 @@
+"""The process and its HTTP port: everything that knows a socket, a head or FastAPI."""

@@ -1,0 +1,1 @@
+"""A request's way inside, whatever door it came through: models, queues, endpoints."""

@@ -1,0 +1,292 @@
+"""Requests joined into batches, without a timer that a lone request would wait for.
+
+A batch is what had arrived when the model became free: on a loop tick for a model that is cheap (run inline, as a
+thread hop costs more than the model), at the end of the batch before for one that is not (run in a worker thread, so
+that health checks go on). Only when callers were seen coming back together is a batch held for them, and then for no
+longer than half of what the batch before took.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass
+from queue import SimpleQueue
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from runtime.data.answers import Refused
+from runtime.data.outputs import Outputs
+from runtime.data.tensors import joined, row_shape
+from runtime.frameworks import cpus
+from runtime.serving.lone import LoneCaller
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from runtime.data.tensors import Model
+    from runtime.protocols import Query
+    from runtime.telemetry.metrics import ModelMetrics
+
+log = logging.getLogger("runtime")
+
+# Dearer than this and the model leaves the loop: other connections would notice.
+INLINE_S = 0.002
+# Cheaper than this, and a turn of the loop is worth saving.
+QUICK_S = 0.0002
+SWEEP_S = 0.05
+
+
+class Work:
+    """One request's rows, waiting for the model. `done` is called at most once, on the event loop.
+
+    Times are `perf_counter` seconds; `begun` and `ended` are those of the call the request was part of.
+    """
+
+    __slots__ = (
+        "abandoned",
+        "answered",
+        "arrived",
+        "begun",
+        "deadline",
+        "ended",
+        "inputs",
+        "key",
+        "outputs",
+        "parameters",
+        "rows",
+    )
+
+    def __init__(self, query: Query, arrived: float, deadline: float) -> None:
+        self.inputs = query.inputs
+        self.rows = query.rows
+        self.outputs = query.outputs
+        self.key = query.key
+        self.parameters = query.parameters
+        self.arrived = arrived
+        self.deadline = deadline
+        self.begun = self.ended = arrived
+        self.abandoned = False
+        self.answered = False
+
+    def done(self, outcome: Outputs | Exception, start: int, stop: int) -> None:
+        """Take the outputs of a call in which rows `start` to `stop` are this request's, or what went wrong."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is taken on: rows per call, requests waiting, seconds a request may take, seconds to wait for more."""
+
+    max_rows: int = 32
+    max_waiting: int = 512
+    timeout_s: float = 300.0
+    max_delay_s: float = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds that a call takes, as measured at start-up: a fixed part and one per row."""
+
+    call_s: float
+    row_s: float
+
+    def of(self, rows: int) -> float:
+        """Estimate a call."""
+        return self.call_s + self.row_s * rows
+
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """A call in a worker thread."""
+
+    batch: list[Work]
+    began: float
+    worker: Worker
+
+
+class Batcher:
+    """The queue in front of one model. All methods run on the event loop."""
+
+    def __init__(
+        self, model: Model, limits: Limits, cost: Cost, metrics: ModelMetrics, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._model = model
+        self._predict: Any = model.predict
+        self._takes_parameters = getattr(model, "takes_parameters", False)  # a class of the user's may
+        self._limits = limits
+        self._cost = cost
+        self._metrics = metrics
+        self._loop = loop
+        self._waiting: deque[Work] = deque()
+        self._scheduled = False
+        self._running: list[Running] = []
+        self._idle: list[Worker] = []
+        # Models that batch have one call at a time: what arrives meanwhile is the next batch.
+        self._calls_at_once = 1 if model.batchable else cpus()
+        self._hold: asyncio.TimerHandle | None = None
+        self._hold_for = 0
+        self._lone = LoneCaller(loop) if cost.of(1) <= QUICK_S else None
+        self._dtypes = {spec.name: spec.dtype for spec in model.inputs}
+        self._sweep: asyncio.TimerHandle | None = None
+
+    def submit(self, work: Work) -> None:
+        """Queue a request.
+
+        Raises:
+            Refused: 429 when as many are waiting as may wait.
+        """
+        waiting = self._waiting
+        if len(waiting) >= self._limits.max_waiting:
+            raise Refused(429, "too many requests are waiting for this model", retry_after_s=1)
+        waiting.append(work)
+        if self._scheduled or len(self._running) >= self._calls_at_once:
+            return
+        if self._hold is not None and len(waiting) < self._hold_for:
+            return
+        if len(waiting) == 1 and self._joins_nobody(work):
+            self._tick()
+        else:
+            self._scheduled = True
+            self._loop.call_soon(self._tick)
+
+    def _joins_nobody(self, work: Work) -> bool:
+        return work.rows >= self._limits.max_rows or (self._lone is not None and self._lone.is_likely)
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._waiting)
+
+    @property
+    def stuck_s(self) -> float:
+        """Seconds the oldest running call is past the time any request may take; 0 when none is."""
+        began = min((running.began for running in self._running), default=perf_counter())
+        return max(perf_counter() - began - self._limits.timeout_s, 0.0)
+
+    def _tick(self) -> None:
+        self._scheduled = False
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+        while self._waiting and len(self._running) < self._calls_at_once:
+            batch = self._take()
+            if not batch:
+                continue
+            if self._cost.of(sum([work.rows for work in batch])) <= INLINE_S:
+                began = perf_counter()
+                self._deliver(batch, self._call(batch), began, perf_counter())
+            else:
+                self._start(batch)
+
+    def _take(self) -> list[Work]:
+        """Take the longest prefix of the queue that fits one call. A request larger than a batch goes alone."""
+        waiting = self._waiting
+        batch: list[Work] = []
+        rows = 0
+        while waiting and (not batch or self._fits(batch[0], waiting[0], rows)):
+            work = waiting.popleft()
+            if not work.abandoned:
+                batch.append(work)
+                rows += work.rows
+        return batch
+
+    def _fits(self, first: Work, work: Work, rows: int) -> bool:
+        if not self._model.batchable or rows + work.rows > self._limits.max_rows:
+            return False
+        return _alike(first, work) and (not self._takes_parameters or first.parameters == work.parameters)
+
+    def _start(self, batch: list[Work]) -> None:
+        running = Running(batch, perf_counter(), self._idle.pop() if self._idle else Worker("predict"))
+        self._running.append(running)
+        running.worker.run(lambda: self._in_thread(running))
+        if self._sweep is None:
+            self._sweep = self._loop.call_later(SWEEP_S, self._expire)
+
+    def _in_thread(self, running: Running) -> None:
+        outcome = self._call(running.batch)
+        self._loop.call_soon_threadsafe(self._finish, running, outcome, perf_counter())
+
+    def _finish(self, running: Running, outcome: Outputs | Exception, ended: float) -> None:
+        self._running.remove(running)
+        self._idle.append(running.worker)
+        self._deliver(running.batch, outcome, running.began, ended)
+        expected = min(len(running.batch) + len(self._waiting), self._limits.max_rows)
+        if len(running.batch) == 1 or len(self._waiting) >= expected or not self._model.batchable:
+            self._tick()
+            return
+        # Those just answered together usually come back together: one full call costs less than two halves, and far
+        # less than one for the first of them and one for the rest.
+        self._hold_for = expected
+        took = ended - running.began
+        self._hold = self._loop.call_later(min(self._limits.max_delay_s, took / 2), self._tick)
+
+    def _deliver(self, batch: list[Work], outcome: Outputs | Exception, began: float, ended: float) -> None:
+        """Give every request of a batch its rows."""
+        start = 0
+        for work in batch:
+            stop = start + work.rows
+            work.begun, work.ended = began, ended
+            if not work.answered:
+                work.answered = True
+                work.done(outcome, start, stop)
+            start = stop
+        metrics = self._metrics
+        metrics.predict_seconds.observe(ended - began)
+        metrics.batch_requests.observe(len(batch))
+        metrics.batch_rows.observe(start)
+        metrics.rows += start
+        if self._lone is not None:
+            self._lone.note(len(batch), batch[0].arrived)
+
+    def _call(self, batch: list[Work]) -> Outputs | Exception:
+        """Run the model on the joined rows of a batch. Never raises."""
+        first = batch[0]
+        try:
+            inputs = {
+                name: joined([work.inputs[name] for work in batch], self._dtypes.get(name)) for name in first.inputs
+            }
+            told = {"parameters": first.parameters or {}} if self._takes_parameters else {}
+            return Outputs(self._predict(inputs, first.outputs, **told))
+        except Exception as error:  # a model may raise anything; its callers get a 500, the log gets the traceback
+            log.exception("predict failed", extra={"rows": sum(work.rows for work in batch)})
+            return error
+
+    def _expire(self) -> None:
+        """Answer what is past its deadline, also while the model does not come back."""
+        now = perf_counter()
+        running = [work for one in self._running for work in one.batch]
+        for work in (*running, *self._waiting):
+            if work.deadline < now and not work.answered:
+                work.answered = True
+                work.done(TimeoutError(), 0, 0)
+        self._waiting = deque(work for work in self._waiting if not work.answered)
+        busy = self._running or self._waiting
+        self._sweep = self._loop.call_later(SWEEP_S, self._expire) if busy else None
+
+
+class Worker:
+    """One daemon thread: a call that never returns must not keep the process from ending."""
+
+    def __init__(self, name: str) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._serve, name=name, daemon=True).start()
+
+    def run(self, what: Callable[[], None]) -> None:
+        """Run it after what was given before."""
+        self._calls.put(what)
+
+    def _serve(self) -> None:
+        while True:
+            self._calls.get()()
+
+
+def _alike(one: Work, other: Work) -> bool:
+    """Whether two requests can share a call: same outputs, same shapes behind the batch dimension."""
+    if one.key is not None and one.key is other.key:
+        return True
+    if one.outputs != other.outputs:
+        return False
+    return all(row_shape(part) == row_shape(other.inputs[name]) for name, part in one.inputs.items())

@@ -1,0 +1,105 @@
+"""The models of one server: which version is the latest, and how model, schema and prediction fit each other."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from runtime.data.features import Layout, Schema
+from runtime.data.models import Loaded, Selection
+from runtime.data.tensors import MATRIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runtime.configuration.settings import Feature, ModelSettings, Prediction
+    from runtime.data.models import Part
+    from runtime.data.tensors import Array, Model, TensorSpec
+
+BINARY = 2  # classes
+ONNX = "onnx_onnxv1"  # platform of graphs, whose text is never null
+
+
+def latest(parts: Iterable[Part]) -> dict[str, Part]:
+    """Give the latest version of each model: numbers in a version count as numbers."""
+    found: dict[str, Part] = {}
+    for part in sorted(parts, key=lambda p: natural(p.version)):
+        found[part.name] = part
+    return found
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Sort key under which v10 comes after v9."""
+    return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"(\d+)", text) if piece]
+
+
+def describe(part: Part, model: Model) -> Loaded:
+    """Join a loaded model with the schema and the prediction that its settings declare.
+
+    Raises:
+        ValueError: They do not fit the model.
+    """
+    return Loaded(part, model, _layout(model, part.settings), _selection(model.outputs, part.settings.prediction))
+
+
+def _layout(model: Model, settings: ModelSettings) -> Layout | None:
+    """Take the features as declared, else from the width of the only input, else none: then tensors only."""
+    inputs = model.inputs
+    if not inputs:
+        raise ValueError("the model has no inputs: name the features in the spec")
+    if getattr(model, "opaque", False):
+        return None
+    width = inputs[0].shape[1] if len(inputs) == 1 and len(inputs[0].shape) == MATRIX else -1
+    if not settings.features:
+        return Layout(Schema.unnamed(width, inputs[0].datatype), inputs) if width > 0 else None
+    schema = Schema(settings.features)
+    if len(inputs) == 1 and width not in (-1, len(schema.names)):
+        raise ValueError(f"the spec has {len(schema.names)} features, the model takes {width}")
+    if len(inputs) > 1 and {spec.name for spec in inputs} != set(schema.names):
+        raise ValueError(f"the model's inputs are {', '.join(i.name for i in inputs)}: name the features so")
+    layout = Layout(schema, inputs)
+    _check_nulls(model, layout)
+    return layout
+
+
+def _check_nulls(model: Model, layout: Layout) -> None:
+    """Refuse nullable features whose input would take another value for null: true, or the text `None`."""
+    by_name = {spec.name: spec for spec in layout.inputs}
+    for name, feature in layout.schema.features.items():
+        spec = layout.matrix_input or by_name.get(name)
+        if not feature.nullable or spec is None or spec.dtype.kind == "f":
+            continue
+        if spec.dtype.kind != "O" or model.platform == ONNX:
+            raise ValueError(f"feature {name!r} is nullable, but {spec.datatype} of input {spec.name!r} has no null")
+
+
+def _selection(outputs: tuple[TensorSpec, ...], wanted: Prediction | None) -> Selection:
+    """Pick the output of that name; else, for a number, the probabilities (the second class of two); else the first."""
+    for spec in outputs:
+        if wanted and spec.name == wanted.name:
+            return Selection(spec.name, None)
+    tables = [spec for spec in outputs if len(spec.shape) == MATRIX and spec.datatype in {"FP32", "FP64"}]
+    if wanted and wanted.type == "number" and tables and len(outputs) > 1:
+        return Selection(tables[0].name, 1 if tables[0].shape[1] == BINARY else None)
+    return Selection(outputs[0].name, None)
+
+
+def example(layout: Layout, rows: int = 1) -> dict[str, Array]:
+    """Make rows that pass the schema: for warming up, and for the documentation."""
+    columns = {name: [example_value(f)] * rows for name, f in layout.schema.features.items()}
+    return {name: np.ascontiguousarray(a) for name, a in layout.arrays(columns).items()}
+
+
+def example_value(feature: Feature) -> str | float | bool:
+    """Give a value that the feature allows."""
+    if feature.values:
+        return feature.values[0]
+    if feature.type == "string":
+        return "text"
+    if feature.type == "boolean":
+        return False
+    low = max(feature.min if feature.min is not None else 0.0, 0.0)
+    value = low if feature.max is None else min(low, feature.max)
+    return round(value) if feature.type == "integer" else value

@@ -1,0 +1,167 @@
+"""A request's way from bytes to bytes: decode, queue, predict, encode. The same for every protocol and front door."""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from runtime.data.answers import Answer, Refused, Request
+from runtime.data.seen import Seen
+from runtime.serving.batching import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtime.data.outputs import Outputs
+    from runtime.protocols import Codec, Query
+    from runtime.serving.batching import Batcher
+    from runtime.serving.keys import Keys
+    from runtime.telemetry.metrics import EndpointMetrics
+
+    Respond = Callable[[Answer], None]
+    Follow = Callable[[Seen], None]
+
+log = logging.getLogger("runtime")
+
+SERVER_ERROR = 500
+
+
+class Endpoint:
+    """One model behind one protocol. Lives on the event loop.
+
+    Args:
+        codec: The protocol.
+        batcher: The model's queue.
+        timeout_s: Seconds until 504.
+        metrics: What is counted.
+        keys: Who may call; None lets everyone.
+        followers: Called with each finished request, after its answer was given. They must be quick, and not raise.
+        failures: The same, for answers of 500 and above only.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        batcher: Batcher,
+        timeout_s: float,
+        metrics: EndpointMetrics,
+        *,
+        keys: Keys | None = None,
+        followers: tuple[Follow, ...] = (),
+        failures: tuple[Follow, ...] = (),
+    ) -> None:
+        self.codec = codec
+        self.timeout_s = timeout_s
+        self.metrics = metrics
+        self._batcher = batcher
+        self._keys = keys
+        self._followers = followers
+        self._failures = failures
+
+    def handle(self, request: Request, respond: Respond) -> Work | None:
+        """Answer one request; `respond` is called once, now or later.
+
+        Returns:
+            What waits for the model; None when the answer was given already.
+        """
+        started = perf_counter()
+        try:
+            if self._keys is not None:
+                self._keys.check(request.headers)
+            call = Call(self, request, respond, self.codec.decode(request), started)
+        except Refused as refused:
+            self.refuse(refused, respond, request, started)
+            return None
+        except Exception:  # a fault of ours must not cost the connection
+            log.exception("decode failed")
+            self.refuse(Refused(500, "the request cannot be read; the log has the reason"), respond, request, started)
+            return None
+        try:
+            self._batcher.submit(call)
+        except Refused as refused:
+            self.refuse(refused, respond, request, started)
+            return None
+        return None if call.answered else call
+
+    def refuse(
+        self, refused: Refused, respond: Respond, request: Request | None = None, started: float | None = None
+    ) -> None:
+        """Answer with an error of this protocol's shape."""
+        now = perf_counter()
+        answer = self.codec.error(refused)
+        respond(answer)
+        self.metrics.total.observe(now - (started or now))
+        self.note(request or Request(b"", [], ""), answer, started or now, now)
+
+    def note(
+        self,
+        request: Request,
+        answer: Answer,
+        started: float,
+        ended: float,
+        *,
+        call: Call | None = None,
+        outputs: Outputs | None = None,
+    ) -> None:
+        """Count a request that was answered, and tell the followers."""
+        metrics = self.metrics
+        metrics.answers[answer.status] += 1
+        if self._followers or answer.status >= SERVER_ERROR:
+            seen = Seen(request, answer, metrics, started, ended, call, outputs)
+            for follow in self._followers if answer.status < SERVER_ERROR else (*self._followers, *self._failures):
+                follow(seen)
+
+
+class Call(Work):
+    """One request on its way through the queue."""
+
+    __slots__ = ("_endpoint", "_respond", "query", "request", "start", "started", "stop")
+
+    def __init__(self, endpoint: Endpoint, request: Request, respond: Respond, query: Query, started: float) -> None:
+        super().__init__(query, perf_counter(), started + endpoint.timeout_s)
+        self._endpoint = endpoint
+        self._respond = respond
+        self.query = query
+        self.request = request
+        self.started = started
+
+    def done(self, outcome: Outputs | Exception, start: int, stop: int) -> None:
+        """Encode the outputs, and answer."""
+        endpoint, now = self._endpoint, perf_counter()
+        self.start, self.stop = start, stop
+        answer = self._encoded(outcome, start, stop)
+        ended = perf_counter()
+        self._respond(answer)
+        endpoint.metrics.predicted(
+            self.arrived - self.started, self.begun - self.arrived, ended - now, ended - self.started
+        )
+        outputs = None if isinstance(outcome, Exception) else outcome
+        endpoint.note(self.request, answer, self.started, ended, call=self, outputs=outputs)
+
+    def _encoded(self, outcome: Outputs | Exception, start: int, stop: int) -> Answer:
+        codec = self._endpoint.codec
+        if isinstance(outcome, TimeoutError):
+            return codec.error(Refused(504, f"no prediction within {self._endpoint.timeout_s:g} s"))
+        if _out_of_memory(outcome):
+            return codec.error(Refused(503, "the model ran out of memory; fewer rows may fit", retry_after_s=1))
+        if isinstance(outcome, Exception):
+            return codec.error(Refused(500, "the model failed; the log has the reason"))
+        try:
+            return codec.encode(self.query, outcome, start, stop)
+        except Refused as refused:
+            return codec.error(refused)
+        except Exception:  # a custom `encode` may raise anything; so may outputs that are not what was declared
+            log.exception("encode failed")
+            return codec.error(Refused(500, "the answer cannot be written; the log has the reason"))
+
+
+def _out_of_memory(outcome: object) -> bool:
+    """Whether a call failed for want of memory, on the CPU or on a GPU: a smaller or later one may do.
+
+    torch's own class is known by its name, since torch may not be there; onnxruntime says so in its text only.
+    """
+    if not isinstance(outcome, Exception):
+        return False
+    named = isinstance(outcome, MemoryError) or type(outcome).__name__ == "OutOfMemoryError"
+    return named or "Failed to allocate memory" in str(outcome)

@@ -1,0 +1,93 @@
+"""Who follows the requests: access log, traces, prediction log, shadow calls; and who may send them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from runtime.configuration.identity import Project
+from runtime.serving.keys import Keys
+from runtime.telemetry.logs import access_log
+from runtime.telemetry.metrics import Gauge
+from runtime.telemetry.prediction_log import Lines, PredictionLog
+from runtime.telemetry.shadow import ShadowCalls
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from runtime.configuration.options import Options
+    from runtime.configuration.settings import Shadow
+    from runtime.data.models import Loaded
+    from runtime.data.seen import Seen
+    from runtime.serving.engine import Endpoint
+    from runtime.telemetry.background import Background
+    from runtime.telemetry.prediction_log import Sink
+
+
+class Records:
+    """Everything optional that a request passes by, made once from the options.
+
+    Args:
+        options: What is on.
+        shadow: From the spec.
+        sink: Where the prediction log goes, instead of where the options say.
+    """
+
+    def __init__(self, options: Options, shadow: Shadow | None, sink: Sink | None = None) -> None:
+        self.keys = Keys(options.api_keys) or None
+        self._options = options
+        self._access = access_log(options.access_log, Project(options.project, hosted=bool(options.service)))
+        self._shadow = ShadowCalls(shadow) if shadow is not None else None
+        sink = sink or (Lines(options.prediction_log) if options.prediction_log else None)
+        self._predictions = PredictionLog(sink, options.prediction_log_rate) if sink is not None else None
+        self._trace, self._flush_traces = _tracer(options)
+
+    def followers(self, loaded: Loaded) -> tuple[Callable[[Seen], None], ...]:
+        """Give what follows the requests of one model."""
+        found: list[Callable[[Seen], None]] = [self._access] if self._options.access_log else []
+        if self._trace is not None:
+            found.append(self._trace)
+        if self._predictions is not None:
+            found.append(partial(self._predictions.follow, loaded))
+        if self._shadow is not None:
+            found.append(self._shadow.follow)
+        return tuple(found)
+
+    def failures(self) -> tuple[Callable[[Seen], None], ...]:
+        """Give what follows only requests that failed: the access log, where it does not follow all of them."""
+        return () if self._options.access_log else (self._access,)
+
+    def published(self, endpoint: Endpoint, loop: asyncio.AbstractEventLoop) -> Any:
+        """Put the topic behind an endpoint of events, where there is one."""
+        if not self._options.events_topic:
+            return endpoint
+        from runtime.serving.publishing import PublishingEndpoint, PubSubPublisher  # noqa: PLC0415 - an option
+
+        return PublishingEndpoint(endpoint, PubSubPublisher(self._options.events_topic), loop)
+
+    def gauges(self) -> list[Gauge]:
+        """Give the state of the background work."""
+        return [
+            Gauge(f"mlservice_background_{what}_total", f"Items {what}.", f'work="{work.name}"', getattr(work, what))
+            for what in ("handled", "dropped", "failed")
+            for work in self._background()
+        ]
+
+    def flush(self, seconds: float) -> None:
+        """Finish the background work, within a time for each."""
+        for work in self._background():
+            work.flush(seconds)
+        self._flush_traces()
+
+    def _background(self) -> list[Background[Any]]:
+        owners = (self._predictions, self._shadow)
+        return [owner.background for owner in owners if owner is not None]
+
+
+def _tracer(options: Options) -> tuple[Callable[[Seen], None] | None, Callable[[], None]]:
+    if not options.tracing:
+        return None, lambda: None
+    from runtime.telemetry.tracing import tracer  # noqa: PLC0415 - an option, and an extra
+
+    return tracer(options.service or "mlservice")

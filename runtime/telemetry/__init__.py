@@ -1,0 +1,1 @@
+"""What is kept of requests: metrics, logs, traces, the prediction log, shadow calls. Decides nothing."""
