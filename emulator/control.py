@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from emulator import settings
+from emulator.core import settings
+from emulator.core.failures import ApiFailure
+from emulator.core.faults import Rule
+from emulator.core.world import PROJECT, World
 from emulator.environment import environment
-from emulator.failures import ApiFailure
-from emulator.faults import Rule
 from emulator.wire.rest_server import WEB_PAGE, from_web_page, refusal
-from emulator.world import PROJECT, World
 
 
 def routes(world: World) -> list[Route]:

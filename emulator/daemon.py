@@ -14,11 +14,13 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from emulator import control, oauth, state_dir
+from emulator import control
+from emulator.core import state_dir
+from emulator.core.world import EMULATOR_ACCOUNT, PROJECT, World
+from emulator.identity import oauth
 from emulator.wire import grpc_server, table
 from emulator.wire.paths import Routes
 from emulator.wire.rest_server import Rest
-from emulator.world import EMULATOR_ACCOUNT, PROJECT, World
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from emulator.images.reference import parse
 
 if TYPE_CHECKING:
-    from emulator.world import World
+    from emulator.core.world import World
 
 PROJECTS = ("projects/cloudrun/", "projects/mlservice/")
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ def package_folder(name: str) -> Path | None:
 
 def push(world: "World") -> None:
     """Make their repositories and push them; a tag moves when the content has changed since the last start."""
-    from emulator.apis.artifactregistry import REPOSITORIES, new_repository  # noqa: PLC0415 - imports its messages
+    from emulator.apis.artifactregistry.repositories import REPOSITORIES, new_repository  # noqa: PLC0415 - imports its messages
 
     for image in images():
         reference = parse(image.reference)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulator.failures import ApiFailure
+from emulator.core.failures import ApiFailure
 from emulator.images import bundled
 from emulator.images.content import MANIFEST, manifest, snapshot
 from emulator.images.reference import Reference, parse
 
 if TYPE_CHECKING:
-    from emulator.world import World
+    from emulator.core.world import World
 
 VERSIONS = "image.version"
 TAGS = "image.tag"

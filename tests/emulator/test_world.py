@@ -8,9 +8,9 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.wrappers_pb2 import StringValue
 
-from emulator.failures import ApiFailure
-from emulator.store import Store
-from emulator.world import World
+from emulator.core.failures import ApiFailure
+from emulator.core.store import Store
+from emulator.core.world import World
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from emulator.run.model import Container, Program, Revision, Route, Share
-from emulator.run.plane import Plane, Settings
+from emulator.processes.model import Container, Program, Revision, Route, Share
+from emulator.processes.plane import Plane, Settings
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "container.py"

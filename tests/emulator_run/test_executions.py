@@ -4,8 +4,8 @@ import sys
 import threading
 import time
 
-from emulator.run.execution import Batch
-from emulator.run.model import Container, Program
+from emulator.processes.execution import Batch
+from emulator.processes.model import Container, Program
 from tests.emulator_run.conftest import HERE
 
 SCRIPT = """

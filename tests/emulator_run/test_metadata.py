@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from emulator.run.metadata import Identity
+from emulator.processes.metadata import Identity
 
 WHO = Identity("local", "123456789012", "europe-west1", "runner@local.iam.gserviceaccount.com")
 HEADERS = {"Metadata-Flavor": "Google"}

@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from emulator import iam_policy
 from emulator.apis.run import conditions, programs, secrets
 from emulator.apis.run.host import MAIN, Addresses, load, plane, routes_of, save
 from emulator.apis.run.messages import INGRESS_ALL, LATEST, MANUAL, REVISION, Revision, Service, TrafficTargetStatus
 from emulator.apis.run.names import missing, parts, short, taken
-from emulator.failures import ApiFailure
-from emulator.resources import Collection, timestamp
-from emulator.run.model import Outcome
-from emulator.run.model import Revision as Described
-from emulator.world import World
+from emulator.core.failures import ApiFailure
+from emulator.core.resources import Collection, timestamp
+from emulator.core.world import World
+from emulator.identity import iam_policy
+from emulator.processes.model import Outcome
+from emulator.processes.model import Revision as Described
 
 SERVICES = Collection("run.service", Service, lambda name: missing("SERVICE", name), taken)
 REVISIONS = Collection("run.revision", Revision, lambda name: missing("REVISION", name), taken)

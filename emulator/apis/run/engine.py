@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from emulator.core.world import PROJECT, World
 from emulator.images.reference import parse
-from emulator.world import PROJECT, World
 
 ENGINES = ("docker", "podman")
 ANSWER_S = 5

@@ -7,7 +7,6 @@ import threading
 import uuid
 from typing import Any
 
-from emulator.api import Call
 from emulator.apis.run import conditions, programs, secrets
 from emulator.apis.run.host import plane
 from emulator.apis.run.jobs import JOBS
@@ -21,11 +20,12 @@ from emulator.apis.run.messages import (
 )
 from emulator.apis.run.names import execution_name, location, missing, parts, short
 from emulator.apis.run.services import API, check_etag, only_validated
-from emulator.failures import ApiFailure
-from emulator.resources import Collection, timestamp
-from emulator.run.execution import Batch, TaskEnd
-from emulator.run.model import Outcome
-from emulator.world import World
+from emulator.core.api import Call
+from emulator.core.failures import ApiFailure
+from emulator.core.resources import Collection, timestamp
+from emulator.core.world import World
+from emulator.processes.execution import Batch, TaskEnd
+from emulator.processes.model import Outcome
 
 RUN_JOB = "google.cloud.run.v2.Jobs/RunJob"
 EXECUTION = "google.cloud.run.v2.Executions/"

@@ -15,13 +15,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 from starlette.routing import Route as HttpRoute
 
-from emulator import settings
-from emulator.api import Api
-from emulator.world import DEVELOPER, EMULATOR_ACCOUNT, World
+from emulator.core import settings
+from emulator.core.api import Api
+from emulator.core.world import DEVELOPER, EMULATOR_ACCOUNT, World
 
 if TYPE_CHECKING:
-    from emulator.run.model import Revision, Route
-    from emulator.run.plane import Plane
+    from emulator.processes.model import Revision, Route
+    from emulator.processes.plane import Plane
 
 API = Api("run-host")
 ADDRESS = "run.address"
@@ -85,7 +85,7 @@ def plane(world: World) -> "Plane":
 
 
 def _new_plane(world: World) -> "Plane":
-    from emulator.run.plane import Plane, Settings  # noqa: PLC0415 - only an emulator that runs something needs it
+    from emulator.processes.plane import Plane, Settings  # noqa: PLC0415 - only an emulator that runs something needs it
 
     chosen = settings.read(world.store)
     return Plane(
@@ -120,7 +120,7 @@ class Gate:
         return 200 if self._may_invoke(str(claims.get("email", "")), route.service) else 403
 
     def _may_invoke(self, email: str, service: str) -> bool:
-        from emulator import iam_policy  # noqa: PLC0415 - imports Google's messages
+        from emulator.identity import iam_policy  # noqa: PLC0415 - imports Google's messages
 
         if email in (EMULATOR_ACCOUNT, DEVELOPER):
             return True  # who runs the emulator owns its projects
@@ -148,7 +148,7 @@ class MetadataTokens:
 
 def routes_of(service: str, addresses: Addresses) -> dict[int, "Route"]:
     """Describe a service's addresses to the data plane."""
-    from emulator.run.model import Route, Share  # noqa: PLC0415 - the module is light, its package need not load
+    from emulator.processes.model import Route, Share  # noqa: PLC0415 - the module is light, its package need not load
 
     own = frozenset({*addresses.audiences, *(addresses.uri(tag) for tag in addresses.ports)})
     return {

@@ -7,17 +7,17 @@ import base64
 from datetime import timedelta
 from typing import Any
 
-from emulator import iam_policy
-from emulator.api import Call
 from emulator.apis.run import checks, conditions, programs
 from emulator.apis.run.defaults import fill_job
 from emulator.apis.run.host import plane
 from emulator.apis.run.messages import Job, ListJobsResponse
 from emulator.apis.run.names import check_id, location, missing, parts, short, taken
 from emulator.apis.run.services import API, KEPT_DAYS, OUTPUT, born, check_etag, only_validated, touched
-from emulator.resources import Collection, apply_mask, part, timestamp
-from emulator.run.model import Outcome
-from emulator.world import World
+from emulator.core.api import Call
+from emulator.core.resources import Collection, apply_mask, part, timestamp
+from emulator.core.world import World
+from emulator.identity import iam_policy
+from emulator.processes.model import Outcome
 
 JOB = "google.cloud.run.v2.Jobs/"
 JOBS = Collection("run.job", Job, lambda name: missing("JOB", name), taken)

@@ -17,9 +17,9 @@ from emulator.apis.run import engine
 from emulator.apis.run.host import plane
 from emulator.apis.run.names import location, parts, short
 from emulator.apis.run.secrets import secret_value
-from emulator.run.metadata import Identity
-from emulator.run.model import CannotStartError, Container, Outcome, Probe, Program
-from emulator.world import World
+from emulator.core.world import World
+from emulator.processes.metadata import Identity
+from emulator.processes.model import CannotStartError, Container, Outcome, Probe, Program
 
 KIND = "run.program"
 CONTAINER_MISSING = "CONTAINER_MISSING"

@@ -6,11 +6,11 @@ Secret Manager is asked as any client would ask it, by its own API method.
 from collections.abc import Sequence
 from typing import Any
 
-from emulator import iam_policy
-from emulator.api import Call
-from emulator.failures import ApiFailure
-from emulator.run.model import CannotStartError, Outcome
-from emulator.world import World
+from emulator.core.api import Call
+from emulator.core.failures import ApiFailure
+from emulator.core.world import World
+from emulator.identity import iam_policy
+from emulator.processes.model import CannotStartError, Outcome
 
 CHECK_FAILED = "SECRETS_ACCESS_CHECK_FAILED"
 ACCESS = "google.cloud.secretmanager.v1.SecretManagerService/AccessSecretVersion"

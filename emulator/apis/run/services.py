@@ -10,16 +10,17 @@ from typing import Any
 
 from google.longrunning import operations_pb2
 
-from emulator import iam_policy, settings
-from emulator.api import Api, Call
 from emulator.apis.run import checks, conditions
 from emulator.apis.run.defaults import fill_service
 from emulator.apis.run.deployment import REVISIONS, SERVICES, reconcile, remove, reroute
 from emulator.apis.run.messages import ListServicesResponse, Revision, RevisionTemplate, Service
 from emulator.apis.run.names import check_id, location, missing, parts, revision_name, short, taken
-from emulator.failures import ApiFailure
-from emulator.resources import apply_mask, part, timestamp
-from emulator.world import World
+from emulator.core import settings
+from emulator.core.api import Api, Call
+from emulator.core.failures import ApiFailure
+from emulator.core.resources import apply_mask, part, timestamp
+from emulator.core.world import World
+from emulator.identity import iam_policy
 
 API = Api("run")
 SERVICE = "google.cloud.run.v2.Services/"

@@ -1,0 +1,5 @@
+"""IAM v1: service accounts, their policies and their keys."""
+
+from emulator.apis.iam.accounts import API
+
+__all__ = ["API"]
