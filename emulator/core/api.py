@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from emulator.core.world import World
+
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
-    from emulator.core.world import World
-
 Behaviour = Callable[..., Any]
 """`(world, request, call) -> response message`; raises `ApiFailure`."""
-Hook = Callable[["World"], None]
+Hook = Callable[[World], None]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -25,7 +25,7 @@ class Call:
     Attributes:
         method: Full name, `google.cloud.run.v2.Services/GetService` or `storage.objects.get`.
         mutating: Whether the method writes; faults ask for it.
-        caller: E-mail of the caller: the service account of the access token, else `DEVELOPER`.
+        caller: E-mail of the caller: the service account of the access token, else the developer.
         cancelled: True once the client has gone away.
     """
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from emulator.core.callbacks import name_of, resolve
+from emulator.core.callbacks import name_of
 from emulator.core.store import Store
 
 log = logging.getLogger(__name__)
@@ -128,8 +128,3 @@ class Clock:
             with self._changed:
                 if not self._stopped:
                     self._changed.wait(min(wait_s, 1.0))
-
-
-def call_by_name(world: Any, callback: str, payload: dict[str, Any]) -> None:
-    """Run a timer's callback."""
-    resolve(callback)(world, payload)

@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 from google.longrunning import operations_pb2
 from google.protobuf.empty_pb2 import Empty
 
-from emulator.core.callbacks import name_of, resolve
+from emulator.core.callbacks import name_of
 from emulator.core.failures import ApiFailure
 from emulator.core.faults import OperationFault
+from emulator.core.store import Store
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-
-    from emulator.core.world import World
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +37,16 @@ Finish = Callable[[], Any]
 
 
 class Operations:
-    """Every API's operations, by name. Thread-safe."""
+    """Every API's operations, by name. Thread-safe.
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    Args:
+        store: Keeps them.
+        call: Runs a task by its name, with the world and these arguments.
+    """
+
+    def __init__(self, store: Store, call: Callable[..., Any]) -> None:
+        self._store = store
+        self._call = call
         self._work: dict[str, Finish] = {}
         self._done = threading.Condition()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="operation")
@@ -69,17 +74,17 @@ class Operations:
         return operation
 
     def _task(self, task: str, args: Sequence[str]) -> Finish:
-        return lambda: resolve(task)(self._world, *args)
+        return lambda: self._call(task, *args)
 
     def _record(self, parent: str, metadata: "Message | None", *, task: str | None, args: Sequence[str]) -> Any:
         name = f"{parent}/operations/{uuid.uuid4()}".lstrip("/")
         operation = operations_pb2.Operation(name=name)
         if metadata is not None:
             operation.metadata.Pack(metadata)
-        with self._world.store.transaction():
+        with self._store.transaction():
             self._save(operation)
             pending = {"task": task, "args": list(args)}
-            self._world.store.put("operation.pending", name, json.dumps(pending).encode())
+            self._store.put("operation.pending", name, json.dumps(pending).encode())
         return operation
 
     def begin(self, name: str, fault: OperationFault | None = None) -> None:
@@ -88,7 +93,7 @@ class Operations:
         if finish is None:
             return
         if fault == "stuck":
-            self._world.store.put("operation.pending", name, b'{"stuck": true}')
+            self._store.put("operation.pending", name, b'{"stuck": true}')
         elif fault == "fail":
             self._end(name, ApiFailure("INTERNAL", "injected fault: the operation failed"))
         elif not self._stopped:
@@ -107,9 +112,9 @@ class Operations:
         self._end(name, outcome)
 
     def _end(self, name: str, outcome: Any) -> None:
-        with self._world.store.transaction():
+        with self._store.transaction():
             operation = self.find(name)
-            pending = self._world.store.delete("operation.pending", name)
+            pending = self._store.delete("operation.pending", name)
             if operation is None or not pending or operation.done:
                 return  # deleted or cancelled meanwhile
             operation.done = True
@@ -125,18 +130,18 @@ class Operations:
 
     def update_metadata(self, name: str, metadata: "Message") -> None:
         """Show progress in an operation that is not done."""
-        with self._world.store.transaction():
+        with self._store.transaction():
             operation = self.find(name)
             if operation is not None and not operation.done:
                 operation.metadata.Pack(metadata)
                 self._save(operation)
 
     def _save(self, operation: Any) -> None:
-        self._world.store.put("operation", operation.name, operation.SerializeToString())
+        self._store.put("operation", operation.name, operation.SerializeToString())
 
     def find(self, name: str) -> Any:
         """The operation as it is now, or None."""
-        body = self._world.store.get("operation", name)
+        body = self._store.get("operation", name)
         return None if body is None else operations_pb2.Operation.FromString(body)
 
     def wait(self, name: str, timeout_s: float) -> Any:
@@ -151,7 +156,7 @@ class Operations:
         return operation
 
     def _is_stuck(self, name: str) -> bool:
-        return b"stuck" in (self._world.store.get("operation.pending", name) or b"")
+        return b"stuck" in (self._store.get("operation.pending", name) or b"")
 
     def cancel(self, name: str) -> None:
         """End an operation with CANCELLED; work that is under way goes on unseen."""
@@ -160,13 +165,13 @@ class Operations:
 
     def delete(self, name: str) -> bool:
         """Forget an operation; it is not cancelled. False when it was not there."""
-        with self._world.store.transaction():
-            self._world.store.delete("operation.pending", name)
-            return self._world.store.delete("operation", name)
+        with self._store.transaction():
+            self._store.delete("operation.pending", name)
+            return self._store.delete("operation", name)
 
     def resume(self) -> None:
         """After a restart: run tasks again, fail what only the old process knew, leave stuck ones stuck."""
-        for name, body in self._world.store.list("operation.pending"):
+        for name, body in self._store.list("operation.pending"):
             pending = json.loads(body)
             if pending.get("stuck"):
                 continue

@@ -1,20 +1,20 @@
 """Everything the emulated cloud is made of, in one value that every behaviour gets."""
 
 import hashlib
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from emulator.apis import LISTED
-from emulator.core.api import Registry
 from emulator.core.callbacks import resolve
 from emulator.core.calls import CallLog
 from emulator.core.clock import Clock
 from emulator.core.faults import Faults
 from emulator.core.operations import Operations
 from emulator.core.store import Store
-from emulator.identity.tokens import Tokens
-from emulator.images import Images
+
+T = TypeVar("T")
 
 DEVELOPER = "developer@example.com"
 """Who calls without an access token."""
@@ -29,32 +29,60 @@ EMULATOR_ACCOUNT = f"emulator@{PROJECT}.iam.gserviceaccount.com"
 class World:
     """One emulated cloud.
 
+    It knows nothing of what the rooms above it put into it: tokens, images, the APIs, running containers are its parts,
+    each found by its own type.
+
     Attributes:
         state_dir: Where everything of it lies.
         http_url: `http://127.0.0.1:port`; empty until the server is bound.
         grpc_target: `127.0.0.1:port`; empty until the server is bound.
-        shared: A place for an API's own process-wide object, by the API's name (the process table of Cloud Run).
     """
 
     state_dir: Path
     store: Store = field(init=False)
     clock: Clock = field(init=False)
     operations: Operations = field(init=False)
-    tokens: Tokens = field(init=False)
-    images: Images = field(init=False)
     faults: Faults = field(default_factory=Faults)
     calls: CallLog = field(default_factory=CallLog)
-    apis: Registry = field(default_factory=lambda: Registry(LISTED))
     http_url: str = ""
     grpc_target: str = ""
-    shared: dict[str, Any] = field(default_factory=dict)
+    _parts: dict[type, object] = field(default_factory=dict)
+    _making: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
         self.store = Store(self.state_dir)
-        self.clock = Clock(self.store, lambda callback, payload: resolve(callback)(self, payload))
-        self.operations = Operations(self)
-        self.images = Images(self)
-        self.tokens = Tokens(self.state_dir / "key.pem")
+        self.clock = Clock(self.store, self._call)
+        self.operations = Operations(self.store, self._call)
+
+    def _call(self, function: str, *arguments: Any) -> Any:
+        """Call a function of the emulator by its `module:function` name, as timers and operations keep it."""
+        return resolve(function)(self, *arguments)
+
+    def add(self, part: object) -> None:
+        """Put in a part, in place of one of the same type."""
+        self._parts[type(part)] = part
+
+    def part(self, kind: type[T], make: Callable[[], T] | None = None) -> T:
+        """The part of a type; made now, once, where it is not there and `make` is given.
+
+        Raises:
+            KeyError: It is not there, and nobody says how to make it.
+        """
+        found = self._parts.get(kind)
+        if found is None and make is not None:
+            with self._making:
+                found = self._parts.get(kind)
+                if found is None:
+                    found = self._parts[kind] = make()
+        return cast("T", self._parts[kind] if found is None else found)
+
+    def find(self, kind: type[T]) -> T | None:
+        """The part of a type, or None."""
+        return cast("T | None", self._parts.get(kind))
+
+    def take(self, kind: type[T]) -> T | None:
+        """The part of a type, which the world then no longer has, or None."""
+        return cast("T | None", self._parts.pop(kind, None))
 
     def project_number(self, project_id: str) -> str:
         """The 12-digit number of a project: derived from its id, so that it never changes. A number stays as it is."""
@@ -75,39 +103,3 @@ class World:
     def default_service_account(self, project_id: str) -> str:
         """E-mail of the Compute Engine default service account, which Cloud Run uses when none is named."""
         return f"{self.project_number(project_id)}-compute@developer.gserviceaccount.com"
-
-    def start(self) -> None:
-        """Take up operations and timers, and let the APIs start."""
-        for api in self.apis.eager():
-            for hook in api.started:
-                hook(self)
-        self.operations.resume()
-        self.clock.start()
-
-    def stop(self) -> None:
-        """Stop everything; the state stays."""
-        self.clock.stop()
-        self.operations.stop()
-        for api in self.apis.eager():
-            for hook in api.stopped:
-                hook(self)
-        self.store.close()
-
-    def reset(self) -> None:
-        """Empty the cloud: objects, files, time, faults, calls. Ports, key and credentials stay."""
-        self.faults.replace([])
-        with self.store.transaction():
-            self.store.clear()
-        self.operations.reset()
-        self.clock.reset()
-        self.calls.clear()
-        for api in self.apis.eager():
-            for hook in api.cleared:
-                hook(self)
-        self.images.reset()
-
-
-def caller_of(world: World, authorization: str) -> str:
-    """Who calls: the account of the emulator's own access token, else the developer."""
-    claims = world.tokens.read(authorization.removeprefix("Bearer ").strip()) if authorization else None
-    return str(claims["email"]) if claims and "email" in claims else DEVELOPER

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from emulator.core.world import EMULATOR_ACCOUNT, PROJECT, World
-from emulator.identity.tokens import KEY_ID, LIFETIME_S
+from emulator.identity.tokens import KEY_ID, LIFETIME_S, Tokens
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -26,7 +26,7 @@ def routes(world: World) -> list[Route]:
         if form.get("grant_type") != GRANT:
             return refused("unsupported_grant_type", f"only {GRANT} is supported")
         assertion = form.get("assertion", "")
-        claims = world.tokens.read(assertion)
+        claims = world.part(Tokens).read(assertion)
         if claims is None or "iss" not in claims:
             return refused("invalid_grant", "Invalid JWT Signature.")
         key_id = str(jwt.get_unverified_header(assertion).get("kid", ""))
@@ -35,7 +35,7 @@ def routes(world: World) -> list[Route]:
         return JSONResponse(granted(world, claims))
 
     async def certs(_: Request) -> Response:
-        return JSONResponse(world.tokens.jwks())
+        return JSONResponse(world.part(Tokens).jwks())
 
     return [Route("/token", token, methods=["POST"]), Route("/oauth2/v3/certs", certs, methods=["GET"])]
 
@@ -56,8 +56,8 @@ def granted(world: World, claims: dict[str, Any]) -> dict[str, Any]:
     """An identity token when the assertion names a target audience, else an access token."""
     email = str(claims["iss"])
     if "target_audience" in claims:
-        return {"id_token": world.tokens.id_token(email, str(claims["target_audience"]))}
-    access = world.tokens.access_token(email, str(claims.get("scope", "")))
+        return {"id_token": world.part(Tokens).id_token(email, str(claims["target_audience"]))}
+    access = world.part(Tokens).access_token(email, str(claims.get("scope", "")))
     return {"access_token": access, "expires_in": LIFETIME_S, "token_type": "Bearer"}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from emulator.processes.model import Container
-    from emulator.processes.undertaker import Undertaker
+    from emulator.processes.workshop import Workshop
 
 DEFAULT_PARALLELISM = 100  # "as many as possible", within reason for one machine: a task waits for a free place
 
@@ -70,11 +70,11 @@ class Watcher(Protocol):
 class Execution:
     """A running execution. Only the loop's thread touches it."""
 
-    def __init__(self, batch: Batch, watcher: Watcher, undertaker: Undertaker) -> None:
+    def __init__(self, batch: Batch, watcher: Watcher, workshop: Workshop) -> None:
         self.log = Log()
         self._batch = batch
         self._watcher = watcher
-        self._undertaker = undertaker
+        self._workshop = workshop
         self._stop_asked = asyncio.Event()
         self._running: dict[int, list[Process]] = {}
         self._telling = asyncio.Lock()
@@ -135,10 +135,10 @@ class Execution:
         }
         group = self._running[index] = []
         for container in in_order(self._batch.containers):
-            program = await asyncio.to_thread(container.program, 0)
+            program = await self._workshop.program(container)
             program = Program(program.command, program.folder, {**program.environment, **environment})
             try:
-                group.append(await Process.start(program, self.log, self._undertaker))
+                group.append(await Process.start(program, self.log, self._workshop.undertaker))
             except OSError as error:
                 raise CannotStartError("CONTAINER_MISSING", f"{program.command[0]}: {error.strerror}") from error
         return await asyncio.shield(group[-1].ended)

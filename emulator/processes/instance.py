@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,12 @@ from emulator.processes.probe import liveness_fails, passes_startup
 from emulator.processes.process import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import datetime
+    from collections.abc import Iterable
 
     from emulator.processes.logs import Log
     from emulator.processes.model import Container, Revision
-    from emulator.processes.undertaker import Undertaker
     from emulator.processes.upstream import Connection
+    from emulator.processes.workshop import Workshop
 
 HEALTH_CHECK_CONTAINER_ERROR = "HEALTH_CHECK_CONTAINER_ERROR"
 # Both texts from public reports, the first for instance googlecodelabs/monolith-to-microservices issue 110.
@@ -36,14 +34,6 @@ PROBE_FAILED = (
     "The user-provided container failed the configured startup probe checks. Logs for this revision might contain "
     "more information."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What instances are made with."""
-
-    undertaker: Undertaker
-    now: Callable[[], datetime]  # the virtual clock: idle time is counted by it
 
 
 class Instance:
@@ -94,7 +84,7 @@ class Instance:
 
     async def _start(self, container: Container) -> None:
         port = self.port if container.port is not None else 0
-        program = await asyncio.to_thread(container.program, port)
+        program = await self._workshop.program(container, port)
         home = {"HOME": str(self._scratch), "TMPDIR": str(self._scratch)}
         program = type(program)(program.command, program.folder, {**home, **program.environment})
         try:

@@ -20,22 +20,14 @@ from emulator.processes.listener import Listeners
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
+    from emulator.processes.model import Identity
+
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 ROOT = "/computeMetadata/v1"
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 FLAVOR = [(b"metadata-flavor", b"Google"), (b"server", b"Metadata Server for Serverless")]
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a container is."""
-
-    project: str
-    number: str
-    region: str
-    service_account: str
 
 
 class Tokens(Protocol):

@@ -47,11 +47,38 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a container is."""
+
+    project: str
+    number: str
+    region: str
+    service_account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a container is given when it starts.
+
+    Attributes:
+        port: Where it must listen; 0 for one that takes no requests.
+        metadata_host: `host:port` of the metadata server that answers as its identity.
+    """
+
+    port: int
+    metadata_host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
-    """One container of a revision. `port` is set on the one that takes requests."""
+    """One container of a revision. `port` is set on the one that takes requests.
+
+    `program` is called in a worker thread each time one starts: secrets are read at instance start.
+    """
 
     name: str
-    program: Callable[[int], Program]  # called for each instance with its port: secrets are read at instance start
+    identity: Identity
+    program: Callable[[Place], Program]
     port: int | None = None
     startup: Probe | None = None
     startup_is_default: bool = True

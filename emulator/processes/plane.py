@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from emulator.processes.execution import Execution
 from emulator.processes.frontend import FrontEnd
-from emulator.processes.instance import Workshop
 from emulator.processes.listener import Listeners
 from emulator.processes.metadata import MetadataServer
 from emulator.processes.model import CannotStartError
 from emulator.processes.pool import PENDING_S, Pool
 from emulator.processes.undertaker import Undertaker
+from emulator.processes.workshop import Workshop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from emulator.processes.execution import Batch, Watcher
     from emulator.processes.frontend import Gate
-    from emulator.processes.metadata import Identity, Tokens
-    from emulator.processes.model import Outcome, Revision, Route
+    from emulator.processes.metadata import Tokens
+    from emulator.processes.model import Identity, Outcome, Revision, Route
 
 T = TypeVar("T")
 TICK_S = 0.25
@@ -157,7 +157,7 @@ class Plane:
         self._loop.close()
 
     async def _set_up(self) -> None:
-        self._workshop = Workshop(Undertaker(), self._now)
+        self._workshop = Workshop(Undertaker(), self._metadata, self._now)
         self._addresses = Listeners(self._front)
         self._ticker = asyncio.create_task(self._tick())
 
@@ -225,7 +225,7 @@ class Plane:
         await asyncio.gather(*(pool.close() for pool in pools))
 
     async def _execute(self, batch: Batch, watcher: Watcher) -> None:
-        execution = Execution(batch, watcher, self._workshop.undertaker)
+        execution = Execution(batch, watcher, self._workshop)
         self._executions[batch.name] = execution
         execution.begin()
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from emulator.processes.instance import Workshop
     from emulator.processes.model import Revision
+    from emulator.processes.workshop import Workshop
 
 IDLE_S = 15 * 60  # by the virtual clock
 PENDING_S = 10.0  # how long a request waits for a slot, at least

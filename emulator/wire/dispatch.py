@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from emulator.core.api import Call
+from emulator.core.api import Call, Registry
 from emulator.core.failures import ApiFailure
 from emulator.core.faults import OperationFault
 from emulator.core.world import World
@@ -47,7 +47,7 @@ def guarded(world: World, call: Call, work: Callable[[], T]) -> T:
 
 
 def _behave(world: World, call: Call, request: Any) -> Any:
-    behaviour = world.apis.behaviour(call.method)
+    behaviour = world.part(Registry).behaviour(call.method)
     if behaviour is None:
         raise ApiFailure("UNIMPLEMENTED", f"{call.method} is not emulated.")
     return behaviour(world, request, call)

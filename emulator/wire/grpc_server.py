@@ -8,7 +8,8 @@ import grpc
 
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.world import World, caller_of
+from emulator.core.world import World
+from emulator.identity.callers import caller_of
 from emulator.wire.dispatch import is_mutating, perform
 from emulator.wire.table import Method
 

@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.world import World, caller_of
+from emulator.core.world import World
+from emulator.identity.callers import caller_of
 from emulator.wire.dispatch import is_mutating, perform
 from emulator.wire.paths import Route, Routes
 

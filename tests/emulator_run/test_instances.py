@@ -154,10 +154,10 @@ sys.path.insert(0, {str(HERE.parent.parent)!r})
 from datetime import UTC, datetime
 from emulator.processes.model import *
 from emulator.processes.plane import Plane
-def program(port):
+def program(place):
     return Program((sys.executable, "-S", "-I", {str(SCRIPT)!r}), {str(HERE)!r},
-                   {{"PORT": str(port), "HOST": "127.0.0.1", "CHILD": "1"}})
-revision = Revision("a", (Container("main", program, 8080),))
+                   {{"PORT": str(place.port), "HOST": "127.0.0.1", "CHILD": "1"}})
+revision = Revision("a", (Container("main", Identity("p", "1", "l", "a"), program, 8080),))
 plane = Plane(load=lambda name: revision, gate=None, tokens=None, now=lambda: datetime.now(UTC))
 plane.start()
 plane.deploy("a")

@@ -9,13 +9,14 @@ from typing import Any
 from google.cloud.artifactregistry_v1.types import artifact, package, service, tag, version
 from google.protobuf.empty_pb2 import Empty
 
-from emulator.apis.artifactregistry.repositories import API, REPOSITORIES, SERVICE
+from emulator.apis.artifactregistry.pushing import check_movable
+from emulator.apis.artifactregistry.repositories import API, REPOSITORIES, SERVICE, finish_delete, seed
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
 from emulator.core.paging import page
 from emulator.core.resources import check_id, missing, refuse_query, timestamp
 from emulator.core.world import World
-from emulator.images import Image
+from emulator.images import Image, Images
 from emulator.images.reference import registry_path
 
 DockerImage = artifact.DockerImage.pb()
@@ -32,7 +33,7 @@ def check_repository(world: World, name: str) -> None:
     Raises:
         ApiFailure: NOT_FOUND.
     """
-    world.images.seed(name)
+    seed(world, name)
     REPOSITORIES.get(world, "/".join(name.split("/")[:6]))
 
 
@@ -43,7 +44,7 @@ def docker_image(world: World, image: Image) -> Any:
     return DockerImage(
         name=f"{repository}/dockerImages/{path}",
         uri=f"{registry_path(repository)}/{path.replace('%2F', '/')}",
-        tags=[name.rpartition("/")[2] for name in world.images.tags(image.package, image.digest)],
+        tags=[name.rpartition("/")[2] for name in world.part(Images).tags(image.package, image.digest)],
         image_size_bytes=image.size_bytes,
         media_type=image.media_type,
         upload_time=timestamp(datetime.fromisoformat(image.created)),
@@ -56,7 +57,7 @@ def list_docker_images(world: World, request: Any, _: Call) -> Any:
     """Every image of a repository, by name."""
     check_repository(world, request.parent)
     refuse_query(request)
-    images = world.images.below(f"{request.parent}/packages/")
+    images = world.part(Images).below(f"{request.parent}/packages/")
     shown, token = page(images, request.page_size, request.page_token)
     found = [docker_image(world, image) for image in shown]
     return artifact.ListDockerImagesResponse.pb()(docker_images=found, next_page_token=token)
@@ -68,7 +69,7 @@ def get_docker_image(world: World, request: Any, _: Call) -> Any:
     check_repository(world, request.name)
     repository, _, path = request.name.partition("/dockerImages/")
     image_name, _, digest = path.partition("@")
-    image = world.images.find(f"{repository}/packages/{image_name}/versions/{digest}")
+    image = world.part(Images).find(f"{repository}/packages/{image_name}/versions/{digest}")
     if image is None:
         raise missing(request.name)
     return docker_image(world, image)
@@ -77,7 +78,7 @@ def get_docker_image(world: World, request: Any, _: Call) -> Any:
 def packages(world: World, prefix: str) -> list[Any]:
     """The packages of images whose names start with `prefix`."""
     grouped: dict[str, list[Image]] = {}
-    for image in world.images.below(prefix):
+    for image in world.part(Images).below(prefix):
         grouped.setdefault(image.package, []).append(image)
     return [
         Package(
@@ -123,7 +124,7 @@ def delete_package(world: World, request: Any, _: Call) -> Any:
     """All versions and tags of an image name."""
     check_repository(world, request.name)
     require_package(world, request.name)
-    world.images.forget(request.name + "/")
+    world.part(Images).forget(request.name + "/")
     return deleted(world, request.name)
 
 
@@ -135,7 +136,7 @@ def version_of(world: World, image: Image, view: int) -> Any:
         update_time=timestamp(datetime.fromisoformat(image.updated)),
     )
     if view == FULL:
-        names = world.images.tags(image.package, image.digest)
+        names = world.part(Images).tags(image.package, image.digest)
         shown.related_tags.extend(Tag(name=name, version=image.name) for name in names)
     return shown
 
@@ -145,7 +146,7 @@ def list_versions(world: World, request: Any, _: Call) -> Any:
     """Digests of an image name."""
     check_repository(world, request.parent)
     refuse_query(request)
-    images = world.images.below(f"{request.parent}/versions/")
+    images = world.part(Images).below(f"{request.parent}/versions/")
     shown, token = page(images, request.page_size, request.page_token)
     found = [version_of(world, image, request.view) for image in shown]
     return version.ListVersionsResponse.pb()(versions=found, next_page_token=token)
@@ -158,7 +159,7 @@ def require_version(world: World, name: str) -> Image:
         ApiFailure: NOT_FOUND.
     """
     check_repository(world, name)
-    image = world.images.find(name)
+    image = world.part(Images).find(name)
     if image is None:
         raise missing(name)
     return image
@@ -175,14 +176,14 @@ def delete_version(world: World, request: Any, _: Call) -> Any:
     """One digest; with tags only by force, and never from under an immutable tag."""
     with world.store.transaction():
         image = require_version(world, request.name)
-        tags = world.images.tags(image.package, image.digest)
+        tags = world.part(Images).tags(image.package, image.digest)
         if tags and not request.force:
             text = f"The version {image.digest} is tagged: delete its tags first or set force."
             raise ApiFailure("FAILED_PRECONDITION", text)
         for name in tags:
-            world.images.check_movable(name, None)
-            world.images.untag(name)
-        world.images.forget(image.name)
+            check_movable(world, name, None)
+            world.part(Images).untag(name)
+        world.part(Images).forget(image.name)
     return deleted(world, request.name)
 
 
@@ -190,7 +191,7 @@ def deleted(world: World, name: str) -> Any:
     """The operation of a delete."""
     parent = name.rpartition("/repositories/")[0].partition("/repositories/")[0]
     metadata = service.OperationMetadata.pb()()
-    return world.operations.start_task(parent, metadata, "emulator.apis.artifactregistry.repositories:finish_delete")
+    return world.operations.start_task(parent, metadata, finish_delete)
 
 
 @API.method(SERVICE + "ListTags")
@@ -198,7 +199,7 @@ def list_tags(world: World, request: Any, _: Call) -> Any:
     """Tags of an image name. The only filter is `version="…"`."""
     check_repository(world, request.parent)
     digest = filtered_digest(request.filter)
-    names = world.images.tags(request.parent, digest)
+    names = world.part(Images).tags(request.parent, digest)
     shown, token = page(names, request.page_size, request.page_token)
     found = [show_tag(world, name) for name in shown]
     return tag.ListTagsResponse.pb()(tags=found, next_page_token=token)
@@ -224,7 +225,7 @@ def show_tag(world: World, name: str) -> Any:
     Raises:
         ApiFailure: NOT_FOUND.
     """
-    digest = world.images.tagged(name)
+    digest = world.part(Images).tagged(name)
     if digest is None:
         raise missing(name)
     return Tag(name=name, version=f"{name.rpartition('/tags/')[0]}/versions/{digest}")
@@ -243,7 +244,7 @@ def create_tag(world: World, request: Any, _: Call) -> Any:
     check_id("tag_id", request.tag_id, TAG_ID)
     name = f"{request.parent}/tags/{request.tag_id}"
     with world.store.transaction():
-        if world.images.tagged(name) is not None:
+        if world.part(Images).tagged(name) is not None:
             raise ApiFailure("ALREADY_EXISTS", "the resource already exists")
         point(world, name, request.tag.version)
     return show_tag(world, name)
@@ -254,7 +255,7 @@ def update_tag(world: World, request: Any, _: Call) -> Any:
     """Move a tag."""
     with world.store.transaction():
         show_tag(world, request.tag.name)
-        world.images.check_movable(request.tag.name, request.tag.version.rpartition("/")[2])
+        check_movable(world, request.tag.name, request.tag.version.rpartition("/")[2])
         point(world, request.tag.name, request.tag.version)
     return show_tag(world, request.tag.name)
 
@@ -268,7 +269,7 @@ def point(world: World, name: str, version_name: str) -> None:
     image = require_version(world, version_name)
     if image.package != name.rpartition("/tags/")[0]:
         raise ApiFailure("INVALID_ARGUMENT", "The version belongs to another package.")
-    world.images.tag(name, image.digest)
+    world.part(Images).tag(name, image.digest)
 
 
 @API.method(SERVICE + "DeleteTag")
@@ -276,6 +277,6 @@ def delete_tag(world: World, request: Any, _: Call) -> Any:
     """Remove a tag; the version stays."""
     with world.store.transaction():
         show_tag(world, request.name)
-        world.images.check_movable(request.name, None)
-        world.images.untag(request.name)
+        check_movable(world, request.name, None)
+        world.part(Images).untag(request.name)
     return Empty()

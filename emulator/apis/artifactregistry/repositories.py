@@ -23,6 +23,7 @@ from emulator.core.resources import (
 )
 from emulator.core.world import World
 from emulator.identity import iam_policy
+from emulator.images import Images, bundled
 
 API = Api("artifactregistry")
 SERVICE = "google.devtools.artifactregistry.v1.ArtifactRegistry/"
@@ -35,6 +36,7 @@ REPOSITORIES = Collection(
     Repository,
     taken=lambda _: ApiFailure("ALREADY_EXISTS", "the repository already exists"),
 )
+SEEDED = "artifactregistry.seeded"
 REPOSITORY_ID = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 POLICIES_MOST = 10
 IMMUTABLE = ("format", "mode", "kms_key_name")
@@ -65,6 +67,19 @@ def new_repository(world: World, name: str) -> Any:
     repository.update_time.CopyFrom(repository.create_time)
     fill(world, repository)
     return repository
+
+
+def seed(world: World, name: str) -> None:
+    """Make the public repositories of the bundled images when somebody first looks into one of their projects."""
+    if not name.startswith(bundled.PROJECTS):
+        return
+    world.part(Images).seed(name)
+    with world.store.transaction():
+        if world.store.get(SEEDED, SEEDED) is None:
+            for repository in bundled.repositories():
+                if REPOSITORIES.find(world, repository) is None:
+                    REPOSITORIES.save(world, new_repository(world, repository))
+            world.store.put(SEEDED, SEEDED, b"")
 
 
 def finish_create(world: World, name: str) -> Any:
@@ -122,7 +137,7 @@ def check_policy(key: str, policy: Any) -> None:
 @API.method(SERVICE + "GetRepository")
 def get_repository(world: World, request: Any, _: Call) -> Any:
     """One repository."""
-    world.images.seed(request.name)
+    seed(world, request.name)
     return REPOSITORIES.get(world, request.name)
 
 
@@ -131,7 +146,7 @@ def list_repositories(world: World, request: Any, _: Call) -> Any:
     """Those of one location, by name."""
     part(request.parent, "locations")
     refuse_query(request)
-    world.images.seed(request.parent + "/")
+    seed(world, request.parent + "/")
     found, token = REPOSITORIES.page(world, f"{request.parent}/repositories/", request)
     return ListRepositoriesResponse(repositories=found, next_page_token=token)
 
@@ -172,7 +187,7 @@ def delete_repository(world: World, request: Any, _: Call) -> Any:
     with world.store.transaction():
         REPOSITORIES.remove(world, request.name)
         iam_policy.forget(world, request.name)
-        world.images.forget(request.name + "/")
+        world.part(Images).forget(request.name + "/")
     parent = request.name.rpartition("/repositories/")[0]
     return world.operations.start_task(parent, OperationMetadata(), finish_delete)
 
@@ -201,6 +216,3 @@ def granted_permissions(world: World, request: Any, _: Call) -> Any:
     """Which of the permissions the caller has."""
     REPOSITORIES.get(world, request.resource)
     return iam_policy.test_permissions(request)
-
-
-from emulator.apis.artifactregistry import artifacts  # noqa: E402, F401 - registers the methods of images, versions and tags here

@@ -243,6 +243,3 @@ def granted_permissions(world: World, request: Any, _: Call) -> Any:
     """Which of the permissions the caller has."""
     require(world, request.resource)
     return iam_policy.test_permissions(request)
-
-
-from emulator.apis.iam import keys  # noqa: E402, F401 - registers the methods of keys here

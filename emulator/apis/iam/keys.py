@@ -18,6 +18,7 @@ from emulator.core.api import Call
 from emulator.core.resources import Collection, timestamp
 from emulator.core.world import World
 from emulator.identity import accounts
+from emulator.identity.tokens import Tokens
 
 Key = iam.ServiceAccountKey.pb()
 KEYS = Collection(accounts.KEYS, Key, missing=lambda _: not_found("Unknown key"))
@@ -48,7 +49,7 @@ def create_service_account_key(world: World, request: Any, _: Call) -> Any:
     )
     KEYS.save(world, key)
     token_uri = f"{world.http_url}/token"
-    text = world.tokens.key_file(account.email, account.project_id, token_uri, key_id=key_id)
+    text = world.part(Tokens).key_file(account.email, account.project_id, token_uri, key_id=key_id)
     key.private_key_data = text.encode()
     return key
 

@@ -20,7 +20,8 @@ from emulator.apis.storage.wire import CHUNK_BYTES, Call, Reply, failure, select
 from emulator.core.api import Api
 from emulator.core.api import Call as ApiCall
 from emulator.core.failures import ApiFailure
-from emulator.core.world import World, caller_of
+from emulator.core.world import World
+from emulator.identity.callers import caller_of
 from emulator.wire.dispatch import guarded
 from emulator.wire.rest_server import in_thread
 
