@@ -5,7 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
-from emulator.state_dir import StateInUseError
+from emulator.core.state_dir import StateInUseError
 
 
 def main() -> int:

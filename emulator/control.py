@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from emulator import settings
+from emulator import cloud
+from emulator.core import settings
+from emulator.core.failures import ApiFailure
+from emulator.core.faults import Rule
+from emulator.core.world import PROJECT, World
 from emulator.environment import environment
-from emulator.failures import ApiFailure
-from emulator.faults import Rule
 from emulator.wire.rest_server import WEB_PAGE, from_web_page, refusal
-from emulator.world import PROJECT, World
 
 
 def routes(world: World) -> list[Route]:
@@ -69,7 +70,7 @@ class Control:
 
     async def reset(self, _: Request) -> Response:
         """Empty the cloud."""
-        await run_in_threadpool(self._world.reset)
+        await run_in_threadpool(cloud.reset, self._world)
         return JSONResponse({})
 
     async def env(self, _: Request) -> Response:
@@ -104,8 +105,10 @@ class Control:
         folder, command, env = Path(str(wanted.get("folder", ""))), wanted.get("command"), wanted.get("env", {})
         if not folder.is_absolute() or not folder.is_dir() or not isinstance(command, list) or not command:
             return bad("'folder' must be an absolute path of a folder, 'command' a list of words")
+        from emulator.apis.artifactregistry.pushing import push  # noqa: PLC0415 - imports its messages
+
         try:
-            image = self._world.images.push(str(wanted.get("image")), {"": folder}, command, env)
+            image = push(self._world, str(wanted.get("image")), {"": folder}, command, env)
         except ApiFailure as failure:
             return refusal(failure)
         return JSONResponse({"digest": image.digest, "version": image.name})

@@ -14,11 +14,14 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from emulator import control, oauth, state_dir
+from emulator import cloud, control
+from emulator.core import state_dir
+from emulator.core.world import EMULATOR_ACCOUNT, PROJECT, World
+from emulator.identity import oauth
+from emulator.identity.tokens import Tokens
 from emulator.wire import grpc_server, table
 from emulator.wire.paths import Routes
 from emulator.wire.rest_server import Rest
-from emulator.world import EMULATOR_ACCOUNT, PROJECT, World
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +44,19 @@ def serve(state: Path, *, port: int, grpc_port: int) -> None:
     """
     held = state_dir.lock(state)
     table.use_bare_packages(table.packages())
-    world = World(state)
+    world = cloud.build(state)
     methods = table.load()
     listener = bind_http(world, port)
     server, bound = bind_grpc(world, methods, grpc_port)
     world.http_url, world.grpc_target = f"http://{HOST}:{listener.getsockname()[1]}", f"{HOST}:{bound}"
     remember_ports(world, listener.getsockname()[1], bound)
     write_credentials(world)
-    world.start()
+    cloud.start(world)
     server.start()
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="rest")
     run(world, application(world, Routes(methods.values()), pool), listener)
     server.stop(grace=STOP_WITHIN_S).wait()
-    world.stop()
+    cloud.stop(world)
     state_dir.forget_ready(state)
     held.close()
     logging.shutdown()
@@ -63,7 +66,7 @@ def serve(state: Path, *, port: int, grpc_port: int) -> None:
 
 def application(world: World, routes: Routes, pool: ThreadPoolExecutor) -> Any:
     """The ASGI app: control, tokens, the APIs' own routes, then the derived table."""
-    apis = world.apis.eager()
+    apis = cloud.living(world)
     own = [route for api in apis for make in api.routes for route in make(world)]
     rest = Rest(world, routes, pool)
     verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -144,5 +147,5 @@ def bind_grpc(world: World, methods: dict[str, table.Method], port: int) -> tupl
 
 def write_credentials(world: World) -> None:
     """A key file whose tokens this emulator gives."""
-    text = world.tokens.key_file(EMULATOR_ACCOUNT, PROJECT, f"{world.http_url}/token")
+    text = world.part(Tokens).key_file(EMULATOR_ACCOUNT, PROJECT, f"{world.http_url}/token")
     state_dir.write(world.state_dir / "credentials.json", text)

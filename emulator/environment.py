@@ -1,6 +1,6 @@
 """The environment variables that point Google's clients and gcloud at this emulator."""
 
-from emulator.world import PROJECT, World
+from emulator.core.world import PROJECT, World
 
 GCLOUD_APIS = ("ARTIFACTREGISTRY", "RUN", "IAM", "CLOUDRESOURCEMANAGER", "SECRETMANAGER")
 """APIs whose override is the bare address; gcloud adds the version path itself."""

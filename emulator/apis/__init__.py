@@ -1,6 +1,6 @@
 """The emulated APIs, explicitly. A new one is a module that defines `API` and a line here."""
 
-from emulator.api import Listed
+from emulator.core.api import Listed
 
 LISTED = (
     Listed("emulator.apis.longrunning", ("google.longrunning.Operations/",)),

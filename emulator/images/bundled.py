@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from emulator.images.reference import parse
-
-if TYPE_CHECKING:
-    from emulator.world import World
 
 PROJECTS = ("projects/cloudrun/", "projects/mlservice/")
 HERE = Path(__file__).parent
@@ -41,18 +37,12 @@ def images() -> Iterator[Bundled]:
         yield Bundled(reference, runtime, [sys.executable, "-m", "runtime"])
 
 
+def repositories() -> list[str]:
+    """Resource names of the repositories that they lie in, sorted."""
+    return sorted({found.repository for image in images() if (found := parse(image.reference)) is not None})
+
+
 def package_folder(name: str) -> Path | None:
     """Where an installed package lies, without importing it."""
     spec = find_spec(name)
     return None if spec is None or spec.origin is None else Path(spec.origin).parent
-
-
-def push(world: "World") -> None:
-    """Make their repositories and push them; a tag moves when the content has changed since the last start."""
-    from emulator.apis.artifactregistry import REPOSITORIES, new_repository  # noqa: PLC0415 - imports its messages
-
-    for image in images():
-        reference = parse(image.reference)
-        if reference is not None and REPOSITORIES.find(world, reference.repository) is None:
-            REPOSITORIES.save(world, new_repository(world, reference.repository))
-        world.images.push(image.reference, image.sources, image.command, {})

@@ -6,19 +6,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from emulator.failures import ApiFailure
+from emulator.core.world import World
 from emulator.images import bundled
 from emulator.images.content import MANIFEST, manifest, snapshot
 from emulator.images.reference import Reference, parse
 
-if TYPE_CHECKING:
-    from emulator.world import World
-
 VERSIONS = "image.version"
 TAGS = "image.tag"
-REPOSITORIES = "artifactregistry.repository"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,7 @@ class Image:
 class Images:
     """The images. Thread-safe; names are Artifact Registry resource names."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
         self._seeded = False
 
@@ -80,64 +76,31 @@ class Images:
         digest = found.digest or self.tagged(f"{found.package}/tags/{found.tag}")
         return None if digest is None else self.find(f"{found.package}/versions/{digest}")
 
-    def push(
-        self, reference: str, sources: Mapping[str, Path], command: Sequence[str], env: Mapping[str, str]
+    def build(
+        self, reference: Reference, sources: Mapping[str, Path], command: Sequence[str], env: Mapping[str, str]
     ) -> Image:
-        """Store an image and move its tag to it.
+        """Copy the files of an image; nobody can find it before it is kept.
 
         Args:
-            reference: With a tag; `latest` when it has none.
+            reference: Where it is to lie.
             sources: Folder in the image (`""`: its root) -> folder to copy.
             command: What starts it.
             env: Its own environment, which a service's environment overrides.
-
-        Raises:
-            ApiFailure: No such repository, or the tag is taken and the repository's tags are immutable.
         """
-        found = parse(reference)
-        if found is None or found.tag is None:
-            raise ApiFailure("INVALID_ARGUMENT", f"{reference!r} is not an Artifact Registry reference with a tag.")
         layer = snapshot(sources, self._folder)
         digest = f"sha256:{hashlib.sha256(manifest(layer, command, env)).hexdigest()}"
         now = self._world.clock.now().isoformat()
-        name = f"{found.package}/versions/{digest}"
-        image = Image(name, digest, layer.folder, tuple(command), dict(env), layer.size_bytes, now, now)
-        return self._keep(found, image)
+        name = f"{reference.package}/versions/{digest}"
+        return Image(name, digest, layer.folder, tuple(command), dict(env), layer.size_bytes, now, now)
 
-    def _keep(self, reference: Reference, image: Image) -> Image:
+    def keep(self, image: Image, tag: str) -> Image:
+        """Show a built image in its package, under a tag that moves to it. Built again, it keeps its first time."""
         with self._world.store.transaction():
-            if self._world.store.get(REPOSITORIES, reference.repository) is None:
-                raise ApiFailure("NOT_FOUND", f"name unknown: Repository {reference.repository!r} not found")
-            self.check_movable(f"{reference.package}/tags/{reference.tag}", image.digest)
             known = self.find(image.name)
             kept = image if known is None else replace(image, created=known.created)
             self._world.store.put(VERSIONS, kept.name, kept.dump())
-            self._world.store.put(TAGS, f"{reference.package}/tags/{reference.tag}", kept.digest.encode())
+            self.tag(f"{kept.package}/tags/{tag}", kept.digest)
         return kept
-
-    def check_movable(self, tag: str, digest: str | None) -> None:
-        """Refuse to move or delete a tag of a repository whose tags are immutable.
-
-        Args:
-            tag: Name of the tag.
-            digest: Where it is to point; None when it is to be deleted.
-
-        Raises:
-            ApiFailure: FAILED_PRECONDITION.
-
-        Source:
-            `Repository.DockerRepositoryConfig.immutable_tags` of artifactregistry v1.
-        """
-        current = self.tagged(tag)
-        if current is None or current == digest:
-            return
-        from google.cloud.artifactregistry_v1.types import repository  # noqa: PLC0415 - pushing is rare
-
-        body = self._world.store.get(REPOSITORIES, tag.partition("/packages/")[0])
-        if body is not None and repository.Repository.pb().FromString(body).docker_config.immutable_tags:
-            name = tag.rpartition("/")[2]
-            text = f"cannot update tag {name}. The repository has enabled tag immutability"
-            raise ApiFailure("FAILED_PRECONDITION", text)
 
     def find(self, name: str) -> Image | None:
         """The image with this version name, or None."""
@@ -179,8 +142,15 @@ class Images:
             return
         with self._world.store.transaction():
             if not self._seeded:
-                bundled.push(self._world)
+                for image in bundled.images():
+                    self._push(image)
                 self._seeded = True
+
+    def _push(self, image: bundled.Bundled) -> None:
+        """A tag moves when the content has changed since the last start."""
+        reference = parse(image.reference)
+        if reference is not None and reference.tag is not None:
+            self.keep(self.build(reference, image.sources, image.command, {}), reference.tag)
 
     def reset(self) -> None:
         """After the store was cleared: remove the files, and seed again when asked."""

@@ -1,4 +1,4 @@
-"""Derives `emulator/routes.json` from Google's installed client packages.
+"""Derives `emulator/wire/routes.json` from Google's installed client packages.
 
 Each `*GrpcTransport` names every RPC of its service: it is built over a channel that only records. Each `rest_base.py`
 holds the HTTP bindings of every method. What they leave out is in `additions.json`.
@@ -28,7 +28,7 @@ PACKAGES = (
 )
 """Every API the emulator can be asked for. A new one is one line here, then `python -m emulator.wire.generate`."""
 
-ROUTES = Path(__file__).parent.parent / "routes.json"
+ROUTES = Path(__file__).parent / "routes.json"
 ADDITIONS = Path(__file__).parent / "additions.json"
 """What the packages leave out: HTTP bindings of APIs without a REST transport, older paths that gcloud uses."""
 

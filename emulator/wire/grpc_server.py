@@ -6,11 +6,12 @@ from typing import Any
 
 import grpc
 
-from emulator.api import Call
-from emulator.dispatch import is_mutating, perform
-from emulator.failures import ApiFailure
+from emulator.core.api import Call
+from emulator.core.failures import ApiFailure
+from emulator.core.world import World
+from emulator.identity.callers import caller_of
+from emulator.wire.dispatch import is_mutating, perform
 from emulator.wire.table import Method
-from emulator.world import World, caller_of
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,12 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from emulator.api import Call
-from emulator.dispatch import is_mutating, perform
-from emulator.failures import ApiFailure
+from emulator.core.api import Call
+from emulator.core.failures import ApiFailure
+from emulator.core.world import World
+from emulator.identity.callers import caller_of
+from emulator.wire.dispatch import is_mutating, perform
 from emulator.wire.paths import Route, Routes
-from emulator.world import World, caller_of
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-ROUTES = Path(__file__).parent.parent / "routes.json"
+ROUTES = Path(__file__).parent / "routes.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from emulator.failures import ApiFailure
+from emulator.core.failures import ApiFailure
 from emulator.wire.paths import Route
 from emulator.wire.table import import_types
 

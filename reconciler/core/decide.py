@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from reconciler.core.address import Address
     from reconciler.core.inventory import Entry
-    from reconciler.core.kind import Desired, Existing, Kind, Observed, Unwanted
+    from reconciler.core.kind import Kind
+    from reconciler.core.objects import Desired, Existing, Observed, Unwanted
     from reconciler.core.reference import Outputs
 
 F = TypeVar("F")

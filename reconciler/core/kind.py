@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
-from reconciler.core.reference import needed
+from reconciler.core.objects import Described, Desired, F, Observed, Wanted
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -15,126 +15,6 @@ if TYPE_CHECKING:
     from reconciler.core.facts import Facts, Lookup
     from reconciler.core.memory import Memory
     from schemas import MLService
-
-F = TypeVar("F")
-"""The record of a kind: a frozen dataclass with the fields we manage, and no other."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desired(Generic[F]):
-    """What a spec wants one object to be.
-
-    Args:
-        address: Which object.
-        fields: Every field we manage, none left to a default of Google's. May hold `Ref`s to other objects.
-        service: Name of the service whose spec wants it.
-        needs: Objects that must be right before this one is written, beside those that `fields` refers to.
-        source: Folder on this machine that the content is read from, for kinds that upload; never compared.
-        others: Further services that want the very same.
-    """
-
-    address: Address
-    fields: F
-    service: str
-    needs: frozenset[Address] = frozenset()
-    source: str = ""
-    others: frozenset[str] = frozenset()
-
-    @property
-    def services(self) -> frozenset[str]:
-        """Names of every service that wants it."""
-        return self.others | {self.service}
-
-    @property
-    def dependencies(self) -> frozenset[Address]:
-        """Objects that must be right before this one is written."""
-        return self.needs | needed(self.fields)
-
-    def also(self, services: Iterable[str]) -> Desired[F]:
-        """Note the other services that want the very same."""
-        return replace(self, others=frozenset(services) - {self.service})
-
-
-@dataclass(frozen=True, slots=True)
-class Existing:
-    """What a spec uses and somebody else makes: a topic of another team, a job, a table.
-
-    Args:
-        address: Which object.
-        service: Name of the service whose spec uses it.
-        requires: Fields of the kind's record that must have these values for it to be of use.
-        hint: What to do when it is missing.
-    """
-
-    address: Address
-    service: str
-    requires: Mapping[str, Any] = field(default_factory=dict)
-    hint: str = "make it first, or let the spec make it"
-
-
-@dataclass(frozen=True, slots=True)
-class Unwanted:
-    """What must not be there for the spec to be true: everyone's permission to call a private service.
-
-    Args:
-        address: Which object. It goes whoever made it.
-        service: Name of the service whose spec it contradicts.
-        why: Which words of the spec, such as `access.authentication is IAM`.
-    """
-
-    address: Address
-    service: str
-    why: str
-
-
-Wanted = Desired[Any] | Existing | Unwanted
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What is there, in a spec's words.
-
-    Args:
-        labels: Labels that people gave it.
-        spec: The `spec` section, as plain data.
-        unsaid: What the spec has no words for and is left as found, in sentences.
-    """
-
-    labels: Mapping[str, str]
-    spec: Mapping[str, Any]
-    unsaid: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Observed(Generic[F]):
-    """What one object is now.
-
-    Args:
-        address: Which object.
-        fields: The same record that `Desired` has.
-        uid: The server's identity of this very object, empty where the API has none.
-        version: Changes whenever someone writes the object: a generation, an etag, or a digest of its content.
-        mark: Name of the service the object's own mark names; empty when it carries none.
-        settled: False while Google is still working on an earlier change.
-        problem: Why the object does not work, in Google's words; empty when it does.
-        output: What Google tells us about it, such as the address it answers at: for `Ref`s, people and status.
-        server_name: The name the server gave it, where names are the server's.
-        twins: Further objects with the same mark, where names are the server's: made by an answer that was lost and
-            found too late, or by somebody who copied one.
-        live: The object as the client gave it; only the kind that made it looks inside.
-    """
-
-    address: Address
-    fields: F
-    uid: str = ""
-    version: str = ""
-    mark: str = ""
-    settled: bool = True
-    problem: str = ""
-    output: Mapping[str, Any] = field(default_factory=dict)
-    server_name: str = ""
-    twins: tuple[Observed[F], ...] = ()
-    live: Any = None
 
 
 class Writer(Protocol[F]):

@@ -16,7 +16,7 @@ from reconciler.core.diff import plain
 from reconciler.core.record import revive
 
 if TYPE_CHECKING:
-    from reconciler.core.kind import Desired, Observed
+    from reconciler.core.objects import Desired, Observed
 
 M = TypeVar("M")
 """A frozen dataclass of plain values."""

@@ -14,8 +14,9 @@ from reconciler.core.coverage import ENGINE, without_effect
 from reconciler.core.decide import Owner, covers, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Entry, Inventory, Key
-from reconciler.core.kind import Desired, Kinds, Observed
+from reconciler.core.kind import Kinds
 from reconciler.core.naming import fingerprint
+from reconciler.core.objects import Desired, Observed
 from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.core.wants import Wants
 from schemas import LoadedService

@@ -9,7 +9,8 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.facts import Facts
-from reconciler.core.kind import Desired, Existing, Kinds, Unwanted, Wanted
+from reconciler.core.kind import Kinds
+from reconciler.core.objects import Desired, Existing, Unwanted, Wanted
 from schemas import LoadedService
 
 

@@ -13,7 +13,7 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.decide import applied_digest, observed_digest, owned
 from reconciler.core.inventory import Entry, Inventory, Key
-from reconciler.core.kind import Observed
+from reconciler.core.objects import Observed
 from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned, claims, entry_of
 from reconciler.core.reference import holds_ref

@@ -11,7 +11,8 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.decide import decide
 from reconciler.core.inventory import Entry
-from reconciler.core.kind import Desired, Kind, Observed, never
+from reconciler.core.kind import Kind, never
+from reconciler.core.objects import Desired, Observed
 from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned
 from reconciler.core.record import revive

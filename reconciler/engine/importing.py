@@ -8,7 +8,7 @@ import yaml
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.kind import Described
+from reconciler.core.objects import Described
 from reconciler.engine.session import Session
 
 _HEADER = """\

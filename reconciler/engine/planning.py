@@ -11,7 +11,8 @@ from reconciler.core.address import Address
 from reconciler.core.decide import Owner, decide
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Inventory, Key
-from reconciler.core.kind import Observed, never
+from reconciler.core.kind import never
+from reconciler.core.objects import Observed
 from reconciler.core.plan import Change, Note, Plan
 from reconciler.core.planned import Planned, compose, owners_of, server_names
 from reconciler.core.wants import Wants

@@ -10,7 +10,7 @@ from reconciler.core.address import Address
 from reconciler.core.decide import Owner
 from reconciler.core.diff import diff_fields, plain
 from reconciler.core.inventory import Inventory, Key
-from reconciler.core.kind import Desired, Observed
+from reconciler.core.objects import Desired, Observed
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned, server_names
 from reconciler.core.record import revive

@@ -11,7 +11,8 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.kind import Kind, Kinds, Observed, Roles
+from reconciler.core.kind import Kind, Kinds, Roles
+from reconciler.core.objects import Observed
 from reconciler.engine.clock import Clock
 from reconciler.engine.pool import Pool
 from reconciler.gcp.connection import Connection

@@ -10,7 +10,7 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import plain
 from reconciler.core.inventory import Inventory
-from reconciler.core.kind import Observed
+from reconciler.core.objects import Observed
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.session import Session
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Desired, Kind, Observed, Ownership, Roles
+from reconciler.core.kind import Kind, Ownership, Roles
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
+from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
 from reconciler.gcp.operations import wait

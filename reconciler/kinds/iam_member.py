@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.decide import covers
-from reconciler.core.kind import Desired, Kind, Observed, Ownership, Roles
+from reconciler.core.kind import Kind, Ownership, Roles
 from reconciler.core.membership import KIND as NAME
 from reconciler.core.membership import PROJECT, Membership
+from reconciler.core.objects import Desired, Observed
 from reconciler.gcp import policy
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.kind import Desired, Kind, Observed, Roles, by_project
+from reconciler.core.kind import Kind, Roles, by_project
+from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
 from reconciler.lookups.model_files import MODEL_FILES, files_of
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.kind import Desired, Kind, Observed, Roles, by_project
+from reconciler.core.kind import Kind, Roles, by_project
 from reconciler.core.naming import account_email, note, noted
+from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
 from schemas.names import service_account_id

@@ -8,7 +8,8 @@ from reconciler.core.decide import Owner, decide
 from reconciler.core.diff import plain
 from reconciler.core.errors import NotOurs
 from reconciler.core.inventory import Entry
-from reconciler.core.kind import Desired, Ownership
+from reconciler.core.kind import Ownership
+from reconciler.core.objects import Desired
 from reconciler.core.plan import Action, Plan
 from reconciler.core.planned import Planned
 from reconciler.engine.converge import converge

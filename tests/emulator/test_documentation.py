@@ -4,8 +4,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from emulator.control import routes
-from emulator.faults import Rule
-from emulator.settings import Settings
+from emulator.core.faults import Rule
+from emulator.core.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
 

@@ -3,9 +3,9 @@
 import pytest
 from google.cloud.run_v2.types import service as types
 
-from emulator.failures import ApiFailure
-from emulator.paging import page
-from emulator.resources import apply_mask, check_labels, etag_of, part
+from emulator.core.failures import ApiFailure
+from emulator.core.paging import page
+from emulator.core.resources import apply_mask, check_labels, etag_of, part
 
 Service = types.Service.pb()
 

@@ -8,9 +8,9 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.wrappers_pb2 import StringValue
 
-from emulator.failures import ApiFailure
-from emulator.store import Store
-from emulator.world import World
+from emulator.core.failures import ApiFailure
+from emulator.core.store import Store
+from emulator.core.world import World
 
 
 @pytest.fixture
@@ -21,9 +21,13 @@ def world(tmp_path):
     made.store.close()
 
 
+class Seen(list[Any]):
+    """A part that remembers which timers ran, and when."""
+
+
 def record(world: World, payload: dict[str, Any]) -> None:
     """A timer's callback: remembers when it ran, and sets the timer it is told to."""
-    world.shared.setdefault("seen", []).append((payload["name"], world.clock.now()))
+    world.part(Seen, Seen).append((payload["name"], world.clock.now()))
     if "again_s" in payload:
         when = world.clock.now() + timedelta(seconds=payload["again_s"])
         world.clock.call_at(when, record, {"name": "again"})
@@ -42,7 +46,7 @@ def test_timers_fire_in_order_each_at_its_time(world):
 
     world.clock.advance(100)
 
-    seen = [(name, round((at - start).total_seconds())) for name, at in world.shared["seen"]]
+    seen = [(name, round((at - start).total_seconds())) for name, at in world.part(Seen)]
     assert seen == [("first", 30), ("again", 40), ("second", 60), ("again", 70)]
     assert round((world.clock.now() - start).total_seconds()) == 100
 
@@ -53,7 +57,7 @@ def test_a_cancelled_timer_does_not_fire(world):
 
     assert (world.clock.cancel(timer), world.clock.cancel(timer)) == (True, False)
     world.clock.advance(10)
-    assert "seen" not in world.shared
+    assert world.find(Seen) is None
 
 
 def test_time_and_timers_survive_a_restart(world, tmp_path):
@@ -66,7 +70,7 @@ def test_time_and_timers_survive_a_restart(world, tmp_path):
     again.clock.advance(5)
 
     assert round(again.clock.offset_s) == 86_405
-    assert [name for name, _ in again.shared["seen"]] == ["kept"]
+    assert [name for name, _ in again.part(Seen)] == ["kept"]
     again.store.close()
     world.store = Store(tmp_path)
 
@@ -78,7 +82,7 @@ def test_a_timer_that_fails_does_not_stop_time(world):
 
     world.clock.advance(2)
 
-    assert [name for name, _ in world.shared["seen"]] == ["next"]
+    assert [name for name, _ in world.part(Seen)] == ["next"]
 
 
 def test_only_functions_that_can_be_found_again_are_callbacks(world):

@@ -8,11 +8,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from emulator.run.model import Container, Program, Revision, Route, Share
-from emulator.run.plane import Plane, Settings
+from emulator.processes.model import Container, Identity, Program, Revision, Route, Share
+from emulator.processes.plane import Plane, Settings
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "container.py"
+WHO = Identity("local", "123456789012", "europe-west1", "runner@local.iam.gserviceaccount.com")
+"""Whose containers they are."""
 
 
 @dataclass
@@ -44,11 +46,11 @@ class Bench:
     revisions: dict = field(default_factory=dict)
 
     def revision(self, name, *, env=None, script=SCRIPT, startup=None, **of):
-        def program(port):
-            names = {"PORT": str(port), "HOST": "127.0.0.1", "K_REVISION": name, **(env or {})}
+        def program(place):
+            names = {"PORT": str(place.port), "HOST": "127.0.0.1", "K_REVISION": name, **(env or {})}
             return Program((sys.executable, "-S", "-I", str(script)), HERE, names)
 
-        container = Container("main", program, 8080, startup, startup is None)
+        container = Container("main", WHO, program, 8080, startup, startup is None)
         self.revisions[name] = Revision(name, (container,), **of)
         return name
 

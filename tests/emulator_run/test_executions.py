@@ -4,9 +4,9 @@ import sys
 import threading
 import time
 
-from emulator.run.execution import Batch
-from emulator.run.model import Container, Program
-from tests.emulator_run.conftest import HERE
+from emulator.processes.execution import Batch
+from emulator.processes.model import Container, Program
+from tests.emulator_run.conftest import HERE, WHO
 
 SCRIPT = """
 import os, sys, time
@@ -39,11 +39,11 @@ class Watcher:
 def run(bench, *, env=None, cancel_after_s=None, **of):
     """Run an execution to its end and give the watcher and the log."""
 
-    def program(_port):
+    def program(_place):
         return Program((sys.executable, "-S", "-I", "-c", SCRIPT), HERE, env or {})
 
     watcher = Watcher()
-    batch = Batch("e", (Container("main", program),), environment={"CLOUD_RUN_JOB": "j"}, **of)
+    batch = Batch("e", (Container("main", WHO, program),), environment={"CLOUD_RUN_JOB": "j"}, **of)
     bench.plane.execute(batch, watcher)
     if cancel_after_s is not None:
         time.sleep(cancel_after_s)

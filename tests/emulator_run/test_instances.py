@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from emulator.run.model import Probe, Route, Share
-from emulator.run.plane import Settings
+from emulator.processes.model import Probe, Route, Share
+from emulator.processes.plane import Settings
 from tests.emulator_run.conftest import HERE, SCRIPT
 
 
@@ -152,12 +152,12 @@ def test_a_killed_emulator_leaves_no_container(tmp_path):
 import sys, time
 sys.path.insert(0, {str(HERE.parent.parent)!r})
 from datetime import UTC, datetime
-from emulator.run.model import *
-from emulator.run.plane import Plane
-def program(port):
+from emulator.processes.model import *
+from emulator.processes.plane import Plane
+def program(place):
     return Program((sys.executable, "-S", "-I", {str(SCRIPT)!r}), {str(HERE)!r},
-                   {{"PORT": str(port), "HOST": "127.0.0.1", "CHILD": "1"}})
-revision = Revision("a", (Container("main", program, 8080),))
+                   {{"PORT": str(place.port), "HOST": "127.0.0.1", "CHILD": "1"}})
+revision = Revision("a", (Container("main", Identity("p", "1", "l", "a"), program, 8080),))
 plane = Plane(load=lambda name: revision, gate=None, tokens=None, now=lambda: datetime.now(UTC))
 plane.start()
 plane.deploy("a")

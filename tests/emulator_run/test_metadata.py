@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from emulator.run.metadata import Identity
+from emulator.processes.model import Identity
+from tests.emulator_run.conftest import WHO
 
-WHO = Identity("local", "123456789012", "europe-west1", "runner@local.iam.gserviceaccount.com")
 HEADERS = {"Metadata-Flavor": "Google"}
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from reconciler.core.address import Address
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Inventory
-from reconciler.core.kind import Kinds, Observed
+from reconciler.core.kind import Kinds
+from reconciler.core.objects import Observed
 from reconciler.core.planned import Planned, compose
 from reconciler.core.record import revive
 from reconciler.kinds.run_service.record import Revision, Runs

@@ -16,7 +16,7 @@ NEEDED = {
     "reconciler/py.typed",
     "runtime/py.typed",
     "emulator/py.typed",
-    "emulator/routes.json",
+    "emulator/wire/routes.json",
     "emulator/images/hello/server.py",
     "emulator/images/hello/job.py",
 }

@@ -9,7 +9,8 @@ from reconciler.core.decide import Owner, applied_digest, decide
 from reconciler.core.diff import plain
 from reconciler.core.errors import NotOurs
 from reconciler.core.inventory import Entry
-from reconciler.core.kind import Desired, Kind, Observed
+from reconciler.core.kind import Kind
+from reconciler.core.objects import Desired, Observed
 from reconciler.core.plan import Action
 from schemas.sections.management import Adopt, Prune
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.facts import Facts
-from reconciler.core.kind import Desired
+from reconciler.core.objects import Desired
 from reconciler.kinds.run_service import KIND
 from reconciler.kinds.run_service.template import write_template
 from runtime.configuration import settings as server

@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from emulator import accounts
 from emulator.apis.run.defaults import CPU, GPU, MEMORY, ONE_VCPU, total_cpu
 from emulator.apis.run.messages import GEN2, LATEST, MANUAL, REVISION
 from emulator.apis.run.names import short
 from emulator.apis.run.quantities import MIB, cpu_millis, memory_bytes
-from emulator.failures import ApiFailure
-from emulator.resources import check_labels
-from emulator.world import EMULATOR_ACCOUNT, World
+from emulator.core.failures import ApiFailure
+from emulator.core.resources import check_labels
+from emulator.core.world import EMULATOR_ACCOUNT, World
+from emulator.identity import accounts
 
 SERVICE_NAMES = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"})
 JOB_NAMES = frozenset(f"CLOUD_RUN_{n}" for n in ("JOB", "EXECUTION", "TASK_INDEX", "TASK_ATTEMPT", "TASK_COUNT"))

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from emulator.apis.run.messages import Condition
-from emulator.resources import timestamp
-from emulator.run.model import Outcome
+from emulator.core.resources import timestamp
+from emulator.processes.model import Outcome
 
 PENDING = Condition.CONDITION_PENDING
 FAILED = Condition.CONDITION_FAILED

@@ -8,7 +8,7 @@ from typing import Any
 
 from emulator.apis.run.messages import GA, GEN2, INGRESS_ALL, LATEST, PRIVATE_RANGES_ONLY, TrafficTarget
 from emulator.apis.run.quantities import cpu_millis
-from emulator.world import World
+from emulator.core.world import World
 
 CPU, MEMORY, GPU = "cpu", "memory", "nvidia.com/gpu"
 DEFAULT_CPU, DEFAULT_MEMORY = "1000m", "512Mi"

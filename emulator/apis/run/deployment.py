@@ -9,19 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from emulator import iam_policy
 from emulator.apis.run import conditions, programs, secrets
-from emulator.apis.run.host import MAIN, Addresses, load, plane, routes_of, save
-from emulator.apis.run.messages import INGRESS_ALL, LATEST, MANUAL, REVISION, Revision, Service, TrafficTargetStatus
-from emulator.apis.run.names import missing, parts, short, taken
-from emulator.failures import ApiFailure
-from emulator.resources import Collection, timestamp
-from emulator.run.model import Outcome
-from emulator.run.model import Revision as Described
-from emulator.world import World
+from emulator.apis.run.addresses import KIND, MAIN, Addresses, load, routes_of, save
+from emulator.apis.run.messages import INGRESS_ALL, LATEST, MANUAL, REVISION, TrafficTargetStatus
+from emulator.apis.run.names import parts, short
+from emulator.apis.run.running import plane
+from emulator.apis.run.stored import REVISIONS, SERVICES
+from emulator.core.failures import ApiFailure
+from emulator.core.resources import timestamp
+from emulator.core.world import World
+from emulator.identity import iam_policy
+from emulator.processes.model import Outcome
 
-SERVICES = Collection("run.service", Service, lambda name: missing("SERVICE", name), taken)
-REVISIONS = Collection("run.revision", Revision, lambda name: missing("REVISION", name), taken)
 INVOKER = "roles/run.invoker"
 CODES = {"CONTAINER_MISSING": "NOT_FOUND", "HEALTH_CHECK_CONTAINER_ERROR": "FAILED_PRECONDITION"}
 """Status of the operation by what failed; others end with INTERNAL, as reports of deployments show it."""
@@ -320,36 +319,14 @@ def reroute(world: World, name: str) -> None:
         plane(world).route(routes_of(name, addresses))
 
 
-def describe(world: World, name: str) -> Described:
-    """Tell the data plane what a revision is.
-
-    Raises:
-        CannotStartError: It is not there any more.
-    """
-    sources = programs.load_sources(world, name)
-    revision = REVISIONS.get(world, name)
-    own = {
-        "K_SERVICE": parts(name)["services"],
-        "K_REVISION": short(name),
-        "K_CONFIGURATION": parts(name)["services"],
-    }
-    return Described(
-        name,
-        programs.containers(world, name, revision, sources, own),
-        concurrency=revision.max_instance_request_concurrency,
-        max_instances=revision.scaling.max_instance_count,
-        timeout_s=revision.timeout.ToTimedelta().total_seconds(),
-    )
-
-
 def remove(world: World, name: str) -> None:
     """Take a deleted service's addresses and revisions away; what is in flight may finish."""
     with one_at_a_time(world, name):
         addresses = load(world, name)
         if SERVICES.find(world, name) is None and addresses is not None:
-            world.store.delete("run.address", name)
+            world.store.delete(KIND, name)
             plane(world).close(list(addresses.ports.values()))
-        present = {found for found, _ in world.store.list("run.revision", f"{name}/revisions/")}
+        present = {found for found, _ in world.store.list(REVISIONS.kind, f"{name}/revisions/")}
         gone = [found for found, _ in world.store.list(programs.KIND, f"{name}/revisions/") if found not in present]
         plane(world).remove(gone)
         for revision in gone:

@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from emulator.core.world import PROJECT, World
 from emulator.images.reference import parse
-from emulator.world import PROJECT, World
 
 ENGINES = ("docker", "podman")
 ANSWER_S = 5
@@ -30,9 +30,14 @@ def is_ours(world: World, image: str) -> bool:
     found = parse(image)
     if found is None:
         return False
-    return found.project == PROJECT or bool(
-        world.store.list("artifactregistry.repository", f"projects/{found.project}/")
+    from emulator.apis.artifactregistry.repositories import (  # noqa: PLC0415 - imports its messages, rarely needed
+        REPOSITORIES,
+        seed,
     )
+
+    project = f"projects/{found.project}/"
+    seed(world, project)
+    return found.project == PROJECT or bool(REPOSITORIES.all(world, project))
 
 
 def pull(path: str, image: str) -> str | None:

@@ -7,10 +7,7 @@ import threading
 import uuid
 from typing import Any
 
-from emulator.api import Call
 from emulator.apis.run import conditions, programs, secrets
-from emulator.apis.run.host import plane
-from emulator.apis.run.jobs import JOBS
 from emulator.apis.run.messages import (
     Execution,
     ExecutionReference,
@@ -19,19 +16,20 @@ from emulator.apis.run.messages import (
     Task,
     TaskAttemptResult,
 )
-from emulator.apis.run.names import execution_name, location, missing, parts, short
-from emulator.apis.run.services import API, check_etag, only_validated
-from emulator.failures import ApiFailure
-from emulator.resources import Collection, timestamp
-from emulator.run.execution import Batch, TaskEnd
-from emulator.run.model import Outcome
-from emulator.world import World
+from emulator.apis.run.names import execution_name, location, parts, short
+from emulator.apis.run.running import plane
+from emulator.apis.run.stored import EXECUTIONS, JOBS, TASKS
+from emulator.apis.run.writes import API, check_etag, only_validated
+from emulator.core.api import Call
+from emulator.core.failures import ApiFailure
+from emulator.core.resources import timestamp
+from emulator.core.world import World
+from emulator.processes.execution import Batch, TaskEnd
+from emulator.processes.model import Outcome
 
 RUN_JOB = "google.cloud.run.v2.Jobs/RunJob"
 EXECUTION = "google.cloud.run.v2.Executions/"
 TASK = "google.cloud.run.v2.Tasks/"
-EXECUTIONS = Collection("run.execution", Execution, lambda name: missing("EXECUTION", name))
-TASKS = Collection("run.task", Task, lambda name: missing("TASK", name))
 ABORTED = "Execution {name} has failed to complete, {done}/{tasks} tasks were a success."
 """Text of the audit log's last entry of a failed execution: general knowledge, not recorded."""
 LOG_URI = (
@@ -354,15 +352,15 @@ def finish_delete(world: World, name: str) -> Any:
 
 def forget(world: World, job: str) -> None:
     """Delete all executions of a deleted job."""
-    for name, _ in world.store.list("run.execution", f"{job}/executions/"):
+    for name, _ in world.store.list(EXECUTIONS.kind, f"{job}/executions/"):
         forget_one(world, name)
 
 
 def forget_one(world: World, name: str) -> None:
     """Delete an execution and its tasks from the store."""
-    world.store.delete("run.execution", name)
-    for task, _ in world.store.list("run.task", f"{name}/tasks/"):
-        world.store.delete("run.task", task)
+    world.store.delete(EXECUTIONS.kind, name)
+    for task, _ in world.store.list(TASKS.kind, f"{name}/tasks/"):
+        world.store.delete(TASKS.kind, task)
 
 
 @API.method(TASK + "GetTask")

@@ -7,20 +7,21 @@ import base64
 from datetime import timedelta
 from typing import Any
 
-from emulator import iam_policy
-from emulator.api import Call
 from emulator.apis.run import checks, conditions, programs
 from emulator.apis.run.defaults import fill_job
-from emulator.apis.run.host import plane
+from emulator.apis.run.executions import forget
 from emulator.apis.run.messages import Job, ListJobsResponse
-from emulator.apis.run.names import check_id, location, missing, parts, short, taken
-from emulator.apis.run.services import API, KEPT_DAYS, OUTPUT, born, check_etag, only_validated, touched
-from emulator.resources import Collection, apply_mask, part, timestamp
-from emulator.run.model import Outcome
-from emulator.world import World
+from emulator.apis.run.names import check_id, location, missing, parts, short
+from emulator.apis.run.running import plane
+from emulator.apis.run.stored import JOBS
+from emulator.apis.run.writes import API, KEPT_DAYS, OUTPUT, born, check_etag, only_validated, touched
+from emulator.core.api import Call
+from emulator.core.resources import apply_mask, part, timestamp
+from emulator.core.world import World
+from emulator.identity import iam_policy
+from emulator.processes.model import Outcome
 
 JOB = "google.cloud.run.v2.Jobs/"
-JOBS = Collection("run.job", Job, lambda name: missing("JOB", name), taken)
 OPERATION = "run.operation"
 """Operation of the newest write of a job: its metadata follow the job (recording run_job/basic)."""
 OUTPUT_OF_JOB = (*OUTPUT, "execution_count", "latest_created_execution")
@@ -145,8 +146,6 @@ def change(world: World, job: Any, request: Any, call: Call) -> Any:
 @API.method(JOB + "DeleteJob")
 def delete_job(world: World, request: Any, call: Call) -> Any:
     """Gone at once with its executions and its policy (recording run_job/basic)."""
-    from emulator.apis.run.executions import forget  # noqa: PLC0415 - executions need jobs too
-
     with world.store.transaction():
         job = JOBS.get(world, request.name)
         check_etag(request.etag, job)

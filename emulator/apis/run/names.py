@@ -4,7 +4,7 @@ import random
 import re
 import string
 
-from emulator.failures import ApiFailure
+from emulator.core.failures import ApiFailure
 
 SERVICE_ID = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
 """Fewer than 50 characters (run v2 definition, `services.create serviceId`)."""

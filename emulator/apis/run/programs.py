@@ -7,19 +7,19 @@ moves on, and starts again after a restart. Secrets are read at each instance st
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from emulator.apis.run import engine
-from emulator.apis.run.host import plane
-from emulator.apis.run.names import location, parts, short
+from emulator.apis.run.names import parts, short
 from emulator.apis.run.secrets import secret_value
-from emulator.run.metadata import Identity
-from emulator.run.model import CannotStartError, Container, Outcome, Probe, Program
-from emulator.world import World
+from emulator.apis.run.stored import REVISIONS
+from emulator.core.world import World
+from emulator.images import Images
+from emulator.processes.model import CannotStartError, Container, Identity, Outcome, Place, Probe, Program, Revision
 
 KIND = "run.program"
 CONTAINER_MISSING = "CONTAINER_MISSING"
@@ -57,8 +57,6 @@ class Owner:
     """Whose container it is, and what Cloud Run itself sets in its environment."""
 
     project: str
-    region: str
-    account: str
     environment: Mapping[str, str]
 
 
@@ -75,7 +73,7 @@ def find_sources(world: World, containers: Sequence[Any]) -> tuple[list[Source],
 
 def find_source(world: World, image: str) -> Source | Outcome:
     """Resolve one image."""
-    resolved = world.images.resolve(image)
+    resolved = world.part(Images).resolve(image)
     if resolved is not None:
         env = tuple(resolved.env.items())
         return Source(image, resolved.digest, str(resolved.folder), resolved.command, env)
@@ -125,18 +123,43 @@ def containers(
     """
     made = []
     found = parts(name)
-    owner = Owner(found["projects"], found["locations"], template.service_account, environment)
+    project = found["projects"]
+    owner = Owner(project, environment)
+    identity = Identity(project, world.project_number(project), found["locations"], template.service_account)
     for index, (container, source) in enumerate(zip(template.containers, sources, strict=True)):
         make = partial(program, world, owner, container, source)
-        made.append(described(container, f"{container.name or f'container-{index}'}", make))
+        made.append(described(container, f"{container.name or f'container-{index}'}", identity, make))
     return tuple(made)
 
 
-def described(container: Any, name: str, make: Any) -> Container:
+def describe(world: World, name: str) -> Revision:
+    """Tell the data plane what a revision is.
+
+    Raises:
+        CannotStartError: It is not there any more.
+    """
+    sources = load_sources(world, name)
+    revision = REVISIONS.get(world, name)
+    own = {
+        "K_SERVICE": parts(name)["services"],
+        "K_REVISION": short(name),
+        "K_CONFIGURATION": parts(name)["services"],
+    }
+    return Revision(
+        name,
+        containers(world, name, revision, sources, own),
+        concurrency=revision.max_instance_request_concurrency,
+        max_instances=revision.scaling.max_instance_count,
+        timeout_s=revision.timeout.ToTimedelta().total_seconds(),
+    )
+
+
+def described(container: Any, name: str, identity: Identity, make: Callable[[Place], Program]) -> Container:
     """Describe one container."""
     startup = probe(container.startup_probe) if container.HasField("startup_probe") else None
     return Container(
         name,
+        identity,
         make,
         port=container.ports[0].container_port if container.ports else None,
         startup=startup,
@@ -163,7 +186,7 @@ def probe(message: Any) -> Probe:
     return Probe("tcp", message.tcp_socket.port, **numbers)
 
 
-def program(world: World, owner: Owner, container: Any, source: Source, port: int) -> Program:
+def program(world: World, owner: Owner, container: Any, source: Source, place: Place) -> Program:
     """Make the program of one container of one instance.
 
     Raises:
@@ -175,11 +198,17 @@ def program(world: World, owner: Owner, container: Any, source: Source, port: in
             f"The emulator runs containers as processes and cannot mount volume '{mount.name}' at '{mount.mount_path}'."
         )
         raise CannotStartError("INTERNAL", text)
-    env = {"PATH": PATH, "LANG": "C.UTF-8", "HOST": "127.0.0.1", **emulated(world, owner), **dict(source.env)}
+    env = {
+        "PATH": PATH,
+        "LANG": "C.UTF-8",
+        "HOST": "127.0.0.1",
+        **emulated(world, owner.project, place),
+        **dict(source.env),
+    }
     env |= {variable.name: value_of(world, variable, owner.project) for variable in container.env}
     env |= owner.environment
     if container.ports:
-        env["PORT"] = str(port)
+        env["PORT"] = str(place.port)
     if source.engine:
         line = engine.command(source.engine, source.image, env, list(container.command), list(container.args))
         return Program(tuple(line), engine.folder(), {"PATH": os.environ.get("PATH", PATH)})
@@ -187,14 +216,12 @@ def program(world: World, owner: Owner, container: Any, source: Source, port: in
     return Program(command, Path(source.folder) / container.working_dir.lstrip("/"), env)
 
 
-def emulated(world: World, owner: Owner) -> dict[str, str]:
+def emulated(world: World, project: str, place: Place) -> dict[str, str]:
     """Point Google's clients in the container at the emulator, as the revision's own service account."""
-    identity = Identity(owner.project, world.project_number(owner.project), owner.region, owner.account)
-    host = plane(world).metadata_host(identity)
     return {
-        "GOOGLE_CLOUD_PROJECT": owner.project,
-        "GCE_METADATA_HOST": host,
-        "GCE_METADATA_IP": host,
+        "GOOGLE_CLOUD_PROJECT": project,
+        "GCE_METADATA_HOST": place.metadata_host,
+        "GCE_METADATA_IP": place.metadata_host,
         "STORAGE_EMULATOR_HOST": world.http_url,
         "MLSERVICE_EMULATOR": world.http_url,
         "MLSERVICE_EMULATOR_GRPC": world.grpc_target,
@@ -207,6 +234,3 @@ def value_of(world: World, variable: Any, project: str) -> str:
         reference = variable.value_source.secret_key_ref
         return secret_value(world, project, reference.secret, reference.version or "latest")
     return str(variable.value)
-
-
-__all__ = ["containers", "find_sources", "load_sources", "location", "save_sources"]

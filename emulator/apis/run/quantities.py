@@ -2,7 +2,7 @@
 
 import re
 
-from emulator.failures import ApiFailure
+from emulator.core.failures import ApiFailure
 
 UNITS = {"": 1, "k": 10**3, "Ki": 2**10, "M": 10**6, "Mi": 2**20, "G": 10**9, "Gi": 2**30, "T": 10**12, "Ti": 2**40}
 MIB = 2**20

@@ -5,15 +5,16 @@ Source: `google.cloud.run.v2.Revisions`; kinds.md 3.2.
 
 from typing import Any
 
-from emulator.api import Call
-from emulator.apis.run.deployment import REVISIONS, SERVICES, remove
-from emulator.apis.run.host import load
+from emulator.apis.run.addresses import load
+from emulator.apis.run.deployment import remove
 from emulator.apis.run.messages import ListRevisionsResponse, Revision
 from emulator.apis.run.names import location, short
-from emulator.apis.run.services import API, check_etag, only_validated
-from emulator.failures import ApiFailure
-from emulator.resources import timestamp
-from emulator.world import World
+from emulator.apis.run.stored import REVISIONS, SERVICES
+from emulator.apis.run.writes import API, check_etag, only_validated
+from emulator.core.api import Call
+from emulator.core.failures import ApiFailure
+from emulator.core.resources import timestamp
+from emulator.core.world import World
 
 REVISION = "google.cloud.run.v2.Revisions/"
 IN_USE = "Revision '{name}' cannot be deleted because it is {why}."

@@ -6,11 +6,11 @@ Secret Manager is asked as any client would ask it, by its own API method.
 from collections.abc import Sequence
 from typing import Any
 
-from emulator import iam_policy
-from emulator.api import Call
-from emulator.failures import ApiFailure
-from emulator.run.model import CannotStartError, Outcome
-from emulator.world import World
+from emulator.core.api import Call, Registry
+from emulator.core.failures import ApiFailure
+from emulator.core.world import World
+from emulator.identity import iam_policy
+from emulator.processes.model import CannotStartError, Outcome
 
 CHECK_FAILED = "SECRETS_ACCESS_CHECK_FAILED"
 ACCESS = "google.cloud.secretmanager.v1.SecretManagerService/AccessSecretVersion"
@@ -80,7 +80,7 @@ def access(world: World, secret: str, version: str) -> bytes:
     """
     from google.cloud.secretmanager_v1.types import service  # noqa: PLC0415 - few services have secrets
 
-    behaviour = world.apis.behaviour(ACCESS)
+    behaviour = world.part(Registry).behaviour(ACCESS)
     if behaviour is None:
         raise ApiFailure("UNIMPLEMENTED", "Secret Manager is not emulated.")
     request = service.AccessSecretVersionRequest.pb()(name=f"{secret}/versions/{version}")

@@ -8,30 +8,21 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from google.longrunning import operations_pb2
-
-from emulator import iam_policy, settings
-from emulator.api import Api, Call
 from emulator.apis.run import checks, conditions
 from emulator.apis.run.defaults import fill_service
-from emulator.apis.run.deployment import REVISIONS, SERVICES, reconcile, remove, reroute
+from emulator.apis.run.deployment import reconcile, remove, reroute
 from emulator.apis.run.messages import ListServicesResponse, Revision, RevisionTemplate, Service
 from emulator.apis.run.names import check_id, location, missing, parts, revision_name, short, taken
-from emulator.failures import ApiFailure
-from emulator.resources import apply_mask, part, timestamp
-from emulator.world import World
+from emulator.apis.run.stored import REVISIONS, SERVICES
+from emulator.apis.run.writes import API, KEPT_DAYS, OUTPUT, born, check_etag, only_validated, touched
+from emulator.core import settings
+from emulator.core.api import Call
+from emulator.core.failures import ApiFailure
+from emulator.core.resources import apply_mask, part, timestamp
+from emulator.core.world import World
+from emulator.identity import iam_policy
 
-API = Api("run")
 SERVICE = "google.cloud.run.v2.Services/"
-OUTPUT = (
-    "name", "uid", "generation", "create_time", "update_time", "delete_time", "expire_time", "creator",
-    "last_modifier", "urls", "observed_generation", "terminal_condition", "conditions", "latest_ready_revision",
-    "latest_created_revision", "traffic_statuses", "uri", "satisfies_pzs", "threat_detection_enabled", "reconciling",
-    "etag",
-)  # fmt: skip
-"""Output only (kinds.md 3.1): what a caller sends there changes nothing."""
-KEPT_DAYS = 30
-CONFLICT = "Conflict for resource '{name}': version '{sent}' was specified but current version is '{current}'."
 REVISION_TAKEN = "Revision named '{name}' with different configuration already exists."
 
 
@@ -66,36 +57,6 @@ def complete(world: World, service: Any) -> None:
     checks.check_service(world, service)
     chosen = settings.read(world.store)
     checks.check_quota(service.template, {"cpu": chosen.run_cpu_quota, "memory_gib": chosen.run_memory_quota_gib})
-
-
-def only_validated(resource: Any) -> Any:
-    """Answer a dry run: the defaulted resource, in an operation that is not kept (kinds.md 3.1)."""
-    operation = operations_pb2.Operation(name=f"{location(resource.name)}/operations/{uuid.uuid4()}", done=True)
-    operation.metadata.Pack(resource)
-    operation.response.Pack(resource)
-    return operation
-
-
-def born(world: World, resource: Any, call: Call) -> None:
-    """Give a new resource its identity."""
-    now = timestamp(world.clock.now())
-    resource.uid = str(uuid.uuid4())
-    resource.generation = 1
-    resource.create_time.CopyFrom(now)
-    resource.creator = call.caller
-    touched(world, resource, call)
-
-
-def touched(world: World, resource: Any, call: Call) -> None:
-    """Mark a resource as written now and being worked on."""
-    resource.update_time.CopyFrom(timestamp(world.clock.now()))
-    resource.last_modifier = call.caller
-    resource.reconciling = True
-    resource.terminal_condition.state = conditions.PENDING
-    for field in (*conditions.REASONS, "message"):
-        resource.terminal_condition.ClearField(field)
-    stamp = resource.update_time.ToMicroseconds().to_bytes(8, "big") + resource.generation.to_bytes(4, "big")
-    resource.etag = f'"{base64.b64encode(stamp).decode()}"'
 
 
 def new_revision(world: World, service: Any, call: Call) -> None:
@@ -215,17 +176,6 @@ def needs_revision(before: Any, service: Any) -> bool:
     return bool(old != new or (chosen and chosen != short(service.latest_created_revision)))
 
 
-def check_etag(sent: str, resource: Any) -> None:
-    """Refuse a write made for another state (kinds.md 2.2: none of the recordings shows the answer).
-
-    Raises:
-        ApiFailure: ABORTED, in the words that v1 has for it.
-    """
-    if sent and sent != resource.etag:
-        text = CONFLICT.format(name=short(resource.name), sent=sent, current=resource.etag)
-        raise ApiFailure("ABORTED", text)
-
-
 @API.method(SERVICE + "DeleteService")
 def delete_service(world: World, request: Any, call: Call) -> Any:
     """Gone at once with its revisions and its policy; the operation takes the containers away."""
@@ -240,8 +190,8 @@ def delete_service(world: World, request: Any, call: Call) -> Any:
         service.delete_time.CopyFrom(timestamp(now))
         service.expire_time.CopyFrom(timestamp(now + timedelta(days=KEPT_DAYS)))
         SERVICES.remove(world, service.name)
-        for name, _ in world.store.list("run.revision", f"{service.name}/revisions/"):
-            world.store.delete("run.revision", name)
+        for name, _ in world.store.list(REVISIONS.kind, f"{service.name}/revisions/"):
+            world.store.delete(REVISIONS.kind, name)
         iam_policy.forget(world, service.name)
     shown = base64.b64encode(service.SerializeToString()).decode()
     metadata = Service()

@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from emulator.api import Api
-from emulator.dispatch import guarded
-from emulator.failures import ApiFailure
+from emulator.core.api import Api
+from emulator.core.failures import ApiFailure
+from emulator.core.world import World
+from emulator.wire.dispatch import guarded
 from emulator.wire.rest_server import call_of, in_thread, refusal
-from emulator.world import World
 
 API = Api("run-v1")
 METHOD = "google.cloud.run.v1."

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from emulator.apis.run.deployment import REVISIONS, SERVICES
-from emulator.apis.run.jobs import JOBS
 from emulator.apis.run.names import missing, parts, short
+from emulator.apis.run.stored import JOBS, REVISIONS, SERVICES
 from emulator.apis.run_v1.containers import cpu_is_idle, has_default_probe, pod, scale_annotations
-from emulator.resources import Collection
+from emulator.core.resources import Collection
+from emulator.core.world import World
 from emulator.wire.transcoding import to_dict
-from emulator.world import World
 
 KNATIVE, RUN = "serving.knative.dev/v1", "run.googleapis.com/v1"
 STATUS = {"CONDITION_SUCCEEDED": "True", "CONDITION_FAILED": "False"}

@@ -8,7 +8,7 @@ Source:
 import re
 from typing import Any
 
-from emulator.failures import ApiFailure
+from emulator.core.failures import ApiFailure
 
 TERM = re.compile(r'(name|state|labels(?:\.[\w-]+)?)\s*([:=])\s*"?([^"\s()]+)"?')
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from google.cloud.secretmanager_v1.types import resources
 
-from emulator.api import Api
-from emulator.failures import ApiFailure
-from emulator.resources import Collection
-from emulator.world import World
+from emulator.core.api import Api
+from emulator.core.failures import ApiFailure
+from emulator.core.resources import Collection
+from emulator.core.world import World
 
 API = Api("secretmanager")
 SERVICE = "google.cloud.secretmanager.v1.SecretManagerService/"

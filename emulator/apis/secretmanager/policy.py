@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from emulator import iam_policy
-from emulator.api import Call
 from emulator.apis.secretmanager.model import API, SECRETS, SERVICE, canonical
-from emulator.world import World
+from emulator.core.api import Call
+from emulator.core.world import World
+from emulator.identity import iam_policy
 
 
 def policy_name(world: World, secret: str) -> str:

@@ -7,15 +7,15 @@ from typing import Any
 from google.cloud.secretmanager_v1.types import service
 from google.protobuf.empty_pb2 import Empty
 
-from emulator import iam_policy
-from emulator.api import Call
 from emulator.apis.secretmanager import filters
 from emulator.apis.secretmanager.model import API, PAYLOAD, SECRETS, SERVICE, VERSIONS, Secret, canonical, touch
 from emulator.apis.secretmanager.policy import policy_name
-from emulator.failures import ApiFailure
-from emulator.paging import page
-from emulator.resources import apply_mask, check_etag, check_labels, timestamp
-from emulator.world import World
+from emulator.core.api import Call
+from emulator.core.failures import ApiFailure
+from emulator.core.paging import page
+from emulator.core.resources import apply_mask, check_etag, check_labels, timestamp
+from emulator.core.world import World
+from emulator.identity import iam_policy
 
 ListSecretsResponse = service.ListSecretsResponse.pb()
 MOST = 25_000

@@ -6,7 +6,6 @@ from typing import Any
 import google_crc32c
 from google.cloud.secretmanager_v1.types import service
 
-from emulator.api import Call
 from emulator.apis.secretmanager import filters
 from emulator.apis.secretmanager.model import (
     API,
@@ -20,10 +19,11 @@ from emulator.apis.secretmanager.model import (
     touch,
     version_missing,
 )
-from emulator.failures import ApiFailure
-from emulator.paging import page
-from emulator.resources import check_etag, timestamp
-from emulator.world import World
+from emulator.core.api import Call
+from emulator.core.failures import ApiFailure
+from emulator.core.paging import page
+from emulator.core.resources import check_etag, timestamp
+from emulator.core.world import World
 
 AccessSecretVersionResponse = service.AccessSecretVersionResponse.pb()
 ListSecretVersionsResponse = service.ListSecretVersionsResponse.pb()

@@ -15,14 +15,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from emulator.api import Api
-from emulator.api import Call as ApiCall
 from emulator.apis.storage import batch, errors, methods, uploads
 from emulator.apis.storage.wire import CHUNK_BYTES, Call, Reply, failure, select
-from emulator.dispatch import guarded
-from emulator.failures import ApiFailure
+from emulator.core.api import Api
+from emulator.core.api import Call as ApiCall
+from emulator.core.failures import ApiFailure
+from emulator.core.world import World
+from emulator.identity.callers import caller_of
+from emulator.wire.dispatch import guarded
 from emulator.wire.rest_server import in_thread
-from emulator.world import World, caller_of
 
 log = logging.getLogger(__name__)
 

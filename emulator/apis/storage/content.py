@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from emulator.world import World
+    from emulator.core.world import World
 
 
 class Stream(Protocol):

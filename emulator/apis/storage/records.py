@@ -15,7 +15,7 @@ from emulator.apis.storage import errors
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from emulator.world import World
+    from emulator.core.world import World
 
 BUCKET, LIVE, NONCURRENT, COUNTER = "storage.bucket", "storage.object", "storage.noncurrent", "storage.counter"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emulator.apis.storage.wire import Call
-    from emulator.world import World
+    from emulator.core.world import World
 
 SESSION = "storage.upload"
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from emulator.world import World
+    from emulator.core.world import World
 
 MAX_JSON_BYTES = 4 * 1024 * 1024
 PAGE_MOST = 1000

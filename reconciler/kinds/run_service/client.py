@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange, gone_keys
-from reconciler.core.kind import Desired, Observed
 from reconciler.core.naming import mark_of
+from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
 from reconciler.gcp.operations import wait

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.kind import Described
 from reconciler.core.membership import EVERYONE
+from reconciler.core.objects import Described
 from reconciler.kinds.iam_member import IamMemberClient
 from reconciler.kinds.run_service.record import RunService, TrafficShare
 from reconciler.kinds.run_service.wanted import INVOKER
 
 if TYPE_CHECKING:
-    from reconciler.core.kind import Observed
+    from reconciler.core.objects import Observed
     from reconciler.gcp.connection import Connection
 
 _OURS = ("goog-", "mlservice-", "managed-by")

@@ -12,7 +12,7 @@ from reconciler.kinds.run_service.traffic import resolve
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
-    from reconciler.core.kind import Desired, Observed
+    from reconciler.core.objects import Desired, Observed
 
 _WHOLE_CPU = 1000
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.kind import Desired, Unwanted
 from reconciler.core.membership import EVERYONE, EVERYONE_SIGNED_IN, PROJECT, Membership, split_secret
 from reconciler.core.naming import label_value, mark_labels
+from reconciler.core.objects import Desired, Unwanted
 from reconciler.kinds import iam_member, model_artifact, service_account
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.run_service.record import DEFAULT_PORT, NAME, RunService

@@ -1,0 +1,218 @@
+"""Artifact Registry v1: repositories and their IAM policies. What is inside them is in `artifacts`.
+
+Source: kinds.md section 6 and recordings artifact_repository/*; constraints.md section 6.
+"""
+
+from typing import Any
+
+from google.cloud.artifactregistry_v1.types import repository as repository_types
+from google.cloud.artifactregistry_v1.types import service as service_types
+from google.protobuf.empty_pb2 import Empty
+
+from emulator.core.api import Api, Call
+from emulator.core.failures import ApiFailure
+from emulator.core.resources import (
+    Collection,
+    apply_mask,
+    check_id,
+    check_labels,
+    field_of,
+    part,
+    refuse_query,
+    timestamp,
+)
+from emulator.core.world import World
+from emulator.identity import iam_policy
+from emulator.images import Images, bundled
+
+API = Api("artifactregistry")
+SERVICE = "google.devtools.artifactregistry.v1.ArtifactRegistry/"
+Repository = repository_types.Repository.pb()
+OperationMetadata = service_types.OperationMetadata.pb()
+ListRepositoriesResponse = repository_types.ListRepositoriesResponse.pb()
+
+REPOSITORIES = Collection(
+    "artifactregistry.repository",
+    Repository,
+    taken=lambda _: ApiFailure("ALREADY_EXISTS", "the repository already exists"),
+)
+SEEDED = "artifactregistry.seeded"
+REPOSITORY_ID = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+POLICIES_MOST = 10
+IMMUTABLE = ("format", "mode", "kms_key_name")
+FIXED = ("name", "format_", "mode", "kms_key_name", "create_time", "update_time", "size_bytes", "satisfies_pzs",
+         "satisfies_pzi", "registry_uri")  # fmt: skip
+"""Immutable or output only (kinds.md 2.2)."""
+
+
+@API.method(SERVICE + "CreateRepository")
+def create_repository(world: World, request: Any, _: Call) -> Any:
+    """Store it at once; the operation ends with the repository, without its times, as recorded."""
+    part(request.parent, "locations")
+    check_id("repository_id", request.repository_id, REPOSITORY_ID)
+    repository = Repository()
+    repository.CopyFrom(request.repository)
+    repository.name = f"{request.parent}/repositories/{request.repository_id}"
+    fill(world, repository)
+    check_repository(repository)
+    repository.create_time.CopyFrom(timestamp(world.clock.now()))
+    repository.update_time.CopyFrom(repository.create_time)
+    REPOSITORIES.insert(world, repository)
+    return world.operations.start_task(request.parent, OperationMetadata(), finish_create, repository.name)
+
+
+def new_repository(world: World, name: str) -> Any:
+    """A docker repository as if it had been created."""
+    repository = Repository(name=name, format_=Repository.DOCKER, create_time=timestamp(world.clock.now()))
+    repository.update_time.CopyFrom(repository.create_time)
+    fill(world, repository)
+    return repository
+
+
+def seed(world: World, name: str) -> None:
+    """Make the public repositories of the bundled images when somebody first looks into one of their projects."""
+    if not name.startswith(bundled.PROJECTS):
+        return
+    world.part(Images).seed(name)
+    with world.store.transaction():
+        if world.store.get(SEEDED, SEEDED) is None:
+            for repository in bundled.repositories():
+                if REPOSITORIES.find(world, repository) is None:
+                    REPOSITORIES.save(world, new_repository(world, repository))
+            world.store.put(SEEDED, SEEDED, b"")
+
+
+def finish_create(world: World, name: str) -> Any:
+    """What the create operation answers (recording gcloud-docker-crud)."""
+    repository = REPOSITORIES.get(world, name)
+    repository.ClearField("create_time")
+    repository.ClearField("update_time")
+    return repository
+
+
+def fill(world: World, repository: Any) -> None:
+    """What the server writes into a new repository (recording gcloud-docker-crud)."""
+    if repository.mode == Repository.MODE_UNSPECIFIED:
+        repository.mode = Repository.STANDARD_REPOSITORY
+    repository.satisfies_pzi = True
+    scanning = repository.vulnerability_scanning_config
+    scanning.enablement_state = Repository.VulnerabilityScanningConfig.SCANNING_DISABLED
+    scanning.enablement_state_reason = "API containerscanning.googleapis.com is not enabled."
+    scanning.last_enable_time.CopyFrom(timestamp(world.clock.now()))
+    fill_policies(repository)
+
+
+def fill_policies(repository: Any) -> None:
+    """A cleanup condition without a tag state means any (kinds.md section 6)."""
+    for policy in repository.cleanup_policies.values():
+        if policy.WhichOneof("condition_type") == "condition" and not policy.condition.tag_state:
+            policy.condition.tag_state = type(policy.condition).ANY
+
+
+def check_repository(repository: Any) -> None:
+    """Refuse what Google refuses (constraints.md section 6)."""
+    check_labels(repository.labels.items())
+    if not repository.format_:
+        raise ApiFailure("INVALID_ARGUMENT", "Repository format must be specified.")
+    if repository.docker_config.immutable_tags and repository.format_ != Repository.DOCKER:
+        raise ApiFailure("INVALID_ARGUMENT", "docker_config is only valid for repositories of format DOCKER.")
+    if len(repository.cleanup_policies) > POLICIES_MOST:
+        raise ApiFailure("INVALID_ARGUMENT", f"A repository has at most {POLICIES_MOST} cleanup policies.")
+    for key, policy in repository.cleanup_policies.items():
+        check_policy(key, policy)
+
+
+def check_policy(key: str, policy: Any) -> None:
+    """One cleanup policy: `id` repeats the key; `most_recent_versions` only keeps."""
+    if policy.id and policy.id != key:
+        raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy key "{key}" does not match its id "{policy.id}".')
+    policy.id = key
+    chosen = policy.WhichOneof("condition_type")
+    if not policy.action or chosen is None:
+        raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy "{key}" needs an action and a condition.')
+    if chosen == "most_recent_versions" and policy.action != type(policy).KEEP:
+        raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy "{key}": most_recent_versions only goes with KEEP.')
+
+
+@API.method(SERVICE + "GetRepository")
+def get_repository(world: World, request: Any, _: Call) -> Any:
+    """One repository."""
+    seed(world, request.name)
+    return REPOSITORIES.get(world, request.name)
+
+
+@API.method(SERVICE + "ListRepositories")
+def list_repositories(world: World, request: Any, _: Call) -> Any:
+    """Those of one location, by name."""
+    part(request.parent, "locations")
+    refuse_query(request)
+    seed(world, request.parent + "/")
+    found, token = REPOSITORIES.page(world, f"{request.parent}/repositories/", request)
+    return ListRepositoriesResponse(repositories=found, next_page_token=token)
+
+
+@API.method(SERVICE + "UpdateRepository")
+def update_repository(world: World, request: Any, _: Call) -> Any:
+    """Synchronous; answers the repository itself (recording gcloud-docker-crud)."""
+    with world.store.transaction():
+        repository = REPOSITORIES.get(world, request.repository.name)
+        check_unchanged(repository, request)
+        paths = list(request.update_mask.paths) or ["*"]
+        apply_mask(repository, request.repository, paths, keep=(*FIXED, "vulnerability_scanning_config"))
+        if any(path.startswith("vulnerability_scanning_config") for path in paths):
+            config = request.repository.vulnerability_scanning_config.enablement_config
+            repository.vulnerability_scanning_config.enablement_config = config
+        fill_policies(repository)
+        check_repository(repository)
+        repository.update_time.CopyFrom(timestamp(world.clock.now()))
+        REPOSITORIES.save(world, repository)
+    return repository
+
+
+def check_unchanged(repository: Any, request: Any) -> None:
+    """Refuse a mask that names a field which is fixed for ever, with another value (kinds.md 2.2).
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT.
+    """
+    for path in request.update_mask.paths:
+        field = field_of(repository, path)
+        if path in IMMUTABLE and getattr(repository, field.name) != getattr(request.repository, field.name):
+            raise ApiFailure("INVALID_ARGUMENT", f"The field {path} of a repository cannot be changed.")
+
+
+@API.method(SERVICE + "DeleteRepository")
+def delete_repository(world: World, request: Any, _: Call) -> Any:
+    """Gone at once with every image in it; the operation ends with an empty answer."""
+    with world.store.transaction():
+        REPOSITORIES.remove(world, request.name)
+        iam_policy.forget(world, request.name)
+        world.part(Images).forget(request.name + "/")
+    parent = request.name.rpartition("/repositories/")[0]
+    return world.operations.start_task(parent, OperationMetadata(), finish_delete)
+
+
+def finish_delete(_: World) -> Any:
+    """What a delete operation answers."""
+    return Empty()
+
+
+@API.method(SERVICE + "GetIamPolicy")
+def get_iam_policy(world: World, request: Any, _: Call) -> Any:
+    """The repository's policy."""
+    REPOSITORIES.get(world, request.resource)
+    return iam_policy.get_policy(world, request.resource, request)
+
+
+@API.method(SERVICE + "SetIamPolicy")
+def set_iam_policy(world: World, request: Any, _: Call) -> Any:
+    """Replace the repository's policy."""
+    REPOSITORIES.get(world, request.resource)
+    return iam_policy.set_policy(world, request.resource, request)
+
+
+@API.method(SERVICE + "TestIamPermissions")
+def granted_permissions(world: World, request: Any, _: Call) -> Any:
+    """Which of the permissions the caller has."""
+    REPOSITORIES.get(world, request.resource)
+    return iam_policy.test_permissions(request)

@@ -1,0 +1,71 @@
+"""The operations mixin that every API offers.
+
+Source: google/longrunning/operations.proto.
+"""
+
+from typing import Any
+
+from google.longrunning import operations_pb2
+from google.protobuf.empty_pb2 import Empty
+
+from emulator.core.api import Api, Call
+from emulator.core.failures import ApiFailure
+from emulator.core.operations import GET_WAIT_S
+from emulator.core.paging import page
+from emulator.core.resources import refuse_query
+from emulator.core.world import World
+
+API = Api("longrunning")
+SERVICE = "google.longrunning.Operations/"
+WAIT_AT_MOST_S = 30.0
+
+
+def not_found(name: str) -> ApiFailure:
+    """No such operation."""
+    return ApiFailure("NOT_FOUND", f"Operation {name} was not found.")
+
+
+@API.method(SERVICE + "GetOperation")
+def get_operation(world: World, request: Any, _: Call) -> Any:
+    """The operation, after a short wait for work that is nearly done."""
+    operation = world.operations.wait(request.name, GET_WAIT_S)
+    if operation is None:
+        raise not_found(request.name)
+    return operation
+
+
+@API.method(SERVICE + "WaitOperation")
+def wait_operation(world: World, request: Any, _: Call) -> Any:
+    """The operation once it is done, or as it is after the request's timeout."""
+    asked_s = request.timeout.ToTimedelta().total_seconds() if request.HasField("timeout") else WAIT_AT_MOST_S
+    operation = world.operations.wait(request.name, min(asked_s, WAIT_AT_MOST_S))
+    if operation is None:
+        raise not_found(request.name)
+    return operation
+
+
+@API.method(SERVICE + "ListOperations")
+def list_operations(world: World, request: Any, _: Call) -> Any:
+    """The operations below a parent, by name."""
+    refuse_query(request)
+    found = world.store.list("operation", f"{request.name.removesuffix('/operations')}/operations/".lstrip("/"))
+    shown, token = page([body for _, body in found], request.page_size, request.page_token)
+    operations = [operations_pb2.Operation.FromString(body) for body in shown]
+    return operations_pb2.ListOperationsResponse(operations=operations, next_page_token=token)
+
+
+@API.method(SERVICE + "CancelOperation")
+def cancel_operation(world: World, request: Any, _: Call) -> Any:
+    """End it with CANCELLED, if it is not done."""
+    if world.operations.find(request.name) is None:
+        raise not_found(request.name)
+    world.operations.cancel(request.name)
+    return Empty()
+
+
+@API.method(SERVICE + "DeleteOperation")
+def delete_operation(world: World, request: Any, _: Call) -> Any:
+    """Forget the result. This does not cancel."""
+    if not world.operations.delete(request.name):
+        raise not_found(request.name)
+    return Empty()

@@ -1,0 +1,63 @@
+"""The addresses of services, written down as plain JSON: read at a start without any of Google's messages."""
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from emulator.core.world import World
+from emulator.processes.model import Route, Share
+
+KIND = "run.address"
+MAIN = ""
+"""Key of a service's main address among its tags."""
+
+
+@dataclass
+class Addresses:
+    """The addresses of a service as written down.
+
+    Attributes:
+        ports: Port by tag.
+        shares: By tag: revision (full name), percent, instances to keep, most instances of the service or None.
+        audiences: Custom ones.
+    """
+
+    ports: dict[str, int] = field(default_factory=dict)
+    shares: dict[str, list[tuple[str, int, int, int | None]]] = field(default_factory=dict)
+    public: bool = False
+    internal: bool = False
+    audiences: list[str] = field(default_factory=list)
+
+    def uri(self, tag: str = MAIN) -> str:
+        """The address of the service, or of a tag."""
+        return f"http://127.0.0.1:{self.ports[tag]}"
+
+    def revisions(self) -> set[str]:
+        """Who serves anything."""
+        return {share[0] for shares in self.shares.values() for share in shares}
+
+
+def load(world: World, service: str) -> Addresses | None:
+    """Read a service's addresses."""
+    body = world.store.get(KIND, service)
+    return None if body is None else Addresses(**json.loads(body))
+
+
+def save(world: World, service: str, addresses: Addresses) -> None:
+    """Write a service's addresses down."""
+    world.store.put(KIND, service, json.dumps(asdict(addresses)).encode())
+
+
+def written(world: World) -> list[tuple[str, Addresses]]:
+    """Every service that has addresses, with them, by name."""
+    return [(service, Addresses(**json.loads(body))) for service, body in world.store.list(KIND)]
+
+
+def routes_of(service: str, addresses: Addresses) -> dict[int, Route]:
+    """Describe a service's addresses to the data plane."""
+    own = frozenset({*addresses.audiences, *(addresses.uri(tag) for tag in addresses.ports)})
+    return {
+        addresses.ports[tag]: Route(
+            service, tuple(Share(*share) for share in shares), addresses.public, addresses.internal, own
+        )
+        for tag, shares in addresses.shares.items()
+    }

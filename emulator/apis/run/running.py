@@ -1,0 +1,121 @@
+"""The data plane of this cloud: made when first needed, with the control plane's answers to what it asks.
+
+Light to import: an emulator that runs nothing loads neither the data plane nor Google's messages.
+"""
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from emulator.core import settings
+from emulator.core.world import DEVELOPER, EMULATOR_ACCOUNT, World
+from emulator.identity.tokens import Tokens
+from emulator.processes.model import Revision, Route
+
+if TYPE_CHECKING:
+    from emulator.processes.plane import Plane
+
+INVOKERS = (
+    "roles/run.invoker",
+    "roles/run.servicesInvoker",
+    "roles/run.admin",
+    "roles/editor",
+    "roles/owner",
+)
+"""Roles with `run.routes.invoke`: https://cloud.google.com/run/docs/reference/iam/roles"""
+
+
+class Running:
+    """The data plane, once somebody needed it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._making = threading.Lock()
+        self.started: Plane | None = None
+
+    def plane(self) -> "Plane":
+        """Give the data plane, started now if it is not running."""
+        with self._making:
+            if self.started is None:
+                self.started = self._new()
+                self.started.start()
+            return self.started
+
+    def _new(self) -> "Plane":
+        from emulator.processes.plane import Plane, Settings  # noqa: PLC0415 - only what runs something needs it
+
+        chosen = settings.read(self._world.store)
+        return Plane(
+            load=partial(revision, self._world),
+            gate=Gate(self._world),
+            tokens=MetadataTokens(self._world),
+            now=self._world.clock.now,
+            settings=Settings(int(chosen.run_seed) or None, chosen.run_pending_s, int(chosen.run_most_idle)),
+        )
+
+
+def running(world: World) -> Running:
+    """Give this cloud's place for the data plane."""
+    return world.part(Running, partial(Running, world))
+
+
+def plane(world: World) -> "Plane":
+    """Give the data plane, started now if it is not running."""
+    return running(world).plane()
+
+
+def stop(world: World) -> None:
+    """End every container; the next one starts another data plane."""
+    found = world.take(Running)
+    if found is not None and found.started is not None:
+        found.started.stop()
+
+
+def revision(world: World, name: str) -> Revision:
+    """Tell the data plane what a revision is."""
+    from emulator.apis.run.programs import describe  # noqa: PLC0415 - imports Cloud Run's messages
+
+    return describe(world, name)
+
+
+class Gate:
+    """Who may invoke a private service: the front end's view of tokens and policies."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __call__(self, token: str, route: Route, port: int) -> int:
+        """Tell 200, 401 or 403."""
+        claims = self._world.part(Tokens).read(token)
+        if claims is None or "aud" not in claims:
+            return 401
+        own = {f"http://127.0.0.1:{port}", *route.audiences}
+        if str(claims["aud"]).rstrip("/") not in {address.rstrip("/") for address in own}:
+            return 401
+        return 200 if self._may_invoke(str(claims.get("email", "")), route.service) else 403
+
+    def _may_invoke(self, email: str, service: str) -> bool:
+        from emulator.identity import iam_policy  # noqa: PLC0415 - imports Google's messages
+
+        if email in (EMULATOR_ACCOUNT, DEVELOPER):
+            return True  # who runs the emulator owns its projects
+        wanted = {f"serviceAccount:{email}", f"user:{email}", "allUsers", "allAuthenticatedUsers"}
+        project = "/".join(service.split("/")[:2])
+        return any(
+            wanted & iam_policy.members(self._world, place, role) for place in (service, project) for role in INVOKERS
+        )
+
+
+class MetadataTokens:
+    """The tokens that containers get."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def access_token(self, service_account: str) -> tuple[str, int]:
+        """An access token and its life in seconds."""
+        return self._world.part(Tokens).access_token(service_account), 3599
+
+    def identity_token(self, service_account: str, audience: str) -> str:
+        """A signed identity token."""
+        return self._world.part(Tokens).id_token(service_account, audience)

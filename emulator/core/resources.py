@@ -1,0 +1,248 @@
+"""What most Google APIs do alike: stored collections, names, field masks, labels, etags, timestamps.
+
+Source: AIP-131 to AIP-135 (standard methods), AIP-161 (field masks), kinds.md sections 1 and 2.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from emulator.core.failures import ApiFailure
+from emulator.core.paging import page
+from emulator.core.world import World
+
+LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+LABELS_MOST = 64
+
+
+def missing(_: str) -> ApiFailure:
+    """The wording of most APIs for a name that is not there (kinds.md 1.4)."""
+    return ApiFailure("NOT_FOUND", "Requested entity was not found.")
+
+
+def taken(_: str) -> ApiFailure:
+    """The wording of most APIs for a name that is there already."""
+    return ApiFailure("ALREADY_EXISTS", "the resource already exists")
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Messages of one type, stored by their `name` field.
+
+    Args:
+        kind: Kind in the store.
+        message: Raw protobuf class with a field `name`.
+        missing: The API's refusal for a name that is not there.
+        taken: The API's refusal for a name that is taken.
+    """
+
+    kind: str
+    message: Any
+    missing: Callable[[str], ApiFailure] = missing
+    taken: Callable[[str], ApiFailure] = taken
+
+    def find(self, world: World, name: str) -> Any:
+        """The message, or None."""
+        body = world.store.get(self.kind, name)
+        return None if body is None else self.message.FromString(body)
+
+    def get(self, world: World, name: str) -> Any:
+        """The message.
+
+        Raises:
+            ApiFailure: It is not there.
+        """
+        found = self.find(world, name)
+        if found is None:
+            raise self.missing(name)
+        return found
+
+    def insert(self, world: World, message: Any) -> None:
+        """Store a new message.
+
+        Raises:
+            ApiFailure: The name is taken.
+        """
+        with world.store.transaction():
+            if world.store.get(self.kind, message.name) is not None:
+                raise self.taken(message.name)
+            self.save(world, message)
+
+    def save(self, world: World, message: Any) -> None:
+        """Store a message, whether it was there or not."""
+        world.store.put(self.kind, message.name, message.SerializeToString())
+
+    def remove(self, world: World, name: str) -> None:
+        """Delete a message.
+
+        Raises:
+            ApiFailure: It is not there.
+        """
+        if not world.store.delete(self.kind, name):
+            raise self.missing(name)
+
+    def all(self, world: World, prefix: str = "") -> list[Any]:
+        """Every message whose name starts with `prefix`, by name."""
+        return [self.message.FromString(body) for _, body in world.store.list(self.kind, prefix)]
+
+    def page(
+        self, world: World, prefix: str, request: Any, *, default: int = 100, most: int = 1000
+    ) -> tuple[list[Any], str]:
+        """One page of them, by the request's `page_size` and `page_token`, and the next page's token."""
+        bodies = [body for _, body in world.store.list(self.kind, prefix)]
+        shown, token = page(bodies, request.page_size, request.page_token, default=default, most=most)
+        return [self.message.FromString(body) for body in shown], token
+
+
+def refuse_query(request: Any) -> None:
+    """A filter or an order that nobody implements must not be ignored silently.
+
+    Raises:
+        ApiFailure: UNIMPLEMENTED.
+    """
+    for field in ("filter", "order_by"):
+        if getattr(request, field, ""):
+            raise ApiFailure("UNIMPLEMENTED", f"The emulator does not know {field}={getattr(request, field)!r} here.")
+
+
+def part(name: str, collection: str) -> str:
+    """The id that follows `collection` in a resource name: `part("projects/p/topics/t", "topics")` is `t`.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT when the name has no such part.
+    """
+    words = name.split("/")
+    if collection not in words[::2] or len(words) % 2:
+        raise ApiFailure("INVALID_ARGUMENT", f"Invalid resource name {name!r}.")
+    return words[2 * words[::2].index(collection) + 1]
+
+
+def check_id(field: str, value: str, pattern: str) -> None:
+    """Check an id against a regular expression.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT that names field and value.
+    """
+    if not re.fullmatch(pattern, value):
+        raise ApiFailure("INVALID_ARGUMENT", f'invalid {field} "{value}": must match {pattern}')
+
+
+def check_labels(labels: Iterable[tuple[str, str]]) -> None:
+    """Check labels.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT.
+
+    Source:
+        https://cloud.google.com/resource-manager/docs/labels-overview (constraints.md section 1).
+    """
+    found = list(labels)
+    if len(found) > LABELS_MOST:
+        raise ApiFailure("INVALID_ARGUMENT", f"a resource has at most {LABELS_MOST} labels")
+    for key, value in found:
+        if not LABEL_KEY.fullmatch(key):
+            raise ApiFailure("INVALID_ARGUMENT", f'invalid label key "{key}"')
+        if not LABEL_VALUE.fullmatch(value):
+            raise ApiFailure("INVALID_ARGUMENT", f'invalid label value "{value}" of "{key}"')
+
+
+def timestamp(when: datetime) -> Timestamp:
+    """A time as a message."""
+    stamp = Timestamp()
+    stamp.FromDatetime(when)
+    return stamp
+
+
+def etag_of(message: Any) -> str:
+    """An etag over everything but the etag itself."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    copy.ClearField("etag")
+    digest = hashlib.sha256(copy.SerializeToString(deterministic=True)).digest()
+    return base64.b64encode(digest[:9]).decode()
+
+
+def check_etag(sent: str, current: str) -> None:
+    """Refuse a write made for another state of the resource; an empty etag overwrites (kinds.md 1.2).
+
+    Raises:
+        ApiFailure: ABORTED.
+    """
+    if sent and sent != current:
+        raise ApiFailure("ABORTED", f"etag mismatch: the resource has {current}, the request has {sent}")
+
+
+def apply_mask(target: Any, source: Any, paths: Iterable[str], *, keep: Iterable[str] = ()) -> None:
+    """Copy the masked fields of `source` into `target`. A masked field that `source` leaves out is cleared.
+
+    Args:
+        target: Changed in place.
+        source: What the caller sent.
+        paths: Of the mask; `*` means every field.
+        keep: Output-only or immutable fields: naming them changes nothing.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT for a path that is not a field.
+
+    Source:
+        Recording pubsub_subscription/push-oidc: `retainAckedMessages` in the mask, not in the body, was cleared.
+    """
+    chosen = list(paths)
+    if "*" in chosen:
+        chosen = [field.name for field in target.DESCRIPTOR.fields]
+    for path in chosen:
+        field = field_of(target, path.partition(".")[0])
+        if field is None or field.name not in keep:
+            _copy(target, source, path, path)
+
+
+def _copy(target: Any, source: Any, path: str, whole: str) -> None:
+    first, _, rest = path.partition(".")
+    field = field_of(target, first)
+    if field is None:
+        raise ApiFailure("INVALID_ARGUMENT", f'Invalid field "{whole}" in update_mask.')
+    if rest and is_map(field):
+        _copy_entry(getattr(target, field.name), getattr(source, field.name), rest)
+    elif rest and field.message_type is not None and not field.is_repeated:
+        _copy(getattr(target, field.name), getattr(source, field.name), rest, whole)
+    else:
+        _replace(target, source, field)
+
+
+def field_of(message: Any, name: str) -> Any:
+    """A field by its name in the API. Google's Python classes write `format` and `type` as `format_` and `type_`."""
+    fields = message.DESCRIPTOR.fields_by_name
+    return fields.get(name) or fields.get(name + "_")
+
+
+def _replace(target: Any, source: Any, field: Any) -> None:
+    target.ClearField(field.name)
+    sent = getattr(source, field.name)
+    if is_map(field) or (field.message_type is not None and (field.is_repeated or source.HasField(field.name))):
+        getattr(target, field.name).MergeFrom(sent)
+    elif field.is_repeated:
+        getattr(target, field.name).extend(sent)
+    elif field.message_type is None and (not field.has_presence or source.HasField(field.name)):
+        setattr(target, field.name, sent)
+
+
+def _copy_entry(target: Any, source: Any, key: str) -> None:
+    target.pop(key, None)
+    if key not in source:
+        return
+    if hasattr(source[key], "CopyFrom"):
+        target[key].CopyFrom(source[key])
+    else:
+        target[key] = source[key]
+
+
+def is_map(field: Any) -> bool:
+    """Whether a field is a map."""
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)

@@ -1,0 +1,1 @@
+"""Who is who: service accounts, their tokens, and the policies that give them roles."""

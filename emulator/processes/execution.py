@@ -1,0 +1,151 @@
+"""A job execution: tasks as processes, so many at once, each retried and timed.
+
+Source: https://cloud.google.com/run/docs/container-contract#jobs-env-vars and `google.cloud.run.v2.TaskTemplate`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from emulator.processes.instance import in_order
+from emulator.processes.logs import Log
+from emulator.processes.model import CannotStartError, Program
+from emulator.processes.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from emulator.processes.model import Container
+    from emulator.processes.workshop import Workshop
+
+DEFAULT_PARALLELISM = 100  # "as many as possible", within reason for one machine: a task waits for a free place
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What an execution runs. The last container in start order is the one whose end ends the task."""
+
+    name: str
+    containers: tuple[Container, ...]
+    tasks: int = 1
+    parallelism: int = 0
+    max_retries: int = 3
+    timeout_s: float = 600.0
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnd:
+    """How a try of a task ended. `exit_code` is None where it was stopped."""
+
+    index: int
+    attempt: int
+    exit_code: int | None
+    message: str = ""
+    cancelled: bool = False
+    last: bool = True
+
+    @property
+    def succeeded(self) -> bool:
+        """Tell whether the task is done."""
+        return self.exit_code == 0
+
+
+class Watcher(Protocol):
+    """Hears of an execution's progress, in a worker thread, one call at a time and in order."""
+
+    def task_started(self, index: int, attempt: int) -> None:
+        """A try of a task began."""
+
+    def task_ended(self, end: TaskEnd) -> None:
+        """A try of a task ended; `last` tells whether it will be tried again."""
+
+    def execution_ended(self) -> None:
+        """All tasks have ended."""
+
+
+class Execution:
+    """A running execution. Only the loop's thread touches it."""
+
+    def __init__(self, batch: Batch, watcher: Watcher, workshop: Workshop) -> None:
+        self.log = Log()
+        self._batch = batch
+        self._watcher = watcher
+        self._workshop = workshop
+        self._stop_asked = asyncio.Event()
+        self._running: dict[int, list[Process]] = {}
+        self._telling = asyncio.Lock()
+        self._places = asyncio.Semaphore(min(batch.parallelism or DEFAULT_PARALLELISM, DEFAULT_PARALLELISM))
+        self._work: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Start the tasks."""
+        self._work = asyncio.create_task(self._run())
+
+    async def cancel(self) -> None:
+        """Stop running tasks, start no more, and wait for the end."""
+        self._stop_asked.set()
+        await asyncio.gather(*(process.stop() for group in self._running.values() for process in group))
+        if self._work is not None:
+            await self._work
+
+    async def _run(self) -> None:
+        await asyncio.gather(*(self._task(index) for index in range(self._batch.tasks)))
+        await self._tell(self._watcher.execution_ended)
+
+    async def _task(self, index: int) -> None:
+        async with self._places:
+            for attempt in range(self._batch.max_retries + 1):
+                end = await self._try(index, attempt)
+                await self._tell(partial(self._watcher.task_ended, end))
+                if end.last:
+                    return
+
+    async def _try(self, index: int, attempt: int) -> TaskEnd:
+        if self._stop_asked.is_set():
+            return TaskEnd(index, attempt, None, cancelled=True)
+        await self._tell(partial(self._watcher.task_started, index, attempt))
+        last = attempt >= self._batch.max_retries
+        try:
+            async with asyncio.timeout(self._batch.timeout_s):
+                code = await self._containers(index, attempt)
+        except TimeoutError:
+            message = f"Terminating task because it has reached the maximum timeout of {self._batch.timeout_s:g}s."
+            self.log.write(message)
+            return TaskEnd(index, attempt, None, message, last=last)
+        except CannotStartError as error:
+            self.log.write(error.outcome.message)
+            return TaskEnd(index, attempt, 127, error.outcome.message, last=last)
+        finally:
+            await self._stop(index)
+        if self._stop_asked.is_set():
+            return TaskEnd(index, attempt, None, cancelled=True)
+        message = "" if code == 0 else f"The container exited with an error: exit code {code}."
+        return TaskEnd(index, attempt, code, message, last=code == 0 or last)
+
+    async def _containers(self, index: int, attempt: int) -> int:
+        """Run a try of a task and give the exit code of its main container."""
+        environment = self._batch.environment | {
+            "CLOUD_RUN_TASK_INDEX": str(index),
+            "CLOUD_RUN_TASK_ATTEMPT": str(attempt),
+            "CLOUD_RUN_TASK_COUNT": str(self._batch.tasks),
+        }
+        group = self._running[index] = []
+        for container in in_order(self._batch.containers):
+            program = await self._workshop.program(container)
+            program = Program(program.command, program.folder, {**program.environment, **environment})
+            try:
+                group.append(await Process.start(program, self.log, self._workshop.undertaker))
+            except OSError as error:
+                raise CannotStartError("CONTAINER_MISSING", f"{program.command[0]}: {error.strerror}") from error
+        return await asyncio.shield(group[-1].ended)
+
+    async def _stop(self, index: int) -> None:
+        await asyncio.gather(*(process.stop() for process in self._running.pop(index, [])))
+
+    async def _tell(self, news: Callable[[], None]) -> None:
+        async with self._telling:
+            await asyncio.to_thread(news)

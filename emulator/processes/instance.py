@@ -1,0 +1,166 @@
+"""One instance of a revision: its containers, its port, the connections to it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emulator.processes.model import CannotStartError, Outcome, default_startup_probe
+from emulator.processes.ports import free_port
+from emulator.processes.probe import liveness_fails, passes_startup
+from emulator.processes.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from emulator.processes.logs import Log
+    from emulator.processes.model import Container, Revision
+    from emulator.processes.upstream import Connection
+    from emulator.processes.workshop import Workshop
+
+HEALTH_CHECK_CONTAINER_ERROR = "HEALTH_CHECK_CONTAINER_ERROR"
+# Both texts from public reports, the first for instance googlecodelabs/monolith-to-microservices issue 110.
+DEFAULT_PROBE_FAILED = (
+    "The user-provided container failed to start and listen on the port defined provided by the PORT={port} "
+    "environment variable within the allocated timeout. This can happen when the container port is misconfigured or "
+    "if the timeout is too short. The health check timeout can be extended. Logs for this revision might contain "
+    "more information."
+)
+PROBE_FAILED = (
+    "The user-provided container failed the configured startup probe checks. Logs for this revision might contain "
+    "more information."
+)
+
+
+class Instance:
+    """A running copy of a revision. Only the loop's thread touches it."""
+
+    def __init__(self, revision: Revision, workshop: Workshop, log: Log) -> None:
+        self.revision = revision
+        self.port = free_port()
+        self.in_flight = 0
+        self.ready = False
+        self.stopping = False
+        self.idle_since = workshop.now()
+        self.connections: list[Connection] = []  # open and unused, newest last
+        self.ended = asyncio.get_running_loop().create_future()
+        self._workshop = workshop
+        self._log = log
+        self._scratch = Path(tempfile.mkdtemp(prefix="emulator-instance-"))
+        self._processes: dict[str, Process] = {}
+        self._watchers: list[asyncio.Task[None]] = []
+
+    @property
+    def free(self) -> bool:
+        """Tell whether another request may be sent to it."""
+        return self.ready and not self.stopping and self.in_flight < self.revision.concurrency
+
+    async def start(self) -> Outcome:
+        """Start the containers in order and wait for their startup probes."""
+        try:
+            for container in in_order(self.revision.containers):
+                await self._start(container)
+        except CannotStartError as error:
+            await self._discard()
+            return error.outcome
+        self.ready = True
+        self.idle_since = self._workshop.now()
+        return Outcome()
+
+    async def stop(self) -> None:
+        """Ask all containers to end and wait until they have."""
+        self.stopping = True
+        for connection in self.connections:
+            connection.close()
+        self.connections.clear()
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*(process.stop() for process in self._processes.values()))
+        self._gone()
+
+    async def _start(self, container: Container) -> None:
+        port = self.port if container.port is not None else 0
+        program = await self._workshop.program(container, port)
+        home = {"HOME": str(self._scratch), "TMPDIR": str(self._scratch)}
+        program = type(program)(program.command, program.folder, {**home, **program.environment})
+        try:
+            process = await Process.start(program, self._log, self._workshop.undertaker)
+        except OSError as error:
+            self._log.write(f"{program.command[0]}: {error.strerror}")
+            raise CannotStartError(HEALTH_CHECK_CONTAINER_ERROR, _failure(container)) from error
+        self._processes[container.name] = process
+        await self._pass_startup(container, process)
+        self._watch(container, process)
+
+    async def _pass_startup(self, container: Container, process: Process) -> None:
+        probe = container.startup
+        if probe is None and container.port is not None:
+            probe = default_startup_probe(container.port)
+        if probe is None:
+            return
+        check = asyncio.create_task(passes_startup(probe, self._real_port(probe.port, container)))
+        waits: set[asyncio.Future[Any]] = {check, process.ended}
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        passed = check.done() and check.result()
+        check.cancel()
+        if not passed or process.ended.done():
+            raise CannotStartError(HEALTH_CHECK_CONTAINER_ERROR, _failure(container))
+
+    def _real_port(self, declared: int, container: Container) -> int:
+        return self.port if declared in (container.port, 0) else declared
+
+    def _watch(self, container: Container, process: Process) -> None:
+        process.ended.add_done_callback(self._container_ended)
+        if container.liveness is not None:
+            self._watchers.append(asyncio.create_task(self._follow_liveness(container, process)))
+
+    async def _follow_liveness(self, container: Container, process: Process) -> None:
+        if container.liveness is None:
+            return
+        await liveness_fails(container.liveness, self._real_port(container.liveness.port, container))
+        self._log.write(f"LIVENESS {container.liveness.kind} probe failed; the container is shut down.")
+        await process.stop()
+
+    def _container_ended(self, ended: asyncio.Future[int]) -> None:
+        """One container gone: the instance is gone, as in Cloud Run."""
+        if not self.stopping:
+            self._log.write(f"Container called exit({ended.result()}).")
+        self.ready = False
+        for process in self._processes.values():
+            process.kill()
+        self._gone()
+
+    async def _discard(self) -> None:
+        self.stopping = True
+        for process in self._processes.values():
+            process.kill()
+        await asyncio.gather(*(process.ended for process in self._processes.values()))
+        self._gone()
+
+    def _gone(self) -> None:
+        self.ready = False
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        with suppress(asyncio.InvalidStateError):
+            self.ended.set_result(None)
+
+
+def in_order(containers: Iterable[Container]) -> list[Container]:
+    """Put every container behind those it starts after (`dependsOn`); otherwise as declared."""
+    left = list(containers)
+    placed: list[Container] = []
+    while left:
+        names = {container.name for container in placed}
+        ready = next((c for c in left if names.issuperset(c.after)), left[0])
+        left.remove(ready)
+        placed.append(ready)
+    return placed
+
+
+def _failure(container: Container) -> str:
+    if container.startup is None or container.startup_is_default:
+        return DEFAULT_PROBE_FAILED.format(port=container.port or 8080)
+    return PROBE_FAILED

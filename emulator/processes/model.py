@@ -1,0 +1,139 @@
+"""What the data plane is told: containers, revisions, addresses. Plain records without any of Google's messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+DEFAULT_CONCURRENCY = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A check on a container.
+
+    `port` is the port as the spec names it; the emulator gives every container a free port of its own and translates.
+    Times are whole seconds, as `google.cloud.run.v2.Probe` has them.
+    """
+
+    kind: Literal["tcp", "http", "grpc"]
+    port: int
+    path: str = "/"
+    service: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    initial_delay_s: int = 0
+    period_s: int = 10
+    timeout_s: int = 1
+    failure_threshold: int = 3
+
+
+# What Cloud Run uses where no startup probe is given (recordings/run_service/v1-list).
+def default_startup_probe(port: int) -> Probe:
+    """Tell the startup probe of a container that names none: the port is open within 240 seconds."""
+    return Probe("tcp", port, period_s=240, timeout_s=240, failure_threshold=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How one container of an instance is started: a command in a folder, or an engine's command line."""
+
+    command: tuple[str, ...]
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a container is."""
+
+    project: str
+    number: str
+    region: str
+    service_account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a container is given when it starts.
+
+    Attributes:
+        port: Where it must listen; 0 for one that takes no requests.
+        metadata_host: `host:port` of the metadata server that answers as its identity.
+    """
+
+    port: int
+    metadata_host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of a revision. `port` is set on the one that takes requests.
+
+    `program` is called in a worker thread each time one starts: secrets are read at instance start.
+    """
+
+    name: str
+    identity: Identity
+    program: Callable[[Place], Program]
+    port: int | None = None
+    startup: Probe | None = None
+    startup_is_default: bool = True
+    liveness: Probe | None = None
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What the data plane needs to run instances of a revision. `name` is the full resource name."""
+
+    name: str
+    containers: tuple[Container, ...]
+    concurrency: int = DEFAULT_CONCURRENCY
+    max_instances: int = 100
+    timeout_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of an address's requests, in percent, and the revision (full name) that gets it."""
+
+    revision: str
+    percent: int
+    min_instances: int = 0
+    max_instances: int | None = None  # of the service; the revision has its own
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address: who answers it and who may call it. `service` is the full resource name."""
+
+    service: str
+    shares: tuple[Share, ...]
+    public: bool = False
+    internal_only: bool = False
+    audiences: frozenset[str] = frozenset()  # besides the addresses of the service
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the start of a revision's first instance ended. `reason` is empty when it serves."""
+
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether the instance passed its startup probe."""
+        return not self.reason
+
+
+class CannotStartError(Exception):
+    """A container cannot be started at all. Carries what the revision's condition will say."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.outcome = Outcome(reason, message)

@@ -1,0 +1,242 @@
+"""The data plane as the control plane sees it: one thread with an event loop, and calls into it from any thread.
+
+The loop's thread never touches the store: an API call that holds the store may be waiting for the loop. What needs the
+store (`load`, a container's program, the gate, tokens, a job's watcher) runs in worker threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from emulator.processes.execution import Execution
+from emulator.processes.frontend import FrontEnd
+from emulator.processes.listener import Listeners
+from emulator.processes.metadata import MetadataServer
+from emulator.processes.model import CannotStartError
+from emulator.processes.pool import PENDING_S, Pool
+from emulator.processes.undertaker import Undertaker
+from emulator.processes.workshop import Workshop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from datetime import datetime
+
+    from emulator.processes.execution import Batch, Watcher
+    from emulator.processes.frontend import Gate
+    from emulator.processes.metadata import Tokens
+    from emulator.processes.model import Identity, Outcome, Revision, Route
+
+T = TypeVar("T")
+TICK_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What may be chosen.
+
+    Attributes:
+        seed: Makes the split of traffic repeatable.
+        pending_s: How long a request waits for a slot, at least.
+        most_idle: Idle instances kept in all, besides the minimums of services.
+    """
+
+    seed: int | None = None
+    pending_s: float = PENDING_S
+    most_idle: int = 32
+
+
+class Plane:
+    """Everything that runs and listens. Start it, tell it routes, stop it."""
+
+    def __init__(
+        self,
+        *,
+        load: Callable[[str], Revision],
+        gate: Gate,
+        tokens: Tokens,
+        now: Callable[[], datetime],
+        settings: Settings | None = None,
+    ) -> None:
+        self._load = load
+        self._now = now
+        self._settings = settings or Settings()
+        self._pools: dict[str, Pool] = {}
+        self._executions: dict[str, Execution] = {}
+        self._front = FrontEnd(self._pool, gate, Random(self._settings.seed))  # noqa: S311 - a split, not a secret
+        self._metadata = MetadataServer(tokens)
+        self._loop = _new_loop()
+        self._thread = threading.Thread(target=self._run, name="run-data-plane", daemon=True)
+        self._ready = threading.Event()
+        self._stopped = False
+
+    def start(self) -> None:
+        """Begin to work. The thread is never replaced: containers are its children."""
+        self._thread.start()
+        self._ready.wait()
+
+    def stop(self) -> None:
+        """Stop listening, end every container (SIGTERM, ten seconds, SIGKILL), end the thread."""
+        if self._thread.is_alive():
+            self._call(self._shut_down())
+            self._stopped = True
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=5)
+
+    @property
+    def internal_token(self) -> str:
+        """The header value by which the emulator's own services are let in where ingress is internal."""
+        return self._front.internal_token
+
+    def listen(self, wanted: int = 0) -> int:
+        """Open an address and tell its port: `wanted` where that is free."""
+        return self._call(self._addresses.open(wanted))
+
+    def route(self, routes: dict[int, Route], retired: tuple[str, ...] = ()) -> None:
+        """Set what the given ports serve, all at once; `retired` revisions stop when their requests are done."""
+        self._call(self._set_routes(routes, retired))
+
+    def close(self, ports: list[int]) -> None:
+        """Close addresses."""
+        self._call(self._close(ports))
+
+    def deploy(self, revision: str) -> Outcome:
+        """Start one instance of a revision and wait for its startup probe."""
+        return self._call(self._deploy(revision))
+
+    def remove(self, revisions: list[str]) -> None:
+        """End revisions: their requests may finish, their instances go."""
+        self._call(self._remove(revisions))
+
+    def log(self, name: str) -> list[str]:
+        """Give the newest output of a revision or an execution (full name)."""
+        pool, execution = self._pools.get(name), self._executions.get(name)
+        log = pool.log if pool else execution.log if execution else None
+        return log.text() if log else []
+
+    def logs(self, fragment: str) -> dict[str, list[str]]:
+        """Give the output of every revision and execution whose full name contains `fragment`."""
+        names = [*self._pools, *self._executions]
+        return {name: self.log(name) for name in names if fragment in name}
+
+    def instances(self, revision: str) -> int:
+        """Count a revision's instances."""
+        return self._pools[revision].instances if revision in self._pools else 0
+
+    def metadata_host(self, identity: Identity) -> str:
+        """Give host and port of the metadata server that answers as `identity`."""
+        return self._call(self._metadata.host(identity))
+
+    def execute(self, batch: Batch, watcher: Watcher) -> None:
+        """Run the tasks of a job execution; returns at once, `watcher` hears of progress in the loop's thread."""
+        self._call(self._execute(batch, watcher))
+
+    def cancel(self, execution: str) -> None:
+        """Stop the tasks of an execution, or of all whose full name begins so."""
+        self._call(self._cancel(execution))
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._stopped:
+            work.close()
+            raise CannotStartError("INTERNAL", "The emulator is stopping.")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._set_up())
+        self._ready.set()
+        self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()  # or a thread would wait for it for ever
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.close()
+
+    async def _set_up(self) -> None:
+        self._workshop = Workshop(Undertaker(), self._metadata, self._now)
+        self._addresses = Listeners(self._front)
+        self._ticker = asyncio.create_task(self._tick())
+
+    async def _shut_down(self) -> None:
+        self._ticker.cancel()
+        self._addresses.close_all()
+        self._metadata.close()
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        await asyncio.gather(*(execution.cancel() for execution in self._executions.values()))
+        self._workshop.undertaker.close()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            for pool in list(self._pools.values()):
+                pool.tick()
+            self._stop_surplus()
+
+    def _stop_surplus(self) -> None:
+        """Stop the longest idle instances beyond what one machine should carry: two hundred services are deployable."""
+        idle = [(instance, pool) for pool in self._pools.values() for instance in pool.spare()]
+        idle.sort(key=lambda pair: pair[0].idle_since, reverse=True)
+        for instance, pool in idle[self._settings.most_idle :]:
+            pool.stop(instance)
+
+    def _pool(self, revision: str) -> Pool:
+        pool = self._pools.get(revision)
+        if pool is None:
+            pool = self._pools[revision] = Pool(revision, self._load, self._workshop)
+            pool.pending_s = self._settings.pending_s
+        return pool
+
+    async def _set_routes(self, routes: dict[int, Route], retired: tuple[str, ...]) -> None:
+        self._front.routes.update(routes)
+        for share in (share for route in self._front.routes.values() for share in route.shares):
+            pool = self._pool(share.revision)
+            pool.retired = False
+        for revision in retired:
+            if revision in self._pools:
+                self._pools[revision].retired = True
+        self._set_sizes()
+
+    def _set_sizes(self) -> None:
+        """Give every pool the greatest minimum and the least maximum of the addresses it serves."""
+        minimum: dict[str, int] = {}
+        limit: dict[str, int | None] = {}
+        for share in (share for route in self._front.routes.values() for share in route.shares):
+            minimum[share.revision] = max(minimum.get(share.revision, 0), share.min_instances)
+            limit[share.revision] = share.max_instances
+        for name, pool in self._pools.items():
+            pool.minimum = minimum.get(name, 0)
+            pool.limit = limit.get(name)
+            pool.tick()
+
+    async def _close(self, ports: list[int]) -> None:
+        for port in ports:
+            self._front.routes.pop(port, None)
+            self._addresses.close(port)
+
+    async def _deploy(self, revision: str) -> Outcome:
+        return await self._pool(revision).prove()
+
+    async def _remove(self, revisions: list[str]) -> None:
+        pools = [pool for name in revisions if (pool := self._pools.pop(name, None))]
+        await asyncio.gather(*(pool.close() for pool in pools))
+
+    async def _execute(self, batch: Batch, watcher: Watcher) -> None:
+        execution = Execution(batch, watcher, self._workshop)
+        self._executions[batch.name] = execution
+        execution.begin()
+
+    async def _cancel(self, name: str) -> None:
+        await asyncio.gather(*(each.cancel() for full, each in self._executions.items() if full.startswith(name)))
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Use uvloop where it is installed (the `runtime` extra): about twice the requests per second."""
+    with suppress(ImportError):
+        import uvloop  # noqa: PLC0415 - optional
+
+        return uvloop.new_event_loop()
+    return asyncio.new_event_loop()

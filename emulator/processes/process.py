@@ -1,0 +1,94 @@
+"""A container as a process: start, output, end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from typing import TYPE_CHECKING
+
+from emulator.processes.logs import LogPipe
+from emulator.processes.undertaker import kill_group
+
+if TYPE_CHECKING:
+    from emulator.processes.logs import Log
+    from emulator.processes.model import Program
+    from emulator.processes.undertaker import Undertaker
+
+# From SIGTERM to SIGKILL: https://cloud.google.com/run/docs/container-contract#instance-shutdown
+GRACE_S = 10.0
+
+
+class Process:
+    """One running container. `ended` holds its exit code (negative: a signal) once it is gone.
+
+    The process leads a session of its own: what it started ends with it, and Ctrl-C in the emulator's terminal does
+    not reach it.
+    """
+
+    def __init__(self, popen: subprocess.Popen[bytes], undertaker: Undertaker) -> None:
+        self.pid = popen.pid
+        self._popen = popen
+        self._undertaker = undertaker
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[int] = self._loop.create_future()
+        threading.Thread(target=self._wait, name=f"wait-{self.pid}", daemon=True).start()
+
+    @classmethod
+    async def start(cls, program: Program, log: Log, undertaker: Undertaker, prefix: str = "") -> Process:
+        """Start a container and follow its output.
+
+        Raises:
+            OSError: The command does not exist or may not be run.
+        """
+        read_end, write_end = os.pipe()
+        try:
+            popen = subprocess.Popen(  # noqa: ASYNC220 - returns at once; its end is awaited in a thread
+                program.command,
+                cwd=program.folder,
+                env=dict(program.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
+        undertaker.watch(popen.pid)
+        process = cls(popen, undertaker)
+        await process._loop.connect_read_pipe(lambda: LogPipe(log, prefix), os.fdopen(read_end, "rb"))
+        return process
+
+    async def stop(self, grace_s: float = GRACE_S) -> None:
+        """Ask the container to end, as Cloud Run does: SIGTERM, ten seconds, SIGKILL."""
+        if not self.ended.done():
+            with contextlib.suppress(ProcessLookupError):
+                self._popen.send_signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await asyncio.shield(self.ended)
+        self.kill()
+        await asyncio.shield(self.ended)
+
+    def kill(self) -> None:
+        """End the container and everything it started, now."""
+        if not self.ended.done():
+            kill_group(self.pid)
+
+    def _wait(self) -> None:
+        """Wait in a thread of its own: the one way that works on every Unix and under every event loop."""
+        code = self._popen.wait()
+        kill_group(self.pid)  # a container ends with its first process
+        self._undertaker.forget(self.pid)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._finish, code)
+
+    def _finish(self, code: int) -> None:
+        if not self.ended.done():
+            self.ended.set_result(code)

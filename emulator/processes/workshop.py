@@ -1,0 +1,35 @@
+"""What every container is made with."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from emulator.processes.model import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from emulator.processes.metadata import MetadataServer
+    from emulator.processes.model import Container, Program
+    from emulator.processes.undertaker import Undertaker
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Tools that instances and executions share. `now` is the virtual clock: idle time is counted by it."""
+
+    undertaker: Undertaker
+    metadata: MetadataServer
+    now: Callable[[], datetime]
+
+    async def program(self, container: Container, port: int = 0) -> Program:
+        """Ask what to start for one container.
+
+        Raises:
+            CannotStartError: It cannot be started here.
+        """
+        place = Place(port, await self.metadata.host(container.identity))
+        return await asyncio.to_thread(container.program, place)
