@@ -8,6 +8,7 @@ from schemas.section import Section
 from schemas.sections.access import Access
 from schemas.sections.budget import Budget
 from schemas.sections.environment import SecretRef
+from schemas.sections.events import Events
 from schemas.sections.image import Image
 from schemas.sections.management import Management
 from schemas.sections.model import Model
@@ -56,6 +57,7 @@ class Spec(Section):
         default_factory=Scaling, validate_default=True, description="How many instances there may be."
     )
     access: Access = Field(default_factory=Access, description="Who may call, and as whom the service runs.")
+    events: Events | None = Field(None, description="Predictions asked for and answered by Pub/Sub message.")
     rollout: Rollout = Field(default_factory=Rollout, description="How a new version goes out.")
     traffic: tuple[TrafficShare, ...] = Field((), description="The split itself, with `rollout.strategy: Manual`.")
     monitoring: Monitoring | None = Field(None, description="Is the model still right.")

@@ -256,7 +256,7 @@ def _no_effect(kinds: Kinds, loaded: LoadedService) -> Iterator[Note]:
 
 def _nobodys(kinds: Kinds, loaded: LoadedService) -> Iterator[Note]:
     """Name what `externallyOwned` says and no kind can leave to others."""
-    known = {path for kind in kinds for path in kind.spec_paths}
+    known = {path for kind in kinds for path in (*kind.spec_paths, *kind.leaves)}
     for index, path in enumerate(loaded.service.spec.management.externally_owned):
         if not any(covers(path, one) for one in known):
             where = loaded.where(f"spec.management.externallyOwned[{index}]")

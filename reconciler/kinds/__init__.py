@@ -7,6 +7,9 @@ from reconciler.kinds import (
     artifact_repository,
     iam_member,
     model_artifact,
+    monitoring_notification_channel,
+    pubsub_subscription,
+    pubsub_topic,
     run_service,
     service_account,
 )
@@ -14,7 +17,10 @@ from reconciler.kinds import (
 KINDS = Kinds.of(
     artifact_repository.KIND,
     service_account.KIND,
+    pubsub_topic.KIND,
     iam_member.KIND,
     model_artifact.KIND,
     run_service.KIND,
+    pubsub_subscription.KIND,
+    monitoring_notification_channel.KIND,
 )

@@ -53,12 +53,23 @@ def email_of(service: MLService, facts: Facts) -> str:
     return account_email(ours.name, facts.project) if ours else service.spec.access.service_account
 
 
+def another(service: MLService, purpose: str, words: str) -> Desired[ServiceAccount]:
+    """Want a further account, for a kind whose objects act as somebody else than the service.
+
+    Args:
+        service: Whose.
+        purpose: Last part of its name.
+        words: What it does, for people.
+    """
+    here = Address("service_account", GLOBAL, service_account_id(service.name, purpose))
+    return Desired(here, ServiceAccount(f"{words} {service.name}", note(service.name), disabled=False), service.name)
+
+
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[ServiceAccount]]:
     """Want an account unless the spec names one."""
     del facts
-    address = address_of(service)
-    if address:
-        yield Desired(address, ServiceAccount(f"Runs {service.name}", note(service.name), disabled=False), service.name)
+    if address_of(service):
+        yield another(service, "run", "Runs")
 
 
 class ServiceAccountClient:

@@ -18,7 +18,8 @@ def test_every_section_loads(environment):
 
     spec = loaded.service.spec
     assert loaded.service.name == "churn-scorer"
-    assert all(getattr(spec, section) is not None for section in type(spec).model_fields)
+    since = {"events"}  # sections that the language has won after that example was written
+    assert all(getattr(spec, section) is not None for section in type(spec).model_fields.keys() - since)
 
 
 def test_an_environment_changes_what_it_names_and_points_at_its_own_lines():

@@ -151,6 +151,25 @@ def splits(draw: st.DrawFn, *, versions: tuple[str, ...] = ("latest", "stable"))
 
 
 @st.composite
+def events(draw: st.DrawFn) -> Data:
+    """Predictions by message. Topics are the service's own, so that none must be there first."""
+    ids = draw(st.lists(st.from_regex(r"\A[a-fh-z][a-z0-9-]{2,12}\Z"), min_size=3, max_size=3, unique=True))
+    own = [{"topic": each, "create": True} for each in ids]
+    waits = st.sampled_from(["10s", "1m", "10m"])
+    chosen: dict[str, st.SearchStrategy[Any]] = {
+        "filter": st.just('attributes.kind = "score"'),
+        "ackDeadline": waits,
+        "path": st.just("/score"),
+        "retry": st.fixed_dictionaries({"maxBackoff": st.just("10m")}, optional={"minBackoff": waits}),
+        "deadLetter": st.fixed_dictionaries(
+            {"topic": st.just(ids[1]), "create": st.just(value=True)}, optional={"maxAttempts": st.integers(5, 100)}
+        ),
+    }
+    requests = {**own[0], **draw(st.fixed_dictionaries({}, optional=chosen))}
+    return {"requests": requests, **draw(st.fixed_dictionaries({}, optional={"answers": st.just(own[2])}))}
+
+
+@st.composite
 def service_specs(
     draw: st.DrawFn,
     *,
@@ -186,6 +205,7 @@ def service_specs(
         "runtime": runtimes(),
         "env": environments(),
         "registry": registries(),
+        "events": events(),
     }
     if secrets:
         optional["secrets"] = secret_maps(list(secrets))

@@ -10,7 +10,7 @@ from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.record import NAME, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
-from reconciler.kinds.run_service.wanted import address_of, desired
+from reconciler.kinds.run_service.wanted import INVOKER, address_of, desired
 from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of
 from reconciler.lookups.secret_version import SECRET_VERSION
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import MLService
 
-__all__ = ["ACTS_ON", "KIND", "RunService", "address_of"]
+__all__ = ["ACTS_ON", "INVOKER", "KIND", "RunService", "address_of"]
 
 ACTS_ON = frozenset(
     {
@@ -60,6 +60,7 @@ KIND = Kind(
     consequence=consequence,
     loss=lambda _: "it stops serving",
     notes=notes,
+    leaves=frozenset({"access.invokers"}),
     takes_over="`mlservice import` writes its YAML",
     describe=describe,
     primary=True,

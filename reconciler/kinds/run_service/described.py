@@ -9,6 +9,7 @@ from reconciler.core.membership import EVERYONE
 from reconciler.core.objects import Described
 from reconciler.kinds.iam_member import IamMemberClient
 from reconciler.kinds.run_service.record import RunService, TrafficShare
+from reconciler.kinds.run_service.template import ANSWERS_ENV
 from reconciler.kinds.run_service.wanted import INVOKER
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def _spec(fields: RunService, region: str, members: list[str]) -> Iterator[tuple
     if fields.model:
         yield "model", dict(fields.model)
     yield "runtime", _runtime(fields)
-    if fields.env:
-        yield "env", dict(fields.env)
+    env = {name: value for name, value in fields.env.items() if name != ANSWERS_ENV}
+    if env:
+        yield "env", env
     if fields.secrets:
         yield "secrets", {name: _secret(reference) for name, reference in fields.secrets.items()}
     yield "resources", _resources(fields)

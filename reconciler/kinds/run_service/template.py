@@ -16,6 +16,7 @@ from reconciler.kinds.run_service.record import DEFAULT_PORT, RunService, Startu
 
 MODEL_ENV = "MLSERVICE_MODEL"
 RUNTIME_ENV = "MLSERVICE_RUNTIME"
+ANSWERS_ENV = "MLSERVICE_EVENTS_TOPIC"
 READY_PATH = "/health/ready"
 LIVE_PATH = "/health/live"
 

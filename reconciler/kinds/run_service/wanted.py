@@ -10,9 +10,10 @@ from reconciler.core.membership import EVERYONE, EVERYONE_SIGNED_IN, PROJECT, Me
 from reconciler.core.naming import label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
 from reconciler.kinds import iam_member, model_artifact, service_account
+from reconciler.kinds import pubsub_topic as pubsub
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.run_service.record import DEFAULT_PORT, NAME, RunService
-from reconciler.kinds.run_service.template import LIVE_PATH, columns, startup_probe
+from reconciler.kinds.run_service.template import ANSWERS_ENV, LIVE_PATH, columns, startup_probe
 from reconciler.kinds.run_service.traffic import wanted
 from reconciler.lookups.image_digest import image_of
 from reconciler.lookups.secret_version import version_of
@@ -56,7 +57,7 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         runtime=_runtime_section(service) if spec.model or spec.image is None else {},
         version=label_value(spec.model.version) if spec.model and spec.model.version else "",
         attempt=facts.attempt or None,
-        env=dict(spec.env),
+        env={**spec.env, **_answers(service, facts)},
         secrets={name: f"{ref.secret}:{version_of(ref, facts)}" for name, ref in spec.secrets.items()},
         port=DEFAULT_PORT if ours else None,
         cpu_millis=spec.resources.cpu_millis,
@@ -78,6 +79,15 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
     )
     others = {service_account.address_of(service), model_artifact.address_of(service, facts)} - {None}
     return Desired(address_of(service), fields, service.name, needs=needs | {a for a in others if a})
+
+
+def _answers(service: MLService, facts: Facts) -> dict[str, str]:
+    """Tell the server where answers of messages go."""
+    events = service.spec.events
+    if events is None or events.answers is None:
+        return {}
+    topic = pubsub.address_of(events.answers.topic)
+    return {ANSWERS_ENV: pubsub.full_name(topic, facts.project)}
 
 
 def _model_section(service: MLService, uri: str) -> dict[str, Any]:

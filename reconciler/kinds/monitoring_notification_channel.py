@@ -1,0 +1,200 @@
+"""Cloud Monitoring's notification channels: where alerts reach people and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.address import GLOBAL, Address
+from reconciler.core.diff import gone_keys
+from reconciler.core.kind import Kind, Roles, by_project
+from reconciler.core.naming import SERVICE_LABEL, fingerprint, label_value, mark_labels, mark_of
+from reconciler.core.objects import Desired, Observed, Wanted
+from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.light import types_module
+from reconciler.kinds import iam_member, pubsub_topic
+from reconciler.lookups.project_number import agent, asked_when, number_of
+from schemas.sections.events import Topic
+
+if TYPE_CHECKING:
+    from reconciler.core.diff import FieldChange
+    from reconciler.core.facts import Facts
+    from reconciler.gcp.connection import Connection
+    from schemas import MLService
+    from schemas.sections.notifications import Notification
+
+NAME = "monitoring_notification_channel"
+WHICH_LABEL = "mlservice-channel"
+_PACKAGE = "google.cloud.monitoring_v3"
+_LABEL = {"email": "email_address", "pubsub": "topic", "webhook_tokenauth": "url"}
+_READABLE = 40
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationChannel:
+    """The fields we manage. Every other field of the live channel is left as found.
+
+    Args:
+        type: Cloud Monitoring's name for the sort of receiver.
+        receiver: Address, topic or URL.
+        display_name: For people.
+        enabled: Whether anything is sent.
+        labels: Its `userLabels`: ours; others may add theirs.
+    """
+
+    type: str
+    receiver: str
+    display_name: str
+    enabled: bool
+    labels: Mapping[str, str]
+
+
+def address_of(service: MLService, entry: Notification) -> Address:
+    """Give the address of a receiver's channel. Its name is ours: the server picks another."""
+    return Address(NAME, GLOBAL, f"{service.name}/{_which(entry)}")
+
+
+def _which(entry: Notification) -> str:
+    """Name a receiver so that a label can hold it: its beginning for people, a digest to keep receivers apart."""
+    digest = fingerprint(entry.email or entry.pubsub or entry.webhook, length=8)
+    return f"{label_value(_said(entry))[:_READABLE]}-{digest}"
+
+
+def _said(entry: Notification) -> str:
+    """Name a receiver for people: of a webhook only the host, since the path of such an address is often a secret."""
+    return entry.email or entry.pubsub or (entry.webhook or "").removeprefix("https://").partition("/")[0]
+
+
+def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
+    """Want a channel per receiver; a topic must be there, and Cloud Monitoring be allowed to publish to it."""
+    for entry in service.spec.notifications:
+        sort, receiver = _receiver(entry, facts)
+        labels = {**service.labels, **mark_labels(service.name), WHICH_LABEL: _which(entry)}
+        fields = NotificationChannel(sort, receiver, f"{service.name}: {_said(entry)}", enabled=True, labels=labels)
+        topic = pubsub_topic.address_of(entry.pubsub) if entry.pubsub else None
+        needs = frozenset({topic} if topic else ())
+        yield Desired(address_of(service, entry), fields, service.name, needs=needs)
+        if topic and entry.pubsub:
+            yield pubsub_topic.wanted(Topic(topic=entry.pubsub), service)
+            sender = agent("monitoring", number_of(facts))
+            yield iam_member.granted(topic, pubsub_topic.PUBLISHER, sender, service.name)
+
+
+def _receiver(entry: Notification, facts: Facts) -> tuple[str, str]:
+    if entry.email:
+        return "email", entry.email
+    if entry.pubsub:
+        return "pubsub", pubsub_topic.full_name(pubsub_topic.address_of(entry.pubsub), facts.project)
+    return "webhook_tokenauth", entry.webhook or ""
+
+
+class NotificationChannelClient:
+    """Thin and idempotent over Google's client."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._project = connection.project
+        self._api = connection.client(_PACKAGE, "notification_channel_service", "NotificationChannelService")
+        self._types = types_module(_PACKAGE, "notification")
+
+    def find(
+        self, addresses: Sequence[Address], names: Mapping[Address, str]
+    ) -> Iterable[Observed[NotificationChannel]]:
+        """List the project's channels, and pick ours by name and by mark, the oldest first."""
+        by_name = {name: address for address, name in names.items()}
+        by_mark = {tuple(address.name.split("/", 1)): address for address in addresses}
+        with calling("list", f"{NAME}/{GLOBAL}"):
+            request = {"name": f"projects/{self._project}", "page_size": 1000}
+            found = list(self._api.list_notification_channels(request=request, retry=READING, timeout=CALL_TIMEOUT_S))
+        for live in sorted(found, key=lambda one: (one.creation_record.mutate_time, one.name)):
+            marked = (live.user_labels.get(SERVICE_LABEL, ""), live.user_labels.get(WHICH_LABEL, ""))
+            address = by_name.get(live.name) or by_mark.get(marked)
+            if address:
+                yield _observed(address, live)
+
+    def create(self, want: Desired[NotificationChannel]) -> str:
+        """Create it; synchronous. Its mark is a part of it from the beginning."""
+        channel = self._types.NotificationChannel(type_=want.fields.type)
+        _write(channel, want.fields)
+        with calling("create", want.address):
+            request = {"name": f"projects/{self._project}", "notification_channel": channel}
+            made = self._api.create_notification_channel(request=request, timeout=CALL_TIMEOUT_S)
+        return str(made.name)
+
+    def update(
+        self,
+        want: Desired[NotificationChannel],
+        seen: Observed[NotificationChannel],
+        changes: tuple[FieldChange, ...],
+    ) -> None:
+        """Write the changed fields."""
+        channel = type(seen.live)(seen.live)
+        _write(channel, want.fields)
+        for key in gone_keys(changes, "labels"):
+            channel.user_labels.pop(key, None)
+        places = {"receiver": "labels", "labels": "user_labels"}
+        paths = sorted({places.get(change.field, change.field) for change in changes})
+        with calling("update", want.address):
+            request = {"notification_channel": channel, "update_mask": {"paths": paths}}
+            self._api.update_notification_channel(request=request, timeout=CALL_TIMEOUT_S)
+
+    def delete(self, seen: Observed[NotificationChannel]) -> None:
+        """Delete it. One that somebody's alert still uses is refused: `force` would edit that alert."""
+        try:
+            with calling("delete", seen.address):
+                self._api.delete_notification_channel(request={"name": seen.server_name}, timeout=CALL_TIMEOUT_S)
+        except errors.NotFoundError:
+            return
+
+
+def _observed(address: Address, live: Any) -> Observed[NotificationChannel]:
+    fields = NotificationChannel(
+        type=live.type_,
+        receiver=live.labels.get(_LABEL.get(live.type_, ""), ""),
+        display_name=live.display_name,
+        enabled=live.enabled,
+        labels=dict(live.user_labels),
+    )
+    return Observed(
+        address,
+        fields,
+        uid=live.name,
+        version=fingerprint(type(live).to_dict(live)),
+        mark=mark_of(live.user_labels),
+        problem="its address was not confirmed" if live.verification_status.name == "UNVERIFIED" else "",
+        output={"name": live.name},
+        server_name=live.name,
+        live=live,
+    )
+
+
+def _write(channel: Any, fields: NotificationChannel) -> None:
+    channel.labels[_LABEL[fields.type]] = fields.receiver
+    channel.display_name = fields.display_name
+    channel.enabled = fields.enabled
+    channel.user_labels.update(fields.labels)
+
+
+def in_turn(address: Address) -> str:
+    """Change one project's Cloud Monitoring configuration at a time, as Google asks for (kinds.md 9.1)."""
+    return f"monitoring of {address.project or 'this project'}"
+
+
+KIND = Kind(
+    name=NAME,
+    title="notification channel",
+    fields=NotificationChannel,
+    desired=desired,
+    connect=NotificationChannelClient,
+    acts_on=frozenset({"notifications.email", "notifications.pubsub", "notifications.webhook"}),
+    roles=Roles(read=("roles/monitoring.viewer",), write=("roles/monitoring.notificationChannelEditor",)),
+    lookups=(asked_when(lambda service: any(n.pubsub for n in service.spec.notifications), "notifications"),),
+    read_together=by_project,
+    lane=in_turn,
+    server_named=True,
+    # Channels have no etag (kinds.md 2.2), and a mask of labels writes all of them.
+    fenced=False,
+    immutable=frozenset({"type"}),
+    keyed=frozenset({"labels"}),
+)

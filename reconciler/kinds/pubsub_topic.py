@@ -1,0 +1,177 @@
+"""Pub/Sub topics that a service takes requests from, publishes answers to, or leaves its dead letters in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.address import GLOBAL, Address
+from reconciler.core.diff import gone_keys
+from reconciler.core.kind import Kind, Ownership, Roles, by_project
+from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
+from reconciler.core.objects import Desired, Existing, Observed, Wanted
+from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.light import types_module
+from reconciler.kinds import iam_member, service_account
+
+if TYPE_CHECKING:
+    from reconciler.core.diff import FieldChange
+    from reconciler.core.facts import Facts
+    from reconciler.gcp.connection import Connection
+    from schemas import MLService
+    from schemas.sections.events import Topic
+
+NAME = "pubsub_topic"
+PUBLISHER = "roles/pubsub.publisher"
+_PACKAGE = "google.pubsub_v1"
+
+
+@dataclass(frozen=True, slots=True)
+class PubsubTopic:
+    """The fields we manage. Every other field of the live topic is left as found.
+
+    Args:
+        labels: Ours; others may add theirs.
+    """
+
+    labels: Mapping[str, str]
+
+
+def address_of(topic: str) -> Address:
+    """Give the address of a topic as specs write it: an id, or `projects/P/topics/T`."""
+    if not topic.startswith("projects/"):
+        return Address(NAME, GLOBAL, topic)
+    _, project, _, name = topic.split("/")
+    return Address(NAME, GLOBAL, name, project)
+
+
+def full_name(address: Address, project: str) -> str:
+    """Give the name by which Google knows a topic."""
+    return f"projects/{address.project or project}/topics/{address.name}"
+
+
+def wanted(topic: Topic, service: MLService) -> Desired[PubsubTopic] | Existing:
+    """Want a topic, or use one that somebody else makes."""
+    here = address_of(topic.topic)
+    if topic.create:
+        # Several services may share a topic, so it carries the manager's mark and no service's labels.
+        return Desired(here, PubsubTopic({MANAGED_BY: MANAGER}), service.name)
+    hint = f"make it (gcloud pubsub topics create {here.name}), or let the spec make it: create: true"
+    return Existing(here, service.name, hint=hint)
+
+
+def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
+    """Want the topic of answers, and that the service may publish there."""
+    events = service.spec.events
+    if events is None or events.answers is None:
+        return
+    yield wanted(events.answers, service)
+    account = service_account.address_of(service)
+    if account:
+        member = f"serviceAccount:{service_account.email_of(service, facts)}"
+        yield iam_member.granted(address_of(events.answers.topic), PUBLISHER, member, service.name, needs={account})
+
+
+class PubsubTopicClient:
+    """Thin and idempotent over Google's client."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._project = connection.project
+        self._api = connection.client(_PACKAGE, "publisher", "Publisher")
+        self._subscriptions = connection.client(_PACKAGE, "subscriber", "Subscriber")
+        self._types = types_module(_PACKAGE, "pubsub")
+
+    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[PubsubTopic]]:
+        """List the project's topics, and its subscriptions, which deleting a topic would cut off.
+
+        In another project than our own we may know a topic without being allowed to list them all.
+        """
+        elsewhere = addresses[0].project
+        found = self._each(addresses) if elsewhere else self._list({a.name: a for a in addresses})
+        attached = {} if elsewhere else self._attached()
+        for address, live in found:
+            yield Observed(
+                address,
+                PubsubTopic(dict(live.labels)),
+                version=fingerprint(type(live).to_dict(live)),
+                mark=MANAGER if live.labels.get(MANAGED_BY) == MANAGER else "",
+                output={"name": live.name, "subscriptions": tuple(attached.get(live.name, ()))},
+                live=live,
+            )
+
+    def _list(self, wanted: Mapping[str, Address]) -> Iterator[tuple[Address, Any]]:
+        with calling("list", f"{NAME}/{GLOBAL}"):
+            request = {"project": f"projects/{self._project}", "page_size": 1000}
+            for live in self._api.list_topics(request=request, retry=READING, timeout=CALL_TIMEOUT_S):
+                name = live.name.rpartition("/")[2]
+                if name in wanted:
+                    yield wanted[name], live
+
+    def _each(self, addresses: Sequence[Address]) -> Iterator[tuple[Address, Any]]:
+        for address in addresses:
+            try:
+                with calling("read", address):
+                    request = {"topic": full_name(address, self._project)}
+                    yield address, self._api.get_topic(request=request, retry=READING, timeout=CALL_TIMEOUT_S)
+            except errors.NotFoundError:
+                continue
+
+    def _attached(self) -> dict[str, list[str]]:
+        """Give the subscriptions of every topic, but for those that mlservice made: they go in their own time."""
+        found: dict[str, list[str]] = {}
+        with calling("list", f"pubsub_subscription/{GLOBAL}"):
+            request = {"project": f"projects/{self._project}", "page_size": 1000}
+            for live in self._subscriptions.list_subscriptions(request=request, retry=READING, timeout=CALL_TIMEOUT_S):
+                if live.labels.get(MANAGED_BY) != MANAGER:
+                    found.setdefault(live.topic, []).append(live.name.rpartition("/")[2])
+        return found
+
+    def create(self, want: Desired[PubsubTopic]) -> None:
+        """Create it; synchronous."""
+        topic = self._types.Topic(name=full_name(want.address, self._project), labels=dict(want.fields.labels))
+        with calling("create", want.address):
+            self._api.create_topic(request=topic, retry=None, timeout=CALL_TIMEOUT_S)
+
+    def update(self, want: Desired[PubsubTopic], seen: Observed[PubsubTopic], changes: tuple[FieldChange, ...]) -> None:
+        """Write the labels; a mask of a map writes the whole of it."""
+        topic = self._types.Topic(name=seen.live.name, labels=dict(seen.live.labels))
+        for key in gone_keys(changes, "labels"):
+            topic.labels.pop(key, None)
+        topic.labels.update(want.fields.labels)
+        with calling("update", want.address):
+            request = {"topic": topic, "update_mask": {"paths": ["labels"]}}
+            self._api.update_topic(request=request, timeout=CALL_TIMEOUT_S)
+
+    def delete(self, seen: Observed[PubsubTopic]) -> None:
+        """Delete it. Its subscriptions stay, and get nothing any more."""
+        try:
+            with calling("delete", seen.address):
+                request = {"topic": full_name(seen.address, self._project)}
+                self._api.delete_topic(request=request, timeout=CALL_TIMEOUT_S)
+        except errors.NotFoundError:
+            return
+
+
+def loss(seen: Observed[PubsubTopic]) -> str:
+    """Say whose messages end: subscriptions that somebody else made stay behind without a topic."""
+    names = seen.output.get("subscriptions", ())
+    return f"nothing reaches {', '.join(names)} any more" if names else ""
+
+
+KIND = Kind(
+    name=NAME,
+    title="Pub/Sub topic",
+    fields=PubsubTopic,
+    desired=desired,
+    connect=PubsubTopicClient,
+    acts_on=frozenset({"events.answers.*"}),
+    roles=Roles(read=("roles/pubsub.viewer",), write=("roles/pubsub.editor", "pubsub.topics.setIamPolicy")),
+    read_together=by_project,
+    ownership=Ownership.SHARED,
+    # Topics have no etag (kinds.md 2.2).
+    fenced=False,
+    keyed=frozenset({"labels"}),
+    loss=loss,
+)
