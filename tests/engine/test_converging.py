@@ -1,0 +1,223 @@
+"""One object brought to what a plan wants: faults, lost answers and other people, in milliseconds."""
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.core import errors
+from reconciler.core.address import GLOBAL, Address
+from reconciler.core.decide import Owner, decide
+from reconciler.core.inventory import Entry
+from reconciler.core.kind import Kinds
+from reconciler.core.plan import Action, Plan
+from reconciler.core.planned import Planned
+from reconciler.core.reference import Ref
+from reconciler.engine.converge import ATTEMPTS, converge
+from reconciler.engine.session import Patience, Session
+from tests.clocks import FakeClock
+from tests.toys import KINDS, NAMED, TOY, Cloud, toy, unavailable
+
+PATIENCE = Patience(settle_s=60, propagate_s=30, appear_s=5)
+
+
+class Bench:
+    """A toy cloud and a session in it."""
+
+    def __init__(self, pool, kinds=KINDS):
+        self.cloud, self.clock = Cloud(), FakeClock()
+        self.session = Session(self.cloud, kinds, pool, self.clock, "tester", "run-1", PATIENCE)
+
+    def plan(self, want, *, server_name="", exact=False):
+        """Decide about one object that is ours."""
+        address = want.address
+        kind = self.session.kinds.of_address(address)
+        seen = self.session.observe_one(address, server_name)
+        owner = Owner(("churn",), Entry(address, server_name=server_name))
+        change = decide(kind, want, seen, owner)
+        plan = Plan.of([change], project="acme", services=("churn",))
+        there = {address: seen} if seen else {}
+        return Planned(plan, {address: want}, there, {address: owner}, {}, exact=exact)
+
+    def converge(self, want, **how):
+        """Plan and carry out."""
+        return self.carry_out(self.plan(want, **how))
+
+    def carry_out(self, planned, done=lambda _: None):
+        [change] = planned.plan.changes
+        return converge(self.session, planned, change, done)
+
+
+@pytest.fixture
+def bench(pool):
+    return Bench(pool)
+
+
+def test_a_lost_answer_is_found_to_have_been_heard(bench):
+    """The write happened and its answer did not come: the next look sees it, and nothing is written again."""
+    bench.cloud.faults["lost:create"] = [unavailable()]
+
+    seen = bench.converge(toy(size=3))
+
+    assert seen.fields.size == 3
+    assert bench.cloud.calls.count("create") == 1
+
+
+def test_pauses_grow_and_end(bench):
+    """A call that always fails is tried a bounded number of times, waiting longer each time; the failure is told."""
+    bench.cloud.faults["create"] = [unavailable() for _ in range(20)]
+
+    with pytest.raises(errors.Unavailable):
+        bench.converge(toy())
+
+    assert bench.cloud.calls.count("create") == ATTEMPTS
+    floors = [0.7 * min(10.0, 0.2 * 2**n) for n in range(ATTEMPTS)]
+    assert all(pause >= floor for pause, floor in zip(bench.clock.slept, floors, strict=True))
+    assert bench.clock.slept[-1] <= 13.0
+
+
+def test_what_is_new_is_waited_for_as_long_as_google_takes(bench):
+    """An account made in this run is unknown for a while: no number of tries ends that, only its time."""
+    account = Address("toy", GLOBAL, "account")
+    want = toy(needs=[account])
+    planned = bench.plan(want)
+    made = replace(planned.plan.changes[0], address=account)
+    planned = replace(planned, plan=Plan.of([*planned.plan.changes, made], project="acme", services=("churn",)))
+    bench.cloud.faults["create"] = [errors.NotReadyYet("create", "x", "no such account")] * 100
+
+    with pytest.raises(errors.NotReadyYet):
+        converge(bench.session, planned, next(c for c in planned.plan.changes if c.address == want.address))
+
+    assert bench.clock.monotonic() > PATIENCE.propagate_s
+    assert bench.cloud.calls.count("create") > 1
+
+
+def test_what_google_refuses_is_not_tried_again(bench):
+    """A value that is refused stays refused."""
+    bench.cloud.faults["create"] = [errors.InvalidRequest("create", "x", "no")]
+
+    with pytest.raises(errors.InvalidRequest):
+        bench.converge(toy())
+
+    assert bench.cloud.calls.count("create") == 1
+    assert bench.clock.slept == []
+
+
+def test_an_object_remade_before_a_replace_is_left(bench):
+    """Somebody deleted it and made it anew since the plan: what the plan's reader agreed to delete is gone already."""
+    bench.converge(toy())
+    planned = bench.plan(toy(place="there"))
+    assert planned.plan.changes[0].action is Action.REPLACE
+    # The first delete fails; meanwhile somebody makes the object anew.
+    bench.cloud.faults["delete"] = [unavailable()]
+
+    def made_anew(address):
+        mark, fields, _ = bench.cloud.objects["one"]
+        bench.cloud.objects["one"] = (mark, fields, (99, 0))
+        return address
+
+    sleep = bench.clock.sleep
+    bench.clock.sleep = lambda seconds: (sleep(seconds), made_anew(None))
+
+    with pytest.raises(errors.StalePlan, match="made anew by someone else"):
+        bench.carry_out(planned)
+
+    assert "one" in bench.cloud.objects
+
+
+def test_a_kind_without_etags_is_looked_at_again_before_it_is_written(pool):
+    """Where the API would let us undo somebody's write, the engine looks first, and then decides anew."""
+    bench = Bench(pool, Kinds.of(replace(TOY, fenced=False)))
+    bench.converge(toy(env={"A": "1"}))
+    planned = bench.plan(toy(size=2, env={"A": "1"}))
+    mark, fields, _ = bench.cloud.objects["one"]
+    bench.cloud.objects["one"] = (mark, replace(fields, env={"A": "1", "THEIRS": "x"}), (1, 1))
+    bench.cloud.calls.clear()
+
+    bench.carry_out(planned)
+
+    # The stale write is not made; after a fresh look the right one is.
+    assert bench.cloud.calls == ["observe", "observe", "observe", "update", "observe"]
+    assert bench.cloud.objects["one"][1].size == 2
+
+
+def test_references_are_filled_with_what_the_run_brought_about(bench):
+    """The other object's output is put in just before the write, and the plan right after it is empty."""
+    other = bench.converge(toy("other"))
+    ref = Ref(other.address, "url", "{}/events")
+
+    seen = bench.carry_out(bench.plan(toy(url=ref)), {other.address: other}.get)
+
+    assert seen.fields.url == "https://other/events"
+    assert bench.cloud.calls.count("create") == 2
+
+
+def test_a_record_with_a_hole_is_not_written(bench):
+    """The other object does not tell what is needed of it: that is said, and nothing is written."""
+    ref = Ref(Address("toy", GLOBAL, "other"), "number")
+
+    with pytest.raises(errors.UnknownOutput, match="needs number of toy/global/other"):
+        bench.converge(toy(url=ref))
+
+    assert bench.cloud.objects == {}
+
+
+class TestNamesByTheServer:
+    """What the server names is never made twice, and never lost."""
+
+    def test_its_name_is_kept_from_the_creation_on(self, bench):
+        """The name that the creation gave is what it is found by, even without its mark."""
+        seen = bench.converge(toy(kind="named"))
+
+        assert seen.server_name == "channels/1"
+        _, fields, version = bench.cloud.objects["channels/1"]
+        bench.cloud.objects["channels/1"] = ("", fields, version)
+        again = bench.plan(toy(kind="named"), server_name="channels/1").plan.changes[0]
+        assert again.action is Action.NO_OP
+
+    def test_a_lost_answer_makes_no_second_one(self, bench):
+        """The answer is lost and lists lag behind: it is looked for until it appears."""
+        planned = bench.plan(toy(kind="named"))
+        bench.cloud.faults["lost:create"] = [unavailable()]
+        bench.cloud.hidden = 10
+
+        seen = bench.carry_out(planned)
+
+        assert seen.server_name == "channels/1"
+        assert list(bench.cloud.objects) == ["channels/1"]
+
+    def test_what_never_appears_was_never_made(self, bench):
+        """The request was lost, not its answer: after a while it is made, once."""
+        planned = bench.plan(toy(kind="named"))
+        bench.cloud.faults["create"] = [unavailable()]
+
+        bench.carry_out(planned)
+
+        assert bench.clock.monotonic() >= PATIENCE.appear_s
+        assert len(bench.cloud.objects) == 1
+
+    def test_a_twin_goes(self, bench):
+        """Two objects of one mark: the one on record stays, the plan names the other, and an apply deletes it."""
+        seen = bench.converge(toy(kind="named"))
+        bench.cloud.objects["channels/0"] = bench.cloud.objects[seen.server_name]
+        planned = bench.plan(toy(kind="named"), server_name=seen.server_name)
+        [change] = planned.plan.changes
+        assert (change.action, change.twins, change.consequence) == (
+            Action.UPDATE, ("channels/0",), "deletes channels/0",
+        )  # fmt: skip
+
+        bench.carry_out(planned)
+
+        assert list(bench.cloud.objects) == [seen.server_name]
+
+    def test_deleting_deletes_every_one(self, bench):
+        """When it is wanted no more, its twins go as well."""
+        seen = bench.converge(toy(kind="named"))
+        bench.cloud.objects["channels/9"] = bench.cloud.objects[seen.server_name]
+        there = bench.session.observe_one(seen.address, seen.server_name)
+        owner = Owner(("churn",), Entry(seen.address, server_name=seen.server_name))
+        change = decide(NAMED, None, there, owner)
+        plan = Plan.of([change], project="acme", services=("churn",))
+
+        bench.carry_out(Planned(plan, {}, {seen.address: there}, {seen.address: owner}, {}))
+
+        assert bench.cloud.objects == {}
