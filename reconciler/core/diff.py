@@ -85,7 +85,7 @@ def gone_keys(changes: Iterable[FieldChange], field: str) -> frozenset[str]:
 
 def _differences(wanted: dict[str, Any], there: dict[str, Any]) -> list[FieldChange]:
     # Imported late: deepdiff takes half a second, and most comparisons never come here.
-    from deepdiff import DeepDiff  # noqa: PLC0415
+    from deepdiff import DeepDiff  # noqa: PLC0415 - late, for start-up
 
     after = _leafed(wanted)
     tree = DeepDiff(there, after, view="tree", threshold_to_diff_deeper=0, ignore_type_in_groups=[(int, float)])

@@ -1,9 +1,12 @@
 """Which revision each of the spec's words means."""
 
 import pytest
+from google.cloud.run_v2.types import condition
+from google.cloud.run_v2.types import revision as run_v2_revision
+from google.cloud.run_v2.types import service as run_v2_service
 
 from reconciler.kinds.run_service.record import LATEST, STABLE, Revision, Runs, TrafficShare
-from reconciler.kinds.run_service.traffic import resolve
+from reconciler.kinds.run_service.traffic import read_runs, resolve
 
 
 def revision(name, version="", *, ready=True):
@@ -77,3 +80,25 @@ def test_nothing_is_lost_on_the_way(runs, new_revision):
 
     assert sum(s.percent for s in found) == 100
     assert [s.tag for s in found if s.tag] == ["candidate"]
+
+
+def test_the_newest_of_two_revisions_of_one_version_is_meant():
+    """A version that was deployed twice is its newer revision, whatever the order of the list."""
+    made = ("r2", "2026-11-02T09:00:00+00:00"), ("r1", "2026-11-01T09:00:00+00:00")
+    older_first = [live_revision(name, when) for name, when in reversed(made)]
+
+    runs = read_runs(run_v2_service.Service(latest_created_revision="services/churn/revisions/r2"), older_first)
+
+    assert [revision.name for revision in runs.revisions] == ["r2", "r1"]
+    assert resolve((share("v1", 100),), runs, new_revision=False, version="v9") == (share("r2", 100),)
+
+
+def live_revision(name, when):
+    """A ready revision of version v1 as Google's client gives it."""
+    ready = condition.Condition(type_="Ready", state="CONDITION_SUCCEEDED")
+    return run_v2_revision.Revision(
+        name=f"services/churn/revisions/{name}",
+        labels={"mlservice-version": "v1"},
+        create_time=when,
+        conditions=[ready],
+    )

@@ -67,7 +67,15 @@ def test_dates_that_never_come(text, never):
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("*/5 * * * *", 300), ("0 * * * *", 3600), ("0 3 * * 1", 86_400), ("0,59 1 * * *", 3540)]
+    ("text", "seconds"),
+    [
+        ("*/5 * * * *", 300),
+        ("0 * * * *", 3600),
+        ("0 3 * * 1", 86_400),
+        ("0,59 1 * * *", 3540),
+        ("0,45 8,9 * * *", 900),  # from 8:45 to 9:00, though within an hour they are 45 minutes apart
+        ("5,40,50 */6 * * *", 600),
+    ],
 )
 def test_shortest_gap(text, seconds):
     """Two runs of one day; a day where there is only one."""
