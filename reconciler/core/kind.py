@@ -83,6 +83,23 @@ class Roles:
     on: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """A role that a kind's objects cannot work without, and that `desired` therefore wants somebody to have.
+
+    Args:
+        role: Such as `roles/run.invoker`.
+        on: Kind's name or sort of resource, as in the address of a member's role.
+        to: Whose account, in words.
+        why: What for, in words.
+    """
+
+    role: str
+    on: str
+    to: str
+    why: str
+
+
 def by_location(address: Address) -> tuple[str, ...]:
     """Group the addresses that one list call can see: those of one project and location."""
     return (address.project, address.location)
@@ -130,6 +147,7 @@ class Kind(Generic[F]):
         connect: Build the client from a `gcp.connection.Connection`.
         acts_on: Paths below `spec` that this kind turns into something; `a.*` is everything below `a`.
         roles: What the reconciler's own account needs.
+        gives: Roles that `desired` wants others to have.
         lookups: What must be looked up before `desired` can say exactly what it wants.
         read_together: Addresses with equal keys are observed by one call.
         lane: Writes with the same lane, of whatever kinds, go one after the other; empty for none.
@@ -160,6 +178,7 @@ class Kind(Generic[F]):
     connect: Callable[[Any], AnyClient[F]]
     acts_on: frozenset[str] = frozenset()
     roles: Roles = Roles()
+    gives: tuple[Gift, ...] = ()
     lookups: tuple[Lookup[Any], ...] = ()
     read_together: Callable[[Address], tuple[str, ...]] = by_location
     lane: Callable[[Address], str] = no_lane

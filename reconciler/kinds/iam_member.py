@@ -184,7 +184,7 @@ def goes_with_the_service(address: Address) -> bool:
 
 KIND = Kind(
     name=NAME,
-    title="role",
+    title="role of a member",
     fields=IamMember,
     desired=_of_others,
     connect=IamMemberClient,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Kind, Roles, by_project
+from reconciler.core.kind import Gift, Kind, Roles, by_project
 from reconciler.core.naming import account_email, fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed, Wanted
 from reconciler.core.reference import Ref
@@ -258,6 +258,11 @@ KIND = Kind(
     roles=Roles(
         read=("roles/pubsub.viewer", "resourcemanager.projects.get"),
         write=("roles/pubsub.editor", "pubsub.subscriptions.setIamPolicy"),
+    ),
+    gives=(
+        Gift(run_service.INVOKER, run_service.KIND.name, "an account of its own for pushes", "asking for predictions"),
+        Gift(pubsub_topic.PUBLISHER, pubsub_topic.NAME, "Pub/Sub itself", "putting dead letters into their topic"),
+        Gift(SUBSCRIBER, NAME, "Pub/Sub itself", "taking dead letters out of the subscription"),
     ),
     lookups=(asked_when(has_dead_letters, "events.requests.deadLetter"),),
     read_together=by_project,

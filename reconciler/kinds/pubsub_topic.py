@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Kind, Ownership, Roles, by_project
+from reconciler.core.kind import Gift, Kind, Ownership, Roles, by_project
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
 from reconciler.core.objects import Desired, Existing, Observed, Wanted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
@@ -168,6 +168,7 @@ KIND = Kind(
     connect=PubsubTopicClient,
     acts_on=frozenset({"events.answers.*"}),
     roles=Roles(read=("roles/pubsub.viewer",), write=("roles/pubsub.editor", "pubsub.topics.setIamPolicy")),
+    gives=(Gift(PUBLISHER, NAME, "the service's own account", "publishing answers"),),
     read_together=by_project,
     ownership=Ownership.SHARED,
     # Topics have no etag (kinds.md 2.2).

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli import permissions
 from reconciler.cli.manual import FILE, commands, manual
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +23,11 @@ TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULT
 def name_of(page):
     """A page as people name it."""
     return str(page.relative_to(ROOT))
+
+
+def test_permissions_are_what_the_kinds_say():
+    """`python -m reconciler.cli.permissions` writes it."""
+    assert (ROOT / permissions.FILE).read_text() == permissions.page()
 
 
 def test_the_committed_commands_page_is_current():

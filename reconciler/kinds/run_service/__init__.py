@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reconciler.core.kind import Kind, Roles
+from reconciler.core.kind import Gift, Kind, Roles
+from reconciler.core.membership import PROJECT
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.record import NAME, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
-from reconciler.kinds.run_service.wanted import INVOKER, address_of, desired
+from reconciler.kinds.run_service.wanted import INVOKER, MODEL_READER, SECRET_READER, address_of, desired
 from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of
 from reconciler.lookups.secret_version import SECRET_VERSION
 
@@ -68,6 +69,11 @@ KIND = Kind(
     roles=Roles(
         read=("roles/run.viewer", "roles/artifactregistry.reader", "roles/secretmanager.viewer"),
         write=("roles/run.admin",),
+    ),
+    gives=(
+        Gift(INVOKER, NAME, "each of `access.invokers`, or everyone", "calling the service"),
+        Gift(MODEL_READER, PROJECT, "the service's own account", "reading the model: only its bucket and folder"),
+        Gift(SECRET_READER, "secret", "the service's own account", "reading each secret that the spec names"),
     ),
     lookups=(IMAGE_DIGEST, SECRET_VERSION),
     spec_paths={

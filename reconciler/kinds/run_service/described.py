@@ -88,6 +88,6 @@ def _share(share: TrafficShare) -> dict[str, Any]:
 def _unsaid(live: Any) -> Iterator[str]:
     """Name what the spec has no words for: it is left as found."""
     if len(live.template.containers) > 1:
-        yield "it has several containers; only the first is described, the others are left as found"
+        yield "it has several containers; only the one that takes requests is described, the others are left as found"
     if live.template.volumes or live.template.vpc_access.connector:
         yield "volumes and VPC access have no words in the spec; they are left as found"
