@@ -142,10 +142,13 @@ def decide_existing(
 
 
 def decide_unwanted(kind: Kind[F], never: Unwanted, seen: Observed[F] | None, owner: Owner) -> Change | None:
-    """Take away what contradicts the spec, whoever made it."""
+    """Take away what contradicts the spec, whoever made it; where that is left to others, say it loudly."""
     if seen is None:
         return None
     reason = f"contradicts the spec: {never.why}"
+    if never.left:
+        left = _change(kind, Action.NO_OP, None, seen, owner, owned=False)
+        return replace(left, contradicts=True, problem=f"{reason}; {never.left}")
     return replace(_change(kind, Action.DELETE, None, seen, owner, reason=reason), contradicts=True)
 
 

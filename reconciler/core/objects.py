@@ -75,11 +75,13 @@ class Unwanted:
         address: Which object. It goes whoever made it.
         service: Name of the service whose spec it contradicts.
         why: Which words of the spec, such as `access.authentication is IAM`.
+        left: Why it is left all the same, in words; empty when it goes.
     """
 
     address: Address
     service: str
     why: str
+    left: str = ""
 
 
 Wanted = Desired[Any] | Existing | Unwanted

@@ -153,12 +153,13 @@ def _take(store: InventoryStore, inventories: Mapping[Key, Inventory]) -> dict[K
 
 
 def _unwell(planned: Planned, results: list[Result]) -> dict[Address, str]:
-    """Collect objects that are as wanted and do not work, which writing again would not help."""
+    """Collect objects that are as wanted and do not work, which writing again would not help, and what is left open."""
     found = {address: seen.problem for address, seen in planned.seen.items() if seen.problem}
     for result in results:
         found.pop(result.change.address, None)
     wanted = {c.address for c in planned.plan.changes if c.action is Action.NO_OP and c.owned}
-    return {address: why for address, why in found.items() if address in wanted}
+    left = {c.address: c.problem for c in planned.plan.changes if c.contradicts and c.action is Action.NO_OP}
+    return {address: why for address, why in found.items() if address in wanted} | left
 
 
 @dataclass(slots=True)

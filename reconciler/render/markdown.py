@@ -19,10 +19,12 @@ def render_markdown(plan: Plan, *, titles: Mapping[str, str]) -> str:
     """
     names = Names(titles, plan.project)
     lines = [f"### mlservice plan: {', '.join(plan.services)}", "", summary(plan).plain.strip(), ""]
-    pending = sorted((c for c in plan.changes if c.action is not Action.NO_OP), key=lambda c: (c.rank, c.address))
+    told = sorted((c for c in plan.changes if c.acts or c.problem), key=lambda c: (c.rank, c.address))
+    pending = [change for change in told if change.acts]
+    if told:
+        lines += ["| | what | why |", "|---|---|---|", *(_row(c, names) for c in told), ""]
     if pending:
-        lines += ["| | what | why |", "|---|---|---|", *(_row(c, names) for c in pending), ""]
-        lines += [
+        details = (
             "<details><summary>fields</summary>",
             "",
             "```diff",
@@ -30,17 +32,18 @@ def render_markdown(plan: Plan, *, titles: Mapping[str, str]) -> str:
             "```",
             "",
             "</details>",
-            "",
-        ]
+        )
+        lines += [*details, ""]
     lines += [f"> **Note** {n.service}: {_cell(n.text)}" + (f" (`{n.where}`)" if n.where else "") for n in plan.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _row(change: Change, names: Names) -> str:
     name = f"{names.title(change.address)} `{names.name(change.address)}`{names.place(change.address)}"
-    said = "; ".join(part for part in (change.reason, change.consequence) if part)
-    loud = "**" if change.destroys else ""
-    return f"| {loud}{change.action}{loud} | {_cell(name)} | {_cell(said)} |"
+    said = "; ".join(part for part in (change.reason, change.consequence, change.problem) if part)
+    loud = "**" if change.destroys or change.problem else ""
+    verb = "left" if change.contradicts and not change.acts else "not working" if change.problem else change.action
+    return f"| {loud}{verb}{loud} | {_cell(name)} | {_cell(said)} |"
 
 
 def _fields(changes: list[Change], names: Names) -> Iterator[str]:

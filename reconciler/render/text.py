@@ -70,7 +70,8 @@ def _change(change: Change, names: Names) -> Text:
     text.append(names.place(change.address))
     said = "; ".join(part for part in (change.reason, change.consequence) if part)
     text.append(f"  {said}" if said else "", "dim")
-    text.append(f"  not working: {change.problem}" if change.problem else "", "red").append("\n")
+    said = change.problem if change.contradicts else f"not working: {change.problem}"
+    text.append(f"  {said}" if change.problem else "", "red").append("\n")
     for line in _lines(change):
         text.append_text(line)
     return text
@@ -101,7 +102,7 @@ def summary(plan: Plan) -> Text:
     """Say in one line what a plan does."""
     unwell = sum(1 for change in plan.changes if change.problem)
     if plan.empty and unwell:
-        return Text(f"Nothing to change, and {unwell} not working: the spec is applied as it stands.\n", "red")
+        return Text(f"Nothing to change, and {unwell} not as it should be: the spec is applied as it stands.\n", "red")
     if plan.empty:
         return Text("Nothing to do: Google Cloud is as the spec says.\n", "green")
     counts = plan.counts()

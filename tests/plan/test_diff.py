@@ -37,6 +37,7 @@ RECORDS = st.builds(
     liveness=st.none() | TEXT,
     service_account=TEXT,
     ingress=TEXT,
+    invoker_check=st.booleans(),
     labels=st.dictionaries(st.sampled_from("ab"), TEXT),
     traffic=st.lists(st.builds(TrafficShare, TEXT, NUMBER, TEXT), max_size=3).map(tuple),
 )

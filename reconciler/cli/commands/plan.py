@@ -11,6 +11,7 @@ import typer
 from reconciler.cli.console import out, say
 from reconciler.cli.options import Environment, Local, Output, Paths, Project, Retry, State, spec_paths
 from reconciler.cli.planning import Target, load_specs, plan_specs, titles, working
+from reconciler.cli.private_file import write_private
 
 if TYPE_CHECKING:
     from reconciler.core.kind import Kinds
@@ -54,8 +55,7 @@ def save_plan(made: Plan, path: Path) -> None:
     """Save a plan for `apply`, readable by its owner alone: it holds the values of `env` as they are."""
     from reconciler.core.secrecy import looks_secret  # noqa: PLC0415 - late, for start-up
 
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(made.to_json(), indent=1) + "\n")
+    write_private(path, json.dumps(made.to_json(), indent=1) + "\n")
     env = {name: value for c in made.changes for name, value in ((c.desired or {}).get("env") or {}).items()}
     named = ", ".join(sorted(f"env.{name}" for name, value in env.items() if looks_secret(f"env.{name}", value)))
     if named:

@@ -88,6 +88,7 @@ KIND = Kind(
         "secrets": "secrets",
         "traffic": "traffic",
         "access.ingress": "ingress",
+        "access.authentication": "invoker_check",
         "runtime.timeout": "timeout_s",
     },
 )

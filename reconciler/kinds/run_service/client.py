@@ -36,6 +36,7 @@ def from_api(live: Any) -> RunService:
         min_instances=live.scaling.min_instance_count,
         # Reads as unspecified while no revision is active, which is no difference (kinds.md 3.1).
         ingress=ingress.get(live.ingress.name, "All"),
+        invoker_check=not live.invoker_iam_disabled,
         labels=dict(live.labels),
         traffic=read_traffic(live),
     )
@@ -131,6 +132,8 @@ class RunServiceClient:
             service.scaling.min_instance_count = want.min_instances
         if "ingress" in fields:
             service.ingress = _INGRESS[want.ingress]
+        if "invoker_check" in fields:
+            service.invoker_iam_disabled = not want.invoker_check
         if "labels" in fields:
             for key in gone_keys(changes, "labels"):
                 service.labels.pop(key, None)

@@ -72,7 +72,7 @@ def _resources(fields: RunService) -> dict[str, Any]:
 
 
 def _access(fields: RunService, members: list[str]) -> dict[str, Any]:
-    everyone = EVERYONE in members
+    everyone = EVERYONE in members or not fields.invoker_check
     invokers = [m for m in members if m != EVERYONE]
     access: dict[str, Any] = {"ingress": fields.ingress, "authentication": "Public" if everyone else "IAM"}
     if invokers:

@@ -106,6 +106,7 @@ class RunService:
         liveness: Path that says whether an instance still works; empty for none. None: left as found.
         service_account: E-mail of the account it runs as.
         ingress: Networks that requests may come from, in the spec's words.
+        invoker_check: Whether Cloud Run asks callers who they are at all. None: left as found.
         labels: Ours; others may add theirs.
         traffic: Shares by revision, or `latest`.
     """
@@ -133,9 +134,16 @@ class RunService:
     liveness: str | None
     service_account: str
     ingress: str
+    invoker_check: bool | None
     labels: Mapping[str, str]
     traffic: tuple[TrafficShare, ...]
 
 
-OUTSIDE_TEMPLATE = {"min_instances": "scaling", "ingress": "ingress", "labels": "labels", "traffic": "traffic"}
+OUTSIDE_TEMPLATE = {
+    "min_instances": "scaling",
+    "ingress": "ingress",
+    "invoker_check": "invoker_iam_disabled",
+    "labels": "labels",
+    "traffic": "traffic",
+}
 """Fields whose change makes no new revision, and their paths in the update mask."""

@@ -40,6 +40,7 @@ _UNSAID: Mapping[str, Any] = {
     "startup_boost": True,
     "startup": StartupProbe("", 240, 1, 240),
     "liveness": "",
+    "invoker_check": True,
 }
 """What a spec for somebody's own image may leave unsaid, and what a new service gets then: Google's defaults."""
 

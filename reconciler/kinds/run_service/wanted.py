@@ -74,6 +74,7 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         liveness=LIVE_PATH if ours else None,
         service_account=service_account.email_of(service, facts),
         ingress=str(spec.access.ingress),
+        invoker_check=True if spec.access.authentication is Authentication.IAM else None,
         labels={**service.labels, **mark_labels(service.name)},
         traffic=wanted(spec),
     )
@@ -148,9 +149,11 @@ def _invokers(service: MLService) -> Iterator[Desired[IamMember]]:
 
 def _never_everyone(service: MLService) -> Iterator[Unwanted]:
     """Rule out that a private service is open to everyone, whoever opened it."""
-    access, management = service.spec.access, service.spec.management
-    if access.authentication is Authentication.PUBLIC or iam_member.left_to_others(management, "access.invokers"):
+    access = service.spec.access
+    if access.authentication is Authentication.PUBLIC:
         return
+    others = iam_member.left_to_others(service.spec.management, "access.invokers")
+    left = "left, as management.externallyOwned says of access.invokers" if others else ""
     for member in {EVERYONE, EVERYONE_SIGNED_IN} - {*access.invokers}:
         here = Membership(NAME, service.name, INVOKER, member).at(service.spec.region)
-        yield Unwanted(here, service.name, f"access.authentication is {access.authentication}")
+        yield Unwanted(here, service.name, f"access.authentication is {access.authentication}", left)

@@ -1,0 +1,127 @@
+"""Who may call is compared, not only added: what contradicts the spec is shown and closed, whoever did it."""
+
+import pytest
+from google.iam.v1 import iam_policy_pb2
+
+from reconciler.core.plan import Action
+from reconciler.engine.importing import import_service
+from tests.operating import HELLO, REGION, spec
+
+PARENT = f"projects/local/locations/{REGION}"
+VAULT = spec("vault", access={"invokers": ["user:ann@example.org"]})
+
+
+def services(operator):
+    return operator.api("google.cloud.run_v2", "services", "Services")
+
+
+def members(operator):
+    request = iam_policy_pb2.GetIamPolicyRequest(resource=f"{PARENT}/services/vault")
+    return {m for b in services(operator).get_iam_policy(request=request).bindings for m in b.members}
+
+
+def grant(operator, member):
+    """A colleague gives somebody leave to call."""
+    request = iam_policy_pb2.GetIamPolicyRequest(resource=f"{PARENT}/services/vault")
+    policy = services(operator).get_iam_policy(request=request)
+    policy.bindings.add(role="roles/run.invoker", members=[member])
+    services(operator).set_iam_policy(
+        request=iam_policy_pb2.SetIamPolicyRequest(resource=f"{PARENT}/services/vault", policy=policy)
+    )
+
+
+def turn_check_off(operator, name="vault"):
+    """A colleague turns off that callers are asked who they are."""
+    live = operator.service(name)
+    live.invoker_iam_disabled = True
+    services(operator).update_service(request={"service": live}).result()
+
+
+@pytest.mark.parametrize("everyone", ["allUsers", "allAuthenticatedUsers"])
+def test_a_private_service_opened_to_everyone_is_closed(operator, everyone):
+    """It is in the plan, an apply takes it away, and who may call stays."""
+    operator.apply(VAULT)
+    grant(operator, everyone)
+
+    [change] = operator.plan(VAULT).plan.pending
+    assert (change.action, change.contradicts) == (Action.DELETE, True)
+    assert not operator.apply(VAULT).failed
+
+    assert members(operator) == {"user:ann@example.org"}
+    assert operator.differences(VAULT) == []
+
+
+def test_a_check_that_was_turned_off_is_turned_on(operator):
+    """Without the check everybody may call, whatever the policy says."""
+    operator.apply(VAULT)
+    turn_check_off(operator)
+
+    [change] = operator.plan(VAULT).plan.pending
+    assert [(c.path, c.before, c.after) for c in change.changes] == [("invoker_check", False, True)]
+    assert change.reason.startswith("config drift")
+    revision = operator.service("vault").latest_created_revision
+    operator.apply(VAULT)
+
+    assert not operator.service("vault").invoker_iam_disabled
+    assert operator.service("vault").latest_created_revision == revision, "closing it makes no revision"
+
+
+def test_public_then_private_closes_what_somebody_else_opened(operator):
+    """Everyone's leave was there before the spec said Public; when it says IAM it goes all the same."""
+    operator.apply(VAULT)
+    grant(operator, "allUsers")
+    operator.apply(spec("vault", access={"authentication": "Public"}))
+
+    operator.apply(VAULT)
+
+    assert members(operator) == {"user:ann@example.org"}
+
+
+def test_it_is_closed_although_a_rollout_fails(operator):
+    """A revision that does not start holds nothing open."""
+    operator.apply(VAULT)
+    grant(operator, "allUsers")
+    broken = spec("vault", access=VAULT["spec"]["access"], env={"HELLO_EXIT": "3"})
+
+    assert operator.apply(broken).failed
+
+    assert members(operator) == {"user:ann@example.org"}
+
+
+def test_what_is_left_to_others_is_told_loudly(operator):
+    """The spec leaves callers to others, and it is open to everyone: nothing is changed, and the exit code says so."""
+    left = spec("vault", management={"deletion": "Delete", "externallyOwned": ["access.invokers"]})
+    operator.apply(left)
+    grant(operator, "allUsers")
+
+    report = operator.apply(left)
+
+    assert report.exit_code == 1
+    [why] = report.unwell.values()
+    assert "contradicts the spec: access.authentication is IAM" in why
+    assert "externallyOwned" in why
+    assert members(operator) == {"allUsers"}
+
+
+def test_observing_shows_and_leaves(operator):
+    """With mode Observe it is in the plan, and stays."""
+    operator.apply(VAULT)
+    grant(operator, "allUsers")
+    watching = spec("vault", access=VAULT["spec"]["access"], management={"deletion": "Delete", "mode": "Observe"})
+
+    assert [c.action for c in operator.plan(watching).plan.changes if c.contradicts] == [Action.DELETE]
+    operator.apply(watching)
+
+    assert "allUsers" in members(operator)
+
+
+@pytest.mark.parametrize("way", ["check-off", "everyone"])
+def test_an_open_service_is_imported_as_open(operator, way):
+    """The YAML that import writes says Public, whichever way it is open."""
+    service = {"template": {"containers": [{"image": HELLO}]}}
+    services(operator).create_service(request={"parent": PARENT, "service_id": "vault", "service": service}).result()
+    turn_check_off(operator) if way == "check-off" else grant(operator, "allUsers")
+
+    text, _ = import_service(operator.session(), "vault", REGION)
+
+    assert "authentication: Public" in text
