@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 Behaviour = Callable[..., Any]
-"""`(world, request, call) -> response message`; raises `ApiFailure`."""
+"""`(world, request, call) -> response message`; raises `ApiFailure`. A streamed side is an iterator of messages."""
 Hook = Callable[[World], None]
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,11 +94,15 @@ class Listed:
     Attributes:
         module: Defines `API`.
         services: Prefixes of full method names (`google.cloud.run.v2.`) whose first call imports the module.
+        package: Google's package of messages and clients, from which the wire is derived.
+        gcloud: What gcloud calls the API in its endpoint overrides.
         eager: Import it at the start: it has routes, timers or processes of its own. Keep its imports light.
     """
 
     module: str
     services: tuple[str, ...] = ()
+    package: str = ""
+    gcloud: str = ""
     eager: bool = False
 
 

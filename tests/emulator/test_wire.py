@@ -8,7 +8,7 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import artifactregistry_v1 as ar
 
-from emulator.wire import generate
+from emulator import generate
 from emulator.wire.paths import Routes
 from emulator.wire.table import load
 from tests.emulator.clients import client
@@ -17,8 +17,8 @@ PARENT = "projects/local/locations/europe-west1"
 
 
 def test_the_table_is_current():
-    """`routes.json` is what `python -m emulator.wire.generate` writes today."""
-    assert generate.ROUTES.read_text() == generate.render(), "run: python -m emulator.wire.generate"
+    """`routes.json` is what `python -m emulator.generate` writes today."""
+    assert generate.ROUTES.read_text() == generate.render(), "run: python -m emulator.generate"
 
 
 @pytest.mark.parametrize(
