@@ -2,6 +2,9 @@
 
 from emulator.core.api import Listed
 
+POLICIES = "google.iam.v1.IAMPolicy/"
+"""The policy service that several APIs share: the resource's name says whose it is."""
+
 LISTED = (
     Listed("emulator.apis.longrunning", ("google.longrunning.Operations/",)),
     Listed("emulator.apis.locations", ("google.cloud.location.Locations/",)),
@@ -28,4 +31,5 @@ LISTED = (
         "google.cloud.secretmanager_v1",
         "SECRETMANAGER",
     ),
+    Listed("emulator.apis.pubsub", ("google.pubsub.v1.", POLICIES), "google.pubsub_v1", "PUBSUB"),
 )

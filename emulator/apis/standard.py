@@ -1,6 +1,6 @@
-"""The methods that collections have in common, declared once per collection: get, list, delete, IAM policies.
+"""The methods that collections have in common, declared once per collection: get, list, update, delete, IAM policies.
 
-Source: AIP-131, AIP-132, AIP-135, AIP-211. The fields of requests and answers are found by the names those give them.
+Source: AIP-131, AIP-132, AIP-134, AIP-135, AIP-211. Fields of requests and answers are found by the names those give.
 """
 
 import re
@@ -13,7 +13,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from emulator.core.api import Api, Behaviour, Call, Policies
 from emulator.core.paging import page
-from emulator.core.resources import Collection, check_etag, refuse_query
+from emulator.core.resources import Collection, apply_mask, check_etag, refuse_query
 from emulator.core.world import World
 from emulator.identity import iam_policy
 
@@ -53,7 +53,26 @@ BY_NAME = Listing()
 
 
 def nothing_more(_: World, __: Any) -> None:
-    """Nothing else goes with what is deleted."""
+    """There is nothing else to do."""
+
+
+def any_mask(_: Sequence[str]) -> None:
+    """Every mask will do; none means every field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """How an API changes a resource.
+
+    Attributes:
+        keep: Output-only fields: naming them changes nothing.
+        check_mask: Refuses a mask (an empty one, one that names what cannot change).
+        settle: Fills in and checks the changed message before it is saved.
+    """
+
+    keep: Sequence[str] = ("name",)
+    check_mask: Callable[[Sequence[str]], None] = any_mask
+    settle: Callable[[World, Any], None] = nothing_more
 
 
 def standard(
@@ -63,6 +82,7 @@ def standard(
     collection: Collection,
     *,
     listing: Listing = BY_NAME,
+    update: Update | None = None,
     deleted: Deleted | None = nothing_more,
     policies: Policies | None = None,
 ) -> None:
@@ -74,11 +94,14 @@ def standard(
         noun: As the methods name one: `Topic` for `GetTopic`, `ListTopics`, `DeleteTopic`.
         collection: Where the messages are kept.
         listing: How they are listed.
+        update: How one is changed; None: updating is not one of the standard methods here.
         deleted: What else goes with one; None: deleting is not one of the standard methods here.
         policies: The IAM policies of these resources, where they have any: `held(collection)`.
     """
     api.behaviours[f"{service}Get{noun}"] = getting(collection, noun)
     api.behaviours[f"{service}List{plural(noun)}"] = listing_of(collection, listing)
+    if update is not None:
+        api.behaviours[f"{service}Update{noun}"] = updating(collection, noun, update)
     if deleted is not None:
         api.behaviours[f"{service}Delete{noun}"] = deleting(collection, noun, deleted, policies)
     if policies is not None:
@@ -108,8 +131,12 @@ def getting(collection: Collection, noun: str) -> Behaviour:
 
 def named(request: Any, noun: str) -> str:
     """The resource that a request names: its field `name`, or in older APIs the one called as the resource."""
-    field = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", noun).lower()
-    return str(getattr(request, "name" if "name" in request.DESCRIPTOR.fields_by_name else field))
+    return str(getattr(request, "name" if "name" in request.DESCRIPTOR.fields_by_name else field_of(noun)))
+
+
+def field_of(noun: str) -> str:
+    """`NotificationChannel` -> `notification_channel`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", noun).lower()
 
 
 def listing_of(collection: Collection, how: Listing) -> Behaviour:
@@ -141,6 +168,23 @@ def list_answer(request: Any, messages: Sequence[Any], token: str, total: int) -
     if "total_size" in response.DESCRIPTOR.fields_by_name:
         response.total_size = total
     return response
+
+
+def updating(collection: Collection, noun: str, how: Update) -> Behaviour:
+    """The method that changes one, by the mask in the request; it answers the whole resource."""
+
+    def answer(world: World, request: Any, _: Call) -> Any:
+        sent, paths = getattr(request, field_of(noun)), list(request.update_mask.paths)
+        how.check_mask(paths)
+        with world.store.transaction():
+            message = collection.get(world, collection.key(world, sent.name))
+            check_etag(getattr(sent, "etag", ""), getattr(message, "etag", ""))
+            apply_mask(message, sent, paths or ["*"], keep=how.keep)
+            how.settle(world, message)
+            collection.save(world, message)
+        return message
+
+    return answer
 
 
 def deleting(collection: Collection, noun: str, deleted: Deleted, policies: Policies | None) -> Behaviour:
