@@ -1,8 +1,9 @@
 """The environment variables that point Google's clients and gcloud at this emulator."""
 
+from emulator.apis import LISTED
 from emulator.core.world import PROJECT, World
 
-GCLOUD_APIS = ("ARTIFACTREGISTRY", "RUN", "IAM", "CLOUDRESOURCEMANAGER", "SECRETMANAGER")
+GCLOUD_APIS = tuple(listed.gcloud for listed in LISTED if listed.gcloud)
 """APIs whose override is the bare address; gcloud adds the version path itself."""
 
 

@@ -1,16 +1,35 @@
-"""The emulated APIs, explicitly. A new one is a module that defines `API` and a line here."""
+"""The emulated APIs, explicitly. A new one is a folder that defines `API` and a line here."""
 
 from emulator.core.api import Listed
+
+POLICIES = "google.iam.v1.IAMPolicy/"
+"""The policy service that several APIs share: the resource's name says whose it is."""
 
 LISTED = (
     Listed("emulator.apis.longrunning", ("google.longrunning.Operations/",)),
     Listed("emulator.apis.locations", ("google.cloud.location.Locations/",)),
-    Listed("emulator.apis.iam", ("google.iam.admin.v1.",)),
-    Listed("emulator.apis.resourcemanager", ("google.cloud.resourcemanager.v3.Projects/",)),
-    Listed("emulator.apis.artifactregistry", ("google.devtools.artifactregistry.v1.",)),
-    Listed("emulator.apis.run.api", ("google.cloud.run.v2.",)),
+    Listed("emulator.apis.iam", ("google.iam.admin.v1.",), "google.cloud.iam_admin_v1", "IAM"),
+    Listed(
+        "emulator.apis.resourcemanager",
+        ("google.cloud.resourcemanager.v3.Projects/",),
+        "google.cloud.resourcemanager_v3",
+        "CLOUDRESOURCEMANAGER",
+    ),
+    Listed(
+        "emulator.apis.artifactregistry",
+        ("google.devtools.artifactregistry.v1.",),
+        "google.cloud.artifactregistry_v1",
+        "ARTIFACTREGISTRY",
+    ),
+    Listed("emulator.apis.run.api", ("google.cloud.run.v2.",), "google.cloud.run_v2", "RUN"),
     Listed("emulator.apis.run.host", eager=True),
     Listed("emulator.apis.run_v1.routes", eager=True),
     Listed("emulator.apis.storage.app", eager=True),
-    Listed("emulator.apis.secretmanager", ("google.cloud.secretmanager.v1.",)),
+    Listed(
+        "emulator.apis.secretmanager",
+        ("google.cloud.secretmanager.v1.",),
+        "google.cloud.secretmanager_v1",
+        "SECRETMANAGER",
+    ),
+    Listed("emulator.apis.pubsub", ("google.pubsub.v1.", POLICIES), "google.pubsub_v1", "PUBSUB"),
 )

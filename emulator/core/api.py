@@ -2,10 +2,11 @@
 
 import importlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from emulator.core.resources import fits
 from emulator.core.world import World
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 Behaviour = Callable[..., Any]
-"""`(world, request, call) -> response message`; raises `ApiFailure`."""
+"""`(world, request, call) -> response message`; raises `ApiFailure`. A streamed side is an iterator of messages."""
 Hook = Callable[[World], None]
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,17 +36,41 @@ class Call:
     cancelled: Callable[[], bool] = lambda: False
 
 
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Resources that have IAM policies.
+
+    Attributes:
+        pattern: Their names: `projects/*/topics/*`.
+        key: The name under which the policy of one is kept, or the API's refusal for one that is not there.
+        public: Whether `allUsers` may be granted a role.
+        changed: Told after each change, with the key.
+    """
+
+    pattern: str
+    key: Callable[[World, str], str]
+    public: bool = True
+    changed: Callable[[World, str], None] | None = None
+
+
 @dataclass
 class Api:
     """What one module of `emulator.apis` adds to the emulator.
 
-    `started` runs before the emulator says it is ready, `stopped` at a clean stop, `cleared` after a reset emptied the
-    store. `routes` gives Starlette routes of APIs that are not in the derived table, `wrap` wraps the whole ASGI app
-    (for routing by host name).
+    Attributes:
+        behaviours: By full method name.
+        policies: Answer the policy methods of the API's own services, and of the shared `google.iam.v1.IAMPolicy` where
+            the API is listed with it: the resource's name decides whose it is.
+        started: Run before the emulator says that it is ready.
+        stopped: Run at a clean stop.
+        cleared: Run after a reset emptied the store.
+        routes: Starlette routes of APIs that are not in the derived table.
+        wrap: Wrap the whole ASGI app, for routing by host name.
     """
 
     name: str
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
+    policies: list[Policies] = field(default_factory=list)
     started: list[Hook] = field(default_factory=list)
     stopped: list[Hook] = field(default_factory=list)
     cleared: list[Hook] = field(default_factory=list)
@@ -69,11 +94,15 @@ class Listed:
     Attributes:
         module: Defines `API`.
         services: Prefixes of full method names (`google.cloud.run.v2.`) whose first call imports the module.
+        package: Google's package of messages and clients, from which the wire is derived.
+        gcloud: What gcloud calls the API in its endpoint overrides.
         eager: Import it at the start: it has routes, timers or processes of its own. Keep its imports light.
     """
 
     module: str
     services: tuple[str, ...] = ()
+    package: str = ""
+    gcloud: str = ""
     eager: bool = False
 
 
@@ -85,19 +114,26 @@ class Registry:
         self._lock = threading.RLock()
 
     def behaviour(self, method: str) -> Behaviour | None:
-        """The behaviour of a method, or None: not emulated."""
+        """The behaviour of a method, or None: nobody has written one."""
+        found = (api.behaviours.get(method) for api in self._serving(method))
+        return next((behaviour for behaviour in found if behaviour is not None), None)
+
+    def policies(self, method: str, resource: str) -> Policies | None:
+        """Whose policy a policy method is asked for, or None: nobody's."""
+        held = (each for api in self._serving(method) for each in api.policies)
+        return next((each for each in held if fits(each.pattern, resource)), None)
+
+    def _serving(self, method: str) -> Iterator[Api]:
+        """The APIs that have a part in a method's service; several share `google.iam.v1.IAMPolicy`."""
         for listed in self._listed:
             if method.startswith(listed.services or ("\0",)):
-                with self._lock:
-                    return self._load(listed).behaviours.get(method)
-        return None
+                yield self._load(listed)
 
     def eager(self) -> list[Api]:
         """The APIs that take part in start, stop and reset."""
-        with self._lock:
-            return [self._load(listed) for listed in self._listed if listed.eager]
+        return [self._load(listed) for listed in self._listed if listed.eager]
 
-    @staticmethod
-    def _load(listed: Listed) -> Api:
-        api: Api = importlib.import_module(listed.module).API
+    def _load(self, listed: Listed) -> Api:
+        with self._lock:  # two first calls at once: the second must not see a module that is half imported
+            api: Api = importlib.import_module(listed.module).API
         return api

@@ -14,7 +14,6 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
 from emulator.core.world import World
 
 LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -32,6 +31,11 @@ def taken(_: str) -> ApiFailure:
     return ApiFailure("ALREADY_EXISTS", "the resource already exists")
 
 
+def as_given(_: World, name: str) -> str:
+    """Names are kept as callers write them."""
+    return name
+
+
 @dataclass(frozen=True)
 class Collection:
     """Messages of one type, stored by their `name` field.
@@ -39,14 +43,20 @@ class Collection:
     Args:
         kind: Kind in the store.
         message: Raw protobuf class with a field `name`.
+        pattern: How their names are made: `projects/*/topics/*`; with `|` between several ways.
         missing: The API's refusal for a name that is not there.
         taken: The API's refusal for a name that is taken.
+        key: The stored name of what a caller names, or the API's refusal of a malformed name.
+        place: The same for the parent whose members a caller lists.
     """
 
     kind: str
     message: Any
+    pattern: str
     missing: Callable[[str], ApiFailure] = missing
     taken: Callable[[str], ApiFailure] = taken
+    key: Callable[[World, str], str] = as_given
+    place: Callable[[World, str], str] = as_given
 
     def find(self, world: World, name: str) -> Any:
         """The message, or None."""
@@ -90,15 +100,36 @@ class Collection:
 
     def all(self, world: World, prefix: str = "") -> list[Any]:
         """Every message whose name starts with `prefix`, by name."""
-        return [self.message.FromString(body) for _, body in world.store.list(self.kind, prefix)]
+        return self.read(body for _, body in world.store.list(self.kind, prefix))
 
-    def page(
-        self, world: World, prefix: str, request: Any, *, default: int = 100, most: int = 1000
-    ) -> tuple[list[Any], str]:
-        """One page of them, by the request's `page_size` and `page_token`, and the next page's token."""
-        bodies = [body for _, body in world.store.list(self.kind, prefix)]
-        shown, token = page(bodies, request.page_size, request.page_token, default=default, most=most)
-        return [self.message.FromString(body) for body in shown], token
+    def read(self, bodies: Iterable[bytes]) -> list[Any]:
+        """Messages from their stored form."""
+        return [self.message.FromString(body) for body in bodies]
+
+    def below(self, world: World, parent: str) -> list[bytes]:
+        """The members of a parent as stored, by name; `-` in the parent stands for every id.
+
+        Raises:
+            ApiFailure: INVALID_ARGUMENT for a parent that has no such members.
+        """
+        head, plural = re.sub(r"/\w+/\*(?=\||$)", "", self.pattern), self.pattern.rsplit("/", 2)[1]
+        if not fits(head, parent):
+            raise ApiFailure("INVALID_ARGUMENT", f"Invalid resource name {parent!r}.")
+        members = f"{parent}/{plural}/".replace("/-/", "/*/")
+        stored = world.store.list(self.kind, members.partition("*")[0])
+        return [body for name, body in stored if "*" not in members or fits(f"{members}*", name)]
+
+
+def fits(pattern: str, name: str) -> bool:
+    """Whether a name is made as a pattern says: `*` is one id, `|` parts several ways."""
+    words = name.split("/")
+    return any(_fits(way.split("/"), words) for way in pattern.split("|"))
+
+
+def _fits(wanted: list[str], words: list[str]) -> bool:
+    return len(words) == len(wanted) and all(
+        bool(word) if want == "*" else want == word for want, word in zip(wanted, words, strict=True)
+    )
 
 
 def refuse_query(request: Any) -> None:

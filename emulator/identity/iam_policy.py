@@ -13,6 +13,7 @@ from typing import Any
 
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 
+from emulator.core.api import Policies
 from emulator.core.failures import ApiFailure
 from emulator.core.world import World
 from emulator.identity import accounts
@@ -29,6 +30,23 @@ MEMBER = re.compile(
 ROLE = re.compile(r"(roles/|projects/[^/]+/roles/|organizations/[^/]+/roles/)[A-Za-z0-9_.]+")
 OWN_ACCOUNT = re.compile(r"serviceAccount:([^@]+@(?P<project>[a-z0-9-]+)\.iam\.gserviceaccount\.com)")
 ANYONE = ("allUsers", "allAuthenticatedUsers")
+
+
+def answer(world: World, held: Policies, method: str, request: Any) -> Any:
+    """Answer one of the three policy methods, for a resource of the API that holds the policy.
+
+    Raises:
+        ApiFailure: The API's, for a resource that is not there; that of `set_policy`.
+    """
+    key = held.key(world, request.resource)
+    if method.endswith("/GetIamPolicy"):
+        return get_policy(world, key, request)
+    if method.endswith("/TestIamPermissions"):
+        return test_permissions(request)
+    policy = set_policy(world, key, request, public=held.public)
+    if held.changed is not None:
+        held.changed(world, key)
+    return policy
 
 
 def get_policy(world: World, resource: str, request: Any) -> Any:

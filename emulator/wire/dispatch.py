@@ -17,6 +17,9 @@ READS = (
 """First words of methods that write nothing, by the naming rules of AIP-130 to AIP-136."""
 
 
+POLICY_METHODS = ("/GetIamPolicy", "/SetIamPolicy", "/TestIamPermissions")
+
+
 def is_mutating(method: str) -> bool:
     """Whether a method of the table writes."""
     return not method.rsplit("/", 1)[1].startswith(READS)
@@ -47,10 +50,16 @@ def guarded(world: World, call: Call, work: Callable[[], T]) -> T:
 
 
 def _behave(world: World, call: Call, request: Any) -> Any:
-    behaviour = world.part(Registry).behaviour(call.method)
-    if behaviour is None:
+    registry = world.part(Registry)
+    behaviour = registry.behaviour(call.method)
+    if behaviour is not None:
+        return behaviour(world, request, call)
+    held = registry.policies(call.method, request.resource) if call.method.endswith(POLICY_METHODS) else None
+    if held is None:
         raise ApiFailure("UNIMPLEMENTED", f"{call.method} is not emulated.")
-    return behaviour(world, request, call)
+    from emulator.identity import iam_policy  # noqa: PLC0415 - imports Google's messages
+
+    return iam_policy.answer(world, held, call.method, request)
 
 
 def begin_operation(world: World, answer: Any, fault: OperationFault | None = None) -> None:

@@ -1,7 +1,10 @@
 """gRPC: one generic handler over the table."""
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import grpc
@@ -18,6 +21,13 @@ log = logging.getLogger(__name__)
 WORKERS = 128
 """Calls held by a hang fault each keep one."""
 UNLIMITED = -1
+KINDS: dict[str | None, tuple[Any, bool]] = {
+    None: (grpc.unary_unary_rpc_method_handler, False),
+    "client-stream": (grpc.stream_unary_rpc_method_handler, False),
+    "server-stream": (grpc.unary_stream_rpc_method_handler, True),
+    "stream": (grpc.stream_stream_rpc_method_handler, True),
+}
+"""What makes a handler, and whether answers are streamed, by the table's mark."""
 
 
 class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no types
@@ -30,25 +40,41 @@ class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no ty
     def service(self, details: Any) -> Any:
         """The handler of one call; None makes gRPC answer UNIMPLEMENTED."""
         method = self._table.get(details.method.lstrip("/"))
-        if method is None or method.stream:
+        if method is None:
             return None
-        return grpc.unary_unary_rpc_method_handler(
-            lambda request, context: self._answer(method, request, context),
+        make, answers = KINDS[method.stream]
+        return make(
+            partial(self._answer_many if answers else self._answer, method),
             request_deserializer=lambda body: method.request.FromString(body),  # noqa: PLW0108 - imports the class only now
             response_serializer=lambda message: message.SerializeToString(),
         )
 
     def _answer(self, method: Method, request: Any, context: Any) -> Any:
+        """Answer with one message. `request` is an iterator of messages where they are streamed."""
+        with refusing(method, context):
+            return perform(self._world, self._call(method, context), request)
+
+    def _answer_many(self, method: Method, request: Any, context: Any) -> Iterator[Any]:
+        """Answer with the messages that the behaviour gives, as they come."""
+        with refusing(method, context):
+            yield from perform(self._world, self._call(method, context), request)
+
+    def _call(self, method: Method, context: Any) -> Call:
         authorization = dict(context.invocation_metadata()).get("authorization", "")
         caller = caller_of(self._world, str(authorization))
-        call = Call(method.name, is_mutating(method.name), caller, lambda: not context.is_active())
-        try:
-            return perform(self._world, call, request)
-        except ApiFailure as failure:
-            refuse(context, failure)
-        except Exception:
-            log.exception("behaviour failed", extra={"method": method.name})
-            refuse(context, ApiFailure("INTERNAL", "an internal error of the emulator: see its log"))
+        return Call(method.name, is_mutating(method.name), caller, lambda: not context.is_active())
+
+
+@contextmanager
+def refusing(method: Method, context: Any) -> Iterator[None]:
+    """End the call with the status of what goes wrong inside."""
+    try:
+        yield
+    except ApiFailure as failure:
+        refuse(context, failure)
+    except Exception:
+        log.exception("behaviour failed", extra={"method": method.name})
+        refuse(context, ApiFailure("INTERNAL", "an internal error of the emulator: see its log"))
 
 
 def refuse(context: Any, failure: ApiFailure) -> None:

@@ -90,7 +90,11 @@ class Rest:
         try:
             message: Any = transcoding.read(route, variables, query, body)
             answer = perform(self._world, call, message)
-            text = transcoding.write(answer, enum_numbers=transcoding.wants_enum_numbers(query))
+            numbers = transcoding.wants_enum_numbers(query)
+            if route.method.stream:
+                text = b"[" + b",\n".join(transcoding.write(each, enum_numbers=numbers) for each in answer) + b"]"
+            else:
+                text = transcoding.write(answer, enum_numbers=numbers)
         except ApiFailure as failure:
             return refusal(failure)
         except Exception:

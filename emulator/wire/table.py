@@ -26,7 +26,13 @@ class Binding:
 
 @dataclass(frozen=True)
 class Method:
-    """One row of the table."""
+    """One row of the table.
+
+    Attributes:
+        stream: `server-stream`, `client-stream` or `stream` (both ways); None for a plain call. The behaviour of a
+            method with a streamed request gets an iterator, that of one with streamed answers returns one. Over REST,
+            as at Google, only answers are streamed: a JSON array.
+    """
 
     name: str
     request_path: str

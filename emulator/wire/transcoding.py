@@ -59,7 +59,7 @@ def _merge(message: Any, found: dict[str, Any]) -> None:
     masks = _take_masks(message.DESCRIPTOR, found)
     try:
         json_format.ParseDict(found, message)
-    except json_format.ParseError as error:
+    except (json_format.ParseError, TypeError) as error:  # TypeError: an object where a wrapped text belongs
         raise ApiFailure("INVALID_ARGUMENT", f"Invalid JSON payload received. {_words(error)}") from error
     for field, text in masks.items():
         getattr(message, field).paths.extend(mask_paths(text))

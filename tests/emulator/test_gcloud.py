@@ -102,3 +102,22 @@ def test_iam(gcloud):
     assert "runner-1@local.iam.gserviceaccount.com" in [each["email"] for each in gcloud("iam service-accounts list")]
     policy = gcloud("projects get-iam-policy local")
     assert {"role": "roles/run.invoker", "members": [member]} in policy["bindings"]
+
+
+def test_pubsub(gcloud):
+    """A topic, a push subscription to it and a role on it, made by gcloud."""
+    gcloud("pubsub topics create scores --labels=team=a")
+    made = (
+        "pubsub subscriptions create scorer --topic=scores --push-endpoint=https://example.com/push --ack-deadline=30"
+    )
+    gcloud(made)
+    gcloud("pubsub subscriptions update scorer --ack-deadline=60", as_json=False)
+    member = "user:a@example.com"
+    gcloud(f"pubsub topics add-iam-policy-binding scores --member={member} --role=roles/pubsub.publisher")
+
+    assert names(gcloud("pubsub topics list")) == ["scores"]
+    seen = gcloud("pubsub subscriptions describe scorer")
+    assert (seen["ackDeadlineSeconds"], seen["pushConfig"]["pushEndpoint"]) == (60, "https://example.com/push")
+    assert gcloud("pubsub topics get-iam-policy scores")["bindings"][0]["members"] == [member]
+    gcloud("pubsub topics delete scores", as_json=False)
+    assert gcloud("pubsub subscriptions describe scorer")["topic"] == "_deleted-topic_"

@@ -8,17 +8,19 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import artifactregistry_v1 as ar
 
-from emulator.wire import generate
+from emulator import generate
+from emulator.core.failures import ApiFailure
+from emulator.wire import transcoding
 from emulator.wire.paths import Routes
-from emulator.wire.table import load
+from emulator.wire.table import Binding, Method, load
 from tests.emulator.clients import client
 
 PARENT = "projects/local/locations/europe-west1"
 
 
 def test_the_table_is_current():
-    """`routes.json` is what `python -m emulator.wire.generate` writes today."""
-    assert generate.ROUTES.read_text() == generate.render(), "run: python -m emulator.wire.generate"
+    """`routes.json` is what `python -m emulator.generate` writes today."""
+    assert generate.ROUTES.read_text() == generate.render(), "run: python -m emulator.generate"
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,15 @@ def test_bad_requests_are_refused_in_googles_shape(url, query, body, message):
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["status"]) == (400, 400, "INVALID_ARGUMENT")
     assert re.search(message, error["message"])
+
+
+def test_an_object_in_place_of_a_wrapped_text_is_refused():
+    """The parser of protobuf crashes on it."""
+    method = Method("m", "google.protobuf.wrappers_pb2:StringValue", "", (Binding("POST", "/v1/m", "*"),), None)
+    route, variables = Routes([method]).match("POST", "/v1/m")
+
+    with pytest.raises(ApiFailure, match="Invalid JSON payload"):
+        transcoding.read(route, variables, [], b'{"value": {}}')
 
 
 @pytest.mark.parametrize("path", ["/_emulator/images", f"/v1/{PARENT}/repositories?repositoryId=m"])

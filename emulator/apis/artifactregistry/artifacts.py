@@ -10,7 +10,7 @@ from google.cloud.artifactregistry_v1.types import artifact, package, service, t
 from google.protobuf.empty_pb2 import Empty
 
 from emulator.apis.artifactregistry.pushing import check_movable
-from emulator.apis.artifactregistry.repositories import API, REPOSITORIES, SERVICE, finish_delete, seed
+from emulator.apis.artifactregistry.repositories import API, REPOSITORIES, SERVICE, finish_delete, seen
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
 from emulator.core.paging import page
@@ -33,8 +33,7 @@ def check_repository(world: World, name: str) -> None:
     Raises:
         ApiFailure: NOT_FOUND.
     """
-    seed(world, name)
-    REPOSITORIES.get(world, "/".join(name.split("/")[:6]))
+    REPOSITORIES.get(world, seen(world, "/".join(name.split("/")[:6])))
 
 
 def docker_image(world: World, image: Image) -> Any:

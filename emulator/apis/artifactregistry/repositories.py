@@ -9,6 +9,7 @@ from google.cloud.artifactregistry_v1.types import repository as repository_type
 from google.cloud.artifactregistry_v1.types import service as service_types
 from google.protobuf.empty_pb2 import Empty
 
+from emulator.apis.standard import held, standard
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import (
@@ -18,22 +19,29 @@ from emulator.core.resources import (
     check_labels,
     field_of,
     part,
-    refuse_query,
     timestamp,
 )
 from emulator.core.world import World
-from emulator.identity import iam_policy
 from emulator.images import Images, bundled
 
 API = Api("artifactregistry")
 SERVICE = "google.devtools.artifactregistry.v1.ArtifactRegistry/"
 Repository = repository_types.Repository.pb()
 OperationMetadata = service_types.OperationMetadata.pb()
-ListRepositoriesResponse = repository_types.ListRepositoriesResponse.pb()
+
+
+def seen(world: World, name: str) -> str:
+    """Somebody looks at a repository or a location."""
+    seed(world, f"{name}/")
+    return name
+
 
 REPOSITORIES = Collection(
     "artifactregistry.repository",
     Repository,
+    "projects/*/locations/*/repositories/*",
+    key=seen,
+    place=seen,
     taken=lambda _: ApiFailure("ALREADY_EXISTS", "the repository already exists"),
 )
 SEEDED = "artifactregistry.seeded"
@@ -61,14 +69,6 @@ def create_repository(world: World, request: Any, _: Call) -> Any:
     return world.operations.start_task(request.parent, OperationMetadata(), finish_create, repository.name)
 
 
-def new_repository(world: World, name: str) -> Any:
-    """A docker repository as if it had been created."""
-    repository = Repository(name=name, format_=Repository.DOCKER, create_time=timestamp(world.clock.now()))
-    repository.update_time.CopyFrom(repository.create_time)
-    fill(world, repository)
-    return repository
-
-
 def seed(world: World, name: str) -> None:
     """Make the public repositories of the bundled images when somebody first looks into one of their projects."""
     if not name.startswith(bundled.PROJECTS):
@@ -80,6 +80,14 @@ def seed(world: World, name: str) -> None:
                 if REPOSITORIES.find(world, repository) is None:
                     REPOSITORIES.save(world, new_repository(world, repository))
             world.store.put(SEEDED, SEEDED, b"")
+
+
+def new_repository(world: World, name: str) -> Any:
+    """A docker repository as if it had been created."""
+    repository = Repository(name=name, format_=Repository.DOCKER, create_time=timestamp(world.clock.now()))
+    repository.update_time.CopyFrom(repository.create_time)
+    fill(world, repository)
+    return repository
 
 
 def finish_create(world: World, name: str) -> Any:
@@ -134,23 +142,6 @@ def check_policy(key: str, policy: Any) -> None:
         raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy "{key}": most_recent_versions only goes with KEEP.')
 
 
-@API.method(SERVICE + "GetRepository")
-def get_repository(world: World, request: Any, _: Call) -> Any:
-    """One repository."""
-    seed(world, request.name)
-    return REPOSITORIES.get(world, request.name)
-
-
-@API.method(SERVICE + "ListRepositories")
-def list_repositories(world: World, request: Any, _: Call) -> Any:
-    """Those of one location, by name."""
-    part(request.parent, "locations")
-    refuse_query(request)
-    seed(world, request.parent + "/")
-    found, token = REPOSITORIES.page(world, f"{request.parent}/repositories/", request)
-    return ListRepositoriesResponse(repositories=found, next_page_token=token)
-
-
 @API.method(SERVICE + "UpdateRepository")
 def update_repository(world: World, request: Any, _: Call) -> Any:
     """Synchronous; answers the repository itself (recording gcloud-docker-crud)."""
@@ -181,14 +172,10 @@ def check_unchanged(repository: Any, request: Any) -> None:
             raise ApiFailure("INVALID_ARGUMENT", f"The field {path} of a repository cannot be changed.")
 
 
-@API.method(SERVICE + "DeleteRepository")
-def delete_repository(world: World, request: Any, _: Call) -> Any:
-    """Gone at once with every image in it; the operation ends with an empty answer."""
-    with world.store.transaction():
-        REPOSITORIES.remove(world, request.name)
-        iam_policy.forget(world, request.name)
-        world.part(Images).forget(request.name + "/")
-    parent = request.name.rpartition("/repositories/")[0]
+def delete_repository(world: World, repository: Any) -> Any:
+    """Every image in it is gone at once, too; the operation ends with an empty answer."""
+    world.part(Images).forget(repository.name + "/")
+    parent = repository.name.rpartition("/repositories/")[0]
     return world.operations.start_task(parent, OperationMetadata(), finish_delete)
 
 
@@ -197,22 +184,4 @@ def finish_delete(_: World) -> Any:
     return Empty()
 
 
-@API.method(SERVICE + "GetIamPolicy")
-def get_iam_policy(world: World, request: Any, _: Call) -> Any:
-    """The repository's policy."""
-    REPOSITORIES.get(world, request.resource)
-    return iam_policy.get_policy(world, request.resource, request)
-
-
-@API.method(SERVICE + "SetIamPolicy")
-def set_iam_policy(world: World, request: Any, _: Call) -> Any:
-    """Replace the repository's policy."""
-    REPOSITORIES.get(world, request.resource)
-    return iam_policy.set_policy(world, request.resource, request)
-
-
-@API.method(SERVICE + "TestIamPermissions")
-def granted_permissions(world: World, request: Any, _: Call) -> Any:
-    """Which of the permissions the caller has."""
-    REPOSITORIES.get(world, request.resource)
-    return iam_policy.test_permissions(request)
+standard(API, SERVICE, "Repository", REPOSITORIES, deleted=delete_repository, policies=held(REPOSITORIES))

@@ -10,7 +10,7 @@ from typing import Any
 from google.cloud.iam_admin_v1.types import iam
 from google.protobuf.empty_pb2 import Empty
 
-from emulator.core.api import Api, Call
+from emulator.core.api import Api, Call, Policies
 from emulator.core.failures import ApiFailure
 from emulator.core.paging import page
 from emulator.core.resources import apply_mask
@@ -226,20 +226,4 @@ def switch(world: World, name: str, *, disabled: bool) -> Any:
     return Empty()
 
 
-@API.method(SERVICE + "GetIamPolicy")
-def get_iam_policy(world: World, request: Any, _: Call) -> Any:
-    """Who may act as the account."""
-    return iam_policy.get_policy(world, require(world, request.resource).name, request)
-
-
-@API.method(SERVICE + "SetIamPolicy")
-def set_iam_policy(world: World, request: Any, _: Call) -> Any:
-    """Replace who may act as the account."""
-    return iam_policy.set_policy(world, require(world, request.resource).name, request)
-
-
-@API.method(SERVICE + "TestIamPermissions")
-def granted_permissions(world: World, request: Any, _: Call) -> Any:
-    """Which of the permissions the caller has."""
-    require(world, request.resource)
-    return iam_policy.test_permissions(request)
+API.policies.append(Policies("projects/*/serviceAccounts/*", lambda world, name: str(require(world, name).name)))

@@ -21,7 +21,7 @@ from emulator.identity import accounts
 from emulator.identity.tokens import Tokens
 
 Key = iam.ServiceAccountKey.pb()
-KEYS = Collection(accounts.KEYS, Key, missing=lambda _: not_found("Unknown key"))
+KEYS = Collection(accounts.KEYS, Key, "projects/*/serviceAccounts/*/keys/*", missing=lambda _: not_found("Unknown key"))
 MOST = 10
 FOREVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 JSON_FILE = iam.ServiceAccountPrivateKeyType.TYPE_GOOGLE_CREDENTIALS_FILE

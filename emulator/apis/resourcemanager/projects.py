@@ -7,12 +7,11 @@ from typing import Any
 
 from google.cloud.resourcemanager_v3.types import projects
 
-from emulator.core.api import Api, Call
+from emulator.core.api import Api, Call, Policies
 from emulator.core.failures import ApiFailure
 from emulator.core.paging import page
 from emulator.core.resources import etag_of, timestamp
 from emulator.core.world import World
-from emulator.identity import iam_policy
 
 API = Api("resourcemanager")
 SERVICE = "google.cloud.resourcemanager.v3.Projects/"
@@ -81,20 +80,5 @@ def policy_key(world: World, resource: str) -> str:
     return f"projects/{require(world, resource).project_id}"
 
 
-@API.method(SERVICE + "GetIamPolicy")
-def get_iam_policy(world: World, request: Any, _: Call) -> Any:
-    """The project's policy."""
-    return iam_policy.get_policy(world, policy_key(world, request.resource), request)
-
-
-@API.method(SERVICE + "SetIamPolicy")
-def set_iam_policy(world: World, request: Any, _: Call) -> Any:
-    """Replace the project's policy; nobody can give a role on a project to everybody (constraints.md 11)."""
-    return iam_policy.set_policy(world, policy_key(world, request.resource), request, public=False)
-
-
-@API.method(SERVICE + "TestIamPermissions")
-def granted_permissions(world: World, request: Any, _: Call) -> Any:
-    """Which of the permissions the caller has."""
-    policy_key(world, request.resource)
-    return iam_policy.test_permissions(request)
+API.policies.append(Policies("projects/*", policy_key, public=False))
+"""Nobody can give a role on a project to everybody (constraints.md 11)."""

@@ -11,8 +11,6 @@ from emulator.apis.run import conditions, programs, secrets
 from emulator.apis.run.messages import (
     Execution,
     ExecutionReference,
-    ListExecutionsResponse,
-    ListTasksResponse,
     Task,
     TaskAttemptResult,
 )
@@ -20,6 +18,7 @@ from emulator.apis.run.names import execution_name, location, parts, short
 from emulator.apis.run.running import plane
 from emulator.apis.run.stored import EXECUTIONS, JOBS, TASKS
 from emulator.apis.run.writes import API, check_etag, only_validated
+from emulator.apis.standard import Listing, standard
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import timestamp
@@ -296,22 +295,6 @@ class Follower:
         TASKS.save(self._world, task)
 
 
-@API.method(EXECUTION + "GetExecution")
-def get_execution(world: World, request: Any, _: Call) -> Any:
-    """One execution."""
-    return EXECUTIONS.get(world, request.name)
-
-
-@API.method(EXECUTION + "ListExecutions")
-def list_executions(world: World, request: Any, _: Call) -> Any:
-    """Those of one job, newest first; of all jobs of the region with `jobs/-`."""
-    everywhere = request.parent.endswith("/jobs/-")
-    prefix = request.parent.removesuffix("-") if everywhere else f"{request.parent}/executions/"
-    found, token = EXECUTIONS.page(world, prefix, request)
-    newest = sorted(found, key=lambda execution: execution.create_time.ToNanoseconds(), reverse=True)
-    return ListExecutionsResponse(executions=newest, next_page_token=token)
-
-
 @API.method(EXECUTION + "CancelExecution")
 def cancel_execution(world: World, request: Any, _: Call) -> Any:
     """Stop one that runs (kinds.md 3.4: an ended one is refused)."""
@@ -363,14 +346,5 @@ def forget_one(world: World, name: str) -> None:
         world.store.delete(TASKS.kind, task)
 
 
-@API.method(TASK + "GetTask")
-def get_task(world: World, request: Any, _: Call) -> Any:
-    """One task."""
-    return TASKS.get(world, request.name)
-
-
-@API.method(TASK + "ListTasks")
-def list_tasks(world: World, request: Any, _: Call) -> Any:
-    """Those of one execution, by index."""
-    found, token = TASKS.page(world, f"{request.parent}/tasks/", request)
-    return ListTasksResponse(tasks=sorted(found, key=lambda task: task.index), next_page_token=token)
+standard(API, EXECUTION, "Execution", EXECUTIONS, listing=Listing(newest_first=True), deleted=None)
+standard(API, TASK, "Task", TASKS, listing=Listing(order=lambda task: task.index), deleted=None)

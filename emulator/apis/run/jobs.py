@@ -10,11 +10,12 @@ from typing import Any
 from emulator.apis.run import checks, conditions, programs
 from emulator.apis.run.defaults import fill_job
 from emulator.apis.run.executions import forget
-from emulator.apis.run.messages import Job, ListJobsResponse
+from emulator.apis.run.messages import Job
 from emulator.apis.run.names import check_id, location, missing, parts, short
 from emulator.apis.run.running import plane
 from emulator.apis.run.stored import JOBS
 from emulator.apis.run.writes import API, KEPT_DAYS, OUTPUT, born, check_etag, only_validated, touched
+from emulator.apis.standard import held, standard
 from emulator.core.api import Call
 from emulator.core.resources import apply_mask, part, timestamp
 from emulator.core.world import World
@@ -102,20 +103,6 @@ def follow(world: World, job: Any) -> None:
         world.operations.update_metadata(operation.decode(), without_uid(job))
 
 
-@API.method(JOB + "GetJob")
-def get_job(world: World, request: Any, _: Call) -> Any:
-    """One job."""
-    return JOBS.get(world, request.name)
-
-
-@API.method(JOB + "ListJobs")
-def list_jobs(world: World, request: Any, _: Call) -> Any:
-    """Those of one region, by name; of every region with `-`."""
-    prefix = f"{request.parent}/jobs/".replace("/locations/-/jobs/", "/locations/")
-    found, token = JOBS.page(world, prefix, request)
-    return ListJobsResponse(jobs=found, next_page_token=token)
-
-
 @API.method(JOB + "UpdateJob")
 def update_job(world: World, request: Any, call: Call) -> Any:
     """Replace it: a field left out goes back to its default (recording run_job/nfs-volume)."""
@@ -176,22 +163,4 @@ def finish_delete(world: World, name: str, shown: str) -> Any:
     return job
 
 
-@API.method(JOB + "GetIamPolicy")
-def get_iam_policy(world: World, request: Any, _: Call) -> Any:
-    """The job's policy."""
-    JOBS.get(world, request.resource)
-    return iam_policy.get_policy(world, request.resource, request)
-
-
-@API.method(JOB + "SetIamPolicy")
-def set_iam_policy(world: World, request: Any, _: Call) -> Any:
-    """Replace the job's policy."""
-    JOBS.get(world, request.resource)
-    return iam_policy.set_policy(world, request.resource, request)
-
-
-@API.method(JOB + "TestIamPermissions")
-def granted_permissions(world: World, request: Any, _: Call) -> Any:
-    """Which of the permissions the caller has."""
-    JOBS.get(world, request.resource)
-    return iam_policy.test_permissions(request)
+standard(API, JOB, "Job", JOBS, deleted=None, policies=held(JOBS))

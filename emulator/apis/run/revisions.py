@@ -7,10 +7,11 @@ from typing import Any
 
 from emulator.apis.run.addresses import load
 from emulator.apis.run.deployment import remove
-from emulator.apis.run.messages import ListRevisionsResponse, Revision
+from emulator.apis.run.messages import Revision
 from emulator.apis.run.names import location, short
 from emulator.apis.run.stored import REVISIONS, SERVICES
 from emulator.apis.run.writes import API, check_etag, only_validated
+from emulator.apis.standard import Listing, standard
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import timestamp
@@ -18,22 +19,6 @@ from emulator.core.world import World
 
 REVISION = "google.cloud.run.v2.Revisions/"
 IN_USE = "Revision '{name}' cannot be deleted because it is {why}."
-
-
-@API.method(REVISION + "GetRevision")
-def get_revision(world: World, request: Any, _: Call) -> Any:
-    """One revision."""
-    return REVISIONS.get(world, request.name)
-
-
-@API.method(REVISION + "ListRevisions")
-def list_revisions(world: World, request: Any, _: Call) -> Any:
-    """Those of one service, newest first; of all services of the region with `services/-`."""
-    everywhere = request.parent.endswith("/services/-")
-    prefix = request.parent.removesuffix("-") if everywhere else f"{request.parent}/revisions/"
-    found, token = REVISIONS.page(world, prefix, request)
-    newest = sorted(found, key=lambda revision: revision.create_time.ToNanoseconds(), reverse=True)
-    return ListRevisionsResponse(revisions=newest, next_page_token=token)
 
 
 @API.method(REVISION + "DeleteRevision")
@@ -74,3 +59,6 @@ def finish_delete(world: World, name: str) -> Any:
     """Take the containers away."""
     remove(world, name.partition("/revisions/")[0])
     return Revision(name=name)
+
+
+standard(API, REVISION, "Revision", REVISIONS, listing=Listing(newest_first=True), deleted=None)

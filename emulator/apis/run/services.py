@@ -11,10 +11,11 @@ from typing import Any
 from emulator.apis.run import checks, conditions
 from emulator.apis.run.defaults import fill_service
 from emulator.apis.run.deployment import reconcile, remove, reroute
-from emulator.apis.run.messages import ListServicesResponse, Revision, RevisionTemplate, Service
+from emulator.apis.run.messages import Revision, RevisionTemplate, Service
 from emulator.apis.run.names import check_id, location, missing, parts, revision_name, short, taken
 from emulator.apis.run.stored import REVISIONS, SERVICES
 from emulator.apis.run.writes import API, KEPT_DAYS, OUTPUT, born, check_etag, only_validated, touched
+from emulator.apis.standard import held, standard
 from emulator.core import settings
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
@@ -118,20 +119,6 @@ def started(world: World, service: Any) -> Any:
     return world.operations.start_task(location(service.name), shown, reconcile, service.name)
 
 
-@API.method(SERVICE + "GetService")
-def get_service(world: World, request: Any, _: Call) -> Any:
-    """One service."""
-    return SERVICES.get(world, request.name)
-
-
-@API.method(SERVICE + "ListServices")
-def list_services(world: World, request: Any, _: Call) -> Any:
-    """Those of one region, by name; of every region with `-`."""
-    prefix = f"{request.parent}/services/".replace("/locations/-/services/", "/locations/")
-    found, token = SERVICES.page(world, prefix, request)
-    return ListServicesResponse(services=found, next_page_token=token)
-
-
 @API.method(SERVICE + "UpdateService")
 def update_service(world: World, request: Any, call: Call) -> Any:
     """Change it by mask; without a mask everything is replaced. A change below `template` makes a revision."""
@@ -210,24 +197,4 @@ def finish_delete(world: World, name: str, shown: str) -> Any:
     return service
 
 
-@API.method(SERVICE + "GetIamPolicy")
-def get_iam_policy(world: World, request: Any, _: Call) -> Any:
-    """The service's policy."""
-    SERVICES.get(world, request.resource)
-    return iam_policy.get_policy(world, request.resource, request)
-
-
-@API.method(SERVICE + "SetIamPolicy")
-def set_iam_policy(world: World, request: Any, _: Call) -> Any:
-    """Replace the service's policy; the next request is judged by it."""
-    SERVICES.get(world, request.resource)
-    policy = iam_policy.set_policy(world, request.resource, request)
-    reroute(world, request.resource)
-    return policy
-
-
-@API.method(SERVICE + "TestIamPermissions")
-def granted_permissions(world: World, request: Any, _: Call) -> Any:
-    """Which of the permissions the caller has."""
-    SERVICES.get(world, request.resource)
-    return iam_policy.test_permissions(request)
+standard(API, SERVICE, "Service", SERVICES, deleted=None, policies=held(SERVICES, changed=reroute))

@@ -7,6 +7,7 @@ Source:
 
 import re
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from google.cloud.secretmanager_v1.types import resources
@@ -43,10 +44,6 @@ def version_missing(name: str) -> ApiFailure:
     return ApiFailure("NOT_FOUND", f"Secret Version [{name}] not found.")
 
 
-SECRETS = Collection("secretmanager.secret", Secret, secret_missing, secret_taken)
-VERSIONS = Collection("secretmanager.version", SecretVersion, version_missing)
-
-
 def canonical(world: World, name: str, depth: str) -> str:
     """The name as answered, with the project's number.
 
@@ -63,6 +60,36 @@ def canonical(world: World, name: str, depth: str) -> str:
     if match is None or reached != depth:
         raise ApiFailure("INVALID_ARGUMENT", f"Resource ID [{name}] is not in a valid format.")
     return name.replace(match["project"], world.project_number(match["project"]), 1)
+
+
+SECRETS = Collection(
+    "secretmanager.secret",
+    Secret,
+    "projects/*/secrets/*|projects/*/locations/*/secrets/*",
+    secret_missing,
+    secret_taken,
+    key=partial(canonical, depth="secret"),
+    place=partial(canonical, depth="project"),
+)
+
+
+def secret_of(world: World, name: str) -> str:
+    """The stored name of a secret that is there.
+
+    Raises:
+        ApiFailure: It is not.
+    """
+    return str(SECRETS.get(world, canonical(world, name, "secret")).name)
+
+
+VERSIONS = Collection(
+    "secretmanager.version",
+    SecretVersion,
+    "projects/*/secrets/*/versions/*|projects/*/locations/*/secrets/*/versions/*",
+    version_missing,
+    key=partial(canonical, depth="version"),
+    place=secret_of,
+)
 
 
 def etag_at(when: datetime) -> str:

@@ -4,20 +4,16 @@ import re
 from datetime import UTC
 from typing import Any
 
-from google.cloud.secretmanager_v1.types import service
-from google.protobuf.empty_pb2 import Empty
-
 from emulator.apis.secretmanager import filters
 from emulator.apis.secretmanager.model import API, PAYLOAD, SECRETS, SERVICE, VERSIONS, Secret, canonical, touch
-from emulator.apis.secretmanager.policy import policy_name
+from emulator.apis.secretmanager.policy import POLICIES, policy_name
+from emulator.apis.standard import Listing, standard
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
 from emulator.core.resources import apply_mask, check_etag, check_labels, timestamp
 from emulator.core.world import World
 from emulator.identity import iam_policy
 
-ListSecretsResponse = service.ListSecretsResponse.pb()
 MOST = 25_000
 FIXED = ("name", "replication", "create_time", "etag", "tags", "secret_type", "policy_member")
 """Immutable or output only, by the message comments."""
@@ -91,22 +87,6 @@ def check_aliases(world: World, secret: Any) -> None:
             )
 
 
-@API.method(SERVICE + "GetSecret")
-def get_secret(world: World, request: Any, _: Call) -> Any:
-    """One secret, without values."""
-    return SECRETS.get(world, canonical(world, request.name, "secret"))
-
-
-@API.method(SERVICE + "ListSecrets")
-def list_secrets(world: World, request: Any, _: Call) -> Any:
-    """Those of a project, newest first (comment of `ListSecretsResponse.secrets`)."""
-    parent = canonical(world, request.parent, "project")
-    found = filters.matching(SECRETS.all(world, f"{parent}/secrets/"), request.filter)
-    found.sort(key=lambda secret: secret.create_time.ToNanoseconds(), reverse=True)
-    shown, token = page(found, request.page_size, request.page_token, default=MOST, most=MOST)
-    return ListSecretsResponse(secrets=shown, next_page_token=token, total_size=len(found))
-
-
 @API.method(SERVICE + "UpdateSecret")
 def update_secret(world: World, request: Any, _: Call) -> Any:
     """Change the masked fields."""
@@ -121,23 +101,11 @@ def update_secret(world: World, request: Any, _: Call) -> Any:
     return secret
 
 
-@API.method(SERVICE + "DeleteSecret")
-def delete_secret(world: World, request: Any, _: Call) -> Any:
-    """The secret, its versions and their values are gone."""
-    with world.store.transaction():
-        secret = SECRETS.get(world, canonical(world, request.name, "secret"))
-        check_etag(request.etag, secret.etag)
-        forget(world, secret.name)
-    return Empty()
-
-
-def forget(world: World, name: str) -> None:
-    """Remove a secret with everything in it."""
-    for version in VERSIONS.all(world, f"{name}/versions/"):
+def forget_contents(world: World, secret: Any) -> None:
+    """The versions of a deleted secret and their values go too."""
+    for version in VERSIONS.all(world, f"{secret.name}/versions/"):
         VERSIONS.remove(world, version.name)
         world.store.delete(PAYLOAD, version.name)
-    iam_policy.forget(world, policy_name(world, name))
-    SECRETS.remove(world, name)
 
 
 def expire(world: World, payload: dict[str, Any]) -> None:
@@ -147,4 +115,11 @@ def expire(world: World, payload: dict[str, Any]) -> None:
         if secret is None or not secret.HasField("expire_time"):
             return
         if secret.expire_time.ToDatetime(tzinfo=UTC) <= world.clock.now():
-            forget(world, secret.name)
+            iam_policy.forget(world, policy_name(world, secret.name))
+            SECRETS.remove(world, secret.name)
+            forget_contents(world, secret)
+
+
+NEWEST_FIRST = Listing(MOST, MOST, newest_first=True, matching=filters.matching)
+"""Comment of `ListSecretsResponse.secrets`."""
+standard(API, SERVICE, "Secret", SECRETS, listing=NEWEST_FIRST, deleted=forget_contents, policies=POLICIES)

@@ -19,14 +19,13 @@ from emulator.apis.secretmanager.model import (
     touch,
     version_missing,
 )
+from emulator.apis.standard import Listing, listing_of
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
 from emulator.core.resources import check_etag, timestamp
 from emulator.core.world import World
 
 AccessSecretVersionResponse = service.AccessSecretVersionResponse.pb()
-ListSecretVersionsResponse = service.ListSecretVersionsResponse.pb()
 MOST = 25_000
 PAYLOAD_MOST_BYTES = 65_536
 LATEST = "latest"
@@ -41,10 +40,14 @@ def payload(world: World, project: str, secret: str, version: str) -> bytes | No
     return world.store.get(PAYLOAD, found.name) if found.state == SecretVersion.ENABLED else None
 
 
-def numbered(world: World, secret: str) -> list[Any]:
-    """The versions of a secret, newest first."""
-    found = VERSIONS.all(world, f"{secret}/versions/")
-    return sorted(found, key=lambda version: int(version.name.rpartition("/")[2]), reverse=True)
+def number_of(version: Any) -> int:
+    """The number that a version is named by."""
+    return int(version.name.rpartition("/")[2])
+
+
+def newest_of(world: World, secret: str) -> Any:
+    """The newest version of a secret whatever its state, or None."""
+    return max(VERSIONS.all(world, f"{secret}/versions/"), key=number_of, default=None)
 
 
 def resolve(world: World, name: str) -> Any:
@@ -57,7 +60,7 @@ def resolve(world: World, name: str) -> Any:
     wanted = canonical(world, name, "version")
     parent, _, version = wanted.rpartition("/versions/")
     secret = SECRETS.find(world, parent)
-    newest = next(iter(numbered(world, parent)), None) if secret is not None else None
+    newest = newest_of(world, parent) if secret is not None else None
     if secret is None or newest is None or match is None:
         raise ApiFailure("NOT_FOUND", f"Secret [{parent}] not found or has no versions.")
     if version == LATEST:
@@ -76,8 +79,8 @@ def add_version(world: World, request: Any, _: Call) -> Any:
     check_payload(sent)
     with world.store.transaction():
         secret = SECRETS.get(world, canonical(world, request.parent, "secret"))
-        newest = next(iter(numbered(world, secret.name)), None)
-        number = int(newest.name.rpartition("/")[2]) + 1 if newest else 1
+        newest = newest_of(world, secret.name)
+        number = number_of(newest) + 1 if newest is not None else 1
         version = SecretVersion(name=f"{secret.name}/versions/{number}", state=SecretVersion.ENABLED)
         version.create_time.CopyFrom(timestamp(world.clock.now()))
         version.client_specified_payload_checksum = sent.HasField("data_crc32c")
@@ -133,15 +136,6 @@ def in_state(version: Any) -> ApiFailure:
     """The version's state does not allow it."""
     state = SecretVersion.State.Name(version.state)
     return ApiFailure("FAILED_PRECONDITION", f"Secret Version [{version.name}] is in {state} state.")
-
-
-@API.method(SERVICE + "ListSecretVersions")
-def list_versions(world: World, request: Any, _: Call) -> Any:
-    """Those of a secret, newest first (comment of `ListSecretVersionsResponse.versions`)."""
-    secret = SECRETS.get(world, canonical(world, request.parent, "secret"))
-    found = filters.matching(numbered(world, secret.name), request.filter)
-    shown, token = page(found, request.page_size, request.page_token, default=MOST, most=MOST)
-    return ListSecretVersionsResponse(versions=shown, next_page_token=token, total_size=len(found))
 
 
 @API.method(SERVICE + "EnableSecretVersion")
@@ -213,3 +207,8 @@ def destroy_later(world: World, payload: dict[str, Any]) -> None:
             return
         if version.scheduled_destroy_time.ToDatetime(tzinfo=UTC) <= world.clock.now():
             destroy(world, version)
+
+
+LISTING = Listing(MOST, MOST, order=lambda version: -number_of(version), matching=filters.matching)
+"""Newest first: comment of `ListSecretVersionsResponse.versions`."""
+API.behaviours[SERVICE + "ListSecretVersions"] = listing_of(VERSIONS, LISTING)

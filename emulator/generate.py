@@ -1,9 +1,10 @@
-"""Derives `emulator/wire/routes.json` from Google's installed client packages.
+"""Derives `emulator/wire/routes.json` from Google's installed client packages, for every API that is listed.
 
 Each `*GrpcTransport` names every RPC of its service: it is built over a channel that only records. Each `rest_base.py`
-holds the HTTP bindings of every method. What they leave out is in `additions.json`.
+holds the HTTP bindings of every method. What they leave out is in `additions.json` in an API's folder: HTTP bindings of
+APIs without a REST transport, older paths that gcloud uses.
 
-Run `python -m emulator.wire.generate`; a test holds the file to be current.
+Run `python -m emulator.generate`; a test holds the file to be current.
 """
 
 import importlib
@@ -12,25 +13,22 @@ import json
 import pkgutil
 import sys
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import grpc
 
-PACKAGES = (
-    "google.cloud.artifactregistry_v1",
-    "google.cloud.iam_admin_v1",
-    "google.cloud.resourcemanager_v3",
-    "google.cloud.run_v2",
-    "google.cloud.secretmanager_v1",
-)
-"""Every API the emulator can be asked for. A new one is one line here, then `python -m emulator.wire.generate`."""
+from emulator.apis import LISTED
+from emulator.wire.table import ROUTES
 
-ROUTES = Path(__file__).parent / "routes.json"
-ADDITIONS = Path(__file__).parent / "additions.json"
-"""What the packages leave out: HTTP bindings of APIs without a REST transport, older paths that gcloud uses."""
+APIS = Path(__file__).parent / "apis"
+
+
+def not_called(*_: Any, **__: Any) -> None:
+    """A stub that nobody calls: transports wrap what a channel gives them."""
 
 
 class RecordingChannel(grpc.Channel):  # type: ignore[misc]  # grpc ships no types
@@ -44,24 +42,25 @@ class RecordingChannel(grpc.Channel):  # type: ignore[misc]  # grpc ships no typ
         last, self.last = self.last, None
         return last
 
-    def _record(self, path: str, kind: str) -> None:
+    def _record(self, path: str, kind: str) -> Callable[..., None]:
         self.last = (path.lstrip("/"), kind)
+        return not_called
 
-    def unary_unary(self, method: str, *_: Any, **__: Any) -> None:
+    def unary_unary(self, method: str, *_: Any, **__: Any) -> Callable[..., None]:
         """Record a plain call."""
-        self._record(method, "unary")
+        return self._record(method, "unary")
 
-    def unary_stream(self, method: str, *_: Any, **__: Any) -> None:
+    def unary_stream(self, method: str, *_: Any, **__: Any) -> Callable[..., None]:
         """Record a call with a streamed answer."""
-        self._record(method, "server-stream")
+        return self._record(method, "server-stream")
 
-    def stream_unary(self, method: str, *_: Any, **__: Any) -> None:
+    def stream_unary(self, method: str, *_: Any, **__: Any) -> Callable[..., None]:
         """Record a call with a streamed request."""
-        self._record(method, "client-stream")
+        return self._record(method, "client-stream")
 
-    def stream_stream(self, method: str, *_: Any, **__: Any) -> None:
+    def stream_stream(self, method: str, *_: Any, **__: Any) -> Callable[..., None]:
         """Record a call streamed both ways."""
-        self._record(method, "stream")
+        return self._record(method, "stream")
 
     def subscribe(self, *_: Any, **__: Any) -> None:
         """Ignore: this channel is never connected."""
@@ -146,28 +145,42 @@ def grpc_transport(transports: ModuleType) -> type:
     return next(cls for cls in classes if cls.__module__ == module.__name__)
 
 
-def table() -> dict[str, Any]:
-    """All methods by full name, sorted, each with its messages and HTTP bindings."""
+def methods_of(package: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every method of an API package by its full name, with its messages and HTTP bindings.
+
+    Raises:
+        ModuleNotFoundError: The package is written by hand and has no `services` (google-cloud-storage, -bigquery).
+    """
+    for transports in services(package):
+        http = http_bindings(transports)
+        for method, entry in rpcs(grpc_transport(transports)):
+            yield method, entry | {"http": http.get(method.rsplit("/", 1)[1], [])}
+
+
+def added() -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the packages leave out, from the APIs' folders."""
+    for file in sorted(APIS.glob("*/additions.json")):
+        yield from json.loads(file.read_text())["methods"].items()
+
+
+def packages() -> list[str]:
+    """The packages of the listed APIs, sorted."""
+    return sorted({listed.package for listed in LISTED if listed.package})
+
+
+def table(names: Iterable[str]) -> dict[str, Any]:
+    """All methods of these packages by full name, sorted, each with its messages and HTTP bindings."""
     methods: dict[str, Any] = {}
-    for package in PACKAGES:
-        for transports in services(package):
-            http = http_bindings(transports)
-            for method, entry in rpcs(grpc_transport(transports)):
-                merge(methods, method, entry, http.get(method.rsplit("/", 1)[1], []))
-    for method, entry in json.loads(ADDITIONS.read_text())["methods"].items():
-        merge(methods, method, entry, entry["http"])
+    for method, entry in chain.from_iterable((*map(methods_of, names), added())):
+        # Mixins such as `Operations` are named by many packages.
+        merged = methods.setdefault(method, entry | {"http": []})
+        merged["http"] += [option for option in entry["http"] if option not in merged["http"]]
     return {method: methods[method] for method in sorted(methods)}
-
-
-def merge(methods: dict[str, Any], method: str, entry: dict[str, Any], bindings: list[dict[str, str]]) -> None:
-    """Add what one package says of a method. Mixins such as `Operations` are named by many."""
-    merged = methods.setdefault(method, entry | {"http": []})
-    merged["http"] += [option for option in bindings if option not in merged["http"]]
 
 
 def render() -> str:
     """The text of `routes.json`."""
-    return json.dumps({"packages": list(PACKAGES), "methods": table()}, indent=1) + "\n"
+    return json.dumps({"packages": packages(), "methods": table(packages())}, indent=1) + "\n"
 
 
 def main() -> None:

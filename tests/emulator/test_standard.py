@@ -1,0 +1,197 @@
+"""What collections have in common, without servers: pages, order, wildcards, policies."""
+
+import sys
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+from google.iam.v1 import iam_policy_pb2
+
+from emulator import cloud
+from emulator.apis import LISTED
+from emulator.apis.run.stored import EXECUTIONS, REVISIONS, SERVICES
+from emulator.core.api import Api, Call, Listed, Policies, Registry
+from emulator.core.failures import ApiFailure
+from emulator.core.resources import fits
+from emulator.wire.dispatch import perform
+from emulator.wire.table import load
+
+REGION = "projects/local/locations/europe-west4"
+TABLE = load()
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A cloud that nobody serves."""
+    made = cloud.build(tmp_path)
+    yield made
+    made.operations.stop()
+    made.store.close()
+
+
+def ask(world, method, **fields):
+    """Call a method of the table as a client would."""
+    return perform(world, Call(method, mutating=False, caller="me"), TABLE[method].request(**fields))
+
+
+def names(answer, field):
+    """The ids of what was listed."""
+    return [each.name.rpartition("/")[2] for each in getattr(answer, field)]
+
+
+def walk(world, method, field, size, **fields):
+    """Every page of a list."""
+    pages, token = [], ""
+    while True:
+        answer = ask(world, method, page_size=size, page_token=token, **fields)
+        pages.append(names(answer, field))
+        if not (token := answer.next_page_token):
+            return pages
+
+
+@pytest.fixture
+def made(world):
+    """Executions of two jobs: the oldest has the last name, two are of one moment."""
+    for name, second in (("a/executions/z", 1), ("a/executions/b", 3), ("a/executions/c", 3), ("b/executions/y", 2)):
+        message = EXECUTIONS.message(name=f"{REGION}/jobs/{name}")
+        message.create_time.FromSeconds(second)
+        EXECUTIONS.save(world, message)
+    return world
+
+
+EXECUTION_LIST = "google.cloud.run.v2.Executions/ListExecutions"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_pages_of_a_newest_first_list_are_newest_first_together(made, size):
+    """The whole list is put in order before it is cut; what was made in one moment has one order, too."""
+    pages = walk(made, EXECUTION_LIST, "executions", size, parent=f"{REGION}/jobs/a")
+
+    assert [name for page in pages for name in page] == ["c", "b", "z"]
+    assert all(len(page) == size for page in pages[:-1])
+
+
+def test_a_dash_in_a_parent_stands_for_every_id(made):
+    """Executions of all jobs, also of all regions; never of another project."""
+    everywhere = ask(made, EXECUTION_LIST, parent="projects/local/locations/-/jobs/-")
+    of_region = ask(made, EXECUTION_LIST, parent=f"{REGION}/jobs/-")
+    elsewhere = ask(made, EXECUTION_LIST, parent="projects/local/locations/us-east1/jobs/-")
+
+    assert names(everywhere, "executions") == names(of_region, "executions") == ["c", "b", "y", "z"]
+    assert names(elsewhere, "executions") == []
+
+
+def test_two_revisions_of_one_number_are_listed_newest_first(world):
+    """A service that was made again counts from 1 again; time decides, not the name."""
+    for name, second in (("s-00001-zzz", 1), ("s-00001-aaa", 2), ("s-00002-mmm", 3)):
+        revision = REVISIONS.message(name=f"{REGION}/services/s/revisions/{name}")
+        revision.create_time.FromSeconds(second)
+        REVISIONS.save(world, revision)
+
+    answer = ask(world, "google.cloud.run.v2.Revisions/ListRevisions", parent=f"{REGION}/services/s")
+
+    assert names(answer, "revisions") == ["s-00002-mmm", "s-00001-aaa", "s-00001-zzz"]
+
+
+@pytest.mark.parametrize("parent", ["projects/local", REGION, f"{REGION}/services/a", f"{REGION}/jobs/", "nothing"])
+def test_a_parent_of_another_shape_is_refused(made, parent):
+    """It names no place where such members could be."""
+    with pytest.raises(ApiFailure, match="Invalid resource name") as caught:
+        ask(made, EXECUTION_LIST, parent=parent)
+
+    assert caught.value.code == "INVALID_ARGUMENT"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "fit"),
+    [
+        pytest.param("projects/*/topics/*", "projects/p/topics/t", True, id="as-made"),
+        pytest.param("projects/*/topics/*", "projects/p/topics/t/x", False, id="longer"),
+        pytest.param("projects/*/topics/*", "projects/p/topics", False, id="shorter"),
+        pytest.param("projects/*/topics/*", "projects/p/topics/", False, id="an-id-is-not-empty"),
+        pytest.param("projects/*/topics/*", "projects/p/subscriptions/t", False, id="another-collection"),
+        pytest.param("a/*|b/*", "b/1", True, id="second-way"),
+    ],
+)
+def test_names_and_patterns(pattern, name, fit):
+    """A star is one id, a bar parts ways."""
+    assert fits(pattern, name) is fit
+
+
+IAM = "google.iam.v1.IAMPolicy/"
+
+
+@pytest.fixture
+def sharing(world, monkeypatch):
+    """Two APIs that share the policy service, each with one resource; the first is asked first."""
+    known = {"first": "projects/p/apples/a", "second": "projects/p/pears/b"}
+    for name, resource in known.items():
+        held = Policies(resource.rpartition("/")[0].replace("/p/", "/*/") + "/*", partial(_only, resource))
+        monkeypatch.setitem(sys.modules, f"shared_{name}", SimpleNamespace(API=Api(name, policies=[held])))
+    world.add(Registry([Listed(f"shared_{name}", (IAM,)) for name in known]))
+    return world
+
+
+def _only(resource, _, name):
+    if name != resource:
+        raise ApiFailure("NOT_FOUND", f"{name} is not there")
+    return name
+
+
+def policy_call(world, verb, request):
+    """Call a method of the shared service."""
+    return perform(world, Call(IAM + verb, mutating=True, caller="me"), request)
+
+
+def test_a_shared_policy_method_goes_to_the_api_whose_resource_is_named(sharing):
+    """Not to the one that is listed first; and each keeps its own policy."""
+    for resource, role in (("projects/p/apples/a", "roles/one"), ("projects/p/pears/b", "roles/two")):
+        request = iam_policy_pb2.SetIamPolicyRequest(resource=resource)
+        request.policy.bindings.add(role=role, members=["allUsers"])
+        policy_call(sharing, "SetIamPolicy", request)
+
+    read = iam_policy_pb2.GetIamPolicyRequest
+    first = policy_call(sharing, "GetIamPolicy", read(resource="projects/p/apples/a"))
+    second = policy_call(sharing, "GetIamPolicy", read(resource="projects/p/pears/b"))
+    assert [policy.bindings[0].role for policy in (first, second)] == ["roles/one", "roles/two"]
+
+
+@pytest.mark.parametrize(
+    ("resource", "code"), [("projects/p/pears/gone", "NOT_FOUND"), ("projects/p/plums/x", "UNIMPLEMENTED")]
+)
+def test_a_policy_of_nothing_is_refused(sharing, resource, code):
+    """By the API whose resource it would be; by nobody's when nobody has such resources."""
+    with pytest.raises(ApiFailure) as caught:
+        policy_call(sharing, "GetIamPolicy", iam_policy_pb2.GetIamPolicyRequest(resource=resource))
+
+    assert caught.value.code == code
+
+
+def test_no_two_apis_claim_the_policy_of_one_resource():
+    """Where a policy service is shared, a name decides; so no name may fit two."""
+    registry = Registry(LISTED)
+    services = {prefix for listed in LISTED for prefix in listed.services}
+    for service in services:
+        claimed = [way for api in registry._serving(f"{service}x") for held in api.policies for way in _ways(held)]
+        clashes = [(one, two) for one in claimed for two in claimed if one is not two and _overlap(one, two)]
+        assert clashes == [], service
+
+
+def _ways(held):
+    return held.pattern.split("|")
+
+
+def _overlap(one, two):
+    left, right = one.split("/"), two.split("/")
+    return len(left) == len(right) and all("*" in pair or pair[0] == pair[1] for pair in zip(left, right, strict=True))
+
+
+def test_what_a_caller_may_do_is_asked_of_a_resource_that_is_there(world):
+    """TestIamPermissions of an absent service is a 404, in Cloud Run's words."""
+    method = "google.cloud.run.v2.Services/TestIamPermissions"
+    with pytest.raises(ApiFailure, match="of kind 'SERVICE'"):
+        ask(world, method, resource=f"{REGION}/services/s", permissions=["run.services.get"])
+
+    SERVICES.save(world, SERVICES.message(name=f"{REGION}/services/s"))
+    answer = ask(world, method, resource=f"{REGION}/services/s", permissions=["run.services.get"])
+    assert list(answer.permissions) == ["run.services.get"]
