@@ -1,4 +1,4 @@
-"""Run every quick benchmark: `python -m benchmarks [NAME ...]`."""
+"""Run every quick benchmark: `python -m benchmarks [NAME ...]`. `imports`, which takes minutes, only by its name."""
 
 import importlib
 import sys

@@ -1,23 +1,25 @@
 """Import one of Google's generated clients without the rest of its package.
 
-`google.cloud.run_v2` imports eight clients, sync and async; a plan needs two. Measured: 0.77 s for the package,
-0.45 s for what a plan needs of it; for `google.cloud.aiplatform_v1beta1` 5.6 s against 0.8 s. So bare packages
-stand in for the ones on the way while a client is imported, and are taken away again: a later ordinary import of
-the whole package finds nothing unusual.
+`google.cloud.run_v2` imports eight clients, sync and async; a plan needs two. `python -m benchmarks imports` prints
+what that saves: a tenth of a second or two for most packages, 3 s for `google.cloud.aiplatform_v1`. So the packages on
+the way to a client are put in place without running their `__init__`. One that is asked for more than its modules, as
+`google.pubsub_v1.types` is for `TimeoutType`, runs it then. An ordinary import of the whole package, at any time and
+in any thread, finds nothing unusual.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.machinery import PathFinder
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder
+from itertools import accumulate
 from types import ModuleType
 from typing import Any
 
-_LOCK = threading.Lock()
+from reconciler.core.thread_imports import finding
 
 
 def client_class(package: str, service: str, name: str) -> Any:
@@ -42,38 +44,73 @@ def types_module(package: str, module: str) -> Any:
 
 
 def _module(package: str, below: str) -> ModuleType:
+    # `transports/__init__` is run at once: clients read their transport registry from it.
+    unread = {package, f"{package}.services", f"{package}.types", f"{package}.services.{below.split('.')[1]}"}
+
+    def find(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path) if name in unread else None
+        if spec and spec.loader:
+            spec.loader = _Later(spec.loader)
+        return spec
+
     full = f"{package}.{below}"
-    with _LOCK:
-        if full in sys.modules:
-            return sys.modules[full]
-        with _bare_parents(package, below):
-            return importlib.import_module(full)
+    with finding(find):
+        # Outermost first: `import a.b` locks b before a, and so meets a thread that imports all of a half-way.
+        for name in accumulate(full.split("."), "{}.{}".format):
+            module = importlib.import_module(name)
+    return module
 
 
-@contextmanager
-def _bare_parents(package: str, below: str) -> Iterator[None]:
-    parts = below.split(".")
-    # `transports/__init__` stays: clients read their transport registry from it.
-    names = [package, f"{package}.services", f"{package}.types", f"{package}.services.{parts[1]}"]
-    added = [name for name in names if name not in sys.modules and _stand_in(name)]
-    try:
-        yield
-    finally:
-        for name in added:
-            bare = sys.modules.pop(name)
-            parent, _, leaf = name.rpartition(".")
-            if getattr(sys.modules.get(parent), leaf, None) is bare:
-                delattr(sys.modules[parent], leaf)
+class _Later(Loader):
+    """Loads a package without running its `__init__`, which `loader` can do later."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__:
+            module.__spec__.loader = module.__loader__ = self._loader
+            module.__spec__.loader_state = _Reading()  # where `importlib.util.LazyLoader` has its own
+            module.__class__ = _Unread
 
 
-def _stand_in(name: str) -> bool:
-    """Put a package that runs no `__init__` in the place of one that would; False where there is none."""
-    parent = name.rpartition(".")[0]
-    spec = PathFinder.find_spec(name, importlib.import_module(parent).__path__)
-    if spec is None or not spec.submodule_search_locations:
-        return False
-    bare = ModuleType(name)
-    bare.__path__ = list(spec.submodule_search_locations)
-    bare.__spec__ = spec
-    sys.modules[name] = bare
-    return True
+@dataclass(slots=True)
+class _Reading:
+    """How far a package's `__init__` is. One lock for all packages could meet the import system's own, and stand."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    begun: bool = False
+
+
+class _Unread(ModuleType):
+    """A package that imports its modules one by one, and runs its `__init__` when asked for anything else."""
+
+    def __getattr__(self, name: str) -> Any:
+        module = f"{self.__name__}.{name}"
+        if PathFinder.find_spec(module, self.__path__):
+            return importlib.import_module(module)
+        self._read()
+        return ModuleType.__getattribute__(self, name)
+
+    def __dir__(self) -> Iterable[str]:
+        self._read()
+        return ModuleType.__dir__(self)
+
+    def _read(self) -> None:
+        spec = self.__spec__
+        if not spec or not spec.loader:
+            return
+        reading: _Reading = spec.loader_state
+        with reading.lock:
+            if reading.begun:  # by another thread, which is done; or by this one, and an `__init__` may miss its names
+                return
+            reading.begun = True
+            try:
+                spec.loader.exec_module(self)
+            except BaseException:
+                reading.begun = False
+                raise
+            self.__class__ = ModuleType  # type: ignore[assignment]  # from here on it is like any other
