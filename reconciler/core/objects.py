@@ -26,6 +26,7 @@ class Desired(Generic[F]):
         needs: Objects that must be right before this one is written, beside those that `fields` refers to.
         source: Folder on this machine that the content is read from, for kinds that upload; never compared.
         others: Further services that want the very same.
+        within: The object it is a part of, and goes with: what a policy belongs to. A dependency as well.
     """
 
     address: Address
@@ -34,6 +35,7 @@ class Desired(Generic[F]):
     needs: frozenset[Address] = frozenset()
     source: str = ""
     others: frozenset[str] = frozenset()
+    within: Address | None = None
 
     @property
     def services(self) -> frozenset[str]:
@@ -43,7 +45,7 @@ class Desired(Generic[F]):
     @property
     def dependencies(self) -> frozenset[Address]:
         """Objects that must be right before this one is written."""
-        return self.needs | needed(self.fields)
+        return self.needs | needed(self.fields) | ({self.within} if self.within else frozenset())
 
     def also(self, services: Iterable[str]) -> Desired[F]:
         """Note the other services that want the very same."""

@@ -183,6 +183,9 @@ def decide_all(
     for address in in_order(wants.made, owners):
         kind, there, owner = kinds.of_address(address), seen.get(address), owners[address]
         want, use, never = wants.made.get(address), wants.used.get(address), wants.unwanted.get(address)
+        around = decided.get(want.within) if want and want.within else None
+        if around and around.action is Action.REPLACE:
+            there = None  # it goes with what it is a part of, and is made again after that
         try:
             if never:
                 decided[address] = decide_unwanted(kind, never, there, owner)

@@ -124,18 +124,21 @@ def apply(session: Session, planned: Planned, *, progress: Progress = lambda *_:
 def _to_write(session: Session, planned: Planned) -> dict[Key, Inventory]:
     """Choose the services whose inventory must be written.
 
-    They have changes, or claims not recorded yet, or the lock of a run that died after its last change.
+    They have changes, or claims not recorded yet, or something that the spec only uses from now on, or the lock of a
+    run that died after its last change.
     """
     now = session.clock.now()
     busy = {name for change in planned.plan.pending for name in change.services}
     wanted = claims(session.kinds, planned)
+    used = {change.address for change in planned.plan.changes if change.uses is not None}
     chosen = {}
     for key, inventory in planned.inventories.items():
         if key[1] in planned.plan.observing:
             continue
         claimed = inventory.claim(wanted[key]).remember(planned.memories)
         left_behind = inventory.lock is not None and inventory.lock.expired(now)
-        if key[1] in busy or claimed != inventory or left_behind or planned.plan.destroy:
+        handed_over = not used.isdisjoint(inventory.entries)
+        if key[1] in busy or claimed != inventory or handed_over or left_behind or planned.plan.destroy:
             chosen[key] = claimed
     return chosen
 

@@ -93,7 +93,7 @@ def granted(
         needs: What must be there beside the object: the member's account, if it is of our making.
     """
     here = Membership(target.kind, target.name, role, member).at(target.location, target.project)
-    return Desired(here, IamMember(), service, needs=frozenset({target, *needs}))
+    return Desired(here, IamMember(), service, needs=frozenset(needs), within=target)
 
 
 def left_to_others(management: Management, path: str) -> bool:

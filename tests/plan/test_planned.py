@@ -61,6 +61,15 @@ class TestOrder:
         assert changes[TWO].action is Action.REPLACE
         assert [c.after for c in changes[ONE].changes] == [ref.to_plain()]
 
+    def test_a_part_of_what_is_made_anew_is_made_again(self):
+        """It goes with the whole, although it is there now."""
+        part = replace(toy("one"), within=TWO)
+
+        changes = decided([part, toy("two", place="there")], {ONE: there(ONE), TWO: there(TWO)})
+
+        assert changes[TWO].action is Action.REPLACE
+        assert (changes[ONE].action, changes[ONE].needs) == (Action.CREATE, {TWO})
+
     def test_an_object_that_stays_is_known(self):
         """Nothing differs."""
         changes = decided([toy("one", url=Ref(TWO, "url")), toy("two")],

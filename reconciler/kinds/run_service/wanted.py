@@ -143,8 +143,7 @@ def _invokers(service: MLService) -> Iterator[Desired[IamMember]]:
     access, there = service.spec.access, address_of(service)
     everyone = {EVERYONE} if access.authentication is Authentication.PUBLIC else set()
     for member in sorted({*access.invokers, *everyone}):
-        here = Membership(NAME, service.name, INVOKER, member).at(service.spec.region)
-        yield Desired(here, IamMember(), service.name, needs=frozenset({there}))
+        yield iam_member.granted(there, INVOKER, member, service.name)
 
 
 def _never_everyone(service: MLService) -> Iterator[Unwanted]:
