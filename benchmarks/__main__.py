@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-QUICK = ("emulator_start", "command_line", "plan")
+QUICK = ("emulator_start", "command_line", "plan", "house")
 
 
 def main() -> None:

@@ -47,6 +47,9 @@ def main() -> None:
         mlservice("apply", str(path), "--local", "--yes")
         least, median, greatest = wall_s("plan", str(path), "--local")
         against(f"mlservice plan --local (empty plan)  [{least:.2f} .. {greatest:.2f}]", median, 1.8)
+        path.write_text(spec("churn") + "  env: {LOG_LEVEL: debug}\n")
+        least, median, greatest = wall_s("plan", str(path), "--local")
+        against(f"mlservice plan --local (a difference)  [{least:.2f} .. {greatest:.2f}]", median, 1.8)
     against("importing what a plan needs of Google's packages", importing_s(IMPORTS), 1.2)
 
 

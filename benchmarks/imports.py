@@ -65,7 +65,8 @@ def main() -> None:
     for package in named or PACKAGES:
         show(package)
     for package in () if named else HAND_WRITTEN:
-        print(f"{package:<72} {'':<25} {cost(f'import {package}')}", flush=True)
+        light = cost(f"from reconciler.gcp.light import hand_written; hand_written('{package}')")
+        print(f"{package:<72} {light}   {cost(f'import {package}')}", flush=True)
 
 
 if __name__ == "__main__":

@@ -46,3 +46,19 @@ def finding(find: Find) -> Iterator[None]:
         yield
     finally:
         _HERE.find = before
+
+
+@contextmanager
+def without(*packages: str) -> Iterator[None]:
+    """Import as if some packages were not installed, for what takes them only to recognise their types.
+
+    What is imported here never learns of them. Everybody else does: a later `import` of one is an ordinary one.
+    """
+
+    def find(name: str, path: Sequence[str] | None) -> None:
+        del path
+        if name in packages:
+            raise ModuleNotFoundError(f"{name} is left out here", name=name)
+
+    with finding(find):
+        yield

@@ -31,7 +31,13 @@ def check_saved(session: Session, plan: Plan) -> Planned:
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
     owners = _kept(inventories, session) | {change.address: _owner(change, inventories) for change in plan.changes}
     seen = session.observe(server_names(owners))
-    moved = [line for change in plan.changes if (line := _moved(change, seen.get(change.address)))]
+    anew = {change.address for change in plan.changes if change.action is Action.REPLACE}
+    # What is part of an object that is made anew goes with it: that it is there now is no news.
+    there = {
+        c.address: None if not anew.isdisjoint(c.needs) and c.observed is None else seen.get(c.address)
+        for c in plan.changes
+    }
+    moved = [line for change in plan.changes if (line := _moved(change, there[change.address]))]
     if moved:
         raise errors.StalePlan(moved)
     wants = {change.address: _want(session, change) for change in plan.changes if change.desired is not None}

@@ -19,7 +19,7 @@ from itertools import accumulate
 from types import ModuleType
 from typing import Any
 
-from reconciler.core.thread_imports import finding
+from reconciler.core.thread_imports import finding, without
 
 
 def client_class(package: str, service: str, name: str) -> Any:
@@ -41,6 +41,15 @@ def transport_class(package: str, service: str, name: str) -> Any:
 def types_module(package: str, module: str) -> Any:
     """Import one module of message types, such as `service` of `google.cloud.run_v2`."""
     return _module(package, f"types.{module}")
+
+
+def hand_written(package: str) -> Any:
+    """Import a package of Google's that nobody generated, such as `google.cloud.bigquery`: whole, but for data frames.
+
+    Its methods that give or take data frames say that pandas is not installed.
+    """
+    with without("numpy", "pandas", "pyarrow", "shapely", "geopandas"):
+        return importlib.import_module(package)
 
 
 def _module(package: str, below: str) -> ModuleType:

@@ -1,17 +1,14 @@
 """Google's packages are imported one client at a time, and each of them stands it."""
 
 import json
-import subprocess
-import sys
 from concurrent import futures
-from pathlib import Path
 
 import grpc
 import pytest
 
 from benchmarks.google_packages import PACKAGES
+from tests.start_up.fresh import python
 
-ROOT = Path(__file__).resolve().parents[2]
 IN_EVERY_CHECK = {"google.cloud.run_v2", "google.pubsub_v1", "google.cloud.monitoring_v3"}
 
 USUAL = """
@@ -72,14 +69,6 @@ def google():
     server.start()
     yield handler, f"127.0.0.1:{port}"
     server.stop(grace=None).wait()
-
-
-def python(*arguments: str) -> str:
-    """Run a fresh interpreter; returns what it printed."""
-    command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def camel(snake: str) -> str:
