@@ -32,4 +32,5 @@ LISTED = (
         "SECRETMANAGER",
     ),
     Listed("emulator.apis.pubsub", ("google.pubsub.v1.", POLICIES), "google.pubsub_v1", "PUBSUB"),
+    Listed("emulator.apis.monitoring", ("google.monitoring.v3.",), "google.cloud.monitoring_v3", "MONITORING"),
 )

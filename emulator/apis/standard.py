@@ -145,8 +145,7 @@ def listing_of(collection: Collection, how: Listing) -> Behaviour:
     def answer(world: World, request: Any, _: Call) -> Any:
         parent = next(field for field in PARENTS if field in request.DESCRIPTOR.fields_by_name)
         found = collection.below(world, collection.place(world, getattr(request, parent)))
-        if how.matching is None:
-            refuse_query(request)
+        refuse_query(request, ("order_by",) if how.matching is not None else ("filter", "order_by"))
         if how == BY_NAME:
             bodies, token = page(found, request.page_size, request.page_token)
             return list_answer(request, collection.read(bodies), token, len(found))

@@ -36,6 +36,14 @@ def as_given(_: World, name: str) -> str:
     return name
 
 
+def by_id(world: World, name: str) -> str:
+    """A name with the project's id, however the caller named the project (kinds.md 1.1)."""
+    words = name.split("/")
+    if len(words) > 1:
+        words[1] = world.project_id(words[1]) or words[1]
+    return "/".join(words)
+
+
 @dataclass(frozen=True)
 class Collection:
     """Messages of one type, stored by their `name` field.
@@ -132,13 +140,13 @@ def _fits(wanted: list[str], words: list[str]) -> bool:
     )
 
 
-def refuse_query(request: Any) -> None:
+def refuse_query(request: Any, fields: Iterable[str] = ("filter", "order_by")) -> None:
     """A filter or an order that nobody implements must not be ignored silently.
 
     Raises:
         ApiFailure: UNIMPLEMENTED.
     """
-    for field in ("filter", "order_by"):
+    for field in fields:
         if getattr(request, field, ""):
             raise ApiFailure("UNIMPLEMENTED", f"The emulator does not know {field}={getattr(request, field)!r} here.")
 

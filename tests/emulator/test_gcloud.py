@@ -121,3 +121,12 @@ def test_pubsub(gcloud):
     assert gcloud("pubsub topics get-iam-policy scores")["bindings"][0]["members"] == [member]
     gcloud("pubsub topics delete scores", as_json=False)
     assert gcloud("pubsub subscriptions describe scorer")["topic"] == "_deleted-topic_"
+
+
+def test_channels(gcloud):
+    """A notification channel made by gcloud shows in its list."""
+    gcloud(
+        "beta monitoring channels create --display-name=ops --type=email --channel-labels=email_address=a@example.com"
+    )
+
+    assert [each["displayName"] for each in gcloud("beta monitoring channels list")] == ["ops"]

@@ -32,6 +32,7 @@ KINDS = (
     Kind("artifact_repository", "docker repositories: create, get, list, update, delete, policy; no cleanup policies"),
     Kind("iam_policy", "get and set of a project, a topic, a job and an account; conditions are never sent"),
     Kind("iam_service_account", "create, get, update, delete, and reads right after a write; no keys, no disabling"),
+    Kind("monitoring_notification_channel", "an e-mail channel: create, get, list, filter by label, delete; no update"),
     Kind(
         "pubsub_subscription",
         "create, get, update, delete: pull, push with a token, files in Cloud Storage; one list; no BigQuery, no seek",

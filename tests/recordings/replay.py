@@ -31,6 +31,7 @@ HOSTS = frozenset(
         "artifactregistry.googleapis.com",
         "cloudresourcemanager.googleapis.com",
         "iam.googleapis.com",
+        "monitoring.googleapis.com",
         "pubsub.googleapis.com",
         "run.googleapis.com",
         "us-central1-ml.googleapis.com",

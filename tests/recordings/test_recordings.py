@@ -1,5 +1,7 @@
 """Every recorded exchange, replayed."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.recordings import cases, replay
@@ -35,3 +37,24 @@ def test_known_differences_are_of_cases_that_are_there():
 def test_each_known_difference_says_why():
     """A reason is a sentence."""
     assert [entry for entry in replay.read_known() if not entry.reason.endswith(".")] == []
+
+
+@pytest.mark.parametrize("kind", cases.KINDS, ids=lambda kind: kind.name)
+def test_the_page_says_what_was_recorded(kind):
+    """Which part of each kind, and which cases are left out for which reason."""
+    page = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text()
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{kind.name}` |"))
+
+    assert kind.part in row
+    assert all(f"`{case}`: {reason}" in row for case, reason in kind.without.items())
+
+
+@pytest.mark.skipif(not CASES, reason=f"no recordings in {cases.FOLDER}")
+def test_what_is_left_out_is_there():
+    """A case that is gone need not be left out."""
+    assert [
+        case
+        for kind in cases.KINDS
+        for case in kind.without
+        if not (cases.FOLDER / kind.name / f"{case}.json").exists()
+    ] == []

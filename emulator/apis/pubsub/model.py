@@ -11,8 +11,7 @@ from google.pubsub_v1.types import pubsub
 
 from emulator.core.api import Api
 from emulator.core.failures import ApiFailure
-from emulator.core.resources import Collection, check_labels, fits
-from emulator.core.world import World
+from emulator.core.resources import Collection, by_id, check_labels, fits
 
 API = Api("pubsub")
 PUBLISHER, SUBSCRIBER = "google.pubsub.v1.Publisher/", "google.pubsub.v1.Subscriber/"
@@ -38,14 +37,6 @@ def invalid(argument: str) -> ApiFailure:
     Source: answers quoted in issues of terraform-google-modules.
     """
     return ApiFailure("INVALID_ARGUMENT", f"You have passed an invalid argument to the service (argument={argument}).")
-
-
-def by_id(world: World, name: str) -> str:
-    """A name with the project's id, however the caller named the project (kinds.md 1.1)."""
-    words = name.split("/")
-    if len(words) > 1:
-        words[1] = world.project_id(words[1]) or words[1]
-    return "/".join(words)
 
 
 TOPICS = Collection("pubsub.topic", pubsub.Topic.pb(), "projects/*/topics/*", missing, taken, by_id, by_id)

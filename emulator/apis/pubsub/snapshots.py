@@ -7,10 +7,10 @@ import uuid
 from datetime import UTC, timedelta
 from typing import Any
 
-from emulator.apis.pubsub.model import API, SNAPSHOTS, SUBSCRIBER, SUBSCRIPTIONS, by_id, check_name, mask_of
+from emulator.apis.pubsub.model import API, SNAPSHOTS, SUBSCRIBER, SUBSCRIPTIONS, check_name, mask_of
 from emulator.apis.standard import Update, held, standard
 from emulator.core.api import Call
-from emulator.core.resources import check_labels, timestamp
+from emulator.core.resources import by_id, check_labels, timestamp
 from emulator.core.world import World
 from emulator.identity import iam_policy
 

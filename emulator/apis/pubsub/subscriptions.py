@@ -14,7 +14,6 @@ from emulator.apis.pubsub.model import (
     SUBSCRIBER,
     SUBSCRIPTIONS,
     TOPICS,
-    by_id,
     check_common,
     check_name,
     check_span,
@@ -25,6 +24,7 @@ from emulator.apis.pubsub.topics import show_retention
 from emulator.apis.standard import Update, held, standard
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
+from emulator.core.resources import by_id
 from emulator.core.world import World
 
 FIXED = ("name", "topic", "filter", "enable_message_ordering", "tags")

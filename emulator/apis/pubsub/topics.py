@@ -15,7 +15,6 @@ from emulator.apis.pubsub.model import (
     SNAPSHOTS,
     SUBSCRIPTIONS,
     TOPICS,
-    by_id,
     check_common,
     check_name,
     mask_of,
@@ -24,6 +23,7 @@ from emulator.apis.standard import Update, held, standard
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
 from emulator.core.paging import page
+from emulator.core.resources import by_id
 from emulator.core.world import World
 
 FIXED = ("name", "tags")
