@@ -31,6 +31,7 @@ class Example:
         places: Where each field stands in the live message.
         message: Google's proto-plus class of it; None where Google describes it in no such class.
         by_method: Fields that Google lists as output only because methods of their own set them.
+        written_by_google: Outermost fields that only Google writes although its class does not say so.
         prepare: Make what must be there first.
         unmarked: The fields of the same object made by somebody else.
         meddle: Somebody else changes what we do not own, by Google's client.
@@ -47,6 +48,7 @@ class Example:
     places: Mapping[str, Sequence[str]] = field(default_factory=dict)
     message: Any = None
     by_method: frozenset[str] = frozenset()
+    written_by_google: frozenset[str] = frozenset()
     prepare: Callable[[Operator], None] = nothing
     unmarked: Mapping[str, Any] = field(default_factory=dict)
     meddle: Callable[[Operator], None] | None = None

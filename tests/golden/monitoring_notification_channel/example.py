@@ -49,6 +49,7 @@ EXAMPLE = Example(
         "enabled": ["enabled"],
         "labels": ["user_labels"],
     },
+    written_by_google=frozenset({"creation_record", "mutation_records"}),
     # Somebody else's channel of our mark: a copy, whose label for the service says another.
     unmarked={"labels": {**OURS, "managed-by": "somebody"}},
     meddle=lambda operator: update(operator, ["description"], description="theirs"),
