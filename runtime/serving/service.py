@@ -6,6 +6,7 @@ import gc
 import logging
 import threading
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from runtime.configuration.settings import Batching, seconds
@@ -16,6 +17,7 @@ from runtime.serving.catalog import latest
 from runtime.serving.engine import Endpoint
 from runtime.serving.loading import NotLoaded, Warm, discover, load
 from runtime.serving.routes import routes_of
+from runtime.serving.worker import Worker
 from runtime.telemetry.metrics import EndpointMetrics, Gauge, ModelMetrics, model_labels, render
 
 if TYPE_CHECKING:
@@ -54,13 +56,16 @@ class Served:
 class Service:
     """State that is written on the event loop only.
 
-    `endpoints` maps a request's path, as it is on the wire, to who answers it; empty until models are ready.
+    `endpoints` maps a request's path, as it is on the wire, to who answers it; empty until models are ready. Queues
+    measure time by `clock` and make threads with `worker`.
     """
 
     model: ModelSettings
     runtime: RuntimeSettings
     options: Options
     records: Records
+    clock: Callable[[], float] = perf_counter
+    worker: Callable[[str], Worker] = Worker
     state: str = LOADING
     draining: bool = False
     served: list[Served] = field(default_factory=list)
@@ -180,7 +185,8 @@ class Service:
             timeout_s=self.timeout_s,
             max_delay_s=seconds(batching.max_delay),
         )
-        return Served(warm.loaded, Batcher(warm.loaded.model, limits, warm.cost, metrics, loop), metrics)
+        batcher = Batcher(warm.loaded.model, limits, warm.cost, metrics, loop, clock=self.clock, worker=self.worker)
+        return Served(warm.loaded, batcher, metrics)
 
     def _behind(self, route: Route, served: Served, loop: asyncio.AbstractEventLoop) -> Any:
         endpoint = self.make_endpoint(served, route.protocol, route.codec)
