@@ -9,11 +9,15 @@ https://cloud.google.com/compute/docs/instances/verifying-instance-identity
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOSTED = ".run.app"
 TAG_END = "---"
@@ -51,13 +55,15 @@ class Caller:
     Args:
         audience: From `audience`.
         client: An `httpx.Client`.
+        clock: Seconds that only go forward; a token is used for `FRESH_S`.
     """
 
-    def __init__(self, audience: str, client: Any) -> None:
+    def __init__(self, audience: str, client: Any, clock: Callable[[], float] = monotonic) -> None:
         self._audience = audience
         self._client = client
+        self._clock = clock
         self._token = ""
-        self._fresh_until = 0.0
+        self._fresh_until = -math.inf
 
     def headers(self) -> dict[str, str]:
         """Give the header; nothing where none is asked for.
@@ -67,9 +73,9 @@ class Caller:
         """
         if not self._audience:
             return {}
-        if monotonic() > self._fresh_until:
+        if self._clock() >= self._fresh_until:
             self._token = self._fetch()
-            self._fresh_until = monotonic() + FRESH_S
+            self._fresh_until = self._clock() + FRESH_S
         return {"authorization": f"Bearer {self._token}"}
 
     def _fetch(self) -> str:
