@@ -88,6 +88,11 @@ class Service:
         return self.state == READY and not self.draining
 
     @property
+    def condition(self) -> str:
+        """Say why the server is ready or not: its state, or that it is on its way out."""
+        return "draining" if self.draining else self.state
+
+    @property
     def alive(self) -> bool:
         """False once a prediction is so late that only a restart helps."""
         return all(served.batcher.stuck_s < self.timeout_s for served in self.served)
@@ -157,10 +162,17 @@ class Service:
             log.exception("model not loaded")
             loop.call_soon_threadsafe(setattr, self, "state", FAILED)
             raise
-        loop.call_soon_threadsafe(self._serve, warm, loop)
-        loop.call_soon_threadsafe(then)
+        loop.call_soon_threadsafe(self._begin, warm, loop, then)
 
-    def _serve(self, warm: list[Warm], loop: asyncio.AbstractEventLoop) -> None:
+    def _begin(self, warm: list[Warm], loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
+        self.serve(warm, loop)
+        gc.collect()
+        gc.freeze()  # the collector need not look at models and libraries again
+        gc.set_threshold(*GC_THRESHOLDS)
+        then()
+
+    def serve(self, warm: list[Warm], loop: asyncio.AbstractEventLoop) -> None:
+        """Put loaded models behind their paths, and be ready. Called on the loop, once."""
         self.served = [self._served(one, loop) for one in warm]
         newest = self.newest()
         for served in self.served:
@@ -169,9 +181,6 @@ class Service:
             for route in routes_of(served.loaded, self.runtime, self.options, first=first, alone=alone):
                 endpoint = self._behind(route, served, loop)
                 self.endpoints.update({path.encode(): endpoint for path in route.paths})
-        gc.collect()
-        gc.freeze()  # the collector need not look at models and libraries again
-        gc.set_threshold(*GC_THRESHOLDS)
         self.state = READY
         log.info("model ready", extra={"models": [f"{s.part.name}:{s.part.version}" for s in self.served]})
 

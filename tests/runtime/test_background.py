@@ -90,7 +90,7 @@ class Metadata:
 def test_a_token_is_used_for_a_minute(passed_s, token):
     """Then it is asked for again, long before it expires."""
     now = 0.0
-    caller = Caller("https://s-1-ew.a.run.app", Metadata(), lambda: now)
+    caller = Caller("https://s-1-ew.a.run.app", Metadata(), "metadata", lambda: now)
     assert caller.headers() == {"authorization": "Bearer token-1"}
 
     now = passed_s
@@ -102,5 +102,5 @@ def test_nobody_else_gets_a_token():
     """Where no audience is known the metadata server is not even asked."""
     metadata = Metadata()
 
-    assert Caller("", metadata).headers() == {}
+    assert Caller("", metadata, "metadata").headers() == {}
     assert metadata.asked == 0
