@@ -1,15 +1,27 @@
-"""A connection to the server's protocol class in virtual time, without a socket."""
+"""Connections to the server's protocol classes in virtual time, without sockets."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.server import ServerState
 
+from runtime.configuration.options import Options
+from runtime.configuration.settings import ModelSettings, RuntimeSettings
+from runtime.data.models import Part
+from runtime.http.app import build
 from runtime.http.guard import GuardedProtocol, sweep
+from runtime.http.wire import WireProtocol
+from runtime.serving.catalog import describe
+from runtime.serving.loading import Warm
+from runtime.serving.records import Records
+from runtime.serving.service import Service
 from tests.runtime import virtual_time
+from tests.runtime.queues import TABLE, Doubling, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,3 +85,28 @@ class Door:
         pipe.protocol = connection
         connection.connection_made(pipe)
         return connection
+
+
+class Loaded(Service):
+    """A service that need not load its models any more."""
+
+    def start_loading(self, loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
+        del loop
+        then()
+
+
+def doubling(loop: virtual_time.VirtualLoop, queue: Queue | None = None, **options: Any) -> Service:
+    """A service with one model, which doubles a table of two columns; `queue` lends its model, cost and threads."""
+    lent = queue or Queue(loop, model=Doubling(inputs=TABLE))
+    runtime = RuntimeSettings(timeout=options.pop("timeout", "300s"))
+    settings = Options(**options)
+    service = Loaded(ModelSettings(), runtime, settings, Records(settings, None), loop.time, lent.worker)
+    loaded = describe(Part("m", "1", Path(), ModelSettings()), lent.model)
+    service.serve([Warm(loaded, lent.cost, lent.limits.max_rows)], loop)
+    return service
+
+
+def front_door(loop: virtual_time.VirtualLoop, kind: str, service: Service | None = None) -> Door:
+    """The `wire` path, or `fastapi` for every path, in front of a service."""
+    served = service or doubling(loop)
+    return Door(loop, build(served), partial(WireProtocol, served) if kind == "wire" else GuardedProtocol)

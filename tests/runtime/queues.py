@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 INLINE = Cost(call_s=INLINE_S / 2, row_s=0.0)
 IN_THREAD = Cost(call_s=INLINE_S * 2, row_s=0.0)
+TABLE = (TensorSpec("x", "FP32", (-1, 2)),)
+"""The input of a model that takes two features side by side."""
 CALL_S = 0.1
 """What a call takes in another thread."""
 
@@ -122,13 +124,15 @@ class Queue:
     ) -> None:
         self.model = model or Doubling()
         self.metrics = ModelMetrics("m", "1")
+        self.cost = cost
         self.limits = Limits(**{"max_rows": 4, **limits})
         self.threads = 0
         self._loop = loop
         self._call_s = call_s
-        self.batcher = Batcher(self.model, self.limits, cost, self.metrics, loop, clock=loop.time, worker=self._worker)
+        self.batcher = Batcher(self.model, self.limits, cost, self.metrics, loop, clock=loop.time, worker=self.worker)
 
-    def _worker(self, _name: str) -> Any:
+    def worker(self, _name: str) -> Any:
+        """Make what stands for a thread."""
         self.threads += 1
         return Elsewhere(self._loop, self._call_s)
 
