@@ -128,7 +128,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 SLOW_TOPICS = frozenset(
-    {"cli", "emulator", "emulator_run", "emulator_secrets", "emulator_storage", "recordings", "runtime", "specs"}
+    {"cli", "emulator", "emulator_run", "emulator_secrets", "emulator_storage", "recordings", "specs"}
 )
 """Topics that start processes by the dozen: part of `make test`, left out of `make check`."""
 

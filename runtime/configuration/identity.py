@@ -9,11 +9,14 @@ https://cloud.google.com/compute/docs/instances/verifying-instance-identity
 
 from __future__ import annotations
 
-import os
+import math
 import threading
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOSTED = ".run.app"
 TAG_END = "---"
@@ -51,13 +54,17 @@ class Caller:
     Args:
         audience: From `audience`.
         client: An `httpx.Client`.
+        host: Of the metadata server.
+        clock: Seconds that only go forward; a token is used for `FRESH_S`.
     """
 
-    def __init__(self, audience: str, client: Any) -> None:
+    def __init__(self, audience: str, client: Any, host: str, clock: Callable[[], float] = monotonic) -> None:
         self._audience = audience
         self._client = client
+        self._url = f"http://{host}{TOKEN_PATH}"
+        self._clock = clock
         self._token = ""
-        self._fresh_until = 0.0
+        self._fresh_until = -math.inf
 
     def headers(self) -> dict[str, str]:
         """Give the header; nothing where none is asked for.
@@ -67,14 +74,13 @@ class Caller:
         """
         if not self._audience:
             return {}
-        if monotonic() > self._fresh_until:
+        if self._clock() >= self._fresh_until:
             self._token = self._fetch()
-            self._fresh_until = monotonic() + FRESH_S
+            self._fresh_until = self._clock() + FRESH_S
         return {"authorization": f"Bearer {self._token}"}
 
     def _fetch(self) -> str:
-        url = f"http://{_metadata_host()}{TOKEN_PATH}"
-        answer = self._client.get(url, params={"audience": self._audience}, headers=FLAVOR)
+        answer = self._client.get(self._url, params={"audience": self._audience}, headers=FLAVOR)
         return str(answer.raise_for_status().text)
 
 
@@ -83,19 +89,20 @@ class Project:
 
     Args:
         told: What the environment says; Cloud Run says nothing.
-        hosted: Whether there is a metadata server to ask. It is asked in a thread, and until it answers the name is
-            empty: nothing waits for it.
+        host: Of the metadata server; empty where there is none. It is asked in a thread, and until it answers the
+            name is empty: nothing waits for it.
     """
 
-    def __init__(self, told: str, *, hosted: bool) -> None:
+    def __init__(self, told: str, host: str) -> None:
         self.name = told
-        if hosted and not told:
+        self._host = host
+        if host and not told:
             threading.Thread(target=self._ask, name="project", daemon=True).start()
 
     def _ask(self) -> None:
         import http.client  # noqa: PLC0415 - in this thread, the start of the server does not wait for it
 
-        connection = http.client.HTTPConnection(_metadata_host(), timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection(self._host, timeout=PATIENCE_S)
         try:
             connection.request("GET", PROJECT_PATH, headers=FLAVOR)
             answer = connection.getresponse()
@@ -105,7 +112,3 @@ class Project:
             pass  # traces then have no full name; what is logged is complete otherwise
         finally:
             connection.close()
-
-
-def _metadata_host() -> str:
-    return os.environ.get("GCE_METADATA_HOST", METADATA_HOST)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runtime.configuration.identity import METADATA_HOST
 from runtime.configuration.settings import RuntimeSettings, SettingsError, size
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ class Options:
         api_keys: Keys that open the server, separated by commas; empty leaves it open.
         grpc_port: Port of the gRPC protocol; 0 for none.
         vertex_predict, vertex_health: Routes of Vertex AI's container contract.
+        vertex_deployed: Id of the deployed model, which its answers name; empty for none.
         tracing: Whether an OpenTelemetry collector is named.
         project: For the full names of traces in logs.
+        emulated: Whether services of this machine stand for those of Cloud Run.
+        metadata_host: Of the metadata server.
         app: `module:function` that adds routes and middleware to the application; empty for none.
     """
 
@@ -52,8 +56,11 @@ class Options:
     grpc_port: int = 0
     vertex_predict: str = ""
     vertex_health: str = ""
+    vertex_deployed: str = ""
     tracing: bool = False
     project: str = ""
+    emulated: bool = False
+    metadata_host: str = METADATA_HOST
     app: str = ""
 
 
@@ -81,8 +88,11 @@ def options_from_environment(environment: Mapping[str, str], runtime: RuntimeSet
         grpc_port=_whole(environment, "MLSERVICE_GRPC_PORT", 0),
         vertex_predict=environment.get("AIP_PREDICT_ROUTE", ""),
         vertex_health=environment.get("AIP_HEALTH_ROUTE", ""),
+        vertex_deployed=environment.get("AIP_DEPLOYED_MODEL_ID", ""),
         tracing=bool(environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")),
         project=environment.get("GOOGLE_CLOUD_PROJECT", ""),
+        emulated="MLSERVICE_EMULATOR" in environment,
+        metadata_host=environment.get("GCE_METADATA_HOST", METADATA_HOST),
         app=environment.get("MLSERVICE_APP", ""),
     )
 

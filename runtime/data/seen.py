@@ -25,7 +25,7 @@ class Labels(Protocol):
 
 
 class Passage(Protocol):
-    """A request's way through the queue: moments in `perf_counter` seconds, its rows, and their place in the call."""
+    """A request's way through the queue: moments by the queue's clock, its rows, and their place in the call."""
 
     arrived: float
     begun: float
@@ -38,8 +38,8 @@ class Passage(Protocol):
 class Seen(msgspec.Struct, frozen=True):
     """One request and its answer.
 
-    Times are `perf_counter` seconds. `call` is None for a request that was refused before it reached the model, and
-    `outputs` where the model gave none.
+    Times are seconds of the queue's clock. `call` is None for a request that was refused before it reached the model,
+    and `outputs` where the model gave none.
     """
 
     request: Request

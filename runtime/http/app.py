@@ -52,7 +52,7 @@ def _health(app: FastAPI, service: Service) -> None:
 
     @app.get("/health/ready", summary="Every model is loaded and warm", tags=["health"])
     async def ready() -> Response:
-        return _status(alive=service.ready, yes="ready", no="draining" if service.draining else service.state)
+        return _status(alive=service.ready, yes="ready", no=service.condition)
 
     @app.get("/metrics", summary="Metrics in Prometheus' format", tags=["operations"])
     async def metrics(request: Request) -> Response:
@@ -137,7 +137,7 @@ def _vertex_routes(app: FastAPI, service: Service) -> None:
 
         @app.get(options.vertex_health, summary="Vertex AI's health route", tags=["vertex"])
         async def vertex_health() -> Response:
-            return _status(alive=service.ready, yes="ready", no=service.state)
+            return _status(alive=service.ready, yes="ready", no=service.condition)
 
     if options.vertex_predict and (options.vertex_predict != PREDICT or "json" not in service.runtime.protocols):
 

@@ -8,7 +8,6 @@ settles them for every path; one sweep a second serves all connections, so a req
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -40,10 +39,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._offered_upgrade = False
         self._lingering = False
         self._used = False
-        # monotonic seconds, 0 for "not now": a request is coming in, an answer is not read, nothing happens
+        # seconds of the loop's clock, 0 for "not now": a request is coming in, an answer is not read, nothing happens
         self.reading_since = 0.0
         self.writing_since = 0.0
-        self.idle_since = monotonic()
+        self.idle_since = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count what belongs to an unfinished head."""
@@ -79,7 +78,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Note that a request has begun."""
         self._in_head = self._used = True
         self._head_bytes = 0
-        self.reading_since = monotonic()
+        self.reading_since = self.loop.time()
         self.idle_since = 0.0
 
     def on_headers_complete(self) -> None:
@@ -116,12 +115,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def begin_idle(self) -> None:
         """Note that nothing is going on."""
-        self.idle_since = monotonic()
+        self.idle_since = self.loop.time()
 
     def pause_writing(self) -> None:
         """Take no more requests from a client that does not read its answers."""
         super().pause_writing()
-        self.writing_since = monotonic()
+        self.writing_since = self.loop.time()
         self.flow.pause_reading()
 
     def resume_writing(self) -> None:
@@ -150,7 +149,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Close when idle. A connection that is new gets a moment: its request may be on its way."""
-        if not self._used and monotonic() - self.idle_since < SWEEP_S:
+        if not self._used and self.loop.time() - self.idle_since < SWEEP_S:
             self.loop.call_later(SWEEP_S, super().shutdown)
             return
         super().shutdown()
@@ -190,7 +189,7 @@ def _size(connection: GuardedProtocol) -> int:
 
 def sweep(connections: Iterable[object], loop: asyncio.AbstractEventLoop) -> None:
     """Cut overdue connections now and every second from now on."""
-    now = monotonic()
+    now = loop.time()
     for connection in list(connections):
         if isinstance(connection, GuardedProtocol) and connection.overdue(now):
             connection.transport.abort()

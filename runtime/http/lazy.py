@@ -58,7 +58,7 @@ class LazyApplication:
         if method == "GET" and path in LIVE:
             return (200, b"alive", _TEXT) if service.alive else (503, b"stuck", _TEXT)
         if method == "GET" and path in (*READY, service.options.vertex_health):
-            return (200, b"ready", _TEXT) if service.ready else (503, service.state.encode(), _TEXT)
+            return (200, b"ready", _TEXT) if service.ready else (503, service.condition.encode(), _TEXT)
         if method == "POST" and service.state == "loading":
             return 503, b'{"error":"the model is loading"}', b"application/json"
         return None

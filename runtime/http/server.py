@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import threading
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -66,7 +67,13 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take signals through the loop, so that the drain can run on it."""
+        """Take signals through the loop, so that the drain can run on it.
+
+        As in uvicorn, a server in another thread than the main one gets none: Python delivers them there only.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
@@ -114,7 +121,16 @@ class Server(uvicorn.Server):
 
 
 def serve(service: Service, listening: Listening) -> None:
-    """Serve until a signal. What a user adds to the application sees every request: then there is no wire path.
+    """Serve until a signal.
+
+    Raises:
+        SettingsError: What the user adds cannot be added.
+    """
+    make(service, listening).run()
+
+
+def make(service: Service, listening: Listening) -> Server:
+    """Make the server. What a user adds to the application sees every request: then there is no wire path.
 
     Raises:
         SettingsError: What the user adds cannot be added.
@@ -140,7 +156,7 @@ def serve(service: Service, listening: Listening) -> None:
         timeout_graceful_shutdown=SHUTDOWN_S,
         timeout_keep_alive=75,
     )
-    Server(config, service, application).run()
+    return Server(config, service, application)
 
 
 def _application(service: Service) -> Any:

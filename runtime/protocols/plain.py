@@ -5,7 +5,6 @@ Instances are rows (lists in feature order, or objects by feature name) or one o
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +67,15 @@ _GOOGLE_STATUS = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-_DEPLOYED = os.environ.get("AIP_DEPLOYED_MODEL_ID", "")
 
 PLAIN = Dialect(b"}", _plain_error)
 KSERVE = Dialect(b"}", lambda refused: {"error": refused.message})
-VERTEX = Dialect(b',"deployedModelId":' + msgspec.json.encode(_DEPLOYED) + b"}" if _DEPLOYED else b"}", _google_error)
+VERTEX = Dialect(b"}", _google_error)
+
+
+def vertex(deployed: str) -> Dialect:
+    """Give Vertex AI's dialect; answers name the deployed model, where it has an id."""
+    return Dialect(b',"deployedModelId":' + _encode(deployed) + b"}", _google_error) if deployed else VERTEX
 
 
 class PlainCodec:

@@ -9,10 +9,8 @@ longer than half of what the batch before took.
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from dataclasses import dataclass
-from queue import SimpleQueue
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ from runtime.data.outputs import Outputs
 from runtime.data.tensors import joined, row_shape
 from runtime.frameworks import cpus
 from runtime.serving.lone import LoneCaller
+from runtime.serving.worker import Worker
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,7 +41,7 @@ SWEEP_S = 0.05
 class Work:
     """One request's rows, waiting for the model. `done` is called at most once, on the event loop.
 
-    Times are `perf_counter` seconds; `begun` and `ended` are those of the call the request was part of.
+    Times are seconds of the queue's clock; `begun` and `ended` are those of the call the request was part of.
     """
 
     __slots__ = (
@@ -108,10 +107,28 @@ class Running:
 
 
 class Batcher:
-    """The queue in front of one model. All methods run on the event loop."""
+    """The queue in front of one model. All methods run on the event loop.
+
+    Args:
+        model: Called with the joined rows of a batch.
+        limits: How much is taken on.
+        cost: Of a call; it settles whether a batch is run inline.
+        metrics: What is counted.
+        loop: Whose timers are used. Its own time is too coarse to measure by: uvloop's is of whole milliseconds.
+        clock: Seconds that only go forward; what `Work` is stamped with.
+        worker: Makes a thread by its name.
+    """
 
     def __init__(
-        self, model: Model, limits: Limits, cost: Cost, metrics: ModelMetrics, loop: asyncio.AbstractEventLoop
+        self,
+        model: Model,
+        limits: Limits,
+        cost: Cost,
+        metrics: ModelMetrics,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        clock: Callable[[], float] = perf_counter,
+        worker: Callable[[str], Worker] = Worker,
     ) -> None:
         self._model = model
         self._predict: Any = model.predict
@@ -120,6 +137,8 @@ class Batcher:
         self._cost = cost
         self._metrics = metrics
         self._loop = loop
+        self.clock = clock
+        self._worker = worker
         self._waiting: deque[Work] = deque()
         self._scheduled = False
         self._running: list[Running] = []
@@ -128,7 +147,7 @@ class Batcher:
         self._calls_at_once = 1 if model.batchable else cpus()
         self._hold: asyncio.TimerHandle | None = None
         self._hold_for = 0
-        self._lone = LoneCaller(loop) if cost.of(1) <= QUICK_S else None
+        self._lone = LoneCaller(loop, clock) if cost.of(1) <= QUICK_S else None
         self._dtypes = {spec.name: spec.dtype for spec in model.inputs}
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -163,8 +182,8 @@ class Batcher:
     @property
     def stuck_s(self) -> float:
         """Seconds the oldest running call is past the time any request may take; 0 when none is."""
-        began = min((running.began for running in self._running), default=perf_counter())
-        return max(perf_counter() - began - self._limits.timeout_s, 0.0)
+        began = min((running.began for running in self._running), default=self.clock())
+        return max(self.clock() - began - self._limits.timeout_s, 0.0)
 
     def _tick(self) -> None:
         self._scheduled = False
@@ -176,8 +195,8 @@ class Batcher:
             if not batch:
                 continue
             if self._cost.of(sum([work.rows for work in batch])) <= INLINE_S:
-                began = perf_counter()
-                self._deliver(batch, self._call(batch), began, perf_counter())
+                began = self.clock()
+                self._deliver(batch, self._call(batch), began, self.clock())
             else:
                 self._start(batch)
 
@@ -199,7 +218,7 @@ class Batcher:
         return _alike(first, work) and (not self._takes_parameters or first.parameters == work.parameters)
 
     def _start(self, batch: list[Work]) -> None:
-        running = Running(batch, perf_counter(), self._idle.pop() if self._idle else Worker("predict"))
+        running = Running(batch, self.clock(), self._idle.pop() if self._idle else self._worker("predict"))
         self._running.append(running)
         running.worker.run(lambda: self._in_thread(running))
         if self._sweep is None:
@@ -207,7 +226,7 @@ class Batcher:
 
     def _in_thread(self, running: Running) -> None:
         outcome = self._call(running.batch)
-        self._loop.call_soon_threadsafe(self._finish, running, outcome, perf_counter())
+        self._loop.call_soon_threadsafe(self._finish, running, outcome, self.clock())
 
     def _finish(self, running: Running, outcome: Outputs | Exception, ended: float) -> None:
         self._running.remove(running)
@@ -256,7 +275,7 @@ class Batcher:
 
     def _expire(self) -> None:
         """Answer what is past its deadline, also while the model does not come back."""
-        now = perf_counter()
+        now = self.clock()
         running = [work for one in self._running for work in one.batch]
         for work in (*running, *self._waiting):
             if work.deadline < now and not work.answered:
@@ -265,22 +284,6 @@ class Batcher:
         self._waiting = deque(work for work in self._waiting if not work.answered)
         busy = self._running or self._waiting
         self._sweep = self._loop.call_later(SWEEP_S, self._expire) if busy else None
-
-
-class Worker:
-    """One daemon thread: a call that never returns must not keep the process from ending."""
-
-    def __init__(self, name: str) -> None:
-        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        threading.Thread(target=self._serve, name=name, daemon=True).start()
-
-    def run(self, what: Callable[[], None]) -> None:
-        """Run it after what was given before."""
-        self._calls.put(what)
-
-    def _serve(self) -> None:
-        while True:
-            self._calls.get()()
 
 
 def _alike(one: Work, other: Work) -> bool:

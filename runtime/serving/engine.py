@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from runtime.data.answers import Answer, Refused, Request
@@ -32,7 +31,7 @@ class Endpoint:
 
     Args:
         codec: The protocol.
-        batcher: The model's queue.
+        batcher: The model's queue; its clock measures what is before and behind it too.
         timeout_s: Seconds until 504.
         metrics: What is counted.
         keys: Who may call; None lets everyone.
@@ -54,6 +53,7 @@ class Endpoint:
         self.codec = codec
         self.timeout_s = timeout_s
         self.metrics = metrics
+        self.clock = batcher.clock
         self._batcher = batcher
         self._keys = keys
         self._followers = followers
@@ -65,7 +65,8 @@ class Endpoint:
         Returns:
             What waits for the model; None when the answer was given already.
         """
-        started = perf_counter()
+        clock = self.clock
+        started = clock()
         try:
             if self._keys is not None:
                 self._keys.check(request.headers)
@@ -88,7 +89,7 @@ class Endpoint:
         self, refused: Refused, respond: Respond, request: Request | None = None, started: float | None = None
     ) -> None:
         """Answer with an error of this protocol's shape."""
-        now = perf_counter()
+        now = self.clock()
         answer = self.codec.error(refused)
         respond(answer)
         self.metrics.total.observe(now - (started or now))
@@ -119,7 +120,9 @@ class Call(Work):
     __slots__ = ("_endpoint", "_respond", "query", "request", "start", "started", "stop")
 
     def __init__(self, endpoint: Endpoint, request: Request, respond: Respond, query: Query, started: float) -> None:
-        super().__init__(query, perf_counter(), started + endpoint.timeout_s)
+        clock = endpoint.clock
+        # One per request: `super()` makes an object to look up what is known here.
+        Work.__init__(self, query, clock(), started + endpoint.timeout_s)
         self._endpoint = endpoint
         self._respond = respond
         self.query = query
@@ -128,10 +131,12 @@ class Call(Work):
 
     def done(self, outcome: Outputs | Exception, start: int, stop: int) -> None:
         """Encode the outputs, and answer."""
-        endpoint, now = self._endpoint, perf_counter()
+        endpoint = self._endpoint
+        clock = endpoint.clock
+        now = clock()
         self.start, self.stop = start, stop
         answer = self._encoded(outcome, start, stop)
-        ended = perf_counter()
+        ended = clock()
         self._respond(answer)
         endpoint.metrics.predicted(
             self.arrived - self.started, self.begun - self.arrived, ended - now, ended - self.started

@@ -18,6 +18,7 @@ from runtime.serving.batching import INLINE_S, Cost
 from runtime.serving.source import fetch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from runtime.configuration.settings import ModelSettings
@@ -95,8 +96,13 @@ def load(part: Part, max_rows: int | None) -> Warm:
     return measure(loaded, max_rows)
 
 
-def measure(loaded: Loaded, max_rows: int | None) -> Warm:
+def measure(loaded: Loaded, max_rows: int | None, clock: Callable[[], float] = perf_counter) -> Warm:
     """Call the model with one row and with a full batch; the first calls warm it up and do not count.
+
+    Args:
+        loaded: Of a known layout, or it cannot be called and is taken for a slow one.
+        max_rows: What the spec says of a batch; None leaves it to what is measured.
+        clock: Seconds that only go forward.
 
     Raises:
         NotLoaded: It fails on rows that its own schema allows.
@@ -104,8 +110,8 @@ def measure(loaded: Loaded, max_rows: int | None) -> Warm:
     if loaded.layout is None:  # nothing known about its tensors: never on the event loop
         return Warm(loaded, Cost(call_s=1.0, row_s=0.0), max_rows or FEW_ROWS)
     try:
-        one = _seconds(loaded, 1)
-        rows, full = _full(loaded, max_rows) if loaded.model.batchable and max_rows != 1 else (1, one)
+        one = _seconds(loaded, 1, clock)
+        rows, full = _full(loaded, max_rows, clock) if loaded.model.batchable and max_rows != 1 else (1, one)
     except Exception as error:
         raise NotLoaded(f"the model fails on an example of its own schema: {error}") from error
     row_s = max(full - one, 0.0) / max(rows - 1, 1)
@@ -115,23 +121,23 @@ def measure(loaded: Loaded, max_rows: int | None) -> Warm:
     return Warm(loaded, Cost(call_s, row_s), rows)
 
 
-def _full(loaded: Loaded, max_rows: int | None) -> tuple[int, float]:
+def _full(loaded: Loaded, max_rows: int | None, clock: Callable[[], float]) -> tuple[int, float]:
     """Settle what a full batch is, and how many seconds it takes."""
     rows = max_rows or FEW_ROWS
-    full = _seconds(loaded, rows)
+    full = _seconds(loaded, rows, clock)
     while max_rows is None and loaded.model.platform != CUSTOM and rows < MOST_ROWS and 2 * full <= BATCH_S:
         rows *= 2
-        full = _seconds(loaded, rows)
+        full = _seconds(loaded, rows, clock)
     return rows, full
 
 
-def _seconds(loaded: Loaded, rows: int) -> float:
+def _seconds(loaded: Loaded, rows: int, clock: Callable[[], float]) -> float:
     assert loaded.layout is not None  # noqa: S101 - `measure` looked
     inputs = catalog.example(loaded.layout, rows)
     outputs = (loaded.prediction.output,)
     times = []
     for _ in range(WARM_UP_CALLS):
-        start = perf_counter()
+        start = clock()
         Outputs(loaded.model.predict(inputs, outputs)).values(loaded.prediction.output, loaded.prediction.column)
-        times.append(perf_counter() - start)
+        times.append(clock() - start)
     return min(times)

@@ -5,11 +5,11 @@ See docs/decisions/035-awake-for-one-caller.md.
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 # After so many calls with one request each, the next request does not wait for others of its turn of the loop, but for
 # every sixteenth, which finds out whether there are any.
@@ -22,8 +22,9 @@ AWAKE_S = 0.00015
 class LoneCaller:
     """What is known of the requests of one model. Lives on the event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
         self._loop = loop
+        self._clock = clock
         self._single = 0
         self._answered = self._awake_until = 0.0
         self._awake = False
@@ -38,11 +39,11 @@ class LoneCaller:
 
         Args:
             requests: How many were in it.
-            arrived: When the first of them did, in `perf_counter` seconds.
+            arrived: When the first of them did, in seconds of the clock.
         """
         self._single = self._single + 1 if requests == 1 else 0
         came_back = arrived - self._answered < AWAKE_S
-        self._answered = perf_counter()
+        self._answered = self._clock()
         if came_back and self.is_likely:
             self._awake_until = self._answered + AWAKE_S
             if not self._awake:
@@ -50,6 +51,6 @@ class LoneCaller:
 
     def _stay_awake(self) -> None:
         """Look for requests again and again, until a moment after the last answer."""
-        self._awake = perf_counter() < self._awake_until
+        self._awake = self._clock() < self._awake_until
         if self._awake:
             self._loop.call_soon(self._stay_awake)

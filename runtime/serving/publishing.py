@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from runtime.data.answers import Answer, Refused
 from runtime.protocols.events import as_message
-from runtime.serving.batching import Worker
+from runtime.serving.worker import Worker
 
 if TYPE_CHECKING:
     import asyncio

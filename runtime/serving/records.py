@@ -37,8 +37,10 @@ class Records:
     def __init__(self, options: Options, shadow: Shadow | None, sink: Sink | None = None) -> None:
         self.keys = Keys(options.api_keys) or None
         self._options = options
-        self._access = access_log(options.access_log, Project(options.project, hosted=bool(options.service)))
-        self._shadow = ShadowCalls(shadow) if shadow is not None else None
+        self._access = access_log(
+            options.access_log, Project(options.project, options.metadata_host if options.service else "")
+        )
+        self._shadow = ShadowCalls(shadow, options) if shadow is not None else None
         sink = sink or (Lines(options.prediction_log) if options.prediction_log else None)
         self._predictions = PredictionLog(sink, options.prediction_log_rate) if sink is not None else None
         self._trace, self._flush_traces = _tracer(options)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runtime.protocols.events import EventCodec
-from runtime.protocols.plain import KSERVE, PLAIN, VERTEX, Dialect, PlainCodec
+from runtime.protocols.plain import KSERVE, PLAIN, Dialect, PlainCodec, vertex
 from runtime.protocols.v2 import V2Codec
 
 if TYPE_CHECKING:
@@ -62,13 +62,13 @@ def routes_of(
 def _plain_paths(
     name: str, runtime: RuntimeSettings, options: Options, *, first: bool, alone: bool
 ) -> Iterator[tuple[str, str, Dialect]]:
-    vertex = options.vertex_predict if "vertex" in runtime.protocols else ""
+    vertex_path = options.vertex_predict if "vertex" in runtime.protocols else ""
     if "json" in runtime.protocols and first:
         yield f"/v1/models/{name}:predict", "v1", KSERVE
-    if "json" in runtime.protocols and alone and vertex != PREDICT:
+    if "json" in runtime.protocols and alone and vertex_path != PREDICT:
         yield PREDICT, "json", PLAIN
-    if vertex and alone:
-        yield vertex, "vertex", VERTEX
+    if vertex_path and alone:
+        yield vertex_path, "vertex", vertex(options.vertex_deployed)
 
 
 def _rows_codec(loaded: Loaded, max_rows: int, dialect: Dialect) -> Codec | None:

@@ -6,6 +6,7 @@ import gc
 import logging
 import threading
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from runtime.configuration.settings import Batching, seconds
@@ -16,6 +17,7 @@ from runtime.serving.catalog import latest
 from runtime.serving.engine import Endpoint
 from runtime.serving.loading import NotLoaded, Warm, discover, load
 from runtime.serving.routes import routes_of
+from runtime.serving.worker import Worker
 from runtime.telemetry.metrics import EndpointMetrics, Gauge, ModelMetrics, model_labels, render
 
 if TYPE_CHECKING:
@@ -54,13 +56,16 @@ class Served:
 class Service:
     """State that is written on the event loop only.
 
-    `endpoints` maps a request's path, as it is on the wire, to who answers it; empty until models are ready.
+    `endpoints` maps a request's path, as it is on the wire, to who answers it; empty until models are ready. Queues
+    measure time by `clock` and make threads with `worker`.
     """
 
     model: ModelSettings
     runtime: RuntimeSettings
     options: Options
     records: Records
+    clock: Callable[[], float] = perf_counter
+    worker: Callable[[str], Worker] = Worker
     state: str = LOADING
     draining: bool = False
     served: list[Served] = field(default_factory=list)
@@ -81,6 +86,11 @@ class Service:
     def ready(self) -> bool:
         """Every model is loaded and warm, and the server is not on its way out."""
         return self.state == READY and not self.draining
+
+    @property
+    def condition(self) -> str:
+        """Say why the server is ready or not: its state, or that it is on its way out."""
+        return "draining" if self.draining else self.state
 
     @property
     def alive(self) -> bool:
@@ -152,10 +162,17 @@ class Service:
             log.exception("model not loaded")
             loop.call_soon_threadsafe(setattr, self, "state", FAILED)
             raise
-        loop.call_soon_threadsafe(self._serve, warm, loop)
-        loop.call_soon_threadsafe(then)
+        loop.call_soon_threadsafe(self._begin, warm, loop, then)
 
-    def _serve(self, warm: list[Warm], loop: asyncio.AbstractEventLoop) -> None:
+    def _begin(self, warm: list[Warm], loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
+        self.serve(warm, loop)
+        gc.collect()
+        gc.freeze()  # the collector need not look at models and libraries again
+        gc.set_threshold(*GC_THRESHOLDS)
+        then()
+
+    def serve(self, warm: list[Warm], loop: asyncio.AbstractEventLoop) -> None:
+        """Put loaded models behind their paths, and be ready. Called on the loop, once."""
         self.served = [self._served(one, loop) for one in warm]
         newest = self.newest()
         for served in self.served:
@@ -164,9 +181,6 @@ class Service:
             for route in routes_of(served.loaded, self.runtime, self.options, first=first, alone=alone):
                 endpoint = self._behind(route, served, loop)
                 self.endpoints.update({path.encode(): endpoint for path in route.paths})
-        gc.collect()
-        gc.freeze()  # the collector need not look at models and libraries again
-        gc.set_threshold(*GC_THRESHOLDS)
         self.state = READY
         log.info("model ready", extra={"models": [f"{s.part.name}:{s.part.version}" for s in self.served]})
 
@@ -180,7 +194,8 @@ class Service:
             timeout_s=self.timeout_s,
             max_delay_s=seconds(batching.max_delay),
         )
-        return Served(warm.loaded, Batcher(warm.loaded.model, limits, warm.cost, metrics, loop), metrics)
+        batcher = Batcher(warm.loaded.model, limits, warm.cost, metrics, loop, clock=self.clock, worker=self.worker)
+        return Served(warm.loaded, batcher, metrics)
 
     def _behind(self, route: Route, served: Served, loop: asyncio.AbstractEventLoop) -> Any:
         endpoint = self.make_endpoint(served, route.protocol, route.codec)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from queue import Empty, Full, Queue
-from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ class Background(Generic[Item]):
         self._handle = handle
         self._items: Queue[Item] = Queue(size)
         self._at_once = at_once
-        self._busy = False
         threading.Thread(target=self._serve, name=name, daemon=True).start()
 
     def put(self, item: Item) -> None:
@@ -50,23 +48,21 @@ class Background(Generic[Item]):
         Returns:
             Whether it was, within `seconds`.
         """
-        end = monotonic() + seconds
-        wait = threading.Event()
-        while (self._busy or not self._items.empty()) and monotonic() < end:
-            wait.wait(0.01)
-        return self._items.empty() and not self._busy
+        items = self._items
+        with items.all_tasks_done:
+            return items.all_tasks_done.wait_for(lambda: not items.unfinished_tasks, seconds)
 
     def _serve(self) -> None:
         while True:
             items = [self._items.get()]
-            self._busy = True
             try:
                 while len(items) < self._at_once:
                     items.append(self._items.get_nowait())
             except Empty:
                 pass
             self._run(items)
-            self._busy = not self._items.empty()
+            for _ in items:
+                self._items.task_done()
 
     def _run(self, items: list[Item]) -> None:
         try:

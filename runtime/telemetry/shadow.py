@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from random import random
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from runtime.configuration.identity import Caller, audience
 from runtime.telemetry.background import Background
 
 if TYPE_CHECKING:
+    from runtime.configuration.options import Options
     from runtime.configuration.settings import Shadow
     from runtime.data.seen import Seen
 
@@ -30,12 +30,13 @@ MARK = b"x-mlservice-shadow"
 class ShadowCalls:
     """A follower of requests in plain JSON and its dialects."""
 
-    def __init__(self, settings: Shadow) -> None:
+    def __init__(self, settings: Shadow, options: Options) -> None:
         self._url = settings.url
         self._share = settings.percent / 100
         self.background: Background[Seen] = Background("shadow", self._send, size=WAITING, at_once=1)
         self.differing = 0
-        self._audience = audience(settings.url, emulated="MLSERVICE_EMULATOR" in os.environ)
+        self._audience = audience(settings.url, emulated=options.emulated)
+        self._metadata_host = options.metadata_host
         self._client: Any = None
         self._caller: Any = None
 
@@ -50,7 +51,7 @@ class ShadowCalls:
         import httpx  # noqa: PLC0415 - only servers with a shadow need a client
 
         self._client = self._client or httpx.Client(timeout=TIMEOUT_S)
-        self._caller = self._caller or Caller(self._audience, self._client)
+        self._caller = self._caller or Caller(self._audience, self._client, self._metadata_host)
         for seen in items:
             headers = {"content-type": "application/json", "x-request-id": seen.request.id, MARK.decode(): "1"}
             headers |= self._caller.headers()

@@ -34,12 +34,17 @@ def tracer(service: str) -> tuple[Callable[[Seen], None], Callable[[], None]]:
     return follower(provider.get_tracer("mlservice.runtime")), provider.shutdown
 
 
-def follower(tracing: Any) -> Callable[[Seen], None]:
-    """Make the follower for any tracer."""
+def follower(tracing: Any, clock: Callable[[], float] = perf_counter) -> Callable[[Seen], None]:
+    """Make the follower for any tracer.
+
+    Args:
+        tracing: Of OpenTelemetry.
+        clock: The queue's, in seconds; spans want the time of day.
+    """
     from opentelemetry import trace  # noqa: PLC0415
 
     def follow(seen: Seen) -> None:
-        offset = time_ns() - int(perf_counter() * 1e9)
+        offset = time_ns() - int(clock() * 1e9)
         span = tracing.start_span(
             f"predict {seen.metrics.model}",
             context=_parent(seen),
@@ -65,7 +70,7 @@ def follower(tracing: Any) -> Callable[[Seen], None]:
 
 
 def phases(seen: Seen) -> list[tuple[str, float, float]]:
-    """Give what a request went through, each with its beginning and end in `perf_counter` seconds."""
+    """Give what a request went through, each with its beginning and end by the queue's clock."""
     call = seen.call
     if call is None:
         return []

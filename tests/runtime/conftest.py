@@ -1,110 +1,74 @@
-"""Real server processes on free ports, and the models they serve."""
+"""Servers on free ports, and the models they serve."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.runtime import servers
+from tests.runtime.servers import ROOT, Process, Server, Thread, free_port
+
 SPECS = ROOT / "specs"
 
 
-@dataclass
-class Running:
-    """A server process. `url` is where it answers; `log` is the file its stderr goes to."""
-
-    process: subprocess.Popen
-    url: str
-    log: Path
-
-    def get(self, path: str, **options) -> httpx.Response:
-        return httpx.get(self.url + path, timeout=30, **options)
-
-    def post(self, path: str, body: object = None, **options) -> httpx.Response:
-        content = {"json": body} if body is not None else {}
-        return httpx.post(self.url + path, timeout=30, **content, **options)
-
-    def wait(self, done: Callable[[], bool], seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while not done():
-            assert self.process.poll() is None, f"the server ended:\n{self.log.read_text()}"
-            assert time.monotonic() < end, f"not within {seconds} s:\n{self.log.read_text()}"
-            time.sleep(0.02)
-
-    def status(self, path: str) -> int | None:
-        try:
-            return self.get(path).status_code
-        except httpx.TransportError:
-            return None
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the model server that start a process are slow; the others are part of `make check`."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and "start" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
 
 
-def free_port() -> int:
-    """Find a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def told(
+    folder: Path | str | None, flags: tuple[str, ...], model: dict | None, runtime: dict | None, env: dict[str, object]
+) -> tuple[list[str], dict[str, str]]:
+    """Give the arguments and the environment of a server, as the reconciler writes them."""
+    environment = {name: str(value) for name, value in env.items()}
+    if model is not None:
+        environment["MLSERVICE_MODEL"] = json.dumps(model)
+    if runtime is not None:
+        environment["MLSERVICE_RUNTIME"] = json.dumps(runtime)
+    return [*([] if folder is None else [str(folder)]), *flags], environment
+
+
+def ready(server: Server, what: str | None) -> None:
+    """Wait until a server is `ready`, or just `live`."""
+    if what:
+        server.wait(lambda: server.status(f"/health/{what}") == 200)
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory) -> Iterator[Callable[..., Running]]:
-    """Start servers; all are ended with the module."""
-    running: list[Running] = []
+def start(tmp_path_factory) -> Iterator[Callable[..., Process]]:
+    """Start server processes; all are ended with the module."""
+    with servers.ended() as started:
 
-    def _start(
-        folder: Path | str | None,
-        *flags: str,
-        command=("runtime",),
-        model=None,
-        runtime=None,
-        wait="ready",
-        cwd=None,
-        **env,
-    ) -> Running:
-        port = free_port()
-        log = tmp_path_factory.mktemp("server") / "log.txt"
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), **{k: str(v) for k, v in env.items()}}
-        if model is not None:
-            environment["MLSERVICE_MODEL"] = json.dumps(model)
-        if runtime is not None:
-            environment["MLSERVICE_RUNTIME"] = json.dumps(runtime)
-        where = [] if folder is None else [str(folder)]
-        with log.open("wb") as sink:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *command, *where, "--port", str(port), *flags],
-                env=environment,
-                stderr=sink,
-                cwd=cwd,
-            )
-        server = Running(process, f"http://127.0.0.1:{port}", log)
-        running.append(server)
-        if wait:
-            server.wait(lambda: server.status(f"/health/{wait}") == 200)
-        return server
+        def _start(
+            folder, *flags, command=("runtime",), model=None, runtime=None, wait="ready", cwd=None, **env
+        ) -> Process:
+            arguments, environment = told(folder, flags, model, runtime, env)
+            server = servers.start_process(tmp_path_factory.mktemp("server"), arguments, environment, command, cwd)
+            started.append(server)
+            ready(server, wait)
+            return server
 
-    yield _start
-    for server in running:
-        if server.process.poll() is None:
-            server.process.terminate()
-    for server in running:
-        try:
-            server.process.wait(15)
-        except subprocess.TimeoutExpired:
-            server.process.kill()
-            server.process.wait()
+        yield _start
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory) -> Iterator[Callable[..., Thread]]:
+    """Start servers in this process; all are ended with the module."""
+    with servers.ended() as started:
+
+        def _serve(folder, *flags, model=None, runtime=None, wait="ready", **env) -> Thread:
+            arguments, environment = told(folder, flags, model, runtime, env)
+            server = servers.start_thread(tmp_path_factory.mktemp("server"), arguments, environment)
+            started.append(server)
+            ready(server, wait)
+            return server
+
+        yield _serve
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
-from sklearn.datasets import load_iris
 
-ROWS = load_iris().data.round(2).tolist()
+ROWS = np.random.default_rng(3).uniform([4, 2, 1, 0], [8, 4, 7, 2.5], (150, 4)).round(2).tolist()
 CALLERS = 8
 
 
@@ -24,9 +24,9 @@ def labels(iris):
 
 
 @pytest.fixture(scope="module")
-def iris(start, specs):
+def iris(serve, specs):
     """A quick model."""
-    return start(specs / "iris" / "model")
+    return serve(specs / "iris" / "model")
 
 
 def ask(server, rows, times=1):
@@ -61,8 +61,9 @@ def test_callers_at_once_get_their_own_answers(iris, labels):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-def test_nobody_keeps_an_idle_server_awake(iris):
+def test_nobody_keeps_an_idle_server_awake(start, specs):
     """Once a lone caller stops coming back, the process sleeps."""
+    iris = start(specs / "iris" / "model")
     assert iris.get("/openapi.json").status_code == 200  # what is made at the first need is made
     ask(iris, ROWS)
     before = cpu_s(iris)
@@ -78,9 +79,9 @@ def cpu_s(server):
 
 
 @pytest.mark.parametrize(("batching", "calls"), [({}, 1), ({"maxSize": 32}, 8), ({"maxSize": 64}, 4)])
-def test_a_batch_is_as_large_as_it_may_be(start, specs, batching, calls):
+def test_a_batch_is_as_large_as_it_may_be(serve, specs, batching, calls):
     """What came together is one call of a quick model, unless the spec says how many rows may be."""
-    server = start(specs / "iris" / "model", runtime={"batching": batching})
+    server = serve(specs / "iris" / "model", runtime={"batching": batching})
     body = json.dumps({"instances": ROWS[:32]}).encode()
     head = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(
         body

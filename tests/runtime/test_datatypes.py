@@ -32,14 +32,14 @@ BINARY_ONLY = {"FP16"}  # JSON of the client's
 
 
 @pytest.fixture(scope="module")
-def ports(start, another_port, tmp_path_factory):
+def ports(serve, another_port, tmp_path_factory):
     """A server of one graph per datatype, which gives back what it gets; its HTTP and gRPC addresses."""
     folder = tmp_path_factory.mktemp("models")
     for name in VALUES:
         (folder / name.lower()).mkdir()
         onnx.save(echo(name), folder / name.lower() / "model.onnx")
     port = another_port()
-    server = start(folder, "--grpc-port", str(port))
+    server = serve(folder, "--grpc-port", str(port))
     return server.url.removeprefix("http://"), f"127.0.0.1:{port}"
 
 

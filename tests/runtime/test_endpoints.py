@@ -1,5 +1,8 @@
 """One request's way through an endpoint, without a server."""
 
+from time import perf_counter
+from types import SimpleNamespace
+
 from runtime.data.answers import Answer, Refused, Request
 from runtime.serving.engine import Endpoint
 from runtime.telemetry.metrics import EndpointMetrics
@@ -19,7 +22,7 @@ def test_a_fault_in_a_protocol_is_one_callers_500(caplog):
     """Nobody waits for an answer that never comes: it is 500 without the reason, which is in the log."""
     answers: list[Answer] = []
     metrics = EndpointMetrics("iris", "1", "json")
-    endpoint = Endpoint(Broken(), None, 1.0, metrics)
+    endpoint = Endpoint(Broken(), SimpleNamespace(clock=perf_counter), 1.0, metrics)
 
     assert endpoint.handle(Request(b"{}", [], "r1"), answers.append) is None
 

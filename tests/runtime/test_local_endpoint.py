@@ -11,11 +11,13 @@ import onnxruntime
 import pytest
 
 from tests.runtime import container_engine
-from tests.runtime.conftest import free_port
 from tests.runtime.page import examples, promised
+from tests.runtime.servers import free_port
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform.prediction import LocalEndpoint, LocalModel
+
+pytestmark = pytest.mark.slow  # a process each, and 10 s for the import of Google's client
 
 IMAGE = "us-docker.pkg.dev/mlservice/images/runtime"
 

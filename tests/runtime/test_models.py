@@ -24,19 +24,19 @@ NUMBERS = {"a": {"type": "number"}, "b": {"type": "number"}}
 
 
 def custom(tmp_path, source, **model) -> tuple:
-    """Write a folder with a class; gives `start`'s arguments."""
+    """Write a folder with a class; gives `serve`'s arguments."""
     (tmp_path / "model.py").write_text(source)
     return tmp_path, {"framework": "custom", "features": NUMBERS, **model}
 
 
-def test_several_models_and_versions(start, specs, tmp_path):
+def test_several_models_and_versions(serve, specs, tmp_path):
     """Subfolders are models or versions of one; the latest version answers where none is named."""
     for name, artefact in {"tumours/v9": "model-v1", "tumours/v10": "model-v2", "other": "model-v1"}.items():
         folder = tmp_path / name
         folder.mkdir(parents=True)
         (folder / "model.onnx").write_bytes((specs / "breast-cancer" / artefact / "model.onnx").read_bytes())
     (tmp_path / "tumours/v9/model.yaml").write_text("alias: stable\n")
-    server = start(tmp_path)
+    server = serve(tmp_path)
 
     metadata = server.get("/v2/models/tumours").json()
 
@@ -56,12 +56,12 @@ def test_several_models_and_versions(start, specs, tmp_path):
         pytest.param("version: v7\n", [], "scorer", id="the-services"),
     ],
 )
-def test_the_name_of_a_model(start, specs, tmp_path, *, written, flags, name):
+def test_the_name_of_a_model(serve, specs, tmp_path, *, written, flags, name):
     """A model is called as its model.yaml says, without that as the service is, and a flag wins."""
     shutil.copy(specs / "iris" / "model" / "model.onnx", tmp_path)
     (tmp_path / "model.yaml").write_text(written)
 
-    server = start(tmp_path, *flags, K_SERVICE="scorer")
+    server = serve(tmp_path, *flags, K_SERVICE="scorer")
 
     assert server.get("/v1/models").json() == {"models": [name]}
 
@@ -103,7 +103,7 @@ def test_torch(start, tmp_path):
         np.testing.assert_allclose(answer.json()["predictions"], expected, rtol=1e-5)
 
 
-def test_a_class_with_load_and_predict(start, tmp_path):
+def test_a_class_with_load_and_predict(serve, tmp_path):
     """Two hooks are enough: rows are checked against the features and arrive as arrays."""
     source = (
         "class Model:\n"
@@ -114,7 +114,7 @@ def test_a_class_with_load_and_predict(start, tmp_path):
     )
     (tmp_path / "factor.txt").write_text("10")
     folder, model = custom(tmp_path, source)
-    server = start(folder, model=model)
+    server = serve(folder, model=model)
 
     assert server.post("/predict", {"instances": [{"a": 1, "b": 2}]}).json() == {"predictions": [30.0]}
     assert server.post("/predict", {"instances": [{"a": 1, "c": 2}]}).status_code == 422
@@ -136,12 +136,12 @@ def row_as_tensors(**edit) -> dict:
 
 
 @pytest.fixture(scope="module")
-def by_feature(start, tmp_path_factory):
+def by_feature(serve, tmp_path_factory):
     """A class whose inputs are its features, one each."""
     source = "class Model:\n    def predict(self, inputs):\n        return inputs['age']\n"
     folder = tmp_path_factory.mktemp("by-feature")
     (folder / "model.py").write_text(source)
-    return start(folder, model={"features": FEATURES})
+    return serve(folder, model={"features": FEATURES})
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_not_a_number_is_for_nullable_features(by_feature, feature, status):
     assert answer.status_code == status
 
 
-def test_a_class_with_all_hooks(start, tmp_path):
+def test_a_class_with_all_hooks(serve, tmp_path):
     """`decode` and `encode` give a service JSON of its own; `batch` joins requests that come together."""
     source = (
         "import time\n"
@@ -195,7 +195,7 @@ def test_a_class_with_all_hooks(start, tmp_path):
         "    def encode(self, output): return {'length': output[0], 'together': output[1]}\n"
     )
     (tmp_path / "scorer.py").write_text(source)
-    server = start(tmp_path, model={"framework": "custom", "file": "scorer.py:Scorer"})
+    server = serve(tmp_path, model={"framework": "custom", "file": "scorer.py:Scorer"})
     found = []
     callers = [
         threading.Thread(target=lambda n=n: found.append(server.post("/predict", {"text": "x" * n}).json()))
@@ -212,7 +212,7 @@ def test_a_class_with_all_hooks(start, tmp_path):
     assert (refused.status_code, refused.json()["error"]) == (422, "a text is needed")
 
 
-def test_predict_that_raises(start, tmp_path):
+def test_predict_that_raises(serve, tmp_path):
     """500 without a trace of the container; the log has the traceback, and the server goes on."""
     source = (
         "class Model:\n"
@@ -221,7 +221,7 @@ def test_predict_that_raises(start, tmp_path):
         "        return inputs['a']\n"
     )
     folder, model = custom(tmp_path, source)
-    server = start(folder, model=model)
+    server = serve(folder, model=model)
 
     answer = server.post("/predict", {"instances": [[6, 1]]})
 
@@ -232,7 +232,7 @@ def test_predict_that_raises(start, tmp_path):
 
 
 @pytest.mark.parametrize("error", ["MemoryError()", "OutOfMemoryError('CUDA out of memory')"])
-def test_out_of_memory(start, tmp_path, error):
+def test_out_of_memory(serve, tmp_path, error):
     """Memory that runs out, on the CPU or on a GPU, is 503: fewer rows, or a later moment, may do."""
     source = (
         "class OutOfMemoryError(RuntimeError): pass  # as torch calls its own\n"
@@ -242,7 +242,7 @@ def test_out_of_memory(start, tmp_path, error):
         "        return inputs['a']\n"
     )
     folder, model = custom(tmp_path, source)
-    server = start(folder, model=model)
+    server = serve(folder, model=model)
 
     refused = server.post("/predict", {"instances": [ROW] * 51})
 
@@ -336,9 +336,9 @@ def test_a_file_outside_the_folder_is_not_read(tmp_path, name):
         load(folder, ModelSettings(file=name))
 
 
-def test_settings_that_do_not_fit_the_model(start, specs, tmp_path):
+def test_settings_that_do_not_fit_the_model(serve, specs, tmp_path):
     """A schema of another width than the model's is said in the log, and nothing is served."""
-    server = start(specs / "iris/model", model={"features": NUMBERS}, wait="live")
+    server = serve(specs / "iris/model", model={"features": NUMBERS}, wait="live")
 
     server.wait(lambda: "the spec has 2 features, the model takes 4" in server.log.read_text())
     assert json.dumps(server.get("/health/ready").text) == '"failed"'
@@ -378,7 +378,7 @@ def test_nullable_features_need_an_input_with_a_null(datatype, kind, platform, f
         describe(part, model)
 
 
-def test_a_class_gets_the_parameters_of_the_request(start, tmp_path, another_port):
+def test_a_class_gets_the_parameters_of_the_request(serve, tmp_path, another_port):
     """`predict(inputs, parameters)` is told what the request says, in every protocol; others' rows do not join it."""
     source = (
         "import time\n"
@@ -389,7 +389,7 @@ def test_a_class_gets_the_parameters_of_the_request(start, tmp_path, another_por
     )
     folder, model = custom(tmp_path, source)
     port = another_port()
-    server = start(folder, "--grpc-port", str(port), model={**model, "features": {"a": {"type": "number"}}})
+    server = serve(folder, "--grpc-port", str(port), model={**model, "features": {"a": {"type": "number"}}})
 
     def plain(factor):
         return server.post("/predict", {"instances": [[2], [3]], "parameters": {"factor": factor}}).json()

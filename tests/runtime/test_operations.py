@@ -25,9 +25,9 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 
 
-def test_access_log_is_cloud_loggings_json(start, specs):
+def test_access_log_is_cloud_loggings_json(serve, specs):
     """One line per sampled request, with severity, the request's form, and the trace of the caller."""
-    server = start(specs / "iris/model", K_SERVICE="iris", MLSERVICE_ACCESS_LOG=1, GOOGLE_CLOUD_PROJECT="p-1")
+    server = serve(specs / "iris/model", K_SERVICE="iris", MLSERVICE_ACCESS_LOG=1, GOOGLE_CLOUD_PROJECT="p-1")
 
     server.post("/predict", GOOD, headers={"traceparent": PARENT, "x-request-id": "r1"})
 
@@ -38,10 +38,10 @@ def test_access_log_is_cloud_loggings_json(start, specs):
     assert entry["model"] == "iris"
 
 
-def test_the_project_is_asked_for_where_it_is_not_told(start, specs):
+def test_the_project_is_asked_for_where_it_is_not_told(serve, specs):
     """Cloud Run does not say the project in the environment; the metadata server does, and traces get full names."""
     with stranger(b"p-2") as (metadata, asked):
-        server = start(specs / "iris/model", K_SERVICE="iris", MLSERVICE_ACCESS_LOG=1, GCE_METADATA_HOST=metadata)
+        server = serve(specs / "iris/model", K_SERVICE="iris", MLSERVICE_ACCESS_LOG=1, GCE_METADATA_HOST=metadata)
 
         def named() -> bool:
             server.post("/predict", GOOD, headers={"traceparent": PARENT})
@@ -53,11 +53,11 @@ def test_the_project_is_asked_for_where_it_is_not_told(start, specs):
     assert (question["path"], question["metadata-flavor"]) == ("/computeMetadata/v1/project/project-id", "Google")
 
 
-def test_prediction_log_leaves_out_what_must_not_be_logged(start, specs, features, tmp_path):
+def test_prediction_log_leaves_out_what_must_not_be_logged(serve, specs, features, tmp_path):
     """One record per row: features by name but those marked `log: false`, and the prediction; flushed at the end."""
     hidden = {**features, "mean_area": {**features["mean_area"], "log": False}}
     file = tmp_path / "predictions.jsonl"
-    server = start(
+    server = serve(
         specs / "breast-cancer/model-v2", model={"features": hidden, "version": "v2"}, MLSERVICE_PREDICTION_LOG=file
     )
     rows = json.loads((specs / "breast-cancer/rows.json").read_text())
@@ -113,10 +113,10 @@ def other_version() -> Iterator[tuple[str, list]]:
         yield f"http://{host}/predict", asked
 
 
-def test_shadow_calls_follow_the_answer(start, specs, other_version):
+def test_shadow_calls_follow_the_answer(serve, specs, other_version):
     """A copy goes to the other version; the caller gets ours, and the difference is logged and counted."""
     url, asked = other_version
-    server = start(specs / "iris/model", runtime={"shadow": {"url": url, "percent": 100}}, K_SERVICE="iris")
+    server = serve(specs / "iris/model", runtime={"shadow": {"url": url, "percent": 100}}, K_SERVICE="iris")
 
     assert server.post("/predict", GOOD).json() == {"predictions": ["setosa"]}
 
@@ -129,10 +129,10 @@ def test_shadow_calls_follow_the_answer(start, specs, other_version):
     assert 'mlservice_background_handled_total{work="shadow"} 1' in server.get("/metrics").text
 
 
-def test_a_copy_is_not_copied(start, specs, other_version):
+def test_a_copy_is_not_copied(serve, specs, other_version):
     """Versions that are each other's shadow, or their own, end after one copy."""
     url, asked = other_version
-    server = start(specs / "iris/model", runtime={"shadow": {"url": url}})
+    server = serve(specs / "iris/model", runtime={"shadow": {"url": url}})
 
     server.post("/predict", GOOD)
     server.wait(lambda: asked, 10)
@@ -144,11 +144,11 @@ def test_a_copy_is_not_copied(start, specs, other_version):
     assert len(asked) == 1
 
 
-def test_a_private_version_gets_a_token(start, specs, other_version):
+def test_a_private_version_gets_a_token(serve, specs, other_version):
     """A service that lets in only whom it knows is called with an identity token of our account, made for it."""
     url, asked = other_version
     with stranger(b"header.claims.signature") as (metadata, told):
-        server = start(
+        server = serve(
             specs / "iris/model",
             runtime={"shadow": {"url": url}},
             MLSERVICE_EMULATOR="http://127.0.0.1:1",
@@ -179,9 +179,9 @@ def test_for_whom_a_token_is(url, emulated, expected):
     assert audience(url, emulated=emulated) == expected
 
 
-def test_a_shadow_that_is_down_is_nobodys_problem(start, specs):
+def test_a_shadow_that_is_down_is_nobodys_problem(serve, specs):
     """Answers go on; failures are counted."""
-    server = start(specs / "iris/model", runtime={"shadow": {"url": "http://127.0.0.1:9/predict"}})
+    server = serve(specs / "iris/model", runtime={"shadow": {"url": "http://127.0.0.1:9/predict"}})
 
     assert [server.post("/predict", GOOD).status_code for _ in range(3)] == [200] * 3
 
@@ -189,9 +189,9 @@ def test_a_shadow_that_is_down_is_nobodys_problem(start, specs):
 
 
 @pytest.mark.parametrize("flags", [[], ["--no-wire"]], ids=["wire", "fastapi"])
-def test_keys(start, specs, flags):
+def test_keys(serve, specs, flags):
     """With keys, predictions, metadata and metrics need one; probes do not."""
-    server = start(specs / "iris/model", *flags, MLSERVICE_API_KEYS="one, two")
+    server = serve(specs / "iris/model", *flags, MLSERVICE_API_KEYS="one, two")
 
     assert server.post("/predict", GOOD).status_code == 401
     assert server.post("/predict", GOOD, headers={"x-api-key": "three"}).status_code == 401

@@ -34,9 +34,9 @@ VERTEX = {
 
 
 @pytest.fixture(scope="module")
-def server(start, specs, features):
+def server(serve, specs, features):
     """Both versions of the larger example in one server, named as the reconciler would, under Vertex AI's contract."""
-    return start(
+    return serve(
         None,
         model={
             "uri": str(specs / "breast-cancer/model-v2"),
@@ -218,9 +218,9 @@ class TestTriton:
             for name in names[1]:
                 np.testing.assert_allclose(found.as_numpy(name), expected[name], rtol=1e-6)
 
-    def test_text_both_ways(self, start, specs):
+    def test_text_both_ways(self, serve, specs):
         """Labels that are text come back as BYTES, in binary and in JSON."""
-        server = start(specs / "iris/model", "--name", "iris")
+        server = serve(specs / "iris/model", "--name", "iris")
         with triton.InferenceServerClient(server.url.removeprefix("http://")) as client:
             metadata = client.get_model_metadata("iris")
             given = triton.InferInput(metadata["inputs"][0]["name"], [1, 4], "FP32")
@@ -233,11 +233,11 @@ class TestTriton:
 
 
 @pytest.fixture(scope="module")
-def client(start, specs, features, another_port):
+def client(serve, specs, features, another_port):
     """A client of a server with a second port."""
     port = another_port()
     model = {"uri": str(specs / "breast-cancer/model-v2"), "features": features}
-    start(None, "--grpc-port", str(port), "--name", "tumours", model=model)
+    serve(None, "--grpc-port", str(port), "--name", "tumours", model=model)
     with triton_grpc.InferenceServerClient(f"127.0.0.1:{port}") as client:
         yield client
 
@@ -305,12 +305,12 @@ class TestGrpc:
 
 
 @pytest.fixture(scope="module")
-def grpc_server(start, specs, another_port):
+def grpc_server(serve, specs, another_port):
     """Start a server with a second port; gives that port."""
 
     def _start(**environment) -> int:
         port = another_port()
-        start(specs / "iris/model", "--grpc-port", str(port), **environment)
+        serve(specs / "iris/model", "--grpc-port", str(port), **environment)
         return port
 
     return _start

@@ -10,12 +10,8 @@ import time
 from contextlib import ExitStack
 
 import httpx
-import joblib
 import numpy as np
 import pytest
-import skops.io
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
 
 from runtime.http.server import DRAIN_S
 
@@ -23,17 +19,17 @@ ROW = [5.1, 3.5, 1.4, 0.2]
 
 
 @pytest.fixture(scope="module")
-def iris(start, specs):
+def iris(serve, specs):
     """The minimal example, served."""
-    return start(specs / "iris" / "model")
+    return serve(specs / "iris" / "model")
 
 
 @pytest.fixture(scope="module")
-def tumours(start, specs, features):
+def tumours(serve, specs, features):
     """The larger example's second version, told what to serve as the reconciler tells it."""
     model = {"uri": str(specs / "breast-cancer/model-v2"), "features": features}
     prediction = {"name": "malignant_probability"}  # its type is the default, which is not handed over
-    return start(None, model={**model, "version": "v2", "prediction": prediction}, runtime={"timeout": "30s"})
+    return serve(None, model={**model, "version": "v2", "prediction": prediction}, runtime={"timeout": "30s"})
 
 
 def test_a_folder_with_just_a_graph_is_enough(iris, specs):
@@ -49,10 +45,10 @@ def test_a_folder_with_just_a_graph_is_enough(iris, specs):
     assert len(kinds) == len(rows["instances"])
 
 
-def test_live_and_ready_are_apart(start, tmp_path):
+def test_live_and_ready_are_apart(serve, tmp_path):
     """A corrupt model never becomes ready, the process lives, and the reason is in the log and not in the answer."""
     (tmp_path / "model.onnx").write_bytes(b"not a graph")
-    server = start(tmp_path, wait="live")
+    server = serve(tmp_path, wait="live")
 
     server.wait(lambda: "cannot open model.onnx" in server.log.read_text())
 
@@ -63,9 +59,9 @@ def test_live_and_ready_are_apart(start, tmp_path):
     assert str(tmp_path) not in refused.text
 
 
-def test_a_missing_folder_is_never_ready(start, tmp_path):
+def test_a_missing_folder_is_never_ready(serve, tmp_path):
     """The same for a model that is not there."""
-    server = start(tmp_path / "nowhere", wait="live")
+    server = serve(tmp_path / "nowhere", wait="live")
 
     server.wait(lambda: "no such model folder" in server.log.read_text())
 
@@ -172,10 +168,14 @@ def test_a_large_body_is_refused_before_it_is_read(iris):
         assert connection.recv(1024).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_pickle_needs_leave_and_the_right_digest(start, tmp_path):
+def test_a_pickle_needs_leave_and_the_right_digest(serve, tmp_path):
     """A joblib file loads only when the spec allows it and names its digest; skops needs neither."""
-    flowers = load_iris()
-    model = LogisticRegression(max_iter=1000).fit(flowers.data, flowers.target)
+    import joblib  # noqa: PLC0415 - seconds that the other tests need not wait for
+    import skops.io  # noqa: PLC0415 - the same
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - the same
+
+    rows = np.random.default_rng(3).normal(size=(60, 4)).round(3)
+    model = LogisticRegression().fit(rows, np.digitize(rows[:, 0], [-0.5, 0.5]))
     folder = tmp_path / "pickled"
     folder.mkdir()
     joblib.dump(model, folder / "model.joblib")
@@ -183,17 +183,17 @@ def test_a_pickle_needs_leave_and_the_right_digest(start, tmp_path):
     (tmp_path / "skops").mkdir()
     skops.io.dump(model, tmp_path / "skops" / "model.skops")
 
-    bare = start(folder, wait="live")
-    wrong = start(folder, model={"allowPickle": True, "sha256": "0" * 64}, wait="live")
-    allowed = start(folder, model={"allowPickle": True, "sha256": digest})
-    skopsed = start(tmp_path / "skops")
+    bare = serve(folder, wait="live")
+    wrong = serve(folder, model={"allowPickle": True, "sha256": "0" * 64}, wait="live")
+    allowed = serve(folder, model={"allowPickle": True, "sha256": digest})
+    skopsed = serve(tmp_path / "skops")
 
     bare.wait(lambda: "runs code when it is loaded" in bare.log.read_text())
     wrong.wait(lambda: "the spec says 0000" in wrong.log.read_text())
     assert bare.status("/health/ready") == wrong.status("/health/ready") == 503
-    expected = model.predict(flowers.data[::20]).tolist()
+    expected = model.predict(rows).tolist()
     for server in (allowed, skopsed):
-        answer = server.post("/predict", {"instances": flowers.data[::20].tolist()})
+        answer = server.post("/predict", {"instances": rows.tolist()})
         assert answer.json() == {"predictions": expected}
 
 
