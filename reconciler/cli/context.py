@@ -126,7 +126,7 @@ def open_session(project: Found, *, local: bool, state: str | None = None) -> It
 
     emulator = ensure_running() if local else None
     bucket = (state or "").removeprefix("gs://").strip("/") or f"{project.value}-mlservice"
-    connection = Connection(project.value, bucket, emulator.endpoint if emulator else None)
+    connection = Connection(project.value, bucket, emulator.endpoint if emulator else None, chosen=bool(state))
     clock = SystemClock(emulator.clock() if emulator else timedelta())
     with Pool() as pool:
         yield Session(connection, KINDS, pool, clock, holder(), f"run-{secrets.token_hex(4)}")

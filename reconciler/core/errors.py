@@ -104,6 +104,10 @@ class LockLost(ReconcilerError):
     """The lock was taken over while this run was at work; it stopped."""
 
 
+class UnreadableInventory(ReconcilerError):
+    """The record of what is a service's cannot be read: damaged, of a newer version, or somebody else's text."""
+
+
 class ApiError(ReconcilerError):
     """A call to Google failed.
 
@@ -131,6 +135,10 @@ class NotPermitted(ApiError):
     def __init__(self, verb: str, address: Address | str, why: str, *, hint: str = "", permission: str = "") -> None:
         super().__init__(verb, address, why, hint=hint)
         self.permission = permission
+
+
+class NotOursError(ApiError):
+    """Something that we would read or write belongs to somebody else."""
 
 
 class InvalidRequest(ApiError):

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.core.address import Address
-from reconciler.core.membership import FORMER_KINDS, from_former
+from reconciler.core.errors import ReconcilerError
+from reconciler.core.membership import FORMER_KINDS, KIND, Membership, from_former
 
 FORMAT = 2
 _FORMER_FORMAT = 1
@@ -149,6 +150,22 @@ class Inventory:
         )
 
 
+class Inventories(dict[Key, Inventory]):
+    """Every inventory of a project, by region and service.
+
+    Attributes:
+        broken: Objects that should be one and cannot be read, by name, with the reason. What they list is not known.
+    """
+
+    def __init__(self, found: Mapping[Key, Inventory] | None = None) -> None:
+        super().__init__(found or {})
+        self.broken: Mapping[str, ReconcilerError] = {}
+
+    def broken_of(self, service: str) -> ReconcilerError | None:
+        """Give the reason why a service's inventory cannot be read, if it cannot."""
+        return next((why for name, why in self.broken.items() if name.endswith(f"/{service}.json")), None)
+
+
 def _union(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
     return {name: one.get(name, frozenset()) | other.get(name, frozenset()) for name in {*one, *other}}
 
@@ -156,6 +173,8 @@ def _union(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[str]
 def _address(text: str) -> Address:
     """Read an address, also one that an older version of this program wrote."""
     address = Address.parse(text)
+    if address.kind == KIND:
+        Membership.of(address)  # one that says nothing is refused here, and not where it is used
     return from_former(address) if address.kind in FORMER_KINDS else address
 
 

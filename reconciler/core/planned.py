@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -13,8 +13,8 @@ from reconciler.core.address import Address
 from reconciler.core.coverage import ENGINE, without_effect
 from reconciler.core.decide import Owner, covers, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
-from reconciler.core.inventory import Entry, Inventory, Key
-from reconciler.core.kind import Kinds
+from reconciler.core.inventory import Entry, Inventories, Inventory, Key
+from reconciler.core.kind import Kinds, Ownership
 from reconciler.core.naming import fingerprint
 from reconciler.core.objects import Desired, Observed
 from reconciler.core.plan import Action, Change, Note, Plan
@@ -58,7 +58,7 @@ def compose(
     kinds: Kinds,
     services: Sequence[LoadedService],
     facts: Sequence[Facts],
-    everything: Mapping[Key, Inventory],
+    everything: Inventories,
     observe: Observe,
     *,
     project: str,
@@ -77,7 +77,9 @@ def compose(
 
     Raises:
         PlansRefused: Objects of others are in the way, or specs contradict each other; all refusals at once.
+        UnreadableInventory: What is a service's is not known.
     """
+    refuse_broken(everything, [s.service.name for s in services])
     wants = Wants.of(kinds, services, facts)
     keys = [_key(s) for s in services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
@@ -112,7 +114,7 @@ def owners_of(
     kinds: Kinds,
     wants: Wants,
     inventories: Mapping[Key, Inventory],
-    everything: Mapping[Key, Inventory],
+    everything: Inventories,
     services: Sequence[LoadedService],
 ) -> dict[Address, Owner]:
     """Say for each address that matters whose it is and what its specs allow.
@@ -136,8 +138,22 @@ def owners_of(
         known = [key for key in holding if key in inventories or key[1] in wanting]
         names = sorted(wanting or {name for _, name in known})
         entry = next((everything[key].entries[address] for key in known), None)
-        owners[address] = _owner(tuple(names), entry, [management[name] for name in names if name in management])
+        owner = _owner(tuple(names), entry, [management[name] for name in names if name in management])
+        # An inventory that cannot be read may list it as well.
+        shared = everything.broken and kinds.of_address(address).ownership is not Ownership.EXCLUSIVE
+        owners[address] = replace(owner, prune=Prune.NEVER) if shared else owner
     return owners
+
+
+def refuse_broken(everything: Inventories, services: Iterable[str]) -> None:
+    """Refuse to plan a service whose inventory cannot be read: what is its own would look like a stranger's.
+
+    Raises:
+        UnreadableInventory: Naming the object.
+    """
+    for name in services:
+        if why := everything.broken_of(name):
+            raise why
 
 
 def _holders(everything: Mapping[Key, Inventory]) -> dict[Address, list[Key]]:
@@ -233,8 +249,10 @@ def _memories(
 
 
 def _notes(
-    kinds: Kinds, services: Sequence[LoadedService], facts: Sequence[Facts], everything: Mapping[Key, Inventory]
+    kinds: Kinds, services: Sequence[LoadedService], facts: Sequence[Facts], everything: Inventories
 ) -> Iterator[Note]:
+    for why in everything.broken.values():
+        yield Note("", f"{why.message}; what it lists is left alone, and so is what others may share with it")
     for loaded, known in zip(services, facts, strict=True):
         spec, name = loaded.service.spec, loaded.service.name
         if spec.management.mode is Mode.OBSERVE:

@@ -16,17 +16,18 @@ from datetime import timedelta
 from typing import Any
 
 from reconciler.core import errors
-from reconciler.core.inventory import Inventory, Key, Lock
+from reconciler.core.inventory import Inventories, Inventory, Key, Lock
 from reconciler.core.kind import Roles
-from reconciler.core.naming import MANAGED_BY, MANAGER
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.calls import CALL_TIMEOUT_S
 from reconciler.gcp.calls import calling as translating
+from reconciler.gcp.state_bucket import StateBucket
 
 ROOT = "inventory"
 PACKED = "packed"
 PACKED_LIMIT = 7000
-
+LARGEST = 16 * 2**20
+"""Bytes of an inventory that are read at most: some hundred thousand objects."""
 
 ROLES = Roles(write=("roles/storage.admin",), on="the state bucket")
 """What keeping inventories needs."""
@@ -45,17 +46,31 @@ class InventoryStore:
 
     session: Session
 
-    def read_all(self) -> dict[Key, Inventory]:
-        """Read every inventory of the project, in one call per thousand."""
-        from google.cloud.exceptions import NotFound  # noqa: PLC0415 - late, for start-up
+    def read_all(self) -> Inventories:
+        """Read every inventory of the project, in one call per thousand. One that cannot be read stops no other.
 
-        with calling("list", f"gs://{self._bucket}/{ROOT}/"):
+        Raises:
+            NotOursError: The bucket is somebody else's.
+        """
+        if not self._state.there:  # nothing was ever applied in this project
+            return Inventories()
+        try:
+            with calling("list", f"gs://{self._state.name}/{ROOT}/"):
+                blobs = list(self._state.use().list_blobs(prefix=f"{ROOT}/", timeout=CALL_TIMEOUT_S))
+        except errors.NotFoundError:
+            self._state.forget()
+            return Inventories()
+        found, broken = Inventories(), {}
+        for blob in blobs:
             try:
-                listed = self._storage.list_blobs(self._bucket, prefix=f"{ROOT}/", timeout=CALL_TIMEOUT_S)
-                found = [self._unpack(blob) for blob in listed]
-            except NotFound:  # no bucket yet: nothing was ever applied in this project
-                return {}
-        return {(i.region, i.service): i for i in found if i is not None}
+                inventory = self._unpack(blob)
+            except errors.UnreadableInventory as error:
+                broken[blob.name] = error
+                continue
+            if inventory:
+                found[inventory.region, inventory.service] = inventory
+        found.broken = broken
+        return found
 
     def take(self, inventory: Inventory) -> Inventory:
         """Take the lock and record what is about to be written, in one conditional write.
@@ -100,9 +115,11 @@ class InventoryStore:
     def _write(self, inventory: Inventory, verb: str) -> Inventory:
         body = json.dumps(inventory.to_json(), indent=1, sort_keys=True)
         packed = base64.b64encode(zlib.compress(body.encode(), 9)).decode()
+        name = f"service {inventory.service}"
+        if not self._state.there:
+            self._state.make()
         blob = self._blob(inventory)
         blob.metadata = {PACKED: packed if len(packed) <= PACKED_LIMIT else ""}
-        name = f"service {inventory.service}"
         try:
             with calling(verb, name):
                 self._upload(blob, body, inventory.generation)
@@ -124,24 +141,11 @@ class InventoryStore:
 
         try:
             upload()
-        except NotFound:
+        except NotFound:  # the last service of another run went, and the bucket with it
             if generation:
                 raise
-            self._make_bucket()
+            self._state.make()
             upload()
-
-    def _make_bucket(self) -> None:
-        from google.cloud.exceptions import Conflict  # noqa: PLC0415 - late, for start-up
-
-        bucket = self._storage.bucket(self._bucket)
-        bucket.labels = {MANAGED_BY: MANAGER}
-        bucket.iam_configuration.uniform_bucket_level_access_enabled = True
-        bucket.iam_configuration.public_access_prevention = "enforced"
-        with calling("create", f"bucket {self._bucket}"):
-            try:
-                self._storage.create_bucket(bucket, timeout=CALL_TIMEOUT_S)
-            except Conflict:  # made by another run in this very moment, or by a lost answer
-                return
 
     def _remove(self, inventory: Inventory) -> None:
         from google.cloud.exceptions import NotFound  # noqa: PLC0415 - late, for start-up
@@ -151,19 +155,7 @@ class InventoryStore:
                 self._blob(inventory).delete(if_generation_match=inventory.generation, timeout=CALL_TIMEOUT_S)
             except NotFound:
                 return
-        self._remove_empty_bucket()
-
-    def _remove_empty_bucket(self) -> None:
-        """Take our bucket away with the last service in it. One that holds anything, Google does not delete."""
-        from google.cloud.exceptions import Conflict, NotFound  # noqa: PLC0415 - late, for start-up
-
-        with calling("delete", f"bucket {self._bucket}"):
-            try:
-                bucket = self._storage.get_bucket(self._bucket, timeout=CALL_TIMEOUT_S)
-                if bucket.labels.get(MANAGED_BY) == MANAGER:
-                    bucket.delete(timeout=CALL_TIMEOUT_S)
-            except (Conflict, NotFound):
-                return
+        self._state.remove()
 
     def _read(self, inventory: Inventory) -> Inventory | None:
         from google.cloud.exceptions import NotFound  # noqa: PLC0415 - late, for start-up
@@ -174,36 +166,70 @@ class InventoryStore:
                 body = blob.download_as_bytes(timeout=CALL_TIMEOUT_S)
             except NotFound:
                 return None
-        return _parse(body, int(blob.generation))
+        return _parse(blob.name, body, int(blob.generation))
 
     def _unpack(self, blob: Any) -> Inventory | None:
+        """Read an inventory as it was listed.
+
+        Raises:
+            UnreadableInventory: It is none.
+        """
         from google.cloud.exceptions import NotFound  # noqa: PLC0415 - late, for start-up
 
         packed = (blob.metadata or {}).get(PACKED, "")
         if packed:
-            return _parse(zlib.decompress(base64.b64decode(packed)), int(blob.generation))
+            return _parse(blob.name, _inflated(blob.name, packed), int(blob.generation))
+        if blob.size > LARGEST:
+            raise unreadable(blob.name, f"it has {blob.size} bytes, more than {LARGEST}")
         try:
-            return _parse(blob.download_as_bytes(timeout=CALL_TIMEOUT_S), int(blob.generation))
+            with calling("read", f"gs://{self._state.name}/{blob.name}"):
+                body = blob.download_as_bytes(timeout=CALL_TIMEOUT_S)
         except NotFound:  # gone since it was listed
             return None
+        return _parse(blob.name, body, int(blob.generation))
 
     def _blob(self, inventory: Inventory) -> Any:
-        return self._storage.bucket(self._bucket).blob(f"{ROOT}/{inventory.region}/{inventory.service}.json")
+        return self._state.use().blob(object_of((inventory.region, inventory.service)))
 
     @property
-    def _storage(self) -> Any:
-        return self.session.connection.storage
-
-    @property
-    def _bucket(self) -> str:
-        return self.session.connection.bucket
+    def _state(self) -> StateBucket:
+        return self.session.connection.state
 
 
-def _parse(body: bytes, generation: int) -> Inventory:
+def object_of(key: Key) -> str:
+    """Give the name of the object that keeps a service's inventory."""
+    return f"{ROOT}/{key[0]}/{key[1]}.json"
+
+
+def _inflated(name: str, packed: str) -> bytes:
     try:
-        return Inventory.from_json(json.loads(body), generation=generation)
-    except ValueError as error:
-        raise errors.UsageError(str(error)) from error
+        inflate = zlib.decompressobj()
+        body = inflate.decompress(base64.b64decode(packed, validate=True), LARGEST)
+    except (ValueError, zlib.error) as error:
+        raise unreadable(name, f"its packed form is damaged ({error})") from error
+    if not inflate.eof:
+        raise unreadable(name, f"its packed form is cut off, or more than {LARGEST} bytes")
+    return body
+
+
+def _parse(name: str, body: bytes, generation: int) -> Inventory:
+    try:
+        found = Inventory.from_json(json.loads(body), generation=generation)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise unreadable(name, what) from error
+    if object_of((found.region, found.service)) != name:
+        raise unreadable(name, f"it says that it is of {found.service} in {found.region}")
+    return found
+
+
+def unreadable(name: str, why: str) -> errors.UnreadableInventory:
+    """Say which object cannot be read, and how to mend it."""
+    hint = (
+        "put an older version of it back (gcloud storage ls --all-versions), or delete it and take over what it "
+        "listed: management.adopt: IfIdentical"
+    )
+    return errors.UnreadableInventory(f"cannot read {name} in the state bucket: {why}", hint=hint)
 
 
 def locked(inventory: Inventory, lock: Lock) -> errors.Locked:

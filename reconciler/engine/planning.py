@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +10,11 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.decide import Owner, decide
 from reconciler.core.facts import Facts
-from reconciler.core.inventory import Inventory, Key
+from reconciler.core.inventory import Inventories, Inventory, Key
 from reconciler.core.kind import never
 from reconciler.core.objects import Observed
 from reconciler.core.plan import Change, Note, Plan
-from reconciler.core.planned import Planned, compose, owners_of, server_names
+from reconciler.core.planned import Planned, compose, owners_of, refuse_broken, server_names
 from reconciler.core.wants import Wants
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.resolve import resolve
@@ -67,6 +67,7 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
         UsageError: There is no inventory of a service named.
     """
     everything = InventoryStore(session).read_all()
+    refuse_broken(everything, [name for _, name in keys])
     inventories = _named(keys, everything)
     owners = owners_of(session.kinds, Wants(), inventories, everything, ())
     seen = session.observe(server_names(owners))
@@ -89,7 +90,7 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
     return Planned(plan, {}, seen, owners, inventories)
 
 
-def _named(keys: Sequence[Key], everything: Mapping[Key, Inventory]) -> dict[Key, Inventory]:
+def _named(keys: Sequence[Key], everything: Inventories) -> dict[Key, Inventory]:
     unknown = [name for region, name in keys if (region, name) not in everything]
     if unknown:
         known = ", ".join(sorted(name for _, name in everything)) or "none"

@@ -12,7 +12,7 @@ from reconciler.core.diff import diff_fields, plain
 from reconciler.core.inventory import Inventory, Key
 from reconciler.core.objects import Desired, Observed
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.planned import Planned, server_names
+from reconciler.core.planned import Planned, refuse_broken, server_names
 from reconciler.core.record import revive
 from reconciler.core.secrecy import masked
 from reconciler.engine.inventory_store import InventoryStore
@@ -27,6 +27,7 @@ def check_saved(session: Session, plan: Plan) -> Planned:
         StalePlan: It is not; what moved is in the message.
     """
     everything = InventoryStore(session).read_all()
+    refuse_broken(everything, plan.services)
     keys = [(plan.regions[name], name) for name in plan.services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
     owners = _kept(inventories, session) | {change.address: _owner(change, inventories) for change in plan.changes}

@@ -11,6 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.diff import plain
 from reconciler.core.inventory import Inventory
 from reconciler.core.objects import Observed
+from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.session import Session
 
@@ -72,13 +73,33 @@ def _revisions(seen: Observed[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def read_status(session: Session, names: Sequence[str]) -> list[ServiceStatus]:
-    """Read services by name, or all of them.
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """Services, and what cannot be told.
+
+    Args:
+        services: Each service.
+        unreadable: Why an inventory cannot be read, one each.
+    """
+
+    services: tuple[ServiceStatus, ...]
+    unreadable: tuple[errors.ReconcilerError, ...] = ()
+
+    @property
+    def working(self) -> bool:
+        """Tell whether all is known and works."""
+        return not self.unreadable and all(service.working for service in self.services)
+
+
+def read_status(session: Session, names: Sequence[str]) -> Statuses:
+    """Read services by name, or all of them. An inventory that cannot be read hides no other service.
 
     Raises:
         UsageError: A name is not known.
+        UnreadableInventory: The inventory of a service that was named cannot be read.
     """
     everything = InventoryStore(session).read_all()
+    refuse_broken(everything, names)
     chosen = [i for key, i in sorted(everything.items()) if not names or key[1] in names]
     unknown = sorted(set(names) - {i.service for i in chosen})
     if unknown:
@@ -87,7 +108,7 @@ def read_status(session: Session, names: Sequence[str]) -> list[ServiceStatus]:
     kinds = session.kinds.by_name
     seen = session.observe({a: e.server_name for i in chosen for a, e in i.entries.items() if a.kind in kinds})
     now = session.clock.now().isoformat(timespec="seconds")
-    return [
+    found = [
         ServiceStatus(
             inventory,
             seen.get(Address(session.kinds.primary.name, inventory.region, inventory.service)),
@@ -96,3 +117,4 @@ def read_status(session: Session, names: Sequence[str]) -> list[ServiceStatus]:
         )
         for inventory in chosen
     ]
+    return Statuses(tuple(found), tuple(everything.broken.values()))

@@ -9,6 +9,7 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.gcp.light import client_class, transport_class
+from reconciler.gcp.state_bucket import StateBucket
 
 LOCAL_PROJECT = "local"
 """Too short to be a real project id: those have 6 to 30 characters."""
@@ -37,6 +38,7 @@ class Connection:
         project: Project id every call is about.
         bucket: Bucket of the inventory and of uploaded models.
         local: The emulator; None for Google Cloud.
+        chosen: The user named the bucket.
         patience_s: How long to wait for one long-running operation.
     """
 
@@ -44,6 +46,8 @@ class Connection:
     bucket: str
     local: Endpoint | None = None
     patience_s: float = 900.0
+    chosen: bool = False
+    state: StateBucket = field(init=False)
     _made: dict[str, Any] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -59,6 +63,7 @@ class Connection:
                 f"STORAGE_EMULATOR_HOST is set to {elsewhere}, and this run is not --local",
                 hint="unset it, or add --local",
             )
+        self.state = StateBucket(self.project, lambda: self.storage, self.bucket, chosen=self.chosen)
 
     def client(self, package: str, service: str, stem: str) -> Any:
         """Give one of Google's generated clients.

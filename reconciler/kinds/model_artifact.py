@@ -88,7 +88,7 @@ class ModelArtifactClient:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._storage = connection.storage
+        self._state = connection.state
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[ModelArtifact]]:
         """List every uploaded model of the project."""
@@ -123,7 +123,7 @@ class ModelArtifactClient:
     def _upload(self, want: Desired[ModelArtifact], paths: Iterable[str]) -> None:
         from google.cloud.storage.retry import DEFAULT_RETRY  # noqa: PLC0415 - late, for start-up
 
-        bucket = self._storage.bucket(self._connection.bucket)
+        bucket = self._state.use()
         for path in sorted(paths):
             content = _content(want, path)
             blob = bucket.blob(f"{ROOT}/{want.address.name}/{path}")
@@ -135,13 +135,14 @@ class ModelArtifactClient:
                 )
 
     def _list(self, prefix: str) -> list[Any]:
-        from google.cloud.exceptions import NotFound  # noqa: PLC0415 - late, for start-up
-
-        with calling("list", f"gs://{self._connection.bucket}/{prefix}"):
-            try:
-                return list(self._storage.list_blobs(self._connection.bucket, prefix=prefix, timeout=CALL_TIMEOUT_S))
-            except NotFound:  # no bucket yet: nothing was ever applied in this project
-                return []
+        if not self._state.there:  # nothing was ever applied in this project
+            return []
+        try:
+            with calling("list", f"gs://{self._state.name}/{prefix}"):
+                return list(self._state.use().list_blobs(prefix=prefix, timeout=CALL_TIMEOUT_S))
+        except errors.NotFoundError:
+            self._state.forget()
+            return []
 
     def _remove(self, blobs: Iterable[Any], address: Address) -> None:
         from google.cloud.exceptions import NotFound  # noqa: PLC0415 - late, for start-up

@@ -64,8 +64,11 @@ class PubsubSubscription:
 
 
 def address_of(service: MLService) -> Address:
-    """Give the address of the subscription that asks for predictions."""
-    return Address(NAME, GLOBAL, f"{service.name}-requests")
+    """Give the address of the subscription that asks for predictions.
+
+    Subscriptions are global and services regional: the same service in another region has one of its own.
+    """
+    return Address(NAME, GLOBAL, f"{service.name}-requests-{service.spec.region}")
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.render.names import Names
 from reconciler.render.text import SIGNS, summary
 from reconciler.render.values import differences, listing
@@ -34,8 +34,13 @@ def render_markdown(plan: Plan, *, titles: Mapping[str, str]) -> str:
             "</details>",
         )
         lines += [*details, ""]
-    lines += [f"> **Note** {n.service}: {_cell(n.text)}" + (f" (`{n.where}`)" if n.where else "") for n in plan.notes]
+    lines += [f"> **Note** {_note(n)}" for n in plan.notes]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _note(note: Note) -> str:
+    whose = f"{note.service}: " if note.service else ""
+    return f"{whose}{_cell(note.text)}" + (f" (`{note.where}`)" if note.where else "")
 
 
 def _row(change: Change, names: Names) -> str:

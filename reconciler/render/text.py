@@ -94,7 +94,8 @@ def _notes(plan: Plan) -> Text:
     text = Text()
     for note in plan.notes:
         place = f" [{note.where}]" if note.where else ""
-        text.append(f"note: {note.service}: {note.text}{place}\n", "cyan")
+        whose = f"{note.service}: " if note.service else ""
+        text.append(f"note: {whose}{note.text}{place}\n", "cyan")
     return text.append("\n") if plan.notes else text
 
 

@@ -16,7 +16,7 @@ from reconciler.render.markdown import render_markdown
 from reconciler.render.text import render_text
 from tests.operating import spec
 
-NAME = "projects/local/subscriptions/churn-requests"
+NAME = "projects/local/subscriptions/churn-requests-europe-west1"
 EVENTS = {
     "requests": {"topic": "orders", "deadLetter": {"topic": "dead", "create": True}},
     "answers": {"topic": "scores", "create": True},

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.facts import Facts
-from reconciler.core.inventory import Inventory
+from reconciler.core.inventory import Inventories, Inventory
 from reconciler.core.kind import Kinds
 from reconciler.core.objects import Observed
 from reconciler.core.planned import Planned, compose
@@ -40,7 +40,7 @@ def plan_case(kinds: Kinds, case: Path) -> Planned:
     def observe(addresses: Any) -> Mapping[Address, Observed[Any]]:
         return {a: _observed(kinds, a, seen[a]) for a in addresses if a in seen}
 
-    everything = {(i.region, i.service): i for i in inventories}
+    everything = Inventories({(i.region, i.service): i for i in inventories})
     return compose(kinds, services, facts, everything, observe, project=PROJECT, now=NOW)
 
 

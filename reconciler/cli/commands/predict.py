@@ -44,7 +44,7 @@ def predict(
 
     instances = read_rows(rows)
     with working(Target(project, local, state), quiet=True) as session:
-        service = read_status(session, [name])[0].to_json()
+        service = read_status(session, [name]).services[0].to_json()
         url = _address(service, tag)
         token = identity_token(session.connection, url)
         answer = _post(session, f"{url}/predict", token, {"instances": instances})

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import out
+from reconciler.cli.console import out, say
 from reconciler.cli.options import Form, Local, Project, State
 from reconciler.cli.planning import Target, working
 
 if TYPE_CHECKING:
     from reconciler.engine.session import Session
-    from reconciler.engine.status import ServiceStatus
+    from reconciler.engine.status import Statuses
 
 app = typer.Typer(add_completion=False)
 
@@ -33,18 +33,21 @@ def status(
     with working(Target(project, local, state)) as session:
         found = read_status(session, names or [])
         _show(session, found, output)
-    return 0 if all(service.working for service in found) else 1
+    return 0 if found.working else 1
 
 
-def _show(session: Session, found: list[ServiceStatus], output: Form) -> None:
+def _show(session: Session, found: Statuses, output: Form) -> None:
+    for why in found.unreadable:
+        say(why.message, "red")
+        say(f"  hint: {why.hint}", "dim")
     if output is Form.JSON:
-        rows: list[Any] = [service.to_json() for service in found]
+        rows: list[Any] = [service.to_json() for service in found.services]
         out(json.dumps(rows, indent=1))
         return
     from reconciler.render.status import render_status  # noqa: PLC0415 - late, for start-up
 
     now = session.clock.now()
-    for service in found:
+    for service in found.services:
         out(render_status(service.to_json(), now=now))
-    if not found:
+    if not found.services and not found.unreadable:
         out("no services: nothing was applied in this project")

@@ -7,7 +7,7 @@ from reconciler.core.naming import mark_labels
 from reconciler.kinds.pubsub_subscription import PubsubSubscription
 from tests.conformance.example import Example
 
-NAME = "projects/local/subscriptions/churn-requests"
+NAME = "projects/local/subscriptions/churn-requests-europe-west1"
 DEAD = "projects/local/topics/dead"
 ACCOUNT, OTHER = "churn-push@local.iam.gserviceaccount.com", "other-push@local.iam.gserviceaccount.com"
 
@@ -39,7 +39,7 @@ def add_label(operator, key):
 
 
 EXAMPLE = Example(
-    address=Address("pubsub_subscription", "global", "churn-requests"),
+    address=Address("pubsub_subscription", "global", "churn-requests-europe-west1"),
     fields=PubsubSubscription(
         topic="projects/local/topics/orders",
         filter='attributes.kind = "score"',
