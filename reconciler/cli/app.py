@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ COMMANDS = {
 """In the order of `--help`. Each is the module of its name below `commands`, imported when it is used."""
 
 WRONG_USAGE = 64
+STOPPED = 130
 
 
 class Commands(TyperGroup):
@@ -82,9 +84,33 @@ def mlservice(
     del version
 
 
+class Stopped(BaseException):
+    """Somebody asked this process to end: a CI job that was cancelled, a terminal that was closed.
+
+    No KeyboardInterrupt, because the command line library would make an exit with 130 of it.
+
+    Args:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+
+
 def main() -> None:
     """Run the command line and exit with its code."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # there is no SIGHUP on Windows
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has it ignored
+            signal.signal(number, _stop)
     sys.exit(run(sys.argv[1:]))
+
+
+def _stop(number: int, frame: object) -> None:
+    """End as after Ctrl-C, so that locks are let go and what was done is recorded."""
+    del frame
+    raise Stopped(number)
 
 
 def run(arguments: list[str]) -> int:
@@ -92,13 +118,13 @@ def run(arguments: list[str]) -> int:
 
     Returns:
         0 done or nothing to do, 1 failed, 2 changes pending, 3 blocked by a policy, 4 partly applied, 64 wrong usage,
-        130 stopped by Ctrl-C.
+        130 stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
     """
     try:
         code: Any = typer.main.get_command(app).main(arguments, prog_name="mlservice", standalone_mode=False)
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt, Stopped) as stop:
         typer.echo("stopped", err=True)
-        return 130
+        return stop.exit_code if isinstance(stop, Stopped) else STOPPED
     except Exception as error:  # noqa: BLE001 - the edge: whatever it is, a person reads it
         return wrong_usage(error) if hasattr(error, "show") else failed(error)
     return code if isinstance(code, int) else 0

@@ -35,7 +35,7 @@ Results go to stdout, everything about them to stderr. Colour is for terminals; 
 | 3 | blocked: the spec protects it, or an object of somebody else's is in the way |
 | 4 | partly applied: some changes were made, others failed or were left for it |
 | 64 | wrong usage |
-| 130 | stopped by Ctrl-C |
+| 130, 143, 129 | stopped by Ctrl-C, SIGTERM, SIGHUP; what was done is recorded, and no lock is left |
 
 | Variable | Means |
 |---|---|

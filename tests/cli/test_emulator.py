@@ -48,12 +48,22 @@ def test_the_emulator_from_start_to_stop(own):
     assert own("emulator", "logs").out.strip()
 
 
+def ignored(number):
+    """Shells ignore some signals in what they start in the background."""
+    return pytest.mark.skipif(signal.getsignal(number) is signal.SIG_IGN, reason="ignored where this was started")
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="started in the background, where shells ignore SIGINT"
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        pytest.param(signal.SIGINT, 130, marks=ignored(signal.SIGINT), id="ctrl-c"),
+        pytest.param(signal.SIGTERM, 143, id="a-cancelled-job"),
+        pytest.param(signal.SIGHUP, 129, marks=ignored(signal.SIGHUP), id="a-closed-terminal"),
+    ],
 )
-def test_ctrl_c_is_130(own):
-    """Stopping a command by hand is neither success nor failure."""
+def test_stopping_leaves_no_lock(own, number, code):
+    """Stopping a command is neither success nor failure; the lock is let go at once, and the next run goes on."""
     own("emulator", "start")
     own.write(spec())
     address = json.loads((own.folder / ".mlservice" / "emulator" / "emulator.json").read_text())["http"]
@@ -62,9 +72,11 @@ def test_ctrl_c_is_130(own):
     waiting = own.start("apply", "--local", "--yes", "--lock-timeout", "1m")
     while waiting.poll() is None and waiting.stderr and "created" not in waiting.stderr.readline():
         pass
-    os.kill(waiting.pid, signal.SIGINT)
+    os.kill(waiting.pid, number)
 
     waiting.communicate(timeout=60)
 
-    assert waiting.returncode == 130
+    assert waiting.returncode == code
+    [status] = json.loads(own("status", "--local", "--output", "json").out)
+    assert status["lock"] is None
     assert own("apply", "--local", "--yes").code == 0, "the next run finishes the work"
