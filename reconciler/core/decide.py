@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.core.diff import FieldChange, diff_fields, only_ours, plain
-from reconciler.core.errors import Differs, Missing, NotOurs
+from reconciler.core.errors import Clash, Differs, Missing, NotOurs
 from reconciler.core.kind import Ownership
 from reconciler.core.naming import fingerprint
 from reconciler.core.plan import Action, Change
@@ -14,8 +15,6 @@ from reconciler.core.reference import filled
 from schemas.sections.management import Adopt, Prune
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from reconciler.core.address import Address
     from reconciler.core.inventory import Entry
     from reconciler.core.kind import Kind
@@ -37,6 +36,7 @@ class Owner:
         adopt: `management.adopt`.
         prune: `management.prune`.
         external: Paths below `spec` whose live values are left as found: `management.externallyOwned`.
+        others: Entries of services that are not planned now and list the object too, by service.
     """
 
     services: tuple[str, ...]
@@ -44,6 +44,7 @@ class Owner:
     adopt: Adopt = Adopt.NEVER
     prune: Prune = Prune.OWNED
     external: frozenset[str] = frozenset()
+    others: Mapping[str, Entry] = field(default_factory=dict)
 
     @property
     def keys(self) -> Mapping[str, frozenset[str]]:
@@ -199,6 +200,7 @@ def _compared(
     changes: tuple[FieldChange, ...],
     fields: F,
 ) -> Change:
+    _refuse_clash(kind, seen, owner, changes)
     fixed = sorted({c.field for c in changes} & kind.immutable)
     if fixed:
         reason = f"cannot be changed in place: {', '.join(fixed)}"
@@ -207,6 +209,20 @@ def _compared(
         reason = _who_moved(seen, owner, kind) if changes else "there is more than one"
         return _change(kind, Action.UPDATE, want, seen, owner, reason=reason, changes=changes, fields=fields)
     return _change(kind, Action.NO_OP, want, seen, owner, fields=fields)
+
+
+def _refuse_clash(kind: Kind[F], seen: Observed[F], owner: Owner, changes: tuple[FieldChange, ...]) -> None:
+    """Refuse to change what another service applied as it is now: its next apply would change it back.
+
+    Raises:
+        Clash: Naming that service and the fields.
+    """
+    for service, entry in sorted(owner.others.items()):
+        if changes and entry.digest == observed_digest(kind, seen, entry.keys):
+            fields = ", ".join(f"{c.path} stays {c.before!r}" for c in changes)
+            why = f"service {service} shares it, and its spec was applied so that {fields}"
+            hint = f"make the specs agree, and apply them together with that of {service}"
+            raise Clash(seen.address, why, hint=hint)
 
 
 def _who_moved(seen: Observed[F], owner: Owner, kind: Kind[F]) -> str:

@@ -61,6 +61,10 @@ class Differs(PlanError):
     """Something that a spec uses and does not make is not as it must be."""
 
 
+class Clash(PlanError):
+    """Another service, which this run knows nothing of, wants a shared object to stay as it is."""
+
+
 class PlansRefused(ReconcilerError):
     """Some addresses cannot be planned; nothing was changed.
 

@@ -138,7 +138,9 @@ def owners_of(
         known = [key for key in holding if key in inventories or key[1] in wanting]
         names = sorted(wanting or {name for _, name in known})
         entry = next((everything[key].entries[address] for key in known), None)
-        owner = _owner(tuple(names), entry, [management[name] for name in names if name in management])
+        rules = [management[name] for name in names if name in management]
+        others = {key[1]: everything[key].entries[address] for key in holding if key not in known}
+        owner = replace(_owner(tuple(names), entry, rules), others=others)
         # An inventory that cannot be read may list it as well.
         shared = everything.broken and kinds.of_address(address).ownership is not Ownership.EXCLUSIVE
         owners[address] = replace(owner, prune=Prune.NEVER) if shared else owner

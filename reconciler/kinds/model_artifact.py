@@ -95,12 +95,14 @@ class ModelArtifactClient:
         wanted = {a.name: a for a in addresses}
         found: dict[str, dict[str, Any]] = {}
         for blob in self._list(f"{ROOT}/"):
-            service, digest, path = blob.name.removeprefix(f"{ROOT}/").split("/", 2)
-            if f"{service}/{digest}" in wanted:
-                found.setdefault(f"{service}/{digest}", {})[path] = blob
+            name, _, path = blob.name.removeprefix(f"{ROOT}/").partition("/")
+            digest, _, path = path.partition("/")
+            if path and f"{name}/{digest}" in wanted:
+                found.setdefault(f"{name}/{digest}", {})[path] = blob
         for name, blobs in found.items():
-            files = {path: (blob.metadata or {}).get(_SHA256, "") for path, blob in sorted(blobs.items())}
-            yield Observed(wanted[name], ModelArtifact(files), mark=name.split("/")[0], live=list(blobs.values()))
+            seen = _observed(wanted[name], blobs)
+            if seen.live:
+                yield seen
 
     def create(self, want: Desired[ModelArtifact]) -> None:
         """Upload every file."""
@@ -109,7 +111,7 @@ class ModelArtifactClient:
     def update(
         self, want: Desired[ModelArtifact], seen: Observed[ModelArtifact], changes: tuple[FieldChange, ...]
     ) -> None:
-        """Upload what an interrupted run left out, and delete what does not belong."""
+        """Upload what an interrupted run left out, and delete what we uploaded and is not wanted."""
         del changes
         missing = [p for p, digest in want.fields.files.items() if seen.fields.files.get(p) != digest]
         self._upload(want, missing)
@@ -117,7 +119,7 @@ class ModelArtifactClient:
             self._remove([b for b in seen.live if b.name.endswith(f"/{path}")], want.address)
 
     def delete(self, seen: Observed[ModelArtifact]) -> None:
-        """Delete every file."""
+        """Delete every file of ours. What somebody else put there stays."""
         self._remove(seen.live, seen.address)
 
     def _upload(self, want: Desired[ModelArtifact], paths: Iterable[str]) -> None:
@@ -155,6 +157,28 @@ class ModelArtifactClient:
                     continue
 
 
+def _observed(address: Address, blobs: Mapping[str, Any]) -> Observed[ModelArtifact]:
+    """Tell the files that we uploaded, which carry their digest, from those that somebody put beside them."""
+    ours = {path: blob for path, blob in sorted(blobs.items()) if (blob.metadata or {}).get(_SHA256)}
+    theirs = sorted(blobs.keys() - ours.keys())
+    return Observed(
+        address,
+        ModelArtifact({path: blob.metadata[_SHA256] for path, blob in ours.items()}),
+        mark=address.name.split("/", maxsplit=1)[0],
+        problem=f"it holds what mlservice did not upload, and servers would load: {', '.join(theirs)}"
+        if theirs
+        else "",
+        live=list(ours.values()),
+    )
+
+
+def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
+    """Say what of the folder is left out."""
+    files = files_of(service, facts)
+    if files and files.left_out:
+        yield f"hidden files are no part of the model: {', '.join(files.left_out)}", "model.uri"
+
+
 def _content(want: Desired[ModelArtifact], path: str) -> bytes:
     """Read a file, refusing one that is not what the plan was made from."""
     content = (Path(want.source) / path).read_bytes()
@@ -178,6 +202,7 @@ KIND = Kind(
     acts_on=frozenset({"model.uri"}),
     roles=Roles(read=("roles/storage.objectViewer",), write=("roles/storage.admin",), on="the state bucket"),
     lookups=(MODEL_FILES,),
+    notes=notes,
     read_together=by_project,
     retained=always,
 )

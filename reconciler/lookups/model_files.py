@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,27 @@ if TYPE_CHECKING:
 
 MAX_MODEL_FILES = 1000
 
+CREDENTIAL_FILES = {
+    "gha-creds-*.json": "credentials of a GitHub Action",
+    "application_default_credentials.json": "your own Google credentials",
+    "credentials.db": "gcloud's credentials",
+    "access_tokens.db": "gcloud's credentials",
+    "*.pem": "a private key or certificate",
+    "*.key": "a private key",
+    "*.p12": "a private key",
+    "*.pfx": "a private key",
+    "id_rsa*": "an SSH key",
+    "id_ed25519*": "an SSH key",
+    "*.kdbx": "a password safe",
+}
+_CREDENTIAL_TEXTS = {
+    re.compile(rb'"private_key"\s*:\s*"-----BEGIN'): "a service account's key",
+    re.compile(rb'"refresh_token"\s*:\s*"'): "a person's credentials",
+    re.compile(rb'"credential_source"\s*:\s*\{'): "federated credentials",
+    re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"): "a private key",
+}
+_LARGEST_CREDENTIALS = 64 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
@@ -26,11 +49,13 @@ class ModelFiles:
         digest: SHA-256 over paths and contents, in hexadecimal.
         files: SHA-256 of each file, by its path in the folder.
         folder: Where they are.
+        left_out: Hidden files and folders in it, which are no part of the model.
     """
 
     digest: str
     files: Mapping[str, str]
     folder: str
+    left_out: tuple[str, ...] = ()
 
 
 def files_of(service: MLService, facts: Facts) -> ModelFiles | None:
@@ -48,19 +73,46 @@ def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
 
 def _answer(connection: Connection, question: Question) -> ModelFiles:
     del connection
-    folder = (Path(question.base) / question.key).resolve()
-    paths = sorted(p for p in folder.rglob("*") if p.is_file() and not _hidden(p.relative_to(folder)))
+    named = question.key
+    folder = (Path(question.base) / named).resolve()
+    found = sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+    paths = [path for path in found if not _hidden(path.relative_to(folder))]
     if not paths or len(paths) > MAX_MODEL_FILES:
-        named = question.key
         why = f"'{named}' has more than {MAX_MODEL_FILES} files" if paths else f"there are no files in '{named}'"
         hint = "name the folder that holds the model, beside this file, or a gs:// folder"
         raise errors.Unanswered(why, hint=hint)
-    return _digest(folder, paths)
+    wrong = [line for path in paths if (line := _wrong(folder, path))]
+    if wrong:
+        hint = "take it out of the folder: everything in it is uploaded, and read by whoever may read the model"
+        raise errors.Unanswered(f"'{named}' is not uploaded: {'; '.join(wrong)}", hint=hint)
+    left_out = sorted(
+        {path.relative_to(folder).parts[0] for path in found} - {p.relative_to(folder).parts[0] for p in paths}
+    )
+    return replace(_digest(folder, paths), left_out=tuple(left_out))
 
 
 def _hidden(path: Path) -> bool:
     """Tell what editors, version control and notebooks leave beside a model."""
     return any(part.startswith(".") for part in path.parts)
+
+
+def _wrong(folder: Path, path: Path) -> str:
+    """Say why a file must not be uploaded; nothing when it may be."""
+    name = path.relative_to(folder).as_posix()
+    if not path.resolve().is_relative_to(folder):
+        return f"{name} is a link out of the folder"
+    if not path.is_file():
+        return f"{name} is a link to nothing"
+    return f"{name} looks like {what}" if (what := _credentials(path)) else ""
+
+
+def _credentials(path: Path) -> str:
+    """Say what sort of credentials a file holds, by its name and, where it is small enough to be one, by its text."""
+    by_name = next((what for pattern, what in CREDENTIAL_FILES.items() if fnmatch(path.name.lower(), pattern)), "")
+    if by_name or path.stat().st_size > _LARGEST_CREDENTIALS:
+        return by_name
+    text = path.read_bytes()
+    return next((what for mark, what in _CREDENTIAL_TEXTS.items() if mark.search(text)), "")
 
 
 def _digest(folder: Path, paths: Sequence[Path]) -> ModelFiles:

@@ -121,6 +121,23 @@ def test_abandon_leaves_everything_and_forgets_it(operator):
     assert operator.inventories() == {}
 
 
+def test_two_runs_do_not_fight_over_what_they_share(operator):
+    """What another service applied is not changed under it: refused in every run, with both names and the way out."""
+    one = spec("one", registry={"repository": "ml"})
+    two = spec("two", registry={"repository": "ml", "immutableTags": True})
+    operator.apply(one)
+
+    with pytest.raises(PlansRefused, match=r"service one shares it, and .* immutable_tags stays False") as refusal:
+        operator.plan(two)
+
+    assert "apply them together" in refusal.value.hint
+    assert operator.differences(one) == []
+    together = [copy.deepcopy(each) for each in (one, two)]
+    together[0]["spec"]["registry"] = two["spec"]["registry"]
+    assert not operator.apply(*together).failed
+    assert operator.differences(two) == []
+
+
 def test_a_repository_stays_with_the_service_that_still_wants_it(operator):
     """One of two services drops it: it stays; the other one drops it too: it goes."""
     one, two = (spec(name, registry={"repository": "ml"}) for name in ("one", "two"))
