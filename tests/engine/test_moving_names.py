@@ -108,3 +108,25 @@ def test_thirty_services_are_applied_together_and_read_as_one(operator):
     assert reads(operator, many[0]) == reads(operator, *many)
     assert not operator.destroy(*(f"scorer-{n}" for n in range(30))).failed
     assert operator.services() == []
+
+
+ROLLED_BACK = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
+
+
+def test_a_rollback_in_the_console_is_named_and_left_by_observe(operator):
+    """Under AllAtOnce an apply would undo it: the plan says so and what keeps it; with mode Observe it stays."""
+    operator.apply(spec())
+    first = operator.service().latest_ready_revision.rpartition("/")[2]
+    second = spec(env={"A": "2"})
+    operator.apply(second)
+    client = operator.api("google.cloud.run_v2", "services", "Services")
+    live = operator.service()
+    live.traffic = [{"type_": ROLLED_BACK, "revision": first, "percent": 100}]
+    client.update_service(request={"service": live}).result()
+
+    [change] = operator.plan(second).plan.pending
+    assert f"undoes what somebody chose: traffic leaves {first}" in change.consequence
+    observing = spec(env={"A": "2"}, management={"deletion": "Delete", "mode": "Observe"})
+    operator.apply(observing)
+
+    assert [target.revision for target in operator.service().traffic] == [first]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.kinds.run_service.record import DEFAULT_PORT, OUTSIDE_TEMPLATE, Runs, RunService, StartupProbe
+from reconciler.kinds.run_service.record import DEFAULT_PORT, LATEST, OUTSIDE_TEMPLATE, Runs, RunService, StartupProbe
 from reconciler.kinds.run_service.traffic import resolve
 
 if TYPE_CHECKING:
@@ -80,8 +80,20 @@ def consequence(changes: Sequence[FieldChange]) -> str:
     fields = {c.field for c in changes}
     revision = fields - OUTSIDE_TEMPLATE.keys()
     said = ["makes a new revision"] if revision else []
-    if "traffic" in fields:
+    if chosen := _chosen_by_hand(changes):
+        said.append(
+            f"undoes what somebody chose: traffic leaves {chosen} for the latest revision "
+            "(strategy: Manual with that version keeps it, mode: Observe leaves all as it is)"
+        )
+    elif "traffic" in fields:
         said.append("moves traffic")
     elif revision:
         said.append("traffic goes where the plan says once it is ready")
     return ", ".join(said)
+
+
+def _chosen_by_hand(changes: Sequence[FieldChange]) -> str:
+    """Give the revision that a person sent all traffic to, as a rollback in the console does, against the spec."""
+    moved = {c.path: (c.before, c.after) for c in changes if c.field == "traffic"}
+    before, after = moved.pop("traffic[0].version", ("", ""))
+    return str(before) if after == LATEST and before and not moved else ""
