@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from schemas.redaction import redacted
+
 
 def refusal(rule: str, summary: str, hint: str = "") -> PydanticCustomError:
     """The error a validator raises; the loader turns it into a `Problem` with a place.
@@ -17,9 +19,9 @@ def refusal(rule: str, summary: str, hint: str = "") -> PydanticCustomError:
 
 
 def shown(value: Any, limit: int = 60) -> str:
-    """A value as a message shows it: strings in quotes, the rest as written, at most `limit` characters."""
+    """A value as a message shows it: strings in quotes, the rest as written, at most `limit` characters, no secrets."""
     text = f'"{value}"' if isinstance(value, str) else _plain(value)
-    line = " ".join(text.split())
+    line = redacted(" ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 2]}…" + ('"' if isinstance(value, str) else "")
 
 

@@ -24,13 +24,24 @@ def _console(*, stderr: bool) -> Console:
 
 
 def out(text: Text | str) -> None:
-    """Print a result."""
-    _console(stderr=False).print(text, end="" if str(text).endswith("\n") else "\n", markup=False)
+    """Print a result. What looks like a secret in it is hidden."""
+    _console(stderr=False).print(_clean(text), end="" if str(text).endswith("\n") else "\n", markup=False)
 
 
 def say(text: Text | str, style: str | None = None) -> None:
-    """Tell what is going on."""
-    _console(stderr=True).print(text, style=style, end="" if str(text).endswith("\n") else "\n", markup=False)
+    """Tell what is going on. What looks like a secret in it is hidden."""
+    _console(stderr=True).print(_clean(text), style=style, end="" if str(text).endswith("\n") else "\n", markup=False)
+
+
+def _clean(text: Text | str) -> Text | str:
+    """Hide secrets: the last look before anything is printed, whoever forgot it before."""
+    from schemas.redaction import HIDDEN, merged, redacted, secrets_in  # noqa: PLC0415 - late, for start-up
+
+    if isinstance(text, str):
+        return redacted(text)
+    for start, end in reversed(merged(secrets_in(text.plain))):
+        text = text[:start] + type(text)(HIDDEN) + text[end:]
+    return text
 
 
 def someone_is_there() -> bool:

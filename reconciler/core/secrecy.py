@@ -1,32 +1,30 @@
-"""Which values look like secrets, so that plans, logs and errors do not show them.
-
-Values of `env` are no secrets by contract: `secrets` is the section for those, and they are named, never read. People
-put a token into `env` all the same, and a plan ends up in a pull request.
-"""
+"""Which values of records are hidden from plans, logs and errors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.checks import environment
+from schemas import redaction
+from schemas.redaction import HIDDEN
 
-HIDDEN = "(hidden)"
+_NAMED = ("env",)
+"""Maps whose keys are names that people chose, and that say what the value is."""
 
 
 def looks_secret(path: str, value: Any) -> bool:
-    """Tell whether a value is to be hidden: an environment variable whose name or value says secret.
+    """Tell whether a whole value is to be hidden: an environment variable whose name or value says secret.
 
     Args:
         path: Where it stands in its record, such as `env.API_TOKEN`.
         value: Plain data; None, which is absent, hides nothing.
     """
     section, _, name = path.partition(".")
-    return section == "env" and bool(name) and value is not None and environment.looks_secret(name, str(value))
+    return section in _NAMED and bool(name) and value is not None and redaction.looks_secret(name, str(value))
 
 
 def masked(path: str, value: Any) -> Any:
-    """Give plain data with every value that looks secret hidden.
+    """Give plain data with everything hidden in it that looks secret.
 
     Args:
         path: Where `value` stands in its record; empty for the record itself.
@@ -34,4 +32,8 @@ def masked(path: str, value: Any) -> Any:
     """
     if isinstance(value, Mapping):
         return {key: masked(f"{path}.{key}" if path else str(key), item) for key, item in value.items()}
-    return HIDDEN if looks_secret(path, value) else value
+    if isinstance(value, list):
+        return [masked(path, item) for item in value]
+    if looks_secret(path, value):
+        return HIDDEN
+    return redaction.redacted(value) if isinstance(value, str) else value

@@ -9,7 +9,8 @@ from typing import Any
 
 from reconciler.core.plan import Change
 from reconciler.core.reference import Ref, is_plain_ref
-from reconciler.core.secrecy import HIDDEN, looks_secret
+from reconciler.core.secrecy import looks_secret
+from schemas.redaction import HIDDEN, redacted
 
 _LONGEST = 96
 _CONTEXT = 20
@@ -52,7 +53,7 @@ def _scalar(value: Any) -> str:
         return {None: "(none)", True: "yes", False: "no"}[value]
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = str(value)
+    text = redacted(str(value))
     text = f'"{text}"' if not text or text != text.strip() or "\n" in text else text
     return _DIGEST.sub(r"\1…", text.replace("\n", "\\n"))
 

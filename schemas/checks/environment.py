@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from schemas.checks.finding import Finding, warning
 from schemas.google import RESERVED_ENV
+from schemas.redaction import looks_secret
 from schemas.refusal import shown
 from schemas.sections.environment import SecretRef
 
@@ -19,13 +20,8 @@ _LARGEST = 32 * 1024  # bytes of a value
 _MOST = 990  # of Cloud Run's 1000; the rest are ours
 _OURS = "MLSERVICE_"
 _SECRET = re.compile(r"(projects/[a-z0-9:.-]+/secrets/)?[A-Za-z0-9_-]{1,255}")
+_SHORT = 8  # characters: no secret that is worth hiding
 _VERSION = re.compile(r"latest|[1-9][0-9]*|[A-Za-z][A-Za-z0-9_-]{0,62}")
-# Not the MAX_TOKENS and TOKENIZERS_PARALLELISM of every language model.
-_SECRET_NAME = re.compile(r"TOKEN(?!S|IZ)|SECRET|PASSW|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
-_SECRET_VALUE = re.compile(
-    r"-----BEGIN|AIza[0-9A-Za-z_-]{30}|ya29\.|gh[pousr]_[0-9A-Za-z]{20}|sk-[0-9A-Za-z-]{16}|xox[abp]-|"
-    r"AKIA[0-9A-Z]{12}|eyJ[0-9A-Za-z_-]{10,}\.|://[^/\s:@]+:[^/\s@]+@"
-)
 
 
 def variables(env: dict[str, str]) -> Iterator[Finding]:
@@ -41,21 +37,18 @@ def variables(env: dict[str, str]) -> Iterator[Finding]:
             yield warning(f"env.{name}", "secret-in-env", "the value looks like a secret", hint)
 
 
-def looks_secret(name: str, value: str) -> bool:
-    """Whether a variable's name or value says that it is not for every eye."""
-    return bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))
-
-
 def secrets(secrets: dict[str, SecretRef]) -> Iterator[Finding]:
     """Names, and references that Secret Manager can have."""
     for name, ref in secrets.items():
         yield from _variable_name(f"secrets.{name}", name)
         if not _SECRET.fullmatch(ref.secret):
+            # Not shown: people paste the secret itself where its name belongs.
             hint = "write the secret's name, or projects/P/secrets/S; the version stands in `version`"
-            yield Finding(f"secrets.{name}.secret", "secret-name", f"{shown(ref.secret)} is not a secret's name", hint)
+            yield Finding(f"secrets.{name}.secret", "secret-name", "what stands here is not a secret's name", hint)
         if not _VERSION.fullmatch(ref.version):
             hint = "write latest, a number from 1, or an alias"
-            summary = f"{shown(ref.version)} is not a version"
+            said = shown(ref.version) if len(ref.version) <= _SHORT else "what stands here"
+            summary = f"{said} is not a version"
             yield Finding(f"secrets.{name}.version", "secret-version", summary, hint)
 
 

@@ -6,9 +6,10 @@ from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange
 from reconciler.core.membership import Membership
 from reconciler.core.plan import Action, Change
-from reconciler.core.secrecy import HIDDEN, looks_secret, masked
+from reconciler.core.secrecy import looks_secret, masked
 from reconciler.render.names import Names
 from reconciler.render.values import differences, listing, shown
+from schemas.redaction import HIDDEN
 
 NAMES = Names({"service_account": "service account"}, "acme")
 OURS = "serviceAccount:churn-run@acme.iam.gserviceaccount.com"

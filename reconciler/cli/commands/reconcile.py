@@ -95,9 +95,11 @@ class Log:
         self._bound = {"run_id": run_id} if run_id else {}
 
     def write(self, severity: str, message: str, **keys: Any) -> None:
-        """Write one line."""
+        """Write one line. What looks like a secret in it is hidden."""
+        from schemas.redaction import redacted  # noqa: PLC0415 - late, for start-up
+
         line = {"severity": severity, "message": message, "time": datetime.now(UTC).isoformat(), **self._bound, **keys}
-        sys.stderr.write(json.dumps(line, default=str) + "\n")
+        sys.stderr.write(redacted(json.dumps(line, default=str)) + "\n")
         sys.stderr.flush()
 
     def change(self, change: Change, what: str, seconds: float) -> None:

@@ -1,0 +1,245 @@
+"""Secrets by shape, name and randomness: hidden everywhere, and ordinary values left in peace."""
+
+import base64
+import io
+import json
+import random
+import string
+
+import pytest
+from rich.console import Console
+
+from reconciler.core.address import Address
+from reconciler.core.diff import FieldChange
+from reconciler.core.errors import StalePlan
+from reconciler.core.plan import Action, Change, Note, Plan
+from reconciler.render.data import as_data
+from reconciler.render.markdown import render_markdown
+from reconciler.render.text import render_text
+from schemas import SpecError, load
+from schemas.redaction import HIDDEN, looks_secret, redacted
+
+ALNUM = string.ascii_letters + string.digits
+HEX = "0123456789abcdef"
+
+
+def text(rng, length, alphabet=ALNUM):
+    """Random text, with every sort of character that the alphabet has."""
+    return "".join(rng.choice(alphabet) for _ in range(length))
+
+
+def b64(rng, length):
+    return base64.b64encode(rng.randbytes(length)).decode()
+
+
+def jwt(rng):
+    parts = (base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b'{"alg":"HS256"}', rng.randbytes(40)))
+    return ".".join((*parts, text(rng, 43)))
+
+
+# What each issuer's secrets look like: the secret, and the text that people paste it in.
+SHAPES = {
+    "google-api-key": (lambda r: "AIza" + text(r, 35), "{}"),
+    "google-oauth": (lambda r: "ya29." + text(r, 40), "Bearer {}"),
+    "google-refresh": (lambda r: "1//0" + text(r, 40), "{}"),
+    "google-client-secret": (lambda r: "GOCSPX-" + text(r, 28), "{}"),
+    "service-account-key": (
+        lambda r: f"-----BEGIN PRIVATE KEY-----\\n{b64(r, 60)}\\n-----END PRIVATE KEY-----",
+        '{{"private_key": "{}"}}',
+    ),
+    "pem": (lambda r: f"-----BEGIN RSA PRIVATE KEY-----\n{b64(r, 60)}\n-----END RSA PRIVATE KEY-----", "{}"),
+    "github": (lambda r: "ghp_" + text(r, 36), "https://x-access-token:{}@github.com/acme/ml"),
+    "github-fine": (lambda r: "github_pat_11" + text(r, 20), "{}"),
+    "gitlab": (lambda r: "glpat-" + text(r, 20), "{}"),
+    "npm": (lambda r: "npm_" + text(r, 36), "//registry/:_authToken={}"),
+    "pypi": (lambda r: "pypi-AgEI" + text(r, 40), "{}"),
+    "docker": (lambda r: "dckr_pat_" + text(r, 27), "{}"),
+    "aws-id": (lambda r: "AKIA" + text(r, 16, string.ascii_uppercase + string.digits), "{}"),
+    "aws-secret": (lambda r: text(r, 40, ALNUM), "aws_secret_access_key={}"),
+    "aws-signed": (lambda r: text(r, 64, HEX), "https://b.s3.amazonaws.com/o?X-Amz-Signature={}"),
+    "azure-sas": (lambda r: text(r, 44), "https://a.blob.core.windows.net/c?sv=2024-01-01&sig={}"),
+    "azure-storage": (lambda r: b64(r, 64), "AccountName=a;AccountKey={};EndpointSuffix=x"),
+    "digitalocean": (lambda r: "dop_v1_" + text(r, 64, HEX), "{}"),
+    "vault": (lambda r: "hvs." + text(r, 24), "{}"),
+    "terraform": (lambda r: f"{text(r, 14)}.atlasv1.{text(r, 60)}", "{}"),
+    "databricks": (lambda r: "dapi" + text(r, 32, HEX), "{}"),
+    "grafana": (lambda r: "glsa_" + text(r, 32), "{}"),
+    "openai": (lambda r: "sk-proj-" + text(r, 40), "{}"),
+    "anthropic": (lambda r: "sk-ant-api03-" + text(r, 40), "{}"),
+    "huggingface": (lambda r: "hf_" + text(r, 34), "{}"),
+    "replicate": (lambda r: "r8_" + text(r, 37), "{}"),
+    "nvidia": (lambda r: "nvapi-" + text(r, 60), "{}"),
+    "slack": (lambda r: f"xoxb-{text(r, 12, string.digits)}-{text(r, 24)}", "{}"),
+    "slack-hook": (lambda r: f"T{text(r, 8)}/B{text(r, 8)}/{text(r, 24)}", "https://hooks.slack.com/services/{}"),
+    "discord-hook": (lambda r: f"{text(r, 18, string.digits)}/{text(r, 60)}", "https://discord.com/api/webhooks/{}"),
+    "sendgrid": (lambda r: f"SG.{text(r, 22)}.{text(r, 43)}", "{}"),
+    "twilio": (lambda r: "SK" + text(r, 32, HEX), "{}"),
+    "mailgun": (lambda r: "key-" + text(r, 32, HEX), "{}"),
+    "stripe": (lambda r: "sk_live_" + text(r, 24), "{}"),
+    "telegram": (lambda r: f"{text(r, 9, string.digits)}:AA{text(r, 33)}", "{}"),
+    "jwt": (jwt, "{}"),
+    "basic": (lambda r: b64(r, 18), "Authorization: Basic {}"),
+    "url-password": (lambda r: text(r, 9), "postgres://scorer:{}@db.acme.example:5432/ml"),
+    "url-password-alone": (lambda r: text(r, 9), "redis://:{}@10.0.0.3:6379"),
+    "image-password": (lambda r: text(r, 9), "robot:{}@registry.acme.example/ml/churn"),
+    "connection-string": (lambda r: text(r, 9), "Server=db;User Id=scorer;Password={};"),
+    "query-token": (lambda r: text(r, 9), "https://train.acme.example/hook?token={}"),
+    "gcs-signed": (lambda r: text(r, 128, HEX), "https://storage.googleapis.com/b/o?X-Goog-Signature={}"),
+    "no-shape-at-all": (lambda r: text(r, 32), "{}"),
+}
+EACH = 5
+
+
+def planted(shape):
+    """Secrets of one shape, each in the text it stands in."""
+    make, around = SHAPES[shape]
+    rng = random.Random(shape)  # noqa: S311 - the same in every run
+    for _ in range(EACH):
+        secret = make(rng)
+        yield secret, around.format(secret)
+
+
+def plan_with(value):
+    """A plan in which a value stands wherever one can."""
+    here = Address("run_service", "europe-west1", "churn")
+    desired = {"image": value, "env": {"PLAIN": value}, "model": {"uri": value, "deep": [value]}}
+    changes = (FieldChange("image", value, f"x {value}"), FieldChange("env.PLAIN", value, None))
+    made = Change(here, Action.CREATE, ("churn",), reason=value, desired=desired)
+    changed = Change(here, Action.UPDATE, ("churn",), consequence=value, changes=changes, desired=desired,
+                     observed=desired, problem=value)  # fmt: skip
+    return [Plan.of([change], project="acme", services=("churn",), notes=(Note("churn", value),))
+            for change in (made, changed)]  # fmt: skip
+
+
+def printed(value, capsys, monkeypatch):
+    """Everything that is printed of it: plans in three forms, errors, logs."""
+    from reconciler.cli.commands.reconcile import Log  # noqa: PLC0415 - the process's streams are ours by now
+    from reconciler.cli.console import out, say  # noqa: PLC0415
+
+    for plan in plan_with(value):
+        out(render_text(plan, titles={}))
+        out(render_markdown(plan, titles={}))
+        out(json.dumps(as_data(plan)))
+    say(f"error: {StalePlan([value])}", "red")
+    Log("run-1").write("ERROR", "change failed", error=value)
+    got = capsys.readouterr()
+    return got.out + got.err
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_secret_comes_through(shape, capsys, monkeypatch):
+    """Five secrets of each shape, wherever a value can stand: none is in anything that is printed."""
+    for secret, said in planted(shape):
+        shown = printed(said, capsys, monkeypatch)
+
+        core = max(secret.replace("\\n", "\n").split("\n"), key=len)
+        assert core not in shown, redacted(said)
+        assert HIDDEN in shown
+
+
+def test_json_stays_json(capsys, monkeypatch):
+    """Hiding something in a document does not break it."""
+    from reconciler.cli.console import out  # noqa: PLC0415 - the process's streams are ours by now
+
+    for shape in SHAPES:
+        for _, said in planted(shape):
+            for plan in plan_with(said):
+                out(json.dumps(as_data(plan)))
+                json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("section", "secret"),
+    [
+        ('image: "user:IMGPASS@h/a/b"', "IMGPASS"),
+        ('secrets: {TOKEN: {secret: "SECRETVALUE/+="}}', "SECRETVALUE"),
+        ('secrets: {TOKEN: {secret: tok, version: "VERSIONVALUE=="}}', "VERSIONVALUE"),
+        ('retraining: {run: {webhook: {url: "http://u:HOOKPASS@x/y?sig=HOOKSIG"}}}', "HOOK"),
+        ('notifications: [{webhook: "http://hooks.slack.com/services/T0/B0/HOOKSECRET"}]', "HOOKSECRET"),
+        ('model: {uri: "https://m:MODELPASS@x/y"}', "MODELPASS"),
+        ('access: {serviceAccount: "robot:ACCPASS@x/y"}', "ACCPASS"),
+    ],
+)
+def test_refusals_echo_no_secret(tmp_path, section, secret):
+    """A refused value is shown without what is secret in it; one that stands for a name is not shown at all."""
+    file = tmp_path / "mlservice.yaml"
+    image = "" if section.startswith("image") else "  image: us-docker.pkg.dev/cloudrun/container/hello\n"
+    head = "apiVersion: mlservice/v1\nkind: MLService\nmetadata: {name: svc}\nspec:\n  region: europe-west1\n"
+    file.write_text(f"{head}{image}  {section}\n")
+
+    with pytest.raises(SpecError) as refused:
+        load(file)
+
+    assert secret not in str(refused.value) + "".join(p.summary + p.hint for p in refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hidden"),
+    [
+        *((name, "LEAK", True) for name in (
+            "SMTP_PWD", "DB_PASS", "PASSPHRASE", "ENCRYPTION_KEY", "AUTH_TOKENS", "PAT", "apiKey", "JWT", "SENTRY_DSN",
+            "HASH_SALT", "SESSION_COOKIE", "DB_CONNECTION_STRING", "CONN", "WEBHOOK", "CLIENT_SECRET",
+        )),
+        *((name, value, False) for name, value in (
+            ("MAX_TOKENS", "4096"), ("TOKENIZERS_PARALLELISM", "false"), ("PWD", "/app"), ("PATH", "/usr/bin:/bin"),
+            ("MONKEY", "yes please"), ("COMPASS", "north"), ("KEY_FILE", "server.key"), ("TOKEN_URL", "https://x/token"),
+            ("SECRET_NAME", "churn-token"), ("PARTITION_KEY", "user_id"), ("AUTH_MODE", "iam"), ("TOKEN_TTL", "5m"),
+            ("API_KEY_HEADER", "x-api-key"), ("SECRET_ID", "a"), ("PASSWORD_FILE", "/run/secrets/x"),
+        )),
+    ],
+)  # fmt: skip
+def test_names_that_say_secret(name, value, hidden):
+    """Whole words of a name count; numbers, paths and what a suffix says to be something else do not."""
+    assert looks_secret(name, value) is hidden
+
+
+def ordinary():
+    """Five hundred values as they stand in specs, plans and logs."""
+    rng = random.Random(7)  # noqa: S311 - the same in every run
+    words = [
+        "churn",
+        "scorer",
+        "europe-west1",
+        "growth",
+        "onnx",
+        "model",
+        "v2",
+        "Llama-3.1-8B-Instruct",
+        "bge-large-en",
+    ]
+    digest = lambda n: "".join(rng.choice(HEX) for _ in range(n))  # noqa: E731 - short
+    for _ in range(50):
+        a, b, c = (rng.choice(words).lower() for _ in range(3))
+        yield f"europe-west1-docker.pkg.dev/acme/{a}/{b}@sha256:{digest(64)}"
+        yield f"gs://acme-models/{a}/{rng.randrange(2000, 2030)}-11-{rng.randrange(1, 28):02d}/model.onnx"
+        yield f"serviceAccount:{a}-run@acme-{rng.randrange(99)}.iam.gserviceaccount.com"
+        yield f"projects/{rng.randrange(10**11, 10**12)}/locations/europe-west1/services/{a}/revisions/{a}-00001-abc"
+        yield f"https://{b}-{digest(10)}-ew.a.run.app/predict?rows={rng.randrange(99)}&explain=true"
+        yield f"mlservice.yaml:{rng.randrange(99)}:{rng.randrange(99)}: concurrency: {rng.randrange(99)} is above 10"
+        yield f"2026-11-{rng.randrange(1, 28):02d}T07:40:{rng.randrange(60):02d}.{rng.randrange(10**6):06d}Z"
+        yield f"--model=meta-llama/Llama-3.1-{rng.randrange(99)}B-Instruct --max-model-len={rng.randrange(9999)} --{c}"
+        yield f"iam_member/europe-west1/run_service:{a} roles/run.invoker user:{b}@example.com"
+        yield f'resource.name.startsWith("projects/_/buckets/acme-{a}/objects/models/{b}/{digest(16)}/")'
+
+
+def test_ordinary_values_are_left():
+    """Digests, addresses, dates, paths, conditions and commands of every day: none of five hundred is touched."""
+    values = list(ordinary())
+
+    touched = [value for value in values if redacted(value) != value]
+
+    assert len(values) == 500
+    assert touched == []
+
+
+def test_styles_survive(capsys):
+    """Hiding a part of a coloured line leaves the colours of the rest."""
+    from rich.text import Text  # noqa: PLC0415 - with the console
+
+    from reconciler.cli.console import _clean  # noqa: PLC0415 - white box: what it prints has no colour in a pipe
+
+    line = Text.assemble("token ", ("ghp_" + "a1B2" * 9, "red"), (" done", "green"))
+    console = Console(file=io.StringIO(), force_terminal=True, color_system="standard")
+    console.print(_clean(line))
+
+    assert f"token {HIDDEN}\x1b[32m done" in console.file.getvalue()
