@@ -44,6 +44,7 @@ def run(bench, *, env=None, cancel_after_s=None, **of):
 
     watcher = Watcher()
     batch = Batch("e", (Container("main", WHO, program),), environment={"CLOUD_RUN_JOB": "j"}, **of)
+    bench.plane.announce("e")
     bench.plane.execute(batch, watcher)
     if cancel_after_s is not None:
         time.sleep(cancel_after_s)

@@ -26,12 +26,18 @@ INVOKERS = (
 
 
 class Running:
-    """The data plane, once somebody needed it."""
+    """The data plane, once somebody needed it.
+
+    Attributes:
+        started: It, if it runs.
+        claimed: Executions that the data plane knows and will end; read and written inside a transaction of the store.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._making = threading.Lock()
         self.started: Plane | None = None
+        self.claimed: set[str] = set()
 
     def plane(self) -> "Plane":
         """Give the data plane, started now if it is not running."""
