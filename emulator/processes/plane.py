@@ -101,7 +101,7 @@ class Plane:
         self._call(self._set_routes(routes, retired))
 
     def close(self, ports: list[int]) -> None:
-        """Close addresses."""
+        """Close addresses: nobody listens there any more, and their ports may be used by others."""
         self._call(self._close(ports))
 
     def deploy(self, revision: str) -> Outcome:
@@ -124,7 +124,7 @@ class Plane:
         return {name: self.log(name) for name in names if fragment in name}
 
     def instances(self, revision: str) -> int:
-        """Count a revision's instances."""
+        """Count a revision's instances, starting ones included."""
         return self._pools[revision].instances if revision in self._pools else 0
 
     def metadata_host(self, identity: Identity) -> str:
@@ -218,7 +218,8 @@ class Plane:
         limit: dict[str, int | None] = {}
         for share in (share for route in self._front.routes.values() for share in route.shares):
             minimum[share.revision] = max(minimum.get(share.revision, 0), share.min_instances)
-            limit[share.revision] = share.max_instances
+            known = (limit.get(share.revision), share.max_instances)
+            limit[share.revision] = min((most for most in known if most is not None), default=None)
         for name, pool in self._pools.items():
             pool.minimum = minimum.get(name, 0)
             pool.limit = limit.get(name)

@@ -164,7 +164,7 @@ class Pool:
         return idle[: max(0, self._alive() - self.minimum)]
 
     def stop(self, instance: Instance) -> None:
-        """Stop an idle instance."""
+        """Stop an instance that is idle; one that took a request meanwhile stays."""
         if not instance.stopping and instance.in_flight == 0:
             self._stop(instance)
 
