@@ -15,6 +15,8 @@ from emulator.processes.model import Probe, Route, Share
 from emulator.processes.plane import Settings
 from tests.emulator_run.conftest import HERE, SCRIPT
 
+pytestmark = pytest.mark.slow
+
 
 def eventually(holds, within_s=5.0):
     """Wait for what another process or thread is about to do."""
