@@ -24,7 +24,7 @@ from emulator.wire.rest_server import WEB_PAGE, from_web_page, refusal
 
 
 def routes(world: World) -> list[Route]:
-    """All of them."""
+    """All of them, each closed to web pages."""
     control = Control(world)
     return [
         route(world, "/_emulator/status", "GET", control.status),
@@ -44,7 +44,7 @@ def routes(world: World) -> list[Route]:
 
 
 class Control:
-    """One method per route."""
+    """What the routes do: one method each, short enough for the event loop or handed to a thread."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -57,7 +57,7 @@ class Control:
         return JSONResponse(about | where)
 
     async def clock(self, _: Request) -> Response:
-        """The virtual time."""
+        """The virtual time, and how far it is ahead of the real one."""
         return JSONResponse(clock_of(self._world))
 
     async def advance(self, request: Request) -> Response:
@@ -69,7 +69,7 @@ class Control:
         return JSONResponse(clock_of(self._world))
 
     async def reset(self, _: Request) -> Response:
-        """Empty the cloud."""
+        """Empty the cloud; ports, key and credentials stay, so clients go on."""
         await run_in_threadpool(cloud.reset, self._world)
         return JSONResponse({})
 
@@ -82,7 +82,7 @@ class Control:
         return JSONResponse(self._world.faults.status())
 
     async def put_faults(self, request: Request) -> Response:
-        """Replace the rules."""
+        """Replace all rules at once; calls that the old ones held go on."""
         try:
             raw = await request.json()
             if not isinstance(raw, list):
@@ -114,7 +114,7 @@ class Control:
         return JSONResponse({"digest": image.digest, "version": image.name})
 
     async def get_settings(self, _: Request) -> Response:
-        """The switches."""
+        """The switches, all of them, also those at their default."""
         return JSONResponse(asdict(settings.read(self._world.store)))
 
     async def put_settings(self, request: Request) -> Response:
@@ -159,5 +159,5 @@ async def body_of(request: Request) -> dict[str, Any]:
 
 
 def bad(message: str) -> Response:
-    """A refused control call."""
+    """A refused control call, in the shape of Google's errors so that every client can show it."""
     return JSONResponse({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": message}}, 400)

@@ -119,7 +119,7 @@ def remember_ports(world: World, http: int, grpc: int) -> None:
 
 
 def bind_http(world: World, port: int) -> socket.socket:
-    """A listening socket."""
+    """A listening socket: on the port that is asked for, else on the one used last where that is still free."""
     try:
         return listen(port or last_port(world, "http"))
     except OSError:

@@ -1,5 +1,6 @@
 """Fixtures that every topic shares. Keep it small: a topic's own fixtures live beside its tests."""
 
+import atexit
 import json
 import os
 import signal
@@ -17,6 +18,10 @@ import pytest
 
 from reconciler.engine.pool import Pool
 from tests.operating import Operator
+
+HTTP = httpx.Client(timeout=60, trust_env=False)
+"""One client for all control calls: making one takes longer than most tests."""
+atexit.register(HTTP.close)
 
 
 @dataclass
@@ -43,7 +48,7 @@ class Emulator:
             command = [sys.executable, "-m", "emulator", "serve", "--state", str(state), *arguments]
             process = subprocess.Popen(command, stderr=log)
         ready = wait_until_ready(state, process)
-        env = httpx.get(ready["http"] + "/_emulator/env").json()
+        env = HTTP.get(ready["http"] + "/_emulator/env").json()
         return cls(state, process, ready["http"], ready["grpc"], env)
 
     def channel(self) -> grpc.Channel:
@@ -52,7 +57,7 @@ class Emulator:
 
     def control(self, verb: str, path: str, body: Any = None) -> Any:
         """Call `/_emulator/…`; returns its JSON."""
-        answer = httpx.request(verb, f"{self.http}/_emulator/{path}", json=body, timeout=60)
+        answer = HTTP.request(verb, f"{self.http}/_emulator/{path}", json=body)
         assert answer.is_success, answer.text
         return answer.json()
 
@@ -127,9 +132,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=int, default=100, help="generated specs applied there and back")
 
 
-SLOW_TOPICS = frozenset(
-    {"cli", "emulator", "emulator_run", "emulator_secrets", "emulator_storage", "recordings", "specs"}
-)
+SLOW_TOPICS = frozenset({"cli", "specs"})
 """Topics that start processes by the dozen: part of `make test`, left out of `make check`."""
 
 

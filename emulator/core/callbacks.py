@@ -19,7 +19,7 @@ def name_of(function: Callable[..., Any] | str) -> str:
 
 
 def resolve(name: str) -> Callable[..., Any]:
-    """The function that `name_of` named."""
+    """The function that `name_of` named, imported now if need be."""
     module, _, attribute = name.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return found

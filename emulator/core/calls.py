@@ -22,6 +22,6 @@ class CallLog:
             return [{"method": method, "count": self._counts[method]} for method in sorted(self._counts)]
 
     def clear(self) -> None:
-        """Begin again."""
+        """Count from zero; calls under way have been counted already."""
         with self._lock:
             self._counts.clear()

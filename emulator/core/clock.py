@@ -107,7 +107,7 @@ class Clock:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop firing timers."""
+        """Stop firing timers; those that are set are kept for the next start."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

@@ -117,7 +117,7 @@ def error_info(reason: str | None) -> tuple[Any, ...]:
 
 
 class Faults:
-    """The rules in force. Thread-safe."""
+    """The rules in force, and the calls that they hold. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -47,11 +47,11 @@ class Settings:
 
 
 def read(store: Store) -> Settings:
-    """The switches as they are."""
+    """The switches as they are; those never set have their default."""
     body = store.get(KIND, KIND)
     return Settings() if body is None else Settings(**json.loads(body))
 
 
 def write(store: Store, settings: Settings) -> None:
-    """Set them all."""
+    """Set all switches at once."""
     store.put(KIND, KIND, json.dumps(asdict(settings)).encode())

@@ -56,5 +56,5 @@ def write(path: Path, text: str) -> None:
 
 
 def forget_ready(path: Path) -> None:
-    """Remove `emulator.json`."""
+    """Remove `emulator.json`: nobody is to look for a daemon that has gone."""
     (path / "emulator.json").unlink(missing_ok=True)

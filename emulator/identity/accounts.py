@@ -29,7 +29,7 @@ def find(world: World, email: str) -> Any:
 
 
 def save(world: World, account: Any) -> None:
-    """Store an account."""
+    """Store an account under its e-mail, whether it was there or not."""
     world.store.put(KIND, account.email, account.SerializeToString())
 
 

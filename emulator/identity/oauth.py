@@ -19,7 +19,7 @@ GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 def routes(world: World) -> list[Route]:
-    """The two routes."""
+    """Where assertions become tokens, and where keys that check tokens are."""
 
     async def token(request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode("latin-1")))

@@ -17,7 +17,7 @@ RUNTIME = ("runtime", "schemas")
 
 @dataclass(frozen=True, slots=True)
 class Bundled:
-    """An image to push."""
+    """An image as somebody would push it: where it goes, its files, what starts it."""
 
     reference: str
     sources: Mapping[str, Path]

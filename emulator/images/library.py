@@ -123,7 +123,7 @@ class Images:
         return [name for name, body in found if digest in (None, body.decode())]
 
     def tag(self, name: str, digest: str) -> None:
-        """Set a tag."""
+        """Point a tag at a digest, whether it was there or not; who may move it, the registry decides."""
         self._world.store.put(TAGS, name, digest.encode())
 
     def untag(self, name: str) -> bool:

@@ -67,34 +67,51 @@ class Watcher(Protocol):
         """All tasks have ended."""
 
 
-class Execution:
-    """A running execution. Only the loop's thread touches it."""
+class StoppedError(Exception):
+    """The execution was cancelled while one of its containers was being started."""
 
-    def __init__(self, batch: Batch, watcher: Watcher, workshop: Workshop) -> None:
+
+class Execution:
+    """An execution from the moment it is announced. Only the loop's thread touches it.
+
+    It can be cancelled at any moment, also before it begins and between two steps of a start: whatever is awaited, the
+    question whether to go on is asked again after it.
+    """
+
+    def __init__(self, workshop: Workshop) -> None:
         self.log = Log()
-        self._batch = batch
-        self._watcher = watcher
+        self.ended = asyncio.Event()
         self._workshop = workshop
         self._stop_asked = asyncio.Event()
         self._running: dict[int, list[Process]] = {}
         self._telling = asyncio.Lock()
-        self._places = asyncio.Semaphore(min(batch.parallelism or DEFAULT_PARALLELISM, DEFAULT_PARALLELISM))
         self._work: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
-        """Start the tasks."""
+    def begin(self, batch: Batch, watcher: Watcher) -> None:
+        """Start the tasks; of a cancelled execution each ends as cancelled."""
+        self._batch = batch
+        self._watcher = watcher
+        self._places = asyncio.Semaphore(min(batch.parallelism or DEFAULT_PARALLELISM, DEFAULT_PARALLELISM))
         self._work = asyncio.create_task(self._run())
 
+    def withdraw(self) -> None:
+        """It will not begin, if it has not."""
+        if self._work is None:
+            self.ended.set()
+
     async def cancel(self) -> None:
-        """Stop running tasks, start no more, and wait for the end."""
+        """Stop running tasks and start no more; wait for the end of what had begun."""
         self._stop_asked.set()
         await asyncio.gather(*(process.stop() for group in self._running.values() for process in group))
         if self._work is not None:
-            await self._work
+            await self.ended.wait()
 
     async def _run(self) -> None:
-        await asyncio.gather(*(self._task(index) for index in range(self._batch.tasks)))
-        await self._tell(self._watcher.execution_ended)
+        try:
+            await asyncio.gather(*(self._task(index) for index in range(self._batch.tasks)))
+            await self._tell(self._watcher.execution_ended)
+        finally:
+            self.ended.set()
 
     async def _task(self, index: int) -> None:
         async with self._places:
@@ -119,6 +136,8 @@ class Execution:
         except CannotStartError as error:
             self.log.write(error.outcome.message)
             return TaskEnd(index, attempt, 127, error.outcome.message, last=last)
+        except StoppedError:
+            return TaskEnd(index, attempt, None, cancelled=True)
         finally:
             await self._stop(index)
         if self._stop_asked.is_set():
@@ -127,7 +146,12 @@ class Execution:
         return TaskEnd(index, attempt, code, message, last=code == 0 or last)
 
     async def _containers(self, index: int, attempt: int) -> int:
-        """Run a try of a task and give the exit code of its main container."""
+        """Run a try of a task and give the exit code of its main container.
+
+        Raises:
+            CannotStartError: A container cannot be started.
+            StoppedError: The execution was cancelled before all were.
+        """
         environment = self._batch.environment | {
             "CLOUD_RUN_TASK_INDEX": str(index),
             "CLOUD_RUN_TASK_ATTEMPT": str(attempt),
@@ -136,12 +160,23 @@ class Execution:
         group = self._running[index] = []
         for container in in_order(self._batch.containers):
             program = await self._workshop.program(container)
+            self._go_on()
             program = Program(program.command, program.folder, {**program.environment, **environment})
             try:
                 group.append(await Process.start(program, self.log, self._workshop.undertaker))
             except OSError as error:
                 raise CannotStartError("CONTAINER_MISSING", f"{program.command[0]}: {error.strerror}") from error
+            self._go_on()
         return await asyncio.shield(group[-1].ended)
+
+    def _go_on(self) -> None:
+        """Ask again after each step of a start: who cancelled meanwhile found no process to stop.
+
+        Raises:
+            StoppedError: Somebody did.
+        """
+        if self._stop_asked.is_set():
+            raise StoppedError
 
     async def _stop(self, index: int) -> None:
         await asyncio.gather(*(process.stop() for process in self._running.pop(index, [])))

@@ -47,7 +47,7 @@ _REMOVED_SIGNATURE = b"SIGNATURE_REMOVED_BY_GOOGLE"
 
 
 class Gate(Protocol):
-    """Who may invoke a service."""
+    """Who may invoke a service: the control plane's answer, asked in a worker thread for each private request."""
 
     def __call__(self, token: str, route: Route, port: int) -> int:
         """Tell 200, 401 (the token is no good here) or 403 (its principal has no right)."""

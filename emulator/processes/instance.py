@@ -60,7 +60,11 @@ class Instance:
         return self.ready and not self.stopping and self.in_flight < self.revision.concurrency
 
     async def start(self) -> Outcome:
-        """Start the containers in order and wait for their startup probes."""
+        """Start the containers in order and wait for their startup probes.
+
+        It may be stopped at any moment meanwhile, also between two steps; then no process of it is left, and it never
+        becomes ready.
+        """
         try:
             for container in in_order(self.revision.containers):
                 await self._start(container)
@@ -87,14 +91,26 @@ class Instance:
         program = await self._workshop.program(container, port)
         home = {"HOME": str(self._scratch), "TMPDIR": str(self._scratch)}
         program = type(program)(program.command, program.folder, {**home, **program.environment})
+        self._go_on(container)
         try:
             process = await Process.start(program, self._log, self._workshop.undertaker)
         except OSError as error:
             self._log.write(f"{program.command[0]}: {error.strerror}")
             raise CannotStartError(HEALTH_CHECK_CONTAINER_ERROR, _failure(container)) from error
         self._processes[container.name] = process
+        self._go_on(container)
         await self._pass_startup(container, process)
+        self._go_on(container)
         self._watch(container, process)
+
+    def _go_on(self, container: Container) -> None:
+        """Ask again after each step of a start: who stopped the instance meanwhile did not find what comes next.
+
+        Raises:
+            CannotStartError: Somebody did.
+        """
+        if self.stopping:
+            raise CannotStartError(HEALTH_CHECK_CONTAINER_ERROR, _failure(container))
 
     async def _pass_startup(self, container: Container, process: Process) -> None:
         probe = container.startup
@@ -104,9 +120,11 @@ class Instance:
             return
         check = asyncio.create_task(passes_startup(probe, self._real_port(probe.port, container)))
         waits: set[asyncio.Future[Any]] = {check, process.ended}
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        passed = check.done() and check.result()
-        check.cancel()
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            passed = check.done() and check.result()
+        finally:
+            check.cancel()
         if not passed or process.ended.done():
             raise CannotStartError(HEALTH_CHECK_CONTAINER_ERROR, _failure(container))
 

@@ -62,7 +62,7 @@ class Listeners:
                 connection.shutdown()
 
     def close_all(self) -> None:
-        """Stop listening everywhere."""
+        """Stop listening everywhere; open connections are closed as they fall idle."""
         for port in list(self._servers):
             self.close(port)
 

@@ -67,7 +67,7 @@ class MetadataServer:
         return f"127.0.0.1:{self._ports[identity]}"
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening at every identity's address."""
         if self._listeners is not None:
             self._listeners.close_all()
 

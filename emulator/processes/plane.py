@@ -101,7 +101,7 @@ class Plane:
         self._call(self._set_routes(routes, retired))
 
     def close(self, ports: list[int]) -> None:
-        """Close addresses."""
+        """Close addresses: nobody listens there any more, and their ports may be used by others."""
         self._call(self._close(ports))
 
     def deploy(self, revision: str) -> Outcome:
@@ -124,19 +124,31 @@ class Plane:
         return {name: self.log(name) for name in names if fragment in name}
 
     def instances(self, revision: str) -> int:
-        """Count a revision's instances."""
+        """Count a revision's instances, starting ones included."""
         return self._pools[revision].instances if revision in self._pools else 0
 
     def metadata_host(self, identity: Identity) -> str:
         """Give host and port of the metadata server that answers as `identity`."""
         return self._call(self._metadata.host(identity))
 
+    def announce(self, execution: str) -> None:
+        """Say that an execution will run: from now on it can be cancelled, whatever its start still takes."""
+        self._call(self._announce(execution))
+
     def execute(self, batch: Batch, watcher: Watcher) -> None:
-        """Run the tasks of a job execution; returns at once, `watcher` hears of progress in the loop's thread."""
+        """Run the tasks of an announced execution; returns at once, `watcher` hears of progress in worker threads.
+
+        Raises:
+            CannotStartError: Nobody announced it: it was to run before everything was stopped.
+        """
         self._call(self._execute(batch, watcher))
 
+    def withdraw(self, execution: str) -> None:
+        """An announced execution will not run after all; one that has begun is not affected."""
+        self._call(self._withdraw(execution))
+
     def cancel(self, execution: str) -> None:
-        """Stop the tasks of an execution, or of all whose full name begins so."""
+        """Stop the tasks of an execution, or of all whose full name begins so, and wait for their end."""
         self._call(self._cancel(execution))
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
@@ -206,7 +218,8 @@ class Plane:
         limit: dict[str, int | None] = {}
         for share in (share for route in self._front.routes.values() for share in route.shares):
             minimum[share.revision] = max(minimum.get(share.revision, 0), share.min_instances)
-            limit[share.revision] = share.max_instances
+            known = (limit.get(share.revision), share.max_instances)
+            limit[share.revision] = min((most for most in known if most is not None), default=None)
         for name, pool in self._pools.items():
             pool.minimum = minimum.get(name, 0)
             pool.limit = limit.get(name)
@@ -224,13 +237,22 @@ class Plane:
         pools = [pool for name in revisions if (pool := self._pools.pop(name, None))]
         await asyncio.gather(*(pool.close() for pool in pools))
 
+    async def _announce(self, name: str) -> None:
+        self._executions[name] = Execution(self._workshop)
+
     async def _execute(self, batch: Batch, watcher: Watcher) -> None:
-        execution = Execution(batch, watcher, self._workshop)
-        self._executions[batch.name] = execution
-        execution.begin()
+        if batch.name not in self._executions:
+            raise CannotStartError("INTERNAL", "The emulator was stopped.")
+        self._executions[batch.name].begin(batch, watcher)
+
+    async def _withdraw(self, name: str) -> None:
+        if name in self._executions:
+            self._executions[name].withdraw()
 
     async def _cancel(self, name: str) -> None:
-        await asyncio.gather(*(each.cancel() for full, each in self._executions.items() if full.startswith(name)))
+        found = [each for full, each in self._executions.items() if full.startswith(name)]
+        await asyncio.gather(*(each.cancel() for each in found))
+        await asyncio.gather(*(each.ended.wait() for each in found))
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -96,6 +96,11 @@ class Pool:
         self._scale_up()
         try:
             return await self._turn(turn)
+        except BaseException:
+            # The request is gone. Its turn may have come in that very moment: the slot goes to the next one.
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self.give_back(turn.result())
+            raise
         finally:
             turn.cancel()
 
@@ -159,15 +164,14 @@ class Pool:
         return idle[: max(0, self._alive() - self.minimum)]
 
     def stop(self, instance: Instance) -> None:
-        """Stop an idle instance."""
+        """Stop an instance that is idle; one that took a request meanwhile stays."""
         if not instance.stopping and instance.in_flight == 0:
             self._stop(instance)
 
     async def close(self) -> None:
         """Refuse new requests, let running ones finish (at most ten seconds), stop everything."""
         self._closed = True
-        for turn in self._waiting:
-            turn.cancel()
+        self._fail_waiting()
         await asyncio.gather(*(self._drain(instance) for instance in [*self._instances, *self._fresh]))
 
     async def _drain(self, instance: Instance) -> None:
@@ -208,10 +212,7 @@ class Pool:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            instance = Instance(await self.load(), self._workshop, self.log)
-            self._fresh.add(instance)
-            outcome = await instance.start()
-            self._fresh.discard(instance)
+            outcome, instance = await self._fresh_one(await self.load())
         except CannotStartError as error:
             outcome = error.outcome
         finally:
@@ -224,6 +225,21 @@ class Pool:
             instance.ended.add_done_callback(lambda _: self._lost(instance))
             self._hand_out(instance)
         return outcome
+
+    async def _fresh_one(self, revision: Revision) -> tuple[Outcome, Instance]:
+        """Start an instance that `close` knows of until it is ready.
+
+        Raises:
+            CannotStartError: The pool was closed while the revision was being read.
+        """
+        if self._closed:
+            raise CannotStartError("INTERNAL", f"'{self.name}' is being removed.")
+        instance = Instance(revision, self._workshop, self.log)
+        self._fresh.add(instance)
+        try:
+            return await instance.start(), instance
+        finally:
+            self._fresh.discard(instance)
 
     def _hand_out(self, instance: Instance) -> None:
         while instance.free and self._waiting:

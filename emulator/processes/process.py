@@ -62,7 +62,11 @@ class Process:
             os.close(write_end)
         undertaker.watch(popen.pid)
         process = cls(popen, undertaker)
-        await process._loop.connect_read_pipe(lambda: LogPipe(log, prefix), os.fdopen(read_end, "rb"))
+        try:
+            await process._loop.connect_read_pipe(lambda: LogPipe(log, prefix), os.fdopen(read_end, "rb"))
+        except BaseException:  # a timeout, or the end of the loop: nobody else knows of the process yet
+            process.kill()
+            raise
         return process
 
     async def stop(self, grace_s: float = GRACE_S) -> None:

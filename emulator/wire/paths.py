@@ -6,6 +6,7 @@ Source: google/api/http.proto, "Path template syntax".
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import unquote
 
 from emulator.wire.table import Binding, Method
@@ -14,15 +15,17 @@ VARIABLE = re.compile(r"\{([^=}]+)(?:=([^}]*))?\}")
 ESCAPED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Route:
-    """A binding, compiled."""
+    """A binding, compiled when a path is first compared with it: a start has no time for thousands."""
 
     method: Method
     binding: Binding
-    pattern: re.Pattern[str]
-    variables: tuple[str, ...]
-    rank: tuple[int, int, int]
+
+    @cached_property
+    def compiled(self) -> tuple[re.Pattern[str], tuple[str, ...]]:
+        """The path's regular expression and its variables."""
+        return compile_template(self.binding.path)
 
 
 def compile_template(template: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
@@ -51,19 +54,21 @@ class Routes:
     """Every HTTP binding of the table, the best fit first."""
 
     def __init__(self, methods: Iterable[Method]) -> None:
-        found = [
-            Route(method, binding, *compile_template(binding.path), rank(binding.path))
-            for method in methods
-            for binding in method.bindings
-        ]
-        self._routes: dict[str, list[Route]] = {}
-        for route in sorted(found, key=lambda route: route.rank):
-            self._routes.setdefault(route.binding.verb, []).append(route)
+        found = [Route(method, binding) for method in methods for binding in method.bindings]
+        self._routes: dict[tuple[str, str], list[Route]] = {}
+        for route in sorted(found, key=lambda route: rank(route.binding.path)):
+            self._routes.setdefault((route.binding.verb, first(route.binding.path)), []).append(route)
 
     def match(self, verb: str, raw_path: str) -> tuple[Route, dict[str, str]] | None:
         """The route of a request, and its path variables by field path. An escaped slash stays escaped."""
         path = unquote(ESCAPED_SLASH.sub("%252F", raw_path))
-        for route in self._routes.get(verb, ()):
-            if fit := route.pattern.fullmatch(path):
-                return route, dict(zip(route.variables, fit.groups(), strict=True))
+        for route in self._routes.get((verb, first(path)), ()):
+            pattern, variables = route.compiled
+            if fit := pattern.fullmatch(path):
+                return route, dict(zip(variables, fit.groups(), strict=True))
         return None
+
+
+def first(path: str) -> str:
+    """The first part of a path, which is the API's version in all that Google's packages bind."""
+    return path.split("/", 2)[1] if path.startswith("/") else ""

@@ -138,7 +138,7 @@ def wants_enum_numbers(query: Sequence[tuple[str, str]]) -> bool:
 
 
 def write(message: Any, *, enum_numbers: bool) -> bytes:
-    """The answer as JSON."""
+    """The answer as JSON; enums by name unless the caller asked for numbers."""
     found = to_dict(message, enum_numbers=enum_numbers)
     return json.dumps(found, ensure_ascii=False).encode()
 

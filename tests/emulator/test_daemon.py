@@ -57,6 +57,7 @@ def names(emulator) -> list[str]:
     return [each.name.rpartition("/")[2] for each in api.list_repositories(parent=PARENT)]
 
 
+@pytest.mark.slow
 def test_starting_is_cheap(start, tmp_path):
     """The bar is two seconds until ready; held here in CPU time, which other work on the machine does not stretch."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -68,6 +69,7 @@ def test_starting_is_cheap(start, tmp_path):
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
 
 
+@pytest.mark.slow
 def test_a_clean_stop_removes_its_file(own):
     """SIGTERM: exit 0, no emulator.json."""
     own.stop()
@@ -76,6 +78,7 @@ def test_a_clean_stop_removes_its_file(own):
     assert not (own.state / "emulator.json").exists()
 
 
+@pytest.mark.slow
 def test_state_and_ports_survive_kill_9(start, own):
     """What was written is there after a power cut, at the same addresses; the stale file of the dead is replaced."""
     create(own).result(timeout=10)
@@ -89,6 +92,7 @@ def test_state_and_ports_survive_kill_9(start, own):
     again.stop()
 
 
+@pytest.mark.slow
 def test_an_operation_is_finished_after_a_restart(start, own):
     """Killed between the first answer and the end: the next start takes the work up."""
     own.faults({"method": "*/GetOperation", "status": "UNAVAILABLE", "times": None})
@@ -105,6 +109,7 @@ def test_an_operation_is_finished_after_a_restart(start, own):
     again.stop()
 
 
+@pytest.mark.slow
 def test_one_state_one_daemon(own):
     """A second daemon on the same folder says who has it, and changes nothing."""
     command = [sys.executable, "-m", "emulator", "serve", "--state", str(own.state)]
@@ -115,6 +120,7 @@ def test_one_state_one_daemon(own):
     assert httpx.get(own.http + "/_emulator/status").json()["pid"] == own.process.pid
 
 
+@pytest.mark.slow
 def test_two_daemons_do_not_share_a_port(own, tmp_path):
     """A port that was asked for and is taken is an error, over HTTP and gRPC alike."""
     for option, address in (("--port", own.http), ("--grpc-port", own.grpc)):

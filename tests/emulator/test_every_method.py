@@ -58,7 +58,9 @@ def body(method, text: str, number: int) -> bytes:
         "projects/-/things/-/a/b",
     ],
 )
-@pytest.mark.parametrize("number", [0, -1, 2**31 - 1])
+@pytest.mark.parametrize(
+    "number", [0, pytest.param(-1, marks=pytest.mark.slow), pytest.param(2**31 - 1, marks=pytest.mark.slow)]
+)
 def test_no_request_crashes_a_behaviour(emulator, text, number):
     """Empty and wrong names and numbers get an answer or a refusal of the API, never INTERNAL."""
     with emulator.channel() as channel:

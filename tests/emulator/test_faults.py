@@ -142,6 +142,7 @@ def test_a_rule_that_is_none_is_refused(emulator, rule):
     assert answer.status_code == 400
 
 
+@pytest.mark.slow
 def test_many_hanging_calls_leave_the_control_api_alive(emulator):
     """Calls that hang hold worker threads, never the event loop."""
     emulator.faults({"method": GET, "hang": True, "times": None})

@@ -16,6 +16,8 @@ from tests.conftest import Emulator
 from tests.emulator.clients import client
 from tests.emulator_run.cloud import Cloud, latest, service, short, to, who
 
+pytestmark = pytest.mark.slow
+
 CALLER = "caller@local.iam.gserviceaccount.com"
 
 

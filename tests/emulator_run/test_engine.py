@@ -10,6 +10,8 @@ from tests.conftest import Emulator
 from tests.emulator_run.cloud import Cloud, who
 from tests.emulator_run.conftest import SCRIPT
 
+pytestmark = pytest.mark.slow
+
 ENGINE = """#!{python}
 import os, sys
 words = sys.argv[1:]

@@ -15,6 +15,8 @@ from emulator.processes.model import Probe, Route, Share
 from emulator.processes.plane import Settings
 from tests.emulator_run.conftest import HERE, SCRIPT
 
+pytestmark = pytest.mark.slow
+
 
 def eventually(holds, within_s=5.0):
     """Wait for what another process or thread is about to do."""
@@ -199,6 +201,17 @@ def test_a_service_maximum_caps_the_revisions(bench):
 
     assert asyncio.run(load()) == [200] * 4
     assert bench.plane.instances("a") == 2
+
+
+@pytest.mark.parametrize("limits", [(3, 1), (1, 3), (None, 1), (1, None)])
+def test_of_two_addresses_the_greatest_minimum_and_the_least_maximum_hold(bench, limits):
+    """Whichever address comes first; one without a maximum sets none."""
+    bench.revision("a", max_instances=9)
+    ports = [bench.plane.listen() for _ in limits]
+    shares = [Share("a", 100, 0, most) for most in limits]
+    bench.plane.route({port: Route("s", (share,), public=True) for port, share in zip(ports, shares, strict=True)})
+
+    assert bench.plane._pools["a"].limit == 1
 
 
 def alive(pid):

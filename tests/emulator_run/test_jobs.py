@@ -11,6 +11,8 @@ from google.protobuf.duration_pb2 import Duration
 from tests.emulator.clients import both_wires
 from tests.emulator_run.cloud import PARENT, STATE, Cloud, short
 
+pytestmark = pytest.mark.slow
+
 IMAGE = "us-docker.pkg.dev/cloudrun/container/job"
 NAME = f"{PARENT}/jobs/train"
 FAILING = {"FAIL_RATE": "1"}

@@ -24,6 +24,8 @@ from reconciler.engine.planning import make_plan
 from schemas import load
 from tests.operating import Operator, spec
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "specs" / "breast-cancer"
 VERSIONS = ("v1", "v2")
 CALLERS = 8

@@ -9,6 +9,8 @@ import pytest
 
 from tests.emulator_run.conftest import GOOD, NOBODY, UNKNOWN
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_request_starts_an_instance_and_is_answered(bench, http):
     """A service at zero answers its first request."""

@@ -13,6 +13,8 @@ from google.cloud import run_v2
 from tests.emulator.clients import both_wires
 from tests.emulator_run.cloud import HELLO, LATEST, PARENT, STATE, Cloud, latest, service, short, to, who
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def cloud(emulator):

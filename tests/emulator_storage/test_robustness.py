@@ -46,6 +46,7 @@ def test_calls_are_counted_by_google_s_names(emulator, bucket, client):
     assert emulator.calls() == {"storage.objects.get": 1, "storage.objects.delete": 1}
 
 
+@pytest.mark.slow
 def test_the_advertised_variables_are_enough(emulator):
     """A program that knows nothing of an emulator uses it when started with its variables."""
     program = (
@@ -61,6 +62,7 @@ def test_the_advertised_variables_are_enough(emulator):
     assert done.stdout == "hello local\n", done.stderr
 
 
+@pytest.mark.slow
 def test_objects_survive_a_kill(tmp_path):
     """Everything acknowledged is there after the daemon was killed and started again."""
     from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - Google's packages load slowly
@@ -82,6 +84,7 @@ def test_objects_survive_a_kill(tmp_path):
         second.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_large_objects_do_not_fill_the_memory(emulator, bucket, tmp_path):
     """200 MiB go in and out while the daemon grows by a fraction of it."""

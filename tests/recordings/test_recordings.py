@@ -7,6 +7,13 @@ import pytest
 from tests.recordings import cases, replay
 
 CASES = cases.load()
+DEPLOYS = ("run_service", "run_revision", "iam_policy/run-")
+"""Cases that start containers, which takes seconds."""
+
+
+def marked(case):
+    """A case as a parameter."""
+    return pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.name.startswith(DEPLOYS) else [])
 
 
 @pytest.mark.skipif(not CASES, reason=f"no recordings in {cases.FOLDER}")
@@ -15,7 +22,7 @@ def test_recordings_are_there():
     assert {case.name.partition("/")[0] for case in CASES} == {kind.name for kind in cases.KINDS}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [marked(case) for case in CASES])
 def test_the_emulator_answers_as_recorded(emulator, case):
     """What differs from Google's answers is known, and what is known still differs."""
     known = [entry for entry in replay.read_known() if entry.case == case.name]

@@ -101,7 +101,7 @@ def list_packages(world: World, request: Any, _: Call) -> Any:
 
 @API.method(SERVICE + "GetPackage")
 def get_package(world: World, request: Any, _: Call) -> Any:
-    """One image name."""
+    """One image name; it is there as long as it has a version."""
     check_repository(world, request.name)
     return require_package(world, request.name)
 
@@ -142,7 +142,7 @@ def version_of(world: World, image: Image, view: int) -> Any:
 
 @API.method(SERVICE + "ListVersions")
 def list_versions(world: World, request: Any, _: Call) -> Any:
-    """Digests of an image name."""
+    """Digests of an image name, each a version; tags show only in the full view."""
     check_repository(world, request.parent)
     refuse_query(request)
     images = world.part(Images).below(f"{request.parent}/versions/")
@@ -187,7 +187,7 @@ def delete_version(world: World, request: Any, _: Call) -> Any:
 
 
 def deleted(world: World, name: str) -> Any:
-    """The operation of a delete."""
+    """What a delete answers: an operation below the location, with an empty result."""
     parent = name.rpartition("/repositories/")[0].partition("/repositories/")[0]
     metadata = service.OperationMetadata.pb()()
     return world.operations.start_task(parent, metadata, finish_delete)
@@ -232,7 +232,7 @@ def show_tag(world: World, name: str) -> Any:
 
 @API.method(SERVICE + "GetTag")
 def get_tag(world: World, request: Any, _: Call) -> Any:
-    """One tag."""
+    """One tag, with the version it points to now."""
     check_repository(world, request.name)
     return show_tag(world, request.name)
 
@@ -251,7 +251,7 @@ def create_tag(world: World, request: Any, _: Call) -> Any:
 
 @API.method(SERVICE + "UpdateTag")
 def update_tag(world: World, request: Any, _: Call) -> Any:
-    """Move a tag."""
+    """Point a tag at another version of its package, unless the repository's tags are immutable."""
     with world.store.transaction():
         show_tag(world, request.tag.name)
         check_movable(world, request.tag.name, request.tag.version.rpartition("/")[2])

@@ -180,7 +180,7 @@ def delete_repository(world: World, repository: Any) -> Any:
 
 
 def finish_delete(_: World) -> Any:
-    """What a delete operation answers."""
+    """A delete has no result but its end."""
     return Empty()
 
 

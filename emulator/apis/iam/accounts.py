@@ -72,7 +72,7 @@ def project_id(world: World, given: str) -> str:
 
 
 def by_email_or_id(world: World, account: str) -> Any:
-    """The account, or None."""
+    """The account by e-mail or, for digits, by unique id; None where there is none."""
     if not account.isdigit():
         return accounts.find(world, account)
     every = (ServiceAccount.FromString(body) for _, body in world.store.list(accounts.KIND))
@@ -130,7 +130,7 @@ def check_texts(account: Any) -> None:
 
 @API.method(SERVICE + "GetServiceAccount")
 def get_service_account(world: World, request: Any, _: Call) -> Any:
-    """One account."""
+    """One account, whichever of its names the caller uses."""
     return require(world, request.name)
 
 
@@ -218,7 +218,7 @@ def disable_service_account(world: World, request: Any, _: Call) -> Any:
 
 
 def switch(world: World, name: str, *, disabled: bool) -> Any:
-    """Set the `disabled` flag."""
+    """Set the `disabled` flag; keys stay, and work again when it is taken off."""
     with world.store.transaction():
         account = require(world, name)
         account.disabled = disabled

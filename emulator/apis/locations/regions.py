@@ -31,7 +31,7 @@ def list_locations(_: World, request: Any, __: Call) -> Any:
 
 @API.method(SERVICE + "GetLocation")
 def get_location(_: World, request: Any, __: Call) -> Any:
-    """One region."""
+    """One region; a name that is none of Google's is a 404."""
     if request.name.rpartition("/")[2] not in REGIONS:
         raise ApiFailure("NOT_FOUND", f"Location {request.name} was not found.")
     return location(request.name)

@@ -21,7 +21,7 @@ WAIT_AT_MOST_S = 30.0
 
 
 def not_found(name: str) -> ApiFailure:
-    """No such operation."""
+    """Say that an operation is not there: deleted, or of another emulator."""
     return ApiFailure("NOT_FOUND", f"Operation {name} was not found.")
 
 

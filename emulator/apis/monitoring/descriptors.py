@@ -25,7 +25,7 @@ SECRET = frozenset({"auth_token", "password", "service_key"})
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type of channel."""
+    """A type of channel: what people call it, and the labels that its channels must have, all of them."""
 
     shown: str
     labels: tuple[str, ...]
@@ -65,7 +65,7 @@ def list_descriptors(_: World, request: Any, __: Call) -> Any:
 
 @API.method(SERVICE + "GetNotificationChannelDescriptor")
 def get_descriptor(_: World, request: Any, __: Call) -> Any:
-    """One type."""
+    """One type; its name is its id."""
     project, _, name = request.name.partition("/notificationChannelDescriptors/")
     if name not in TYPES:
         raise ApiFailure("NOT_FOUND", f"Notification channel descriptor {name!r} was not found.")

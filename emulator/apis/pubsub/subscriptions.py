@@ -134,7 +134,7 @@ changed = API.behaviours[SUBSCRIBER + "UpdateSubscription"]
 
 @API.method(SUBSCRIBER + "UpdateSubscription")
 def update_subscription(world: World, request: Any, call: Call) -> Any:
-    """Change the masked fields."""
+    """Change the masked fields; the answer shows more than a read does (see `written`)."""
     return written(changed(world, request, call), request.subscription)
 
 

@@ -32,18 +32,18 @@ class Addresses:
         return f"http://127.0.0.1:{self.ports[tag]}"
 
     def revisions(self) -> set[str]:
-        """Who serves anything."""
+        """Full names of the revisions that any address leads to: they may not be deleted."""
         return {share[0] for shares in self.shares.values() for share in shares}
 
 
 def load(world: World, service: str) -> Addresses | None:
-    """Read a service's addresses."""
+    """Read a service's addresses; None for one that was never routed."""
     body = world.store.get(KIND, service)
     return None if body is None else Addresses(**json.loads(body))
 
 
 def save(world: World, service: str, addresses: Addresses) -> None:
-    """Write a service's addresses down."""
+    """Write a service's addresses down, so that a restart listens on the same ports."""
     world.store.put(KIND, service, json.dumps(asdict(addresses)).encode())
 
 

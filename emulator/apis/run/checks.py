@@ -10,7 +10,7 @@ from typing import Any
 from emulator.apis.run.defaults import CPU, GPU, MEMORY, ONE_VCPU, total_cpu
 from emulator.apis.run.messages import GEN2, LATEST, MANUAL, REVISION
 from emulator.apis.run.names import short
-from emulator.apis.run.quantities import MIB, cpu_millis, memory_bytes
+from emulator.apis.run.quantities import MIB, memory_bytes
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import check_labels
 from emulator.core.world import EMULATOR_ACCOUNT, World
@@ -80,7 +80,7 @@ def check_job(world: World, job: Any) -> None:
 
 
 def check_metadata(resource: Any, where: str = "") -> None:
-    """Check labels, annotations and description."""
+    """Check labels, annotations and description; Google's own key prefixes are closed to callers."""
     for kind in ("labels", "annotations"):
         for key in getattr(resource, kind):
             if key.startswith(GOOGLES):
@@ -134,7 +134,7 @@ def check_environment(env: Sequence[Any], reserved: frozenset[str], where: str) 
 
 
 def check_mount(mount: Any, known: set[str], where: str) -> None:
-    """Check a volume mount."""
+    """Check a mount: of a volume that the template has, at an absolute path below the root."""
     if mount.name not in known:
         raise bad(f"{where}.volume_mounts", f"no volume named '{mount.name}' found in template.volumes")
     path = mount.mount_path
@@ -196,7 +196,7 @@ def check_size(template: Any) -> None:
 
 
 def check_small_cpu(template: Any, cpu: int, memory: float) -> None:
-    """Check less than one vCPU."""
+    """Check less than one vCPU: one request at a time, billed by request, first generation, little memory."""
     at = f"{WHERE}.cpu"
     if template.max_instance_request_concurrency > 1:
         raise bad(at, "Invalid value specified for cpu. Total cpu < 1 is not supported with concurrency > 1.")
@@ -278,7 +278,7 @@ def check_traffic(service: Any) -> None:
 
 
 def check_target(target: Any, where: str) -> None:
-    """Check one traffic target."""
+    """Check one traffic target: LATEST names no revision, REVISION names one."""
     check_between(f"{where}.percent", target.percent, 0, 100)
     if target.type_ == LATEST and target.revision:
         raise bad(f"{where}.revision", "must not be set for a target of type LATEST")
@@ -334,9 +334,6 @@ def check_quota(template: Any, quota: dict[str, float]) -> None:
 
 
 def check_between(field: str, value: int, least: int, most: int) -> None:
-    """Check a number."""
+    """Refuse a number outside its bounds, which are allowed themselves."""
     if not least <= value <= most:
         raise bad(field, f"must be between {least} and {most} inclusive")
-
-
-__all__ = ["bad", "check_job", "check_quota", "check_service", "cpu_millis"]

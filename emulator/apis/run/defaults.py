@@ -23,7 +23,7 @@ ONE_VCPU = 1000
 
 
 def fill_service(world: World, service: Any, project: str) -> None:
-    """Complete a service."""
+    """Complete a service: open to all networks, all traffic to the latest revision, and its template."""
     service.ingress = service.ingress or INGRESS_ALL
     service.launch_stage = service.launch_stage or GA
     if not service.traffic:
@@ -48,7 +48,7 @@ def fill_revision_template(world: World, template: Any, project: str) -> None:
 
 
 def fill_job(world: World, job: Any, project: str) -> None:
-    """Complete a job."""
+    """Complete a job: one task, three retries, ten minutes, second generation."""
     job.launch_stage = job.launch_stage or GA
     job.template.task_count = job.template.task_count or 1
     template = job.template.template

@@ -30,7 +30,10 @@ NO_REVISION = (
 )
 """terraform-google-modules/terraform-docs-samples PR 269."""
 GIVE_UP_EVERY_S = 0.3
-_locks: dict[str, threading.Lock] = {}
+
+
+class Locks(dict[str, threading.Lock]):
+    """One lock per service of this cloud, by its name."""
 
 
 def reconcile(world: World, name: str) -> Any:
@@ -70,7 +73,7 @@ def converge(world: World, name: str) -> tuple[str, Any, Outcome, Outcome]:
 @contextmanager
 def one_at_a_time(world: World, name: str) -> Iterator[None]:
     """Work on a service alone; a deployment that a newer write has overtaken is not waited for."""
-    lock = _locks.setdefault(name, threading.Lock())
+    lock = world.part(Locks, Locks).setdefault(name, threading.Lock())
     while not lock.acquire(timeout=GIVE_UP_EVERY_S):
         give_up_older(world, name)
     try:
@@ -237,7 +240,7 @@ def share(
 
 
 def is_public(world: World, service: Any) -> bool:
-    """Tell whether anybody may call."""
+    """Tell whether anybody may call: by the policy, or because the check is switched off."""
     return bool(service.invoker_iam_disabled) or "allUsers" in iam_policy.members(world, service.name, INVOKER)
 
 

@@ -5,6 +5,7 @@ Source: `google.cloud.run.v2.Executions` and `Tasks`; kinds.md 3.4.
 
 import threading
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from emulator.apis.run import conditions, programs, secrets
@@ -15,7 +16,7 @@ from emulator.apis.run.messages import (
     TaskAttemptResult,
 )
 from emulator.apis.run.names import execution_name, location, parts, short
-from emulator.apis.run.running import plane
+from emulator.apis.run.running import plane, running
 from emulator.apis.run.stored import EXECUTIONS, JOBS, TASKS
 from emulator.apis.run.writes import API, check_etag, only_validated
 from emulator.apis.standard import Listing, standard
@@ -24,7 +25,7 @@ from emulator.core.failures import ApiFailure
 from emulator.core.resources import timestamp
 from emulator.core.world import World
 from emulator.processes.execution import Batch, TaskEnd
-from emulator.processes.model import Outcome
+from emulator.processes.model import CannotStartError, Outcome
 
 RUN_JOB = "google.cloud.run.v2.Jobs/RunJob"
 EXECUTION = "google.cloud.run.v2.Executions/"
@@ -156,7 +157,7 @@ def finish_run(world: World, name: str) -> Any:
     execution = EXECUTIONS.get(world, name)
     if execution.HasField("start_time"):
         Follower(world, name).fail(Outcome("INTERNAL", "The emulator was restarted."))
-    elif not execution.HasField("completion_time"):
+    elif claim(world, execution):
         run_tasks(world, execution)
     execution = EXECUTIONS.get(world, name)
     done, tasks = execution.succeeded_count, execution.task_count
@@ -165,19 +166,52 @@ def finish_run(world: World, name: str) -> Any:
     return execution
 
 
+def claim(world: World, execution: Any) -> bool:
+    """Tell the data plane of an execution, unless somebody was faster and cancelled or deleted it.
+
+    From here on the data plane ends it; before, `finish_cancel` does. Which of the two it is, one transaction decides.
+    """
+    if execution.HasField("completion_time"):
+        return False
+    plane(world).announce(execution.name)
+    with world.store.transaction():
+        found = EXECUTIONS.find(world, execution.name)
+        if found is not None and not found.HasField("completion_time"):
+            running(world).claimed.add(execution.name)
+            return True
+    plane(world).withdraw(execution.name)
+    return False
+
+
 def run_tasks(world: World, execution: Any) -> None:
     """Resolve image and secrets as they are now, run all tasks, wait for the end."""
+    follower, here = Follower(world, execution.name), plane(world)
+    try:
+        here.execute(prepared(world, execution), follower)
+        follower.over.wait()
+    except CannotStartError as error:
+        follower.fail(error.outcome)
+    finally:
+        running(world).claimed.discard(execution.name)
+        with suppress(CannotStartError):  # it was stopped, and has forgotten everything
+            here.withdraw(execution.name)
+
+
+def prepared(world: World, execution: Any) -> Batch:
+    """What the data plane is to run.
+
+    Raises:
+        CannotStartError: It cannot be run here.
+    """
     template = execution.template
     sources, outcome = programs.find_sources(world, template.containers)
     if outcome.ready:
         project = parts(execution.name)["projects"]
         outcome = secrets.check(world, project, template.service_account, template.containers)
-    follower = Follower(world, execution.name)
     if not outcome.ready:
-        follower.fail(outcome)
-        return
+        raise CannotStartError(outcome.reason, outcome.message)
     own = {"CLOUD_RUN_JOB": execution.job, "CLOUD_RUN_EXECUTION": short(execution.name)}
-    batch = Batch(
+    return Batch(
         execution.name,
         programs.containers(world, execution.name, template, sources, own),
         tasks=execution.task_count,
@@ -185,8 +219,6 @@ def run_tasks(world: World, execution: Any) -> None:
         max_retries=template.max_retries,
         timeout_s=template.timeout.ToTimedelta().total_seconds(),
     )
-    plane(world).execute(batch, follower)
-    follower.over.wait()
 
 
 class Follower:
@@ -238,6 +270,17 @@ class Follower:
                 execution.failed_count = execution.task_count - execution.succeeded_count
                 EXECUTIONS.save(self._world, execution)
         self._end(outcome)
+
+    def call_off(self) -> None:
+        """End an execution of which no task has been started."""
+        with self._world.store.transaction():
+            execution = EXECUTIONS.find(self._world, self._name)
+            if execution is None or execution.HasField("completion_time"):
+                return
+            for task in TASKS.all(self._world, f"{self._name}/tasks/"):
+                self._close(execution, task, TaskEnd(task.index, 0, None, cancelled=True))
+                self._save(execution, task)
+            self._end(Outcome())
 
     def _close(self, execution: Any, task: Any, end: TaskEnd) -> None:
         outcome = Outcome()
@@ -309,8 +352,12 @@ def cancel_execution(world: World, request: Any, _: Call) -> Any:
 
 
 def finish_cancel(world: World, name: str) -> Any:
-    """Stop the tasks; answers the execution as it ended."""
-    plane(world).cancel(name)
+    """Stop the tasks; answers the execution as it ended. One that nobody has begun to run is ended here."""
+    with world.store.transaction():
+        if not (claimed := name in running(world).claimed):
+            Follower(world, name).call_off()
+    if claimed:
+        plane(world).cancel(name)
     return EXECUTIONS.get(world, name)
 
 

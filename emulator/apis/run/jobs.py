@@ -53,7 +53,7 @@ def create(world: World, name: str, request: Any, call: Call) -> Any:
 
 
 def complete(world: World, job: Any) -> None:
-    """Fill in and check."""
+    """Fill in what was left out, then check the whole: defaults can break a rule, too."""
     fill_job(world, job, parts(job.name)["projects"])
     checks.check_job(world, job)
 
@@ -86,7 +86,7 @@ def finish_write(world: World, name: str) -> Any:
 
 
 def settle(world: World, job: Any, outcome: Outcome) -> None:
-    """Mark a write as done."""
+    """Mark a write as done; a condition that stays keeps its time (recording run_job/basic)."""
     job.reconciling = False
     job.observed_generation = job.generation
     before = job.terminal_condition.last_transition_time

@@ -19,7 +19,17 @@ from emulator.apis.run.secrets import secret_value
 from emulator.apis.run.stored import REVISIONS
 from emulator.core.world import World
 from emulator.images import Images
-from emulator.processes.model import CannotStartError, Container, Identity, Outcome, Place, Probe, Program, Revision
+from emulator.processes.model import (
+    CannotStartError,
+    Container,
+    Identity,
+    Outcome,
+    Place,
+    Probe,
+    Program,
+    Revision,
+    default_startup_probe,
+)
 
 KIND = "run.program"
 CONTAINER_MISSING = "CONTAINER_MISSING"
@@ -72,7 +82,7 @@ def find_sources(world: World, containers: Sequence[Any]) -> tuple[list[Source],
 
 
 def find_source(world: World, image: str) -> Source | Outcome:
-    """Resolve one image."""
+    """Find an image: in the emulated registry first, else with a container engine, if that may have it."""
     resolved = world.part(Images).resolve(image)
     if resolved is not None:
         env = tuple(resolved.env.items())
@@ -155,7 +165,7 @@ def describe(world: World, name: str) -> Revision:
 
 
 def described(container: Any, name: str, identity: Identity, make: Callable[[Place], Program]) -> Container:
-    """Describe one container."""
+    """Describe one container; its program is made anew each time one starts."""
     startup = probe(container.startup_probe) if container.HasField("startup_probe") else None
     return Container(
         name,
@@ -163,14 +173,14 @@ def described(container: Any, name: str, identity: Identity, make: Callable[[Pla
         make,
         port=container.ports[0].container_port if container.ports else None,
         startup=startup,
-        startup_is_default=startup is None or (startup.kind == "tcp" and startup.period_s == 240),  # noqa: PLR2004
+        startup_is_default=startup is None or startup == default_startup_probe(startup.port),
         liveness=probe(container.liveness_probe) if container.HasField("liveness_probe") else None,
         after=tuple(container.depends_on),
     )
 
 
 def probe(message: Any) -> Probe:
-    """Translate a probe."""
+    """Translate a probe; numbers of a job's probe that were left out have Cloud Run's defaults."""
     numbers = {
         "initial_delay_s": message.initial_delay_seconds,
         "period_s": message.period_seconds or 10,

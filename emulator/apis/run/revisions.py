@@ -56,7 +56,7 @@ def check_unused(world: World, revision: Any) -> None:
 
 
 def finish_delete(world: World, name: str) -> Any:
-    """Take the containers away."""
+    """Take the containers away; requests that run may finish."""
     remove(world, name.partition("/revisions/")[0])
     return Revision(name=name)
 

@@ -26,12 +26,18 @@ INVOKERS = (
 
 
 class Running:
-    """The data plane, once somebody needed it."""
+    """The data plane, once somebody needed it.
+
+    Attributes:
+        started: It, if it runs.
+        claimed: Executions that the data plane knows and will end; read and written inside a transaction of the store.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._making = threading.Lock()
         self.started: Plane | None = None
+        self.claimed: set[str] = set()
 
     def plane(self) -> "Plane":
         """Give the data plane, started now if it is not running."""
@@ -85,7 +91,7 @@ class Gate:
         self._world = world
 
     def __call__(self, token: str, route: Route, port: int) -> int:
-        """Tell 200, 401 or 403."""
+        """Tell 200; 401 for a token that is not for this address; 403 for one whose account has no invoker role."""
         claims = self._world.part(Tokens).read(token)
         if claims is None or "aud" not in claims:
             return 401
@@ -107,7 +113,7 @@ class Gate:
 
 
 class MetadataTokens:
-    """The tokens that containers get."""
+    """The tokens that containers get: real ones, signed by this emulator, for the revision's own account."""
 
     def __init__(self, world: World) -> None:
         self._world = world

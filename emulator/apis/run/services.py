@@ -53,7 +53,7 @@ def create(world: World, name: str, request: Any, call: Call) -> Any:
 
 
 def complete(world: World, service: Any) -> None:
-    """Fill in and check."""
+    """Fill in what was left out, then check the whole, quotas included."""
     fill_service(world, service, parts(service.name)["projects"])
     checks.check_service(world, service)
     chosen = settings.read(world.store)

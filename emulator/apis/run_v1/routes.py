@@ -29,7 +29,7 @@ WORKERS = 4
 
 
 def routes(world: World) -> list[Route]:
-    """Lists and single resources."""
+    """Lists and single resources, to be read: writes are those of version 2."""
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="run-v1")
     shown = []
     for plural, roots in (

@@ -110,7 +110,7 @@ def rank(shown: Json) -> tuple[bool, str]:
 
 
 def service(world: World, found: Json) -> Json:
-    """A service."""
+    """A service, with the annotations that version 2 has as fields."""
     ingress = INGRESS.get(found.get("ingress", ""), "all")
     annotations = {
         "serving.knative.dev/creator": found.get("creator", ""),
@@ -128,7 +128,7 @@ def service(world: World, found: Json) -> Json:
 
 
 def service_status(found: Json) -> Json:
-    """How a service fares."""
+    """How a service fares: conditions, revisions, addresses; what is empty is left out."""
     ready = short(found.get("latestReadyRevision", ""))
     shown = {
         "observedGeneration": int(found.get("observedGeneration", 0)),
@@ -156,7 +156,7 @@ def target(found: Json, *, latest: str = "") -> Json:
 
 
 def template(found: Json) -> Json:
-    """The template of a service."""
+    """The template of a service; version 1 keeps scaling and client among its annotations."""
     wanted = found.get("template", {})
     annotations = wanted.get("annotations", {}) | client(found) | scale_annotations(wanted)
     about: Json = {"annotations": annotations}
@@ -224,7 +224,7 @@ def with_severity(shown: Json) -> Json:
 
 
 def job(world: World, found: Json) -> Json:
-    """A job."""
+    """A job; its executions are not part of it."""
     annotations = {
         "run.googleapis.com/creator": found.get("creator", ""),
         "run.googleapis.com/lastModifier": found.get("lastModifier", ""),

@@ -89,7 +89,7 @@ def check_aliases(world: World, secret: Any) -> None:
 
 @API.method(SERVICE + "UpdateSecret")
 def update_secret(world: World, request: Any, _: Call) -> Any:
-    """Change the masked fields."""
+    """Change the masked fields; the replication and the name stay for ever."""
     if not request.update_mask.paths:
         raise ApiFailure("INVALID_ARGUMENT", "Field [update_mask] is required.")
     with world.store.transaction():

@@ -80,7 +80,7 @@ class Edge:
         return reply
 
     def answer_many(self, _verb: str, _target: str, headers: Mapping[str, str], body: IO[bytes]) -> Reply:
-        """Answer a batch."""
+        """Answer a batch: each part as if it had come alone, so a part that fails leaves the others."""
         try:
             return batch.run(headers, body, self.answer)
         except errors.StorageError as error:

@@ -40,7 +40,7 @@ def insert(call: Call) -> Reply:
 
 
 def get(call: Call) -> Reply:
-    """One bucket."""
+    """One bucket; preconditions that are not met answer 304 or 412."""
     record = records.find_bucket(call.world, call.path["bucket"])
     preconditions.of_call(call).check(record.resource, reading=True)
     return Reply(record.resource)

@@ -84,7 +84,7 @@ def delete(call: Call) -> Reply:
 
 
 def copy(call: Call) -> Reply:
-    """Copy in one call."""
+    """Copy in one call; the target has the source's metadata, or the body's in place of them all."""
     return Reply(_copy(call).resource)
 
 

@@ -60,7 +60,7 @@ def find_bucket(world: World, name: str) -> Record:
 
 
 def put_bucket(world: World, record: Record) -> None:
-    """Keep a bucket."""
+    """Keep a bucket under its name, whether it was there or not."""
     world.store.put(BUCKET, record.resource["name"], record.encode())
 
 
