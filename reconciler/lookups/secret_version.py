@@ -29,17 +29,15 @@ def version_of(reference: SecretRef, facts: Facts) -> str:
 def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
     del facts
     for variable, reference in loaded.service.spec.secrets.items():
-        if reference.pin:
-            yield Question(_key(reference), f"secrets.{variable}")
+        yield Question(_key(reference), f"secrets.{variable}")
 
 
 def _answer(connection: Connection, question: Question) -> str:
+    """Ask Secret Manager, also about a number: a revision with a version that cannot be read never starts."""
     secret, _, version = question.key.rpartition(":")
-    if version.isdigit():
-        return version
-    api: Any = connection.client("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
     project, name = split_secret(secret)
     whole = f"projects/{project or connection.project}/secrets/{name}"
+    api: Any = connection.client("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
     try:
         with calling("resolve", f"secret {secret}"):
             request = {"name": f"{whole}/versions/{version}"}
@@ -48,7 +46,12 @@ def _answer(connection: Connection, question: Question) -> str:
         hint = f"make it: gcloud secrets create {secret} --data-file=-"
         why = f"it has no version '{version}', or does not exist"
         raise errors.NotFoundError("resolve", f"secret '{secret}'", why, hint=hint) from error
-    return str(found.name.rpartition("/")[2])
+    number = str(found.name.rpartition("/")[2])
+    if found.state.name != "ENABLED":
+        hint = f"name another version, or: gcloud secrets versions enable {number} --secret={secret}"
+        why = f"version '{version}' is number {number}, which is {found.state.name.lower()}"
+        raise errors.NotFoundError("resolve", f"secret '{secret}'", why, hint=hint)
+    return number
 
 
 SECRET_VERSION = Lookup("secret_version", str, _asks, _answer)

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from schemas import SpecError
 from tests.operating import REGION, spec
 
 SECRETS = ("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
@@ -130,3 +131,24 @@ def test_a_rollback_in_the_console_is_named_and_left_by_observe(operator):
     operator.apply(observing)
 
     assert [target.revision for target in operator.service().traffic] == [first]
+
+
+@pytest.mark.parametrize("pin", [True, False], ids=["pinned", "not-pinned"])
+@pytest.mark.parametrize("version", ["9", "2", "latest"], ids=["never-made", "disabled", "newest-is-disabled"])
+def test_a_secrets_version_that_cannot_be_read_is_refused(operator, version, pin):
+    """Secret and version are named at plan time, where the spec says it; a revision with it would never start."""
+    api = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+    secret = {"parent": "projects/local", "secret_id": "tok", "secret": {"replication": {"automatic": {}}}}
+    name = api.create_secret(request=secret).name
+    for _ in range(2):
+        api.add_secret_version(request={"parent": name, "payload": {"data": b"x"}})
+    api.disable_secret_version(request={"name": f"{name}/versions/2"})
+
+    with pytest.raises(SpecError) as refused:
+        operator.plan(spec(secrets={"TOKEN": {"secret": "tok", "version": version, "pin": pin}}))
+
+    [problem] = refused.value.problems
+    assert problem.where.path == "secrets.TOKEN"
+    assert "'tok'" in problem.summary
+    assert f"'{version}'" in problem.summary
+    assert operator.differences(spec(secrets={"TOKEN": {"secret": "tok", "version": "1", "pin": pin}}))
