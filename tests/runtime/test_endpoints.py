@@ -142,6 +142,9 @@ def test_a_fault_is_one_callers_answer(fault, body, answer, logged, caplog):
 
         assert asking.answered == [answer]
         assert dict(asking.metrics.answers) == {answer[0]: 1}
+        asking.metrics.sort()
+        (total,) = asking.metrics.total.lines("n", "")[-1:]
+        assert total == "n_count{} 1"
         assert len(asking.seen) == 1
         assert len(asking.failed) == (answer[0] >= 500)
 
@@ -187,6 +190,20 @@ def test_a_deadline_begins_with_the_request():
         assert len(asking.failed) == 1
 
     virtual_time.run(work)
+
+
+def test_a_refusal_takes_as_long_as_it_took():
+    """What was spent on reading is counted; a request that was refused unread took no time, and has no name."""
+
+    async def act(asking):
+        asking.ask(b"")
+        asking.endpoint.refuse(Refused(413, "too large"), asking.answers.append)
+
+        assert asking.metrics.total.lines("n", "")[-2:] == ["n_sum{} 1", "n_count{} 2"]
+        assert [seen.request.id for seen in asking.seen] == ["r1", ""]
+        assert [round(seen.ended - seen.started, 2) for seen in asking.seen] == [1, 0]
+
+    run(act)
 
 
 def test_a_full_queue_refuses():
