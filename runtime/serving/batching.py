@@ -38,6 +38,10 @@ QUICK_S = 0.0002
 SWEEP_S = 0.05
 
 
+class Late(TimeoutError):
+    """The deadline of a request has passed. A class of its own, as a model may raise any other."""
+
+
 class Work:
     """One request's rows, waiting for the model. `done` is called at most once, on the event loop.
 
@@ -280,7 +284,7 @@ class Batcher:
         for work in (*running, *self._waiting):
             if work.deadline < now and not work.answered:
                 work.answered = True
-                work.done(TimeoutError(), 0, 0)
+                work.done(Late(), 0, 0)
         self._waiting = deque(work for work in self._waiting if not work.answered)
         busy = self._running or self._waiting
         self._sweep = self._loop.call_later(SWEEP_S, self._expire) if busy else None

@@ -60,19 +60,29 @@ def _layout(model: Model, settings: ModelSettings) -> Layout | None:
     if len(inputs) > 1 and {spec.name for spec in inputs} != set(schema.names):
         raise ValueError(f"the model's inputs are {', '.join(i.name for i in inputs)}: name the features so")
     layout = Layout(schema, inputs)
-    _check_nulls(model, layout)
+    by_name = {spec.name: spec for spec in layout.inputs}
+    for name, feature in schema.features.items():
+        spec = layout.matrix_input or by_name.get(name)
+        if spec is not None:
+            _check_null(name, feature, spec, model)
+            _check_text(name, feature, spec)
     return layout
 
 
-def _check_nulls(model: Model, layout: Layout) -> None:
-    """Refuse nullable features whose input would take another value for null: true, or the text `None`."""
-    by_name = {spec.name: spec for spec in layout.inputs}
-    for name, feature in layout.schema.features.items():
-        spec = layout.matrix_input or by_name.get(name)
-        if not feature.nullable or spec is None or spec.dtype.kind == "f":
-            continue
-        if spec.dtype.kind != "O" or model.platform == ONNX:
-            raise ValueError(f"feature {name!r} is nullable, but {spec.datatype} of input {spec.name!r} has no null")
+def _check_null(name: str, feature: Feature, spec: TensorSpec, model: Model) -> None:
+    """Refuse a nullable feature whose input would take another value for null: true, or the text `None`."""
+    if not feature.nullable or spec.dtype.kind == "f":
+        return
+    if spec.dtype.kind != "O" or model.platform == ONNX:
+        raise ValueError(f"feature {name!r} is nullable, but {spec.datatype} of input {spec.name!r} has no null")
+
+
+def _check_text(name: str, feature: Feature, spec: TensorSpec) -> None:
+    """Refuse text for an input of numbers, but for categories: they become their places among the values."""
+    text = feature.type == "string" or (feature.type == "category" and not feature.values)
+    if text and spec.dtype.kind != "O":
+        hint = "; name its values" if feature.type == "category" else ""
+        raise ValueError(f"feature {name!r} is text, but input {spec.name!r} takes {spec.datatype}{hint}")
 
 
 def _selection(outputs: tuple[TensorSpec, ...], wanted: Prediction | None) -> Selection:

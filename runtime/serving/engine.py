@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runtime.data.answers import Answer, Refused, Request
 from runtime.data.seen import Seen
-from runtime.serving.batching import Work
+from runtime.serving.batching import Late, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +146,7 @@ class Call(Work):
 
     def _encoded(self, outcome: Outputs | Exception, start: int, stop: int) -> Answer:
         codec = self._endpoint.codec
-        if isinstance(outcome, TimeoutError):
+        if isinstance(outcome, Late):
             return codec.error(Refused(504, f"no prediction within {self._endpoint.timeout_s:g} s"))
         if _out_of_memory(outcome):
             return codec.error(Refused(503, "the model ran out of memory; fewer rows may fit", retry_after_s=1))

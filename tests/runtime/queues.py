@@ -36,9 +36,12 @@ class Doubling:
     platform: str = "test"
     batchable: bool = True
     calls: list[np.ndarray] = field(default_factory=list)
+    failure: Exception | None = None
 
     def predict(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> dict[str, np.ndarray]:
         self.calls.append(inputs["x"])
+        if self.failure is not None:
+            raise self.failure
         if (inputs["x"] < 0).any():
             raise ValueError("below zero")
         return dict.fromkeys(outputs, inputs["x"] * 2)
@@ -72,15 +75,15 @@ class Generous(Doubling):
 
 
 class Elsewhere:
-    """A thread in virtual time: what it is given is done `CALL_S` later, or never."""
+    """A thread in virtual time: what it is given is done after a queue's `call_s`, or never."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float | None = CALL_S) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, queue: Queue) -> None:
         self._loop = loop
-        self._seconds = seconds
+        self._queue = queue
 
     def run(self, what: Callable[[], None]) -> None:
-        if self._seconds is not None:
-            self._loop.call_later(self._seconds, what)
+        if self._queue.call_s is not None:
+            self._loop.call_later(self._queue.call_s, what)
 
 
 class Asked(Work):
@@ -111,7 +114,7 @@ class Asked(Work):
 
 
 class Queue:
-    """A queue, the model behind it, and means to ask."""
+    """A queue, the model behind it, and means to ask. A call in another thread takes `call_s`; None is forever."""
 
     def __init__(
         self,
@@ -128,13 +131,13 @@ class Queue:
         self.limits = Limits(**{"max_rows": 4, **limits})
         self.threads = 0
         self._loop = loop
-        self._call_s = call_s
+        self.call_s = call_s
         self.batcher = Batcher(self.model, self.limits, cost, self.metrics, loop, clock=loop.time, worker=self.worker)
 
     def worker(self, _name: str) -> Any:
         """Make what stands for a thread."""
         self.threads += 1
-        return Elsewhere(self._loop, self._call_s)
+        return Elsewhere(self._loop, self)
 
     def ask(self, *rows: float, width: int = 1, output: str = "y", **query: Any) -> Asked:
         """Send a request of so many rows."""

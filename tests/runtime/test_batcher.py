@@ -71,6 +71,24 @@ def test_two_shapes_at_once_are_two_calls():
     virtual_time.run(work)
 
 
+def test_every_input_has_to_have_the_same_shape():
+    """One that differs is enough to keep requests apart."""
+
+    async def work(loop):
+        queue = Queue(loop)
+        works = []
+        for width in (1, 2):
+            inputs = {"x": np.ones((1, 1), np.float32), "w": np.ones((1, width), np.float32)}
+            works.append(Asked(loop.time, Query(inputs, 1, ("y",)), 1.0))
+            queue.batcher.submit(works[-1])
+        await asyncio.sleep(0.001)
+
+        assert queue.model.sizes == [1, 1]
+        assert [one.answer for one in works] == [doubled(1)] * 2
+
+    virtual_time.run(work)
+
+
 def test_who_wants_other_outputs_has_a_call_of_their_own():
     """A call computes one set of outputs."""
 
@@ -125,6 +143,21 @@ def test_a_model_that_cannot_be_batched_gets_one_request_at_a_time():
 
         assert queue.model.sizes == [1] * 20
         assert [one.answer for one in works] == [doubled(number) for number in range(20)]
+
+    virtual_time.run(work)
+
+
+def test_a_turn_of_the_loop_is_asked_for_once():
+    """However many requests come in it; and while the model is busy, none is."""
+
+    async def work(loop):
+        queue = Queue(loop, IN_THREAD)
+        queue.ask(1), queue.ask(2), queue.ask(3)
+        assert len(loop._ready) == 1
+        await asyncio.sleep(CALL_S / 4)
+        before = len(loop._ready)
+        queue.ask(4), queue.ask(5)
+        assert len(loop._ready) == before
 
     virtual_time.run(work)
 
@@ -254,7 +287,28 @@ def test_a_full_batch_is_not_held(waiting):
         await asyncio.sleep(2)
 
         assert queue.model.sizes[:2] == [2, 4]
+        assert queue.threads == 1
         assert works[0].at == pytest.approx(2 * CALL_S, abs=0.001)
+
+    virtual_time.run(work)
+
+
+def test_a_batch_that_came_together_ends_the_wait():
+    """The time it would have been held for does not cut short the next one."""
+
+    async def work(loop):
+        queue = busy_queue(loop)
+        await asyncio.sleep(CALL_S + 0.001)
+        queue.call_s = 0.045
+        queue.ask(3), queue.ask(4)  # complete at once: would have been held until 0.050
+        await asyncio.sleep(0.046)
+        first = queue.ask(5)  # held until 0.068
+        await asyncio.sleep(0.013)
+        second = queue.ask(6)
+        await asyncio.sleep(1)
+
+        assert queue.model.sizes == [2, 2, 2]
+        assert first.at == second.at
 
     virtual_time.run(work)
 
@@ -375,6 +429,22 @@ def test_a_queue_that_is_empty_sleeps():
         await asyncio.sleep(CALL_S + 2 * SWEEP_S)
 
         assert loop._scheduled == []
+
+    virtual_time.run(work)
+
+
+def test_calls_at_once_are_watched_by_one_timer():
+    """However many there are."""
+
+    async def work(loop):
+        queue = Queue(loop, IN_THREAD, Doubling(batchable=False), call_s=None)
+        queue.batcher._calls_at_once = 3  # whatever this machine has
+        for number in range(3):
+            queue.ask(number)
+        await asyncio.sleep(0)
+
+        assert queue.threads == 3
+        assert len(loop._scheduled) == 1
 
     virtual_time.run(work)
 

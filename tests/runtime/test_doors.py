@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from runtime.http.guard import READ_S, SWEEP_S
+from runtime.http.guard import IDLE_S, READ_S, SWEEP_S
 from runtime.http.wire import MAX_PIPELINED
 from runtime.serving.batching import SWEEP_S as LOOK_S
 from tests.runtime import virtual_time
@@ -183,5 +183,54 @@ def test_a_server_that_drains_answers_what_is_open_and_closes(door):
 
         assert answers(connection.transport.written) == [doubled(1, 2)]
         assert connection.transport.closed_at == pytest.approx(CALL_S, abs=0.01)
+
+    virtual_time.run(work)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("body", [b"", b'{"instances": [[1, 2]]}'], ids=["no-body", "body"])
+def test_an_offered_upgrade_leaves_an_ordinary_request(door, body):
+    """It is answered once, in its place among the others."""
+    offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+
+    async def work(loop):
+        connection = front_door(loop, door).connect()
+        connection.data_received(post(headers=offer, body=body) + post(3, 4))
+        await asyncio.sleep(1)
+
+        first, second = answers(connection.transport.written)
+        assert first == doubled(1, 2) if body else first[0] == 400
+        assert second == doubled(3, 4)
+
+    virtual_time.run(work)
+
+
+def test_an_answered_connection_is_idle_from_then_on():
+    """The time of an idle connection begins with its last answer."""
+
+    async def work(loop):
+        connection = front_door(loop, "wire").connect()
+        await asyncio.sleep(IDLE_S / 2)
+        connection.data_received(post(1, 2))
+        await asyncio.sleep(IDLE_S - 1)
+        assert connection.transport.closed_at is None
+        await asyncio.sleep(3)
+
+        assert connection.transport.aborted
+        assert connection.transport.closed_at == pytest.approx(1.5 * IDLE_S + 0.5, abs=0.6)
+
+    virtual_time.run(work)
+
+
+def test_a_connection_that_works_is_not_idle():
+    """A request whose answer takes longer than an idle connection may live is answered."""
+
+    async def work(loop):
+        queue = Queue(loop, IN_THREAD, Doubling(inputs=TABLE), call_s=IDLE_S * 2)
+        connection = front_door(loop, "wire", doubling(loop, queue)).connect()
+        connection.data_received(post(1, 2))
+        await asyncio.sleep(IDLE_S * 2 + 1)
+
+        assert answers(connection.transport.written) == [doubled(1, 2)]
 
     virtual_time.run(work)

@@ -253,6 +253,13 @@ PLACES = Schema({"plan": COLOUR, "on": BOOLEAN})
         pytest.param(Schema({"a": BOUNDED}), table([-1], [10]), None, id="at-the-ends"),
         pytest.param(Schema({"a": BOUNDED}), table([10.5]), "row 0, feature 'a': 10.5 is above 10", id="bounded"),
         pytest.param(PLACES, table([0, 1], [2, 0]), None, id="places"),
+        pytest.param(PLACES, table([0, 1], [2, 0], dtype=np.int64), None, id="whole-places"),
+        pytest.param(
+            Schema({"a": INTEGER, "plan": COLOUR}),
+            table([1, 9], dtype=np.int64),
+            "row 0, feature 'plan': 9 is none of red, green, 7",
+            id="a-number-among-places",
+        ),
         pytest.param(PLACES, table([3, 1]), "row 0, feature 'plan': 3.0 is no category", id="no-place"),
         pytest.param(PLACES, table([0, 2]), "row 0, feature 'on': 2.0 is no boolean", id="no-boolean"),
         pytest.param(Schema({"a": STRING}), table(["x"], dtype=object), None, id="text"),

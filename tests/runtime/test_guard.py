@@ -123,6 +123,69 @@ def test_an_idle_connection_is_let_go(requests):
     connected(act)
 
 
+@pytest.mark.parametrize(
+    ("since", "bound_s"),
+    [("reading_since", READ_S), ("writing_since", WRITE_S), ("idle_since", IDLE_S)],
+)
+def test_the_last_moment_is_in_time(since, bound_s):
+    """A bound is passed when more than its time has passed, and what is not going on has none."""
+
+    async def act(connection):
+        connection.reading_since = connection.writing_since = connection.idle_since = 0.0
+        assert not connection.overdue(1e9)
+        setattr(connection, since, 1024.0)  # sums with it are exact
+        assert not connection.overdue(1024.0 + bound_s)
+        assert connection.overdue(1024.0 + bound_s + 0.001)
+
+    connected(act)
+
+
+def test_a_request_at_the_last_moment_of_an_idle_connection():
+    """The timer of uvicorn for idle connections does not end one that is working."""
+
+    async def slow(_scope, _receive, send):
+        await asyncio.sleep(5)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def act(connection):
+        connection.data_received(GET)
+        await asyncio.sleep(5 + 74)
+        connection.data_received(GET)
+        await asyncio.sleep(6)
+
+        assert connection.transport.written.count(b"HTTP/1.1 200 ") == 2
+        assert connection.transport.closed_at is None
+
+    connected(act, slow)
+
+
+def test_an_application_waits_for_who_does_not_read():
+    """While answers are not read the application cannot send, so that they pile up nowhere."""
+    sent: list[int] = []
+
+    async def stream(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number in range(10):
+            await send({"type": "http.response.body", "body": b"x", "more_body": number < 9})
+            sent.append(number)
+            await asyncio.sleep(1)
+
+    async def act(connection):
+        connection.data_received(GET)
+        await asyncio.sleep(2.5)
+        connection.pause_writing()
+        await asyncio.sleep(20)
+        before = len(sent)
+        connection.resume_writing()
+        await asyncio.sleep(20)
+
+        assert before < 5
+        assert len(sent) == 10
+
+    connected(act, stream)
+
+
 def test_unread_answers_stop_the_reading():
     """Who does not read is not served either, and is cut after `WRITE_S`; who reads on in time is."""
 
@@ -161,7 +224,12 @@ def header(size: int) -> bytes:
     ],
 )
 def test_a_head_has_bounds(head, status):
-    """A refused head closes the connection, a moment later so that the refusal can be read."""
+    """A refused head closes the connection, a moment later so that the refusal can be read; no application sees it."""
+    asked: list[str] = []
+
+    async def note(scope, receive, send):
+        asked.append(scope["path"])
+        await echo(scope, receive, send)
 
     async def act(connection):
         connection.data_received(head)
@@ -169,6 +237,51 @@ def test_a_head_has_bounds(head, status):
 
         assert connection.transport.written.split(b" ")[1] == status
         assert connection.transport.closed_at == (None if status == b"200" else SWEEP_S)
+        assert asked == (["/"] if status == b"200" else [])
+
+    connected(act, note)
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, None), (1, b"431")], ids=["as-large-as-may-be", "a-byte-more"])
+def test_an_unfinished_head_has_a_bound(more, status):
+    """It is refused as soon as it is too large, whether or not it has an end."""
+
+    async def act(connection):
+        begun = b"GET / HTTP/1.1\r\nX: "
+        connection.data_received(begun)
+        connection.data_received(b"a" * (MAX_HEAD_BYTES - len(begun) + more))
+
+        written = connection.transport.written
+        assert written == b"" if status is None else written.split(b" ")[1] == status
+
+    connected(act)
+
+
+def test_every_head_is_counted_for_itself():
+    """Many requests, whose heads would be too large together, come in pieces over one connection."""
+
+    async def act(connection):
+        for _ in range(5):
+            connection.data_received(b"GET / HTTP/1.1\r\nX: ")
+            connection.data_received(b"a" * (MAX_HEAD_BYTES // 3))
+            connection.data_received(b"\r\n\r\n")
+            await asyncio.sleep(0.01)
+
+        assert connection.transport.written.count(b"HTTP/1.1 200 ") == 5
+
+    connected(act)
+
+
+def test_a_body_is_no_head():
+    """It may be larger than a head, also in pieces."""
+
+    async def act(connection):
+        connection.data_received(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (4 * MAX_HEAD_BYTES))
+        for _ in range(8):
+            connection.data_received(b"a" * (MAX_HEAD_BYTES // 2))
+        await asyncio.sleep(0.01)
+
+        assert connection.transport.written.endswith(b"a" * 4 * MAX_HEAD_BYTES)
 
     connected(act)
 
@@ -198,6 +311,7 @@ def test_what_is_no_request_is_answered_first():
         await asyncio.sleep(2 * SWEEP_S)
 
         assert connection.transport.written.startswith(b"HTTP/1.1 200 ")
+        assert b"\r\nconnection: close\r\n" in connection.transport.written
         assert connection.transport.written.count(b"HTTP/1.1") == 1
         assert connection.transport.closed_at is not None
 
@@ -237,3 +351,59 @@ def test_a_server_that_ends_finishes_what_is_open():
         assert connection.transport.closed_at is not None
 
     connected(act)
+
+
+def test_an_application_hears_of_a_body_that_breaks_off():
+    """It does not wait for the rest, the client is told why, and nobody answers twice."""
+    heard: list[str] = []
+
+    async def read(_scope, receive, send):
+        while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+            heard.append("part")
+        heard.append(message["type"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def act(connection):
+        connection.data_received(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+        await asyncio.sleep(0.01)
+        connection.data_received(b"zz\r\n")
+        await asyncio.sleep(0.01)
+        assert heard[-1] == "http.disconnect"
+        await asyncio.sleep(2 * SWEEP_S)
+
+        assert connection.transport.written.startswith(b"HTTP/1.1 400 ")
+        assert connection.transport.written.count(b"HTTP/1.1") == 1
+        assert connection.transport.closed_at == SWEEP_S + 0.01
+
+    connected(act, read)
+
+
+H2C = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+WEBSOCKET = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAA\r\nSec-WebSocket-Version: 13\r\n"
+
+
+@pytest.mark.parametrize("offer", [H2C, WEBSOCKET], ids=["h2c", "websocket"])
+def test_an_offered_upgrade_is_declined(offer):
+    """What is left is the same request without the offer; the next ones are read as ever."""
+    seen: list[list[bytes]] = []
+
+    async def note(scope, receive, send):
+        seen.append([name for name, _ in scope["headers"]])
+        assert (scope["method"], scope["path"], scope["http_version"]) == ("POST", "/a", "1.1")
+        await echo(scope, receive, send)
+
+    async def act(connection):
+        head = f"POST /a HTTP/1.1\r\nHost: x\r\n{offer}X-Mine: 1\r\nContent-Length: 4\r\n\r\n".encode()
+        connection.data_received(head + b"abcd" + head + b"ef")
+        connection.data_received(b"gh")
+        await asyncio.sleep(1)
+
+        assert connection.transport.written.count(b"HTTP/1.1 200 ") == 2
+        assert b"abcd" in connection.transport.written
+        assert connection.transport.written.endswith(b"efgh")
+        assert connection.transport.closed_at is None
+
+    connected(act, note)
+    for names in seen:
+        assert not {b"upgrade", b"connection", b"http2-settings"} & set(names)
+        assert {b"host", b"x-mine", b"content-length"} <= set(names)

@@ -80,6 +80,20 @@ def test_the_loop_can_stay_awake_again():
     virtual_time.run(work)
 
 
+def test_there_is_one_look_out():
+    """However often the caller came back meanwhile."""
+
+    async def work(loop):
+        lone = noted(loop, [1] * (ALONE + 1), loop.time())
+        for _ in range(5):
+            loop.advance(AWAKE_S / 2)
+            lone.note(1, loop.time())
+
+        assert len(loop._ready) == 1
+
+    virtual_time.run(work)
+
+
 def answers_before_a_turn(cost) -> list[bool]:
     """Whether each of many requests, one after the other, is answered while it is handed in."""
     found = []
@@ -103,11 +117,16 @@ def test_a_lone_callers_request_is_predicted_at_once():
     assert waited == [*range(ALONE + 1), 2 * ALONE]
 
 
-def test_dearer_models_wait_for_everyone():
-    """Where a call costs more than a turn of the loop, the turn is always spent."""
-    found = answers_before_a_turn(Cost(QUICK_S * 1.01, 0.0))
-
-    assert not any(found)
+@pytest.mark.parametrize(
+    ("cost", "quick"),
+    [
+        pytest.param(Cost(QUICK_S * 1.01, 0.0), False, id="dearer"),
+        pytest.param(Cost(QUICK_S / 2, QUICK_S / 2), True, id="one-row-is-quick"),
+    ],
+)
+def test_dearer_models_wait_for_everyone(cost, quick):
+    """Where a call of one row costs more than a turn of the loop, the turn is always spent."""
+    assert any(answers_before_a_turn(cost)) == quick
 
 
 def test_a_full_batch_waits_for_nobody():

@@ -143,6 +143,16 @@ def test_models_and_gauges():
     assert text.count("# TYPE work_total") == 1
 
 
+def test_nothing_is_counted_before_the_first_request():
+    """A new server begins at zero, in the buckets that dashboards know."""
+    text = render([endpoint()], [ModelMetrics("m", "1")], [])
+
+    counts = [line.split()[-1] for line in text.splitlines() if not line.startswith("#")]
+    assert set(counts) == {"0"}
+    assert (SECONDS[0], SECONDS[-1], len(SECONDS)) == (1e-5, 30.0, 20)
+    assert (ROWS[0], ROWS[-1], len(ROWS)) == (1.0, 1024.0, 11)
+
+
 def test_every_sample_is_described():
     """Each name has a type before its first sample, and the text ends with a line's end."""
     text = render([endpoint()], [ModelMetrics("m", "1")], [Gauge("up", "Whether.", "", 1.0)])

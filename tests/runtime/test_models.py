@@ -378,6 +378,27 @@ def test_nullable_features_need_an_input_with_a_null(datatype, kind, platform, f
         describe(part, model)
 
 
+@pytest.mark.parametrize(
+    ("feature", "datatype", "fits"),
+    [
+        pytest.param(Feature("string"), "FP32", False, id="string"),
+        pytest.param(Feature("category"), "INT64", False, id="category-without-values"),
+        pytest.param(Feature("category", values=("x",)), "FP32", True, id="category"),
+        pytest.param(Feature("string"), "BYTES", True, id="text"),
+    ],
+)
+def test_text_needs_an_input_of_text(feature, datatype, fits):
+    """It is said when the model is loaded, instead of to the first caller whose text is no number."""
+    part = Part("m", "1", Path(), ModelSettings(features={"a": feature}))
+    model = Graph((TensorSpec("x", datatype, (-1, 1)),))
+
+    if fits:
+        assert describe(part, model).layout is not None
+        return
+    with pytest.raises(ValueError, match=f"feature 'a' is text, but input 'x' takes {datatype}"):
+        describe(part, model)
+
+
 def test_a_class_gets_the_parameters_of_the_request(serve, tmp_path, another_port):
     """`predict(inputs, parameters)` is told what the request says, in every protocol; others' rows do not join it."""
     source = (
