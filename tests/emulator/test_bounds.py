@@ -3,10 +3,14 @@
 import io
 
 import pytest
+from google.cloud.run_v2.types import job as jobs
 from google.cloud.run_v2.types import revision_template, service
 
 from emulator import cloud
 from emulator.apis.run import checks
+from emulator.apis.run.defaults import fill_job
+from emulator.apis.run.messages import GEN2, LATEST
+from emulator.apis.run.quantities import MIB, cpu_millis, memory_bytes
 from emulator.apis.secretmanager.secrets import check_span
 from emulator.apis.secretmanager.versions import check_payload
 from emulator.apis.storage import batch, names
@@ -118,6 +122,67 @@ def test_sizes_of_containers(limits, fine):
     assert refused(checks.check_size, run("limits", limits)) is not fine
 
 
+@pytest.mark.parametrize(("memory", "fine"), [("512Mi", True), ("511Mi", False)])
+def test_the_second_generation_needs_memory(memory, fine):
+    """512 MiB."""
+    template = run("limits", {"memory": memory})
+    template.execution_environment = GEN2
+    assert refused(checks.check_size, template) is not fine
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "fine"),
+    [("4", "16Gi", True), ("3999m", "16Gi", False), ("4", "16383Mi", False), ("8", "32Gi", True)],
+)
+def test_a_gpu_needs_cpu_and_memory(cpu, memory, fine):
+    """An L4: four vCPU and 16 GiB (constraints.md 2.2)."""
+    template = run("limits", {"cpu": cpu, "memory": memory, "nvidia.com/gpu": "1"})
+    template.node_selector.accelerator = "nvidia-l4"
+    template.containers[0].resources.cpu_idle = False
+    assert refused(checks.check_gpu, template, cpu_millis(cpu, "f"), memory_bytes(memory, "f") / MIB) is not fine
+
+
+@pytest.mark.parametrize(("allowed", "fine"), [(20, True), (19.999, False)])
+def test_a_quota_may_be_used_up(allowed, fine):
+    """Twenty instances of one vCPU."""
+    template = run("limits", {})
+    template.scaling.max_instance_count = 20
+    assert refused(checks.check_quota, template, {"cpu": allowed}) is not fine
+
+
+@pytest.mark.parametrize(
+    ("parallelism", "cpu", "fine"), [(2, "1", True), (3, "1", False), (2, "999m", False), (0, "1", True)]
+)
+def test_tasks_of_jobs(world, parallelism, cpu, fine):
+    """As many at once as there are; a whole vCPU each."""
+    made = jobs.Job.pb()()
+    made.template.task_count, made.template.parallelism = 2, parallelism
+    container = made.template.template.containers.add(image="i")
+    container.resources.limits["cpu"] = cpu
+    fill_job(world, made, "local")
+    assert refused(checks.check_job, world, made) is not fine
+
+
+@pytest.mark.parametrize(
+    ("names_", "fine"), [([""], True), (["a", "b"], True), (["a", ""], False), (["a", "a"], False)], ids=str
+)
+def test_several_containers_have_names(names_, fine):
+    """Each its own; a single one needs none."""
+    template = revision_template.RevisionTemplate.pb()()
+    for name in names_:
+        template.containers.add(name=name, image="i")
+    assert refused(checks.check_containers, template.containers, frozenset(), []) is not fine
+
+
+@pytest.mark.parametrize(("shares", "fine"), [([100], True), ([50, 50], False), ([100, 0], True)], ids=str)
+def test_one_share_goes_to_the_latest(shares, fine):
+    """A target without percent may be of type LATEST beside it: it is there for its tag."""
+    made = service.Service.pb()(name=f"{REGION}/services/s")
+    for number, percent in enumerate(shares):
+        made.traffic.add(type_=LATEST, percent=percent, tag=f"t{number}")
+    assert refused(checks.check_traffic, made) is not fine
+
+
 @pytest.mark.parametrize(("value", "fine"), [(0, False), (1, True), (1000, True), (1001, False)])
 def test_numbers_between_bounds(value, fine):
     """The bounds themselves are allowed."""
@@ -214,6 +279,7 @@ def test_payloads_of_secrets(size, fine):
         (".".join(["a" * 63] * 3 + ["a" * 30]), True),
         (".".join(["a" * 63] * 3 + ["a" * 31]), False),
         (f"{'a' * 64}.b", False),
+        ("a..b", False),
     ],
 )
 def test_names_of_buckets(name, fine):
@@ -222,7 +288,16 @@ def test_names_of_buckets(name, fine):
 
 
 @pytest.mark.parametrize(
-    ("name", "fine"), [("a" * 1024, True), ("a" * 1025, False), ("ä" * 512, True), ("ä" * 513, False)]
+    ("name", "fine"),
+    [
+        ("a" * 1024, True),
+        ("a" * 1025, False),
+        ("ä" * 512, True),
+        ("ä" * 513, False),
+        ("\ud7ff\ue000", True),
+        ("a\ud800", False),
+        ("b\udfff", False),
+    ],
 )
 def test_names_of_objects(name, fine):
     """1024 bytes."""
