@@ -105,6 +105,11 @@ class Listed:
     gcloud: str = ""
     eager: bool = False
 
+    @property
+    def host(self) -> str:
+        """The host at which Google answers the API, or nothing: gcloud calls an API as its host begins."""
+        return f"{self.gcloud.lower()}.googleapis.com" if self.gcloud else ""
+
 
 class Registry:
     """The listed APIs; a module is imported when one of its methods is first called."""
@@ -128,6 +133,11 @@ class Registry:
         for listed in self._listed:
             if method.startswith(listed.services or ("\0",)):
                 yield self._load(listed)
+
+    def serves(self, host: str) -> bool:
+        """Whether an API of that host is emulated; a region may stand before it (`us-central1-run.googleapis.com`)."""
+        hosts = [listed.host for listed in self._listed if listed.host]
+        return any(host == each or host.endswith(f"-{each}") for each in hosts)
 
     def eager(self) -> list[Api]:
         """The APIs that take part in start, stop and reset."""
