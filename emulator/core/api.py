@@ -96,7 +96,8 @@ class Listed:
         services: Prefixes of full method names (`google.cloud.run.v2.`) whose first call imports the module.
         package: Google's package of messages and clients, from which the wire is derived.
         gcloud: What gcloud calls the API in its endpoint overrides.
-        eager: Import it at the start: it has routes, timers or processes of its own. Keep its imports light.
+        eager: Import it at the start: it has routes or hooks (`started`, `stopped`, `cleared`). Keep its imports light.
+            Timers need none of that: what they call is imported when they fire.
     """
 
     module: str
