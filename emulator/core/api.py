@@ -96,7 +96,8 @@ class Listed:
         services: Prefixes of full method names (`google.cloud.run.v2.`) whose first call imports the module.
         package: Google's package of messages and clients, from which the wire is derived.
         gcloud: What gcloud calls the API in its endpoint overrides.
-        eager: Import it at the start: it has routes, timers or processes of its own. Keep its imports light.
+        eager: Import it at the start: it has routes or hooks (`started`, `stopped`, `cleared`). Keep its imports light.
+            Timers need none of that: what they call is imported when they fire.
     """
 
     module: str
@@ -104,6 +105,11 @@ class Listed:
     package: str = ""
     gcloud: str = ""
     eager: bool = False
+
+    @property
+    def host(self) -> str:
+        """The host at which Google answers the API, or nothing: gcloud calls an API as its host begins."""
+        return f"{self.gcloud.lower()}.googleapis.com" if self.gcloud else ""
 
 
 class Registry:
@@ -128,6 +134,11 @@ class Registry:
         for listed in self._listed:
             if method.startswith(listed.services or ("\0",)):
                 yield self._load(listed)
+
+    def serves(self, host: str) -> bool:
+        """Whether an API of that host is emulated; a region may stand before it (`us-central1-run.googleapis.com`)."""
+        hosts = [listed.host for listed in self._listed if listed.host]
+        return any(host == each or host.endswith(f"-{each}") for each in hosts)
 
     def eager(self) -> list[Api]:
         """The APIs that take part in start, stop and reset."""

@@ -112,7 +112,8 @@ class Observed(Generic[F]):
         address: Which object.
         fields: The same record that `Desired` has.
         uid: The server's identity of this very object, empty where the API has none.
-        version: Changes whenever someone writes the object: a generation, an etag, or a digest of its content.
+        version: Changes whenever someone writes the object: a generation, an etag, or a digest of its content without
+            what the object tells of itself, such as when it last ran.
         mark: Name of the service the object's own mark names; empty when it carries none.
         settled: False while Google is still working on an earlier change.
         problem: Why the object does not work, in Google's words; empty when it does.

@@ -36,11 +36,13 @@ READING = retries.Retry(
 """For calls that change nothing. Writes are retried by the engine, which looks again first."""
 
 _PERMISSION = re.compile(
-    r"'?([a-z]+)\.([a-zA-Z]+)\.([a-zA-Z]+)'? (?:denied|permission|access)|[Pp]ermission '([\w.]+)'"
+    r"'?([a-z]+)\.([a-zA-Z]+)\.([a-zA-Z]+)'? (?:denied|permission|access)|[Pp]ermission ['\"]([\w.]+)['\"]"
 )
 _API = re.compile(r"/([a-z]+\.googleapis\.com)/")
 _NO_ACCOUNT_YET = re.compile(
-    r"service account .* does not exist|account .* was not found|service account .*\(or it may not exist\)",
+    r"service account .* does not exist|account .* was not found|service account .*\(or it may not exist\)"
+    # Cloud Scheduler and Cloud Tasks (googleapis/nodejs-tasks issue 249); of other permissions they say it as well.
+    r"|iam\.serviceAccounts\.actAs.* \(or the resource may not exist\)",
     re.IGNORECASE,
 )
 _MAX_MESSAGE = 600

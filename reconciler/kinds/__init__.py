@@ -11,6 +11,7 @@ from reconciler.kinds import (
     pubsub_subscription,
     pubsub_topic,
     run_service,
+    scheduler_job,
     service_account,
 )
 
@@ -22,5 +23,6 @@ KINDS = Kinds.of(
     model_artifact.KIND,
     run_service.KIND,
     pubsub_subscription.KIND,
+    scheduler_job.KIND,
     monitoring_notification_channel.KIND,
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 
@@ -20,7 +21,7 @@ def gcloud(emulator, tmp_path):
     env = {**os.environ, **emulator.env, "CLOUDSDK_CONFIG": str(tmp_path), "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
 
     def run(line, *, as_json=True):
-        command = ["gcloud", *line.split(), *(["--format=json"] if as_json else [])]
+        command = ["gcloud", *shlex.split(line), *(["--format=json"] if as_json else [])]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if as_json else done.stdout
@@ -130,3 +131,23 @@ def test_channels(gcloud):
     )
 
     assert [each["displayName"] for each in gcloud("beta monitoring channels list")] == ["ops"]
+
+
+def test_scheduler(gcloud, emulator):
+    """Jobs made, changed, paused, resumed, run and deleted by gcloud; what came of a run shows."""
+    place = "--location=europe-west1"
+    uri = f"--uri={emulator.http}/_emulator/status --http-method=get"
+    weekly = "--schedule='0 3 * * 1' --time-zone=Europe/Paris --topic=retrain --attributes=trigger=weekly"
+    gcloud(f"scheduler jobs create http nightly {place} --schedule='0 3 * * *' {uri}")
+    gcloud(f"scheduler jobs create pubsub weekly {place} {weekly}")
+    gcloud(f"scheduler jobs update http nightly {place} --schedule='0 4 * * *' --max-retry-attempts=3")
+    gcloud(f"scheduler jobs pause nightly {place}", as_json=False)
+    assert gcloud(f"scheduler jobs describe nightly {place}")["state"] == "PAUSED"
+    gcloud(f"scheduler jobs resume nightly {place}", as_json=False)
+    gcloud(f"scheduler jobs run nightly {place}")
+
+    seen = gcloud(f"scheduler jobs describe nightly {place}")
+    assert (seen["schedule"], seen["retryConfig"]["retryCount"], seen["status"]) == ("0 4 * * *", 3, {})
+    assert names(gcloud(f"scheduler jobs list {place}")) == ["nightly", "weekly"]
+    gcloud(f"scheduler jobs delete weekly {place}", as_json=False)
+    assert names(gcloud(f"scheduler jobs list {place}")) == ["nightly"]

@@ -195,3 +195,19 @@ def test_what_a_caller_may_do_is_asked_of_a_resource_that_is_there(world):
     SERVICES.save(world, SERVICES.message(name=f"{REGION}/services/s"))
     answer = ask(world, method, resource=f"{REGION}/services/s", permissions=["run.services.get"])
     assert list(answer.permissions) == ["run.services.get"]
+
+
+@pytest.mark.parametrize(
+    ("host", "served"),
+    [
+        pytest.param("pubsub.googleapis.com", True, id="listed"),
+        pytest.param("us-central1-run.googleapis.com", True, id="with-a-region"),
+        pytest.param("ml.googleapis.com", False, id="not-listed"),
+        pytest.param("rerun.googleapis.com", False, id="another-name-that-ends-alike"),
+        pytest.param("run.googleapis.com.example.com", False, id="somebody-else"),
+        pytest.param("", False, id="nothing"),
+    ],
+)
+def test_which_hosts_are_served_follows_from_the_list_of_apis(host, served):
+    """What is listed for gcloud names the host as well."""
+    assert Registry(LISTED).serves(host) is served

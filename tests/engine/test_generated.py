@@ -27,7 +27,18 @@ def services(draw):
         scaling["minInstances"] = 1
     if draw(st.booleans()):  # what the server is told is part of the template
         data["spec"]["model"] = {**draw(models()), "uri": "gs://acme-models/churn/"}
+    if draw(st.booleans()):
+        data["spec"] |= {"triggers": draw(schedules()), "retraining": {"run": {"cloudRunJob": {"name": "train"}}}}
     return data
+
+
+@st.composite
+def schedules(draw):
+    """Triggers by the clock, up to three of four."""
+    names = draw(st.lists(st.sampled_from("abcd"), max_size=3, unique=True))
+    zone = {"timeZone": st.sampled_from(["Europe/Paris", "Etc/UTC"])}
+    when = st.fixed_dictionaries({"schedule": st.sampled_from(["0 3 * * 1", "*/30 * * * *"])}, optional=zone)
+    return [{"name": name, "when": draw(when)} for name in names]
 
 
 @pytest.fixture
@@ -54,12 +65,16 @@ def left(operator):
     """Everything that is ours in the world, by Google's clients."""
     accounts = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
     repositories = operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
+    jobs = operator.api("google.cloud.scheduler_v1", "cloud_scheduler", "CloudScheduler")
+    publisher = operator.api("google.pubsub_v1", "publisher", "Publisher")
     parent = {"parent": "projects/local/locations/europe-west1"}
     return [
         *(service.name for service in operator.services()),
         *(a.email for a in accounts.list_service_accounts(request={"name": "projects/local"}) if "drawn" in a.email),
         *(r.name for r in repositories.list_repositories(request=parent)),
         *(b.name for b in operator.connection.storage.list_buckets()),
+        *(j.name for j in jobs.list_jobs(request=parent)),
+        *(t.name for t in publisher.list_topics(request={"project": "projects/local"})),
     ]
 
 

@@ -45,6 +45,7 @@ KINDS = (
     Kind("run_job", "create, get, update, delete with secrets, volumes, several containers; nothing is run"),
     Kind("run_revision", "the list of version 1"),
     Kind("run_service", "create, update and delete by a test server, one live read; no live write, no traffic split"),
+    Kind("scheduler_job", "create, get, delete of 2018: an address without a token; no Pub/Sub, no pause, no update"),
 )
 # How far an answer is to be trusted, most first: see "provenance_classes" in the recordings' index.
 CLASSES = ("live", "quoted", "parity", "testserver")

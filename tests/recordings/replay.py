@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from emulator.apis import LISTED
+from emulator.core.api import Registry
 from tests.recordings.compare import differences
 from tests.recordings.placeholders import Placeholders
 
@@ -25,19 +27,8 @@ PROJECT = "recorded-project"
 UNIQUE = "q7x2k9m4"
 OPERATION_WITHIN_S = 20
 UNSERVED = "The requested URL"
-# The hosts whose APIs one emulator serves at one address. An exchange with another host is not sent.
-HOSTS = frozenset(
-    {
-        "artifactregistry.googleapis.com",
-        "cloudresourcemanager.googleapis.com",
-        "iam.googleapis.com",
-        "monitoring.googleapis.com",
-        "pubsub.googleapis.com",
-        "run.googleapis.com",
-        "us-central1-ml.googleapis.com",
-        "us-central1-run.googleapis.com",
-    }
-)
+# One emulator serves every API at one address. An exchange with another host is not sent.
+SERVED = Registry(LISTED)
 
 
 @dataclass(frozen=True)
@@ -136,7 +127,7 @@ def send(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any)
     """Send one request; returns the differences of its answer."""
     url = names.fill(exchange.url)
     parts = urlsplit(url)
-    if parts.netloc not in HOSTS:
+    if not SERVED.serves(parts.netloc):
         return [f"status: {parts.netloc} is not served"]
     # An etag in a body was copied from the last read of the same thing.
     answer = request(http, exchange, url, names.fill(body, url))
