@@ -41,7 +41,7 @@ class ShadowCalls:
         self._caller: Any = None
 
     def follow(self, seen: Seen) -> None:
-        """Take a request, or not."""
+        """Take a request if it was predicted, is in the sample, and is no copy itself."""
         chosen = random() < self._share  # noqa: S311 - a sample
         wanted = seen.answer.status == OK and seen.metrics.protocol in PROTOCOLS
         if chosen and wanted and seen.request.header(MARK) is None:
