@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 HOSTED = ".run.app"
 TAG_END = "---"
-METADATA_HOST = "169.254.169.254"  # the address of metadata.google.internal: no name is looked up where it is not
 PROJECT_PATH = "/computeMetadata/v1/project/project-id"
 TOKEN_PATH = "/computeMetadata/v1/instance/service-accounts/default/identity"  # noqa: S105 - a path
 FLAVOR = {"metadata-flavor": "Google"}

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runtime.configuration.identity import METADATA_HOST
 from runtime.configuration.settings import RuntimeSettings, SettingsError, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+METADATA_HOST = "169.254.169.254"  # the address of metadata.google.internal: no name is looked up where it is not
 MAX_BODY_BYTES = 10 * 2**20
 MAX_ROWS = 10_000
 MAX_WAITING = 512

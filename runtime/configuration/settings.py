@@ -151,7 +151,11 @@ def model_from_environment(environment: Mapping[str, str]) -> ModelSettings:
 
 
 def runtime_from_environment(environment: Mapping[str, str]) -> RuntimeSettings:
-    """Read `MLSERVICE_RUNTIME`."""
+    """Read `MLSERVICE_RUNTIME`; an absent one is the defaults.
+
+    Raises:
+        SettingsError: It is no such JSON, a duration in it is none, or a batch has less than one row.
+    """
     settings = _decode(environment.get(RUNTIME_VARIABLE), RuntimeSettings, RUNTIME_VARIABLE)
     batching = settings.batching or Batching()
     for text in (settings.timeout, batching.max_delay):
@@ -174,7 +178,7 @@ def with_folder(settings: ModelSettings, folder: Path, *, trusted: bool) -> Mode
     file = folder / MODEL_FILE
     if not file.is_file():
         return settings
-    import yaml  # late: most folders have no model.yaml  # noqa: PLC0415
+    import yaml  # noqa: PLC0415 - most folders have no model.yaml
 
     try:
         found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
@@ -187,6 +191,7 @@ def with_folder(settings: ModelSettings, folder: Path, *, trusted: bool) -> Mode
 
 
 def _given(settings: ModelSettings) -> dict[str, Any]:
+    """Give what was said. The reconciler hands over no defaults, so what equals one was not said."""
     default = ModelSettings()
     fields = msgspec.structs.asdict(settings)
     return {name: value for name, value in fields.items() if value != getattr(default, name)}

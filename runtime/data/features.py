@@ -177,7 +177,7 @@ def _column(array: Array, feature: Feature) -> list[Any]:
 
 def _from_numbers(column: list[float], feature: Feature) -> list[Any]:
     """Undo what a tensor of numbers does to a column: NaN for nothing, places for categories, 0 and 1 for booleans."""
-    values: list[Any] = [None if feature.nullable and value != value else value for value in column]  # noqa: PLR0124
+    values: list[Any] = [None if feature.nullable and math.isnan(value) else value for value in column]
     if feature.type == "boolean":
         return [bool(value) if value in {0, 1} else value for value in values]
     if feature.type == "category" and feature.values:
@@ -237,7 +237,7 @@ def shorten(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
-# Numbers may go into 32-bit floats, integers into 64-bit integers.
+# Numbers may go into 32-bit floats, integers into 64-bit integers: 2**63 - 1024 is the last double that fits there.
 LARGEST = float(np.finfo(np.float32).max)
 _LARGEST = {"number": LARGEST, "integer": 2.0**63 - 1024, "boolean": 1.0}
 

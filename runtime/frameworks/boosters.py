@@ -28,6 +28,6 @@ class Booster:
         self.outputs = (TensorSpec(OUTPUT, "FP64" if probe.dtype == np.float64 else "FP32", (-1, *probe.shape[1:])),)
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
-        """Predict."""
+        """Predict; what the booster's objective gives is the one output."""
         del outputs  # there is one
         return {OUTPUT: np.asarray(self._predict(inputs[INPUT]))}

@@ -63,7 +63,11 @@ class CustomModel:
     def predict(
         self, inputs: Mapping[str, Array], outputs: Sequence[str], parameters: Mapping[str, Any] | None = None
     ) -> dict[str, Array]:
-        """Call the class."""
+        """Call the class; one array is the first output, a dict is read by output name.
+
+        Raises:
+            KeyError: The class gave no output of that name. Also whatever it raises itself.
+        """
         told = {"parameters": dict(parameters or {})} if self.takes_parameters else {}
         found = self._hooks.predict(dict(inputs), **told)
         if isinstance(found, dict):
@@ -134,6 +138,6 @@ def _module(file: Path, settings: ModelSettings) -> Any:
     if spec is None or spec.loader is None:
         raise LoadError(f"{file.name} is no Python module")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    sys.modules[spec.name] = module  # dataclasses and pickle look up a class's module by its name
     spec.loader.exec_module(module)
     return module

@@ -47,7 +47,11 @@ class Direct:
         return self._label(self._prepared(rows))
 
     def predict_proba(self, rows: Array) -> Array:
-        """Give one column per class."""
+        """Give one column per class.
+
+        Raises:
+            TypeError: The estimator gives no probabilities.
+        """
         if self._probabilities is None:
             raise TypeError("this estimator gives no probabilities")
         return self._probabilities(self._prepared(rows))
@@ -133,7 +137,7 @@ def _classifier(model: Any) -> tuple[Step, None]:
     def label(rows: Array) -> Array:
         found = scores(rows).reshape(len(rows), -1)
         chosen: Array = found.argmax(axis=1) if found.shape[1] > 1 else (found[:, 0] > 0).astype(np.intp)
-        return classes.take(chosen)  # type: ignore[no-any-return]
+        return classes.take(chosen)  # type: ignore[no-any-return]  # scikit-learn has no types
 
     return label, None
 

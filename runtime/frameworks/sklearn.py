@@ -93,7 +93,7 @@ def _skops(file: Path) -> Any:
 
 def _pickle(file: Path, settings: ModelSettings) -> Any:
     check_code(file, settings)
-    import joblib  # noqa: PLC0415
+    import joblib  # noqa: PLC0415 - only pickles need it
 
     try:
         return joblib.load(file)

@@ -39,7 +39,7 @@ class TorchModel:
             self.outputs = (TensorSpec("output", "FP32", (-1, -1)),)
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
-        """Run the module without gradients."""
+        """Run the module without gradients; its outputs are called `output`, or `output_0` and so on."""
         found = self._run(inputs[INPUT])
         return {name: found[name] for name in outputs}
 

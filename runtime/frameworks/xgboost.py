@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import xgboost
@@ -28,5 +29,5 @@ def load(file: Path, settings: ModelSettings) -> Booster:
     except (xgboost.core.XGBoostError, ValueError) as error:
         raise LoadError(f"XGBoost cannot read {file.name}: {error}") from error
     # In-place prediction copies nothing into a DMatrix, and is safe from several threads.
-    predict = lambda rows: booster.inplace_predict(rows, validate_features=False)  # noqa: E731
+    predict = partial(booster.inplace_predict, validate_features=False)
     return Booster("xgboost", booster.num_features(), "FP32", predict)

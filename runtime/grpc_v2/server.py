@@ -36,6 +36,7 @@ _CODES = {
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
+OK = 200
 GRACE_S = 5.0
 
 
@@ -48,19 +49,23 @@ class GrpcCodec:
         self._version = version
 
     def decode(self, request: Request) -> Query:
-        """Read a message."""
+        """Read a `ModelInferRequest`.
+
+        Raises:
+            Refused: 400 or 422, with what is wrong about which tensor; 413, too many rows.
+        """
         asked = MESSAGES["ModelInferRequest"].FromString(request.body)
         outputs = self._codec.requested([output.name for output in asked.outputs])
         return self._codec.query(tensors.read(asked), outputs, asked.id, _parameters(asked.parameters))
 
     def encode(self, query: Query, outputs: Outputs, start: int, stop: int) -> Answer:
-        """Write a message."""
+        """Write a `ModelInferResponse`: the tensors raw, in the order they were asked for."""
         answer = MESSAGES["ModelInferResponse"](model_name=self._name, model_version=self._version, id=query.state)
         tensors.write(answer, query.outputs, outputs, start, stop)
         return Answer(200, answer.SerializeToString())
 
     def error(self, refused: Refused) -> Answer:
-        """Write an error."""
+        """Give the bare text: `model_infer` makes a status of it."""
         return Answer(refused.status, refused.message.encode())
 
 
@@ -70,14 +75,14 @@ def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Servicer:
-    """The six methods."""
+    """The six methods of `GRPCInferenceService`. An error is a status with the text that REST would give."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._endpoints: dict[int, Endpoint] = {}
 
     async def server_live(self, _request: Any, _context: Any) -> Any:
-        """Say whether the process works."""
+        """Say whether calls of the models still come back. Needs no key, as all probes."""
         return MESSAGES["ServerLiveResponse"](live=self._service.alive)
 
     async def server_ready(self, _request: Any, _context: Any) -> Any:
@@ -90,12 +95,12 @@ class Servicer:
         return MESSAGES["ModelReadyResponse"](ready=self._service.ready)
 
     async def server_metadata(self, _request: Any, context: Any) -> Any:
-        """Describe the server."""
+        """Describe the server, to who has a key."""
         await self._admit(context)
         return MESSAGES["ServerMetadataResponse"](**server_metadata())
 
     async def model_metadata(self, request: Any, context: Any) -> Any:
-        """Describe a model."""
+        """Describe a version of a model, to who has a key."""
         await self._admit(context)
         served = await self._find(request.name, request.version, context)
         return MESSAGES["ModelMetadataResponse"](**model_metadata(self._service, served))
@@ -120,11 +125,12 @@ class Servicer:
             if work is not None:
                 work.abandoned = True
             raise
-        if found.status != 200:  # noqa: PLR2004 - OK
+        if found.status != OK:
             await context.abort(_CODES.get(found.status, grpc.StatusCode.INTERNAL), found.body.decode())
         return found.body
 
     def _endpoint(self, served: Any) -> Endpoint:
+        # Made when first asked for: a server of REST only has no metrics of gRPC. Versions live as long as the service.
         found = self._endpoints.get(id(served))
         if found is None:
             part = served.part

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     ErrorShape = Callable[[Refused], Answer]
 
+NOT_FOUND, NOT_ALLOWED = 404, 405
+
 Name = Annotated[str, Path(description="Name of a model.")]
 Version = Annotated[str, Path(description="Version of the model, or an alias.")]
 
@@ -30,6 +32,7 @@ Version = Annotated[str, Path(description="Version of the model, or an alias.")]
 def build(service: Service) -> FastAPI:
     """Make the application of one service."""
     app = FastAPI(title="mlservice model server", version=server_metadata()["version"], redoc_url=None)
+    # The first that is added is the innermost: a user's own middleware sees predictions too.
     app.add_middleware(Shortcut, service=service)
     _health(app, service)
     if "json" in service.runtime.protocols:
@@ -39,8 +42,8 @@ def build(service: Service) -> FastAPI:
     if "vertex" in service.runtime.protocols:
         _vertex_routes(app, service)
     app.openapi = lambda: openapi.document(app, service)  # type: ignore[method-assign]  # FastAPI's own way
-    app.exception_handler(404)(_unknown)
-    app.exception_handler(405)(_unknown)
+    app.exception_handler(NOT_FOUND)(_unknown)
+    app.exception_handler(NOT_ALLOWED)(_unknown)
     app.exception_handler(Exception)(_fault)
     return app
 
@@ -203,8 +206,8 @@ def _status(*, alive: bool, yes: str, no: str) -> Response:
 async def _unknown(request: Request, error: Exception) -> Response:
     """Answer unknown paths and methods as everything else is answered: JSON with `error`."""
     del request
-    status = getattr(error, "status_code", 404)
-    message = "no such path" if status == 404 else "this path takes another method"  # noqa: PLR2004
+    status = getattr(error, "status_code", NOT_FOUND)
+    message = "no such path" if status == NOT_FOUND else "this path takes another method"
     headers = getattr(error, "headers", None) or {}
     return Response(encoded({"error": message}), status, headers, media_type="application/json")
 

@@ -28,7 +28,10 @@ UPGRADE_HEADERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with bounds."""
+    """uvicorn's protocol with bounds on heads, and on how slow a client may be.
+
+    Everything it overrides is internal to uvicorn: pyproject.toml says which versions have it.
+    """
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -92,6 +95,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             self._offered_upgrade = True
             return False
+        # A head in one piece was not counted on the way, and only a piece beyond the bound can hold too large a one.
         if len(self.headers) > MAX_HEADERS or (self._chunk_bytes > MAX_HEAD_BYTES and _size(self) > MAX_HEAD_BYTES):
             self._reject(b"431 Request Header Fields Too Large", b"the head of the request is too large")
             return False
@@ -124,7 +128,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.flow.pause_reading()
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Read requests again: the client has read its answers."""
         super().resume_writing()
         self.writing_since = 0.0
         self.flow.resume_reading()

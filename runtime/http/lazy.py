@@ -40,7 +40,7 @@ class LazyApplication:
             asyncio.get_running_loop().call_later(WARM_UP_S, self._make_in_thread)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
+        """Hand a request on; before the application is there, answer what needs none, and make it for the rest."""
         if self._application is not None:
             await self._application(scope, receive, send)
             return

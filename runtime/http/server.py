@@ -55,7 +55,7 @@ class Server(uvicorn.Server):
         self._grpc: Any = None
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
-        """Open the port, then load."""
+        """Open the port, then load: probes get an answer from the first moment on, and readiness means the models."""
         await super().startup(sockets)
         loop = asyncio.get_running_loop()
         sweep(self.server_state.connections, loop)
@@ -161,7 +161,7 @@ def make(service: Service, listening: Listening) -> Server:
 
 def _application(service: Service) -> Any:
     from runtime.http.app import build  # noqa: PLC0415 - FastAPI is half of the start-up time
-    from runtime.http.extension import extend  # noqa: PLC0415
+    from runtime.http.extension import extend  # noqa: PLC0415 - the same
 
     app = build(service)
     return extend(app, service.options.app) if service.options.app else app

@@ -58,7 +58,7 @@ class WireProtocol(GuardedProtocol):
         self.begin()
 
     def on_headers_complete(self) -> None:
-        """Choose who answers."""
+        """Choose who answers: the path's endpoint, unless ASGI still answers a request before this one."""
         if self.parser.get_method() == b"POST" and (self.cycle is None or self.cycle.response_complete):
             self._endpoint = self._endpoints.get(self.url)
         if not self.head_is_fine():
@@ -69,7 +69,7 @@ class WireProtocol(GuardedProtocol):
         self._body, self._body_bytes = [], 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
+        """Keep a header, its name in lower case as ASGI has it."""
         self.headers.append((name.lower(), value))
 
     def unfinished(self, data: bytes) -> None:

@@ -28,7 +28,7 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Codec(Protocol):
-    """One protocol, for one model."""
+    """One protocol, for one model. Called on the event loop for every request: what it does holds up all others."""
 
     def decode(self, request: Request) -> Query:
         """Read a request.
@@ -43,5 +43,5 @@ class Codec(Protocol):
         ...
 
     def error(self, refused: Refused) -> Answer:
-        """Write an error."""
+        """Write an error in the protocol's own shape. Must not raise: nothing else would answer."""
         ...

@@ -70,7 +70,7 @@ def _text(name: str, index: int, data: memoryview) -> str:
 
 
 def pack(array: Array) -> bytes:
-    """Write a tensor."""
+    """Write a tensor; text becomes UTF-8 with its length before each element, bytes stay as they are."""
     if array.dtype.kind not in "OSU":
         return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
     pieces = []

@@ -38,14 +38,14 @@ class PubSubMessage(msgspec.Struct, rename="camel"):
 
 
 class Push(msgspec.Struct):
-    """A wrapped push."""
+    """A push as Pub/Sub sends it unless the subscription unwraps it."""
 
     message: PubSubMessage
     subscription: str = ""
 
 
 class CloudEvent(msgspec.Struct):
-    """A structured event."""
+    """A structured event: its data stands in it, as JSON or in base64."""
 
     specversion: str
     id: str
@@ -56,7 +56,7 @@ class CloudEvent(msgspec.Struct):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Which event is answered."""
+    """Which event an answer is about."""
 
     id: str
     source: str
@@ -67,7 +67,7 @@ _push = msgspec.json.Decoder(Push).decode
 
 
 class EventCodec:
-    """Events for one model."""
+    """Events for one model: plain JSON inside, and the event's identity on the answer."""
 
     def __init__(self, loaded: Loaded, max_rows: int) -> None:
         self._plain = PlainCodec(loaded, max_rows, KSERVE)
@@ -124,6 +124,7 @@ def _unwrapped(request: Request) -> tuple[Origin, bytes]:
     if given is not None:
         return Origin(_shown(given), _shown(request.header(b"x-goog-pubsub-subscription-name") or b"")), request.body
     push = _push(request.body)
+    # Without `validate` characters that are no base64 are left out, and the rest is read as if it were whole.
     return Origin(push.message.message_id, push.subscription), base64.b64decode(push.message.data, validate=True)
 
 

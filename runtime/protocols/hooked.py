@@ -32,7 +32,11 @@ class HookedCodec:
         self._dialect = dialect
 
     def decode(self, request: Request) -> Query:
-        """Read a request."""
+        """Let the class read the JSON of a body.
+
+        Raises:
+            Refused: 400, no JSON; 422, the class says so by a `ValueError`; 500, it raised anything else.
+        """
         body = read(_parse, request.body, "the body is no JSON")
         column = np.empty(1, object)
         try:
@@ -45,14 +49,14 @@ class HookedCodec:
         return Query({OBJECT: column}, 1, (OUTPUT,), self)
 
     def encode(self, query: Query, outputs: Outputs, start: int, stop: int) -> Answer:
-        """Write the output."""
+        """Write what the class's `encode` makes of the output, else the output as it is."""
         del query, stop  # one row per request
         output = outputs.arrays[OUTPUT][start]
         body = output if self._encode is None else self._encode(output)
         return Answer(200, msgspec.json.encode(body, enc_hook=_plain))
 
     def error(self, refused: Refused) -> Answer:
-        """Write an error."""
+        """Write an error in the dialect of the path."""
         return refusal(refused, self._dialect)
 
 

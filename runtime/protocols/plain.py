@@ -93,7 +93,11 @@ class PlainCodec:
         self._numbers, self._into = _numbers(loaded.layout)
 
     def decode(self, request: Request) -> Query:
-        """Read a request."""
+        """Read rows: quickly where every value is right, else value by value, to say which is not.
+
+        Raises:
+            Refused: 400, no JSON of this form; 413, too many rows; 422, against the schema, with its problems.
+        """
         rows = None if self._numbers is None else self._numbers.read(request.body)
         if rows is None or len(rows) == 0:
             return self._decode_slowly(request.body)
@@ -129,7 +133,7 @@ class PlainCodec:
         return Answer(200, b'{"predictions":' + _encode(values) + self._dialect.suffix)
 
     def error(self, refused: Refused) -> Answer:
-        """Write an error."""
+        """Write an error in the dialect's shape."""
         return refusal(refused, self._dialect)
 
 

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 HEADER_LENGTH = b"inference-header-content-length"
 MAX_DIGITS = 19  # of that header; int() refuses thousands of them with an error of its own
 BINARY = b"application/octet-stream"
+# More than any model here has; numpy itself fails at 65, with an error of its own.
 MAX_DIMENSIONS = 8
+UNPROCESSABLE = 422
 
 _encode = msgspec.json.Encoder().encode
 
@@ -90,7 +92,11 @@ class V2Codec:
         self._head = {"model_name": part.name, "model_version": part.version}
 
     def decode(self, request: Request) -> Query:
-        """Read a request."""
+        """Read a request: JSON, or JSON with tensors behind it.
+
+        Raises:
+            Refused: 400, with what is wrong about which tensor; 413, too many rows.
+        """
         head, tail = split(request)
         asked = parse(head)
         tensors = read_tensors(asked.inputs, tail)
@@ -176,13 +182,13 @@ class V2Codec:
         return Answer(200, b"".join([body, *tails]), BINARY, headers)
 
     def error(self, refused: Refused) -> Answer:
-        """Write an error."""
+        """Write an error in the protocol's shape."""
         return error(refused)
 
 
 def error(refused: Refused) -> Answer:
     """Write an error in the protocol's shape. What does not fit a schema is 400 here, as the protocol has it."""
-    status = 400 if refused.status == 422 else refused.status  # noqa: PLR2004
+    status = 400 if refused.status == UNPROCESSABLE else refused.status
     return Answer(status, _encode({"error": refused.message}), JSON, refused.headers)
 
 
@@ -312,7 +318,7 @@ def fitted(array: Array, spec: TensorSpec) -> Array:
         both_floats = given.kind == wanted.kind == "f"
         if given.kind == "O" or wanted.kind == "O" or not (both_floats or np.can_cast(given, wanted, "safe")):
             raise Refused(400, f"input {spec.name!r} is {datatype_of(array)}, the model takes {spec.datatype}")
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # what becomes infinite is refused by the schema, by row and feature
             array = array.astype(wanted)
     if len(spec.shape) == MATRIX and array.ndim == 1 and spec.shape[1] in (array.size, 1):
         array = array.reshape(-1, spec.shape[1])

@@ -97,7 +97,7 @@ class Cost:
     row_s: float
 
     def of(self, rows: int) -> float:
-        """Estimate a call."""
+        """Estimate the seconds of a call with so many rows."""
         return self.call_s + self.row_s * rows
 
 
@@ -180,7 +180,7 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """Requests in the queue."""
+        """Requests in the queue, without those in a call."""
         return len(self._waiting)
 
     @property

@@ -130,7 +130,7 @@ class Call(Work):
         self.started = started
 
     def done(self, outcome: Outputs | Exception, start: int, stop: int) -> None:
-        """Encode the outputs, and answer."""
+        """Answer with this request's rows of the outputs, and count what each phase took."""
         endpoint = self._endpoint
         clock = endpoint.clock
         now = clock()

@@ -78,7 +78,7 @@ def _parts(folder: Path, settings: ModelSettings, *, trusted: bool, name: str = 
     found = []
     for sub in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
         called = {"name": name, "version": sub.name} if _VERSION.fullmatch(sub.name) else {"name": sub.name}
-        if not version:
+        if not version:  # a version holds no further ones: whatever is in its folder is its own
             found += _parts(sub, settings, trusted=trusted, **called)
     return found
 

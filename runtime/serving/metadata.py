@@ -20,7 +20,7 @@ EXTENSIONS = ("binary_tensor_data",)
 
 
 def server_metadata() -> dict[str, Any]:
-    """Describe the server."""
+    """Describe the server, as Open Inference Protocol has it."""
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 30 ms that no start-up pays
 
     try:
@@ -86,6 +86,7 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
         found["enum"] = [*feature.values, None] if feature.nullable else list(feature.values)
     found |= {} if feature.min is None else {"minimum": feature.min}
     found |= {} if feature.max is None else {"maximum": feature.max}
+    # Without bounds, whoever draws requests from the schema draws numbers that no 32-bit float or JSON reader holds.
     if kind in {"number", "integer"}:
         largest = 3e38 if kind == "number" else 2**53
         found = {"minimum": -largest, "maximum": largest, **found}
@@ -93,5 +94,5 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
 
 
 def encoded(value: object) -> bytes:
-    """Write as JSON."""
+    """Write what is said of server and models as JSON."""
     return msgspec.json.encode(value)

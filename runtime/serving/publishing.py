@@ -29,12 +29,12 @@ class Publisher(Protocol):
     """Where answers go. Called in a thread; may block, and raises when the message was not taken."""
 
     def publish(self, data: bytes, attributes: dict[str, str]) -> None:
-        """Publish one message."""
+        """Publish one message; once it returns, the message is kept."""
         ...
 
 
 class PubSubPublisher:
-    """A Pub/Sub topic: `projects/P/topics/T`."""
+    """A Pub/Sub topic, by its whole name: `projects/P/topics/T`."""
 
     def __init__(self, topic: str) -> None:
         from google.cloud.pubsub_v1 import PublisherClient  # noqa: PLC0415 - seconds that only asynchronous inference needs
@@ -60,7 +60,7 @@ class PublishingEndpoint:
         self.metrics = endpoint.metrics
 
     def handle(self, request: Request, respond: Callable[[Answer], None]) -> Work | None:
-        """Answer one event."""
+        """Answer one event: 204 once its answer is published, 429 when too many wait for that."""
         if self._waiting >= WAITING:
             self.refuse(Refused(429, "too many answers are waiting to be published", retry_after_s=1), respond, request)
             return None

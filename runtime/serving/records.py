@@ -35,7 +35,7 @@ class Records:
     """
 
     def __init__(self, options: Options, shadow: Shadow | None, sink: Sink | None = None) -> None:
-        self.keys = Keys(options.api_keys) or None
+        self.keys = Keys(options.api_keys) or None  # without any, a request pays one comparison and no digest
         self._options = options
         self._access = access_log(
             options.access_log, Project(options.project, options.metadata_host if options.service else "")

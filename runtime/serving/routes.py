@@ -47,6 +47,7 @@ def routes_of(
         alone: Whether its model is the only one: then it also has the paths without a name.
     """
     part, protocols = loaded.part, runtime.protocols
+    # A class with `decode` takes objects of its own: it has no tensors that this protocol could name.
     if "v2" in protocols and not getattr(loaded.model, "opaque", False):
         versions = [f"/versions/{version}" for version in part.names] + ([""] if first else [])
         paths = tuple(f"/v2/models/{part.name}{version}/infer" for version in versions)

@@ -48,7 +48,7 @@ class Served:
 
     @property
     def part(self) -> Part:
-        """Name, version, settings."""
+        """Whose version it is, and what its folder and settings are."""
         return self.loaded.part
 
 
@@ -74,12 +74,12 @@ class Service:
 
     @property
     def max_body(self) -> int:
-        """Bytes a body may have."""
+        """Bytes a body may have; a larger one is refused with 413."""
         return self.options.max_body
 
     @property
     def timeout_s(self) -> float:
-        """Seconds a request may take."""
+        """Seconds a request may take; then it is answered with 504."""
         return seconds(self.runtime.timeout)
 
     @property
@@ -135,7 +135,7 @@ class Service:
         return Refused(404, "no such model or version")
 
     def metrics_text(self) -> str:
-        """Write all metrics."""
+        """Write all metrics as Prometheus reads them."""
         gauges = [Gauge("mlservice_ready", "1 when every model is loaded and warm.", "", float(self.ready))]
         for served in self.served:
             labels = model_labels(served.part.name, served.part.version)
@@ -158,7 +158,7 @@ class Service:
             log.error("model not loaded: %s", error)  # noqa: TRY400 - the message is the whole story
             loop.call_soon_threadsafe(setattr, self, "state", FAILED)
             return
-        except BaseException:
+        except BaseException:  # a class may end in SystemExit as well: nobody may wait for a model that never comes
             log.exception("model not loaded")
             loop.call_soon_threadsafe(setattr, self, "state", FAILED)
             raise

@@ -50,8 +50,8 @@ def _download(uri: str) -> Path:
 
 def _list(uri: str, bucket_name: str, prefix: str) -> list[Any]:
     from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415 - 0.5 s that a folder needs not
-    from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
-    from google.cloud.storage import Client  # noqa: PLC0415
+    from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 - the same
+    from google.cloud.storage import Client  # noqa: PLC0415 - the same
 
     try:
         client = Client()

@@ -29,7 +29,7 @@ class JsonFormatter(logging.Formatter):
     """One line of JSON per record; what was given as `extra` stands beside the message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
+        """Write a record in one line, its traceback included."""
         entry: dict[str, Any] = {"severity": record.levelname, "message": record.getMessage(), "logger": record.name}
         entry.update({key: value for key, value in vars(record).items() if key not in _OWN})
         if record.exc_info:
@@ -38,7 +38,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str, *, structured: bool) -> None:
-    """Send all logs to stderr."""
+    """Send all logs to stderr.
+
+    Args:
+        level: The least severe that is written: debug, info, warning, error.
+        structured: As JSON for Cloud Logging, else as text for people.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if structured else logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -40,19 +40,19 @@ class Histogram:
         self._sum = 0.0
 
     def observe(self, value: float) -> None:
-        """Count one value."""
+        """Count one value; one on a bound belongs below it."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
     def observe_all(self, values: Array) -> None:
-        """Count many values."""
+        """Count many values: a few calls of numpy instead of a bisection for each."""
         places = np.searchsorted(self._bounds, values)
         found = np.bincount(places, minlength=len(self._counts)).tolist()
         self._counts = [old + new for old, new in zip(self._counts, found, strict=True)]
         self._sum += float(values.sum())
 
     def lines(self, name: str, labels: str) -> list[str]:
-        """Write the samples."""
+        """Write the samples: a bucket holds what smaller ones hold, as Prometheus adds nothing up."""
         found, total = [], 0
         for bound, count in zip((*self._bounds, "+Inf"), self._counts, strict=True):
             total += count
@@ -90,7 +90,7 @@ class EndpointMetrics:
 
     @property
     def labels(self) -> str:
-        """Write the labels."""
+        """The labels of every sample, as they stand between braces."""
         return f'{model_labels(self.model, self.version)},protocol="{self.protocol}"'
 
 
@@ -117,7 +117,7 @@ class Gauge:
 
 
 def render(endpoints: list[EndpointMetrics], models: list[ModelMetrics], gauges: list[Gauge]) -> str:
-    """Write everything."""
+    """Write all samples, each name described once before its first."""
     lines = ["# HELP mlservice_requests_total Answers by status.", "# TYPE mlservice_requests_total counter"]
     for e in endpoints:
         e.sort()

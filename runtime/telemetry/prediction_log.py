@@ -42,7 +42,7 @@ class Sink(Protocol):
     """Where records go. Called in one thread, in order; may block, and may raise."""
 
     def write(self, records: list[Record]) -> None:
-        """Keep records."""
+        """Keep records; when it raises, all of them count as failed."""
         ...
 
 
@@ -53,7 +53,7 @@ class Lines:
         self._path = path
 
     def write(self, records: list[Record]) -> None:
-        """Append."""
+        """Append a line per record; the file is opened anew each time, so that it may be rotated."""
         lines = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
         if self._path == "-":
             sys.stdout.buffer.write(lines)
@@ -77,7 +77,7 @@ class PredictionLog:
         self.background: Background[tuple[float, Loaded, Seen]] = Background("prediction-log", self._write)
 
     def follow(self, loaded: Loaded, seen: Seen) -> None:
-        """Take a request, or not."""
+        """Take a request if it was predicted and is in the sample; records are made of it in the background."""
         if seen.answer.status == OK and seen.outputs is not None and random() < self._rate:  # noqa: S311 - a sample
             self.background.put((time(), loaded, seen))
 

@@ -24,10 +24,10 @@ def tracer(service: str) -> tuple[Callable[[Seen], None], Callable[[], None]]:
     Raises:
         ModuleNotFoundError: The `otel` extra is not installed.
     """
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - the same
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - the same
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - the same
 
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -41,9 +41,10 @@ def follower(tracing: Any, clock: Callable[[], float] = perf_counter) -> Callabl
         tracing: Of OpenTelemetry.
         clock: The queue's, in seconds; spans want the time of day.
     """
-    from opentelemetry import trace  # noqa: PLC0415
+    from opentelemetry import trace  # noqa: PLC0415 - an extra
 
     def follow(seen: Seen) -> None:
+        # Spans are made after the answer and want the time of day; what was measured is of another clock.
         offset = time_ns() - int(clock() * 1e9)
         span = tracing.start_span(
             f"predict {seen.metrics.model}",
@@ -83,7 +84,7 @@ def phases(seen: Seen) -> list[tuple[str, float, float]]:
 
 
 def _parent(seen: Seen) -> Any:
-    from opentelemetry import trace  # noqa: PLC0415
+    from opentelemetry import trace  # noqa: PLC0415 - an extra
 
     given = trace_context(seen.request.headers)
     if given is None:

@@ -58,7 +58,10 @@ def start(tmp_path_factory) -> Iterator[Callable[..., Process]]:
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory) -> Iterator[Callable[..., Thread]]:
-    """Start servers in this process; all are ended with the module."""
+    """Start servers in this process; all are ended with the module.
+
+    Without gRPC: its package has one poller for all event loops of a process.
+    """
     with servers.ended() as started:
 
         def _serve(folder, *flags, model=None, runtime=None, wait="ready", **env) -> Thread:

@@ -148,7 +148,7 @@ class Thread(Server):
     def stop(self) -> int:
         self.tell()
         self.thread.join(15)
-        assert not self.thread.is_alive()
+        assert not self.thread.is_alive(), self.log.read_text()
         return 0
 
 

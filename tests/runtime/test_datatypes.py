@@ -32,15 +32,27 @@ BINARY_ONLY = {"FP16"}  # JSON of the client's
 
 
 @pytest.fixture(scope="module")
-def ports(serve, another_port, tmp_path_factory):
-    """A server of one graph per datatype, which gives back what it gets; its HTTP and gRPC addresses."""
+def folder(tmp_path_factory):
+    """One graph per datatype, which gives back what it gets."""
     folder = tmp_path_factory.mktemp("models")
     for name in VALUES:
         (folder / name.lower()).mkdir()
         onnx.save(echo(name), folder / name.lower() / "model.onnx")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(serve, folder):
+    """Where they are served over HTTP."""
+    return serve(folder).url.removeprefix("http://")
+
+
+@pytest.fixture(scope="module")
+def grpc_address(start, folder, another_port):
+    """Where they are served over gRPC."""
     port = another_port()
-    server = serve(folder, "--grpc-port", str(port))
-    return server.url.removeprefix("http://"), f"127.0.0.1:{port}"
+    start(folder, "--grpc-port", str(port))
+    return f"127.0.0.1:{port}"
 
 
 def echo(name):
@@ -52,7 +64,7 @@ def echo(name):
 
 @pytest.mark.parametrize("binary", [True, False], ids=["binary", "json"])
 @pytest.mark.parametrize("name", VALUES)
-def test_over_http(ports, name, binary):
+def test_over_http(address, name, binary):
     """What an independent client sends, in JSON or in binary, comes back to the last bit."""
     if not binary and name in BINARY_ONLY:
         pytest.skip("the client sends this in binary only")
@@ -61,18 +73,18 @@ def test_over_http(ports, name, binary):
     given.set_data_from_numpy(values, binary_data=binary)
     wanted = triton.InferRequestedOutput("found", binary_data=binary)
 
-    with triton.InferenceServerClient(ports[0]) as client:
+    with triton.InferenceServerClient(address) as client:
         same(client.infer(name.lower(), [given], outputs=[wanted]).as_numpy("found"), values)
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_over_grpc(ports, name):
+def test_over_grpc(grpc_address, name):
     """The same over gRPC."""
     values = VALUES[name].reshape(-1, 1)
     given = triton_grpc.InferInput("given", list(values.shape), name)
     given.set_data_from_numpy(values)
 
-    with triton_grpc.InferenceServerClient(ports[1]) as client:
+    with triton_grpc.InferenceServerClient(grpc_address) as client:
         same(client.infer(name.lower(), [given]).as_numpy("found"), values)
 
 
@@ -89,9 +101,9 @@ def test_over_grpc(ports, name):
         ("FP32", 0.5, True),
     ],
 )
-def test_plain_json_is_held_to_the_datatype(ports, name, right, wrong):
+def test_plain_json_is_held_to_the_datatype(address, name, right, wrong):
     """A graph without features takes what its input holds, and nothing that would be turned into it without a word."""
-    path = f"http://{ports[0]}/v1/models/{name.lower()}:predict"
+    path = f"http://{address}/v1/models/{name.lower()}:predict"
 
     taken = httpx.post(path, json={"instances": [[right]]})
     refused = httpx.post(path, json={"instances": [[right], [wrong]]})

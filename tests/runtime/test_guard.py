@@ -311,9 +311,8 @@ def test_what_is_no_request_is_answered_first():
         await asyncio.sleep(2 * SWEEP_S)
 
         assert connection.transport.written.startswith(b"HTTP/1.1 200 ")
-        assert b"\r\nconnection: close\r\n" in connection.transport.written
         assert connection.transport.written.count(b"HTTP/1.1") == 1
-        assert connection.transport.closed_at is not None
+        assert connection.transport.closed_at < SWEEP_S
 
     connected(act)
 

@@ -399,18 +399,19 @@ def test_text_needs_an_input_of_text(feature, datatype, fits):
         describe(part, model)
 
 
-def test_a_class_gets_the_parameters_of_the_request(serve, tmp_path, another_port):
+FACTOR = (
+    "import time\n"
+    "class Model:\n"
+    "    def predict(self, inputs, parameters):\n"
+    "        time.sleep(0.05)\n"
+    "        return inputs['a'] * parameters.get('factor', 1)\n"
+)
+
+
+def test_a_class_gets_the_parameters_of_the_request(serve, tmp_path):
     """`predict(inputs, parameters)` is told what the request says, in every protocol; others' rows do not join it."""
-    source = (
-        "import time\n"
-        "class Model:\n"
-        "    def predict(self, inputs, parameters):\n"
-        "        time.sleep(0.05)\n"
-        "        return inputs['a'] * parameters.get('factor', 1)\n"
-    )
-    folder, model = custom(tmp_path, source)
-    port = another_port()
-    server = serve(folder, "--grpc-port", str(port), model={**model, "features": {"a": {"type": "number"}}})
+    folder, model = custom(tmp_path, FACTOR)
+    server = serve(folder, model={**model, "features": {"a": {"type": "number"}}})
 
     def plain(factor):
         return server.post("/predict", {"instances": [[2], [3]], "parameters": {"factor": factor}}).json()
@@ -422,6 +423,14 @@ def test_a_class_gets_the_parameters_of_the_request(serve, tmp_path, another_por
     tensor = {"name": "a", "datatype": "FP64", "shape": [1], "data": [5]}
     asked = server.post("/v2/models/model/infer", {"inputs": [tensor], "parameters": {"factor": 4}})
     assert asked.json()["outputs"][0]["data"] == [20.0]
+
+
+def test_parameters_over_grpc(start, tmp_path, another_port):
+    """The same over gRPC, whose messages hold each parameter in the field of its type."""
+    folder, model = custom(tmp_path, FACTOR)
+    port = another_port()
+    start(folder, "--grpc-port", str(port), model={**model, "features": {"a": {"type": "number"}}})
+
     with triton_grpc.InferenceServerClient(f"127.0.0.1:{port}") as client:
         given = triton_grpc.InferInput("a", [1], "FP64")
         given.set_data_from_numpy(np.array([5.0]))

@@ -233,11 +233,11 @@ class TestTriton:
 
 
 @pytest.fixture(scope="module")
-def client(serve, specs, features, another_port):
+def client(start, specs, features, another_port):
     """A client of a server with a second port."""
     port = another_port()
     model = {"uri": str(specs / "breast-cancer/model-v2"), "features": features}
-    serve(None, "--grpc-port", str(port), "--name", "tumours", model=model)
+    start(None, "--grpc-port", str(port), "--name", "tumours", model=model)
     with triton_grpc.InferenceServerClient(f"127.0.0.1:{port}") as client:
         yield client
 
@@ -305,12 +305,12 @@ class TestGrpc:
 
 
 @pytest.fixture(scope="module")
-def grpc_server(serve, specs, another_port):
+def grpc_server(start, specs, another_port):
     """Start a server with a second port; gives that port."""
 
     def _start(**environment) -> int:
         port = another_port()
-        serve(specs / "iris/model", "--grpc-port", str(port), **environment)
+        start(specs / "iris/model", "--grpc-port", str(port), **environment)
         return port
 
     return _start
