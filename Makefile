@@ -5,9 +5,9 @@ UV := $(BIN)/uv
 JOBS ?= auto
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help demo test check fix golden bench setup clean
+.PHONY: help demo test check fix golden bench coverage setup clean
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: setup  ## the main job, end to end, on the embedded emulator
 	@$(BIN)/python docs/demo.py
@@ -33,6 +33,9 @@ golden: setup  ## rewrite golden files; review the diff
 
 bench: setup  ## every number we claim
 	$(BIN)/python -m benchmarks
+
+coverage: setup  ## lines that the fast tests miss, and the floor of what they reach
+	$(BIN)/pytest -q -n $(JOBS) -m "not slow" --cov --cov-report=term $(ARGS)
 
 setup: .venv/.synced
 .venv/.synced: pyproject.toml uv.lock | $(UV)
