@@ -119,7 +119,7 @@ class NamedClient(ToyClient):
 
 
 TOY = Kind("toy", "Toy", Toy, desired=lambda *_: iter(()), connect=ToyClient, immutable=frozenset({"place"}),
-           keyed=frozenset({"env"}), loss=lambda _: "it is gone")  # fmt: skip
+           keyed=frozenset({"env"}), loss=lambda *_: "it is gone")  # fmt: skip
 NAMED = replace(TOY, name="named", title="Named toy", connect=NamedClient, server_named=True)
 KINDS = Kinds.of(TOY, NAMED)
 

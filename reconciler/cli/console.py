@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -34,14 +35,24 @@ def say(text: Text | str, style: str | None = None) -> None:
 
 
 def _clean(text: Text | str) -> Text | str:
-    """Hide secrets: the last look before anything is printed, whoever forgot it before."""
+    """Hide secrets and show what would not be seen: the last look before anything is printed."""
     from schemas.redaction import HIDDEN, merged, redacted, secrets_in  # noqa: PLC0415 - late, for start-up
 
     if isinstance(text, str):
-        return redacted(text)
+        return _UNSEEN.sub(_seen, redacted(text))
     for start, end in reversed(merged(secrets_in(text.plain))):
         text = text[:start] + type(text)(HIDDEN) + text[end:]
+    for found in reversed(list(_UNSEEN.finditer(text.plain))):
+        text = text[: found.start()] + type(text)(_seen(found)) + text[found.end() :]
     return text
+
+
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""What moves the cursor, colours the screen or turns text around: whoever may name a live object can write it."""
+
+
+def _seen(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def someone_is_there() -> bool:

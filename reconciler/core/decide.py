@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reconciler.core.diff import FieldChange, diff_fields, only_ours, plain
 from reconciler.core.errors import Clash, Differs, Missing, NotOurs
 from reconciler.core.kind import Ownership
-from reconciler.core.naming import fingerprint
+from reconciler.core.naming import MANAGER, fingerprint, mark_labels
 from reconciler.core.plan import Action, Change
 from reconciler.core.reference import filled
 from schemas.sections.management import Adopt, Prune
@@ -66,7 +66,8 @@ def owned(kind: Kind[F], seen: Observed[F], owner: Owner) -> bool:
     """
     entry = owner.entry
     if entry is None:
-        return kind.ownership is Ownership.SHARED and bool(seen.mark)
+        # Another service of ours has it too. One that no inventory lists was handed over, or its inventory was lost.
+        return kind.ownership is Ownership.SHARED and bool(seen.mark) and bool(owner.others)
     if kind.ownership is Ownership.ANONYMOUS:
         return True
     if (entry.uid and entry.uid == seen.uid) or (entry.server_name and entry.server_name == seen.server_name):
@@ -269,6 +270,8 @@ def _whose(kind: Kind[F], seen: Observed[F], owner: Owner) -> str:
     name = seen.address.name
     if seen.mark in owner.services:
         return f"{kind.title} '{name}' is marked as this service's, and no inventory lists it"
+    if seen.mark == MANAGER:
+        return f"{kind.title} '{name}' is marked as mlservice's, and no inventory lists it: it was left to others once"
     if seen.mark:
         return f"{kind.title} '{name}' exists and belongs to mlservice service '{seen.mark}'"
     return f"{kind.title} '{name}' exists and was not made by mlservice"
@@ -278,7 +281,10 @@ def _how_to_adopt(kind: Kind[F], seen: Observed[F], owner: Owner, changes: tuple
     if owner.adopt is Adopt.IF_IDENTICAL:
         fields = ", ".join(sorted({c.path for c in changes if c.field not in _CARRIES_MARK}))
         return f"it differs from the spec in {fields}: make the spec fit (`mlservice import`), or set adopt: Always"
-    if seen.mark in owner.services:
+    if owner.entry is not None and not seen.mark:
+        labels = " and ".join(f"{key}={value}" for key, value in mark_labels(owner.services[0]).items())
+        return f"the inventory lists it, and its mark is gone: put it back ({labels}), or set adopt: IfIdentical"
+    if seen.mark in owner.services or seen.mark == MANAGER:
         return "if the inventory was lost, take it over: set management.adopt: IfIdentical"
     verb = kind.takes_over or "rename one of the two"
     return f"{verb}; to take it over set management.adopt: IfIdentical or Always"
@@ -296,7 +302,7 @@ def _change(
     fields: F | None = None,
     owned: bool = True,
 ) -> Change:
-    loss = kind.loss(seen) if seen else ""
+    loss = kind.loss(seen, owner.services) if seen else ""
     return Change(
         address=want.address if want else seen.address,  # type: ignore[union-attr]  # one of the two is there
         action=action,

@@ -75,7 +75,10 @@ class PlansRefused(ReconcilerError):
     exit_code = 3
 
     def __init__(self, problems: Sequence[PlanError]) -> None:
-        super().__init__("\n".join(p.message for p in problems), hint=problems[0].hint if problems else "")
+        hints = {problem.hint for problem in problems}
+        one = problems[0].hint if len(hints) == 1 else ""
+        told = [p.message if one or not p.hint else f"{p.message}\n  hint: {p.hint}" for p in problems]
+        super().__init__("\n".join(told), hint=one)
         self.problems = tuple(problems)
 
 

@@ -145,7 +145,7 @@ class Inventory:
             entries={entry.address: entry for entry in entries},
             serial=data["serial"],
             deletion=data["deletion"],
-            lock=lock and Lock(lock["holder"], lock["runId"], datetime.fromisoformat(lock["expires"])),
+            lock=lock and _lock(lock),
             generation=generation,
         )
 
@@ -170,6 +170,13 @@ def _union(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[str]
     return {name: one.get(name, frozenset()) | other.get(name, frozenset()) for name in {*one, *other}}
 
 
+def _lock(data: Mapping[str, Any]) -> Lock:
+    expires = datetime.fromisoformat(data["expires"])
+    if expires.tzinfo is None:
+        raise ValueError("the lock's expiry has no time zone")
+    return Lock(str(data["holder"]), str(data["runId"]), expires)
+
+
 def _address(text: str) -> Address:
     """Read an address, also one that an older version of this program wrote."""
     address = Address.parse(text)
@@ -191,12 +198,22 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
 
 
 def _entry(address: Address, data: Mapping[str, Any]) -> Entry:
-    return Entry(
+    entry = Entry(
         address=address,
         uid=data.get("uid", ""),
         digest=data.get("digest", ""),
         changed=data.get("changed", ""),
         keys={name: frozenset(keys) for name, keys in data.get("keys", {}).items()},
         server_name=data.get("serverName", ""),
-        memory=data.get("memory", {}),
+        memory=dict(data.get("memory", {})),
     )
+    texts = (
+        entry.uid,
+        entry.digest,
+        entry.changed,
+        entry.server_name,
+        *(k for keys in entry.keys.values() for k in keys),
+    )
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"the entry of {address} is none")
+    return entry

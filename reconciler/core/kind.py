@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol
@@ -122,9 +122,9 @@ def never(address: Address) -> bool:
     return False
 
 
-def nothing_lost(seen: Observed[Any]) -> str:
+def nothing_lost(seen: Observed[Any], services: Collection[str]) -> str:
     """Say that deleting loses nothing that the next apply would not make again."""
-    del seen
+    del seen, services
     return ""
 
 
@@ -159,8 +159,8 @@ class Kind(Generic[F]):
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
         consequence: What an update will do, in words.
         notes: What a reader of the plan should know of a spec: text, and the path below `spec` it is about.
-        loss: What deleting this very object loses, in words. What loses something is protected by
-            `management.deletion: Protect`.
+        loss: What deleting this very object loses for others than the services it is of, in words. What loses
+            something is protected by `management.deletion: Protect`.
         retained: Which stay until the service goes, though no spec wants them any more: a revision may still use them.
         memory: What is remembered of an object from pass to pass; None for nothing.
         spec_paths: Field of the record by path below `spec`, for what `management.externallyOwned` may name.
@@ -190,7 +190,7 @@ class Kind(Generic[F]):
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
     consequence: Callable[[Sequence[FieldChange]], str] | None = None
     notes: Callable[[MLService, Facts], Iterable[tuple[str, str]]] = nothing_to_say
-    loss: Callable[[Observed[F]], str] = nothing_lost
+    loss: Callable[[Observed[F], Collection[str]], str] = nothing_lost
     retained: Callable[[Address], bool] = never
     memory: Memory[Any] | None = None
     spec_paths: Mapping[str, str] = field(default_factory=dict)

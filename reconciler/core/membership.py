@@ -74,15 +74,20 @@ def from_former(address: Address) -> Address:
     if address.kind == "run_invoker":
         return Membership("run_service", words[0], "roles/run.invoker", words[1]).at(address.location)
     if address.kind == "secret_accessor":
-        project, secret = split_secret(words[0])
+        project, secret = split_secret(words[0], "")
         found = Membership("secret", secret, "roles/secretmanager.secretAccessor", words[1])
         return found.at(address.location, project)
     return Membership(PROJECT, "", *words).at(address.location)
 
 
-def split_secret(secret: str) -> tuple[str, str]:
-    """Divide a secret as specs write it into its project, empty for the one at hand, and its name."""
+def split_secret(secret: str, here: str) -> tuple[str, str]:
+    """Divide a secret as specs write it into its project, empty for the one at hand, and its name.
+
+    Args:
+        secret: An id, or `projects/P/secrets/S`, which may be of our own project.
+        here: Project id of the run.
+    """
     if not secret.startswith("projects/"):
         return "", secret
     _, project, _, name = secret.split("/", 3)
-    return project, name
+    return "" if project == here else project, name

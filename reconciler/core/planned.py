@@ -139,7 +139,7 @@ def owners_of(
         names = sorted(wanting or {name for _, name in known})
         entry = next((everything[key].entries[address] for key in known), None)
         rules = [management[name] for name in names if name in management]
-        others = {key[1]: everything[key].entries[address] for key in holding if key not in known}
+        others = {key[1]: everything[key].entries[address] for key in holding if key not in inventories}
         owner = replace(_owner(tuple(names), entry, rules), others=others)
         # An inventory that cannot be read may list it as well.
         shared = everything.broken and kinds.of_address(address).ownership is not Ownership.EXCLUSIVE

@@ -18,7 +18,8 @@ R = TypeVar("R")
 Outputs = Callable[[Address], Mapping[str, Any]]
 """What Google told us about an object; nothing while that is not known."""
 
-_MARK = "$ref"
+_MARK = "known after apply"
+"""Key of a reference in plain data. No name of a variable, a label or a field of ours has blanks in it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,7 +29,7 @@ class Ref:
     Args:
         address: The other object. It becomes a dependency by being named here.
         output: Which of its outputs, such as `uri`.
-        form: The value, with `{}` where the output goes, such as `{}/events`.
+        form: The value; the output goes where `{}` stands first, as in `{}/events`.
     """
 
     address: Address
@@ -38,7 +39,7 @@ class Ref:
     def value(self, outputs: Outputs) -> str | Ref:
         """Give the value, or this reference while the output is not known."""
         found = outputs(self.address).get(self.output)
-        return self.form.replace("{}", str(found)) if found else self
+        return self.form.replace("{}", str(found), 1) if found else self
 
     def to_plain(self) -> dict[str, str]:
         """Give the form that plans keep."""
@@ -52,7 +53,8 @@ class Ref:
 
 def is_plain_ref(value: Any) -> bool:
     """Tell whether plain data is a reference."""
-    return isinstance(value, Mapping) and value.keys() == {_MARK, "output", "form"}
+    named = isinstance(value, Mapping) and value.keys() == {_MARK, "output", "form"}
+    return named and all(isinstance(part, str) for part in value.values())
 
 
 def holds_ref(value: Any) -> bool:

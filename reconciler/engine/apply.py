@@ -313,6 +313,8 @@ class _Run:
             if result and result.change.action is Action.DELETE:
                 if result.outcome is Outcome.DONE:
                     yield address
+            elif address.kind not in self.session.kinds.by_name:
+                continue  # a newer version of this program made it, and will know it again
             elif address in handed_over or (
                 address not in planned and (self.planned.plan.destroy or not self._still_ours(address, key[1]))
             ):

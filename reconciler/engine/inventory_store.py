@@ -215,7 +215,7 @@ def _inflated(name: str, packed: str) -> bytes:
 def _parse(name: str, body: bytes, generation: int) -> Inventory:
     try:
         found = Inventory.from_json(json.loads(body), generation=generation)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise unreadable(name, what) from error
     if object_of((found.region, found.service)) != name:

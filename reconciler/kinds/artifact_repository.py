@@ -217,5 +217,5 @@ KIND = Kind(
     ownership=Ownership.SHARED,
     # Repositories have no etag (kinds.md 2.2).
     fenced=False,
-    loss=lambda _: "its images are lost",
+    loss=lambda *_: "its images are lost",
 )

@@ -151,7 +151,7 @@ class IamMemberClient:
         return sorted({g.member for g in policy.grants(live) if g.role == role and not g.title}) if live else []
 
     def _api(self, address: Address) -> Any:
-        return self.connection.client(*RESOURCES[Membership.of(address).on].client)
+        return self.connection.client(*_resource(address, Membership.of(address).on).client)
 
     def _path(self, address: Address) -> str:
         there = Membership.of(address)
@@ -159,7 +159,20 @@ class IamMemberClient:
 
     def _full(self, on: str, target: Address) -> str:
         project = target.project or self.connection.project
-        return RESOURCES[on].path.format(project=project, location=target.location, name=target.name)
+        return _resource(target, on).path.format(project=project, location=target.location, name=target.name)
+
+
+def _resource(address: Address, on: str) -> Resource:
+    """Look a sort of resource up.
+
+    Raises:
+        InvalidRequest: A newer version of this program, or a hand, wrote that address.
+    """
+    if on not in RESOURCES:
+        raise errors.InvalidRequest(
+            "read", address, f"this version knows no policies of '{on}'", hint="use a newer one"
+        )
+    return RESOURCES[on]
 
 
 def _grant(address: Address) -> policy.Grant:

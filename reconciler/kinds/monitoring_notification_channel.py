@@ -73,11 +73,11 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
         sort, receiver = _receiver(entry, facts)
         labels = {**service.labels, **mark_labels(service.name), WHICH_LABEL: _which(entry)}
         fields = NotificationChannel(sort, receiver, f"{service.name}: {_said(entry)}", enabled=True, labels=labels)
-        topic = pubsub_topic.address_of(entry.pubsub) if entry.pubsub else None
+        topic = pubsub_topic.address_of(entry.pubsub, facts.project) if entry.pubsub else None
         needs = frozenset({topic} if topic else ())
         yield Desired(address_of(service, entry), fields, service.name, needs=needs)
         if topic and entry.pubsub:
-            yield pubsub_topic.wanted(Topic(topic=entry.pubsub), service)
+            yield pubsub_topic.wanted(Topic(topic=entry.pubsub), service, facts, "notifications")
             sender = agent("monitoring", number_of(facts))
             yield iam_member.granted(topic, pubsub_topic.PUBLISHER, sender, service.name)
 
@@ -86,7 +86,7 @@ def _receiver(entry: Notification, facts: Facts) -> tuple[str, str]:
     if entry.email:
         return "email", entry.email
     if entry.pubsub:
-        return "pubsub", pubsub_topic.full_name(pubsub_topic.address_of(entry.pubsub), facts.project)
+        return "pubsub", pubsub_topic.full_name(pubsub_topic.address_of(entry.pubsub, facts.project), facts.project)
     return "webhook_tokenauth", entry.webhook or ""
 
 

@@ -45,6 +45,7 @@ class PubsubSubscription:
         max_backoff_s: Between later ones.
         dead_letter: Full name of the topic for what could not be answered; empty for none.
         max_attempts: Deliveries before that; 0 without such a topic.
+        attached: False once somebody detached it: it gets nothing any more, and only a new one does.
         never_expires: Google deletes a subscription that was idle for 31 days, unless it is told not to.
         labels: Ours; others may add theirs.
     """
@@ -59,6 +60,7 @@ class PubsubSubscription:
     max_backoff_s: int
     dead_letter: str
     max_attempts: int
+    attached: bool
     never_expires: bool
     labels: Mapping[str, str]
 
@@ -78,7 +80,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     requests, here = service.spec.events.requests, address_of(service)
     pusher = service_account.another(service, "push", "Pushes to")
     caller = f"serviceAccount:{account_email(pusher.address.name, facts.project)}"
-    target, topic = run_service.address_of(service), pubsub_topic.address_of(requests.topic)
+    target, topic = run_service.address_of(service), pubsub_topic.address_of(requests.topic, facts.project)
     may_call = iam_member.granted(target, run_service.INVOKER, caller, service.name, needs={pusher.address})
     dead = requests.dead_letter
     fields = PubsubSubscription(
@@ -90,15 +92,18 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
         ack_deadline_s=int(requests.ack_deadline_s),
         min_backoff_s=int(requests.retry.min_backoff_s),
         max_backoff_s=int(requests.retry.max_backoff_s),
-        dead_letter=pubsub_topic.full_name(pubsub_topic.address_of(dead.topic), facts.project) if dead else "",
+        dead_letter=pubsub_topic.full_name(pubsub_topic.address_of(dead.topic, facts.project), facts.project)
+        if dead
+        else "",
         max_attempts=dead.max_attempts if dead else 0,
+        attached=True,
         never_expires=True,
         labels={**service.labels, **mark_labels(service.name)},
     )
-    yield pubsub_topic.wanted(requests, service)
+    yield pubsub_topic.wanted(requests, service, facts, "events.requests")
     yield pusher
     yield may_call
-    needs = {topic, may_call.address} | ({pubsub_topic.address_of(dead.topic)} if dead else set())
+    needs = {topic, may_call.address} | ({pubsub_topic.address_of(dead.topic, facts.project)} if dead else set())
     yield Desired(here, fields, service.name, needs=frozenset(needs))
     if dead:
         yield from _dead_letters(service, facts, dead)
@@ -111,8 +116,10 @@ def _dead_letters(service: MLService, facts: Facts, dead: DeadLetter) -> Iterato
         cloud.google.com/pubsub/docs/handling-failures#grant_forwarding_permissions.
     """
     pubsub = agent("pubsub", number_of(facts))
-    yield pubsub_topic.wanted(dead, service)
-    yield iam_member.granted(pubsub_topic.address_of(dead.topic), pubsub_topic.PUBLISHER, pubsub, service.name)
+    yield pubsub_topic.wanted(dead, service, facts, "events.requests.deadLetter")
+    yield iam_member.granted(
+        pubsub_topic.address_of(dead.topic, facts.project), pubsub_topic.PUBLISHER, pubsub, service.name
+    )
     yield iam_member.granted(address_of(service), SUBSCRIBER, pubsub, service.name)
 
 
@@ -140,6 +147,7 @@ def from_api(live: Any) -> PubsubSubscription:
         max_backoff_s=_seconds(live.retry_policy.maximum_backoff),
         dead_letter=live.dead_letter_policy.dead_letter_topic,
         max_attempts=live.dead_letter_policy.max_delivery_attempts,
+        attached=not live.detached,
         never_expires="expiration_policy" in live and not _seconds(live.expiration_policy.ttl),
         labels=dict(live.labels),
     )
@@ -208,7 +216,7 @@ class PubsubSubscriptionClient:
         _write(self._types, subscription, want.fields)
         for key in gone_keys(changes, "labels"):
             subscription.labels.pop(key, None)
-        paths = sorted({self.MASK[change.field] for change in changes})
+        paths = sorted({self.MASK[change.field] for change in changes} | _other_ways(subscription))
         with calling("update", want.address):
             request = {"subscription": subscription, "update_mask": {"paths": paths}}
             self._api.update_subscription(request=request, timeout=CALL_TIMEOUT_S)
@@ -245,6 +253,14 @@ def _write(types: Any, subscription: Any, fields: PubsubSubscription) -> None:
     subscription.labels.update(fields.labels)
 
 
+def _other_ways(subscription: Any) -> set[str]:
+    """Take out, and name, other ways of delivery that somebody chose: a subscription has one at most."""
+    ways = {way for way in ("bigquery_config", "cloud_storage_config") if way in subscription}
+    for way in ways:
+        setattr(subscription, way, None)
+    return ways
+
+
 def _problem(live: Any) -> str:
     if live.topic == "_deleted-topic_":
         return "its topic was deleted"
@@ -271,7 +287,7 @@ KIND = Kind(
     read_together=by_project,
     # Subscriptions have no etag (kinds.md 2.2).
     fenced=False,
-    immutable=frozenset({"topic", "filter"}),
+    immutable=frozenset({"topic", "filter", "attached"}),
     keyed=frozenset({"labels"}),
-    loss=lambda _: "messages it still holds are lost",
+    loss=lambda *_: "messages it still holds are lost",
 )

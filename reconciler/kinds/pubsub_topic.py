@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Gift, Kind, Ownership, Roles, by_project
-from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
+from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
 from reconciler.core.objects import Desired, Existing, Observed, Wanted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
@@ -39,12 +39,17 @@ class PubsubTopic:
     labels: Mapping[str, str]
 
 
-def address_of(topic: str) -> Address:
-    """Give the address of a topic as specs write it: an id, or `projects/P/topics/T`."""
+def address_of(topic: str, project: str) -> Address:
+    """Give the address of a topic as specs write it: an id, or `projects/P/topics/T`, which may be of our own project.
+
+    Args:
+        topic: As written.
+        project: Project id of the run.
+    """
     if not topic.startswith("projects/"):
         return Address(NAME, GLOBAL, topic)
-    _, project, _, name = topic.split("/")
-    return Address(NAME, GLOBAL, name, project)
+    _, there, _, name = topic.split("/")
+    return Address(NAME, GLOBAL, name, "" if there == project else there)
 
 
 def full_name(address: Address, project: str) -> str:
@@ -52,14 +57,22 @@ def full_name(address: Address, project: str) -> str:
     return f"projects/{address.project or project}/topics/{address.name}"
 
 
-def wanted(topic: Topic, service: MLService) -> Desired[PubsubTopic] | Existing:
-    """Want a topic, or use one that somebody else makes."""
-    here = address_of(topic.topic)
+def wanted(topic: Topic, service: MLService, facts: Facts, where: str) -> Desired[PubsubTopic] | Existing:
+    """Want a topic, or use one that somebody else makes.
+
+    Args:
+        topic: As the spec writes it.
+        service: Whose spec.
+        facts: For the project at hand.
+        where: Path of the topic below `spec`.
+    """
+    here = address_of(topic.topic, facts.project)
     if topic.create:
         # Several services may share a topic, so it carries the manager's mark and no service's labels.
         return Desired(here, PubsubTopic({MANAGED_BY: MANAGER}), service.name)
-    hint = f"make it (gcloud pubsub topics create {here.name}), or let the spec make it: create: true"
-    return Existing(here, service.name, hint=hint)
+    elsewhere = f" --project={here.project}" if here.project else ""
+    let = "" if here.project or not where.startswith("events.") else ", or let the spec make it: create: true"
+    return Existing(here, service.name, hint=f"make it (gcloud pubsub topics create {here.name}{elsewhere}){let}")
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
@@ -67,11 +80,15 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     events = service.spec.events
     if events is None or events.answers is None:
         return
-    yield wanted(events.answers, service)
+    answers = address_of(events.answers.topic, facts.project)
+    if answers == address_of(events.requests.topic, facts.project):
+        why = "events.requests and events.answers name the same topic: every answer would come back as a request"
+        raise errors.PlanError(answers, why, hint="name another topic for the answers")
+    yield wanted(events.answers, service, facts, "events.answers")
     account = service_account.address_of(service)
     if account:
         member = f"serviceAccount:{service_account.email_of(service, facts)}"
-        yield iam_member.granted(address_of(events.answers.topic), PUBLISHER, member, service.name, needs={account})
+        yield iam_member.granted(answers, PUBLISHER, member, service.name, needs={account})
 
 
 class PubsubTopicClient:
@@ -118,14 +135,13 @@ class PubsubTopicClient:
             except errors.NotFoundError:
                 continue
 
-    def _attached(self) -> dict[str, list[str]]:
-        """Give the subscriptions of every topic, but for those that mlservice made: they go in their own time."""
-        found: dict[str, list[str]] = {}
+    def _attached(self) -> dict[str, list[tuple[str, str]]]:
+        """Give the subscriptions of every topic: name, and the service of ours it is of, if any."""
+        found: dict[str, list[tuple[str, str]]] = {}
         with calling("list", f"pubsub_subscription/{GLOBAL}"):
             request = {"project": f"projects/{self._project}", "page_size": 1000}
             for live in self._subscriptions.list_subscriptions(request=request, retry=READING, timeout=CALL_TIMEOUT_S):
-                if live.labels.get(MANAGED_BY) != MANAGER:
-                    found.setdefault(live.topic, []).append(live.name.rpartition("/")[2])
+                found.setdefault(live.topic, []).append((live.name.rpartition("/")[2], mark_of(live.labels)))
         return found
 
     def create(self, want: Desired[PubsubTopic]) -> None:
@@ -154,9 +170,9 @@ class PubsubTopicClient:
             return
 
 
-def loss(seen: Observed[PubsubTopic]) -> str:
-    """Say whose messages end: subscriptions that somebody else made stay behind without a topic."""
-    names = seen.output.get("subscriptions", ())
+def loss(seen: Observed[PubsubTopic], services: Collection[str]) -> str:
+    """Say whose messages end: subscriptions of others, other services of ours among them, stay without a topic."""
+    names = sorted(name for name, service in seen.output.get("subscriptions", ()) if service not in services)
     return f"nothing reaches {', '.join(names)} any more" if names else ""
 
 

@@ -35,7 +35,7 @@ def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
 def _answer(connection: Connection, question: Question) -> str:
     """Ask Secret Manager, also about a number: a revision with a version that cannot be read never starts."""
     secret, _, version = question.key.rpartition(":")
-    project, name = split_secret(secret)
+    project, name = split_secret(secret, connection.project)
     whole = f"projects/{project or connection.project}/secrets/{name}"
     api: Any = connection.client("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
     try:

@@ -11,10 +11,11 @@ from schemas.checks.finding import Finding, warning
 from schemas.checks.retraining import topic
 from schemas.refusal import shown
 from schemas.sections.events import Events, Topic
-from schemas.sections.runtime import Runtime
+from schemas.sections.runtime import Protocol, Runtime
 from schemas.units import duration_text
 
 _LONGEST_FILTER = 256
+_BUNDLED = "/events"
 _PATH = re.compile(r"/[!-~]*")
 
 
@@ -42,10 +43,13 @@ def subscription(events: Events | None, runtime: Runtime) -> Iterator[Finding]:
     if events is None:
         return
     requests, path = events.requests, "events.requests"
+    if requests.path == _BUNDLED and Protocol.JSON not in runtime.protocols:
+        hint = "add json to runtime.protocols, or name another path"
+        yield Finding(f"{path}.path", "pubsub-path", f"the server has {_BUNDLED} only with the protocol json", hint)
     if requests.retry.min_backoff_s > requests.retry.max_backoff_s:
         most = duration_text(requests.retry.max_backoff_s * 1000)
         yield Finding(f"{path}.retry.minBackoff", "pubsub-retry", f"it is above maxBackoff ({most})")
-    if requests.filter is not None and not 0 < len(requests.filter.encode()) <= _LONGEST_FILTER:
+    if requests.filter is not None and not 0 < len(requests.filter.strip().encode()) <= _LONGEST_FILTER:
         yield Finding(f"{path}.filter", "pubsub-filter", f"a filter has 1 to {_LONGEST_FILTER} bytes")
     if not _PATH.fullmatch(requests.path):
         summary = f"{shown(requests.path)} is not a path of the service"

@@ -20,11 +20,11 @@ def members(operator):
     return {m for b in services(operator).get_iam_policy(request=request).bindings for m in b.members}
 
 
-def grant(operator, member):
+def grant(operator, member, role="roles/run.invoker"):
     """A colleague gives somebody leave to call."""
     request = iam_policy_pb2.GetIamPolicyRequest(resource=f"{PARENT}/services/vault")
     policy = services(operator).get_iam_policy(request=request)
-    policy.bindings.add(role="roles/run.invoker", members=[member])
+    policy.bindings.add(role=role, members=[member])
     services(operator).set_iam_policy(
         request=iam_policy_pb2.SetIamPolicyRequest(resource=f"{PARENT}/services/vault", policy=policy)
     )
@@ -38,10 +38,11 @@ def turn_check_off(operator, name="vault"):
 
 
 @pytest.mark.parametrize("everyone", ["allUsers", "allAuthenticatedUsers"])
-def test_a_private_service_opened_to_everyone_is_closed(operator, everyone):
-    """It is in the plan, an apply takes it away, and who may call stays."""
+@pytest.mark.parametrize("role", ["roles/run.invoker", "roles/run.servicesInvoker", "roles/run.admin"])
+def test_a_private_service_opened_to_everyone_is_closed(operator, everyone, role):
+    """By whatever role: it is in the plan, an apply takes it away, and who may call stays."""
     operator.apply(VAULT)
-    grant(operator, everyone)
+    grant(operator, everyone, role)
 
     [change] = operator.plan(VAULT).plan.pending
     assert (change.action, change.contradicts) == (Action.DELETE, True)

@@ -7,7 +7,7 @@ import pytest
 from google.api_core.exceptions import NotFound
 from rich.console import Console
 
-from reconciler.core.errors import PlansRefused, StalePlan
+from reconciler.core.errors import PlanError, PlansRefused, StalePlan
 from reconciler.core.plan import Action, Plan
 from reconciler.engine.apply import apply
 from reconciler.engine.saved import check_saved
@@ -68,7 +68,7 @@ def test_a_plan_says_in_every_form_what_it_does_not_know(operator):
     assert said in render_markdown(plan, titles={})
     [change] = [c for c in as_data(plan)["changes"] if c["address"].startswith("pubsub_subscription")]
     assert change["desired"]["endpoint"] == {
-        "$ref": "run_service/europe-west1/churn", "output": "uri", "form": "{}/events",
+        "known after apply": "run_service/europe-west1/churn", "output": "uri", "form": "{}/events",
     }  # fmt: skip
 
 
@@ -165,3 +165,98 @@ def test_a_topic_handed_over_stays(operator):
     assert sorted(names) == ["orders", "scores"]
     with pytest.raises(NotFound):
         subscription(operator)
+
+
+def test_a_topic_handed_over_is_not_taken_back_by_another_service(operator):
+    """Its mark is still on it, and no inventory lists it: another spec that wants to make it is refused."""
+    make_topic(operator)
+    operator.apply(WANTED)
+    operator.apply(spec(events={**EVENTS, "answers": "scores"}))
+    thief = spec("thief", events={"requests": {"topic": "scores", "create": True}})
+
+    with pytest.raises(PlansRefused, match="no inventory lists it: it was left to others once"):
+        operator.plan(thief)
+
+
+def test_a_topic_that_another_service_uses_does_not_go_silently(operator):
+    """One service makes it, another takes requests from it: deleting it names that subscription and needs consent."""
+    maker = spec("maker", events={"requests": {"topic": "shared", "create": True}}, management={"deletion": "Protect"})
+    operator.apply(maker)
+    operator.apply(spec("user", events={"requests": {"topic": "shared"}}))
+
+    renamed = spec(
+        "maker", events={"requests": {"topic": "renamed", "create": True}}, management={"deletion": "Protect"}
+    )
+    plan = operator.plan(renamed).plan
+
+    [gone] = [c for c in plan.changes if c.address.name == "shared"]
+    assert gone.consequence == "nothing reaches user-requests-europe-west1 any more"
+    assert gone in plan.protected
+
+
+def test_the_projects_own_id_is_the_same_topic(operator):
+    """`projects/local/topics/T` and `T` are one topic: nothing is deleted when the spelling changes."""
+    make_topic(operator)
+    own = {"requests": {"topic": "tin", "create": True}, "answers": {"topic": "tout", "create": True}}
+    operator.apply(spec(events=own))
+    spelled = spec(events={**own, "answers": "projects/local/topics/tout"})
+
+    assert not [c for c in operator.plan(spelled).plan.changes if c.action is Action.DELETE]
+    with pytest.raises(PlanError, match="every answer would come back as a request"):
+        operator.plan(spec(events={"requests": "orders", "answers": "projects/local/topics/orders"}))
+
+
+def test_another_way_of_delivery_is_put_back(operator):
+    """Somebody made it an export to BigQuery: the push is back after an apply."""
+    make_topic(operator)
+    operator.apply(WANTED)
+    api = operator.api("google.pubsub_v1", "subscriber", "Subscriber")
+    live = {"name": NAME, "topic": "projects/local/topics/orders", "bigquery_config": {"table": "local.ml.log"}}
+    api.update_subscription(
+        request={"subscription": live, "update_mask": {"paths": ["push_config", "bigquery_config"]}}
+    )
+    assert operator.differences(WANTED)
+
+    assert not operator.apply(WANTED).failed
+
+    assert operator.differences(WANTED) == []
+    assert not subscription(operator).bigquery_config.table
+
+
+def test_a_detached_subscription_is_made_anew(operator):
+    """It looks as ever and gets nothing any more."""
+    make_topic(operator)
+    operator.apply(WANTED)
+    topics(operator).detach_subscription(request={"subscription": NAME})
+
+    assert subscription_of(operator.plan(WANTED).plan).action is Action.REPLACE
+    assert not operator.apply(WANTED).failed
+
+    assert not subscription(operator).detached
+    assert operator.differences(WANTED) == []
+
+
+def test_braces_in_a_path_are_a_path(operator):
+    """Only the place for the URL is filled in."""
+    make_topic(operator)
+    operator.apply(spec(events={"requests": {"topic": "orders", "path": "/v1/{}/x"}}))
+
+    assert subscription(operator).push_config.push_endpoint == f"{operator.service().uri}/v1/{{}}/x"
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"env": {"$ref": "service_account/global/churn-run", "output": "email", "form": "x"}},
+        {"model": {"uri": "gs://acme-models/m/", "features": {n: {"type": "number"} for n in ("$ref", "output", "form")}}},
+    ],
+    ids=["variables", "features"],
+)
+def test_names_of_users_are_no_references(operator, section):
+    """Whatever people call their variables and features, they are what is written."""
+    plan = operator.plan(spec(**section)).plan
+
+    console = Console(file=io.StringIO(), width=200, color_system=None)
+    console.print(render_text(plan, titles={}))
+    assert "known after apply" not in console.file.getvalue()
+    assert render_markdown(plan, titles={})

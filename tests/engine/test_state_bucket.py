@@ -112,6 +112,18 @@ BROKEN = [
         {},
         id="no-address",
     ),
+    pytest.param(
+        b'{"format": 1, "service": "other", "region": "europe-west1", "serial": 0, "deletion": "Delete", "lock": null,'
+        b' "entries": {"run_invoker/europe-west1/x": {}}}',
+        {},
+        id="former-without-words",
+    ),
+    pytest.param(
+        b'{"format": 2, "service": "other", "region": "europe-west1", "serial": 0, "deletion": "Delete", "entries": {},'
+        b' "lock": {"holder": "x", "runId": "y", "expires": "2026-11-26T10:00:00"}}',
+        {},
+        id="lock-without-zone",
+    ),
 ]
 
 
@@ -147,3 +159,19 @@ def test_what_may_be_shared_with_an_unreadable_inventory_stays(operator):
     repositories = operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
     assert not report.failed
     assert len(list(repositories.list_repositories(request={"parent": f"projects/local/locations/{REGION}"}))) == 1
+
+
+def test_what_a_newer_version_made_stays_listed(operator):
+    """An entry of a kind that this version does not know is neither dropped by an apply nor by a destroy."""
+    operator.apply(spec("one"))
+    blob = operator.connection.storage.bucket(BUCKET).get_blob(f"inventory/{REGION}/one.json")
+    data = json.loads(blob.download_as_bytes())
+    data["entries"]["wormhole/global/x"] = {"uid": "7"}
+    blob.metadata = {"packed": ""}
+    blob.upload_from_string(json.dumps(data))
+
+    operator.apply(spec("one", env={"A": "1"}))
+    assert "wormhole/global/x" in map(str, operator.inventories()[REGION, "one"].entries)
+    operator.destroy("one")
+
+    assert [*map(str, operator.inventories()[REGION, "one"].entries)] == ["wormhole/global/x"]

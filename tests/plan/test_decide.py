@@ -35,7 +35,7 @@ KIND = Kind(
     connect=lambda _: None,
     immutable=frozenset({"place"}),
     keyed=frozenset({"env"}),
-    loss=lambda _: "it is gone",
+    loss=lambda *_: "it is gone",
     spec_paths={"scaling.size": "size"},
 )
 
@@ -243,7 +243,7 @@ def test_what_contradicts_the_spec_goes_whoever_made_it():
 
 def test_what_a_delete_loses_depends_on_what_is_there():
     """An empty thing needs no consent; a full one does, and says what goes."""
-    kind = replace(KIND, loss=lambda there: f"{there.fields.size} are lost" if there.fields.size else "")
+    kind = replace(KIND, loss=lambda there, _: f"{there.fields.size} are lost" if there.fields.size else "")
 
     empty, full = (decide(kind, None, seen(size=size), OURS) for size in (0, 3))
 

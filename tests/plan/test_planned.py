@@ -266,10 +266,15 @@ def test_what_has_no_effect_is_named_as_high_as_all_of_it_has_none(written, left
     assert list(without_effect(written, acts_on)) == left
 
 
-def test_who_owns_a_shared_thing_needs_no_inventory():
-    """A repository that another service of ours made carries our mark; that is enough to use it together."""
+def test_a_shared_thing_is_ours_when_another_service_of_ours_lists_it():
+    """It carries our mark, and another inventory has it; with the mark alone it was handed over, and is nobody's."""
     kinds = Kinds.of(replace(TOY, ownership=Ownership.SHARED))
 
-    [change] = planned.decide_all(kinds, Wants({ONE: toy("one", size=2)}), {ONE: there(ONE)}, {ONE: Owner(("churn",))})
+    wants, found = Wants({ONE: toy("one", size=2)}), {ONE: there(ONE)}
+    shared = Owner(("churn",), others={"other": Entry(ONE)})
+
+    [change] = planned.decide_all(kinds, wants, found, {ONE: shared})
 
     assert change.action is Action.UPDATE
+    with pytest.raises(PlansRefused, match="no inventory lists it"):
+        planned.decide_all(kinds, wants, found, {ONE: Owner(("churn",))})

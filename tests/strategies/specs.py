@@ -165,7 +165,7 @@ def events(draw: st.DrawFn) -> Data:
             {"topic": st.just(ids[1]), "create": st.just(value=True)}, optional={"maxAttempts": st.integers(5, 100)}
         ),
     }
-    requests = {**own[0], **draw(st.fixed_dictionaries({}, optional=chosen))}
+    requests = {"path": "/score", **own[0], **draw(st.fixed_dictionaries({}, optional=chosen))}
     return {"requests": requests, **draw(st.fixed_dictionaries({}, optional={"answers": st.just(own[2])}))}
 
 

@@ -14,6 +14,7 @@ from reconciler.kinds.run_service.refining import consequence, refine
 from reconciler.kinds.run_service.wanted import INVOKER, MODEL_READER, SECRET_READER, address_of, desired
 from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of
 from reconciler.lookups.secret_version import SECRET_VERSION
+from schemas.sections.access import AUTO
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -39,8 +40,22 @@ ACTS_ON = frozenset(
 )
 
 
+def _not_granted(service: MLService) -> Iterator[tuple[str, str]]:
+    """Say which roles an account that the spec names must have already: we give none to accounts of others."""
+    spec = service.spec
+    needs = [
+        ("roles/storage.objectViewer on the model's bucket", bool(spec.model and spec.model.uri)),
+        ("roles/secretmanager.secretAccessor on its secrets", bool(spec.secrets)),
+        ("roles/pubsub.publisher on the topic of answers", bool(spec.events and spec.events.answers)),
+    ]
+    missing = [role for role, needed in needs if needed]
+    if missing and spec.access.service_account != AUTO:
+        yield f"the account is yours, and so are its roles: {', '.join(missing)}", "access.serviceAccount"
+
+
 def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     """Name what may move unseen: an image without a digest, a secret without a number."""
+    yield from _not_granted(service)
     image = image_of(service, facts)
     if "@sha256:" not in image:
         yield f"image {image} has no digest: its tag may move unseen", "image.uri"
@@ -59,7 +74,7 @@ KIND = Kind(
     keyed=frozenset({"env", "secrets", "labels"}),
     refine=refine,
     consequence=consequence,
-    loss=lambda _: "it stops serving",
+    loss=lambda *_: "it stops serving",
     notes=notes,
     leaves=frozenset({"access.invokers"}),
     takes_over="`mlservice import` writes its YAML",

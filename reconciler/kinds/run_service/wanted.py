@@ -24,6 +24,20 @@ if TYPE_CHECKING:
     from schemas import MLService
 
 INVOKER = "roles/run.invoker"
+MAY_CALL = (
+    INVOKER,
+    "roles/run.servicesInvoker",
+    "roles/run.admin",
+    "roles/run.developer",
+    "roles/editor",
+    "roles/owner",
+)
+"""Roles that let somebody call, whatever else they are for. Everyone cannot have one under a condition.
+
+Source:
+    `run.routes.invoke` in the predefined roles; conditions: cloud.google.com/iam/docs/conditions-overview.
+"""
+
 MODEL_READER = "roles/storage.objectViewer"
 SECRET_READER = "roles/secretmanager.secretAccessor"  # noqa: S105 - the name of a role
 
@@ -87,7 +101,7 @@ def _answers(service: MLService, facts: Facts) -> dict[str, str]:
     events = service.spec.events
     if events is None or events.answers is None:
         return {}
-    topic = pubsub.address_of(events.answers.topic)
+    topic = pubsub.address_of(events.answers.topic, facts.project)
     return {ANSWERS_ENV: pubsub.full_name(topic, facts.project)}
 
 
@@ -133,7 +147,7 @@ def _secret_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMemb
         return
     member = f"serviceAccount:{service_account.email_of(service, facts)}"
     for reference in sorted({reference.secret for reference in service.spec.secrets.values()}):
-        project, secret = split_secret(reference)
+        project, secret = split_secret(reference, facts.project)
         here = Membership("secret", secret, SECRET_READER, member).at(GLOBAL, project)
         yield Desired(here, IamMember(), service.name, needs=frozenset({account}))
 
@@ -153,6 +167,7 @@ def _never_everyone(service: MLService) -> Iterator[Unwanted]:
         return
     others = iam_member.left_to_others(service.spec.management, "access.invokers")
     left = "left, as management.externallyOwned says of access.invokers" if others else ""
-    for member in {EVERYONE, EVERYONE_SIGNED_IN} - {*access.invokers}:
-        here = Membership(NAME, service.name, INVOKER, member).at(service.spec.region)
-        yield Unwanted(here, service.name, f"access.authentication is {access.authentication}", left)
+    for member in sorted({EVERYONE, EVERYONE_SIGNED_IN} - {*access.invokers}):
+        for role in MAY_CALL:
+            here = Membership(NAME, service.name, role, member).at(service.spec.region)
+            yield Unwanted(here, service.name, f"access.authentication is {access.authentication}", left)
