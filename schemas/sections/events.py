@@ -16,7 +16,8 @@ class Topic(Section):
     )
     create: Flag = Field(
         default=False,
-        description="Make the topic, and delete it with the last service that names it. Left out: it must exist.",
+        description="Make the topic, and delete it with the last service that makes it; deleting one that others take "
+        "messages from needs consent. Left out: it must exist.",
     )
 
     @model_validator(mode="before")
@@ -53,7 +54,9 @@ class Requests(Topic):
     )
     retry: Retry = Field(default_factory=Retry, description="Waiting between deliveries.")
     dead_letter: DeadLetter | None = Field(
-        None, description="Where messages go that could not be answered. Left out: they are delivered for 7 days."
+        None,
+        description="Where messages go that could not be answered. Left out: they are delivered for as long as the "
+        "subscription keeps them, 7 days unless somebody changed that.",
     )
 
 
