@@ -51,7 +51,7 @@ def free_port() -> int:
 def ask(url: str, body: bytes) -> bytes:
     """Send one request."""
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - our own servers
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own servers
         return answer.read()
 
 

@@ -113,7 +113,7 @@ def wrong_usage(error: Any) -> int:
 
 def failed(error: Exception) -> int:
     """Print what went wrong and give the exit code."""
-    from reconciler.cli.console import say, show_problems  # noqa: PLC0415
+    from reconciler.cli.console import say, show_problems  # noqa: PLC0415 - late, for start-up
     from schemas import MLServiceError, SpecError  # noqa: PLC0415 - late, for start-up
 
     if isinstance(error, SpecError):
@@ -128,7 +128,7 @@ def failed(error: Exception) -> int:
     if isinstance(error, OSError) and error.filename:
         say(f"error: {error.filename}: {error.strerror}", "red")
         return 1
-    import traceback  # noqa: PLC0415
+    import traceback  # noqa: PLC0415 - only for a bug of ours
 
     say("".join(traceback.format_exception(error)), "dim")
     say(f"error: this is a bug in mlservice: {type(error).__name__}: {error}", "red")

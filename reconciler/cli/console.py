@@ -46,7 +46,7 @@ def confirmed(question: str) -> bool:
     """
     import typer  # noqa: PLC0415 - late, for start-up
 
-    from reconciler.core.errors import UsageError  # noqa: PLC0415
+    from reconciler.core.errors import UsageError  # noqa: PLC0415 - late, for start-up
 
     if not someone_is_there():
         raise UsageError("there is nobody to ask", hint="add --yes")

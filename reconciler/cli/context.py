@@ -118,11 +118,11 @@ def open_session(project: Found, *, local: bool, state: str | None = None) -> It
         state: `gs://bucket` of the inventory; left out, `<project>-mlservice`.
     """
     from reconciler.cli.local import ensure_running  # noqa: PLC0415 - late, for start-up
-    from reconciler.engine.pool import Pool  # noqa: PLC0415
-    from reconciler.engine.session import Session  # noqa: PLC0415
-    from reconciler.gcp.connection import Connection  # noqa: PLC0415
-    from reconciler.gcp.emulator import shifted_clock  # noqa: PLC0415
-    from reconciler.kinds import KINDS  # noqa: PLC0415
+    from reconciler.engine.pool import Pool  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.session import Session  # noqa: PLC0415 - late, for start-up
+    from reconciler.gcp.connection import Connection  # noqa: PLC0415 - late, for start-up
+    from reconciler.gcp.emulator import shifted_clock  # noqa: PLC0415 - late, for start-up
+    from reconciler.kinds import KINDS  # noqa: PLC0415 - late, for start-up
 
     emulator = ensure_running() if local else None
     bucket = (state or "").removeprefix("gs://").strip("/") or f"{project.value}-mlservice"

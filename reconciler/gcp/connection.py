@@ -100,7 +100,7 @@ class Connection:
 
     def _storage(self) -> Any:
         from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - late, for start-up
-        from google.cloud.storage import Client  # noqa: PLC0415
+        from google.cloud.storage import Client  # noqa: PLC0415 - late, for start-up
 
         if self.local is None:
             return Client(project=self.project, credentials=self.credentials)
@@ -125,7 +125,7 @@ def application_default() -> tuple[Any, str | None]:
     """
     import google.auth  # noqa: PLC0415 - late, for start-up
 
-    from reconciler.gcp.calls import calling  # noqa: PLC0415
+    from reconciler.gcp.calls import calling  # noqa: PLC0415 - late, for start-up
 
     with calling("sign in to", "Google Cloud"):
         found: tuple[Any, str | None] = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])

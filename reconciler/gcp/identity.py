@@ -28,21 +28,21 @@ def identity_token(connection: Connection, audience: str) -> str:
     if connection.local:
         return _from_key_file(connection.local.credentials_file, audience)
     import google.auth.exceptions  # noqa: PLC0415 - late, for start-up
-    import google.auth.transport.requests  # noqa: PLC0415
-    from google.oauth2 import id_token  # noqa: PLC0415
+    import google.auth.transport.requests  # noqa: PLC0415 - late, for start-up
+    from google.oauth2 import id_token  # noqa: PLC0415 - late, for start-up
 
     try:
         request = google.auth.transport.requests.Request()
-        return str(id_token.fetch_id_token(request, audience))  # type: ignore[no-untyped-call]
+        return str(id_token.fetch_id_token(request, audience))  # type: ignore[no-untyped-call]  # google-auth is half typed
     except google.auth.exceptions.GoogleAuthError:
         return _from_gcloud()
 
 
 def _from_key_file(path: str, audience: str) -> str:
     import google.auth.transport.requests  # noqa: PLC0415 - late, for start-up
-    from google.oauth2 import service_account  # noqa: PLC0415
+    from google.oauth2 import service_account  # noqa: PLC0415 - late, for start-up
 
-    from reconciler.gcp.calls import calling  # noqa: PLC0415
+    from reconciler.gcp.calls import calling  # noqa: PLC0415 - late, for start-up
 
     make: Any = service_account.IDTokenCredentials.from_service_account_file
     with calling("get an identity token for", audience):

@@ -32,7 +32,7 @@ def engine(tmp_path, monkeypatch):
 def local_model():
     """Google's class for a container on this machine."""
     from google.cloud import aiplatform  # noqa: PLC0415 - 10 s, which no other test should wait for
-    from google.cloud.aiplatform.prediction import LocalModel  # noqa: PLC0415
+    from google.cloud.aiplatform.prediction import LocalModel  # noqa: PLC0415 - 10 s, which no other test should wait for
 
     aiplatform.init(project="local")
     return LocalModel

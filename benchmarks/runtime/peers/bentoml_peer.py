@@ -24,6 +24,6 @@ class Forest:
 
 if __name__ == "__main__":
     os.execvp(  # noqa: S606 - its own command line
-        os.path.join(os.path.dirname(os.sys.executable), "bentoml"),  # noqa: PTH118, PTH120
+        os.path.join(os.path.dirname(os.sys.executable), "bentoml"),  # noqa: PTH118, PTH120 - as short as in a README
         ["bentoml", "serve", "bentoml_peer:Forest", "--host", "127.0.0.1", "--port", os.environ["PORT"]],
     )

@@ -16,7 +16,7 @@ def loaded(kind: str, file: str) -> Any:
         name = session.get_inputs()[0].name
         label = [session.get_outputs()[0].name]
         return lambda rows: session.run(label, {name: np.asarray(rows, dtype=np.float32)})[0]
-    import joblib  # noqa: PLC0415
+    import joblib  # noqa: PLC0415 - only the kind that is measured
 
     model = joblib.load(file)
     return lambda rows: model.predict(np.asarray(rows))

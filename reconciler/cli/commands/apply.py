@@ -107,7 +107,7 @@ def is_saved_plan(paths: Sequence[Path]) -> bool:
 
 def _apply_saved(path: Path, target: Target, how: How) -> int:
     from reconciler.core.plan import Plan  # noqa: PLC0415 - late, for start-up
-    from reconciler.engine.saved import check_saved  # noqa: PLC0415
+    from reconciler.engine.saved import check_saved  # noqa: PLC0415 - late, for start-up
 
     if target.environment:
         raise errors.UsageError("a saved plan is for one environment already", hint="leave out --environment")
@@ -178,7 +178,7 @@ def _refuse_to_destroy(planned: Planned, how: How) -> None:
 def _apply(session: Session, planned: Planned, how: How) -> Report:
     """Carry out under the lock, waiting for another run if told to, with live progress."""
     from reconciler.engine.waiting import apply_when_free  # noqa: PLC0415 - late, for start-up
-    from reconciler.render.names import Names  # noqa: PLC0415
+    from reconciler.render.names import Names  # noqa: PLC0415 - late, for start-up
 
     names = Names(titles(session.kinds), planned.plan.project)
     with Live(len(planned.plan.pending), names) as live:

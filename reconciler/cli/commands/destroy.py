@@ -37,7 +37,7 @@ def destroy(
 ) -> int:
     """Delete everything the inventory lists for the services; no spec is needed. Nothing of anybody else's goes."""
     from reconciler.engine.inventory_store import InventoryStore  # noqa: PLC0415 - late, for start-up
-    from reconciler.engine.planning import plan_destroy  # noqa: PLC0415
+    from reconciler.engine.planning import plan_destroy  # noqa: PLC0415 - late, for start-up
 
     with working(Target(project, local, state)) as session:
         inventories = InventoryStore(session).read_all()

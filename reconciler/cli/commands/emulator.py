@@ -119,8 +119,8 @@ def push(
 
 def _make_repository(found: Emulator, image: str) -> None:
     from reconciler.core.errors import Conflict  # noqa: PLC0415 - late, for start-up
-    from reconciler.gcp.calls import calling  # noqa: PLC0415
-    from reconciler.gcp.connection import Connection  # noqa: PLC0415
+    from reconciler.gcp.calls import calling  # noqa: PLC0415 - late, for start-up
+    from reconciler.gcp.connection import Connection  # noqa: PLC0415 - late, for start-up
 
     host, project, repository, *_ = [*image.split("/"), "", "", ""]
     location = host.removesuffix("-docker.pkg.dev")

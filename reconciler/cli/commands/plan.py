@@ -73,6 +73,6 @@ def show(made: Plan, kinds: Kinds, output: Output) -> None:
 
         out(render_markdown(made, titles=titles(kinds)))
     else:
-        from reconciler.render.text import render_text  # noqa: PLC0415
+        from reconciler.render.text import render_text  # noqa: PLC0415 - late, for start-up
 
         out(render_text(made, titles=titles(kinds)))

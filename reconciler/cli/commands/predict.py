@@ -40,7 +40,7 @@ def predict(
     your identity, so you need roles/run.invoker on a private service.
     """
     from reconciler.engine.status import read_status  # noqa: PLC0415 - late, for start-up
-    from reconciler.gcp.identity import identity_token  # noqa: PLC0415
+    from reconciler.gcp.identity import identity_token  # noqa: PLC0415 - late, for start-up
 
     instances = read_rows(rows)
     with working(Target(project, local, state), quiet=True) as session:
@@ -92,7 +92,7 @@ def _json(text: str) -> list[Any]:
 
 def _csv(text: str) -> list[Any]:
     import csv  # noqa: PLC0415 - late, for start-up
-    import io  # noqa: PLC0415
+    import io  # noqa: PLC0415 - late, for start-up
 
     header, *rows = [*csv.reader(io.StringIO(text.removeprefix("\ufeff")))] or [[]]
     for number, row in enumerate(rows, 2):

@@ -31,7 +31,7 @@ def validate(
 ) -> int:
     """Check specs without any call. Every problem is reported at once, with its place and what to do about it."""
     from schemas import SpecError, load  # noqa: PLC0415 - late, for start-up
-    from schemas.report import as_json, as_sarif, summary_line  # noqa: PLC0415
+    from schemas.report import as_json, as_sarif, summary_line  # noqa: PLC0415 - late, for start-up
 
     found = 0
     try:
