@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 JOBS ?= auto
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help demo test check fix golden bench coverage setup clean
+.PHONY: help demo test check fix golden bench coverage mutants setup clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -36,6 +36,10 @@ bench: setup  ## every number we claim
 
 coverage: setup  ## lines that the fast tests miss, and the floor of what they reach
 	$(BIN)/pytest -q -n $(JOBS) -m "not slow" --cov --cov-report=term $(ARGS)
+
+mutants: setup  ## small mistakes in core, engine, batching and features that no test notices
+	$(UV) sync --locked --all-extras --no-extra torch --group mutants --quiet
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 setup: .venv/.synced
 .venv/.synced: pyproject.toml uv.lock | $(UV)

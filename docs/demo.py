@@ -103,7 +103,7 @@ def sent(url: str, token: str, body: dict[str, Any]) -> str:
 def identity(url: str) -> str:
     """Get the caller's identity token as any client would, through Google's library."""
     import google.auth.transport.requests  # noqa: PLC0415 - only here
-    from google.oauth2 import id_token  # noqa: PLC0415
+    from google.oauth2 import id_token  # noqa: PLC0415 - only here
 
     return str(id_token.fetch_id_token(google.auth.transport.requests.Request(), url))
 
@@ -139,8 +139,8 @@ def measure_split(example: Path) -> None:
 def behind_its_back() -> None:
     """Change the service through Google's client, as somebody on the console would."""
     import grpc  # noqa: PLC0415 - only here
-    from google.cloud import run_v2  # noqa: PLC0415
-    from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport  # noqa: PLC0415
+    from google.cloud import run_v2  # noqa: PLC0415 - only here
+    from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport  # noqa: PLC0415 - only here
 
     channel = grpc.insecure_channel(os.environ["MLSERVICE_EMULATOR_GRPC"])
     client = run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel))
@@ -154,7 +154,7 @@ def behind_its_back() -> None:
 def nothing_left() -> None:
     """Ask every API what is there."""
     from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - only here
-    from google.cloud import storage  # noqa: PLC0415
+    from google.cloud import storage  # noqa: PLC0415 - only here
 
     run = httpx.get(f"{os.environ['MLSERVICE_EMULATOR']}/v2/projects/local/locations/{REGION}/services").json()
     client = storage.Client(project="local", credentials=AnonymousCredentials())

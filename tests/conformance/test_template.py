@@ -90,7 +90,7 @@ def test_traffic_reads_back(shares):
 def wanted():
     """Some record."""
     probe = StartupProbe("/health/ready", 10, 24, 5)
-    return RunService("image", {}, (), {}, "", "", {}, {}, 8080, 1000, 512, False, True, "", False, 80, 300, 0, 3, probe, "", "", "All", True, {}, ())  # fmt: skip  # noqa: E501, FBT003
+    return RunService("image", {}, (), {}, "", "", {}, {}, 8080, 1000, 512, False, True, "", False, 80, 300, 0, 3, probe, "", "", "All", True, {}, ())  # fmt: skip  # noqa: E501, FBT003 - one record, one line
 
 
 def test_what_we_do_not_manage_stays(wanted):

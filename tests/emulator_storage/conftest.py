@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def client(emulator):
     """A client as a user has it, told where Cloud Storage is."""
     from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - Google's packages load slowly
-    from google.cloud import storage  # noqa: PLC0415
+    from google.cloud import storage  # noqa: PLC0415 - Google's packages load slowly
 
     made = storage.Client(
         project="local", credentials=AnonymousCredentials(), client_options={"api_endpoint": emulator.http}

@@ -66,7 +66,7 @@ def test_the_advertised_variables_are_enough(emulator):
 def test_objects_survive_a_kill(tmp_path):
     """Everything acknowledged is there after the daemon was killed and started again."""
     from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - Google's packages load slowly
-    from google.cloud import storage  # noqa: PLC0415
+    from google.cloud import storage  # noqa: PLC0415 - Google's packages load slowly
 
     def connect(running):
         options = {"api_endpoint": running.http}

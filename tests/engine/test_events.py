@@ -248,7 +248,12 @@ def test_braces_in_a_path_are_a_path(operator):
     "section",
     [
         {"env": {"$ref": "service_account/global/churn-run", "output": "email", "form": "x"}},
-        {"model": {"uri": "gs://acme-models/m/", "features": {n: {"type": "number"} for n in ("$ref", "output", "form")}}},
+        {
+            "model": {
+                "uri": "gs://acme-models/m/",
+                "features": {n: {"type": "number"} for n in ("$ref", "output", "form")},
+            }
+        },
     ],
     ids=["variables", "features"],
 )

@@ -1,0 +1,86 @@
+"""Which modules get mistakes put into them, and which tests are to notice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Group:
+    """Modules that the same tests are for.
+
+    Args:
+        modules: Paths from the root, or patterns of them.
+        tests: Folders and files; empty for all files that import one of the modules.
+        options: More arguments for pytest.
+        processes: Tests that start our programs, asked about mistakes that `tests` never reach; 5 to 30 s for each.
+        sample: How many mistakes per module, where nobody says otherwise.
+    """
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    processes: tuple[str, ...] = ()
+    sample: int = 6
+
+
+GROUPS = (  # a module is of the first that names it
+    # Used by kinds and when applying, not by plans: to notice takes an emulator.
+    Group(
+        ("reconciler/core/errors.py", "reconciler/core/inventory.py", "reconciler/core/naming.py"),
+        ("tests/plan", "tests/golden", "tests/conformance"),
+    ),
+    # Pure decisions: what their own tests miss, slower ones further out should not have to find.
+    Group(("reconciler/core/*.py",), ("tests/plan", "tests/golden"), sample=12),
+    # Where a mistake goes unnoticed, every test of applying is run: killing the run at each call would take minutes.
+    Group(
+        ("reconciler/engine/*.py",),
+        ("tests/engine",),
+        ("--cases", "2", "--deselect", "tests/engine/test_crash.py"),
+        ("tests/engine/test_waiting.py",),
+        sample=4,
+    ),
+    Group(("runtime/**/batching.py",), processes=("tests/runtime/test_batching.py",)),
+    Group(
+        ("runtime/**/features.py",), processes=("tests/runtime/test_datatypes.py", "tests/runtime/test_protocols.py")
+    ),
+)
+
+
+def chosen(root: Path, named: Iterable[str]) -> Iterator[Group]:
+    """Give the groups to run, with the modules that there are and the tests that fit.
+
+    Args:
+        root: Of the repository.
+        named: Modules, as paths from the root; none for all of every group. One of no group is a group of its own.
+    """
+    wanted = set(named)
+    known: set[str] = set()
+    for group in GROUPS:
+        there = {str(path.relative_to(root)) for pattern in group.modules for path in root.glob(pattern)} - known
+        known |= there
+        yield from _fitted(root, group, there & wanted if wanted else there)
+    for module in sorted(wanted - known):
+        if not (root / module).is_file():
+            raise SystemExit(f"there is no {module}")
+        yield from _fitted(root, Group(()), {module})
+
+
+def _fitted(root: Path, group: Group, modules: set[str]) -> Iterator[Group]:
+    code = sorted(module for module in modules if not module.endswith("__init__.py"))
+    for test in (*group.tests, *group.processes):
+        if not (root / test).exists():
+            raise SystemExit(f"there is no {test}: say in {__file__} which tests are for {', '.join(group.modules)}")
+    if code:
+        tests = group.tests or tuple(sorted({test for module in code for test in importers(root, module)}))
+        yield replace(group, modules=tuple(code), tests=tests)
+
+
+def importers(root: Path, module: str) -> list[str]:
+    """Give the test files that import a module."""
+    top, name = Path(module).parts[0], Path(module).stem
+    imported = re.compile(rf"^\s*(?:from|import) {top}\b.*\b{name}\b", re.MULTILINE)
+    return [str(p.relative_to(root)) for p in sorted(root.glob("tests/**/*.py")) if imported.search(p.read_text())]
