@@ -32,25 +32,24 @@ class StateBucket:
     storage: Callable[[], Any]
     name: str
     chosen: bool = False
-    _there: bool | None = None
+    _there: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def there(self) -> bool:
-        """Tell whether the bucket exists; looked up once.
+        """Tell whether the bucket exists. Until it does it is looked for each time: another run may make it.
 
         Raises:
             NotOursError: It exists and is not ours to use.
         """
         with self._lock:
-            if self._there is None:
-                self._there = self._look()
+            self._there = self._there or self._look()
             return self._there
 
     def forget(self) -> None:
         """Look again at the next use: another run took the bucket away with its last service."""
         with self._lock:
-            self._there = None
+            self._there = False
 
     def use(self) -> Any:
         """Give Google's object of the bucket, for reading and writing.

@@ -17,7 +17,7 @@ from reconciler.kinds import KINDS
 from tests.conformance.documented import along, output_only
 from tests.conformance.example import examples_of, flat
 
-READING = ("Get", "List", "storage.objects.list", "storage.objects.get", "storage.buckets.get")
+READING = ("Get", "List", "storage.objects.list", "storage.objects.get", "storage.buckets.get", "storage.buckets.list")
 
 
 class Bench:

@@ -24,7 +24,14 @@ def mutating_calls(operator):
     operator.apply(SERVICE)
     counts = operator.emulator.calls()
     operator.emulator.reset()
-    reading = ("Get", "List", "storage.objects.list", "storage.objects.get", "storage.buckets.get")
+    reading = (
+        "Get",
+        "List",
+        "storage.objects.list",
+        "storage.objects.get",
+        "storage.buckets.get",
+        "storage.buckets.list",
+    )
     return sum(n for name, n in counts.items() if not name.split("/")[-1].startswith(reading))
 
 

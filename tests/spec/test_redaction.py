@@ -114,7 +114,7 @@ def plan_with(value):
 def printed(value, capsys, monkeypatch):
     """Everything that is printed of it: plans in three forms, errors, logs."""
     from reconciler.cli.commands.reconcile import Log  # noqa: PLC0415 - the process's streams are ours by now
-    from reconciler.cli.console import out, say  # noqa: PLC0415
+    from reconciler.cli.console import out, say  # noqa: PLC0415 - the same
 
     for plan in plan_with(value):
         out(render_text(plan, titles={}))
