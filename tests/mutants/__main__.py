@@ -42,7 +42,7 @@ def _options() -> argparse.Namespace:
 
 
 def _group(group: Group, sample: int, seed: int, known: dict[tuple[str, str, str, str], str]) -> int:
-    print(f"\n{len(group.modules)} modules against {' '.join((*group.tests, *group.processes))}", flush=True)
+    print(f"\n{len(group.modules)} modules against {' '.join((*group.tests, *group.further))}", flush=True)
     with tree(ROOT, group) as copied:
         made = written(copied, group)
         taken = {module: _sample(found, sample, seed) for module, found in made.items()}

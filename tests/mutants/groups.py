@@ -16,22 +16,29 @@ class Group:
         modules: Paths from the root, or patterns of them.
         tests: Folders and files; empty for all files that import one of the modules.
         options: More arguments for pytest.
-        processes: Tests that start our programs, asked about mistakes that `tests` never reach; 5 to 30 s for each.
+        further: Tests that start our programs, or are too slow to be asked about every mistake: asked about those
+            that `tests` never reach, 5 to 30 s for each.
         sample: How many mistakes per module, where nobody says otherwise.
     """
 
     modules: tuple[str, ...]
     tests: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
-    processes: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
     sample: int = 6
 
 
 GROUPS = (  # a module is of the first that names it
+    Group(
+        ("reconciler/core/thread_imports.py",),
+        ("tests/start_up/test_thread_imports.py",),
+        further=("tests/start_up/test_data_frames.py",),
+    ),
     # Used by kinds and when applying, not by plans: to notice takes an emulator.
     Group(
         ("reconciler/core/errors.py", "reconciler/core/inventory.py", "reconciler/core/naming.py"),
         ("tests/plan", "tests/golden", "tests/conformance"),
+        further=("tests/engine/test_ownership.py",),
     ),
     # Pure decisions: what their own tests miss, slower ones further out should not have to find.
     Group(("reconciler/core/*.py",), ("tests/plan", "tests/golden"), sample=12),
@@ -40,13 +47,11 @@ GROUPS = (  # a module is of the first that names it
         ("reconciler/engine/*.py",),
         ("tests/engine",),
         ("--cases", "2", "--deselect", "tests/engine/test_crash.py"),
-        ("tests/engine/test_waiting.py",),
+        further=("tests/engine/test_waiting.py",),
         sample=4,
     ),
-    Group(("runtime/**/batching.py",), processes=("tests/runtime/test_batching.py",)),
-    Group(
-        ("runtime/**/features.py",), processes=("tests/runtime/test_datatypes.py", "tests/runtime/test_protocols.py")
-    ),
+    Group(("runtime/**/batching.py",), further=("tests/runtime/test_batching.py",)),
+    Group(("runtime/**/features.py",), further=("tests/runtime/test_datatypes.py", "tests/runtime/test_protocols.py")),
 )
 
 
@@ -71,7 +76,7 @@ def chosen(root: Path, named: Iterable[str]) -> Iterator[Group]:
 
 def _fitted(root: Path, group: Group, modules: set[str]) -> Iterator[Group]:
     code = sorted(module for module in modules if not module.endswith("__init__.py"))
-    for test in (*group.tests, *group.processes):
+    for test in (*group.tests, *group.further):
         if not (root / test).exists():
             raise SystemExit(f"there is no {test}: say in {__file__} which tests are for {', '.join(group.modules)}")
     if code:

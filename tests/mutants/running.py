@@ -71,7 +71,7 @@ def tried(copied: Path, group: Group, names: Iterable[str]) -> dict[str, str]:
         return {}
     words = _in_one_process(copied, wanted) if group.tests else dict.fromkeys(wanted, NOT_REACHED)
     missed = [name for name, word in words.items() if word == NOT_REACHED]
-    return words | (_in_processes(copied, group.processes, missed) if group.processes and missed else {})
+    return words | (_one_by_one(copied, group.further, missed) if group.further and missed else {})
 
 
 def _in_one_process(copied: Path, wanted: set[str]) -> dict[str, str]:
@@ -83,8 +83,8 @@ def _in_one_process(copied: Path, wanted: set[str]) -> dict[str, str]:
     return found
 
 
-def _in_processes(copied: Path, tests: tuple[str, ...], names: list[str]) -> dict[str, str]:
-    """Run tests of programs of ours, which make the mistake that their environment names."""
+def _one_by_one(copied: Path, tests: tuple[str, ...], names: list[str]) -> dict[str, str]:
+    """Run tests whose programs make the mistake that their environment names."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--timeout", "100", *PLUGINS, *tests]
 
     def word(name: str) -> str:

@@ -94,7 +94,7 @@ def test_every_group_has_modules_and_tests():
     groups = list(chosen(root, []))
 
     assert len(groups) == len(GROUPS)
-    assert all(group.tests or group.processes for group in groups)
+    assert all(group.tests or group.further for group in groups)
 
 
 def test_tests_of_a_module_are_those_that_import_it(tmp_path):
