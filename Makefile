@@ -4,6 +4,8 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 JOBS ?= auto
 export UV_PROJECT_ENVIRONMENT := .venv
+# Images often set it; without compiled files every test process compiles half a second of imports and all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check fix golden bench coverage mutants setup clean
 help:  ## this list

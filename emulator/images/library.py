@@ -62,6 +62,7 @@ class Images:
     def __init__(self, world: World) -> None:
         self._world = world
         self._seeded = False
+        self._bundled: set[Path] = set()
 
     @property
     def _folder(self) -> Path:
@@ -150,9 +151,15 @@ class Images:
         """A tag moves when the content has changed since the last start."""
         reference = parse(image.reference)
         if reference is not None and reference.tag is not None:
-            self.keep(self.build(reference, image.sources, image.command, {}), reference.tag)
+            built = self.build(reference, image.sources, image.command, {})
+            self._bundled.add(built.folder)
+            self.keep(built, reference.tag)
 
     def reset(self) -> None:
-        """After the store was cleared: remove the files, and seed again when asked."""
+        """After the store was cleared: remove the files, and seed again when asked.
+
+        The bundled images' folders stay: they are named by their content, and each seeding would copy them anew.
+        """
         self._seeded = False
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in set(self._folder.glob("*")) - self._bundled:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -62,7 +62,7 @@ def in_template(record):
 
 
 @seed(1)
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(records(), records())
 def test_a_record_reads_back_whatever_was_there_before(one, other):
     """Write one record, then the other over it with the keys that go: each reads back exactly."""
@@ -77,7 +77,7 @@ def test_a_record_reads_back_whatever_was_there_before(one, other):
 
 
 @seed(1)
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(SHARES)
 def test_traffic_reads_back(shares):
     """Shares survive Google's message, in an order of ours; none at all means everything to the latest."""

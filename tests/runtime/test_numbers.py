@@ -56,7 +56,7 @@ def slowly(schema: Schema, instances: Any) -> np.ndarray | None:
 @example("free", [[1, 2, 3], [4]], None)
 @example("free", [[[1], [2]]], None)
 @example("bounded", [[1, -1]], None)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_readers_agree(name: str, instances: list[Any], indent: int | None) -> None:
     """Few rows or many, and value by value: the same rows are taken, as the same numbers."""
     body = json.dumps({"instances": instances}, indent=indent).encode()
