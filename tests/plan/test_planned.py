@@ -278,3 +278,28 @@ def test_a_shared_thing_is_ours_when_another_service_of_ours_lists_it():
     assert change.action is Action.UPDATE
     with pytest.raises(PlansRefused, match="no inventory lists it"):
         planned.decide_all(kinds, wants, found, {ONE: Owner(("churn",))})
+
+
+def test_each_service_claims_its_own_before_the_first_write():
+    """What it makes, with the keys it wants of a map; not what goes, nor what another service wants."""
+    ours = Change(ONE, Action.CREATE, ("churn",), desired={"env": {"A": "1"}})
+    theirs = Change(TWO, Action.CREATE, ("fraud",))
+    gone = Change(Address("toy", GLOBAL, "three"), Action.DELETE, ("churn",))
+    inventories = {("here", name): Inventory(name, "here") for name in ("churn", "fraud")}
+    made = planned.Planned(Plan.of([ours, theirs, gone], project="p", services=()), {}, {}, {}, inventories)
+
+    found = planned.claims(KINDS, made)
+
+    assert {key[1]: [(e.address, dict(e.keys)) for e in entries] for key, entries in found.items()} == {
+        "churn": [(ONE, {"env": frozenset({"A"})})],
+        "fraud": [(TWO, {})],
+    }
+
+
+def test_what_only_uses_an_object_is_for_that_service():
+    """And so is what must not be there; an address of nobody is for nobody."""
+    wants = Wants(used={ONE: Existing(ONE, "churn")}, unwanted={TWO: Unwanted(TWO, "fraud", "because")})
+
+    assert wants.services(ONE) == {"churn"}
+    assert wants.services(TWO) == {"fraud"}
+    assert wants.services(Address("toy", GLOBAL, "three")) == frozenset()
