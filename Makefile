@@ -7,7 +7,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Images often set it; without compiled files every test process compiles half a second of imports and all tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check fix golden bench coverage mutants setup clean
+.PHONY: help demo test check fix golden bench coverage mutants fresh setup clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -43,12 +43,15 @@ mutants: setup  ## small mistakes in core, engine, batching and features that no
 	$(UV) sync --locked --all-extras --no-extra torch --group mutants --quiet
 	$(BIN)/python -m tests.mutants $(ARGS)
 
+fresh:  ## demo and test on bare Debian machines; needs root and mmdebstrap
+	$(PYTHON) -m tests.fresh $(ARGS)
+
 setup: .venv/.synced
 .venv/.synced: pyproject.toml uv.lock | $(UV)
 	$(UV) sync --locked --all-extras --no-extra torch --quiet
 	@touch $@
 $(UV):
-	@$(PYTHON) -c 'import sys; sys.exit("mlservice needs Python 3.11 to 3.13; this is " + sys.version.split()[0]) if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
+	@$(PYTHON) -c 'import sys; sys.exit("mlservice needs Python 3.11 to 3.14; this is " + sys.version.split()[0]) if not (3, 11) <= sys.version_info[:2] <= (3, 14) else None'
 	@$(PYTHON) -m venv .venv || { echo "python3 cannot make virtual environments here; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 

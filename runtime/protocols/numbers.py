@@ -3,7 +3,8 @@
 Two readers, chosen by size, that accept the same bodies: msgspec checks types, widths and ranges while it makes Python
 numbers, which is least for a few rows; simdjson writes all numbers into one buffer, which is least for many, and what
 it does not check is checked here. Neither explains anything: a body they do not take is read again, value by value,
-by the schema, which names row and feature. See docs/decisions/ 032 and 034.
+by the schema, which names row and feature. Where simdjson is not installed, msgspec reads all. See docs/decisions/ 032
+and 034.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
-import simdjson
 
 from runtime.data.features import LARGEST
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from runtime.configuration.settings import Feature
     from runtime.data.features import Schema
     from runtime.data.tensors import Array, RowList
+
+try:
+    import simdjson
+except ImportError:  # no wheel for this Python yet, or nobody wanted it: msgspec reads every body
+    simdjson = None  # type: ignore[assignment]  # the name of a module stands for its absence
 
 # Bytes from which simdjson and its checks cost less than Python numbers: eight rows of thirty.
 MANY = 2048
@@ -40,11 +45,11 @@ class Numbers:
     def __init__(self, schema: Schema, dtype: np.dtype[Any]) -> None:
         ranges = [_range(feature) for feature in schema.features.values()]
         self._few = _decoder(ranges)
-        self._many = _Buffer(ranges, dtype)
+        self._many = None if simdjson is None else _Buffer(ranges, dtype)
 
     def read(self, body: bytes) -> RowList | Array | None:
         """Give the rows; None for a body that must be looked at value by value."""
-        table = self._many.read(body) if len(body) >= MANY else None
+        table = self._many.read(body) if self._many is not None and len(body) >= MANY else None
         if table is not None:
             return table
         try:

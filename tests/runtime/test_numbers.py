@@ -119,3 +119,14 @@ def test_one_huge_body_is_read_too() -> None:
     body = json.dumps({"instances": rows.tolist()}).encode()
     assert len(body) > KEPT
     np.testing.assert_array_equal(READERS["free"].read(body), rows.astype(DTYPE))
+
+
+@pytest.mark.parametrize("rows", [1, 100], ids=["few", "many"])
+def test_without_simdjson_every_body_is_read_all_the_same(monkeypatch, rows: int) -> None:
+    """As on Python 3.14, for which it has no wheel."""
+    body = json.dumps({"instances": [[index + 0.25, index] for index in range(rows)]}, indent=1).encode()
+    monkeypatch.setattr("runtime.protocols.numbers.simdjson", None)
+    reader = Numbers(SCHEMAS["free"], DTYPE)
+
+    np.testing.assert_array_equal(table(reader.read(body)), table(READERS["free"].read(body)))
+    assert reader.read(body.replace(b"0.25", b"null", 1)) is None

@@ -1,0 +1,1 @@
+"""Both commands on machines that have nothing: `python -m tests.fresh`."""
