@@ -130,6 +130,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of ours."""
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; review the diff")
     parser.addoption("--cases", type=int, default=100, help="generated specs applied there and back")
+    parser.addoption(
+        "--stories", type=int, default=400, help="random stories of events told to the retraining function"
+    )
 
 
 SLOW_TOPICS = frozenset({"cli", "specs"})

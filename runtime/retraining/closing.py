@@ -1,0 +1,113 @@
+"""Runs that ended are closed, runs that nobody goes on with are gone on with: one sweep, every few minutes.
+
+Events may get lost for good (a dead letter, a trigger that was deleted), and Google tells nobody reliably that a
+training ended; so nothing depends on being told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from runtime.retraining.decision import Event
+from runtime.retraining.guards import Guard
+from runtime.retraining.handling import Desk, NotNow, handle, note
+from runtime.retraining.runs import Run, Status
+
+
+class Stage(StrEnum):
+    """How far a training is, as whoever trains tells it."""
+
+    GOING = "Going"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    GONE = "Gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a training is.
+
+    Args:
+        stage: How far.
+        why: Google's words about it, where it failed.
+    """
+
+    stage: Stage
+    why: str = ""
+
+
+class Workshop(Protocol):
+    """Who watches over trainings, and takes in what they make."""
+
+    def progress(self, run: Run) -> Progress:
+        """Tell how far a run is."""
+
+    def cancel(self, run: Run) -> None:
+        """Stop it; one that has ended already is left."""
+
+    def take_in(self, run: Run) -> str:
+        """Measure, compare and register what a run made; what came of it, in a sentence.
+
+        Called again for the same run when the first call was cut off: it finishes what that one began.
+        """
+
+
+def sweep(desk: Desk, workshop: Workshop, timeout: timedelta) -> list[str]:
+    """Look after every run that is not closed. One that cannot be looked after does not keep the others from it.
+
+    Args:
+        desk: As for events.
+        workshop: Who knows how far runs are.
+        timeout: Longest a training may take.
+
+    Returns:
+        What was found out, a line per run that changed or could not be looked after.
+    """
+    history, _ = desk.ledger.read()
+    told = []
+    for run in history.going():
+        try:
+            line = _resumed(run, desk) if run.status is Status.CLAIMED else _closed(run, desk, workshop, timeout)
+        except Exception as error:  # noqa: BLE001 - one training's trouble is not another's; the line says it
+            line = f"{run.key}: {type(error).__name__}: {error}"
+        if line:
+            told.append(line)
+    return told
+
+
+def _resumed(run: Run, desk: Desk) -> str:
+    """Go on with a claim whose event does not come again."""
+    if run.lease is not None and desk.now() < run.lease:
+        return ""
+    event = Event(run.key, run.trigger, run.claimed, about="its start was cut off", force=frozenset(Guard))
+    try:
+        decision = handle(event, desk)
+    except NotNow:
+        return ""
+    return f"{run.key}: {decision.reason}"
+
+
+def _closed(run: Run, desk: Desk, workshop: Workshop, timeout: timedelta) -> str:
+    found = workshop.progress(run)
+    if found.stage is Stage.GOING:
+        if desk.now() < (run.started or run.claimed) + timeout:
+            return ""
+        workshop.cancel(run)
+        found = Progress(Stage.FAILED, f"it took longer than {timeout} and was cancelled")
+    if found.stage is Stage.SUCCEEDED:
+        return _end(run, desk, Status.SUCCEEDED, workshop.take_in(run))
+    if found.stage is Stage.CANCELLED:
+        return _end(run, desk, Status.CANCELLED, found.why or "somebody cancelled it")
+    return _end(run, desk, Status.FAILED, found.why or "it is gone: somebody deleted it")
+
+
+def _end(run: Run, desk: Desk, status: Status, why: str) -> str:
+    now = desk.now()
+    change: Callable[[Run], Run] = lambda each: replace(each, status=status, ended=now, why=why)  # noqa: E731 - its type is told
+    note(desk, run.key, change)
+    return f"{run.key}: {status}: {why}"

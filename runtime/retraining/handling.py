@@ -1,0 +1,157 @@
+"""An event is acted on: decided, claimed, started and recorded, each step such that the next delivery can go on.
+
+Deliveries come twice, late and at once, and an instance may die between any two steps. What keeps that from starting a
+second training: the history is one object that is only written where nobody else wrote since (a claim is won by one),
+and a run is named after its event's key, so that who goes on with a claim finds what was started. Sources: Pub/Sub
+delivers at least once (https://cloud.google.com/pubsub/docs/subscription-overview); Cloud Storage writes on the
+condition of a generation (https://cloud.google.com/storage/docs/request-preconditions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from runtime.retraining.decision import LEASE, Action, Decision, Event, Evidence, decide
+from runtime.retraining.guards import Guards
+from runtime.retraining.runs import History, Run, Status
+
+TRIES = 20
+"""How often a write is tried again that met another writer. Each try that fails is somebody's success."""
+
+
+class Moved(Exception):
+    """The history was written by somebody else since it was read."""
+
+
+class NotNow(Exception):
+    """The event cannot be acted on yet and must come again. The text says why."""
+
+
+class NotStarted(Exception):
+    """Google, or whoever trains, refused to start it, and would again. The text says why."""
+
+
+class Ledger(Protocol):
+    """Where the history and the decisions are kept."""
+
+    def read(self) -> tuple[History, int]:
+        """Give the history and its generation; 0 before the first."""
+
+    def write(self, history: History, generation: int) -> None:
+        """Write the history, unless somebody wrote since that generation, which raises `Moved`."""
+
+    def recorded(self, key: str) -> Mapping[str, Any] | None:
+        """Give the decision on an event, if there is one."""
+
+    def record(self, decision: Decision, event: Event, now: datetime) -> None:
+        """Keep a decision. A second one on the same event replaces it only where it starts a training."""
+
+
+class Trainer(Protocol):
+    """Who trains."""
+
+    def find(self, key: str) -> str | None:
+        """Give the name of the training that was started for a key, if it was."""
+
+    def start(self, key: str, event: Event) -> str:
+        """Start a training for a key; its name. Raises `NotStarted` where that would be refused again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything an event is acted on with.
+
+    Args:
+        ledger: The memory.
+        trainer: Who trains.
+        guards: The spec's limits.
+        evidence: Finds out rows and cost. Called once per event that is not known yet.
+        now: Tells the time, aware.
+        tell: Publishes what was decided; may raise, and then the event comes again.
+    """
+
+    ledger: Ledger
+    trainer: Trainer
+    guards: Guards
+    evidence: Callable[[], Evidence]
+    now: Callable[[], datetime]
+    tell: Callable[[Decision, Event], None]
+
+
+def handle(event: Event, desk: Desk) -> Decision:
+    """Act on an event.
+
+    Raises:
+        NotNow: It must come again: another instance is at it, or too many are writing.
+        Exception: Whatever the ledger or the trainer raised; the event must come again as well.
+    """
+    before = desk.ledger.recorded(event.key)
+    evidence = Evidence() if before else desk.evidence()
+    for _ in range(TRIES):
+        history, generation = desk.ledger.read()
+        now = desk.now()
+        known = history.runs.get(event.key)
+        if before is not None and known is None:
+            return Decision(Action.REPEAT, event.key, event.trigger, f"decided before: {before.get('reason', '')}")
+        decision = decide(event, history, desk.guards, evidence, now)
+        if decision.action in {Action.START, Action.RESUME}:
+            run = known or Run(event.key, event.trigger, now, rows=evidence.rows, forced=_forced(decision, event))
+            run = replace(run, lease=now + LEASE)
+            try:
+                desk.ledger.write(history.with_run(run, now=now), generation)
+            except Moved:
+                continue
+            _begin(run, event, desk, again=decision.action is Action.RESUME)
+        if decision.action is Action.WAIT:
+            raise NotNow(decision.reason)
+        if decision.action is Action.REPEAT:
+            if before is not None:
+                return decision
+            # Whoever started it died before it could say so.
+            return _recorded(replace(decision, action=Action.START), event, desk)
+        return _recorded(decision, event, desk)
+    raise NotNow("too many events are being acted on at once")
+
+
+def _forced(decision: Decision, event: Event) -> str:
+    return f"{', '.join(decision.overridden)} by {event.by or 'nobody named'}" if decision.overridden else ""
+
+
+def _begin(run: Run, event: Event, desk: Desk, *, again: bool) -> None:
+    """Start what is claimed, or find what was started for it, and note which it is."""
+    try:
+        name = (desk.trainer.find(run.key) if again else None) or desk.trainer.start(run.key, event)
+    except NotStarted as refusal:
+        seen: dict[str, Any] = {"status": Status.FAILED, "ended": desk.now(), "why": str(refusal)}
+    else:
+        seen = {"status": Status.STARTED, "started": desk.now(), "name": name}
+    note(desk, run.key, lambda each: replace(each, lease=None, **seen))
+
+
+def note(desk: Desk, key: str, change: Callable[[Run], Run]) -> None:
+    """Change one run in the history, whoever else is writing.
+
+    Raises:
+        NotNow: Others wrote at every try.
+    """
+    for _ in range(TRIES):
+        history, generation = desk.ledger.read()
+        run = history.runs.get(key)
+        if run is None or not run.going:
+            return
+        try:
+            desk.ledger.write(history.with_run(change(run), now=desk.now()), generation)
+        except Moved:
+            continue
+        return
+    raise NotNow("too many events are being acted on at once")
+
+
+def _recorded(decision: Decision, event: Event, desk: Desk) -> Decision:
+    """Tell it and keep it, in this order: what is kept has certainly been told."""
+    desk.tell(decision, event)
+    desk.ledger.record(decision, event, desk.now())
+    return decision

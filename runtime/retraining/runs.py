@@ -1,0 +1,172 @@
+"""Trainings that were started, and what became of them: the memory that guards decide by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+FORMAT = 1
+KEPT = timedelta(days=62)
+"""For how long an ended run is remembered: two months, so that a month can be counted at its end."""
+_LEAST_KEPT = 100
+"""Ended runs that are remembered whatever their age, for the circuit and for people."""
+
+
+class Status(StrEnum):
+    """Where a run is.
+
+    `CLAIMED` it is ours to start, and may have been started; `STARTED` Google took it. The others are ends.
+    """
+
+    CLAIMED = "Claimed"
+    STARTED = "Started"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+
+GOING = frozenset({Status.CLAIMED, Status.STARTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training.
+
+    Args:
+        key: Idempotency key of the event that caused it.
+        trigger: Name of the trigger.
+        claimed: When it was decided.
+        status: Where it is.
+        lease: Until when whoever claimed it may start it alone.
+        name: What Google calls it; empty until it is started.
+        started: When Google took it.
+        ended: When it ended.
+        why: Why it failed, in Google's words, or why its model was not taken.
+        rows: Rows that there were to train on; None where nobody counts.
+        forced: Guards that were overridden, and by whom: `cooldown by ann@example.com`.
+    """
+
+    key: str
+    trigger: str
+    claimed: datetime
+    status: Status = Status.CLAIMED
+    lease: datetime | None = None
+    name: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+    why: str = ""
+    rows: int | None = None
+    forced: str = ""
+
+    @property
+    def going(self) -> bool:
+        """Tell whether it may be at work."""
+        return self.status in GOING
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it is a start: one that Google never took cost nothing, and is only a failure."""
+        return self.going or self.started is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain data, without what is empty."""
+        found = {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
+        return {name: value for name, value in found.items() if value not in (None, "")}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Run:
+        """Read what `to_json` gave.
+
+        Raises:
+            TypeError, ValueError, KeyError: It is none.
+        """
+        times = {name: _moment(data[name]) for name in ("claimed", "lease", "started", "ended") if name in data}
+        return cls(**{**data, **times, "status": Status(data["status"])})
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Everything that is remembered between two events. Kept as one object, written only where nobody else wrote.
+
+    Args:
+        runs: By idempotency key, in the order of their claims.
+        circuit_reset: When somebody closed the circuit by hand; failures before that do not count.
+        frozen: Why no training starts until further notice, such as a budget that is used up; empty for no reason.
+    """
+
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    circuit_reset: datetime | None = None
+    frozen: str = ""
+
+    def going(self) -> list[Run]:
+        """Give the runs that may be at work."""
+        return [run for run in self.runs.values() if run.going]
+
+    def starts(self) -> list[datetime]:
+        """Give when trainings were started, in order."""
+        return sorted(run.claimed for run in self.runs.values() if run.counts)
+
+    def failures(self) -> tuple[int, datetime | None]:
+        """Give how many runs failed in a row up to now, and when the last of them ended."""
+        ended = sorted((r for r in self.runs.values() if r.ended), key=lambda run: run.ended or run.claimed)
+        since = [run for run in ended if self.circuit_reset is None or (run.ended or run.claimed) > self.circuit_reset]
+        row = list(_failing(reversed(since)))
+        return len(row), row[0].ended if row else None
+
+    def rows_before(self) -> int:
+        """Give the rows that the last training that succeeded had; 0 without one."""
+        counted = [run for run in self.runs.values() if run.status is Status.SUCCEEDED and run.rows is not None]
+        return counted[-1].rows or 0 if counted else 0
+
+    def with_run(self, run: Run, *, now: datetime) -> History:
+        """Give a history that has this run, and has forgotten what is long past."""
+        runs = {**self.runs, run.key: run}
+        ended = [each for each in runs.values() if not each.going]
+        old = {each.key for each in ended[:-_LEAST_KEPT] if now - each.claimed > KEPT}
+        return replace(self, runs={key: each for key, each in runs.items() if key not in old})
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain data."""
+        return {
+            "format": FORMAT,
+            "runs": [run.to_json() for run in self.runs.values()],
+            "circuitReset": _plain(self.circuit_reset),
+            "frozen": self.frozen,
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> History:
+        """Read what `to_json` gave.
+
+        Raises:
+            ValueError: It is no history of this version.
+        """
+        if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+            raise ValueError(f"this is no record of retraining in format {FORMAT}")
+        try:
+            runs = [Run.from_json(each) for each in data["runs"]]
+            reset = data.get("circuitReset")
+            return cls({run.key: run for run in runs}, _moment(reset) if reset else None, str(data.get("frozen", "")))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise ValueError(f"this record of retraining is damaged: {error!r}") from error
+
+
+def _failing(runs: Iterable[Run]) -> Iterator[Run]:
+    """Give runs up to the first that did not fail; one that was cancelled says nothing either way."""
+    for run in runs:
+        if run.status is Status.SUCCEEDED:
+            return
+        if run.status is Status.FAILED:
+            yield run
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
