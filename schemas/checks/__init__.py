@@ -79,6 +79,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     retraining.triggers_need_retraining,
     retraining.run,
     retraining.guards,
+    retraining.evaluation,
     retraining.promotion,
     registry.repository,
     registry.cleanup,

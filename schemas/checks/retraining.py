@@ -21,6 +21,12 @@ _JOB = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
 _MACHINE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 _TOPIC = re.compile(r"(projects/[a-z0-9:.-]+/topics/)?(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 _TEMPLATE = re.compile(r"gs://[^\s/]+/\S+\.(ya?ml|json)|https://[a-z0-9-]+-kfp\.pkg\.dev/\S+")
+_BUCKET = r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
+_PREFIX = re.compile(_BUCKET + r"(/[^\s*?\[\]#]*)?")
+_OBJECT = re.compile(_BUCKET + r"/[^\s*?\[\]#]+")
+_TABLE = re.compile(r"[a-z0-9:.-]+\.[A-Za-z0-9_]+\.[\w-]+")
+_PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+_BELOW = re.compile(r"(?!/)(?!.*(^|/)\.\.?(/|$))[^\s\\]+(?<!/)")
 _DAY = 86_400
 PLACEHOLDER = "..."  # what documentation writes; a warning, so that an excerpt can be tried
 
@@ -39,11 +45,19 @@ def conditions(triggers: tuple[Trigger, ...], monitoring: Monitoring | None) -> 
     """Each trigger fires for one reason, and the reason can come about."""
     for index, trigger in enumerate(triggers):
         path, when = f"triggers[{index}].when", trigger.when
-        choices = {"breach": when.breach, "schedule": when.schedule, "pubsub": when.pubsub}
+        choices = {
+            "breach": when.breach,
+            "schedule": when.schedule,
+            "pubsub": when.pubsub,
+            "storage": when.storage,
+        }
         yield from exactly_one(path, choices, "the condition")
         yield from _breaches(path, when, monitoring)
         if when.pubsub is not None:
             yield from topic(f"{path}.pubsub", when.pubsub)
+        if when.storage is not None and not _PREFIX.fullmatch(when.storage):
+            hint = "write gs://bucket/prefix, without * or ?"
+            yield Finding(f"{path}.storage", "storage-trigger", f"{shown(when.storage)} is no bucket and prefix", hint)
         if when.consecutive > 1 and not when.breach:
             yield Finding(f"{path}.consecutive", "trigger", "consecutive without breach", at_key=True)
 
@@ -144,10 +158,40 @@ def guards(retraining: Retraining | None) -> Iterator[Finding]:
     if retraining is None:
         return
     guards = retraining.guards
+    if guards.max_per_month is not None and guards.max_per_month < guards.max_per_day:
+        summary = f"{guards.max_per_month} starts a month are fewer than {guards.max_per_day} a day"
+        yield warning("retraining.guards.maxPerMonth", "guards", summary, "raise it, or lower maxPerDay")
     if guards.max_per_day > 1 and guards.cooldown_s * (guards.max_per_day - 1) > _DAY:
         summary = f"{guards.max_per_day} starts a day cannot be reached"
         hint = f"the cooldown of {duration_text(guards.cooldown_s * 1000)} allows fewer"
         yield warning("retraining.guards.maxPerDay", "guards", summary, hint)
+
+
+def evaluation(retraining: Retraining | None) -> Iterator[Finding]:
+    """What a new model is compared by, and what training and guards are told."""
+    if retraining is None:
+        return
+    found, rows = retraining.evaluation, retraining.guards.min_new_rows
+    if found is not None and not _BELOW.fullmatch(found.metrics):
+        summary = f"{shown(found.metrics)} is not a file below the run's folder"
+        yield Finding("retraining.evaluation.metrics", "metrics-file", summary, "write a relative path: metrics.json")
+    if found is not None and found.dataset is not None:
+        yield from _rows_of(
+            "retraining.evaluation.dataset", found.dataset, (_OBJECT, _TABLE), "gs://bucket/file or P.D.T"
+        )
+    if rows is not None:
+        yield from _rows_of("retraining.guards.minNewRows.table", rows.table, (_TABLE,), "project.dataset.table")
+    for name in retraining.parameters:
+        if not _PARAMETER.fullmatch(name):
+            hint = "use letters, digits, _ and -, first a letter"
+            yield Finding(
+                f"retraining.parameters.{name}", "parameter", f"{shown(name)} is no name of a parameter", hint
+            )
+
+
+def _rows_of(path: str, written: str, forms: tuple[re.Pattern[str], ...], hint: str) -> Iterator[Finding]:
+    if not any(form.fullmatch(written) for form in forms):
+        yield Finding(path, "dataset", f"{shown(written)} names no rows", f"write {hint}")
 
 
 def promotion(retraining: Retraining | None, rollout: Rollout) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.section import Section
-from schemas.values import Flag, LooseText, Seconds, Text, Whole
+from schemas.values import Flag, LooseText, Number, Seconds, Text, Whole
 
 
 class Breach(StrEnum):
@@ -18,7 +18,7 @@ class Breach(StrEnum):
 
 
 class Condition(Section):
-    """When a trigger fires: exactly one of `breach`, `schedule`, `pubsub`."""
+    """When a trigger fires: exactly one of `breach`, `schedule`, `pubsub`, `storage`."""
 
     breach: tuple[Breach, ...] = Field((), description="Findings of the monitor, any of which fires.")
     consecutive: Whole = Field(1, ge=1, le=100, description="Runs of the monitor in a row that must find it.")
@@ -29,6 +29,11 @@ class Condition(Section):
         examples=["Europe/Paris"],
     )
     pubsub: Text | None = Field(None, description="Topic whose messages fire it.", examples=["churn-data-ready"])
+    storage: Text | None = Field(
+        None,
+        description="Bucket and prefix: each new object whose name begins so fires it.",
+        examples=["gs://acme-data/churn/daily/"],
+    )
 
 
 class Trigger(Section):
@@ -95,14 +100,54 @@ class OpenCircuitAfter(Section):
     pause_s: Seconds = Field(7 * 86_400, ge=60, description="How long nothing is started after that.")
 
 
+class NewRows(Section):
+    """Rows that must have come before it is worth training again."""
+
+    table: Text = Field(description="BigQuery table of the training data.", examples=["acme-prod.ml.churn_training"])
+    at_least: Whole = Field(ge=1, description="Rows more than the last training that succeeded had.")
+
+
 class Guards(Section):
     """What keeps a storm of events from starting a storm of trainings."""
 
     cooldown_s: Seconds = Field(86_400, ge=0, description="Least time between two starts.")
     max_per_day: Whole = Field(1, ge=1, le=1000, description="Most starts in a day (UTC).")
+    max_per_month: Whole | None = Field(
+        None, ge=1, le=10_000, description="Most starts in a calendar month (UTC). Left out, no limit."
+    )
     max_concurrent: Whole = Field(1, ge=1, le=100, description="Most trainings at once.")
+    min_new_rows: NewRows | None = Field(None, description="Rows that must be new. Left out, nobody counts.")
+    max_cost_per_run: Number | None = Field(
+        None, gt=0, description="Most that a run may be expected to cost, in the currency of `budget`, else USD."
+    )
     open_circuit_after: OpenCircuitAfter = Field(
         default_factory=OpenCircuitAfter, description="When to stop trying after failures."
+    )
+
+
+class Better(StrEnum):
+    """Which of two measures is the better one."""
+
+    HIGHER = "Higher"
+    LOWER = "Lower"
+
+
+class Evaluation(Section):
+    """How a trained model is compared with the one that serves, before it is promoted."""
+
+    metric: Text = Field(description="Name of the measure in the metrics file.", examples=["auroc"])
+    metrics: Text = Field(
+        "metrics.json",
+        description="The file that training writes its measures to, below the run's own folder: "
+        '`{"auroc": 0.83, "live": {"auroc": 0.81}}`.',
+    )
+    better: Better = Field(Better.HIGHER, description="Which measure is the better one.")
+    min_gain: Number = Field(0, ge=0, description="By how much the new model must be better; 0 takes one as good.")
+    dataset: Text | None = Field(
+        None,
+        description="Rows kept out of training, on which training is to measure the new and the live model: a "
+        "`gs://…` file or a BigQuery table.",
+        examples=["gs://acme-data/churn/holdout.csv"],
     )
 
 
@@ -118,8 +163,17 @@ class Retraining(Section):
     """How the model is trained again."""
 
     run: Run = Field(description="How training is started.")
+    parameters: dict[str, LooseText] = Field(
+        default_factory=dict,
+        description="Told to the training: `--name=value` to a container, parameters of a pipeline, `@name` in a "
+        "query.",
+        examples=[{"lookback_days": "180"}],
+    )
     timeout_s: Seconds = Field(6 * 3600, ge=60, le=7 * 86_400, description="Longest a training may take, up to 7d.")
     guards: Guards = Field(default_factory=Guards, description="Limits on starts.")
+    evaluation: Evaluation | None = Field(
+        None, description="The comparison a new model must win. Left out, any training that succeeds is taken."
+    )
     promote: Promote = Field(
         Promote.PULL_REQUEST,
         description="`Auto`: the new model goes out through `rollout`. `PullRequest`: the change is "

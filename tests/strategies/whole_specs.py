@@ -91,9 +91,27 @@ def retrainings(draw: st.DrawFn) -> Data:
     guards = _optional(
         cooldown=_SPANS,
         maxConcurrent=st.integers(1, 3),
+        maxPerMonth=st.integers(2, 60),
+        minNewRows=st.just({"table": "acme.ml.churn", "atLeast": 1000}),
+        maxCostPerRun=st.sampled_from([0.5, 40]),
         openCircuitAfter=_optional(failures=st.integers(1, 5), pause=_SPANS),
     )
-    rest = _optional(timeout=_SPANS, guards=guards, promote=st.sampled_from(["Auto", "PullRequest", "Never"]))
+    evaluation = st.fixed_dictionaries(
+        {"metric": st.sampled_from(["auroc", "rmse"])},
+        optional={
+            "metrics": st.just("out/metrics.json"),
+            "better": st.sampled_from(["Higher", "Lower"]),
+            "minGain": st.sampled_from([0, 0.002]),
+            "dataset": st.sampled_from(["gs://acme-data/holdout.csv", "acme.ml.holdout"]),
+        },
+    )
+    rest = _optional(
+        timeout=_SPANS,
+        guards=guards,
+        parameters=st.just({"lookback_days": "180"}),
+        evaluation=evaluation,
+        promote=st.sampled_from(["Auto", "PullRequest", "Never"]),
+    )
     return {"run": draw(run), **draw(rest)}
 
 
@@ -104,6 +122,7 @@ def trigger_lists(draw: st.DrawFn, monitoring: Data) -> list[Data]:
     whens = [
         st.fixed_dictionaries({"schedule": st.just("0 3 * * 1")}, optional={"timeZone": st.just("Europe/Paris")}),
         st.fixed_dictionaries({"pubsub": _TOPICS}),
+        st.fixed_dictionaries({"storage": st.sampled_from(["gs://acme-data/churn/", "gs://acme-data"])}),
     ]
     if monitored:
         breaches = st.lists(st.sampled_from(monitored), min_size=1, unique=True)
