@@ -1,0 +1,119 @@
+"""Deliveries become events: one key for every delivery of the same thing, and for nothing else.
+
+Pub/Sub pushes a message in an envelope. Source:
+    https://cloud.google.com/pubsub/docs/push#receive_push
+    https://cloud.google.com/storage/docs/pubsub-notifications (attributes)
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from runtime.retraining.decision import Event
+from runtime.retraining.guards import Guard
+
+MANUAL = "manual"
+SWEEP = "sweep"
+"""What is sent every few minutes to look after what goes on; no reason to train."""
+_KEY_LENGTH = 24
+
+
+class NoEvent(ValueError):
+    """A delivery that nobody can make sense of: it would be no better the next time. The text says why."""
+
+
+def key_of(trigger: str, *parts: str) -> str:
+    """Give the idempotency key of a thing: letters and digits, fit for names and labels."""
+    return hashlib.sha256("\0".join((trigger, *parts)).encode()).hexdigest()[:_KEY_LENGTH]
+
+
+def read(trigger: str, body: bytes, now: datetime) -> Event | None:
+    """Read a pushed message.
+
+    Args:
+        trigger: Name of the trigger whose subscription delivers here; empty for the service's own topic, on which
+            each message names its trigger.
+        body: The request's body.
+        now: For a message that does not say when it was published.
+
+    Returns:
+        The event; None for one that is no reason to train, such as a file that was deleted.
+
+    Raises:
+        NoEvent: It is no message, or names no trigger.
+    """
+    message = _message(body)
+    attributes = {str(k): str(v) for k, v in _mapping(message.get("attributes")).items()}
+    name = trigger or attributes.get("trigger", "")
+    if not name:
+        raise NoEvent("the message names no trigger")
+    number = str(message.get("messageId") or message.get("message_id") or "")
+    if not number:
+        raise NoEvent("the message has no id")
+    at = _moment(message.get("publishTime") or message.get("publish_time"), now)
+    if "objectId" in attributes:
+        return _of_object(name, attributes, at)
+    if name == MANUAL:
+        return _of_person(attributes, number, at)
+    if attributes.get("key"):  # a monitor names the window that it looked at
+        return Event(key_of(name, attributes["key"]), name, at, about=attributes.get("about", "")[:500])
+    if attributes.get("service") and not trigger:
+        # A schedule may publish the same minute twice, as two messages: the minute is the event.
+        return Event(
+            key_of(name, at.strftime("%Y-%m-%dT%H:%M")), name, at, about=f"its schedule, {at:%Y-%m-%d %H:%M} UTC"
+        )
+    return Event(key_of(name, number), name, at, about=f"message {number}")
+
+
+def _of_object(name: str, attributes: Mapping[str, str], at: datetime) -> Event | None:
+    if attributes.get("eventType", "OBJECT_FINALIZE") != "OBJECT_FINALIZE":
+        return None
+    where = f"gs://{attributes.get('bucketId', '')}/{attributes['objectId']}"
+    generation = attributes.get("objectGeneration", "")
+    return Event(key_of(name, where, generation), name, at, about=f"{where} was written"[:500])
+
+
+def _of_person(attributes: Mapping[str, str], number: str, at: datetime) -> Event:
+    words = [word for word in attributes.get("force", "").split(",") if word]
+    known = {str(guard): guard for guard in Guard}
+    unknown = [word for word in words if word not in known]
+    if unknown:
+        raise NoEvent(f"no guard is called {', '.join(unknown)}")
+    by = attributes.get("by", "")[:200]
+    key = key_of(MANUAL, attributes.get("key") or number)
+    return Event(key, MANUAL, at, f"asked for by {by or 'somebody'}", frozenset(known[word] for word in words), by)
+
+
+def _message(body: bytes) -> Mapping[str, Any]:
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NoEvent("the body is no JSON") from error
+    message = _mapping(envelope).get("message")
+    if not isinstance(message, Mapping):
+        raise NoEvent("the body holds no Pub/Sub message")
+    data = message.get("data")
+    if data is not None:
+        try:
+            base64.b64decode(data, validate=True)
+        except (binascii.Error, TypeError, ValueError) as error:
+            raise NoEvent("the message's data is no base64") from error
+    return message
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _moment(text: Any, now: datetime) -> datetime:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return now
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,119 @@
+"""The function: what Pub/Sub pushes comes in here, under functions-framework, on Google as on the emulator.
+
+`POST /` is a message of the service's own topic, `POST /<trigger>` one of a topic or bucket that the spec names. Who
+may call is Cloud Run's to say: the service is private, and the subscriptions prove who they are. Answers are for
+Pub/Sub: 2xx is done, everything else is "again, later".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from runtime.retraining import closing, events, handling, telling
+from runtime.retraining.decision import Evidence
+from runtime.retraining.google import Bucket, Google, Refused
+from runtime.retraining.ledger import BucketLedger
+from runtime.retraining.runs import Run
+from runtime.retraining.settings import Settings
+from runtime.retraining.trainers import Trainer, trainer
+
+LARGEST = 10 << 20
+"""Bytes of a pushed message, at most: Pub/Sub's own limit."""
+
+Answer = tuple[Mapping[str, Any], int]
+
+
+def main(request: Any) -> Answer:
+    """Act on one delivery.
+
+    Args:
+        request: Flask's, from functions-framework.
+
+    Returns:
+        What was decided, as JSON, and the HTTP status.
+    """
+    if request.method != "POST":
+        return {"error": "POST a Pub/Sub message"}, 405
+    if (request.content_length or 0) > LARGEST:
+        return {"error": f"a message has at most {LARGEST} bytes"}, 413
+    trigger = request.path.strip("/")
+    settings = Settings.read()
+    return act(trigger, request.get_data(), settings, Google(settings.region))
+
+
+def act(trigger: str, body: bytes, settings: Settings, google: Google) -> Answer:
+    """Act on one message; what goes wrong is said in the log and makes Pub/Sub deliver again."""
+    now = datetime.now(UTC)
+    teller = telling.Teller(settings, google)
+    try:
+        event = events.read("" if trigger == events.SWEEP else trigger, body, now)
+    except events.NoEvent as error:
+        # No 2xx: the dead letter topic is where such a message is looked for.
+        telling.log("ERROR", f"{settings.service}: a message is no event: {error}")
+        return {"error": str(error)}, 400
+    if event is None:
+        return {"action": "Ignore"}, 200
+    desk = _desk(settings, google, teller, event.at)
+    try:
+        if event.trigger == events.SWEEP:
+            return _swept(desk, settings, google, teller)
+        return handling.handle(event, desk).to_json(), 200
+    except handling.NotNow as later:
+        return {"again": str(later)}, 503
+    except Exception as error:  # noqa: BLE001 - the log says which; Pub/Sub delivers again
+        telling.log("ERROR", f"{settings.service}: {type(error).__name__}: {error}")
+        return {"error": type(error).__name__}, 500
+
+
+def _desk(settings: Settings, google: Google, teller: telling.Teller, at: datetime) -> handling.Desk:
+    return handling.Desk(
+        ledger=BucketLedger(Bucket(google, settings.bucket), settings.folder),
+        trainer=trainer(settings, google),
+        guards=settings.guards,
+        evidence=lambda: Evidence(rows=_rows(settings, google)),
+        # Pub/Sub's clock said when the message came, and is not ahead of ours; an emulator's is, once it was advanced.
+        now=lambda: max(datetime.now(UTC), at),
+        tell=teller.decided,
+    )
+
+
+def _rows(settings: Settings, google: Google) -> int | None:
+    """Count the rows to train on; None where the spec names none, or BigQuery does not tell."""
+    if not settings.rows:
+        return None
+    project, dataset, table = settings.rows.split(".")
+    below = f"projects/{project}/datasets/{dataset}/tables/{table}"
+    url = f"{google.address('bigquery')}/bigquery/v2/{below}"
+    try:
+        return int(google.call(f"count rows of {settings.rows}", "GET", url, params={"fields": "numRows"})["numRows"])
+    except (Refused, KeyError, ValueError) as error:
+        telling.log("WARNING", f"{settings.service}: rows of {settings.rows} are unknown: {error}")
+        return None
+
+
+class Workshop:
+    """What a sweep needs of a way to train; what a training made is taken in by nobody yet."""
+
+    def __init__(self, way: Trainer) -> None:
+        self._way = way
+
+    def progress(self, run: Run) -> closing.Progress:
+        """Tell how far a run is."""
+        return self._way.progress(run)
+
+    def cancel(self, run: Run) -> None:
+        """Stop it."""
+        self._way.cancel(run)
+
+    def take_in(self, run: Run) -> str:
+        """Say that it ended."""
+        return f"{run.name} succeeded"
+
+
+def _swept(desk: handling.Desk, settings: Settings, google: Google, teller: telling.Teller) -> Answer:
+    lines = closing.sweep(desk, Workshop(trainer(settings, google)), settings.timeout)
+    for line in lines:
+        teller.ended(line)
+    return {"swept": lines}, 200

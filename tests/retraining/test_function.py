@@ -1,0 +1,212 @@
+"""Messages come in, trainings start, reasons are kept: the function against emulated Google Cloud."""
+
+import json
+import time
+
+import pytest
+
+from tests.retraining.conftest import pushed
+
+
+def until(condition):
+    """Wait for what other processes do; Cloud Run runs the job beside us."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)
+
+
+def test_a_message_starts_one_training_and_its_repetition_none(retraining):
+    """The execution is told which run it is, the decision is kept, and the same message is no second event."""
+    retraining.job()
+
+    answer, status = retraining.deliver(pushed("7"), "new-data", parameters={"days": "30"})
+    again, status_again = retraining.deliver(pushed("7"), "new-data")
+
+    [execution] = retraining.executions()
+    container = execution.template.containers[0]
+    told = {each.name: each.value for each in container.env}
+    assert (answer["action"], status) == ("Start", 200)
+    assert (again["action"], status_again) == ("Repeat", 200)
+    assert told["MLSERVICE_RUN"] == answer["key"]
+    assert told["MLSERVICE_OUTPUT"] == f"gs://local-mlservice/retraining/europe-west1/churn/runs/{answer['key']}/"
+    assert list(container.args) == ["--days=30"]
+    [run] = retraining.kept("history.json")["runs"]
+    assert (run["status"], run["name"]) == ("Started", execution.name)
+    assert [each["reason"] for each in retraining.decisions()] == ["message 7"]
+
+
+def test_what_is_held_back_is_kept_with_its_reason(retraining):
+    """The second message of an hour, and again when it is delivered after that hour."""
+    retraining.job()
+    retraining.deliver(pushed("1"), "new-data")
+
+    held, status = retraining.deliver(
+        pushed("2"), "new-data", guards={"cooldown": 3600, "max_concurrent": 9, "max_per_day": 9}
+    )
+
+    assert (held["action"], held["guard"], status) == ("Skip", "cooldown", 200)
+    assert len(retraining.executions()) == 1
+    later, _ = retraining.deliver(
+        pushed("2"), "new-data", guards={"cooldown": 0, "max_concurrent": 9, "max_per_day": 9}
+    )
+    assert later["action"] == "Repeat"
+    assert len(retraining.executions()) == 1
+
+
+def test_a_person_overrides_the_guard_they_name(retraining):
+    """Who it was is in the run; a guard that nobody knows is refused."""
+    retraining.job()
+    retraining.deliver(pushed("1"), "new-data")
+
+    held, _ = retraining.deliver(pushed("2", trigger="manual", by="ann@acme.example"))
+    forced, _ = retraining.deliver(pushed("3", trigger="manual", by="ann@acme.example", force="cooldown,maxConcurrent"))
+    wrong, status = retraining.deliver(pushed("4", trigger="manual", force="everything"))
+
+    assert held["guard"] in {"cooldown", "maxConcurrent"}
+    assert forced["action"] == "Start"
+    run = retraining.kept("history.json")["runs"][-1]
+    assert run["forced"].endswith("by ann@acme.example")
+    assert (wrong["error"], status) == ("no guard is called everything", 400)
+
+
+def test_a_run_that_ended_is_closed_by_the_sweep(retraining):
+    """One that succeeded and one that failed, with Google's words."""
+    retraining.job(FAIL_RATE="0")
+    retraining.deliver(pushed("1"), "new-data")
+    until(lambda: all(each.completion_time for each in retraining.executions()))
+
+    swept, status = retraining.deliver(pushed("9", trigger="sweep"))
+
+    [run] = retraining.kept("history.json")["runs"]
+    assert status == 200
+    assert (run["status"], bool(run["ended"])) == ("Succeeded", True)
+    assert swept["swept"] == [f"{run['key']}: Succeeded: {run['name']} succeeded"]
+    assert retraining.deliver(pushed("10", trigger="sweep"))[0] == {"swept": []}
+
+
+def test_failures_open_the_circuit(retraining):
+    """One is enough where the spec says so, and the reason says until when."""
+    retraining.job(FAIL_RATE="1")
+    guards = {"cooldown": 0, "max_per_day": 9, "failures": 1, "pause": 86_400}
+    retraining.deliver(pushed("1"), "new-data", guards=guards)
+    until(lambda: all(each.completion_time for each in retraining.executions()))
+    retraining.deliver(pushed("2", trigger="sweep"), guards=guards)
+
+    held, _ = retraining.deliver(pushed("3"), "new-data", guards=guards)
+
+    assert (held["guard"], held["numbers"]["failures"]) == ("openCircuitAfter", 1)
+    [run] = retraining.kept("history.json")["runs"]
+    assert run["status"] == "Failed"
+    assert run["why"]
+
+
+def test_a_job_that_is_not_there_is_a_failure_with_googles_words(retraining):
+    """It is no start: no cooldown is spent on it."""
+    answer, status = retraining.deliver(pushed("1"), "new-data")
+
+    [run] = retraining.kept("history.json")["runs"]
+    assert (answer["action"], status, run["status"]) == ("Start", 200, "Failed")
+    assert "jobs/train" in run["why"]
+    assert "started" not in run
+
+
+def test_a_training_that_somebody_deleted_is_closed(retraining):
+    """Gone is failed, with that word."""
+    retraining.job(SLEEP_MS="60000")
+    retraining.deliver(pushed("1"), "new-data")
+    [execution] = retraining.executions()
+    executions = retraining.operator.api("google.cloud.run_v2", "executions", "Executions")
+    executions.cancel_execution(request={"name": execution.name}).result(timeout=20)
+    executions.delete_execution(request={"name": execution.name}).result(timeout=20)
+
+    retraining.deliver(pushed("2", trigger="sweep"))
+
+    [run] = retraining.kept("history.json")["runs"]
+    assert (run["status"], run["why"]) == ("Failed", "it is gone: somebody deleted it")
+
+
+def test_a_training_that_takes_too_long_is_cancelled(retraining):
+    """At the spec's timeout."""
+    retraining.job(SLEEP_MS="60000")
+    retraining.deliver(pushed("1"), "new-data", timeout=3600)
+    assert retraining.deliver(pushed("2", trigger="sweep"), timeout=3600)[0] == {"swept": []}
+
+    retraining.deliver(pushed("3", trigger="sweep"), timeout=0)
+
+    [run] = retraining.kept("history.json")["runs"]
+    assert (run["status"], run["why"]) == ("Failed", "it took longer than 0:00:00 and was cancelled")
+    until(lambda: retraining.executions()[0].cancelled_count == 1)
+
+
+def test_a_death_after_the_start_starts_no_second_training(retraining):
+    """The answer of the job's start is lost: who goes on after the lease finds the execution by its key."""
+    retraining.job()
+    retraining.operator.emulator.faults(
+        {"method": "google.cloud.run.v2.Jobs/RunJob", "status": "UNAVAILABLE", "when": "after"}
+    )
+    _, lost = retraining.deliver(pushed("1"), "new-data")
+    _, waiting = retraining.deliver(pushed("1"), "new-data")
+    retraining.operator.emulator.faults()
+    blob = retraining.storage.bucket("local-mlservice").blob("retraining/europe-west1/churn/history.json")
+    history = json.loads(blob.download_as_bytes())
+    history["runs"][0]["lease"] = history["runs"][0]["claimed"]
+    blob.upload_from_string(json.dumps(history))
+
+    answer, status = retraining.deliver(pushed("1"), "new-data")
+
+    assert (lost, waiting, status) == (500, 503, 200)
+    assert answer["action"] == "Resume"
+    [execution] = retraining.executions()
+    assert retraining.kept("history.json")["runs"][0]["name"] == execution.name
+
+
+MESSAGES = {
+    "no-json": b"{",
+    "a-list": b"[]",
+    "no-message": b"{}",
+    "message-is-text": b'{"message": "hello"}',
+    "no-id": b'{"message": {"attributes": {"trigger": "weekly"}}}',
+    "no-trigger": b'{"message": {"messageId": "1"}}',
+    "bad-data": b'{"message": {"messageId": "1", "attributes": {"trigger": "a"}, "data": "*"}}',
+    "deep": b"[" * 100_000,
+    "no-text": b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("body", MESSAGES.values(), ids=MESSAGES)
+def test_a_message_that_is_no_event_goes_to_the_dead_letters(retraining, body):
+    """It is refused each time, changes nothing, and breaks nothing."""
+    answer, status = retraining.deliver(body)
+
+    assert status == 400
+    assert answer["error"]
+    assert retraining.decisions() == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"format": 9}', b"\x00\xff"], ids=["empty", "list", "newer", "bytes"]
+)
+def test_a_damaged_history_starts_nothing(retraining, content):
+    """The object is named in the log, and the event stays with Pub/Sub."""
+    retraining.job()
+    name = "retraining/europe-west1/churn/history.json"
+    retraining.storage.bucket("local-mlservice").blob(name).upload_from_string(content)
+
+    answer, status = retraining.deliver(pushed("1"), "new-data")
+
+    assert (answer["error"], status) == ("UnreadableHistory", 500)
+    assert retraining.executions() == []
+
+
+def test_an_object_is_one_event_per_generation(retraining):
+    """Two notifications of one write are one event, a second write is another, a deletion is none."""
+    file = {"bucketId": "acme-data", "objectId": "daily/1.csv", "eventType": "OBJECT_FINALIZE"}
+    first, _ = retraining.deliver(pushed("1", objectGeneration="10", **file), "new-files")
+    repeated, _ = retraining.deliver(pushed("2", objectGeneration="10", **file), "new-files")
+    second, _ = retraining.deliver(pushed("3", objectGeneration="11", **file), "new-files")
+    deleted, _ = retraining.deliver(pushed("4", **file | {"eventType": "OBJECT_DELETE"}), "new-files")
+
+    assert repeated["key"] == first["key"] != second["key"]
+    assert repeated["action"] == "Repeat"
+    assert deleted == {"action": "Ignore"}
