@@ -50,10 +50,10 @@ class Google:
     @cached_property
     def _session(self) -> Any:
         # Late: decisions need none of it.
-        import google.auth  # noqa: PLC0415
-        from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415
-        from requests.adapters import HTTPAdapter  # noqa: PLC0415
-        from urllib3.util.retry import Retry  # noqa: PLC0415
+        import google.auth  # noqa: PLC0415 - late: decisions need none of it
+        from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415 - late: decisions need none of it
+        from requests.adapters import HTTPAdapter  # noqa: PLC0415 - late: decisions need none of it
+        from urllib3.util.retry import Retry  # noqa: PLC0415 - late: decisions need none of it
 
         credentials, _ = google.auth.default(scopes=[SCOPE])
         session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]  # google-auth has no types here

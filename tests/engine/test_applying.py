@@ -75,6 +75,7 @@ def test_what_needs_a_failed_thing_is_skipped_and_so_is_what_needs_that(bench):
     report = apply(bench.session(), planned)
 
     assert outcomes(report) == {"first": Outcome.FAILED, "second": Outcome.SKIPPED, "third": Outcome.SKIPPED}
+    assert str(report.results[1].error) == "not done: toy/global/first failed"
     assert outcomes(apply(bench.session(), bench.plan(*chain, toy("alone")))) == dict.fromkeys(
         ("first", "second", "third", "alone"), Outcome.DONE
     )

@@ -38,11 +38,11 @@ def trainer(settings: Settings, google: Google) -> Trainer:
     """Give the way to train that the spec chose. Its module alone is imported."""
     [way] = settings.run
     if way == "cloudRunJob":
-        from runtime.retraining.trainers.cloud_run_job import CloudRunJob  # noqa: PLC0415
+        from runtime.retraining.trainers.cloud_run_job import CloudRunJob  # noqa: PLC0415 - one way to train per process
 
         return CloudRunJob(settings, google)
     if way == "webhook":
-        from runtime.retraining.trainers.webhook import Webhook  # noqa: PLC0415
+        from runtime.retraining.trainers.webhook import Webhook  # noqa: PLC0415 - one way to train per process
 
         return Webhook(settings)
     raise NotImplementedError(f"retraining.run.{way} is not there yet")
