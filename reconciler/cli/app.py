@@ -18,6 +18,7 @@ COMMANDS = {
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
     "predict": "Send rows to a service.",
+    "why": "Show why a service was retrained, or why not.",
     "destroy": "Delete services and everything of theirs.",
     "import": "Write the YAML of a Cloud Run service that exists.",
     "reconcile": "One pass over a folder: what the scheduled job runs.",

@@ -154,11 +154,17 @@ def _held(event: Event, history: History, guards: Guards, evidence: Evidence, no
     yield from _worth(history, guards, evidence, skip)
 
 
-def _circuit(history: History, guards: Guards, now: datetime, skip: Any) -> Iterator[Decision]:
+def circuit(history: History, guards: Guards) -> datetime | None:
+    """Give until when failures in a row keep anything from starting; None where they are too few."""
     failures, last = history.failures()
-    if failures < guards.failures or last is None or now >= last + guards.pause:
+    return None if failures < guards.failures or last is None else last + guards.pause
+
+
+def _circuit(history: History, guards: Guards, now: datetime, skip: Any) -> Iterator[Decision]:
+    until = circuit(history, guards)
+    if until is None or now >= until:
         return
-    until = last + guards.pause
+    failures, _ = history.failures()
     reason = f"{failures} trainings in a row failed; nothing starts until {_shown(until)}"
     yield skip(Guard.CIRCUIT, reason, until, failures=failures, limit=guards.failures)
 

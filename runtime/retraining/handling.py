@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from runtime.retraining.decision import LEASE, Action, Decision, Event, Evidence, decide
+from runtime.retraining.decision import LEASE, Action, Decision, Event, Evidence, circuit, decide
 from runtime.retraining.guards import Guards
 from runtime.retraining.runs import History, Run, Status
 
@@ -101,7 +101,7 @@ def handle(event: Event, desk: Desk) -> Decision:
             run = known or Run(event.key, event.trigger, now, rows=evidence.rows, forced=_forced(decision, event))
             run = replace(run, lease=now + LEASE)
             try:
-                desk.ledger.write(history.with_run(run, now=now), generation)
+                desk.ledger.write(_remembered(history, run, desk), generation)
             except Moved:
                 continue
             _begin(run, event, desk, again=decision.action is Action.RESUME)
@@ -143,11 +143,17 @@ def note(desk: Desk, key: str, change: Callable[[Run], Run]) -> None:
         if run is None or not run.going:
             return
         try:
-            desk.ledger.write(history.with_run(change(run), now=desk.now()), generation)
+            desk.ledger.write(_remembered(history, change(run), desk), generation)
         except Moved:
             continue
         return
     raise NotNow("too many events are being acted on at once")
+
+
+def _remembered(history: History, run: Run, desk: Desk) -> History:
+    """Give a history with this run, and with what it means for the circuit."""
+    after = history.with_run(run, now=desk.now())
+    return replace(after, circuit_until=circuit(after, desk.guards))
 
 
 def _recorded(decision: Decision, event: Event, desk: Desk) -> Decision:

@@ -95,11 +95,13 @@ class History:
         runs: By idempotency key, in the order of their claims.
         circuit_reset: When somebody closed the circuit by hand; failures before that do not count.
         frozen: Why no training starts until further notice, such as a budget that is used up; empty for no reason.
+        circuit_until: Until when the circuit is open, for those who read this; guards decide by the runs.
     """
 
     runs: Mapping[str, Run] = field(default_factory=dict)
     circuit_reset: datetime | None = None
     frozen: str = ""
+    circuit_until: datetime | None = None
 
     def going(self) -> list[Run]:
         """Give the runs that may be at work."""
@@ -135,6 +137,7 @@ class History:
             "runs": [run.to_json() for run in self.runs.values()],
             "circuitReset": _plain(self.circuit_reset),
             "frozen": self.frozen,
+            "circuitUntil": _plain(self.circuit_until),
         }
 
     @classmethod
@@ -148,8 +151,10 @@ class History:
             raise ValueError(f"this is no record of retraining in format {FORMAT}")
         try:
             runs = [Run.from_json(each) for each in data["runs"]]
-            reset = data.get("circuitReset")
-            return cls({run.key: run for run in runs}, _moment(reset) if reset else None, str(data.get("frozen", "")))
+            reset, until = (
+                _moment(data[name]) if data.get(name) else None for name in ("circuitReset", "circuitUntil")
+            )
+            return cls({run.key: run for run in runs}, reset, str(data.get("frozen", "")), until)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise ValueError(f"this record of retraining is damaged: {error!r}") from error
 

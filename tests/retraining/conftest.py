@@ -33,7 +33,7 @@ class Retraining:
     def __init__(self, emulator, pool, folder):
         self.operator = Operator(emulator, pool, folder)
         self.storage = self.operator.connection.storage
-        self.storage.create_bucket(BUCKET)
+        self.operator.connection.state.make()
         self.told = {
             "service": "churn", "project": "local", "region": REGION, "bucket": BUCKET,
             "run": {"cloudRunJob": {"name": "train"}},

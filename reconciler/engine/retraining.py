@@ -1,0 +1,173 @@
+"""What the retraining function of a service did and why: read from what it keeps in the state bucket.
+
+The function writes it (`runtime/retraining/ledger.py`); this reads it for people, and believes none of it blindly: an
+object that cannot be read is named, and hides no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from reconciler.core import errors
+from reconciler.core.planned import refuse_broken
+from reconciler.engine.inventory_store import InventoryStore, calling
+from reconciler.engine.session import Session
+from reconciler.gcp.calls import CALL_TIMEOUT_S
+
+FORMAT = 1
+LARGEST = 8 << 20
+"""Bytes of an object that are read, at most."""
+_PAGE = 1000
+_KEY_LENGTH = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """One service's retraining.
+
+    Args:
+        service: Name of the service.
+        region: Where it is.
+        runs: Trainings, the latest first, as the function wrote them.
+        decisions: What was decided on the latest events, the latest first.
+        frozen: Why nothing starts until further notice; empty for no reason.
+        circuit_until: Until when failures in a row keep anything from starting, ISO 8601; empty while they do not.
+        unreadable: Objects that cannot be read, and why.
+    """
+
+    service: str
+    region: str
+    runs: tuple[Mapping[str, Any], ...] = ()
+    decisions: tuple[Mapping[str, Any], ...] = ()
+    frozen: str = ""
+    circuit_until: str = ""
+    unreadable: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain data."""
+        return {
+            "name": self.service,
+            "region": self.region,
+            "frozen": self.frozen,
+            "circuitUntil": self.circuit_until,
+            "runs": [dict(run) for run in self.runs],
+            "decisions": [dict(decision) for decision in self.decisions],
+            "unreadable": list(self.unreadable),
+        }
+
+
+@dataclass(slots=True)
+class _Reading:
+    bucket: Any
+    folder: str
+    unreadable: list[str] = field(default_factory=list)
+
+    def json(self, name: str) -> Mapping[str, Any]:
+        """Give one object as a mapping; empty where there is none, or none that can be read."""
+        with calling("read", f"gs://{self.bucket.name}/{name}"):
+            blob = self.bucket.get_blob(name, timeout=CALL_TIMEOUT_S)
+            if blob is None:
+                return {}
+            content = b"" if blob.size > LARGEST else blob.download_as_bytes(timeout=CALL_TIMEOUT_S)
+        try:
+            found = json.loads(content)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, Mapping):
+            self.unreadable.append(f"gs://{self.bucket.name}/{name} is no JSON object of ours")
+            return {}
+        return found
+
+
+def key_of_wish(number: str) -> str:
+    """Give the key under which the function keeps its decision on a person's wish.
+
+    Args:
+        number: What the wish was sent with, as its attribute `key`.
+    """
+    return hashlib.sha256(f"manual\0{number}".encode()).hexdigest()[:_KEY_LENGTH]
+
+
+def read_retraining(session: Session, region: str, service: str, *, last: int) -> Retraining:
+    """Read what was decided of late, and what was trained.
+
+    Args:
+        session: The run.
+        region: Of the service.
+        service: Its name.
+        last: How many decisions.
+
+    Raises:
+        ApiError: The bucket cannot be read.
+    """
+    state = session.connection.state
+    if not state.there:
+        return Retraining(service, region)
+    reading = _Reading(state.use(), f"retraining/{region}/{service}/")
+    name = f"{reading.folder}history.json"
+    history = reading.json(name)
+    if history and history.get("format") != FORMAT:
+        reading.unreadable.append(f"gs://{state.name}/{name} was written by another version of mlservice")
+        history = {}
+    runs = [run for run in _list(history.get("runs")) if isinstance(run, Mapping)]
+    names = _latest(reading, last)
+    decisions = session.pool.gather([partial(reading.json, name) for name in names])
+    return Retraining(
+        service,
+        region,
+        tuple(sorted(runs, key=lambda run: str(run.get("claimed", "")), reverse=True)),
+        tuple(decision for decision in decisions if decision),
+        str(history.get("frozen") or ""),
+        str(history.get("circuitUntil") or ""),
+        tuple(reading.unreadable),
+    )
+
+
+def read_decision(session: Session, region: str, service: str, key: str) -> Mapping[str, Any]:
+    """Read the decision on one event; empty while there is none."""
+    reading = _Reading(session.connection.state.use(), f"retraining/{region}/{service}/")
+    return reading.json(f"{reading.folder}decisions/{key}.json")
+
+
+def _latest(reading: _Reading, last: int) -> Sequence[str]:
+    """Give the names of the latest decisions: keys say nothing of time, the objects do."""
+    with calling("list", f"gs://{reading.bucket.name}/{reading.folder}decisions/"):
+        listed = list(_listed(reading))
+    return [name for _, name in sorted(listed, reverse=True)[:last]]
+
+
+def _listed(reading: _Reading) -> Iterator[tuple[Any, str]]:
+    prefix = f"{reading.folder}decisions/"
+    for blob in reading.bucket.list_blobs(prefix=prefix, page_size=_PAGE, timeout=CALL_TIMEOUT_S):
+        yield blob.time_created, blob.name
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def region_of(session: Session, name: str, region: str | None) -> str:
+    """Find the region of a service.
+
+    Args:
+        session: The run.
+        name: The service's name.
+        region: Where the user says that it is.
+
+    Raises:
+        UsageError: There is none of that name, or one in several regions.
+    """
+    everything = InventoryStore(session).read_all()
+    refuse_broken(everything, [name])
+    found = sorted(key[0] for key in everything if key[1] == name and region in {None, key[0]})
+    if not found:
+        known = ", ".join(sorted({key[1] for key in everything})) or "none"
+        raise errors.UsageError(f"not known here: {name}", hint=f"services applied here: {known}")
+    if len(found) > 1:
+        raise errors.UsageError(f"{name} is in {', '.join(found)}", hint=f"say which: --region {found[0]}")
+    return found[0]

@@ -1,0 +1,88 @@
+"""Why a service was retrained or not, as people and programs read it."""
+
+import json
+
+import pytest
+
+from reconciler.core.errors import UsageError
+from reconciler.engine.retraining import key_of_wish, read_decision, read_retraining, region_of
+from reconciler.render.retraining import render_retraining
+from runtime.retraining.events import MANUAL, key_of
+from tests.operating import REGION, spec
+from tests.retraining.conftest import pushed
+
+GUARDS = {"cooldown": 3600, "max_per_day": 9, "max_concurrent": 9}
+
+
+def read(retraining, last=10):
+    return read_retraining(retraining.operator.session(), REGION, "churn", last=last)
+
+
+def test_the_last_decisions_come_first_with_their_reasons(retraining):
+    """And so do the trainings; no more decisions than were asked for."""
+    retraining.job()
+    for number in ("1", "2", "3"):
+        retraining.deliver(pushed(number), "new-data", guards=GUARDS)
+
+    found, now = read(retraining), retraining.operator.session().clock.now()
+    text = render_retraining(found.to_json(), now=now).plain
+
+    assert [each["action"] for each in found.decisions] == ["Skip", "Skip", "Start"]
+    assert len(read(retraining, last=2).decisions) == 2
+    assert [run["status"] for run in found.runs] == ["Started"]
+    assert "churn  europe-west1  1 training" in text
+    assert "message 1" in text
+    assert "cooldown" in text
+
+
+def test_what_cannot_be_read_is_named_and_hides_nothing(retraining):
+    """A damaged history, and a decision that is none."""
+    retraining.deliver(pushed("1"), "new-data")
+    bucket = retraining.storage.bucket("local-mlservice")
+    bucket.blob(f"retraining/{REGION}/churn/history.json").upload_from_string("[]")
+    bucket.blob(f"retraining/{REGION}/churn/decisions/zzz.json").upload_from_string(b"\xff")
+
+    found = read(retraining)
+
+    assert len(found.decisions) == 1
+    assert len(found.unreadable) == 2
+    assert all("is no JSON object of ours" in line for line in found.unreadable)
+
+
+def test_nothing_that_fired_is_said_in_words(retraining):
+    """A service that was never retrained."""
+    found = read(retraining)
+
+    assert render_retraining(found.to_json(), now=None).plain.endswith("nothing has fired yet\n")
+    json.dumps(found.to_json())
+
+
+def test_an_open_circuit_is_seen(retraining):
+    """With the time at which it closes, until then."""
+    guards = {**GUARDS, "cooldown": 0, "failures": 1, "pause": 86_400}
+    retraining.deliver(pushed("1"), "new-data", guards=guards)  # there is no job: refused, a failure
+
+    found, now = read(retraining), retraining.operator.session().clock.now()
+
+    assert found.circuit_until > now.isoformat()
+    assert "circuit open until" in render_retraining(found.to_json(), now=now).plain
+
+
+def test_a_wish_is_found_by_its_number(retraining):
+    """The command and the function make the same key of it; no code is shared by them."""
+    retraining.deliver(pushed("1", trigger=MANUAL, key="wish-1", by="ann"))
+
+    assert key_of_wish("wish-1") == key_of(MANUAL, "wish-1")
+    decision = read_decision(retraining.operator.session(), REGION, "churn", key_of_wish("wish-1"))
+    assert decision["about"] == "asked for by ann"
+
+
+def test_a_service_is_found_by_name(retraining):
+    """One that nobody applied is named with those that somebody did."""
+    retraining.operator.apply(spec("fraud"))
+    session = retraining.operator.session()
+
+    assert region_of(session, "fraud", None) == REGION
+    with pytest.raises(UsageError) as unknown:
+        region_of(session, "churn", None)
+    assert unknown.value.hint == "services applied here: fraud"
