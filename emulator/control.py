@@ -20,26 +20,26 @@ from emulator.core.failures import ApiFailure
 from emulator.core.faults import Rule
 from emulator.core.world import PROJECT, World
 from emulator.environment import environment
-from emulator.wire.rest_server import WEB_PAGE, from_web_page, refusal
+from emulator.wire.rest_server import refusal
 
 
 def routes(world: World) -> list[Route]:
-    """All of them, each closed to web pages."""
+    """All of them."""
     control = Control(world)
     return [
-        route(world, "/_emulator/status", "GET", control.status),
-        route(world, "/_emulator/clock", "GET", control.clock),
-        route(world, "/_emulator/advance", "POST", control.advance),
-        route(world, "/_emulator/reset", "POST", control.reset),
-        route(world, "/_emulator/env", "GET", control.env),
-        route(world, "/_emulator/faults", "GET", control.get_faults),
-        route(world, "/_emulator/faults", "PUT", control.put_faults),
-        route(world, "/_emulator/faults", "DELETE", control.delete_faults),
-        route(world, "/_emulator/images", "POST", control.push_image),
-        route(world, "/_emulator/settings", "GET", control.get_settings),
-        route(world, "/_emulator/settings", "PUT", control.put_settings),
-        route(world, "/_emulator/calls", "GET", control.get_calls),
-        route(world, "/_emulator/calls", "DELETE", control.delete_calls),
+        route("/_emulator/status", "GET", control.status),
+        route("/_emulator/clock", "GET", control.clock),
+        route("/_emulator/advance", "POST", control.advance),
+        route("/_emulator/reset", "POST", control.reset),
+        route("/_emulator/env", "GET", control.env),
+        route("/_emulator/faults", "GET", control.get_faults),
+        route("/_emulator/faults", "PUT", control.put_faults),
+        route("/_emulator/faults", "DELETE", control.delete_faults),
+        route("/_emulator/images", "POST", control.push_image),
+        route("/_emulator/settings", "GET", control.get_settings),
+        route("/_emulator/settings", "PUT", control.put_settings),
+        route("/_emulator/calls", "GET", control.get_calls),
+        route("/_emulator/calls", "DELETE", control.delete_calls),
     ]
 
 
@@ -135,13 +135,9 @@ class Control:
         return JSONResponse([])
 
 
-def route(world: World, path: str, verb: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
-    """One verb of one path, closed to web pages."""
-
-    async def guarded(request: Request) -> Response:
-        return refusal(WEB_PAGE) if from_web_page(world, request) else await endpoint(request)
-
-    return Route(path, guarded, methods=[verb])
+def route(path: str, verb: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
+    """One verb of one path."""
+    return Route(path, endpoint, methods=[verb])
 
 
 def clock_of(world: World) -> dict[str, Any]:

@@ -18,7 +18,8 @@ def lock(path: Path) -> IO[str]:
     Raises:
         StateInUseError: A live daemon has it; the text says which.
     """
-    path.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path)
     file = (path / "lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -28,6 +29,23 @@ def lock(path: Path) -> IO[str]:
         where = f"pid {holder['pid']}, {holder['http']}" if holder else "it is still starting"
         raise StateInUseError(f"another emulator uses {path} ({where})") from error
     return file
+
+
+def make_private(path: Path) -> None:
+    """Keep everybody else out of the folder and of what is in it, now and from now on.
+
+    It holds keys, secrets and tokens. A folder of an older version, or one that was made by hand, is mended.
+
+    Raises:
+        OSError: It is another user's, who could have put a state of his own there.
+    """
+    os.umask(0o077)
+    if path.stat().st_uid != os.geteuid():
+        raise OSError(f"{path} belongs to somebody else")
+    path.chmod(0o700)
+    for name in path.iterdir():
+        if not name.is_symlink():
+            name.chmod(name.stat().st_mode & 0o700)
 
 
 def read_ready(path: Path) -> dict[str, Any] | None:

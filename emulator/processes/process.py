@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # From SIGTERM to SIGKILL: https://cloud.google.com/run/docs/container-contract#instance-shutdown
 GRACE_S = 10.0
+UMASK = 0o022  # as images have it; the emulator's own keeps everybody else out, which is no business of a container's
 
 
 class Process:
@@ -54,6 +55,7 @@ class Process:
                 stdout=write_end,
                 stderr=write_end,
                 start_new_session=True,
+                umask=UMASK,
             )
         except OSError:
             os.close(read_end)

@@ -217,3 +217,27 @@ def test_a_body_over_32_mib_is_refused(bench, http):
     url = bench.serve((bench.revision("a"), 100))
 
     assert http.post(url, content=b"x" * (32 * 1024 * 1024 + 1)).status_code == 413
+
+
+def test_a_page_may_call_a_public_service_by_our_names_only(bench, http):
+    """As in Google Cloud the container answers for who may read; a name that is not ours is no service's."""
+    url = bench.serve((bench.revision("a"), 100))
+    port = url.rpartition(":")[2]
+
+    page = http.get(url, headers={"origin": "https://shop.example.com", "sec-fetch-site": "cross-site"})
+    named = http.get(url, headers={"host": f"localhost:{port}"})
+    rebound = http.get(url, headers={"host": f"evil.example.com:{port}"})
+    preflight = http.options(url, headers={"host": "evil.example.com", "origin": "https://evil.example.com"})
+
+    assert (page.status_code, named.status_code) == (200, 200)
+    assert (rebound.status_code, preflight.status_code) == (404, 404)
+    assert "was not found on this server" in rebound.text
+
+
+def test_a_private_service_asks_for_a_token_only_by_our_names(bench, http):
+    """A rebound page that has got hold of a token learns nothing by it."""
+    url = bench.serve((bench.revision("a"), 100), public=False)
+
+    answer = http.get(url, headers={"authorization": f"Bearer {GOOD}", "host": "evil.example.com"})
+
+    assert answer.status_code == 404
