@@ -3,12 +3,16 @@
 The routes run on the event loop or in Starlette's own threads, so calls that hang never block them.
 """
 
+import hmac
 import os
+import secrets
+import signal
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -28,6 +32,7 @@ def routes(world: World) -> list[Route]:
     control = Control(world)
     return [
         route("/_emulator/status", "GET", control.status),
+        route("/_emulator/stop", "POST", control.stop),
         route("/_emulator/clock", "GET", control.clock),
         route("/_emulator/advance", "POST", control.advance),
         route("/_emulator/reset", "POST", control.reset),
@@ -43,18 +48,47 @@ def routes(world: World) -> list[Route]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells this daemon from whoever has its pid or its port later.
+
+    The token lies in `emulator.json`, which its owner alone can read, and is never sent before the other side has
+    proved that it knows it too.
+    """
+
+    token: str = field(default_factory=lambda: secrets.token_hex(32))
+
+    def proof(self, challenge: str) -> str:
+        """Answer a challenge as only the holder of the token can."""
+        return hmac.new(self.token.encode(), challenge.encode(), "sha256").hexdigest()
+
+    def knows(self, token: str) -> bool:
+        """Tell whether somebody knows the token."""
+        return hmac.compare_digest(self.token.encode(), token.encode())
+
+
 class Control:
     """What the routes do: one method each, short enough for the event loop or handed to a thread."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._identity = world.part(Identity, Identity)
 
-    async def status(self, _: Request) -> Response:
-        """Where the emulator is, and that it is ready."""
+    async def status(self, request: Request) -> Response:
+        """Where the emulator is, and that it is ready; and with `?challenge=` the proof that it is the one."""
         world = self._world
         where = {"http": world.http_url, "grpc": world.grpc_target, "state": str(world.state_dir)}
         about = {"ready": True, "pid": os.getpid(), "project": PROJECT, "clock": clock_of(world)}
-        return JSONResponse(about | where)
+        challenge = request.query_params.get("challenge")
+        proof = {} if challenge is None else {"proof": self._identity.proof(challenge)}
+        return JSONResponse(about | where | proof)
+
+    async def stop(self, request: Request) -> Response:
+        """End this process, for who has read the token in its state folder."""
+        if not self._identity.knows(str((await body_of(request)).get("token", ""))):
+            return refusal(ApiFailure("PERMISSION_DENIED", "the token in emulator.json is needed to stop the emulator"))
+        end = BackgroundTask(os.kill, os.getpid(), signal.SIGTERM)
+        return JSONResponse({}, background=end)
 
     async def clock(self, _: Request) -> Response:
         """The virtual time, and how far it is ahead of the real one."""

@@ -88,7 +88,8 @@ class Server(uvicorn.Server):
         """Start, then write `emulator.json`."""
         await super().startup(sockets)
         world = self._world
-        state_dir.write_ready(world.state_dir, http=world.http_url, grpc=world.grpc_target)
+        token = world.part(control.Identity, control.Identity).token
+        state_dir.write_ready(world.state_dir, http=world.http_url, grpc=world.grpc_target, token=token)
         log.info("emulator ready", extra={"http": world.http_url, "grpc": world.grpc_target})
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import signal
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +13,7 @@ import typer
 from reconciler.cli.console import confirmed, out, say
 from reconciler.cli.local import LOG_FILE, ensure_running
 from reconciler.core import errors
-from reconciler.gcp.emulator import Emulator, state_dir
+from reconciler.gcp.emulator import Emulator, is_held, state_dir
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Google Cloud on this machine.", rich_markup_mode=None
@@ -41,15 +39,21 @@ def start() -> None:
 @app.command()
 def stop() -> None:
     """Stop it. Its state stays."""
-    found = Emulator.running(state_dir())
+    folder = state_dir()
+    found = Emulator.running(folder)
     if found is None:
+        if is_held(folder):
+            why = f"an emulator holds {folder} and does not answer: it is starting, hangs, or is of another version"
+            raise errors.ReconcilerError(
+                why, hint="look with: pgrep -af 'emulator serve'; a kill leaves its state whole"
+            )
         out("it does not run")
         return
-    os.kill(found.pid, signal.SIGTERM)
+    found.stop()
     until = time.monotonic() + STOP_WITHIN_S
-    while Emulator.running(found.state) and time.monotonic() < until:
+    while is_held(folder) and time.monotonic() < until:
         time.sleep(0.05)
-    if Emulator.running(found.state):
+    if is_held(folder):
         raise errors.ReconcilerError(f"pid {found.pid} does not stop", hint=f"kill -9 {found.pid}; its state survives")
     out("stopped")
 
