@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 
 STOP_WITHIN_S = 15.0
+_NO_PROXY = ("NO_PROXY", "no_proxy")
 
 
 def _running() -> Emulator:
@@ -75,8 +77,15 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="Everything, 
 @app.command()
 def env() -> None:
     """Print the variables that point Google's clients and gcloud at it: eval "$(mlservice emulator env)"."""
-    for name, value in sorted(_running().control("GET", "env").items()):
+    variables = _running().control("GET", "env") | dict.fromkeys(_NO_PROXY, _without_proxy())
+    for name, value in sorted(variables.items()):
         out(f"export {name}={shlex.quote(value)}")
+
+
+def _without_proxy() -> str:
+    """Say which hosts are reached without a proxy: those of this shell, and this machine."""
+    named = [host.strip() for name in _NO_PROXY for host in os.environ.get(name, "").split(",")]
+    return ",".join(dict.fromkeys([*filter(None, named), "127.0.0.1", "localhost"]))
 
 
 @app.command()
