@@ -163,11 +163,12 @@ def test_a_crash_is_503_and_the_instance_is_replaced(bench, http):
 def test_nothing_left_is_429(bench):
     """With every slot of every allowed instance taken, a request waits, then gets Cloud Run's 429."""
     url = bench.serve((bench.revision("a", concurrency=1, max_instances=1), 100))
+    # The wait is 3.5 starts of an instance where those are slow, as on a busy machine: the slot is taken for longer.
 
     async def both():
         async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
             await client.get(url)
-            slow = asyncio.create_task(client.get(f"{url}/slow", params={"s": 1.5}))
+            slow = asyncio.create_task(client.get(f"{url}/slow", params={"s": 6}))
             await asyncio.sleep(0.1)
             refused = await client.get(url)
             return refused.status_code, refused.text, (await slow).status_code
