@@ -72,7 +72,10 @@ class Control:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._identity = world.part(Identity, Identity)
+
+    @property
+    def _identity(self) -> Identity:
+        return self._world.part(Identity, Identity)
 
     async def status(self, request: Request) -> Response:
         """Where the emulator is, and that it is ready; and with `?challenge=` the proof that it is the one."""
