@@ -3,12 +3,16 @@
 The routes run on the event loop or in Starlette's own threads, so calls that hang never block them.
 """
 
+import hmac
 import os
+import secrets
+import signal
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,27 +24,47 @@ from emulator.core.failures import ApiFailure
 from emulator.core.faults import Rule
 from emulator.core.world import PROJECT, World
 from emulator.environment import environment
-from emulator.wire.rest_server import WEB_PAGE, from_web_page, refusal
+from emulator.wire.rest_server import refusal
 
 
 def routes(world: World) -> list[Route]:
-    """All of them, each closed to web pages."""
+    """All of them."""
     control = Control(world)
     return [
-        route(world, "/_emulator/status", "GET", control.status),
-        route(world, "/_emulator/clock", "GET", control.clock),
-        route(world, "/_emulator/advance", "POST", control.advance),
-        route(world, "/_emulator/reset", "POST", control.reset),
-        route(world, "/_emulator/env", "GET", control.env),
-        route(world, "/_emulator/faults", "GET", control.get_faults),
-        route(world, "/_emulator/faults", "PUT", control.put_faults),
-        route(world, "/_emulator/faults", "DELETE", control.delete_faults),
-        route(world, "/_emulator/images", "POST", control.push_image),
-        route(world, "/_emulator/settings", "GET", control.get_settings),
-        route(world, "/_emulator/settings", "PUT", control.put_settings),
-        route(world, "/_emulator/calls", "GET", control.get_calls),
-        route(world, "/_emulator/calls", "DELETE", control.delete_calls),
+        route("/_emulator/status", "GET", control.status),
+        route("/_emulator/stop", "POST", control.stop),
+        route("/_emulator/clock", "GET", control.clock),
+        route("/_emulator/advance", "POST", control.advance),
+        route("/_emulator/reset", "POST", control.reset),
+        route("/_emulator/env", "GET", control.env),
+        route("/_emulator/faults", "GET", control.get_faults),
+        route("/_emulator/faults", "PUT", control.put_faults),
+        route("/_emulator/faults", "DELETE", control.delete_faults),
+        route("/_emulator/images", "POST", control.push_image),
+        route("/_emulator/settings", "GET", control.get_settings),
+        route("/_emulator/settings", "PUT", control.put_settings),
+        route("/_emulator/calls", "GET", control.get_calls),
+        route("/_emulator/calls", "DELETE", control.delete_calls),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells this daemon from whoever has its pid or its port later.
+
+    The token lies in `emulator.json`, which its owner alone can read, and is never sent before the other side has
+    proved that it knows it too.
+    """
+
+    token: str = field(default_factory=lambda: secrets.token_hex(32))
+
+    def proof(self, challenge: str) -> str:
+        """Answer a challenge as only the holder of the token can."""
+        return hmac.new(self.token.encode(), challenge.encode(), "sha256").hexdigest()
+
+    def knows(self, token: str) -> bool:
+        """Tell whether somebody knows the token."""
+        return hmac.compare_digest(self.token.encode(), token.encode())
 
 
 class Control:
@@ -49,12 +73,25 @@ class Control:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def status(self, _: Request) -> Response:
-        """Where the emulator is, and that it is ready."""
+    @property
+    def _identity(self) -> Identity:
+        return self._world.part(Identity, Identity)
+
+    async def status(self, request: Request) -> Response:
+        """Where the emulator is, and that it is ready; and with `?challenge=` the proof that it is the one."""
         world = self._world
         where = {"http": world.http_url, "grpc": world.grpc_target, "state": str(world.state_dir)}
         about = {"ready": True, "pid": os.getpid(), "project": PROJECT, "clock": clock_of(world)}
-        return JSONResponse(about | where)
+        challenge = request.query_params.get("challenge")
+        proof = {} if challenge is None else {"proof": self._identity.proof(challenge)}
+        return JSONResponse(about | where | proof)
+
+    async def stop(self, request: Request) -> Response:
+        """End this process, for who has read the token in its state folder."""
+        if not self._identity.knows(str((await body_of(request)).get("token", ""))):
+            return refusal(ApiFailure("PERMISSION_DENIED", "the token in emulator.json is needed to stop the emulator"))
+        end = BackgroundTask(os.kill, os.getpid(), signal.SIGTERM)
+        return JSONResponse({}, background=end)
 
     async def clock(self, _: Request) -> Response:
         """The virtual time, and how far it is ahead of the real one."""
@@ -135,13 +172,9 @@ class Control:
         return JSONResponse([])
 
 
-def route(world: World, path: str, verb: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
-    """One verb of one path, closed to web pages."""
-
-    async def guarded(request: Request) -> Response:
-        return refusal(WEB_PAGE) if from_web_page(world, request) else await endpoint(request)
-
-    return Route(path, guarded, methods=[verb])
+def route(path: str, verb: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
+    """One verb of one path."""
+    return Route(path, endpoint, methods=[verb])
 
 
 def clock_of(world: World) -> dict[str, Any]:

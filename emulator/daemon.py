@@ -20,6 +20,7 @@ from emulator.core.world import EMULATOR_ACCOUNT, PROJECT, World
 from emulator.identity import oauth
 from emulator.identity.tokens import Tokens
 from emulator.wire import grpc_server, table
+from emulator.wire.doorkeeper import Doorkeeper
 from emulator.wire.paths import Routes
 from emulator.wire.rest_server import Rest
 
@@ -72,7 +73,8 @@ def application(world: World, routes: Routes, pool: ThreadPoolExecutor) -> Any:
     verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     fallback = Route("/{path:path}", rest.answer, methods=verbs)
     app: Any = Starlette(routes=[*control.routes(world), *oauth.routes(world), *own, fallback])
-    return reduce(lambda inner, wrap: wrap(world, inner), [wrap for api in apis for wrap in api.wrap], app)
+    wraps = [*(wrap for api in apis for wrap in api.wrap), Doorkeeper]
+    return reduce(lambda inner, wrap: wrap(world, inner), wraps, app)
 
 
 class Server(uvicorn.Server):
@@ -86,7 +88,8 @@ class Server(uvicorn.Server):
         """Start, then write `emulator.json`."""
         await super().startup(sockets)
         world = self._world
-        state_dir.write_ready(world.state_dir, http=world.http_url, grpc=world.grpc_target)
+        token = world.part(control.Identity, control.Identity).token
+        state_dir.write_ready(world.state_dir, http=world.http_url, grpc=world.grpc_target, token=token)
         log.info("emulator ready", extra={"http": world.http_url, "grpc": world.grpc_target})
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -100,7 +103,12 @@ def run(world: World, app: Any, listener: socket.socket) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: None)  # uvicorn raises the signal again after its own clean stop
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_WITHIN_S
+        app,
+        ws="none",  # there are none, and what a browser sends for one is a request like any other
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=STOP_WITHIN_S,
     )
     Server(config, world).run(sockets=[listener])
 

@@ -57,7 +57,7 @@ _SHAPES = re.compile(
             r"xapp-[0-9A-Za-z-]{8,}",
             r"SG\.[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}",
             r"(?<![0-9A-Za-z])(?:SK|AC)[0-9a-f]{32}(?![0-9a-f])",
-            r"(?<![0-9A-Za-z-])key-[0-9a-f]{32}",
+            r"(?:(?<![0-9A-Za-z-])|(?<=--))key-[0-9a-f]{32}",
             r"[rs]k_(?:live|test)_[0-9A-Za-z]{10,}",
             r"whsec_[0-9A-Za-z+/=]{16,}",
             r"sq0[a-z]{3}-[0-9A-Za-z_-]{16,}",
@@ -76,9 +76,10 @@ _HOOKS = re.compile(
     r"(?<=hooks\.slack\.com/services/)[0-9A-Za-z/_-]{8,}|(?<=/api/webhooks/)[0-9A-Za-z/_-]{8,}"
     r"|(?<=/webhookb2/)[0-9A-Za-z@/_-]{8,}|(?<=api\.telegram\.org/bot)[0-9A-Za-z:_-]{8,}"
 )
-# What stands before `@host` in an address, with a scheme or, as in an image's reference, without.
+# What stands before `@host` in an address, with a scheme or, as in an image's reference, without. An address that was
+# taken for a path has one slash.
 _USER_INFO = re.compile(
-    r"(?<=://)[^\s/@\"'\\]*:?[^\s/@\"'\\]+(?=@)|(?<![\w/@.+-])[\w.+-]+:[^\s/@\"':]+(?=@[\w.-]+[/:])"
+    r"(?<=[a-z0-9]{2}:/)[^\s/@\"'\\]*:[^\s/@\"'\\]+(?=@)|(?<=://)[^\s/@\"'\\]*:?[^\s/@\"'\\]+(?=@)|(?<![\w/@.+-])[\w.+-]+:[^\s/@\"':]+(?=@[\w.-]+[/:])"
 )
 _PARAMETER = re.compile(
     r"(?:(?<=[?&;\s,])|^)(?:[\w.-]*(?:sig|signature|token|secret|password|passwd|passphrase|pwd|apikey|api_key|"

@@ -47,7 +47,7 @@ class Spec(Section):
     env: dict[str, LooseText] = Field(
         default_factory=dict,
         description="Environment variables of the container. They are not secret: whoever may read the service sees "
-        "them, and a saved plan holds them; printed plans hide what looks like a secret. Use `secrets` for those.",
+        "them. Plans, printed or saved, hide what looks like a secret. Use `secrets` for those.",
     )
     secrets: dict[str, SecretRef] = Field(
         default_factory=dict, description="Environment variables that hold secrets, by name."

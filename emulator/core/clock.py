@@ -1,13 +1,17 @@
 """The emulator's time: the real clock plus what `advance` added. Timers fire when it passes them.
 
-Offset and timers are kept in the store, so both survive a restart.
+Offset and timers are kept in the store, so both survive a restart. A timer is forgotten when what it does is done:
+killed in between, the next start fires it again, so what timers do must bear being done twice.
 """
 
 import json
 import logging
+import sqlite3
 import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,15 +20,19 @@ from emulator.core.store import Store
 
 log = logging.getLogger(__name__)
 
+WORKERS = 64
+LOOK_EVERY_S = 1.0
+STOP_WITHIN_S = 5.0
+
 Fire = Callable[[str, dict[str, Any]], None]
 """What a due timer does: called with the callback's name and payload."""
 
 
 class Clock:
-    """Virtual time in UTC.
+    """Virtual time in UTC. Each timer fires in a thread of its own: a slow one holds no other.
 
     Args:
-        store: Keeps offset and timers.
+        store: Keeps offset and timers. Its lock is never asked for with ours held: who sets a timer may hold it.
         fire: Runs a due callback. Replaced in tests; the daemon passes one that adds the world.
     """
 
@@ -32,8 +40,11 @@ class Clock:
         self._store = store
         self._fire = fire
         self._changed = threading.Condition()
+        self._sets = 0  # how many timers were ever set: tells whether a list of them is still whole
+        self._firing: dict[str, Future[None] | None] = {}
         self._stopped = False
         self._offset = self._read_offset()
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="timer")
         self._thread = threading.Thread(target=self._watch, name="clock", daemon=True)
 
     def _read_offset(self) -> timedelta:
@@ -57,28 +68,32 @@ class Clock:
 
         Args:
             when: UTC. The past means at once.
-            callback: A module-level function, or its `module:function` name.
+            callback: A module-level function, or its `module:function` name. It may be called again after a crash.
             payload: JSON.
         """
         timer = f"{when.astimezone(UTC).isoformat(timespec='microseconds')}/{uuid.uuid4().hex}"
         body = json.dumps({"callback": name_of(callback), "payload": payload})
         self._store.put("timer", timer, body.encode())
         with self._changed:
+            self._sets += 1
             self._changed.notify_all()
         return timer
 
     def cancel(self, timer: str) -> bool:
-        """Forget a timer; False when it has fired or is not known."""
+        """Forget a timer; False when it has fired or is not known. One that fires just now is not stopped."""
         return self._store.delete("timer", timer)
 
     def advance(self, seconds: float) -> datetime:
-        """Let `seconds` (0 or more) pass. Timers in between fire in order, each at its own time, before it returns."""
+        """Let `seconds` (0 or more) pass. Timers in between fire in order, each at its own time, before it returns.
+
+        Those of one and the same time fire together. What fires already is waited for: it may set timers on the way.
+        """
         if seconds < 0:
             raise ValueError("time does not run backwards")
         goal = self.now() + timedelta(seconds=seconds)
-        while (due := self._next_due()) is not None and due[1] <= goal:
-            self._move_to(due[1])
-            self._run(due[0])
+        while next_ones := self._claim_next(goal):
+            self._move_to(due_of(next_ones[0]))
+            self._begin(next_ones)
         self._move_to(goal)
         return self.now()
 
@@ -87,18 +102,56 @@ class Clock:
         if behind > timedelta(0):
             self._write_offset(self._offset + behind)
 
-    def _next_due(self) -> tuple[str, datetime] | None:
-        timers = self._store.list("timer")
-        return None if not timers else (timers[0][0], datetime.fromisoformat(timers[0][0].partition("/")[0]))
+    def _claim_next(self, until: datetime) -> list[str]:
+        """Wait until nothing fires, then take the timers that are due first, if that is by then."""
+        while not self._stopped:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._firing or self._stopped)
+                sets = self._sets
+            timers = self._timers()
+            with self._changed:
+                if self._firing or sets != self._sets:
+                    continue  # somebody was faster, and what is first may have changed
+                due = min(map(due_of, timers[:1]), default=until)
+                return self._take([timer for timer in timers if due_of(timer) == due]) if due <= until else []
+        return []
+
+    def _claim_due(self) -> list[str]:
+        """Take every timer whose time has come and that nobody fires yet."""
+        timers, now = self._timers(), self.now()
+        with self._changed:
+            return self._take([timer for timer in timers if due_of(timer) <= now and timer not in self._firing])
+
+    def _take(self, timers: list[str]) -> list[str]:
+        self._firing.update(dict.fromkeys(timers))
+        return timers
+
+    def _timers(self) -> list[str]:
+        return [timer for timer, _ in self._store.list("timer")]
+
+    def _begin(self, timers: list[str]) -> None:
+        for timer in timers:
+            with self._changed, suppress(RuntimeError):  # stopped: the next start fires it
+                self._firing[timer] = self._pool.submit(self._run, timer)
 
     def _run(self, timer: str) -> None:
-        with self._store.transaction():
+        try:
             body = self._store.get("timer", timer)
-            if body is None or not self._store.delete("timer", timer):
-                return  # another thread was first
-        found = json.loads(body)
+            if body is not None:  # else it was cancelled
+                self._call(json.loads(body))
+                self._store.delete("timer", timer)
+        except sqlite3.ProgrammingError:  # it took longer than the emulator waits at its end, and the store is closed
+            log.info("timer interrupted", extra={"timer": timer})
+        finally:
+            with self._changed:
+                self._firing.pop(timer, None)
+                self._changed.notify_all()
+
+    def _call(self, found: dict[str, Any]) -> None:
         try:
             self._fire(found["callback"], found["payload"])
+        except sqlite3.ProgrammingError:
+            raise
         except Exception:
             log.exception("timer failed", extra={"callback": found["callback"]})
 
@@ -107,12 +160,16 @@ class Clock:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop firing timers; those that are set are kept for the next start."""
+        """Stop firing timers; those that are set, and those that are not done after a while, fire at the next start."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
         if self._thread.is_alive():
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=STOP_WITHIN_S)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._changed:
+            firing = [each for each in self._firing.values() if each is not None and not each.cancelled()]
+        wait(firing, timeout=STOP_WITHIN_S)
 
     def reset(self) -> None:
         """Back to real time, without timers. Call after the store was cleared."""
@@ -120,11 +177,16 @@ class Clock:
 
     def _watch(self) -> None:
         while not self._stopped:
-            due = self._next_due()
-            if due is not None and due[1] <= self.now():
-                self._run(due[0])
-                continue
-            wait_s = 3600.0 if due is None else (due[1] - self.now()).total_seconds()
             with self._changed:
-                if not self._stopped:
-                    self._changed.wait(min(wait_s, 1.0))
+                sets = self._sets
+            self._begin(self._claim_due())
+            ahead = [due for due in map(due_of, self._timers()) if due > self.now()]
+            wait_s = (min(ahead) - self.now()).total_seconds() if ahead else LOOK_EVERY_S
+            with self._changed:
+                if not self._stopped and sets == self._sets:
+                    self._changed.wait(max(0.0, min(wait_s, LOOK_EVERY_S)))
+
+
+def due_of(timer: str) -> datetime:
+    """When a timer is due: its id begins with that."""
+    return datetime.fromisoformat(timer.partition("/")[0])

@@ -10,6 +10,7 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from emulator import doors
 from emulator.processes import pages
 from emulator.processes.pool import BusyError, UnavailableError
 from emulator.processes.upstream import BrokenError, Connection
@@ -67,7 +68,11 @@ class FrontEnd:
         """Answer one request."""
         port = scope["server"][1]
         headers = dict(scope["headers"])
-        page = _oversized(headers) or await self._refusal(self.routes.get(port), port, scope["path"], headers)
+        # Any page may call a public service, as it may in Google Cloud: its container answers for that. By a name that
+        # is not ours none may, since Google's front end knows no such service either.
+        page = None if doors.is_for_us(scope["headers"]) else pages.not_found(scope["path"])
+        page = page or _oversized(headers)
+        page = page or await self._refusal(self.routes.get(port), port, scope["path"], headers)
         route = self.routes.get(port)  # as it is after the check
         if route is None or page is not None:
             await answer(send, page or pages.not_found(scope["path"]))

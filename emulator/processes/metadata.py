@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs
 
+from emulator import doors
 from emulator.processes.listener import Listeners
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class MetadataServer:
         del receive
         identity = self._identities[scope["server"][1]]
         path, query = scope["path"].rstrip("/"), parse_qs(scope["query_string"].decode())
-        if path.startswith(ROOT) and dict(scope["headers"]).get(b"metadata-flavor", b"").lower() != b"google":
-            reply = _Reply("Missing required header: Metadata-Flavor", 403)
+        if why := _refusal(scope["headers"], path):
+            reply = _Reply(why, 403)
         else:
             reply = await asyncio.to_thread(self._reply, identity, path.removeprefix(ROOT), query)
         headers = [(b"content-type", reply.content_type.encode()), *FLAVOR]
@@ -120,6 +121,21 @@ class MetadataServer:
         texts = {"": "aliases\nemail\nidentity\nscopes\ntoken\n", "email": email, "aliases": "default"}
         texts["scopes"] = "\n".join(SCOPES)
         return _Reply(texts[what]) if what in texts else _Reply("Not Found", 404)
+
+
+def _refusal(headers: list[tuple[bytes, bytes]], path: str) -> str:
+    """Say why a request is not answered; nothing when it is. Tokens are for the container, not for a page or a proxy.
+
+    Source: https://cloud.google.com/compute/docs/metadata/querying-metadata for the two headers.
+    """
+    given = dict(headers)
+    if doors.is_of_a_page(headers) or not doors.is_for_us(headers):
+        return "Only the container is answered"
+    if b"x-forwarded-for" in given:
+        return "X-Forwarded-For is not allowed"
+    if path.startswith(ROOT) and given.get(b"metadata-flavor", b"").lower() != b"google":
+        return "Missing required header: Metadata-Flavor"
+    return ""
 
 
 def _values(identity: Identity) -> dict[str, str]:

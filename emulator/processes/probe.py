@@ -87,7 +87,8 @@ def _grpc_serving(probe: Probe, port: int) -> bool:
 
     name = probe.service.encode()
     request = b"\x0a" + bytes([len(name)]) + name if name else b""
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    options = [("grpc.enable_http_proxy", 0)]  # a proxy of the user's is no way to this machine
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
         check = channel.unary_unary("/grpc.health.v1.Health/Check")
         try:
             return bool(check(request, timeout=probe.timeout_s) == b"\x08\x01")  # status: SERVING

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # From SIGTERM to SIGKILL: https://cloud.google.com/run/docs/container-contract#instance-shutdown
 GRACE_S = 10.0
+UMASK = 0o022  # as images have it; the emulator's own keeps everybody else out, which is no business of a container's
 
 
 class Process:
@@ -33,6 +34,8 @@ class Process:
         self.pid = popen.pid
         self._popen = popen
         self._undertaker = undertaker
+        self._reaping = threading.Lock()
+        self._reaped = False
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[int] = self._loop.create_future()
         threading.Thread(target=self._wait, name=f"wait-{self.pid}", daemon=True).start()
@@ -54,6 +57,7 @@ class Process:
                 stdout=write_end,
                 stderr=write_end,
                 start_new_session=True,
+                umask=UMASK,
             )
         except OSError:
             os.close(read_end)
@@ -71,9 +75,9 @@ class Process:
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
         """Ask the container to end, as Cloud Run does: SIGTERM, ten seconds, SIGKILL."""
-        if not self.ended.done():
-            with contextlib.suppress(ProcessLookupError):
-                self._popen.send_signal(signal.SIGTERM)
+        with self._reaping:
+            if not self._reaped:
+                os.kill(self.pid, signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 await asyncio.shield(self.ended)
@@ -82,17 +86,33 @@ class Process:
 
     def kill(self) -> None:
         """End the container and everything it started, now."""
-        if not self.ended.done():
-            kill_group(self.pid)
+        with self._reaping:
+            if not self._reaped:
+                kill_group(self.pid)
 
     def _wait(self) -> None:
-        """Wait in a thread of its own: the one way that works on every Unix and under every event loop."""
-        code = self._popen.wait()
-        kill_group(self.pid)  # a container ends with its first process
-        self._undertaker.forget(self.pid)
+        """Wait in a thread of its own: the one way that works on every Unix and under every event loop.
+
+        Until it is reaped a dead process keeps its number, and nobody else gets it: whatever is done by number is done
+        before.
+        """
+        _until_dead(self._popen)
+        with self._reaping:
+            kill_group(self.pid)  # a container ends with its first process
+            self._undertaker.forget(self.pid)
+            code = self._popen.wait()
+            self._reaped = True
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._finish, code)
 
     def _finish(self, code: int) -> None:
         if not self.ended.done():
             self.ended.set_result(code)
+
+
+def _until_dead(popen: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a process and leave it unreaped; macOS can do so only since Python 3.13."""
+    if hasattr(os, "waitid"):
+        os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
+    else:
+        popen.wait()

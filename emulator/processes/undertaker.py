@@ -49,15 +49,41 @@ def kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
+def started(pid: int) -> str:
+    """Tell when a process started, in the system's own count; nothing where there is none or the system does not say.
+
+    Source: proc_pid_stat(5), field 22; the second field may hold spaces and brackets.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123 - pathlib is slow to import
+            return stat.read().rpartition(b")")[2].split()[19].decode()
+    except (OSError, IndexError):
+        return ""
+
+
+def bury(groups: dict[int, str]) -> None:
+    """Kill process groups, but none whose first process is another one than was listed.
+
+    With the emulator gone nobody holds the number of a container that has ended: a stranger may have it by now. Where
+    the first process is gone and others of its group are left, the number is still theirs.
+    """
+    for group, start in groups.items():
+        if started(group) in ("", start):
+            kill_group(group)
+
+
 def main() -> None:
     """Follow the pipe until it closes, then kill what is listed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    groups: set[int] = set()
+    groups: dict[int, str] = {}
     for line in sys.stdin:
-        (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
-    for group in groups:
-        kill_group(group)
+        group = int(line[1:])
+        if line[0] == "+":
+            groups[group] = started(group)
+        else:
+            groups.pop(group, None)
+    bury(groups)
 
 
 if __name__ == "__main__":

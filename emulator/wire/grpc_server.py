@@ -14,6 +14,7 @@ from emulator.core.failures import ApiFailure
 from emulator.core.world import World
 from emulator.identity.callers import caller_of
 from emulator.wire.dispatch import is_mutating, perform
+from emulator.wire.doorkeeper import WEB_PAGE
 from emulator.wire.table import Method
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 WORKERS = 128
 """Calls held by a hang fault each keep one."""
 UNLIMITED = -1
+BROWSER = ("origin", "sec-fetch-site")
+"""Browsers speak HTTP/2 only over TLS, so none comes here by itself; what comes through a proxy still says so."""
 KINDS: dict[str | None, tuple[Any, bool]] = {
     None: (grpc.unary_unary_rpc_method_handler, False),
     "client-stream": (grpc.stream_unary_rpc_method_handler, False),
@@ -60,8 +63,10 @@ class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no ty
             yield from perform(self._world, self._call(method, context), request)
 
     def _call(self, method: Method, context: Any) -> Call:
-        authorization = dict(context.invocation_metadata()).get("authorization", "")
-        caller = caller_of(self._world, str(authorization))
+        metadata = dict(context.invocation_metadata())
+        if not metadata.keys().isdisjoint(BROWSER):
+            raise WEB_PAGE
+        caller = caller_of(self._world, str(metadata.get("authorization", "")))
         return Call(method.name, is_mutating(method.name), caller, lambda: not context.is_active())
 
 

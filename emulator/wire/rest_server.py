@@ -20,7 +20,6 @@ from emulator.wire.paths import Route, Routes
 log = logging.getLogger(__name__)
 
 DISCONNECT_POLL_S = 0.25
-WEB_PAGE = ApiFailure("PERMISSION_DENIED", "the emulator does not answer requests of web pages")
 INTERNAL = ApiFailure("INTERNAL", "an internal error of the emulator: see its log")
 
 
@@ -29,11 +28,6 @@ def refusal(failure: ApiFailure) -> Response:
     from emulator.wire.transcoding import write_failure  # noqa: PLC0415 - imports protobuf
 
     return Response(write_failure(failure), failure.http, media_type="application/json")
-
-
-def from_web_page(world: World, request: Request) -> bool:
-    """Whether a browser sends this for some web page. A page must not start programs on the machine it is read on."""
-    return request.headers.get("origin", world.http_url) != world.http_url
 
 
 def call_of(world: World, request: Request, method: str, *, mutating: bool) -> tuple[Call, threading.Event]:
@@ -62,8 +56,6 @@ class Rest:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
-        if from_web_page(self._world, request):
-            return refusal(WEB_PAGE)
         found = self._routes.match(request.method, request.scope["raw_path"].decode("latin-1"))
         if found is None:
             return refusal(

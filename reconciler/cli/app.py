@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import signal
 import sys
 from typing import Annotated, Any
@@ -132,10 +133,19 @@ def run(arguments: list[str]) -> int:
 
 
 def wrong_usage(error: Any) -> int:
-    """Print what the command line library has to say; its own exit code 2 means something else here."""
-    error.show()
-    # A group without a subcommand shows its help, which is what was wanted.
-    return 0 if type(error).__name__ == "NoArgsIsHelpError" else WRONG_USAGE
+    """Print what the command line library has to say; its own exit code 2 means something else here.
+
+    It quotes what was typed, which may be a secret in the wrong place.
+    """
+    if type(error).__name__ == "NoArgsIsHelpError":  # a group without a subcommand shows its help, which was wanted
+        error.show()
+        return 0
+    from reconciler.cli.console import say  # noqa: PLC0415 - late, for start-up
+
+    told = io.StringIO()
+    error.show(file=told)
+    say(told.getvalue())
+    return WRONG_USAGE
 
 
 def failed(error: Exception) -> int:

@@ -26,15 +26,15 @@ def _console(*, stderr: bool) -> Console:
 
 def out(text: Text | str) -> None:
     """Print a result. What looks like a secret in it is hidden."""
-    _console(stderr=False).print(_clean(text), end="" if str(text).endswith("\n") else "\n", markup=False)
+    _console(stderr=False).print(clean(text), end="" if str(text).endswith("\n") else "\n", markup=False)
 
 
 def say(text: Text | str, style: str | None = None) -> None:
     """Tell what is going on. What looks like a secret in it is hidden."""
-    _console(stderr=True).print(_clean(text), style=style, end="" if str(text).endswith("\n") else "\n", markup=False)
+    _console(stderr=True).print(clean(text), style=style, end="" if str(text).endswith("\n") else "\n", markup=False)
 
 
-def _clean(text: Text | str) -> Text | str:
+def clean(text: Text | str) -> Text | str:
     """Hide secrets and show what would not be seen: the last look before anything is printed."""
     from schemas.redaction import HIDDEN, merged, redacted, secrets_in  # noqa: PLC0415 - late, for start-up
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -41,8 +42,9 @@ def ensure_running(state: Path | None = None, *, quiet: bool = False) -> Emulato
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
     """Start it in a session of its own, so that closing the terminal does not end it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOG_FILE).open("ab") as log:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Only its owner reads it: the emulator's log may quote what services were given.
+    with open(folder / LOG_FILE, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
         command = [sys.executable, "-m", "emulator", "serve", "--state", str(folder)]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own module
 

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from reconciler.cli.console import say
+from reconciler.cli.console import clean, say
 
 if TYPE_CHECKING:
     from reconciler.core.plan import Change
@@ -61,7 +61,7 @@ class Live:
             self._print(change, what, seconds)
         if self._status:
             doing = ", ".join(f"{_DOING.get(str(change.action), '')} {n}" for n in list(self._running)[:3])
-            self._status.update(f"{self._ended}/{self._total} {doing}")
+            self._status.update(clean(f"{self._ended}/{self._total} {doing}"))
 
     def _print(self, change: Change, what: str, seconds: float) -> None:
         if what == "done":
@@ -78,6 +78,6 @@ class Live:
     def _line(self, text: str, style: str) -> None:
         """Print above the spinner: its own console knows how to get out of the way."""
         if self._console:
-            self._console.print(text, style=style, markup=False)
+            self._console.print(clean(text), style=style, markup=False)
         else:
             say(text, style)

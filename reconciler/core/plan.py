@@ -11,7 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange
 from reconciler.core.naming import fingerprint
 
-FORMAT = "mlservice/plan/v2"
+FORMAT = "mlservice/plan/v3"
 
 
 class Action(StrEnum):
@@ -180,6 +180,9 @@ class Plan:
         observing: Services whose spec says Observe: shown, never changed.
         deletion: `management.deletion` by service, for their inventories.
         regions: Region by service.
+        specs: Paths of the specs it was made from, for a saved plan to find them again.
+        environment: Which one of theirs.
+        salt: Of the digests that stand for hidden values in a saved plan; empty where there are none.
     """
 
     project: str
@@ -192,6 +195,9 @@ class Plan:
     observing: tuple[str, ...] = ()
     deletion: Mapping[str, str] = field(default_factory=dict)
     regions: Mapping[str, str] = field(default_factory=dict)
+    specs: tuple[str, ...] = ()
+    environment: str = ""
+    salt: str = ""
 
     @classmethod
     def of(cls, changes: Iterable[Change], **rest: Any) -> Plan:
@@ -251,6 +257,9 @@ class Plan:
             "observing": list(self.observing),
             "deletion": dict(self.deletion),
             "regions": dict(self.regions),
+            "specs": list(self.specs),
+            "environment": self.environment,
+            "salt": self.salt,
             "summary": self.counts(),
             "notes": [{"service": n.service, "text": n.text, "where": n.where} for n in self.notes],
             "changes": [c.to_json() for c in self.changes],
@@ -282,4 +291,7 @@ class Plan:
             observing=tuple(data["observing"]),
             deletion=data["deletion"],
             regions=data["regions"],
+            specs=tuple(data["specs"]),
+            environment=data["environment"],
+            salt=data["salt"],
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core import errors
@@ -14,36 +15,71 @@ from reconciler.core.objects import Desired, Observed
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned, refuse_broken, server_names
 from reconciler.core.record import revive
+from reconciler.core.sealing import Opener, Sealer
 from reconciler.core.secrecy import masked
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.session import Session
 from schemas.sections.management import Adopt, Prune
 
 
-def check_saved(session: Session, plan: Plan) -> Planned:
+def check_saved(session: Session, saved: Plan, anew: Callable[[], Plan] | None = None) -> Planned:
     """Look whether the world still is what a saved plan was made from.
 
+    Args:
+        session: The run's means.
+        saved: The plan, with digests in place of what is to be hidden.
+        anew: Plans the same specs as they are now. Asked only for values that no live object has.
+
     Raises:
-        StalePlan: It is not; what moved is in the message.
+        StalePlan: It is not, or neither are the specs where the plan hides what they say; what moved is in the message.
     """
+    plan = saved
     everything = InventoryStore(session).read_all()
     refuse_broken(everything, plan.services)
     keys = [(plan.regions[name], name) for name in plan.services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
     owners = _kept(inventories, session) | {change.address: _owner(change, inventories) for change in plan.changes}
     seen = session.observe(server_names(owners))
-    anew = {change.address for change in plan.changes if change.action is Action.REPLACE}
+    sealer = Sealer(saved.salt)
+    if saved.salt:
+        for address, one in seen.items():
+            sealer.record(address, plain(one.fields))
+        plan, _ = _opened(saved, sealer)
+    replaced = {change.address for change in plan.changes if change.action is Action.REPLACE}
     # What is part of an object that is made anew goes with it: that it is there now is no news.
     there = {
-        c.address: None if not anew.isdisjoint(c.needs) and c.observed is None else seen.get(c.address)
+        c.address: None if not replaced.isdisjoint(c.needs) and c.observed is None else seen.get(c.address)
         for c in plan.changes
     }
     moved = [line for change in plan.changes if (line := _moved(change, there[change.address]))]
     if moved:
         raise errors.StalePlan(moved)
+    plan = _with_values(saved, sealer, anew) if saved.salt else plan
     wants = {change.address: _want(session, change) for change in plan.changes if change.desired is not None}
     deletions = {key: plan.deletion[key[1]] for key in keys if key[1] in plan.deletion}
     return Planned(plan, wants, seen, owners, inventories, deletions, exact=True)
+
+
+def _opened(saved: Plan, sealer: Sealer) -> tuple[Plan, list[str]]:
+    opener = Opener(sealer.known)
+    return replace(saved, changes=tuple(map(opener.change, saved.changes))), opener.missing
+
+
+def _with_values(saved: Plan, sealer: Sealer, anew: Callable[[], Plan] | None) -> Plan:
+    """Give the plan with every hidden value it needs: the live object's where it stays, else the spec's.
+
+    Raises:
+        StalePlan: The spec says something else there now.
+    """
+    plan, missing = _opened(saved, sealer)
+    if missing and anew is not None:
+        sealer.plan(anew())
+        plan, missing = _opened(saved, sealer)
+    if missing:
+        raise errors.StalePlan(
+            [f"{where}: its value, which the plan hides, is not what the spec says" for where in missing]
+        )
+    return plan
 
 
 def _kept(inventories: Mapping[Key, Inventory], session: Session) -> dict[Address, Owner]:

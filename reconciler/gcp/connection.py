@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core import errors
+from reconciler.gcp.direct import anonymous_session
 from reconciler.gcp.light import client_class, transport_class
 from reconciler.gcp.state_bucket import StateBucket
 
@@ -111,7 +112,8 @@ class Connection:
             return Client(project=self.project, credentials=self.credentials)
         options = {"api_endpoint": self.local.http}
         anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is half typed
-        return Client(project=self.project, credentials=anonymous, client_options=options)
+        session = anonymous_session()
+        return Client(project=self.project, credentials=anonymous, client_options=options, _http=session)
 
     @property
     def credentials(self) -> Any:

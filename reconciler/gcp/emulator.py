@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
+import http.client
 import json
 import os
+import re
+import secrets
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +20,12 @@ from reconciler.gcp.connection import Endpoint
 
 STATE_DIR = Path(".mlservice/emulator")
 READY_FILE = "emulator.json"
+LOCK_FILE = "lock"
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+_HERE = re.compile(r"127\.0\.0\.1:[0-9]{1,5}")
+_PROOF_WITHIN_S = 10.0
 
 
 def state_dir() -> Path:
@@ -33,22 +42,50 @@ class Emulator:
         pid: Its process.
         http: Address of its HTTP side.
         grpc: Address of its gRPC side.
+        token: By which it proves that it is the one, and we that we may stop it.
     """
 
     state: Path
     pid: int
     http: str
     grpc: str
+    token: str = field(repr=False)
 
     @classmethod
     def running(cls, state: Path) -> Emulator | None:
-        """Find the emulator of a state folder, or None when it does not run."""
+        """Find the emulator of a state folder, or None when it does not run, or does not answer.
+
+        What the file says is only where to ask: after a reboot pid and port may be anybody's. The one that answers is
+        the one that wrote the file if it knows the token in it.
+        """
+        found = cls.written(state)
+        return found if found is not None and found.proves_itself() else None
+
+    @classmethod
+    def written(cls, state: Path) -> Emulator | None:
+        """Read where the emulator of a state folder said it was; None where nothing of this version is written."""
         try:
-            found = json.loads((state / READY_FILE).read_text())
-            os.kill(found["pid"], 0)
-        except (OSError, ValueError, KeyError):
+            said = json.loads((state / READY_FILE).read_text())
+            pid, http, grpc, token = (said[name] for name in ("pid", "http", "grpc", "token"))
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return cls(state, found["pid"], found["http"], found["grpc"])
+        texts = isinstance(pid, int) and all(isinstance(text, str) for text in (http, grpc, token))
+        here = texts and _HERE.fullmatch(http.removeprefix("http://")) and _HERE.fullmatch(grpc)
+        return cls(state, pid, http, grpc, token) if here else None
+
+    def proves_itself(self) -> bool:
+        """Ask what listens there whether it is the emulator that wrote the file."""
+        challenge = secrets.token_hex(16)
+        wanted = hmac.new(self.token.encode(), challenge.encode(), "sha256").hexdigest()
+        try:
+            told = self.control("GET", f"status?challenge={challenge}", timeout_s=_PROOF_WITHIN_S)
+        except errors.ReconcilerError:
+            return False
+        return isinstance(told, dict) and hmac.compare_digest(str(told.get("proof")), wanted)
+
+    def stop(self) -> None:
+        """Ask it to end. Nothing is ever signalled by a number out of a file."""
+        self.control("POST", "stop", {"token": self.token})
 
     @property
     def endpoint(self) -> Endpoint:
@@ -76,7 +113,7 @@ class Emulator:
                 text = answer.read().decode()
         except urllib.error.HTTPError as error:
             raise errors.InvalidRequest("call", f"the emulator ({path})", _message(error.read().decode())) from error
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:  # the second: what answers speaks no HTTP
             hint = "mlservice emulator stop, then start"
             raise errors.Unavailable("reach", "the emulator", str(error), hint=hint) from error
         try:
@@ -87,6 +124,20 @@ class Emulator:
     def clock(self) -> timedelta:
         """Give how far its clock is ahead of ours."""
         return timedelta(seconds=float(self.control("GET", "clock", timeout_s=5.0)["offset_s"]))
+
+
+def is_held(state: Path) -> bool:
+    """Tell whether a process holds a state folder: its lock goes with it, however it ends."""
+    import fcntl  # noqa: PLC0415 - not on every system, like the emulator
+
+    try:
+        with (state / LOCK_FILE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _message(text: str) -> str:

@@ -39,15 +39,15 @@ def identity_token(connection: Connection, audience: str) -> str:
 
 
 def _from_key_file(path: str, audience: str) -> str:
-    import google.auth.transport.requests  # noqa: PLC0415 - late, for start-up
     from google.oauth2 import service_account  # noqa: PLC0415 - late, for start-up
 
     from reconciler.gcp.calls import calling  # noqa: PLC0415 - late, for start-up
+    from reconciler.gcp.direct import auth_request  # noqa: PLC0415 - late, for start-up
 
     make: Any = service_account.IDTokenCredentials.from_service_account_file
     with calling("get an identity token for", audience):
         credentials = make(path, target_audience=audience)
-        credentials.refresh(google.auth.transport.requests.Request())
+        credentials.refresh(auth_request())
         return str(credentials.token)
 
 

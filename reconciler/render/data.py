@@ -9,9 +9,10 @@ from reconciler.core.secrecy import masked
 
 
 def as_data(plan: Plan) -> dict[str, Any]:
-    """Give a plan as `--output json` prints it: what a saved plan holds, but for secrets and the digest."""
+    """Give a plan as `--output json` prints it: what a saved plan holds, but for what `apply` needs of it."""
     body = plan.to_json()
-    del body["digest"]
+    for name in ("digest", "specs", "environment", "salt"):
+        del body[name]
     return body | {"changes": [_change(change) for change in plan.changes]}
 
 

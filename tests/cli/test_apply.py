@@ -175,7 +175,7 @@ def test_apply_answers_with_one_document_when_it_is_refused(shell, operator):
 
 @pytest.mark.slow
 def test_secrets_show_nowhere(shell, operator):
-    """A value of `env` that looks secret is in no plan, report or log; a saved plan has it and says so."""
+    """A value of `env` that looks secret is in no plan, report or log, and in no saved plan."""
     shell.write(spec(env={"API_TOKEN": SECRET, "DB": f"postgres://me:{SECRET}@db/x"}))
     runs = [
         shell("validate"),
@@ -191,7 +191,49 @@ def test_secrets_show_nowhere(shell, operator):
 
     assert [run.code for run in runs] == [0, 0, 0, 0, 0, 0, 1, 0]
     assert not [run for run in runs if SECRET in run.out + run.err]
-    assert "plan.json holds env.API_TOKEN in the clear" in saved.err
+    assert SECRET not in (shell.folder / "plan.json").read_text()
+    assert "plan.json holds no value that looks secret" in saved.err
+
+
+@pytest.mark.slow
+def test_a_saved_plan_takes_its_secrets_from_the_spec(shell, operator):
+    """They are applied as they were when the plan was made, whatever else was edited since, or nothing is."""
+    words = {"MODE": "read", "API_TOKEN": SECRET, "DB": f"postgres://me:{SECRET}@db/x"}
+    shell.write(spec(env=words))
+    shell("plan", "--local", "--out", "plan.json")
+    shell.write(spec(env=words | {"API_TOKEN": f"{SECRET}2"}))
+    changed = shell("apply", "plan.json", "--local", "--yes")
+    (shell.folder / "mlservice.yaml").unlink()
+    gone = shell("apply", "plan.json", "--local", "--yes")
+    shell.write(spec(env=words | {"MODE": "edited later"}), name="other.yaml")
+    elsewhere = shell("apply", "plan.json", "other.yaml", "--local", "--yes")
+
+    assert (changed.code, gone.code, elsewhere.code) == (1, 64, 0), elsewhere.err
+    assert "env.API_TOKEN: its value, which the plan hides, is not what the spec says" in changed.err
+    assert "mlservice apply plan.json mlservice.yaml" in gone.err
+    applied = {each.name: each.value for each in operator.service().template.containers[0].env}
+    assert applied.items() >= words.items()
+    assert not [run for run in (changed, gone, elsewhere) if SECRET in run.out + run.err]
+
+
+@pytest.mark.slow
+def test_a_saved_plan_needs_no_spec_for_secrets_that_stay(shell, operator):
+    """What is there already is known by its digest; what somebody changed there makes the plan stale."""
+    shell.write(spec(env={"MODE": "a", "API_TOKEN": SECRET}))
+    shell("apply", "--local", "--yes")
+    shell.write(spec(env={"MODE": "b", "API_TOKEN": SECRET}))
+    for name in ("plan.json", "late.json"):
+        shell("plan", "--local", "--out", name)
+    (shell.folder / "mlservice.yaml").unlink()
+
+    done = shell("apply", "plan.json", "--local", "--yes")
+    live = operator.service()
+    next(each for each in live.template.containers[0].env if each.name == "API_TOKEN").value = f"{SECRET}3"
+    operator.api("google.cloud.run_v2", "services", "Services").update_service(request={"service": live}).result()
+    late = shell("apply", "late.json", "--local", "--yes")
+
+    assert (done.code, late.code) == (0, 1), done.err
+    assert "env.API_TOKEN was '(hidden)' and is '(hidden)'" in late.err
 
 
 @pytest.mark.slow

@@ -1,8 +1,13 @@
 """The emulator as people steer it: start to stop, in a folder of its own."""
 
+import fcntl
 import json
 import os
 import signal
+import socket
+import subprocess
+import sys
+import threading
 
 import httpx
 import pytest
@@ -46,6 +51,116 @@ def test_the_emulator_from_start_to_stop(own):
     assert own("emulator", "reset", "--yes").out == "empty\n"
     assert "no services" in own("status", "--local").out
     assert own("emulator", "logs").out.strip()
+
+
+GARBAGE = [
+    "[]",
+    "null",
+    "{",
+    "7",
+    '{"pid": "x"}',
+    '{"pid": 99999999999, "http": "", "grpc": "", "token": ""}',
+    '{"pid": 1, "http": 1, "grpc": 2, "token": 3}',
+    '{"pid": 1, "http": "http://evil.example.com:80", "grpc": "127.0.0.1:2", "token": "x"}',
+    '{"pid": -1, "http": "http://127.0.0.1:1", "grpc": "127.0.0.1:2", "token": "x"}',
+]
+
+
+@pytest.mark.parametrize("text", GARBAGE)
+def test_a_file_that_says_nonsense_is_no_emulator(own, text):
+    """Also one that came with somebody's repository and points elsewhere."""
+    folder = own.folder / ".mlservice" / "emulator"
+    folder.mkdir(parents=True)
+    (folder / "emulator.json").write_text(text)
+
+    status, stop = own("emulator", "status"), own("emulator", "stop")
+
+    assert (status.code, status.out) == (1, "it does not run\n")
+    assert (stop.code, stop.out) == (0, "it does not run\n")
+
+
+@pytest.fixture
+def stranger():
+    """A process of somebody else."""
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def answering(answer):
+    """An address where something answers every request with the same bytes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(None, id="nothing-listens"),
+        pytest.param(b"220 mail.example.com ESMTP\r\n", id="another-protocol"),
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", id="another-server"),
+        pytest.param(b'HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{"proof":"ab"}', id="one-that-guesses"),
+    ],
+)
+def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(own, stranger, answer):
+    """A stale file after a reboot or `kill -9`: neither the process nor what listens there is the emulator."""
+    folder = own.folder / ".mlservice" / "emulator"
+    folder.mkdir(parents=True)
+    listener = None if answer is None else answering(answer)
+    port = 1 if listener is None else listener.getsockname()[1]
+    said = {"pid": stranger.pid, "http": f"http://127.0.0.1:{port}", "grpc": "127.0.0.1:2", "token": "0" * 64}
+    (folder / "emulator.json").write_text(json.dumps(said))
+
+    stopped = own("emulator", "stop")
+
+    assert (stopped.code, stopped.out) == (0, "it does not run\n")
+    assert stranger.poll() is None
+    if listener is not None:
+        listener.close()
+
+
+def test_another_emulator_at_the_same_address_is_not_taken_for_ours(own, shared_emulator):
+    """Ports are used again: this one's state is another folder's."""
+    folder = own.folder / ".mlservice" / "emulator"
+    folder.mkdir(parents=True)
+    said = json.loads((shared_emulator.state / "emulator.json").read_text()) | {"token": "1" * 64}
+    (folder / "emulator.json").write_text(json.dumps(said))
+
+    assert own("emulator", "stop").out == "it does not run\n"
+    assert own("emulator", "status").code == 1
+    assert httpx.get(f"{shared_emulator.http}/_emulator/status").json()["ready"]
+
+
+def test_only_who_has_read_the_token_may_stop_it(emulator):
+    """Whoever reaches the port does not."""
+    for body in ({}, {"token": ""}, {"token": "0" * 64}, ["x"]):
+        assert httpx.post(f"{emulator.http}/_emulator/stop", json=body).status_code == 403
+
+    assert emulator.control("GET", "status")["ready"]
+
+
+def test_one_that_holds_the_folder_and_says_nothing_is_reported(own, stranger):
+    """It hangs, or is of another version: said in words, and nothing is signalled."""
+    folder = own.folder / ".mlservice" / "emulator"
+    folder.mkdir(parents=True)
+    with (folder / "lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        stopped = own("emulator", "stop")
+
+    assert stopped.code == 1
+    assert "does not answer" in stopped.err
 
 
 def ignored(number):

@@ -1,7 +1,12 @@
 """Store, clock and operations, without servers."""
 
+import os
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +16,8 @@ from google.protobuf.wrappers_pb2 import StringValue
 from emulator.core.failures import ApiFailure
 from emulator.core.store import Store
 from emulator.core.world import World
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -83,6 +90,104 @@ def test_a_timer_that_fails_does_not_stop_time(world):
     world.clock.advance(2)
 
     assert [name for name, _ in world.part(Seen)] == ["next"]
+
+
+def die_once(world: World, payload: dict[str, Any]) -> None:
+    """A timer's callback that is killed half way the first time."""
+    mark = Path(payload["mark"])
+    if not mark.exists():
+        mark.touch()
+        os._exit(9)
+    record(world, payload)
+
+
+def test_a_timer_that_was_firing_when_the_emulator_was_killed_fires_again(tmp_path):
+    """It is forgotten when it is done, not before; done, it is not done again."""
+    state = tmp_path / "state"
+    script = (
+        "import sys; from pathlib import Path; from emulator.core.world import World\n"
+        "from tests.emulator.test_world import die_once\n"
+        "world = World(Path(sys.argv[1]))\n"
+        "world.clock.call_at(world.clock.now(), die_once, {'name': 'twice', 'mark': sys.argv[2]})\n"
+        "world.clock.advance(1)\n"
+    )
+    command = [sys.executable, "-c", script, str(state), str(tmp_path / "mark")]
+    killed = subprocess.run(command, check=False, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+    again = World(state)
+    again.clock.advance(0)
+    again.clock.advance(0)
+
+    assert killed.returncode == 9
+    assert [name for name, _ in again.part(Seen)] == ["twice"]
+    again.clock.stop()
+    again.store.close()
+
+
+class Meeting:
+    """Where two timers wait for each other, or one for the test."""
+
+    def __init__(self) -> None:
+        self.barrier = threading.Barrier(2, timeout=60)
+        self.open = threading.Event()
+
+
+def meet(world: World, payload: dict[str, Any]) -> None:
+    """A timer's callback that ends only when another one runs at the same time."""
+    world.part(Meeting).barrier.wait()
+    record(world, payload)
+
+
+def wait_then_record(world: World, payload: dict[str, Any]) -> None:
+    """A timer's callback that is slow until it is let go."""
+    assert world.part(Meeting).open.wait(60)
+    record(world, payload)
+
+
+def let_go(world: World, payload: dict[str, Any]) -> None:
+    """A timer's callback that the slow one waits for."""
+    record(world, payload)
+    world.part(Meeting).open.set()
+
+
+def test_a_slow_timer_holds_no_other(world):
+    """As real time passes: the second one is what ends the first."""
+    world.add(Meeting())
+    world.clock.call_at(world.clock.now(), wait_then_record, {"name": "slow"})
+    world.clock.start()
+    world.clock.call_at(world.clock.now(), let_go, {"name": "fast"})
+
+    assert world.part(Meeting).open.wait(60)
+    world.clock.stop()
+
+    assert [name for name, _ in world.part(Seen)] == ["fast", "slow"]
+    assert world.store.list("timer") == []
+
+
+def test_timers_of_one_moment_fire_together(world):
+    """Also when time is advanced: a night's jobs do not wait for each other."""
+    world.add(Meeting())
+    when = world.clock.now() + timedelta(hours=1)
+    for name in ("a", "b"):
+        world.clock.call_at(when, meet, {"name": name})
+
+    world.clock.advance(3600)
+
+    assert sorted(name for name, _ in world.part(Seen)) == ["a", "b"]
+
+
+def test_advancing_waits_for_what_fires_already(world):
+    """A timer that real time has reached may set others on the way: they fire at their own time as well."""
+    world.add(Meeting())
+    world.clock.call_at(world.clock.now(), wait_then_record, {"name": "slow", "again_s": 5})
+    world.clock.start()
+    with ThreadPoolExecutor(1) as pool:
+        advanced = pool.submit(world.clock.advance, 10)
+        world.part(Meeting).open.set()
+        advanced.result(timeout=60)
+    world.clock.stop()
+
+    assert [name for name, _ in world.part(Seen)] == ["slow", "again"]
 
 
 def test_only_functions_that_can_be_found_again_are_callbacks(world):

@@ -70,3 +70,20 @@ def test_identities_are_apart(bench):
     hosts = [bench.plane.metadata_host(who) for who in (WHO, other, WHO)]
 
     assert hosts[0] == hosts[2] != hosts[1]
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        pytest.param({"origin": "https://evil.example.com"}, id="a-page"),
+        pytest.param({"sec-fetch-site": "same-site"}, id="a-page-of-a-service-here"),
+        pytest.param({"host": "evil.example.com"}, id="a-name-made-to-mean-127.0.0.1"),
+        pytest.param({"x-forwarded-for": "192.0.2.1"}, id="somebody-behind-a-proxy"),
+    ],
+)
+def test_tokens_are_for_the_container_alone(http, root, stranger):
+    """Not for a page that found the port, with the right header or without, on the root as well."""
+    for path in ("/instance/service-accounts/default/token", "/project/project-id", "/../.."):
+        answer = http.get(root + path, headers=HEADERS | stranger)
+
+        assert (answer.status_code, "access-" in answer.text) == (403, False)

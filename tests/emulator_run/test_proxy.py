@@ -163,11 +163,12 @@ def test_a_crash_is_503_and_the_instance_is_replaced(bench, http):
 def test_nothing_left_is_429(bench):
     """With every slot of every allowed instance taken, a request waits, then gets Cloud Run's 429."""
     url = bench.serve((bench.revision("a", concurrency=1, max_instances=1), 100))
+    # The wait is 3.5 starts of an instance where those are slow, as on a busy machine: the slot is taken for longer.
 
     async def both():
         async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
             await client.get(url)
-            slow = asyncio.create_task(client.get(f"{url}/slow", params={"s": 1.5}))
+            slow = asyncio.create_task(client.get(f"{url}/slow", params={"s": 6}))
             await asyncio.sleep(0.1)
             refused = await client.get(url)
             return refused.status_code, refused.text, (await slow).status_code
@@ -217,3 +218,27 @@ def test_a_body_over_32_mib_is_refused(bench, http):
     url = bench.serve((bench.revision("a"), 100))
 
     assert http.post(url, content=b"x" * (32 * 1024 * 1024 + 1)).status_code == 413
+
+
+def test_a_page_may_call_a_public_service_by_our_names_only(bench, http):
+    """As in Google Cloud the container answers for who may read; a name that is not ours is no service's."""
+    url = bench.serve((bench.revision("a"), 100))
+    port = url.rpartition(":")[2]
+
+    page = http.get(url, headers={"origin": "https://shop.example.com", "sec-fetch-site": "cross-site"})
+    named = http.get(url, headers={"host": f"localhost:{port}"})
+    rebound = http.get(url, headers={"host": f"evil.example.com:{port}"})
+    preflight = http.options(url, headers={"host": "evil.example.com", "origin": "https://evil.example.com"})
+
+    assert (page.status_code, named.status_code) == (200, 200)
+    assert (rebound.status_code, preflight.status_code) == (404, 404)
+    assert "was not found on this server" in rebound.text
+
+
+def test_a_private_service_asks_for_a_token_only_by_our_names(bench, http):
+    """A rebound page that has got hold of a token learns nothing by it."""
+    url = bench.serve((bench.revision("a"), 100), public=False)
+
+    answer = http.get(url, headers={"authorization": f"Bearer {GOOD}", "host": "evil.example.com"})
+
+    assert answer.status_code == 404

@@ -32,6 +32,9 @@ from emulator.processes.model import (
 )
 
 KIND = "run.program"
+NO_PROXY = ("NO_PROXY", "no_proxy")
+"""Both are read, by one library this and by another that."""
+HERE = ("127.0.0.1", "localhost")
 CONTAINER_MISSING = "CONTAINER_MISSING"
 PATH = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
 
@@ -216,7 +219,7 @@ def program(world: World, owner: Owner, container: Any, source: Source, place: P
         **dict(source.env),
     }
     env |= {variable.name: value_of(world, variable, owner.project) for variable in container.env}
-    env |= owner.environment
+    env |= {**owner.environment, **dict.fromkeys(NO_PROXY, without_proxy(env))}
     if container.ports:
         env["PORT"] = str(place.port)
     if source.engine:
@@ -236,6 +239,16 @@ def emulated(world: World, project: str, place: Place) -> dict[str, str]:
         "MLSERVICE_EMULATOR": world.http_url,
         "MLSERVICE_EMULATOR_GRPC": world.grpc_target,
     }
+
+
+def without_proxy(env: Mapping[str, str]) -> str:
+    """Say which hosts are reached without a proxy: those that the container's own variables name, and this machine.
+
+    In Google Cloud its APIs and the metadata server lie elsewhere. Here they are on this machine, and a proxy that a
+    spec names, or docker's own configuration, would be asked for them.
+    """
+    named = [host.strip() for name in NO_PROXY for host in env.get(name, "").split(",")]
+    return ",".join(dict.fromkeys([*filter(None, named), *HERE]))
 
 
 def value_of(world: World, variable: Any, project: str) -> str:

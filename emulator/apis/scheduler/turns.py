@@ -109,7 +109,8 @@ def arm(world: World, job: Any, when: datetime, turn: Turn) -> None:
     stop(world, job)
     key = uuid.uuid4().hex
     payload = {"name": job.name, "key": key}
-    # A timer is forgotten before it fires. Killed at that moment, the job would never run again without a second one.
+    # A timer that waited long enough for an attempt is forgotten. Killed after that, before the attempt is over, the
+    # job would never run again without a second one.
     timers = tuple(world.clock.call_at(at, fire, payload) for at in (when, when + SPARE))
     written = asdict(replace(turn, key=key, timers=timers))
     world.store.put(KIND, job.name, json.dumps(written).encode())

@@ -31,6 +31,7 @@ from reconciler.core import errors
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reconciler.core.plan import Plan
     from reconciler.engine.apply import Report
     from reconciler.engine.planning import Planned
     from reconciler.engine.session import Session
@@ -84,12 +85,13 @@ def apply(
 ) -> int:
     """Show the plan, ask, and carry it out.
 
-    PATHS may also be a plan saved by `plan --out`: it is applied exactly, or not at all.
+    PATHS may also be a plan saved by `plan --out`: it is applied exactly, or not at all. Values that look secret are
+    not in it: they come from the specs it was made from, or those named after it, and must be what they were.
     """
     target = Target(project, local, state, environment)
     named = spec_paths(paths)
     if is_saved_plan(named):
-        return _apply_saved(named[0], target, How(yes, allow_destroy, lock_timeout, output))
+        return _apply_saved(named[0], named[1:], target, How(yes, allow_destroy, lock_timeout, output))
     specs = load_specs(named, target)
     with working(target, specs) as session:
         planned = plan_specs(session, specs, retry=retry)
@@ -99,13 +101,13 @@ def apply(
 
 def is_saved_plan(paths: Sequence[Path]) -> bool:
     """Tell a saved plan from a spec, whatever its name: it says so in its first lines."""
-    if len(paths) != 1 or not paths[0].is_file():
+    if not paths or not paths[0].is_file():
         return False
     with paths[0].open("rb") as stream:
         return _PLAN_MARK in stream.read(_PLAN_BYTES)
 
 
-def _apply_saved(path: Path, target: Target, how: How) -> int:
+def _apply_saved(path: Path, specs: Sequence[Path], target: Target, how: How) -> int:
     from reconciler.core.plan import Plan  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.saved import check_saved  # noqa: PLC0415 - late, for start-up
 
@@ -119,8 +121,25 @@ def _apply_saved(path: Path, target: Target, how: How) -> int:
         if session.connection.project != saved.project:
             why = f"{path} was made for project {saved.project}, not {session.connection.project}"
             raise errors.UsageError(why, hint="add --local, or leave it out, as when it was made")
-        how = replace(how, again=lambda: check_saved(session, saved))
-        return confirm_and_apply(session, check_saved(session, saved), how)
+
+        def checked() -> Planned:
+            return check_saved(session, saved, lambda: _anew(session, path, saved, specs))
+
+        return confirm_and_apply(session, checked(), replace(how, again=checked))
+
+
+def _anew(session: Session, path: Path, saved: Plan, specs: Sequence[Path]) -> Plan:
+    """Plan the specs of a saved plan as they are now, for the values that it hides.
+
+    Raises:
+        UsageError: They are not there.
+    """
+    named = [*specs] or [Path(text) for text in saved.specs]
+    absent = [str(each) for each in named if not each.exists()]
+    if absent or not named:
+        why = f"{path} hides values that look secret, and its spec {', '.join(absent)} is not here to take them from"
+        raise errors.UsageError(why, hint=f"name it: mlservice apply {path} mlservice.yaml")
+    return plan_specs(session, load_specs(named, Target(environment=saved.environment or None))).plan
 
 
 def confirm_and_apply(session: Session, planned: Planned, how: How) -> int:

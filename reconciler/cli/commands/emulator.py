@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +14,14 @@ import typer
 from reconciler.cli.console import confirmed, out, say
 from reconciler.cli.local import LOG_FILE, ensure_running
 from reconciler.core import errors
-from reconciler.gcp.emulator import Emulator, state_dir
+from reconciler.gcp.emulator import Emulator, is_held, state_dir
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Google Cloud on this machine.", rich_markup_mode=None
 )
 
 STOP_WITHIN_S = 15.0
+_NO_PROXY = ("NO_PROXY", "no_proxy")
 
 
 def _running() -> Emulator:
@@ -41,15 +41,21 @@ def start() -> None:
 @app.command()
 def stop() -> None:
     """Stop it. Its state stays."""
-    found = Emulator.running(state_dir())
+    folder = state_dir()
+    found = Emulator.running(folder)
     if found is None:
+        if is_held(folder):
+            why = f"an emulator holds {folder} and does not answer: it is starting, hangs, or is of another version"
+            raise errors.ReconcilerError(
+                why, hint="look with: pgrep -af 'emulator serve'; a kill leaves its state whole"
+            )
         out("it does not run")
         return
-    os.kill(found.pid, signal.SIGTERM)
+    found.stop()
     until = time.monotonic() + STOP_WITHIN_S
-    while Emulator.running(found.state) and time.monotonic() < until:
+    while is_held(folder) and time.monotonic() < until:
         time.sleep(0.05)
-    if Emulator.running(found.state):
+    if is_held(folder):
         raise errors.ReconcilerError(f"pid {found.pid} does not stop", hint=f"kill -9 {found.pid}; its state survives")
     out("stopped")
 
@@ -71,8 +77,15 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="Everything, 
 @app.command()
 def env() -> None:
     """Print the variables that point Google's clients and gcloud at it: eval "$(mlservice emulator env)"."""
-    for name, value in sorted(_running().control("GET", "env").items()):
+    variables = _running().control("GET", "env") | dict.fromkeys(_NO_PROXY, _without_proxy())
+    for name, value in sorted(variables.items()):
         out(f"export {name}={shlex.quote(value)}")
+
+
+def _without_proxy() -> str:
+    """Say which hosts are reached without a proxy: those of this shell, and this machine."""
+    named = [host.strip() for name in _NO_PROXY for host in os.environ.get(name, "").split(",")]
+    return ",".join(dict.fromkeys([*filter(None, named), "127.0.0.1", "localhost"]))
 
 
 @app.command()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +16,8 @@ from reconciler.cli.planning import Target, load_specs, plan_specs, titles, work
 from reconciler.cli.private_file import write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reconciler.core.kind import Kinds
     from reconciler.core.plan import Plan
 
@@ -46,20 +50,22 @@ def plan(
         made = plan_specs(session, specs, retry=retry).plan
         show(made, session.kinds, output)
         if save:
-            save_plan(made, save)
+            save_plan(made, save, spec_paths(paths), environment or "")
             say(f"saved; apply it with: mlservice apply {save}{' --local' if local else ''}", "dim")
     return CHANGES_PENDING if detailed_exitcode and not made.empty else 0
 
 
-def save_plan(made: Plan, path: Path) -> None:
-    """Save a plan for `apply`, readable by its owner alone: it holds the values of `env` as they are."""
-    from reconciler.core.secrecy import looks_secret  # noqa: PLC0415 - late, for start-up
+def save_plan(made: Plan, path: Path, specs: Sequence[Path], environment: str) -> None:
+    """Save a plan for `apply`, readable by its owner alone, with digests in place of what looks secret."""
+    from reconciler.core.sealing import Sealer  # noqa: PLC0415 - late, for start-up
 
-    write_private(path, json.dumps(made.to_json(), indent=1) + "\n")
-    env = {name: value for c in made.changes for name, value in ((c.desired or {}).get("env") or {}).items()}
-    named = ", ".join(sorted(f"env.{name}" for name, value in env.items() if looks_secret(f"env.{name}", value)))
-    if named:
-        say(f"note: {path} holds {named} in the clear; `secrets` in the spec would keep it out", "yellow")
+    named = replace(made, specs=tuple(map(str, specs)), environment=environment)
+    sealed = Sealer(secrets.token_hex(16)).plan(named)
+    write_private(path, json.dumps(sealed.to_json(), indent=1) + "\n")
+    if sealed.salt:
+        say(
+            f"note: {path} holds no value that looks secret; apply takes those from the spec, as it must be then", "dim"
+        )
 
 
 def show(made: Plan, kinds: Kinds, output: Output) -> None:
