@@ -19,6 +19,7 @@ COMMANDS = {
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
     "predict": "Send rows to a service.",
+    "retrain": "Train a model again now, through the guards.",
     "why": "Show why a service was retrained, or why not.",
     "destroy": "Delete services and everything of theirs.",
     "import": "Write the YAML of a Cloud Run service that exists.",

@@ -17,7 +17,7 @@ class Output(StrEnum):
     MARKDOWN = "markdown"
 
 
-def _duration(text: str) -> str:
+def duration(text: str) -> str:
     """Refuse what is no duration where it was written."""
     from schemas.units import duration_ms  # noqa: PLC0415 - late, for start-up
 
@@ -68,7 +68,7 @@ LockTimeout = Annotated[
         "--lock-timeout",
         help="How long to wait for another run to end, such as 5m; 0s: refuse at once.",
         metavar="DURATION",
-        callback=_duration,
+        callback=duration,
     ),
 ]
 

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from reconciler.core import errors
+from reconciler.core.kind import Roles
 from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore, calling
-from reconciler.engine.session import Session
+from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.calls import CALL_TIMEOUT_S
+from reconciler.gcp.calls import calling as translating
 
 FORMAT = 1
 LARGEST = 8 << 20
 """Bytes of an object that are read, at most."""
 _PAGE = 1000
+_TRIES = 5
+_PUBLISHING = Roles(write=("roles/pubsub.publisher",), on="the topic")
 _KEY_LENGTH = 24
 
 
@@ -132,6 +137,82 @@ def read_decision(session: Session, region: str, service: str, key: str) -> Mapp
     """Read the decision on one event; empty while there is none."""
     reading = _Reading(session.connection.state.use(), f"retraining/{region}/{service}/")
     return reading.json(f"{reading.folder}decisions/{key}.json")
+
+
+def wish(session: Session, region: str, service: str, *, force: Sequence[str] = (), dry: bool = False) -> str:
+    """Ask the function to train, through the same guards as every event.
+
+    Args:
+        session: The run; its holder is who asks.
+        region: Of the service.
+        service: Its name.
+        force: Guards to override.
+        dry: Only say what would happen.
+
+    Returns:
+        The key under which the decision will be kept.
+
+    Raises:
+        NotFoundError: The service has no topic for events: nothing of it is retrained.
+        ApiError: The message was not taken.
+    """
+    del region
+    number = secrets.token_hex(8)
+    attributes = {"trigger": "manual", "service": service, "key": number, "by": session.holder}
+    attributes |= {"force": ",".join(force)} if force else {}
+    attributes |= {"dryRun": "true"} if dry else {}
+    name = f"{service}-retrain"
+    topic = f"projects/{session.connection.project}/topics/{name}"
+    publisher = session.connection.client("google.pubsub_v1", "publisher", "Publisher")
+    with naming_roles(_PUBLISHING), translating("publish to", f"topic {name}"):
+        request = {"topic": topic, "messages": [{"attributes": attributes}]}
+        publisher.publish(request=request, timeout=CALL_TIMEOUT_S)
+    return key_of_wish(number)
+
+
+def awaited(session: Session, region: str, service: str, key: str, *, within_s: float) -> Mapping[str, Any]:
+    """Wait for the decision on an event; empty when there is none in time."""
+    until = session.clock.monotonic() + within_s
+    pause = 0.2
+    while not (found := read_decision(session, region, service, key)) and session.clock.monotonic() < until:
+        session.clock.sleep(pause)
+        pause = min(pause * 1.5, 5.0)
+    return found
+
+
+def reset_circuit(session: Session, region: str, service: str) -> bool:
+    """Close the circuit by hand: failures up to now count no more.
+
+    Returns:
+        False where there is no history, and so no circuit.
+
+    Raises:
+        Conflict: The function kept writing at the same time.
+        UnreadableInventory: The history is none of this version.
+    """
+    name = f"retraining/{region}/{service}/history.json"
+    bucket = session.connection.state.use()
+    for attempt in range(_TRIES):
+        with calling("read", f"gs://{bucket.name}/{name}"):
+            blob = bucket.get_blob(name, timeout=CALL_TIMEOUT_S)
+        if blob is None:
+            return False
+        reading = _Reading(bucket, "")
+        history = reading.json(name)
+        if history.get("format") != FORMAT:
+            raise errors.UnreadableInventory(f"gs://{bucket.name}/{name} is no history of this version")
+        after = {**history, "circuitReset": session.clock.now().isoformat(), "circuitUntil": None}
+        try:
+            with calling("write", f"gs://{bucket.name}/{name}"):
+                blob.upload_from_string(
+                    json.dumps(after), "application/json", if_generation_match=blob.generation, timeout=CALL_TIMEOUT_S
+                )
+        except errors.Conflict:
+            if attempt + 1 == _TRIES:
+                raise
+            continue
+        return True
+    return False
 
 
 def _latest(reading: _Reading, last: int) -> Sequence[str]:

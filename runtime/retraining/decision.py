@@ -28,6 +28,7 @@ class Action(StrEnum):
     WAIT = "Wait"  # another instance may be starting it this moment: the event is to come again
     REPEAT = "Repeat"  # this event was decided before
     SKIP = "Skip"
+    WOULD_START = "WouldStart"  # asked only
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Event:
         about: What it was, for people.
         force: Guards that a person overrides.
         by: Who.
+        asked_only: Nothing is to be started: a person wants to know what would be.
     """
 
     key: str
@@ -49,6 +51,7 @@ class Event:
     about: str = ""
     force: frozenset[Guard] = frozenset()
     by: str = ""
+    asked_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,8 @@ def decide(event: Event, history: History, guards: Guards, evidence: Evidence, n
     reason = event.about or f"{event.trigger} fired"
     if overridden:
         reason += f"; {', '.join(overridden)} overridden by {event.by or 'nobody named'}"
-    return Decision(Action.START, event.key, event.trigger, reason, overridden=overridden)
+    action = Action.WOULD_START if event.asked_only else Action.START
+    return Decision(action, event.key, event.trigger, reason, overridden=overridden)
 
 
 def _again(event: Event, run: Run, now: datetime) -> Decision:

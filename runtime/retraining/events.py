@@ -87,7 +87,10 @@ def _of_person(attributes: Mapping[str, str], number: str, at: datetime) -> Even
         raise NoEvent(f"no guard is called {', '.join(unknown)}")
     by = attributes.get("by", "")[:200]
     key = key_of(MANUAL, attributes.get("key") or number)
-    return Event(key, MANUAL, at, f"asked for by {by or 'somebody'}", frozenset(known[word] for word in words), by)
+    about = f"asked for by {by or 'somebody'}"
+    return Event(
+        key, MANUAL, at, about, frozenset(known[word] for word in words), by, attributes.get("dryRun") == "true"
+    )
 
 
 def _message(body: bytes) -> Mapping[str, Any]:

@@ -44,7 +44,12 @@ class Teller:
             Refused, Unavailable: The topic did not take it.
         """
         del event
-        words = {Action.SKIP: "not retraining", Action.START: "retraining", Action.RESUME: "retraining"}
+        words = {
+            Action.SKIP: "not retraining",
+            Action.START: "retraining",
+            Action.RESUME: "retraining",
+            Action.WOULD_START: "would retrain",
+        }
         told = decision.to_json() | {"service": self._settings.service}
         text = f"{self._settings.service}: {words.get(decision.action, decision.action)}: {decision.reason}"
         log(SEVERITY.get(decision.action, "DEBUG"), text, retraining=told)

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from reconciler.cli.commands.retrain import GUARDS as GUARDS_OF_COMMAND
 from reconciler.core.errors import UsageError
-from reconciler.engine.retraining import key_of_wish, read_decision, read_retraining, region_of
+from reconciler.engine.retraining import key_of_wish, read_decision, read_retraining, region_of, reset_circuit
 from reconciler.render.retraining import render_retraining
 from runtime.retraining.events import MANUAL, key_of
+from runtime.retraining.guards import Guard
 from tests.operating import REGION, spec
 from tests.retraining.conftest import pushed
 
@@ -86,3 +88,34 @@ def test_a_service_is_found_by_name(retraining):
     with pytest.raises(UsageError) as unknown:
         region_of(session, "churn", None)
     assert unknown.value.hint == "services applied here: fraud"
+
+
+def test_a_circuit_is_closed_by_hand(retraining):
+    """What failed before does not count any more, and nothing else is lost."""
+    guards = {**GUARDS, "cooldown": 0, "failures": 1, "pause": 86_400}
+    retraining.deliver(pushed("1"), "new-data", guards=guards)
+    assert retraining.deliver(pushed("2"), "new-data", guards=guards)[0]["guard"] == "openCircuitAfter"
+    session = retraining.operator.session()
+
+    assert reset_circuit(session, REGION, "churn")
+
+    assert read(retraining).circuit_until == ""
+    assert len(read(retraining).runs) == 1
+    assert retraining.deliver(pushed("3"), "new-data", guards=guards)[0]["action"] == "Start"
+    assert not reset_circuit(session, REGION, "never-trained")
+
+
+def test_a_dry_run_decides_and_starts_nothing(retraining):
+    """The decision is kept, so that who asked can read it; no run is claimed."""
+    retraining.job()
+
+    answer, status = retraining.deliver(pushed("1", trigger=MANUAL, dryRun="true", by="ann"))
+
+    assert (answer["action"], status) == ("WouldStart", 200)
+    assert retraining.executions() == []
+    assert retraining.kept("history.json") is None
+
+
+def test_the_command_knows_every_guard_of_the_function():
+    """They are two programs; what one offers the other takes."""
+    assert set(GUARDS_OF_COMMAND) == {str(guard) for guard in Guard}
