@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.data.tensors import Array, TensorSpec, datatype_of
+from runtime.data.tensors import LARGEST, Array, TensorSpec, datatype_of
 from runtime.frameworks import LoadError, check_code
 from runtime.frameworks.direct import direct
 
@@ -35,7 +35,8 @@ class SklearnModel:
         self._columns = _columns(estimator)
         width = getattr(estimator, "n_features_in_", None) or len(settings.features) or -1
         text = any(f.type in TEXT_TYPES for f in settings.features.values())
-        self.inputs = (TensorSpec(INPUT, "BYTES" if text else "FP64", (-1, int(width))),)
+        # Trees compute with 32-bit floats, and scikit-learn fails at what does not fit there.
+        self.inputs = (TensorSpec(INPUT, "BYTES" if text else "FP64", (-1, int(width)), LARGEST),)
         self.outputs = self._output_specs()
         self._direct = None if text else direct(estimator, self.inputs[0].shape[1])
 

@@ -14,12 +14,9 @@ import msgspec
 import numpy as np
 import simdjson
 
-from runtime.data.features import LARGEST
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.configuration.settings import Feature
     from runtime.data.features import Schema
     from runtime.data.tensors import Array, RowList
 
@@ -38,9 +35,8 @@ class Numbers:
     """
 
     def __init__(self, schema: Schema, dtype: np.dtype[Any]) -> None:
-        ranges = [_range(feature) for feature in schema.features.values()]
-        self._few = _decoder(ranges)
-        self._many = _Buffer(ranges, dtype)
+        self._few = _decoder(schema.bounds)
+        self._many = _Buffer(schema.bounds, dtype)
 
     def read(self, body: bytes) -> RowList | Array | None:
         """Give the rows; None for a body that must be looked at value by value."""
@@ -52,12 +48,6 @@ class Numbers:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return rows
-
-
-def _range(feature: Feature) -> tuple[float, float]:
-    low = -LARGEST if feature.min is None else max(feature.min, -LARGEST)
-    high = LARGEST if feature.max is None else min(feature.max, LARGEST)
-    return low, high
 
 
 def _decoder(ranges: list[tuple[float, float]]) -> Callable[[bytes], Any]:
@@ -77,7 +67,7 @@ class _Buffer:
         self._width = len(ranges)
         self._dtype = dtype
         self._low, self._high = np.array(ranges).T.copy()
-        self._unbounded = set(ranges) == {(-LARGEST, LARGEST)}
+        self._same = ranges[0] if len(set(ranges)) == 1 else None
         self._parser = simdjson.Parser()
 
     def read(self, body: bytes) -> Array | None:
@@ -107,6 +97,7 @@ class _Buffer:
         return table.astype(self._dtype) if self._within(values, table) else None
 
     def _within(self, values: Array, table: Array) -> bool:
-        if self._unbounded:  # two passes over all numbers cost less than three over rows and columns
-            return bool(values.max() <= LARGEST and values.min() >= -LARGEST)
+        if self._same:  # two passes over all numbers cost less than three over rows and columns
+            low, high = self._same
+            return bool(values.max() <= high and values.min() >= low)
         return bool(((table >= self._low) & (table <= self._high)).all())

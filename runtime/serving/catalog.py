@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runtime.data.features import Layout, Schema
+from runtime.data.features import Layout, Schema, is_table
 from runtime.data.models import Loaded, Selection
 from runtime.data.tensors import MATRIX
 
@@ -53,20 +53,19 @@ def _layout(model: Model, settings: ModelSettings) -> Layout | None:
         return None
     width = inputs[0].shape[1] if len(inputs) == 1 and len(inputs[0].shape) == MATRIX else -1
     if not settings.features:
-        return Layout(Schema.unnamed(width, inputs[0].datatype), inputs) if width > 0 else None
-    schema = Schema(settings.features)
-    if len(inputs) == 1 and width not in (-1, len(schema.names)):
-        raise ValueError(f"the spec has {len(schema.names)} features, the model takes {width}")
-    if len(inputs) > 1 and {spec.name for spec in inputs} != set(schema.names):
+        return Layout(Schema.unnamed(width, inputs[0]), inputs) if width > 0 else None
+    names = tuple(settings.features)
+    if len(inputs) == 1 and width not in (-1, len(names)):
+        raise ValueError(f"the spec has {len(names)} features, the model takes {width}")
+    if len(inputs) > 1 and {spec.name for spec in inputs} != set(names):
         raise ValueError(f"the model's inputs are {', '.join(i.name for i in inputs)}: name the features so")
-    layout = Layout(schema, inputs)
-    by_name = {spec.name: spec for spec in layout.inputs}
-    for name, feature in schema.features.items():
-        spec = layout.matrix_input or by_name.get(name)
-        if spec is not None:
-            _check_null(name, feature, spec, model)
-            _check_text(name, feature, spec)
-    return layout
+    by_name = {spec.name: spec for spec in inputs}
+    into = dict.fromkeys(names, inputs[0]) if is_table(inputs) else by_name
+    for name, feature in settings.features.items():
+        if name in into:
+            _check_null(name, feature, into[name], model)
+            _check_text(name, feature, into[name])
+    return Layout(Schema(settings.features, into), inputs)
 
 
 def _check_null(name: str, feature: Feature, spec: TensorSpec, model: Model) -> None:
