@@ -173,6 +173,14 @@ class Schema:
 _UNNAMED = {"BOOL": Feature("boolean"), "BYTES": Feature("string")}
 
 
+def values_of(array: Array, feature: Feature) -> list[Any]:
+    """Give the values of a tensor that holds one feature by its name, as if they had come in JSON: NaN is nothing."""
+    values: list[Any] = array.reshape(-1).tolist()
+    if array.dtype.kind != "f" or not feature.nullable:
+        return values
+    return [None if math.isnan(value) else value for value in values]
+
+
 def _column(array: Array, feature: Feature) -> list[Any]:
     """Give the values of a column that came as a tensor."""
     values: list[Any] = array.reshape(-1).tolist()

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from runtime.data.answers import JSON, Answer, Refused
-from runtime.data.features import InvalidInput
+from runtime.data.features import InvalidInput, values_of
 from runtime.data.tensors import MATRIX, NUMPY_TYPES, Array, TensorSpec, datatype_of
 from runtime.protocols import Query
 from runtime.protocols.binary import pack, unpack
@@ -155,7 +155,7 @@ class V2Codec:
         layout = self._loaded.layout
         if layout is None or tensors.keys() != layout.schema.features.keys() or tensors.keys() == self._inputs.keys():
             return None
-        columns = {name: array.reshape(-1).tolist() for name, array in tensors.items()}
+        columns = {name: values_of(tensors[name], feature) for name, feature in layout.schema.features.items()}
         if len({len(column) for column in columns.values()}) != 1:
             raise Refused(400, "the features must have the same number of rows")
         try:

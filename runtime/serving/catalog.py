@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runtime.data.columns import check_places
 from runtime.data.features import Layout, Schema, is_table
 from runtime.data.models import Loaded, Selection
 from runtime.data.tensors import MATRIX
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 BINARY = 2  # classes
 ONNX = "onnx_onnxv1"  # platform of graphs, whose text is never null
+# Platforms whose files know no categories of an input of numbers.
+NAMELESS = frozenset({ONNX, "pytorch_export", "pytorch_torchscript"})
 
 
 def latest(parts: Iterable[Part]) -> dict[str, Part]:
@@ -65,6 +68,7 @@ def _layout(model: Model, settings: ModelSettings) -> Layout | None:
         if name in into:
             _check_null(name, feature, into[name], model)
             _check_text(name, feature, into[name])
+            _check_kind(name, feature, into[name], model)
     return Layout(Schema(settings.features, into), inputs)
 
 
@@ -82,6 +86,19 @@ def _check_text(name: str, feature: Feature, spec: TensorSpec) -> None:
     if text and spec.dtype.kind != "O":
         hint = "; name its values" if feature.type == "category" else ""
         raise ValueError(f"feature {name!r} is text, but input {spec.name!r} takes {spec.datatype}{hint}")
+
+
+def _check_kind(name: str, feature: Feature, spec: TensorSpec, model: Model) -> None:
+    """Refuse what an input would take for something else without a word: any number for true, a place for a number."""
+    places = len(feature.values)
+    if spec.datatype == "BOOL" and feature.type != "boolean" and not (feature.values and places <= BINARY):
+        raise ValueError(f"feature {name!r} is of type {feature.type}, but input {spec.name!r} takes BOOL")
+    if feature.values and spec.dtype.kind in "iu" and places - 1 > spec.range.high:
+        raise ValueError(
+            f"feature {name!r} has {places} values, more than {spec.datatype} of input {spec.name!r} holds"
+        )
+    if feature.values and spec.dtype.kind != "O" and model.platform in NAMELESS:
+        check_places(name, feature, f"input {spec.name!r}")
 
 
 def _selection(outputs: tuple[TensorSpec, ...], wanted: Prediction | None) -> Selection:
