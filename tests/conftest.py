@@ -130,6 +130,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of ours."""
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; review the diff")
     parser.addoption("--cases", type=int, default=100, help="generated specs applied there and back")
+    parser.addoption("--rows", type=int, default=10, help="rows of which every model is asked through every protocol")
 
 
 SLOW_TOPICS = frozenset({"cli", "specs"})
