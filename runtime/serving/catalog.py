@@ -61,7 +61,10 @@ def _layout(model: Model, settings: ModelSettings) -> Layout | None:
     if len(inputs) == 1 and width not in (-1, len(names)):
         raise ValueError(f"the spec has {len(names)} features, the model takes {width}")
     if len(inputs) > 1 and {spec.name for spec in inputs} != set(names):
-        raise ValueError(f"the model's inputs are {', '.join(i.name for i in inputs)}: name the features so")
+        known = ", ".join(spec.name for spec in inputs)
+        raise ValueError(
+            f"model.features is {', '.join(names)}, but the model's inputs are {known}: name the features so"
+        )
     by_name = {spec.name: spec for spec in inputs}
     into = dict.fromkeys(names, inputs[0]) if is_table(inputs) else by_name
     for name, feature in settings.features.items():

@@ -9,6 +9,10 @@ import tritonclient.http as triton
 from onnx import TensorProto, helper
 from tritonclient.utils import InferenceServerException
 
+from runtime.data.answers import Refused
+from runtime.grpc_v2.messages import MESSAGES
+from runtime.grpc_v2.tensors import read
+
 EXTREMES = {
     f"{'U' if signed == 'u' else ''}INT{bits}": (np.iinfo(f"{signed}int{bits}").min, np.iinfo(f"{signed}int{bits}").max)
     for signed in ("", "u")
@@ -205,3 +209,32 @@ def test_a_size_that_no_array_has_is_refused(address, size, extension):
 
     assert answer.status_code == 400
     assert answer.json()["error"].endswith("each below 2**63")
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "fits", "beyond"),
+    [
+        ("INT8", "int_contents", -128, -129),
+        ("INT16", "int_contents", 2**15 - 1, 2**15),
+        ("INT32", "int_contents", 2**31 - 1, None),  # the message's own type ends there
+        ("INT64", "int64_contents", -(2**63), None),
+        ("UINT8", "uint_contents", 255, 256),
+        ("UINT16", "uint_contents", 2**16 - 1, 2**16),
+        ("UINT64", "uint64_contents", 2**64 - 1, None),
+        ("FP32", "fp32_contents", 1.5, None),
+        ("FP64", "fp64_contents", 1.7e308, None),
+    ],
+)
+def test_typed_contents_are_held_to_the_datatype(name, field, fits, beyond):
+    """Messages have one type of integer for several datatypes: what one does not hold is refused, not wrapped."""
+    given = MESSAGES["ModelInferRequest"]()
+    tensor = given.inputs.add(name="given", datatype=name, shape=[1])
+    getattr(tensor.contents, field).append(fits)
+    assert read(given)["given"].tolist() == [fits]
+    if beyond is None:
+        return
+
+    getattr(tensor.contents, field)[0] = beyond
+
+    with pytest.raises(Refused, match=f"input 'given': the data is not {name}"):
+        read(given)
