@@ -125,9 +125,18 @@ def _encoded(name: str, feature: Feature, column: Column, file: str, missing: An
     if all(isinstance(known, str) for known in table.values()):
         objects = _objects(missing)
         return objects if column.name == "" else _texts(missing)
-    numeric = all(isinstance(known, (int, float)) for known in table.values()) and not feature.nullable
-    dtype = np.array(list(table.values())).dtype if numeric else np.dtype(object)
+    dtype = _dtype(list(table.values()), missing if feature.nullable else ...)
     return lambda values: _object([missing if value is None else table[value] for value in values]).astype(dtype)
+
+
+def _dtype(categories: list[Any], missing: Any) -> np.dtype[Any]:
+    """Choose the type of a column of categories, as pandas would have read it in training."""
+    if not all(isinstance(category, (int, float)) for category in categories):
+        return np.dtype(object)
+    found = np.array(categories).dtype
+    if missing is ...:
+        return found
+    return np.dtype(np.float64) if isinstance(missing, float) and found.kind in "if" else np.dtype(object)
 
 
 def _known(name: str, feature: Feature, column: Column, file: str) -> dict[str, Any]:

@@ -373,6 +373,19 @@ def test_a_missing_category_is_what_it_was_in_training(tmp_path, text, missing):
     np.testing.assert_allclose([ask(served, [row])[0] for row in rows], model.predict_proba(some))
 
 
+def test_a_missing_category_of_numbers_is_nan(tmp_path):
+    """A column of 1, 2, 3 with gaps is one of floats to pandas, and so it is in every batch."""
+    table = TABLE[["floor"]].astype(float)
+    table.loc[::3, "floor"] = np.nan
+    model = make_pipeline(OneHotEncoder(), LinearRegression()).fit(table, TARGET)
+    features = {"floor": {"type": "category", "values": ["3", "1", "2"], "nullable": True}}
+    served = loaded(tmp_path, features, **dumped(tmp_path, model))
+    rows = [[None if pd.isna(floor) else int(floor)] for floor in table.floor[:12]]
+
+    np.testing.assert_allclose(ask(served, rows), model.predict(table[:12]))
+    np.testing.assert_allclose([ask(served, [row])[0] for row in rows], model.predict(table[:12]))
+
+
 def test_a_matrix_without_names_keeps_none(tmp_path):
     """An estimator that was trained on bare objects with None in them gets None."""
     matrix = missing_table(None).to_numpy(object)
