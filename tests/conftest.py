@@ -133,6 +133,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--stories", type=int, default=400, help="random stories of events told to the retraining function"
     )
+    parser.addoption("--rows", type=int, default=10, help="rows of which every model is asked through every protocol")
 
 
 SLOW_TOPICS = frozenset({"cli", "specs"})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runtime.configuration.settings import Feature
-from runtime.data.tensors import MATRIX, Array, TensorSpec
+from runtime.data.tensors import LARGEST, MATRIX, Array, Range, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,21 +58,25 @@ class Schema:
 
     Args:
         features: By name, in column order.
+        inputs: What each feature goes into, by its name; without, a number goes into 32-bit floats.
     """
 
-    def __init__(self, features: Mapping[str, Feature]) -> None:
+    def __init__(self, features: Mapping[str, Feature], inputs: Mapping[str, TensorSpec] | None = None) -> None:
         self.features = dict(features)
+        self.ranges = {name: _range(feature, (inputs or {}).get(name)) for name, feature in features.items()}
         self.names = tuple(features)
         self.numeric = all(f.type == "number" and not f.nullable for f in features.values())
         self._countable = all(f.type in {"number", "integer"} and not f.nullable for f in features.values())
-        self._low = _bounds([f.min for f in features.values()], -math.inf)
-        self._high = _bounds([f.max for f in features.values()], math.inf)
+        self.bounds = [_bounds(feature, self.ranges[name]) for name, feature in features.items()]
+        self._low, self._high = np.array(self.bounds, float).reshape(-1, 2).T
 
     @classmethod
-    def unnamed(cls, width: int, datatype: str = "FP32") -> Schema:
-        """Make the schema of a model that declares none: so many values that its datatype can hold."""
+    def unnamed(cls, width: int, into: TensorSpec | None = None) -> Schema:
+        """Make the schema of a model that declares none: so many values that its input can hold."""
+        datatype = "FP32" if into is None else into.datatype
         feature = Feature("integer") if "INT" in datatype else _UNNAMED.get(datatype, Feature("number"))
-        return cls({f"f{i}": feature for i in range(width)})
+        names = [f"f{i}" for i in range(width)]
+        return cls(dict.fromkeys(names, feature), None if into is None else dict.fromkeys(names, into))
 
     def check_table(self, matrix: Array) -> None:
         """Check a table that came as a tensor. In a table of numbers a category is its place in `values`.
@@ -159,7 +163,7 @@ class Schema:
         problems = [
             Problem(row, name, message)
             for name, feature in self.features.items()
-            for row, message in _column_problems(columns[name], feature)
+            for row, message in _column_problems(columns[name], feature, self.ranges[name])
         ]
         if problems:
             raise InvalidInput(sorted(problems, key=lambda p: p.row or 0)[:MAX_PROBLEMS])
@@ -167,6 +171,14 @@ class Schema:
 
 
 _UNNAMED = {"BOOL": Feature("boolean"), "BYTES": Feature("string")}
+
+
+def values_of(array: Array, feature: Feature) -> list[Any]:
+    """Give the values of a tensor that holds one feature by its name, as if they had come in JSON: NaN is nothing."""
+    values: list[Any] = array.reshape(-1).tolist()
+    if array.dtype.kind != "f" or not feature.nullable:
+        return values
+    return [None if math.isnan(value) else value for value in values]
 
 
 def _column(array: Array, feature: Feature) -> list[Any]:
@@ -186,10 +198,10 @@ def _from_numbers(column: list[float], feature: Feature) -> list[Any]:
     return values
 
 
-def _column_problems(values: list[Any], feature: Feature) -> list[tuple[int, str]]:
+def _column_problems(values: list[Any], feature: Feature, held: Range) -> list[tuple[int, str]]:
     found = []
     for row, value in enumerate(values):
-        message = value_problem(value, feature)
+        message = value_problem(value, feature, held)
         if message:
             found.append((row, message))
             if len(found) >= MAX_PROBLEMS:
@@ -197,8 +209,14 @@ def _column_problems(values: list[Any], feature: Feature) -> list[tuple[int, str
     return found
 
 
-def value_problem(value: object, feature: Feature) -> str:
-    """Say what is wrong with one value; empty when nothing is."""
+def value_problem(value: object, feature: Feature, held: Range | None = None) -> str:
+    """Say what is wrong with one value; empty when nothing is.
+
+    Args:
+        value: Out of JSON, or out of a tensor.
+        feature: What it should be.
+        held: The numbers that its input holds; without one, those of 32-bit floats or 64-bit integers.
+    """
     if value is None:
         return "" if feature.nullable else "is null"
     if not _is_of_type(value, feature):
@@ -206,19 +224,17 @@ def value_problem(value: object, feature: Feature) -> str:
     if feature.type == "category":
         known = not feature.values or str(value) in feature.values
         return "" if known else f"{shorten(value)} is none of {', '.join(feature.values[:10])}"
-    return _number_problem(value, feature) if isinstance(value, (int, float)) else ""
+    return _number_problem(value, feature, held or _range(feature, None)) if isinstance(value, (int, float)) else ""
 
 
-def _number_problem(value: float, feature: Feature) -> str:
-    if not math.isfinite(value):
+def _number_problem(value: float, feature: Feature, held: Range) -> str:
+    if isinstance(value, float) and not math.isfinite(value):  # an integer of 400 digits is no float to ask about
         return f"{value} is not finite"
     if feature.min is not None and value < feature.min:
-        return f"{value} is below {feature.min:g}"
+        return f"{shorten(value)} is below {feature.min:.17g}"
     if feature.max is not None and value > feature.max:
-        return f"{value} is above {feature.max:g}"
-    if abs(value) > _LARGEST[feature.type]:
-        return f"{shorten(value)} is too large"
-    return ""
+        return f"{shorten(value)} is above {feature.max:.17g}"
+    return "" if held.low <= value <= held.high else f"{shorten(value)} {held.problem()}"
 
 
 def _is_of_type(value: object, feature: Feature) -> bool:
@@ -237,13 +253,30 @@ def shorten(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
-# Numbers may go into 32-bit floats, integers into 64-bit integers: 2**63 - 1024 is the last double that fits there.
-LARGEST = float(np.finfo(np.float32).max)
-_LARGEST = {"number": LARGEST, "integer": 2.0**63 - 1024, "boolean": 1.0}
+_FLOATS = Range(-LARGEST, LARGEST)
+_INTEGERS = Range(-(2**63), 2**63 - 1)
 
 
-def _bounds(values: Sequence[float | None], absent: float) -> Array:
-    return np.array([absent if value is None else value for value in values])
+def _range(feature: Feature, into: TensorSpec | None) -> Range:
+    """Give the numbers that a feature may have for what it goes into, whatever its own type says.
+
+    In a table of objects an integer is one of 64 bits, as numpy has no wider one.
+    """
+    if into is None or (into.dtype.kind == "O" and feature.type == "integer"):
+        return _INTEGERS if feature.type == "integer" else _FLOATS
+    return into.range
+
+
+def _bounds(feature: Feature, held: Range) -> tuple[float, float]:
+    """Give the least and the greatest value of a feature, as floats."""
+    low = held.low if feature.min is None else max(feature.min, held.low)
+    high = held.high if feature.max is None else min(feature.max, held.high)
+    return float(low), float(high)
+
+
+def is_table(inputs: Sequence[TensorSpec]) -> bool:
+    """Whether all features go into one input, side by side."""
+    return len(inputs) == 1 and len(inputs[0].shape) == MATRIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +289,7 @@ class Layout:
     @property
     def matrix_input(self) -> TensorSpec | None:
         """The one input all features go into, side by side; None when each feature is an input of its own."""
-        first = self.inputs[0]
-        return first if len(self.inputs) == 1 and len(first.shape) == MATRIX else None
+        return self.inputs[0] if is_table(self.inputs) else None
 
     def check(self, inputs: Mapping[str, Array]) -> None:
         """Check the model's inputs against the schema, where they did not come through it.

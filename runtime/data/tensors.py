@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
@@ -37,19 +38,48 @@ NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
 }
 _NAMES = {dtype: name for name, dtype in NUMPY_TYPES.items()}
 
+# The largest 32-bit float.
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers that a datatype holds, both ends included. Whole numbers are exact, as floats would round them."""
+
+    low: float
+    high: float
+    datatype: str = ""
+
+    def problem(self) -> str:
+        """Say of a number that it is none of them."""
+        return f"does not fit {self.datatype}" if self.datatype else "is too large"
+
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """One input or output. A free dimension is -1; the first one is the batch."""
+    """One input or output. A free dimension is -1; the first one is the batch.
+
+    `limit` is the largest magnitude that the model takes, where that is less than what the datatype holds.
+    """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
+    limit: float = math.inf
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The numpy type that holds it."""
         return NUMPY_TYPES[self.datatype]
+
+    @property
+    def range(self) -> Range:
+        """The numbers that go into it; a table of objects takes whatever is below its limit."""
+        if self.dtype.kind in "iu":
+            ends = np.iinfo(self.dtype)
+            return Range(int(ends.min), int(ends.max), self.datatype)
+        largest = float(np.finfo(self.dtype).max) if self.dtype.kind == "f" else math.inf
+        return Range(-largest, largest, self.datatype) if largest < self.limit else Range(-self.limit, self.limit)
 
 
 class Model(Protocol):

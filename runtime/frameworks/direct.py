@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.data.features import LARGEST
+from runtime.data.tensors import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.data.tensors import Array, TensorSpec, datatype_of
+from runtime.data.columns import Column, order_of
+from runtime.data.tensors import LARGEST, Array, TensorSpec, datatype_of
 from runtime.frameworks import LoadError, check_code
 from runtime.frameworks.direct import direct
+from runtime.frameworks.estimators import columns_of, names_of
+from runtime.frameworks.tables import Table, check_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from runtime.configuration.settings import ModelSettings
+    from runtime.configuration.settings import Feature, ModelSettings
 
 INPUT = "input"
 LABEL = "label"
@@ -28,20 +31,27 @@ class SklearnModel:
     platform = "sklearn"
     batchable = True
 
-    def __init__(self, estimator: Any, settings: ModelSettings) -> None:
+    def __init__(self, estimator: Any, settings: ModelSettings, file: str = "the model") -> None:
         self._estimator = estimator
         self._classes: Any = getattr(estimator, "classes_", None)
         self._has_probabilities = self._classes is not None and hasattr(estimator, "predict_proba")
-        self._columns = _columns(estimator)
-        width = getattr(estimator, "n_features_in_", None) or len(settings.features) or -1
+        self._columns = names_of(estimator) or None
+        width = getattr(estimator, "n_features_in_", None) or len(self._columns or settings.features) or -1
         text = any(f.type in TEXT_TYPES for f in settings.features.values())
-        self.inputs = (TensorSpec(INPUT, "BYTES" if text else "FP64", (-1, int(width))),)
+        # Trees compute with 32-bit floats, and scikit-learn fails at what does not fit there.
+        self.inputs = (TensorSpec(INPUT, "BYTES" if text else "FP64", (-1, int(width)), LARGEST),)
         self.outputs = self._output_specs()
+        self._order: tuple[int, ...] | None = None
+        self._table = self._agreed(settings.features, file, text=text)
         self._direct = None if text else direct(estimator, self.inputs[0].shape[1])
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
         """Ask the estimator for what is wanted, and for nothing else."""
         rows = inputs[INPUT]
+        if self._table is not None:
+            return _predicted(self._estimator, self._table.of(rows), outputs)
+        if self._order is not None:
+            rows = rows[:, self._order]
         if self._direct is not None and self._direct.takes(rows):
             return _predicted(self._direct, rows, outputs)
         return _predicted(self._estimator, rows if self._columns is None else self._frame(rows), outputs)
@@ -55,10 +65,28 @@ class SklearnModel:
             TensorSpec(PROBABILITIES, "FP64", (-1, len(self._classes))),
         )
 
+    def _agreed(self, features: Mapping[str, Feature], file: str, *, text: bool) -> Table | None:
+        """Compare the spec with the columns of the estimator; give how to make its table, where there is text.
+
+        Raises:
+            Contradiction: They do not fit each other.
+        """
+        width = self.inputs[0].shape[1]
+        names = self._columns or [""] * width
+        if not features or (len(features) != width and self._columns is None):
+            return None  # nothing to compare, or another width, which is said elsewhere
+        order = order_of(list(features), [Column(name) for name in names], file)
+        columns = columns_of(self._estimator, width, features, file)
+        check_types(features, columns, order, file)
+        if text:
+            return Table(features, columns, order, file)
+        self._order = order if order != tuple(range(width)) else None
+        return None
+
     def _frame(self, rows: Array) -> Any:
         import pandas as pd  # noqa: PLC0415 - only estimators that select columns by name need it
 
-        return pd.DataFrame(rows, columns=self._columns).infer_objects()
+        return pd.DataFrame(rows, columns=self._columns)
 
 
 def _predicted(estimator: Any, rows: Any, outputs: Sequence[str]) -> dict[str, Array]:
@@ -79,7 +107,7 @@ def load(file: Path, settings: ModelSettings) -> SklearnModel:
     estimator = _skops(file) if file.suffix == ".skops" else _pickle(file, settings)
     if isinstance(getattr(estimator, "n_jobs", None), int):
         estimator.n_jobs = 1  # starting threads for one row costs more than the row
-    return SklearnModel(estimator, settings)
+    return SklearnModel(estimator, settings, file.name)
 
 
 def _skops(file: Path) -> Any:
@@ -99,9 +127,3 @@ def _pickle(file: Path, settings: ModelSettings) -> Any:
         return joblib.load(file)
     except Exception as error:  # unpickling raises whatever the pickle wants
         raise LoadError(f"joblib cannot read {file.name}: {error}") from error
-
-
-def _columns(estimator: Any) -> list[str] | None:
-    """Column names, for estimators that were trained on a data frame and would warn about a bare matrix."""
-    names = getattr(estimator, "feature_names_in_", None)
-    return None if names is None else [str(name) for name in names]

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import xgboost
 
+from runtime.data.columns import Column, encoding
 from runtime.frameworks import LoadError, cpus
 from runtime.frameworks.boosters import Booster
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from runtime.configuration.settings import ModelSettings
+    from runtime.data.tensors import Array
+
+# Its word for a categorical column among the types of features.
+CATEGORICAL = "c"
+# What XGBClassifier and its like leave in a file that they save.
+SAVED_BY_SKLEARN = "scikit_learn"
 
 
 def load(file: Path, settings: ModelSettings) -> Booster:
@@ -21,13 +31,59 @@ def load(file: Path, settings: ModelSettings) -> Booster:
 
     Raises:
         LoadError: XGBoost refuses the file.
+        Contradiction: The file knows other columns than the spec.
     """
-    del settings
     booster = xgboost.Booster({"nthread": cpus()})
     try:
         booster.load_model(str(file))
     except (xgboost.core.XGBoostError, ValueError) as error:
         raise LoadError(f"XGBoost cannot read {file.name}: {error}") from error
-    # In-place prediction copies nothing into a DMatrix, and is safe from several threads.
-    predict = partial(booster.inplace_predict, validate_features=False)
-    return Booster("xgboost", booster.num_features(), "FP32", predict)
+    found = encoding(settings.features, columns_of(booster), file.name) if settings.features else None
+    return Booster("xgboost", booster.num_features(), "FP32", _predict(booster), found)
+
+
+def _predict(booster: Any) -> Callable[[Array], Any]:
+    """Predict as the class does that saved the file: XGBClassifier and its like stop at the best iteration.
+
+    In-place prediction copies nothing into a DMatrix, and is safe from several threads; linear boosters have none.
+    """
+    if json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear":
+        return lambda rows: booster.predict(xgboost.DMatrix(rows), validate_features=False)
+    rounds = (0, _best_iteration(booster) + 1)
+    return partial(booster.inplace_predict, iteration_range=rounds, validate_features=False)
+
+
+def _best_iteration(booster: Any) -> int:
+    """Give the iteration that early stopping found; -1 for all, as `xgboost.train` and its Booster have it."""
+    told = booster.attributes()
+    return int(told["best_iteration"]) if {SAVED_BY_SKLEARN, "best_iteration"} <= told.keys() else -1
+
+
+def columns_of(booster: Any) -> list[Column]:
+    """Read names, types and categories out of a booster."""
+    unsaid = [""] * booster.num_features()
+    names, kinds = booster.feature_names or unsaid, booster.feature_types or unsaid
+    categories = _categories(booster) if CATEGORICAL in kinds else {}
+    return [
+        Column(name)
+        if kind != CATEGORICAL
+        else Column(name, "category" if place in categories else "coded", categories.get(place))
+        for place, (name, kind) in enumerate(zip(names, kinds, strict=True))
+    ]
+
+
+def _categories(booster: Any) -> dict[int, tuple[Any, ...]]:
+    """Read the categories of a data frame, which a file has since XGBoost 3.1; by place of the column."""
+    model = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]
+    model = model.get("gbtree", model).get("model", {})  # dart has its trees a level deeper
+    columns = (model.get("cats") or {}).get("enc", [])
+    return {place: found for place, column in enumerate(columns) if (found := _decoded(column))}
+
+
+def _decoded(column: dict[str, Any]) -> tuple[Any, ...]:
+    """Read the categories of one column: numbers as they are, text as its bytes and where each begins."""
+    values = column.get("values", [])
+    if "offsets" not in column:
+        return tuple(values)
+    offsets, text = column["offsets"], bytes(value % 256 for value in values)
+    return tuple(text[start:stop].decode() for start, stop in pairwise(offsets))

@@ -14,12 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import numpy as np
 
-from runtime.data.features import LARGEST
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.configuration.settings import Feature
     from runtime.data.features import Schema
     from runtime.data.tensors import Array, RowList
 
@@ -43,9 +40,8 @@ class Numbers:
     """
 
     def __init__(self, schema: Schema, dtype: np.dtype[Any]) -> None:
-        ranges = [_range(feature) for feature in schema.features.values()]
-        self._few = _decoder(ranges)
-        self._many = None if simdjson is None else _Buffer(ranges, dtype)
+        self._few = _decoder(schema.bounds)
+        self._many = None if simdjson is None else _Buffer(schema.bounds, dtype)
 
     def read(self, body: bytes) -> RowList | Array | None:
         """Give the rows; None for a body that must be looked at value by value."""
@@ -57,12 +53,6 @@ class Numbers:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return rows
-
-
-def _range(feature: Feature) -> tuple[float, float]:
-    low = -LARGEST if feature.min is None else max(feature.min, -LARGEST)
-    high = LARGEST if feature.max is None else min(feature.max, LARGEST)
-    return low, high
 
 
 def _decoder(ranges: list[tuple[float, float]]) -> Callable[[bytes], Any]:
@@ -82,7 +72,7 @@ class _Buffer:
         self._width = len(ranges)
         self._dtype = dtype
         self._low, self._high = np.array(ranges).T.copy()
-        self._unbounded = set(ranges) == {(-LARGEST, LARGEST)}
+        self._same = ranges[0] if len(set(ranges)) == 1 else None
         self._parser = simdjson.Parser()
 
     def read(self, body: bytes) -> Array | None:
@@ -112,6 +102,7 @@ class _Buffer:
         return table.astype(self._dtype) if self._within(values, table) else None
 
     def _within(self, values: Array, table: Array) -> bool:
-        if self._unbounded:  # two passes over all numbers cost less than three over rows and columns
-            return bool(values.max() <= LARGEST and values.min() >= -LARGEST)
+        if self._same:  # two passes over all numbers cost less than three over rows and columns
+            low, high = self._same
+            return bool(values.max() <= high and values.min() >= low)
         return bool(((table >= self._low) & (table <= self._high)).all())

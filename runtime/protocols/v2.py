@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from runtime.data.answers import JSON, Answer, Refused
-from runtime.data.features import InvalidInput
+from runtime.data.features import InvalidInput, values_of
 from runtime.data.tensors import MATRIX, NUMPY_TYPES, Array, TensorSpec, datatype_of
 from runtime.protocols import Query
 from runtime.protocols.binary import pack, unpack
@@ -30,6 +30,8 @@ MAX_DIGITS = 19  # of that header; int() refuses thousands of them with an error
 BINARY = b"application/octet-stream"
 # More than any model here has; numpy itself fails at 65, with an error of its own.
 MAX_DIMENSIONS = 8
+# JSON bounds no number, and Python does not print one of thousands of digits, such as the product of several.
+MAX_SIZE = 2**63
 UNPROCESSABLE = 422
 
 _encode = msgspec.json.Encoder().encode
@@ -153,7 +155,7 @@ class V2Codec:
         layout = self._loaded.layout
         if layout is None or tensors.keys() != layout.schema.features.keys() or tensors.keys() == self._inputs.keys():
             return None
-        columns = {name: array.reshape(-1).tolist() for name, array in tensors.items()}
+        columns = {name: values_of(tensors[name], feature) for name, feature in layout.schema.features.items()}
         if len({len(column) for column in columns.values()}) != 1:
             raise Refused(400, "the features must have the same number of rows")
         try:
@@ -259,8 +261,9 @@ def check_shape(name: str, shape: list[int], datatype: str) -> None:
     """
     if datatype not in NUMPY_TYPES:
         raise Refused(400, f"input {name!r}: datatype {datatype[:20]!r} is none of {', '.join(NUMPY_TYPES)}")
-    if len(shape) > MAX_DIMENSIONS or any(size < 0 for size in shape):
-        raise Refused(400, f"input {name!r}: the shape must have at most {MAX_DIMENSIONS} sizes, none below 0")
+    if len(shape) > MAX_DIMENSIONS or any(not 0 <= size < MAX_SIZE for size in shape):
+        message = f"the shape must have at most {MAX_DIMENSIONS} sizes, none below 0 and each below 2**63"
+        raise Refused(400, f"input {name!r}: {message}")
 
 
 def from_json(tensor: InputTensor) -> Array:
@@ -276,13 +279,22 @@ def from_json(tensor: InputTensor) -> Array:
     if tensor.parameters.get("content_type") == "base64":
         raise Refused(400, f"input {name!r}: base64 is not taken; send the bytes with the binary extension")
     try:
-        values = _values(tensor)
-        array = np.array(values, NUMPY_TYPES[tensor.datatype])
+        array = _array(_values(tensor), NUMPY_TYPES[tensor.datatype])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError, ValueError, TypeError) as failure:
         raise Refused(400, f"input {name!r}: the data is not {tensor.datatype}: {failure}") from failure
     if len(array) != math.prod(tensor.shape):
         raise Refused(400, f"input {name!r}: {len(array)} values do not fill the shape {tensor.shape}")
     return array.reshape(tensor.shape)
+
+
+def _array(values: list[Any], dtype: np.dtype[Any]) -> Array:
+    """Make an array; a number that is finite in JSON, as all are there, is so in the datatype too."""
+    with np.errstate(over="ignore"):
+        array = np.array(values, dtype)
+    if dtype.kind == "f" and not np.isfinite(array).all():
+        first = int(np.argmin(np.isfinite(array)))
+        raise ValueError(f"{values[first]!r} does not fit")
+    return array
 
 
 def _values(tensor: InputTensor) -> list[Any]:
@@ -318,13 +330,27 @@ def fitted(array: Array, spec: TensorSpec) -> Array:
         both_floats = given.kind == wanted.kind == "f"
         if given.kind == "O" or wanted.kind == "O" or not (both_floats or np.can_cast(given, wanted, "safe")):
             raise Refused(400, f"input {spec.name!r} is {datatype_of(array)}, the model takes {spec.datatype}")
-        with np.errstate(over="ignore"):  # what becomes infinite is refused by the schema, by row and feature
-            array = array.astype(wanted)
+        array = _narrowed(array, spec)
     if len(spec.shape) == MATRIX and array.ndim == 1 and spec.shape[1] in (array.size, 1):
         array = array.reshape(-1, spec.shape[1])
     if array.ndim != len(spec.shape) or any(w not in (-1, h) for h, w in zip(array.shape, spec.shape, strict=True)):
         raise Refused(400, f"input {spec.name!r} has shape {list(array.shape)}, the model takes {list(spec.shape)}")
     return array
+
+
+def _narrowed(array: Array, spec: TensorSpec) -> Array:
+    """Convert to an input's datatype; what was infinite stays so, and nothing becomes it.
+
+    Raises:
+        Refused: A number is too large for it.
+    """
+    with np.errstate(over="ignore"):
+        found: Array = array.astype(spec.dtype)
+    if found.dtype.kind == "f" and not np.isfinite(found).all():
+        grown = np.isinf(found) & np.isfinite(array)
+        if grown.any():
+            raise Refused(400, f"input {spec.name!r}: {array[grown][0]} does not fit {spec.datatype}")
+    return found
 
 
 def json_data(array: Array) -> list[Any]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runtime.data.features import Layout, Schema
+from runtime.data.columns import check_places
+from runtime.data.features import Layout, Schema, is_table
 from runtime.data.models import Loaded, Selection
 from runtime.data.tensors import MATRIX
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 BINARY = 2  # classes
 ONNX = "onnx_onnxv1"  # platform of graphs, whose text is never null
+# Platforms whose files know no categories of an input of numbers.
+NAMELESS = frozenset({ONNX, "pytorch_export", "pytorch_torchscript"})
 
 
 def latest(parts: Iterable[Part]) -> dict[str, Part]:
@@ -53,20 +56,23 @@ def _layout(model: Model, settings: ModelSettings) -> Layout | None:
         return None
     width = inputs[0].shape[1] if len(inputs) == 1 and len(inputs[0].shape) == MATRIX else -1
     if not settings.features:
-        return Layout(Schema.unnamed(width, inputs[0].datatype), inputs) if width > 0 else None
-    schema = Schema(settings.features)
-    if len(inputs) == 1 and width not in (-1, len(schema.names)):
-        raise ValueError(f"the spec has {len(schema.names)} features, the model takes {width}")
-    if len(inputs) > 1 and {spec.name for spec in inputs} != set(schema.names):
-        raise ValueError(f"the model's inputs are {', '.join(i.name for i in inputs)}: name the features so")
-    layout = Layout(schema, inputs)
-    by_name = {spec.name: spec for spec in layout.inputs}
-    for name, feature in schema.features.items():
-        spec = layout.matrix_input or by_name.get(name)
-        if spec is not None:
-            _check_null(name, feature, spec, model)
-            _check_text(name, feature, spec)
-    return layout
+        return Layout(Schema.unnamed(width, inputs[0]), inputs) if width > 0 else None
+    names = tuple(settings.features)
+    if len(inputs) == 1 and width not in (-1, len(names)):
+        raise ValueError(f"the spec has {len(names)} features, the model takes {width}")
+    if len(inputs) > 1 and {spec.name for spec in inputs} != set(names):
+        known = ", ".join(spec.name for spec in inputs)
+        raise ValueError(
+            f"model.features is {', '.join(names)}, but the model's inputs are {known}: name the features so"
+        )
+    by_name = {spec.name: spec for spec in inputs}
+    into = dict.fromkeys(names, inputs[0]) if is_table(inputs) else by_name
+    for name, feature in settings.features.items():
+        if name in into:
+            _check_null(name, feature, into[name], model)
+            _check_text(name, feature, into[name])
+            _check_kind(name, feature, into[name], model)
+    return Layout(Schema(settings.features, into), inputs)
 
 
 def _check_null(name: str, feature: Feature, spec: TensorSpec, model: Model) -> None:
@@ -83,6 +89,19 @@ def _check_text(name: str, feature: Feature, spec: TensorSpec) -> None:
     if text and spec.dtype.kind != "O":
         hint = "; name its values" if feature.type == "category" else ""
         raise ValueError(f"feature {name!r} is text, but input {spec.name!r} takes {spec.datatype}{hint}")
+
+
+def _check_kind(name: str, feature: Feature, spec: TensorSpec, model: Model) -> None:
+    """Refuse what an input would take for something else without a word: any number for true, a place for a number."""
+    places = len(feature.values)
+    if spec.datatype == "BOOL" and feature.type != "boolean" and not (feature.values and places <= BINARY):
+        raise ValueError(f"feature {name!r} is of type {feature.type}, but input {spec.name!r} takes BOOL")
+    if feature.values and spec.dtype.kind in "iu" and places - 1 > spec.range.high:
+        raise ValueError(
+            f"feature {name!r} has {places} values, more than {spec.datatype} of input {spec.name!r} holds"
+        )
+    if feature.values and spec.dtype.kind != "O" and model.platform in NAMELESS:
+        check_places(name, feature, f"input {spec.name!r}")
 
 
 def _selection(outputs: tuple[TensorSpec, ...], wanted: Prediction | None) -> Selection:

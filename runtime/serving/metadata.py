@@ -12,7 +12,7 @@ from runtime.serving.catalog import example_value
 if TYPE_CHECKING:
     from runtime.configuration.settings import Feature
     from runtime.data.models import Loaded
-    from runtime.data.tensors import TensorSpec
+    from runtime.data.tensors import Range, TensorSpec
     from runtime.serving.service import Served, Service
 
 NAME = "mlservice"
@@ -69,17 +69,18 @@ def example_row(loaded: Loaded) -> dict[str, Any]:
 def instance_schema(loaded: Loaded) -> dict[str, Any]:
     """Write the schema of one row by feature name, in JSON Schema."""
     assert loaded.layout is not None  # noqa: S101 - the caller looked
-    features = loaded.layout.schema.features
+    schema = loaded.layout.schema
+    features = schema.features
     return {
         "type": "object",
-        "properties": {name: feature_schema(feature) for name, feature in features.items()},
+        "properties": {name: feature_schema(feature, schema.ranges[name]) for name, feature in features.items()},
         "required": [name for name, feature in features.items() if not feature.nullable],
         "additionalProperties": False,
     }
 
 
-def feature_schema(feature: Feature) -> dict[str, Any]:
-    """Write the schema of one value."""
+def feature_schema(feature: Feature, held: Range) -> dict[str, Any]:
+    """Write the schema of one value. `held` are the numbers that its input holds."""
     kind = {"category": "string"}.get(feature.type, feature.type)
     found: dict[str, Any] = {"type": [kind, "null"] if feature.nullable else kind}
     if feature.values:
@@ -89,7 +90,7 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
     # Without bounds, whoever draws requests from the schema draws numbers that no 32-bit float or JSON reader holds.
     if kind in {"number", "integer"}:
         largest = 3e38 if kind == "number" else 2**53
-        found = {"minimum": -largest, "maximum": largest, **found}
+        found = {"minimum": max(-largest, held.low), "maximum": min(largest, held.high), **found}
     return found
 
 

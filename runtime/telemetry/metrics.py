@@ -7,6 +7,7 @@ observation, and a request has four.)
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ class Histogram:
         for bound, count in zip((*self._bounds, "+Inf"), self._counts, strict=True):
             total += count
             found.append(f'{name}_bucket{{{labels},le="{bound}"}} {total}')
-        return [*found, f"{name}_sum{{{labels}}} {self._sum:.9g}", f"{name}_count{{{labels}}} {total}"]
+        return [*found, f"{name}_sum{{{labels}}} {exact(self._sum)}", f"{name}_count{{{labels}}} {total}"]
 
 
 @dataclass(slots=True)
@@ -154,10 +155,14 @@ def _gauge_lines(gauges: list[Gauge]) -> list[str]:
             kind = "counter" if gauge.name.endswith("_total") else "gauge"
             lines += [f"# HELP {gauge.name} {gauge.text}", f"# TYPE {gauge.name} {kind}"]
             seen.add(gauge.name)
-        lines.append(
-            f"{gauge.name}{{{gauge.labels}}} {gauge.value:g}" if gauge.labels else f"{gauge.name} {gauge.value:g}"
-        )
+        braced = f"{{{gauge.labels}}}" if gauge.labels else ""
+        lines.append(f"{gauge.name}{braced} {exact(gauge.value)}")
     return lines
+
+
+def exact(value: float) -> str:
+    """Write a number with every digit it has: a counter that is rounded stands still, and then leaps."""
+    return str(int(value)) if math.isfinite(value) and value == int(value) else repr(float(value))
 
 
 def _histogram(name: str, text: str) -> list[str]:

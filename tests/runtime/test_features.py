@@ -54,8 +54,14 @@ NULLABLE = Feature("number", nullable=True)
         pytest.param(3.0, INTEGER, "", id="integer-with-a-point"),
         pytest.param(3.5, INTEGER, "3.5 is no integer", id="fraction"),
         pytest.param(False, INTEGER, "False is no integer", id="boolean-for-an-integer"),
-        pytest.param(2**63 - 1024, INTEGER, "", id="largest-integer"),
-        pytest.param(2**63 - 1023, INTEGER, f"{2**63 - 1023} is too large", id="beyond-64-bits"),
+        pytest.param(2**63 - 1, INTEGER, "", id="largest-integer"),
+        pytest.param(2**63, INTEGER, f"{2**63} is too large", id="beyond-64-bits"),
+        pytest.param(2.0**63, INTEGER, f"{2.0**63!r} is too large", id="beyond-64-bits-with-a-point"),
+        pytest.param(10**400, INTEGER, f"{'1' + '0' * 36}... is too large", id="integer-of-400-digits"),
+        pytest.param(-(10**400), NUMBER, f"-{'1' + '0' * 35}... is too large", id="number-of-400-digits"),
+        pytest.param(10**400, BOUNDED, f"{'1' + '0' * 36}... is above 10", id="400-digits-above"),
+        pytest.param(10**400, COLOUR, f"{'1' + '0' * 36}... is none of red, green, 7", id="category-of-400-digits"),
+        pytest.param(10**400, BOOLEAN, f"{'1' + '0' * 36}... is no boolean", id="boolean-of-400-digits"),
         pytest.param(True, BOOLEAN, "", id="boolean"),
         pytest.param(1, BOOLEAN, "1 is no boolean", id="number-for-a-boolean"),
         pytest.param("true", BOOLEAN, "'true' is no boolean", id="text-for-a-boolean"),
@@ -220,7 +226,7 @@ def test_the_first_problems_are_said_whatever_their_feature():
 )  # fmt: skip
 def test_a_model_without_features_takes_what_its_input_holds(datatype, kind):
     """So many unnamed columns of the kind that its datatype can hold."""
-    schema = Schema.unnamed(2, datatype)
+    schema = Schema.unnamed(2, TensorSpec("x", datatype, (-1, 2)))
 
     assert schema.names == ("f0", "f1")
     assert {feature.type for feature in schema.features.values()} == {kind}

@@ -169,3 +169,25 @@ def test_every_sample_is_described():
 def test_labels_are_escaped():
     """A name of the user's cannot end its quotes, nor the line."""
     assert model_labels('a"b\\c\nd', "1") == 'model="a\\"b\\\\c\\nd",version="1"'
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        pytest.param(1234567, "1234567", id="beyond-six-digits"),
+        pytest.param(1e21, "1000000000000000000000", id="beyond-an-exponent"),
+        pytest.param(12345678.25, "12345678.25", id="a-fraction"),
+        pytest.param(0.1, "0.1", id="a-short-fraction"),
+        pytest.param(0.0, "0", id="nothing"),
+    ],
+)
+def test_counters_keep_every_digit(value, written):
+    """A counter that is rounded stands still and then leaps: what is counted is printed, in gauges and in sums."""
+    histogram = Histogram(ROWS)
+    histogram.observe(value)
+
+    text = render([], [], [Gauge("n_total", "What.", "", value), Gauge("n_total", "What.", 'a="b"', value)])
+
+    assert f"\nn_total {written}\n" in text
+    assert f'\nn_total{{a="b"}} {written}\n' in text
+    assert f"n_sum{{}} {written}" in histogram.lines("n", "")
