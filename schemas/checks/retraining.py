@@ -28,6 +28,7 @@ _TABLE = re.compile(r"[a-z0-9:.-]+\.[A-Za-z0-9_]+\.[\w-]+")
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _BELOW = re.compile(r"(?!/)(?!.*(^|/)\.\.?(/|$))[^\s\\]+(?<!/)")
 _DAY = 86_400
+RESERVED = {"manual": "a person's wish", "sweep": "looking after trainings"}
 PLACEHOLDER = "..."  # what documentation writes; a warning, so that an excerpt can be tried
 
 
@@ -37,6 +38,9 @@ def trigger_names(triggers: tuple[Trigger, ...]) -> Iterator[Finding]:
         if not _TRIGGER.fullmatch(trigger.name):
             hint = "use up to 40 lower-case letters, digits and hyphens, first a letter"
             yield Finding(f"triggers[{index}].name", "trigger-name", f"{shown(trigger.name)} is not a name", hint)
+        elif trigger.name in RESERVED:
+            summary = f"{shown(trigger.name)} is what mlservice calls {RESERVED[trigger.name]}"
+            yield Finding(f"triggers[{index}].name", "trigger-name", summary, "choose another name")
     for index, name in repeated(trigger.name for trigger in triggers):
         yield Finding(f"triggers[{index}].name", "trigger-name", f"{shown(name)} is the name of two triggers")
 
