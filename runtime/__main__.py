@@ -55,6 +55,8 @@ def service_of(flags: argparse.Namespace, environment: Mapping[str, str]) -> Ser
         model = msgspec.structs.replace(model, uri=flags.model)
     if flags.name:
         model = msgspec.structs.replace(model, name=flags.name)
+    if flags.allow_code:
+        model = msgspec.structs.replace(model, allow_code=True)
     if flags.grpc_port is not None:
         options = dataclasses.replace(options, grpc_port=flags.grpc_port)
     if flags.app:
@@ -79,6 +81,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     found.add_argument("--name", default="", help="name of the model; default: model.yaml's, else the service's")
     found.add_argument("--grpc-port", type=int, help="also serve Open Inference Protocol over gRPC; 0: not")
     found.add_argument("--app", help="module:function that adds routes and middleware to the FastAPI application")
+    found.add_argument("--allow-code", action="store_true", help="run what the folder holds: pickles, torch, Python")
     found.add_argument("--no-wire", dest="wire", action="store_false", help="answer every path through FastAPI")
     return found
 

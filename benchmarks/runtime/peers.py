@@ -100,7 +100,7 @@ def version(peer: Peer) -> str:
 def command(peer: Peer, folder: Path) -> list[str]:
     """Give the command that starts it."""
     if not peer.script:
-        return [peer.python, "-m", "runtime", str(folder), *peer.flags]
+        return [peer.python, "-m", "runtime", str(folder), "--allow-code", *peer.flags]
     return [peer.python, str(HERE / "peers" / peer.script)]
 
 

@@ -24,7 +24,7 @@ def load(file: Path, settings: ModelSettings) -> Booster:
     del settings
     try:
         booster = lightgbm.Booster(model_file=str(file))
-    except lightgbm.basic.LightGBMError as error:
+    except (lightgbm.basic.LightGBMError, ValueError) as error:  # the latter from the JSON on its last line
         raise LoadError(f"LightGBM cannot read {file.name}: {error}") from error
     threads = cpus()
     return Booster("lightgbm", booster.num_feature(), "FP64", lambda rows: booster.predict(rows, num_threads=threads))

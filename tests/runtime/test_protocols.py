@@ -289,7 +289,8 @@ class TestGrpc:
         """A call that is being answered at SIGTERM has as long as one over HTTP."""
         (tmp_path / "model.py").write_text(SLEEPER)
         port = another_port()
-        server = start(tmp_path, "--grpc-port", str(port), model={"features": {"s": {"type": "number"}}})
+        model = {"framework": "custom", "features": {"s": {"type": "number"}}}
+        server = start(tmp_path, "--grpc-port", str(port), model=model)
         given = triton_grpc.InferInput("s", [1], "FP64")
         given.set_data_from_numpy(np.array([4.5]))
         found: Future = Future()
