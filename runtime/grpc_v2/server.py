@@ -38,6 +38,17 @@ _CODES = {
 }
 OK = 200
 GRACE_S = 5.0
+# What a connection may hold, as over HTTP: the names are those of gRPC's channel arguments. Without them there is no
+# bound on calls of one connection, each of which may keep a message as large as a body.
+BOUNDS = {
+    "grpc.max_metadata_size": 32 * 1024,
+    "grpc.absolute_max_metadata_size": 32 * 1024,
+    "grpc.max_concurrent_streams": 128,
+    "grpc.server_handshake_timeout_ms": 20_000,
+    "grpc.max_connection_idle_ms": 90_000,
+}
+# Calls that are open at once, of all connections; more are refused with RESOURCE_EXHAUSTED.
+MAX_CALLS = 1000
 
 
 class GrpcCodec:
@@ -182,8 +193,8 @@ async def start(service: Service, address: str) -> Any:
         for name, method in methods.items()
     }
     handlers["ModelInfer"] = grpc.unary_unary_rpc_method_handler(servicer.model_infer)
-    options = [("grpc.max_receive_message_length", service.max_body), ("grpc.max_metadata_size", 32 * 1024)]
-    server = grpc.aio.server(options=options)
+    options = [("grpc.max_receive_message_length", service.max_body), *BOUNDS.items()]
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=MAX_CALLS)
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(f"{PACKAGE}.GRPCInferenceService", handlers),)
     )

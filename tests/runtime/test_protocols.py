@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import struct
 from concurrent.futures import Future
 
@@ -284,6 +285,24 @@ class TestGrpc:
             assert grpc_call(port, method)[0] == "UNAUTHENTICATED"
         assert grpc_call(port, "ServerMetadata", metadata=[("authorization", "Bearer one")])[0] == "OK"
         assert grpc_call(port, "ServerReady")[0] == "OK"
+
+    def test_a_connection_is_told_its_bounds(self, grpc_server):
+        """The first frame of the server says how many calls may be open and how large their metadata may be."""
+        with socket.create_connection(("127.0.0.1", grpc_server()), timeout=10) as connection:
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+            stream = connection.makefile("rb")
+            head = stream.read(9)
+            settings = dict(struct.iter_unpack(">HI", stream.read(int.from_bytes(head[:3], "big"))))
+
+        assert head[3] == 4  # SETTINGS
+        assert (settings[3], settings[6]) == (128, 32 * 1024)  # of RFC 9113, section 6.5.2
+
+    def test_metadata_has_a_bound(self, grpc_server):
+        """As large as a head over HTTP may be, and no larger."""
+        port = grpc_server()
+
+        assert grpc_call(port, "ServerReady", metadata=[("x", "a" * 30_000)])[0] == "OK"
+        assert grpc_call(port, "ServerReady", metadata=[("x", "a" * 33_000)])[0] == "RESOURCE_EXHAUSTED"
 
     def test_sigterm_waits_for_calls(self, start, tmp_path, another_port):
         """A call that is being answered at SIGTERM has as long as one over HTTP."""
