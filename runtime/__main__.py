@@ -12,6 +12,7 @@ import msgspec
 
 from runtime.configuration.options import options_from_environment
 from runtime.configuration.settings import SettingsError, model_from_environment, runtime_from_environment
+from runtime.configuration.silence import be_silent
 from runtime.telemetry import logs
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         Exit status: 0 after a clean stop, 64 for wrong usage.
     """
     flags = parser(os.environ).parse_args(arguments)
+    be_silent(os.environ)
     logs.configure(os.environ.get("LOG_LEVEL", "info"), structured=_in_a_container())
     try:
         service = service_of(flags, os.environ)

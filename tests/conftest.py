@@ -19,6 +19,9 @@ import pytest
 from reconciler.engine.pool import Pool
 from tests.operating import Operator
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+"""Tests import onnxruntime themselves, and it is nobody's business that they do."""
+
 HTTP = httpx.Client(timeout=60, trust_env=False)
 """One client for all control calls: making one takes longer than most tests."""
 atexit.register(HTTP.close)

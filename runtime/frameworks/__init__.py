@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from runtime.configuration.settings import MODEL_FILE
+from runtime.configuration.silence import be_silent
 from runtime.data.folders import SourceError, inside
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def load(folder: Path, settings: ModelSettings) -> Model:
     framework = settings.framework or ENDINGS.get(file.suffix)
     if framework is None:
         raise LoadError(f"cannot tell the framework of {file.name}; name it with `framework`")
+    be_silent(os.environ)
     if framework in RUN_ANYTHING:
         check_code(file, settings)
     try:
