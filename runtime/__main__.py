@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8080
 WRONG_USAGE = 64
+DEVICE_LOST = 70  # as sysexits.h calls an error of the software's own
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve a model.
 
     Returns:
-        Exit status: 0 after a clean stop, 64 for wrong usage.
+        Exit status: 0 after a clean stop, 64 for wrong usage, 70 when the device was lost.
     """
     flags = parser(os.environ).parse_args(arguments)
     be_silent(os.environ)
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         print(f"mlservice runtime: {error}", file=sys.stderr)  # noqa: T201 - where wrong usage is looked for
         return WRONG_USAGE
-    return 0
+    return DEVICE_LOST if service.lost else 0
 
 
 def service_of(flags: argparse.Namespace, environment: Mapping[str, str]) -> Service:

@@ -45,7 +45,7 @@ def test_what_we_override_is_still_called_so():
 
 def test_the_server_is_ended_as_we_end_it():
     """Steps of the server that are ours, with the parameters we give on, and the state they share."""
-    for name in ("startup", "shutdown", "handle_exit", "capture_signals"):
+    for name in ("startup", "shutdown", "handle_exit", "capture_signals", "on_tick"):
         assert list(inspect.signature(getattr(Server, name)).parameters) == list(
             inspect.signature(getattr(OurServer, name)).parameters
         )
