@@ -14,6 +14,8 @@ import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
+from tests.runtime import streams
+
 SLEEPER = """
 import time
 
@@ -277,6 +279,22 @@ class TestGrpc:
             "this is no ModelInferRequest",
         )
 
+    @pytest.mark.parametrize("method", ["ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata"])
+    def test_what_is_no_message_of_a_probe(self, bounded, method):
+        """The same of every other method."""
+        assert grpc_call(bounded, method, b"\xff\xff") == ("INVALID_ARGUMENT", f"this is no {method}Request")
+
+    def test_a_path_that_is_no_text_closes_no_port(self, start, specs, another_port):
+        """It ends gRPC's own loop, whoever calls it: the port is opened again, as often as need be."""
+        port = another_port()
+        server = start(specs / "iris/model", "--grpc-port", str(port))
+        for times in (1, 2, 3):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+                connection.sendall(streams.PREFACE + streams.frame(4, 0, 0, b"") + streams.headers(b"\xff", []))
+                server.wait(lambda times=times: server.log.read_text().count("gRPC is opened again") == times)
+            server.wait(lambda: grpc_call(port, "ServerReady")[0] == "OK")
+        assert server.stop() == 0
+
     def test_keys(self, grpc_server):
         """With keys, predictions and metadata need one, also before a model is looked for; probes do not."""
         port = grpc_server(MLSERVICE_API_KEYS="one")
@@ -286,9 +304,9 @@ class TestGrpc:
         assert grpc_call(port, "ServerMetadata", metadata=[("authorization", "Bearer one")])[0] == "OK"
         assert grpc_call(port, "ServerReady")[0] == "OK"
 
-    def test_a_connection_is_told_its_bounds(self, grpc_server):
+    def test_a_connection_is_told_its_bounds(self, bounded):
         """The first frame of the server says how many calls may be open and how large their metadata may be."""
-        with socket.create_connection(("127.0.0.1", grpc_server()), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", bounded), timeout=10) as connection:
             connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
             stream = connection.makefile("rb")
             head = stream.read(9)
@@ -297,10 +315,9 @@ class TestGrpc:
         assert head[3] == 4  # SETTINGS
         assert (settings[3], settings[6]) == (128, 32 * 1024)  # of RFC 9113, section 6.5.2
 
-    def test_metadata_has_a_bound(self, grpc_server):
+    def test_metadata_has_a_bound(self, bounded):
         """As large as a head over HTTP may be, and no larger."""
-        port = grpc_server()
-
+        port = bounded
         assert grpc_call(port, "ServerReady", metadata=[("x", "a" * 30_000)])[0] == "OK"
         assert grpc_call(port, "ServerReady", metadata=[("x", "a" * 33_000)])[0] == "RESOURCE_EXHAUSTED"
 
@@ -334,6 +351,14 @@ def grpc_server(start, specs, another_port):
         return port
 
     return _start
+
+
+@pytest.fixture(scope="module")
+def bounded(start, specs, another_port):
+    """Give the port of a server that tests leave as they find it."""
+    port = another_port()
+    start(specs / "iris/model", "--grpc-port", str(port))
+    return port
 
 
 def grpc_call(port, method, body=b"", **options) -> tuple[str, str]:
