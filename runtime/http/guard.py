@@ -13,6 +13,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
@@ -35,6 +36,20 @@ VERSIONS = frozenset({"1.0", "1.1"})
 # Of a refusal: its status, and what is told.
 _TOO_LARGE = (b"431 Request Header Fields Too Large", b"the head of the request is too large")
 _NO_REQUEST = (b"400 Bad Request", b"this is no HTTP request")
+
+
+class Flow(FlowControl):
+    """uvicorn's flow control, which lets a connection be that is closed: uvloop raises where asyncio does nothing."""
+
+    def pause_reading(self) -> None:
+        """Leave what the client sends in the socket."""
+        if not self._transport.is_closing():
+            super().pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again what the client sends."""
+        if not self._transport.is_closing():
+            super().resume_reading()
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -61,6 +76,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self.reading_since = 0.0
         self.writing_since = 0.0
         self.idle_since = self.loop.time()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Begin a connection."""
+        super().connection_made(transport)
+        self.flow = Flow(transport)
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count what belongs to no body."""

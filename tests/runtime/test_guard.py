@@ -569,3 +569,27 @@ def test_requests_at_once_have_a_bound(request_bytes):
         assert connection.transport.closed_at is not None
 
     connected(act, note)
+
+
+@pytest.mark.parametrize("how", ["close", "abort"])
+def test_an_application_may_read_on_after_the_end(how):
+    """Who waits for a body while its connection ends hears that it ended, and nothing is raised."""
+    heard: list[str] = []
+
+    async def late(_scope, receive, _send):
+        await receive()
+        connection.flow.pause_reading()
+        getattr(connection.transport, how)()
+        heard.append((await receive())["type"])
+
+    async def act(opened):
+        nonlocal connection
+        connection = opened
+        connection.data_received(POST + b"a")
+        await asyncio.sleep(0.1)
+
+        assert heard == ["http.disconnect"]
+        assert b" 500 " not in connection.transport.written
+
+    connection = None
+    connected(act, late)

@@ -17,8 +17,8 @@ ATTRIBUTES = {
 }  # fmt: skip
 CALLED = {"_start_asgi_task", "_unset_keepalive_if_required"}
 OVERRIDDEN = {
-    "connection_lost", "data_received", "on_body", "on_header", "on_headers_complete", "on_message_begin",
-    "on_message_complete", "on_response_complete", "pause_writing", "resume_writing", "shutdown",
+    "connection_lost", "connection_made", "data_received", "on_body", "on_header", "on_headers_complete",
+    "on_message_begin", "on_message_complete", "on_response_complete", "pause_writing", "resume_writing", "shutdown",
 }  # fmt: skip
 
 
