@@ -84,7 +84,7 @@ def test_lightgbm_and_xgboost(start, tmp_path):
         np.testing.assert_allclose(answer.json()["predictions"], expected, rtol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # there are TorchScript files for years to come
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # there are TorchScript files for years to come
 def test_torch(start, tmp_path):
     """TorchScript and exported programs, where torch is installed (it is not part of `make setup`)."""
     torch = pytest.importorskip("torch")
