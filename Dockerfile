@@ -29,10 +29,12 @@ RUN uv sync --locked --no-dev --no-editable
 FROM python:${PYTHON} AS base
 RUN useradd --uid 65532 --no-create-home --shell /usr/sbin/nologin mlservice
 WORKDIR /app
-# The file system may be read-only: nothing is written but model downloads, under /tmp.
+# The file system may be read-only: nothing is written but model downloads, under /tmp. onnxruntime reports to its maker
+# unless it is told not to before it is imported.
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1
 
 FROM base AS reconciler
 COPY --from=build-reconciler /app/.venv /app/.venv

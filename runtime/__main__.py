@@ -12,6 +12,7 @@ import msgspec
 
 from runtime.configuration.options import options_from_environment
 from runtime.configuration.settings import SettingsError, model_from_environment, runtime_from_environment
+from runtime.configuration.silence import be_silent
 from runtime.telemetry import logs
 
 if TYPE_CHECKING:
@@ -21,15 +22,17 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8080
 WRONG_USAGE = 64
+DEVICE_LOST = 70  # as sysexits.h calls an error of the software's own
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve a model.
 
     Returns:
-        Exit status: 0 after a clean stop, 64 for wrong usage.
+        Exit status: 0 after a clean stop, 64 for wrong usage, 70 when the device was lost.
     """
     flags = parser(os.environ).parse_args(arguments)
+    be_silent(os.environ)
     logs.configure(os.environ.get("LOG_LEVEL", "info"), structured=_in_a_container())
     try:
         service = service_of(flags, os.environ)
@@ -39,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         print(f"mlservice runtime: {error}", file=sys.stderr)  # noqa: T201 - where wrong usage is looked for
         return WRONG_USAGE
-    return 0
+    return DEVICE_LOST if service.lost else 0
 
 
 def service_of(flags: argparse.Namespace, environment: Mapping[str, str]) -> Service:
@@ -55,6 +58,8 @@ def service_of(flags: argparse.Namespace, environment: Mapping[str, str]) -> Ser
         model = msgspec.structs.replace(model, uri=flags.model)
     if flags.name:
         model = msgspec.structs.replace(model, name=flags.name)
+    if flags.allow_code:
+        model = msgspec.structs.replace(model, allow_code=True)
     if flags.grpc_port is not None:
         options = dataclasses.replace(options, grpc_port=flags.grpc_port)
     if flags.app:
@@ -79,6 +84,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     found.add_argument("--name", default="", help="name of the model; default: model.yaml's, else the service's")
     found.add_argument("--grpc-port", type=int, help="also serve Open Inference Protocol over gRPC; 0: not")
     found.add_argument("--app", help="module:function that adds routes and middleware to the FastAPI application")
+    found.add_argument("--allow-code", action="store_true", help="run what the folder holds: pickles, torch, Python")
     found.add_argument("--no-wire", dest="wire", action="store_false", help="answer every path through FastAPI")
     return found
 

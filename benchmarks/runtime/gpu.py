@@ -61,7 +61,9 @@ def check(folder: Path, expected: np.ndarray, rows: np.ndarray, features: int) -
         port = probe.getsockname()[1]
     model = {"features": {f"f{i}": {"type": "number"} for i in range(features)}}
     environment = {**os.environ, "MLSERVICE_MODEL": json.dumps(model), "PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen([sys.executable, "-m", "runtime", str(folder), "--port", str(port)], env=environment)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "runtime", str(folder), "--allow-code", "--port", str(port)], env=environment
+    )
     try:
         url = f"http://127.0.0.1:{port}"
         wait(f"{url}/health/ready")

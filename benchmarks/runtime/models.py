@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +47,6 @@ def build(folder: Path = CACHE) -> Path:
     for name, model in (("sklearn-forest", forest), ("sklearn-linear", linear)):
         (folder / name).mkdir(parents=True, exist_ok=True)
         joblib.dump(model, folder / name / "model.joblib")
-        digest = hashlib.sha256((folder / name / "model.joblib").read_bytes()).hexdigest()
-        (folder / name / "model.yaml").write_text(f"allowPickle: true\nsha256: {digest}\n")
     sample = rows[:32].astype(float).round(4)
     expected = {"forest": forest.predict(sample).tolist(), "linear": linear.predict(sample).tolist()}
     _write(folder / "rows.json", json.dumps(sample.tolist()).encode())

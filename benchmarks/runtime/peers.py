@@ -100,7 +100,7 @@ def version(peer: Peer) -> str:
 def command(peer: Peer, folder: Path) -> list[str]:
     """Give the command that starts it."""
     if not peer.script:
-        return [peer.python, "-m", "runtime", str(folder), *peer.flags]
+        return [peer.python, "-m", "runtime", str(folder), "--allow-code", *peer.flags]
     return [peer.python, str(HERE / "peers" / peer.script)]
 
 
@@ -117,4 +117,4 @@ def environment(peer: Peer, folder: Path, port: int, batch: int) -> dict[str, st
     # Triton's own process embeds Python, and must find the library of this one rather than the system's.
     ours["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, (library_folder(), os.environ.get("LD_LIBRARY_PATH"))))
     told = {"KIND": kind, "FILE": str(file), "PORT": str(port), "BATCH": str(batch), "OMP_NUM_THREADS": "1"}
-    return {**os.environ, **ours, **told, "BENTOML_DO_NOT_TRACK": "1"}
+    return {**os.environ, **ours, **told, "BENTOML_DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}

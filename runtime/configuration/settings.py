@@ -62,8 +62,9 @@ class Prediction(msgspec.Struct, frozen=True, rename="camel"):
 class ModelSettings(msgspec.Struct, frozen=True, rename="camel"):
     """One model: where it is, what it is, what goes in.
 
-    A pickle-based file is code: it loads only with `allow_pickle` and the right `sha256` (hex, of the file). So is a
-    Python file, except in a `local` folder: that one was put there by who started the server.
+    A file that is code (a pickle, a torch program, Python) loads only with leave: `allow_pickle` and the right `sha256`
+    (hex, of the file); for Python `framework: custom` may stand for the former, and in a `local` folder no digest is
+    asked for. The spec gives it, or who started the server, by `allow_code`; see `with_folder`.
     """
 
     uri: str | None = None
@@ -75,6 +76,7 @@ class ModelSettings(msgspec.Struct, frozen=True, rename="camel"):
     sha256: str | None = None
     allow_pickle: bool = False
     local: bool = False
+    allow_code: bool = False
     features: dict[str, Feature] = {}
     prediction: Prediction | None = None
 
@@ -165,29 +167,51 @@ def runtime_from_environment(environment: Mapping[str, str]) -> RuntimeSettings:
     return msgspec.structs.replace(settings, batching=batching)
 
 
-def with_folder(settings: ModelSettings, folder: Path, *, trusted: bool) -> ModelSettings:
+def with_folder(settings: ModelSettings, folder: Path, *, local: bool) -> ModelSettings:
     """Complete what the environment says by the folder's own `model.yaml`; the environment wins.
 
     Args:
-        settings: From the environment.
+        settings: From the environment and the command line.
         folder: The model folder, already on this machine.
-        trusted: Whether who wrote the folder may also allow a pickle. Not so for a bucket: there, whoever can
-            replace the pickle can replace its digest as well.
+        local: Whether it was there before, and not copied from a bucket.
+
+    Raises:
+        SettingsError: `model.yaml` cannot be read, or wants code to run that only the spec can allow. `allow_code` is
+            of no use for a bucket: nobody has seen what is in it at the moment.
     """
-    settings = msgspec.structs.replace(settings, local=trusted)
+    if settings.allow_code and not local:
+        raise SettingsError("--allow-code is for a folder of this machine: for a bucket, name the file's sha256")
     file = folder / MODEL_FILE
-    if not file.is_file():
-        return settings
+    written = _written(file) if file.is_file() else ModelSettings()
+    if not settings.allow_code:
+        written = _without_leave(written, settings)
+    return msgspec.structs.replace(written, **{**_given(settings), "local": local, "allow_code": settings.allow_code})
+
+
+def _written(file: Path) -> ModelSettings:
     import yaml  # noqa: PLC0415 - most folders have no model.yaml
 
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-        written = msgspec.convert(found, ModelSettings)
+        return msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")) or {}, ModelSettings)
     except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise SettingsError(f"{MODEL_FILE}: {error}") from error
-    if not trusted:
-        written = msgspec.structs.replace(written, allow_pickle=False)
-    return msgspec.structs.replace(written, **_given(settings))
+
+
+def _without_leave(written: ModelSettings, said: ModelSettings) -> ModelSettings:
+    """Take from a `model.yaml` what would let code run: who can replace the code can replace the leave as well.
+
+    Raises:
+        SettingsError: It wants a class of Python, and the spec says nothing of one; or one of a module of its choice,
+            which would call whatever is installed.
+    """
+    if written.framework == "custom" and said.framework != "custom":
+        raise SettingsError(f"{MODEL_FILE}: framework: custom runs code, so the spec must say it; this file cannot")
+    module = (written.file or "").partition(":")[0]
+    if said.framework == "custom" and said.file is None and module and not module.endswith(".py"):
+        raise SettingsError(
+            f"{MODEL_FILE}: file: {written.file!r} is no file of the folder; only the spec names a module"
+        )
+    return msgspec.structs.replace(written, allow_pickle=False, sha256=None)
 
 
 def _given(settings: ModelSettings) -> dict[str, Any]:

@@ -41,6 +41,15 @@ def find(headers: Headers, name: bytes) -> bytes | None:
     return None
 
 
+def declared_length(headers: Headers) -> int:
+    """Give the bytes that a body is said to have; 0 where nothing is said.
+
+    The parser takes any number of leading zeros, and Python reads no number of more than 4300 digits.
+    """
+    digits = (find(headers, b"content-length") or b"").strip().lstrip(b"0")
+    return int(digits) if digits.isdigit() else 0
+
+
 class Refused(Exception):
     """The request cannot be served, for a reason the caller may read.
 

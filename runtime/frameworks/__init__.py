@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from runtime.configuration.settings import MODEL_FILE
+from runtime.configuration.silence import be_silent
 from runtime.data.folders import SourceError, inside
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ ENDINGS: dict[str, Framework] = {
 }
 # These endings are common for other files too: such a file is the model only when it is called `model`.
 SHARED_ENDINGS = frozenset({".json", ".txt", ".py"})
+# Whatever these are given they run; the others look at the file first. docs/model-files.md has it format by format.
+RUN_ANYTHING = frozenset({"torch"})
 
 
 class LoadError(Exception):
@@ -62,6 +65,9 @@ def load(folder: Path, settings: ModelSettings) -> Model:
     framework = settings.framework or ENDINGS.get(file.suffix)
     if framework is None:
         raise LoadError(f"cannot tell the framework of {file.name}; name it with `framework`")
+    be_silent(os.environ)
+    if framework in RUN_ANYTHING:
+        check_code(file, settings)
     try:
         module = import_module(f"runtime.frameworks.{framework}")
     except ModuleNotFoundError as error:
@@ -114,16 +120,25 @@ def _named(folder: Path, settings: ModelSettings) -> Path:
 def check_code(file: Path, settings: ModelSettings) -> None:
     """Refuse a file that is code unless the spec allows it and its digest is the one the spec names.
 
+    `with_folder` saw to it that what `settings` says of this is the spec's.
+
     Raises:
         LoadError: No leave, or other content.
     """
-    if settings.local and file.suffix == ".py":
+    asked_for = file.suffix == ".py" and settings.framework == "custom"
+    if settings.allow_code or (asked_for and settings.local):
         return
-    if not settings.allow_pickle or not settings.sha256:
-        raise LoadError(
-            f"{file.name} runs code when it is loaded: the spec must say allowPickle: true and the file's sha256;"
-            " skops and ONNX need neither"
-        )
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if not settings.sha256 or not (settings.allow_pickle or asked_for):
+        raise LoadError(f"{file.name} runs code when it is loaded: {_wanted(file, settings)}")
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
     if digest != settings.sha256.lower():
         raise LoadError(f"{file.name} has sha256 {digest}, the spec says {settings.sha256}")
+
+
+def _wanted(file: Path, settings: ModelSettings) -> str:
+    """Say what would allow a file of code."""
+    say = "framework: custom" if file.suffix == ".py" else "allowPickle: true"
+    digest = "" if settings.local and file.suffix == ".py" else " and the file's sha256"
+    flag = "; for a folder that you trust, --allow-code does" if settings.local else ""
+    return f"the spec must say {say}{digest}{flag}. skops and ONNX need neither"

@@ -31,7 +31,7 @@ def load(file: Path, settings: ModelSettings) -> Booster:
     """
     try:
         booster = lightgbm.Booster(model_file=str(file))
-    except lightgbm.basic.LightGBMError as error:
+    except (lightgbm.basic.LightGBMError, ValueError) as error:  # the latter from the JSON on its last line
         raise LoadError(f"LightGBM cannot read {file.name}: {error}") from error
     threads = cpus()
     width, features = booster.num_feature(), settings.features

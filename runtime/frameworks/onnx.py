@@ -58,6 +58,7 @@ def load(file: Path, settings: ModelSettings) -> OnnxModel:
         LoadError: onnxruntime refuses the file, or an input or output is no tensor.
     """
     del settings
+    ort.disable_telemetry_events()  # where the environment variable is not heard, as in Windows' own builds
     options = ort.SessionOptions()
     options.intra_op_num_threads = cpus()
     options.inter_op_num_threads = 1

@@ -1,5 +1,8 @@
 """PyTorch: TorchScript (`.pt`) and `torch.export` programs (`.pt2`), on CUDA where there is one.
 
+Both are code, also where no pickle is in them: TorchScript can write files (`torch.save`), while it is loaded even; and
+`torch.export.load` unpickles what `weights_only` refuses, loads shared libraries and evaluates text of the graph.
+
 Neither format names its inputs in a way we could read, so the spec's features give the width of the one input.
 """
 

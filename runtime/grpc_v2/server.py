@@ -18,7 +18,7 @@ from runtime.serving.metadata import model_metadata, server_metadata
 from runtime.telemetry.request_ids import request_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from runtime.data.outputs import Outputs
     from runtime.serving.engine import Endpoint
@@ -38,6 +38,17 @@ _CODES = {
 }
 OK = 200
 GRACE_S = 5.0
+# What a connection may hold, as over HTTP: the names are those of gRPC's channel arguments. Without them there is no
+# bound on calls of one connection, each of which may keep a message as large as a body.
+BOUNDS = {
+    "grpc.max_metadata_size": 32 * 1024,
+    "grpc.absolute_max_metadata_size": 32 * 1024,
+    "grpc.max_concurrent_streams": 128,
+    "grpc.server_handshake_timeout_ms": 20_000,
+    "grpc.max_connection_idle_ms": 90_000,
+}
+# Calls that are open at once, of all connections; more are refused with RESOURCE_EXHAUSTED.
+MAX_CALLS = 1000
 
 
 class GrpcCodec:
@@ -161,13 +172,46 @@ def _bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode()
 
 
-async def start(service: Service, address: str) -> Any:
-    """Open the port.
+class Door:
+    """The gRPC port. It is opened again should gRPC's own loop end: a path that is no text ends it, in any call.
 
-    Returns:
-        The server; `await stop(GRACE_S)` lets open calls finish.
+    The calls that are open then are lost; those that come a moment later are answered.
     """
-    servicer = Servicer(service)
+
+    def __init__(self, service: Service, address: str) -> None:
+        self._address = address
+        self._max_body = service.max_body
+        self._handlers = _handlers(Servicer(service))
+        self._server: Any = None
+        self._stopping = False
+        self._opening: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Open the port."""
+        options = [("grpc.max_receive_message_length", self._max_body), *BOUNDS.items()]
+        self._server = grpc.aio.server(options=options, maximum_concurrent_rpcs=MAX_CALLS)
+        self._server.add_generic_rpc_handlers((self._handlers,))
+        self._server.add_insecure_port(self._address)
+        before = asyncio.all_tasks()
+        await self._server.start()
+        # gRPC tells nobody that its loop ended, and shows nobody the task that it is.
+        for task in asyncio.all_tasks() - before:
+            task.add_done_callback(self._ended)
+        log.info("gRPC is served", extra={"address": self._address})
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        if self._stopping or task.cancelled() or task.exception() is None:
+            return
+        log.warning("gRPC is opened again", extra={"reason": repr(task.exception())})
+        self._opening = asyncio.get_running_loop().create_task(self.open())
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more calls, and let open ones finish."""
+        self._stopping = True
+        await self._server.stop(grace_s)
+
+
+def _handlers(servicer: Servicer) -> Any:
     methods = {
         "ServerLive": servicer.server_live,
         "ServerReady": servicer.server_ready,
@@ -177,17 +221,33 @@ async def start(service: Service, address: str) -> Any:
     }
     handlers = {
         name: grpc.unary_unary_rpc_method_handler(
-            method, MESSAGES[f"{name}Request"].FromString, MESSAGES[f"{name}Response"].SerializeToString
+            _reading(method, f"{name}Request"), None, MESSAGES[f"{name}Response"].SerializeToString
         )
         for name, method in methods.items()
     }
     handlers["ModelInfer"] = grpc.unary_unary_rpc_method_handler(servicer.model_infer)
-    options = [("grpc.max_receive_message_length", service.max_body), ("grpc.max_metadata_size", 32 * 1024)]
-    server = grpc.aio.server(options=options)
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(f"{PACKAGE}.GRPCInferenceService", handlers),)
-    )
-    server.add_insecure_port(address)
-    await server.start()
-    log.info("gRPC is served", extra={"address": address})
-    return server
+    return grpc.method_handlers_generic_handler(f"{PACKAGE}.GRPCInferenceService", handlers)
+
+
+def _reading(method: Callable[[Any, Any], Awaitable[Any]], kind: str) -> Callable[[bytes, Any], Awaitable[Any]]:
+    """Read the message before a method: one that is none is the caller's fault, where gRPC would call it ours."""
+
+    async def answer(body: bytes, context: Any) -> Any:
+        try:
+            request = MESSAGES[kind].FromString(body)
+        except DecodeError:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"this is no {kind}")
+        return await method(request, context)
+
+    return answer
+
+
+async def start(service: Service, address: str) -> Door:
+    """Open the port.
+
+    Returns:
+        What `await stop(GRACE_S)` closes, and lets open calls finish.
+    """
+    door = Door(service, address)
+    await door.open()
+    return door

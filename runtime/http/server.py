@@ -86,12 +86,22 @@ class Server(uvicorn.Server):
         if self._draining is not None:
             self._end()
             return
+        self._drain()
+
+    def _drain(self) -> None:
         self._service.drain()
         # Every answer from here on closes its connection, so that no caller sends into a socket about to close.
         # uvicorn makes the list anew each second from the one of its configuration.
         self.config.encoded_headers.append(CLOSE)
         self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
         self._draining = asyncio.get_running_loop().call_later(DRAIN_S, self._end)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Also end when only another process can go on: whoever caused it, and who was behind, is answered first."""
+        if self._service.lost and self._draining is None:
+            log.error("the device is lost: this process ends, so that another one takes its place")
+            self._drain()
+        return await super().on_tick(counter)
 
     def _end(self) -> None:
         self.should_exit = True
@@ -121,7 +131,7 @@ class Server(uvicorn.Server):
 
 
 def serve(service: Service, listening: Listening) -> None:
-    """Serve until a signal.
+    """Serve until a signal, or until the device is lost.
 
     Raises:
         SettingsError: What the user adds cannot be added.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from runtime.data.answers import Answer, Headers, Refused, Request, find
+from runtime.data.answers import Answer, Headers, Refused, Request, declared_length, find
 from runtime.telemetry.request_ids import HEADER, request_id
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ async def _body(headers: Headers, receive: Any, limit: int) -> bytes | None:
         Refused: 413, it is larger.
     """
     too_large = Refused(413, f"the body is larger than {limit} bytes")
-    declared = find(headers, b"content-length") or b"0"
-    if declared.isdigit() and int(declared) > limit:
+    if declared_length(headers) > limit:
         raise too_large
     parts: list[bytes] = []
     size = 0

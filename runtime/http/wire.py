@@ -14,8 +14,8 @@ from http import HTTPStatus
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from runtime.data.answers import JSON, Answer, Headers, Refused, Request, find
-from runtime.http.guard import GuardedProtocol
+from runtime.data.answers import JSON, Answer, Headers, Refused, Request, declared_length, find
+from runtime.http.guard import MAX_OPEN, GuardedProtocol
 from runtime.telemetry.request_ids import HEADER, request_id
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from runtime.serving.engine import Endpoint
     from runtime.serving.service import Service
 
-# Requests of one connection that may be open at once; more are left in the socket.
+# Requests of one connection that may be open; further ones are left in the socket. What is read already is answered.
 MAX_PIPELINED = 64
 
 OK = 200  # a plain number: looking up a member of an enumeration costs more than comparing it
@@ -63,14 +63,18 @@ class WireProtocol(GuardedProtocol):
             self._endpoint = self._endpoints.get(self.url)
         if not self.head_is_fine():
             return
+        if len(self._open) >= MAX_OPEN:
+            self._reject(b"429 Too Many Requests", b"too many requests of this connection are open")
+            return
         if self._endpoint is None:
             self._to_asgi()
             return
         self._body, self._body_bytes = [], 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header, its name in lower case as ASGI has it."""
-        self.headers.append((name.lower(), value))
+        """Keep a header, its name in lower case as ASGI has it; no trailers."""
+        if self._in_head:
+            self.headers.append((name.lower(), value))
 
     def unfinished(self, data: bytes) -> None:
         """Settle, before the body is here, whether it is welcome."""
@@ -78,7 +82,7 @@ class WireProtocol(GuardedProtocol):
         if self._endpoint is None or self._in_head or self._welcomed:
             return
         self._welcomed = True
-        if int(find(self.headers, b"content-length") or b"0") > self._service.max_body:
+        if declared_length(self.headers) > self._service.max_body:
             self._refuse_early()
         elif self._expects() and not self._open:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -88,6 +92,7 @@ class WireProtocol(GuardedProtocol):
         if self._endpoint is None:
             super().on_body(body)
             return
+        self.fed_body += len(body)
         self._body_bytes += len(body)
         if self._body_bytes <= self._service.max_body:
             self._body.append(body)
@@ -163,7 +168,7 @@ class WireProtocol(GuardedProtocol):
         super(GuardedProtocol, self).on_headers_complete()
 
     def _keeps_alive(self) -> bool:
-        return self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        return self.parser.should_keep_alive() and self.version != "1.0"
 
     def _expects(self) -> bool:
         return (find(self.headers, b"expect") or b"").lower() == b"100-continue"

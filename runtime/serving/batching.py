@@ -18,6 +18,7 @@ from runtime.data.answers import Refused
 from runtime.data.outputs import Outputs
 from runtime.data.tensors import joined, row_shape
 from runtime.frameworks import cpus
+from runtime.serving.failures import DeviceLost, device_lost
 from runtime.serving.lone import LoneCaller
 from runtime.serving.worker import Worker
 
@@ -154,6 +155,8 @@ class Batcher:
         self._lone = LoneCaller(loop, clock) if cost.of(1) <= QUICK_S else None
         self._dtypes = {spec.name: spec.dtype for spec in model.inputs}
         self._sweep: asyncio.TimerHandle | None = None
+        # Set once a call lost the device: from then on no call is made.
+        self.lost = False
 
     def submit(self, work: Work) -> None:
         """Queue a request.
@@ -267,6 +270,8 @@ class Batcher:
     def _call(self, batch: list[Work]) -> Outputs | Exception:
         """Run the model on the joined rows of a batch. Never raises."""
         first = batch[0]
+        if self.lost:
+            return DeviceLost()
         try:
             inputs = {
                 name: joined([work.inputs[name] for work in batch], self._dtypes.get(name)) for name in first.inputs
@@ -275,6 +280,7 @@ class Batcher:
             return Outputs(self._predict(inputs, first.outputs, **told))
         except Exception as error:  # a model may raise anything; its callers get a 500, the log gets the traceback
             log.exception("predict failed", extra={"rows": sum(work.rows for work in batch)})
+            self.lost = self.lost or device_lost(error)
             return error
 
     def _expire(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from runtime.data.answers import Answer, Refused, Request
 from runtime.data.seen import Seen
 from runtime.serving.batching import Late, Work
+from runtime.serving.failures import DeviceLost, out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,12 +147,8 @@ class Call(Work):
 
     def _encoded(self, outcome: Outputs | Exception, start: int, stop: int) -> Answer:
         codec = self._endpoint.codec
-        if isinstance(outcome, Late):
-            return codec.error(Refused(504, f"no prediction within {self._endpoint.timeout_s:g} s"))
-        if _out_of_memory(outcome):
-            return codec.error(Refused(503, "the model ran out of memory; fewer rows may fit", retry_after_s=1))
         if isinstance(outcome, Exception):
-            return codec.error(Refused(500, "the model failed; the log has the reason"))
+            return codec.error(self._refusal(outcome))
         try:
             return codec.encode(self.query, outcome, start, stop)
         except Refused as refused:
@@ -160,13 +157,12 @@ class Call(Work):
             log.exception("encode failed")
             return codec.error(Refused(500, "the answer cannot be written; the log has the reason"))
 
-
-def _out_of_memory(outcome: object) -> bool:
-    """Whether a call failed for want of memory, on the CPU or on a GPU: a smaller or later one may do.
-
-    torch's own class is known by its name, since torch may not be there; onnxruntime says so in its text only.
-    """
-    if not isinstance(outcome, Exception):
-        return False
-    named = isinstance(outcome, MemoryError) or type(outcome).__name__ == "OutOfMemoryError"
-    return named or "Failed to allocate memory" in str(outcome)
+    def _refusal(self, failure: Exception) -> Refused:
+        """Say what became of a call that gave nothing; the reason is in the log only."""
+        if isinstance(failure, Late):
+            return Refused(504, f"no prediction within {self._endpoint.timeout_s:g} s")
+        if isinstance(failure, DeviceLost):
+            return Refused(503, "the device of this server failed; another one may answer", retry_after_s=1)
+        if out_of_memory(failure):
+            return Refused(503, "the model ran out of memory; fewer rows may fit", retry_after_s=1)
+        return Refused(500, "the model failed; the log has the reason")

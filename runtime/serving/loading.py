@@ -62,7 +62,7 @@ def discover(settings: ModelSettings, service: str = "") -> list[Part]:
     uri = settings.uri or "."
     try:
         folder = fetch(uri)
-        parts = _parts(folder, settings, trusted=not uri.startswith("gs://"))
+        parts = _parts(folder, settings, local=not uri.startswith("gs://"))
         parts = [replace(part, name=part.name or service or DEFAULT_NAME) for part in parts]
     except (SourceError, SettingsError) as error:
         raise NotLoaded(str(error)) from error
@@ -71,15 +71,15 @@ def discover(settings: ModelSettings, service: str = "") -> list[Part]:
     return parts
 
 
-def _parts(folder: Path, settings: ModelSettings, *, trusted: bool, name: str = "", version: str = "") -> list[Part]:
+def _parts(folder: Path, settings: ModelSettings, *, local: bool, name: str = "", version: str = "") -> list[Part]:
     if settings.file or frameworks.holds_model(folder):
-        complete = with_folder(settings, folder, trusted=trusted)
+        complete = with_folder(settings, folder, local=local)
         return [Part(name or complete.name or "", version or complete.version or DEFAULT_VERSION, folder, complete)]
     found = []
     for sub in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
         called = {"name": name, "version": sub.name} if _VERSION.fullmatch(sub.name) else {"name": sub.name}
         if not version:  # a version holds no further ones: whatever is in its folder is its own
-            found += _parts(sub, settings, trusted=trusted, **called)
+            found += _parts(sub, settings, local=local, **called)
     return found
 
 

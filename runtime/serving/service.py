@@ -85,17 +85,22 @@ class Service:
     @property
     def ready(self) -> bool:
         """Every model is loaded and warm, and the server is not on its way out."""
-        return self.state == READY and not self.draining
+        return self.state == READY and not self.draining and not self.lost
 
     @property
     def condition(self) -> str:
         """Say why the server is ready or not: its state, or that it is on its way out."""
-        return "draining" if self.draining else self.state
+        return "device lost" if self.lost else "draining" if self.draining else self.state
 
     @property
     def alive(self) -> bool:
-        """False once a prediction is so late that only a restart helps."""
-        return all(served.batcher.stuck_s < self.timeout_s for served in self.served)
+        """False once only a restart helps: a prediction is too late, or the device is lost."""
+        return not self.lost and all(served.batcher.stuck_s < self.timeout_s for served in self.served)
+
+    @property
+    def lost(self) -> bool:
+        """Whether a call failed so that this process can no longer use its device, whatever it is asked."""
+        return any(served.batcher.lost for served in self.served)
 
     def newest(self) -> dict[str, Served]:
         """Give the latest version of each model, by name."""

@@ -39,6 +39,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     image.image_uri,
     model.model_source,
     model.model_file,
+    model.model_code,
     model.features,
     model.columns,
     runtime.batching,

@@ -7,9 +7,9 @@ Source:
 import re
 from collections.abc import Iterator
 
-from schemas.checks.finding import Finding, repeated
+from schemas.checks.finding import Finding, repeated, warning
 from schemas.refusal import shown
-from schemas.sections.model import Feature, Model, ValueType
+from schemas.sections.model import Feature, Framework, Model, ValueType
 from schemas.sections.monitoring import Monitoring
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
@@ -80,6 +80,19 @@ def model_file(model: Model | None) -> Iterator[Finding]:
     if model.allow_pickle and model.sha256 is None:
         hint = "a pickle is code: give the `sha256` of the file you trust, or use ONNX or skops"
         yield Finding("model.allowPickle", "model-digest", "allowPickle needs sha256", hint)
+
+
+def model_code(model: Model | None) -> Iterator[Finding]:
+    """What the bundled server runs when it loads it needs leave. An image of one's own may do otherwise: a warning."""
+    if model is None or model.allow_pickle:
+        return
+    if model.framework is Framework.TORCH:
+        hint = "add `allowPickle: true` and the file's `sha256`, or it is not loaded; ONNX needs neither"
+        yield warning("model.framework", "model-code", "torch runs code of the model's file", hint)
+    module = (model.file or "model.py").partition(":")[0]
+    if model.framework is Framework.CUSTOM and module.endswith(".py") and model.sha256 is None:
+        hint = f"add the `sha256` of {module}, or it is not loaded"
+        yield warning("model.framework", "model-code", "a class of the model's folder is code", hint)
 
 
 def features(model: Model | None) -> Iterator[Finding]:

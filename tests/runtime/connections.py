@@ -56,9 +56,11 @@ class Pipe(asyncio.Transport):
         self.close()
 
     def pause_reading(self) -> None:
+        assert self.closed_at is None, "uvloop raises here"
         self.reading = False
 
     def resume_reading(self) -> None:
+        assert self.closed_at is None, "uvloop raises here"
         self.reading = True
 
     def get_write_buffer_size(self) -> int:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from runtime.http.guard import IDLE_S, READ_S, SWEEP_S
+from runtime.http.guard import IDLE_S, MAX_OPEN, READ_S, SWEEP_S
 from runtime.http.wire import MAX_PIPELINED
 from runtime.serving.batching import SWEEP_S as LOOK_S
 from tests.runtime import virtual_time
@@ -59,6 +59,8 @@ def doubled(*row: float) -> tuple[int, bytes]:
         pytest.param(b"POST /predict HTTP/1.1\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", 431, id="head-too-large"),
         pytest.param(b"POST /predict HTTP/1.1\r\n" + b"X: a\r\n" * 200 + b"\r\n", 431, id="too-many-headers"),
         pytest.param(b"CONNECT example.com:80 HTTP/1.1\r\nHost: x\r\n\r\n", 405, id="connect"),
+        pytest.param(b"POST /predict HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, id="two-hosts"),
+        pytest.param(b"POST /predict HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, id="chunks-in-1.0"),
     ],
 )
 def test_what_is_no_request_is_refused_and_cut(door, request_bytes, status):
@@ -232,5 +234,75 @@ def test_a_connection_that_works_is_not_idle():
         await asyncio.sleep(IDLE_S * 2 + 1)
 
         assert answers(connection.transport.written) == [doubled(1, 2)]
+
+    virtual_time.run(work)
+
+
+CHUNKED = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"17\r\n" + b'{"instances": [[1, 2]]}' + b"\r\n"
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("piece", [b"0\r\nX: ", b"0\r\n", b"1;a="], ids=["trailer", "trailers", "extension"])
+def test_nothing_around_a_body_grows_without_bound(door, piece):
+    """A connection that sends trailers or extensions of a chunk without end is refused, and keeps little of them."""
+    more = b"X: y\r\n" * 200 if piece == b"0\r\n" else b"y" * 1200
+
+    async def work(loop):
+        connection = front_door(loop, door).connect()
+        connection.data_received(CHUNKED + CHUNKS + piece)
+        for _ in range(1000):
+            connection.data_received(more)
+        await asyncio.sleep(2 * SWEEP_S)
+
+        assert [found for found, _ in answers(connection.transport.written)] == [431]
+        assert connection.transport.closed_at == SWEEP_S
+
+    virtual_time.run(work)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_key_in_a_trailer_opens_nothing(door):
+    """What comes behind a body is no header, of this request or of the next."""
+
+    async def work(loop):
+        connection = front_door(loop, door, doubling(loop, api_keys="one")).connect()
+        connection.data_received(CHUNKED + CHUNKS + b"0\r\nX-Api-Key: one\r\n\r\n" + post(1, 2))
+        await asyncio.sleep(1)
+
+        assert [found for found, _ in answers(connection.transport.written)] == [401, 401]
+
+    virtual_time.run(work)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("at_once", [True, False], ids=["one-piece", "two-pieces"])
+def test_a_length_may_have_zeros_before_it(door, at_once):
+    """Also more of them than Python reads of a number."""
+    body = b'{"instances": [[1, 2]]}'
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"0" * 5000 + b"%d\r\n\r\n" % len(body)
+
+    async def work(loop):
+        connection = front_door(loop, door).connect()
+        for piece in [head + body] if at_once else [head + body[:4], body[4:]]:
+            connection.data_received(piece)
+        await asyncio.sleep(1)
+
+        assert answers(connection.transport.written) == [doubled(1, 2)]
+
+    virtual_time.run(work)
+
+
+def test_predictions_at_once_have_a_bound():
+    """Of a piece with thousands of requests so many are taken; those are answered, and the connection ends."""
+
+    async def work(loop):
+        queue = Queue(loop, IN_THREAD, Doubling(inputs=TABLE), max_rows=100_000)
+        connection = front_door(loop, "wire", doubling(loop, queue, max_waiting=100_000)).connect()
+        connection.data_received(post(1, 1) * (2 * MAX_OPEN))
+        await asyncio.sleep(2 * SWEEP_S)
+
+        assert answers(connection.transport.written) == [doubled(1, 1)] * MAX_OPEN
+        assert connection.transport.closed_at == SWEEP_S
 
     virtual_time.run(work)

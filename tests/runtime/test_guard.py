@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from runtime.http.guard import IDLE_S, MAX_HEAD_BYTES, MAX_HEADERS, READ_S, SWEEP_S, WRITE_S
+from runtime.http.guard import IDLE_S, MAX_HEAD_BYTES, MAX_HEADERS, MAX_OPEN, READ_S, SWEEP_S, WRITE_S
 from tests.runtime import virtual_time
 from tests.runtime.connections import Door
 
@@ -406,3 +406,190 @@ def test_an_offered_upgrade_is_declined(offer):
     for names in seen:
         assert not {b"upgrade", b"connection", b"http2-settings"} & set(names)
         assert {b"host", b"x-mine", b"content-length"} <= set(names)
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        pytest.param(b"0\r\nX: " + b"y" * 1000, id="a-trailer-without-end"),
+        pytest.param(b"0\r\n" + b"X: y\r\n" * 200, id="trailers-without-end"),
+        pytest.param(b"1" + b";a=b" * 250, id="an-extension-of-a-chunk-without-end"),
+        pytest.param(b"0" * 1000, id="a-size-without-end"),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"2\r\n{}\r\n"], ids=["no-body", "body"])
+def test_what_stands_around_a_body_has_a_bound(piece, body):
+    """Trailers, and lines of chunks, are refused when they are as large as no head may be, whether they end or not."""
+
+    async def act(connection):
+        connection.data_received(CHUNKED + body)
+        connection.data_received(piece)
+        sent = 0
+        while not connection.transport.written and sent < 4 * MAX_HEAD_BYTES:
+            more = piece.partition(b"\r\n")[2] or piece[1:]
+            connection.data_received(more)
+            sent += len(more)
+        await asyncio.sleep(2 * SWEEP_S)
+
+        assert connection.transport.written.split(b" ")[1] in {b"431", b"400"}
+        assert sent <= MAX_HEAD_BYTES + 2000
+        assert connection.transport.closed_at is not None
+
+    connected(act)
+
+
+def test_chunks_of_a_byte_are_no_attack():
+    """A client that streams byte by byte sends six times its body, in pieces of any size."""
+
+    async def act(connection):
+        chunks = b"1\r\na\r\n" * 40_000
+        connection.data_received(CHUNKED)
+        for start in range(0, len(chunks), 64 * 1024 + 1):
+            connection.data_received(chunks[start : start + 64 * 1024 + 1])
+        connection.data_received(b"0\r\nX-Sum: 1\r\n\r\n" + GET)
+        await asyncio.sleep(0.1)
+
+        assert connection.transport.written.count(b"HTTP/1.1 200 ") == 2
+        assert connection.transport.written.count(b"a") == 40_000
+
+    connected(act)
+
+
+def test_a_head_behind_other_requests_is_counted_for_itself():
+    """A piece may hold many requests and the beginning of one more: that is no large head."""
+
+    async def act(connection):
+        connection.data_received(GET * 800 + b"POST / HTTP/1.1\r\nX: ")
+        connection.data_received(b"y\r\nContent-Length: 50000\r\n\r\n" + b"a" * 50_000 + GET[:-2])
+        connection.data_received(b"\r\n")
+        await asyncio.sleep(1)
+
+        assert connection.transport.written.count(b"HTTP/1.1 200 ") == 802
+
+    connected(act)
+
+
+@pytest.mark.parametrize("last", [b"", b"X-Api-Key: a\r\n", b"X-A: b\r\nX-Api-Key: a\r\n"])
+def test_a_trailer_is_no_header(last):
+    """What comes behind a body is not taken for what came before it, neither of this request nor of the next."""
+    seen: list[set[bytes]] = []
+
+    async def note(scope, receive, send):
+        await echo(scope, receive, send)
+        seen.append({name for name, _ in scope["headers"]})
+
+    async def act(connection):
+        connection.data_received(CHUNKED + b"1\r\na\r\n0\r\n" + last + b"\r\n" + GET)
+        await asyncio.sleep(1)
+
+        assert seen == [{b"host", b"transfer-encoding"}, {b"host"}]
+
+    connected(act, note)
+
+
+TWICE = b"Host: a\r\nHost: b\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "answer"),
+    [
+        pytest.param(b"GET / HTTP/1.1\r\n" + TWICE, b"400", id="two-hosts"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n", b"400", id="two-equal-hosts"),
+        pytest.param(b"GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: upgrade\r\n" + TWICE, b"400", id="upgrade"),
+        pytest.param(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n", b"400", id="chunks-in-1.0"),
+        pytest.param(b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n", b"400", id="no-chunks"),
+        pytest.param(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n", b"400", id="chunks-not-last"),
+        pytest.param(b"POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n", b"400", id="no-such-encoding"),
+        pytest.param(b"POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n", b"400", id="space-before-colon"),
+        pytest.param(b"POST / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 0\r\n", b"400", id="two-lengths"),
+        pytest.param(b"POST / HTTP/1.1\r\nContent-Length: +0\r\n", b"400", id="length-with-sign"),
+        pytest.param(b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 30 + b"\r\n", b"400", id="length-beyond-counting"),
+        pytest.param(b"GET / HTTP/2.0\r\n", b"400", id="http-2"),
+        pytest.param(b"GET / HTTP/0.9\r\n", b"400", id="http-0.9"),
+        pytest.param(b"GET / HTTP/1.2\r\n", b"400", id="http-1.2"),
+        pytest.param(b"GET / HTTP/1.1\r\nX: a\x00b\r\n", b"400", id="nul"),
+        pytest.param(b"GET / HTTP/1.1\nHost: x\n", b"400", id="bare-line-feeds"),
+        pytest.param(b"GET /\xff HTTP/1.1\r\n", b"400", id="path-that-is-no-text"),
+        pytest.param(b"PRI * HTTP/2.0\r\n", b"400", id="http-2-preface"),
+        pytest.param(b"GET / HTTP/1.0\r\nHost: x\r\n", b"200", id="http-1.0"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\nX: b\r\n", b"200", id="two-of-another-header"),
+    ],
+)
+def test_a_head_means_one_thing(head, answer):
+    """What a proxy before us might read in another way is refused, and nothing behind it is a request."""
+
+    async def act(connection):
+        connection.data_received(head + b"\r\n" + GET)
+        await asyncio.sleep(2 * SWEEP_S)
+
+        assert connection.transport.written.split(b" ")[1] == answer
+        if answer == b"400":
+            assert connection.transport.written.count(b"HTTP/1.1 ") == 1
+            assert connection.transport.closed_at == SWEEP_S
+
+    connected(act)
+
+
+UPGRADE = b"GET /u HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"
+
+
+@pytest.mark.parametrize("more", [GET, b"\x00", b"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n", UPGRADE[:-3]])
+def test_any_number_of_upgrades_may_be_offered(more):
+    """Each is declined without the one before it being remembered; what follows is read as ever."""
+
+    async def act(connection):
+        connection.data_received(UPGRADE * 900 + more)
+        await asyncio.sleep(0.9)
+
+        assert connection.transport.written.count(b"HTTP/1.1 200 ") >= 1
+        if more == GET:
+            assert connection.transport.written.count(b"HTTP/1.1 200 ") == 901
+
+    connected(act)
+
+
+@pytest.mark.parametrize("request_bytes", [GET, UPGRADE], ids=["plain", "upgrade"])
+def test_requests_at_once_have_a_bound(request_bytes):
+    """One piece may hold thousands of requests: so many are taken, and then the connection ends."""
+    asked: list[str] = []
+
+    async def note(scope, receive, send):
+        asked.append(scope["path"])
+        await echo(scope, receive, send)
+
+    async def act(connection):
+        connection.data_received(request_bytes * (3 * MAX_OPEN))
+        assert len(connection.pipeline) <= MAX_OPEN
+        await asyncio.sleep(2 * SWEEP_S)
+
+        assert 0 < len(asked) <= MAX_OPEN + 1
+        assert connection.transport.closed_at is not None
+
+    connected(act, note)
+
+
+@pytest.mark.parametrize("how", ["close", "abort"])
+def test_an_application_may_read_on_after_the_end(how):
+    """Who waits for a body while its connection ends hears that it ended, and nothing is raised."""
+    heard: list[str] = []
+
+    async def late(_scope, receive, _send):
+        await receive()
+        connection.flow.pause_reading()
+        getattr(connection.transport, how)()
+        heard.append((await receive())["type"])
+
+    async def act(opened):
+        nonlocal connection
+        connection = opened
+        connection.data_received(POST + b"a")
+        await asyncio.sleep(0.1)
+
+        assert heard == ["http.disconnect"]
+        assert b" 500 " not in connection.transport.written
+
+    connection = None
+    connected(act, late)

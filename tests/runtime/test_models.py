@@ -84,7 +84,7 @@ def test_lightgbm_and_xgboost(start, tmp_path):
         np.testing.assert_allclose(answer.json()["predictions"], expected, rtol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # there are TorchScript files for years to come
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # there are TorchScript files for years to come
 def test_torch(start, tmp_path):
     """TorchScript and exported programs, where torch is installed (it is not part of `make setup`)."""
     torch = pytest.importorskip("torch")
@@ -97,7 +97,7 @@ def test_torch(start, tmp_path):
         torch.export.export(module, (torch.zeros(2, 2),), dynamic_shapes=shapes), tmp_path / "export/model.pt2"
     )
     for name in ("script", "export"):
-        server = start(tmp_path / name, model={"features": NUMBERS})
+        server = start(tmp_path / name, "--allow-code", model={"features": NUMBERS})
         answer = server.post("/predict", {"instances": [ROW]})
         expected = module(torch.tensor([ROW])).detach().numpy()[0]
         np.testing.assert_allclose(answer.json()["predictions"], expected, rtol=1e-5)
@@ -141,7 +141,7 @@ def by_feature(serve, tmp_path_factory):
     source = "class Model:\n    def predict(self, inputs):\n        return inputs['age']\n"
     folder = tmp_path_factory.mktemp("by-feature")
     (folder / "model.py").write_text(source)
-    return serve(folder, model={"features": FEATURES})
+    return serve(folder, model={"framework": "custom", "features": FEATURES})
 
 
 @pytest.mark.parametrize(

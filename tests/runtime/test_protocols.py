@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import struct
 from concurrent.futures import Future
 
@@ -12,6 +13,8 @@ import pytest
 import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
+
+from tests.runtime import streams
 
 SLEEPER = """
 import time
@@ -276,6 +279,22 @@ class TestGrpc:
             "this is no ModelInferRequest",
         )
 
+    @pytest.mark.parametrize("method", ["ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata"])
+    def test_what_is_no_message_of_a_probe(self, bounded, method):
+        """The same of every other method."""
+        assert grpc_call(bounded, method, b"\xff\xff") == ("INVALID_ARGUMENT", f"this is no {method}Request")
+
+    def test_a_path_that_is_no_text_closes_no_port(self, start, specs, another_port):
+        """It ends gRPC's own loop, whoever calls it: the port is opened again, as often as need be."""
+        port = another_port()
+        server = start(specs / "iris/model", "--grpc-port", str(port))
+        for times in (1, 2, 3):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+                connection.sendall(streams.PREFACE + streams.frame(4, 0, 0, b"") + streams.headers(b"\xff", []))
+                server.wait(lambda times=times: server.log.read_text().count("gRPC is opened again") == times)
+            server.wait(lambda: grpc_call(port, "ServerReady")[0] == "OK")
+        assert server.stop() == 0
+
     def test_keys(self, grpc_server):
         """With keys, predictions and metadata need one, also before a model is looked for; probes do not."""
         port = grpc_server(MLSERVICE_API_KEYS="one")
@@ -285,11 +304,29 @@ class TestGrpc:
         assert grpc_call(port, "ServerMetadata", metadata=[("authorization", "Bearer one")])[0] == "OK"
         assert grpc_call(port, "ServerReady")[0] == "OK"
 
+    def test_a_connection_is_told_its_bounds(self, bounded):
+        """The first frame of the server says how many calls may be open and how large their metadata may be."""
+        with socket.create_connection(("127.0.0.1", bounded), timeout=10) as connection:
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+            stream = connection.makefile("rb")
+            head = stream.read(9)
+            settings = dict(struct.iter_unpack(">HI", stream.read(int.from_bytes(head[:3], "big"))))
+
+        assert head[3] == 4  # SETTINGS
+        assert (settings[3], settings[6]) == (128, 32 * 1024)  # of RFC 9113, section 6.5.2
+
+    def test_metadata_has_a_bound(self, bounded):
+        """As large as a head over HTTP may be, and no larger."""
+        port = bounded
+        assert grpc_call(port, "ServerReady", metadata=[("x", "a" * 30_000)])[0] == "OK"
+        assert grpc_call(port, "ServerReady", metadata=[("x", "a" * 33_000)])[0] == "RESOURCE_EXHAUSTED"
+
     def test_sigterm_waits_for_calls(self, start, tmp_path, another_port):
         """A call that is being answered at SIGTERM has as long as one over HTTP."""
         (tmp_path / "model.py").write_text(SLEEPER)
         port = another_port()
-        server = start(tmp_path, "--grpc-port", str(port), model={"features": {"s": {"type": "number"}}})
+        model = {"framework": "custom", "features": {"s": {"type": "number"}}}
+        server = start(tmp_path, "--grpc-port", str(port), model=model)
         given = triton_grpc.InferInput("s", [1], "FP64")
         given.set_data_from_numpy(np.array([4.5]))
         found: Future = Future()
@@ -314,6 +351,14 @@ def grpc_server(start, specs, another_port):
         return port
 
     return _start
+
+
+@pytest.fixture(scope="module")
+def bounded(start, specs, another_port):
+    """Give the port of a server that tests leave as they find it."""
+    port = another_port()
+    start(specs / "iris/model", "--grpc-port", str(port))
+    return port
 
 
 def grpc_call(port, method, body=b"", **options) -> tuple[str, str]:

@@ -25,8 +25,8 @@ from tests.strategies.whole_specs import models
 
 # The server's sections, the language's, and what only one of them knows.
 SECTIONS = [
-    # the name is the service's; `local` is a folder on the machine that serves
-    (server.ModelSettings, model_section.Model, {"name", "local"}),
+    # the name is the service's; `local` is a folder on the machine that serves, `allowCode` a word of its command line
+    (server.ModelSettings, model_section.Model, {"name", "local", "allowCode"}),
     (server.Feature, model_section.Feature, {"monitor"}),  # for the monitor
     (server.Prediction, model_section.Prediction, {"values"}),  # for the monitor
     (server.RuntimeSettings, runtime_section.Runtime, {"startup"}),  # for Cloud Run's probe

@@ -17,8 +17,8 @@ ATTRIBUTES = {
 }  # fmt: skip
 CALLED = {"_start_asgi_task", "_unset_keepalive_if_required"}
 OVERRIDDEN = {
-    "connection_lost", "data_received", "on_body", "on_header", "on_headers_complete", "on_message_begin",
-    "on_message_complete", "on_response_complete", "pause_writing", "resume_writing", "shutdown",
+    "connection_lost", "connection_made", "data_received", "on_body", "on_header", "on_headers_complete",
+    "on_message_begin", "on_message_complete", "on_response_complete", "pause_writing", "resume_writing", "shutdown",
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_what_we_override_is_still_called_so():
 
 def test_the_server_is_ended_as_we_end_it():
     """Steps of the server that are ours, with the parameters we give on, and the state they share."""
-    for name in ("startup", "shutdown", "handle_exit", "capture_signals"):
+    for name in ("startup", "shutdown", "handle_exit", "capture_signals", "on_tick"):
         assert list(inspect.signature(getattr(Server, name)).parameters) == list(
             inspect.signature(getattr(OurServer, name)).parameters
         )

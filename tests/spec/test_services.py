@@ -135,6 +135,14 @@ def test_where(loaded, path, place):
             '6:41: retraining.run.customJob.image: warning: "..." is a placeholder',
         ),
         (
+            "model: {uri: ./model, framework: torch}",
+            "6:36: model.framework: warning: torch runs code of the model's file",
+        ),
+        (
+            "model: {uri: ./model, framework: custom}",
+            "6:36: model.framework: warning: a class of the model's folder is code",
+        ),
+        (
             "retraining: {run: {webhook: {url: 'https://a.b'}}, guards: {maxPerDay: 5}}",
             "6:74: retraining.guards.maxPerDay: warning: 5 starts a day cannot be reached",
         ),
@@ -258,3 +266,17 @@ def test_loading_imports_nothing_heavy(tmp_path):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert not heavy & {module.split(".")[0] for module in run.stdout.split()}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"model: {{uri: ./model, framework: torch, allowPickle: true, sha256: {'a' * 64}}}",
+        f"model: {{uri: ./model, framework: custom, sha256: {'a' * 64}}}",
+        "model: {uri: ./model, framework: custom, file: 'package.module:Class'}",
+        "model: {uri: ./model, framework: onnx}",
+    ],
+)
+def test_a_model_whose_code_has_leave_needs_no_warning(said, lines):
+    """Nor does one without code, or whose code is in the image."""
+    assert said(SPEC.replace("europe-west1", "europe-north1") + f"  {lines}\n") == []

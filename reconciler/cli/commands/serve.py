@@ -23,11 +23,15 @@ def serve(
     extension: Annotated[
         str, typer.Option("--app", help="module:function that adds routes and middleware to the FastAPI application.")
     ] = "",
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Run what the folder holds: pickles, torch programs, Python classes.")
+    ] = False,
 ) -> None:
     """Serve a model folder with the bundled server, as the container does."""
     if not folder.is_dir():
         raise errors.UsageError(f"'{folder}' is no folder", hint="name the folder that holds the model")
     command = [sys.executable, "-m", "runtime", str(folder), "--host", host, "--port", str(port)]
     command += ["--app", extension] if extension else []
+    command += ["--allow-code"] if allow_code else []
     # The server takes this process's place, so that signals and the exit code are its own.
     os.execv(sys.executable, command)  # noqa: S606 - our own module
