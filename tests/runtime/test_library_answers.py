@@ -161,7 +161,7 @@ def zoo(start, tmp_path_factory, another_port) -> Iterator[dict[str, Asked]]:
         kept[name] = make(folder / name)
         kept[name].write(folder / name)
     port = another_port()
-    server = start(folder, "--grpc-port", str(port))
+    server = start(folder, "--allow-code", "--grpc-port", str(port))
     address = server.url.removeprefix("http://")
     with triton.InferenceServerClient(address) as http, triton_grpc.InferenceServerClient(f"127.0.0.1:{port}") as grpc:
         yield {
