@@ -8,7 +8,7 @@ import os
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -88,6 +88,17 @@ class Store:
         """Write one object, whether it was there or not."""
         with self._lock:
             self._db.execute("INSERT OR REPLACE INTO object VALUES (?, ?, ?)", (kind, name, body))
+
+    def put_all(self, kind: str, objects: Iterable[tuple[str, bytes]]) -> None:
+        """Write many objects of a kind, in a transaction of the caller's: one by one takes several times as long."""
+        rows = ((kind, name, body) for name, body in objects)
+        with self._lock:
+            self._db.executemany("INSERT OR REPLACE INTO object VALUES (?, ?, ?)", rows)
+
+    def delete_all(self, kind: str, names: Iterable[str]) -> None:
+        """Remove many objects of a kind, in a transaction of the caller's; those that are not there are no mistake."""
+        with self._lock:
+            self._db.executemany("DELETE FROM object WHERE kind=? AND name=?", ((kind, name) for name in names))
 
     def delete(self, kind: str, name: str) -> bool:
         """Remove one object; False when it was not there."""

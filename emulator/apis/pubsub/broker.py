@@ -80,8 +80,7 @@ class Line:
         alive: False once the subscription is gone.
         events: How often those who wait were told to look.
         armed: For when a timer is set; None: none is.
-        pushing: How many pushes are under way.
-        pumped: Whether somebody is about to look for messages to push.
+        pushing: How many workers push its messages.
     """
 
     name: str
@@ -98,7 +97,6 @@ class Line:
     events: int = 0
     armed: float | None = None
     pushing: int = 0
-    pumped: bool = False
 
     def stir(self) -> None:
         """Let those who wait look again."""

@@ -136,6 +136,11 @@ def seconds(duration: Any) -> float:
     return float(duration.seconds + duration.nanos / 1e9)
 
 
+def instant(when: Any) -> float:
+    """A timestamp in seconds since 1970, always the same for the same time."""
+    return float(when.ToNanoseconds() / 1e9)
+
+
 def hold(store: Store, holder: str, note: Note, state: str = WAITING) -> None:
     """Write down that somebody holds a message."""
     store.put(HELD, row(holder, note.number), written(note, state))
@@ -144,10 +149,8 @@ def hold(store: Store, holder: str, note: Note, state: str = WAITING) -> None:
 def release(world: World, found: Broker, holder: str, numbers: Iterable[int]) -> None:
     """A holder needs these no more; what nobody holds is deleted. In a transaction, once per holding."""
     numbers = list(numbers)
-    for number in numbers:
-        world.store.delete(HELD, row(holder, number))
-    for number in found.let_go(numbers):
-        world.store.delete(MESSAGE, f"{number:016d}")
+    world.store.delete_all(HELD, (row(holder, number) for number in numbers))
+    world.store.delete_all(MESSAGE, (f"{number:016d}" for number in found.let_go(numbers)))
 
 
 def settle(world: World, found: Broker, line: Line, notes: Iterable[Note]) -> None:

@@ -5,7 +5,7 @@ no source is named the words of refusals are in the service's style, not seen th
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from google.pubsub_v1.types import pubsub, schema
@@ -45,32 +45,39 @@ def put(world: World, topic: str, messages: Sequence[Any]) -> list[int]:
         ApiFailure: The topic is not there, or has a schema that a message does not fit.
     """
     found = holders.broker(world)
-    notes: dict[str, list[Note]] = defaultdict(list)
     with world.store.transaction():
         to = route(world, found, topic)
         if to.schema:
             schemas.check_messages(world, to, messages)
         numbers = numbered(world, len(messages))
-        now = world.clock.now()
-        now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # times of messages have milliseconds
-        for number, message in zip(numbers, messages, strict=True):
-            takers = takers_of(to, message)
-            if not takers:
-                continue
-            kept = pubsub.PubsubMessage.pb()()
-            kept.CopyFrom(message)
-            kept.message_id = str(number)
-            kept.publish_time.CopyFrom(timestamp(now))
-            body = kept.SerializeToString()
-            world.store.put(holders.MESSAGE, f"{number:016d}", body)
-            note = Note(number, len(body), now.timestamp(), message.ordering_key)
-            for taker in takers:
-                holders.hold(world.store, taker, note)
-                notes[taker].append(note)
+        notes = write(world, to, dict(zip(numbers, messages, strict=True)))
         if notes:
             world.store.after(lambda: found.arrived(notes))
         drop_old(world, found, topic)
     return numbers
+
+
+def write(world: World, to: Route, messages: Mapping[int, Any]) -> dict[str, list[Note]]:
+    """Write down messages that somebody holds, by number; returns what each holder holds of them."""
+    now = world.clock.now()
+    when = timestamp(now.replace(microsecond=now.microsecond // 1000 * 1000))  # with milliseconds, as Google's
+    published = holders.instant(when)
+    bodies: list[tuple[str, bytes]] = []
+    notes: dict[str, list[Note]] = defaultdict(list)
+    for number, message in messages.items():
+        takers = takers_of(to, message)
+        if takers:
+            message.message_id = str(number)
+            message.publish_time.CopyFrom(when)
+            body = message.SerializeToString()
+            bodies.append((f"{number:016d}", body))
+            note = Note(number, len(body), published, message.ordering_key)
+            for taker in takers:
+                notes[taker].append(note)
+    world.store.put_all(holders.MESSAGE, bodies)
+    held = ((holders.row(taker, note.number), holders.written(note)) for taker, of in notes.items() for note in of)
+    world.store.put_all(holders.HELD, held)
+    return notes
 
 
 def takers_of(to: Route, message: Any) -> list[str]:

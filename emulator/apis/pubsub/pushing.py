@@ -1,6 +1,7 @@
 """Push: each message is a POST to the subscription's endpoint, with an identity token where one is asked for.
 
-Nothing waits in a loop: messages that arrive, rests that end and pushes that are done each have somebody look for more.
+Workers come with messages and go when there are none: each message that arrives, and each that is done, brings one more
+up to the window, and nobody waits.
 Source: comments of `PushConfig`; cloud.google.com/pubsub/docs/push, "Receive messages" and "Push backoff";
 cloud.google.com/pubsub/docs/payload-unwrapping.
 """
@@ -42,53 +43,58 @@ def begin(world: World) -> None:
 
 
 def look_soon(world: World, line: Line) -> None:
-    """Have somebody look for messages to push, once. With the lock held."""
-    if line.push is not None and not line.pumped and line.pushing < WINDOW and len(line.backlog):
-        line.pumped = True
-        pool(world).submit(look, world, line)
+    """Have one more worker look for messages to push, if there may be some for it. With the lock held."""
+    if line.push is not None and line.pushing < WINDOW and len(line.backlog) > line.pushing:
+        line.pushing += 1
+        pool(world).submit(work, world, line)
 
 
-def look(world: World, line: Line) -> None:
-    """Push what there is, as far as the window lets more go."""
+def work(world: World, line: Line) -> None:
+    """Push one message after the other, until there is none."""
     found = holders.broker(world)
-    with found.lock:
-        line.pumped = False
-        push, room = line.push, WINDOW - line.pushing
-        if push is None or room <= 0:
+    while True:
+        seen, push = line.events, line.push
+        taken = [] if push is None else delivering.take(world, line, Wanted(1, deadline_s=FOREVER, per_key=1))
+        for delivery, message in taken:
+            with found.lock:
+                look_soon(world, line)
+            attempt(world, line, push, delivery, message)
+        if not taken and is_over(world, line, seen):
             return
-        line.pushing += room
-    taken: list[tuple[Delivery, Any]] = []
-    try:
-        taken = delivering.take(world, line, Wanted(room, deadline_s=FOREVER, per_key=1))
-    finally:
-        with found.lock:
-            line.pushing -= room - len(taken)
-    for delivery, message in taken[1:]:
-        pool(world).submit(attempt, world, line, push, delivery, message)
-    if taken:
-        attempt(world, line, push, *taken[0])
 
 
-def attempt(world: World, line: Line, push: Push, delivery: Delivery, message: Any) -> None:
-    """One push, and what comes of it."""
-    try:
-        done = deliver(world, line, push, delivery, message)
-    except ApiFailure as failure:
-        log.info("push failed: %s", failure, extra={"subscription": line.name})
-        done = False
-    except Exception:
-        log.exception("push failed", extra={"subscription": line.name})
-        done = False
-    found = holders.broker(world)
-    with found.lock:
+def is_over(world: World, line: Line, seen: int) -> bool:
+    """Whether a worker may go: nothing has happened since it looked. The last one hangs up."""
+    with line.changed:
+        if line.push is not None and line.events != seen:
+            return False
         line.pushing -= 1
+        if not line.pushing and line.push is not None:
+            outgoing.hang_up(world, line.push.endpoint)
+        return True
+
+
+def attempt(world: World, line: Line, push: Push | None, delivery: Delivery, message: Any) -> None:
+    """One push, and what comes of it."""
+    done = push is not None and is_taken(world, line, push, delivery, message)
+    handle = Handle(delivery.number, delivery.lease)
     if not line.alive:
         return
-    handle = Handle(delivery.number, delivery.lease)
     if done:
         delivering.ack(world, line, [handle])
     else:
         delivering.extend(world, line, [handle], 0)
+
+
+def is_taken(world: World, line: Line, push: Push, delivery: Delivery, message: Any) -> bool:
+    """Whether a push succeeded; if not, the log says why."""
+    try:
+        return deliver(world, line, push, delivery, message)
+    except ApiFailure as failure:
+        log.info("push failed: %s", failure, extra={"subscription": line.name})
+    except Exception:
+        log.exception("push failed", extra={"subscription": line.name})
+    return False
 
 
 def deliver(world: World, line: Line, push: Push, delivery: Delivery, message: Any) -> bool:
@@ -103,7 +109,7 @@ def deliver(world: World, line: Line, push: Push, delivery: Delivery, message: A
         project = line.name.split("/")[1]
         headers |= outgoing.identity(world, push.account, push.audience, project)
     patience_s = line.backlog.terms.deadline_s
-    code = outgoing.send(world, "POST", push.endpoint, ALWAYS | headers, body=body, timeout_s=patience_s)
+    code = outgoing.send(world, "POST", push.endpoint, ALWAYS | headers, body=body, timeout_s=patience_s, keep=True)
     return code in ACKED
 
 

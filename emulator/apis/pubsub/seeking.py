@@ -35,7 +35,7 @@ def seek(world: World, request: Any, _: Call) -> Any:
         if target == "snapshot":
             wanted = kept.keys() & all_notes.keys()
         else:
-            since = request.time.seconds + request.time.nanos / 1e9
+            since = holders.instant(request.time)
             wanted = {number for number, note in all_notes.items() if note.published >= since}
         settle(world, found, line, known, {number: all_notes[number] for number in sorted(wanted)})
         found.wake(line)
