@@ -15,10 +15,9 @@ import grpc
 import pytest
 from google.api_core import exceptions
 from google.cloud import pubsub_v1
-from google.pubsub_v1 import PublisherClient, SubscriberClient
-from google.pubsub_v1.types import StreamingPullRequest
+from google.pubsub_v1 import PublisherClient, SchemaServiceClient, SubscriberClient
+from google.pubsub_v1.types import Encoding, Schema, StreamingPullRequest
 
-from tests.emulator.clients import client
 from tests.emulator_pubsub import google_emulator
 from tests.emulator_pubsub.endpoints import serving
 
@@ -44,6 +43,16 @@ class PubSub:
     project: str
     publisher: PublisherClient
     subscriber: SubscriberClient
+    schemas: SchemaServiceClient
+
+    @classmethod
+    def over(cls, channel, target):
+        """Through a channel."""
+        made = (
+            each(transport=each.get_transport_class("grpc")(channel=channel))
+            for each in (PublisherClient, SubscriberClient, SchemaServiceClient)
+        )
+        return cls(target, f"projects/case-{next(counter)}", *made)
 
     def topic(self, name="things", **fields):
         made = self.publisher.create_topic(request={"name": f"{self.project}/topics/{name}", **fields})
@@ -97,21 +106,17 @@ def google(tmp_path_factory):
 @pytest.fixture(params=["ours", pytest.param("google", marks=pytest.mark.slow)])
 def pubsub(request):
     """Both of them in turn."""
-    project = f"projects/case-{next(counter)}"
     if request.param == "ours":
         emulator = request.getfixturevalue("emulator")
-        yield PubSub(emulator.grpc, project, client(emulator, PublisherClient), client(emulator, SubscriberClient))
-        return
-    why = DIFFERENCES.get(request.node.originalname, DIFFERENCES.get(request.node.name))
-    if why is not None:
-        request.applymarker(pytest.mark.xfail(reason=why, strict=True))
-    target = request.getfixturevalue("google")
-    with grpc.insecure_channel(target) as channel:
-        clients = (
-            each(transport=each.get_transport_class("grpc")(channel=channel))
-            for each in (PublisherClient, SubscriberClient)
-        )
-        yield PubSub(target, project, *clients)
+        target, channel = emulator.grpc, emulator.channel()
+    else:
+        why = DIFFERENCES.get(request.node.originalname, DIFFERENCES.get(request.node.name))
+        if why is not None:
+            request.applymarker(pytest.mark.xfail(reason=why, strict=True))
+        target = request.getfixturevalue("google")
+        channel = grpc.insecure_channel(target)
+    with channel:
+        yield PubSub.over(channel, target)
 
 
 @pytest.fixture
@@ -515,6 +520,46 @@ def test_exactly_once_tells_of_ids_that_are_no_good(pubsub, topic):
     [info] = caught.value.details
     assert info.reason == "EXACTLY_ONCE_ACKID_FAILURE"
     assert dict(info.metadata) == {taken[0].ack_id: "PERMANENT_FAILURE_INVALID_ACK_ID"}
+
+
+# Schemas
+
+
+AVRO = json.dumps({"type": "record", "name": "Score", "fields": [{"name": "value", "type": "double"}]})
+
+
+def schema_of(pubsub, text=AVRO):
+    schema = Schema(type_=Schema.Type.AVRO, definition=text)
+    return pubsub.schemas.create_schema(parent=pubsub.project, schema=schema, schema_id="score")
+
+
+def test_a_schema_is_kept(pubsub):
+    """Letter for letter, until it is deleted."""
+    made = schema_of(pubsub)
+
+    assert pubsub.schemas.get_schema(name=made.name).definition == AVRO
+    assert [each.name for each in pubsub.schemas.list_schemas(parent=pubsub.project)] == [made.name]
+    pubsub.schemas.delete_schema(name=made.name)
+    with pytest.raises(exceptions.NotFound):
+        pubsub.schemas.get_schema(name=made.name)
+
+
+def test_what_is_no_schema_is_refused(pubsub):
+    """A record without a name."""
+    with pytest.raises(exceptions.InvalidArgument):
+        schema_of(pubsub, '{"type": "record", "fields": []}')
+
+
+def test_messages_that_do_not_fit_their_schema_are_refused(pubsub):
+    """The others come."""
+    settings = {"schema": schema_of(pubsub).name, "encoding": Encoding.JSON}
+    topic = pubsub.topic(schema_settings=settings)
+    reader = pubsub.subscription(topic)
+    with pytest.raises(exceptions.InvalidArgument):
+        pubsub.publish(topic, '{"value": "high"}')
+    pubsub.publish(topic, '{"value": 1}')
+
+    assert texts(pubsub.gather(reader, 1)) == ['{"value": 1}']
 
 
 # Streams

@@ -6,5 +6,5 @@ in the `backlog` of each subscription, `delivering` takes it from there for `pul
 
 Source: kinds.md section 4, constraints.md section 4, recordings pubsub_*; the message comments of google-cloud-pubsub
 2.44.0; cloud.google.com/pubsub/docs. Not there: writing to BigQuery, Cloud Storage and Bigtable, message transforms,
-ingestion, binary and protobuf schemas on publish.
+ingestion, revisions of schemas; binary and protobuf messages of a schema.
 """

@@ -47,18 +47,20 @@ def put(world: World, topic: str, messages: Sequence[Any]) -> list[int]:
     found = holders.broker(world)
     with world.store.transaction():
         to = route(world, found, topic)
-        if to.schema:
-            schemas.check_messages(world, to, messages)
+        told = schemas.check_messages(world, to, messages) if to.schema else {}
         numbers = numbered(world, len(messages))
-        notes = write(world, to, dict(zip(numbers, messages, strict=True)))
+        notes = write(world, to, dict(zip(numbers, messages, strict=True)), told)
         if notes:
             world.store.after(lambda: found.arrived(notes))
         drop_old(world, found, topic)
     return numbers
 
 
-def write(world: World, to: Route, messages: Mapping[int, Any]) -> dict[str, list[Note]]:
-    """Write down messages that somebody holds, by number; returns what each holder holds of them."""
+def write(world: World, to: Route, messages: Mapping[int, Any], told: Mapping[str, str]) -> dict[str, list[Note]]:
+    """Write down messages that somebody holds, by number; returns what each holder holds of them.
+
+    `told` are attributes that subscribers get besides the publisher's.
+    """
     now = world.clock.now()
     when = timestamp(now.replace(microsecond=now.microsecond // 1000 * 1000))  # with milliseconds, as Google's
     published = holders.instant(when)
@@ -67,6 +69,7 @@ def write(world: World, to: Route, messages: Mapping[int, Any]) -> dict[str, lis
     for number, message in messages.items():
         takers = takers_of(to, message)
         if takers:
+            message.attributes.update(told)
             message.message_id = str(number)
             message.publish_time.CopyFrom(when)
             body = message.SerializeToString()

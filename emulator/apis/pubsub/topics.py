@@ -8,7 +8,7 @@ from typing import Any
 
 from google.pubsub_v1.types import pubsub
 
-from emulator.apis.pubsub import holders, lines
+from emulator.apis.pubsub import holders, lines, schemas
 from emulator.apis.pubsub.model import (
     API,
     DELETED_TOPIC,
@@ -41,16 +41,15 @@ def create_topic(world: World, request: Any, _: Call) -> Any:
     topic.name = by_id(world, request.name)
     for field in (*OUTPUT, "tags"):
         topic.ClearField(field)
-    check_topic(topic)
+    check_topic(world, topic)
     TOPICS.insert(world, topic)
     return topic
 
 
-def check_topic(topic: Any) -> None:
+def check_topic(world: World, topic: Any) -> None:
     """Refuse what Google refuses, and what the emulator does not have."""
     check_common(topic)
-    if topic.schema_settings.schema:
-        raise ApiFailure("UNIMPLEMENTED", "Schemas of topics are not emulated.")
+    schemas.check_settings(world, topic.schema_settings)
     if topic.message_transforms:
         raise ApiFailure("UNIMPLEMENTED", "Transforms of messages are not emulated.")
     if topic.HasField("ingestion_data_source_settings"):
@@ -59,7 +58,7 @@ def check_topic(topic: Any) -> None:
 
 def settle(world: World, topic: Any) -> None:
     """Check a changed topic; its subscriptions show for how long it keeps messages."""
-    check_topic(topic)
+    check_topic(world, topic)
     for subscription in attached(world, topic.name):
         show_retention(subscription, topic)
         lines.save(world, subscription)
