@@ -67,7 +67,9 @@ class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no ty
         if not metadata.keys().isdisjoint(BROWSER):
             raise WEB_PAGE
         caller = caller_of(self._world, str(metadata.get("authorization", "")))
-        return Call(method.name, is_mutating(method.name), caller, lambda: not context.is_active())
+        return Call(
+            method.name, is_mutating(method.name), caller, lambda: not context.is_active(), context.add_callback
+        )
 
 
 @contextmanager
