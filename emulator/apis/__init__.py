@@ -33,5 +33,12 @@ LISTED = (
     ),
     Listed("emulator.apis.pubsub", ("google.pubsub.v1.", POLICIES), "google.pubsub_v1", "PUBSUB"),
     Listed("emulator.apis.monitoring", ("google.monitoring.v3.",), "google.cloud.monitoring_v3", "MONITORING"),
+    Listed(
+        "emulator.apis.functions",
+        ("google.cloud.functions.v2.", POLICIES),
+        "google.cloud.functions_v2",
+        "CLOUDFUNCTIONS",
+    ),
+    Listed("emulator.apis.functions.uploads", eager=True),
     Listed("emulator.apis.scheduler", ("google.cloud.scheduler.v1.",), "google.cloud.scheduler_v1", "CLOUDSCHEDULER"),
 )
