@@ -32,6 +32,14 @@ def start(world: World) -> None:
     world.clock.start()
 
 
+def let_go(world: World) -> None:
+    """End the calls that hang or wait, since the cloud is about to stop."""
+    world.faults.replace([])
+    for api in living(world):
+        for hook in api.stopping:
+            hook(world)
+
+
 def stop(world: World) -> None:
     """Stop everything; the state stays."""
     world.clock.stop()

@@ -90,8 +90,8 @@ class Server(uvicorn.Server):
         log.info("emulator ready", extra={"http": world.http_url, "grpc": world.grpc_target})
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let go of calls that hang, then stop."""
-        self._world.faults.replace([])
+        """Let go of calls that hang or wait, then stop."""
+        cloud.let_go(self._world)
         await super().shutdown(sockets)
 
 

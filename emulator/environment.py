@@ -10,7 +10,8 @@ GCLOUD_APIS = tuple(listed.gcloud for listed in LISTED if listed.gcloud)
 def environment(world: World) -> dict[str, str]:
     """Variables by name. `GOOGLE_APPLICATION_CREDENTIALS` names a key that is worth nothing elsewhere.
 
-    Source: `gcloud topic configurations` (CLOUDSDK_…); google-auth and google-cloud-storage for the others.
+    Source: `gcloud topic configurations` (CLOUDSDK_…); for the others google-auth and Google's clients of Cloud Storage
+        and Pub/Sub.
     """
     url = world.http_url
     # gcloud puts the region before the host (`europe-west4-127.0.0.1`). No name server knows that name, so gcloud is
@@ -21,6 +22,7 @@ def environment(world: World) -> dict[str, str]:
         "GOOGLE_APPLICATION_CREDENTIALS": str(world.state_dir / "credentials.json"),
         "STORAGE_EMULATOR_HOST": url,
         "GCE_METADATA_HOST": url.removeprefix("http://"),
+        "PUBSUB_EMULATOR_HOST": world.grpc_target,
         "MLSERVICE_EMULATOR": url,
         "MLSERVICE_EMULATOR_GRPC": world.grpc_target,
         "CLOUDSDK_CORE_PROJECT": PROJECT,

@@ -31,7 +31,8 @@ LISTED = (
         "google.cloud.secretmanager_v1",
         "SECRETMANAGER",
     ),
-    Listed("emulator.apis.pubsub", ("google.pubsub.v1.", POLICIES), "google.pubsub_v1", "PUBSUB"),
+    Listed("emulator.apis.pubsub.api", ("google.pubsub.v1.", POLICIES), "google.pubsub_v1", "PUBSUB"),
+    Listed("emulator.apis.pubsub.host", eager=True),
     Listed("emulator.apis.monitoring", ("google.monitoring.v3.",), "google.cloud.monitoring_v3", "MONITORING"),
     Listed(
         "emulator.apis.functions",

@@ -28,12 +28,14 @@ class Call:
         mutating: Whether the method writes; faults ask for it.
         caller: E-mail of the caller: the service account of the access token, else the developer.
         cancelled: True once the client has gone away.
+        when_over: Has something done when the call is over, however it ends: what a stream waits for must wake it.
     """
 
     method: str
     mutating: bool
     caller: str
     cancelled: Callable[[], bool] = lambda: False
+    when_over: Callable[[Callable[[], None]], Any] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Api:
         policies: Answer the policy methods of the API's own services, and of the shared `google.iam.v1.IAMPolicy` where
             the API is listed with it: the resource's name decides whose it is.
         started: Run before the emulator says that it is ready.
+        stopping: Run when a clean stop begins: calls that wait for something must end.
         stopped: Run at a clean stop.
         cleared: Run after a reset emptied the store.
         routes: Starlette routes of APIs that are not in the derived table.
@@ -72,6 +75,7 @@ class Api:
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     policies: list[Policies] = field(default_factory=list)
     started: list[Hook] = field(default_factory=list)
+    stopping: list[Hook] = field(default_factory=list)
     stopped: list[Hook] = field(default_factory=list)
     cleared: list[Hook] = field(default_factory=list)
     routes: "list[Callable[[World], Sequence[BaseRoute]]]" = field(default_factory=list)

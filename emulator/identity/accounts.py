@@ -49,6 +49,13 @@ def visible(world: World, email: str) -> bool:
     return not delay or created is None or created.decode() <= (world.clock.now() - delay).isoformat()
 
 
+def usable(world: World, email: str, project: str) -> bool:
+    """Whether an account exists and is not disabled. The default accounts of its own project, or of `project`, do."""
+    ensure_defaults(world, project_of(email) or project)
+    found = find(world, email) if visible(world, email) else None
+    return found is not None and not found.disabled
+
+
 def make(world: World, project: str, email: str, *, display_name: str = "", description: str = "") -> Any:
     """Build and store an account with the fields that the server fills."""
     number = "1" + str(uuid.uuid4().int)[:20]

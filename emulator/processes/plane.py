@@ -92,6 +92,10 @@ class Plane:
         """The header value by which the emulator's own services are let in where ingress is internal."""
         return self._front.internal_token
 
+    def serves(self, port: int) -> bool:
+        """Whether a port is an address of a service."""
+        return port in self._front.routes
+
     def listen(self, wanted: int = 0) -> int:
         """Open an address and tell its port: `wanted` where that is free."""
         return self._call(self._addresses.open(wanted))

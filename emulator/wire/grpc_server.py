@@ -62,7 +62,9 @@ class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no ty
     def _call(self, method: Method, context: Any) -> Call:
         authorization = dict(context.invocation_metadata()).get("authorization", "")
         caller = caller_of(self._world, str(authorization))
-        return Call(method.name, is_mutating(method.name), caller, lambda: not context.is_active())
+        return Call(
+            method.name, is_mutating(method.name), caller, lambda: not context.is_active(), context.add_callback
+        )
 
 
 @contextmanager

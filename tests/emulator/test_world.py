@@ -38,6 +38,27 @@ def shout(_: World, text: str) -> StringValue:
     return StringValue(value=text.upper())
 
 
+def test_what_follows_a_write_waits_for_its_transaction(world):
+    """It is done once that is kept, in order; never, if it is not; at once where there is none."""
+    done = []
+    with world.store.transaction():
+        world.store.after(lambda: done.append(1))
+        with world.store.transaction():
+            world.store.after(lambda: done.append(2))
+        assert done == []
+    assert done == [1, 2]
+
+    def failing():
+        with world.store.transaction():
+            world.store.after(lambda: done.append(3))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        failing()
+    world.store.after(lambda: done.append(4))
+    assert done == [1, 2, 4]
+
+
 def test_timers_fire_in_order_each_at_its_time(world):
     """Also those that a timer sets on the way; those beyond the goal wait."""
     start = world.clock.now()

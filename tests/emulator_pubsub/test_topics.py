@@ -152,9 +152,3 @@ def test_a_topic_has_a_policy_of_its_own(publisher, topic):
         publisher.get_iam_policy(request={"resource": topic})
     publisher.create_topic(name=topic)
     assert not publisher.get_iam_policy(request={"resource": topic}).bindings
-
-
-def test_messages_are_not_emulated_yet(publisher, topic):
-    """Publishing says so, instead of losing them."""
-    with pytest.raises(exceptions.MethodNotImplemented, match="Publish is not emulated"):
-        publisher.publish(topic=topic, messages=[{"data": b"x"}])

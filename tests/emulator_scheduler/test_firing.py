@@ -10,14 +10,12 @@ import jwt
 import pytest
 from google.cloud import iam_admin_v1, scheduler_v1
 from google.iam.v1 import iam_policy_pb2, policy_pb2
-from google.pubsub_v1 import PublisherClient
+from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from emulator import cloud
-from emulator.apis import LISTED
 from emulator.apis.scheduler import jobs as methods
 from emulator.apis.scheduler import turns
 from emulator.apis.scheduler.model import JOBS
-from emulator.core.api import Registry
 from tests.conftest import Emulator
 from tests.emulator.clients import client
 from tests.emulator_run.cloud import Cloud, service
@@ -297,14 +295,17 @@ PUBLISH = "google.pubsub.v1.Publisher/Publish"
 
 
 def test_a_message_is_published(emulator, jobs):
-    """Or, as long as publishing is not emulated, the attempt failed with just that."""
+    """Whoever subscribes to the topic gets it."""
     client(emulator, PublisherClient).create_topic(name=PUBLISHING["topic_name"])
+    subscriber = client(emulator, SubscriberClient)
+    reader = subscriber.create_subscription(name="projects/local/subscriptions/x1y", topic=PUBLISHING["topic_name"])
     make(jobs, pubsub_target=PUBLISHING)
 
     jobs.run_job(name=NAME)
 
-    assert emulator.calls()[PUBLISH] == 1
-    assert status(jobs).code == CODES["OK" if Registry(LISTED).behaviour(PUBLISH) else "UNIMPLEMENTED"]
+    [received] = subscriber.pull(subscription=reader.name, max_messages=2).received_messages
+    assert dict(received.message.attributes) == PUBLISHING["attributes"]
+    assert status(jobs).code == CODES["OK"]
 
 
 def test_publishing_is_repeated_and_meets_faults(emulator, jobs):

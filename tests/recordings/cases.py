@@ -40,14 +40,14 @@ KINDS = (
     Kind("iam_policy", "get and set of a project, a topic, a job and an account; conditions are never sent"),
     Kind("iam_service_account", "create, get, update, delete, and reads right after a write; no keys, no disabling"),
     Kind("monitoring_notification_channel", "an e-mail channel: create, get, list, filter by label, delete; no update"),
+    Kind("pubsub_schema", "a protocol buffer's: create, get, delete"),
     Kind(
         "pubsub_subscription",
         "create, get, update, delete: pull, push with a token, files in Cloud Storage; one list; no BigQuery, no seek",
     ),
     Kind(
         "pubsub_topic",
-        "create, get, list, delete; a snapshot of a subscription from create to delete; no detaching",
-        {"schema-kms-retention": "Schemas are not emulated."},
+        "create, get, list, update, delete, with a schema; a snapshot of a subscription from create to delete",
     ),
     Kind("run_job", "create, get, update, delete with secrets, volumes, several containers; nothing is run"),
     Kind("run_revision", "the list of version 1"),

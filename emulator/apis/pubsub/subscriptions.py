@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
+from emulator.apis.pubsub import filters, lines
 from emulator.apis.pubsub.delivery import check_delivery, fill_delivery
 from emulator.apis.pubsub.model import (
     API,
@@ -54,6 +55,7 @@ def create_subscription(world: World, request: Any, _: Call) -> Any:
         show_retention(subscription, TOPICS.get(world, topic))
         settle(world, subscription)
         SUBSCRIPTIONS.insert(world, subscription)
+        lines.save(world, subscription)
     return written(subscription, request) if request.push_config.push_endpoint else subscription
 
 
@@ -101,11 +103,22 @@ def check(world: World, subscription: Any) -> None:
         raise ApiFailure("INVALID_ARGUMENT", f"{text} The ack deadline must be between {least} and {most} seconds.")
     if subscription.expiration_policy.HasField("ttl"):
         check_span("expiration policy ttl", subscription.expiration_policy.ttl.seconds, DAY_S, 10 * 365 * DAY_S)
-    if len(subscription.filter) > FILTER_MOST:
-        raise invalid("filter")
+    check_filter(subscription.filter)
+    if subscription.message_transforms:
+        raise ApiFailure("UNIMPLEMENTED", "Transforms of messages are not emulated.")
     check_retries(subscription)
     if subscription.HasField("dead_letter_policy"):
         check_dead_letter(world, subscription.dead_letter_policy)
+
+
+def check_filter(text: str) -> None:
+    """A filter is short, and written in its language. The words are ours."""
+    if len(text.encode()) > FILTER_MOST:
+        raise invalid("filter")
+    try:
+        filters.compiled(text)
+    except filters.FilterError as error:
+        raise ApiFailure("INVALID_ARGUMENT", f"Invalid filter given (filter={text}): {error}.") from error
 
 
 def check_retries(subscription: Any) -> None:
@@ -127,8 +140,22 @@ def check_dead_letter(world: World, policy: Any) -> None:
         raise invalid(f"max_delivery_attempts: must be between {least} and {most}")
 
 
-UPDATE = Update(OUTPUT, mask_of(SUBSCRIPTIONS, FIXED), settle)
-standard(API, SUBSCRIBER, "Subscription", SUBSCRIPTIONS, update=UPDATE, policies=held(SUBSCRIPTIONS))
+def change(world: World, subscription: Any) -> None:
+    """Check a changed subscription, and let it work so."""
+    settle(world, subscription)
+    lines.save(world, subscription)
+
+
+UPDATE = Update(OUTPUT, mask_of(SUBSCRIPTIONS, FIXED), change)
+standard(
+    API,
+    SUBSCRIBER,
+    "Subscription",
+    SUBSCRIPTIONS,
+    update=UPDATE,
+    deleted=lines.forget,
+    policies=held(SUBSCRIPTIONS),
+)
 changed = API.behaviours[SUBSCRIBER + "UpdateSubscription"]
 
 
@@ -145,5 +172,5 @@ def modify_push_config(world: World, request: Any, _: Call) -> Any:
         subscription = SUBSCRIPTIONS.get(world, by_id(world, request.subscription))
         subscription.push_config.CopyFrom(request.push_config)
         settle(world, subscription)
-        SUBSCRIPTIONS.save(world, subscription)
+        lines.save(world, subscription)
     return Empty()

@@ -8,6 +8,7 @@ from typing import Any
 
 from google.pubsub_v1.types import pubsub
 
+from emulator.apis.pubsub import holders, lines, schemas
 from emulator.apis.pubsub.model import (
     API,
     DELETED_TOPIC,
@@ -40,24 +41,30 @@ def create_topic(world: World, request: Any, _: Call) -> Any:
     topic.name = by_id(world, request.name)
     for field in (*OUTPUT, "tags"):
         topic.ClearField(field)
-    check_topic(topic)
+    check_topic(world, topic)
     TOPICS.insert(world, topic)
     return topic
 
 
-def check_topic(topic: Any) -> None:
+def check_topic(world: World, topic: Any) -> None:
     """Refuse what Google refuses, and what the emulator does not have."""
     check_common(topic)
-    if topic.schema_settings.schema:
-        raise ApiFailure("UNIMPLEMENTED", "Schemas of topics are not emulated.")
+    schemas.check_settings(world, topic.schema_settings)
+    if topic.message_transforms:
+        raise ApiFailure("UNIMPLEMENTED", "Transforms of messages are not emulated.")
+    if topic.HasField("ingestion_data_source_settings"):
+        raise ApiFailure("UNIMPLEMENTED", "Topics that take in data from elsewhere are not emulated.")
 
 
 def settle(world: World, topic: Any) -> None:
     """Check a changed topic; its subscriptions show for how long it keeps messages."""
-    check_topic(topic)
+    check_topic(world, topic)
     for subscription in attached(world, topic.name):
         show_retention(subscription, topic)
-        SUBSCRIPTIONS.save(world, subscription)
+        lines.save(world, subscription)
+    holders.broker(world).routes.clear()
+    if not topic.HasField("message_retention_duration"):
+        holders.forget(world, topic.name)
 
 
 def show_retention(subscription: Any, topic: Any) -> None:
@@ -77,7 +84,8 @@ def orphan(world: World, topic: Any) -> None:
     for subscription in attached(world, topic.name):
         subscription.topic = DELETED_TOPIC
         subscription.ClearField("topic_message_retention_duration")
-        SUBSCRIPTIONS.save(world, subscription)
+        lines.save(world, subscription)
+    holders.forget(world, topic.name)
 
 
 @API.method(PUBLISHER + "ListTopicSubscriptions")
@@ -108,7 +116,8 @@ def detach_subscription(world: World, request: Any, _: Call) -> Any:
     with world.store.transaction():
         subscription = SUBSCRIPTIONS.get(world, by_id(world, request.subscription))
         subscription.detached = True
-        SUBSCRIPTIONS.save(world, subscription)
+        holders.empty(world, subscription.name)
+        lines.save(world, subscription)
     return pubsub.DetachSubscriptionResponse.pb()()
 
 

@@ -149,16 +149,9 @@ def check_token(world: World, target: Any, project: str) -> None:
     if not target.uri.startswith(("https://", OWN)):
         raise invalid("HttpTarget.uri must start with 'https://' for request with HttpTarget.authorization_header")
     email = getattr(target, chosen).service_account_email
-    if not there(world, email, project):
+    if not accounts.usable(world, email, project):
         lacks = 'The principal (user or service account) lacks IAM permission "iam.serviceAccounts.actAs" for the'
         raise ApiFailure("PERMISSION_DENIED", f'{lacks} resource "{email}" (or the resource may not exist).')
-
-
-def there(world: World, email: str, project: str) -> bool:
-    """Whether an account exists and is not disabled. The default accounts of its project, or of the job's, do."""
-    accounts.ensure_defaults(world, accounts.project_of(email) or project)
-    found = accounts.find(world, email) if accounts.visible(world, email) else None
-    return found is not None and not found.disabled
 
 
 def check_mask(paths: Any) -> None:

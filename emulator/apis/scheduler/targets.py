@@ -1,31 +1,26 @@
 """One attempt: a request or a message is sent to a job's target, and what comes of it.
 
-Nothing leaves this machine: an emulator must not call strangers at night with tokens that look like Google's. Google's
-own APIs are this emulator.
-
 Source: comments of `HttpTarget` for headers and success; google/rpc/code.proto for what an HTTP status means.
 """
 
 import logging
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from google.rpc import status_pb2
 
+from emulator.apis import outgoing
 from emulator.apis.scheduler import checks, schedules
 from emulator.apis.scheduler.model import project_of
 from emulator.apis.scheduler.retries import seconds
-from emulator.core.api import Call, Registry
+from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
 from emulator.core.world import World
-from emulator.identity.tokens import Tokens
 from emulator.wire.dispatch import perform
 
 log = logging.getLogger(__name__)
 
 PUBLISH = "google.pubsub.v1.Publisher/Publish"
-HERE = ("127.0.0.1", "localhost", "::1")
 MEANING = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -80,51 +75,14 @@ def request(world: World, job: Any, scheduled: datetime) -> None:
     Raises:
         ApiFailure: There was no answer in time, or none of 200 to 299.
     """
-    import httpx  # noqa: PLC0415 - most emulators never fire a job
-
     target = job.http_target
-    url, host = address(world, target.uri)
-    headers = {**target.headers, **about(job, scheduled), **authorization(world, job), "Host": host}
-    asked = {"method": checks.METHODS(target.http_method).name, "url": url, "content": target.body or None}
-    try:
-        with client(world).stream(**asked, headers=headers, timeout=seconds(job.attempt_deadline)) as answer:
-            code = answer.status_code
-    except httpx.TimeoutException as error:
-        raise ApiFailure("DEADLINE_EXCEEDED", "The target did not answer before the deadline.") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ApiFailure("UNAVAILABLE", f"The target cannot be reached: {error}") from error
+    headers = {**target.headers, **about(job, scheduled), **authorization(world, job)}
+    method = checks.METHODS(target.http_method).name
+    deadline_s = seconds(job.attempt_deadline)
+    code = outgoing.send(world, method, target.uri, headers, body=target.body, timeout_s=deadline_s)
     if code // 100 != 2:  # noqa: PLR2004 - success is 200 to 299
         # Source of the words: debugInfo of the service's log, quoted in koduki/ai-tuber issue 41.
         raise ApiFailure(MEANING.get(code, "UNKNOWN"), f"Original HTTP response code number = {code}")
-
-
-def client(world: World) -> Any:
-    """The HTTP client of this cloud: made once, since making one takes longer than a call."""
-    import httpx  # noqa: PLC0415 - as in `request`
-
-    def make() -> httpx.Client:
-        return httpx.Client(
-            trust_env=False,  # a proxy of the user's is no way to an address of this machine
-            follow_redirects=True,
-            event_hooks={"request": [stay_here]},
-            limits=httpx.Limits(max_keepalive_connections=0),  # what is called comes and goes
-        )
-
-    return world.part(httpx.Client, make)
-
-
-def address(world: World, uri: str) -> tuple[str, str]:
-    """Where a request really goes, and which host it is for."""
-    parts = urlsplit(uri)
-    if world.part(Registry).serves(parts.hostname or ""):
-        return world.http_url + uri.partition(parts.netloc)[2], parts.netloc
-    return uri, parts.netloc
-
-
-def stay_here(asked: Any) -> None:
-    """Refuse to leave the machine, also by a redirect."""
-    if asked.url.host not in HERE:
-        raise ApiFailure("UNAVAILABLE", f"The emulator sends nothing beyond this machine, so not to {asked.url.host}.")
 
 
 def about(job: Any, scheduled: datetime) -> dict[str, str]:
@@ -137,19 +95,12 @@ def about(job: Any, scheduled: datetime) -> dict[str, str]:
 
 
 def authorization(world: World, job: Any) -> dict[str, str]:
-    """The token that is asked for.
-
-    Raises:
-        ApiFailure: PERMISSION_DENIED: the account has gone since.
-    """
+    """The token that is asked for."""
     chosen = job.http_target.WhichOneof("authorization_header")
     if chosen is None:
         return {}
-    wanted, tokens = getattr(job.http_target, chosen), world.part(Tokens)
+    wanted, project = getattr(job.http_target, chosen), project_of(job)
     email = wanted.service_account_email
-    if not checks.there(world, email, project_of(job)):
-        raise ApiFailure("PERMISSION_DENIED", f"There is no token for {email}: it does not exist or is disabled.")
-    token = (
-        tokens.id_token(email, wanted.audience) if chosen == "oidc_token" else tokens.access_token(email, wanted.scope)
-    )
-    return {"Authorization": f"Bearer {token}"}
+    if chosen == "oidc_token":
+        return outgoing.identity(world, email, wanted.audience, project)
+    return outgoing.access(world, email, wanted.scope, project)

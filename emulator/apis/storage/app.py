@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from emulator.apis.storage import batch, errors, methods, uploads
+from emulator.apis.storage import batch, errors, methods, notifications, uploads
 from emulator.apis.storage.wire import CHUNK_BYTES, Call, Reply, failure, select
 from emulator.core.api import Api
 from emulator.core.api import Call as ApiCall
@@ -108,7 +108,7 @@ def forget_uploads(world: World) -> None:
     shutil.rmtree(uploads.folder(world), ignore_errors=True)
 
 
-API = Api("storage", routes=[routes], cleared=[forget_uploads])
+API = Api("storage", routes=[routes], started=[notifications.started], cleared=[forget_uploads])
 
 
 def edge_of(world: World, request: Request) -> Edge:

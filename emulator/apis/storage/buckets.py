@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from emulator.apis.storage import errors, names, preconditions, records, shapes
+from emulator.apis.storage import errors, names, notifications, preconditions, records, shapes
 from emulator.apis.storage.wire import Reply, etag, merge, rfc3339
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def delete(call: Call) -> Reply:
             raise errors.bucket_not_empty()
         call.world.store.delete(records.BUCKET, name)
         call.world.store.delete("storage.policy", name)
+        notifications.forget(call.world, name)
     return Reply(status=204)
 
 

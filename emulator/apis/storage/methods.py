@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from emulator.apis.storage import buckets, listing, media, objects, policy, projects, uploads
+from emulator.apis.storage import buckets, listing, media, notifications, objects, policy, projects, uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +51,10 @@ _PLAIN = (
     _method("GET b/{bucket}/iam", "buckets.getIamPolicy", policy.get),
     _method("PUT b/{bucket}/iam", "buckets.setIamPolicy", policy.put),
     _method("GET b/{bucket}/iam/testPermissions", "buckets.testIamPermissions", policy.test),
+    _method("GET b/{bucket}/notificationConfigs", "notifications.list", notifications.list_),
+    _method("POST b/{bucket}/notificationConfigs", "notifications.insert", notifications.insert),
+    _method("GET b/{bucket}/notificationConfigs/{notification}", "notifications.get", notifications.get),
+    _method("DELETE b/{bucket}/notificationConfigs/{notification}", "notifications.delete", notifications.delete),
     _method("GET b/{bucket}/o", "objects.list", listing.list_),
     _method("GET b/{bucket}/o/{object}", "objects.get", objects.get),
     _method("PATCH b/{bucket}/o/{object}", "objects.patch", objects.patch),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from emulator.apis.storage import content, errors, names, preconditions, records, shapes
+from emulator.apis.storage import content, errors, names, notifications, preconditions, records, shapes
 from emulator.apis.storage.wire import Reply, etag, merge, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from emulator.apis.storage.wire import Call
+    from emulator.core.world import World
 
 # What a caller may say of an object; everything else in a body is ignored, as the service does.
 WRITABLE = (
@@ -21,8 +22,13 @@ WRITABLE = (
 _MOST_SOURCES = 32
 
 
-def write(call: Call, bucket: str, name: str, said: dict[str, Any], data: content.Content) -> records.Record:
-    """Make a new generation live, if the call's conditions hold. The one place where objects come to be."""
+def write(
+    call: Call, bucket: str, name: str, said: dict[str, Any], data: content.Content, **more: Any
+) -> records.Record:
+    """Make a new generation live, if the call's conditions hold. The one place where objects come to be.
+
+    `more` are fields of the object that nobody may write.
+    """
     names.check_object(name)
     data.check(said)
     world = call.world
@@ -31,9 +37,9 @@ def write(call: Call, bucket: str, name: str, said: dict[str, Any], data: conten
         live = records.live_object(world, bucket, name)
         preconditions.of_call(call).check(live.resource if live else None)
         now = rfc3339(world.clock.now())
-        if live:
-            records.retire(world, live, now)
         generation = records.next_generation(world)
+        if live:
+            retire(world, live, overwrittenByGeneration=str(generation))
         fresh = _resource(call.base_url, bucket, name, generation) | {
             "storageClass": said.get("storageClass") or home["storageClass"],
             "timeCreated": now,
@@ -42,9 +48,18 @@ def write(call: Call, bucket: str, name: str, said: dict[str, Any], data: conten
             "timeFinalized": now,
         }
         given = {key: said[key] for key in WRITABLE if said.get(key) is not None}
-        record = records.Record(fresh | data.fields() | given, sha256=data.sha256)
+        record = records.Record(fresh | data.fields() | given | more, sha256=data.sha256)
         records.put_object(world, record)
+        before = {"overwroteGeneration": live.resource["generation"]} if live else {}
+        notifications.note(world, notifications.FINALIZE, record, **before)
     return record
+
+
+def retire(world: World, record: records.Record, **about: str) -> None:
+    """Take a live version away, and have those told who want to know. In a transaction."""
+    records.retire(world, record, rfc3339(world.clock.now()))
+    kept = records.is_versioned(world, record.resource["bucket"])
+    notifications.note(world, notifications.ARCHIVE if kept else notifications.DELETE, record, **about)
 
 
 def get(call: Call) -> Reply:
@@ -77,9 +92,10 @@ def delete(call: Call) -> Reply:
         record = records.find_object(call.world, call.path["bucket"], call.path["object"], generation)
         preconditions.of_call(call).check(record.resource)
         if generation is None:
-            records.retire(call.world, record, rfc3339(call.world.clock.now()))
+            retire(call.world, record)
         else:
             records.forget_version(call.world, record)
+            notifications.note(call.world, notifications.DELETE, record)
     return Reply(status=204)
 
 
@@ -113,12 +129,8 @@ def compose(call: Call) -> Reply:
     parts = [_part(call, bucket, source) for source in sources]
     data = content.keep(call.world, _Joined(call, parts), composed=True)
     said = {"contentType": parts[0].resource.get("contentType")} | (body.get("destination") or {})
-    with call.world.store.transaction():
-        record = write(call, bucket, call.path["object"], said, data)
-        count = sum(int(part.resource.get("componentCount", 1)) for part in parts)
-        counted = records.Record(record.resource | {"componentCount": count}, sha256=record.sha256)
-        records.put_object(call.world, counted)
-    return Reply(counted.resource)
+    count = sum(int(part.resource.get("componentCount", 1)) for part in parts)
+    return Reply(write(call, bucket, call.path["object"], said, data, componentCount=count).resource)
 
 
 def _change(call: Call, *, whole: bool) -> Reply:
@@ -138,6 +150,7 @@ def _change(call: Call, *, whole: bool) -> Reply:
         }
         changed = records.Record(merge(start, said) | stamp, sha256=record.sha256)
         records.replace_metadata(call.world, changed)
+        notifications.note(call.world, notifications.UPDATE, changed)
     return Reply(changed.resource)
 
 

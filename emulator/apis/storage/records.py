@@ -59,6 +59,12 @@ def find_bucket(world: World, name: str) -> Record:
     return Record.decode(body)
 
 
+def find_project(world: World, bucket: str) -> str:
+    """The project of a bucket; empty for one that is gone."""
+    body = world.store.get(BUCKET, bucket)
+    return "" if body is None else Record.decode(body).project
+
+
 def put_bucket(world: World, record: Record) -> None:
     """Keep a bucket under its name, whether it was there or not."""
     world.store.put(BUCKET, record.resource["name"], record.encode())
@@ -112,9 +118,14 @@ def retire(world: World, record: Record, when: str) -> None:
     """Take a live version away; a bucket with versioning keeps it as noncurrent."""
     bucket, name = record.resource["bucket"], record.resource["name"]
     world.store.delete(LIVE, f"{bucket}/{name}")
-    if find_bucket(world, bucket).resource.get("versioning", {}).get("enabled"):
+    if is_versioned(world, bucket):
         kept = Record(record.resource | {"timeDeleted": when}, sha256=record.sha256)
         world.store.put(NONCURRENT, _old_key(bucket, name, int(record.resource["generation"])), kept.encode())
+
+
+def is_versioned(world: World, bucket: str) -> bool:
+    """Whether a bucket keeps versions that are no longer live."""
+    return bool(find_bucket(world, bucket).resource.get("versioning", {}).get("enabled"))
 
 
 def forget_version(world: World, record: Record) -> None:

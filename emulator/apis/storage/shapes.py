@@ -39,6 +39,13 @@ COMPOSE: dict[str, Any] = {
     "sourceObjects": [{"name": str, "generation": INT64, "objectPreconditions": {"ifGenerationMatch": INT64}}],
     "destination": OBJECT,
 }
+NOTIFICATION: dict[str, Any] = {
+    "topic": str,
+    "payload_format": str,
+    "event_types": [str],
+    "custom_attributes": TEXTS,
+    "object_name_prefix": str,
+}
 POLICY: dict[str, Any] = {"bindings": [{"role": str, "members": [str]}], "etag": str, "version": int}
 
 
