@@ -6,6 +6,7 @@ Every step reads what is stored and can be repeated, so a restart in the middle 
 from typing import Any
 
 from emulator.apis.functions import builds, progress, services, sources, triggers
+from emulator.apis.functions.checks import PUBSUB
 from emulator.apis.functions.model import FUNCTIONS, Function, Severity, StageName, StageState, State, short
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import timestamp
@@ -48,8 +49,8 @@ def deploy(world: World, name: str) -> Any:
         return settled(world, function, service, build, trigger)
 
 
-def carry_out(world: World, function: Any) -> tuple[Any, builds.Build, str]:
-    """Every step, in order; answers the service, the build and the trigger's name.
+def carry_out(world: World, function: Any) -> tuple[Any, builds.Build, triggers.Wiring | None]:
+    """Every step, in order; answers the service, the build and what brings events.
 
     Raises:
         StepFailed: One ended badly.
@@ -85,7 +86,7 @@ def failed(world: World, function: Any, step: StepFailed) -> None:
             FUNCTIONS.save(world, found)
 
 
-def settled(world: World, function: Any, service: Any, build: builds.Build, trigger: str) -> Any:
+def settled(world: World, function: Any, service: Any, build: builds.Build, trigger: triggers.Wiring | None) -> Any:
     """Write into a function that it works, and where."""
     with world.store.transaction():
         found = FUNCTIONS.get(world, function.name)
@@ -97,14 +98,16 @@ def settled(world: World, function: Any, service: Any, build: builds.Build, trig
     return found
 
 
-def show(function: Any, service: Any, build: builds.Build, trigger: str) -> None:
+def show(function: Any, service: Any, build: builds.Build, trigger: triggers.Wiring | None) -> None:
     """The output-only fields of a function that serves. Both addresses are the emulator's one."""
     function.build_config.build = build.name
     function.service_config.service = service.name
     function.service_config.uri = function.url = service.uri
     function.service_config.revision = short(service.latest_ready_revision)
-    if trigger:
-        function.event_trigger.trigger = trigger
+    if trigger is not None:
+        function.event_trigger.trigger = trigger.trigger
+        if function.event_trigger.event_type == PUBSUB and trigger.topic:
+            function.event_trigger.pubsub_topic = trigger.topic
 
 
 def delete(world: World, name: str) -> Any:

@@ -4,26 +4,21 @@ Source: the message comments of `GenerateUploadUrlResponse`; recording functions
 shape of the first generation's.
 """
 
-import json
 import secrets
-import threading
 import uuid
 from datetime import timedelta
-from io import BytesIO
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from google.cloud.functions_v2.types import functions as messages
 
-from emulator.apis.functions import checks
+from emulator.apis.functions import checks, storage_calls
 from emulator.apis.functions.model import API, FUNCTIONS, SERVICE, agent
 from emulator.apis.functions.uploads import BUCKET, KIND, LIFE_MIN
-from emulator.apis.storage.app import Edge
 from emulator.apis.storage.records import BUCKET as BUCKETS
 from emulator.core.api import Call
 from emulator.core.resources import by_id
 from emulator.core.world import World
-from emulator.identity.tokens import Tokens
 
 UploadUrl = messages.GenerateUploadUrlResponse.pb()
 DownloadUrl = messages.GenerateDownloadUrlResponse.pb()
@@ -54,10 +49,8 @@ def signed(world: World, project: str, place: str) -> str:
 def ensure_bucket(world: World, project: str, region: str, name: str) -> None:
     """The bucket that Google keeps uploads in."""
     if world.store.get(BUCKETS, name) is None:
-        token = world.part(Tokens).access_token(agent(world, project))
-        body = json.dumps({"name": name, "location": region}).encode()
-        edge = Edge(world, world.http_url, threading.Event())
-        edge.answer("POST", f"/storage/v1/b?project={project}", {"authorization": f"Bearer {token}"}, BytesIO(body))
+        wanted = {"name": name, "location": region}
+        storage_calls.call(world, agent(world, project), "POST", f"/storage/v1/b?project={project}", wanted)
 
 
 @API.method(SERVICE + "GenerateDownloadUrl")
