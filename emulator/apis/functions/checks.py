@@ -28,7 +28,7 @@ PUBSUB = "google.cloud.pubsub.topic.v1.messagePublished"
 STORAGE = tuple(
     f"google.cloud.storage.object.v1.{each}" for each in ("finalized", "deleted", "archived", "metadataUpdated")
 )
-ABSENT = "Service account {email} was not found: it does not exist, is disabled, or you may not act as it."
+ABSENT = "Permission 'iam.serviceaccounts.actAs' denied on service account {email} (or it may not exist)."
 
 
 def check_place(parent: str) -> None:
