@@ -89,3 +89,41 @@ def test_it_goes_with_the_words(operator):
         f"{PLACE}/services/churn"
     ]
     assert archives(operator) == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"method": "*/CreateFunction", "status": "UNAVAILABLE", "when": "after"}, id="lost-answer"),
+        pytest.param({"method": "*/CreateFunction", "operation": "fail"}, id="failed-operation"),
+        pytest.param(
+            {"method": "storage.objects.insert", "skip": 1, "status": "UNAVAILABLE", "when": "after"}, id="upload"
+        ),
+        pytest.param({"method": "*Services/UpdateService", "status": "UNAVAILABLE"}, id="no-service"),
+    ],
+)
+def test_what_breaks_on_the_way_is_mended_by_the_next_apply(operator, fault):
+    """Wherever it breaks, there is one function in the end, and it serves."""
+    operator.emulator.faults(fault)
+    operator.apply(spec(retraining=RETRAINING))
+    operator.emulator.faults()
+
+    applied(operator, spec(retraining=RETRAINING))
+    assert [f.state for f in functions(operator).list_functions(request={"parent": PLACE})] == [STATE.ACTIVE]
+    assert len(archives(operator)) == 1
+
+
+def test_a_later_program_takes_the_place_of_the_one_before(operator):
+    """A function of an earlier version of mlservice: the plan shows its digest, and its archive goes."""
+    applied(operator, spec(retraining=RETRAINING))
+    (ours,) = archives(operator)
+    earlier = ours.rpartition("/")[0] + "/0123.zip"
+    operator.connection.storage.bucket(BUCKET).blob(earlier).upload_from_string(b"an earlier program")
+    labels = {**functions(operator).get_function(request={"name": NAME}).labels, "mlservice-source": "0123"}
+    request = {"function": {"name": NAME, "labels": labels}, "update_mask": {"paths": ["labels"]}}
+    functions(operator).update_function(request=request).result(timeout=60)
+    (change,) = [c for c in operator.plan(spec(retraining=RETRAINING)).plan.changes if c.action is not Action.NO_OP]
+    assert [field.path for field in change.changes] == ["digest"]
+
+    applied(operator, spec(retraining=RETRAINING))
+    assert archives(operator) == [ours]

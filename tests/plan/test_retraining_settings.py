@@ -9,6 +9,7 @@ import yaml
 from reconciler.core.facts import Facts
 from reconciler.kinds.functions_function.settings import environment, folder_of
 from schemas import load
+from tests.operating import spec
 
 told = pytest.importorskip("runtime.retraining.settings", reason="the function has no settings yet")
 RETRAINING = {
@@ -25,9 +26,7 @@ RETRAINING = {
 
 def test_the_function_reads_what_is_written(tmp_path: Path):
     """Every word of the spec arrives, and the folder that the account may write to is the one it writes to."""
-    body = {"region": "europe-west1", "retraining": RETRAINING}
-    data = {"apiVersion": "mlservice/v1", "kind": "MLService", "metadata": {"name": "churn"}, "spec": body}
-    (tmp_path / "mlservice.yaml").write_text(yaml.safe_dump(data))
+    (tmp_path / "mlservice.yaml").write_text(yaml.safe_dump(spec(retraining=RETRAINING)))
     service = load([tmp_path / "mlservice.yaml"]).services[0].service
 
     read = told.Settings.read(environment(service, service.spec.retraining, Facts("acme", "acme-mlservice")))
