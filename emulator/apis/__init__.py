@@ -41,5 +41,13 @@ LISTED = (
         "CLOUDFUNCTIONS",
     ),
     Listed("emulator.apis.functions.uploads", eager=True),
+    Listed("emulator.apis.resourcemanager.project_v1", eager=True),
+    Listed("emulator.apis.functions.cloudbuild", gcloud="CLOUDBUILD", eager=True),
+    Listed(
+        "emulator.apis.serviceusage",
+        ("google.api.serviceusage.v1.ServiceUsage/",),
+        "google.cloud.service_usage_v1",
+        "SERVICEUSAGE",
+    ),
     Listed("emulator.apis.scheduler", ("google.cloud.scheduler.v1.",), "google.cloud.scheduler_v1", "CLOUDSCHEDULER"),
 )

@@ -235,7 +235,7 @@ def test_an_operation_tells_its_stages(cloud):
     operation.result(timeout=60)
 
     names = functions_v2.Stage.Name
-    assert [stage.name for stage in operation.metadata.stages] == [names.ARTIFACT_REGISTRY, names.BUILD, names.SERVICE]
+    assert [stage.name for stage in operation.metadata.stages] == [names.BUILD, names.SERVICE]
     assert {stage.state for stage in operation.metadata.stages} == {functions_v2.Stage.State.COMPLETE}
     assert operation.metadata.target == NAME
 

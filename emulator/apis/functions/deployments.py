@@ -7,13 +7,14 @@ from typing import Any
 
 from emulator.apis.functions import builds, progress, services, sources, triggers
 from emulator.apis.functions.checks import PUBSUB
-from emulator.apis.functions.model import FUNCTIONS, Function, Severity, StageName, StageState, State, short
+from emulator.apis.functions.model import FUNCTIONS, Function, Severity, StageName, State, short
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import timestamp
 from emulator.core.world import World
 from emulator.identity import iam_policy
 
-STAGES = [StageName.ARTIFACT_REGISTRY, StageName.BUILD, StageName.SERVICE]
+STAGES = [StageName.BUILD, StageName.SERVICE]
+"""gcloud adds others by itself, and refuses to see them twice."""
 BUILD_FAILED, SERVICE_FAILED, TRIGGER_FAILED = "BuildFailed", "CloudRunServiceFailed", "EventarcTriggerFailed"
 """Types of messages. Nobody has shown Google's; people read the message."""
 
@@ -57,7 +58,6 @@ def carry_out(world: World, function: Any) -> tuple[Any, builds.Build, triggers.
     """
     name = function.name
     try:
-        progress.show(world, name, StageName.ARTIFACT_REGISTRY, StageState.COMPLETE, "Repository is ready")
         with progress.stage(world, name, StageName.BUILD, "Build"):
             build = builds.build(world, function)
     except ApiFailure as failure:
