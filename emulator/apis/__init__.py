@@ -34,5 +34,20 @@ LISTED = (
     Listed("emulator.apis.pubsub.api", ("google.pubsub.v1.", POLICIES), "google.pubsub_v1", "PUBSUB"),
     Listed("emulator.apis.pubsub.host", eager=True),
     Listed("emulator.apis.monitoring", ("google.monitoring.v3.",), "google.cloud.monitoring_v3", "MONITORING"),
+    Listed(
+        "emulator.apis.functions",
+        ("google.cloud.functions.v2.", POLICIES),
+        "google.cloud.functions_v2",
+        "CLOUDFUNCTIONS",
+    ),
+    Listed("emulator.apis.functions.uploads", eager=True),
+    Listed("emulator.apis.resourcemanager.project_v1", eager=True),
+    Listed("emulator.apis.functions.cloudbuild", gcloud="CLOUDBUILD", eager=True),
+    Listed(
+        "emulator.apis.serviceusage",
+        ("google.api.serviceusage.v1.ServiceUsage/",),
+        "google.cloud.service_usage_v1",
+        "SERVICEUSAGE",
+    ),
     Listed("emulator.apis.scheduler", ("google.cloud.scheduler.v1.",), "google.cloud.scheduler_v1", "CLOUDSCHEDULER"),
 )

@@ -144,6 +144,10 @@ class Registry:
         hosts = [listed.host for listed in self._listed if listed.host]
         return any(host == each or host.endswith(f"-{each}") for each in hosts)
 
+    def hosts(self) -> list[str]:
+        """The hosts of the emulated APIs, sorted."""
+        return sorted({listed.host for listed in self._listed if listed.host})
+
     def eager(self) -> list[Api]:
         """The APIs that take part in start, stop and reset."""
         return [self._load(listed) for listed in self._listed if listed.eager]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.core.kind import Kinds
 from reconciler.kinds import (
     artifact_repository,
+    functions_function,
     iam_member,
     model_artifact,
     monitoring_notification_channel,
@@ -22,6 +23,7 @@ KINDS = Kinds.of(
     iam_member.KIND,
     model_artifact.KIND,
     run_service.KIND,
+    functions_function.KIND,
     pubsub_subscription.KIND,
     scheduler_job.KIND,
     monitoring_notification_channel.KIND,

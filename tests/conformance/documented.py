@@ -24,7 +24,7 @@ def remarks(message: Any) -> dict[str, str]:
 def along(message: Any, path: str) -> Iterator[str]:
     """Give the documentation of every field on a path, from the outermost in."""
     for name in path.split("."):
-        if message is None or not hasattr(message, "meta"):
+        if message is None or not hasattr(message, "meta") or message.pb().DESCRIPTOR.GetOptions().map_entry:
             return  # a map's key, or a message that is not Google Cloud's own
         yield remarks(message).get(name, "")
         fields = message.meta.fields

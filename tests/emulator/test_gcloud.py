@@ -14,6 +14,9 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed"),
 ]
 
+COLOUR = "import os\n\ndef hello(request):\n    return os.environ['COLOUR']\n"
+"""A function."""
+
 
 @pytest.fixture
 def gcloud(emulator, tmp_path):
@@ -124,6 +127,55 @@ def test_pubsub(gcloud):
     assert gcloud("pubsub subscriptions describe scorer")["topic"] == "_deleted-topic_"
 
 
+def test_messages(gcloud, tmp_path):
+    """Published, pulled, given back, settled, brought back by a snapshot and dropped by a seek, all by gcloud."""
+    gcloud("pubsub topics create scores")
+    gcloud("pubsub subscriptions create scorer --topic=scores --message-filter='attributes:model'")
+    gcloud("pubsub topics publish scores --message=ignored")
+    [sent] = gcloud("pubsub topics publish scores --message=high --attribute=model=churn")["messageIds"]
+    gcloud("pubsub snapshots create before --subscription=scorer")
+    [seen] = gcloud("pubsub subscriptions pull scorer --limit=5")
+    assert (seen["message"]["messageId"], seen["message"]["attributes"]) == (sent, {"model": "churn"})
+    gcloud(f"pubsub subscriptions modify-message-ack-deadline scorer --ack-ids={seen['ackId']} --ack-deadline=0")
+    [again] = gcloud("pubsub subscriptions pull scorer --limit=5")
+    gcloud(f"pubsub subscriptions ack scorer --ack-ids={again['ackId']}", as_json=False)
+    assert gcloud("pubsub subscriptions pull scorer --limit=5") == []
+
+    assert names(gcloud("pubsub snapshots list")) == ["before"]
+    gcloud("pubsub subscriptions seek scorer --snapshot=before")
+    assert len(gcloud("pubsub subscriptions pull scorer --auto-ack")) == 1
+    gcloud("pubsub subscriptions seek scorer --snapshot=before")
+    gcloud("pubsub subscriptions seek scorer --time=2200-01-01T00:00:00Z")
+    assert gcloud("pubsub subscriptions pull scorer") == []
+
+
+def test_schemas(gcloud, tmp_path):
+    """Made, listed, described, and checked against by gcloud."""
+    definition = tmp_path / "score.avsc"
+    definition.write_text('{"type": "record", "name": "Score", "fields": [{"name": "value", "type": "double"}]}')
+    gcloud(f"pubsub schemas create score --type=avro --definition-file={definition}")
+    gcloud(f"pubsub schemas validate-schema --type=avro --definition-file={definition}", as_json=False)
+    good = "--message-encoding=json --schema-name=score --message='{\"value\": 1}'"
+    gcloud(f"pubsub schemas validate-message {good}", as_json=False)
+
+    assert names(gcloud("pubsub schemas list")) == ["score"]
+    assert gcloud("pubsub schemas describe score")["definition"] == definition.read_text()
+    gcloud("pubsub topics create scores --schema=score --message-encoding=json")
+    gcloud("pubsub schemas delete score", as_json=False)
+    assert gcloud("pubsub topics describe scores")["schemaSettings"]["schema"] == "_deleted-schema_"
+
+
+def test_notifications(gcloud):
+    """Of a bucket, made and listed by gcloud."""
+    gcloud("storage buckets create gs://from-gcloud --location=europe-west4", as_json=False)
+    gcloud("pubsub topics create changes")
+    made = "storage buckets notifications create gs://from-gcloud --topic=changes --event-types=OBJECT_FINALIZE"
+    gcloud(made, as_json=False)
+
+    [found] = gcloud("storage buckets notifications list gs://from-gcloud")
+    assert found["Notification Configuration"]["event_types"] == ["OBJECT_FINALIZE"]
+
+
 def test_channels(gcloud):
     """A notification channel made by gcloud shows in its list."""
     gcloud(
@@ -151,3 +203,23 @@ def test_scheduler(gcloud, emulator):
     assert names(gcloud(f"scheduler jobs list {place}")) == ["nightly", "weekly"]
     gcloud(f"scheduler jobs delete weekly {place}", as_json=False)
     assert names(gcloud(f"scheduler jobs list {place}")) == ["nightly"]
+
+
+def test_functions(gcloud, tmp_path):
+    """A folder is deployed by gcloud, listed, described, deployed again with another environment, and deleted."""
+    place = "--region=europe-west1"
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "main.py").write_text(COLOUR)
+    (tmp_path / "source" / "requirements.txt").write_text("functions-framework>=3\n")
+    how = f"--gen2 {place} --runtime=python313 --entry-point=hello --trigger-http --source={tmp_path / 'source'}"
+    made = gcloud(f"functions deploy greeter {how} --allow-unauthenticated --set-env-vars=COLOUR=green")
+    assert made["state"] == "ACTIVE"
+    assert httpx.get(made["url"], timeout=30, trust_env=False).text == "green"
+    gcloud(f"functions deploy greeter {how} --update-env-vars=COLOUR=blue")
+
+    seen = gcloud(f"functions describe greeter --gen2 {place}")
+    assert httpx.get(seen["url"], timeout=30, trust_env=False).text == "blue"
+    assert names(gcloud("functions list --v2")) == ["greeter"]
+    assert [each["state"] for each in gcloud("services list --enabled")][:1] == ["ENABLED"]
+    gcloud(f"functions delete greeter --gen2 {place}", as_json=False)
+    assert gcloud("functions list --v2") == []

@@ -67,11 +67,14 @@ def left(operator):
     repositories = operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
     jobs = operator.api("google.cloud.scheduler_v1", "cloud_scheduler", "CloudScheduler")
     publisher = operator.api("google.pubsub_v1", "publisher", "Publisher")
+    functions = operator.api("google.cloud.functions_v2", "function_service", "FunctionService")
     parent = {"parent": "projects/local/locations/europe-west1"}
     return [
         *(service.name for service in operator.services()),
         *(a.email for a in accounts.list_service_accounts(request={"name": "projects/local"}) if "drawn" in a.email),
-        *(r.name for r in repositories.list_repositories(request=parent)),
+        # Google makes one for functions, and keeps it.
+        *(r.name for r in repositories.list_repositories(request=parent) if not r.name.endswith("/gcf-artifacts")),
+        *(f.name for f in functions.list_functions(request=parent)),
         *(b.name for b in operator.connection.storage.list_buckets()),
         *(j.name for j in jobs.list_jobs(request=parent)),
         *(t.name for t in publisher.list_topics(request={"project": "projects/local"})),

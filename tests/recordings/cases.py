@@ -30,6 +30,13 @@ class Kind:
 KINDS = (
     Kind("api_error", "an API that is not enabled"),
     Kind("artifact_repository", "docker repositories: create, get, list, update, delete, policy; no cleanup policies"),
+    Kind(
+        "functions_function",
+        "nothing of the second generation: the recordings are of version 1 of the API",
+        dict.fromkeys(
+            ("v1-http-create-2018", "v1-http-testserver", "v1-label-update"), "The first generation is not emulated."
+        ),
+    ),
     Kind("iam_policy", "get and set of a project, a topic, a job and an account; conditions are never sent"),
     Kind("iam_service_account", "create, get, update, delete, and reads right after a write; no keys, no disabling"),
     Kind("monitoring_notification_channel", "an e-mail channel: create, get, list, filter by label, delete; no update"),

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from emulator.apis import outgoing
-from emulator.apis.pubsub import delivering, holders
+from emulator.apis.pubsub import cloud_events, delivering, holders
 from emulator.apis.pubsub.backlog import Delivery, Handle
 from emulator.apis.pubsub.broker import Line, Push
 from emulator.apis.pubsub.delivering import Wanted
@@ -76,7 +76,9 @@ def is_over(world: World, line: Line, seen: int) -> bool:
 
 def attempt(world: World, line: Line, push: Push | None, delivery: Delivery, message: Any) -> None:
     """One push, and what comes of it."""
-    done = push is not None and is_taken(world, line, push, delivery, message)
+    done = push is not None and (
+        is_taken(world, line, push, delivery, message) or cloud_events.is_last(push.endpoint)
+    )
     handle = Handle(delivery.number, delivery.lease)
     if not line.alive:
         return
@@ -105,6 +107,8 @@ def deliver(world: World, line: Line, push: Push, delivery: Delivery, message: A
     """
     shown = delivery.attempt if line.dead_letter_topic else 0
     headers, body = bare(line, push, message, shown) if push.bare else wrapped(line, message, shown)
+    if cloud_events.is_event(push.endpoint):
+        headers, body = cloud_events.dressed(push.endpoint, message, (headers, body))
     if push.account:
         project = line.name.split("/")[1]
         headers |= outgoing.identity(world, push.account, push.audience, project)

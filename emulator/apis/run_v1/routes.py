@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -28,6 +29,15 @@ BY_LOCATION = "/v1/projects/{project}/locations/{region}"
 WORKERS = 4
 
 
+class Plain(StringConvertor):
+    """A name without a verb behind a colon: `NAME:getIamPolicy` is the table's."""
+
+    regex = "[^/:]+"
+
+
+register_url_convertor("plain", Plain())
+
+
 def routes(world: World) -> list[Route]:
     """Lists and single resources, to be read: writes are those of version 2."""
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="run-v1")
@@ -39,7 +49,7 @@ def routes(world: World) -> list[Route]:
     ):
         for root in roots:
             shown.append(Route(f"{root}/{plural}", endpoint(world, pool, plural), methods=["GET"]))
-            shown.append(Route(f"{root}/{plural}/{{name}}", endpoint(world, pool, plural), methods=["GET"]))
+            shown.append(Route(f"{root}/{plural}/{{name:plain}}", endpoint(world, pool, plural), methods=["GET"]))
     return shown
 
 

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KIND, COUNTER, NOTICE = "storage.notification", "storage.notification.counter", "storage.notice"
-TOPIC = re.compile(r"//pubsub\.googleapis\.com/(projects/[^/]+/topics/[^/]+)")
+PUBSUB = "//pubsub.googleapis.com/"
+TOPIC = re.compile(rf"(?:{re.escape(PUBSUB)})?(projects/[^/]+/topics/[^/]+)")
+"""As callers write it; gcloud leaves the host out. Answers have it."""
 FORMATS = ("JSON_API_V1", "NONE")
 FINALIZE, DELETE, ARCHIVE, UPDATE = EVENTS = (
     "OBJECT_FINALIZE",
@@ -147,8 +149,9 @@ def _tells(notification: dict[str, Any], event: str) -> bool:
 
 
 def _resource(base_url: str, bucket: str, number: str, wanted: dict[str, Any]) -> dict[str, Any]:
-    given = ("topic", "payload_format", "event_types", "custom_attributes", "object_name_prefix")
+    given = ("payload_format", "event_types", "custom_attributes", "object_name_prefix")
     return {key: wanted[key] for key in given if wanted.get(key)} | {
+        "topic": PUBSUB + wanted["topic"].removeprefix(PUBSUB),
         "kind": "storage#notification",
         "id": number,
         "etag": number,
@@ -234,6 +237,6 @@ def tell(world: World, notice: dict[str, Any]) -> None:
     from google.pubsub_v1.types import pubsub  # noqa: PLC0415 - only buckets with notifications need it
 
     message = pubsub.PubsubMessage.pb()(data=notice["data"].encode(), attributes=notice["attributes"])
-    request = pubsub.PublishRequest.pb()(topic=notice["topic"].partition(".com/")[2], messages=[message])
+    request = pubsub.PublishRequest.pb()(topic=notice["topic"].removeprefix(PUBSUB), messages=[message])
     project = records.find_project(world, notice["bucket"])
     perform(world, ApiCall(PUBLISH, mutating=True, caller=account(world, project)), request)
