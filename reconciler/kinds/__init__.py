@@ -14,6 +14,7 @@ from reconciler.kinds import (
     run_service,
     scheduler_job,
     service_account,
+    storage_notification,
 )
 
 KINDS = Kinds.of(
@@ -25,6 +26,7 @@ KINDS = Kinds.of(
     run_service.KIND,
     functions_function.KIND,
     pubsub_subscription.KIND,
+    storage_notification.KIND,
     scheduler_job.KIND,
     monitoring_notification_channel.KIND,
 )

@@ -56,6 +56,7 @@ RESOURCES: Mapping[str, Resource] = {
     "run_service": Resource(
         ("google.cloud.run_v2", "services", "Services"), "projects/{project}/locations/{location}/services/{name}"
     ),
+    "run_job": Resource(("google.cloud.run_v2", "jobs", "Jobs"), "projects/{project}/locations/{location}/jobs/{name}"),
     "secret": Resource(
         ("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService"),
         "projects/{project}/secrets/{name}",

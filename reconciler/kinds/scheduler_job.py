@@ -94,15 +94,36 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
 
 
 def _publishing(service: MLService, trigger: Trigger, topic: str) -> SchedulerJob:
+    return publishing(
+        trigger.when.schedule or "",
+        trigger.when.time_zone,
+        f"Trigger {trigger.name} of {service.name}. {note(service.name)}",
+        topic,
+        {"trigger": trigger.name, "service": service.name},
+    )
+
+
+def publishing(
+    schedule: str, time_zone: str, description: str, topic: str, attributes: Mapping[str, str]
+) -> SchedulerJob:
+    """Give a job that publishes a message.
+
+    Args:
+        schedule: Cron, five fields.
+        time_zone: A name of the tz database.
+        description: For people; carries our mark.
+        topic: Full name of the topic.
+        attributes: Of the message.
+    """
     return SchedulerJob(
-        schedule=trigger.when.schedule or "",
-        time_zone=trigger.when.time_zone,
-        description=f"Trigger {trigger.name} of {service.name}. {note(service.name)}",
+        schedule=schedule,
+        time_zone=time_zone,
+        description=description,
         uri="",
         account="",
         audience="",
         topic=topic,
-        attributes={"trigger": trigger.name, "service": service.name},
+        attributes=attributes,
         attempt_deadline_s=0,
         retry_count=3,
         max_retry_s=0,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from reconciler.core.kind import Gift, Kind, Roles
 from reconciler.core.membership import PROJECT
+from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
-from reconciler.kinds.functions_function.wanted import HISTORY_WRITER, address_of, desired
+from reconciler.kinds.functions_function.wanted import HISTORY_WRITER, TRAINERS, address_of, desired
+from reconciler.kinds.pubsub_subscription import SUBSCRIBER
+from reconciler.kinds.pubsub_topic import PUBLISHER
+from reconciler.kinds.run_service import INVOKER
 from reconciler.lookups.function_source import FUNCTION_SOURCE
+from reconciler.lookups.project_number import asked_when
 
 __all__ = ["KIND", "FunctionsFunction", "address_of"]
 
@@ -18,7 +23,22 @@ KIND = Kind(
     desired=desired,
     connect=FunctionsFunctionClient,
     keyed=frozenset({"environment", "labels"}),
-    acts_on=frozenset({"retraining.run.*", "retraining.timeout", "retraining.guards.*"}),
+    acts_on=frozenset(
+        {
+            "retraining.run.cloudRunJob.*",
+            "retraining.run.webhook.*",
+            "retraining.parameters.*",
+            "retraining.timeout",
+            "retraining.guards.cooldown",
+            "retraining.guards.maxPerDay",
+            "retraining.guards.maxPerMonth",
+            "retraining.guards.maxConcurrent",
+            "retraining.guards.minNewRows.*",
+            "retraining.guards.openCircuitAfter.*",
+            "triggers.name",
+            "triggers.when.pubsub",
+        }
+    ),
     roles=Roles(read=("roles/cloudfunctions.viewer",), write=("roles/cloudfunctions.developer",)),
     gives=(
         Gift(
@@ -27,8 +47,15 @@ KIND = Kind(
             "the retraining function's own account",
             "keeping what it decided: only the service's own folder of the state bucket",
         ),
+        *(
+            Gift(role, "run_job", "the retraining function's own account", "running the job that trains")
+            for role in TRAINERS
+        ),
+        Gift(INVOKER, "run_service", "the account that starts trainings", "pushing events to the function"),
+        Gift(PUBLISHER, pubsub_topic.NAME, "Pub/Sub itself", "moving events that nobody could act on"),
+        Gift(SUBSCRIBER, pubsub_subscription.NAME, "Pub/Sub itself", "moving events that nobody could act on"),
     ),
-    lookups=(FUNCTION_SOURCE,),
+    lookups=(FUNCTION_SOURCE, asked_when(lambda service: service.spec.retraining is not None, "retraining")),
     # Functions have no etag (kinds.md 2.2).
     fenced=False,
 )

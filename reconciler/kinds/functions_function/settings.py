@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import account_email
 from schemas.names import service_account_id
+from schemas.sections.retraining import Better
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import MLService
-    from schemas.sections.retraining import Guards, Retraining
+    from schemas.sections.retraining import Evaluation, Guards, Retraining
 
 VARIABLE = "MLSERVICE_RETRAINING"
 ACCOUNT_ROLE = "retrain"
@@ -34,9 +35,23 @@ def settings(service: MLService, retraining: Retraining, facts: Facts) -> dict[s
         "region": service.spec.region,
         "bucket": facts.bucket,
         "run": retraining.run.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "parameters": dict(retraining.parameters),
         "guards": guards(retraining.guards),
         "timeout": retraining.timeout_s,
+        **_evaluation(retraining.evaluation),
+        **({"rows": rows.table} if (rows := retraining.guards.min_new_rows) else {}),
     }
+
+
+def _evaluation(wanted: Evaluation | None) -> dict[str, Any]:
+    if wanted is None:
+        return {}
+    compared = {
+        "metric": wanted.metric,
+        "lower_is_better": wanted.better is Better.LOWER,
+        "min_gain": wanted.min_gain,
+    }
+    return {"evaluation": compared, "metrics": wanted.metrics, "dataset": wanted.dataset or ""}
 
 
 def guards(wanted: Guards) -> dict[str, Any]:
@@ -44,7 +59,9 @@ def guards(wanted: Guards) -> dict[str, Any]:
     return {
         "cooldown": wanted.cooldown_s,
         "max_per_day": wanted.max_per_day,
+        "max_per_month": wanted.max_per_month,
         "max_concurrent": wanted.max_concurrent,
+        "min_new_rows": wanted.min_new_rows.at_least if wanted.min_new_rows else 0,
         "failures": wanted.open_circuit_after.failures,
         "pause": wanted.open_circuit_after.pause_s,
     }

@@ -11,6 +11,7 @@ from reconciler.core.naming import mark_labels
 from reconciler.core.objects import Desired, Unwanted, Wanted
 from reconciler.core.reference import Ref
 from reconciler.kinds import service_account
+from reconciler.kinds.functions_function import triggers
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
 from reconciler.kinds.functions_function.settings import ACCOUNT_ROLE, email_of, environment, folder_of
 from reconciler.kinds.iam_member import IamMember
@@ -21,12 +22,15 @@ from schemas.names import SERVICE_LONGEST, derived_name
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import MLService
+    from schemas.sections.retraining import Retraining
 
 RUNTIME = "python313"
 MEMORY_MIB, CPU_MILLIS, CONCURRENCY, TIMEOUT_S = 512, 1000, 4, 300
 MAX_INSTANCES = 3
 """A storm of events waits in its subscription; what races is settled by conditional writes, not by fewer instances."""
 HISTORY_WRITER = "roles/storage.objectUser"
+TRAINERS = ("roles/run.jobsExecutorWithOverrides", "roles/run.viewer")
+"""What running one job with words of ours takes, and looking at its executions."""
 
 
 def name_of(service: MLService) -> str:
@@ -48,6 +52,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     history = _history_access(service, facts, account.address)
     yield account
     yield history
+    yield from _may_train(service, retraining, facts, account.address)
     fields = FunctionsFunction(
         digest=source.digest,
         runtime=RUNTIME,
@@ -64,6 +69,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     needs = frozenset({history.address})
     yield Desired(address_of(service), fields, service.name, needs=needs, source=source.folder)
     yield from _never_everyone(service)
+    yield from triggers.wanted(service, facts, address_of(service))
 
 
 def _history_access(service: MLService, facts: Facts, account: Address) -> Desired[IamMember]:
@@ -78,6 +84,19 @@ def _history_access(service: MLService, facts: Facts, account: Address) -> Desir
     below = f'resource.name.startsWith("{whole}/objects/{folder_of(service)}")'
     condition = f'resource.name == "{whole}" || {below}'
     return Desired(here, IamMember(condition), service.name, needs=frozenset({account}))
+
+
+def _may_train(
+    service: MLService, retraining: Retraining, facts: Facts, account: Address
+) -> Iterator[Desired[IamMember]]:
+    """Want that it may start what trains, find it again and stop it; no more than that, and on nothing else."""
+    job = retraining.run.cloud_run_job
+    if job is None:
+        return
+    member = f"serviceAccount:{email_of(service, facts)}"
+    for role in TRAINERS:
+        here = Membership("run_job", job.name, role, member).at(service.spec.region)
+        yield Desired(here, IamMember(), service.name, needs=frozenset({account}))
 
 
 def _never_everyone(service: MLService) -> Iterator[Unwanted]:
