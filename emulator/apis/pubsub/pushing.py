@@ -76,9 +76,7 @@ def is_over(world: World, line: Line, seen: int) -> bool:
 
 def attempt(world: World, line: Line, push: Push | None, delivery: Delivery, message: Any) -> None:
     """One push, and what comes of it."""
-    done = push is not None and (
-        is_taken(world, line, push, delivery, message) or cloud_events.is_last(push.endpoint)
-    )
+    done = push is not None and (is_taken(world, line, push, delivery, message) or cloud_events.is_last(push.endpoint))
     handle = Handle(delivery.number, delivery.lease)
     if not line.alive:
         return
