@@ -1,7 +1,8 @@
 """How long a function takes from nothing to its first answer. Bar: 2 s. `python -m benchmarks.function_start`.
 
-Two of them: the smallest there can be, which is what functions-framework itself takes, and the retraining function. Each
-is asked while it has no instance. The request is no event: the retraining function refuses it, and so connects to nothing.
+Two of them: the smallest there can be, which is what functions-framework itself takes, and the retraining function.
+Each is asked while it has no instance. The request is no event: the retraining function refuses it, and so connects
+to nothing.
 """
 
 import io
