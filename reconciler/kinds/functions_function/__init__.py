@@ -11,6 +11,18 @@ from reconciler.lookups.function_source import FUNCTION_SOURCE
 
 __all__ = ["KIND", "FunctionsFunction", "address_of"]
 
+ACTS_ON = frozenset(
+    {
+        "retraining.run.*",
+        "retraining.timeout",
+        "retraining.guards.cooldown",
+        "retraining.guards.maxPerDay",
+        "retraining.guards.maxConcurrent",
+        "retraining.guards.openCircuitAfter.*",
+    }
+)
+"""What `settings` tells the function, word by word: one that it does not must not look as if it did."""
+
 KIND = Kind(
     name=NAME,
     title="Cloud Function",
@@ -18,7 +30,7 @@ KIND = Kind(
     desired=desired,
     connect=FunctionsFunctionClient,
     keyed=frozenset({"environment", "labels"}),
-    acts_on=frozenset({"retraining.run.*", "retraining.timeout", "retraining.guards.*"}),
+    acts_on=ACTS_ON,
     roles=Roles(read=("roles/cloudfunctions.viewer",), write=("roles/cloudfunctions.developer",)),
     gives=(
         Gift(
