@@ -71,7 +71,11 @@ def test_too_many_entries_are_refused(tmp_path, monkeypatch):
         archives.unpack(archive("a", "b", "c"), tmp_path)
 
 
-@pytest.mark.parametrize("data", [b"", b"PK", b"not a zip", archive("main.py", data=b"x" * 99)[:-30]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"PK", b"not a zip", archive("main.py", data=b"x" * 99)[:-30]],
+    ids=["empty", "two-bytes", "text", "cut-off"],
+)
 def test_what_is_no_zip_is_refused(tmp_path, data):
     """With words."""
     with pytest.raises(archives.ArchiveError, match="not a zip file"):

@@ -7,7 +7,6 @@ import queue
 import threading
 from types import SimpleNamespace
 
-import httpx
 import pytest
 from google.api_core import exceptions
 from google.cloud import iam_admin_v1
@@ -210,9 +209,6 @@ def test_a_topic_that_is_not_there_fails_the_function(cloud, listening):
 
 def test_an_object_comes_as_an_event(cloud, listening, ear):
     """A new object of the bucket, and no other bucket's."""
-    answer = httpx.get(f"{cloud.emulator.http}/storage/v1/b/{BUCKET}/notificationConfigs", trust_env=False)
-    if not answer.is_success:
-        pytest.skip("the emulated Cloud Storage has no notifications yet")
     listening(event_type=FINALIZED, event_filters=[{"attribute": "bucket", "value": BUCKET}])
     cloud.bucket.blob("rows/new.csv").upload_from_string("a,b")
 
@@ -220,6 +216,17 @@ def test_an_object_comes_as_an_event(cloud, listening, ear):
     assert (event["type"], event["subject"]) == (FINALIZED, "objects/rows/new.csv")
     assert event["source"] == f"//storage.googleapis.com/projects/_/buckets/{BUCKET}"
     assert event["data"]["name"] == "rows/new.csv"
+
+
+def test_a_bucket_that_is_gone_fails_the_function(cloud, topics, subscriptions, listening):
+    """With words; what was made until then goes with the function."""
+    wanted = {"event_type": FINALIZED, "event_filters": [{"attribute": "bucket", "value": "nobodys-bucket"}]}
+    with pytest.raises(exceptions.InvalidArgument, match="nobodys-bucket"):
+        listening(**wanted)
+    cloud.functions.delete_function(name=cloud.get().name).result(timeout=60)
+
+    assert subscriptions() == []
+    assert [topic.name for topic in topics.list_topics(project="projects/local")] == [TOPIC]
 
 
 def test_an_object_event_says_which_object():

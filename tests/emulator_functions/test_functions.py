@@ -1,6 +1,7 @@
 """Functions become processes: what is uploaded answers, and what does not build or start says why."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -245,3 +246,17 @@ def test_internal_ingress_keeps_callers_out(cloud):
     cloud.create(ingress_settings="ALLOW_INTERNAL_ONLY")
 
     assert cloud.call().status_code == 404
+
+
+def test_a_slow_read_of_the_source_holds_nobody_up(cloud):
+    """While one function waits for Cloud Storage, others are read."""
+    wanted = cloud.wanted()
+    cloud.emulator.faults({"method": "storage.objects.get", "hang": True})
+    with ThreadPoolExecutor(1) as pool:
+        request = {"parent": PLACE, "function_id": "greeter", "function": wanted}
+        creating = pool.submit(cloud.functions.create_function, request=request)
+        while not cloud.emulator.control("GET", "faults")[0]["waiting"]:
+            assert not creating.done()
+        assert list(cloud.functions.list_functions(parent=PLACE)) == []
+        cloud.emulator.faults()
+        assert creating.result().result(timeout=60).state == STATE.ACTIVE

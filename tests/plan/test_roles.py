@@ -10,6 +10,7 @@ from reconciler.core.facts import Facts
 from reconciler.core.membership import Membership
 from reconciler.core.objects import Desired
 from reconciler.kinds import KINDS
+from reconciler.lookups.function_source import FunctionSource
 from schemas import load, to_yaml
 from tests.strategies.whole_specs import whole_specs
 
@@ -20,6 +21,8 @@ class Anything(dict):
     """Answers to whatever is asked."""
 
     def get(self, key, default=None):
+        if key[0] == "function_source":
+            return FunctionSource("0" * 32, "")
         return default if key[0] == "model_files" else "1"
 
     def __getitem__(self, key):

@@ -3,6 +3,8 @@
 Every step reads what is stored and can be repeated, so a restart in the middle finishes the work.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from emulator.apis.functions import builds, progress, services, sources, triggers
@@ -15,8 +17,12 @@ from emulator.identity import iam_policy
 
 STAGES = [StageName.BUILD, StageName.SERVICE]
 """gcloud adds others by itself, and refuses to see them twice."""
-BUILD_FAILED, SERVICE_FAILED, TRIGGER_FAILED = "BuildFailed", "CloudRunServiceFailed", "EventarcTriggerFailed"
-"""Types of messages. Nobody has shown Google's; people read the message."""
+TYPES: dict[int, str] = {
+    StageName.BUILD: "BuildFailed",
+    StageName.SERVICE: "CloudRunServiceFailed",
+    StageName.TRIGGER: "EventarcTriggerFailed",
+}
+"""Types of messages by the stage that failed. Nobody has shown Google's; people read the message."""
 
 
 class StepFailed(Exception):
@@ -56,23 +62,27 @@ def carry_out(world: World, function: Any) -> tuple[Any, builds.Build, triggers.
     Raises:
         StepFailed: One ended badly.
     """
-    name = function.name
-    try:
-        with progress.stage(world, name, StageName.BUILD, "Build"):
-            build = builds.build(world, function)
-    except ApiFailure as failure:
-        raise StepFailed(BUILD_FAILED, failure) from failure
-    try:
-        with progress.stage(world, name, StageName.SERVICE, "Cloud Run service"):
-            service = services.deploy(world, function, build)
-    except ApiFailure as failure:
-        raise StepFailed(SERVICE_FAILED, failure) from failure
-    try:
-        with progress.stage(world, name, StageName.TRIGGER, "Eventarc trigger"):
-            trigger = triggers.wire(world, function, service.uri)
-    except ApiFailure as failure:
-        raise StepFailed(TRIGGER_FAILED, failure) from failure
+    with step(world, function, StageName.BUILD, "Building the function"):
+        build = builds.build(world, function)
+    with step(world, function, StageName.SERVICE, "Deploying the Cloud Run service"):
+        service = services.deploy(world, function, build)
+    with step(world, function, StageName.TRIGGER, "Wiring the Eventarc trigger"):
+        trigger = triggers.wire(world, function, service.uri)
     return service, build, trigger
+
+
+@contextmanager
+def step(world: World, function: Any, stage: int, message: str) -> Iterator[None]:
+    """One stage of a deployment.
+
+    Raises:
+        StepFailed: It ended badly.
+    """
+    try:
+        with progress.stage(world, function.name, stage, message):
+            yield
+    except ApiFailure as failure:
+        raise StepFailed(TYPES[stage], failure) from failure
 
 
 def failed(world: World, function: Any, step: StepFailed) -> None:

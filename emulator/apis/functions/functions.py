@@ -49,19 +49,29 @@ def create(world: World, name: str, sent: Any) -> Any:
     function = Function()
     apply_mask(function, sent, ["*"], keep=OUTPUT)
     function.name = name
+    check_free(world, name)
+    complete(world, function)
     with world.store.transaction():
-        if FUNCTIONS.find(world, name) is not None or find_by_service(world, service_of(name)) is not None:
-            raise FUNCTIONS.taken(name)
-        complete(world, function)
-        services.check_free(world, name)
+        check_free(world, name)
         deployments.touched(world, function, State.DEPLOYING)
         function.create_time.CopyFrom(timestamp(world.clock.now()))
         FUNCTIONS.save(world, function)
         return deployments.started(world, function, "create")
 
 
+def check_free(world: World, name: str) -> None:
+    """Refuse a name that a function has, or whose service somebody has.
+
+    Raises:
+        ApiFailure: ALREADY_EXISTS.
+    """
+    if FUNCTIONS.find(world, name) is not None or find_by_service(world, service_of(name)) is not None:
+        raise FUNCTIONS.taken(name)
+    services.check_free(world, name)
+
+
 def complete(world: World, function: Any) -> None:
-    """Fill in what was left out, check the whole, find its source."""
+    """Fill in what was left out, check the whole, find its source. Outside of transactions: it calls Cloud Storage."""
     fill(world, function)
     checks.check(world, function)
     build = function.build_config
@@ -75,11 +85,15 @@ def update_function(world: World, request: Any, _: Call) -> Any:
     """Change it by mask; without a mask everything is replaced."""
     name, paths = by_id(world, request.function.name), list(request.update_mask.paths) or ["*"]
     checks.check_mask(paths)
+    function = FUNCTIONS.get(world, name)
+    check_idle(world, name)
+    before = deployments.copy_of(function)
+    change(function, request.function, paths)
+    complete(world, function)
     with world.store.transaction():
-        function = FUNCTIONS.get(world, name)
         check_idle(world, name)
-        change(function, request.function, paths)
-        complete(world, function)
+        if FUNCTIONS.get(world, name) != before:
+            raise ApiFailure("ABORTED", BUSY)
         deployments.touched(world, function, State.DEPLOYING)
         FUNCTIONS.save(world, function)
         return deployments.started(world, function, "update")

@@ -7,6 +7,7 @@ from typing import Any
 
 from google.cloud.functions_v2.types import functions as messages
 
+from emulator.apis.functions.uploads import AGENT
 from emulator.core.api import Api
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import Collection, by_id, part
@@ -73,8 +74,8 @@ def service_of(name: str) -> str:
 
 
 def agent(world: World, project: str) -> str:
-    """Google's own account that makes services and reads sources (kinds.md section 15)."""
-    return f"service-{world.project_number(project)}@gcf-admin-robot.iam.gserviceaccount.com"
+    """Google's own account for functions."""
+    return AGENT.format(number=world.project_number(project))
 
 
 def find_by_service(world: World, service: str) -> Any:

@@ -21,10 +21,13 @@ from emulator.apis.storage.app import edge_of, serve
 from emulator.apis.storage.wire import Reply, failure
 from emulator.core.api import Api
 from emulator.core.world import World
+from emulator.identity.tokens import Tokens
 
 API = Api("functions-uploads")
 KIND = "functions.upload"
 BUCKET = "gcf-v2-uploads-{number}.{region}.cloudfunctions.appspot.com"
+AGENT = "service-{number}@gcf-admin-robot.iam.gserviceaccount.com"
+"""Google's own account that makes services, reads sources and signs addresses (kinds.md section 15)."""
 LIFE_MIN = 30
 WORKERS = 4
 
@@ -43,8 +46,10 @@ def routes(world: World) -> list[Route]:
             if refused is not None:
                 return failure(refused)
             query = urlencode({"uploadType": "media", "name": name})
-            kind = {"content-type": headers.get("content-type", "application/zip")}
-            return edge.answer("POST", f"/upload/storage/v1/b/{bucket}/o?{query}", kind, body)
+            # Who signed the address writes, whoever sends: Google's own account, which the query names.
+            token = world.part(Tokens).access_token(parse_qs(parts.query)["GoogleAccessId"][0])
+            told = {"content-type": headers.get("content-type", "application/zip"), "authorization": f"Bearer {token}"}
+            return edge.answer("POST", f"/upload/storage/v1/b/{bucket}/o?{query}", told, body)
 
         return await serve(request, pool, edge, answer)
 
@@ -56,7 +61,10 @@ def check(world: World, place: str, query: str) -> errors.StorageError | None:
     body = world.store.get(KIND, place)
     signature, _, expires = ("" if body is None else body.decode()).partition(" ")
     sent = parse_qs(query)
-    if not signature or not hmac.compare_digest(signature, sent.get("Signature", [""])[0]):
+    number = place.removeprefix(BUCKET.partition("{")[0]).partition(".")[0]
+    signed = (sent.get("GoogleAccessId", [""])[0], sent.get("Signature", [""])[0])
+    # The account is part of what was signed.
+    if not signature or signed[0] != AGENT.format(number=number) or not hmac.compare_digest(signature, signed[1]):
         return errors.StorageError(403, "SignatureDoesNotMatch", "Access denied.")
     if world.clock.now().timestamp() > int(expires) or sent.get("Expires", [""])[0] != expires:
         return errors.StorageError(400, "ExpiredToken", "Invalid argument.")

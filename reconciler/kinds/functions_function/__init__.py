@@ -16,6 +16,24 @@ from reconciler.lookups.project_number import asked_when
 
 __all__ = ["KIND", "FunctionsFunction", "address_of"]
 
+ACTS_ON = frozenset(
+    {
+        "retraining.run.cloudRunJob.*",
+        "retraining.run.webhook.*",
+        "retraining.parameters.*",
+        "retraining.timeout",
+        "retraining.guards.cooldown",
+        "retraining.guards.maxPerDay",
+        "retraining.guards.maxPerMonth",
+        "retraining.guards.maxConcurrent",
+        "retraining.guards.minNewRows.*",
+        "retraining.guards.openCircuitAfter.*",
+        "triggers.name",
+        "triggers.when.pubsub",
+    }
+)
+"""What `settings` tells the function, word by word: one that it does not must not look as if it did."""
+
 KIND = Kind(
     name=NAME,
     title="Cloud Function",
@@ -23,22 +41,7 @@ KIND = Kind(
     desired=desired,
     connect=FunctionsFunctionClient,
     keyed=frozenset({"environment", "labels"}),
-    acts_on=frozenset(
-        {
-            "retraining.run.cloudRunJob.*",
-            "retraining.run.webhook.*",
-            "retraining.parameters.*",
-            "retraining.timeout",
-            "retraining.guards.cooldown",
-            "retraining.guards.maxPerDay",
-            "retraining.guards.maxPerMonth",
-            "retraining.guards.maxConcurrent",
-            "retraining.guards.minNewRows.*",
-            "retraining.guards.openCircuitAfter.*",
-            "triggers.name",
-            "triggers.when.pubsub",
-        }
-    ),
+    acts_on=ACTS_ON,
     roles=Roles(read=("roles/cloudfunctions.viewer",), write=("roles/cloudfunctions.developer",)),
     gives=(
         Gift(
