@@ -34,4 +34,15 @@ LISTED = (
     Listed("emulator.apis.pubsub", ("google.pubsub.v1.", POLICIES), "google.pubsub_v1", "PUBSUB"),
     Listed("emulator.apis.monitoring", ("google.monitoring.v3.",), "google.cloud.monitoring_v3", "MONITORING"),
     Listed("emulator.apis.scheduler", ("google.cloud.scheduler.v1.",), "google.cloud.scheduler_v1", "CLOUDSCHEDULER"),
+    Listed(
+        "emulator.apis.aiplatform",
+        (
+            "google.cloud.aiplatform.v1.ModelService/",
+            "google.cloud.aiplatform.v1.JobService/",
+            "google.cloud.aiplatform.v1.PipelineService/",
+        ),
+        "google.cloud.aiplatform_v1",
+        "AIPLATFORM",
+        narrow=True,
+    ),
 )
