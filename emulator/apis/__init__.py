@@ -45,4 +45,5 @@ LISTED = (
         "AIPLATFORM",
         narrow=True,
     ),
+    Listed("emulator.apis.aiplatform.host", eager=True),
 )
