@@ -63,6 +63,8 @@ def test_an_operation_lives_below_its_model(vertex):
     assert name.startswith(f"{answer.model}/operations/")
     assert isinstance(started.metadata, aiplatform_v1.UploadModelOperationMetadata)
     assert answer.model.rpartition("/")[2].isdigit()
+    by_id = "/".join(["projects", "local", *name.split("/")[2:]])
+    assert httpx.get(f"{vertex.emulator.http}/v1/{by_id}").json()["name"] == name
 
 
 def test_versions_count_up_and_aliases_find_them(vertex):

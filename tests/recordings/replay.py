@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,10 +93,19 @@ def replay(address: str, case: Case, known: list[Known]) -> list[Finding]:
         for step in setup.get("before", []):
             prepare(http, names, case, step)
         bodies = setup.get("bodies", {})
+        exchanges = [with_number(each, setup.get("number_of")) for each in case.exchanges]
         return [
             judge(case, number, exchange, send(http, names, exchange, bodies.get(str(number), exchange.body)), known)
-            for number, exchange in enumerate(case.exchanges)
+            for number, exchange in enumerate(exchanges)
         ]
+
+
+def with_number(exchange: Exchange, project: str | None) -> Exchange:
+    """An exchange whose answer names a project by a number again, where the recorder wrote the id over it."""
+    if project is None:
+        return exchange
+    answer = json.dumps(exchange.answer).replace(f'"projects/{project}/', '"projects/${projectNumber}/')
+    return replace(exchange, answer=json.loads(answer))
 
 
 def prepare(http: httpx.Client, names: Placeholders, case: Case, step: dict[str, Any]) -> None:

@@ -145,6 +145,8 @@ def follow(world: World, name: str) -> None:
             return
         if known.claimed and not survives(world, job, known):
             return
+        if not job.HasField("start_time"):  # so early, whatever its comment says: the recording
+            job.start_time.CopyFrom(timestamp(world.clock.now()))
         move(world, job, JobState.JOB_STATE_QUEUED)
     due = job.create_time.ToDatetime(UTC) + timedelta(seconds=settings.read(world.store).vertex_queue_s)
     if due > world.clock.now():
@@ -200,10 +202,11 @@ def show_running(world: World, name: str) -> None:
     """Its container is about to start: from the first time on its timeout counts."""
     with world.store.transaction():
         job = CUSTOM_JOBS.find(world, name)
-        if job is None or job.state != JobState.JOB_STATE_PENDING:
+        known = running.find(world, name)
+        if job is None or known is None or job.state != JobState.JOB_STATE_PENDING:
             return
-        if not job.HasField("start_time"):
-            job.start_time.CopyFrom(timestamp(world.clock.now()))
+        if not known.began:
+            running.save(world, name, replace(known, began=True))
             world.clock.call_at(world.clock.now() + timeout(job), expire, {"job": name})
         move(world, job, JobState.JOB_STATE_RUNNING)
 

@@ -24,6 +24,7 @@ class Unfinished:
     Attributes:
         resume: `module:function` that goes on with it, called with the world and the name.
         claimed: Whether a worker was announced for it: from then on the worker's end ends the job.
+        began: Whether its worker was ever started: from then on its timeout counts.
         restarts: How often its worker was started again.
         preempted: Whether its machine was taken away a moment ago.
         why: Why it is being cancelled, where it is not for the asking.
@@ -31,6 +32,7 @@ class Unfinished:
 
     resume: str
     claimed: bool = False
+    began: bool = False
     restarts: int = 0
     preempted: bool = False
     why: str = ""
