@@ -5,7 +5,7 @@ the message comments of google-cloud-aiplatform 2.7.0. Not there: endpoints, bat
 jobs, copying and exporting models. Version v1beta1 has the same objects, over REST.
 """
 
-from emulator.apis.aiplatform import custom_jobs, models
+from emulator.apis.aiplatform import custom_jobs, models, pipeline_jobs
 from emulator.apis.aiplatform.stored import API
 
-__all__ = ["API", "custom_jobs", "models"]
+__all__ = ["API", "custom_jobs", "models", "pipeline_jobs"]

@@ -182,7 +182,7 @@ def work(world: World, name: str) -> None:
         if job is None:
             workers.withdraw(world, name)
             return
-        ended = workers.run(world, job, partial(show_running, world, name))
+        ended = workers.run(world, name, partial(workers.batch, world, job), partial(show_running, world, name))
         if not concluded(world, name, ended):
             return
 

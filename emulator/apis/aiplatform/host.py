@@ -1,5 +1,6 @@
 """Vertex AI's place in the emulator's life: jobs go on after a restart, spot machines are taken away on demand."""
 
+import shutil
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -7,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from emulator.apis.aiplatform.running import KIND, started, stopped
+from emulator.apis.aiplatform.running import KIND, PIPELINES, started, stopped
 from emulator.core.api import Api
 from emulator.core.world import World
 
@@ -24,6 +25,11 @@ def control_routes(world: World) -> list[BaseRoute]:
     return [Route("/_emulator/preempt", post, methods=["POST"])]
 
 
+def cleared(world: World) -> None:
+    """Remove the files of pipelines."""
+    shutil.rmtree(world.state_dir / PIPELINES, ignore_errors=True)
+
+
 def preempt(world: World, job: str) -> Response:
     """Take a machine away; tells the job, or why it is not done."""
     found = [name for name, _ in world.store.list(KIND) if job and f"/{name}".endswith(f"/{job}")]
@@ -37,4 +43,5 @@ def preempt(world: World, job: str) -> Response:
 
 API.started.append(started)
 API.stopped.append(stopped)
+API.cleared.append(cleared)
 API.routes.append(control_routes)

@@ -15,6 +15,8 @@ from emulator.core.world import World
 log = logging.getLogger(__name__)
 
 KIND = "aiplatform.unfinished"
+PIPELINES = "pipelines"
+"""Folder of the state where runs of pipelines keep their files."""
 
 
 @dataclass(frozen=True, slots=True)

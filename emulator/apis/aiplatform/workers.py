@@ -72,23 +72,24 @@ def replica(job: str) -> str:
     return f"{job}/replicas/{REPLICA}"
 
 
-def run(world: World, job: Any, started: Callable[[], None]) -> Ended:
+def run(world: World, name: str, make: Callable[[], Batch], started: Callable[[], None]) -> Ended:
     """Run a job's worker to its end. It can be stopped from the moment that it is announced (`announce`).
 
     Args:
         world: Where.
-        job: As stored.
+        name: Of the job.
+        make: Tells what is to run; may raise `CannotStartError`.
         started: Called when the container is about to start.
     """
     here, listener = plane(world), Listener(started)
     try:
-        here.execute(batch(world, job), listener)
+        here.execute(make(), listener)
         listener.over.wait()
     except CannotStartError as error:
         return Ended(message=error.outcome.message)
     finally:
         with suppress(CannotStartError):  # everything was stopped, and has forgotten it
-            here.withdraw(replica(job.name))
+            here.withdraw(replica(name))
     return listener.ended
 
 
@@ -114,7 +115,7 @@ def log(world: World, name: str) -> list[str]:
 
 
 def batch(world: World, job: Any) -> Batch:
-    """What the data plane is to run. How long it may take is a matter of the virtual clock, not of this.
+    """What the data plane is to run for a custom job.
 
     Raises:
         CannotStartError: The image is not there.
@@ -125,8 +126,13 @@ def batch(world: World, job: Any) -> Batch:
         raise CannotStartError(source.reason, source.message)
     project = project_id(world, job.name)
     make = partial(programs.program, world, programs.Owner(project, environment(job)), container, source)
-    worker = Container(REPLICA, identity(world, job), make)
-    return Batch(replica(job.name), (worker,), max_retries=0, timeout_s=ENDLESS_S, told=nothing_told)
+    agent = "service-{number}@gcp-sa-aiplatform-cc.iam.gserviceaccount.com"
+    return alone(job.name, Container(REPLICA, identity(world, job.name, job.job_spec.service_account or agent), make))
+
+
+def alone(name: str, container: Container) -> Batch:
+    """One container that is run once. How long it may take is a matter of the virtual clock."""
+    return Batch(replica(name), (container,), max_retries=0, timeout_s=ENDLESS_S, told=nothing_told)
 
 
 def as_run(spec: Any) -> Any:
@@ -137,12 +143,11 @@ def as_run(spec: Any) -> Any:
     return container
 
 
-def identity(world: World, job: Any) -> Identity:
-    """Whose credentials the worker has: the job's account, else Vertex AI's agent for custom code (kinds.md 12)."""
-    number = job.name.split("/")[1]
-    agent = f"service-{number}@gcp-sa-aiplatform-cc.iam.gserviceaccount.com"
-    region = location(job.name).rpartition("/")[2]
-    return Identity(project_id(world, job.name), number, region, job.job_spec.service_account or agent)
+def identity(world: World, name: str, account: str) -> Identity:
+    """Whose credentials a job's worker has: an account's, in which `{number}` stands for the project's number."""
+    number = name.split("/")[1]
+    region = location(name).rpartition("/")[2]
+    return Identity(project_id(world, name), number, region, account.format(number=number))
 
 
 def environment(job: Any) -> dict[str, str]:
