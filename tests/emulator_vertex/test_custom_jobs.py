@@ -12,6 +12,8 @@ from tests.conftest import Emulator
 from tests.emulator.clients import both_wires
 from tests.emulator_vertex.cloud import BUCKET, PLACE, Vertex, job, until
 
+pytestmark = pytest.mark.slow
+
 TRAINER = Path(__file__).parent / "trainer"
 ROWS = "x,y\n" + "".join(f"{x},{3 * x + 1}\n" for x in range(20))
 FAST = [sys.executable, "-S", "-I", "-c"]
@@ -51,7 +53,6 @@ def preempt(vertex, found):
     return httpx.post(url, json={"job": found.name.rpartition("/")[2]}, timeout=30).status_code
 
 
-@pytest.mark.slow
 def test_a_training_really_trains(vertex):
     """The image reads rows, writes a model where `AIP_MODEL_DIR` says, and knows whose credentials it has."""
     account = "trainer@local.iam.gserviceaccount.com"
@@ -303,7 +304,6 @@ def test_jobs_are_found_by_state_name_label_and_time(fast):
     assert ([each.name for each in first.custom_jobs], bool(first.next_page_token)) == ([bad.name], True)
 
 
-@pytest.mark.slow
 def test_a_kill_of_the_emulator_ends_its_workers(tmp_path):
     """A job whose worker went down is found failed, in words; one that allows it is run again; others go on."""
     emulator = Emulator.start(tmp_path / "state")

@@ -236,6 +236,7 @@ def test_the_older_version_of_the_api_sees_the_same(vertex):
     assert beta.json()["versionId"] == "1"
 
 
+@pytest.mark.slow
 def test_models_survive_a_kill(tmp_path):
     """Versions and aliases are found again; an upload that was under way is finished."""
     emulator = Emulator.start(tmp_path)
