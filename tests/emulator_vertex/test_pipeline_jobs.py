@@ -106,7 +106,7 @@ def test_a_running_pipeline_is_cancelled(vertex, compiled):
     vertex.pipelines.cancel_pipeline_job(name=created.name)
     ended = wait(vertex, created.name)
 
-    assert (ended.state.name, ended.error.code) == ("PIPELINE_STATE_CANCELLED", 1)
+    assert (ended.state.name, ended.error.code) == ("PIPELINE_STATE_CANCELLED", 0)
     assert tasks(ended) == {"wait": "CANCELLED"}
     vertex.pipelines.cancel_pipeline_job(name=created.name)
     assert vertex.pipelines.get_pipeline_job(name=created.name) == ended

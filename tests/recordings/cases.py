@@ -49,9 +49,9 @@ KINDS = (
     Kind("vertex_custom_job", "create, get, list, cancel, delete; no job of the recordings comes to run"),
     Kind(
         "vertex_model",
-        "two models without files: upload, get, list, delete; no update, no second version",
-        {"maximal-testserver": "Its requests are gRPC, of a test server; the replay speaks REST."},
+        "two models without files: upload, get, list, delete; no second version, update by a test server",
     ),
+    Kind("vertex_pipeline_job", "create, get, cancel, delete of a pipeline that does not come to run"),
 )
 # How far an answer is to be trusted, most first: see "provenance_classes" in the recordings' index.
 CLASSES = ("live", "quoted", "parity", "testserver")

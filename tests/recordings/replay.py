@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import grpc
 import httpx
+from google.protobuf import json_format
 
 from emulator.apis import LISTED
 from emulator.core.api import Registry
+from emulator.core.failures import CODES
+from emulator.wire.table import load, message_class
 from tests.recordings.compare import differences
 from tests.recordings.placeholders import Placeholders
 
@@ -135,6 +139,8 @@ def project_number(http: httpx.Client) -> str:
 
 def send(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any) -> list[str]:
     """Send one request; returns the differences of its answer."""
+    if exchange.verb == "GRPC":
+        return call(http, names, exchange, body)
     url = names.fill(exchange.url)
     parts = urlsplit(url)
     if not SERVED.serves(parts.netloc):
@@ -150,6 +156,32 @@ def send(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any)
     if exchange.trust == "testserver":
         return []
     return differences(names.fill(exchange.answer, url), said)
+
+
+def call(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any) -> list[str]:
+    """Make one call that was recorded as gRPC; returns the differences of its answer, compared as JSON."""
+    method = load()[exchange.url.lstrip("/")]
+    message = json_format.ParseDict(names.fill(body), method.request())
+    with grpc.insecure_channel(http.get("/_emulator/status").json()["grpc"]) as channel:
+        try:
+            answer = channel.unary_unary(f"/{method.name}")(message.SerializeToString(), timeout=OPERATION_WITHIN_S)
+        except grpc.RpcError as error:
+            status, said = CODES[error.code().name][1], {"error": grpc_error(error)}
+        else:
+            status = 200
+            said = json_format.MessageToDict(message_class(method.response_path).FromString(answer))
+    if "/operations/" in said.get("name", "") and not said.get("done"):
+        http.post(f"/v1/{said['name']}:wait", json={})
+    if status != exchange.status:
+        return [f"status: recorded {exchange.status}, got {status} {said}"[:300]]
+    names.learn(exchange.answer, said, exchange.url)
+    return [] if exchange.trust == "testserver" else differences(names.fill(exchange.answer), said)
+
+
+def grpc_error(error: Any) -> dict[str, str]:
+    """An error as the recordings have it: `NotFound` for `NOT_FOUND`."""
+    code = "".join(word.title() for word in error.code().name.split("_"))
+    return {"grpc_code": code, "message": error.details()}
 
 
 def request(http: httpx.Client, exchange: Exchange, url: str, body: Any) -> httpx.Response:

@@ -4,6 +4,7 @@ Source: `google.cloud.aiplatform.v1.PipelineService`; kinds.md 7.4; recording ve
 """
 
 from dataclasses import replace
+from datetime import UTC, timedelta
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from google.protobuf.empty_pb2 import Empty
 from emulator.apis.aiplatform import filters, lists, names, pipeline_checks, pipeline_runs, running, workers
 from emulator.apis.aiplatform.messages import PipelineJob, PipelineState
 from emulator.apis.aiplatform.stored import API, PIPELINE_JOBS, deleted
+from emulator.core import settings
 from emulator.core.api import Call
 from emulator.core.failures import CODES, ApiFailure
 from emulator.core.resources import apply_mask, timestamp
@@ -128,7 +130,7 @@ def call_off(world: World, name: str) -> bool:
         if job is None or known is None or job.state in OVER:
             return False
         if not known.claimed:
-            end(world, job, PipelineState.PIPELINE_STATE_CANCELLED, "CANCELLED", "CANCELED")
+            end(world, job, PipelineState.PIPELINE_STATE_CANCELLED)
             return False
         move(world, job, PipelineState.PIPELINE_STATE_CANCELLING)
         return True
@@ -153,6 +155,23 @@ def end(world: World, job: Any, state: int, code: str = "OK", message: str = "")
 
 
 def follow(world: World, name: str) -> None:
+    """Let a job run once its time in the queue is over."""
+    job, known = PIPELINE_JOBS.find(world, name), running.find(world, name)
+    if job is None or known is None:
+        return
+    due = job.create_time.ToDatetime(UTC) + timedelta(seconds=settings.read(world.store).vertex_queue_s)
+    if due > world.clock.now() and not known.claimed:
+        world.clock.call_at(due, machine_came, {"job": name})
+    else:
+        work(world, name)
+
+
+def machine_came(world: World, payload: dict[str, Any]) -> None:
+    """A job's time in the queue is over."""
+    running.begin(world, work, payload["job"])
+
+
+def work(world: World, name: str) -> None:
     """Run a job to its end. After a restart one that had begun is over: its process is gone."""
     workers.announce(world, name)
     job = claim(world, name)
@@ -193,7 +212,7 @@ def conclude(world: World, name: str, ended: workers.Ended) -> None:
         if job is None or known is None:
             return
         if job.state == PipelineState.PIPELINE_STATE_CANCELLING:
-            end(world, job, PipelineState.PIPELINE_STATE_CANCELLED, "CANCELLED", "CANCELED")
+            end(world, job, PipelineState.PIPELINE_STATE_CANCELLED)  # without an error: the recording
         elif ended.exit_code == 0:
             end(world, job, PipelineState.PIPELINE_STATE_SUCCEEDED)
         elif not ended.stopped:  # else the emulator is stopping: the next start says what became of it

@@ -79,8 +79,8 @@ def failure(world: World, name: str) -> str:
 def show_tasks(world: World, job: Any) -> None:
     """Write into a job what became of its tasks. Only what runs a container is a task here, not the groups of them."""
     job.job_detail.SetInParent()
-    if job.state == PipelineState.PIPELINE_STATE_PENDING:
-        return  # nothing is told of tasks yet (recording vertex_pipeline_job/minimal)
+    if not job.HasField("start_time"):
+        return  # nothing is told of tasks yet, or ever where it was cancelled (recording vertex_pipeline_job/minimal)
     details = job.job_detail.task_details
     del details[:]
     events = list(events_of(world, job.name))
