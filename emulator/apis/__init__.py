@@ -35,7 +35,7 @@ LISTED = (
     Listed("emulator.apis.monitoring", ("google.monitoring.v3.",), "google.cloud.monitoring_v3", "MONITORING"),
     Listed("emulator.apis.scheduler", ("google.cloud.scheduler.v1.",), "google.cloud.scheduler_v1", "CLOUDSCHEDULER"),
     Listed(
-        "emulator.apis.aiplatform",
+        "emulator.apis.aiplatform.api",
         (
             "google.cloud.aiplatform.v1.ModelService/",
             "google.cloud.aiplatform.v1.JobService/",

@@ -192,6 +192,7 @@ def test_a_preempted_job_without_retries_fails(fast):
     other = running(fast)
     assert preempt(fast, other) == httpx.codes.CONFLICT
     assert preempt(fast, found) == httpx.codes.NOT_FOUND
+    assert httpx.post(f"{fast.emulator.http}/_emulator/preempt", content="x").status_code == httpx.codes.BAD_REQUEST
     fast.jobs.cancel_custom_job(name=other.name)
 
 

@@ -4,8 +4,3 @@ Source: kinds.md section 7, constraints.md section 9, recordings vertex_model, v
 the message comments of google-cloud-aiplatform 2.7.0. Not there: endpoints, batch predictions, evaluations, tuning
 jobs, copying and exporting models. Version v1beta1 has the same objects, over REST.
 """
-
-from emulator.apis.aiplatform import custom_jobs, models, pipeline_jobs
-from emulator.apis.aiplatform.stored import API
-
-__all__ = ["API", "custom_jobs", "models", "pipeline_jobs"]

@@ -19,8 +19,12 @@ def control_routes(world: World) -> list[BaseRoute]:
     """`POST /_emulator/preempt {"job": ID}` takes the machine of a spot job away, as Compute Engine does."""
 
     async def post(request: Request) -> Response:
-        wanted: Any = await request.json()
-        return await run_in_threadpool(preempt, world, str(wanted["job"]))
+        try:
+            wanted: Any = await request.json()
+            job = str(wanted["job"])
+        except (ValueError, KeyError, TypeError):
+            return JSONResponse({"error": 'the body is {"job": ID}'}, 400)
+        return await run_in_threadpool(preempt, world, job)
 
     return [Route("/_emulator/preempt", post, methods=["POST"])]
 

@@ -70,7 +70,7 @@ def begin(world: World, work: Callable[[World, str], None], job: str) -> None:
         try:
             work(world, job)
         except Exception:
-            if not threads(world).stopping:
+            if not threads(world).stopping and find(world, job) is not None:  # else a reset took it
                 log.exception("job lost", extra={"job": job})
 
     threading.Thread(target=run, name=f"job-{job.rpartition('/')[2]}", daemon=True).start()
