@@ -70,7 +70,7 @@ def authorized() -> Session:
     from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415 - the same
 
     credentials, _ = google.auth.default(scopes=list(SCOPES))
-    session: Session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call] # google-auth has types in part
+    session: Session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]  # google-auth has types in part
     return session
 
 
