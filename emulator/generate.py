@@ -154,7 +154,15 @@ def methods_of(package: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for transports in services(package):
         http = http_bindings(transports)
         for method, entry in rpcs(grpc_transport(transports)):
-            yield method, entry | {"http": http.get(method.rsplit("/", 1)[1], [])}
+            if method.startswith(wanted(package)):
+                yield method, entry | {"http": http.get(method.rsplit("/", 1)[1], [])}
+
+
+def wanted(package: str) -> tuple[str, ...]:
+    """Prefixes of the methods that are derived from a package: all, unless every API of it is narrow."""
+    listed = [each for each in LISTED if each.package == package]
+    narrow = bool(listed) and all(each.narrow for each in listed)
+    return tuple(service for each in listed for service in each.services) if narrow else ("",)
 
 
 def added() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -50,4 +50,16 @@ LISTED = (
         "SERVICEUSAGE",
     ),
     Listed("emulator.apis.scheduler", ("google.cloud.scheduler.v1.",), "google.cloud.scheduler_v1", "CLOUDSCHEDULER"),
+    Listed(
+        "emulator.apis.aiplatform.api",
+        (
+            "google.cloud.aiplatform.v1.ModelService/",
+            "google.cloud.aiplatform.v1.JobService/",
+            "google.cloud.aiplatform.v1.PipelineService/",
+        ),
+        "google.cloud.aiplatform_v1",
+        "AIPLATFORM",
+        narrow=True,
+    ),
+    Listed("emulator.apis.aiplatform.host", eager=True),
 )

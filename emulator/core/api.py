@@ -102,6 +102,8 @@ class Listed:
         gcloud: What gcloud calls the API in its endpoint overrides.
         eager: Import it at the start: it has routes or hooks (`started`, `stopped`, `cleared`). Keep its imports light.
             Timers need none of that: what they call is imported when they fire.
+        narrow: Derive only the methods of `services` from a package that has many times more. What else its clients
+            need, such as the addresses of operations, is in `additions.json`.
     """
 
     module: str
@@ -109,6 +111,7 @@ class Listed:
     package: str = ""
     gcloud: str = ""
     eager: bool = False
+    narrow: bool = False
 
     @property
     def host(self) -> str:

@@ -73,6 +73,12 @@ class Operations:
         self._work[operation.name] = self._task(name_of(task), args)
         return operation
 
+    def done(self, parent: str, metadata: "Message | None", response: "Message | None" = None) -> Any:
+        """Record an operation that is finished in its first answer, as deletes of Vertex AI are (kinds.md 1.2)."""
+        operation = self._record(parent, metadata, task=None, args=())
+        self._end(operation.name, response)
+        return self.find(operation.name)
+
     def _task(self, task: str, args: Sequence[str]) -> Finish:
         return lambda: self._call(task, *args)
 

@@ -24,9 +24,26 @@ if TYPE_CHECKING:
 DEFAULT_PARALLELISM = 100  # "as many as possible", within reason for one machine: a task waits for a free place
 
 
+def cloud_run_task(index: int, attempt: int, tasks: int) -> dict[str, str]:
+    """What Cloud Run tells a task of itself."""
+    return {
+        "CLOUD_RUN_TASK_INDEX": str(index),
+        "CLOUD_RUN_TASK_ATTEMPT": str(attempt),
+        "CLOUD_RUN_TASK_COUNT": str(tasks),
+    }
+
+
+def nothing_told(_: int, __: int, ___: int) -> dict[str, str]:
+    """What a task is told where it is not Cloud Run that runs it."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What an execution runs. The last container in start order is the one whose end ends the task."""
+    """What an execution runs. The last container in start order is the one whose end ends the task.
+
+    `told` gives a task's own environment: from its index, the number of the try, and how many tasks there are.
+    """
 
     name: str
     containers: tuple[Container, ...]
@@ -35,6 +52,7 @@ class Batch:
     max_retries: int = 3
     timeout_s: float = 600.0
     environment: dict[str, str] = field(default_factory=dict)
+    told: Callable[[int, int, int], dict[str, str]] = cloud_run_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +170,7 @@ class Execution:
             CannotStartError: A container cannot be started.
             StoppedError: The execution was cancelled before all were.
         """
-        environment = self._batch.environment | {
-            "CLOUD_RUN_TASK_INDEX": str(index),
-            "CLOUD_RUN_TASK_ATTEMPT": str(attempt),
-            "CLOUD_RUN_TASK_COUNT": str(self._batch.tasks),
-        }
+        environment = self._batch.environment | self._batch.told(index, attempt, self._batch.tasks)
         group = self._running[index] = []
         for container in in_order(self._batch.containers):
             program = await self._workshop.program(container)

@@ -6,6 +6,10 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_LINES = 2000
 MAX_LINE_BYTES = 16 * 1024  # a longer line is cut into several, as Cloud Logging does with its own limit
@@ -33,6 +37,8 @@ class LogPipe(asyncio.Protocol):
         self._log = log
         self._prefix = prefix
         self._rest = b""
+        self.closed = False
+        self.when_closed: Callable[[], None] | None = None
 
     def data_received(self, data: bytes) -> None:
         """Take what the container wrote."""
@@ -49,3 +55,6 @@ class LogPipe(asyncio.Protocol):
         if self._rest:
             self._log.write(self._prefix + self._rest.decode(errors="replace"))
             self._rest = b""
+        self.closed = True
+        if self.when_closed is not None:
+            self.when_closed()

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from emulator.processes.logs import LogPipe
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # From SIGTERM to SIGKILL: https://cloud.google.com/run/docs/container-contract#instance-shutdown
 GRACE_S = 10.0
 UMASK = 0o022  # as images have it; the emulator's own keeps everybody else out, which is no business of a container's
+READ_S = 1.0
+"""How long the end of a process waits for its last lines to be read: who hears of the end may ask for them."""
 
 
 class Process:
@@ -38,6 +41,7 @@ class Process:
         self._reaped = False
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[int] = self._loop.create_future()
+        self._output: LogPipe | None = None
         threading.Thread(target=self._wait, name=f"wait-{self.pid}", daemon=True).start()
 
     @classmethod
@@ -67,7 +71,9 @@ class Process:
         undertaker.watch(popen.pid)
         process = cls(popen, undertaker)
         try:
-            await process._loop.connect_read_pipe(lambda: LogPipe(log, prefix), os.fdopen(read_end, "rb"))
+            pipe = os.fdopen(read_end, "rb")
+            _, reader = await process._loop.connect_read_pipe(lambda: LogPipe(log, prefix), pipe)
+            process._output = reader
         except BaseException:  # a timeout, or the end of the loop: nobody else knows of the process yet
             process.kill()
             raise
@@ -106,6 +112,13 @@ class Process:
             self._loop.call_soon_threadsafe(self._finish, code)
 
     def _finish(self, code: int) -> None:
+        if self._output is None or self._output.closed:
+            self._end(code)
+            return
+        self._output.when_closed = partial(self._end, code)
+        self._loop.call_later(READ_S, self._end, code)
+
+    def _end(self, code: int) -> None:
         if not self.ended.done():
             self.ended.set_result(code)
 

@@ -12,6 +12,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
+from emulator.core.failures import ApiFailure
+
 ROUTES = Path(__file__).parent / "routes.json"
 
 
@@ -48,9 +50,16 @@ class Method:
 
 @cache
 def message_class(path: str) -> Any:
-    """The raw protobuf class behind `module:Class`; proto-plus wrappers are taken off."""
+    """The raw protobuf class behind `module:Class`; proto-plus wrappers are taken off.
+
+    Raises:
+        ApiFailure: UNIMPLEMENTED: the package is an optional one, and is not installed.
+    """
     module, _, name = path.partition(":")
-    found = getattr(importlib.import_module(module), name)
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ApiFailure("UNIMPLEMENTED", f"The emulator needs the package of {module}: {error}.") from error
     return found.pb() if hasattr(found, "pb") else found
 
 

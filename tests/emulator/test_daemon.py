@@ -69,6 +69,22 @@ def test_starting_is_cheap(start, tmp_path):
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
 
 
+EAGER = """
+import sys
+from emulator.apis import LISTED
+from emulator.core.api import Registry
+Registry(LISTED).eager()
+print(*sorted(name for name in sys.modules if name.startswith("google.")))
+"""
+
+
+def test_what_takes_part_in_the_start_loads_no_messages():
+    """An API's part in start and stop lies apart from its behaviours: messages of all APIs take a second to load."""
+    done = subprocess.run([sys.executable, "-c", EAGER], check=True, capture_output=True, text=True)
+
+    assert [name for name in done.stdout.split() if name.startswith("google.cloud.")] == []
+
+
 @pytest.mark.slow
 def test_a_clean_stop_removes_its_file(own):
     """SIGTERM: exit 0, no emulator.json."""

@@ -223,3 +223,33 @@ def test_functions(gcloud, tmp_path):
     assert [each["state"] for each in gcloud("services list --enabled")][:1] == ["ENABLED"]
     gcloud(f"functions delete greeter --gen2 {place}", as_json=False)
     assert gcloud("functions list --v2") == []
+
+
+def test_models(gcloud):
+    """A version is uploaded to its model, an alias moves, a version goes."""
+    region = "--region=europe-west4"
+    image = "--container-image-uri=us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-5:latest"
+    gcloud(f"ai models upload {region} --model-id=churn --display-name=Churn {image}", as_json=False)
+    second = f"--parent-model=projects/local/locations/europe-west4/models/churn --version-aliases=champion {image}"
+    gcloud(f"ai models upload {region} --display-name=Churn {second}", as_json=False)
+
+    assert names(gcloud(f"ai models list {region}")) == ["churn"]
+    assert gcloud(f"ai models describe churn@champion {region}")["versionId"] == "2"
+    assert [each["versionId"] for each in gcloud(f"ai models list-version churn {region}")] == ["2", "1"]
+    gcloud(f"ai models delete-version churn@2 {region}", as_json=False)
+    assert gcloud(f"ai models describe churn {region}")["versionAliases"] == ["default"]
+    gcloud(f"ai models delete churn {region}", as_json=False)
+    assert gcloud(f"ai models list {region}") == []
+
+
+def test_custom_jobs(gcloud, emulator):
+    """A job is created, listed, described and cancelled."""
+    emulator.control("PUT", "settings", {"vertex_queue_s": 600})
+    region = "--region=europe-west4"
+    spec = "--worker-pool-spec=machine-type=n1-standard-4,replica-count=1,container-image-uri=gcr.io/local/trainer"
+    job = gcloud(f"ai custom-jobs create {region} --display-name=train {spec} --labels=team=a")["name"]
+
+    assert [each["displayName"] for each in gcloud(f"ai custom-jobs list {region} --filter=labels.team=a")] == ["train"]
+    gcloud(f"ai custom-jobs cancel {job.rpartition('/')[2]} {region}", as_json=False)
+    found = gcloud(f"ai custom-jobs describe {job.rpartition('/')[2]} {region}")
+    assert (found["state"], found["error"]["message"]) == ("JOB_STATE_CANCELLED", "CANCELED")

@@ -102,3 +102,24 @@ def test_a_cancelled_execution_stops(bench):
 
     assert [end.cancelled for end in watcher.ends] == [True] * 3
     assert len(log) <= 1
+
+
+def test_the_last_lines_are_there_when_the_end_is_told(bench):
+    """Who hears of the end of a task may ask for its log: everything that it wrote has been read."""
+    seen = []
+
+    class Reader(Watcher):
+        def task_ended(self, end):
+            seen.append(bench.plane.log("e")[-1])
+            super().task_ended(end)
+
+    def program(_place):
+        script = "for n in range(20000): print('line', n)"
+        return Program((sys.executable, "-S", "-I", "-c", script), HERE, {})
+
+    watcher = Reader()
+    bench.plane.announce("e")
+    bench.plane.execute(Batch("e", (Container("main", WHO, program),), max_retries=0), watcher)
+    assert watcher.over.wait(20)
+
+    assert seen == ["line 19999"]

@@ -53,6 +53,12 @@ KINDS = (
     Kind("run_revision", "the list of version 1"),
     Kind("run_service", "create, update and delete by a test server, one live read; no live write, no traffic split"),
     Kind("scheduler_job", "create, get, delete of 2018: an address without a token; no Pub/Sub, no pause, no update"),
+    Kind("vertex_custom_job", "create, get, list, cancel, delete; no job of the recordings comes to run"),
+    Kind(
+        "vertex_model",
+        "two models without files: upload, get, list, delete; no second version, update by a test server",
+    ),
+    Kind("vertex_pipeline_job", "create, get, cancel, delete of a pipeline that does not come to run"),
 )
 # How far an answer is to be trusted, most first: see "provenance_classes" in the recordings' index.
 CLASSES = ("live", "quoted", "parity", "testserver")

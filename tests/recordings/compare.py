@@ -21,6 +21,7 @@ RANDOM = frozenset(
         "oauth2ClientId",
         "resourceVersion",
         "serviceUid",
+        "vertex-ai-pipelines-run-billing-id",
     }
 )
 WHOLE = ((TIME, "<time>"), (PERSON, "<person>"), (UUID, "<uuid>"))

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 NAME = re.compile(r"\$\{(\w+)\}")
 ETAG = "abcdef0123A="
+CHOSEN = re.compile(r"(?<=/)[0-9]{15,20}(?=[/:?]|$)")
+"""An id that a server chose, and that the recording shows: those of Vertex AI and of its operations."""
 
 
 @dataclass
@@ -17,13 +19,15 @@ class Placeholders:
 
     values: dict[str, str]
     etags: dict[str, str] = field(default_factory=dict)
+    chosen: dict[str, str] = field(default_factory=dict)
 
     def fill(self, recorded: Any, url: str = "") -> Any:
         """Put values in place of placeholders, in strings, lists and objects; etags are those last seen at `url`."""
         if isinstance(recorded, str):
             if recorded == ETAG:
                 return self.etags.get(resource(url), "")
-            return NAME.sub(lambda match: self.values.get(match[1], match[0]), recorded)
+            named = NAME.sub(lambda match: self.values.get(match[1], match[0]), recorded)
+            return CHOSEN.sub(lambda match: self.chosen.get(match[0], match[0]), named)
         if isinstance(recorded, list):
             return [self.fill(item, url) for item in recorded]
         if isinstance(recorded, dict):
@@ -45,6 +49,14 @@ class Placeholders:
                 self._learn(left, right)
         elif isinstance(recorded, str) and isinstance(answer, str):
             self._learn_text(recorded, answer)
+            self._learn_chosen(recorded.split("/"), answer.split("/"))
+
+    def _learn_chosen(self, recorded: list[str], answer: list[str]) -> None:
+        """What the emulator chose where the recording has an id of a server: below `models`, `operations`, ..."""
+        if len(recorded) == len(answer) and recorded[2:] != answer[2:]:
+            for left, right in zip(recorded[2:], answer[2:], strict=True):
+                if CHOSEN.fullmatch(f"/{left}", 1):
+                    self.chosen.setdefault(left, right)
 
     def _learn_text(self, recorded: str, answer: str) -> None:
         """Every operation is a new one, so its name is learned again each time."""

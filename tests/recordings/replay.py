@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import grpc
 import httpx
+from google.protobuf import json_format
 
 from emulator.apis import LISTED
 from emulator.core.api import Registry
+from emulator.core.failures import CODES
+from emulator.wire.table import load, message_class
 from tests.recordings.compare import differences
 from tests.recordings.placeholders import Placeholders
 
@@ -27,6 +33,7 @@ PROJECT = "recorded-project"
 UNIQUE = "q7x2k9m4"
 OPERATION_WITHIN_S = 20
 UNSERVED = "The requested URL"
+REGIONAL = re.compile(r"([a-z]+-[a-z]+[0-9]+)-[a-z]+\.googleapis\.com")
 # One emulator serves every API at one address. An exchange with another host is not sent.
 SERVED = Registry(LISTED)
 
@@ -92,10 +99,19 @@ def replay(address: str, case: Case, known: list[Known]) -> list[Finding]:
         for step in setup.get("before", []):
             prepare(http, names, case, step)
         bodies = setup.get("bodies", {})
+        exchanges = [with_number(each, setup.get("number_of")) for each in case.exchanges]
         return [
             judge(case, number, exchange, send(http, names, exchange, bodies.get(str(number), exchange.body)), known)
-            for number, exchange in enumerate(case.exchanges)
+            for number, exchange in enumerate(exchanges)
         ]
+
+
+def with_number(exchange: Exchange, project: str | None) -> Exchange:
+    """An exchange whose answer names a project by a number again, where the recorder wrote the id over it."""
+    if project is None:
+        return exchange
+    answer = json.dumps(exchange.answer).replace(f'"projects/{project}/', '"projects/${projectNumber}/')
+    return replace(exchange, answer=json.loads(answer))
 
 
 def prepare(http: httpx.Client, names: Placeholders, case: Case, step: dict[str, Any]) -> None:
@@ -125,6 +141,8 @@ def project_number(http: httpx.Client) -> str:
 
 def send(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any) -> list[str]:
     """Send one request; returns the differences of its answer."""
+    if exchange.verb == "GRPC":
+        return call(http, names, exchange, body)
     url = names.fill(exchange.url)
     parts = urlsplit(url)
     if not SERVED.serves(parts.netloc):
@@ -142,13 +160,44 @@ def send(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any)
     return differences(names.fill(exchange.answer, url), said)
 
 
+def call(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any) -> list[str]:
+    """Make one call that was recorded as gRPC; returns the differences of its answer, compared as JSON."""
+    method = load()[exchange.url.lstrip("/")]
+    message = json_format.ParseDict(names.fill(body), method.request())
+    with grpc.insecure_channel(http.get("/_emulator/status").json()["grpc"]) as channel:
+        try:
+            answer = channel.unary_unary(f"/{method.name}")(message.SerializeToString(), timeout=OPERATION_WITHIN_S)
+        except grpc.RpcError as error:
+            status, said = CODES[error.code().name][1], {"error": grpc_error(error)}
+        else:
+            status = 200
+            said = json_format.MessageToDict(message_class(method.response_path).FromString(answer))
+    if "/operations/" in said.get("name", "") and not said.get("done"):
+        http.post(f"/v1/{said['name']}:wait", json={})
+    if status != exchange.status:
+        return [f"status: recorded {exchange.status}, got {status} {said}"[:300]]
+    names.learn(exchange.answer, said, exchange.url)
+    return [] if exchange.trust == "testserver" else differences(names.fill(exchange.answer), said)
+
+
+def grpc_error(error: Any) -> dict[str, str]:
+    """An error as the recordings have it: `NotFound` for `NOT_FOUND`."""
+    code = "".join(word.title() for word in error.code().name.split("_"))
+    return {"grpc_code": code, "message": error.details()}
+
+
+def host_of(recorded: str) -> dict[str, str]:
+    """The header that names the host as gcloud does to an emulator: the region of a call can stand before it."""
+    region = REGIONAL.match(recorded)
+    return {"Host": f"{region[1]}-127.0.0.1"} if region else {}
+
+
 def request(http: httpx.Client, exchange: Exchange, url: str, body: Any) -> httpx.Response:
     """Ask, and where the recording shows the operation done, ask again until it is: repeated reads were left out."""
     parts = urlsplit(url)
 
     def ask() -> httpx.Response:
-        # The region of a call can stand in the name of the host.
-        return http.request(exchange.verb, f"{parts.path}?{parts.query}", json=body, headers={"Host": parts.netloc})
+        return http.request(exchange.verb, f"{parts.path}?{parts.query}", json=body, headers=host_of(parts.netloc))
 
     answer = ask()
     waiting = isinstance(exchange.answer, dict) and exchange.answer.get("done") and exchange.verb == "GET"

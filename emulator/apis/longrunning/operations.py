@@ -25,10 +25,18 @@ def not_found(name: str) -> ApiFailure:
     return ApiFailure("NOT_FOUND", f"Operation {name} was not found.")
 
 
+def named(world: World, name: str) -> str:
+    """The name under which an operation is kept: APIs that name projects by number find them by id, too."""
+    words = name.split("/")
+    if world.operations.find(name) is not None or words[0] != "projects" or not words[1:2]:
+        return name
+    return "/".join([words[0], world.project_number(words[1]), *words[2:]])
+
+
 @API.method(SERVICE + "GetOperation")
 def get_operation(world: World, request: Any, _: Call) -> Any:
     """The operation, after a short wait for work that is nearly done."""
-    operation = world.operations.wait(request.name, GET_WAIT_S)
+    operation = world.operations.wait(named(world, request.name), GET_WAIT_S)
     if operation is None:
         raise not_found(request.name)
     return operation
@@ -38,7 +46,7 @@ def get_operation(world: World, request: Any, _: Call) -> Any:
 def wait_operation(world: World, request: Any, _: Call) -> Any:
     """The operation once it is done, or as it is after the request's timeout."""
     asked_s = request.timeout.ToTimedelta().total_seconds() if request.HasField("timeout") else WAIT_AT_MOST_S
-    operation = world.operations.wait(request.name, min(asked_s, WAIT_AT_MOST_S))
+    operation = world.operations.wait(named(world, request.name), min(asked_s, WAIT_AT_MOST_S))
     if operation is None:
         raise not_found(request.name)
     return operation
@@ -57,15 +65,16 @@ def list_operations(world: World, request: Any, _: Call) -> Any:
 @API.method(SERVICE + "CancelOperation")
 def cancel_operation(world: World, request: Any, _: Call) -> Any:
     """End it with CANCELLED, if it is not done."""
-    if world.operations.find(request.name) is None:
+    name = named(world, request.name)
+    if world.operations.find(name) is None:
         raise not_found(request.name)
-    world.operations.cancel(request.name)
+    world.operations.cancel(name)
     return Empty()
 
 
 @API.method(SERVICE + "DeleteOperation")
 def delete_operation(world: World, request: Any, _: Call) -> Any:
     """Forget the result. This does not cancel."""
-    if not world.operations.delete(request.name):
+    if not world.operations.delete(named(world, request.name)):
         raise not_found(request.name)
     return Empty()
