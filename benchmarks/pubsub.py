@@ -83,6 +83,8 @@ def ours(folder: Path) -> Iterator[str]:
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         while not (folder / "emulator.json").exists():
+            if process.poll() is not None:
+                raise RuntimeError("the emulator did not start")
             time.sleep(0.01)
         yield json.loads((folder / "emulator.json").read_text())["grpc"]
     finally:

@@ -82,7 +82,18 @@ def class_path(cls: type | None) -> str:
     """Where a message class is found; a method that answers nothing answers `Empty`."""
     if cls is None or cls is type(None):
         return "google.protobuf.empty_pb2:Empty"
-    return f"{cls.__module__}:{cls.__qualname__}"
+    return f"{home(cls)}:{cls.__qualname__}"
+
+
+def home(cls: type) -> str:
+    """The module that defines a message class.
+
+    Whoever has imported `google.cloud.pubsub_v1` finds that classes of `google.pubsub_v1` call themselves its own.
+    """
+    if not cls.__module__.endswith(".types"):
+        return cls.__module__
+    modules = (name for name in sorted(sys.modules) if ".types." in name)
+    return next((name for name in modules if vars(sys.modules[name]).get(cls.__qualname__) is cls), cls.__module__)
 
 
 def stubs(transport_class: type) -> Iterator[tuple[str, str, str]]:

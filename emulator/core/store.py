@@ -112,6 +112,12 @@ class Store:
             rows = self._db.execute(query, (kind, prefix, prefix + AFTER_ALL)).fetchall()
         return [(str(name), bytes(body)) for name, body in rows]
 
+    def names(self, kind: str) -> tuple[str, ...]:
+        """The names of all objects of a kind, sorted, without reading their bodies."""
+        with self._lock:
+            rows = self._db.execute("SELECT name FROM object WHERE kind=? ORDER BY name", (kind,)).fetchall()
+        return tuple(str(name) for (name,) in rows)
+
     def put_blob(self, content: bytes | BinaryIO) -> str:
         """Keep a file by its content; returns its sha256 in hex."""
         digest = hashlib.sha256()

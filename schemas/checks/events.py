@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from schemas.checks.finding import Finding, warning
+from schemas.checks.message_filter import is_filter
 from schemas.checks.retraining import topic
 from schemas.refusal import shown
 from schemas.sections.events import Events, Topic
@@ -51,6 +52,9 @@ def subscription(events: Events | None, runtime: Runtime) -> Iterator[Finding]:
         yield Finding(f"{path}.retry.minBackoff", "pubsub-retry", f"it is above maxBackoff ({most})")
     if requests.filter is not None and not 0 < len(requests.filter.strip().encode()) <= _LONGEST_FILTER:
         yield Finding(f"{path}.filter", "pubsub-filter", f"a filter has 1 to {_LONGEST_FILTER} bytes")
+    elif requests.filter is not None and not is_filter(requests.filter):
+        hint = 'as in attributes.kind = "score" AND NOT attributes:test; AND and OR need brackets beside each other'
+        yield Finding(f"{path}.filter", "pubsub-filter", f"{shown(requests.filter)} is not a filter of Pub/Sub's", hint)
     if not _PATH.fullmatch(requests.path):
         summary = f"{shown(requests.path)} is not a path of the service"
         yield Finding(f"{path}.path", "pubsub-path", summary, "begin with /, as in /events")

@@ -23,7 +23,7 @@ PUBLISH = "google.pubsub.v1.Publisher/Publish"
 SOURCE = "CloudPubSubDeadLetterSource"
 
 
-def agent(world: World, subscription: str) -> str:
+def account(world: World, subscription: str) -> str:
     """Google's own account of a subscription's project, which publishes dead letters and makes tokens."""
     return f"service-{world.project_number(subscription.split('/')[1])}@gcp-sa-pubsub.iam.gserviceaccount.com"
 
@@ -59,7 +59,7 @@ def publish(world: World, line: Line, message: Any, attempts: int) -> bool:
     """Publish one dead letter as the account of Google's that does so; False when it may not, or cannot."""
     request = pubsub.PublishRequest.pb()(topic=line.dead_letter_topic, messages=[letter(line, message, attempts)])
     try:
-        perform(world, Call(PUBLISH, mutating=True, caller=agent(world, line.name)), request)
+        perform(world, Call(PUBLISH, mutating=True, caller=account(world, line.name)), request)
     except ApiFailure:
         log.exception("dead letter refused", extra={"subscription": line.name})
         return False

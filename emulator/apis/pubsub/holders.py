@@ -81,9 +81,7 @@ def loaded(world: World) -> Broker:
 
 def sweep(store: Store, found: Broker) -> None:
     """Delete messages that nobody holds: the emulator was killed before it could."""
-    for name, _ in store.list(MESSAGE):
-        if int(name) not in found.holders:
-            store.delete(MESSAGE, name)
+    store.delete_all(MESSAGE, [name for name in store.names(MESSAGE) if int(name) not in found.holders])
 
 
 def arrange(line: Line, subscription: Any) -> None:

@@ -53,6 +53,9 @@ def put(world: World, topic: str, messages: Sequence[Any]) -> list[int]:
         if notes:
             world.store.after(lambda: found.arrived(notes))
         drop_old(world, found, topic)
+        for line in to.lines:
+            if line.backlog.is_stale(world.clock.now().timestamp()):
+                holders.drop_old(world, found, line)
     return numbers
 
 

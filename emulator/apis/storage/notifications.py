@@ -123,8 +123,8 @@ def _check(world: World, project: str, wanted: dict[str, Any]) -> None:
     if found is None:
         raise errors.invalid(f"Invalid Google Cloud Pub/Sub topic: '{topic}'")
     if not _is_there(world, found[1]):
-        agent = f"The service account '{account(world, project)}' does not have permission to publish messages to to"
-        text = f"{agent} the Cloud Pub/Sub topic '{topic}', or that topic does not exist."
+        whose = f"The service account '{account(world, project)}' does not have permission to publish messages to to"
+        text = f"{whose} the Cloud Pub/Sub topic '{topic}', or that topic does not exist."
         raise errors.StorageError(403, "forbidden", text)
 
 
