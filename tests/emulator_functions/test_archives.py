@@ -37,7 +37,9 @@ def test_files_come_out_as_they_went_in(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "entry", ["../up.py", "/etc/passwd", "a/../../up.py", "..", "a\\..\\b.py", link("link.py"), "x/" * 40 + "a.py"]
+    "entry",
+    ["../up.py", "/etc/passwd", "a/../../up.py", "..", "a\\..\\b.py", link("link.py"), "x/" * 40 + "a.py"],
+    ids=["up", "absolute", "up-from-below", "parent", "backslash", "link", "deep"],
 )
 def test_an_entry_that_would_go_elsewhere_is_refused(tmp_path, entry):
     """Nothing is written outside the folder, and no link either."""
@@ -71,7 +73,9 @@ def test_too_many_entries_are_refused(tmp_path, monkeypatch):
         archives.unpack(archive("a", "b", "c"), tmp_path)
 
 
-@pytest.mark.parametrize("data", [b"", b"PK", b"not a zip", archive("main.py", data=b"x" * 99)[:-30]])
+@pytest.mark.parametrize(
+    "data", [b"", b"PK", b"not a zip", archive("main.py", data=b"x" * 99)[:-30]], ids=["empty", "short", "text", "cut"]
+)
 def test_what_is_no_zip_is_refused(tmp_path, data):
     """With words."""
     with pytest.raises(archives.ArchiveError, match="not a zip file"):
