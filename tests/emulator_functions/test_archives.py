@@ -74,7 +74,9 @@ def test_too_many_entries_are_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"PK", b"not a zip", archive("main.py", data=b"x" * 99)[:-30]], ids=["empty", "short", "text", "cut"]
+    "data",
+    [b"", b"PK", b"not a zip", archive("main.py", data=b"x" * 99)[:-30]],
+    ids=["empty", "two-bytes", "text", "cut-off"],
 )
 def test_what_is_no_zip_is_refused(tmp_path, data):
     """With words."""
