@@ -37,7 +37,9 @@ def test_files_come_out_as_they_went_in(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "entry", ["../up.py", "/etc/passwd", "a/../../up.py", "..", "a\\..\\b.py", link("link.py"), "x/" * 40 + "a.py"]
+    "entry",
+    ["../up.py", "/etc/passwd", "a/../../up.py", "..", "a\\..\\b.py", link("link.py"), "x/" * 40 + "a.py"],
+    ids=["up", "absolute", "up-from-below", "parent", "backslash", "link", "deep"],
 )
 def test_an_entry_that_would_go_elsewhere_is_refused(tmp_path, entry):
     """Nothing is written outside the folder, and no link either."""
