@@ -10,7 +10,7 @@ LISTED = (
     Listed("emulator.apis.locations", ("google.cloud.location.Locations/",)),
     Listed("emulator.apis.iam", ("google.iam.admin.v1.",), "google.cloud.iam_admin_v1", "IAM"),
     Listed(
-        "emulator.apis.resourcemanager",
+        "emulator.apis.resourcemanager.projects",
         ("google.cloud.resourcemanager.v3.Projects/",),
         "google.cloud.resourcemanager_v3",
         "CLOUDRESOURCEMANAGER",
@@ -35,7 +35,7 @@ LISTED = (
     Listed("emulator.apis.pubsub.host", eager=True),
     Listed("emulator.apis.monitoring", ("google.monitoring.v3.",), "google.cloud.monitoring_v3", "MONITORING"),
     Listed(
-        "emulator.apis.functions",
+        "emulator.apis.functions.api",
         ("google.cloud.functions.v2.", POLICIES),
         "google.cloud.functions_v2",
         "CLOUDFUNCTIONS",

@@ -21,6 +21,12 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def trains(operator):
+    """The job that the specs name is there."""
+    operator.make_job()
+
+
 def functions(operator):
     return operator.api("google.cloud.functions_v2", "function_service", "FunctionService")
 

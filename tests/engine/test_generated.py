@@ -52,6 +52,7 @@ def furnished(operator):
             request={"parent": "projects/local", "secret_id": name, "secret": {"replication": {"automatic": {}}}}
         )
         secrets.add_secret_version(request={"parent": made.name, "payload": {"data": b"x"}})
+    operator.make_job()
     return operator
 
 

@@ -10,7 +10,6 @@ from google.api_core import exceptions
 from reconciler.engine import retraining
 from tests.operating import REGION, spec
 
-JOB = "us-docker.pkg.dev/cloudrun/container/job:latest"
 PLACE = f"projects/local/locations/{REGION}"
 READY = "projects/local/topics/churn-data-ready"
 WANTED = spec(
@@ -45,9 +44,7 @@ class World:
         self.publisher = operator.api("google.pubsub_v1", "publisher", "Publisher")
         self.publisher.create_topic(request={"name": READY})
         self.storage.create_bucket("acme-data")
-        jobs = operator.api("google.cloud.run_v2", "jobs", "Jobs")
-        wanted = {"template": {"template": {"containers": [{"image": JOB}], "max_retries": 0}}}
-        jobs.create_job(request={"parent": PLACE, "job": wanted, "job_id": "train"}).result(timeout=20)
+        operator.make_job()
 
     def publish(self, **attributes):
         message = {"attributes": attributes or {"rows": "1"}}

@@ -1,5 +1,1 @@
-"""Resource Manager v3: projects and their policies."""
-
-from emulator.apis.resourcemanager.projects import API
-
-__all__ = ["API"]
+"""Resource Manager v3: projects and their policies; of version 1 what gcloud asks."""
