@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from emulator.apis.storage import content, errors, names, preconditions, records, shapes
+from emulator.apis.storage import access, content, errors, names, preconditions, records, shapes
 from emulator.apis.storage.wire import Reply, etag, merge, rfc3339
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _MOST_SOURCES = 32
 def write(call: Call, bucket: str, name: str, said: dict[str, Any], data: content.Content) -> records.Record:
     """Make a new generation live, if the call's conditions hold. The one place where objects come to be."""
     names.check_object(name)
+    access.require(call, "storage.objects.create", bucket, name)
     data.check(said)
     world = call.world
     with world.store.transaction():
@@ -32,6 +33,7 @@ def write(call: Call, bucket: str, name: str, said: dict[str, Any], data: conten
         preconditions.of_call(call).check(live.resource if live else None)
         now = rfc3339(world.clock.now())
         if live:
+            access.require(call, "storage.objects.delete", bucket, name)
             records.retire(world, live, now)
         generation = records.next_generation(world)
         fresh = _resource(call.base_url, bucket, name, generation) | {
