@@ -38,7 +38,8 @@ AGENTS = {
 
 Source: https://cloud.google.com/iam/docs/service-agents.
 """
-AGENT = re.compile(r"service-(?P<number>\d+)@(?P<domain>[a-z0-9-]+)\.iam\.gserviceaccount\.com")
+PUBLIC = frozenset({"cloudrun", "mlservice"})
+"""Projects whose images everybody may read: Google's examples, and the bundled model server."""
 ACCOUNT = re.compile(r"projects/[^/]+/serviceAccounts/(?P<account>[^/]+)(?P<below>/.*)?")
 
 
@@ -173,6 +174,8 @@ def parsed(body: bytes) -> tuple[Binding, ...]:
 def given_by_google(world: World, project: str) -> Iterator[Binding]:
     """What no policy of ours says: the developer owns the project, and Google's agents have their roles on it."""
     yield Binding("roles/owner", frozenset({f"user:{DEVELOPER}", f"serviceAccount:{EMULATOR_ACCOUNT}"}))
+    if project in PUBLIC:
+        yield Binding("roles/artifactregistry.reader", frozenset({"allUsers"}))
     number = world.project_number(project)
     for domain, role in AGENTS.items():
         yield Binding(role, frozenset({f"serviceAccount:service-{number}@{domain}.iam.gserviceaccount.com"}))
