@@ -49,15 +49,23 @@ class WithToken(
 
 
 class Account:
-    """A service account of the emulator, and clients that call as it."""
+    """A service account of the emulator, and clients that call as it.
 
-    def __init__(self, emulator: Emulator, name: str = "caller") -> None:
+    Args:
+        emulator: Where.
+        name: The first part of its e-mail.
+        made: It is there already.
+    """
+
+    def __init__(self, emulator: Emulator, name: str = "caller", *, made: bool = False) -> None:
         self.emulator = emulator
         self.email = f"{name}@local.iam.gserviceaccount.com"
         self.member = f"serviceAccount:{self.email}"
         admin = client(emulator, iam_admin_v1.IAMClient)
-        made = admin.create_service_account(name=PROJECT, account_id=name)
-        self.key = admin.create_service_account_key(name=made.name).private_key_data.decode()
+        if not made:
+            admin.create_service_account(name=PROJECT, account_id=name)
+        key = admin.create_service_account_key(name=f"{PROJECT}/serviceAccounts/{self.email}")
+        self.key = key.private_key_data.decode()
         self.token = self._token()
 
     def _token(self) -> str:

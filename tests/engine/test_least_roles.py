@@ -3,7 +3,10 @@
 from dataclasses import dataclass, replace
 
 import pytest
-from google.cloud import iam_admin_v1
+from google.api_core.exceptions import Forbidden
+from google.cloud import iam_admin_v1, run_v2, secretmanager
+from google.iam.v1 import iam_policy_pb2
+from google.pubsub_v1 import PublisherClient
 
 from emulator.apis import LISTED
 from emulator.core import permissions
@@ -176,6 +179,33 @@ def test_no_role_for_writing_is_too_much(deployer, role):
 def denied_in(step):
     """The refusals of one step, without what was left for want of another change."""
     return [error for error in refusals(step) if isinstance(error, (errors.NotPermitted, errors.NotReadyYet))]
+
+
+def test_the_service_s_own_account_may_do_what_serving_takes_and_no_more(operator, deployer):
+    """It reads its model and its secret and publishes answers; nothing else, neither elsewhere nor in another way."""
+    deployer.may(*wanted())
+    assert failures(deployer.operator.apply(FULL)) == []
+    own = Account(operator.emulator, "churn-run", made=True)
+    [model] = [blob.name for blob in operator.connection.storage.list_blobs(BUCKET, prefix="models/")]
+    operator.connection.storage.bucket(BUCKET).blob("models/other/weights.txt").upload_from_string("2")
+    bucket, secrets = own.storage().bucket(BUCKET), own.client(secretmanager.SecretManagerServiceClient)
+
+    assert bucket.blob(model).download_as_bytes() == b"1"
+    assert secrets.access_secret_version(name=f"{PROJECT}/secrets/key/versions/1").payload.data == b"s"
+    assert may_on_topic(own, "scores") == ["pubsub.topics.publish"]
+    for refused in (bucket.blob("models/other/weights.txt").download_as_bytes, bucket.blob(model).delete):
+        with pytest.raises(Forbidden):
+            refused()
+    assert may_on_topic(own, "orders") == []
+    with pytest.raises(Forbidden, match=r"run\.services\.list"):
+        own.client(run_v2.ServicesClient).list_services(parent=f"{PROJECT}/locations/europe-west1")
+
+
+def may_on_topic(account, topic):
+    """What of a topic's uses an account has."""
+    asked = ["pubsub.topics.publish", "pubsub.topics.get", "pubsub.topics.delete"]
+    request = iam_policy_pb2.TestIamPermissionsRequest(resource=f"{PROJECT}/topics/{topic}", permissions=asked)
+    return list(account.client(PublisherClient).test_iam_permissions(request=request).permissions)
 
 
 def test_the_role_that_a_refusal_names_has_the_permission():
