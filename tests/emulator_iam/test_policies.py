@@ -259,3 +259,20 @@ def test_what_gcloud_reads_of_version_1_is_checked_too(emulator, account):
     assert (refused.status_code, refused.json()["error"]["status"]) == (403, "PERMISSION_DENIED")
     grant(emulator, ("roles/run.viewer", account.member))
     assert httpx.get(url, headers=header).status_code == 200
+
+
+def test_moving_traffic_needs_no_account(emulator, account):
+    """Only an update that sets the template is a deployment; the account stays what it was."""
+    client(emulator, run_v2.ServicesClient).create_service(parent=PLACE, service_id="hello", service=SERVICE).result()
+    grant(emulator, ("roles/run.developer", account.member))
+    api = account.client(run_v2.ServicesClient)
+    name = f"{PLACE}/services/hello"
+    traffic = [{"type_": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100, "tag": "new"}]
+
+    moved = api.update_service(
+        request={"service": {"name": name, "traffic": traffic}, "update_mask": {"paths": ["traffic"]}}
+    ).result()
+
+    assert [target.tag for target in moved.traffic] == ["new"]
+    whole = {"service": {"name": name, **SERVICE}, "update_mask": {"paths": ["template"]}}
+    assert denied(api.update_service, request=whole).metadata["permission"] == "iam.serviceAccounts.actAs"
