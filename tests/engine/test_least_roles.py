@@ -12,7 +12,7 @@ from emulator.apis import LISTED
 from emulator.core import permissions
 from emulator.core.api import folder_of
 from emulator.identity import roles
-from reconciler.cli.permissions import STATE
+from reconciler.cli.permissions import INVENTORY, STATE
 from reconciler.core import errors
 from reconciler.engine.apply import Report
 from reconciler.engine.session import Patience, Session
@@ -80,7 +80,7 @@ def deployer(operator, tmp_path):
     operator.connection.state.make()
     account = Account(operator.emulator, "deployer")
     (tmp_path / "key.json").write_text(account.key)
-    on_the_bucket(operator, account)
+    on_the_bucket(operator, account, *INVENTORY.write)
     admin = client(operator.emulator, iam_admin_v1.IAMClient)
     admin.create_role(request={"parent": PROJECT, "role_id": "deployer", "role": {}})
     return Deployer(AsAccount(operator, str(tmp_path / "key.json")), account)
@@ -101,11 +101,12 @@ class AsAccount(Operator):
         return found
 
 
-def on_the_bucket(operator, account):
-    """What the page asks for on the state bucket."""
+def on_the_bucket(operator, account, *given):
+    """Give an account these roles on the state bucket, and no others."""
     bucket = operator.connection.storage.bucket(BUCKET)
     policy = bucket.get_iam_policy(requested_policy_version=3)
-    policy.bindings.append({"role": "roles/storage.admin", "members": {account.member}})
+    policy.bindings = [each for each in policy.bindings if account.member not in each["members"]]
+    policy.bindings += [{"role": role, "members": {account.member}} for role in given]
     bucket.set_iam_policy(policy)
 
 
@@ -179,6 +180,22 @@ def test_no_role_for_writing_is_too_much(deployer, role):
 def denied_in(step):
     """The refusals of one step, without what was left for want of another change."""
     return [error for error in refusals(step) if isinstance(error, (errors.NotPermitted, errors.NotReadyYet))]
+
+
+def test_no_role_on_the_state_bucket_is_too_much(operator, deployer):
+    """A plan reads it, an apply writes it: what the page says for each is needed, and enough for a plan."""
+    deployer.may(*wanted())
+    on_the_bucket(operator, deployer.account)
+    unread = refusals(lambda: deployer.operator.plan(FULL))
+    on_the_bucket(operator, deployer.account, *INVENTORY.read)
+
+    read = refusals(lambda: deployer.operator.plan(FULL))
+    unwritten = refusals(lambda: deployer.operator.apply(FULL))
+
+    assert {error.permission for error in unread} <= {"storage.objects.list", "storage.objects.get"}
+    assert unread
+    assert read == []
+    assert [error.permission for error in unwritten] == ["storage.objects.create"]
 
 
 def test_the_service_s_own_account_may_do_what_serving_takes_and_no_more(operator, deployer):
