@@ -5,6 +5,7 @@ from pathlib import Path
 from emulator.apis import LISTED
 from emulator.core.api import Api, Registry
 from emulator.core.world import World
+from emulator.identity.enforcement import enforcement
 from emulator.identity.tokens import Tokens
 from emulator.images import Images
 
@@ -55,6 +56,7 @@ def reset(world: World) -> None:
     world.faults.replace([])
     with world.store.transaction():
         world.store.clear()
+    enforcement(world).switch(on=False)
     world.operations.reset()
     world.clock.reset()
     world.calls.clear()

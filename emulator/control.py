@@ -24,6 +24,7 @@ from emulator.core.failures import ApiFailure
 from emulator.core.faults import Rule
 from emulator.core.world import PROJECT, World
 from emulator.environment import environment
+from emulator.identity.enforcement import enforcement
 from emulator.wire.rest_server import refusal
 
 
@@ -43,6 +44,8 @@ def routes(world: World) -> list[Route]:
         route("/_emulator/images", "POST", control.push_image),
         route("/_emulator/settings", "GET", control.get_settings),
         route("/_emulator/settings", "PUT", control.put_settings),
+        route("/_emulator/iam", "GET", control.get_iam),
+        route("/_emulator/iam", "POST", control.post_iam),
         route("/_emulator/calls", "GET", control.get_calls),
         route("/_emulator/calls", "DELETE", control.delete_calls),
     ]
@@ -161,6 +164,18 @@ class Control:
         except ValueError as error:
             return bad(str(error))
         return await self.get_settings(request)
+
+    async def get_iam(self, _: Request) -> Response:
+        """Whether IAM is enforced for the developer, too; for service accounts it always is."""
+        return JSONResponse({"enforced": enforcement(self._world).developer})
+
+    async def post_iam(self, request: Request) -> Response:
+        """Enforce it for the developer, or no longer: `{"enforced": true}`."""
+        wanted = (await body_of(request)).get("enforced")
+        if not isinstance(wanted, bool):
+            return bad("'enforced' must be true or false")
+        enforcement(self._world).switch(on=wanted)
+        return await self.get_iam(request)
 
     async def get_calls(self, _: Request) -> Response:
         """How often each method was called."""

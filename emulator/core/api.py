@@ -4,8 +4,10 @@ import importlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from emulator.core import permissions as permission_tables
 from emulator.core.resources import fits
 from emulator.core.world import World
 
@@ -119,11 +121,18 @@ class Listed:
         return f"{self.gcloud.lower()}.googleapis.com" if self.gcloud else ""
 
 
+def folder_of(module: str) -> Path:
+    """Where the files of an API lie, whose module is its package or one in it."""
+    found = Path(__file__).parents[2].joinpath(*module.split("."))
+    return found if found.is_dir() else found.parent
+
+
 class Registry:
     """The listed APIs; a module is imported when one of its methods is first called."""
 
     def __init__(self, listed: Sequence[Listed]) -> None:
         self._listed = listed
+        self._tables: dict[str, permission_tables.Table] = {}
         self._lock = threading.RLock()
 
     def behaviour(self, method: str) -> Behaviour | None:
@@ -141,6 +150,16 @@ class Registry:
         for listed in self._listed:
             if method.startswith(listed.services or ("\0",)):
                 yield self._load(listed)
+
+    def permissions(self, method: str) -> list[permission_tables.Table]:
+        """What the APIs that have a part in a method's service say about permissions. Imports none of them."""
+        return [self._table(each.module) for each in self._listed if method.startswith(each.services or ("\0",))]
+
+    def _table(self, module: str) -> permission_tables.Table:
+        found = self._tables.get(module)
+        if found is None:
+            found = self._tables[module] = permission_tables.read(folder_of(module))
+        return found
 
     def serves(self, host: str) -> bool:
         """Whether an API of that host is emulated; a region may stand before it (`us-central1-run.googleapis.com`)."""

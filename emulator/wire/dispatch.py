@@ -7,6 +7,7 @@ from emulator.core.api import Call, Registry
 from emulator.core.failures import ApiFailure
 from emulator.core.faults import OperationFault
 from emulator.core.world import World
+from emulator.identity.enforcement import enforcement
 
 T = TypeVar("T")
 
@@ -53,13 +54,65 @@ def _behave(world: World, call: Call, request: Any) -> Any:
     registry = world.part(Registry)
     behaviour = registry.behaviour(call.method)
     if behaviour is not None:
-        return behaviour(world, request, call)
+        return behaviour(world, permitted(world, call, request), call)
     held = registry.policies(call.method, request.resource) if call.method.endswith(POLICY_METHODS) else None
     if held is None:
         raise ApiFailure("UNIMPLEMENTED", f"{call.method} is not emulated.")
     from emulator.identity import iam_policy  # noqa: PLC0415 - imports Google's messages
 
-    return iam_policy.answer(world, held, call.method, request)
+    answer = iam_policy.answer(world, held, call.method, permitted(world, call, request))
+    return granted(world, call, request, answer) if call.method.endswith("/TestIamPermissions") else answer
+
+
+def permitted(world: World, call: Call, request: Any) -> Any:
+    """The request of a caller who may make it.
+
+    Raises:
+        ApiFailure: PERMISSION_DENIED.
+    """
+    if enforcement(world).spares(call.caller):
+        return request
+    from emulator.wire.enforcement import check  # noqa: PLC0415 - the developer's calls need nothing of it
+
+    return check(world, call, request)
+
+
+def allow(world: World, caller: str, permission: str, resource: str, services: str) -> None:
+    """Let a caller pass who has a permission; for routes that are not in the table.
+
+    Args:
+        world: Where.
+        caller: E-mail.
+        permission: Such as `run.services.get`.
+        resource: Its name.
+        services: What the methods of the API begin with whose permission it is: `google.cloud.run.v2.`.
+
+    Raises:
+        ApiFailure: PERMISSION_DENIED, in that API's words.
+    """
+    if not enforcement(world).spares(caller):
+        from emulator.wire.enforcement import allow_named  # noqa: PLC0415 - the developer's calls need nothing of it
+
+        allow_named(world, caller, permission, resource, services)
+
+
+def has(world: World, caller: str, permission: str, resource: str) -> bool:
+    """Whether a caller may do something to a resource: for methods that show each caller only what is his."""
+    if enforcement(world).spares(caller):
+        return True
+    from emulator.identity import access  # noqa: PLC0415 - the developer's calls need nothing of it
+
+    return access.may(world, caller, permission, access.Target(access.stored_name(world, resource))).granted
+
+
+def granted(world: World, call: Call, request: Any, answer: Any) -> Any:
+    """Of the permissions asked about, those that the caller has."""
+    if enforcement(world).spares(call.caller):
+        return answer
+    from emulator.wire.enforcement import held  # noqa: PLC0415 - the developer's calls need nothing of it
+
+    answer.permissions[:] = held(world, call, request.resource, answer.permissions)
+    return answer
 
 
 def begin_operation(world: World, answer: Any, fault: OperationFault | None = None) -> None:

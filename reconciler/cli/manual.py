@@ -42,6 +42,7 @@ Results go to stdout, everything about them to stderr. Colour is for terminals; 
 | `GOOGLE_CLOUD_PROJECT` | the project, where neither `--project` nor the spec's environment names one |
 | `GOOGLE_APPLICATION_CREDENTIALS` | whose credentials, as for every Google client |
 | `MLSERVICE_EMULATOR_STATE` | folder of the emulator's state; left out, `.mlservice/emulator` here |
+| `MLSERVICE_EMULATOR_KEY` | key file of an account of the emulator: `--local` calls as it, with its roles |
 | `MLSERVICE_RUNTIME_IMAGE` | image of the bundled model server |
 """
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import starmap
 from pathlib import Path
 
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Roles
 from reconciler.kinds import KINDS
 
 FILE = "docs/permissions.md"
@@ -23,7 +24,14 @@ _INTRODUCTION = """\
 the permission that is missing and the roles that have it. Only the kinds of resources that your specs lead to count:
 the plan names them. A name without `roles/` is a permission for a custom role: a predefined one would be too much.
 
+A role on the state bucket needs the bucket: make it first (`gcloud storage buckets create gs://PROJECT-mlservice
+--uniform-bucket-level-access --public-access-prevention`, then `buckets update --update-labels=managed-by=mlservice`),
+or let the first `apply` make it with `roles/storage.admin` on the project.
+
 `predict` needs `roles/run.invoker` on the service.
+
+Try an account's roles on the emulator, which refuses what Google would ([how](emulator.md#permissions)). A test applies
+the fullest spec there with just what stands here, and without each of it in turn.
 
 ## What its account needs
 """
@@ -36,17 +44,24 @@ Roles that specs lead to, for accounts that a service runs and calls as, and for
 """
 
 
+STATE = Roles(read=("storage.buckets.list",))
+"""On the project: a bucket of the default name is looked for among the project's own, since names are one for the whole
+world."""
+INVENTORY = Roles(read=("roles/storage.objectViewer",), write=("roles/storage.admin",), on="the state bucket")
+
+
 def page() -> str:
     """Write the page."""
-    needs = _table(("For", "`plan`, `status`", "`apply`, `destroy`, `reconcile` too"), map(_needs, KINDS))
-    inventory = "| the inventory | `roles/storage.objectViewer` on the state bucket | `roles/storage.admin` on it |"
+    kinds = [(kind.title, kind.roles) for kind in KINDS]
+    rows = [*kinds, ("the inventory", INVENTORY), ("the state bucket", STATE)]
+    needs = _table(("For", "`plan`, `status`", "`apply`, `destroy`, `reconcile` too"), starmap(_needs, rows))
     given = _table(("Role", "On", "To", "For"), _gifts())
-    return "\n".join([_INTRODUCTION, *needs, inventory, "", _GIVEN, *given, ""])
+    return "\n".join([_INTRODUCTION, *needs, "", _GIVEN, *given, ""])
 
 
-def _needs(kind: Kind[object]) -> tuple[str, ...]:
-    on = f" on {kind.roles.on}" if kind.roles.on else ""
-    return kind.title, *(_listed(roles, on) for roles in (kind.roles.read, kind.roles.write))
+def _needs(title: str, roles: Roles) -> tuple[str, ...]:
+    on = f" on {roles.on}" if roles.on else ""
+    return title, *(_listed(each, on) for each in (roles.read, roles.write))
 
 
 def _gifts() -> Iterator[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from google.api_core import retry as retries
 from google.auth import exceptions as auth
 
 from reconciler.core import errors
+from reconciler.gcp.roles import role_with
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -86,10 +87,12 @@ def _forbidden(verb: str, address: Address | str, why: str, error: google.Forbid
         named = metadata.get("service") or (found.group(1) if (found := _API.search(error.message or "")) else "it")
         return errors.NotPermitted(verb, address, why, hint=f"enable the API: gcloud services enable {named}")
     found = _PERMISSION.search(error.message or "")
-    permission = (found.group(4) or ".".join(found.group(1, 2, 3))) if found else ""
-    missing = (
-        f"permission {permission} is missing: grant a role that has it" if permission else "the caller lacks a role"
-    )
+    named = (found.group(4) or ".".join(found.group(1, 2, 3))) if found else ""
+    # Pub/Sub's words name no permission; what goes with them does.
+    permission = metadata.get("permission", "") if reason == "IAM_PERMISSION_DENIED" else ""
+    permission = permission or named
+    role = role_with(permission) or "a role that has it"
+    missing = f"permission {permission} is missing: grant {role}" if permission else "the caller lacks a role"
     return errors.NotPermitted(verb, address, why, hint=f"{missing}; see docs/permissions.md", permission=permission)
 
 

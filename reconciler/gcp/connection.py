@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core import errors
-from reconciler.gcp.direct import anonymous_session
+from reconciler.gcp.direct import direct_session
 from reconciler.gcp.light import client_class, transport_class
 from reconciler.gcp.state_bucket import StateBucket
 
@@ -24,11 +24,13 @@ class Endpoint:
         http: Such as `http://127.0.0.1:8085`.
         grpc: Such as `127.0.0.1:8086`.
         credentials_file: Key file of the emulator's own caller.
+        key_file: Key file of the account that calls instead; empty for the developer, who may do everything.
     """
 
     http: str
     grpc: str
     credentials_file: str
+    key_file: str = ""
 
 
 @dataclass(slots=True)
@@ -91,10 +93,18 @@ class Connection:
         import grpc  # noqa: PLC0415 - only when a client is built
 
         if "channel" not in self._made:
-            self._made["channel"] = grpc.insecure_channel(
+            channel = grpc.insecure_channel(
                 local.grpc, options=[("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
             )
+            self._made["channel"] = self._as_account(channel, local) if local.key_file else channel
         return self._made["channel"]
+
+    def _as_account(self, channel: Any, local: Endpoint) -> Any:
+        import grpc  # noqa: PLC0415 - only when a client is built
+
+        from reconciler.gcp.caller import AsAccount, account  # noqa: PLC0415 - only when asked for
+
+        return grpc.intercept_channel(channel, AsAccount(account(local.key_file, local.http)))
 
     @property
     def storage(self) -> Any:
@@ -111,9 +121,13 @@ class Connection:
         if self.local is None:
             return Client(project=self.project, credentials=self.credentials)
         options = {"api_endpoint": self.local.http}
-        anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is half typed
-        session = anonymous_session()
-        return Client(project=self.project, credentials=anonymous, client_options=options, _http=session)
+        credentials: Any = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is half typed
+        if self.local.key_file:
+            from reconciler.gcp.caller import account  # noqa: PLC0415 - only when asked for
+
+            credentials = account(self.local.key_file, self.local.http)
+        session = direct_session(credentials)
+        return Client(project=self.project, credentials=credentials, client_options=options, _http=session)
 
     @property
     def credentials(self) -> Any:

@@ -19,11 +19,10 @@ def auth_request() -> Any:
     return google.auth.transport.requests.Request(session)
 
 
-def anonymous_session() -> Any:
-    """Give the HTTP session that Google's storage client makes by itself for calls without credentials."""
+def direct_session(credentials: Any) -> Any:
+    """Give the HTTP session that Google's storage client makes by itself for credentials, or for anonymous ones."""
     import google.auth.transport.requests  # noqa: PLC0415 - late, for start-up
-    from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - late, for start-up
 
-    session: Any = google.auth.transport.requests.AuthorizedSession(AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth is half typed
+    session: Any = google.auth.transport.requests.AuthorizedSession(credentials, auth_request=auth_request())  # type: ignore[no-untyped-call]  # google-auth is half typed
     session.trust_env = False
     return session

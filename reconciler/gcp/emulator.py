@@ -89,8 +89,9 @@ class Emulator:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where clients connect."""
-        return Endpoint(self.http, self.grpc, str(self.state / "credentials.json"))
+        """Where clients connect, and as whom: MLSERVICE_EMULATOR_KEY may name the key file of an account."""
+        key_file = os.environ.get("MLSERVICE_EMULATOR_KEY", "")
+        return Endpoint(self.http, self.grpc, str(self.state / "credentials.json"), key_file)
 
     def control(self, method: str, path: str, body: Any = None, *, timeout_s: float = 300.0) -> Any:
         """Call the emulator's control address.

@@ -26,7 +26,7 @@ def identity_token(connection: Connection, audience: str) -> str:
         cloud.google.com/run/docs/authenticating/developers.
     """
     if connection.local:
-        return _from_key_file(connection.local.credentials_file, audience)
+        return _from_key_file(connection.local.key_file or connection.local.credentials_file, audience)
     import google.auth.exceptions  # noqa: PLC0415 - late, for start-up
     import google.auth.transport.requests  # noqa: PLC0415 - late, for start-up
     from google.oauth2 import id_token  # noqa: PLC0415 - late, for start-up

@@ -204,11 +204,8 @@ KIND = Kind(
     connect=IamMemberClient,
     roles=Roles(
         read=("resourcemanager.projects.getIamPolicy",),
-        write=(
-            "roles/resourcemanager.projectIamAdmin",
-            "secretmanager.secrets.setIamPolicy",
-            "run.services.setIamPolicy",
-        ),
+        # What is on the service, a repository or a topic comes with the roles of their own kinds.
+        write=("roles/resourcemanager.projectIamAdmin", "secretmanager.secrets.setIamPolicy"),
     ),
     read_together=one_policy,
     lane=in_turn,

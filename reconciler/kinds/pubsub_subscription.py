@@ -275,7 +275,8 @@ KIND = Kind(
     connect=PubsubSubscriptionClient,
     acts_on=frozenset({"events.requests.*"}),
     roles=Roles(
-        read=("roles/pubsub.viewer", "resourcemanager.projects.get"),
+        # The project's number, too, is read with roles/pubsub.viewer: it has resourcemanager.projects.get.
+        read=("roles/pubsub.viewer", "pubsub.subscriptions.getIamPolicy"),
         write=("roles/pubsub.editor", "pubsub.subscriptions.setIamPolicy"),
     ),
     gives=(

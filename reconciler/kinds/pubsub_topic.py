@@ -183,7 +183,10 @@ KIND = Kind(
     desired=desired,
     connect=PubsubTopicClient,
     acts_on=frozenset({"events.answers.*"}),
-    roles=Roles(read=("roles/pubsub.viewer",), write=("roles/pubsub.editor", "pubsub.topics.setIamPolicy")),
+    roles=Roles(
+        read=("roles/pubsub.viewer", "pubsub.topics.getIamPolicy"),
+        write=("roles/pubsub.editor", "pubsub.topics.setIamPolicy"),
+    ),
     gives=(Gift(PUBLISHER, NAME, "the service's own account", "publishing answers"),),
     read_together=by_project,
     ownership=Ownership.SHARED,

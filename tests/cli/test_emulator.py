@@ -53,6 +53,28 @@ def test_the_emulator_from_start_to_stop(own):
     assert own("emulator", "logs").out.strip()
 
 
+@pytest.mark.slow
+def test_permissions_are_enforced_for_you_until_they_are_not(own):
+    """Off at first; what was chosen outlasts a restart, and a reset goes back to the start."""
+    assert own("emulator", "iam", "status").code == 64, "it does not run"
+    own("emulator", "start")
+    at_first = own("emulator", "iam", "status").out
+
+    enforced = own("emulator", "iam", "enforce").out
+    own("emulator", "stop")
+    own("emulator", "start")
+    after_a_restart = own("emulator", "iam", "status").out
+    own("emulator", "reset", "--yes")
+
+    assert at_first == "permissions are enforced for service accounts, and not for you\n"
+    assert (
+        enforced
+        == after_a_restart
+        == ("permissions are enforced for service accounts, and for you, as an owner of every project\n")
+    )
+    assert own("emulator", "iam", "status").out == own("emulator", "iam", "relax").out == at_first
+
+
 GARBAGE = [
     "[]",
     "null",

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
+from google.cloud import resourcemanager_v3
 
 from tests.conftest import Emulator
 
@@ -17,3 +18,27 @@ def client(emulator: Emulator, cls: Any, wire: str = "grpc") -> Any:
         return cls(transport=cls.get_transport_class("grpc")(channel=emulator.channel()))
     transport = cls.get_transport_class("rest")
     return cls(transport=transport(host=emulator.http, credentials=AnonymousCredentials()))
+
+
+def let_agents_publish(emulator: Any, project: str = "local", *, of: str = "") -> None:
+    """Give Google's own accounts of Pub/Sub and Cloud Storage what its pages say they need.
+
+    Args:
+        emulator: The emulator.
+        project: Where topics and subscriptions are.
+        of: The project whose own accounts they are; the same, if left out.
+
+    Source:
+        https://cloud.google.com/pubsub/docs/handling-failures#grant_forwarding_permissions;
+        https://cloud.google.com/storage/docs/reporting-changes#prereqs.
+    """
+    projects = client(emulator, resourcemanager_v3.ProjectsClient)
+    number = projects.get_project(name=f"projects/{of or project}").name.rpartition("/")[2]
+    agents = [
+        f"serviceAccount:service-{number}@{of}.iam.gserviceaccount.com"
+        for of in ("gcp-sa-pubsub", "gs-project-accounts")
+    ]
+    policy = projects.get_iam_policy(request={"resource": f"projects/{project}"})
+    for role in ("roles/pubsub.publisher", "roles/pubsub.subscriber"):
+        policy.bindings.add(role=role, members=agents)
+    projects.set_iam_policy(request={"resource": f"projects/{project}", "policy": policy})

@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from emulator.apis.pubsub import cloud_events
-from tests.emulator.clients import client
+from tests.emulator.clients import client, let_agents_publish
 from tests.emulator_functions.conftest import BUCKET, SERVICE
 
 PUBSUB = "google.cloud.pubsub.topic.v1.messagePublished"
@@ -209,6 +209,7 @@ def test_a_topic_that_is_not_there_fails_the_function(cloud, listening):
 
 def test_an_object_comes_as_an_event(cloud, listening, ear):
     """A new object of the bucket, and no other bucket's."""
+    let_agents_publish(cloud.emulator)
     listening(event_type=FINALIZED, event_filters=[{"attribute": "bucket", "value": BUCKET}])
     cloud.bucket.blob("rows/new.csv").upload_from_string("a,b")
 

@@ -18,6 +18,7 @@ from google.cloud import pubsub_v1
 from google.pubsub_v1 import PublisherClient, SchemaServiceClient, SubscriberClient
 from google.pubsub_v1.types import Encoding, Schema, StreamingPullRequest
 
+from tests.emulator.clients import let_agents_publish
 from tests.emulator_pubsub import google_emulator
 from tests.emulator_pubsub.endpoints import serving
 
@@ -116,7 +117,10 @@ def pubsub(request):
         target = request.getfixturevalue("google")
         channel = grpc.insecure_channel(target)
     with channel:
-        yield PubSub.over(channel, target)
+        made = PubSub.over(channel, target)
+        if request.param == "ours":
+            let_agents_publish(emulator, made.project.removeprefix("projects/"))
+        yield made
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from emulator.apis.scheduler import turns
 from emulator.apis.scheduler.model import JOBS
 from tests.conftest import Emulator
 from tests.emulator.clients import client
+from tests.emulator_iam.callers import grant
 from tests.emulator_run.cloud import Cloud, service
 from tests.emulator_scheduler.conftest import NAME, PLACE, make
 
@@ -275,10 +276,11 @@ def test_a_private_service_is_called_by_who_may(emulator, jobs, account):
 
 
 def test_an_api_of_googles_is_this_emulator(emulator, jobs, account):
-    """A Cloud Run job is started by its address at Google, with an access token."""
+    """A Cloud Run job is started by its address at Google, with an access token of an account that may start it."""
     hello = {"image": "us-docker.pkg.dev/cloudrun/container/job"}
     task = {"template": {"template": {"containers": [hello]}}}
     httpx.post(f"{emulator.http}/v2/{PLACE}/jobs?jobId=train", json=task).raise_for_status()
+    grant(emulator, ("roles/run.invoker", f"serviceAccount:{account}"))
     uri = f"https://run.googleapis.com/v2/{PLACE}/jobs/train:run"
     make(jobs, uri, http={"oauth_token": {"service_account_email": account}})
 

@@ -37,6 +37,12 @@ class Reader:
         return [each.message for each in found]
 
 
+@pytest.fixture(autouse=True)
+def agents(emulator):
+    """Cloud Storage's own account may publish."""
+    clients.let_agents_publish(emulator, PROJECT, of="local")
+
+
 @pytest.fixture
 def reader(emulator):
     return Reader(emulator).make()
@@ -191,6 +197,7 @@ def test_what_is_refused_is_told_later(emulator, bucket, reader):
 def test_a_kill_loses_no_notice(tmp_path):
     """The emulator is killed while publishing hangs; the next one tells."""
     emulator = Emulator.start(tmp_path / "emulator")
+    clients.let_agents_publish(emulator, PROJECT, of="local")
     Reader(emulator).make()
     from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - as in the fixture
 

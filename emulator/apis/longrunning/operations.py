@@ -14,6 +14,7 @@ from emulator.core.operations import GET_WAIT_S
 from emulator.core.paging import page
 from emulator.core.resources import refuse_query
 from emulator.core.world import World
+from emulator.identity.enforcement import enforcement
 
 API = Api("longrunning")
 SERVICE = "google.longrunning.Operations/"
@@ -53,10 +54,14 @@ def wait_operation(world: World, request: Any, _: Call) -> Any:
 
 
 @API.method(SERVICE + "ListOperations")
-def list_operations(world: World, request: Any, _: Call) -> Any:
-    """The operations below a parent, by name."""
+def list_operations(world: World, request: Any, call: Call) -> Any:
+    """The operations below a parent that the caller may get, by name."""
     refuse_query(request)
     found = world.store.list("operation", f"{request.name.removesuffix('/operations')}/operations/".lstrip("/"))
+    if not enforcement(world).spares(call.caller):
+        from emulator.wire.enforcement import may_get  # noqa: PLC0415 - the developer's calls need nothing of it
+
+        found = [(name, body) for name, body in found if may_get(world, call.caller, name)]
     shown, token = page([body for _, body in found], request.page_size, request.page_token)
     operations = [operations_pb2.Operation.FromString(body) for body in shown]
     return operations_pb2.ListOperationsResponse(operations=operations, next_page_token=token)

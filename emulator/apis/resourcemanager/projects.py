@@ -12,6 +12,7 @@ from emulator.core.failures import ApiFailure
 from emulator.core.paging import page
 from emulator.core.resources import etag_of, timestamp
 from emulator.core.world import World
+from emulator.wire.dispatch import has
 
 API = Api("resourcemanager")
 SERVICE = "google.cloud.resourcemanager.v3.Projects/"
@@ -64,13 +65,16 @@ def get_project(world: World, request: Any, _: Call) -> Any:
 
 
 @API.method(SERVICE + "SearchProjects")
-def search_projects(world: World, request: Any, _: Call) -> Any:
-    """Every project that was mentioned. The queries `id:ID` and `projectId:ID` are understood."""
+def search_projects(world: World, request: Any, call: Call) -> Any:
+    """Every mentioned project that the caller may get. The queries `id:ID` and `projectId:ID` are understood."""
     wanted = request.query.removeprefix("projectId:").removeprefix("id:")
     if any(sign in wanted for sign in ": ="):
         raise ApiFailure("UNIMPLEMENTED", f"The emulator does not know the query {request.query!r}.")
     found = [Project.FromString(body) for _, body in world.store.list(KIND)]
     fit = [project for project in found if wanted in ("", project.project_id)]
+    fit = [
+        each for each in fit if has(world, call.caller, "resourcemanager.projects.get", f"projects/{each.project_id}")
+    ]
     shown, token = page(fit, request.page_size, request.page_token)
     return projects.SearchProjectsResponse.pb()(projects=shown, next_page_token=token)
 

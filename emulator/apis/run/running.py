@@ -8,21 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from emulator.core import settings
-from emulator.core.world import DEVELOPER, EMULATOR_ACCOUNT, World
+from emulator.core.world import World
+from emulator.identity.enforcement import OWNERS
 from emulator.identity.tokens import Tokens
 from emulator.processes.model import Revision, Route
 
 if TYPE_CHECKING:
     from emulator.processes.plane import Plane
-
-INVOKERS = (
-    "roles/run.invoker",
-    "roles/run.servicesInvoker",
-    "roles/run.admin",
-    "roles/editor",
-    "roles/owner",
-)
-"""Roles with `run.routes.invoke`: https://cloud.google.com/run/docs/reference/iam/roles"""
 
 
 class Running:
@@ -101,15 +93,12 @@ class Gate:
         return 200 if self._may_invoke(str(claims.get("email", "")), route.service) else 403
 
     def _may_invoke(self, email: str, service: str) -> bool:
-        from emulator.identity import iam_policy  # noqa: PLC0415 - imports Google's messages
+        from emulator.identity import access  # noqa: PLC0415 - imports Google's messages
 
-        if email in (EMULATOR_ACCOUNT, DEVELOPER):
+        if email in OWNERS:
             return True  # who runs the emulator owns its projects
-        wanted = {f"serviceAccount:{email}", f"user:{email}", "allUsers", "allAuthenticatedUsers"}
-        project = "/".join(service.split("/")[:2])
-        return any(
-            wanted & iam_policy.members(self._world, place, role) for place in (service, project) for role in INVOKERS
-        )
+        target = access.Target(service, type="run.googleapis.com/Service", service="run.googleapis.com")
+        return access.may(self._world, email, "run.routes.invoke", target).granted
 
 
 class MetadataTokens:

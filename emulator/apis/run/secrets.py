@@ -9,13 +9,11 @@ from typing import Any
 from emulator.core.api import Call, Registry
 from emulator.core.failures import ApiFailure
 from emulator.core.world import World
-from emulator.identity import iam_policy
+from emulator.identity import access as access_of
 from emulator.processes.model import CannotStartError, Outcome
 
 CHECK_FAILED = "SECRETS_ACCESS_CHECK_FAILED"
 ACCESS = "google.cloud.secretmanager.v1.SecretManagerService/AccessSecretVersion"
-ACCESSOR = "roles/secretmanager.secretAccessor"
-READERS = (ACCESSOR, "roles/secretmanager.admin", "roles/owner")
 
 
 def check(world: World, project: str, account: str, containers: Sequence[Any]) -> Outcome:
@@ -39,7 +37,7 @@ def check_one(world: World, project: str, account: str, reference: Any) -> str:
     """Tell what is wrong with one reference; empty when nothing is."""
     secret = full_name(project, reference.secret)
     shown = f"{durable(world, secret)}/versions/{reference.version or 'latest'}"
-    if not may_read(world, secret, account):
+    if not may_read(world, f"{secret}/versions/{reference.version or 'latest'}", account):
         return (
             f"Permission denied on secret: {shown} for Revision service account {account}. The service account used "
             "must be granted the 'Secret Manager Secret Accessor' role (roles/secretmanager.secretAccessor) at the "
@@ -52,11 +50,13 @@ def check_one(world: World, project: str, account: str, reference: Any) -> str:
     return ""
 
 
-def may_read(world: World, secret: str, account: str) -> bool:
-    """Tell whether an account has the role on the secret or its project."""
-    member = f"serviceAccount:{account}"
-    project = "/".join(secret.split("/")[:2])
-    return any(member in iam_policy.members(world, place, role) for place in (secret, project) for role in READERS)
+def may_read(world: World, version: str, account: str) -> bool:
+    """Tell whether an account may read a secret's version."""
+    name = access_of.stored_name(world, version)
+    target = access_of.Target(
+        name, durable(world, name), "secretmanager.googleapis.com/SecretVersion", "secretmanager.googleapis.com"
+    )
+    return access_of.may(world, account, "secretmanager.versions.access", target).granted
 
 
 def secret_value(world: World, project: str, secret: str, version: str) -> str:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from emulator.core.api import Api
 from emulator.core.failures import ApiFailure
 from emulator.core.world import World
-from emulator.wire.dispatch import guarded
+from emulator.wire.dispatch import allow, guarded
 from emulator.wire.rest_server import call_of, in_thread, refusal
 
 API = Api("run-v1")
@@ -67,7 +67,7 @@ def endpoint(world: World, pool: ThreadPoolExecutor, plural: str) -> Callable[[R
 
         def work() -> Response:
             try:
-                return JSONResponse(guarded(world, call, lambda: read(world, plural, request)))
+                return JSONResponse(guarded(world, call, lambda: read(world, call.caller, plural, request)))
             except ApiFailure as failure:
                 return refusal(failure)
 
@@ -76,13 +76,20 @@ def endpoint(world: World, pool: ThreadPoolExecutor, plural: str) -> Callable[[R
     return answer
 
 
-def read(world: World, plural: str, request: Request) -> dict[str, Any]:
-    """The resource, or the list, that a request names."""
+def read(world: World, caller: str, plural: str, request: Request) -> dict[str, Any]:
+    """The resource, or the list, that a request names.
+
+    Raises:
+        ApiFailure: The caller may not read it; it is not there.
+    """
     from emulator.apis.run_v1 import view  # noqa: PLC0415 - imports Google's messages
 
     found = REGION.match(request.headers.get("host", ""))
     region = request.path_params.get("region") or (found[1] if found else "-")
     chosen = {"project": request.path_params["project"], "region": region}
+    place, name = "projects/{project}/locations/{region}".format(**chosen), request.path_params.get("name")
+    wanted = f"run.{plural}.{'get' if name else 'list'}"
+    allow(world, caller, wanted, f"{place}/{plural}/{name}" if name else place, "google.cloud.run.v2.")
     if "name" in request.path_params:
         return view.one(world, plural, name=request.path_params["name"], **chosen)
     listed = view.many(world, plural, selector=request.query_params.get("labelSelector", ""), **chosen)

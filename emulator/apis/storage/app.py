@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from emulator.apis.storage import batch, errors, methods, notifications, uploads
+from emulator.apis.storage import access, batch, errors, methods, notifications, uploads
 from emulator.apis.storage.wire import CHUNK_BYTES, Call, Reply, failure, select
 from emulator.core.api import Api
 from emulator.core.api import Call as ApiCall
@@ -62,11 +62,11 @@ class Edge:
         if found is None:
             return failure(errors.unimplemented(f"{verb} {parts.path}"))
         method, variables = found
-        call = Call(self.world, verb, variables, query, headers, body, self.base_url)
         caller = caller_of(self.world, headers.get("authorization", ""))
+        call = Call(self.world, verb, variables, query, headers, body, self.base_url, caller)
         counted = ApiCall(method.name, verb != "GET", caller, self.gone.is_set)
         try:
-            reply = guarded(self.world, counted, lambda: method.run(call))
+            reply = guarded(self.world, counted, lambda: permitted(call, method))
         except errors.StorageError as error:
             return failure(error)
         except ApiFailure as injected:
@@ -82,9 +82,19 @@ class Edge:
     def answer_many(self, _verb: str, _target: str, headers: Mapping[str, str], body: IO[bytes]) -> Reply:
         """Answer a batch: each part as if it had come alone, so a part that fails leaves the others."""
         try:
-            return batch.run(headers, body, self.answer)
+            return batch.run(headers, body, self.answer, headers.get("authorization", ""))
         except errors.StorageError as error:
             return failure(error)
+
+
+def permitted(call: Call, method: methods.Method) -> Reply:
+    """Run a method for a caller who may call it.
+
+    Raises:
+        StorageError: 403, or the method's own.
+    """
+    access.check(call, method.name)
+    return method.run(call)
 
 
 def routes(world: World) -> list[Route]:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _MOST = 100
 
 
-def run(headers: Mapping[str, str], body: IO[bytes], answer: Answer) -> Reply:
-    """Answer each part by `answer(verb, target, headers, body)`.
+def run(headers: Mapping[str, str], body: IO[bytes], answer: Answer, authorization: str = "") -> Reply:
+    """Answer each part by `answer(verb, target, headers, body)`; whose part it is the whole says, where it does not.
 
     Raises:
         StorageError: 400, no multipart body or more than 100 parts.
@@ -39,18 +39,18 @@ def run(headers: Mapping[str, str], body: IO[bytes], answer: Answer) -> Reply:
     if len(parts) > _MOST:
         raise errors.invalid(f"The batch request contains more than {_MOST} calls.")
     mark = f"batch_{uuid.uuid4().hex}"
-    text = "".join(f"--{mark}\r\n{_part(part, answer)}\r\n" for part in parts) + f"--{mark}--\r\n"
+    text = "".join(f"--{mark}\r\n{_part(part, answer, authorization)}\r\n" for part in parts) + f"--{mark}--\r\n"
     kind = {"Content-Type": f"multipart/mixed; boundary={mark}"}
     return Reply(headers=kind, stream=iter([text.encode()]))
 
 
-def _part(part: Message, answer: Answer) -> str:
+def _part(part: Message, answer: Answer, authorization: str) -> str:
     payload = part.get_payload(decode=True)
     line, _, rest = (payload if isinstance(payload, bytes) else b"").lstrip().partition(b"\n")
     verb, target = [*line.decode("latin-1").split(), "", ""][:2]
     inner = BytesParser().parsebytes(rest)
     data = inner.get_payload(decode=True)
-    fields = {key.lower(): value for key, value in inner.items()}
+    fields = {"authorization": authorization} | {key.lower(): value for key, value in inner.items()}
     reply = answer(verb, target, fields, io.BytesIO(data if isinstance(data, bytes) else b""))
     document = "" if reply.document is None else json.dumps(reply.document)
     content_id = str(part.get("Content-ID", "")).lstrip("<").rstrip(">")

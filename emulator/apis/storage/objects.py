@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from emulator.apis.storage import content, errors, names, notifications, preconditions, records, shapes
+from emulator.apis.storage import access, content, errors, names, notifications, preconditions, records, shapes
 from emulator.apis.storage.wire import Reply, etag, merge, rfc3339
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def write(
     `more` are fields of the object that nobody may write.
     """
     names.check_object(name)
+    access.require(call, "storage.objects.create", bucket, name)
     data.check(said)
     world = call.world
     with world.store.transaction():
@@ -37,6 +38,8 @@ def write(
         live = records.live_object(world, bucket, name)
         preconditions.of_call(call).check(live.resource if live else None)
         now = rfc3339(world.clock.now())
+        if live:
+            access.require(call, "storage.objects.delete", bucket, name)
         generation = records.next_generation(world)
         if live:
             retire(world, live, overwrittenByGeneration=str(generation))

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from emulator.apis.storage import buckets, errors, records, shapes
+from emulator.apis.storage import access, buckets, errors, kept, records, shapes
 from emulator.apis.storage.wire import Reply, etag
 
 if TYPE_CHECKING:
     from emulator.apis.storage.wire import Call
-
-POLICY = "storage.policy"
 
 
 def get(call: Call) -> Reply:
@@ -29,41 +27,31 @@ def put(call: Call) -> Reply:
         if wanted.get("etag") not in {None, "", current["etag"]}:
             raise errors.precondition()
         number = _number(call, name) + 1
-        kept = {"bindings": wanted.get("bindings", []), "version": wanted.get("version", 1), "number": number}
-        call.world.store.put(POLICY, name, json.dumps(kept).encode())
+        wanted_now = {"bindings": wanted.get("bindings", []), "version": wanted.get("version", 1), "number": number}
+        call.world.store.put(kept.POLICY, name, json.dumps(wanted_now).encode())
         changed = buckets.touch(call, record, record.resource)
     return Reply(_policy(call, changed))
 
 
 def test(call: Call) -> Reply:
-    """Everything that is asked is granted: the emulator has one user, its owner."""
+    """Of the permissions that are asked about, those that the caller has."""
     records.find_bucket(call.world, call.path["bucket"])
-    asked = call.query.get("permissions", "").split(",")
-    return Reply({"kind": "storage#testIamPermissionsResponse", "permissions": [name for name in asked if name]})
+    granted = access.held(call, call.path["bucket"], call.query.get("permissions", "").split(","))
+    return Reply({"kind": "storage#testIamPermissionsResponse", "permissions": granted})
 
 
 def _number(call: Call, name: str) -> int:
-    body = call.world.store.get(POLICY, name)
+    body = call.world.store.get(kept.POLICY, name)
     return int(json.loads(body)["number"]) if body else 1
 
 
 def _policy(call: Call, record: records.Record) -> dict[str, Any]:
     name = record.resource["name"]
-    body = call.world.store.get(POLICY, name)
-    kept = json.loads(body) if body else {"bindings": _first_bindings(record.project), "version": 1}
+    stored = kept.read(call.world, record)
     return {
         "kind": "storage#policy",
         "resourceId": f"projects/_/buckets/{name}",
-        "version": kept["version"],
+        "version": stored["version"],
         "etag": etag(_number(call, name)),
-        "bindings": kept["bindings"],
+        "bindings": stored["bindings"],
     }
-
-
-def _first_bindings(project: str) -> list[dict[str, Any]]:
-    """Source: cloud.google.com/storage/docs/access-control/iam-roles#basic-roles-modifiable."""
-    owners = [f"projectEditor:{project}", f"projectOwner:{project}"]
-    return [
-        {"role": "roles/storage.legacyBucketOwner", "members": owners},
-        {"role": "roles/storage.legacyBucketReader", "members": [f"projectViewer:{project}"]},
-    ]

@@ -15,7 +15,7 @@ from email.parser import BytesHeaderParser
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlencode
 
-from emulator.apis.storage import content, errors, names, objects, preconditions, records, shapes
+from emulator.apis.storage import access, content, errors, names, objects, preconditions, records, shapes
 from emulator.apis.storage.wire import CHUNK_BYTES, MAX_JSON_BYTES, Reply
 
 if TYPE_CHECKING:
@@ -76,11 +76,12 @@ def _open(call: Call) -> Reply:
     names.check_object(name)
     bucket = call.path["bucket"]
     records.find_bucket(call.world, bucket)
+    access.require(call, "storage.objects.create", bucket, name)
     live = records.live_object(call.world, bucket, name)
     preconditions.of_call(call).check(live.resource if live else None)
     said.setdefault("contentType", call.headers.get("x-upload-content-type"))
     session_id = uuid.uuid4().hex
-    session = {"bucket": bucket, "name": name, "said": said, "query": dict(call.query)}
+    session = {"bucket": bucket, "name": name, "said": said, "query": dict(call.query), "caller": call.caller}
     call.world.store.put(SESSION, session_id, json.dumps(session).encode())
     query = urlencode({"uploadType": "resumable", "upload_id": session_id})
     location = f"{call.base_url}/upload/storage/v1/b/{bucket}/o?{query}"
@@ -101,8 +102,9 @@ def _take(call: Call, session_id: str, session: dict[str, Any], file: IO[bytes])
         raise errors.invalid(f"The upload has {here} bytes, more than the {total} that were announced.")
     path = _part_file(call, session_id)
     with path.open("rb") as whole:
-        # The conditions of a resumable upload stand in the query it was opened with.
-        opened = replace(call, query=session["query"])
+        # The conditions of a resumable upload stand in the query it was opened with. Who opened it uploads: whoever has
+        # the session's address may send the bytes.
+        opened = replace(call, query=session["query"], caller=session["caller"])
         said = session["said"] | _header_claims(call)
         reply = _finish(opened, session["name"], said, content.Slice(whole, 0, total))
     path.unlink()

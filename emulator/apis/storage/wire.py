@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from emulator.apis.storage import errors, shapes
+from emulator.core.world import DEVELOPER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ CHUNK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, matched to a method: `path` holds the decoded variables of its template."""
+    """A request, matched to a method: `path` holds the decoded variables of its template, `caller` an e-mail."""
 
     world: World
     verb: str
@@ -33,6 +34,7 @@ class Call:
     headers: Mapping[str, str]
     body: IO[bytes]
     base_url: str
+    caller: str = DEVELOPER
 
     def json(self, shape: dict[str, Any]) -> dict[str, Any]:
         """The body as a JSON object of a shape; an empty body is an empty object.

@@ -20,6 +20,11 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Google Cloud on this machine.", rich_markup_mode=None
 )
 
+iam = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Whom its permissions are enforced for.", rich_markup_mode=None
+)
+app.add_typer(iam, name="iam")
+
 STOP_WITHIN_S = 15.0
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 
@@ -167,3 +172,26 @@ def logs(
     text = told if isinstance(told, str) else "\n".join(str(line) for line in told)
     say(f"logs of {service}", "dim")
     out("\n".join(text.splitlines()[-lines:]) or "nothing yet")
+
+
+@iam.command()
+def enforce() -> None:
+    """Refuse you, too, what an owner of the project may not do. Service accounts are always held to their roles."""
+    _say_enforced(_running().control("POST", "iam", {"enforced": True}))
+
+
+@iam.command()
+def relax() -> None:
+    """Let you do everything again. Service accounts are held to their roles all the same."""
+    _say_enforced(_running().control("POST", "iam", {"enforced": False}))
+
+
+@iam.command("status")
+def iam_status() -> None:
+    """Say for whom permissions are enforced."""
+    _say_enforced(_running().control("GET", "iam"))
+
+
+def _say_enforced(told: Any) -> None:
+    you = "and for you, as an owner of every project" if told["enforced"] else "and not for you"
+    out(f"permissions are enforced for service accounts, {you}")

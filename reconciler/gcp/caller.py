@@ -1,0 +1,62 @@
+"""Who calls the emulator: its developer, who needs no credentials, or one of its service accounts.
+
+As an account, a run meets there the refusals that the same roles would meet on Google Cloud.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import grpc
+
+from reconciler.core import errors
+from reconciler.gcp.direct import auth_request
+
+SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
+
+
+def account(key_file: str, http: str) -> Any:
+    """Give the credentials of an account of the emulator, from its key file.
+
+    Args:
+        key_file: As `gcloud iam service-accounts keys create` writes it.
+        http: Where the emulator listens.
+
+    Raises:
+        UsageError: It is no key file, or one of somebody else: nothing signed with a real key is sent anywhere.
+    """
+    from google.oauth2 import service_account  # noqa: PLC0415 - late, for start-up
+
+    hint = "gcloud iam service-accounts keys create, with the variables of `mlservice emulator env`"
+    try:
+        with open(key_file, encoding="utf-8") as file:  # noqa: PTH123 - a name that the user gave
+            info = json.load(file)
+    except (OSError, ValueError) as error:
+        raise errors.UsageError(f"'{key_file}' is no key file of the emulator", hint=hint) from error
+    if not isinstance(info, dict) or info.get("token_uri") != f"{http}/token":
+        raise errors.UsageError(f"'{key_file}' holds no key of this emulator", hint=hint)
+    make: Any = service_account.Credentials.from_service_account_info
+    return make(info, scopes=SCOPES)
+
+
+class AsAccount(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc ships no types
+    """Sends the account's token with each call. Every call of ours has one request and one answer."""
+
+    def __init__(self, credentials: Any) -> None:
+        self._credentials = credentials
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        """Make one call."""
+        headers: dict[str, str] = {}
+        self._credentials.before_request(auth_request(), "POST", "", headers)
+        return continuation(_Details(client_call_details, headers["authorization"]), request)
+
+
+class _Details(grpc.ClientCallDetails):  # type: ignore[misc]  # grpc ships no types
+    """A call with one header more."""
+
+    def __init__(self, call: Any, authorization: str) -> None:
+        self.method, self.timeout, self.credentials = call.method, call.timeout, call.credentials
+        self.metadata = (*(call.metadata or ()), ("authorization", authorization))
+        self.wait_for_ready, self.compression = call.wait_for_ready, call.compression

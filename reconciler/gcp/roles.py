@@ -1,0 +1,49 @@
+"""Which predefined role has a permission that a call was refused for. What a kind needs, it says itself.
+
+Source:
+    docs.cloud.google.com/iam/docs/roles-permissions.
+"""
+
+from __future__ import annotations
+
+_ALONE = {
+    "iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser",
+    "pubsub.subscriptions.consume": "roles/pubsub.subscriber",
+    "pubsub.topics.publish": "roles/pubsub.publisher",
+    "run.jobs.run": "roles/run.invoker",
+    "secretmanager.versions.access": "roles/secretmanager.secretAccessor",
+    "storage.objects.create": "roles/storage.objectCreator",
+}
+_READERS = {
+    "artifactregistry": "roles/artifactregistry.reader",
+    "cloudscheduler": "roles/cloudscheduler.viewer",
+    "iam": "roles/iam.serviceAccountViewer",
+    "monitoring": "roles/monitoring.viewer",
+    "pubsub": "roles/pubsub.viewer",
+    "resourcemanager": "roles/browser",
+    "run": "roles/run.viewer",
+    "secretmanager": "roles/secretmanager.viewer",
+    "storage.buckets": "roles/storage.bucketViewer",
+    "storage.objects": "roles/storage.objectViewer",
+}
+_WRITERS = {
+    "artifactregistry": "roles/artifactregistry.admin",
+    "cloudscheduler": "roles/cloudscheduler.admin",
+    "iam": "roles/iam.serviceAccountAdmin",
+    "iam.serviceAccountKeys": "roles/iam.serviceAccountKeyAdmin",
+    "monitoring": "roles/monitoring.editor",
+    "pubsub": "roles/pubsub.admin",
+    "resourcemanager": "roles/resourcemanager.projectIamAdmin",
+    "run": "roles/run.admin",
+    "secretmanager": "roles/secretmanager.admin",
+    "storage": "roles/storage.admin",
+}
+_READING = ("get", "list")
+
+
+def role_with(permission: str) -> str:
+    """Give a predefined role that has a permission; empty when none comes to mind."""
+    noun, _, verb = permission.rpartition(".")
+    service = noun.partition(".")[0]
+    chosen = _READERS if verb in _READING else _WRITERS
+    return _ALONE.get(permission) or chosen.get(noun) or chosen.get(service, "")

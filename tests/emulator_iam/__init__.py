@@ -1,0 +1,1 @@
+"""IAM is enforced: permissions, policies, conditions and words."""

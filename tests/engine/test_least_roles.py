@@ -1,0 +1,236 @@
+"""What docs/permissions.md asks for is enough and nothing of it too much: applied as an account with just that."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+from google.api_core.exceptions import Forbidden
+from google.cloud import iam_admin_v1, run_v2, secretmanager
+from google.iam.v1 import iam_policy_pb2
+from google.pubsub_v1 import PublisherClient
+
+from emulator.apis import LISTED
+from emulator.core import permissions
+from emulator.core.api import folder_of
+from emulator.identity import roles
+from reconciler.cli.permissions import INVENTORY, STATE
+from reconciler.core import errors
+from reconciler.engine.apply import Report
+from reconciler.engine.session import Patience, Session
+from reconciler.gcp.connection import Connection
+from reconciler.gcp.roles import role_with
+from reconciler.kinds import KINDS
+from tests.emulator.clients import client
+from tests.emulator_iam.callers import PROJECT, Account, grant
+from tests.operating import BUCKET, Operator, spec
+
+FULL = spec(
+    model={"uri": "./model", "framework": "custom"},
+    runtime={"startup": {"deadline": "10s"}},
+    secrets={"TOKEN": {"secret": "key", "version": "latest"}},
+    access={"invokers": ["user:ann@example.com"]},
+    registry={"repository": "ml"},
+    events={
+        "requests": {"topic": "orders", "deadLetter": {"topic": "dead", "create": True}},
+        "answers": {"topic": "scores", "create": True},
+    },
+    triggers=[{"name": "weekly", "when": {"schedule": "0 3 * * 1"}}],
+    retraining={"run": {"cloudRunJob": {"name": "train"}}},
+    notifications=[{"email": "ml@acme.example"}, {"pubsub": "orders"}],
+)
+"""Every section that a kind acts on today."""
+LATER = FULL | {"spec": FULL["spec"] | {"scaling": {"maxInstances": 2}, "notifications": [], "triggers": []}}
+"""The same service some days later: changed, and with less of everything else."""
+
+
+def wanted(kinds=KINDS, *, writing=True):
+    """The roles and permissions on the project, as the page lists them."""
+    every = [STATE, *(kind.roles for kind in kinds)]
+    on_the_project = [roles for roles in every if not roles.on]
+    return sorted({role for roles in on_the_project for role in (*roles.read, *(roles.write if writing else ()))})
+
+
+@dataclass
+class Deployer:
+    """A reconciler that calls as an account."""
+
+    operator: Operator
+    account: Account
+
+    def may(self, *roles: str) -> None:
+        """Give the account these roles and permissions on the project, and nothing else."""
+        own = [role for role in roles if role.startswith("roles/")]
+        permissions = [role for role in roles if not role.startswith("roles/")]
+        admin = client(self.operator.emulator, iam_admin_v1.IAMClient)
+        name = f"{PROJECT}/roles/deployer"
+        admin.update_role(request={"name": name, "role": {"included_permissions": permissions}})
+        grant(self.operator.emulator, *((role, self.account.member) for role in (*own, name)))
+
+
+@pytest.fixture
+def deployer(operator, tmp_path):
+    """An account with nothing, beside what the developer made: a topic, a secret, a model and the state bucket."""
+    (operator.folder / "model").mkdir()
+    (operator.folder / "model" / "weights.txt").write_text("1")
+    operator.api("google.pubsub_v1", "publisher", "Publisher").create_topic(
+        request={"name": f"{PROJECT}/topics/orders"}
+    )
+    secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+    made = secrets.create_secret(parent=PROJECT, secret_id="key", secret={"replication": {"automatic": {}}})
+    secrets.add_secret_version(parent=made.name, payload={"data": b"s"})
+    operator.connection.state.make()
+    account = Account(operator.emulator, "deployer")
+    (tmp_path / "key.json").write_text(account.key)
+    on_the_bucket(operator, account, *INVENTORY.write)
+    admin = client(operator.emulator, iam_admin_v1.IAMClient)
+    admin.create_role(request={"parent": PROJECT, "role_id": "deployer", "role": {}})
+    return Deployer(AsAccount(operator, str(tmp_path / "key.json")), account)
+
+
+class AsAccount(Operator):
+    """The same operator, calling as an account, and in a hurry: what is refused is not waited for."""
+
+    def __init__(self, operator: Operator, key_file: str) -> None:
+        super().__init__(operator.emulator, operator.pool, operator.folder)
+        local = self.connection.local
+        self.connection = Connection("local", BUCKET, replace(local, key_file=key_file))
+
+    def session(self) -> Session:
+        """A run without patience."""
+        found = super().session()
+        found.patience = Patience(propagate_s=0)
+        return found
+
+
+def on_the_bucket(operator, account, *given):
+    """Give an account these roles on the state bucket, and no others."""
+    bucket = operator.connection.storage.bucket(BUCKET)
+    policy = bucket.get_iam_policy(requested_policy_version=3)
+    policy.bindings = [each for each in policy.bindings if account.member not in each["members"]]
+    policy.bindings += [{"role": role, "members": {account.member}} for role in given]
+    bucket.set_iam_policy(policy)
+
+
+def refusals(run):
+    """What went wrong in a run for want of permissions: each with the permission and the hint."""
+    try:
+        report = run()
+    except errors.SeveralErrors as several:
+        return [each for each in several.errors if isinstance(each, errors.ApiError)]
+    except errors.ApiError as error:
+        return [error]
+    return [result.error for result in report.failed] if isinstance(report, Report) else []
+
+
+def failures(report: Report):
+    return [f"{result.change.address}: {result.error} ({result.error.hint})" for result in report.failed]
+
+
+def test_the_roles_of_the_page_are_enough(deployer):
+    """The fullest spec is planned, applied, changed and destroyed by an account that has what the page says."""
+    deployer.may(*wanted())
+    operator = deployer.operator
+
+    assert failures(operator.apply(FULL)) == []
+    assert operator.differences(FULL) == []
+    assert failures(operator.apply(LATER)) == []
+    assert operator.differences(LATER) == []
+    assert failures(operator.destroy("churn")) == []
+
+
+READING = wanted(writing=False)
+WRITING = [role for role in wanted() if role not in READING]
+
+
+@pytest.mark.parametrize("role", READING)
+def test_no_role_for_reading_is_too_much(deployer, role):
+    """Without any one of them a plan is refused, with the permission that is missing and a role."""
+    deployer.may(*(each for each in READING if each != role))
+
+    refused = refusals(lambda: deployer.operator.plan(FULL))
+
+    assert refused, f"{role} is superfluous: a plan needs nothing of it"
+    check_words(refused, role)
+
+
+def check_words(refused, role):
+    """Each names the permission, one that the role has, and says what to grant."""
+    for error in refused:
+        if isinstance(error, errors.NotReadyYet):  # an account that may not be acted as looks like one not there yet
+            assert "roles/iam.serviceAccountUser" in error.hint
+            continue
+        assert isinstance(error, errors.NotPermitted), error
+        assert error.permission == role or error.permission in roles.predefined()[role]
+        assert f"permission {error.permission} is missing: grant roles/" in error.hint
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", WRITING)
+def test_no_role_for_writing_is_too_much(deployer, role):
+    """Without any one of them something of making, changing or destroying is refused, and is named."""
+    deployer.may(*(each for each in wanted() if each != role))
+    operator = deployer.operator
+    steps = (lambda: operator.apply(FULL), lambda: operator.apply(LATER), lambda: operator.destroy("churn"))
+
+    refused = next((found for step in steps if (found := denied_in(step))), [])
+
+    assert refused, f"{role} is superfluous: nothing needs it"
+    check_words(refused, role)
+
+
+def denied_in(step):
+    """The refusals of one step, without what was left for want of another change."""
+    return [error for error in refusals(step) if isinstance(error, (errors.NotPermitted, errors.NotReadyYet))]
+
+
+def test_no_role_on_the_state_bucket_is_too_much(operator, deployer):
+    """A plan reads it, an apply writes it: what the page says for each is needed, and enough for a plan."""
+    deployer.may(*wanted())
+    on_the_bucket(operator, deployer.account)
+    unread = refusals(lambda: deployer.operator.plan(FULL))
+    on_the_bucket(operator, deployer.account, *INVENTORY.read)
+
+    read = refusals(lambda: deployer.operator.plan(FULL))
+    unwritten = refusals(lambda: deployer.operator.apply(FULL))
+
+    assert {error.permission for error in unread} <= {"storage.objects.list", "storage.objects.get"}
+    assert unread
+    assert read == []
+    assert [error.permission for error in unwritten] == ["storage.objects.create"]
+
+
+def test_the_service_s_own_account_may_do_what_serving_takes_and_no_more(operator, deployer):
+    """It reads its model and its secret and publishes answers; nothing else, neither elsewhere nor in another way."""
+    deployer.may(*wanted())
+    assert failures(deployer.operator.apply(FULL)) == []
+    own = Account(operator.emulator, "churn-run", made=True)
+    [model] = [blob.name for blob in operator.connection.storage.list_blobs(BUCKET, prefix="models/")]
+    operator.connection.storage.bucket(BUCKET).blob("models/other/weights.txt").upload_from_string("2")
+    bucket, secrets = own.storage().bucket(BUCKET), own.client(secretmanager.SecretManagerServiceClient)
+
+    assert bucket.blob(model).download_as_bytes() == b"1"
+    assert secrets.access_secret_version(name=f"{PROJECT}/secrets/key/versions/1").payload.data == b"s"
+    assert may_on_topic(own, "scores") == ["pubsub.topics.publish"]
+    for refused in (bucket.blob("models/other/weights.txt").download_as_bytes, bucket.blob(model).delete):
+        with pytest.raises(Forbidden):
+            refused()
+    assert may_on_topic(own, "orders") == []
+    with pytest.raises(Forbidden, match=r"run\.services\.list"):
+        own.client(run_v2.ServicesClient).list_services(parent=f"{PROJECT}/locations/europe-west1")
+
+
+def may_on_topic(account, topic):
+    """What of a topic's uses an account has."""
+    asked = ["pubsub.topics.publish", "pubsub.topics.get", "pubsub.topics.delete"]
+    request = iam_policy_pb2.TestIamPermissionsRequest(resource=f"{PROJECT}/topics/{topic}", permissions=asked)
+    return list(account.client(PublisherClient).test_iam_permissions(request=request).permissions)
+
+
+def test_the_role_that_a_refusal_names_has_the_permission():
+    """For every permission that a method we emulate needs, of an API that the reconciler calls."""
+    tables = [permissions.read(folder_of(each.module)) for each in LISTED]
+    needed = {demand.permission for table in tables for each in table.methods.values() for demand in each}
+    needed |= {f"{noun}.{verb}IamPolicy" for table in tables for noun in table.policies.values() for verb in ("set",)}
+    named = {permission: role_with(permission) for permission in needed if not permission.startswith("iam.roles.")}
+
+    assert [p for p, role in sorted(named.items()) if role and p not in roles.predefined()[role]] == []
+    assert named["storage.buckets.list"] == "roles/storage.bucketViewer"
