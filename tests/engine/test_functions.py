@@ -57,8 +57,14 @@ def test_a_spec_with_retraining_has_its_function(operator):
     assert (told["service"], told["bucket"], told["guards"]["cooldown"]) == ("churn", BUCKET, 21600)
     assert live.service_config.ingress_settings == functions_v2.ServiceConfig.IngressSettings.ALLOW_INTERNAL_ONLY
     assert live.service_config.service_account_email == "churn-retrain@local.iam.gserviceaccount.com"
-    assert services(operator).get_iam_policy(request={"resource": SERVICE}).bindings == []
+    assert callers(operator) == ["serviceAccount:churn-trigger@local.iam.gserviceaccount.com"]
     assert len(archives(operator)) == 1
+
+
+def callers(operator):
+    """Everyone who may call the function."""
+    policy = services(operator).get_iam_policy(request={"resource": SERVICE})
+    return [member for binding in policy.bindings for member in binding.members]
 
 
 @pytest.mark.parametrize("what", ["function", "service"])
@@ -82,7 +88,7 @@ def test_a_function_opened_to_everyone_is_closed(operator):
     services(operator).set_iam_policy(request=request)
 
     applied(operator, spec(retraining=RETRAINING))
-    assert services(operator).get_iam_policy(request={"resource": SERVICE}).bindings == []
+    assert callers(operator) == ["serviceAccount:churn-trigger@local.iam.gserviceaccount.com"]
 
 
 def test_it_goes_with_the_words(operator):

@@ -95,10 +95,11 @@ def write(function: Any, fields: FunctionsFunction) -> None:
 
 def observed(address: Address, live: Any) -> Observed[FunctionsFunction]:
     """Say what a live function is."""
-    fields, problem = from_api(live), ""
+    fields, problem, uri = from_api(live), "", live.service_config.uri
     if live.state.name == "FAILED":
-        # Nothing mends it but another deployment, whatever it shows of itself (kinds.md section 8).
-        fields = replace(fields, digest="")
+        # Nothing mends it but another deployment, whatever it shows of itself (kinds.md section 8); where it answers
+        # then is not known before: its service may be a new one.
+        fields, uri = replace(fields, digest=""), ""
         problem = " ".join(message.message for message in live.state_messages) or "it does not work"
     return Observed(
         address,
@@ -107,6 +108,6 @@ def observed(address: Address, live: Any) -> Observed[FunctionsFunction]:
         mark=mark_of(live.labels),
         settled=live.state.name not in {"DEPLOYING", "DELETING"},
         problem=" ".join(problem.split()),
-        output={"name": live.name, "uri": live.service_config.uri},
+        output={"name": live.name, "uri": uri},
         live=live,
     )
