@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 
-from runtime.configuration.settings import Prediction
+from runtime.configuration.settings import ModelSettings, Prediction
+from runtime.frameworks import LoadError, load
 from tests.runtime.offline import ask, loaded
 
 if TYPE_CHECKING:
@@ -47,3 +50,52 @@ def test_an_output_per_class_of_three_is_refused(tmp_path):
 
     served = loaded(tmp_path, FEATURES, prediction=Prediction("sb", "number"))
     np.testing.assert_allclose(ask(served, ROWS[:20].tolist()), model.predict_proba(ROWS[:20])[:, 1], atol=1e-6)
+
+
+def summed(folder: Path, given: list[object], answered: list[object], op: str = "ReduceSum", **told: Any) -> None:
+    """A graph that adds up the numbers of its one input."""
+    axes = [] if "axes" not in told else [numpy_helper.from_array(np.array([told.pop("axes")]), "axes")]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", given), ("y", answered))
+    ]
+    node = helper.make_node(op, ["x", *(one.name for one in axes)], ["y"], **told)
+    made = helper.make_graph([node], "g", ends[:1], ends[1:], axes)
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "model.onnx")
+
+
+@pytest.mark.parametrize("features", [FEATURES, {}], ids=["features", "unnamed"])
+def test_a_graph_of_one_row_answers_any_number(tmp_path, features):
+    """Exported with a batch of 1, as traced graphs are: row by row, and alike in every batch."""
+    summed(tmp_path, [1, 3], [1, 1], axes=1)
+    served = loaded(tmp_path, features)
+
+    np.testing.assert_allclose(ask(served, ROWS[:7].tolist()), ROWS[:7].sum(1), atol=1e-5)
+    np.testing.assert_allclose(ask(served, ROWS[:1].tolist()), ROWS[:1].sum(1), atol=1e-5)
+    assert [spec.shape for spec in (*served.model.inputs, *served.model.outputs)] == [(-1, 3), (-1, 1)]
+
+
+def test_an_image_at_a_time(tmp_path):
+    """A tensor of more dimensions as well, for the protocols that take it."""
+    summed(tmp_path, [1, 2, 2], [1, 2, 1], axes=2)
+    model = load(tmp_path, ModelSettings())
+    images = RANDOM.normal(size=(3, 2, 2)).astype(np.float32)
+
+    np.testing.assert_allclose(model.predict({"x": images}, ["y"])["y"], images.sum(2, keepdims=True), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "answered", "told", "problem"),
+    [
+        pytest.param([3], [], {"keepdims": 0}, "output 'y' is one value for all rows", id="vector-to-a-scalar"),
+        pytest.param(["n", 3], [], {"keepdims": 0}, "output 'y' is one value for all rows", id="rows-to-a-scalar"),
+        pytest.param([3], [1], {}, "input 'x' takes 3 rows, no more and no less", id="vector"),
+        pytest.param([4, 3], [4, 1], {"axes": 1}, "input 'x' takes 4 rows, no more and no less", id="four-rows"),
+        pytest.param([1, 3], [3], {"op": "Squeeze", "axes": 0}, "output 'y' has 3 rows for one", id="more-rows"),
+    ],
+)
+def test_graphs_that_do_not_answer_by_row_are_refused(tmp_path, given, answered, told, problem):
+    """When they are loaded, with a sentence, and not to each caller with a 500."""
+    summed(tmp_path, given, answered, **told)
+
+    with pytest.raises(LoadError, match=problem):
+        load(tmp_path, ModelSettings())
