@@ -368,6 +368,23 @@ def test_a_table_that_could_be_of_two_columns_is_refused(tmp_path, graded, form)
         loaded(tmp_path, {"grade": GRADES, "code": GRADES}, **told)
 
 
+@pytest.mark.parametrize(
+    "flag",
+    [{"type": "boolean"}, WHOLE, {"type": "category", "values": ["0", "1"]}],
+    ids=["boolean", "whole", "category"],
+)
+def test_a_table_of_its_own_codes_takes_no_column_from_another_type(tmp_path, flag):
+    """Floors 0, 1, 2 are their own codes, and so could a flag's 0 and 1 be: each is what the spec calls it."""
+    table = pd.DataFrame({"flag": RANDOM.integers(0, 2, ROWS), "floor": pd.Categorical(RANDOM.integers(0, 3, ROWS))})
+    model = lightgbm.train(QUIET, lightgbm.Dataset(table, table.flag * 10.0 + (table.floor == 1) * 30.0), 10)
+    model.save_model(tmp_path / "model.txt")
+    served = loaded(tmp_path, {"floor": {"type": "category", "values": ["2", "0", "1"]}, "flag": flag})
+    spelt = {"boolean": bool, "category": str}.get(flag["type"], int)
+    rows = [[str(row.floor), spelt(row.flag)] for row in table[:30].itertuples()]
+
+    np.testing.assert_allclose(ask(served, rows), model.predict(table[:30]))
+
+
 def test_a_table_goes_to_the_column_whose_numbers_are_its_codes(tmp_path):
     """Whatever the spec calls a category: doors are 2 to 5 in the file, and those are no codes of three fuels."""
     table = categorical(TABLE[["fuel"]]).assign(doors=RANDOM.integers(2, 6, ROWS), age=TABLE.age)
