@@ -90,7 +90,7 @@ def _named(
         Contradiction: No column fits, or several do.
     """
     may = [[_has_codes(info, len(table)) for info in infos] for table in tables]
-    found: list[int] = []
+    found, several = list[int](), list[tuple[Any, ...]]()
     for narrow in (_any_feature, _of_categories, _of_same_categories):
         may = [
             [fits and narrow(feature, table) for fits, feature in zip(row, features, strict=True)]
@@ -99,19 +99,27 @@ def _named(
         first, last = _in_order(may), _in_order([row[::-1] for row in may[::-1]])
         if first is None or last is None:
             raise Contradiction(_unfit(features, tables, file))
-        found = first
-        ends = zip(found, reversed(last), tables, strict=True)
-        several = [table for low, high, table in ends if low != len(infos) - 1 - high]
+        ends = zip(first, reversed(last), tables, strict=True)
+        found, several = first, [table for low, high, table in ends if low != len(infos) - 1 - high]
         if not several:
-            return found
-    # Where codes and categories are the same numbers, it does not matter which column they are of.
-    unlike = next((table for table in several if table != tuple(range(len(table)))), None)
-    if unlike is None:
-        return found
-    raise Contradiction(
-        f"{file} knows the categories {', '.join(map(str, unlike[:LISTED]))} of one column, and does not say which: "
-        "several of type category fit; write type: integer for those that it was trained on as numbers"
-    )
+            break
+    _check_alike(several, file)
+    return found
+
+
+def _check_alike(tables: Sequence[tuple[Any, ...]], file: str) -> None:
+    """Check that tables which several columns may have are their own codes: then it does not matter whose they are.
+
+    Raises:
+        Contradiction: One is not.
+    """
+    unlike = next((table for table in tables if table != tuple(range(len(table)))), None)
+    if unlike is not None:
+        shown = ", ".join(map(str, unlike[:LISTED]))
+        raise Contradiction(
+            f"{file} knows the categories {shown} of one column, and does not say which: "
+            "several of type category fit; write type: integer for those that it was trained on as numbers"
+        )
 
 
 def _has_codes(info: str, count: int) -> bool:

@@ -99,3 +99,14 @@ def test_graphs_that_do_not_answer_by_row_are_refused(tmp_path, given, answered,
 
     with pytest.raises(LoadError, match=problem):
         load(tmp_path, ModelSettings())
+
+
+def test_a_graph_of_one_row_behind_the_server(serve, tmp_path):
+    """Two rows are answered by plain JSON and by tensors, whose metadata say that there may be any number."""
+    summed(tmp_path, [1, 3], [1, 1], axes=1)
+    server = serve(tmp_path)
+    tensor = {"name": "x", "datatype": "FP32", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}
+
+    assert server.post("/predict", {"instances": [[1, 2, 3], [4, 5, 6]]}).json() == {"predictions": [6.0, 15.0]}
+    assert server.post("/v2/models/model/infer", {"inputs": [tensor]}).json()["outputs"][0]["data"] == [6.0, 15.0]
+    assert server.get("/v2/models/model").json()["inputs"][0]["shape"] == [-1, 3]
