@@ -68,9 +68,9 @@ def order_of(names: Sequence[str], columns: Sequence[Column], file: str) -> tupl
     known = [column.name for column in columns]
     if not all(known):
         return tuple(range(len(names)))
-    for spelt in (str, _spelt):  # libraries change characters in names, and a BigQuery column cannot have all of them
-        places = {spelt(name): place for place, name in enumerate(names)}
-        wanted = [spelt(name) for name in known]
+    for spelling in (str, spelt):  # libraries change characters in names, and a BigQuery column cannot have all of them
+        places = {spelling(name): place for place, name in enumerate(names)}
+        wanted = [spelling(name) for name in known]
         if len(places) == len(names) == len(set(wanted)) and places.keys() == set(wanted):
             return tuple(places[name] for name in wanted)
     raise Contradiction(
@@ -78,7 +78,8 @@ def order_of(names: Sequence[str], columns: Sequence[Column], file: str) -> tupl
     )
 
 
-def _spelt(name: str) -> str:
+def spelt(name: str) -> str:
+    """Give a name as libraries write it that change characters."""
     return re.sub(r"\W", "_", name)
 
 
@@ -205,7 +206,7 @@ def _codes(name: str, feature: Feature, column: Column, file: str) -> list[int] 
         if column.categories is not None:
             found = matched(name, feature, column, file)
             return [found[value] for value in feature.values]
-        return _without_names(name, feature, column, file)
+        return codes_without_names(name, feature, column, file)
     if column.kind == "category" and feature.type != "string":  # text is refused by its own sentence
         hint = "write type: category, with values"
         known = f"knows the categories {_list(column.categories or ())} there"
@@ -219,11 +220,26 @@ def check_places(name: str, feature: Feature, file: str) -> None:
     Raises:
         Contradiction: They are other numbers, and the caller may mean either.
     """
-    _without_names(name, feature, Column(), file)
+    codes_without_names(name, feature, Column(), file)
 
 
-def _without_names(name: str, feature: Feature, column: Column, file: str) -> list[int]:
-    """Tell numbers from places, where the model takes numbers and the values may be some.
+def check_texts(name: str, feature: Feature, file: str) -> None:
+    """Check that the values of a category may go as text to an estimator of which no categories are known.
+
+    Raises:
+        Contradiction: They look like numbers, or true and false, which as text would be unknown to an encoder of them.
+    """
+    values = {value.lower() for value in feature.values}
+    kind = "boolean" if values <= {"true", "false"} else "integer"
+    if kind == "boolean" or as_numbers(feature.values) is not None:
+        said = f"has the values {_list(feature.values)}, which as categories are text"
+        known = "does not say which categories it knows there"
+        hint = f"write type: {kind} for a model that was trained on these as such, type: string for one trained on text"
+        raise contradiction(name, said, file, known, hint)
+
+
+def codes_without_names(name: str, feature: Feature, column: Column, file: str) -> list[int]:
+    """Give the code of each value for a column of numbers, and tell numbers from places where the values may be some.
 
     Raises:
         Contradiction: Either could be meant, or a code of the model's stands for no value.

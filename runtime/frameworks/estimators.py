@@ -131,7 +131,7 @@ class _Boosters:
     def columns(self, step: Any) -> list[Column]:
         """Give the columns of a booster, once read; none for any other step."""
         if id(step) not in self._known:
-            self._known[id(step)] = [replace(column, categorical=True) for column in self._read(step)]
+            self._known[id(step)] = self._read(step)
         return self._known[id(step)]
 
     def _read(self, step: Any) -> list[Column]:
@@ -139,7 +139,10 @@ class _Boosters:
         found: list[Column] = []
         if library == "lightgbm":
             module = import_module("runtime.frameworks.lightgbm")
-            found = module.columns_of(step.booster_, self._features, self._file)
+            columns = module.columns_of(step.booster_, self._features, self._file)
+            # Its categorical columns without categories were whole numbers, and it counts those of pandas.
+            found = [replace(column, categorical=column.categories is not None) for column in columns]
         elif library == "xgboost":
-            found = import_module("runtime.frameworks.xgboost").columns_of(step.get_booster())
+            columns = import_module("runtime.frameworks.xgboost").columns_of(step.get_booster())
+            found = [replace(column, categorical=True) for column in columns]
         return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import lightgbm
 
-from runtime.data.columns import Column, Contradiction, encoding
+from runtime.data.columns import LISTED, Column, Contradiction, encoding, same_category, spelt
 from runtime.frameworks import LoadError, cpus
 from runtime.frameworks.boosters import Booster
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # The names it gives to columns that had none.
 UNNAMED = re.compile(r"Column_\d+")
 _INFOS = "feature_infos="
+_CODES = re.compile(r"-?\d+(:-?\d+)*")
 
 
 def load(file: Path, settings: ModelSettings) -> Booster:
@@ -47,41 +48,116 @@ def columns_of(booster: Any, features: Mapping[str, Feature], file: str) -> list
     """
     names = booster.feature_name()
     names = ["" for _ in names] if all(map(UNNAMED.fullmatch, names)) else names
-    coded = _coded(booster)
-    tables = booster.pandas_categorical or []
-    named = _named(names, coded, features, len(tables))
-    if len(named) != len(tables):
-        raise Contradiction(
-            f"model.features has {len(named)} of type category, but {file} knows categories of {len(tables)} columns"
-        )
+    infos = _infos(booster)
+    coded = _coded(booster, infos)
+    tables = [tuple(categories) for categories in booster.pandas_categorical or []]
+    by_name = {spelt(name): feature for name, feature in features.items()}
+    told = [features.get(name) or by_name.get(spelt(name)) for name in names]
+    named = _named(told, infos, tables, file)
     known = {place: Column(name, "coded", codes=coded[place]) for place, name in enumerate(names) if place in coded}
     for place, categories in zip(named, tables, strict=True):
-        known[place] = Column(names[place], "category", tuple(categories))
+        known[place] = Column(names[place], "category", categories)
     return [known.get(place, Column(name)) for place, name in enumerate(names)]
 
 
-def _coded(booster: Any) -> dict[int, tuple[int, ...]]:
-    """Find the categorical columns and the codes seen in training: `-1:2:0`, where a number has `[0:2.5]`."""
+def _infos(booster: Any) -> list[str]:
+    """Read what was seen of each column: the codes of a categorical one, `-1:2:0`; of numbers their range, `[0:2.5]`.
+
+    One that is the same in every row is `none`.
+    """
     text = booster.model_to_string(num_iteration=1)
     line = next((line for line in text.splitlines() if line.startswith(_INFOS)), _INFOS)
-    infos = line.removeprefix(_INFOS).split()
-    found = {
-        place: tuple(int(code) for code in info.split(":"))
-        for place, info in enumerate(infos)
-        if re.fullmatch(r"-?\d+(:-?\d+)*", info)
-    }
+    return line.removeprefix(_INFOS).split()
+
+
+def _coded(booster: Any, infos: Sequence[str]) -> dict[int, tuple[int, ...]]:
+    """Find the categorical columns and the codes seen in training."""
+    found = {place: tuple(map(int, info.split(":"))) for place, info in enumerate(infos) if _CODES.fullmatch(info)}
     told = booster.params.get("categorical_feature") or []
     return {**{place: () for place in told if isinstance(place, int)}, **found}
 
 
 def _named(
-    names: Sequence[str], coded: Mapping[int, tuple[int, ...]], features: Mapping[str, Feature], count: int
+    features: Sequence[Feature | None], infos: Sequence[str], tables: Sequence[tuple[Any, ...]], file: str
 ) -> list[int]:
     """Say which columns the categories of the data frame belong to: the file has them in order, without places.
 
-    Those it calls categorical, if there are as many; ordered categories are numbers to LightGBM, and then it is those
-    that the spec calls so.
+    That a column is categorical proves nothing: an ordered category is a number to LightGBM, and a whole number may
+    have been declared categorical. So a table may be that of any column whose values are its codes; where that leaves
+    a choice, of those that the spec calls categories; then of those that have its very categories.
+
+    Raises:
+        Contradiction: No column fits, or several do.
     """
-    if len(coded) == count:
-        return sorted(coded)
-    return [place for place, name in enumerate(names) if name in features and features[name].type == "category"]
+    may = [[_has_codes(info, len(table)) for info in infos] for table in tables]
+    found, several = list[int](), list[tuple[Any, ...]]()
+    for narrow in (_any_feature, _of_categories, _of_same_categories):
+        may = [
+            [fits and narrow(feature, table) for fits, feature in zip(row, features, strict=True)]
+            for row, table in zip(may, tables, strict=True)
+        ]
+        first, last = _in_order(may), _in_order([row[::-1] for row in may[::-1]])
+        if first is None or last is None:
+            raise Contradiction(_unfit(features, tables, file))
+        ends = zip(first, reversed(last), tables, strict=True)
+        found, several = first, [table for low, high, table in ends if low != len(infos) - 1 - high]
+        if not several:
+            break
+    _check_alike(several, file)
+    return found
+
+
+def _check_alike(tables: Sequence[tuple[Any, ...]], file: str) -> None:
+    """Check that tables which several columns may have are their own codes: then it does not matter whose they are.
+
+    Raises:
+        Contradiction: One is not.
+    """
+    unlike = next((table for table in tables if table != tuple(range(len(table)))), None)
+    if unlike is not None:
+        shown = ", ".join(map(str, unlike[:LISTED]))
+        raise Contradiction(
+            f"{file} knows the categories {shown} of one column, and does not say which: "
+            "several of type category fit; write type: integer for those that it was trained on as numbers"
+        )
+
+
+def _has_codes(info: str, count: int) -> bool:
+    """Whether all that was seen of a column are codes of so many categories."""
+    if info == "none":
+        return True
+    seen = [float(value) for value in info.strip("[]").split(":")]
+    return all(value.is_integer() and -1 <= value < count for value in seen)
+
+
+def _any_feature(feature: Feature | None, table: tuple[Any, ...]) -> bool:
+    del feature, table
+    return True
+
+
+def _of_categories(feature: Feature | None, table: tuple[Any, ...]) -> bool:
+    del table
+    return feature is not None and feature.type == "category"
+
+
+def _of_same_categories(feature: Feature | None, table: tuple[Any, ...]) -> bool:
+    values = () if feature is None else feature.values
+    return all(any(same_category(value, category) for category in table) for value in values)
+
+
+def _in_order(may: Sequence[Sequence[bool]]) -> list[int] | None:
+    """Give each row the first place where it may be, behind that of the row before; None where there is none."""
+    found: list[int] = []
+    for row in may:
+        start = found[-1] + 1 if found else 0
+        place = next((place for place in range(start, len(row)) if row[place]), None)
+        if place is None:
+            return None
+        found.append(place)
+    return found
+
+
+def _unfit(features: Sequence[Feature | None], tables: Sequence[tuple[Any, ...]], file: str) -> str:
+    count = sum(_of_categories(feature, ()) for feature in features)
+    said = f"model.features has {count} of type category, but {file} knows categories of {len(tables)} columns"
+    return said if count != len(tables) else f"{said}, which are not those"

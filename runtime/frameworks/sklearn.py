@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from runtime.data.columns import Column, order_of
 from runtime.data.tensors import LARGEST, Array, TensorSpec, datatype_of
 from runtime.frameworks import LoadError, check_code
-from runtime.frameworks.direct import direct
+from runtime.frameworks.direct import Direct, direct
 from runtime.frameworks.estimators import columns_of, names_of
 from runtime.frameworks.tables import Table, check_types
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runtime.configuration.settings import Feature, ModelSettings
+
+log = logging.getLogger("runtime")
 
 INPUT = "input"
 LABEL = "label"
@@ -35,15 +38,18 @@ class SklearnModel:
     def __init__(self, estimator: Any, settings: ModelSettings, file: str = "the model") -> None:
         self._estimator = estimator
         self._classes: Any = getattr(estimator, "classes_", None)
-        self._has_probabilities = self._classes is not None and hasattr(estimator, "predict_proba")
+        # One list of classes per output has tables of probabilities of different widths, which are no one output.
+        several = isinstance(self._classes, list)
+        self._has_probabilities = self._classes is not None and not several and hasattr(estimator, "predict_proba")
         self._columns = names_of(estimator) or None
         width = getattr(estimator, "n_features_in_", None) or len(self._columns or settings.features) or -1
         text = any(f.type in TEXT_TYPES for f in settings.features.values())
         # Trees compute with 32-bit floats, and scikit-learn fails at what does not fit there.
         self.inputs = (TensorSpec(INPUT, "BYTES" if text else "FP64", (-1, int(width)), LARGEST),)
-        self.outputs = self._output_specs()
         self._order: tuple[int, ...] | None = None
+        self._direct: Direct | None = None
         self._table = self._agreed(settings.features, file, text=text)
+        self.outputs = self._output_specs(settings.features)
         self._direct = None if text else direct(estimator, self.inputs[0].shape[1])
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
@@ -57,14 +63,22 @@ class SklearnModel:
             return _predicted(self._direct, rows, outputs)
         return _predicted(self._estimator, rows if self._columns is None else self._frame(rows), outputs)
 
-    def _output_specs(self) -> tuple[TensorSpec, ...]:
+    def _output_specs(self, features: Mapping[str, Feature]) -> tuple[TensorSpec, ...]:
+        """Say what it gives, as it gives it for a row: one value or several, of which type."""
+        names = (LABEL, PROBABILITIES) if self._has_probabilities else (LABEL,)
+        try:
+            found = self.predict({INPUT: _row(self.inputs[0], features)}, names)
+        except Exception:  # its width is not known, or it fails: then it will again, at the server's own first call
+            log.info("outputs are not known from a row", exc_info=True)
+            return self._guessed_specs()
+        return tuple(TensorSpec(name, datatype_of(found[name]), (-1, *found[name].shape[1:])) for name in names)
+
+    def _guessed_specs(self) -> tuple[TensorSpec, ...]:
+        classes = None if isinstance(self._classes, list) else self._classes
+        label = TensorSpec(LABEL, "FP64" if classes is None else datatype_of(classes), (-1,))
         if not self._has_probabilities:
-            datatype = "FP64" if self._classes is None else datatype_of(self._classes)
-            return (TensorSpec(LABEL, datatype, (-1,)),)
-        return (
-            TensorSpec(LABEL, datatype_of(self._classes), (-1,)),
-            TensorSpec(PROBABILITIES, "FP64", (-1, len(self._classes))),
-        )
+            return (label,)
+        return (label, TensorSpec(PROBABILITIES, "FP64", (-1, len(self._classes))))
 
     def _agreed(self, features: Mapping[str, Feature], file: str, *, text: bool) -> Table | None:
         """Compare the spec with the columns of the estimator; give how to make its table, where there is text.
@@ -88,6 +102,25 @@ class SklearnModel:
         import pandas as pd  # noqa: PLC0415 - only estimators that select columns by name need it
 
         return pd.DataFrame(rows, columns=self._columns)
+
+
+def _row(spec: TensorSpec, features: Mapping[str, Feature]) -> Array:
+    """Make one row that a schema allows, as far as types go."""
+    if not features:
+        return np.zeros((1, spec.shape[1]), spec.dtype)
+    row = np.empty((1, len(features)), spec.dtype)
+    row[0] = [_value(feature, text=spec.dtype.kind == "O") for feature in features.values()]
+    return row
+
+
+def _value(feature: Feature, *, text: bool) -> Any:
+    if feature.type in TEXT_TYPES and text:
+        return next(iter(feature.values), "text")
+    if feature.type == "boolean":
+        return False
+    value = max(feature.min or 0.0, 0.0)
+    value = value if feature.max is None else min(value, feature.max)
+    return round(value) if feature.type == "integer" else value
 
 
 def _predicted(estimator: Any, rows: Any, outputs: Sequence[str]) -> dict[str, Array]:

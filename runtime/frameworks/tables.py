@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.data.columns import contradiction, is_missing, matched, number_of
+from runtime.data.columns import check_texts, codes_without_names, contradiction, is_missing, matched, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,16 +86,38 @@ def check_types(features: Mapping[str, Feature], columns: Sequence[Column], orde
 def _convert(name: str, feature: Feature, column: Column, file: str, *, framed: bool) -> Convert:
     """Choose how the checked values of one feature become a column."""
     missing = (math.nan if framed else None) if column.missing is ... else column.missing
-    if feature.type == "category" and column.categorical and column.kind != "unknown":
-        return _categorical(name, feature, column, file)
-    if feature.type == "category" and column.categories is not None:
-        return _encoded(name, feature, column, file, missing)
+    if feature.type == "category" and feature.values:  # noqa: PD011 - a feature of the spec, nothing of pandas
+        return _category(name, feature, column, file, missing)
     if feature.type in {"category", "string"}:
         return _texts(missing) if framed else _objects(missing)
     if feature.type == "boolean":
         return _objects(missing) if feature.nullable else lambda values: np.array(values, np.bool_)
     whole = feature.type == "integer" and not feature.nullable
     return _numbers(missing, np.dtype(np.int64 if whole else np.float64))
+
+
+def _category(name: str, feature: Feature, column: Column, file: str, missing: Any) -> Convert:
+    """Choose what becomes of the values of a category, by what is known of the column."""
+    if column.categorical and column.kind != "unknown":
+        return _categorical(name, feature, column, file)
+    if column.categories is not None:
+        return _encoded(name, feature, column, file, missing)
+    if column.kind == "coded":
+        return _coded(name, feature, column, file, missing)
+    check_texts(name, feature, file)
+    return _objects(missing) if column.name == "" else _texts(missing)
+
+
+def _coded(name: str, feature: Feature, column: Column, file: str, missing: Any) -> Convert:
+    """Give the codes that a booster was trained on: to LightGBM only what pandas calls categorical has categories."""
+    codes = _by_code(name, feature, column, file)
+    numbers = _numbers(missing, np.dtype(np.float64 if feature.nullable else np.int64))
+    return lambda values: numbers([None if value is None else codes[value] for value in values])
+
+
+def _by_code(name: str, feature: Feature, column: Column, file: str) -> dict[str, int]:
+    values = feature.values  # noqa: PD011 - a feature of the spec, nothing of pandas
+    return dict(zip(values, codes_without_names(name, feature, column, file), strict=True))
 
 
 def _numbers(missing: Any, dtype: np.dtype[Any]) -> Convert:
@@ -143,6 +165,7 @@ def _known(name: str, feature: Feature, column: Column, file: str) -> dict[str, 
     """Give for each value of a feature the model's own category; where it has none, the value itself."""
     values = feature.values  # noqa: PD011 - a feature of the spec, nothing of pandas
     if column.categories is None:
+        codes_without_names(name, feature, column, file)  # the codes are places, unless the values are other numbers
         return {value: value for value in values}
     places = matched(name, feature, column, file)
     numeric = not any(isinstance(category, str) for category in column.categories)

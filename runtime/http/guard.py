@@ -36,6 +36,7 @@ VERSIONS = frozenset({"1.0", "1.1"})
 # Of a refusal: its status, and what is told.
 _TOO_LARGE = (b"431 Request Header Fields Too Large", b"the head of the request is too large")
 _NO_REQUEST = (b"400 Bad Request", b"this is no HTTP request")
+_CODED = (b"501 Not Implemented", b"of transfer codings only chunked is known")
 
 
 class Flow(FlowControl):
@@ -156,6 +157,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if names.count(b"host") > 1 or (self.version != "1.1" and self._is_too_old(names)):
             self._reject(*_NO_REQUEST)
             return False
+        if b"transfer-encoding" in names and self._is_coded():
+            self._reject(*_CODED)
+            return False
         if len(self.pipeline) >= MAX_OPEN:
             self._reject(b"429 Too Many Requests", b"too many requests of this connection are open")
             return False
@@ -164,6 +168,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def _is_too_old(self, names: list[bytes]) -> bool:
         """Whether it is of no version that we speak, or of one that knows no chunks and has them."""
         return self.version not in VERSIONS or b"transfer-encoding" in names
+
+    def _is_coded(self) -> bool:
+        """Whether the body is coded, and then chunked: RFC 9112, 6.1. Other than chunked last, the parser refuses."""
+        told = b",".join(value for name, value in self.headers if name == b"transfer-encoding")
+        codings = [coding.strip().lower() for coding in told.split(b",") if coding.strip()]
+        return len(codings) > 1 and codings[-1] == b"chunked"
 
     def on_body(self, body: bytes) -> None:
         """Give the application a part of the body."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runtime.data.columns import check_places
+from runtime.data.columns import LISTED, check_places
 from runtime.data.features import Layout, Schema, is_table
 from runtime.data.models import Loaded, Selection
 from runtime.data.tensors import MATRIX
@@ -23,6 +23,8 @@ BINARY = 2  # classes
 ONNX = "onnx_onnxv1"  # platform of graphs, whose text is never null
 # Platforms whose files know no categories of an input of numbers.
 NAMELESS = frozenset({ONNX, "pytorch_export", "pytorch_torchscript"})
+# How the outputs of one class each are called, by the datatype of the label.
+_PER_CLASS = {"INT64": re.compile(r"i-?\d+"), "BYTES": re.compile(r"s.*", re.DOTALL)}
 
 
 def latest(parts: Iterable[Part]) -> dict[str, Part]:
@@ -112,7 +114,28 @@ def _selection(outputs: tuple[TensorSpec, ...], wanted: Prediction | None) -> Se
     tables = [spec for spec in outputs if len(spec.shape) == MATRIX and spec.datatype in {"FP32", "FP64"}]
     if wanted and wanted.type == "number" and tables and len(outputs) > 1:
         return Selection(tables[0].name, 1 if tables[0].shape[1] == BINARY else None)
+    classes = _classes(outputs)
+    if wanted and wanted.type == "number" and classes:
+        if len(classes) != BINARY:
+            raise ValueError(
+                f"the probabilities are outputs of their own, {', '.join(classes[:LISTED])}: "
+                "convert with zipmap=False, or name one with prediction.name"
+            )
+        return Selection(classes[1], None)
     return Selection(outputs[0].name, None)
+
+
+def _classes(outputs: tuple[TensorSpec, ...]) -> list[str]:
+    """Name the outputs of a graph that are a class's probability each, behind the label: skl2onnx's zipmap="columns".
+
+    It calls them after the class: `i0` and `i1` for whole numbers, `syes` and `sno` for text.
+    """
+    label, *others = outputs
+    named = _PER_CLASS.get(label.datatype)
+    floats = all(len(spec.shape) == 1 and spec.datatype in {"FP32", "FP64"} for spec in others)
+    if named is None or len(others) < BINARY or not floats or not all(named.fullmatch(spec.name) for spec in others):
+        return []
+    return [spec.name for spec in others]
 
 
 def example(layout: Layout, rows: int = 1) -> dict[str, Array]:

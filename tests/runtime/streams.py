@@ -29,7 +29,7 @@ HEADERS = (
     b"Inference-Header-Content-Length: " + b"9" * 5000, b"X-Request-Id: " + b"\xff" * 10, b"X-Request-Id: a",
     b"ce-id: 1", b"ce-source: \xc3\xa9", b"ce-specversion: 1.0", b"traceparent: 00-zz-zz-01",
     b"X-Cloud-Trace-Context: a/b;o=x", b"Authorization: Bearer \xff", b"X: " + b"a" * 9000, b" folded: b", b"No-Colon",
-    b": no-name", b"X: a\x00b", b"X : a", b"Cookie: " + b"a=b; " * 200,
+    b"Transfer-Encoding: gzip, chunked", b": no-name", b"X: a\x00b", b"X : a", b"Cookie: " + b"a=b; " * 200,
 )  # fmt: skip
 # Of a request that means one thing, whatever else is said.
 HARMLESS = tuple(
@@ -40,9 +40,15 @@ HARMLESS = tuple(
     and b"\x00" not in field
 )
 TENSOR = {"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}
+# A whole number that is no float, nor one of 64 bits; JSON has no bound.
+HUGE = b"9" * 400
 BODIES = (
     b"", b"{}", b"[]", b"null", b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}', b'{"instances": [[1e999, 1, 1, 1]]}',
     b"[" * 3000, b'{"inputs": []}', b"\xff\xfe", b"a" * 5000, json.dumps({"inputs": [TENSOR]}).encode(),
+    b'{"instances": [[%b, 1, 1, 1]]}' % HUGE, b'{"instances": [{"a": %b}], "parameters": {"p": %b}}' % (HUGE, HUGE),
+    json.dumps({"inputs": [TENSOR]}).encode().replace(b"5.1", HUGE),
+    json.dumps({"inputs": [{**TENSOR, "datatype": "INT64"}]}).encode().replace(b"5.1", HUGE),
+    json.dumps({"inputs": [TENSOR]}).encode().replace(b"[1, 4]", b"[%b, 4]" % HUGE),
     json.dumps({"inputs": [{**TENSOR, "shape": [2**40, 4], "datatype": "BYTES", "data": ["a"]}]}).encode(),
 )  # fmt: skip
 

@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 import xgboost
 from onnx import TensorProto, helper
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from runtime.data.columns import Contradiction
 from tests.runtime.offline import ask, dumped, loaded, probabilities
@@ -312,8 +313,158 @@ def test_an_ordered_category_is_found_by_the_spec(tmp_path):
     found = ask(loaded(tmp_path, features), table[:30].to_dict("records"))
 
     np.testing.assert_allclose(found, model.predict(table[:30]))
-    with pytest.raises(Contradiction, match=r"has 0 of type category, but model.txt knows categories of 1 columns"):
+    with pytest.raises(
+        Contradiction, match=r"grade is of type number, but model.txt knows the categories low, middle, high"
+    ):
         loaded(tmp_path, {"speed": NUMBER, "grade": NUMBER})
+
+
+GRADES = {"type": "category", "values": ["0", "1", "2"]}
+WHOLE = {"type": "integer"}
+
+
+@pytest.fixture(scope="module")
+def graded():
+    """A booster of an ordered category, and of a whole number that `fit` was told to take for a category."""
+    order = pd.CategoricalDtype([2, 1, 0], ordered=True)
+    table = pd.DataFrame({
+        "grade": pd.Series(RANDOM.integers(0, 3, ROWS)).astype(order),
+        "code": RANDOM.integers(0, 3, ROWS),
+    })  # fmt: skip
+    target = table.grade.cat.codes * 10 + (table.code == 1) * 50.0 + table.code
+    model = lightgbm.LGBMRegressor(n_estimators=25, min_child_samples=3, verbose=-1, n_jobs=1)
+    return model.fit(table, target, categorical_feature=["code"]), table[:30]
+
+
+def graded_written(folder, model, form):
+    """Write it as text or as a pickle; gives what the spec says."""
+    if form == "joblib":
+        return dumped(folder, model)
+    model.booster_.save_model(folder / "model.txt")
+    return {}
+
+
+@pytest.mark.parametrize("form", ["txt", "joblib"])
+@pytest.mark.parametrize(
+    "code", [WHOLE, {"type": "category", "values": ["zero", "one", "two"]}], ids=["whole", "named"]
+)
+def test_a_told_number_takes_no_table_of_an_ordered_category(tmp_path, graded, form, code):
+    """As many categorical columns as tables of categories says nothing of which belong together."""
+    model, table = graded
+    told = graded_written(tmp_path, model, form)
+    features = {"code": code, "grade": GRADES}
+    words = code.get("values", [0, 1, 2])
+    rows = [[words[row.code], str(row.grade)] for row in table.itertuples()]
+
+    np.testing.assert_allclose(ask(loaded(tmp_path, features, **told), rows), model.predict(table))
+
+
+@pytest.mark.parametrize("form", ["txt", "joblib"])
+def test_a_table_that_could_be_of_two_columns_is_refused(tmp_path, graded, form):
+    """The file of an ordered and a told column looks like the file of a number and a category."""
+    told = graded_written(tmp_path, graded[0], form)
+
+    with pytest.raises(Contradiction, match=r"knows the categories 2, 1, 0 of one column, and does not say which"):
+        loaded(tmp_path, {"grade": GRADES, "code": GRADES}, **told)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [{"type": "boolean"}, WHOLE, {"type": "category", "values": ["0", "1"]}],
+    ids=["boolean", "whole", "category"],
+)
+def test_a_table_of_its_own_codes_takes_no_column_from_another_type(tmp_path, flag):
+    """Floors 0, 1, 2 are their own codes, and so could a flag's 0 and 1 be: each is what the spec calls it."""
+    table = pd.DataFrame({"flag": RANDOM.integers(0, 2, ROWS), "floor": pd.Categorical(RANDOM.integers(0, 3, ROWS))})
+    model = lightgbm.train(QUIET, lightgbm.Dataset(table, table.flag * 10.0 + (table.floor == 1) * 30.0), 10)
+    model.save_model(tmp_path / "model.txt")
+    served = loaded(tmp_path, {"floor": {"type": "category", "values": ["2", "0", "1"]}, "flag": flag})
+    spelt = {"boolean": bool, "category": str}.get(flag["type"], int)
+    rows = [[str(row.floor), spelt(row.flag)] for row in table[:30].itertuples()]
+
+    np.testing.assert_allclose(ask(served, rows), model.predict(table[:30]))
+
+
+def test_a_table_goes_to_the_column_whose_numbers_are_its_codes(tmp_path):
+    """Whatever the spec calls a category: doors are 2 to 5 in the file, and those are no codes of three fuels."""
+    table = categorical(TABLE[["fuel"]]).assign(doors=RANDOM.integers(2, 6, ROWS), age=TABLE.age)
+    model = lightgbm.train(QUIET, lightgbm.Dataset(table, TARGET), 20)
+    model.save_model(tmp_path / "model.txt")
+    doors = {"type": "category", "values": ["none", "one", "two", "three", "four", "five"]}
+    served = loaded(tmp_path, {"fuel": MIXED["fuel"], "doors": doors, "age": NUMBER})
+    rows = [[row.fuel, doors["values"][row.doors], row.age] for row in table[:30].itertuples()]
+
+    np.testing.assert_allclose(ask(served, rows), model.predict(table[:30]))
+
+
+class Same(TransformerMixin, BaseEstimator):
+    """A transformer of one's own, which nobody can look into."""
+
+    def fit(self, rows: Any, label: Any = None) -> Same:
+        del label
+        self.feature_names_in_ = np.array(rows.columns, object)
+        return self
+
+    def transform(self, rows: Any) -> Any:
+        return rows
+
+
+OPAQUE = {
+    "function": FunctionTransformer,
+    "own": Same,
+    "two": lambda: make_pipeline(FunctionTransformer(), FunctionTransformer()),
+}
+
+
+@pytest.mark.parametrize("step", OPAQUE.values(), ids=OPAQUE)
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        pytest.param([10, 20, 30], "integer", id="numbers"),
+        pytest.param([0, 1, 2], "integer", id="numbers-that-are-places"),
+        pytest.param([False, True], "boolean", id="booleans"),
+    ],
+)
+def test_categories_of_numbers_behind_an_opaque_step_are_refused(tmp_path, step, values, asked):
+    """Nobody can tell whether an encoder behind it knows numbers or their text; the type that the hint names can."""
+    table = pd.DataFrame({"zip": RANDOM.choice(values, ROWS), "fuel": TABLE.fuel})
+    shape = ColumnTransformer([("codes", OneHotEncoder(handle_unknown="ignore"), ["zip", "fuel"])])
+    model = make_pipeline(step(), shape, LinearRegression()).fit(table, TARGET)
+    told = dumped(tmp_path, model)
+    features = {"zip": {"type": "category", "values": [str(value).lower() for value in values]}, "fuel": MIXED["fuel"]}
+
+    with pytest.raises(Contradiction, match=rf"zip has the values .* write type: {asked} for a model"):
+        loaded(tmp_path, features, **told)
+
+    served = loaded(tmp_path, {**features, "zip": {"type": asked}}, **told)
+    np.testing.assert_allclose(ask(served, table[:30].to_dict("records")), model.predict(table[:30]))
+
+
+def test_text_that_looks_like_numbers_may_be_a_string(tmp_path):
+    """An encoder behind an opaque step that was trained on text is served with `type: string`."""
+    table = pd.DataFrame({"zip": RANDOM.choice(["10", "20", "30"], ROWS)})
+    model = make_pipeline(FunctionTransformer(), OneHotEncoder(handle_unknown="ignore"), LinearRegression()).fit(
+        table, TARGET
+    )
+    served = loaded(tmp_path, {"zip": {"type": "string"}}, **dumped(tmp_path, model))
+
+    np.testing.assert_allclose(ask(served, table[:30].to_dict("records")), model.predict(table[:30]))
+
+
+@pytest.mark.parametrize(("values", "fits"), [(["0", "1", "2"], True), (["1", "2", "3"], False)])
+def test_codes_of_a_pickled_booster_without_a_frame(tmp_path, values, fits):
+    """XGBoost's class on bare codes: the values' places, and other numbers are refused."""
+    matrix = np.column_stack([TABLE.speed, TABLE.floor - 1])
+    model = xgboost.XGBRegressor(n_estimators=5, n_jobs=1, enable_categorical=True, feature_types=["q", "c"])
+    told = dumped(tmp_path, model.fit(matrix, TARGET))
+    features = {"speed": NUMBER, "floor": {"type": "category", "values": values}}
+    if not fits:
+        with pytest.raises(Contradiction, match="which as categories become their places"):
+            loaded(tmp_path, features, **told)
+        return
+
+    rows = [[speed, values[int(floor)]] for speed, floor in matrix[:30]]
+    np.testing.assert_allclose(ask(loaded(tmp_path, features, **told), rows), model.predict(matrix[:30]), rtol=1e-6)
 
 
 def test_nothing_in_a_category_is_nothing_to_the_booster(tmp_path):

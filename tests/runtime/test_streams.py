@@ -16,7 +16,8 @@ AT_ONCE = 64
 # A client that has sent everything looks for answers so long, and goes: that is part of what is tried.
 PATIENCE_S = 0.05
 MEMORY_MIB = 20
-FAILED = re.compile(rb"HTTP/1\.[01] 5(?!03|04|05)\d\d ")
+# 501 is what another transfer coding is answered with; 503 to 505 are no faults either.
+FAILED = re.compile(rb"HTTP/1\.[01] 5(?!01|03|04|05)\d\d ")
 
 # What is raised in code of ours. gRPC logs every value of metadata that is no text with a traceback of its own.
 RAISED = re.compile("decode failed|encode failed|predict failed|raised by servicer|Exception in ASGI|Fatal error")

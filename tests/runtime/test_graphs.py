@@ -1,0 +1,112 @@
+"""ONNX graphs that are not simply rows in and rows out: an output per class, a fixed batch, no batch at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from skl2onnx import to_onnx
+from sklearn.linear_model import LogisticRegression
+
+from runtime.configuration.settings import ModelSettings, Prediction
+from runtime.frameworks import LoadError, load
+from tests.runtime.offline import ask, loaded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RANDOM = np.random.default_rng(5)
+ROWS = RANDOM.normal(size=(200, 3)).astype(np.float32)
+NUMBER = Prediction(type="number")
+FEATURES = {name: {"type": "number"} for name in "abc"}
+
+
+def zipped(folder: Path, labels: np.ndarray) -> LogisticRegression:
+    """A classifier whose graph has an output per class."""
+    model = LogisticRegression().fit(ROWS, labels)
+    graph = to_onnx(model, ROWS, options={"zipmap": "columns"})
+    (folder / "model.onnx").write_bytes(graph.SerializeToString())
+    return model
+
+
+@pytest.mark.parametrize("classes", [[0, 1], [-1, 1], ["no", "yes"]], ids=["whole", "negative", "text"])
+def test_an_output_per_class_of_two(tmp_path, classes):
+    """`type: number` is the second class's probability, however the graph divides them."""
+    model = zipped(tmp_path, np.array(classes)[(ROWS[:, 0] > 0).astype(int)])
+    served = loaded(tmp_path, FEATURES, prediction=NUMBER)
+
+    np.testing.assert_allclose(ask(served, ROWS[:20].tolist()), model.predict_proba(ROWS[:20])[:, 1], atol=1e-6)
+
+
+def test_an_output_per_class_of_three_is_refused(tmp_path):
+    """No output has them all: the sentence names those that there are, and one of them may be asked for."""
+    model = zipped(tmp_path, RANDOM.choice(["a", "b", "c"], len(ROWS)))
+
+    with pytest.raises(ValueError, match=r"outputs of their own, sa, sb, sc: .*zipmap=False, or .* prediction\.name"):
+        loaded(tmp_path, FEATURES, prediction=NUMBER)
+
+    served = loaded(tmp_path, FEATURES, prediction=Prediction("sb", "number"))
+    np.testing.assert_allclose(ask(served, ROWS[:20].tolist()), model.predict_proba(ROWS[:20])[:, 1], atol=1e-6)
+
+
+def summed(folder: Path, given: list[object], answered: list[object], op: str = "ReduceSum", **told: Any) -> None:
+    """A graph that adds up the numbers of its one input."""
+    axes = [] if "axes" not in told else [numpy_helper.from_array(np.array([told.pop("axes")]), "axes")]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", given), ("y", answered))
+    ]
+    node = helper.make_node(op, ["x", *(one.name for one in axes)], ["y"], **told)
+    made = helper.make_graph([node], "g", ends[:1], ends[1:], axes)
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "model.onnx")
+
+
+@pytest.mark.parametrize("features", [FEATURES, {}], ids=["features", "unnamed"])
+def test_a_graph_of_one_row_answers_any_number(tmp_path, features):
+    """Exported with a batch of 1, as traced graphs are: row by row, and alike in every batch."""
+    summed(tmp_path, [1, 3], [1, 1], axes=1)
+    served = loaded(tmp_path, features)
+
+    np.testing.assert_allclose(ask(served, ROWS[:7].tolist()), ROWS[:7].sum(1), atol=1e-5)
+    np.testing.assert_allclose(ask(served, ROWS[:1].tolist()), ROWS[:1].sum(1), atol=1e-5)
+    assert [spec.shape for spec in (*served.model.inputs, *served.model.outputs)] == [(-1, 3), (-1, 1)]
+
+
+def test_an_image_at_a_time(tmp_path):
+    """A tensor of more dimensions as well, for the protocols that take it."""
+    summed(tmp_path, [1, 2, 2], [1, 2, 1], axes=2)
+    model = load(tmp_path, ModelSettings())
+    images = RANDOM.normal(size=(3, 2, 2)).astype(np.float32)
+
+    np.testing.assert_allclose(model.predict({"x": images}, ["y"])["y"], images.sum(2, keepdims=True), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "answered", "told", "problem"),
+    [
+        pytest.param([3], [], {"keepdims": 0}, "output 'y' is one value for all rows", id="vector-to-a-scalar"),
+        pytest.param(["n", 3], [], {"keepdims": 0}, "output 'y' is one value for all rows", id="rows-to-a-scalar"),
+        pytest.param([3], [1], {}, "input 'x' takes 3 rows, no more and no less", id="vector"),
+        pytest.param([4, 3], [4, 1], {"axes": 1}, "input 'x' takes 4 rows, no more and no less", id="four-rows"),
+        pytest.param([1, 3], [3], {"op": "Squeeze", "axes": 0}, "output 'y' has 3 rows for one", id="more-rows"),
+    ],
+)
+def test_graphs_that_do_not_answer_by_row_are_refused(tmp_path, given, answered, told, problem):
+    """When they are loaded, with a sentence, and not to each caller with a 500."""
+    summed(tmp_path, given, answered, **told)
+
+    with pytest.raises(LoadError, match=problem):
+        load(tmp_path, ModelSettings())
+
+
+def test_a_graph_of_one_row_behind_the_server(serve, tmp_path):
+    """Two rows are answered by plain JSON and by tensors, whose metadata say that there may be any number."""
+    summed(tmp_path, [1, 3], [1, 1], axes=1)
+    server = serve(tmp_path)
+    tensor = {"name": "x", "datatype": "FP32", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}
+
+    assert server.post("/predict", {"instances": [[1, 2, 3], [4, 5, 6]]}).json() == {"predictions": [6.0, 15.0]}
+    assert server.post("/v2/models/model/infer", {"inputs": [tensor]}).json()["outputs"][0]["data"] == [6.0, 15.0]
+    assert server.get("/v2/models/model").json()["inputs"][0]["shape"] == [-1, 3]
