@@ -85,6 +85,8 @@ def compose(
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
     owners = owners_of(kinds, wants, inventories, everything, services)
     seen = observe(server_names(owners))
+    wants = wants.meeting(seen)
+    owners = owners_of(kinds, wants, inventories, everything, services)
     plan = Plan.of(
         decide_all(kinds, wants, seen, owners),
         project=project,
