@@ -53,6 +53,10 @@ class Wants:
         others = {a: never for a, never in self.unwanted.items() if a.kind != MEMBERSHIP}
         return replace(self, unwanted={**others, **met, **exact})
 
+    def closed(self, service: str) -> dict[Address, str]:
+        """Give what a service's spec rules out, with the words that do."""
+        return {a: never.why for a, never in sorted(self.unwanted.items()) if never.service == service}
+
     def services(self, address: Address) -> frozenset[str]:
         """Names of the services that want an object, or use it, or cannot bear it."""
         if address in self.made:

@@ -136,6 +136,7 @@ def _to_write(session: Session, planned: Planned) -> dict[Key, Inventory]:
         if key[1] in planned.plan.observing:
             continue
         claimed = inventory.claim(wanted[key]).remember(planned.memories)
+        claimed = replace(claimed, closed=planned.plan.closed.get(key[1], claimed.closed))
         left_behind = inventory.lock is not None and inventory.lock.expired(now)
         handed_over = not used.isdisjoint(inventory.entries)
         if key[1] in busy or claimed != inventory or handed_over or left_behind or planned.plan.destroy:

@@ -142,9 +142,10 @@ def status_with(value):
     condition = {"type": "Ready", "state": "FAILED", "reason": value, "since": "", "message": value}
     revision = {"name": value, "percent": 1, "version": value, "tag": value, "ready": False, "created": ""}
     lock = {"holder": value, "expires": "", "runId": ""}
+    opening = {"member": value, "on": value, "role": value, "condition": value, "why": value}
     return {"name": "churn", "region": "r", "problem": value, "settled": True, "url": value, "tags": {"t": value},
-            "lastChecked": "", "lastChanged": "", "lock": lock, "missing": [value], "conditions": [condition],
-            "revisions": [revision]}  # fmt: skip
+            "lastChecked": "", "lastChanged": "", "lock": lock, "missing": [value], "open": [opening],
+            "conditions": [condition], "revisions": [revision]}  # fmt: skip
 
 
 def failed_with(value):
