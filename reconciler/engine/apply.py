@@ -189,15 +189,19 @@ class _Run:
         waiting = {c.address: c for c in self.planned.plan.pending}
         edges = self.planned.plan.edges()
         try:
-            while waiting or self.running:
-                for change in self._ready(waiting, edges):
-                    del waiting[change.address]
-                    self._start(change, edges)
-                self._collect(timeout_s=min(5.0, self._renew_every_s / 2))
-                self._renew()
+            with self.session.stopping():
+                self._walk(waiting, edges)
         finally:
             while self.running:
                 self._collect(timeout_s=None)
+
+    def _walk(self, waiting: dict[Address, Change], edges: Mapping[Address, frozenset[Address]]) -> None:
+        while waiting or self.running:
+            for change in self._ready(waiting, edges):
+                del waiting[change.address]
+                self._start(change, edges)
+            self._collect(timeout_s=min(5.0, self._renew_every_s / 2))
+            self._renew()
 
     def _start(self, change: Change, edges: Mapping[Address, frozenset[Address]]) -> None:
         blocked = _blocked(change, edges, self.results)

@@ -8,16 +8,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
+from reconciler.gcp.reading import sha256_of
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
     from schemas import LoadedService, MLService
 
 MAX_MODEL_FILES = 1000
+MAX_MODEL_GIB = 64
+"""Of all files of a folder together. Twice the memory of the largest Cloud Run instance without a GPU.
+
+Source:
+    cloud.google.com/run/docs/configuring/services/memory-limits.
+"""
 
 CREDENTIAL_FILES = {
     "gha-creds-*.json": "credentials of a GitHub Action",
@@ -72,7 +80,6 @@ def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
 
 
 def _answer(connection: Connection, question: Question) -> ModelFiles:
-    del connection
     named = question.key
     folder = (Path(question.base) / named).resolve()
     found = sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
@@ -85,10 +92,27 @@ def _answer(connection: Connection, question: Question) -> ModelFiles:
     if wrong:
         hint = "take it out of the folder: everything in it is uploaded, and read by whoever may read the model"
         raise errors.Unanswered(f"'{named}' is not uploaded: {'; '.join(wrong)}", hint=hint)
+    _refuse_large(named, paths)
     left_out = sorted(
         {path.relative_to(folder).parts[0] for path in found} - {p.relative_to(folder).parts[0] for p in paths}
     )
-    return replace(_digest(folder, paths), left_out=tuple(left_out))
+    return replace(_digest(folder, paths, connection.stopped), left_out=tuple(left_out))
+
+
+def _refuse_large(named: str, paths: Sequence[Path]) -> None:
+    """Refuse what no server could hold in memory: it was put there by mistake, and would take hours to upload.
+
+    Raises:
+        Unanswered: Naming the largest file.
+    """
+    sizes = {path: path.stat().st_size for path in paths}
+    total_gib = sum(sizes.values()) / 2**30
+    if total_gib <= MAX_MODEL_GIB:
+        return
+    largest = max(sizes, key=lambda path: sizes[path])
+    why = f"'{named}' has {total_gib:.1f} GiB, and at most {MAX_MODEL_GIB} are uploaded from here"
+    hint = f"upload it with `gcloud storage cp` and name the gs:// folder; the largest file is {largest.name}"
+    raise errors.Unanswered(why, hint=hint)
 
 
 def _hidden(path: Path) -> bool:
@@ -115,15 +139,10 @@ def _credentials(path: Path) -> str:
     return next((what for mark, what in _CREDENTIAL_TEXTS.items() if mark.search(text)), "")
 
 
-def _digest(folder: Path, paths: Sequence[Path]) -> ModelFiles:
-    files = {str(p.relative_to(folder).as_posix()): _sha256(p) for p in paths}
+def _digest(folder: Path, paths: Sequence[Path], stopped: Event) -> ModelFiles:
+    files = {str(p.relative_to(folder).as_posix()): sha256_of(p, stopped) for p in paths}
     lines = "".join(f"{digest}  {path}\n" for path, digest in files.items())
     return ModelFiles(hashlib.sha256(lines.encode()).hexdigest(), files, str(folder))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 MODEL_FILES = Lookup("model_files", ModelFiles, _asks, _answer)

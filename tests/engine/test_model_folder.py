@@ -113,3 +113,14 @@ def test_a_file_of_ours_that_somebody_wrote_over_is_put_back(operator, model):
     operator.apply(WANTED)
 
     assert operator.connection.storage.bucket(BUCKET).blob(ours).download_as_bytes() == b"1"
+
+
+def test_a_file_of_several_pieces_arrives_whole(operator, model):
+    """What is sent in pieces is what was there."""
+    content = bytes(range(256)) * 80_000
+    (model / "large.bin").write_bytes(content)
+
+    assert not operator.apply(WANTED).results[0].error
+
+    [blob] = [b for b in operator.connection.storage.list_blobs(BUCKET, prefix="models/") if "large" in b.name]
+    assert blob.download_as_bytes() == content
