@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,15 +39,30 @@ CREDENTIAL_FILES = {
     "*.pfx": "a private key",
     "id_rsa*": "an SSH key",
     "id_ed25519*": "an SSH key",
+    "id_ecdsa*": "an SSH key",
+    "id_dsa*": "an SSH key",
+    "*.ppk": "an SSH key",
+    "*.jks": "a store of keys",
+    "*.keystore": "a store of keys",
     "*.kdbx": "a password safe",
+    "*.tfstate": "Terraform's state, which holds secrets in plain text",
+    "*.tfstate.*": "Terraform's state, which holds secrets in plain text",
+    "*.tfvars": "Terraform's variables, which hold secrets in plain text",
+    "*.tfvars.json": "Terraform's variables, which hold secrets in plain text",
+    "client_secret*.json": "an OAuth client's secret",
+    "kubeconfig": "credentials of a Kubernetes cluster",
+    "_netrc": "passwords of many hosts",
 }
 _CREDENTIAL_TEXTS = {
     re.compile(rb'"private_key"\s*:\s*"-----BEGIN'): "a service account's key",
     re.compile(rb'"refresh_token"\s*:\s*"'): "a person's credentials",
+    re.compile(rb'"terraform_version"\s*:'): "Terraform's state, which holds secrets in plain text",
     re.compile(rb'"credential_source"\s*:\s*\{'): "federated credentials",
     re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"): "a private key",
 }
 _LARGEST_CREDENTIALS = 64 * 1024
+_LONGEST_NAME_BYTES = 900
+"""Of 1024 that an object's name may have; the rest is for the folder that it goes into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +112,7 @@ def _answer(connection: Connection, question: Question) -> ModelFiles:
     left_out = sorted(
         {path.relative_to(folder).parts[0] for path in found} - {p.relative_to(folder).parts[0] for p in paths}
     )
-    return replace(_digest(folder, paths, connection.stopped), left_out=tuple(left_out))
+    return replace(_digest(folder, paths, connection.stopped), left_out=tuple(map(_shown, left_out)))
 
 
 def _refuse_large(named: str, paths: Sequence[Path]) -> None:
@@ -111,7 +127,7 @@ def _refuse_large(named: str, paths: Sequence[Path]) -> None:
         return
     largest = max(sizes, key=lambda path: sizes[path])
     why = f"'{named}' has {total_gib:.1f} GiB, and at most {MAX_MODEL_GIB} are uploaded from here"
-    hint = f"upload it with `gcloud storage cp` and name the gs:// folder; the largest file is {largest.name}"
+    hint = f"upload it with `gcloud storage cp` and name the gs:// folder; the largest file is {_shown(largest.name)}"
     raise errors.Unanswered(why, hint=hint)
 
 
@@ -123,11 +139,31 @@ def _hidden(path: Path) -> bool:
 def _wrong(folder: Path, path: Path) -> str:
     """Say why a file must not be uploaded; nothing when it may be."""
     name = path.relative_to(folder).as_posix()
+    if unnamable := _unnamable(name):
+        return f"{_shown(name)} {unnamable}"
     if not path.resolve().is_relative_to(folder):
         return f"{name} is a link out of the folder"
     if not path.is_file():
         return f"{name} is a link to nothing"
     return f"{name} looks like {what}" if (what := _credentials(path)) else ""
+
+
+def _unnamable(name: str) -> str:
+    """Say why no object can have a file's name; nothing when one can.
+
+    Source:
+        cloud.google.com/storage/docs/objects#naming.
+    """
+    if _shown(name) != name:
+        return "has a name that is not UTF-8, or has a line break in it: rename it"
+    too_long = len(name.encode()) > _LONGEST_NAME_BYTES
+    return f"has a name longer than {_LONGEST_NAME_BYTES} bytes: rename it" if too_long else ""
+
+
+def _shown(name: str) -> str:
+    """Write a file's name so that it can be printed: a byte that is no character by its number."""
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
 def _credentials(path: Path) -> str:
