@@ -82,43 +82,107 @@ _USER_INFO = re.compile(
     r"(?<=[a-z0-9]{2}:/)[^\s/@\"'\\]*:[^\s/@\"'\\]+(?=@)|(?<=://)[^\s/@\"'\\]*:?[^\s/@\"'\\]+(?=@)|(?<![\w/@.+-])[\w.+-]+:[^\s/@\"':]+(?=@[\w.-]+[/:])"
 )
 _PARAMETER = re.compile(
-    r"(?:(?<=[?&;\s,])|^)(?:[\w.-]*(?:sig|signature|token|secret|password|passwd|passphrase|pwd|apikey|api_key|"
-    r"access_key|accountkey|sharedaccesskey|sharedaccesssignature|client_secret|credential|code)|key)"
-    r"\s?=\s?(?P<value>[^&;\s\"'\\,]+)",
+    r"(?:(?<=[?&;\s,:/{(|\[])|^)(?P<name>[\w.-]+)\s?=\s?(?P<value>[^&;\s\"'\\,]+)",
+)
+_PARAMETER_NAME = re.compile(
+    r"(?:.*(?:sig|signature|token|secret|password|passwd|passphrase|pwd|apikey|api_key|access_key|accountkey|"
+    r"sharedaccesskey|sharedaccesssignature|client_secret|credential|code)|key)",
     re.IGNORECASE,
 )
+# A header, or a line of YAML: `X-Api-Key: …`, `password: …`. What is a word of ours, such as `secrets.TOKEN`, is none.
+_FIELD = re.compile(
+    r"(?<![\w.-])(?:\\n)?(?:[\w-]*(?:password|passwd|passphrase|passcode|api[-_]?key|auth[-_]token|access[-_]token|"
+    r"access[-_]key|secret[-_]key|client[-_]secret|private[-_]key|private[-_]token|vault[-_]token|subscription[-_]key)"
+    r"|pwd|cookie|set-cookie)[ \t]*:[ \t]+\\?[\"']?(?P<value>[^\s\"'\\,;]+)",
+    re.IGNORECASE,
+)
+# An option and its value, apart: `--password …`; `-p …` and `-p…` where a user is named or a program takes it so.
+_OPTION = re.compile(
+    r"(?<![\w-])--?[\w-]*(?:password|passwd|passphrase|passcode|pass|pwd|token|secret|api-?key|access-?key|secret-?key|"
+    r"private-?key|credentials?)(?:[ \t]+|\"?,[ \t]*\"?)(?P<value>[^\s\"'\\,-][^\s\"'\\,]*)",
+    re.IGNORECASE,
+)
+_SHORT_OPTION = re.compile(
+    r"(?:^|\b(?:mysql\w*|mariadb\w*|mongo\w*|sshpass|sqlcmd|docker login|podman login|htpasswd|cqlsh)\b[^\n|;&]*?\s"
+    r"|(?<![\w-])(?:-u ?|--user(?:name)?[ =])[^\s-][^\n|;&]*?\s)-p[ ]?(?P<value>[^\s\"'\\,-][^\s\"'\\,]*)"
+)
+_NETRC = re.compile(r"\b(?:machine|login|user)\s+\S+\s+(?:\S+\s+){0,4}?password\s+(?P<value>[^\s\"'\\,]+)")
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+"""What is not seen, and splits a word that would be."""
+
 _JSON_FIELD = re.compile(
     r"\"[\w.-]*(?:private_key|secret|token|password|passwd|passphrase|apikey|api_key)\\?\"\s*:\s*\\?\"(?P<value>(?:[^\"\\]|\\.)+)",
     re.IGNORECASE,
 )
 
+_WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[.-]")
 _SECRET_NAME = re.compile(
-    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|PRIVATE|CREDENTIAL|(?<![A-Z])KEYS?(?![A-Z])|APIKEY|ACCESSKEY|SIGNATURE|SALT(?![A-Z])"
-    r"|(?<![A-Z])(?:PASS|PWD|PAT|AUTH|DSN|CONN|JWT|COOKIE)(?![A-Z])|CONNECTION_?STR|WEBHOOK",
-    re.IGNORECASE,
+    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|PASSCODE|PRIVATE|CREDENTIAL|(?<![A-Z])(?:KEYS?|CREDS?)(?![A-Z])|SIGNATURE"
+    r"|(?:API|ACCESS|SSH|ENCRYPTION|SIGNING|MASTER|ACCOUNT|DEPLOY|STORAGE|SHARED|CIPHER|AES|HMAC|LICENSE|AUTH)KEYS?(?![A-Z])"
+    r"|(?<![A-Z])(?:PASS|PWD|PW|PAT|AUTH|AUTHORIZATION|DSN|CONN|JWT|COOKIE|OTP|SALT|SIGNING)(?![A-Z])"
+    r"|(?:_|^)PINS?$|CONNECTION_?STR|WEBHOOK"
 )
 """Words of names. KEY and the short ones only as words of their own: not MONKEY, COMPASS or PATH."""
 
+_ONLY_SECRET = re.compile(
+    r"(?:PASSWORD|PASSWD|PASSPHRASE|PASSCODE|(?:_|^)(?:PASS|PWD|PW|PIN|OTP|SECRET|CREDS?|(?:PIN|OTP|PASS)_?CODE))_?[0-9]*$"
+)
+"""Names of what may be a number, and is secret all the same."""
+
 _SAID_TO_BE_OTHERWISE = re.compile(
     r"(?:_|^)(?:FILE|PATH|DIR|NAME|ID|IDS|TYPE|TTL|LENGTH|LEN|LIMIT|COUNT|SIZE|BUDGET|EXPIRY|EXPIRES|PREFIX|HEADER|FIELD|"
-    r"COLUMN|URL|URI|ENDPOINT|HOST|ISSUER|AUDIENCE|ENABLED|ALGORITHM|MODE|VERSION|PROVIDER)$|(?:PARTITION|SORT|PRIMARY|FOREIGN|CACHE|ROUTING|PUBLIC)_?KEY",
-    re.IGNORECASE,
+    r"COLUMN|URL|URI|ENDPOINT|HOST|ISSUER|AUDIENCE|ENABLED|ALGORITHM|MODE|VERSION|PROVIDER)$"
+    r"|(?:PARTITION|SORT|PRIMARY|FOREIGN|CACHE|ROUTING|PUBLIC)_?KEY"
 )
+_NAME_OF_SOMETHING = re.compile(r"[\w./:@%?&=,+~-]*")
+"""What a name, a place or a number may look like, for names that say to hold one: no spaces and no odd characters."""
+
+_GUESS_PROOF = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9][A-Za-z])[A-Za-z0-9]{8,}")
+"""A password where a name of something should be: upper case, lower case, and digits among them."""
+
+_PUBLIC = re.compile(r"PUBLIC_?KEY")
+_NUMBER = re.compile(r"[-+]?[0-9][0-9.,_:]*")
 _PLAIN_VALUE = re.compile(
     r"[-+]?[0-9][0-9.,_]*|true|false|yes|no|on|off|none|null|auto|/[\w./-]*|\[[\d, ]*\]", re.IGNORECASE
 )
+_HEX = re.compile(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})")
+_OF_A_DIGEST = re.compile(
+    r"SHA|DIGEST|HASH|COMMIT|CHECKSUM|MD5|ETAG|FINGERPRINT|(?:_|^)(?:REV|REVISION|TRACE|UUID|IDS?|VERSION|BUILD|GIT|TAG)(?:_|$)"
+)
+"""Names of what is hexadecimal and long, and no secret."""
 
-_RUN = re.compile(r"[0-9A-Za-z+_-]{20,}={0,2}|[0-9A-Za-z+/]{32,}={0,2}")
+_RUN = re.compile(r"[0-9A-Za-z+_-]{16,}={0,2}|[0-9A-Za-z+/]{32,}={0,2}")
 _JOINT = re.compile(r"[-_]")  # of words that make a name; rare in random text
+_HEX_RUN = re.compile("[0-9a-f]*")
+_CHANGES = re.compile(r"(?<=[a-z])(?=[0-9])|(?<=[0-9])(?=[a-z])")
+"""Where letters turn to digits or back; each is found as an empty match."""
+_LEAST_CHANGES = 5
 _LEAST_RUN = 16
 _LEAST_OF_EACH = 2
 _BITS = 3.8
 """Shannon entropy per character above which a mixed run of letters and digits is no word and no name of anything."""
 
 
-def secret_name(name: str) -> bool:
-    """Tell whether a name says that what it holds is not for every eye: `DB_PASSWORD`, and not `KEY_FILE`."""
-    return bool(_SECRET_NAME.search(name)) and not _SAID_TO_BE_OTHERWISE.search(name)
+def secret_name(name: str, value: str = "") -> bool:
+    """Tell whether a name says that what it holds is not for every eye: `DB_PASSWORD`, and not `KEY_FILE`.
+
+    Args:
+        name: In any style: `DB_PASSWORD`, `dbPassword`, `db-password`.
+        value: What it holds. A name that says to hold a file or an id is believed only if that can be one.
+    """
+    words = _words(name)
+    if not _SECRET_NAME.search(words):
+        return False
+    otherwise = _SAID_TO_BE_OTHERWISE.search(words)
+    return not otherwise or not (_PUBLIC.search(words) or _names_something(value))
+
+
+def _words(name: str) -> str:
+    return _WORD_STARTS.sub("_", name).upper()
+
+
+def _names_something(value: str) -> bool:
+    return bool(_NAME_OF_SOMETHING.fullmatch(value)) and not _GUESS_PROOF.fullmatch(value)
 
 
 def looks_secret(name: str, value: str) -> bool:
@@ -130,35 +194,67 @@ def looks_secret(name: str, value: str) -> bool:
     """
     if not value:
         return False
-    if secret_name(name) and not _PLAIN_VALUE.fullmatch(value):
+    if _said_secret(name, value):
+        return True
+    if _HEX.fullmatch(value) and not _OF_A_DIGEST.search(_words(name)):
         return True
     return any(True for _ in secrets_in(value))
 
 
+def _said_secret(name: str, value: str) -> bool:
+    """Tell whether a name says so, and the value may be one."""
+    if _ONLY_SECRET.search(_words(name)) and _NUMBER.fullmatch(value):
+        return True
+    return secret_name(name, value) and not _PLAIN_VALUE.fullmatch(value)
+
+
 def secrets_in(text: str) -> Iterator[tuple[int, int]]:
     """Give where in a text something stands that looks like a secret: start and end, unsorted, perhaps overlapping."""
+    if not _UNSEEN.search(text):
+        yield from _secrets_in(text)
+        return
+    kept = [at for at, character in enumerate(text) if not _UNSEEN.match(character)]
+    for start, end in _secrets_in("".join(text[at] for at in kept)):
+        if start < end:
+            yield kept[start], kept[end - 1] + 1
+
+
+def _secrets_in(text: str) -> Iterator[tuple[int, int]]:
     for pattern in (_SHAPES, _HOOKS, _USER_INFO):
         for found in pattern.finditer(text):
             yield found.span()
-    for pattern in (_PARAMETER, _JSON_FIELD):
-        for found in pattern.finditer(text):
-            if not _PLAIN_VALUE.fullmatch(found["value"]) and found["value"] != HIDDEN:
-                yield found.span("value")
+    yield from _values_in(text)
     for found in _RUN.finditer(text):
         if any(map(_random, _JOINT.split(found[0].rstrip("=")))):
             yield found.span()
 
 
+def _values_in(text: str) -> Iterator[tuple[int, int]]:
+    """Give values beside whose name or option stands that they are secret."""
+    for found in _PARAMETER.finditer(text):
+        name, value = found["name"], found["value"]
+        listed = _PARAMETER_NAME.fullmatch(name) and not _PLAIN_VALUE.fullmatch(value)
+        if value != HIDDEN and (listed or _said_secret(name, value)):
+            yield found.span("value")
+    for pattern in (_JSON_FIELD, _FIELD, _OPTION, _SHORT_OPTION, _NETRC):
+        for found in pattern.finditer(text):
+            plain = _PLAIN_VALUE.fullmatch(found["value"]) or _NUMBER.fullmatch(found["value"])
+            if found["value"] != HIDDEN and not plain:
+                yield found.span("value")
+
+
 def _random(run: str) -> bool:
-    """Tell random text from words: it is long, mixes upper and lower case and digits, and repeats itself little."""
+    """Tell random text from words: it is long, mixes sorts of characters, and repeats itself little."""
     if len(run) < _LEAST_RUN:
         return False
     upper, lower, digits = (sum(map(test, run)) for test in (str.isupper, str.islower, str.isdigit))
-    if min(upper, lower, digits) < _LEAST_OF_EACH:
-        return False
     counts = Counter(run)
     entropy = -sum(n / len(run) * math.log2(n / len(run)) for n in counts.values())
-    return entropy >= min(_BITS, math.log2(len(run)) - 0.5)
+    if min(upper, lower, digits) >= _LEAST_OF_EACH:
+        return entropy >= min(_BITS, math.log2(len(run)) - 0.5)
+    if run.isalnum() and run.islower() and not _HEX_RUN.fullmatch(run):
+        return len(_CHANGES.findall(run)) >= _LEAST_CHANGES and entropy >= min(_BITS, math.log2(len(run)) - 0.8)
+    return False
 
 
 def redacted(text: str) -> str:

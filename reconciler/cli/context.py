@@ -129,7 +129,9 @@ def open_session(project: Found, *, local: bool, state: str | None = None) -> It
     connection = Connection(project.value, bucket, emulator.endpoint if emulator else None, chosen=bool(state))
     clock = SystemClock(emulator.clock() if emulator else timedelta())
     with Pool() as pool:
-        yield Session(connection, KINDS, pool, clock, holder(), f"run-{secrets.token_hex(4)}")
+        session = Session(connection, KINDS, pool, clock, holder(), f"run-{secrets.token_hex(4)}")
+        with session.stopping():
+            yield session
 
 
 def holder() -> str:

@@ -319,6 +319,7 @@ def _change(
         owned=owned,
         rank=kind.rank,
         source=want.source if want else "",
+        contradicts=any(c.field in kind.entry for c in changes),
         problem=seen.problem if seen and want and action is Action.NO_OP else "",
         twins=tuple(twin.server_name for twin in seen.twins) if seen else (),
     )

@@ -34,6 +34,10 @@ class UsageError(ReconcilerError):
     exit_code = 64
 
 
+class Interrupted(ReconcilerError):
+    """The run was stopped while this was at work."""
+
+
 class PlanError(ReconcilerError):
     """No plan can be made for an address.
 

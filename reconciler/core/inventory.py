@@ -73,6 +73,8 @@ class Inventory:
         lock: Who is at work, if anyone.
         generation: Of the object in Cloud Storage this was read from; 0 when there was none.
         deletion: `management.deletion` of the spec last applied, for a destroy without the spec.
+        closed: What must not be there for the spec last applied to be true, each with the words of the spec that rule
+            it out. None when a version of this program wrote it that did not record that.
     """
 
     service: str
@@ -82,6 +84,7 @@ class Inventory:
     lock: Lock | None = None
     generation: int = 0
     deletion: str = "Protect"
+    closed: Mapping[Address, str] | None = None
 
     @property
     def changed(self) -> str:
@@ -118,7 +121,8 @@ class Inventory:
             "runId": self.lock.run_id,
             "expires": self.lock.expires.isoformat(),
         }
-        return {
+        closed = {} if self.closed is None else {"closed": {str(a): why for a, why in sorted(self.closed.items())}}
+        return closed | {
             "format": FORMAT,
             "service": self.service,
             "region": self.region,
@@ -146,6 +150,7 @@ class Inventory:
             serial=data["serial"],
             deletion=data["deletion"],
             lock=lock and _lock(lock),
+            closed=_closed(data["closed"]) if "closed" in data else None,
             generation=generation,
         )
 
@@ -168,6 +173,10 @@ class Inventories(dict[Key, Inventory]):
 
 def _union(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
     return {name: one.get(name, frozenset()) | other.get(name, frozenset()) for name in {*one, *other}}
+
+
+def _closed(data: Mapping[str, Any]) -> dict[Address, str]:
+    return {_address(name): str(why) for name, why in data.items()}
 
 
 def _lock(data: Mapping[str, Any]) -> Lock:

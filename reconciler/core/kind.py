@@ -164,6 +164,8 @@ class Kind(Generic[F]):
         retained: Which stay until the service goes, though no spec wants them any more: a revision may still use them.
         memory: What is remembered of an object from pass to pass; None for nothing.
         spec_paths: Field of the record by path below `spec`, for what `management.externallyOwned` may name.
+        entry: Fields that say whether callers are asked who they are. One that differs contradicts the spec, as a role
+            does that it rules out.
         leaves: Further paths that `management.externallyOwned` may name: `desired` itself then rules out less.
         takes_over: The command that helps with an object made elsewhere; empty when there is none.
         describe: Say what is there in a spec's words, through a `gcp.connection.Connection`; for the primary kind.
@@ -194,6 +196,7 @@ class Kind(Generic[F]):
     retained: Callable[[Address], bool] = never
     memory: Memory[Any] | None = None
     spec_paths: Mapping[str, str] = field(default_factory=dict)
+    entry: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
     takes_over: str = ""
     describe: Callable[[Any, Observed[F]], Described] | None = None

@@ -6,7 +6,7 @@ of the condition where there is one: `run_service:churn roles/run.invoker user:a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core.address import Address
 
@@ -17,8 +17,10 @@ PROJECT = "project"
 EVERYONE = "allUsers"
 EVERYONE_SIGNED_IN = "allAuthenticatedUsers"
 
+ANY_ROLE = "*"
+"""In place of a role: every grant of the member's, whatever the role and under whatever condition."""
+
 _WORDS = 3
-_WORDS_WITH_TITLE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,20 @@ class Membership:
         Raises:
             ValueError: It is none of a membership.
         """
-        words = address.name.split(" ")
-        if len(words) not in {_WORDS, _WORDS_WITH_TITLE}:
+        words = address.name.split(" ", _WORDS)  # the title is the rest: people put spaces in theirs
+        if len(words) < _WORDS:
             raise ValueError(f"'{address}' names no member's role")
         on, _, name = words[0].partition(":")
         return cls(on, name, *words[1:])
+
+
+def any_role(address: Address) -> Address:
+    """Give the address of all roles of the same member on the same thing; any other kind's address is left."""
+    if address.kind != KIND:
+        return address
+    there = Membership.of(address)
+    everything = replace(there, role=ANY_ROLE, title="")
+    return everything.at(address.location, address.project)
 
 
 FORMER_KINDS = frozenset({"run_invoker", "project_role", "secret_accessor"})

@@ -78,12 +78,14 @@ class Unwanted:
         service: Name of the service whose spec it contradicts.
         why: Which words of the spec, such as `access.authentication is IAM`.
         left: Why it is left all the same, in words; empty when it goes.
+        spares: Roles that are told of and left, each with the reason, where the address stands for any role.
     """
 
     address: Address
     service: str
     why: str
     left: str = ""
+    spares: Mapping[str, str] = field(default_factory=dict)
 
 
 Wanted = Desired[Any] | Existing | Unwanted

@@ -179,6 +179,7 @@ class Plan:
         destroy: It was made to remove the services.
         observing: Services whose spec says Observe: shown, never changed.
         deletion: `management.deletion` by service, for their inventories.
+        closed: By service, the addresses of what its spec rules out, with the words that do, for their inventories.
         regions: Region by service.
         specs: Paths of the specs it was made from, for a saved plan to find them again.
         environment: Which one of theirs.
@@ -194,6 +195,7 @@ class Plan:
     destroy: bool = False
     observing: tuple[str, ...] = ()
     deletion: Mapping[str, str] = field(default_factory=dict)
+    closed: Mapping[str, Mapping[Address, str]] = field(default_factory=dict)
     regions: Mapping[str, str] = field(default_factory=dict)
     specs: tuple[str, ...] = ()
     environment: str = ""
@@ -256,6 +258,7 @@ class Plan:
             "destroy": self.destroy,
             "observing": list(self.observing),
             "deletion": dict(self.deletion),
+            "closed": {name: {str(a): why for a, why in closed.items()} for name, closed in self.closed.items()},
             "regions": dict(self.regions),
             "specs": list(self.specs),
             "environment": self.environment,
@@ -290,6 +293,10 @@ class Plan:
             destroy=data["destroy"],
             observing=tuple(data["observing"]),
             deletion=data["deletion"],
+            closed={
+                name: {Address.parse(text): why for text, why in closed.items()}
+                for name, closed in data.get("closed", {}).items()
+            },
             regions=data["regions"],
             specs=tuple(data["specs"]),
             environment=data["environment"],

@@ -85,6 +85,9 @@ def compose(
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
     owners = owners_of(kinds, wants, inventories, everything, services)
     seen = observe(server_names(owners))
+    closed = {name: wants.closed(name) for _, name in keys}
+    wants = wants.meeting(seen)
+    owners = owners_of(kinds, wants, inventories, everything, services)
     plan = Plan.of(
         decide_all(kinds, wants, seen, owners),
         project=project,
@@ -94,6 +97,7 @@ def compose(
         spec_digest=fingerprint([s.service.to_data() for s in services], length=32),
         observing=tuple(sorted(s.service.name for s in services if s.service.spec.management.mode is Mode.OBSERVE)),
         deletion={s.service.name: str(s.service.spec.management.deletion) for s in services},
+        closed=closed,
         regions={name: region for region, name in keys},
     )
     deletions = {key: str(s.service.spec.management.deletion) for key, s in zip(keys, services, strict=True)}

@@ -10,6 +10,8 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.facts import Facts
 from reconciler.core.kind import Kinds
+from reconciler.core.membership import KIND as MEMBERSHIP
+from reconciler.core.membership import Membership, any_role
 from reconciler.core.objects import Desired, Existing, Unwanted, Wanted
 from schemas import LoadedService
 
@@ -21,7 +23,7 @@ class Wants:
     Args:
         made: What is to be made and kept, by address.
         used: What somebody else makes. An address may be in both: one spec makes what another one uses.
-        unwanted: What must not be there.
+        unwanted: What must not be there. A member's role may stand for any role of the member's, until `meeting`.
     """
 
     made: Mapping[Address, Desired[Any]] = field(default_factory=dict)
@@ -44,12 +46,29 @@ class Wants:
         """Every address that matters."""
         return frozenset(self.made) | frozenset(self.used) | frozenset(self.unwanted)
 
+    def meeting(self, there: Iterable[Address]) -> Wants:
+        """Name each role that is there and must not be, where a member is ruled out whatever the role."""
+        met = {a: _met(never, a) for a in there if (never := self.unwanted.get(any_role(a)))}
+        exact = {a: never for a, never in self.unwanted.items() if any_role(a) != a}
+        others = {a: never for a, never in self.unwanted.items() if a.kind != MEMBERSHIP}
+        return replace(self, unwanted={**others, **met, **exact})
+
+    def closed(self, service: str) -> dict[Address, str]:
+        """Give what a service's spec rules out, with the words that do."""
+        return {a: never.why for a, never in sorted(self.unwanted.items()) if never.service == service}
+
     def services(self, address: Address) -> frozenset[str]:
         """Names of the services that want an object, or use it, or cannot bear it."""
         if address in self.made:
             return self.made[address].services
         one = self.used.get(address) or self.unwanted.get(address)
         return frozenset({one.service}) if one else frozenset()
+
+
+def _met(never: Unwanted, address: Address) -> Unwanted:
+    """Narrow what is ruled out to one address that was found."""
+    spared = never.spares.get(Membership.of(address).role, "") if address.kind == MEMBERSHIP else ""
+    return replace(never, address=address, left=never.left or spared)
 
 
 def joined(found: Iterable[Wanted]) -> Wants:
@@ -85,6 +104,9 @@ def _unlike(made: Mapping[Address, Sequence[Desired[Any]]]) -> Iterator[errors.P
 def _contradicted(
     made: Mapping[Address, Sequence[Desired[Any]]], unwanted: Mapping[Address, Unwanted]
 ) -> Iterator[errors.PlanError]:
-    for address in sorted(made.keys() & unwanted.keys()):
-        why = f"{made[address][0].service} wants it, and {unwanted[address].why} in {unwanted[address].service}"
+    for address in sorted(made):
+        never = unwanted.get(address) or unwanted.get(any_role(address))
+        if never is None:
+            continue
+        why = f"{made[address][0].service} wants it, and {never.why} in {never.service}"
         yield errors.PlanError(address, why, hint="make the specs agree")

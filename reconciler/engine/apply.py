@@ -136,6 +136,7 @@ def _to_write(session: Session, planned: Planned) -> dict[Key, Inventory]:
         if key[1] in planned.plan.observing:
             continue
         claimed = inventory.claim(wanted[key]).remember(planned.memories)
+        claimed = replace(claimed, closed=planned.plan.closed.get(key[1], claimed.closed))
         left_behind = inventory.lock is not None and inventory.lock.expired(now)
         handed_over = not used.isdisjoint(inventory.entries)
         if key[1] in busy or claimed != inventory or handed_over or left_behind or planned.plan.destroy:
@@ -188,15 +189,19 @@ class _Run:
         waiting = {c.address: c for c in self.planned.plan.pending}
         edges = self.planned.plan.edges()
         try:
-            while waiting or self.running:
-                for change in self._ready(waiting, edges):
-                    del waiting[change.address]
-                    self._start(change, edges)
-                self._collect(timeout_s=min(5.0, self._renew_every_s / 2))
-                self._renew()
+            with self.session.stopping():
+                self._walk(waiting, edges)
         finally:
             while self.running:
                 self._collect(timeout_s=None)
+
+    def _walk(self, waiting: dict[Address, Change], edges: Mapping[Address, frozenset[Address]]) -> None:
+        while waiting or self.running:
+            for change in self._ready(waiting, edges):
+                del waiting[change.address]
+                self._start(change, edges)
+            self._collect(timeout_s=min(5.0, self._renew_every_s / 2))
+            self._renew()
 
     def _start(self, change: Change, edges: Mapping[Address, frozenset[Address]]) -> None:
         blocked = _blocked(change, edges, self.results)

@@ -61,6 +61,16 @@ class Session:
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @contextmanager
+    def stopping(self) -> Iterator[None]:
+        """Tell what works on for long to stop, when the block ends by a signal: the pool waits for its threads."""
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, (Exception, GeneratorExit)):
+                self.connection.stopped.set()
+            raise
+
     def client(self, kind: Kind[Any]) -> Any:
         """Give the kind's client, built once."""
         with self._lock:

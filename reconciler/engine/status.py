@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,31 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import plain
 from reconciler.core.inventory import Inventory
+from reconciler.core.kind import Kinds
+from reconciler.core.membership import ANY_ROLE, EVERYONE, EVERYONE_SIGNED_IN, KIND, Membership, any_role
 from reconciler.core.objects import Observed
 from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One way in for everyone, to what a spec keeps private.
+
+    Args:
+        member: `allUsers` or `allAuthenticatedUsers`.
+        on: What is open: kind and name.
+        role: Which it has; empty where callers are not asked who they are.
+        condition: Title of the condition under which it has it; empty for always.
+        why: What it contradicts, in words.
+    """
+
+    member: str
+    on: str
+    role: str
+    condition: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +46,14 @@ class ServiceStatus:
         service: The Cloud Run service; None when it is gone.
         missing: What the inventory lists and is not there.
         checked: When this was read.
+        open: What lets everyone in, though the spec last applied rules that out.
     """
 
     inventory: Inventory
     service: Observed[Any] | None
     missing: tuple[Address, ...]
     checked: str
+    open: tuple[Opening, ...] = ()
 
     @property
     def working(self) -> bool:
@@ -46,6 +69,7 @@ class ServiceStatus:
             "region": self.inventory.region,
             "working": self.working,
             "problem": seen.problem if seen else "the Cloud Run service is gone",
+            "open": [plain(opening) for opening in self.open],
             "settled": seen.settled if seen else True,
             "url": seen.output["uri"] if seen else "",
             "tags": dict(seen.output["tags"]) if seen else {},
@@ -90,6 +114,11 @@ class Statuses:
         """Tell whether all is known and works."""
         return not self.unreadable and all(service.working for service in self.services)
 
+    @property
+    def well(self) -> bool:
+        """Tell whether nothing needs a person: all works, and what is to be private is."""
+        return self.working and not any(service.open for service in self.services)
+
 
 def read_status(session: Session, names: Sequence[str]) -> Statuses:
     """Read services by name, or all of them. An inventory that cannot be read hides no other service.
@@ -106,7 +135,9 @@ def read_status(session: Session, names: Sequence[str]) -> Statuses:
         known = ", ".join(sorted(key[1] for key in everything)) or "none"
         raise errors.UsageError(f"not known here: {', '.join(unknown)}", hint=f"services applied here: {known}")
     kinds = session.kinds.by_name
-    seen = session.observe({a: e.server_name for i in chosen for a, e in i.entries.items() if a.kind in kinds})
+    asked = {a: "" for i in chosen for a in _closed(session.kinds, i)}
+    asked |= {a: e.server_name for i in chosen for a, e in i.entries.items() if a.kind in kinds}
+    seen = session.observe(asked)
     now = session.clock.now().isoformat(timespec="seconds")
     found = [
         ServiceStatus(
@@ -114,7 +145,39 @@ def read_status(session: Session, names: Sequence[str]) -> Statuses:
             seen.get(Address(session.kinds.primary.name, inventory.region, inventory.service)),
             tuple(sorted(a for a in inventory.entries if a not in seen)),
             now,
+            tuple(_openings(session.kinds, inventory, seen)),
         )
         for inventory in chosen
     ]
     return Statuses(tuple(found), tuple(everything.broken.values()))
+
+
+def _closed(kinds: Kinds, inventory: Inventory) -> Mapping[Address, str]:
+    """Give what must not be there. Of an older inventory: everyone's roles, unless it lists one of them as ours."""
+    if inventory.closed is not None:
+        return {a: why for a, why in inventory.closed.items() if a.kind in kinds.by_name}
+    ours = {any_role(address) for address in inventory.entries}
+    never = [
+        Membership(kinds.primary.name, inventory.service, ANY_ROLE, member).at(inventory.region)
+        for member in (EVERYONE, EVERYONE_SIGNED_IN)
+    ]
+    there = Address(kinds.primary.name, inventory.region, inventory.service) in inventory.entries
+    private = there and KIND in kinds.by_name and ours.isdisjoint(never)
+    return dict.fromkeys(never, "mlservice did not grant it") if private else {}
+
+
+def _openings(kinds: Kinds, inventory: Inventory, seen: Mapping[Address, Observed[Any]]) -> Iterator[Opening]:
+    """Find what lets everyone in that is to stay out."""
+    closed = _closed(kinds, inventory)
+    for address in sorted(a for a in seen if a.kind == KIND and any_role(a) in closed):
+        there = Membership.of(address)
+        on = f"{there.on}:{there.name}"
+        yield Opening(there.member, on, there.role, there.title, closed[any_role(address)])
+    primary = kinds.primary
+    service = seen.get(Address(primary.name, inventory.region, inventory.service))
+    everyone = Membership(primary.name, inventory.service, ANY_ROLE, EVERYONE).at(inventory.region)
+    if service and everyone in closed and inventory.closed is not None:
+        for field in sorted(name for name in primary.entry if getattr(service.fields, name) is False):
+            yield Opening(
+                EVERYONE, f"{primary.name}:{inventory.service}", "", "", f"{field} is off; {closed[everyone]}"
+            )

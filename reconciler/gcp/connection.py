@@ -42,6 +42,7 @@ class Connection:
         bucket: Bucket of the inventory and of uploaded models.
         local: The emulator; None for Google Cloud.
         chosen: The user named the bucket.
+        stopped: Set when somebody stops this run. What works on for long asks between its steps.
         patience_s: How long to wait for one long-running operation.
     """
 
@@ -50,6 +51,7 @@ class Connection:
     local: Endpoint | None = None
     patience_s: float = 900.0
     chosen: bool = False
+    stopped: threading.Event = field(default_factory=threading.Event)
     state: StateBucket = field(init=False)
     _made: dict[str, Any] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)

@@ -14,7 +14,7 @@ from reconciler.core import errors
 from reconciler.core.decide import covers
 from reconciler.core.kind import Kind, Ownership, Roles
 from reconciler.core.membership import KIND as NAME
-from reconciler.core.membership import PROJECT, Membership
+from reconciler.core.membership import PROJECT, Membership, any_role
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp import policy
 
@@ -115,15 +115,20 @@ class IamMemberClient:
     connection: Connection
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[IamMember]]:
-        """Read one resource's policy: all addresses are about the same one."""
+        """Read one resource's policy: all addresses are about the same one.
+
+        One that names any role is answered by each grant of the member's, under its own address.
+        """
         live = policy.read(self._api(addresses[0]), self._path(addresses[0]), addresses[0])
         if live is None:
             return
-        there = {replace(g, expression=""): g.expression for g in policy.grants(live)}
-        for address in addresses:
-            grant = _grant(address)
-            if grant in there:
-                yield Observed(address, IamMember(there[grant]))
+        asked = set(addresses)
+        for grant in policy.grants(live):
+            there = Membership.of(addresses[0])
+            found = replace(there, role=grant.role, member=grant.member, title=grant.title)
+            here = found.at(addresses[0].location, addresses[0].project)
+            if here in asked or any_role(here) in asked:
+                yield Observed(here, IamMember(grant.expression))
 
     def create(self, want: Desired[IamMember]) -> None:
         """Add the member."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from os import SEEK_END
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Event
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Kind, Roles, by_project
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
+from reconciler.gcp.reading import opened, sha256_of
 from reconciler.lookups.model_files import MODEL_FILES, files_of
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 ROOT = "models"
 _SHA256 = "sha256"
 _DIGEST_LENGTH = 16
+_CHUNK_BYTES = 8 * 1024 * 1024
+"""Larger files are sent in pieces of this: between two of them a run that was stopped ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +130,26 @@ class ModelArtifactClient:
     def _upload(self, want: Desired[ModelArtifact], paths: Iterable[str]) -> None:
         from google.cloud.storage.retry import DEFAULT_RETRY  # noqa: PLC0415 - late, for start-up
 
-        bucket = self._state.use()
+        bucket, stopped = self._state.use(), self._connection.stopped
         for path in sorted(paths):
-            content = _content(want, path)
-            blob = bucket.blob(f"{ROOT}/{want.address.name}/{path}")
+            blob = bucket.blob(f"{ROOT}/{want.address.name}/{path}", chunk_size=_CHUNK_BYTES)
+            file = Path(want.source) / path
+            before = _version(file)
             blob.metadata = {_SHA256: want.fields.files[path]}
-            with calling("upload", f"{want.address}/{path}"):
+            with _content(want, path, stopped) as content, calling("upload", f"{want.address}/{path}"):
                 # Content-addressed: writing it twice writes the same, so every failure may be tried again.
-                blob.upload_from_string(
-                    content, "application/octet-stream", timeout=CALL_TIMEOUT_S, checksum="crc32c", retry=DEFAULT_RETRY
+                blob.upload_from_file(
+                    content,
+                    size=content.seek(0, SEEK_END),
+                    rewind=True,
+                    content_type="application/octet-stream",
+                    timeout=CALL_TIMEOUT_S,
+                    checksum="crc32c",
+                    retry=DEFAULT_RETRY,
                 )
+            if _version(file) != before:  # what is there now carries the digest of something else
+                self._remove([blob], want.address)
+                raise errors.StalePlan([f"{file} changed while it was uploaded"])
 
     def _list(self, prefix: str) -> list[Any]:
         if not self._state.there:  # nothing was ever applied in this project
@@ -179,12 +194,25 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
         yield f"hidden files are no part of the model: {', '.join(files.left_out)}", "model.uri"
 
 
-def _content(want: Desired[ModelArtifact], path: str) -> bytes:
-    """Read a file, refusing one that is not what the plan was made from."""
-    content = (Path(want.source) / path).read_bytes()
-    if hashlib.sha256(content).hexdigest() != want.fields.files[path]:
-        raise errors.StalePlan([f"{Path(want.source) / path} changed since the plan was made"])
-    return content
+@contextmanager
+def _content(want: Desired[ModelArtifact], path: str, stopped: Event) -> Iterator[BinaryIO]:
+    """Open a file, refusing one that is not what the plan was made from.
+
+    Raises:
+        StalePlan: It changed since the plan was made.
+        Interrupted: The run was stopped meanwhile.
+    """
+    file = Path(want.source) / path
+    if sha256_of(file, stopped) != want.fields.files[path]:
+        raise errors.StalePlan([f"{file} changed since the plan was made"])
+    with opened(file, stopped) as content:
+        yield content
+
+
+def _version(file: Path) -> tuple[int, ...]:
+    """Give what changes whenever a file is written or replaced."""
+    now = file.stat()
+    return now.st_ino, now.st_size, now.st_mtime_ns
 
 
 def always(address: Address) -> bool:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
+from reconciler.gcp.reading import sha256_of
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
     from schemas import LoadedService, MLService
 
 MAX_MODEL_FILES = 1000
+MAX_MODEL_GIB = 64
+"""Of all files of a folder together. Twice the memory of the largest Cloud Run instance without a GPU.
+
+Source:
+    cloud.google.com/run/docs/configuring/services/memory-limits.
+"""
 
 CREDENTIAL_FILES = {
     "gha-creds-*.json": "credentials of a GitHub Action",
@@ -30,15 +39,30 @@ CREDENTIAL_FILES = {
     "*.pfx": "a private key",
     "id_rsa*": "an SSH key",
     "id_ed25519*": "an SSH key",
+    "id_ecdsa*": "an SSH key",
+    "id_dsa*": "an SSH key",
+    "*.ppk": "an SSH key",
+    "*.jks": "a store of keys",
+    "*.keystore": "a store of keys",
     "*.kdbx": "a password safe",
+    "*.tfstate": "Terraform's state, which holds secrets in plain text",
+    "*.tfstate.*": "Terraform's state, which holds secrets in plain text",
+    "*.tfvars": "Terraform's variables, which hold secrets in plain text",
+    "*.tfvars.json": "Terraform's variables, which hold secrets in plain text",
+    "client_secret*.json": "an OAuth client's secret",
+    "kubeconfig": "credentials of a Kubernetes cluster",
+    "_netrc": "passwords of many hosts",
 }
 _CREDENTIAL_TEXTS = {
     re.compile(rb'"private_key"\s*:\s*"-----BEGIN'): "a service account's key",
     re.compile(rb'"refresh_token"\s*:\s*"'): "a person's credentials",
+    re.compile(rb'"terraform_version"\s*:'): "Terraform's state, which holds secrets in plain text",
     re.compile(rb'"credential_source"\s*:\s*\{'): "federated credentials",
     re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"): "a private key",
 }
 _LARGEST_CREDENTIALS = 64 * 1024
+_LONGEST_NAME_BYTES = 900
+"""Of 1024 that an object's name may have; the rest is for the folder that it goes into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +96,6 @@ def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
 
 
 def _answer(connection: Connection, question: Question) -> ModelFiles:
-    del connection
     named = question.key
     folder = (Path(question.base) / named).resolve()
     found = sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
@@ -85,10 +108,27 @@ def _answer(connection: Connection, question: Question) -> ModelFiles:
     if wrong:
         hint = "take it out of the folder: everything in it is uploaded, and read by whoever may read the model"
         raise errors.Unanswered(f"'{named}' is not uploaded: {'; '.join(wrong)}", hint=hint)
+    _refuse_large(named, paths)
     left_out = sorted(
         {path.relative_to(folder).parts[0] for path in found} - {p.relative_to(folder).parts[0] for p in paths}
     )
-    return replace(_digest(folder, paths), left_out=tuple(left_out))
+    return replace(_digest(folder, paths, connection.stopped), left_out=tuple(map(_shown, left_out)))
+
+
+def _refuse_large(named: str, paths: Sequence[Path]) -> None:
+    """Refuse what no server could hold in memory: it was put there by mistake, and would take hours to upload.
+
+    Raises:
+        Unanswered: Naming the largest file.
+    """
+    sizes = {path: path.stat().st_size for path in paths}
+    total_gib = sum(sizes.values()) / 2**30
+    if total_gib <= MAX_MODEL_GIB:
+        return
+    largest = max(sizes, key=lambda path: sizes[path])
+    why = f"'{named}' has {total_gib:.1f} GiB, and at most {MAX_MODEL_GIB} are uploaded from here"
+    hint = f"upload it with `gcloud storage cp` and name the gs:// folder; the largest file is {_shown(largest.name)}"
+    raise errors.Unanswered(why, hint=hint)
 
 
 def _hidden(path: Path) -> bool:
@@ -99,11 +139,31 @@ def _hidden(path: Path) -> bool:
 def _wrong(folder: Path, path: Path) -> str:
     """Say why a file must not be uploaded; nothing when it may be."""
     name = path.relative_to(folder).as_posix()
+    if unnamable := _unnamable(name):
+        return f"{_shown(name)} {unnamable}"
     if not path.resolve().is_relative_to(folder):
         return f"{name} is a link out of the folder"
     if not path.is_file():
         return f"{name} is a link to nothing"
     return f"{name} looks like {what}" if (what := _credentials(path)) else ""
+
+
+def _unnamable(name: str) -> str:
+    """Say why no object can have a file's name; nothing when one can.
+
+    Source:
+        cloud.google.com/storage/docs/objects#naming.
+    """
+    if _shown(name) != name:
+        return "has a name that is not UTF-8, or has a line break in it: rename it"
+    too_long = len(name.encode()) > _LONGEST_NAME_BYTES
+    return f"has a name longer than {_LONGEST_NAME_BYTES} bytes: rename it" if too_long else ""
+
+
+def _shown(name: str) -> str:
+    """Write a file's name so that it can be printed: a byte that is no character by its number."""
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
 def _credentials(path: Path) -> str:
@@ -115,15 +175,10 @@ def _credentials(path: Path) -> str:
     return next((what for mark, what in _CREDENTIAL_TEXTS.items() if mark.search(text)), "")
 
 
-def _digest(folder: Path, paths: Sequence[Path]) -> ModelFiles:
-    files = {str(p.relative_to(folder).as_posix()): _sha256(p) for p in paths}
+def _digest(folder: Path, paths: Sequence[Path], stopped: Event) -> ModelFiles:
+    files = {str(p.relative_to(folder).as_posix()): sha256_of(p, stopped) for p in paths}
     lines = "".join(f"{digest}  {path}\n" for path, digest in files.items())
     return ModelFiles(hashlib.sha256(lines.encode()).hexdigest(), files, str(folder))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 MODEL_FILES = Lookup("model_files", ModelFiles, _asks, _answer)

@@ -30,6 +30,8 @@ def render_status(status: Mapping[str, Any], *, now: datetime) -> Text:
     text.append(f"  last changed  {status['lastChanged'] or '-'}{_ago(status['lastChanged'], now)}\n")
     if status["lock"]:
         text.append(f"  being changed by {status['lock']['holder']}, until {status['lock']['expires']}\n", "yellow")
+    for opening in status["open"]:
+        text.append(f"  OPEN          {_opening(opening)}\n", "bold red")
     for address in status["missing"]:
         text.append(f"  missing       {address}\n", "red")
     return text.append_text(_conditions(status)).append_text(_revisions(status))
@@ -38,7 +40,16 @@ def render_status(status: Mapping[str, Any], *, now: datetime) -> Text:
 def _health(status: Mapping[str, Any]) -> tuple[str, str]:
     if status["problem"]:
         return f"not working: {status['problem']}", "red"
+    if status["open"]:
+        return "NOT PRIVATE: it works, and everyone is let in", "bold red"
     return ("ready", "green") if status["settled"] else ("being changed", "yellow")
+
+
+def _opening(opening: Mapping[str, Any]) -> str:
+    """Say who is let in and how, and what that contradicts."""
+    when = f" ({opening['condition']})" if opening["condition"] else ""
+    how = f"has {opening['role']}{when} on" if opening["role"] else "may call without a role"
+    return f"{opening['member']} {how} {opening['on']}; contradicts the spec: {opening['why']}"
 
 
 def _conditions(status: Mapping[str, Any]) -> Text:

@@ -83,6 +83,89 @@ def test_a_first_version_that_does_not_start_is_reported(shell):
     assert "startup probe" in status.out
 
 
+def open_up(operator, way, name="churn"):
+    """Let everyone in, as somebody else would."""
+    client = operator.api("google.cloud.run_v2", "services", "Services")
+    live = operator.service(name)
+    if way == "check-off":
+        live.invoker_iam_disabled = True
+        client.update_service(request={"service": live}).result()
+        return
+    role = "projects/local/roles/caller" if way == "custom role" else "roles/run.invoker"
+    policy = client.get_iam_policy(request={"resource": live.name})
+    policy.bindings.add(role=role, members=["allUsers"])
+    client.set_iam_policy(request={"resource": live.name, "policy": policy})
+
+
+WAYS = pytest.mark.parametrize("way", ["invoker", "custom role", "check-off"])
+
+
+@WAYS
+def test_status_says_loudly_that_a_private_service_is_open(shell, operator, way):
+    """In the text, in JSON and in the exit code; that it works stays true."""
+    operator.apply(spec())
+    assert shell("status", "--local").code == 0
+    open_up(operator, way)
+
+    text, data = shell("status", "--local"), shell("status", "--local", "-o", "json")
+
+    assert (text.code, data.code) == (1, 1)
+    assert "NOT PRIVATE" in text.out
+    assert "ready" not in text.out.splitlines()[0]
+    assert "allUsers" in text.out
+    [service] = data.json
+    [opening] = service["open"]
+    roles = {"invoker": "roles/run.invoker", "custom role": "projects/local/roles/caller", "check-off": ""}
+    assert (opening["member"], opening["role"]) == ("allUsers", roles[way])
+    assert opening["why"].endswith("access.authentication is IAM")
+    assert service["working"] is True
+
+
+@pytest.mark.parametrize("way", ["invoker", "check-off"])
+def test_status_of_a_public_service_is_well_whoever_opened_it(shell, operator, way):
+    """Everyone's role was there before the spec said so: it is used, not ours, and no reason to alarm anybody."""
+    operator.apply(spec())
+    open_up(operator, way)
+    operator.apply(spec(access={"authentication": "Public"}))
+
+    done = shell("status", "--local", "-o", "json")
+
+    assert (done.code, done.json[0]["open"]) == (0, [])
+
+
+@WAYS
+def test_reconcile_names_access_that_contradicts_the_spec(shell, operator, way):
+    """A dry run leaves it: an ERROR and exit 1. A pass closes it: a WARNING and exit 0, and no more after that."""
+    shell.write(spec())
+    operator.apply(spec())
+    open_up(operator, way)
+
+    dry, done, after = (
+        shell("reconcile", "--local", "--dry-run"),
+        shell("reconcile", "--local"),
+        shell("status", "--local"),
+    )
+
+    assert (dry.code, done.code, after.code) == (1, 0, 0)
+    for pass_, severity in ((dry, "ERROR"), (done, "WARNING")):
+        [said] = [line for line in lines(pass_) if line["message"] == "access contradicts the spec"]
+        assert said["severity"] == severity
+        assert "churn" in said["address"]
+
+
+def test_reconcile_that_may_only_observe_says_that_it_stays_open(shell, operator):
+    """The pass changes nothing, so a person has to."""
+    watching = spec(management={"deletion": "Delete", "mode": "Observe"})
+    operator.apply(spec())
+    open_up(operator, "invoker")
+    shell.write(watching)
+
+    done = shell("reconcile", "--local")
+
+    assert done.code == 1
+    assert [line["severity"] for line in lines(done) if "contradicts" in line["message"]] == ["ERROR"]
+
+
 def lines(done):
     """Log lines of a pass."""
     return [json.loads(line) for line in done.err.splitlines()]

@@ -30,6 +30,19 @@ def grant(operator, member, role="roles/run.invoker"):
     )
 
 
+def grant_when(operator, member, role, title):
+    """A colleague gives somebody a role under a condition that always holds."""
+    request = iam_policy_pb2.GetIamPolicyRequest(resource=f"{PARENT}/services/vault")
+    request.options.requested_policy_version = 3
+    policy = services(operator).get_iam_policy(request=request)
+    policy.version = 3
+    binding = policy.bindings.add(role=role, members=[member])
+    binding.condition.title, binding.condition.expression = title, "true"
+    services(operator).set_iam_policy(
+        request=iam_policy_pb2.SetIamPolicyRequest(resource=f"{PARENT}/services/vault", policy=policy)
+    )
+
+
 def turn_check_off(operator, name="vault"):
     """A colleague turns off that callers are asked who they are."""
     live = operator.service(name)
@@ -38,7 +51,18 @@ def turn_check_off(operator, name="vault"):
 
 
 @pytest.mark.parametrize("everyone", ["allUsers", "allAuthenticatedUsers"])
-@pytest.mark.parametrize("role", ["roles/run.invoker", "roles/run.servicesInvoker", "roles/run.admin"])
+@pytest.mark.parametrize(
+    "role",
+    [
+        "roles/run.invoker",
+        "roles/run.servicesInvoker",
+        "roles/run.admin",
+        "roles/run.serviceAgent",
+        "roles/of.tomorrow",
+        "projects/local/roles/caller",
+        "organizations/123/roles/caller",
+    ],
+)
 def test_a_private_service_opened_to_everyone_is_closed(operator, everyone, role):
     """By whatever role: it is in the plan, an apply takes it away, and who may call stays."""
     operator.apply(VAULT)
@@ -50,6 +74,46 @@ def test_a_private_service_opened_to_everyone_is_closed(operator, everyone, role
 
     assert members(operator) == {"user:ann@example.org"}
     assert operator.differences(VAULT) == []
+
+
+def test_a_grant_under_a_condition_is_closed(operator):
+    """Its title is in people's words, and what others have under it stays."""
+    operator.apply(VAULT)
+    grant_when(operator, "allUsers", "roles/run.invoker", "Only until the fair, stand 5/6")
+    grant_when(operator, "user:bob@example.org", "roles/run.invoker", "Only until the fair, stand 5/6")
+
+    [change] = operator.plan(VAULT).plan.pending
+    assert "Only until the fair, stand 5/6" in str(change.address)
+    assert not operator.apply(VAULT).failed
+
+    assert members(operator) == {"user:ann@example.org", "user:bob@example.org"}
+    assert operator.differences(VAULT) == []
+
+
+def test_a_role_that_lets_nobody_call_is_told_and_left(operator):
+    """Everyone may look and not call: nothing is taken away, the exit code asks for a person."""
+    operator.apply(VAULT)
+    grant(operator, "allUsers", "roles/run.viewer")
+
+    report = operator.apply(VAULT)
+
+    assert report.exit_code == 1
+    assert "roles/run.viewer lets nobody call" in next(iter(report.unwell.values()))
+    assert "allUsers" in members(operator)
+
+
+def test_many_grants_are_closed_at_once(operator):
+    """Each is a change of its own."""
+    operator.apply(VAULT)
+    roles = [f"projects/local/roles/caller{n}" for n in range(5)]
+    for role in roles:
+        grant(operator, "allUsers", role)
+        grant(operator, "allAuthenticatedUsers", role)
+
+    assert len(operator.plan(VAULT).plan.pending) == 10
+    assert not operator.apply(VAULT).failed
+
+    assert members(operator) == {"user:ann@example.org"}
 
 
 def test_a_check_that_was_turned_off_is_turned_on(operator):

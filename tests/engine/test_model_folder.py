@@ -1,6 +1,7 @@
 """What of a model folder goes into the bucket, and what of the bucket is ours."""
 
 import json
+import os
 
 import pytest
 
@@ -41,6 +42,12 @@ FORBIDDEN = [
     ("server.pem", "x", "a private key or certificate"),
     ("tls.KEY", "x", "a private key"),
     ("id_rsa", "x", "an SSH key"),
+    ("terraform.tfstate", "{}", "Terraform's state"),
+    ("terraform.tfstate.backup", "{}", "Terraform's state"),
+    ("state.json", '{"version": 4, "terraform_version": "1.9.0"}', "Terraform's state"),
+    ("prod.auto.tfvars", "x", "Terraform's variables"),
+    ("client_secret_123.json", "{}", "an OAuth client's secret"),
+    ("kubeconfig", "x", "credentials of a Kubernetes cluster"),
     ("sub/config.json", key("service_account"), "a service account's key"),
     ("me.json", '{"client_id": "x", "refresh_token": "1//0abc"}', "a person's credentials"),
     ("wif.json", '{"type": "external_account", "credential_source": {"file": "/x"}}', "federated credentials"),
@@ -113,3 +120,44 @@ def test_a_file_of_ours_that_somebody_wrote_over_is_put_back(operator, model):
     operator.apply(WANTED)
 
     assert operator.connection.storage.bucket(BUCKET).blob(ours).download_as_bytes() == b"1"
+
+
+def test_a_file_of_several_pieces_arrives_whole(operator, model):
+    """What is sent in pieces is what was there."""
+    content = bytes(range(256)) * 80_000
+    (model / "large.bin").write_bytes(content)
+
+    assert not operator.apply(WANTED).results[0].error
+
+    [blob] = [b for b in operator.connection.storage.list_blobs(BUCKET, prefix="models/") if "large" in b.name]
+    assert blob.download_as_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "why"),
+    [
+        (b"caf\xe9.bin", "caf\\xe9.bin", "not UTF-8"),
+        (b"two\nlines.bin", "two\\nlines.bin", "line break"),
+        (b"/".join([b"d" * 200] * 5), "d" * 200, "longer than 900 bytes"),
+    ],
+)
+def test_a_file_whose_name_no_object_can_have_is_named(operator, model, name, shown, why):
+    """It is refused with its name, as far as that can be written, and what to do."""
+    file = model / os.fsdecode(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+
+    said = refusal(operator)
+
+    assert shown in said
+    assert why in said
+    assert "rename it" in said
+
+
+def test_a_hidden_file_with_such_a_name_is_left_out_like_others(operator, model):
+    """It is no part of the model, and the note that says so can be printed."""
+    (model / os.fsdecode(b".caf\xe9")).touch()
+
+    [note] = [n.text for n in operator.plan(WANTED).plan.notes if "hidden" in n.text]
+
+    assert note.encode().endswith(b".caf\\xe9")

@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.core.errors import NotPermitted
 from reconciler.core.inventory import Lock
+from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.status import read_status
 from tests.operating import spec
 
@@ -57,3 +58,39 @@ def test_a_read_that_is_refused_names_the_permission_and_a_role_that_has_it(oper
 
     assert refused.value.permission == "run.services.get"
     assert refused.value.hint.startswith("permission run.services.get is missing: grant roles/run.")
+
+
+def test_an_inventory_of_an_older_version_tells_private_from_public_by_what_it_lists(operator):
+    """It does not say what the spec ruled out: everyone's role is a way in unless it is ours."""
+    operator.apply(spec())
+    client = operator.api("google.cloud.run_v2", "services", "Services")
+    policy = client.get_iam_policy(request={"resource": operator.service().name})
+    policy.bindings.add(role="roles/run.invoker", members=["allUsers"])
+    client.set_iam_policy(request={"resource": operator.service().name, "policy": policy})
+    operator.apply(spec("open", access={"authentication": "Public"}))
+    store = InventoryStore(operator.session())
+    for inventory in store.read_all().values():
+        store.release(store.take(replace(inventory, closed=None)))
+
+    found = read_status(operator.session(), [])
+
+    assert {s.inventory.service: [o.role for o in s.open] for s in found.services} == {
+        "churn": ["roles/run.invoker"],
+        "open": [],
+    }
+    assert not found.well
+
+
+def test_an_apply_records_what_an_older_inventory_lacks(operator):
+    """Once, although nothing else is to be done."""
+    operator.apply(spec())
+    store = InventoryStore(operator.session())
+    [inventory] = store.read_all().values()
+    store.release(store.take(replace(inventory, closed=None)))
+
+    operator.apply(spec())
+
+    [after] = operator.inventories().values()
+    assert after.closed
+    operator.apply(spec())
+    assert list(operator.inventories().values()) == [after]

@@ -12,6 +12,7 @@ from reconciler.core.address import Address
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Inventories, Inventory
 from reconciler.core.kind import Kinds
+from reconciler.core.membership import any_role
 from reconciler.core.objects import Observed
 from reconciler.core.planned import Planned, compose
 from reconciler.core.record import revive
@@ -38,7 +39,7 @@ def plan_case(kinds: Kinds, case: Path) -> Planned:
     seen = {Address.parse(text): data for text, data in world.get("objects", {}).items()}
 
     def observe(addresses: Any) -> Mapping[Address, Observed[Any]]:
-        return {a: _observed(kinds, a, seen[a]) for a in addresses if a in seen}
+        return {a: _observed(kinds, a, seen[a]) for a in seen if a in addresses or any_role(a) in addresses}
 
     everything = Inventories({(i.region, i.service): i for i in inventories})
     return compose(kinds, services, facts, everything, observe, project=PROJECT, now=NOW)

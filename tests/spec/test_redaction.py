@@ -142,9 +142,10 @@ def status_with(value):
     condition = {"type": "Ready", "state": "FAILED", "reason": value, "since": "", "message": value}
     revision = {"name": value, "percent": 1, "version": value, "tag": value, "ready": False, "created": ""}
     lock = {"holder": value, "expires": "", "runId": ""}
+    opening = {"member": value, "on": value, "role": value, "condition": value, "why": value}
     return {"name": "churn", "region": "r", "problem": value, "settled": True, "url": value, "tags": {"t": value},
-            "lastChecked": "", "lastChanged": "", "lock": lock, "missing": [value], "conditions": [condition],
-            "revisions": [revision]}  # fmt: skip
+            "lastChecked": "", "lastChanged": "", "lock": lock, "missing": [value], "open": [opening],
+            "conditions": [condition], "revisions": [revision]}  # fmt: skip
 
 
 def failed_with(value):
@@ -266,9 +267,24 @@ def test_refusals_echo_no_secret(tmp_path, section, secret):
     [
         *((name, "LEAK", True) for name in (
             "SMTP_PWD", "DB_PASS", "PASSPHRASE", "ENCRYPTION_KEY", "AUTH_TOKENS", "PAT", "apiKey", "JWT", "SENTRY_DSN",
-            "HASH_SALT", "SESSION_COOKIE", "DB_CONNECTION_STRING", "CONN", "WEBHOOK", "CLIENT_SECRET",
+            "AUTHORIZATION", "DB_CREDS", "DB_PW", "PASSCODE", "PIN", "DOOR_PIN", "OTP", "SIGNING", "SSHKEY",
+            "encryptionKey", "dbPassword", "authToken", "clientSecret", "privateKeyPem", "connectionString", "sshKey",
+            "db-password", "spring.datasource.password", "HASH_SALT", "SESSION_COOKIE", "DB_CONNECTION_STRING", "CONN",
+            "WEBHOOK", "CLIENT_SECRET",
+        )),
+        *((name, value, True) for name, value in (
+            ("DB_PASSWORD", "48291377"), ("PIN", "4829"), ("OTP", "482913"), ("loginPasscode", "48291377"),
+            ("DB_PASS", "12345678"), ("DB_PASSWORD_2", "48291377"),
+            ("AUTH_HEADER", "X-Api-Key: tiger9pond"), ("MASTER_KEY_ID", "correct horse battery"),
+            ("SECRET_TOKEN_VERSION", "tiger pond 9!"), ("API_KEY_ID", "Sup3rS3cretP4ss"), ("KEY_NAME", "p@ss#word!"),
+            ("SEED", "0f" * 16 + "a1b2"), ("VALUE", "9C" * 20),
         )),
         *((name, value, False) for name, value in (
+            ("PASSWORD_LENGTH", "12"), ("PIN_MEMORY", "1"), ("TOKEN_LIMIT", "4096"), ("GIT_COMMIT", "0f" * 20),
+            ("MODEL_SHA256", "0f" * 32), ("EOS_TOKEN", "128001"), ("PUBLIC_KEY", "-----BEGIN PUBLIC KEY-----"),
+            ("SIGNING_ALGORITHM", "HmacSHA256"), ("maxTokens", "4096"),
+            ("KEY_ID", "3f2a9c04-11aa-4a8e-9d6e-0a1b2c3d4e5f"),
+            ("OPINION", "good"), ("SPIN", "left"), ("KEY_VERSION", "v1.2.3-rc4"), ("tokenizerPath", "meta/llama"),
             ("MAX_TOKENS", "4096"), ("TOKENIZERS_PARALLELISM", "false"), ("PWD", "/app"), ("PATH", "/usr/bin:/bin"),
             ("MONKEY", "yes please"), ("COMPASS", "north"), ("KEY_FILE", "server.key"), ("TOKEN_URL", "https://x/token"),
             ("SECRET_NAME", "churn-token"), ("PARTITION_KEY", "user_id"), ("AUTH_MODE", "iam"), ("TOKEN_TTL", "5m"),
@@ -279,6 +295,53 @@ def test_refusals_echo_no_secret(tmp_path, section, secret):
 def test_names_that_say_secret(name, value, hidden):
     """Whole words of a name count; numbers, paths and what a suffix says to be something else do not."""
     assert looks_secret(name, value) is hidden
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "--password {}", "--db-password {}", "--api-key {}", "--token {}", '"--password", "{}"', "-p {}",
+        "mysql -uroot -p{}", "mysql -h db -u root -p {} ml", "docker login -u robot -p {} registry.example",
+        "X-Api-Key: {}", "a: 1\npassword: {}", "a: 1\\npassword: {}", "DB_PASSWORD: {}", "curl -H 'x-api-key: {}' http://h",
+        "machine h login u password {}", "//registry.npmjs.org/:_authToken={}", "file:x?cipher_key={}",
+        "pass\u200bword={}", "--pass\u00adword {}", "jdbc:sqlserver://h;encryptionKey={}", "dbPassword={}",
+    ],
+)  # fmt: skip
+def test_values_beside_their_names(around):
+    """Options, headers, lines of YAML, netrc, parameters: the value goes, and what stands around it stays."""
+    for secret in ("tiger9pond", "Zebra!Lamp7"):
+        said = around.format(secret)
+
+        shown = redacted(said)
+
+        assert secret not in shown
+        assert shown == said.replace(secret, HIDDEN)
+
+
+@pytest.mark.parametrize(("length", "least"), [(16, 60), (20, 75), (24, 80), (32, 95), (40, 98)])
+def test_random_lower_case_and_digits(length, least):
+    """As labels and names of random things have them; most are found, and the longer they are the more."""
+    rng = random.Random(length)  # noqa: S311 - the same in every run
+    runs = [text(rng, length, string.ascii_lowercase + string.digits) for _ in range(100)]
+
+    found = [run for run in runs if redacted(run) == HIDDEN]
+
+    print(f"{len(found)} of {len(runs)} random runs of {length} lower-case letters and digits")  # noqa: T201 - evidence
+    assert len(found) >= least
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "docker run -p 8080:80 acme/ml", "mkdir -p data/models", "--port 8080 --max-tokens 512", "--token-file x.txt",
+        "secrets.API_KEY: no such secret", "permission to read secret churn-token: denied", "ssh -p 22 host",
+        "PARTITION_KEY=user_id", "cp -p a b", "the password is wrong", "--tokenizer meta/llama", "key: value",
+        "access.authentication is IAM", "e5mistral7binstruct",
+    ],
+)  # fmt: skip
+def test_words_about_secrets_are_no_secrets(said):
+    """Commands, messages and paths that only speak of them."""
+    assert redacted(said) == said
 
 
 def ordinary():

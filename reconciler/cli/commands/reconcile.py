@@ -31,7 +31,8 @@ def reconcile(
 ) -> int:
     """One pass: observe, decide, mend, report. Logs are JSON lines in Cloud Logging's form, on stderr.
 
-    Nothing that destroys what a spec protects is done; nobody is asked.
+    Nothing that destroys what a spec protects is done; nobody is asked. Access that contradicts a spec is a WARNING
+    when the pass closes it, and with --dry-run an ERROR and exit code 1.
     """
     from schemas import MLServiceError, SpecError, load  # noqa: PLC0415 - late, for start-up
 
@@ -56,17 +57,15 @@ def reconcile(
 def _mend(session: Any, planned: Any, log: Log, *, dry_run: bool, started: float) -> int:
     from reconciler.engine.waiting import apply_when_free, taken_over  # noqa: PLC0415 - late, for start-up
 
-    for change in planned.plan.pending:
-        fields = [c.path for c in change.changes]
-        about = {"address": str(change.address), "action": str(change.action)}
-        log.write("NOTICE", "difference found", **about, reason=change.reason, fields=fields)
+    left = [c for c in planned.plan.changes if c.contradicts and (dry_run or c not in planned.plan.pending)]
+    _tell(planned.plan, log, left=dry_run)
     if planned.plan.protected:
         addresses = [str(change.address) for change in planned.plan.protected]
         log.write("ERROR", "blocked: it would destroy what the spec protects", addresses=addresses)
         return 3
     if dry_run:
         log.write("INFO", "pass done", dryRun=True, seconds=round(time.monotonic() - started, 3))
-        return 0
+        return 1 if left else 0
     taken_over(session, planned, lambda text: log.write("WARNING", text))
     report = apply_when_free(session, planned, progress=log.change)
     for result in report.failed:
@@ -74,7 +73,20 @@ def _mend(session: Any, planned: Any, log: Log, *, dry_run: bool, started: float
     for address, why in report.unwell.items():
         log.write("ERROR", "not working", address=str(address), error=why)
     log.write("INFO", "pass done", changed=len(report.results), seconds=round(time.monotonic() - started, 3))
-    return report.exit_code
+    return report.exit_code or (1 if left else 0)
+
+
+def _tell(plan: Plan, log: Log, *, left: bool) -> None:
+    """Name every difference. Access that contradicts a spec is an error where it is left, else a warning."""
+    for change in plan.changes:
+        about = {"address": str(change.address), "action": str(change.action)}
+        fields = [c.path for c in change.changes]
+        if change.contradicts:
+            severity = "ERROR" if left or change not in plan.pending else "WARNING"
+            why = change.problem or change.reason
+            log.write(severity, "access contradicts the spec", **about, reason=why, fields=fields)
+        elif change in plan.pending:
+            log.write("NOTICE", "difference found", **about, reason=change.reason, fields=fields)
 
 
 def _counts(plan: Plan) -> dict[str, Any]:

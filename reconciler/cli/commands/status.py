@@ -27,13 +27,16 @@ def status(
     state: State = None,
     output: Annotated[Form, typer.Option("--output", "-o", help="Form of the output.")] = Form.TEXT,
 ) -> int:
-    """Show address, conditions, traffic and revisions of services; exits with 1 when one does not work."""
+    """Show address, conditions, traffic and revisions of services; exits with 1 when one needs a person.
+
+    That is one that does not work, and one that everyone may call though its spec keeps it private.
+    """
     from reconciler.engine.status import read_status  # noqa: PLC0415 - late, for start-up
 
     with working(Target(project, local, state)) as session:
         found = read_status(session, names or [])
         _show(session, found, output)
-    return 0 if found.working else 1
+    return 0 if found.well else 1
 
 
 def _show(session: Session, found: Statuses, output: Form) -> None:

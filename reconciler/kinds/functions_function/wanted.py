@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.membership import EVERYONE, EVERYONE_SIGNED_IN, PROJECT, Membership
+from reconciler.core.membership import ANY_ROLE, EVERYONE, EVERYONE_SIGNED_IN, PROJECT, Membership
 from reconciler.core.naming import mark_labels
 from reconciler.core.objects import Desired, Unwanted, Wanted
 from reconciler.core.reference import Ref
@@ -15,7 +15,7 @@ from reconciler.kinds.functions_function import triggers
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
 from reconciler.kinds.functions_function.settings import ACCOUNT_ROLE, email_of, environment, folder_of
 from reconciler.kinds.iam_member import IamMember
-from reconciler.kinds.run_service.wanted import MAY_CALL
+from reconciler.kinds.run_service.wanted import LETS_NOBODY_CALL
 from reconciler.lookups.function_source import source_of
 from schemas.names import SERVICE_LONGEST, derived_name
 
@@ -102,6 +102,5 @@ def _may_train(
 def _never_everyone(service: MLService) -> Iterator[Unwanted]:
     """Rule out that everyone may start trainings, whoever opened the function."""
     for member in sorted({EVERYONE, EVERYONE_SIGNED_IN}):
-        for role in MAY_CALL:
-            here = Membership("run_service", name_of(service), role, member).at(service.spec.region)
-            yield Unwanted(here, service.name, "nobody but its triggers starts a retraining")
+        here = Membership("run_service", name_of(service), ANY_ROLE, member).at(service.spec.region)
+        yield Unwanted(here, service.name, "nobody but its triggers starts a retraining", spares=LETS_NOBODY_CALL)

@@ -76,6 +76,7 @@ KIND = Kind(
     consequence=consequence,
     loss=lambda *_: "it stops serving",
     notes=notes,
+    entry=frozenset({"invoker_check"}),
     leaves=frozenset({"access.invokers"}),
     takes_over="`mlservice import` writes its YAML",
     describe=describe,

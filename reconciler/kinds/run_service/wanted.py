@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.membership import EVERYONE, EVERYONE_SIGNED_IN, PROJECT, Membership, split_secret
+from reconciler.core.membership import ANY_ROLE, EVERYONE, EVERYONE_SIGNED_IN, PROJECT, Membership, split_secret
 from reconciler.core.naming import label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
 from reconciler.kinds import iam_member, model_artifact, service_account
@@ -24,18 +24,14 @@ if TYPE_CHECKING:
     from schemas import MLService
 
 INVOKER = "roles/run.invoker"
-MAY_CALL = (
-    INVOKER,
-    "roles/run.servicesInvoker",
-    "roles/run.admin",
-    "roles/run.developer",
-    "roles/editor",
-    "roles/owner",
-)
-"""Roles that let somebody call, whatever else they are for. Everyone cannot have one under a condition.
+LETS_NOBODY_CALL = {
+    role: f"left, as {role} lets nobody call; it shows everyone what the service is made of"
+    for role in ("roles/run.viewer", "roles/viewer", "roles/browser", "roles/iam.securityReviewer")
+}
+"""Roles known to be without `run.routes.invoke`. Any other may have it: a custom one, one that Google adds tomorrow.
 
 Source:
-    `run.routes.invoke` in the predefined roles; conditions: cloud.google.com/iam/docs/conditions-overview.
+    cloud.google.com/iam/docs/roles-permissions/run.
 """
 
 MODEL_READER = "roles/storage.objectViewer"
@@ -168,6 +164,6 @@ def _never_everyone(service: MLService) -> Iterator[Unwanted]:
     others = iam_member.left_to_others(service.spec.management, "access.invokers")
     left = "left, as management.externallyOwned says of access.invokers" if others else ""
     for member in sorted({EVERYONE, EVERYONE_SIGNED_IN} - {*access.invokers}):
-        for role in MAY_CALL:
-            here = Membership(NAME, service.name, role, member).at(service.spec.region)
-            yield Unwanted(here, service.name, f"access.authentication is {access.authentication}", left)
+        here = Membership(NAME, service.name, ANY_ROLE, member).at(service.spec.region)
+        why = f"access.authentication is {access.authentication}"
+        yield Unwanted(here, service.name, why, left, LETS_NOBODY_CALL)
