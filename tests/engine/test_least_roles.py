@@ -42,6 +42,10 @@ LATER = FULL | {"spec": FULL["spec"] | {"scaling": {"maxInstances": 2}, "notific
 """The same service some days later: changed, and with less of everything else."""
 
 
+COVERED = {"roles/run.viewer": "roles/cloudfunctions.viewer"}
+"""Roles that are needed by specs without `retraining`: with it, another role has what a plan reads of services, too."""
+
+
 def wanted(kinds=KINDS, *, writing=True):
     """The roles and permissions on the project, as the page lists them."""
     every = [STATE, *(kind.roles for kind in kinds)]
@@ -77,6 +81,7 @@ def deployer(operator, tmp_path):
     secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
     made = secrets.create_secret(parent=PROJECT, secret_id="key", secret={"replication": {"automatic": {}}})
     secrets.add_secret_version(parent=made.name, payload={"data": b"s"})
+    operator.make_job()
     operator.connection.state.make()
     account = Account(operator.emulator, "deployer")
     (tmp_path / "key.json").write_text(account.key)
@@ -144,10 +149,11 @@ WRITING = [role for role in wanted() if role not in READING]
 @pytest.mark.parametrize("role", READING)
 def test_no_role_for_reading_is_too_much(deployer, role):
     """Without any one of them a plan is refused, with the permission that is missing and a role."""
-    deployer.may(*(each for each in READING if each != role))
+    deployer.may(*(each for each in READING if each not in {role, COVERED.get(role)}))
 
-    refused = refusals(lambda: deployer.operator.plan(FULL))
+    found = refusals(lambda: deployer.operator.plan(FULL))
 
+    refused = [each for each in found if COVERED.get(role) is None or each.permission.startswith("run.")]
     assert refused, f"{role} is superfluous: a plan needs nothing of it"
     check_words(refused, role)
 

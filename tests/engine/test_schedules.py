@@ -54,6 +54,7 @@ def test_each_schedule_publishes_to_the_topic_of_the_service(operator):
     assert made["churn_daily"].pubsub_target.attributes == {"trigger": "daily", "service": "churn"}
 
 
+@pytest.mark.slow
 def test_a_job_that_has_run_is_no_difference(operator):
     """What a run leaves in a job is Google's: nothing to do, and nothing that looks like a change of somebody's."""
     applied(operator, WANTED)
