@@ -10,6 +10,7 @@ from google.api_core import exceptions
 
 from tests.conftest import Emulator
 from tests.emulator.clients import both_wires
+from tests.emulator_iam.callers import grant
 from tests.emulator_vertex.cloud import BUCKET, PLACE, Vertex, job, until
 
 pytestmark = pytest.mark.slow
@@ -57,6 +58,7 @@ def test_a_training_really_trains(vertex):
     """The image reads rows, writes a model where `AIP_MODEL_DIR` says, and knows whose credentials it has."""
     account = "trainer@local.iam.gserviceaccount.com"
     httpx.post(f"{vertex.emulator.http}/v1/projects/local/serviceAccounts", json={"accountId": "trainer"})
+    grant(vertex.emulator, ("roles/storage.objectAdmin", f"serviceAccount:{account}"))
     vertex.put("rows/train.csv", ROWS.encode())
     vertex.push(TRAINER, [sys.executable, "train.py"])
     created = vertex.create(args=[f"gs://{BUCKET}/rows/train.csv"], spec=OUTPUT | {"service_account": account})
