@@ -56,6 +56,10 @@ Project = Annotated[
         show_default=False,
     ),
 ]
+Region = Annotated[
+    str | None,
+    typer.Option("--region", help="Region of the service, where several have one of that name.", show_default=False),
+]
 Local = Annotated[bool, typer.Option("--local", help="Use the embedded emulator instead of Google Cloud.")]
 State = Annotated[
     str | None,

@@ -156,9 +156,8 @@ def wish(session: Session, region: str, service: str, *, force: Sequence[str] = 
         NotFoundError: The service has no topic for events: nothing of it is retrained.
         ApiError: The message was not taken.
     """
-    del region
     number = secrets.token_hex(8)
-    attributes = {"trigger": "manual", "service": service, "key": number, "by": session.holder}
+    attributes = {"trigger": "manual", "service": service, "region": region, "key": number, "by": session.holder}
     attributes |= {"force": ",".join(force)} if force else {}
     attributes |= {"dryRun": "true"} if dry else {}
     name = f"{service}-retrain"

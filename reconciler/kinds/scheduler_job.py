@@ -99,7 +99,7 @@ def _publishing(service: MLService, trigger: Trigger, topic: str) -> SchedulerJo
         trigger.when.time_zone,
         f"Trigger {trigger.name} of {service.name}. {note(service.name)}",
         topic,
-        {"trigger": trigger.name, "service": service.name},
+        {"trigger": trigger.name, "service": service.name, "region": service.spec.region},
     )
 
 

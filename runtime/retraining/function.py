@@ -48,7 +48,7 @@ def act(trigger: str, body: bytes, settings: Settings, google: Google) -> Answer
     now = datetime.now(UTC)
     teller = telling.Teller(settings, google)
     try:
-        event = events.read("" if trigger == events.SWEEP else trigger, body, now)
+        event = events.read(trigger, body, now)
     except events.NoEvent as error:
         # No 2xx: the dead letter topic is where such a message is looked for.
         telling.log("ERROR", f"{settings.service}: a message is no event: {error}")

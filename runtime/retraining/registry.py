@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime.retraining.vertex import GONE, RUN_LABEL, SERVICE_LABEL, TAKEN, Place, Refused, label_of
+from runtime.retraining.google import MISSING, Refused
+from runtime.retraining.vertex import RUN_LABEL, SERVICE_LABEL, TAKEN, Place, label_of
 
 DESCRIPTION_LONGEST = 1000
 POLL_S = 1.0
@@ -52,11 +53,12 @@ class Registry:
     def version(self, wanted: str) -> Mapping[str, Any] | None:
         """Give a version by its number or an alias; None where there is none."""
         try:
-            return self.place.call("GET", f"{self.name}@{wanted}")
+            found: Mapping[str, Any] = self.place.call("GET", f"{self.name}@{wanted}")
         except Refused as refusal:
-            if refusal.status == GONE:
+            if refusal.status == MISSING:
                 return None
             raise
+        return found
 
     def register(self, key: str, artifact: str, about: str = "") -> str:
         """Make the version of a run, once: a second call finds it.
@@ -95,7 +97,7 @@ class Registry:
         try:
             self.place.call("GET", self.name)
         except Refused as refusal:
-            if refusal.status == GONE:
+            if refusal.status == MISSING:
                 return False
             raise
         return True
@@ -111,7 +113,8 @@ class Registry:
         if self.image:
             model["containerSpec"] = {"imageUri": self.image}
         which = {"modelId": self.model} if first else {"parentModel": self.name}
-        return self.place.call("POST", f"{self.place.name}/models:upload", {"model": model} | which)
+        made: dict[str, Any] = self.place.call("POST", f"{self.place.name}/models:upload", {"model": model} | which)
+        return made
 
     def _ended(self, operation: dict[str, Any]) -> dict[str, Any]:
         for _ in range(POLLS):

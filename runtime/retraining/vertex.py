@@ -10,20 +10,16 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from runtime.retraining.closing import Progress, Stage
 from runtime.retraining.decision import Event
+from runtime.retraining.google import MISSING, Google, Refused
 from runtime.retraining.handling import NotStarted
 from runtime.retraining.runs import Run
 
-SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 RUN_LABEL, SERVICE_LABEL = "mlservice-run", "mlservice-service"
-TIMEOUT_S = 30
-"""Longest that one call may take; the function itself has minutes."""
-REFUSED = frozenset({400, 403, 404})
-"""HTTP statuses that the same request would get again: what is wrong has to be changed first."""
-GONE, TAKEN = 404, 409
+TAKEN = 409
 NAME_LONGEST = 128
 STAGES = {
     "SUCCEEDED": Stage.SUCCEEDED,
@@ -35,67 +31,26 @@ STAGES = {
 """The states that end a job; every other one is on the way."""
 
 
-class Answer(Protocol):
-    """An HTTP answer, as `requests` gives it."""
-
-    status_code: int
-
-    def json(self) -> Any:
-        """Read the body."""
-
-
-class Session(Protocol):
-    """What sends requests with credentials: `google.auth.transport.requests.AuthorizedSession`, or one like it."""
-
-    def request(self, method: str, url: str, **more: Any) -> Answer:
-        """Send a request and wait for its answer."""
-
-
-class Refused(Exception):
-    """Vertex AI said no.
-
-    Args:
-        status: Of HTTP.
-        message: In its own words.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def authorized() -> Session:
-    """Give a session with the credentials of whoever runs this."""
-    import google.auth  # noqa: PLC0415 - 0.1 s that a function does not pay for events that it turns down
-    from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415 - the same
-
-    credentials, _ = google.auth.default(scopes=list(SCOPES))
-    session: Session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]  # google-auth has types in part
-    return session
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """A region of a project, and the way there.
 
     Args:
-        session: Sends requests.
+        google: Calls with.
         project: Id or number.
         region: Such as `europe-west1`.
-        address: Where the API is, without a slash at the end; empty for Google's own.
     """
 
-    session: Session
+    google: Google
     project: str
     region: str
-    address: str = ""
 
     @property
     def name(self) -> str:
         """The resource name that everything here is below."""
         return f"projects/{self.project}/locations/{self.region}"
 
-    def call(self, verb: str, path: str, body: Any = None, **query: str) -> dict[str, Any]:
+    def call(self, verb: str, path: str, body: Any = None, **query: str) -> Any:
         """Call a method; its answer.
 
         Args:
@@ -105,21 +60,10 @@ class Place:
             query: Parameters.
 
         Raises:
-            Refused: Vertex AI said no.
+            Refused, Unavailable: Vertex AI said no, or nothing.
         """
-        address = self.address or f"https://{self.region}-aiplatform.googleapis.com"
-        answer = self.session.request(verb, f"{address}/v1/{path}", json=body, params=query, timeout=TIMEOUT_S)
-        if answer.status_code < 400:  # noqa: PLR2004 - where HTTP's refusals begin
-            return dict(answer.json() or {})
-        raise Refused(answer.status_code, said(answer))
-
-
-def said(answer: Answer) -> str:
-    """Give the words of a refusal; the status where there are none."""
-    try:
-        return str(answer.json()["error"]["message"]).strip()
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {answer.status_code}"
+        url = f"{self.google.address('aiplatform', regional=True)}/v1/{path}"
+        return self.google.call(f"{verb} {path}", verb, url, json=body, params=query)
 
 
 def label_of(key: str) -> str:
@@ -219,14 +163,12 @@ class CustomJobs:
 
         Raises:
             NotStarted: Vertex AI refused it, and would again.
-            Refused: It is too busy, or not well.
+            Unavailable: It is too busy, or not well.
         """
         try:
             return str(self.place.call("POST", f"{self.place.name}/customJobs", self.job.body(key, event))["name"])
         except Refused as refusal:
-            if refusal.status in REFUSED:
-                raise NotStarted(str(refusal)) from refusal
-            raise
+            raise NotStarted(str(refusal)) from refusal
 
     def progress(self, run: Run) -> Progress:
         """Tell how far the job of a run is."""
@@ -262,7 +204,7 @@ class PipelineJobs:
         try:
             return str(self.place.call("GET", f"{self.place.name}/pipelineJobs/{label_of(key)}")["name"])
         except Refused as refusal:
-            if refusal.status == GONE:
+            if refusal.status == MISSING:
                 return None
             raise
 
@@ -271,7 +213,7 @@ class PipelineJobs:
 
         Raises:
             NotStarted: Vertex AI refused it, and would again.
-            Refused: It is too busy, or not well.
+            Unavailable: It is too busy, or not well.
         """
         label = label_of(key)
         body = {
@@ -288,9 +230,7 @@ class PipelineJobs:
         except Refused as refusal:
             if refusal.status == TAKEN:
                 return f"{self.place.name}/pipelineJobs/{label}"
-            if refusal.status in REFUSED:
-                raise NotStarted(str(refusal)) from refusal
-            raise
+            raise NotStarted(str(refusal)) from refusal
         return str(found["name"])
 
     def progress(self, run: Run) -> Progress:
@@ -307,7 +247,7 @@ def progress(place: Place, name: str) -> Progress:
     try:
         found = place.call("GET", name)
     except Refused as refusal:
-        if refusal.status == GONE:
+        if refusal.status == MISSING:
             return Progress(Stage.GONE)
         raise
     state = re.sub(r"^(JOB|PIPELINE)_STATE_", "", str(found.get("state", "")))
@@ -319,5 +259,5 @@ def cancel(place: Place, name: str) -> None:
     try:
         place.call("POST", f"{name}:cancel", {})
     except Refused as refusal:
-        if refusal.status not in REFUSED:
+        if refusal.status not in {400, MISSING}:
             raise

@@ -127,6 +127,31 @@ def test_a_wish_goes_through_the_same_guards(world):
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
+def test_a_wish_for_another_region_is_not_ours(world):
+    """A service of the same name there has the same topic, and a function of its own."""
+    world.operator.apply(WANTED)
+    session = world.operator.session()
+
+    retraining.wish(session, "us-central1", "churn")
+    here = retraining.wish(session, REGION, "churn")
+    retraining.awaited(session, REGION, "churn", here, within_s=60)
+
+    assert len(world.read().decisions) == len(world.trainings()) == 1
+
+
+def test_a_way_to_train_that_the_function_does_not_know_makes_no_function(operator):
+    """It is named in the plan; what could only refuse each event is not deployed."""
+    custom = {"run": {"customJob": {"image": "europe-docker.pkg.dev/acme/ml/train:1"}}}
+    wanted = spec(retraining=custom)
+
+    planned = operator.plan(wanted)
+
+    assert not [change for change in planned.plan.changes if change.address.kind == "functions_function"]
+    assert "not acted on yet: retraining" in " ".join(note.text for note in planned.plan.notes)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_a_training_that_ended_is_closed_within_ten_minutes(world):
     """By the sweep, which a schedule of ours sends."""
     world.operator.apply(WANTED)

@@ -51,7 +51,7 @@ def test_each_schedule_publishes_to_the_topic_of_the_service(operator):
     assert made.keys() == {"churn_weekly", "churn_daily"}
     assert made["churn_weekly"].time_zone == "Europe/Paris"
     assert made["churn_daily"].pubsub_target.topic_name == "projects/local/topics/churn-retrain"
-    assert made["churn_daily"].pubsub_target.attributes == {"trigger": "daily", "service": "churn"}
+    assert made["churn_daily"].pubsub_target.attributes == {"trigger": "daily", "service": "churn", "region": REGION}
 
 
 @pytest.mark.slow

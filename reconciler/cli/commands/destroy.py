@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.commands.apply import AllowDestroy, Form, How, confirm_and_apply
-from reconciler.cli.options import Local, LockTimeout, Output, Project, State, Yes
+from reconciler.cli.options import Local, LockTimeout, Output, Project, Region, State, Yes
 from reconciler.cli.planning import Target, working
 from reconciler.core import errors
 
@@ -21,12 +21,7 @@ app = typer.Typer(add_completion=False)
 def destroy(
     names: Annotated[list[str], typer.Argument(help="Services, as in metadata.name.")],
     *,
-    region: Annotated[
-        str | None,
-        typer.Option(
-            "--region", help="Region of the service, where several have one of that name.", show_default=False
-        ),
-    ] = None,
+    region: Region = None,
     project: Project = None,
     local: Local = False,
     state: State = None,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from reconciler.cli.console import out, say
-from reconciler.cli.options import Form, Local, Project, State, duration
+from reconciler.cli.options import Form, Local, Project, Region, State, duration
 from reconciler.cli.planning import Target, working
 from reconciler.core import errors
 
@@ -54,9 +54,7 @@ def retrain(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be decided.")] = False,
     wait: Annotated[str, typer.Option("--wait", help="How long to wait for the decision.", callback=duration)] = "2m",
-    region: Annotated[
-        str | None, typer.Option("--region", help="Where, if it is in several regions.", show_default=False)
-    ] = None,
+    region: Region = None,
     project: Project = None,
     local: Local = False,
     state: State = None,

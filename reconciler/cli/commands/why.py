@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.console import out, say
-from reconciler.cli.options import Form, Local, Project, State
+from reconciler.cli.options import Form, Local, Project, Region, State
 from reconciler.cli.planning import Target, working
 
 app = typer.Typer(add_completion=False)
@@ -19,9 +19,7 @@ def why(
     name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
     *,
     last: Annotated[int, typer.Option("--last", min=1, max=1000, help="How many decisions.")] = 10,
-    region: Annotated[
-        str | None, typer.Option("--region", help="Where, if it is in several regions.", show_default=False)
-    ] = None,
+    region: Region = None,
     project: Project = None,
     local: Local = False,
     state: State = None,

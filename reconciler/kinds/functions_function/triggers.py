@@ -79,7 +79,8 @@ def wanted(service: MLService, facts: Facts, function: Address) -> Iterator[Want
         yield pubsub_topic.wanted(topic, service, facts, "triggers")
         fields = PubsubSubscription(
             topic=pubsub_topic.full_name(told, facts.project),
-            filter="",
+            # A service of this name in another region has the same topic; a message that names no region is for both.
+            filter="" if trigger else f'NOT attributes:region OR attributes.region = "{service.spec.region}"',
             endpoint=Ref(function, "uri", f"{{}}/{trigger}" if trigger else "{}"),
             account=Ref(caller.address, "email"),
             audience=Ref(function, "uri"),
@@ -109,7 +110,7 @@ def _sweep(service: MLService, facts: Facts) -> Wanted:
         "Etc/UTC",
         f"Looks after the trainings of {service.name}. {note(service.name)}",
         pubsub_topic.full_name(topic, facts.project),
-        {"trigger": "sweep", "service": service.name},
+        {"trigger": "sweep", "service": service.name, "region": service.spec.region},
     )
     here = Address(scheduler_job.NAME, service.spec.region, f"{service.name}_sweep")
     return Desired(here, fields, service.name, needs=frozenset({topic}))

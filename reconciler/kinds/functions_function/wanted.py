@@ -44,9 +44,12 @@ def address_of(service: MLService) -> Address:
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
-    """Want them where the spec says how to train again."""
+    """Want them where the spec says how to train again, in a way that the function knows.
+
+    Another way is "not acted on yet" in the plan: a function that could only refuse each event would look as if it did.
+    """
     retraining, source = service.spec.retraining, source_of(service, facts)
-    if retraining is None or source is None:
+    if retraining is None or source is None or not _knows(retraining):
         return
     account = service_account.another(service, ACCOUNT_ROLE, "Retrains")
     history = _history_access(service, facts, account.address)
@@ -70,6 +73,10 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     yield Desired(address_of(service), fields, service.name, needs=needs, source=source.folder)
     yield from _never_everyone(service)
     yield from triggers.wanted(service, facts, address_of(service))
+
+
+def _knows(retraining: Retraining) -> bool:
+    return retraining.run.cloud_run_job is not None or retraining.run.webhook is not None
 
 
 def _history_access(service: MLService, facts: Facts, account: Address) -> Desired[IamMember]:
