@@ -157,7 +157,7 @@ class Kind(Generic[F]):
         immutable: Fields that Google cannot change in place.
         keyed: Map fields that others may add keys to; only keys of ours are compared.
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
-        consequence: What an update will do, in words.
+        consequence: What an update to a record will do, in words.
         notes: What a reader of the plan should know of a spec: text, and the path below `spec` it is about.
         loss: What deleting this very object loses for others than the services it is of, in words. What loses
             something is protected by `management.deletion: Protect`.
@@ -190,7 +190,7 @@ class Kind(Generic[F]):
     immutable: frozenset[str] = frozenset()
     keyed: frozenset[str] = frozenset()
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
-    consequence: Callable[[Sequence[FieldChange]], str] | None = None
+    consequence: Callable[[Sequence[FieldChange], F], str] | None = None
     notes: Callable[[MLService, Facts], Iterable[tuple[str, str]]] = nothing_to_say
     loss: Callable[[Observed[F], Collection[str]], str] = nothing_lost
     retained: Callable[[Address], bool] = never

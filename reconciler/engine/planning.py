@@ -115,14 +115,6 @@ def _refuse_not_yet(services: Sequence[LoadedService]) -> None:
         )
         for loaded in services
         if (strategy := loaded.service.spec.rollout.strategy) not in _STRATEGIES
-    ] + [
-        Problem(
-            loaded.where("spec.model.alias"),
-            "an alias is not yet resolved by this version",
-            "name the model by uri and version",
-        )
-        for loaded in services
-        if loaded.service.spec.model and loaded.service.spec.model.alias
     ]
     if problems:
         raise SpecError(problems)

@@ -21,10 +21,11 @@ from reconciler.gcp.roles import role_with
 from reconciler.kinds import KINDS
 from tests.emulator.clients import client
 from tests.emulator_iam.callers import PROJECT, Account, grant
-from tests.operating import BUCKET, Operator, spec
+from tests.operating import BUCKET, REGION, Operator, spec
+from tests.operating_registry import Registered
 
 FULL = spec(
-    model={"uri": "./model", "framework": "custom"},
+    model={"uri": "./model", "framework": "custom", "alias": "champion"},
     runtime={"startup": {"deadline": "10s"}},
     secrets={"TOKEN": {"secret": "key", "version": "latest"}},
     access={"invokers": ["user:ann@example.com"]},
@@ -34,7 +35,7 @@ FULL = spec(
         "answers": {"topic": "scores", "create": True},
     },
     triggers=[{"name": "weekly", "when": {"schedule": "0 3 * * 1"}}],
-    retraining={"run": {"cloudRunJob": {"name": "train"}}},
+    retraining={"run": {"cloudRunJob": {"name": "train"}}, "promote": "Never"},
     notifications=[{"email": "ml@acme.example"}, {"pubsub": "orders"}],
 )
 """Every section that a kind acts on today."""
@@ -222,6 +223,27 @@ def test_the_service_s_own_account_may_do_what_serving_takes_and_no_more(operato
     assert may_on_topic(own, "orders") == []
     with pytest.raises(Forbidden, match=r"run\.services\.list"):
         own.client(run_v2.ServicesClient).list_services(parent=f"{PROJECT}/locations/europe-west1")
+
+
+def test_the_service_s_own_account_reads_what_its_alias_names_and_no_more_of_the_state_bucket(operator, deployer):
+    """Its trainings' models, the next one's too; neither inventories nor what other services' trainings made."""
+    models, others = Registered(operator), Registered(operator, model="other", service="other")
+    models.version("a", "champion")
+    models.put(models.folder("b"))
+    others.put(others.folder("a"))
+    deployer.may(*wanted())
+    assert failures(deployer.operator.apply(FULL)) == []
+    own = Account(operator.emulator, "churn-run", made=True)
+    bucket = own.storage().bucket(BUCKET)
+
+    def read(folder):
+        return bucket.blob(f"{folder.removeprefix(f'gs://{BUCKET}/')}weights.txt").download_as_bytes()
+
+    assert read(models.folder("a")) == b"a"
+    assert read(models.folder("b"))
+    for refused in (lambda: read(others.folder("a")), bucket.blob(f"inventory/{REGION}/churn.json").download_as_bytes):
+        with pytest.raises(Forbidden):
+            refused()
 
 
 def may_on_topic(account, topic):
