@@ -29,6 +29,14 @@ class Action(StrEnum):
     REPEAT = "Repeat"  # this event was decided before
     SKIP = "Skip"
     WOULD_START = "WouldStart"  # asked only
+    PROMOTE = "Promote"  # what a training made is better, and was given its alias
+    REGISTER = "Register"  # it is better, and no alias moves by itself
+    REFUSE = "Refuse"  # it is registered with the reason why it is not taken
+    FAIL = "Fail"  # it cannot be judged, or not be registered
+
+
+VERDICTS = frozenset({Action.PROMOTE, Action.REGISTER, Action.REFUSE, Action.FAIL})
+"""What is said about the end of a training rather than about an event."""
 
 
 @dataclass(frozen=True, slots=True)

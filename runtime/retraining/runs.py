@@ -13,6 +13,8 @@ KEPT = timedelta(days=62)
 """For how long an ended run is remembered: two months, so that a month can be counted at its end."""
 _LEAST_KEPT = 100
 """Ended runs that are remembered whatever their age, for the circuit and for people."""
+_WINNERS_KEPT = 10
+"""Winners that are remembered whatever their age: the next model is compared with what was measured of them."""
 
 
 class Status(StrEnum):
@@ -40,13 +42,18 @@ class Run:
         trigger: Name of the trigger.
         claimed: When it was decided.
         status: Where it is.
-        lease: Until when whoever claimed it may start it alone.
+        lease: Until when whoever claimed it may start it alone, or take in alone what it made.
         name: What Google calls it; empty until it is started.
         started: When Google took it.
         ended: When it ended.
         why: Why it failed, in Google's words, or why its model was not taken.
         rows: Rows that there were to train on; None where nobody counts.
         forced: Guards that were overridden, and by whom: `cooldown by ann@example.com`.
+        live: Folder of the model that served when it was claimed, which it measures beside its own; empty for none.
+        version: Number of the version that its model became in the registry; empty until it is one.
+        artifact: Folder of its model, once that is registered.
+        verdict: Whether its model is better than the one that served, and by which numbers; None until it was judged.
+        judged: When that was.
     """
 
     key: str
@@ -60,6 +67,16 @@ class Run:
     why: str = ""
     rows: int | None = None
     forced: str = ""
+    live: str = ""
+    version: str = ""
+    artifact: str = ""
+    verdict: Mapping[str, Any] | None = None
+    judged: datetime | None = None
+
+    @property
+    def won(self) -> bool:
+        """Tell whether its model was found better than the one before it, and registered."""
+        return bool(self.version and self.verdict and self.verdict.get("better"))
 
     @property
     def going(self) -> bool:
@@ -83,7 +100,9 @@ class Run:
         Raises:
             TypeError, ValueError, KeyError: It is none.
         """
-        times = {name: _moment(data[name]) for name in ("claimed", "lease", "started", "ended") if name in data}
+        times = {
+            name: _moment(data[name]) for name in ("claimed", "lease", "started", "ended", "judged") if name in data
+        }
         return cls(**{**data, **times, "status": Status(data["status"])})
 
 
@@ -123,11 +142,21 @@ class History:
         counted = [run for run in self.runs.values() if run.status is Status.SUCCEEDED and run.rows is not None]
         return counted[-1].rows or 0 if counted else 0
 
+    def winners(self) -> list[Run]:
+        """Give the runs whose model was better than the one before, in the order in which that was found."""
+        won = (run for run in self.runs.values() if run.won)
+        return sorted(won, key=lambda run: (run.judged or run.claimed, len(run.version), run.version))
+
+    def of_version(self, version: str) -> Run | None:
+        """Give the run that made a version of the registry's model; None of one that nobody here made."""
+        return next((run for run in self.runs.values() if run.version == version), None)
+
     def with_run(self, run: Run, *, now: datetime) -> History:
         """Give a history that has this run, and has forgotten what is long past."""
         runs = {**self.runs, run.key: run}
         ended = [each for each in runs.values() if not each.going]
-        old = {each.key for each in ended[:-_LEAST_KEPT] if now - each.claimed > KEPT}
+        winners = {each.key for each in self.winners()[-_WINNERS_KEPT:]}
+        old = {each.key for each in ended[:-_LEAST_KEPT] if now - each.claimed > KEPT} - winners
         return replace(self, runs={key: each for key, each in runs.items() if key not in old})
 
     def to_json(self) -> dict[str, Any]:
