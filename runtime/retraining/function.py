@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runtime.retraining import closing, events, handling, taking, telling
-from runtime.retraining.decision import Evidence
+from runtime.retraining.decision import Event, Evidence
 from runtime.retraining.google import Bucket, Google, Refused
 from runtime.retraining.ledger import BucketLedger
 from runtime.retraining.runs import History
@@ -49,7 +49,7 @@ def act(trigger: str, body: bytes, settings: Settings, google: Google) -> Answer
     now = datetime.now(UTC)
     teller = telling.Teller(settings, google)
     try:
-        event = events.read(trigger, body, now)
+        event = events.read(trigger, body, now, events.Here.of(settings))
     except events.NoEvent as error:
         # No 2xx: the dead letter topic is where such a message is looked for.
         telling.log("ERROR", f"{settings.service}: a message is no event: {error}")
@@ -61,12 +61,19 @@ def act(trigger: str, body: bytes, settings: Settings, google: Google) -> Answer
     try:
         if event.trigger == events.SWEEP:
             return _swept(desk, way, settings, google, teller)
-        return handling.handle(event, desk).to_json(), 200
+        return _acted(event, desk), 200
     except handling.NotNow as later:
         return {"again": str(later)}, 503
     except Exception as error:  # noqa: BLE001 - the log says which; Pub/Sub delivers again
         telling.log("ERROR", f"{settings.service}: {type(error).__name__}: {error}")
         return {"error": type(error).__name__}, 500
+
+
+def _acted(event: Event, desk: handling.Desk) -> Mapping[str, Any]:
+    if not event.over:
+        return handling.handle(event, desk).to_json()
+    handling.calm(event, desk)
+    return {"action": "Ignore"}
 
 
 def _desk(settings: Settings, google: Google, teller: telling.Teller, way: Trainer, at: datetime) -> handling.Desk:

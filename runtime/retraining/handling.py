@@ -93,7 +93,8 @@ def handle(event: Event, desk: Desk) -> Decision:
     before = desk.ledger.recorded(event.key)
     evidence = Evidence() if before else desk.evidence()
     for _ in range(TRIES):
-        history, generation = desk.ledger.read()
+        before_it, generation = desk.ledger.read()
+        history = _found(event, before_it)
         now = desk.now()
         known = history.runs.get(event.key)
         if before is not None and known is None:
@@ -106,6 +107,11 @@ def handle(event: Event, desk: Desk) -> Decision:
             except Moved:
                 continue
             _begin(run, event, desk, again=decision.action is Action.RESUME)
+        elif history is not before_it:
+            try:
+                desk.ledger.write(history, generation)
+            except Moved:
+                continue
         if decision.action is Action.WAIT:
             raise NotNow(decision.reason)
         if decision.action is Action.REPEAT:
@@ -114,6 +120,30 @@ def handle(event: Event, desk: Desk) -> Decision:
             # Whoever started it died before it could say so.
             return _recorded(replace(decision, action=Action.START), event, desk)
         return _recorded(decision, event, desk)
+    raise NotNow("too many events are being acted on at once")
+
+
+def _found(event: Event, history: History) -> History:
+    """Give a history that counts what a monitor found."""
+    return history.with_finding(event.monitor, event.at, over=event.over) if event.monitor else history
+
+
+def calm(event: Event, desk: Desk) -> None:
+    """Note that a monitor finds nothing any more: what it finds next is the first in a row again.
+
+    Raises:
+        NotNow: Others wrote at every try.
+    """
+    for _ in range(TRIES):
+        history, generation = desk.ledger.read()
+        after = _found(event, history)
+        if after is history:
+            return
+        try:
+            desk.ledger.write(after, generation)
+        except Moved:
+            continue
+        return
     raise NotNow("too many events are being acted on at once")
 
 

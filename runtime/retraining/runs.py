@@ -17,6 +17,12 @@ _WINNERS_KEPT = 10
 """Winners that are remembered whatever their age: the next model is compared with what was measured of them."""
 
 
+SAME_LOOK = timedelta(minutes=30)
+"""Findings that begin within this time of the last one counted are of the same look of a monitor: each feature that
+drifts is an incident of its own, and no monitor looks more often than every hour."""
+_LONGEST_ROW = 1000
+
+
 class Status(StrEnum):
     """Where a run is.
 
@@ -107,6 +113,23 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """Findings of one monitor in a row.
+
+    Args:
+        count: How many; 0 after one that found nothing.
+        last: When the last of them began.
+    """
+
+    count: int
+    last: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain data."""
+        return {"count": self.count, "last": self.last.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """Everything that is remembered between two events. Kept as one object, written only where nobody else wrote.
 
@@ -115,12 +138,30 @@ class History:
         circuit_reset: When somebody closed the circuit by hand; failures before that do not count.
         frozen: Why no training starts until further notice, such as a budget that is used up; empty for no reason.
         circuit_until: Until when the circuit is open, for those who read this; guards decide by the runs.
+        rows: How often in a row each monitor found something.
     """
 
     runs: Mapping[str, Run] = field(default_factory=dict)
     circuit_reset: datetime | None = None
     frozen: str = ""
     circuit_until: datetime | None = None
+    rows: Mapping[str, Row] = field(default_factory=dict)
+
+    def row(self, monitor: str) -> int:
+        """Tell how often in a row a monitor found something."""
+        return self.rows[monitor].count if monitor in self.rows else 0
+
+    def with_finding(self, monitor: str, at: datetime, *, over: bool) -> History:
+        """Give a history that knows of a finding, or of its end. One that is known, or came late, changes nothing."""
+        row = self.rows.get(monitor)
+        if over:
+            ends = row is not None and row.count > 0 and at >= row.last
+            return replace(self, rows={**self.rows, monitor: Row(0, at)}) if ends else self
+        # Zero: the monitor found nothing at that time, and something since.
+        if row is not None and at <= row.last + (SAME_LOOK if row.count else timedelta()):
+            return self
+        count = min(row.count if row is not None else 0, _LONGEST_ROW) + 1
+        return replace(self, rows={**self.rows, monitor: Row(count, at)})
 
     def going(self) -> list[Run]:
         """Give the runs that may be at work."""
@@ -167,6 +208,7 @@ class History:
             "circuitReset": _plain(self.circuit_reset),
             "frozen": self.frozen,
             "circuitUntil": _plain(self.circuit_until),
+            **({"rows": {name: row.to_json() for name, row in self.rows.items()}} if self.rows else {}),
         }
 
     @classmethod
@@ -183,7 +225,10 @@ class History:
             reset, until = (
                 _moment(data[name]) if data.get(name) else None for name in ("circuitReset", "circuitUntil")
             )
-            return cls({run.key: run for run in runs}, reset, str(data.get("frozen", "")), until)
+            rows = {
+                str(name): Row(int(row["count"]), _moment(row["last"])) for name, row in data.get("rows", {}).items()
+            }
+            return cls({run.key: run for run in runs}, reset, str(data.get("frozen", "")), until, rows)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise ValueError(f"this record of retraining is damaged: {error!r}") from error
 

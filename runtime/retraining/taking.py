@@ -183,10 +183,10 @@ def _told(run: Run, desk: Desk, action: Action, why: str, numbers: Mapping[str, 
     desk.tell(decision, event)
     desk.ledger.record(decision, event, desk.now())
     words = {
-        Action.PROMOTE: "version {version} is promoted: {why}",
+        Action.PROMOTE: "version {version} is {alias} now: {why}",
         Action.REGISTER: "version {version} is registered: {why}",
         Action.REFUSE: "version {version} is not taken: {why}",
         Action.FAIL: "{why}",
     }
-    said = words[action].format(version=numbers.get("version", ""), why=why)
+    said = words[action].format(version=numbers.get("version", ""), alias=numbers.get("alias", ""), why=why)
     return Taken(Status.FAILED if action is Action.FAIL else Status.SUCCEEDED, said)

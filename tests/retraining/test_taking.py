@@ -89,7 +89,7 @@ def test_the_better_model_is_promoted_and_the_worse_one_kept_with_its_numbers(tr
     assert [each["verdict"]["better"] for each in (first, better, worse)] == [True, True, False]
     assert better["artifact"] == f"gs://{BUCKET}/retraining/{REGION}/churn/runs/{better['key']}/model/"
     assert better["live"] == first["artifact"]
-    assert better["why"] == "version 2 is promoted: auroc 0.84 against 0.81 on the same rows: better by 0.03"
+    assert better["why"] == "version 2 is champion now: auroc 0.84 against 0.81 on the same rows: better by 0.03"
     why = "auroc 0.79 against 0.84 as recorded when that one was trained: worse by 0.05"
     why += ", where better by 0.01 is asked for"
     assert (worse["status"], worse["why"]) == ("Succeeded", f"version 3 is not taken: {why}")
@@ -200,7 +200,7 @@ def test_a_version_that_nobody_measured_stays(trainings):
 
     assert unknown["live"] == folder
     assert "nobody measured version 1, which serves" in unknown["why"]
-    assert measured["why"].startswith("version 3 is promoted: auroc 0.9 against 0.85 on the same rows")
+    assert measured["why"].startswith("version 3 is champion now: auroc 0.9 against 0.85 on the same rows")
 
 
 @pytest.mark.slow
@@ -221,7 +221,7 @@ def test_without_a_comparison_any_model_is_taken(retraining):
     trainings = Trainings(retraining, evaluation=None)
     run = trainings.train(None)
 
-    assert run["why"] == "version 1 is promoted: it was trained; the spec compares no models"
+    assert run["why"] == "version 1 is champion now: it was trained; the spec compares no models"
     assert trainings.versions() == {"1": ["champion"]}
 
 
@@ -235,7 +235,7 @@ def test_an_instance_that_dies_leaves_the_rest_to_the_next(trainings):
     trainings.sweep()
 
     assert (cut_off["status"], cut_off["version"]) == ("Started", "1")
-    assert trainings.run(cut_off["key"])["why"] == "version 1 is promoted: auroc 0.8; no model to compare with"
+    assert trainings.run(cut_off["key"])["why"] == "version 1 is champion now: auroc 0.8; no model to compare with"
     assert trainings.versions() == {"1": ["champion"]}
 
 

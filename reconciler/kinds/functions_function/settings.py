@@ -84,14 +84,23 @@ def trains_on_vertex(retraining: Retraining) -> bool:
 
 
 def serving(service: MLService, facts: Facts) -> str:
-    """Give the folder of the model that the spec itself names; empty where it names none."""
-    place = location_of(service, facts)
+    """Give the folder of the model that the spec itself names; empty where it names none.
+
+    A folder beside the spec counts without an alias only: beside one it is there no longer than the alias is not.
+    """
+    model = service.spec.model
+    if model is None or not model.uri:
+        return ""
+    if model.uri.startswith("gs://"):
+        return f"{model.uri.rstrip('/')}/"
+    place = location_of(service, facts) if model.alias is None else None
     return place.uri if place else ""
 
 
 def model_id(service: MLService) -> str:
     """Give the id of the service's model in the registry."""
-    return service.name
+    model = service.spec.model
+    return (model.name if model else None) or service.name
 
 
 def _registering(service: MLService, retraining: Retraining, facts: Facts) -> dict[str, Any]:

@@ -129,10 +129,10 @@ def _template(service: MLService, template: str, facts: Facts, function: Address
         object_name = f'resource.name == "projects/_/buckets/{bucket}/objects/{name}"'
         yield _on_project(service, function, OBJECT_READER, member, title="pipeline", condition=object_name)
     elif found := _REGISTRY.fullmatch(template):
+        elsewhere = "" if found["project"] == facts.project else found["project"]
         here = Membership("artifact_repository", found["repository"], TEMPLATE_READER, member)
-        yield Desired(
-            here.at(found["region"], found["project"]), IamMember(), service.name, needs=frozenset({function})
-        )
+        there = here.at(found["region"], elsewhere)
+        yield Desired(there, IamMember(), service.name, needs=frozenset({function}))
 
 
 def _pipeline(service: MLService, retraining: Retraining, facts: Facts) -> Iterator[Wanted]:
