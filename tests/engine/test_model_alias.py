@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.plan import Plan
 from reconciler.engine.apply import apply
-from reconciler.engine.planning import make_plan
+from reconciler.engine.planning import make_plan, plan_destroy
 from reconciler.engine.saved import check_saved
 from reconciler.render.markdown import render_markdown
 from reconciler.render.text import render_text
@@ -192,3 +192,16 @@ def test_ten_services_ask_for_each_alias_once(operator):
 
     calls = operator.emulator.calls()
     assert [count for method, count in calls.items() if "ModelService" in method] == [1]
+
+
+def test_destroy_leaves_the_registry_and_says_so(operator, models):
+    """Versions are what trainings made; a service that comes back finds them."""
+    operator.apply(WANTED)
+    session = operator.session()
+
+    planned = plan_destroy(session, [(REGION, "churn")])
+    assert not apply(session, planned).failed
+
+    assert [note.text for note in planned.plan.notes] == ["versions of its model stay in Vertex AI Model Registry"]
+    assert models.holder("champion") == "1"
+    assert operator.services() == []
