@@ -120,7 +120,9 @@ def read_models(session: Session, region: str, service: str, model: str | None =
     """
     with naming_roles(READING):
         found, listed = _listed(ModelRegistry.of(session.connection, region), service, model)
-    retraining, serving = read_retraining(session, region, service, last=0), dict(_serving(session, service))
+    retraining = read_retraining(session, region, service, last=0)
+    folders = {str(each.get("versionId", "")): str(each.get("artifactUri", "")) for each in listed}
+    serving = dict(_serving(session, region, service, folders))
     runs = {str(run["version"]): run for run in reversed(retraining.runs) if run.get("version")}
     versions = (_version(each, runs, serving) for each in listed)
     return Models(service, region, found, tuple(versions), retraining.unreadable)
@@ -151,14 +153,27 @@ def _version(live: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]], ser
     )
 
 
-def _serving(session: Session, service: str) -> Iterator[tuple[str, Mapping[str, int]]]:
-    """Give, per region that the service is in, the percent of requests by version of the model."""
+def _serving(
+    session: Session, region: str, service: str, folders: Mapping[str, str]
+) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Give, per region that the service is in, the percent of requests by version of the model.
+
+    Registries count by themselves: in another region a version of that number is this one only if its folder is.
+    """
     kind = session.kinds.primary.name
-    here = [Address(kind, region, service) for region, name in InventoryStore(session).read_all() if name == service]
+    here = [Address(kind, found, service) for found, name in InventoryStore(session).read_all() if name == service]
     for address, seen in session.observe(dict.fromkeys(here, "")).items():
-        runs = seen.output["runs"]
-        percents: dict[str, int] = {}
-        for revision in runs.revisions:
-            if revision.version and (percent := runs.serving.get(revision.name, 0)):
-                percents[revision.version] = percents.get(revision.version, 0) + percent
+        told = seen.fields.model
+        percents = _percents(seen.output["runs"])
+        if address.location != region:
+            same = str(told.get("uri", "")).rstrip("/") == folders.get(str(told.get("version", "")), "").rstrip("/")
+            percents = {name: n for name, n in percents.items() if same and name == seen.fields.version}
         yield address.location, percents
+
+
+def _percents(runs: Any) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for revision in runs.revisions:
+        if revision.version and (percent := runs.serving.get(revision.name, 0)):
+            found[revision.version] = found.get(revision.version, 0) + percent
+    return found

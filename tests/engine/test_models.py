@@ -82,6 +82,18 @@ def test_every_version_is_told_with_its_training_and_where_it_serves(operator, m
     assert "run-run" not in text
 
 
+def test_a_version_of_that_number_elsewhere_is_this_one_only_by_its_folder(operator, models):
+    """Each region's registry counts by itself; a spec of another region may name our files."""
+    ours = {"uri": models.folder("run3"), "version": "3"}
+    theirs = {"uri": "gs://acme/other/", "version": "1"}
+    assert not operator.apply(spec(region="us-central1", model=ours)).failed
+    assert not operator.apply(spec(region="europe-west4", model=theirs)).failed
+
+    serves = {version.number: dict(version.serves) for version in read(operator).versions}
+
+    assert serves == {"3": {"us-central1": 100}, "2": {}, "1": {REGION: 100}}
+
+
 def test_a_model_of_another_name_is_found_by_its_label(operator):
     """Trainings registered it; a service without any says so."""
     assert read(operator).model == ""
