@@ -1,0 +1,56 @@
+"""Programs that are ready to run."""
+
+import atexit
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from tests.warm.process import Process
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Stock:
+    """Programs that are ready to run. Close it; what runs then runs on.
+
+    Args:
+        prepared: The module that imports what the programs import.
+        env: The whole environment in which it is imported.
+    """
+
+    def __init__(self, prepared: str, env: Mapping[str, str]) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-m", "tests.warm.server", str(theirs.fileno()), prepared]
+        self._server = subprocess.Popen(
+            command, cwd=ROOT, env=dict(env), pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+        )
+        theirs.close()
+
+    def run(
+        self,
+        module: str,
+        *arguments: str,
+        folder: Path,
+        env: Mapping[str, str],
+        streams: tuple[int, int, int] = (subprocess.PIPE,) * 3,
+    ) -> Process:
+        """Run `python -m module arguments…`."""
+        return Process(self._socket, module=module, arguments=arguments, folder=folder, env=env, streams=streams)
+
+    def close(self) -> None:
+        """End it."""
+        self._socket.close()
+        self._server.wait(timeout=20)
+
+
+@cache
+def commands() -> Stock:
+    """Give the command line, ready to run; one for a whole test process."""
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "LC_ALL", "TMPDIR"}}
+    made = Stock("tests.warm.cli", {**kept, "PYTHONPATH": str(ROOT)})
+    atexit.register(made.close)
+    return made
