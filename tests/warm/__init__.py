@@ -6,6 +6,6 @@ command spend importing. What imports are about is tested with programs that sta
 """
 
 from tests.warm.process import Process
-from tests.warm.stock import Stock, commands
+from tests.warm.stock import Stock, commands, gcloud
 
-__all__ = ["Process", "Stock", "commands"]
+__all__ = ["Process", "Stock", "commands", "gcloud"]
