@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.gcp.direct import direct_session
 from reconciler.gcp.light import client_class, transport_class
-from reconciler.gcp.rest import Rest
 from reconciler.gcp.state_bucket import StateBucket
+
+if TYPE_CHECKING:
+    from reconciler.gcp.rest import Rest
 
 LOCAL_PROJECT = "local"
 """Too short to be a real project id: those have 6 to 30 characters."""
@@ -134,6 +136,8 @@ class Connection:
             host: Such as `europe-west1-aiplatform.googleapis.com`.
             version: Such as `v1`.
         """
+        from reconciler.gcp.rest import Rest  # noqa: PLC0415 - late, for start-up
+
         with self._lock:
             if "session" not in self._made:
                 self._made["session"] = self._session()

@@ -53,11 +53,14 @@ class ModelPlace:
         bucket: Bucket.
         prefix: Folder in it, with a slash at the end.
         below: Prefix that every version of this service's model shares.
+        title: Of the condition under which the service's account reads there. The account is that of every region that
+            the service is in: what differs between them has titles of its own.
     """
 
     bucket: str
     prefix: str
     below: str
+    title: str
 
     @property
     def uri(self) -> str:
@@ -85,9 +88,9 @@ def _named(service: MLService, facts: Facts) -> ModelPlace | None:
         return None
     if files := files_of(service, facts):
         below = f"{ROOT}/{service.name}/"
-        return ModelPlace(facts.bucket, f"{below}{files.digest[:_DIGEST_LENGTH]}/", below)
+        return ModelPlace(facts.bucket, f"{below}{files.digest[:_DIGEST_LENGTH]}/", below, _title(facts.bucket))
     bucket, _, prefix = model.uri.removeprefix("gs://").partition("/")
-    return ModelPlace(bucket, prefix, "")
+    return ModelPlace(bucket, prefix, "", _title(bucket))
 
 
 def _registered(service: MLService, facts: Facts) -> ModelPlace | None:
@@ -97,10 +100,16 @@ def _registered(service: MLService, facts: Facts) -> ModelPlace | None:
         return None
     bucket, _, prefix = version.artifact.removeprefix("gs://").partition("/")
     if bucket != facts.bucket:
-        return ModelPlace(bucket, prefix, "")
+        return ModelPlace(bucket, prefix, "", _title(bucket))
     # The state bucket holds what others may not read: of it, only what this service's trainings made.
     trained = f"{TRAINED}/{service.spec.region}/{service.name}/runs/"
-    return ModelPlace(bucket, prefix, trained if prefix.startswith(trained) else prefix)
+    below = trained if prefix.startswith(trained) else prefix
+    return ModelPlace(bucket, prefix, below, _title(f"registry:{service.spec.region}"))
+
+
+def _title(what: str) -> str:
+    """Give a title, of a bucket or of what no bucket is called."""
+    return f"mlservice-{what}"
 
 
 def _uploaded(service: MLService, facts: Facts) -> ModelFiles | None:

@@ -15,6 +15,8 @@ from emulator.identity import roles
 from reconciler.cli.permissions import INVENTORY, STATE
 from reconciler.core import errors
 from reconciler.engine.apply import Report
+from reconciler.engine.models import read_models
+from reconciler.engine.promotion import choose, move_alias
 from reconciler.engine.session import Patience, Session
 from reconciler.gcp.connection import Connection
 from reconciler.gcp.roles import role_with
@@ -248,6 +250,30 @@ def test_the_service_s_own_account_reads_what_its_alias_names_and_no_more_of_the
     for refused in (lambda: read(others.folder("a")), bucket.blob(f"inventory/{REGION}/churn.json").download_as_bytes):
         with pytest.raises(Forbidden):
             refused()
+
+
+def test_moving_an_alias_takes_what_the_page_says(operator, deployer):
+    """Reading the versions is not enough; the refusal names the role, and nothing moved."""
+    models = Registered(operator)
+    models.version("a", "champion")
+    models.version("b")
+
+    def promote():
+        session = deployer.operator.session()
+        found = read_models(session, REGION, "churn")
+        move_alias(session, choose(found, "2", alias="champion", serving="", by="ann", force=False))
+
+    deployer.may(*(each for each in wanted() if each != "roles/aiplatform.viewer"))
+    [unread] = refusals(promote)
+    deployer.may(*wanted())
+    [unmoved] = refusals(promote)
+    still = models.holder("champion")
+    deployer.may(*wanted(), "roles/aiplatform.user")
+    promote()
+
+    assert (unread.permission, unmoved.permission) == ("aiplatform.models.list", "aiplatform.models.update")
+    assert ("roles/aiplatform.viewer" in unread.hint, "roles/aiplatform.user" in unmoved.hint) == (True, True)
+    assert (still, models.holder("champion")) == ("1", "2")
 
 
 def may_on_topic(account, topic):

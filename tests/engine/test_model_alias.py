@@ -6,8 +6,9 @@ import pytest
 
 from reconciler.core.plan import Plan
 from reconciler.engine.apply import apply
-from reconciler.engine.planning import make_plan
+from reconciler.engine.planning import make_plan, plan_destroy
 from reconciler.engine.saved import check_saved
+from reconciler.gcp.model_registry import ModelRegistry
 from reconciler.render.markdown import render_markdown
 from reconciler.render.text import render_text
 from schemas import SpecError, load
@@ -182,8 +183,26 @@ def test_the_service_may_read_what_the_alias_names(operator, folder, below):
     )
 
 
-def test_ten_services_ask_for_each_alias_once(operator):
-    """Two regions or names are two questions; the same one is asked once. A spec without an alias asks nothing."""
+def test_a_service_in_two_regions_has_an_account_that_reads_both_registries(operator, models):
+    """Its account is one, and what each region's trainings made is apart: neither plan takes away the other's."""
+    elsewhere = "us-central1"
+    there = ModelRegistry.of(operator.connection, elsewhere)
+    folder = models.folder("a").replace(REGION, elsewhere)
+    models.put(folder)
+    body = {"model": {"displayName": "x", "artifactUri": folder, "versionAliases": ["champion"]}, "modelId": "churn"}
+    operation = there.api.post(f"{there.place}/models:upload", body)
+    while not operation.get("done"):
+        operation = there.api.get(operation["name"])
+    other = spec(region=elsewhere, model={"alias": "champion"})
+
+    assert not operator.apply(WANTED).failed
+    assert not operator.apply(other).failed
+
+    assert operator.differences(WANTED) == operator.differences(other) == []
+
+
+def test_services_ask_for_each_alias_once(operator):
+    """The same one is asked once, for however many services. A spec without an alias asks nothing."""
     Registered(operator, model="shared").version("a", "champion")
     model = {"alias": "champion", "name": "shared"}
     operator.emulator.control("DELETE", "calls")
@@ -192,3 +211,16 @@ def test_ten_services_ask_for_each_alias_once(operator):
 
     calls = operator.emulator.calls()
     assert [count for method, count in calls.items() if "ModelService" in method] == [1]
+
+
+def test_destroy_leaves_the_registry_and_says_so(operator, models):
+    """Versions are what trainings made; a service that comes back finds them."""
+    operator.apply(WANTED)
+    session = operator.session()
+
+    planned = plan_destroy(session, [(REGION, "churn")])
+    assert not apply(session, planned).failed
+
+    assert [note.text for note in planned.plan.notes] == ["versions of its model stay in Vertex AI Model Registry"]
+    assert models.holder("champion") == "1"
+    assert operator.services() == []

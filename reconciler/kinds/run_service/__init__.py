@@ -19,6 +19,7 @@ from schemas.sections.access import AUTO
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
+    from reconciler.core.objects import Observed
     from schemas import MLService
 
 __all__ = ["ACTS_ON", "INVOKER", "KIND", "RunService", "address_of"]
@@ -66,6 +67,11 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
             yield text, f"secrets.{variable}"
 
 
+def _stays(seen: Observed[RunService]) -> str:
+    """Say that the registry is nobody's to empty: what a version was, an audit may ask for years later."""
+    return "versions of its model stay in Vertex AI Model Registry" if seen.fields.model.get("alias") else ""
+
+
 KIND = Kind(
     name=NAME,
     title="Cloud Run service",
@@ -76,6 +82,7 @@ KIND = Kind(
     refine=refine,
     consequence=consequence,
     loss=lambda *_: "it stops serving",
+    stays=_stays,
     notes=notes,
     entry=frozenset({"invoker_check"}),
     leaves=frozenset({"access.invokers"}),

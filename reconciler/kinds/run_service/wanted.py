@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import GLOBAL, Address
@@ -123,23 +123,21 @@ def _model_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMembe
     if account is None:
         return
     member = f"serviceAccount:{service_account.email_of(service, facts)}"
-    for bucket in dict.fromkeys(place.bucket for place in places):
-        here = Membership(PROJECT, "", MODEL_READER, member, f"mlservice-{bucket}").at(GLOBAL)
-        condition = _may_read(bucket, [place.below for place in places if place.bucket == bucket])
+    for place in {place.title: place for place in places}.values():
+        here = Membership(PROJECT, "", MODEL_READER, member, place.title).at(GLOBAL)
+        condition = _may_read(place.bucket, place.below)
         yield Desired(here, IamMember(condition), service.name, needs=frozenset({account}))
 
 
-def _may_read(bucket: str, below: Sequence[str]) -> str:
-    """Write the condition: objects below some prefixes, and listing the bucket.
+def _may_read(bucket: str, below: str) -> str:
+    """Write the condition: objects below a prefix, and listing the bucket.
 
     Source:
         Resource names in conditions, cloud.google.com/iam/docs/conditions-resource-attributes: listing is asked of
         the bucket, reading of the object.
     """
     whole = f"projects/_/buckets/{bucket}"
-    prefixes = [""] if "" in below else dict.fromkeys(below)
-    objects = [f'resource.name.startsWith("{whole}/objects/{prefix}")' for prefix in prefixes]
-    return " || ".join([f'resource.name == "{whole}"', *objects])
+    return f'resource.name == "{whole}" || resource.name.startsWith("{whole}/objects/{below}")'
 
 
 def _secret_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
