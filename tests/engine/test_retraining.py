@@ -141,8 +141,7 @@ def test_a_wish_for_another_region_is_not_ours(world):
 
 def test_a_way_to_train_that_the_function_does_not_know_makes_no_function(operator):
     """It is named in the plan; what could only refuse each event is not deployed."""
-    custom = {"run": {"customJob": {"image": "europe-docker.pkg.dev/acme/ml/train:1"}}}
-    wanted = spec(retraining=custom)
+    wanted = spec(retraining={"run": {"bigqueryML": {"query": "CREATE MODEL ml.churn OPTIONS() AS SELECT 1"}}})
 
     planned = operator.plan(wanted)
 
