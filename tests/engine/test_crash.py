@@ -1,13 +1,8 @@
 """kill -9 at any point, then apply again: it converges, nothing twice, and the lock is taken over."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-
 import pytest
 
+from tests.engine.killing import killed_while
 from tests.operating import REGION, spec
 
 SERVICE = spec(
@@ -24,8 +19,6 @@ RETRAINED = spec(
     retraining={"run": {"cloudRunJob": {"name": "train"}}},
 )
 """A service with a function, its subscriptions, a notification of a bucket, a sweep and the grants of each."""
-
-COMMAND = [sys.executable, "-m", "reconciler.cli", "apply", "--local", "--yes"]
 
 
 def furnish(operator):
@@ -53,31 +46,6 @@ def mutating_calls(operator, wanted):
     return sum(n for name, n in counts.items() if not name.split("/")[-1].startswith(reading))
 
 
-def killed_at(operator, wanted, call, when):
-    """Start an apply, and kill it while its n-th mutating call hangs, before or after the write.
-
-    Returns:
-        Whether it got that far.
-    """
-    operator.emulator.faults({"method": "*", "mutating": True, "skip": call, "times": 1, "when": when, "hang": True})
-    environment = {**os.environ, "MLSERVICE_EMULATOR_STATE": str(operator.emulator.state)}
-    process = subprocess.Popen(
-        [*COMMAND, str(operator.write(wanted))],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    reached = False
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None and not reached:
-        reached = operator.emulator.control("GET", "faults")[0]["waiting"] > 0
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    operator.emulator.faults()
-    return reached
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -98,7 +66,7 @@ def test_killed_at_any_point_the_next_apply_converges(operator, wanted, sampled,
     reached = 0
     for call in tried:
         furnish(operator)
-        reached += killed_at(operator, wanted, call, when)
+        reached += killed_while(operator, {"method": "*", "mutating": True, "skip": call, "when": when}, wanted)
         operator.emulator.advance(301)  # the dead run's lock expires
 
         report = operator.apply(wanted)
