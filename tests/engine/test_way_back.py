@@ -1,5 +1,7 @@
 """From a message to a better model: each account has what the spec gives it and nothing more, and a process trains."""
 
+import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -65,13 +67,21 @@ class World:
         bucket.set_iam_policy(policy)
 
     def train(self, text):
-        """Write rows, tell of them, let the training end and the sweep look: the run, once it is closed."""
+        """Write rows, and train on them."""
         self.put("acme-rows", "train.csv", text)
+        return self.fire(self.vertex.wait)
+
+    def wait_for_pipeline(self, name):
+        """Wait for the end of a pipeline."""
+        until(lambda: self.vertex.pipelines.get_pipeline_job(name=name).end_time)
+
+    def fire(self, wait):
+        """Tell of new rows, let the training end and the sweep look: the run, once it is closed."""
         before = len(self.runs())
         self.publisher.publish(request={"topic": "projects/local/topics/rows", "messages": [{"data": b"new"}]})
         until(lambda: len(self.runs()) > before and self.runs()[0].get("name"))
         run = self.runs()[0]
-        self.vertex.wait(run["name"])
+        wait(run["name"])
         self.operator.emulator.advance(601)
         return until(lambda: (found := self.runs()[0]).get("ended") and found)
 
@@ -113,3 +123,21 @@ def test_the_better_model_comes_back_and_a_worse_one_is_refused(world):
     kept = world.storage.bucket(BUCKET).get_blob(f"{worse['artifact'].removeprefix(f'gs://{BUCKET}/')}model.json")
     assert kept is not None
     assert world.operator.differences(WANTED) == []
+
+
+def test_a_pipeline_that_kfp_compiled_comes_back(world, tmp_path):
+    """It is read from the bucket, told what it declares, run as the training's account, and its model registered."""
+    pytest.importorskip("kfp", reason="pipelines are run by kfp")
+    subprocess.run([sys.executable, TRAINER / "pipeline.py", tmp_path / "train.yaml"], check=True, capture_output=True)
+    world.put("acme-data", "train.yaml", (tmp_path / "train.yaml").read_text())
+    way = {"vertexPipeline": {"template": "gs://acme-data/train.yaml", "parameters": {"rows": "4"}}}
+    compared = {"metric": "mse", "better": "Lower"}
+    wanted = {**WANTED, "spec": WANTED["spec"] | {"retraining": {"run": way, "evaluation": compared}}}
+    report = world.operator.apply(wanted)
+    assert not report.failed, [f"{result.change.address}: {result.error}" for result in report.failed]
+
+    run = world.fire(world.wait_for_pipeline)
+
+    assert run["why"] == "version 1 is candidate now: mse 0.25; no model to compare with", run
+    made = world.storage.bucket(BUCKET).blob(f"{run['artifact'].removeprefix(f'gs://{BUCKET}/')}model.json")
+    assert json.loads(made.download_as_text()) == {"rows": 4, "after": "gs://acme-models/churn/"}
