@@ -25,7 +25,7 @@ class Anything(dict):
         if key[0] == "function_source":
             return FunctionSource("0" * 32, "")
         if key[0] == "model_version":
-            return ModelVersion("8", "gs://acme-mlservice/retraining/r/churn/runs/k/model/")
+            return ModelVersion("8", "gs://acme-mlservice/retraining/europe-west1/churn/runs/1/model/")
         return default if key[0] == "model_files" else "1"
 
     def __getitem__(self, key):
