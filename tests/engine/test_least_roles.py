@@ -41,7 +41,7 @@ FULL = spec(
     notifications=[{"email": "ml@acme.example"}, {"pubsub": "orders"}],
 )
 """Every section that a kind acts on today."""
-CUSTOM_JOB = {"run": {"customJob": {"image": "europe-west1-docker.pkg.dev/local/ml/train:1"}}}
+CUSTOM_JOB = {"run": {"customJob": {"image": "europe-west1-docker.pkg.dev/local/ml/train:1"}}, "promote": "Never"}
 LATER = FULL | {
     "spec": FULL["spec"]
     | {"scaling": {"maxInstances": 2}, "notifications": [], "triggers": [], "retraining": CUSTOM_JOB}
