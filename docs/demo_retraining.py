@@ -53,6 +53,7 @@ def tell(folder: Path, first: int) -> None:
     upload(rows / "slipped.csv", "rows/march.csv")
     ended(trainings=2)
     mlservice("why", SERVICE, "--local")
+    mlservice("models", SERVICE, "--local")
     mlservice("plan", str(example), "--local", "--detailed-exitcode")
 
 
