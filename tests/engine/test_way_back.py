@@ -18,14 +18,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 TRAINER = Path(__file__).parent / "trainer"
 PLACE = f"projects/local/locations/{REGION}"
 WANTED = spec(
-    model={"uri": "gs://acme-models/churn/"},
+    model={"uri": "gs://acme-models/churn/", "alias": "champion"},
     runtime={"startup": {"deadline": "10s"}},
     triggers=[{"name": "new-rows", "when": {"pubsub": "rows"}}],
     retraining={
         "run": {"customJob": {"image": IMAGE, "args": ["--rows=gs://acme-rows/train.csv"], "spot": True}},
         "evaluation": {"metric": "mse", "better": "Lower", "minGain": 0.01, "dataset": "gs://acme-data/kept-out.csv"},
         "guards": {"cooldown": "1m", "maxPerDay": 9},
-        "promote": "PullRequest",
+        "promote": "Auto",
     },
 )
 GOOD = "x,y\n" + "".join(f"{x},{3 * x + 1}\n" for x in range(20))
@@ -92,7 +92,7 @@ class World:
     def serving(self):
         """Number of the version that the alias names, and the folder of its model."""
         try:
-            found = self.vertex.models.get_model(name=f"{PLACE}/models/churn@candidate")
+            found = self.vertex.models.get_model(name=f"{PLACE}/models/churn@champion")
         except NotFound:
             return None
         return found.version_id, found.artifact_uri
@@ -104,7 +104,7 @@ def world(operator):
 
 
 def test_the_better_model_comes_back_and_a_worse_one_is_refused(world):
-    """Two real trainings: the first beats the model that the spec names, the second, of bad rows, beats nobody."""
+    """Two real trainings: the first beats the model that the spec names and is served, the second beats nobody."""
     report = world.operator.apply(WANTED)
     assert not report.failed, [f"{result.change.address}: {result.error}" for result in report.failed]
     assert world.operator.differences(WANTED) == []
@@ -112,9 +112,13 @@ def test_the_better_model_comes_back_and_a_worse_one_is_refused(world):
 
     better = world.train(GOOD)
     assert better["why"].startswith(
-        "version 1 is candidate now: mse 0 against 30.875 on the same rows: better by 30.9"
+        "version 1 is champion now: mse 0 against 30.875 on the same rows: better by 30.9"
     ), better
     assert world.serving() == ("1", better["artifact"])
+    planned = [line for line in world.operator.differences(WANTED) if "iam_member" not in line]
+    assert len(planned) == 1, planned
+    assert better["artifact"] in planned[0]
+    assert not world.operator.apply(WANTED).failed
     worse = world.train(POOR)
 
     assert (worse["status"], worse["live"], worse["verdict"]["better"]) == ("Succeeded", better["artifact"], False)
@@ -130,9 +134,10 @@ def test_a_pipeline_that_kfp_compiled_comes_back(world, tmp_path):
     pytest.importorskip("kfp", reason="pipelines are run by kfp")
     subprocess.run([sys.executable, TRAINER / "pipeline.py", tmp_path / "train.yaml"], check=True, capture_output=True)
     world.put("acme-data", "train.yaml", (tmp_path / "train.yaml").read_text())
+    model = {"uri": "gs://acme-models/churn/"}
     way = {"vertexPipeline": {"template": "gs://acme-data/train.yaml", "parameters": {"rows": "4"}}}
     compared = {"metric": "mse", "better": "Lower"}
-    wanted = {**WANTED, "spec": WANTED["spec"] | {"retraining": {"run": way, "evaluation": compared}}}
+    wanted = {**WANTED, "spec": WANTED["spec"] | {"model": model, "retraining": {"run": way, "evaluation": compared}}}
     report = world.operator.apply(wanted)
     assert not report.failed, [f"{result.change.address}: {result.error}" for result in report.failed]
 
