@@ -23,7 +23,7 @@ from emulator.images.content import IGNORED
 FILES_MOST = 50_000
 BYTES_MOST = 4 * 1024**3
 """No image whose own files are more than this is laid out: a small layer may claim to unpack to anything."""
-OURS = frozenset({"PATH", "HOST", "PORT", "HOME"})
+OURS = frozenset({"PATH", "HOST", "PORT", "HOME", "PYTHONPATH"})
 """Variables that mean something else on this system than in the image; servers listen on the loopback interface."""
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"

@@ -24,6 +24,7 @@ COMMANDS = {
     "destroy": "Delete services and everything of theirs.",
     "import": "Write the YAML of a Cloud Run service that exists.",
     "reconcile": "One pass over a folder: what the scheduled job runs.",
+    "image": "Build and push our own images, with no container engine.",
     "serve": "Serve a model folder on this machine.",
     "emulator": "Google Cloud on this machine.",
 }

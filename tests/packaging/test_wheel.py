@@ -19,6 +19,7 @@ NEEDED = {
     "emulator/wire/routes.json",
     "emulator/images/hello/server.py",
     "emulator/images/hello/job.py",
+    "reconciler/images/uv.lock",
 }
 PACKAGES = {"schemas", "reconciler", "runtime", "emulator"}
 
