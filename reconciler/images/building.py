@@ -23,6 +23,8 @@ EPOCH = "1970-01-01T00:00:00Z"
 """When every image was made: the time would be the only thing in it that differs."""
 NOBODY = "65532:65532"
 APP = "app"
+SITE = f"{APP}/.venv/site-packages"
+"""On `PYTHONPATH`, so that any base will do, wherever its Python has its own packages."""
 _PACKAGES = {"runtime": ("schemas", "runtime"), "reconciler": ("schemas", "reconciler", "runtime")}
 """The job packs the retraining function, which is of the package `runtime`."""
 _COMMANDS: Mapping[str, dict[str, Any]] = {
@@ -95,15 +97,17 @@ def build(wanted: Wanted, base: Base, folder: Path, say: Callable[[str], None]) 
     say(f"{len(listed)} packages of the lock file, for Python {platform.python} on linux/amd64")
     packages, ours = folder / "packages", folder / "ours"
     packages.mkdir()
-    wheels.install(requirements(listed), platform, packages)
+    try:
+        wheels.install(requirements(listed), platform, packages)
+    except wheels.WheelsError as error:
+        raise errors.ReconcilerError(str(error), hint=error.hint) from error
     for name in _PACKAGES[wanted.target]:
         shutil.copytree(_source(name), ours / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-    _describe_ourselves(packages)
-    site = f"{APP}/.venv/lib/python{platform.python}/site-packages"
+    wheels.describe_ourselves(packages, metadata.version("mlservice"))
     weights = wheels.weights(packages)
-    compiled = [wheels.compile_all(part, f"/{where}", platform) for part, where in ((packages, site), (ours, APP))]
-    layers = [layer({site: packages}, folder / "packages.tgz"), layer({APP: ours}, folder / "ours.tgz")]
-    config = kept(_json(_config(wanted, base, layers, site)), CONFIG, folder)
+    compiled = [wheels.compile_all(part, f"/{where}", platform) for part, where in ((packages, SITE), (ours, APP))]
+    layers = [layer({SITE: packages}, folder / "packages.tgz"), layer({APP: ours}, folder / "ours.tgz")]
+    config = kept(_json(_config(wanted, base, layers)), CONFIG, folder)
     blobs = [config, *base.layers, *layers]
     manifest = _json(_manifest(wanted, base, blobs))
     return Built(kept(manifest, MANIFEST, folder).digest, manifest, blobs, all(compiled), weights)
@@ -130,19 +134,11 @@ def _source(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _describe_ourselves(packages: Path) -> None:
-    """Let our programs in the image know their version, as of a package that was installed."""
-    about = packages / f"mlservice-{metadata.version('mlservice')}.dist-info"
-    about.mkdir()
-    text = f"Metadata-Version: 2.1\nName: mlservice\nVersion: {metadata.version('mlservice')}\n"
-    (about / "METADATA").write_text(text, encoding="utf-8")
-
-
-def _config(wanted: Wanted, base: Base, layers: Sequence[Blob], site: str) -> dict[str, Any]:
+def _config(wanted: Wanted, base: Base, layers: Sequence[Blob]) -> dict[str, Any]:
     """The configuration: the base's, with what runs ours."""
     said = base.config.get("config") or {}
     variables = dict(text.split("=", 1) for text in said.get("Env") or [] if "=" in text)
-    variables |= _ENVIRONMENT | {"PYTHONPATH": f"/{APP}:/{site}"}
+    variables |= _ENVIRONMENT | {"PYTHONPATH": f"/{APP}:/{SITE}"}
     runs = {
         "Env": [f"{name}={value}" for name, value in variables.items()],
         "User": NOBODY,

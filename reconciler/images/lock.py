@@ -1,16 +1,10 @@
-"""What goes into an image: the wheels that `uv.lock` pins for one of our programs, and no more than it needs.
-
-`python lock.py LOCK TARGET [EXTRA ...]` prints them as a requirements file with hashes, for the Dockerfile: it is run
-there alone, so nothing of ours is imported.
-"""
+"""What goes into an image: the wheels that `uv.lock` pins for one of our programs, and no more than it needs."""
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 OURS = "mlservice"
@@ -149,12 +143,6 @@ def requirements(found: Iterable[Pin]) -> str:
     return "".join(f"{each}\n" for each in found)
 
 
-def main() -> None:
-    """Print what the Dockerfile installs, for the Python that runs this."""
-    lock, target, *extras = sys.argv[1:]
-    platform = Platform(f"{sys.version_info.major}.{sys.version_info.minor}")
-    sys.stdout.write(requirements(pins(Path(lock).read_text(encoding="utf-8"), target, extras, platform)))
-
-
-if __name__ == "__main__":
-    main()
+def own_version(text: str) -> str:
+    """Give our own version, as the lock file has it."""
+    return next(str(each["version"]) for each in tomllib.loads(text)["package"] if each["name"] == OURS)

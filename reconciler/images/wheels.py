@@ -2,6 +2,9 @@
 
 Installed by uv or pip, whichever is here: they know the user's index, proxy and cache, and check every digest of the
 lock file. What they write about themselves is left out, so that equal wheels are equal folders whoever installed them.
+
+`python -m reconciler.images.wheels LOCK TARGET INTO [EXTRA ...]` does it for the Dockerfile, and the Python it runs on.
+There nothing of ours is installed yet, so this module needs only the one beside it.
 """
 
 from __future__ import annotations
@@ -14,8 +17,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from reconciler.core import errors
-from reconciler.images.lock import Platform
+from reconciler.images.lock import Platform, own_version, pins, requirements
 
 PATIENCE_S = 1800.0
 GLIBC = ("2_34", "2_28", "2_27", "2_24", "2_17", "2_12", "2_5")
@@ -33,8 +35,21 @@ _UNUSED = (
     "onnxruntime/tools",
     "onnxruntime/datasets",
 )
-_PT_LOADED = 64
-"""Size of the header of an ELF file of 64 bits."""
+_ELF_HEADER_BYTES = 64
+LAST_LINES = 3
+
+
+class WheelsError(Exception):
+    """The wheels cannot be laid out; the text says why.
+
+    Args:
+        why: One sentence.
+        hint: What to do about it.
+    """
+
+    def __init__(self, why: str, hint: str) -> None:
+        super().__init__(why)
+        self.hint = hint
 
 
 def install(requirements: str, platform: Platform, into: Path) -> None:
@@ -46,16 +61,16 @@ def install(requirements: str, platform: Platform, into: Path) -> None:
         into: An empty folder, which will be on the image's `PYTHONPATH`.
 
     Raises:
-        ReconcilerError: There is no installer, or it fails.
+        WheelsError: There is no installer, or it fails.
     """
     listed = into.with_name(f"{into.name}.txt")
     listed.write_text(requirements, encoding="utf-8")
     command = _installer(platform, listed, into)
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)  # noqa: S603 - our own words
     if done.returncode:
-        last = " ".join(done.stderr.strip().splitlines()[-3:])
+        last = " ".join(done.stderr.strip().splitlines()[-LAST_LINES:])
         hint = "see whether this machine reaches its package index"
-        raise errors.ReconcilerError(f"the wheels of the image cannot be installed: {last[:600]}", hint=hint)
+        raise WheelsError(f"the wheels of the image cannot be installed: {last[:600]}", hint)
     tidy(into)
 
 
@@ -70,7 +85,7 @@ def _installer(platform: Platform, listed: Path, into: Path) -> list[str]:
         chosen = [*tags, "--platform", "manylinux2014_x86_64", "--python-version", platform.python]
         quiet = ["--quiet", "--disable-pip-version-check", "--no-compile", "--implementation", "cp"]
         return [sys.executable, "-m", "pip", "install", *quiet, *chosen, *common]
-    raise errors.UsageError("there is neither uv nor pip here", hint="pip install uv")
+    raise WheelsError("there is neither uv nor pip here", "pip install uv")
 
 
 def tidy(folder: Path) -> None:
@@ -98,7 +113,7 @@ def slim(path: Path) -> None:
         elf(5): a program is loaded by its program headers alone; sections are for linkers.
     """
     content = path.read_bytes()
-    if content[:6] != b"\x7fELF\x02\x01" or len(content) < _PT_LOADED:
+    if content[:6] != b"\x7fELF\x02\x01" or len(content) < _ELF_HEADER_BYTES:
         return
     start, size, count = (*struct.unpack_from("<Q", content, 32), *struct.unpack_from("<HH", content, 54))
     headers = [start + size * index for index in range(count)]
@@ -149,3 +164,25 @@ def _sizes(folder: Path) -> Iterator[tuple[str, int]]:
         if path.is_file():
             top = path.relative_to(folder).parts[0]
             yield top.partition(".libs")[0], path.stat().st_size
+
+
+def describe_ourselves(packages: Path, version: str) -> None:
+    """Let our programs in the image know their version, as those of a package that was installed."""
+    about = packages / f"mlservice-{version}.dist-info"
+    about.mkdir()
+    text = f"Metadata-Version: 2.1\nName: mlservice\nVersion: {version}\n"
+    (about / "METADATA").write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Lay out what the Dockerfile copies."""
+    lock, target, into, *extras = sys.argv[1:]
+    platform = Platform(f"{sys.version_info.major}.{sys.version_info.minor}")
+    text, folder = Path(lock).read_text(encoding="utf-8"), Path(into)
+    folder.mkdir(parents=True)
+    install(requirements(pins(text, target, extras, platform)), platform, folder)
+    describe_ourselves(folder, own_version(text))
+
+
+if __name__ == "__main__":
+    main()
