@@ -15,6 +15,7 @@ COMMANDS = {
     "init": "Write a commented mlservice.yaml.",
     "validate": "Check specs, offline.",
     "schema": "Print the JSON Schema of mlservice.yaml.",
+    "doctor": "Look for what is in the way of these specs.",
     "plan": "Show what apply would change.",
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
