@@ -13,7 +13,7 @@ from reconciler.engine.session import Session
 from schemas import LoadedService, Problem, SpecError
 
 Asked = tuple[Lookup[Any], Question]
-Once = tuple[str, str, str]
+Once = tuple[str, str, str, bool]
 
 _MISTAKES = (errors.NotFoundError, errors.InvalidRequest, errors.Unanswered)
 """What does not exist is a problem with a place, and no end of the run."""
@@ -75,7 +75,7 @@ def _asked(session: Session, loaded: LoadedService, given: Facts) -> list[Asked]
 
 def once(lookup: Lookup[Any], question: Question) -> Once:
     """Give what makes a question the same as another one."""
-    return lookup.name, question.key, question.base
+    return lookup.name, question.key, question.base, question.optional
 
 
 def _try(
@@ -85,7 +85,7 @@ def _try(
     try:
         return lookup.answer(session.connection, question)
     except kept as error:
-        return error
+        return None if question.optional and isinstance(error, errors.NotFoundError) else error
 
 
 def _problems(loaded: LoadedService, many: Sequence[Asked], known: Mapping[Any, Any]) -> list[Problem]:

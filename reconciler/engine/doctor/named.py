@@ -15,7 +15,13 @@ from reconciler.lookups.image_digest import IMAGE_DIGEST, repository_of
 from reconciler.lookups.project_number import PROJECT_NUMBER
 from schemas import LoadedService
 
-_NAMES = {"image_digest": "image", "secret_version": "secret", "model_files": "model", "function_source": "function"}
+_NAMES = {
+    "image_digest": "image",
+    "secret_version": "secret",
+    "model_files": "model",
+    "model_version": "model",
+    "function_source": "function",
+}
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "onnx": (".onnx",),
     "sklearn": (".skops", ".pkl", ".pickle", ".joblib"),
@@ -47,6 +53,8 @@ def answers(case: Case, asked: Sequence[Sequence[Asked]], known: Mapping[Once, A
 
 def _answer(case: Case, lookup: str, answer: Any, key: str) -> Check:
     name = _NAMES.get(lookup, lookup.replace("_", " "))
+    if answer is None:
+        return Check(name, Answer.OK, f"{name} {key} is not there yet, and need not be")
     if not isinstance(answer, errors.ReconcilerError):
         return Check(name, Answer.OK, f"{name} {key} is there")
     if isinstance(answer, (errors.NotPermitted, errors.Unavailable, errors.QuotaExhausted)):
