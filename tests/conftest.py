@@ -141,6 +141,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--stories", type=int, default=400, help="random stories of events told to the retraining function"
     )
+    parser.addoption("--hostile", type=int, default=300, help="generated hostile values that comments are made of")
     parser.addoption("--rows", type=int, default=10, help="rows of which every model is asked through every protocol")
 
 

@@ -50,6 +50,20 @@ LISTED = (
         "google.cloud.service_usage_v1",
         "SERVICEUSAGE",
     ),
+    Listed(
+        "emulator.apis.cloudbilling",
+        ("google.cloud.billing.v1.CloudBilling/",),
+        "google.cloud.billing_v1",
+        "CLOUDBILLING",
+        narrow=True,
+    ),
+    Listed("emulator.apis.orgpolicy", ("google.cloud.orgpolicy.v2.",), "google.cloud.orgpolicy_v2", "ORGPOLICY"),
+    Listed(
+        "emulator.apis.cloudquotas",
+        ("google.api.cloudquotas.v1.",),
+        "google.cloud.cloudquotas_v1",
+        "CLOUDQUOTAS",
+    ),
     Listed("emulator.apis.scheduler", ("google.cloud.scheduler.v1.",), "google.cloud.scheduler_v1", "CLOUDSCHEDULER"),
     Listed(
         "emulator.apis.aiplatform.api",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -21,6 +22,30 @@ _REFERENCE = re.compile(
     r"^(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>[^/]+)/(?P<repository>[^/]+)/"
     r"(?P<image>[^:@]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an image lies in Artifact Registry.
+
+    Args:
+        project: Project id.
+        path: Full name of the repository.
+        image: Name of the package as its API writes it.
+    """
+
+    project: str
+    path: str
+    image: str
+
+
+def repository_of(reference: str) -> Place | None:
+    """Give where an image lies; None where that is not Artifact Registry."""
+    found = _REFERENCE.match(reference)
+    if found is None:
+        return None
+    path = f"projects/{found['project']}/locations/{found['location']}/repositories/{found['repository']}"
+    return Place(found["project"], path, quote(found["image"], safe=""))
 
 
 def written(service: MLService, facts: Facts) -> str:
@@ -48,10 +73,8 @@ def _answer(connection: Connection, question: Question) -> str:
         return reference
     parts = found.groupdict()
     api: Any = connection.client("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
-    package = (
-        f"projects/{parts['project']}/locations/{parts['location']}/repositories/{parts['repository']}"
-        f"/packages/{quote(parts['image'], safe='')}"
-    )
+    place = repository_of(reference)
+    package = f"{place.path}/packages/{place.image}" if place else ""
     try:
         with calling("resolve", f"image {reference}"):
             name = f"{package}/tags/{parts['tag'] or 'latest'}"
@@ -65,4 +88,6 @@ def _answer(connection: Connection, question: Question) -> str:
     return f"{bare}@{tag.version.rpartition('/')[2]}"
 
 
-IMAGE_DIGEST = Lookup("image_digest", str, _asks, _answer)
+IMAGE_DIGEST = Lookup(
+    "image_digest", str, _asks, _answer, "artifactregistry.tags.get", "artifactregistry.googleapis.com"
+)
