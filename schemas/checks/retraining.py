@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from schemas.checks.finding import Finding, exactly_one, repeated, warning
 from schemas.checks.image import reference
 from schemas.refusal import shown
+from schemas.sections.model import Model
 from schemas.sections.monitoring import Monitoring
 from schemas.sections.retraining import Breach, Condition, CustomJob, Promote, Retraining, Trigger, VertexPipeline
 from schemas.sections.rollout import Rollout, Strategy
@@ -19,6 +20,7 @@ from schemas.units import duration_text
 _TRIGGER = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _JOB = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
 _MACHINE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
+_ACCELERATOR = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _TOPIC = re.compile(r"(projects/[a-z0-9:.-]+/topics/)?(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 _TEMPLATE = re.compile(r"gs://[^\s/]+/\S+\.(ya?ml|json)|https://[a-z0-9-]+-kfp\.pkg\.dev/\S+")
 _BUCKET = r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
@@ -136,6 +138,12 @@ def _custom_job(path: str, job: CustomJob) -> Iterator[Finding]:
     if not _MACHINE.fullmatch(job.machine_type):
         summary = f"{shown(job.machine_type)} is not a machine type"
         yield Finding(f"{path}.machineType", "machine-type", summary, "for example n1-standard-4")
+    if job.accelerator_type is not None and not _ACCELERATOR.fullmatch(job.accelerator_type):
+        summary = f"{shown(job.accelerator_type)} is not a type of accelerator"
+        yield Finding(f"{path}.acceleratorType", "accelerator-type", summary, "for example NVIDIA_TESLA_T4")
+    if job.accelerator_type is None and "accelerator_count" in job.model_fields_set:
+        summary = "acceleratorCount without acceleratorType"
+        yield Finding(f"{path}.acceleratorCount", "accelerator-type", summary, "say which", at_key=True)
 
 
 def _pipeline(path: str, pipeline: VertexPipeline) -> Iterator[Finding]:
@@ -204,3 +212,19 @@ def promotion(retraining: Retraining | None, rollout: Rollout) -> Iterator[Findi
         hint = "use PullRequest, or another strategy"
         summary = "Auto moves no traffic with strategy Manual"
         yield warning("retraining.promote", "promotion", summary, hint)
+
+
+def promoted_model(retraining: Retraining | None, model: Model | None) -> Iterator[Finding]:
+    """One thing says which model serves: an alias that moves, or words of the file that a person changes."""
+    alias = model.alias if model else None
+    if retraining is None:
+        return
+    if retraining.promote is Promote.AUTO and alias is None:
+        hint = "name what moves: `model: {alias: champion}`, with `uri` beside it for the first model"
+        summary = "Auto has no alias to move: a better model is only registered"
+        yield warning("retraining.promote", "promotion", summary, hint)
+    if retraining.promote is Promote.PULL_REQUEST and alias is not None:
+        default = "" if "promote" in retraining.model_fields_set else ", the default,"
+        summary = f"PullRequest{default} changes model.uri, and model.alias says which model serves"
+        hint = "write promote: Auto, which moves the alias, or Never, which leaves that to you"
+        yield Finding("retraining.promote", "promotion", summary, hint)

@@ -8,13 +8,14 @@ import pytest
 from google.api_core import exceptions
 
 from reconciler.engine import retraining
+from reconciler.engine.planning import plan_destroy
 from tests.operating import REGION, spec
 
 PLACE = f"projects/local/locations/{REGION}"
 READY = "projects/local/topics/churn-data-ready"
 WANTED = spec(
     triggers=[
-        {"name": "weekly", "when": {"schedule": "0 3 * * 1", "timeZone": "Europe/Paris"}},
+        {"name": "nightly", "when": {"schedule": "0 3 * * *", "timeZone": "Europe/Paris"}},
         {"name": "new-data", "when": {"pubsub": "churn-data-ready"}},
         {"name": "new-files", "when": {"storage": "gs://acme-data/churn/"}},
     ],
@@ -82,11 +83,11 @@ def test_every_sort_of_trigger_starts_a_training_of_its_own(world):
     world.storage.bucket("acme-data").blob("churn/1.csv").upload_from_string("a,b\n1,2\n")
     world.storage.bucket("acme-data").blob("other/1.csv").upload_from_string("a,b\n1,2\n")
     until(lambda: len(world.trainings()) == 2)
-    world.operator.emulator.advance(7 * 86_400)
-    until(lambda: "weekly" in {told["MLSERVICE_TRIGGER"] for told in world.trainings()})
+    world.operator.emulator.advance(86_400)
+    until(lambda: "nightly" in {told["MLSERVICE_TRIGGER"] for told in world.trainings()})
 
-    assert {told["MLSERVICE_TRIGGER"] for told in world.trainings()} == {"new-data", "new-files", "weekly"}
-    assert [run["trigger"] for run in world.read().runs] == ["weekly", "new-files", "new-data"]
+    assert {told["MLSERVICE_TRIGGER"] for told in world.trainings()} == {"new-data", "new-files", "nightly"}
+    assert [run["trigger"] for run in world.read().runs] == ["nightly", "new-files", "new-data"]
     assert world.operator.differences(WANTED) == []
 
 
@@ -141,8 +142,7 @@ def test_a_wish_for_another_region_is_not_ours(world):
 
 def test_a_way_to_train_that_the_function_does_not_know_makes_no_function(operator):
     """It is named in the plan; what could only refuse each event is not deployed."""
-    custom = {"run": {"customJob": {"image": "europe-docker.pkg.dev/acme/ml/train:1"}}}
-    wanted = spec(retraining=custom)
+    wanted = spec(retraining={"run": {"bigqueryML": {"query": "CREATE MODEL ml.churn OPTIONS() AS SELECT 1"}}})
 
     planned = operator.plan(wanted)
 
@@ -193,8 +193,10 @@ def test_a_message_that_is_no_event_ends_as_a_dead_letter(world):
 def test_destroy_leaves_nothing_of_ours(world):
     """Function, subscriptions, topics, jobs, accounts and grants go; the bucket and topic of others stay."""
     world.operator.apply(WANTED)
+    planned = plan_destroy(world.operator.session(), [(REGION, "churn")])
     world.operator.destroy("churn")
 
+    assert ["model versions" in note.text for note in planned.plan.notes] == [True]
     topics = [t.name for t in world.publisher.list_topics(request={"project": "projects/local"})]
     subscriber = world.operator.api("google.pubsub_v1", "subscriber", "Subscriber")
     functions = world.operator.api("google.cloud.functions_v2", "function_service", "FunctionService")

@@ -7,7 +7,8 @@ from reconciler.core.membership import PROJECT
 from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
-from reconciler.kinds.functions_function.wanted import HISTORY_WRITER, TRAINERS, address_of, desired
+from reconciler.kinds.functions_function.training import GIFTS
+from reconciler.kinds.functions_function.wanted import HISTORY_WRITER, address_of, desired
 from reconciler.kinds.pubsub_subscription import SUBSCRIBER
 from reconciler.kinds.pubsub_topic import PUBLISHER
 from reconciler.kinds.run_service import INVOKER
@@ -20,6 +21,8 @@ ACTS_ON = frozenset(
     {
         "retraining.run.cloudRunJob.*",
         "retraining.run.webhook.*",
+        "retraining.run.customJob.*",
+        "retraining.run.vertexPipeline.*",
         "retraining.parameters.*",
         "retraining.timeout",
         "retraining.guards.cooldown",
@@ -28,11 +31,16 @@ ACTS_ON = frozenset(
         "retraining.guards.maxConcurrent",
         "retraining.guards.minNewRows.*",
         "retraining.guards.openCircuitAfter.*",
+        "retraining.evaluation.*",
+        "retraining.promote",
         "triggers.name",
         "triggers.when.pubsub",
     }
 )
 """What `settings` tells the function, word by word: one that it does not must not look as if it did."""
+
+STAYS = "what its trainings made and what was decided stays: model versions, and retraining/ of the state bucket"
+"""Nothing that was learnt goes with a service: it may come back, and somebody may ask why it decided what it did."""
 
 KIND = Kind(
     name=NAME,
@@ -50,15 +58,14 @@ KIND = Kind(
             "the retraining function's own account",
             "keeping what it decided: only the service's own folder of the state bucket",
         ),
-        *(
-            Gift(role, "run_job", "the retraining function's own account", "running the job that trains")
-            for role in TRAINERS
-        ),
+        Gift(PUBLISHER, pubsub_topic.NAME, "the retraining function's own account", "telling what it decided"),
+        *GIFTS,
         Gift(INVOKER, "run_service", "the account that starts trainings", "pushing events to the function"),
         Gift(PUBLISHER, pubsub_topic.NAME, "Pub/Sub itself", "moving events that nobody could act on"),
         Gift(SUBSCRIBER, pubsub_subscription.NAME, "Pub/Sub itself", "moving events that nobody could act on"),
     ),
     lookups=(FUNCTION_SOURCE, asked_when(lambda service: service.spec.retraining is not None, "retraining")),
+    stays=lambda _: STAYS,
     # Functions have no etag (kinds.md 2.2).
     fenced=False,
 )
