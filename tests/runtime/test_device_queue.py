@@ -304,8 +304,10 @@ class Losing(OnDevice):
     def __init__(self):
         super().__init__()
         self.go = {1.0: threading.Event(), 2.0: threading.Event()}
+        self.entered = threading.Semaphore(0)
 
     def predict(self, inputs, outputs):  # noqa: ARG002 - as a model's
+        self.entered.release()
         assert self.go[float(inputs["x"][0, 0])].wait(10)
         raise AcceleratorError(ASSERTED)
 
@@ -328,6 +330,8 @@ def test_who_stands_behind_who_lost_the_device_may_go_elsewhere(order):
         asked = [Telling(loop.time, Query({"x": np.array([[row]], np.float32)}, 1, ("y",)), 300.0) for row in (1, 2, 3)]
         for one in asked:
             batcher.submit(one)
+        for _ in order:
+            await loop.run_in_executor(None, model.entered.acquire)
         for row in (*order, None):
             if row is not None:
                 model.go[row].set()
