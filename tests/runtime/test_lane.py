@@ -16,18 +16,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from runtime.configuration.settings import ModelSettings  # noqa: E402 - torch first, or the file is skipped
-from runtime.data.models import Part  # noqa: E402
-from runtime.frameworks.lane import SHARE, Lane, filled_up, sizes_up_to  # noqa: E402
-from runtime.frameworks.torch import TorchModel, load  # noqa: E402
-from runtime.protocols import Query  # noqa: E402
-from runtime.serving.batching import INLINE_S, Batcher, Limits  # noqa: E402
-from runtime.serving.catalog import describe  # noqa: E402
-from runtime.serving.warming import measure_on_device, warmed  # noqa: E402
-from runtime.telemetry.metrics import ModelMetrics  # noqa: E402
-from tests.runtime.offline import settings_of  # noqa: E402
-from tests.runtime.queues import IN_THREAD, Asked  # noqa: E402
-from tests.runtime.stand_in import ROW_BYTES, Mark, StandIn  # noqa: E402
+from runtime.configuration.settings import ModelSettings  # noqa: E402 - behind the skip
+from runtime.data.models import Part  # noqa: E402 - behind the skip
+from runtime.frameworks.lane import SHARE, Lane, filled_up, sizes_up_to  # noqa: E402 - behind the skip
+from runtime.frameworks.torch import TorchModel, load  # noqa: E402 - behind the skip
+from runtime.protocols import Query  # noqa: E402 - behind the skip
+from runtime.serving.batching import INLINE_S, Batcher, Limits  # noqa: E402 - behind the skip
+from runtime.serving.catalog import describe  # noqa: E402 - behind the skip
+from runtime.serving.warming import measure_on_device, warmed  # noqa: E402 - behind the skip
+from runtime.telemetry.metrics import ModelMetrics  # noqa: E402 - behind the skip
+from tests.runtime.offline import settings_of  # noqa: E402 - behind the skip
+from tests.runtime.queues import IN_THREAD, Asked  # noqa: E402 - behind the skip
+from tests.runtime.stand_in import ROW_BYTES, Mark, StandIn  # noqa: E402 - behind the skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
