@@ -190,6 +190,7 @@ def test_a_message_that_is_no_event_ends_as_a_dead_letter(world):
     assert world.read().decisions == ()
 
 
+@pytest.mark.slow
 def test_destroy_leaves_nothing_of_ours(world):
     """Function, subscriptions, topics, jobs, accounts and grants go; the bucket and topic of others stay."""
     world.operator.apply(WANTED)
