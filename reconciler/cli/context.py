@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from schemas import Specs
 
 RUNTIME_REPOSITORY = "us-docker.pkg.dev/mlservice/images/runtime"
+RECONCILER_REPOSITORY = "us-docker.pkg.dev/mlservice/images/reconciler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def find_project(flag: str | None, specs: Specs | None, *, local: bool) -> Found
         return Found(LOCAL_PROJECT, "--local")
     if flag:
         return Found(flag, "--project")
-    named = sorted({s.project for s in specs.services if s.project}) if specs else []
+    named = sorted({s.project for s in specs.documents if s.project}) if specs else []
     if len(named) > 1:
         raise errors.UsageError(f"these specs are for several projects: {', '.join(named)}", hint="apply them apart")
     if named:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
 from reconciler.engine.session import Session
-from schemas import LoadedService, Problem, SpecError
+from schemas import Loaded, LoadedService, Problem, SpecError
 
 Asked = tuple[Lookup[Any], Question]
 
 
-def resolve(session: Session, services: Sequence[LoadedService], given: Facts) -> list[Facts]:
+def resolve(session: Session, services: Sequence[Loaded], given: Facts) -> list[Facts]:
     """Look up what every service needs.
 
     Args:
@@ -39,8 +39,12 @@ def resolve(session: Session, services: Sequence[LoadedService], given: Facts) -
     return [_facts(given, many, known) for many in asked]
 
 
-def _asked(session: Session, loaded: LoadedService, given: Facts) -> list[Asked]:
-    return [(lookup, question) for lookup in session.kinds.lookups for question in lookup.asks(loaded, given)]
+def _asked(session: Session, loaded: Loaded, given: Facts) -> list[Asked]:
+    return [(lookup, question) for lookup in session.kinds.lookups for question in _questions(lookup, loaded, given)]
+
+
+def _questions(lookup: Lookup[Any], loaded: Loaded, given: Facts) -> Iterator[Question]:
+    return lookup.asks(loaded, given) if isinstance(loaded, LoadedService) else lookup.operates(loaded, given)
 
 
 def _once(lookup: Lookup[Any], question: Question) -> tuple[str, str, str]:
@@ -55,7 +59,7 @@ def _try(session: Session, lookup: Lookup[Any], question: Question) -> Any:
         return error
 
 
-def _problems(loaded: LoadedService, many: Sequence[Asked], known: Mapping[Any, Any]) -> list[Problem]:
+def _problems(loaded: Loaded, many: Sequence[Asked], known: Mapping[Any, Any]) -> list[Problem]:
     failed = [(question, known[_once(lookup, question)]) for lookup, question in many]
     return [
         Problem(loaded.where(f"spec.{question.where}"), error.message, error.hint)

@@ -14,7 +14,7 @@ from schemas.sections.image import Resolve
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
-    from schemas import LoadedService, MLService
+    from schemas import LoadedOperator, LoadedService, MLService, Operator
 
 _REFERENCE = re.compile(
     r"^(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>[^/]+)/(?P<repository>[^/]+)/"
@@ -37,6 +37,22 @@ def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
     image = loaded.service.spec.image
     if image is None or image.resolve is Resolve.DIGEST:
         yield Question(written(loaded.service, facts), "image.uri")
+
+
+def reconciler_of(operator: Operator, facts: Facts) -> str:
+    """Give the image that an operator runs, as its document names it."""
+    spec = operator.spec
+    return spec.image or f"{facts.reconciler_image}:{spec.version or facts.version}"
+
+
+def pinned(operator: Operator, facts: Facts) -> str:
+    """Give that image with its digest."""
+    here = reconciler_of(operator, facts)
+    return facts.find(IMAGE_DIGEST, here) or here
+
+
+def _operates(loaded: LoadedOperator, facts: Facts) -> Iterator[Question]:
+    yield Question(reconciler_of(loaded.operator, facts), "image" if loaded.operator.spec.image else "version")
 
 
 def _answer(connection: Connection, question: Question) -> str:
@@ -62,4 +78,4 @@ def _answer(connection: Connection, question: Question) -> str:
     return f"{bare}@{tag.version.rpartition('/')[2]}"
 
 
-IMAGE_DIGEST = Lookup("image_digest", str, _asks, _answer)
+IMAGE_DIGEST = Lookup("image_digest", str, _asks, _answer, _operates)

@@ -8,13 +8,25 @@ from typing import TYPE_CHECKING
 from reconciler.core.kind import Kind, Roles
 from reconciler.kinds.run_job.client import RunJobClient
 from reconciler.kinds.run_job.record import NAME, RunJob, full_name, run_address
+from reconciler.kinds.run_job.wanted import OPERATOR_ENV, address_of, bundle_of, operates, schedule_of
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from reconciler.core.objects import Desired
     from schemas import MLService
 
-__all__ = ["KIND", "NAME", "RunJob", "full_name", "run_address"]
+__all__ = [
+    "KIND",
+    "NAME",
+    "OPERATOR_ENV",
+    "RunJob",
+    "address_of",
+    "bundle_of",
+    "full_name",
+    "operates",
+    "run_address",
+    "schedule_of",
+]
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunJob]]:
@@ -28,6 +40,7 @@ KIND = Kind(
     title="Cloud Run job",
     fields=RunJob,
     desired=desired,
+    operates=operates,
     connect=RunJobClient,
     keyed=frozenset({"env", "secrets", "labels"}),
     roles=Roles(read=("roles/run.viewer",), write=("roles/run.admin",)),
