@@ -10,7 +10,7 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -123,11 +123,16 @@ def open_session(project: Found, *, local: bool, state: str | None = None) -> It
     from reconciler.engine.pool import Pool  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.session import Session  # noqa: PLC0415 - late, for start-up
     from reconciler.gcp.connection import Connection  # noqa: PLC0415 - late, for start-up
+    from reconciler.gcp.emulator import around_us  # noqa: PLC0415 - late, for start-up
     from reconciler.kinds import KINDS  # noqa: PLC0415 - late, for start-up
 
-    emulator = ensure_running() if local else None
+    inside = around_us()
+    emulator = inside or (ensure_running() if local else None)
+    endpoint = emulator.endpoint if emulator else None
+    if inside and endpoint:
+        endpoint = replace(endpoint, key_file="", inside=True)
     bucket = (state or "").removeprefix("gs://").strip("/") or f"{project.value}-mlservice"
-    connection = Connection(project.value, bucket, emulator.endpoint if emulator else None, chosen=bool(state))
+    connection = Connection(project.value, bucket, endpoint, chosen=bool(state))
     clock = SystemClock(emulator.clock() if emulator else timedelta())
     with Pool() as pool:
         session = Session(connection, KINDS, pool, clock, holder(), f"run-{secrets.token_hex(4)}")

@@ -25,12 +25,19 @@ class Endpoint:
         grpc: Such as `127.0.0.1:8086`.
         credentials_file: Key file of the emulator's own caller.
         key_file: Key file of the account that calls instead; empty for the developer, who may do everything.
+        inside: This process is a container there, and calls as its own account, by the metadata server.
     """
 
     http: str
     grpc: str
     credentials_file: str
     key_file: str = ""
+    inside: bool = False
+
+    @property
+    def as_account(self) -> bool:
+        """Tell whether calls carry an account's token."""
+        return bool(self.key_file) or self.inside
 
 
 @dataclass(slots=True)
@@ -98,15 +105,15 @@ class Connection:
             channel = grpc.insecure_channel(
                 local.grpc, options=[("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
             )
-            self._made["channel"] = self._as_account(channel, local) if local.key_file else channel
+            self._made["channel"] = self._as_account(channel, local) if local.as_account else channel
         return self._made["channel"]
 
     def _as_account(self, channel: Any, local: Endpoint) -> Any:
         import grpc  # noqa: PLC0415 - only when a client is built
 
-        from reconciler.gcp.caller import AsAccount, account  # noqa: PLC0415 - only when asked for
+        from reconciler.gcp.caller import AsAccount, credentials_of  # noqa: PLC0415 - only when asked for
 
-        return grpc.intercept_channel(channel, AsAccount(account(local.key_file, local.http)))
+        return grpc.intercept_channel(channel, AsAccount(credentials_of(local.key_file, local.http)))
 
     @property
     def storage(self) -> Any:
@@ -124,10 +131,10 @@ class Connection:
             return Client(project=self.project, credentials=self.credentials)
         options = {"api_endpoint": self.local.http}
         credentials: Any = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is half typed
-        if self.local.key_file:
-            from reconciler.gcp.caller import account  # noqa: PLC0415 - only when asked for
+        if self.local.as_account:
+            from reconciler.gcp.caller import credentials_of  # noqa: PLC0415 - only when asked for
 
-            credentials = account(self.local.key_file, self.local.http)
+            credentials = credentials_of(self.local.key_file, self.local.http)
         session = direct_session(credentials)
         return Client(project=self.project, credentials=credentials, client_options=options, _http=session)
 
