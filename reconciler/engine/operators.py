@@ -74,15 +74,22 @@ class Installed:
         clock = self.session.clock
         until = clock.monotonic() + timeout_s
         while clock.monotonic() < until:
-            with calling("read", f"execution {execution}"):
-                name = f"{self._full('run_job')}/executions/{execution}"
-                found = self._executions.get_execution(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
+            found = self._execution(execution)
             if found.completion_time:
                 return bool(found.succeeded_count == found.task_count)
             clock.sleep(0.5)
         raise errors.Unavailable(
             "wait for", f"execution {execution}", "it has not ended", hint="mlservice operator status"
         )
+
+    def ended(self, execution: str) -> bool:
+        """Tell whether a pass has ended."""
+        return bool(self._execution(execution).completion_time)
+
+    def _execution(self, execution: str) -> Any:
+        name = f"{self._full('run_job')}/executions/{execution}"
+        with calling("read", f"execution {execution}"):
+            return self._executions.get_execution(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
 
     def pause(self) -> None:
         """Let no pass start by itself."""

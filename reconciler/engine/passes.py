@@ -193,8 +193,10 @@ class Pass:
             why = {"error": str(error), "hint": getattr(error, "hint", "")}
             severity = "WARNING" if isinstance(error, errors.Locked) else "ERROR"
             self.log.write(severity, "service left alone", service=loaded.name, **why)
-        self._note(loaded.name, "locked" if isinstance(error, errors.Locked) else "refused", str(error))
-        self.codes.add(int(getattr(error, "exit_code", FAILED)))
+        locked = isinstance(error, errors.Locked)
+        self._note(loaded.name, "locked" if locked else "refused", str(error))
+        if not locked or not self.orders.name:  # the job comes again
+            self.codes.add(int(getattr(error, "exit_code", FAILED)))
 
     def _note(self, name: str, state: str, problem: str = "") -> None:
         """Keep the worse of two states."""

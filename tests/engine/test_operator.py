@@ -8,14 +8,17 @@ from google.api_core.exceptions import Forbidden
 from google.cloud import resourcemanager_v3
 from google.iam.v1 import iam_policy_pb2
 
+from emulator.identity import roles
 from reconciler.cli.commands.install import plan_operator
 from reconciler.cli.commands.publish import files_of
 from reconciler.core.bundle import pack
 from reconciler.engine.apply import apply
 from reconciler.engine.bundles import Bundles, digested
 from reconciler.engine.operators import Installed
+from reconciler.kinds.run_job.wanted import _WIDER
 from schemas import load
 from tests.emulator_iam.callers import PROJECT, Account
+from tests.engine.test_least_roles import FULL, LATER, AsAccount, failures
 from tests.operating import BUCKET, REGION, spec
 
 PLACE = f"gs://{BUCKET}/specs/mlservice"
@@ -159,6 +162,50 @@ def test_shards_take_each_service_once(operator, job):
     assert len(names(operator)) == 5
 
 
+@pytest.mark.slow
+def test_two_passes_at_once_do_the_work_once(operator, job):
+    """The schedule fires twice: who comes second leaves what the first one works on; nothing is made twice."""
+    services = [spec(f"s{number}") for number in range(4)]
+    job.install(*services, document())
+    job.publish(*services, document())
+    installed = Installed.find(operator.session())
+
+    executions = [installed.run(), installed.run()]
+
+    assert [installed.wait(each, timeout_s=120) for each in executions] == [True, True]
+    assert names(operator) == {"s0", "s1", "s2", "s3"}
+    [report] = job.run()
+    assert {service["state"] for service in report["services"].values()} == {"ok"}
+    assert all(inventory.lock is None for inventory in operator.inventories().values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", [0, 2, 4])
+def test_a_pass_that_is_killed_is_finished_by_the_next_one(operator, job, call):
+    """Its process goes in the middle of a write; the next pass takes the lock over, and nothing is left to do."""
+    job.install(spec(), document())
+    job.publish(spec(), document())
+    installed = Installed.find(operator.session())
+    operator.emulator.faults(
+        {"method": "*", "mutating": True, "skip": call + 1, "times": 1, "when": "after", "hang": True}
+    )
+    execution = installed.run()
+    while not operator.emulator.control("GET", "faults")[0]["waiting"]:
+        assert not installed.ended(execution), "it ended before it was killed"
+    executions = operator.api("google.cloud.run_v2", "executions", "Executions")
+    name = f"projects/local/locations/{REGION}/jobs/mlservice-operator/executions/{execution}"
+    executions.cancel_execution(request={"name": name}).result(timeout=60)
+    operator.emulator.faults()
+    operator.emulator.advance(301)  # the dead run's lock expires
+
+    [report] = job.run()
+
+    assert report["exitCode"] == 0, report
+    assert names(operator) == {"churn"}
+    assert operator.differences(spec()) == []
+    assert all(inventory.lock is None for inventory in operator.inventories().values())
+
+
 def test_a_project_has_one_operator(job):
     """Another one, of another name, is refused before anything of it is made."""
     job.install(spec(), document())
@@ -166,3 +213,32 @@ def test_a_project_has_one_operator(job):
 
     with pytest.raises(Exception, match="operator 'mlservice' in europe-west1 is at work"):
         job.install(spec(), another)
+
+
+def test_its_roles_are_enough_for_everything_that_services_may_need(operator, job, tmp_path):
+    """The fullest spec is made, changed and looked at by its account, with the roles that `install` computed."""
+    operator.api("google.pubsub_v1", "publisher", "Publisher").create_topic(
+        request={"name": f"{PROJECT}/topics/orders"}
+    )
+    secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+    made = secrets.create_secret(parent=PROJECT, secret_id="key", secret={"replication": {"automatic": {}}})
+    secrets.add_secret_version(parent=made.name, payload={"data": b"s"})
+    operator.make_job()
+    full = FULL | {"spec": {name: each for name, each in FULL["spec"].items() if name != "model"}}
+    later = LATER | {"spec": {name: each for name, each in LATER["spec"].items() if name != "model"}}
+    job.install(full, document())
+    (tmp_path / "key.json").write_text(Account(operator.emulator, "mlservice-operator", made=True).key)
+    own = AsAccount(operator, str(tmp_path / "key.json"))
+
+    assert failures(own.apply(full)) == []
+    assert own.differences(full) == []
+    assert failures(own.apply(later)) == []
+    session = own.session()
+    assert plan_operator(session, load(own.write(full, document()))).plan.pending == ()
+
+
+def test_a_role_that_is_left_out_is_held_by_another():
+    """Nothing is lost where two roles are needed and the wider one is given."""
+    permits = roles.predefined()
+
+    assert [narrow for narrow, wide in _WIDER.items() if not permits[narrow] <= permits[wide]] == []

@@ -45,6 +45,18 @@ LOOKING = (
     "storage.buckets.list",
 )
 """What looking at its own account and roles needs: it cannot change them."""
+_WIDER = {
+    "roles/artifactregistry.reader": "roles/artifactregistry.admin",
+    "roles/cloudscheduler.viewer": "roles/cloudscheduler.admin",
+    "roles/pubsub.viewer": "roles/pubsub.editor",
+    "roles/run.developer": "roles/run.admin",
+    "roles/run.viewer": "roles/run.developer",
+}
+"""Roles that another one holds whole: where both are needed, the other one does.
+
+Source:
+    cloud.google.com/iam/docs/roles-permissions.
+"""
 _GIVES_ROLES = "roles/resourcemanager.projectIamAdmin"
 _MODIFIED = "iam.googleapis.com/modifiedGrantsByRole"
 _STATE_ROLE = "roles/storage.objectAdmin"
@@ -199,7 +211,8 @@ def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wante
     custom = _custom_role(operator, permissions)
     yield custom
     yield _on_project(operator, account, full_name(custom.address, facts.project), needs={custom.address})
-    for role in sorted({*OWN, *(each for each in needed if each.startswith("roles/"))} - {_GIVES_ROLES}):
+    roles = {*OWN, *(each for each in needed if each.startswith("roles/"))} - {_GIVES_ROLES}
+    for role in sorted(role for role in roles if _WIDER.get(role) not in roles):
         yield _on_project(operator, account, role)
     yield _acting_as(operator, account, account)
     yield _acting_as(operator, account, _starter(operator, facts))
