@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from emulator.processes.instance import in_order
 from emulator.processes.logs import Log
 from emulator.processes.model import CannotStartError, Program
-from emulator.processes.process import Process
+from emulator.processes.process import GRACE_S, Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,10 +117,10 @@ class Execution:
         if self._work is None:
             self.ended.set()
 
-    async def cancel(self) -> None:
+    async def cancel(self, grace_s: float = GRACE_S) -> None:
         """Stop running tasks and start no more; wait for the end of what had begun."""
         self._stop_asked.set()
-        await asyncio.gather(*(process.stop() for group in self._running.values() for process in group))
+        await asyncio.gather(*(process.stop(grace_s) for group in self._running.values() for process in group))
         if self._work is not None:
             await self.ended.wait()
 

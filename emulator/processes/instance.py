@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.processes.model import CannotStartError, Outcome, default_startup_probe
 from emulator.processes.ports import free_port
 from emulator.processes.probe import liveness_fails, passes_startup
-from emulator.processes.process import Process
+from emulator.processes.process import GRACE_S, Process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,15 +75,15 @@ class Instance:
         self.idle_since = self._workshop.now()
         return Outcome()
 
-    async def stop(self) -> None:
-        """Ask all containers to end and wait until they have."""
+    async def stop(self, grace_s: float = GRACE_S) -> None:
+        """Ask all containers to end within `grace_s`, and wait until they have."""
         self.stopping = True
         for connection in self.connections:
             connection.close()
         self.connections.clear()
         for watcher in self._watchers:
             watcher.cancel()
-        await asyncio.gather(*(process.stop() for process in self._processes.values()))
+        await asyncio.gather(*(process.stop(grace_s) for process in self._processes.values()))
         self._gone()
 
     async def _start(self, container: Container) -> None:

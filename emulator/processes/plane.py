@@ -19,6 +19,7 @@ from emulator.processes.listener import Listeners
 from emulator.processes.metadata import MetadataServer
 from emulator.processes.model import CannotStartError
 from emulator.processes.pool import PENDING_S, Pool
+from emulator.processes.process import GRACE_S
 from emulator.processes.undertaker import Undertaker
 from emulator.processes.workshop import Workshop
 
@@ -79,10 +80,10 @@ class Plane:
         self._thread.start()
         self._ready.wait()
 
-    def stop(self) -> None:
-        """Stop listening, end every container (SIGTERM, ten seconds, SIGKILL), end the thread."""
+    def stop(self, grace_s: float = GRACE_S) -> None:
+        """Stop listening, end every container (SIGTERM, `grace_s`, SIGKILL), end the thread."""
         if self._thread.is_alive():
-            self._call(self._shut_down())
+            self._call(self._shut_down(grace_s))
             self._stopped = True
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=5)
@@ -177,12 +178,12 @@ class Plane:
         self._addresses = Listeners(self._front)
         self._ticker = asyncio.create_task(self._tick())
 
-    async def _shut_down(self) -> None:
+    async def _shut_down(self, grace_s: float) -> None:
         self._ticker.cancel()
         self._addresses.close_all()
         self._metadata.close()
-        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
-        await asyncio.gather(*(execution.cancel() for execution in self._executions.values()))
+        await asyncio.gather(*(pool.close(grace_s) for pool in self._pools.values()))
+        await asyncio.gather(*(execution.cancel(grace_s) for execution in self._executions.values()))
         self._workshop.undertaker.close()
 
     async def _tick(self) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from emulator.processes.instance import Instance
 from emulator.processes.logs import Log
 from emulator.processes.model import CannotStartError, Outcome
+from emulator.processes.process import GRACE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,18 +169,18 @@ class Pool:
         if not instance.stopping and instance.in_flight == 0:
             self._stop(instance)
 
-    async def close(self) -> None:
-        """Refuse new requests, let running ones finish (at most ten seconds), stop everything."""
+    async def close(self, grace_s: float = GRACE_S) -> None:
+        """Refuse new requests, let running ones finish (within `grace_s`), stop everything."""
         self._closed = True
         self._fail_waiting()
-        await asyncio.gather(*(self._drain(instance) for instance in [*self._instances, *self._fresh]))
+        await asyncio.gather(*(self._drain(instance, grace_s) for instance in [*self._instances, *self._fresh]))
 
-    async def _drain(self, instance: Instance) -> None:
+    async def _drain(self, instance: Instance, grace_s: float) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + 10.0
+        deadline = loop.time() + grace_s
         while instance.in_flight and loop.time() < deadline:  # noqa: ASYNC110 - rare, and simpler than an event each
             await asyncio.sleep(0.02)
-        await instance.stop()
+        await instance.stop(grace_s)
 
     def _scale_up(self) -> None:
         """Start as many instances as the waiting requests need and the maximum allows."""

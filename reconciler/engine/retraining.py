@@ -74,11 +74,9 @@ class _Reading:
 
     def json(self, name: str) -> Mapping[str, Any]:
         """Give one object as a mapping; empty where there is none, or none that can be read."""
-        with calling("read", f"gs://{self.bucket.name}/{name}"):
-            blob = self.bucket.get_blob(name, timeout=CALL_TIMEOUT_S)
-            if blob is None:
-                return {}
-            content = b"" if blob.size > LARGEST else blob.download_as_bytes(timeout=CALL_TIMEOUT_S)
+        content = self._content(name)
+        if content is None:
+            return {}
         try:
             found = json.loads(content)
         except (ValueError, RecursionError):
@@ -87,6 +85,24 @@ class _Reading:
             self.unreadable.append(f"gs://{self.bucket.name}/{name} is no JSON object of ours")
             return {}
         return found
+
+    def _content(self, name: str) -> bytes | None:
+        """Give an object's bytes; none of one that is too large, None where there is none.
+
+        The function may write between the look at the size and the read of that generation, which is gone then.
+        """
+        for attempt in range(_TRIES):
+            try:
+                with calling("read", f"gs://{self.bucket.name}/{name}"):
+                    blob = self.bucket.get_blob(name, timeout=CALL_TIMEOUT_S)
+                    if blob is None:
+                        return None
+                    found: bytes = b"" if blob.size > LARGEST else blob.download_as_bytes(timeout=CALL_TIMEOUT_S)
+                    return found
+            except errors.NotFoundError:
+                if attempt + 1 == _TRIES:
+                    raise
+        return None
 
 
 def key_of_wish(number: str) -> str:

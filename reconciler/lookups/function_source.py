@@ -24,7 +24,7 @@ PACKAGE = "runtime/retraining"
 """Where the program's files lie in the archive: as they are imported."""
 _FIXED: Mapping[str, bytes] = {
     "main.py": b"from runtime.retraining.function import main\n\n__all__ = ['main']\n",
-    "requirements.txt": b"functions-framework>=3.9\ngoogle-auth>=2.40\nrequests>=2.32\n",
+    "requirements.txt": b"functions-framework>=3.9\ngoogle-auth>=2.40\npyyaml>=6\nrequests>=2.32\n",
     "runtime/__init__.py": b"",
 }
 _DIGEST_LENGTH = 32

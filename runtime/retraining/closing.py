@@ -16,6 +16,11 @@ from runtime.retraining.decision import Event
 from runtime.retraining.guards import Guard
 from runtime.retraining.handling import Desk, NotNow, handle, note
 from runtime.retraining.runs import Run, Status
+from runtime.retraining.taking import Taken
+
+PATIENCE = timedelta(days=1)
+"""For how long after its timeout it is tried to take in what a training made, before it counts as failed: it would hold
+back the next one for ever."""
 
 
 class Stage(StrEnum):
@@ -50,8 +55,8 @@ class Workshop(Protocol):
     def cancel(self, run: Run) -> None:
         """Stop it; one that has ended already is left."""
 
-    def take_in(self, run: Run) -> str:
-        """Measure, compare and register what a run made; what came of it, in a sentence.
+    def take_in(self, run: Run) -> Taken | None:
+        """Measure, compare and register what a run made; what came of it, or None where that is not known yet.
 
         Called again for the same run when the first call was cut off: it finishes what that one began.
         """
@@ -100,14 +105,29 @@ def _closed(run: Run, desk: Desk, workshop: Workshop, timeout: timedelta) -> str
         workshop.cancel(run)
         found = Progress(Stage.FAILED, f"it took longer than {timeout} and was cancelled")
     if found.stage is Stage.SUCCEEDED:
-        return _end(run, desk, Status.SUCCEEDED, workshop.take_in(run))
+        return _taken_in(run, desk, workshop, timeout)
     if found.stage is Stage.CANCELLED:
         return _end(run, desk, Status.CANCELLED, found.why or "somebody cancelled it")
     return _end(run, desk, Status.FAILED, found.why or "it is gone: somebody deleted it")
 
 
+def _taken_in(run: Run, desk: Desk, workshop: Workshop, timeout: timedelta) -> str:
+    last = (run.started or run.claimed) + timeout + PATIENCE
+    try:
+        taken = workshop.take_in(run)
+    except Exception as error:
+        if desk.now() < last:
+            raise
+        return _end(run, desk, Status.FAILED, f"what it made could not be taken in: {error}")
+    if taken is not None:
+        return _end(run, desk, taken.status, taken.why)
+    if desk.now() < last:
+        return ""
+    return _end(run, desk, Status.FAILED, "what it made could not be taken in: the registry takes too long")
+
+
 def _end(run: Run, desk: Desk, status: Status, why: str) -> str:
     now = desk.now()
-    change: Callable[[Run], Run] = lambda each: replace(each, status=status, ended=now, why=why)  # noqa: E731 - its type is told
+    change: Callable[[Run], Run] = lambda each: replace(each, status=status, ended=now, why=why, lease=None)  # noqa: E731 - its type is told
     note(desk, run.key, change)
     return f"{run.key}: {status}: {why}"

@@ -29,6 +29,14 @@ class Action(StrEnum):
     REPEAT = "Repeat"  # this event was decided before
     SKIP = "Skip"
     WOULD_START = "WouldStart"  # asked only
+    PROMOTE = "Promote"  # what a training made is better, and was given its alias
+    REGISTER = "Register"  # it is better, and no alias moves by itself
+    REFUSE = "Refuse"  # it is registered with the reason why it is not taken
+    FAIL = "Fail"  # it cannot be judged, or not be registered
+
+
+VERDICTS = frozenset({Action.PROMOTE, Action.REGISTER, Action.REFUSE, Action.FAIL})
+"""What is said about the end of a training rather than about an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,9 @@ class Event:
         force: Guards that a person overrides.
         by: Who.
         asked_only: Nothing is to be started: a person wants to know what would be.
+        monitor: Which monitor found something; empty where none did.
+        needed: How many findings in a row it takes.
+        over: The monitor finds nothing any more: no reason to train, and the end of a row.
     """
 
     key: str
@@ -52,6 +63,9 @@ class Event:
     force: frozenset[Guard] = frozenset()
     by: str = ""
     asked_only: bool = False
+    monitor: str = ""
+    needed: int = 1
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +132,10 @@ def decide(event: Event, history: History, guards: Guards, evidence: Evidence, n
     known = history.runs.get(event.key)
     if known is not None:
         return _again(event, known, now)
+    if event.monitor and (row := history.row(event.monitor)) < event.needed:
+        reason = f"{event.monitor} was found {row} of {event.needed} times in a row"
+        numbers = {"row": row, "needed": event.needed}
+        return Decision(Action.SKIP, event.key, event.trigger, reason, numbers=numbers)
     held = list(_held(event, history, guards, evidence, now.astimezone(UTC)))
     standing = [each for each in held if each.guard not in event.force]
     if standing:

@@ -11,12 +11,16 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from runtime.retraining import breaches
+from runtime.retraining.breaches import Watch
 from runtime.retraining.decision import Event
 from runtime.retraining.guards import Guard
+from runtime.retraining.settings import Settings
 
 MANUAL = "manual"
 SWEEP = "sweep"
@@ -33,7 +37,27 @@ def key_of(trigger: str, *parts: str) -> str:
     return hashlib.sha256("\0".join((trigger, *parts)).encode()).hexdigest()[:_KEY_LENGTH]
 
 
-def read(trigger: str, body: bytes, now: datetime) -> Event | None:
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Whose events these are.
+
+    Args:
+        service: Name of the service.
+        region: Where it is.
+        watches: Triggers that fire for what monitors find.
+    """
+
+    service: str = ""
+    region: str = ""
+    watches: Sequence[Watch] = ()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Here:
+        """Read it from the function's settings."""
+        return cls(settings.service, settings.region, tuple(Watch.of(told) for told in settings.breaches))
+
+
+def read(trigger: str, body: bytes, now: datetime, here: Here = Here()) -> Event | None:
     """Read a pushed message.
 
     Args:
@@ -41,6 +65,7 @@ def read(trigger: str, body: bytes, now: datetime) -> Event | None:
             each message names its trigger.
         body: The request's body.
         now: For a message that does not say when it was published.
+        here: Whose events they are, for what monitors find.
 
     Returns:
         The event; None for one that is no reason to train, such as a file that was deleted.
@@ -51,12 +76,12 @@ def read(trigger: str, body: bytes, now: datetime) -> Event | None:
     message = _message(body)
     attributes = {str(k): str(v) for k, v in _mapping(message.get("attributes")).items()}
     name = trigger or attributes.get("trigger", "")
-    if not name:
-        raise NoEvent("the message names no trigger")
     number = str(message.get("messageId") or message.get("message_id") or "")
     if not number:
         raise NoEvent("the message has no id")
     at = _moment(message.get("publishTime") or message.get("publish_time"), now)
+    if not name:
+        return _of_monitor(message, attributes, number, at, here)
     if "objectId" in attributes:
         return _of_object(name, attributes, at)
     if name == MANUAL:
@@ -77,6 +102,26 @@ def _of_object(name: str, attributes: Mapping[str, str], at: datetime) -> Event 
     where = f"gs://{attributes.get('bucketId', '')}/{attributes['objectId']}"
     generation = attributes.get("objectGeneration", "")
     return Event(key_of(name, where, generation), name, at, about=f"{where} was written"[:500])
+
+
+def _of_monitor(
+    message: Mapping[str, Any], attributes: Mapping[str, str], number: str, at: datetime, here: Here
+) -> Event | None:
+    """Read what a monitor found. What is another service's, or nobody trains for, is no event."""
+    try:
+        found = breaches.told(attributes, number, at) or breaches.incident(
+            base64.b64decode(message.get("data") or ""), at
+        )
+    except breaches.NoBreach as error:
+        raise NoEvent(str(error)) from error
+    if found is None:
+        raise NoEvent("the message names no trigger")
+    watch = breaches.watching(here.watches, found.monitor)
+    if watch is None or found.service not in {"", here.service} or found.region not in {"", here.region}:
+        return None
+    key = key_of(watch.trigger, found.monitor, found.key)
+    about = f"{found.monitor}: {found.about}" if found.about else f"{found.monitor} was found"
+    return Event(key, watch.trigger, found.at, about, monitor=found.monitor, needed=watch.consecutive, over=found.over)
 
 
 def _of_person(attributes: Mapping[str, str], number: str, at: datetime) -> Event:

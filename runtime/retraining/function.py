@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from runtime.retraining import closing, events, handling, telling
-from runtime.retraining.decision import Evidence
+from runtime.retraining import closing, events, handling, taking, telling
+from runtime.retraining.decision import Event, Evidence
 from runtime.retraining.google import Bucket, Google, Refused
 from runtime.retraining.ledger import BucketLedger
-from runtime.retraining.runs import Run
+from runtime.retraining.runs import History
 from runtime.retraining.settings import Settings
 from runtime.retraining.trainers import Trainer, trainer
+from runtime.retraining.workshop import Shelf, Workshop, policy_of
 
 LARGEST = 10 << 20
 """Bytes of a pushed message, at most: Pub/Sub's own limit."""
@@ -48,18 +49,19 @@ def act(trigger: str, body: bytes, settings: Settings, google: Google) -> Answer
     now = datetime.now(UTC)
     teller = telling.Teller(settings, google)
     try:
-        event = events.read(trigger, body, now)
+        event = events.read(trigger, body, now, events.Here.of(settings))
     except events.NoEvent as error:
         # No 2xx: the dead letter topic is where such a message is looked for.
         telling.log("ERROR", f"{settings.service}: a message is no event: {error}")
         return {"error": str(error)}, 400
     if event is None:
         return {"action": "Ignore"}, 200
-    desk = _desk(settings, google, teller, event.at)
+    way = trainer(settings, google)
+    desk = _desk(settings, google, teller, way, event.at)
     try:
         if event.trigger == events.SWEEP:
-            return _swept(desk, settings, google, teller)
-        return handling.handle(event, desk).to_json(), 200
+            return _swept(desk, way, settings, google, teller)
+        return _acted(event, desk), 200
     except handling.NotNow as later:
         return {"again": str(later)}, 503
     except Exception as error:  # noqa: BLE001 - the log says which; Pub/Sub delivers again
@@ -67,16 +69,29 @@ def act(trigger: str, body: bytes, settings: Settings, google: Google) -> Answer
         return {"error": type(error).__name__}, 500
 
 
-def _desk(settings: Settings, google: Google, teller: telling.Teller, at: datetime) -> handling.Desk:
+def _acted(event: Event, desk: handling.Desk) -> Mapping[str, Any]:
+    if not event.over:
+        return handling.handle(event, desk).to_json()
+    handling.calm(event, desk)
+    return {"action": "Ignore"}
+
+
+def _desk(settings: Settings, google: Google, teller: telling.Teller, way: Trainer, at: datetime) -> handling.Desk:
     return handling.Desk(
         ledger=BucketLedger(Bucket(google, settings.bucket), settings.folder),
-        trainer=trainer(settings, google),
+        trainer=way,
         guards=settings.guards,
         evidence=lambda: Evidence(rows=_rows(settings, google)),
         # Pub/Sub's clock said when the message came, and is not ahead of ours; an emulator's is, once it was advanced.
         now=lambda: max(datetime.now(UTC), at),
         tell=teller.decided,
+        live=lambda history: _live(settings, google, history),
     )
+
+
+def _live(settings: Settings, google: Google, history: History) -> str:
+    found = taking.live(history, Shelf(settings, google), policy_of(settings))
+    return found.artifact if found is not None else ""
 
 
 def _rows(settings: Settings, google: Google) -> int | None:
@@ -93,27 +108,8 @@ def _rows(settings: Settings, google: Google) -> int | None:
         return None
 
 
-class Workshop:
-    """What a sweep needs of a way to train; what a training made is taken in by nobody yet."""
-
-    def __init__(self, way: Trainer) -> None:
-        self._way = way
-
-    def progress(self, run: Run) -> closing.Progress:
-        """Tell how far a run is."""
-        return self._way.progress(run)
-
-    def cancel(self, run: Run) -> None:
-        """Stop it."""
-        self._way.cancel(run)
-
-    def take_in(self, run: Run) -> str:
-        """Say that it ended."""
-        return f"{run.name} succeeded"
-
-
-def _swept(desk: handling.Desk, settings: Settings, google: Google, teller: telling.Teller) -> Answer:
-    lines = closing.sweep(desk, Workshop(trainer(settings, google)), settings.timeout)
+def _swept(desk: handling.Desk, way: Trainer, settings: Settings, google: Google, teller: telling.Teller) -> Answer:
+    lines = closing.sweep(desk, Workshop(settings, google, way, desk), settings.timeout)
     for line in lines:
         teller.ended(line)
     return {"swept": lines}, 200

@@ -151,6 +151,18 @@ class Bucket:
         content: bytes = answer.content
         return content[: most + 1], generation
 
+    def holds(self, prefix: str) -> bool:
+        """Tell whether any object's name begins with a prefix and goes on after it.
+
+        Raises:
+            Refused, Unavailable: The call failed.
+        """
+        url = f"{self._google.address('storage')}/storage/v1/b/{self._name}/o"
+        # Two: a console makes an empty object that is named as the folder itself.
+        params = {"prefix": prefix, "maxResults": "2", "fields": "items(name)"}
+        found = self._google.call(f"list gs://{self._name}/{prefix}", "GET", url, params=params)
+        return any(each["name"] != prefix for each in found.get("items", ()))
+
     def write(self, name: str, content: bytes, *, generation: int | None, kind: str = "application/json") -> bool:
         """Write an object.
 

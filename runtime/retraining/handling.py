@@ -56,8 +56,8 @@ class Trainer(Protocol):
     def find(self, key: str) -> str | None:
         """Give the name of the training that was started for a key, if it was."""
 
-    def start(self, key: str, event: Event) -> str:
-        """Start a training for a key; its name. Raises `NotStarted` where that would be refused again."""
+    def start(self, run: Run, event: Event) -> str:
+        """Start a training for a claimed run; its name. Raises `NotStarted` where that would be refused again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class Desk:
         evidence: Finds out rows and cost. Called once per event that is not known yet.
         now: Tells the time, aware.
         tell: Publishes what was decided; may raise, and then the event comes again.
+        live: Finds the folder of the model that serves, given what was trained before; empty for none.
     """
 
     ledger: Ledger
@@ -79,6 +80,7 @@ class Desk:
     evidence: Callable[[], Evidence]
     now: Callable[[], datetime]
     tell: Callable[[Decision, Event], None]
+    live: Callable[[History], str] = lambda _: ""
 
 
 def handle(event: Event, desk: Desk) -> Decision:
@@ -91,20 +93,25 @@ def handle(event: Event, desk: Desk) -> Decision:
     before = desk.ledger.recorded(event.key)
     evidence = Evidence() if before else desk.evidence()
     for _ in range(TRIES):
-        history, generation = desk.ledger.read()
+        before_it, generation = desk.ledger.read()
+        history = _found(event, before_it)
         now = desk.now()
         known = history.runs.get(event.key)
         if before is not None and known is None:
             return Decision(Action.REPEAT, event.key, event.trigger, f"decided before: {before.get('reason', '')}")
         decision = decide(event, history, desk.guards, evidence, now)
         if decision.action in {Action.START, Action.RESUME}:
-            run = known or Run(event.key, event.trigger, now, rows=evidence.rows, forced=_forced(decision, event))
-            run = replace(run, lease=now + LEASE)
+            run = replace(known or _claim(event, decision, desk, history, evidence), lease=now + LEASE)
             try:
                 desk.ledger.write(_remembered(history, run, desk), generation)
             except Moved:
                 continue
             _begin(run, event, desk, again=decision.action is Action.RESUME)
+        elif history is not before_it:
+            try:
+                desk.ledger.write(history, generation)
+            except Moved:
+                continue
         if decision.action is Action.WAIT:
             raise NotNow(decision.reason)
         if decision.action is Action.REPEAT:
@@ -116,6 +123,35 @@ def handle(event: Event, desk: Desk) -> Decision:
     raise NotNow("too many events are being acted on at once")
 
 
+def _found(event: Event, history: History) -> History:
+    """Give a history that counts what a monitor found."""
+    return history.with_finding(event.monitor, event.at, over=event.over) if event.monitor else history
+
+
+def calm(event: Event, desk: Desk) -> None:
+    """Note that a monitor finds nothing any more: what it finds next is the first in a row again.
+
+    Raises:
+        NotNow: Others wrote at every try.
+    """
+    for _ in range(TRIES):
+        history, generation = desk.ledger.read()
+        after = _found(event, history)
+        if after is history:
+            return
+        try:
+            desk.ledger.write(after, generation)
+        except Moved:
+            continue
+        return
+    raise NotNow("too many events are being acted on at once")
+
+
+def _claim(event: Event, decision: Decision, desk: Desk, history: History, evidence: Evidence) -> Run:
+    forced, live = _forced(decision, event), desk.live(history)
+    return Run(event.key, event.trigger, desk.now(), rows=evidence.rows, forced=forced, live=live)
+
+
 def _forced(decision: Decision, event: Event) -> str:
     return f"{', '.join(decision.overridden)} by {event.by or 'nobody named'}" if decision.overridden else ""
 
@@ -123,7 +159,7 @@ def _forced(decision: Decision, event: Event) -> str:
 def _begin(run: Run, event: Event, desk: Desk, *, again: bool) -> None:
     """Start what is claimed, or find what was started for it, and note which it is."""
     try:
-        name = (desk.trainer.find(run.key) if again else None) or desk.trainer.start(run.key, event)
+        name = (desk.trainer.find(run.key) if again else None) or desk.trainer.start(run, event)
     except NotStarted as refusal:
         seen: dict[str, Any] = {"status": Status.FAILED, "ended": desk.now(), "why": str(refusal)}
     else:

@@ -1,8 +1,8 @@
 """The model registry of Vertex AI: each run's model is one version of one model, and an alias says which one serves.
 
-Source: aiplatform v1, `projects.locations.models`. A version is found by an alias that is its run's label: an alias
-belongs to one version, is given in the very request that makes it, and is read in one call. Labels are for people:
-whether one of a first upload belongs to the model or to the version, Google does not say; so that has no run's label.
+Source: aiplatform v1, `projects.locations.models` and `.operations`. A version is found by an alias that is its run's
+label: an alias belongs to one version, is given in the very request that makes it, and is read in one call. Labels are
+for people: whether one of a first upload is the model's or the version's, Google does not say; so that has no run's.
 """
 
 from __future__ import annotations
@@ -13,16 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.retraining.google import MISSING, Refused
+from runtime.retraining.taking import NotRegistered, UnderWay
 from runtime.retraining.vertex import RUN_LABEL, SERVICE_LABEL, TAKEN, Place, label_of
 
 DESCRIPTION_LONGEST = 1000
-POLL_S = 1.0
-POLLS = 240
-"""An upload copies files, which takes minutes at most; after that the event has to come again."""
-
-
-class NotRegistered(Exception):
-    """An upload did not end well, or not in time. The text says what Vertex AI says."""
+PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, *(1.6,) * 36)
+"""Between looks at an operation. An upload takes seconds; one of more than a minute is left to a later sweep."""
+_UPLOADING = "UploadModelOperationMetadata"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +28,8 @@ class Registry:
 
     Args:
         place: Where.
-        service: Name of the service, a label.
+        service: Name of the service, a label and what people read.
         model: Id of the model.
-        title: What people read.
         image: The serving container; empty for none.
         pause: Waits so many seconds between two looks at an operation.
     """
@@ -41,7 +37,6 @@ class Registry:
     place: Place
     service: str
     model: str
-    title: str
     image: str = ""
     pause: Callable[[float], None] = field(default=time.sleep)
 
@@ -52,19 +47,12 @@ class Registry:
 
     def version(self, wanted: str) -> Mapping[str, Any] | None:
         """Give a version by its number or an alias; None where there is none."""
-        try:
-            found: Mapping[str, Any] = self.place.call("GET", f"{self.name}@{wanted}")
-        except Refused as refusal:
-            if refusal.status == MISSING:
-                return None
-            raise
-        return found
+        return self._found(f"{self.name}@{wanted}")
 
     def register(self, key: str, artifact: str, about: str = "") -> str:
-        """Make the version of a run, once: a second call finds it.
+        """Make the version of a run, once: a second call finds it, and none begins while an upload is under way.
 
-        An upload that was cut off before it ended may be made again; the files are the same, and the alias of the run
-        tells which one counts.
+        Two callers at once are kept apart by whoever calls: between the look and the upload nothing is locked here.
 
         Args:
             key: Of the run.
@@ -75,36 +63,49 @@ class Registry:
             Number of the version.
 
         Raises:
-            NotRegistered: The upload failed, or takes too long.
+            NotRegistered: The upload failed.
+            UnderWay: It, or another one, takes longer than is waited for.
             Refused: Vertex AI said no.
         """
+        model = self._found(self.name)
+        if model is not None and self._uploading(str(model["name"])):
+            raise UnderWay("another upload to this model has not ended")
+        # Looked for after that, not before: an upload that ended between the two would be overlooked, and made again.
         known = self.version(label_of(key))
         if known is not None:
             return str(known["versionId"])
         try:
-            operation = self._upload(key, artifact, about, first=not self._exists())
+            operation = self._upload(key, artifact, about, first=model is None)
         except Refused as refusal:
-            if refusal.status != TAKEN:
-                raise
-            operation = self._upload(key, artifact, about, first=False)  # another run made the model meanwhile
+            if refusal.status == TAKEN:  # the model itself is being made
+                raise UnderWay(str(refusal)) from refusal
+            raise
         return str(self._ended(operation)["modelVersionId"])
 
     def promote(self, version: str, alias: str) -> None:
         """Let an alias name a version; it leaves the one that it named before. Doing it again changes nothing."""
         self.place.call("POST", f"{self.name}@{version}:mergeVersionAliases", {"versionAliases": [alias]})
 
-    def _exists(self) -> bool:
+    def _found(self, name: str) -> Mapping[str, Any] | None:
         try:
-            self.place.call("GET", self.name)
+            found: Mapping[str, Any] = self.place.call("GET", name)
         except Refused as refusal:
             if refusal.status == MISSING:
-                return False
+                return None
             raise
-        return True
+        return found
+
+    def _uploading(self, name: str) -> bool:
+        """Tell whether an upload to the model has not ended: one of a caller that died may yet become a version."""
+        found = self.place.call("GET", f"{name}/operations", pageSize="100").get("operations", [])
+        return any(
+            not each.get("done") and str(each.get("metadata", {}).get("@type", "")).endswith(_UPLOADING)
+            for each in found
+        )
 
     def _upload(self, key: str, artifact: str, about: str, *, first: bool) -> dict[str, Any]:
         model: dict[str, Any] = {
-            "displayName": self.title,
+            "displayName": self.service,
             "artifactUri": artifact,
             "versionAliases": [label_of(key)],
             "versionDescription": about[:DESCRIPTION_LONGEST],
@@ -117,13 +118,13 @@ class Registry:
         return made
 
     def _ended(self, operation: dict[str, Any]) -> dict[str, Any]:
-        for _ in range(POLLS):
+        for pause_s in PAUSES_S:
             if operation.get("done"):
                 break
-            self.pause(POLL_S)
+            self.pause(pause_s)
             operation = self.place.call("GET", operation["name"])
         if "error" in operation:
-            raise NotRegistered(str(operation["error"].get("message", "the upload failed")))
+            raise NotRegistered(f"it was not registered: {operation['error'].get('message', 'the upload failed')}")
         if "response" not in operation:
-            raise NotRegistered("the upload takes longer than is waited for")
+            raise UnderWay("the upload takes longer than is waited for")
         return dict(operation["response"])

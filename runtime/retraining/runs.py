@@ -13,6 +13,14 @@ KEPT = timedelta(days=62)
 """For how long an ended run is remembered: two months, so that a month can be counted at its end."""
 _LEAST_KEPT = 100
 """Ended runs that are remembered whatever their age, for the circuit and for people."""
+_WINNERS_KEPT = 10
+"""Winners that are remembered whatever their age: the next model is compared with what was measured of them."""
+
+
+SAME_LOOK = timedelta(minutes=30)
+"""Findings that begin within this time of the last one counted are of the same look of a monitor: each feature that
+drifts is an incident of its own, and no monitor looks more often than every hour."""
+_LONGEST_ROW = 1000
 
 
 class Status(StrEnum):
@@ -40,13 +48,18 @@ class Run:
         trigger: Name of the trigger.
         claimed: When it was decided.
         status: Where it is.
-        lease: Until when whoever claimed it may start it alone.
+        lease: Until when whoever claimed it may start it alone, or take in alone what it made.
         name: What Google calls it; empty until it is started.
         started: When Google took it.
         ended: When it ended.
         why: Why it failed, in Google's words, or why its model was not taken.
         rows: Rows that there were to train on; None where nobody counts.
         forced: Guards that were overridden, and by whom: `cooldown by ann@example.com`.
+        live: Folder of the model that served when it was claimed, which it measures beside its own; empty for none.
+        version: Number of the version that its model became in the registry; empty until it is one.
+        artifact: Folder of its model, once that is registered.
+        verdict: Whether its model is better than the one that served, and by which numbers; None until it was judged.
+        judged: When that was.
     """
 
     key: str
@@ -60,6 +73,16 @@ class Run:
     why: str = ""
     rows: int | None = None
     forced: str = ""
+    live: str = ""
+    version: str = ""
+    artifact: str = ""
+    verdict: Mapping[str, Any] | None = None
+    judged: datetime | None = None
+
+    @property
+    def won(self) -> bool:
+        """Tell whether its model was found better than the one before it, and registered."""
+        return bool(self.version and self.verdict and self.verdict.get("better"))
 
     @property
     def going(self) -> bool:
@@ -83,8 +106,27 @@ class Run:
         Raises:
             TypeError, ValueError, KeyError: It is none.
         """
-        times = {name: _moment(data[name]) for name in ("claimed", "lease", "started", "ended") if name in data}
+        times = {
+            name: _moment(data[name]) for name in ("claimed", "lease", "started", "ended", "judged") if name in data
+        }
         return cls(**{**data, **times, "status": Status(data["status"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Findings of one monitor in a row.
+
+    Args:
+        count: How many; 0 after one that found nothing.
+        last: When the last of them began.
+    """
+
+    count: int
+    last: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain data."""
+        return {"count": self.count, "last": self.last.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +138,30 @@ class History:
         circuit_reset: When somebody closed the circuit by hand; failures before that do not count.
         frozen: Why no training starts until further notice, such as a budget that is used up; empty for no reason.
         circuit_until: Until when the circuit is open, for those who read this; guards decide by the runs.
+        rows: How often in a row each monitor found something.
     """
 
     runs: Mapping[str, Run] = field(default_factory=dict)
     circuit_reset: datetime | None = None
     frozen: str = ""
     circuit_until: datetime | None = None
+    rows: Mapping[str, Row] = field(default_factory=dict)
+
+    def row(self, monitor: str) -> int:
+        """Tell how often in a row a monitor found something."""
+        return self.rows[monitor].count if monitor in self.rows else 0
+
+    def with_finding(self, monitor: str, at: datetime, *, over: bool) -> History:
+        """Give a history that knows of a finding, or of its end. One that is known, or came late, changes nothing."""
+        row = self.rows.get(monitor)
+        if over:
+            ends = row is not None and row.count > 0 and at >= row.last
+            return replace(self, rows={**self.rows, monitor: Row(0, at)}) if ends else self
+        # Zero: the monitor found nothing at that time, and something since.
+        if row is not None and at <= row.last + (SAME_LOOK if row.count else timedelta()):
+            return self
+        count = min(row.count if row is not None else 0, _LONGEST_ROW) + 1
+        return replace(self, rows={**self.rows, monitor: Row(count, at)})
 
     def going(self) -> list[Run]:
         """Give the runs that may be at work."""
@@ -123,11 +183,21 @@ class History:
         counted = [run for run in self.runs.values() if run.status is Status.SUCCEEDED and run.rows is not None]
         return counted[-1].rows or 0 if counted else 0
 
+    def winners(self) -> list[Run]:
+        """Give the runs whose model was better than the one before, in the order in which that was found."""
+        won = (run for run in self.runs.values() if run.won)
+        return sorted(won, key=lambda run: (run.judged or run.claimed, len(run.version), run.version))
+
+    def of_version(self, version: str) -> Run | None:
+        """Give the run that made a version of the registry's model; None of one that nobody here made."""
+        return next((run for run in self.runs.values() if run.version == version), None)
+
     def with_run(self, run: Run, *, now: datetime) -> History:
         """Give a history that has this run, and has forgotten what is long past."""
         runs = {**self.runs, run.key: run}
         ended = [each for each in runs.values() if not each.going]
-        old = {each.key for each in ended[:-_LEAST_KEPT] if now - each.claimed > KEPT}
+        winners = {each.key for each in self.winners()[-_WINNERS_KEPT:]}
+        old = {each.key for each in ended[:-_LEAST_KEPT] if now - each.claimed > KEPT} - winners
         return replace(self, runs={key: each for key, each in runs.items() if key not in old})
 
     def to_json(self) -> dict[str, Any]:
@@ -138,6 +208,7 @@ class History:
             "circuitReset": _plain(self.circuit_reset),
             "frozen": self.frozen,
             "circuitUntil": _plain(self.circuit_until),
+            **({"rows": {name: row.to_json() for name, row in self.rows.items()}} if self.rows else {}),
         }
 
     @classmethod
@@ -154,7 +225,10 @@ class History:
             reset, until = (
                 _moment(data[name]) if data.get(name) else None for name in ("circuitReset", "circuitUntil")
             )
-            return cls({run.key: run for run in runs}, reset, str(data.get("frozen", "")), until)
+            rows = {
+                str(name): Row(int(row["count"]), _moment(row["last"])) for name, row in data.get("rows", {}).items()
+            }
+            return cls({run.key: run for run in runs}, reset, str(data.get("frozen", "")), until, rows)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise ValueError(f"this record of retraining is damaged: {error!r}") from error
 

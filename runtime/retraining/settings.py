@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -35,11 +35,15 @@ class Settings:
         evaluation: The comparison a new model must win; None takes any.
         metrics: The file with the measures, below the run's folder.
         dataset: Rows kept out of training; empty for none.
-        model: Id of the registry's model.
-        alias: Alias that moves to a better model; empty where none moves by itself.
+        model: Id of the registry's model; empty where what a training makes is registered by nobody.
+        image: Container that serves the model, for the registry; empty for none.
+        alias: Alias of the version that serves; empty where the spec follows none.
+        moves: Alias that a better model is given; empty where none moves by itself.
+        serving: Folder of the model that serves while the registry has none; empty for none.
         topic: Full name of the topic that decisions are told on; empty for none.
         account: E-mail of the account that trainings run as; empty for the project's default.
         rows: Table whose rows `minNewRows` counts; empty for none.
+        breaches: Which triggers fire for which findings of monitors: `trigger`, `of`, `consecutive`.
     """
 
     service: str
@@ -54,10 +58,14 @@ class Settings:
     metrics: str = "metrics.json"
     dataset: str = ""
     model: str = ""
+    image: str = ""
     alias: str = ""
+    moves: str = ""
+    serving: str = ""
     topic: str = ""
     account: str = ""
     rows: str = ""
+    breaches: Sequence[Mapping[str, Any]] = ()
 
     @property
     def folder(self) -> str:
@@ -67,6 +75,14 @@ class Settings:
     def output(self, key: str) -> str:
         """Give the folder that a run writes to, as a `gs://` address with a slash at its end."""
         return f"gs://{self.bucket}/{self.folder}runs/{key}/"
+
+    def metrics_object(self, key: str) -> str:
+        """Give the name of a run's metrics file within the bucket."""
+        return f"{self.folder}runs/{key}/{self.metrics}"
+
+    def model_folder(self, key: str) -> str:
+        """Give the folder that a run leaves its model in, as a `gs://` address with a slash at its end."""
+        return f"{self.output(key)}model/"
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:

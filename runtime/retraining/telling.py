@@ -8,11 +8,19 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from runtime.retraining.decision import Action, Decision, Event
+from runtime.retraining.decision import VERDICTS, Action, Decision, Event
 from runtime.retraining.google import Google
 from runtime.retraining.settings import Settings
 
-SEVERITY = {Action.SKIP: "NOTICE", Action.START: "INFO", Action.RESUME: "WARNING"}
+SEVERITY = {
+    Action.SKIP: "NOTICE",
+    Action.START: "INFO",
+    Action.RESUME: "WARNING",
+    Action.PROMOTE: "NOTICE",
+    Action.REGISTER: "NOTICE",
+    Action.REFUSE: "NOTICE",
+    Action.FAIL: "ERROR",
+}
 
 
 def log(severity: str, message: str, **more: Any) -> None:
@@ -38,7 +46,7 @@ class Teller:
         self._google = google
 
     def decided(self, decision: Decision, event: Event) -> None:
-        """Tell of a decision.
+        """Tell of a decision on an event, or of a verdict on what a training made.
 
         Raises:
             Refused, Unavailable: The topic did not take it.
@@ -49,11 +57,15 @@ class Teller:
             Action.START: "retraining",
             Action.RESUME: "retraining",
             Action.WOULD_START: "would retrain",
+            Action.PROMOTE: "new model promoted",
+            Action.REGISTER: "new model registered",
+            Action.REFUSE: "new model not taken",
+            Action.FAIL: "training came to nothing",
         }
         told = decision.to_json() | {"service": self._settings.service}
         text = f"{self._settings.service}: {words.get(decision.action, decision.action)}: {decision.reason}"
         log(SEVERITY.get(decision.action, "DEBUG"), text, retraining=told)
-        self._publish("decision", told)
+        self._publish("verdict" if decision.action in VERDICTS else "decision", told)
 
     def ended(self, line: str) -> None:
         """Tell what a sweep found out."""

@@ -19,6 +19,7 @@ from schemas.units import duration_text
 _TRIGGER = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _JOB = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
 _MACHINE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
+_ACCELERATOR = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _TOPIC = re.compile(r"(projects/[a-z0-9:.-]+/topics/)?(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 _TEMPLATE = re.compile(r"gs://[^\s/]+/\S+\.(ya?ml|json)|https://[a-z0-9-]+-kfp\.pkg\.dev/\S+")
 _BUCKET = r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
@@ -136,6 +137,12 @@ def _custom_job(path: str, job: CustomJob) -> Iterator[Finding]:
     if not _MACHINE.fullmatch(job.machine_type):
         summary = f"{shown(job.machine_type)} is not a machine type"
         yield Finding(f"{path}.machineType", "machine-type", summary, "for example n1-standard-4")
+    if job.accelerator_type is not None and not _ACCELERATOR.fullmatch(job.accelerator_type):
+        summary = f"{shown(job.accelerator_type)} is not a type of accelerator"
+        yield Finding(f"{path}.acceleratorType", "accelerator-type", summary, "for example NVIDIA_TESLA_T4")
+    if job.accelerator_type is None and "accelerator_count" in job.model_fields_set:
+        summary = "acceleratorCount without acceleratorType"
+        yield Finding(f"{path}.acceleratorCount", "accelerator-type", summary, "say which", at_key=True)
 
 
 def _pipeline(path: str, pipeline: VertexPipeline) -> Iterator[Finding]:

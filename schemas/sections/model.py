@@ -65,7 +65,8 @@ class Model(Section):
         None,
         description="Folder that holds the model: `gs://bucket/prefix/`, or a folder beside this file "
         "(`./model`), "
-        "which apply uploads under the digest of its content. Needed unless `alias` is given.",
+        "which apply uploads under the digest of its content. Needed unless `alias` is given; beside it, what serves "
+        "until a version has that alias.",
         examples=["gs://acme-models/churn/2026-11-20/", "./model"],
     )
     version: LooseText | None = Field(
@@ -73,8 +74,14 @@ class Model(Section):
     )
     alias: Text | None = Field(
         None,
-        description="Alias in Vertex AI Model Registry, resolved when planning; excludes `version`.",
+        description="Alias in Vertex AI Model Registry, resolved to a version when planning; excludes `version`.",
         examples=["champion"],
+    )
+    name: Text | None = Field(
+        None,
+        description="Id of the model in Vertex AI Model Registry, in the service's region: `alias` is looked up in it, "
+        "and trainings add versions to it. Left out, the service's name.",
+        examples=["churn"],
     )
     framework: Framework | None = Field(
         None, description="How the model is loaded. Left out, the files of the folder decide."

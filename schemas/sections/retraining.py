@@ -50,6 +50,10 @@ class CustomJob(Section):
     args: tuple[LooseText, ...] = Field((), description="Arguments of the container.")
     env: dict[str, LooseText] = Field(default_factory=dict, description="Environment variables of the container.")
     machine_type: Text = Field("n1-standard-4", description="Compute Engine machine type.", examples=["n1-standard-4"])
+    accelerator_type: Text | None = Field(
+        None, description="Type of accelerator, as Vertex AI names it.", examples=["NVIDIA_TESLA_T4"]
+    )
+    accelerator_count: Whole = Field(1, ge=1, le=16, description="How many accelerators, where a type is given.")
     spot: Flag = Field(default=False, description="Use Spot capacity: cheaper, may be interrupted.")
 
 

@@ -1,4 +1,7 @@
-"""The real command, run as a user runs it: a process of its own, against the shared emulator."""
+"""The real command, run as a user runs it: a process of its own, against the shared emulator.
+
+The process is forked from one that has imported the command (`tests.warm`); `afresh` starts it from nothing.
+"""
 
 import json
 import os
@@ -15,6 +18,7 @@ import pytest
 import yaml
 
 from tests.operating import Operator
+from tests.warm import Process, commands
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "reconciler.cli"]
@@ -49,11 +53,20 @@ class Shell:
 
     def __call__(self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> Done:
         """Run one command with nobody at the keyboard."""
+        process = self.start(*arguments, env=env, stdin=subprocess.PIPE)
+        try:
+            out, err = process.communicate(stdin, timeout=PATIENCE_S)
+        finally:
+            process.kill()
+        return Done(process.wait(), out, err)
+
+    def afresh(self, *arguments: str, env: dict[str, str] | None = None) -> Done:
+        """Run one command as a new interpreter, for claims about how it starts."""
         done = subprocess.run(
             [*COMMAND, *arguments],
             cwd=self.folder,
             env={**self._env(), **(env or {})},
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
@@ -61,25 +74,20 @@ class Shell:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, env: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL) -> Process:
         """Start one command and go on."""
-        return subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=self.folder,
-            env=self._env(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        streams = (stdin, subprocess.PIPE, subprocess.PIPE)
+        return self._run(arguments, env, streams)
+
+    def _run(self, arguments: tuple[str, ...], env: dict[str, str] | None, streams: tuple[int, int, int]) -> Process:
+        environment = {**self._env(), **(env or {})}
+        return commands().run("reconciler.cli", *arguments, folder=self.folder, env=environment, streams=streams)
 
     def on_terminal(self, *arguments: str, answer: str = "", env: dict[str, str] | None = None) -> Done:
         """Run one command on a terminal, and type the answer to its question."""
         ours, theirs = pty.openpty()
-        environment = {**self._env(), "TERM": "xterm-256color", "COLUMNS": "200", **(env or {})}
-        with subprocess.Popen(
-            [*COMMAND, *arguments], cwd=self.folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
-        ) as process:
+        environment = {"TERM": "xterm-256color", "COLUMNS": "200", **(env or {})}
+        with self._run(arguments, environment, (theirs, theirs, theirs)) as process:
             os.close(theirs)
             shown = _conversation(ours, answer)
             try:

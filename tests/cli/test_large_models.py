@@ -61,7 +61,7 @@ def test_a_plan_that_reads_a_large_file_stops(shell):
 
 def test_an_upload_of_a_large_file_stops_and_leaves_no_lock(shell, operator):
     """The upload is under the lock: it is let go, and no half a file is in the bucket."""
-    sparse(shell, 2)
+    sparse(shell, 1)
     process = shell.start("apply", "--local", "--yes")
     store = InventoryStore(operator.session())
     until(process, lambda: any(i.lock for i in store.read_all().values()) and reads(process, "huge.bin"))

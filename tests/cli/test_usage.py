@@ -12,7 +12,7 @@ from tests.cli.conftest import COMMAND
 
 def test_the_version_is_printed(offline):
     """`--version` needs no command beside it."""
-    done = offline("--version")
+    done = offline.afresh("--version")
 
     assert (done.code, done.out.split()[0]) == (0, "mlservice")
 
@@ -52,7 +52,7 @@ def test_wrong_usage_is_64_and_says_what_was_meant(offline, arguments, said):
 
 def test_help_of_a_command_loads_no_google_package(offline):
     """Help and completion answer at once; a command brings only options of its own."""
-    done = offline("plan", "--help", env={"COLUMNS": "200", "PYTHONPROFILEIMPORTTIME": "1"})
+    done = offline.afresh("plan", "--help", env={"COLUMNS": "200", "PYTHONPROFILEIMPORTTIME": "1"})
 
     assert done.code == 0
     assert "--detailed-exitcode" in done.out

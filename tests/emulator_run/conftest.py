@@ -72,8 +72,8 @@ def gate(token, route, port):
 
 @pytest.fixture
 def settings():
-    """Repeatable splits, short waits."""
-    return Settings(seed=7, pending_s=0.5)
+    """Repeatable splits."""
+    return Settings(seed=7)
 
 
 @pytest.fixture

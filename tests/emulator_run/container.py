@@ -102,4 +102,4 @@ if os.environ.get("STUBBORN"):
 else:
     signal.signal(signal.SIGTERM, finish)
 print("ready", flush=True)
-server.serve_forever()
+server.serve_forever(poll_interval=0.05)

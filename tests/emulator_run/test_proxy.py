@@ -7,6 +7,7 @@ from collections import Counter
 import httpx
 import pytest
 
+from emulator.processes.plane import Settings
 from tests.emulator_run.conftest import GOOD, NOBODY, UNKNOWN
 
 pytestmark = pytest.mark.slow
@@ -160,6 +161,7 @@ def test_a_crash_is_503_and_the_instance_is_replaced(bench, http):
     assert http.get(url).json()["pid"] != first
 
 
+@pytest.mark.parametrize("settings", [Settings(pending_s=0.5)])
 def test_nothing_left_is_429(bench):
     """With every slot of every allowed instance taken, a request waits, then gets Cloud Run's 429."""
     url = bench.serve((bench.revision("a", concurrency=1, max_instances=1), 100))

@@ -1,13 +1,8 @@
 """Notification channels: the server names them, so nothing but a mark keeps one from becoming two."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-
 import pytest
 
+from tests.engine.killing import killed_while
 from tests.operating import REGION, spec
 
 WANTED = spec(notifications=[{"email": "ml@acme.example"}, {"email": "oncall@acme.example"}])
@@ -90,22 +85,6 @@ def test_a_mark_that_somebody_took_off_is_put_back(operator):
     assert operator.differences(WANTED) == []
 
 
-def killed_while(operator, rule):
-    """Start an apply, and kill it while a call hangs."""
-    operator.emulator.faults({**rule, "times": 1, "hang": True})
-    environment = {**os.environ, "MLSERVICE_EMULATOR_STATE": str(operator.emulator.state)}
-    command = [sys.executable, "-m", "reconciler.cli", "apply", "--local", "--yes", str(operator.write(WANTED))]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until, reached = time.monotonic() + 60, False
-    while time.monotonic() < until and process.poll() is None and not reached:
-        reached = operator.emulator.control("GET", "faults")[0]["waiting"] > 0
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    operator.emulator.faults()
-    assert reached, "the run came to the point where it was to die"
-
-
 @pytest.mark.parametrize(
     "rule",
     [
@@ -118,7 +97,7 @@ def killed_while(operator, rule):
 def test_killed_anywhere_there_are_never_two(operator, rule):
     """A run dies around the moment that Google makes a channel; the next one finds it and makes no second."""
     operator.apply(spec())
-    killed_while(operator, rule)
+    assert killed_while(operator, rule, WANTED), "the run came to the point where it was to die"
     operator.emulator.advance(301)  # the dead run's lock expires
 
     report = operator.apply(WANTED)

@@ -1,13 +1,8 @@
 """kill -9 at any point, then apply again: it converges, nothing twice, and the lock is taken over."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-
 import pytest
 
+from tests.engine.killing import killed_while
 from tests.operating import REGION, spec
 
 SERVICE = spec(
@@ -15,15 +10,31 @@ SERVICE = spec(
     access={"invokers": ["user:a@example.com"]},
     registry={"repository": "ml"},
 )
-COMMAND = [sys.executable, "-m", "reconciler.cli", "apply", "--local", "--yes"]
+RETRAINED = spec(
+    triggers=[
+        {"name": "weekly", "when": {"schedule": "0 3 * * 1", "timeZone": "Europe/Paris"}},
+        {"name": "new-data", "when": {"pubsub": "churn-data-ready"}},
+        {"name": "new-files", "when": {"storage": "gs://acme-data/churn/"}},
+    ],
+    retraining={"run": {"cloudRunJob": {"name": "train"}}},
+)
+"""A service with a function, its subscriptions, a notification of a bucket, a sweep and the grants of each."""
 
 
-def mutating_calls(operator):
+def furnish(operator):
+    """Start anew with what others make: a job that trains, a topic and a bucket of theirs."""
+    operator.emulator.reset()
+    operator.make_job()
+    publisher = operator.api("google.pubsub_v1", "publisher", "Publisher")
+    publisher.create_topic(request={"name": "projects/local/topics/churn-data-ready"})
+    operator.connection.storage.create_bucket("acme-data")
+
+
+def mutating_calls(operator, wanted):
     """How many calls of one apply change something."""
     operator.emulator.control("DELETE", "calls")
-    operator.apply(SERVICE)
+    operator.apply(wanted)
     counts = operator.emulator.calls()
-    operator.emulator.reset()
     reading = (
         "Get",
         "List",
@@ -35,52 +46,38 @@ def mutating_calls(operator):
     return sum(n for name, n in counts.items() if not name.split("/")[-1].startswith(reading))
 
 
-def killed_at(operator, call, when):
-    """Start an apply, and kill it while its n-th mutating call hangs, before or after the write.
-
-    Returns:
-        Whether it got that far.
-    """
-    operator.emulator.faults({"method": "*", "mutating": True, "skip": call, "times": 1, "when": when, "hang": True})
-    environment = {**os.environ, "MLSERVICE_EMULATOR_STATE": str(operator.emulator.state)}
-    process = subprocess.Popen(
-        [*COMMAND, str(operator.write(SERVICE))],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    reached = False
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None and not reached:
-        reached = operator.emulator.control("GET", "faults")[0]["waiting"] > 0
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    operator.emulator.faults()
-    return reached
-
-
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_killed_at_every_point_the_next_apply_converges(operator, when, record_property):
-    """Whatever mutating call an apply dies at, the next one finishes the work."""
-    points = mutating_calls(operator)
+@pytest.mark.parametrize(("wanted", "sampled"), [(SERVICE, 1), (RETRAINED, 8)], ids=["service", "retraining"])
+def test_killed_at_any_point_the_next_apply_converges(operator, wanted, sampled, when, request):
+    """Whatever mutating call an apply dies at, the next one finishes the work.
+
+    Of the many calls of a whole retraining each eighth is tried, beginning with another one for each `when`;
+    `--every-kill` tries them all.
+    """
+    furnish(operator)
+    points = mutating_calls(operator, wanted)
     assert points >= 6
+    first, step = (
+        (0, 1) if sampled == 1 or request.config.getoption("--every-kill") else (2 * (when == "after"), sampled)
+    )
+    tried = range(first, points, step)
     reached = 0
-    for call in range(points):
-        operator.emulator.reset()
-        reached += killed_at(operator, call, when)
+    for call in tried:
+        furnish(operator)
+        reached += killed_while(operator, {"method": "*", "mutating": True, "skip": call, "when": when}, wanted)
         operator.emulator.advance(301)  # the dead run's lock expires
 
-        report = operator.apply(SERVICE)
+        report = operator.apply(wanted)
 
         assert not report.failed, (call, [str(r.error) for r in report.failed])
-        assert operator.differences(SERVICE) == [], call
-        assert len(operator.services()) == 1
+        assert operator.differences(wanted) == [], call
+        assert len(operator.services()) == 1 + (wanted is RETRAINED), call  # a function is a service as well
         assert operator.inventories()[REGION, "churn"].lock is None
         operator.destroy("churn")
         assert operator.services() == []
-    record_property("points", reached)
-    # The first write of an inventory finds no bucket: a refused call has no moment after its write.
-    assert reached >= points - (when == "after")
+    request.node.user_properties += [("points", points), ("killed", reached)]
+    # The first write of an inventory finds no bucket: a refused call has no moment after its write. And two that write
+    # one policy at once may write it again, so that one apply has a call more than the next.
+    assert reached >= 0.9 * len(tried) - (when == "after")

@@ -38,7 +38,11 @@ FULL = spec(
     notifications=[{"email": "ml@acme.example"}, {"pubsub": "orders"}],
 )
 """Every section that a kind acts on today."""
-LATER = FULL | {"spec": FULL["spec"] | {"scaling": {"maxInstances": 2}, "notifications": [], "triggers": []}}
+CUSTOM_JOB = {"run": {"customJob": {"image": "europe-west1-docker.pkg.dev/local/ml/train:1"}}}
+LATER = FULL | {
+    "spec": FULL["spec"]
+    | {"scaling": {"maxInstances": 2}, "notifications": [], "triggers": [], "retraining": CUSTOM_JOB}
+}
 """The same service some days later: changed, and with less of everything else."""
 
 

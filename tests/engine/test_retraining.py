@@ -14,7 +14,7 @@ PLACE = f"projects/local/locations/{REGION}"
 READY = "projects/local/topics/churn-data-ready"
 WANTED = spec(
     triggers=[
-        {"name": "weekly", "when": {"schedule": "0 3 * * 1", "timeZone": "Europe/Paris"}},
+        {"name": "nightly", "when": {"schedule": "0 3 * * *", "timeZone": "Europe/Paris"}},
         {"name": "new-data", "when": {"pubsub": "churn-data-ready"}},
         {"name": "new-files", "when": {"storage": "gs://acme-data/churn/"}},
     ],
@@ -82,11 +82,11 @@ def test_every_sort_of_trigger_starts_a_training_of_its_own(world):
     world.storage.bucket("acme-data").blob("churn/1.csv").upload_from_string("a,b\n1,2\n")
     world.storage.bucket("acme-data").blob("other/1.csv").upload_from_string("a,b\n1,2\n")
     until(lambda: len(world.trainings()) == 2)
-    world.operator.emulator.advance(7 * 86_400)
-    until(lambda: "weekly" in {told["MLSERVICE_TRIGGER"] for told in world.trainings()})
+    world.operator.emulator.advance(86_400)
+    until(lambda: "nightly" in {told["MLSERVICE_TRIGGER"] for told in world.trainings()})
 
-    assert {told["MLSERVICE_TRIGGER"] for told in world.trainings()} == {"new-data", "new-files", "weekly"}
-    assert [run["trigger"] for run in world.read().runs] == ["weekly", "new-files", "new-data"]
+    assert {told["MLSERVICE_TRIGGER"] for told in world.trainings()} == {"new-data", "new-files", "nightly"}
+    assert [run["trigger"] for run in world.read().runs] == ["nightly", "new-files", "new-data"]
     assert world.operator.differences(WANTED) == []
 
 
@@ -141,8 +141,7 @@ def test_a_wish_for_another_region_is_not_ours(world):
 
 def test_a_way_to_train_that_the_function_does_not_know_makes_no_function(operator):
     """It is named in the plan; what could only refuse each event is not deployed."""
-    custom = {"run": {"customJob": {"image": "europe-docker.pkg.dev/acme/ml/train:1"}}}
-    wanted = spec(retraining=custom)
+    wanted = spec(retraining={"run": {"bigqueryML": {"query": "CREATE MODEL ml.churn OPTIONS() AS SELECT 1"}}})
 
     planned = operator.plan(wanted)
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +14,14 @@ from tests.operating import BUCKET, REGION, Operator
 
 JOB = "us-docker.pkg.dev/cloudrun/container/job:latest"
 PLACE = f"projects/local/locations/{REGION}"
+
+
+def until(condition):
+    """Wait for what other processes do; Cloud Run runs the job beside us."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)
 
 
 def pushed(number="1", *, at=None, **attributes):

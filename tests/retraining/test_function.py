@@ -1,19 +1,10 @@
 """Messages come in, trainings start, reasons are kept: the function against emulated Google Cloud."""
 
 import json
-import time
 
 import pytest
 
-from tests.retraining.conftest import pushed
-
-
-def until(condition):
-    """Wait for what other processes do; Cloud Run runs the job beside us."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.05)
+from tests.retraining.conftest import pushed, until
 
 
 def test_a_message_starts_one_training_and_its_repetition_none(retraining):

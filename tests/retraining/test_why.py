@@ -119,3 +119,12 @@ def test_a_dry_run_decides_and_starts_nothing(retraining):
 def test_the_command_knows_every_guard_of_the_function():
     """They are two programs; what one offers the other takes."""
     assert set(GUARDS_OF_COMMAND) == {str(guard) for guard in Guard}
+
+
+def test_what_is_overwritten_while_it_is_read_is_read_again(retraining):
+    """The function writes between the look at an object and the read of its bytes: the next look finds the new one."""
+    retraining.deliver(pushed("1"), "new-data")
+    method = {"method": "storage.objects.get", "status": "NOT_FOUND"}
+    retraining.operator.emulator.faults(method | {"skip": 1, "times": 1})
+
+    assert [run["status"] for run in read(retraining).runs] == ["Failed"]

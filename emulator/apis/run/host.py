@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from emulator.apis.run.addresses import MAIN, routes_of, save, written
-from emulator.apis.run.running import plane, running, stop
+from emulator.apis.run.running import drop, plane, running, stop
 from emulator.core.api import Api
 from emulator.core.world import World
 
@@ -72,5 +72,5 @@ def control_routes(world: World) -> list[BaseRoute]:
 
 API.started.append(started)
 API.stopped.append(stop)
-API.cleared.append(stop)
+API.cleared.append(drop)
 API.routes.append(control_routes)

@@ -7,7 +7,8 @@ from reconciler.core.membership import PROJECT
 from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
-from reconciler.kinds.functions_function.wanted import HISTORY_WRITER, TRAINERS, address_of, desired
+from reconciler.kinds.functions_function.training import GIFTS
+from reconciler.kinds.functions_function.wanted import HISTORY_WRITER, address_of, desired
 from reconciler.kinds.pubsub_subscription import SUBSCRIBER
 from reconciler.kinds.pubsub_topic import PUBLISHER
 from reconciler.kinds.run_service import INVOKER
@@ -20,6 +21,8 @@ ACTS_ON = frozenset(
     {
         "retraining.run.cloudRunJob.*",
         "retraining.run.webhook.*",
+        "retraining.run.customJob.*",
+        "retraining.run.vertexPipeline.*",
         "retraining.parameters.*",
         "retraining.timeout",
         "retraining.guards.cooldown",
@@ -28,6 +31,8 @@ ACTS_ON = frozenset(
         "retraining.guards.maxConcurrent",
         "retraining.guards.minNewRows.*",
         "retraining.guards.openCircuitAfter.*",
+        "retraining.evaluation.*",
+        "retraining.promote",
         "triggers.name",
         "triggers.when.pubsub",
     }
@@ -50,10 +55,8 @@ KIND = Kind(
             "the retraining function's own account",
             "keeping what it decided: only the service's own folder of the state bucket",
         ),
-        *(
-            Gift(role, "run_job", "the retraining function's own account", "running the job that trains")
-            for role in TRAINERS
-        ),
+        Gift(PUBLISHER, pubsub_topic.NAME, "the retraining function's own account", "telling what it decided"),
+        *GIFTS,
         Gift(INVOKER, "run_service", "the account that starts trainings", "pushing events to the function"),
         Gift(PUBLISHER, pubsub_topic.NAME, "Pub/Sub itself", "moving events that nobody could act on"),
         Gift(SUBSCRIBER, pubsub_subscription.NAME, "Pub/Sub itself", "moving events that nobody could act on"),

@@ -9,8 +9,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import account_email
+from reconciler.kinds.model_artifact import location_of
 from schemas.names import service_account_id
-from schemas.sections.retraining import Better
+from schemas.sections.events import Topic
+from schemas.sections.retraining import Better, Promote
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 VARIABLE = "MLSERVICE_RETRAINING"
 ACCOUNT_ROLE = "retrain"
 """Last part of the name of the account that the function runs as."""
+TRAIN_ROLE = "train"
+"""Last part of the name of the account that trainings run as."""
+CANDIDATE = "candidate"
+"""Alias of a better model that somebody is to accept."""
 
 
 def environment(service: MLService, retraining: Retraining, facts: Facts) -> dict[str, str]:
@@ -38,7 +44,10 @@ def settings(service: MLService, retraining: Retraining, facts: Facts) -> dict[s
         "parameters": dict(retraining.parameters),
         "guards": guards(retraining.guards),
         "timeout": retraining.timeout_s,
+        "topic": f"projects/{facts.project}/topics/{events_topic(service).topic}",
         **_evaluation(retraining.evaluation),
+        **_registering(service, retraining, facts),
+        **_breaches(service),
         **({"rows": rows.table} if (rows := retraining.guards.min_new_rows) else {}),
     }
 
@@ -52,6 +61,71 @@ def _evaluation(wanted: Evaluation | None) -> dict[str, Any]:
         "min_gain": wanted.min_gain,
     }
     return {"evaluation": compared, "metrics": wanted.metrics, "dataset": wanted.dataset or ""}
+
+
+def events_topic(service: MLService) -> Topic:
+    """Give the topic of ours that decisions and verdicts are told on."""
+    return Topic(topic=f"{service.name}-events", create=True)
+
+
+def registers(service: MLService, retraining: Retraining) -> bool:
+    """Tell whether what a training makes becomes a version in the model registry.
+
+    A job or a webhook of the user's that nothing is compared or followed of publishes its model itself.
+    """
+    model = service.spec.model
+    follows = model is not None and model.alias is not None
+    return trains_on_vertex(retraining) or retraining.evaluation is not None or follows
+
+
+def trains_on_vertex(retraining: Retraining) -> bool:
+    """Tell whether it is Vertex AI that trains, as an account of our making."""
+    return bool(retraining.run.custom_job or retraining.run.vertex_pipeline)
+
+
+def serving(service: MLService, facts: Facts) -> str:
+    """Give the folder of the model that the spec itself names; empty where it names none.
+
+    A folder beside the spec counts without an alias only: beside one it is there no longer than the alias is not.
+    """
+    model = service.spec.model
+    if model is None or not model.uri:
+        return ""
+    if model.uri.startswith("gs://"):
+        return f"{model.uri.rstrip('/')}/"
+    place = location_of(service, facts) if model.alias is None else None
+    return place.uri if place else ""
+
+
+def model_id(service: MLService) -> str:
+    """Give the id of the service's model in the registry."""
+    model = service.spec.model
+    return (model.name if model else None) or service.name
+
+
+def _registering(service: MLService, retraining: Retraining, facts: Facts) -> dict[str, Any]:
+    if not registers(service, retraining):
+        return {}
+    alias = (service.spec.model.alias or "") if service.spec.model else ""
+    moves = {Promote.AUTO: alias, Promote.PULL_REQUEST: CANDIDATE, Promote.NEVER: ""}
+    found = {
+        "model": model_id(service),
+        "alias": alias,
+        "moves": moves[retraining.promote],
+        "serving": serving(service, facts),
+        "account": train_email_of(service, facts) if trains_on_vertex(retraining) else "",
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _breaches(service: MLService) -> dict[str, Any]:
+    """Give which triggers fire for which findings of monitors, and after how many in a row."""
+    found = [
+        {"trigger": each.name, "of": [str(one) for one in each.when.breach], "consecutive": each.when.consecutive}
+        for each in service.spec.triggers
+        if each.when.breach
+    ]
+    return {"breaches": found} if found else {}
 
 
 def guards(wanted: Guards) -> dict[str, Any]:
@@ -70,6 +144,11 @@ def guards(wanted: Guards) -> dict[str, Any]:
 def folder_of(service: MLService) -> str:
     """Give what every object that the function keeps begins with, within the state bucket."""
     return f"retraining/{service.spec.region}/{service.name}/"
+
+
+def train_email_of(service: MLService, facts: Facts) -> str:
+    """Give the e-mail of the account that trainings on Vertex AI run as."""
+    return account_email(service_account_id(service.name, TRAIN_ROLE), facts.project)
 
 
 def email_of(service: MLService, facts: Facts) -> str:

@@ -10,10 +10,10 @@ from reconciler.core.membership import ANY_ROLE, EVERYONE, EVERYONE_SIGNED_IN, P
 from reconciler.core.naming import mark_labels
 from reconciler.core.objects import Desired, Unwanted, Wanted
 from reconciler.core.reference import Ref
-from reconciler.kinds import service_account
-from reconciler.kinds.functions_function import triggers
+from reconciler.kinds import iam_member, pubsub_topic, service_account
+from reconciler.kinds.functions_function import training, triggers
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
-from reconciler.kinds.functions_function.settings import ACCOUNT_ROLE, email_of, environment, folder_of
+from reconciler.kinds.functions_function.settings import ACCOUNT_ROLE, email_of, environment, events_topic, folder_of
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.run_service.wanted import LETS_NOBODY_CALL
 from reconciler.lookups.function_source import source_of
@@ -29,8 +29,6 @@ MEMORY_MIB, CPU_MILLIS, CONCURRENCY, TIMEOUT_S = 512, 1000, 4, 300
 MAX_INSTANCES = 3
 """A storm of events waits in its subscription; what races is settled by conditional writes, not by fewer instances."""
 HISTORY_WRITER = "roles/storage.objectUser"
-TRAINERS = ("roles/run.jobsExecutorWithOverrides", "roles/run.viewer")
-"""What running one job with words of ours takes, and looking at its executions."""
 
 
 def name_of(service: MLService) -> str:
@@ -55,7 +53,9 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     history = _history_access(service, facts, account.address)
     yield account
     yield history
-    yield from _may_train(service, retraining, facts, account.address)
+    may_train = list(training.wanted(service, retraining, facts, account.address))
+    yield from may_train
+    yield from _told(service, facts, account.address)
     fields = FunctionsFunction(
         digest=source.digest,
         runtime=RUNTIME,
@@ -69,14 +69,14 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
         ingress="Internal",
         labels={**service.labels, **mark_labels(service.name)},
     )
-    needs = frozenset({history.address})
+    needs = frozenset({history.address, *(each.address for each in may_train)})
     yield Desired(address_of(service), fields, service.name, needs=needs, source=source.folder)
     yield from _never_everyone(service)
     yield from triggers.wanted(service, facts, address_of(service))
 
 
 def _knows(retraining: Retraining) -> bool:
-    return retraining.run.cloud_run_job is not None or retraining.run.webhook is not None
+    return retraining.run.bigquery_ml is None
 
 
 def _history_access(service: MLService, facts: Facts, account: Address) -> Desired[IamMember]:
@@ -93,17 +93,12 @@ def _history_access(service: MLService, facts: Facts, account: Address) -> Desir
     return Desired(here, IamMember(condition), service.name, needs=frozenset({account}))
 
 
-def _may_train(
-    service: MLService, retraining: Retraining, facts: Facts, account: Address
-) -> Iterator[Desired[IamMember]]:
-    """Want that it may start what trains, find it again and stop it; no more than that, and on nothing else."""
-    job = retraining.run.cloud_run_job
-    if job is None:
-        return
+def _told(service: MLService, facts: Facts, account: Address) -> Iterator[Wanted]:
+    """Want the topic that decisions and verdicts are told on, and that the function may publish there."""
+    topic = pubsub_topic.wanted(events_topic(service), service, facts, "retraining")
     member = f"serviceAccount:{email_of(service, facts)}"
-    for role in TRAINERS:
-        here = Membership("run_job", job.name, role, member).at(service.spec.region)
-        yield Desired(here, IamMember(), service.name, needs=frozenset({account}))
+    yield topic
+    yield iam_member.granted(topic.address, pubsub_topic.PUBLISHER, member, service.name, needs={account})
 
 
 def _never_everyone(service: MLService) -> Iterator[Unwanted]:

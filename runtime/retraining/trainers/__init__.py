@@ -20,8 +20,8 @@ class Trainer(Protocol):
     def find(self, key: str) -> str | None:
         """Give the name of the training that was started for a key, if it was."""
 
-    def start(self, key: str, event: Event) -> str:
-        """Start a training for a key; its name.
+    def start(self, run: Run, event: Event) -> str:
+        """Start a training for a claimed run; its name.
 
         Raises:
             NotStarted: It was refused, and would be again.
@@ -37,6 +37,14 @@ class Trainer(Protocol):
 def trainer(settings: Settings, google: Google) -> Trainer:
     """Give the way to train that the spec chose. Its module alone is imported."""
     [way] = settings.run
+    if way == "customJob":
+        from runtime.retraining.trainers.custom_job import CustomJob  # noqa: PLC0415 - one way to train per process
+
+        return CustomJob(settings, google)
+    if way == "vertexPipeline":
+        from runtime.retraining.trainers.vertex_pipeline import VertexPipeline  # noqa: PLC0415 - one way per process
+
+        return VertexPipeline(settings, google)
     if way == "cloudRunJob":
         from runtime.retraining.trainers.cloud_run_job import CloudRunJob  # noqa: PLC0415 - one way to train per process
 
@@ -44,5 +52,5 @@ def trainer(settings: Settings, google: Google) -> Trainer:
     if way == "webhook":
         from runtime.retraining.trainers.webhook import Webhook  # noqa: PLC0415 - one way to train per process
 
-        return Webhook(settings)
+        return Webhook(settings, google)
     raise NotImplementedError(f"retraining.run.{way} is not there yet")

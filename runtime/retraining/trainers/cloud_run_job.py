@@ -54,12 +54,12 @@ class CloudRunJob:
             if not token:
                 return
 
-    def start(self, key: str, event: Event) -> str:
+    def start(self, run: Run, event: Event) -> str:
         """Run the job with the key in its environment."""
         settings = self._settings
         told = {
             "args": arguments(settings.run["cloudRunJob"].get("args", []), settings.parameters),
-            "env": [{"name": name, "value": value} for name, value in variables(settings, key, event).items()],
+            "env": [{"name": name, "value": value} for name, value in variables(settings, run, event).items()],
         }
         overrides = {"containerOverrides": [{name: value for name, value in told.items() if value}]}
         try:

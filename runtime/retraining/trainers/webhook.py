@@ -1,6 +1,7 @@
 """A system of the user's is told to train: the event is posted to it, and it answers whether it took it.
 
-How far it is nobody can ask, so the run ends with the call; the system publishes its model where the spec looks.
+How far it is nobody can ask. Where the spec compares models, the run has ended once its metrics file is there, which is
+written last; else it ends with the call, and the system publishes its model where the spec looks.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from runtime.retraining.closing import Progress, Stage
 from runtime.retraining.decision import Event
-from runtime.retraining.google import Unavailable
+from runtime.retraining.google import Bucket, Google, Unavailable
 from runtime.retraining.handling import NotStarted
 from runtime.retraining.runs import Run
 from runtime.retraining.settings import Settings
@@ -35,8 +36,9 @@ class Webhook:
     The key goes along as `Idempotency-Key`: a call that is made again after a crash is the same call.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, google: Google) -> None:
         self._settings = settings
+        self._google = google
         self._url = str(settings.run["webhook"]["url"])
 
     def find(self, key: str) -> str | None:
@@ -44,7 +46,7 @@ class Webhook:
         del key
         return None
 
-    def start(self, key: str, event: Event) -> str:
+    def start(self, run: Run, event: Event) -> str:
         """Post the event. Any 2xx takes it."""
         body = {
             "service": self._settings.service,
@@ -52,15 +54,15 @@ class Webhook:
             "about": event.about,
             "at": event.at.isoformat(),
             "parameters": dict(self._settings.parameters),
-            "variables": variables(self._settings, key, event),
+            "variables": variables(self._settings, run, event),
         }
-        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": run.key}
         request = urllib.request.Request(self._url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - checked
         if not self._url.startswith(("https://", "http://127.0.0.1:")):
             raise NotStarted(f"{self._url} is not an https address")
         try:
             with urllib.request.build_opener(_Still).open(request, timeout=PATIENCE_S):
-                return f"webhook/{key}"
+                return f"webhook/{run.key}"
         except urllib.error.HTTPError as error:
             if error.code in _MAY_PASS:
                 raise Unavailable(f"the webhook answered {error.code}") from error
@@ -69,9 +71,11 @@ class Webhook:
             raise Unavailable(f"the webhook gave no answer: {type(error).__name__}") from error
 
     def progress(self, run: Run) -> Progress:
-        """It was taken; that is all there is to know."""
-        del run
-        return Progress(Stage.SUCCEEDED)
+        """It was taken, and perhaps its measures are there; that is all there is to know."""
+        if self._settings.evaluation is None:
+            return Progress(Stage.SUCCEEDED)
+        bucket, name = Bucket(self._google, self._settings.bucket), self._settings.metrics_object(run.key)
+        return Progress(Stage.GOING if bucket.read(name, most=0) is None else Stage.SUCCEEDED)
 
     def cancel(self, run: Run) -> None:
         """Nobody can be told."""

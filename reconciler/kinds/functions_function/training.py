@@ -1,0 +1,163 @@
+"""What the function must be allowed so that something trains, and what a training on Vertex AI runs as and may do.
+
+Vertex AI's jobs and models have no policies of their own, and of its predefined roles the least that may make jobs or
+upload models is the user's, so that is given on the project. A job runs as an account of its own all the same: what a
+training image may do is less than what starts it.
+
+Source: https://cloud.google.com/vertex-ai/docs/general/access-control, .../general/custom-service-account,
+    .../pipelines/configure-project#service-account (the account of a pipeline makes the jobs of its tasks);
+    https://cloud.google.com/bigquery/docs/conditions (tables).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reconciler.core.address import GLOBAL, Address
+from reconciler.core.kind import Gift
+from reconciler.core.membership import PROJECT, Membership
+from reconciler.core.objects import Desired, Wanted
+from reconciler.kinds import iam_member, service_account
+from reconciler.kinds.functions_function.settings import (
+    TRAIN_ROLE,
+    email_of,
+    folder_of,
+    registers,
+    serving,
+    train_email_of,
+    trains_on_vertex,
+)
+from reconciler.kinds.iam_member import IamMember
+
+if TYPE_CHECKING:
+    from reconciler.core.facts import Facts
+    from schemas import MLService
+    from schemas.sections.retraining import Retraining
+
+JOB_RUNNERS = ("roles/run.jobsExecutorWithOverrides", "roles/run.viewer")
+"""What running one job with words of ours takes, and looking at its executions."""
+VERTEX_USER = "roles/aiplatform.user"
+ACT_AS = "roles/iam.serviceAccountUser"
+OBJECT_USER, OBJECT_READER = "roles/storage.objectUser", "roles/storage.objectViewer"
+TABLE_READER, QUERIES = "roles/bigquery.dataViewer", "roles/bigquery.jobUser"
+TEMPLATE_READER = "roles/artifactregistry.reader"
+_REGISTRY = re.compile(r"https://(?P<region>[a-z0-9-]+)-kfp\.pkg\.dev/(?P<project>[^/]+)/(?P<repository>[^/]+)/\S+")
+_FUNCTION, _TRAINING = "the retraining function's own account", "the account that trainings on Vertex AI run as"
+GIFTS = (
+    *(Gift(role, "run_job", _FUNCTION, "running the job that trains") for role in JOB_RUNNERS),
+    Gift(VERTEX_USER, PROJECT, _FUNCTION, "starting trainings on Vertex AI, registering models and moving aliases"),
+    Gift(ACT_AS, service_account.KIND.name, _FUNCTION, "starting trainings as their account"),
+    Gift(OBJECT_READER, PROJECT, _FUNCTION, "reading the compiled pipeline in Cloud Storage: only that object"),
+    Gift(TEMPLATE_READER, "artifact_repository", _FUNCTION, "reading the compiled pipeline in Artifact Registry"),
+    Gift(OBJECT_USER, PROJECT, _TRAINING, "writing model and measures: only below the service's folder of runs"),
+    Gift(OBJECT_READER, PROJECT, _TRAINING, "reading `evaluation.dataset` and the live model: only those"),
+    Gift(TABLE_READER, PROJECT, _TRAINING, "reading the table of `evaluation.dataset`: only that one"),
+    Gift(QUERIES, PROJECT, _TRAINING, "querying the table of `evaluation.dataset`"),
+    Gift(VERTEX_USER, PROJECT, _TRAINING, "making the jobs of a pipeline's tasks, where a pipeline trains"),
+)
+
+
+def wanted(service: MLService, retraining: Retraining, facts: Facts, function: Address) -> Iterator[Wanted]:
+    """Want that the function may start what trains, find it again, stop it, and register what it makes; no more.
+
+    Args:
+        service: Whose.
+        retraining: Its section.
+        facts: What was looked up.
+        function: Address of the function's account.
+    """
+    member = f"serviceAccount:{email_of(service, facts)}"
+    job = retraining.run.cloud_run_job
+    for role in JOB_RUNNERS if job is not None else ():
+        here = Membership("run_job", job.name if job else "", role, member).at(service.spec.region)
+        yield Desired(here, IamMember(), service.name, needs=frozenset({function}))
+    if registers(service, retraining):
+        yield _on_project(service, function, VERTEX_USER, member)
+    if trains_on_vertex(retraining):
+        yield from _account(service, facts, function)
+    if retraining.run.vertex_pipeline is not None:
+        yield from _template(service, retraining.run.vertex_pipeline.template, facts, function)
+        yield from _pipeline(service, retraining, facts)
+
+
+def training_account(service: MLService) -> Address:
+    """Give the address of the account that trainings run as."""
+    return service_account.another(service, TRAIN_ROLE, "Trains").address
+
+
+def _account(service: MLService, facts: Facts, function: Address) -> Iterator[Wanted]:
+    """Want the account of trainings, what it may read and write, and that the function may start jobs as it."""
+    account = service_account.another(service, TRAIN_ROLE, "Trains")
+    yield account
+    may_act = f"serviceAccount:{email_of(service, facts)}"
+    yield iam_member.granted(account.address, ACT_AS, may_act, service.name, needs={function})
+    member = f"serviceAccount:{train_email_of(service, facts)}"
+    runs = _below(facts.bucket, f"{folder_of(service)}runs/")
+    yield _on_project(service, account.address, OBJECT_USER, member, title="runs", condition=runs)
+    live = serving(service, facts)
+    if live:
+        bucket, _, prefix = live.removeprefix("gs://").partition("/")
+        yield _on_project(
+            service, account.address, OBJECT_READER, member, title="serving", condition=_below(bucket, prefix)
+        )
+    yield from _dataset(service, facts, account.address, member)
+
+
+def _dataset(service: MLService, facts: Facts, account: Address, member: str) -> Iterator[Wanted]:
+    """Want that trainings read the rows kept out of them. A table of another project is for its owner to give."""
+    retraining = service.spec.retraining
+    compared = retraining.evaluation if retraining else None
+    rows = (compared.dataset or "") if compared else ""
+    if rows.startswith("gs://"):
+        bucket, _, name = rows.removeprefix("gs://").partition("/")
+        object_name = f'resource.name == "projects/_/buckets/{bucket}/objects/{name}"'
+        yield _on_project(service, account, OBJECT_READER, member, title="dataset", condition=object_name)
+    elif rows:
+        project, dataset, table = rows.rsplit(".", 2)
+        if project == facts.project:
+            one = f'resource.name == "projects/{project}/datasets/{dataset}/tables/{table}"'
+            yield _on_project(service, account, TABLE_READER, member, title="dataset", condition=one)
+        yield _on_project(service, account, QUERIES, member)
+
+
+def _template(service: MLService, template: str, facts: Facts, function: Address) -> Iterator[Wanted]:
+    member = f"serviceAccount:{email_of(service, facts)}"
+    if template.startswith("gs://"):
+        bucket, _, name = template.removeprefix("gs://").partition("/")
+        object_name = f'resource.name == "projects/_/buckets/{bucket}/objects/{name}"'
+        yield _on_project(service, function, OBJECT_READER, member, title="pipeline", condition=object_name)
+    elif found := _REGISTRY.fullmatch(template):
+        elsewhere = "" if found["project"] == facts.project else found["project"]
+        here = Membership("artifact_repository", found["repository"], TEMPLATE_READER, member)
+        there = here.at(found["region"], elsewhere)
+        yield Desired(there, IamMember(), service.name, needs=frozenset({function}))
+
+
+def _pipeline(service: MLService, retraining: Retraining, facts: Facts) -> Iterator[Wanted]:
+    """Want what the account of a pipeline needs beyond that of a job."""
+    account, member = training_account(service), f"serviceAccount:{train_email_of(service, facts)}"
+    yield _on_project(service, account, VERTEX_USER, member)
+    root = retraining.run.vertex_pipeline.pipeline_root if retraining.run.vertex_pipeline else None
+    if root:
+        bucket, _, prefix = root.removeprefix("gs://").partition("/")
+        yield _on_project(service, account, OBJECT_USER, member, title="root", condition=_below(bucket, prefix))
+
+
+def _on_project(
+    service: MLService, account: Address, role: str, member: str, *, title: str = "", condition: str = ""
+) -> Desired[IamMember]:
+    """Want a role on the project, under a condition where it is about one thing."""
+    named = f"mlservice-{title}-{service.spec.region}" if title else ""
+    here = Membership(PROJECT, "", role, member, named).at(GLOBAL)
+    return Desired(here, IamMember(condition), service.name, needs=frozenset({account}))
+
+
+def _below(bucket: str, prefix: str) -> str:
+    """Write the condition: objects below a prefix, and listing the bucket.
+
+    Source: https://cloud.google.com/iam/docs/conditions-resource-attributes: listing is asked of the bucket.
+    """
+    whole = f"projects/_/buckets/{bucket}"
+    return f'resource.name == "{whole}" || resource.name.startsWith("{whole}/objects/{prefix}")'

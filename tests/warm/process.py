@@ -1,0 +1,144 @@
+"""A program that was forked: as much of `subprocess.Popen` as tests use."""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Self
+
+
+class Process:
+    """A running program; `stdin`, `stdout` and `stderr` are text files where they were asked to be pipes.
+
+    Args:
+        server: The socket of the stock.
+        module: Such as `reconciler.cli`.
+        arguments: Of the command line.
+        folder: Working directory.
+        env: The whole environment.
+        streams: For each of the three: `subprocess.PIPE`, `subprocess.DEVNULL` or a file descriptor.
+    """
+
+    def __init__(
+        self,
+        server: socket.socket,
+        *,
+        module: str,
+        arguments: Sequence[str],
+        folder: Path,
+        env: Mapping[str, str],
+        streams: tuple[int, int, int],
+    ) -> None:
+        self.returncode: int | None = None
+        ends = [_stream(wanted, writes=number == 0) for number, wanted in enumerate(streams)]
+        self._status, told = os.pipe()
+        request = {"module": module, "arguments": list(arguments), "folder": str(folder), "env": dict(env)}
+        socket.send_fds(server, [json.dumps(request).encode()], [*(theirs for theirs, _, _ in ends), told])
+        for theirs, _, opened in ends:
+            if opened:
+                os.close(theirs)
+        os.close(told)
+        self.stdin, self.stdout, self.stderr = (ours for _, ours, _ in ends)
+        self.pid = int(self._line())
+
+    def _line(self) -> bytes:
+        """Read what the stock has to say next.
+
+        Raises:
+            EOFError: It has died.
+        """
+        said = b""
+        while not said.endswith(b"\n"):
+            got = os.read(self._status, 1)
+            if not got:
+                raise EOFError("the process that forks programs has ended")
+            said += got
+        return said
+
+    def poll(self) -> int | None:
+        """Give the exit status, None while it runs."""
+        return self._ended(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end.
+
+        Raises:
+            TimeoutExpired: It runs on.
+        """
+        code = self._ended(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+        return code
+
+    def _ended(self, within_s: float | None) -> int | None:
+        if self.returncode is None and select.select([self._status], [], [], within_s)[0]:
+            self.returncode = int(self._line())
+            os.close(self._status)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, stdin: str | None = None, timeout: float | None = None) -> tuple[str, str]:
+        """Write its input, read its output to the end, and wait.
+
+        Raises:
+            TimeoutExpired: It runs on.
+        """
+        read: dict[int, str] = {}
+        readers = [
+            threading.Thread(target=lambda n=n, file=file: read.update({n: file.read()}), daemon=True)
+            for n, file in enumerate((self.stdout, self.stderr))
+            if file is not None
+        ]
+        for reader in readers:
+            reader.start()
+        self._write(stdin)
+        self.wait(timeout)
+        for reader in readers:
+            reader.join(timeout)
+        self.close()
+        return read.get(0, ""), read.get(1, "")
+
+    def _write(self, stdin: str | None) -> None:
+        if self.stdin is None:
+            return
+        with suppress(BrokenPipeError):  # it ended without reading
+            self.stdin.write(stdin or "")
+            self.stdin.close()
+
+    def close(self) -> None:
+        """Let go of its streams."""
+        for file in (self.stdin, self.stdout, self.stderr):
+            if file is not None:
+                file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+        self.wait()
+
+
+def _stream(wanted: int, *, writes: bool) -> tuple[int, IO[str] | None, bool]:
+    """Give its end of a stream, our file for the other, and whether its end was opened here."""
+    if wanted == subprocess.DEVNULL:
+        return os.open(os.devnull, os.O_RDWR), None, True
+    if wanted != subprocess.PIPE:
+        return wanted, None, False
+    reading, writing = os.pipe()
+    theirs, ours = (reading, writing) if writes else (writing, reading)
+    return theirs, os.fdopen(ours, "w" if writes else "r", encoding="utf-8"), True

@@ -1,0 +1,99 @@
+"""The process that has imported a program, and forks for each run of it.
+
+It has one thread and starts no other, opens no channel and no file: what a fork would not bear, a run does for itself.
+"""
+
+import gc
+import importlib
+import io
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+LARGEST = 1 << 18
+
+
+def main() -> None:
+    """Fork until the other side closes the socket. Returns in the child of a fork only."""
+    requests = socket.socket(fileno=int(sys.argv[1]))
+    importlib.import_module(sys.argv[2])
+    gc.collect()
+    gc.freeze()  # so that no run copies pages by looking at what is there already
+    woken, wake = os.pipe()
+    for end in (woken, wake):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends when who started it does
+    running: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([requests, woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            _reap(running)
+        if requests not in ready:
+            continue
+        body, handed, _, _ = socket.recv_fds(requests, LARGEST, 4)
+        if not body:
+            sys.exit()
+        *streams, told = handed
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGINT, interrupted)
+            _become(json.loads(body), streams, [told, woken, wake, *running.values()], requests)
+            return
+        for each in streams:
+            os.close(each)
+        running[pid] = told
+        os.write(told, b"%d\n" % pid)
+
+
+def _reap(running: dict[int, int]) -> None:
+    """Say how those ended that have."""
+    for pid, told in list(running.items()):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if not ended:
+            continue
+        with suppress(BrokenPipeError):  # nobody waits for it any more
+            os.write(told, b"%d\n" % os.waitstatus_to_exitcode(status))
+        os.close(told)
+        del running[pid]
+
+
+def _become(wanted: dict[str, Any], streams: Sequence[int], others: Sequence[int], requests: socket.socket) -> None:
+    """Be the process that was asked for, as if it had been started from nothing."""
+    requests.close()
+    for each in others:
+        os.close(each)
+    for number, each in enumerate(streams):
+        os.dup2(each, number)
+        os.close(each)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.chdir(wanted["folder"])
+    os.environ.clear()
+    os.environ.update(wanted["env"])
+    sys.path[0] = wanted["folder"]
+    sys.argv[:] = [wanted["module"], *wanted["arguments"]]
+    sys.stdin = sys.__stdin__ = _text(0, "r", "strict")
+    sys.stdout = sys.__stdout__ = _text(1, "w", "strict")
+    sys.stderr = sys.__stderr__ = _text(2, "w", "backslashreplace")
+
+
+def _text(number: int, mode: str, errors: str) -> Any:
+    """A standard stream as the interpreter makes it."""
+    binary: Any = open(number, f"{mode}b", closefd=False)  # noqa: SIM115 - until the end of the process
+    lines = number == sys.stderr.fileno() or binary.isatty()
+    return io.TextIOWrapper(binary, encoding="utf-8", errors=errors, line_buffering=lines)
+
+
+if __name__ == "__main__":
+    main()
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
