@@ -81,6 +81,7 @@ class Pass:
     codes: set[int] = field(default_factory=set)
     changed: int = 0
     deleted: int = 0
+    whole: Planned | None = None
 
     @property
     def exit_code(self) -> int:
@@ -92,17 +93,24 @@ class Pass:
         """Tell whether differences are only told of."""
         return self.dry_run or not self.orders.correct or self.orders.frozen(self.session.clock.now())
 
-    def run(self, documents: Sequence[Loaded]) -> None:
-        """Reconcile services together, each alone where that does not work."""
+    def run(self, documents: Sequence[Loaded], own: LoadedOperator | None = None) -> None:
+        """Reconcile services together, each alone where that does not work.
+
+        Args:
+            documents: Services.
+            own: The operator itself, where these are all services: then one plan is enough for both.
+        """
         for loaded in documents:
             self.told.setdefault(loaded.name, Service(loaded.region))
         if not documents:
             return
         try:
-            self._reconcile(documents)
+            self._reconcile(documents, own)
         except _OF_ONE as error:
             half = len(documents) // 2
-            if half:
+            if own:
+                self.run(documents)
+            elif half:
                 self.run(documents[:half])
                 self.run(documents[half:])
             else:
@@ -113,8 +121,11 @@ class Pass:
             for loaded in documents:
                 self._note(loaded.name, "failed", str(error))
 
-    def _reconcile(self, documents: Sequence[Loaded]) -> None:
-        planned = self.plan(documents)
+    def _reconcile(self, documents: Sequence[Loaded], own: LoadedOperator | None) -> None:
+        planned = self.plan([*documents, own] if own else documents)
+        if own:
+            self.whole = planned
+            planned = _without(planned, own)
         self.log.write("INFO", "plan made", **counts(planned.plan))
         self._tell(planned.plan)
         if planned.plan.protected:
@@ -215,7 +226,7 @@ class Pass:
         """
         self.told.setdefault(operator.name, Service(operator.region))
         try:
-            planned = _only(self.plan([*services, operator]), operator)
+            planned = _only(self.whole or self.plan([*services, operator]), operator)
             held = [change for change in planned.plan.pending if not self._may_change(change)]
             self._hold(operator, held)
             rest = tuple(change for change in planned.plan.changes if change not in held)
@@ -261,6 +272,15 @@ def _only(planned: Planned, loaded: Loaded) -> Planned:
     changes = tuple(change for change in planned.plan.changes if set(change.services) == {loaded.name})
     plan = replace(planned.plan, changes=changes, services=(loaded.name,))
     return replace(planned, plan=plan, inventories={key: planned.inventories[key]})
+
+
+def _without(planned: Planned, loaded: Loaded) -> Planned:
+    """Give a plan without the part that is one document's alone."""
+    changes = tuple(change for change in planned.plan.changes if set(change.services) != {loaded.name})
+    services = tuple(name for name in planned.plan.services if name != loaded.name)
+    inventories = {key: each for key, each in planned.inventories.items() if key[1] != loaded.name}
+    plan = replace(planned.plan, changes=changes, services=services)
+    return replace(planned, plan=plan, inventories=inventories)
 
 
 def _deletes(plan: Plan) -> list[Change]:

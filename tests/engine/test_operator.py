@@ -206,6 +206,28 @@ def test_a_pass_that_is_killed_is_finished_by_the_next_one(operator, job, call):
     assert all(inventory.lock is None for inventory in operator.inventories().values())
 
 
+@pytest.mark.slow
+def test_a_role_that_its_account_lost_is_named(operator, job):
+    """Somebody takes a role away: the pass says which permission is missing, and that a person has to give it back."""
+    job.install(spec(), document())
+    job.publish(spec(), document())
+    projects = operator.api("google.cloud.resourcemanager_v3", "projects", "Projects")
+    whole = {"requested_policy_version": 3}
+    policy = projects.get_iam_policy(request=iam_policy_pb2.GetIamPolicyRequest(resource=PROJECT, options=whole))
+    left = [binding for binding in policy.bindings if binding.role != "roles/run.admin"]
+    del policy.bindings[:]
+    policy.bindings.extend(left)
+    projects.set_iam_policy(request=iam_policy_pb2.SetIamPolicyRequest(resource=PROJECT, policy=policy))
+
+    [report] = job.run()
+
+    assert (report["services"]["churn"]["state"], names(operator)) == ("failed", set())
+    assert "run.services." in report["services"]["churn"]["problems"][0]
+    assert report["exitCode"] == 1
+    assert job.install(spec(), document()) == 1
+    assert job.run()[0]["services"]["churn"]["state"] == "changed"
+
+
 def test_a_project_has_one_operator(job):
     """Another one, of another name, is refused before anything of it is made."""
     job.install(spec(), document())

@@ -1,8 +1,14 @@
 """The document of the job that reconciles: what it says, what it leaves out, what is refused."""
 
+import jsonschema
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from schemas import SpecError, load, load_valid, to_yaml
+from schemas.json_schema import json_schema
+
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
 HEAD = """\
 apiVersion: mlservice/v1
@@ -105,3 +111,44 @@ def test_one_wrong_document_stops_no_other(file):
 
     assert [each.name for each in specs.services] == ["churn"]
     assert {problem.where.line for problem in problems} == {7}
+
+
+CHOICES = {"cpu": st.sampled_from([1, "500m", 8]), "memory": st.sampled_from(["256Mi", "2Gi"])}
+SIZES = st.fixed_dictionaries({}, optional=CHOICES)
+FREEZES = st.builds(
+    lambda day, at, lasts: {"day": day, "at": at, "lasts": lasts},
+    st.sampled_from(["Mon", "Fri", "Sun"]),
+    st.sampled_from(["00:00", "23:59"]),
+    st.sampled_from(["1m", "64h"]),
+)
+OPERATORS = st.fixed_dictionaries(
+    {"region": st.sampled_from(["europe-west1", "us-central1"])},
+    optional={
+        "schedule": st.sampled_from(["*/5 * * * *", "0 3 * * 1"]),
+        "timeZone": st.sampled_from(["Europe/Paris", "Etc/UTC"]),
+        "paused": st.booleans(),
+        "version": st.sampled_from(["1.1.0", 1.1]),
+        "specs": st.sampled_from([{}, {"bundle": "gs://acme-mlservice/specs/prod"}]),
+        "shards": st.integers(1, 100),
+        "identity": st.sampled_from(["Auto", "ops@acme-prod.iam.gserviceaccount.com"]),
+        "drift": st.sampled_from(["Correct", "Report"]),
+        "freeze": st.lists(FREEZES, max_size=2, unique_by=lambda each: (each["day"], each["at"])),
+        "limits": st.fixed_dictionaries({}, optional={"deletes": st.integers(0, 50), "duration": st.just("10m")}),
+        "resources": SIZES,
+        "notifications": st.just([{"email": "ml@acme.example"}]),
+    },
+)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=OPERATORS)
+def test_what_loads_fits_the_schema_and_reads_back(file, body):
+    """An editor does not complain about a valid operator, and writing it out loses nothing."""
+    data = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "mlservice"}, "spec": body}
+    file.write_text(to_yaml(data))
+
+    [loaded] = load(file).operators
+
+    assert [error.message for error in VALIDATOR.iter_errors(data)] == []
+    file.write_text(to_yaml(loaded.operator))
+    assert load(file).operators[0].operator == loaded.operator

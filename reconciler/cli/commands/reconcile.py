@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reconciler.engine.passes import Pass
     from reconciler.engine.reports import Reports
     from reconciler.engine.session import Session
-    from schemas import Problem, Specs
+    from schemas import LoadedOperator, Problem, Specs
 
 app = typer.Typer(add_completion=False)
 ORDERS_ENV = "MLSERVICE_OPERATOR"
@@ -168,10 +168,10 @@ class _Run:
         if problems or self.trouble:
             made.codes.add(1)
         services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
-        made.run(services)
-        for operator in specs.operators if self.shard.index == 0 else ():
-            if operator.operator.name == self.orders.name or not self.orders.name:
-                made.run_own(operator, specs.services)
+        own = self._own(specs)
+        made.run(services, own if self.shard.count == 1 else None)
+        if own:
+            made.run_own(own, specs.services)
         orphaned = self._orphans(specs) if self.orders.name else []
         seconds = round(time.monotonic() - self.started, 3)
         end = {"dryRun": True} if self.dry_run else {"changed": made.changed}
@@ -179,6 +179,11 @@ class _Run:
         if self.orders.name:
             self._report(made, problems, orphaned, began)
         return made.exit_code
+
+    def _own(self, specs: Specs) -> LoadedOperator | None:
+        """Give the operator's own document, to the first shard."""
+        wanted = [each for each in specs.operators if self.orders.name in {"", each.operator.name}]
+        return wanted[0] if wanted and self.shard.index == 0 else None
 
     def _plan(self, documents: Any) -> Any:
         return plan_documents(self.session, documents)
