@@ -41,7 +41,6 @@ class Job:
     def install(self, *specs):
         """Make it, or upgrade it."""
         loaded = load(self.operator.write(*specs))
-        self.operator.connection.state.make()
         session = self.operator.session()
         report = apply(session, plan_operator(session, loaded))
         assert not report.failed, [str(result.error) for result in report.failed]
@@ -80,6 +79,18 @@ def names(operator):
 def test_installed_again_nothing_is_done(job):
     """The same document and services: a second install writes nothing."""
     assert job.install(spec(), document()) > 10
+
+    assert job.install(spec(), document()) == 0
+
+
+def test_it_goes_and_comes_back(operator, job):
+    """Uninstalled, nothing of it is left but the bucket; its custom role, whose name Google keeps, is restored."""
+    job.install(spec(), document())
+
+    gone = operator.destroy(ITSELF)
+    assert not gone.failed
+    assert operator.inventories() == {}
+    job.install(spec(), document())
 
     assert job.install(spec(), document()) == 0
 

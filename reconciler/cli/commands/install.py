@@ -44,8 +44,6 @@ def install(
         hint = "write one beside the services: kind: Operator, with a name and a region"
         raise errors.UsageError("there is no Operator among these specs", hint=hint)
     with working(target, specs) as session:
-        if not session.connection.state.there:
-            session.connection.state.make()  # the job's roles are on it
         how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_operator(session, specs))
         return confirm_and_apply(session, plan_operator(session, specs), how)
 

@@ -42,6 +42,7 @@ LOOKING = (
     "iam.serviceAccounts.list",
     "resourcemanager.projects.getIamPolicy",
     "run.jobs.getIamPolicy",
+    "storage.buckets.get",
     "storage.buckets.list",
 )
 """What looking at its own account and roles needs: it cannot change them."""
