@@ -15,14 +15,14 @@ demo: setup  ## the main job, end to end, on the embedded emulator
 	@$(BIN)/python docs/demo.py
 
 test: setup  ## the whole suite
-	$(BIN)/pytest -n $(JOBS) $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: setup  ## format, lint, types, import contracts, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n $(JOBS) -m "not slow" $(ARGS)
+	$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not slow" $(ARGS)
 
 fix: setup  ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Emulator:
         http: `http://127.0.0.1:port`.
         grpc: `127.0.0.1:port`.
         env: Variables that point Google's clients at it.
+        clients: Google's clients that were made for it: each costs a connection, and most tests make a few calls.
     """
 
     state: Path
@@ -42,6 +43,7 @@ class Emulator:
     http: str
     grpc: str
     env: dict[str, str]
+    clients: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def start(cls, state: Path, *arguments: str) -> "Emulator":

@@ -60,6 +60,15 @@ Region = Annotated[
     str | None,
     typer.Option("--region", help="Region of the service, where several have one of that name.", show_default=False),
 ]
+RegisteredModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="Id of its model in Vertex AI Model Registry, as in model.name. Left out: the service's name, else the "
+        "model that its trainings registered.",
+        show_default=False,
+    ),
+]
 Local = Annotated[bool, typer.Option("--local", help="Use the embedded emulator instead of Google Cloud.")]
 State = Annotated[
     str | None,

@@ -308,7 +308,7 @@ def _change(
         action=action,
         services=owner.services,
         reason=reason,
-        consequence=_consequence(kind, action, changes, seen, loss),
+        consequence=_consequence(kind, action, changes, seen, fields=fields, loss=loss),
         changes=changes,
         needs=want.needs if want else frozenset(),
         desired=None if want is None else plain(fields),
@@ -326,10 +326,16 @@ def _change(
 
 
 def _consequence(
-    kind: Kind[F], action: Action, changes: tuple[FieldChange, ...], seen: Observed[F] | None, loss: str
+    kind: Kind[F],
+    action: Action,
+    changes: tuple[FieldChange, ...],
+    seen: Observed[F] | None,
+    *,
+    fields: F | None,
+    loss: str,
 ) -> str:
     if action is Action.UPDATE:
-        said = kind.consequence(changes) if kind.consequence else ""
+        said = kind.consequence(changes, fields) if kind.consequence and fields is not None else ""
         extra = f"deletes {', '.join(twin.server_name for twin in seen.twins)}" if seen and seen.twins else ""
         return ", ".join(part for part in (said, extra) if part)
     if action is Action.REPLACE:

@@ -28,11 +28,13 @@ class Question:
         key: What is asked for, such as an image reference. The answer is found by it.
         where: Path in the spec, for the problem when there is no answer.
         base: Folder that a relative path in `key` starts from; empty when there is none.
+        optional: The spec can do without: what does not exist is no problem, and has no answer.
     """
 
     key: str
     where: str
     base: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +85,5 @@ class Facts:
     duties: tuple[Any, ...] = ()
 
     def find(self, lookup: Lookup[A], key: str) -> A | None:
-        """Give an answer, or None when it was not asked for."""
+        """Give an answer, or None when it was not asked for, or does not exist and need not."""
         return self.answers.get((lookup.name, key))

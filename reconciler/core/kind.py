@@ -134,6 +134,12 @@ def runs_nothing(operator: Operator, facts: Facts) -> Iterator[Wanted]:
     yield from ()
 
 
+def nothing_stays(seen: Observed[Any]) -> str:
+    """Say that nothing is left of a service when this object is destroyed."""
+    del seen
+    return ""
+
+
 def nothing_to_say(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
     """Have no note for the reader of a plan."""
     del service, facts
@@ -164,10 +170,11 @@ class Kind(Generic[F]):
         immutable: Fields that Google cannot change in place.
         keyed: Map fields that others may add keys to; only keys of ours are compared.
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
-        consequence: What an update will do, in words.
+        consequence: What an update to a record will do, in words.
         notes: What a reader of the plan should know of a spec: text, and the path below `spec` it is about.
         loss: What deleting this very object loses for others than the services it is of, in words. What loses
             something is protected by `management.deletion: Protect`.
+        stays: What came of this very object and stays when its service is destroyed, in words.
         retained: Which stay until the service goes, though no spec wants them any more: a revision may still use them.
         memory: What is remembered of an object from pass to pass; None for nothing.
         spec_paths: Field of the record by path below `spec`, for what `management.externallyOwned` may name.
@@ -197,9 +204,10 @@ class Kind(Generic[F]):
     immutable: frozenset[str] = frozenset()
     keyed: frozenset[str] = frozenset()
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
-    consequence: Callable[[Sequence[FieldChange]], str] | None = None
+    consequence: Callable[[Sequence[FieldChange], F], str] | None = None
     notes: Callable[[MLService, Facts], Iterable[tuple[str, str]]] = nothing_to_say
     loss: Callable[[Observed[F], Collection[str]], str] = nothing_lost
+    stays: Callable[[Observed[F]], str] = nothing_stays
     retained: Callable[[Address], bool] = never
     memory: Memory[Any] | None = None
     spec_paths: Mapping[str, str] = field(default_factory=dict)

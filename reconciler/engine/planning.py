@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,18 +102,32 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
         for address, owner in owners.items()
         if (change := _to_delete(session, address, seen.get(address), owner))
     ]
+    stays = {text: name for name, text in _stays(session, owners, seen)}
     abandoned = {i.service for i in inventories.values() if i.deletion == Deletion.ABANDON}
     plan = Plan.of(
         [c for c in changes if not set(c.services) & abandoned],
         project=session.connection.project,
         services=tuple(sorted(name for _, name in keys)),
-        notes=tuple(Note(name, "management.deletion is Abandon: everything stays") for name in sorted(abandoned)),
+        notes=(
+            *(Note(name, "management.deletion is Abandon: everything stays") for name in sorted(abandoned)),
+            *(Note(name, text) for text, name in sorted(stays.items()) if name not in abandoned),
+        ),
         made=session.clock.now().isoformat(timespec="seconds"),
         destroy=True,
         deletion={inventory.service: inventory.deletion for inventory in inventories.values()},
         regions={inventory.service: inventory.region for inventory in inventories.values()},
     )
     return Planned(plan, {}, seen, owners, inventories)
+
+
+def _stays(
+    session: Session, owners: Mapping[Address, Owner], seen: Mapping[Address, Observed[Any]]
+) -> Iterator[tuple[str, str]]:
+    """Give what a destroy leaves, with the service it is of: people take for gone what nobody mentions."""
+    for address in sorted(owners.keys() & seen.keys()):
+        for name in owners[address].services:
+            if text := session.kinds.of_address(address).stays(seen[address]):
+                yield name, text
 
 
 def _named(keys: Sequence[Key], everything: Inventories) -> dict[Key, Inventory]:
@@ -151,14 +165,6 @@ def _refuse_not_yet(documents: Sequence[Loaded]) -> None:
         )
         for loaded in services
         if (strategy := loaded.service.spec.rollout.strategy) not in _STRATEGIES
-    ] + [
-        Problem(
-            loaded.where("spec.model.alias"),
-            "an alias is not yet resolved by this version",
-            "name the model by uri and version",
-        )
-        for loaded in services
-        if loaded.service.spec.model and loaded.service.spec.model.alias
     ]
     if problems:
         raise SpecError(problems)

@@ -47,15 +47,17 @@ def _questions(lookup: Lookup[Any], loaded: Loaded, given: Facts) -> Iterator[Qu
     return lookup.asks(loaded, given) if isinstance(loaded, LoadedService) else lookup.operates(loaded, given)
 
 
-def _once(lookup: Lookup[Any], question: Question) -> tuple[str, str, str]:
-    return lookup.name, question.key, question.base
+def _once(lookup: Lookup[Any], question: Question) -> tuple[str, str, str, bool]:
+    return lookup.name, question.key, question.base, question.optional
 
 
 def _try(session: Session, lookup: Lookup[Any], question: Question) -> Any:
     """Give the answer, or the error as a value: what does not exist is a problem with a place, not an abort."""
     try:
         return lookup.answer(session.connection, question)
-    except (errors.NotFoundError, errors.InvalidRequest, errors.Unanswered) as error:
+    except errors.NotFoundError as error:
+        return None if question.optional else error
+    except (errors.InvalidRequest, errors.Unanswered) as error:
         return error
 
 

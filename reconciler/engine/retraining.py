@@ -121,7 +121,7 @@ def read_retraining(session: Session, region: str, service: str, *, last: int) -
         session: The run.
         region: Of the service.
         service: Its name.
-        last: How many decisions.
+        last: How many decisions; with 0 they are not even listed.
 
     Raises:
         ApiError: The bucket cannot be read.
@@ -136,7 +136,7 @@ def read_retraining(session: Session, region: str, service: str, *, last: int) -
         reading.unreadable.append(f"gs://{state.name}/{name} was written by another version of mlservice")
         history = {}
     runs = [run for run in _list(history.get("runs")) if isinstance(run, Mapping)]
-    names = _latest(reading, last)
+    names = _latest(reading, last) if last else ()
     decisions = session.pool.gather([partial(reading.json, name) for name in names])
     return Retraining(
         service,

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import plain
-from reconciler.core.inventory import Inventory
+from reconciler.core.inventory import Inventory, Key
 from reconciler.core.kind import Kinds
 from reconciler.core.membership import ANY_ROLE, EVERYONE, EVERYONE_SIGNED_IN, KIND, Membership, any_role
+from reconciler.core.naming import label_value
 from reconciler.core.objects import Observed
 from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.retraining import Retraining, read_retraining
 from reconciler.engine.session import Session
 from schemas.operator import is_operators
+
+RETRAINS = "functions_function"
+"""Kind of the function that starts trainings."""
+GOING = frozenset({"Claimed", "Started"})
+"""States of a training that has not ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class ServiceStatus:
         missing: What the inventory lists and is not there.
         checked: When this was read.
         open: What lets everyone in, though the spec last applied rules that out.
+        retraining: What became of its trainings; None for a service that is not trained again.
     """
 
     inventory: Inventory
@@ -55,11 +65,28 @@ class ServiceStatus:
     missing: tuple[Address, ...]
     checked: str
     open: tuple[Opening, ...] = ()
+    retraining: Retraining | None = None
 
     @property
     def working(self) -> bool:
         """Tell whether the service is there and works."""
         return self.service is not None and not self.service.problem
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What a person has to see to about its trainings, in words; what works is no reason."""
+        return tuple(_needs(self.retraining, self.checked)) if self.retraining else ()
+
+    @property
+    def waits(self) -> str:
+        """A better model that does not serve yet: its version; empty without one."""
+        runs = self.retraining.runs if self.retraining else ()
+        better = (
+            run for run in runs if isinstance(run.get("verdict"), Mapping) and run["verdict"].get("better") is True
+        )
+        version = str(next((run.get("version") or "" for run in better), ""))
+        there = {each["version"] for each in _revisions(self.service) if each["percent"]} if self.service else set()
+        return "" if label_value(version) in there else version
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain data."""
@@ -71,6 +98,8 @@ class ServiceStatus:
             "working": self.working,
             "problem": seen.problem if seen else "the Cloud Run service is gone",
             "open": [plain(opening) for opening in self.open],
+            "retraining": self.retraining and _told(self.retraining, self.waits),
+            "needs": list(self.needs),
             "settled": seen.settled if seen else True,
             "url": seen.output["uri"] if seen else "",
             "tags": dict(seen.output["tags"]) if seen else {},
@@ -82,6 +111,37 @@ class ServiceStatus:
             "lastChanged": self.inventory.changed,
             "lock": lock and {"holder": lock.holder, "runId": lock.run_id, "expires": lock.expires.isoformat()},
         }
+
+
+def _told(retraining: Retraining, waits: str) -> dict[str, Any]:
+    """Give what of a service's trainings belongs into its status."""
+    return {
+        "training": sum(1 for run in retraining.runs if run.get("status") in GOING),
+        "lastRun": dict(retraining.runs[0]) if retraining.runs else None,
+        "circuitUntil": retraining.circuit_until,
+        "frozen": retraining.frozen,
+        "waits": waits,
+        "unreadable": list(retraining.unreadable),
+    }
+
+
+def _needs(retraining: Retraining, now: str) -> Iterator[str]:
+    until = _moment(retraining.circuit_until)
+    if until and now < until.isoformat(timespec="seconds"):
+        name = retraining.service
+        yield (
+            f"trainings failed in a row, and none starts until {until:%Y-%m-%d %H:%M} UTC: "
+            f"mlservice why {name}, then mlservice retrain {name} --reset-circuit"
+        )
+    yield from retraining.unreadable
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a moment that the retraining function wrote; nothing where there is none."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    except ValueError:
+        return None
 
 
 def _revisions(seen: Observed[Any]) -> list[dict[str, Any]]:
@@ -117,8 +177,8 @@ class Statuses:
 
     @property
     def well(self) -> bool:
-        """Tell whether nothing needs a person: all works, and what is to be private is."""
-        return self.working and not any(service.open for service in self.services)
+        """Tell whether nothing needs a person: all works, what is to be private is, and trainings may start."""
+        return self.working and not any(service.open or service.needs for service in self.services)
 
 
 def read_status(session: Session, names: Sequence[str]) -> Statuses:
@@ -141,6 +201,7 @@ def read_status(session: Session, names: Sequence[str]) -> Statuses:
     asked |= {a: e.server_name for i in chosen for a, e in i.entries.items() if a.kind in kinds}
     seen = session.observe(asked)
     now = session.clock.now().isoformat(timespec="seconds")
+    trained = _trained(session, chosen)
     found = [
         ServiceStatus(
             inventory,
@@ -148,10 +209,18 @@ def read_status(session: Session, names: Sequence[str]) -> Statuses:
             tuple(sorted(a for a in inventory.entries if a not in seen)),
             now,
             tuple(_openings(session.kinds, inventory, seen)),
+            trained.get((inventory.region, inventory.service)),
         )
         for inventory in chosen
     ]
     return Statuses(tuple(found), tuple(everything.broken.values()))
+
+
+def _trained(session: Session, inventories: Sequence[Inventory]) -> dict[Key, Retraining]:
+    """Read what became of the trainings of those services that have the function that starts them."""
+    keys = [(i.region, i.service) for i in inventories if any(a.kind == RETRAINS for a in i.entries)]
+    found = session.pool.gather([partial(read_retraining, session, *key, last=0) for key in keys])
+    return dict(zip(keys, found, strict=True))
 
 
 def _closed(kinds: Kinds, inventory: Inventory) -> Mapping[Address, str]:

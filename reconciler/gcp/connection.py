@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.gcp.direct import direct_session
 from reconciler.gcp.light import client_class, transport_class
 from reconciler.gcp.state_bucket import StateBucket
+
+if TYPE_CHECKING:
+    from reconciler.gcp.rest import Rest
 
 LOCAL_PROJECT = "local"
 """Too short to be a real project id: those have 6 to 30 characters."""
@@ -124,19 +127,37 @@ class Connection:
             return self._made["storage"]
 
     def _storage(self) -> Any:
-        from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - late, for start-up
         from google.cloud.storage import Client  # noqa: PLC0415 - late, for start-up
 
         if self.local is None:
             return Client(project=self.project, credentials=self.credentials)
         options = {"api_endpoint": self.local.http}
-        credentials: Any = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is half typed
-        if self.local.as_account:
-            from reconciler.gcp.caller import credentials_of  # noqa: PLC0415 - only when asked for
-
-            credentials = credentials_of(self.local.key_file, self.local.http)
+        credentials = _local_credentials(self.local)
         session = direct_session(credentials)
         return Client(project=self.project, credentials=credentials, client_options=options, _http=session)
+
+    def rest(self, host: str, version: str) -> Rest:
+        """Give one of Google's APIs as plain JSON.
+
+        Args:
+            host: Such as `europe-west1-aiplatform.googleapis.com`.
+            version: Such as `v1`.
+        """
+        from reconciler.gcp.rest import Rest  # noqa: PLC0415 - late, for start-up
+
+        with self._lock:
+            if "session" not in self._made:
+                self._made["session"] = self._session()
+            base = f"https://{host}" if self.local is None else self.local.http
+            return Rest(self._made["session"], f"{base}/{version}")
+
+    def _session(self) -> Any:
+        if self.local is not None:
+            return direct_session(_local_credentials(self.local))
+        from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415 - late, for start-up
+
+        signed: Any = AuthorizedSession
+        return signed(self.credentials)
 
     @property
     def credentials(self) -> Any:
@@ -145,6 +166,18 @@ class Connection:
             if "credentials" not in self._made:
                 self._made["credentials"] = application_default()[0]
             return self._made["credentials"]
+
+
+def _local_credentials(local: Endpoint) -> Any:
+    """Give the credentials of the emulator's developer, who needs none, or of the account that calls."""
+    if local.as_account:
+        from reconciler.gcp.caller import credentials_of  # noqa: PLC0415 - only when asked for
+
+        return credentials_of(local.key_file, local.http)
+    from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - late, for start-up
+
+    nobody: Any = AnonymousCredentials
+    return nobody()
 
 
 def application_default() -> tuple[Any, str | None]:

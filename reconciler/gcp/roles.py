@@ -15,6 +15,7 @@ _ALONE = {
     "storage.objects.create": "roles/storage.objectCreator",
 }
 _READERS = {
+    "aiplatform": "roles/aiplatform.viewer",
     "artifactregistry": "roles/artifactregistry.reader",
     "cloudscheduler": "roles/cloudscheduler.viewer",
     "iam": "roles/iam.serviceAccountViewer",
@@ -27,6 +28,7 @@ _READERS = {
     "storage.objects": "roles/storage.objectViewer",
 }
 _WRITERS = {
+    "aiplatform": "roles/aiplatform.user",
     "artifactregistry": "roles/artifactregistry.admin",
     "cloudscheduler": "roles/cloudscheduler.admin",
     "iam": "roles/iam.serviceAccountAdmin",

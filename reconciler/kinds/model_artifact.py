@@ -16,7 +16,8 @@ from reconciler.core.kind import Kind, Roles, by_project
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
 from reconciler.gcp.reading import opened, sha256_of
-from reconciler.lookups.model_files import MODEL_FILES, files_of
+from reconciler.lookups.model_files import MODEL_FILES, ModelFiles, files_of
+from reconciler.lookups.model_version import MODEL_VERSION, version_of
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from schemas import MLService
 
 ROOT = "models"
+TRAINED = "retraining"
+"""Where trainings write, as the retraining function tells them to."""
 _SHA256 = "sha256"
 _DIGEST_LENGTH = 16
 _CHUNK_BYTES = 8 * 1024 * 1024
@@ -50,11 +53,14 @@ class ModelPlace:
         bucket: Bucket.
         prefix: Folder in it, with a slash at the end.
         below: Prefix that every version of this service's model shares.
+        title: Of the condition under which the service's account reads there. The account is that of every region that
+            the service is in: what differs between them has titles of its own.
     """
 
     bucket: str
     prefix: str
     below: str
+    title: str
 
     @property
     def uri(self) -> str:
@@ -64,26 +70,62 @@ class ModelPlace:
 
 def location_of(service: MLService, facts: Facts) -> ModelPlace | None:
     """Say where the container finds the model, or None when there is none in Cloud Storage."""
+    return _registered(service, facts) or _named(service, facts)
+
+
+def readable(service: MLService, facts: Facts) -> tuple[ModelPlace, ...]:
+    """Say what the service's account reads: where the model is, and where `uri` is that served before it.
+
+    While a model of the registry goes out, instances of the one before it are still started.
+    """
+    return tuple(place for place in (_named(service, facts), _registered(service, facts)) if place)
+
+
+def _named(service: MLService, facts: Facts) -> ModelPlace | None:
+    """Give the place that `model.uri` names."""
     model = service.spec.model
     if model is None or not model.uri:
         return None
-    files = files_of(service, facts)
-    if files:
+    if files := files_of(service, facts):
         below = f"{ROOT}/{service.name}/"
-        return ModelPlace(facts.bucket, f"{below}{files.digest[:_DIGEST_LENGTH]}/", below)
+        return ModelPlace(facts.bucket, f"{below}{files.digest[:_DIGEST_LENGTH]}/", below, _title(facts.bucket))
     bucket, _, prefix = model.uri.removeprefix("gs://").partition("/")
-    return ModelPlace(bucket, prefix, "")
+    return ModelPlace(bucket, prefix, "", _title(bucket))
+
+
+def _registered(service: MLService, facts: Facts) -> ModelPlace | None:
+    """Give the place of the version that `model.alias` names."""
+    version = version_of(service, facts)
+    if version is None:
+        return None
+    bucket, _, prefix = version.artifact.removeprefix("gs://").partition("/")
+    if bucket != facts.bucket:
+        return ModelPlace(bucket, prefix, "", _title(bucket))
+    # The state bucket holds what others may not read: of it, only what this service's trainings made.
+    trained = f"{TRAINED}/{service.spec.region}/{service.name}/runs/"
+    below = trained if prefix.startswith(trained) else prefix
+    return ModelPlace(bucket, prefix, below, _title(f"registry:{service.spec.region}"))
+
+
+def _title(what: str) -> str:
+    """Give a title, of a bucket or of what no bucket is called."""
+    return f"mlservice-{what}"
+
+
+def _uploaded(service: MLService, facts: Facts) -> ModelFiles | None:
+    """Give the files that are uploaded: those of a folder, until the registry says what serves."""
+    return None if version_of(service, facts) else files_of(service, facts)
 
 
 def address_of(service: MLService, facts: Facts) -> Address | None:
     """Give the address of the upload, or None when the model is in Cloud Storage already."""
-    files = files_of(service, facts)
+    files = _uploaded(service, facts)
     return Address("model_artifact", GLOBAL, f"{service.name}/{files.digest[:_DIGEST_LENGTH]}") if files else None
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[ModelArtifact]]:
     """Want the folder's files in the bucket."""
-    address, files = address_of(service, facts), files_of(service, facts)
+    address, files = address_of(service, facts), _uploaded(service, facts)
     if address and files:
         yield Desired(address, ModelArtifact(files.files), service.name, source=files.folder)
 
@@ -188,8 +230,11 @@ def _observed(address: Address, blobs: Mapping[str, Any]) -> Observed[ModelArtif
 
 
 def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
-    """Say what of the folder is left out."""
-    files = files_of(service, facts)
+    """Say what of the folder is left out, and that the registry has nothing to serve yet."""
+    model = service.spec.model
+    if model and model.alias and version_of(service, facts) is None:
+        yield f"no version has the alias '{model.alias}' yet: model.uri serves until one has it", "model.alias"
+    files = _uploaded(service, facts)
     if files and files.left_out:
         yield f"hidden files are no part of the model: {', '.join(files.left_out)}", "model.uri"
 
@@ -229,7 +274,7 @@ KIND = Kind(
     connect=ModelArtifactClient,
     acts_on=frozenset({"model.uri"}),
     roles=Roles(read=("roles/storage.objectViewer",), write=("roles/storage.admin",), on="the state bucket"),
-    lookups=(MODEL_FILES,),
+    lookups=(MODEL_FILES, MODEL_VERSION),
     notes=notes,
     read_together=by_project,
     retained=always,

@@ -260,7 +260,7 @@ def observed(address: Address, live: Any) -> Observed[SchedulerJob]:
         version=fingerprint(said),
         mark=noted(live.description),
         problem=problem,
-        output={"name": live.name},
+        output={"name": live.name, "next": live.schedule_time.isoformat() if live.schedule_time else ""},
         live=live,
     )
 

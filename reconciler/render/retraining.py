@@ -8,9 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
+from reconciler.render.moments import minute
 from reconciler.render.text import table
-
-_MINUTE = len("2026-11-26T12:00")
 
 
 def render_retraining(found: Mapping[str, Any], *, now: datetime) -> Text:
@@ -33,7 +32,7 @@ def _state(found: Mapping[str, Any], now: datetime) -> tuple[str, str]:
         return f"frozen: {found['frozen']}", "yellow"
     until = found["circuitUntil"]
     if until and now < datetime.fromisoformat(until):
-        return f"circuit open until {_minute(until)}", "red"
+        return f"circuit open until {minute(until)}", "red"
     going = [run for run in found["runs"] if run.get("status") in {"Claimed", "Started"}]
     return (f"{len(going)} training", "green") if going else ("idle", "dim")
 
@@ -41,10 +40,10 @@ def _state(found: Mapping[str, Any], now: datetime) -> tuple[str, str]:
 def _decisions(decisions: list[Mapping[str, Any]]) -> Text:
     rows = [
         (
-            f"  {_minute(each.get('decided', ''))}",
+            f"  {minute(each.get('decided', ''))}",
             str(each.get("trigger", "")),
             str(each.get("guard") or each.get("action", "")),
-            _minute(each.get("until") or "") or "-",
+            minute(each.get("until") or "") or "-",
             str(each.get("reason", "")),
         )
         for each in decisions
@@ -55,10 +54,10 @@ def _decisions(decisions: list[Mapping[str, Any]]) -> Text:
 def _runs(runs: list[Mapping[str, Any]]) -> Text:
     rows = [
         (
-            f"  {_minute(run.get('claimed', ''))}",
+            f"  {minute(run.get('claimed', ''))}",
             str(run.get("trigger", "")),
             str(run.get("status", "")).lower(),
-            _minute(run.get("ended", "")) or "-",
+            minute(run.get("ended", "")) or "-",
             " · ".join(_words(run)) or "-",
         )
         for run in runs
@@ -77,7 +76,3 @@ def _words(run: Mapping[str, Any]) -> Iterator[str]:
         yield f"overridden: {run['forced']}"
     if run.get("why"):
         yield str(run["why"])
-
-
-def _minute(moment: Any) -> str:
-    return str(moment)[:_MINUTE].replace("T", " ")

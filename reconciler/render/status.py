@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from rich.text import Text
 
+from reconciler.render.moments import minute
 from reconciler.render.text import table
 
+_ENDS = {each: each.lower() for each in ("Claimed", "Started", "Succeeded", "Failed", "Cancelled")}
+"""Others stay as they are: a secret in other letters is one that nothing recognises."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -34,6 +37,10 @@ def render_status(status: Mapping[str, Any], *, now: datetime) -> Text:
         text.append(f"  OPEN          {_opening(opening)}\n", "bold red")
     for address in status["missing"]:
         text.append(f"  missing       {address}\n", "red")
+    if status["retraining"]:
+        text.append(f"  retraining    {' · '.join(_retraining(status))}\n")
+    for need in status["needs"]:
+        text.append(f"  NEEDS YOU     {need}\n", "bold red")
     return text.append_text(_conditions(status)).append_text(_revisions(status))
 
 
@@ -43,6 +50,25 @@ def _health(status: Mapping[str, Any]) -> tuple[str, str]:
     if status["open"]:
         return "NOT PRIVATE: it works, and everyone is let in", "bold red"
     return ("ready", "green") if status["settled"] else ("being changed", "yellow")
+
+
+def _retraining(status: Mapping[str, Any]) -> Iterator[str]:
+    """Say how the trainings are."""
+    found = status["retraining"]
+    yield (
+        f"frozen: {found['frozen']}"
+        if found["frozen"]
+        else f"{found['training']} at work"
+        if found["training"]
+        else "idle"
+    )
+    last = found["lastRun"]
+    if last:
+        moment = minute(last.get("ended") or last.get("claimed"))
+        became = str(last.get("status", ""))
+        yield f"last {_ENDS.get(became, became)} {moment} ({last.get('trigger', '')})"
+    if found["waits"]:
+        yield f"version {found['waits']} is better and does not serve: mlservice models {status['name']}"
 
 
 def _opening(opening: Mapping[str, Any]) -> str:

@@ -84,6 +84,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     retraining.guards,
     retraining.evaluation,
     retraining.promotion,
+    retraining.promoted_model,
     registry.repository,
     registry.cleanup,
     budget.amounts,

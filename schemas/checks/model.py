@@ -1,7 +1,8 @@
 """The model's place and the shape of its rows.
 
 Source:
-    aiplatform v1 `Model.artifactUri`, `Model.versionAliases`; bigquery v2 `TableFieldSchema.name`.
+    aiplatform v1 `Model.artifactUri`, `Model.versionAliases`, `UploadModelRequest.model_id`;
+    bigquery v2 `TableFieldSchema.name`.
 """
 
 import re
@@ -14,6 +15,7 @@ from schemas.sections.monitoring import Monitoring
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _ALIAS = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")
+_REGISTERED = re.compile(r"[a-z_][a-z0-9_-]{0,62}|[1-9][0-9]{0,19}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
 _COLUMN_RESERVED = ("_PARTITION", "_TABLE_", "_FILE_", "_ROW_TIMESTAMP", "__ROOT__", "_COLIDENTIFIER")
@@ -37,6 +39,11 @@ def model_source(model: Model | None) -> Iterator[Finding]:
     if model.alias is not None and not _ALIAS.fullmatch(model.alias):
         hint = "use letters, digits and hyphens; first a lower-case letter, so never a number"
         yield Finding("model.alias", "model-alias", f"{shown(model.alias)} is not a version alias", hint)
+    if model.name is not None and not _REGISTERED.fullmatch(model.name):
+        hint = (
+            "use up to 63 lower-case letters, digits, _ and -, first a letter or _; or the number that Google gave it"
+        )
+        yield Finding("model.name", "model-name", f"{shown(model.name)} is not the id of a registered model", hint)
 
 
 def folder(path: str, uri: str) -> Iterator[Finding]:

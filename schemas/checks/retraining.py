@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from schemas.checks.finding import Finding, exactly_one, repeated, warning
 from schemas.checks.image import reference
 from schemas.refusal import shown
+from schemas.sections.model import Model
 from schemas.sections.monitoring import Monitoring
 from schemas.sections.retraining import Breach, Condition, CustomJob, Promote, Retraining, Trigger, VertexPipeline
 from schemas.sections.rollout import Rollout, Strategy
@@ -211,3 +212,19 @@ def promotion(retraining: Retraining | None, rollout: Rollout) -> Iterator[Findi
         hint = "use PullRequest, or another strategy"
         summary = "Auto moves no traffic with strategy Manual"
         yield warning("retraining.promote", "promotion", summary, hint)
+
+
+def promoted_model(retraining: Retraining | None, model: Model | None) -> Iterator[Finding]:
+    """One thing says which model serves: an alias that moves, or words of the file that a person changes."""
+    alias = model.alias if model else None
+    if retraining is None:
+        return
+    if retraining.promote is Promote.AUTO and alias is None:
+        hint = "name what moves: `model: {alias: champion}`, with `uri` beside it for the first model"
+        summary = "Auto has no alias to move: a better model is only registered"
+        yield warning("retraining.promote", "promotion", summary, hint)
+    if retraining.promote is Promote.PULL_REQUEST and alias is not None:
+        default = "" if "promote" in retraining.model_fields_set else ", the default,"
+        summary = f"PullRequest{default} changes model.uri, and model.alias says which model serves"
+        hint = "write promote: Auto, which moves the alias, or Never, which leaves that to you"
+        yield Finding("retraining.promote", "promotion", summary, hint)

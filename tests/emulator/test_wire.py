@@ -19,6 +19,7 @@ from tests.emulator.clients import client
 PARENT = "projects/local/locations/europe-west1"
 
 
+@pytest.mark.slow
 def test_the_table_is_current():
     """`routes.json` is what `python -m emulator.generate` writes today, in a process that imported nothing else."""
     program = "from emulator.generate import render; print(render(), end='')"

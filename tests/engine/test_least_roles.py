@@ -15,16 +15,19 @@ from emulator.identity import roles
 from reconciler.cli.permissions import INVENTORY, STATE
 from reconciler.core import errors
 from reconciler.engine.apply import Report
+from reconciler.engine.models import read_models
+from reconciler.engine.promotion import choose, move_alias
 from reconciler.engine.session import Patience, Session
 from reconciler.gcp.connection import Connection
 from reconciler.gcp.roles import role_with
 from reconciler.kinds import KINDS
 from tests.emulator.clients import client
 from tests.emulator_iam.callers import PROJECT, Account, grant
-from tests.operating import BUCKET, Operator, spec
+from tests.operating import BUCKET, REGION, Operator, spec
+from tests.operating_registry import Registered
 
 FULL = spec(
-    model={"uri": "./model", "framework": "custom"},
+    model={"uri": "./model", "framework": "custom", "alias": "champion"},
     runtime={"startup": {"deadline": "10s"}},
     secrets={"TOKEN": {"secret": "key", "version": "latest"}},
     access={"invokers": ["user:ann@example.com"]},
@@ -34,11 +37,11 @@ FULL = spec(
         "answers": {"topic": "scores", "create": True},
     },
     triggers=[{"name": "weekly", "when": {"schedule": "0 3 * * 1"}}],
-    retraining={"run": {"cloudRunJob": {"name": "train"}}},
+    retraining={"run": {"cloudRunJob": {"name": "train"}}, "promote": "Never"},
     notifications=[{"email": "ml@acme.example"}, {"pubsub": "orders"}],
 )
 """Every section that a kind acts on today."""
-CUSTOM_JOB = {"run": {"customJob": {"image": "europe-west1-docker.pkg.dev/local/ml/train:1"}}}
+CUSTOM_JOB = {"run": {"customJob": {"image": "europe-west1-docker.pkg.dev/local/ml/train:1"}}, "promote": "Never"}
 LATER = FULL | {
     "spec": FULL["spec"]
     | {"scaling": {"maxInstances": 2}, "notifications": [], "triggers": [], "retraining": CUSTOM_JOB}
@@ -231,6 +234,51 @@ def test_the_service_s_own_account_may_do_what_serving_takes_and_no_more(operato
     assert may_on_topic(own, "orders") == []
     with pytest.raises(Forbidden, match=r"run\.services\.list"):
         own.client(run_v2.ServicesClient).list_services(parent=f"{PROJECT}/locations/europe-west1")
+
+
+def test_the_service_s_own_account_reads_what_its_alias_names_and_no_more_of_the_state_bucket(operator, deployer):
+    """Its trainings' models, the next one's too; neither inventories nor what other services' trainings made."""
+    models, others = Registered(operator), Registered(operator, model="other", service="other")
+    models.version("a", "champion")
+    models.put(models.folder("b"))
+    others.put(others.folder("a"))
+    deployer.may(*wanted())
+    assert failures(deployer.operator.apply(FULL)) == []
+    own = Account(operator.emulator, "churn-run", made=True)
+    bucket = own.storage().bucket(BUCKET)
+
+    def read(folder):
+        return bucket.blob(f"{folder.removeprefix(f'gs://{BUCKET}/')}weights.txt").download_as_bytes()
+
+    assert read(models.folder("a")) == b"a"
+    assert read(models.folder("b"))
+    for refused in (lambda: read(others.folder("a")), bucket.blob(f"inventory/{REGION}/churn.json").download_as_bytes):
+        with pytest.raises(Forbidden):
+            refused()
+
+
+def test_moving_an_alias_takes_what_the_page_says(operator, deployer):
+    """Reading the versions is not enough; the refusal names the role, and nothing moved."""
+    models = Registered(operator)
+    models.version("a", "champion")
+    models.version("b")
+
+    def promote():
+        session = deployer.operator.session()
+        found = read_models(session, REGION, "churn")
+        move_alias(session, choose(found, "2", alias="champion", serving="", by="ann", force=False))
+
+    deployer.may(*(each for each in wanted() if each != "roles/aiplatform.viewer"))
+    [unread] = refusals(promote)
+    deployer.may(*wanted())
+    [unmoved] = refusals(promote)
+    still = models.holder("champion")
+    deployer.may(*wanted(), "roles/aiplatform.user")
+    promote()
+
+    assert (unread.permission, unmoved.permission) == ("aiplatform.models.list", "aiplatform.models.update")
+    assert ("roles/aiplatform.viewer" in unread.hint, "roles/aiplatform.user" in unmoved.hint) == (True, True)
+    assert (still, models.holder("champion")) == ("1", "2")
 
 
 def may_on_topic(account, topic):

@@ -8,6 +8,7 @@ import pytest
 from google.api_core import exceptions
 
 from reconciler.engine import retraining
+from reconciler.engine.planning import plan_destroy
 from tests.operating import REGION, spec
 
 PLACE = f"projects/local/locations/{REGION}"
@@ -189,11 +190,14 @@ def test_a_message_that_is_no_event_ends_as_a_dead_letter(world):
     assert world.read().decisions == ()
 
 
+@pytest.mark.slow
 def test_destroy_leaves_nothing_of_ours(world):
     """Function, subscriptions, topics, jobs, accounts and grants go; the bucket and topic of others stay."""
     world.operator.apply(WANTED)
+    planned = plan_destroy(world.operator.session(), [(REGION, "churn")])
     world.operator.destroy("churn")
 
+    assert ["model versions" in note.text for note in planned.plan.notes] == [True]
     topics = [t.name for t in world.publisher.list_topics(request={"project": "projects/local"})]
     subscriber = world.operator.api("google.pubsub_v1", "subscriber", "Subscriber")
     functions = world.operator.api("google.cloud.functions_v2", "function_service", "FunctionService")

@@ -1,5 +1,7 @@
 """From a message to a better model: each account has what the spec gives it and nothing more, and a process trains."""
 
+import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,14 +18,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 TRAINER = Path(__file__).parent / "trainer"
 PLACE = f"projects/local/locations/{REGION}"
 WANTED = spec(
-    model={"uri": "gs://acme-models/churn/"},
+    model={"uri": "gs://acme-models/churn/", "alias": "champion"},
     runtime={"startup": {"deadline": "10s"}},
     triggers=[{"name": "new-rows", "when": {"pubsub": "rows"}}],
     retraining={
         "run": {"customJob": {"image": IMAGE, "args": ["--rows=gs://acme-rows/train.csv"], "spot": True}},
         "evaluation": {"metric": "mse", "better": "Lower", "minGain": 0.01, "dataset": "gs://acme-data/kept-out.csv"},
         "guards": {"cooldown": "1m", "maxPerDay": 9},
-        "promote": "PullRequest",
+        "promote": "Auto",
     },
 )
 GOOD = "x,y\n" + "".join(f"{x},{3 * x + 1}\n" for x in range(20))
@@ -65,13 +67,21 @@ class World:
         bucket.set_iam_policy(policy)
 
     def train(self, text):
-        """Write rows, tell of them, let the training end and the sweep look: the run, once it is closed."""
+        """Write rows, and train on them."""
         self.put("acme-rows", "train.csv", text)
+        return self.fire(self.vertex.wait)
+
+    def wait_for_pipeline(self, name):
+        """Wait for the end of a pipeline."""
+        until(lambda: self.vertex.pipelines.get_pipeline_job(name=name).end_time)
+
+    def fire(self, wait):
+        """Tell of new rows, let the training end and the sweep look: the run, once it is closed."""
         before = len(self.runs())
         self.publisher.publish(request={"topic": "projects/local/topics/rows", "messages": [{"data": b"new"}]})
         until(lambda: len(self.runs()) > before and self.runs()[0].get("name"))
         run = self.runs()[0]
-        self.vertex.wait(run["name"])
+        wait(run["name"])
         self.operator.emulator.advance(601)
         return until(lambda: (found := self.runs()[0]).get("ended") and found)
 
@@ -82,7 +92,7 @@ class World:
     def serving(self):
         """Number of the version that the alias names, and the folder of its model."""
         try:
-            found = self.vertex.models.get_model(name=f"{PLACE}/models/churn@candidate")
+            found = self.vertex.models.get_model(name=f"{PLACE}/models/churn@champion")
         except NotFound:
             return None
         return found.version_id, found.artifact_uri
@@ -94,7 +104,7 @@ def world(operator):
 
 
 def test_the_better_model_comes_back_and_a_worse_one_is_refused(world):
-    """Two real trainings: the first beats the model that the spec names, the second, of bad rows, beats nobody."""
+    """Two real trainings: the first beats the model that the spec names and is served, the second beats nobody."""
     report = world.operator.apply(WANTED)
     assert not report.failed, [f"{result.change.address}: {result.error}" for result in report.failed]
     assert world.operator.differences(WANTED) == []
@@ -102,9 +112,13 @@ def test_the_better_model_comes_back_and_a_worse_one_is_refused(world):
 
     better = world.train(GOOD)
     assert better["why"].startswith(
-        "version 1 is candidate now: mse 0 against 30.875 on the same rows: better by 30.9"
+        "version 1 is champion now: mse 0 against 30.875 on the same rows: better by 30.9"
     ), better
     assert world.serving() == ("1", better["artifact"])
+    planned = [line for line in world.operator.differences(WANTED) if "iam_member" not in line]
+    assert len(planned) == 1, planned
+    assert better["artifact"] in planned[0]
+    assert not world.operator.apply(WANTED).failed
     worse = world.train(POOR)
 
     assert (worse["status"], worse["live"], worse["verdict"]["better"]) == ("Succeeded", better["artifact"], False)
@@ -113,3 +127,22 @@ def test_the_better_model_comes_back_and_a_worse_one_is_refused(world):
     kept = world.storage.bucket(BUCKET).get_blob(f"{worse['artifact'].removeprefix(f'gs://{BUCKET}/')}model.json")
     assert kept is not None
     assert world.operator.differences(WANTED) == []
+
+
+def test_a_pipeline_that_kfp_compiled_comes_back(world, tmp_path):
+    """It is read from the bucket, told what it declares, run as the training's account, and its model registered."""
+    pytest.importorskip("kfp", reason="pipelines are run by kfp")
+    subprocess.run([sys.executable, TRAINER / "pipeline.py", tmp_path / "train.yaml"], check=True, capture_output=True)
+    world.put("acme-data", "train.yaml", (tmp_path / "train.yaml").read_text())
+    model = {"uri": "gs://acme-models/churn/"}
+    way = {"vertexPipeline": {"template": "gs://acme-data/train.yaml", "parameters": {"rows": "4"}}}
+    compared = {"metric": "mse", "better": "Lower"}
+    wanted = {**WANTED, "spec": WANTED["spec"] | {"model": model, "retraining": {"run": way, "evaluation": compared}}}
+    report = world.operator.apply(wanted)
+    assert not report.failed, [f"{result.change.address}: {result.error}" for result in report.failed]
+
+    run = world.fire(world.wait_for_pipeline)
+
+    assert run["why"] == "version 1 is candidate now: mse 0.25; no model to compare with", run
+    made = world.storage.bucket(BUCKET).blob(f"{run['artifact'].removeprefix(f'gs://{BUCKET}/')}model.json")
+    assert json.loads(made.download_as_text()) == {"rows": 4, "after": "gs://acme-models/churn/"}

@@ -8,6 +8,8 @@ import yaml
 
 from reconciler.core.facts import Facts
 from reconciler.kinds.functions_function.settings import environment, folder_of
+from runtime.retraining.breaches import Watch
+from runtime.retraining.events import Here
 from schemas import load
 from tests.operating import spec
 
@@ -22,6 +24,52 @@ RETRAINING = {
         "openCircuitAfter": {"failures": 5, "pause": "3d"},
     },
 }
+
+
+WAY_BACK = {
+    **RETRAINING,
+    "evaluation": {
+        "metric": "rmse",
+        "better": "Lower",
+        "minGain": 0.1,
+        "metrics": "m.json",
+        "dataset": "gs://rows/k.csv",
+    },
+}
+TRIGGERS = [{"name": "on-drift", "when": {"breach": ["slo"], "consecutive": 2}}]
+MONITORING = {"slo": {"availability": 0.99}}
+MOVES = {"Auto": "champion", "PullRequest": "candidate", "Never": ""}
+
+
+@pytest.mark.parametrize(("promote", "moves"), MOVES.items(), ids=MOVES)
+def test_the_function_reads_what_becomes_of_a_model(tmp_path: Path, promote, moves):
+    """What is compared, registered and moved, what serves before, and which findings of monitors fire."""
+    alias = "" if promote == "PullRequest" else "champion"
+    model = {"uri": "gs://acme-models/churn", "name": "churn-model"} | ({"alias": alias} if alias else {})
+    wanted = spec(model=model, monitoring=MONITORING, triggers=TRIGGERS, retraining=WAY_BACK | {"promote": promote})
+    (tmp_path / "mlservice.yaml").write_text(yaml.safe_dump(wanted))
+    service = load([tmp_path / "mlservice.yaml"]).services[0].service
+
+    read = told.Settings.read(environment(service, service.spec.retraining, Facts("acme", "acme-mlservice")))
+
+    assert (read.model, read.alias, read.moves) == ("churn-model", alias, moves)
+    assert read.serving == "gs://acme-models/churn/"
+    assert read.account == "churn-train@acme.iam.gserviceaccount.com"
+    assert read.topic == "projects/acme/topics/churn-events"
+    assert (read.evaluation.metric, read.evaluation.lower_is_better, read.evaluation.min_gain) == ("rmse", True, 0.1)
+    assert (read.metrics, read.dataset) == ("m.json", "gs://rows/k.csv")
+    [watch] = Here.of(read).watches
+    assert watch == Watch("on-drift", frozenset({"slo"}), 2)
+
+
+def test_a_job_of_the_users_that_nothing_is_compared_of_registers_nothing(tmp_path: Path):
+    """It publishes its model itself, as before."""
+    (tmp_path / "mlservice.yaml").write_text(yaml.safe_dump(spec(retraining={"run": {"cloudRunJob": {"name": "t"}}})))
+    service = load([tmp_path / "mlservice.yaml"]).services[0].service
+
+    read = told.Settings.read(environment(service, service.spec.retraining, Facts("acme", "acme-mlservice")))
+
+    assert (read.model, read.account, read.moves) == ("", "", "")
 
 
 def test_the_function_reads_what_is_written(tmp_path: Path):

@@ -11,6 +11,7 @@ from reconciler.core.membership import Membership
 from reconciler.core.objects import Desired
 from reconciler.kinds import KINDS
 from reconciler.lookups.function_source import FunctionSource
+from reconciler.lookups.model_version import ModelVersion
 from schemas import load, to_yaml
 from tests.strategies.whole_specs import whole_specs
 
@@ -23,6 +24,8 @@ class Anything(dict):
     def get(self, key, default=None):
         if key[0] == "function_source":
             return FunctionSource("0" * 32, "")
+        if key[0] == "model_version":
+            return ModelVersion("8", "gs://acme-mlservice/retraining/europe-west1/churn/runs/1/model/")
         return default if key[0] == "model_files" else "1"
 
     def __getitem__(self, key):

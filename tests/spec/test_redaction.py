@@ -19,9 +19,11 @@ from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.render.data import as_data
 from reconciler.render.markdown import render_markdown
+from reconciler.render.models import render_models
 from reconciler.render.names import Names
 from reconciler.render.status import render_status
 from reconciler.render.text import render_text
+from reconciler.render.triggers import render_triggers
 from schemas import Problem, SourceRef, SpecError, load
 from schemas.redaction import HIDDEN, looks_secret, redacted
 
@@ -134,6 +136,8 @@ def rendered(value):
         tell(report)
     out(render_status(status_with(value), now=datetime(2026, 11, 25, tzinfo=UTC)))
     out(json.dumps(status_with(value)))
+    out(render_models(models_with(value)))
+    out(render_triggers(triggers_with(value)))
     with Live(1, Names({}, "acme")) as live:
         live.say(value)
 
@@ -144,9 +148,25 @@ def status_with(value):
     revision = {"name": value, "percent": 1, "version": value, "tag": value, "ready": False, "created": ""}
     lock = {"holder": value, "expires": "", "runId": ""}
     opening = {"member": value, "on": value, "role": value, "condition": value, "why": value}
+    last = {"status": value, "trigger": value, "claimed": ""}
+    retraining = {"training": 0, "lastRun": last, "circuitUntil": "", "frozen": value, "waits": value}
     return {"name": "churn", "region": "r", "problem": value, "settled": True, "url": value, "tags": {"t": value},
             "lastChecked": "", "lastChanged": "", "lock": lock, "missing": [value], "open": [opening],
-            "conditions": [condition], "revisions": [revision]}  # fmt: skip
+            "conditions": [condition], "revisions": [revision], "retraining": retraining, "needs": [value]}  # fmt: skip
+
+
+def models_with(value):
+    """Versions of a model in whose words, which trainings write, a value stands."""
+    version = {"version": "1", "aliases": [value], "created": value, "about": value, "artifact": value, "serves": {}}
+    told = {"run": {"trigger": value, "key": value}, "verdict": {"reason": value, "metric": value, "candidate": 1.0}}
+    return {"name": "churn", "region": "r", "model": value, "versions": [{**version, **told}]}
+
+
+def triggers_with(value):
+    """Triggers with a value wherever events have theirs."""
+    decision = {"decided": value, "guard": value, "reason": value}
+    trigger = {"name": value, "kind": "pubsub", "source": value, "next": value, "problem": "", "decision": decision}
+    return {"name": "churn", "region": "r", "triggers": [trigger, {**trigger, "problem": value}]}
 
 
 def failed_with(value):

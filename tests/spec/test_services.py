@@ -146,6 +146,10 @@ def test_where(loaded, path, place):
             "retraining: {run: {webhook: {url: 'https://a.b'}}, guards: {maxPerDay: 5}}",
             "6:74: retraining.guards.maxPerDay: warning: 5 starts a day cannot be reached",
         ),
+        (
+            "retraining: {run: {cloudRunJob: {name: train}}, promote: Auto}",
+            "6:60: retraining.promote: warning: Auto has no alias to move: a better model is only registered",
+        ),
     ],
 )
 def test_what_depends_on_the_project_is_a_warning(said, lines, warned):

@@ -188,6 +188,9 @@ def whole_specs(draw: st.DrawFn) -> Data:
     spec["model"] = draw(models())
     spec["monitoring"] = draw(monitorings(spec["model"]))
     spec["retraining"] = draw(retrainings())
+    if spec["retraining"].get("promote") == "Auto":
+        spec["model"].pop("version", None)
+        spec["model"] |= {"alias": "champion", **draw(_optional(name=st.sampled_from(["churn", "leavers_2"])))}
     spec["rollout"] = draw(rollouts())
     optional: dict[str, st.SearchStrategy[Any]] = {
         "triggers": trigger_lists(spec["monitoring"]),

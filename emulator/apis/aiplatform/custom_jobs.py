@@ -14,10 +14,10 @@ from google.protobuf.empty_pb2 import Empty
 
 from emulator.apis.aiplatform import filters, job_checks, lists, names, running, workers
 from emulator.apis.aiplatform.messages import CustomJob, JobState, Strategy
-from emulator.apis.aiplatform.stored import API, CUSTOM_JOBS, deleted
+from emulator.apis.aiplatform.stages import Stages
+from emulator.apis.aiplatform.stored import API, CUSTOM_JOBS
 from emulator.core import settings
 from emulator.core.api import Call
-from emulator.core.failures import CODES, ApiFailure
 from emulator.core.resources import apply_mask, timestamp
 from emulator.core.world import World
 
@@ -36,6 +36,7 @@ OVER = frozenset(
         JobState.JOB_STATE_PARTIALLY_SUCCEEDED,
     }
 )
+STAGES = Stages(CUSTOM_JOBS, OVER)
 SPOT = frozenset({Strategy.SPOT, Strategy.LOW_COST})
 TIMEOUT = timedelta(days=7)
 TIMEOUT_MOST = timedelta(days=3650)
@@ -98,13 +99,7 @@ def cancel_custom_job(world: World, request: Any, _: Call) -> Any:
 @API.method(SERVICE + "DeleteCustomJob")
 def delete_custom_job(world: World, request: Any, _: Call) -> Any:
     """Gone at once. One that is not over is refused: not seen at Google, where the recordings cancel first."""
-    with world.store.transaction():
-        job = CUSTOM_JOBS.get(world, CUSTOM_JOBS.key(world, request.name))
-        if job.state not in OVER:
-            text = f"The CustomJob is in state {JobState(job.state).name}: cancel it before it is deleted."
-            raise ApiFailure("FAILED_PRECONDITION", text)
-        CUSTOM_JOBS.remove(world, job.name)
-    return deleted(world, names.location(job.name))
+    return STAGES.delete(world, request.name)
 
 
 def call_off(world: World, name: str, why: str = "") -> bool:
@@ -114,27 +109,11 @@ def call_off(world: World, name: str, why: str = "") -> bool:
         if job is None or known is None or job.state in OVER:
             return False
         if not known.claimed:
-            end(world, job, JobState.JOB_STATE_CANCELLED, "CANCELLED", why or CANCELED)
+            STAGES.end(world, job, JobState.JOB_STATE_CANCELLED, "CANCELLED", why or CANCELED)
             return False
         running.save(world, name, replace(known, why=why))
-        move(world, job, JobState.JOB_STATE_CANCELLING)
+        STAGES.move(world, job, JobState.JOB_STATE_CANCELLING)
         return True
-
-
-def move(world: World, job: Any, state: int) -> None:
-    """Show a job in another state."""
-    job.state = state
-    job.update_time.CopyFrom(timestamp(world.clock.now()))
-    CUSTOM_JOBS.save(world, job)
-
-
-def end(world: World, job: Any, state: int, code: str = "OK", message: str = "") -> None:
-    """Show a job as over."""
-    job.end_time.CopyFrom(timestamp(world.clock.now()))
-    if message:
-        job.error.code, job.error.message = CODES[code][0], message
-    move(world, job, state)
-    running.forget(world, job.name)
 
 
 def follow(world: World, name: str) -> None:
@@ -147,7 +126,7 @@ def follow(world: World, name: str) -> None:
             return
         if not job.HasField("start_time"):  # so early, whatever its comment says: the recording
             job.start_time.CopyFrom(timestamp(world.clock.now()))
-        move(world, job, JobState.JOB_STATE_QUEUED)
+        STAGES.move(world, job, JobState.JOB_STATE_QUEUED)
     due = job.create_time.ToDatetime(UTC) + timedelta(seconds=settings.read(world.store).vertex_queue_s)
     if due > world.clock.now():
         world.clock.call_at(due, machine_came, {"job": name})
@@ -158,12 +137,12 @@ def follow(world: World, name: str) -> None:
 def survives(world: World, job: Any, known: running.Unfinished) -> bool:
     """What becomes of a job whose worker went down with the emulator."""
     if job.state == JobState.JOB_STATE_CANCELLING:
-        end(world, job, JobState.JOB_STATE_CANCELLED, "CANCELLED", known.why or CANCELED)
+        STAGES.end(world, job, JobState.JOB_STATE_CANCELLED, "CANCELLED", known.why or CANCELED)
         return False
     scheduling = job.job_spec.scheduling
     if not scheduling.restart_job_on_worker_restart or scheduling.disable_retries:
         text = "The emulator was restarted, which ended the job's worker; restartJobOnWorkerRestart is not set."
-        end(world, job, JobState.JOB_STATE_FAILED, "INTERNAL", text)
+        STAGES.end(world, job, JobState.JOB_STATE_FAILED, "INTERNAL", text)
         return False
     running.save(world, job.name, replace(known, claimed=False, restarts=known.restarts + 1))
     return True
@@ -194,7 +173,7 @@ def claim(world: World, name: str) -> Any:
         if job is None or known is None or known.claimed:
             return None
         running.save(world, name, replace(known, claimed=True))
-        move(world, job, JobState.JOB_STATE_PENDING)
+        STAGES.move(world, job, JobState.JOB_STATE_PENDING)
         return job
 
 
@@ -208,7 +187,7 @@ def show_running(world: World, name: str) -> None:
         if not known.began:
             running.save(world, name, replace(known, began=True))
             world.clock.call_at(world.clock.now() + timeout(job), expire, {"job": name})
-        move(world, job, JobState.JOB_STATE_RUNNING)
+        STAGES.move(world, job, JobState.JOB_STATE_RUNNING)
 
 
 def timeout(job: Any) -> timedelta:
@@ -247,13 +226,13 @@ def concluded(world: World, name: str, ended: workers.Ended) -> bool:
         if job is None or known is None:
             return False
         if job.state == JobState.JOB_STATE_CANCELLING:
-            end(world, job, JobState.JOB_STATE_CANCELLED, "CANCELLED", known.why or CANCELED)
+            STAGES.end(world, job, JobState.JOB_STATE_CANCELLED, "CANCELLED", known.why or CANCELED)
         elif ended.stopped and known.preempted:
             return restarted(world, job, known)
         elif ended.exit_code == 0:
-            end(world, job, JobState.JOB_STATE_SUCCEEDED)
+            STAGES.end(world, job, JobState.JOB_STATE_SUCCEEDED)
         elif not ended.stopped:  # else the emulator is stopping: the next start goes on with it
-            end(world, job, JobState.JOB_STATE_FAILED, "INVALID_ARGUMENT", failure(world, name, ended))
+            STAGES.end(world, job, JobState.JOB_STATE_FAILED, "INVALID_ARGUMENT", failure(world, name, ended))
     return False
 
 
@@ -261,11 +240,11 @@ def restarted(world: World, job: Any, known: running.Unfinished) -> bool:
     """Give a job whose machine was taken away another one, unless that has happened too often."""
     if job.job_spec.scheduling.disable_retries or known.restarts >= RESTARTS_MOST:
         text = f"STOCKOUT: the spot machine was preempted, after {known.restarts} restarts."
-        end(world, job, JobState.JOB_STATE_FAILED, "RESOURCE_EXHAUSTED", text)
+        STAGES.end(world, job, JobState.JOB_STATE_FAILED, "RESOURCE_EXHAUSTED", text)
         return False
     fresh = replace(known, claimed=False, preempted=False, restarts=known.restarts + 1)
     running.save(world, job.name, fresh)
-    move(world, job, JobState.JOB_STATE_PENDING)
+    STAGES.move(world, job, JobState.JOB_STATE_PENDING)
     return True
 
 

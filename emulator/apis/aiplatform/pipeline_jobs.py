@@ -12,10 +12,10 @@ from google.protobuf.empty_pb2 import Empty
 
 from emulator.apis.aiplatform import filters, lists, names, pipeline_checks, pipeline_runs, running, workers
 from emulator.apis.aiplatform.messages import PipelineJob, PipelineState
-from emulator.apis.aiplatform.stored import API, PIPELINE_JOBS, deleted
+from emulator.apis.aiplatform.stages import Stages
+from emulator.apis.aiplatform.stored import API, PIPELINE_JOBS
 from emulator.core import settings
 from emulator.core.api import Call
-from emulator.core.failures import CODES, ApiFailure
 from emulator.core.resources import apply_mask, timestamp
 from emulator.core.world import World
 
@@ -33,6 +33,7 @@ OVER = frozenset(
         PipelineState.PIPELINE_STATE_CANCELLED,
     }
 )
+STAGES = Stages(PIPELINE_JOBS, OVER)
 
 
 def pipeline_name(job: Any) -> str:
@@ -113,14 +114,9 @@ def cancel_pipeline_job(world: World, request: Any, _: Call) -> Any:
 @API.method(SERVICE + "DeletePipelineJob")
 def delete_pipeline_job(world: World, request: Any, _: Call) -> Any:
     """Gone at once. One that is not over is refused: not seen at Google."""
-    with world.store.transaction():
-        job = PIPELINE_JOBS.get(world, PIPELINE_JOBS.key(world, request.name))
-        if job.state not in OVER:
-            text = f"The PipelineJob is in state {PipelineState(job.state).name}: cancel it before it is deleted."
-            raise ApiFailure("FAILED_PRECONDITION", text)
-        PIPELINE_JOBS.remove(world, job.name)
-    pipeline_runs.clear(world, job.name)
-    return deleted(world, names.location(job.name))
+    operation = STAGES.delete(world, request.name)
+    pipeline_runs.clear(world, PIPELINE_JOBS.key(world, request.name))
+    return operation
 
 
 def call_off(world: World, name: str) -> bool:
@@ -132,26 +128,15 @@ def call_off(world: World, name: str) -> bool:
         if not known.claimed:
             end(world, job, PipelineState.PIPELINE_STATE_CANCELLED)
             return False
-        move(world, job, PipelineState.PIPELINE_STATE_CANCELLING)
+        STAGES.move(world, job, PipelineState.PIPELINE_STATE_CANCELLING)
         return True
-
-
-def move(world: World, job: Any, state: int) -> None:
-    """Show a job in another state."""
-    job.state = state
-    job.update_time.CopyFrom(timestamp(world.clock.now()))
-    PIPELINE_JOBS.save(world, job)
 
 
 def end(world: World, job: Any, state: int, code: str = "OK", message: str = "") -> None:
     """Show a job as over, with what became of its tasks."""
     job.state = state
     pipeline_runs.show_tasks(world, job)
-    job.end_time.CopyFrom(timestamp(world.clock.now()))
-    if message:
-        job.error.code, job.error.message = CODES[code][0], message
-    move(world, job, state)
-    running.forget(world, job.name)
+    STAGES.end(world, job, state, code, message)
 
 
 def follow(world: World, name: str) -> None:
@@ -202,7 +187,7 @@ def show_running(world: World, name: str) -> None:
         job = PIPELINE_JOBS.find(world, name)
         if job is not None and job.state == PipelineState.PIPELINE_STATE_PENDING:
             job.start_time.CopyFrom(timestamp(world.clock.now()))
-            move(world, job, PipelineState.PIPELINE_STATE_RUNNING)
+            STAGES.move(world, job, PipelineState.PIPELINE_STATE_RUNNING)
 
 
 def conclude(world: World, name: str, ended: workers.Ended) -> None:

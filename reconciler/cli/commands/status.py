@@ -27,9 +27,10 @@ def status(
     state: State = None,
     output: Annotated[Form, typer.Option("--output", "-o", help="Form of the output.")] = Form.TEXT,
 ) -> int:
-    """Show address, conditions, traffic and revisions of services; exits with 1 when one needs a person.
+    """Show address, conditions, traffic, revisions and trainings of services; exits with 1 when one needs a person.
 
-    That is one that does not work, and one that everyone may call though its spec keeps it private.
+    That is one that does not work, one that everyone may call though its spec keeps it private, and one whose trainings
+    failed so often in a row that none starts any more.
     """
     from reconciler.engine.status import read_status  # noqa: PLC0415 - late, for start-up
 

@@ -39,6 +39,9 @@ ACTS_ON = frozenset(
 )
 """What `settings` tells the function, word by word: one that it does not must not look as if it did."""
 
+STAYS = "what its trainings made and what was decided stays: model versions, and retraining/ of the state bucket"
+"""Nothing that was learnt goes with a service: it may come back, and somebody may ask why it decided what it did."""
+
 KIND = Kind(
     name=NAME,
     title="Cloud Function",
@@ -62,6 +65,7 @@ KIND = Kind(
         Gift(SUBSCRIBER, pubsub_subscription.NAME, "Pub/Sub itself", "moving events that nobody could act on"),
     ),
     lookups=(FUNCTION_SOURCE, asked_when(lambda service: service.spec.retraining is not None, "retraining")),
+    stays=lambda _: STAYS,
     # Functions have no etag (kinds.md 2.2).
     fenced=False,
 )

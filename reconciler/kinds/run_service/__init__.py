@@ -13,11 +13,13 @@ from reconciler.kinds.run_service.record import NAME, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
 from reconciler.kinds.run_service.wanted import INVOKER, MODEL_READER, SECRET_READER, address_of, desired
 from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of
+from reconciler.lookups.model_version import MODEL_VERSION
 from reconciler.lookups.secret_version import SECRET_VERSION
 from schemas.sections.access import AUTO
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
+    from reconciler.core.objects import Observed
     from schemas import MLService
 
 __all__ = ["ACTS_ON", "INVOKER", "KIND", "RunService", "address_of"]
@@ -44,7 +46,7 @@ def _not_granted(service: MLService) -> Iterator[tuple[str, str]]:
     """Say which roles an account that the spec names must have already: we give none to accounts of others."""
     spec = service.spec
     needs = [
-        ("roles/storage.objectViewer on the model's bucket", bool(spec.model and spec.model.uri)),
+        ("roles/storage.objectViewer on the model's bucket", bool(spec.model and (spec.model.uri or spec.model.alias))),
         ("roles/secretmanager.secretAccessor on its secrets", bool(spec.secrets)),
         ("roles/pubsub.publisher on the topic of answers", bool(spec.events and spec.events.answers)),
     ]
@@ -65,6 +67,11 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
             yield text, f"secrets.{variable}"
 
 
+def _stays(seen: Observed[RunService]) -> str:
+    """Say that the registry is nobody's to empty: what a version was, an audit may ask for years later."""
+    return "versions of its model stay in Vertex AI Model Registry" if seen.fields.model.get("alias") else ""
+
+
 KIND = Kind(
     name=NAME,
     title="Cloud Run service",
@@ -75,6 +82,7 @@ KIND = Kind(
     refine=refine,
     consequence=consequence,
     loss=lambda *_: "it stops serving",
+    stays=_stays,
     notes=notes,
     entry=frozenset({"invoker_check"}),
     leaves=frozenset({"access.invokers"}),
@@ -83,7 +91,12 @@ KIND = Kind(
     primary=True,
     acts_on=ACTS_ON,
     roles=Roles(
-        read=("roles/run.viewer", "roles/artifactregistry.reader", "roles/secretmanager.viewer"),
+        read=(
+            "roles/run.viewer",
+            "roles/artifactregistry.reader",
+            "roles/secretmanager.viewer",
+            "roles/aiplatform.viewer",
+        ),
         write=("roles/run.admin",),
     ),
     gives=(
@@ -91,7 +104,7 @@ KIND = Kind(
         Gift(MODEL_READER, PROJECT, "the service's own account", "reading the model: only its bucket and folder"),
         Gift(SECRET_READER, "secret", "the service's own account", "reading each secret that the spec names"),
     ),
-    lookups=(IMAGE_DIGEST, SECRET_VERSION),
+    lookups=(IMAGE_DIGEST, MODEL_VERSION, SECRET_VERSION),
     spec_paths={
         "scaling.minInstances": "min_instances",
         "scaling.maxInstances": "max_instances",

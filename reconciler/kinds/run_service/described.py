@@ -30,7 +30,7 @@ def _spec(fields: RunService, region: str, members: list[str]) -> Iterator[tuple
     yield "region", region
     yield "image", {"uri": fields.image} if "@sha256:" in fields.image else {"uri": fields.image, "resolve": "Tag"}
     if fields.model:
-        yield "model", dict(fields.model)
+        yield "model", _model(fields)
     yield "runtime", _runtime(fields)
     env = {name: value for name, value in fields.env.items() if name != ANSWERS_ENV}
     if env:
@@ -51,6 +51,12 @@ def _spec(fields: RunService, region: str, members: list[str]) -> Iterator[tuple
         yield "rollout", {"strategy": "Manual"}
         yield "traffic", [_share(share) for share in fields.traffic]
     yield "management", {"adopt": "IfIdentical"}
+
+
+def _model(fields: RunService) -> dict[str, Any]:
+    # What an alias names is looked up at each plan: a spec that says the version, too, would contradict itself.
+    resolved = {"version"} if "alias" in fields.model else set()
+    return {name: value for name, value in fields.model.items() if name not in resolved}
 
 
 def _secret(reference: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -75,11 +75,11 @@ def _holds(want: Any, seen: Any) -> bool:
     return bool(want == seen)
 
 
-def consequence(changes: Sequence[FieldChange]) -> str:
+def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     """Say what an update does to what serves."""
     fields = {c.field for c in changes}
     revision = fields - OUTSIDE_TEMPLATE.keys()
-    said = ["makes a new revision"] if revision else []
+    said = [*_promoted(changes, want), *(["makes a new revision"] if revision else [])]
     if chosen := _chosen_by_hand(changes):
         said.append(
             f"undoes what somebody chose: traffic leaves {chosen} for the latest revision "
@@ -90,6 +90,15 @@ def consequence(changes: Sequence[FieldChange]) -> str:
     elif revision:
         said.append("traffic goes where the plan says once it is ready")
     return ", ".join(said)
+
+
+def _promoted(changes: Sequence[FieldChange], want: RunService) -> Iterator[str]:
+    """Say which version of the registry's model comes, and by which alias."""
+    alias = want.model.get("alias")
+    for change in changes if alias else ():
+        if change.path == "version":
+            before = f"{change.before} -> " if change.before else ""
+            yield f"model {before}{change.after or 'that of model.uri'} (alias {alias})"
 
 
 def _chosen_by_hand(changes: Sequence[FieldChange]) -> str:

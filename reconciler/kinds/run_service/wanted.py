@@ -16,7 +16,8 @@ from reconciler.kinds.run_service.record import DEFAULT_PORT, NAME, RunService
 from reconciler.kinds.run_service.template import ANSWERS_ENV, LIVE_PATH, columns, startup_probe
 from reconciler.kinds.run_service.traffic import wanted
 from reconciler.lookups.image_digest import image_of
-from reconciler.lookups.secret_version import version_of
+from reconciler.lookups.model_version import version_of
+from reconciler.lookups.secret_version import version_of as secret_version_of
 from schemas.sections.access import Authentication
 
 if TYPE_CHECKING:
@@ -58,17 +59,16 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
     gpu = spec.resources.gpu
     ours = spec.image is None or spec.model is not None  # it runs the bundled server, or one made of it
     says_startup = bool(spec.runtime.startup.model_fields_set)
-    place = model_artifact.location_of(service, facts)
-    model = _model_section(service, place.uri if place else "")
+    model = _model_section(service, facts)
     fields = RunService(
         image=image_of(service, facts),
         model=model,
         columns=columns(model),
         runtime=_runtime_section(service) if spec.model or spec.image is None else {},
-        version=label_value(spec.model.version) if spec.model and spec.model.version else "",
+        version=label_value(str(model.get("version", ""))),
         attempt=facts.attempt or None,
         env={**spec.env, **_answers(service, facts)},
-        secrets={name: f"{ref.secret}:{version_of(ref, facts)}" for name, ref in spec.secrets.items()},
+        secrets={name: f"{ref.secret}:{secret_version_of(ref, facts)}" for name, ref in spec.secrets.items()},
         port=DEFAULT_PORT if ours else None,
         cpu_millis=spec.resources.cpu_millis,
         memory_mib=spec.resources.memory_mib,
@@ -101,13 +101,16 @@ def _answers(service: MLService, facts: Facts) -> dict[str, str]:
     return {ANSWERS_ENV: pubsub.full_name(topic, facts.project)}
 
 
-def _model_section(service: MLService, uri: str) -> dict[str, Any]:
-    """Give the model section with YAML's own names, its place resolved."""
+def _model_section(service: MLService, facts: Facts) -> dict[str, Any]:
+    """Give the model section with YAML's own names, its place and its version resolved."""
     model = service.spec.model
     if model is None:
         return {}
-    data = model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    return {**data, "uri": uri} if uri else data
+    # `name` is the registry's: the server calls its model as the service is called.
+    data = model.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"name"})
+    place, version = model_artifact.location_of(service, facts), version_of(service, facts)
+    found = {"uri": place.uri if place else "", "version": version.number if version else ""}
+    return data | {name: value for name, value in found.items() if value}
 
 
 def _runtime_section(service: MLService) -> dict[str, Any]:
@@ -116,13 +119,14 @@ def _runtime_section(service: MLService) -> dict[str, Any]:
 
 def _model_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
     """Want read access to the model's bucket, for an account of our making."""
-    account, place = service_account.address_of(service), model_artifact.location_of(service, facts)
-    if account is None or place is None:
+    account, places = service_account.address_of(service), model_artifact.readable(service, facts)
+    if account is None:
         return
     member = f"serviceAccount:{service_account.email_of(service, facts)}"
-    here = Membership(PROJECT, "", MODEL_READER, member, f"mlservice-{place.bucket}").at(GLOBAL)
-    condition = _may_read(place.bucket, place.below)
-    yield Desired(here, IamMember(condition), service.name, needs=frozenset({account}))
+    for place in {place.title: place for place in places}.values():
+        here = Membership(PROJECT, "", MODEL_READER, member, place.title).at(GLOBAL)
+        condition = _may_read(place.bucket, place.below)
+        yield Desired(here, IamMember(condition), service.name, needs=frozenset({account}))
 
 
 def _may_read(bucket: str, below: str) -> str:

@@ -1,0 +1,182 @@
+"""A few values of a spec's file are changed where they stand: comments, order and everything else stay as they are.
+
+What comes out is read again and compared with what was wanted; where that is not the very same, nothing is edited.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.loader import LoadedService, load
+from schemas.place import parse_path
+from schemas.problems import MLServiceError, SpecError
+from schemas.written import Written
+from schemas.yaml.tree import Mark, Scalar
+
+_BOM = "\ufeff"
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]*(:[A-Za-z0-9._/@-]+)*/?")
+"""What means itself in YAML without quotes, anywhere."""
+_NO_TEXT = re.compile(r"(?i)[0-9].*|true|false|null|yes|no|on|off")
+"""What YAML, or a reader of it, takes for something else than text."""
+
+
+class NotEditable(MLServiceError):
+    """A value is written in a way that is not changed by a program.
+
+    Args:
+        message: What, and where.
+        hint: What a person can do.
+    """
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A piece of the text, and what comes in its place."""
+
+    start: int
+    end: int
+    new: str
+
+
+def edited(text: str, loaded: LoadedService, values: Mapping[str, str], *, beside: str) -> str:
+    """Change values of one service.
+
+    Args:
+        text: The file as it is, line breaks included.
+        loaded: The service, as it was loaded from that text.
+        values: New value by path below `spec`. One that is not written yet goes beside `beside`.
+        beside: One of the paths, which is written, in a mapping.
+
+    Returns:
+        The new text.
+
+    Raises:
+        NotEditable: Something is written in a way that is left to people: over several lines, by an anchor, or half of
+            it in an environment.
+    """
+    body = text.removeprefix(_BOM)
+    spans = sorted(_spans(body, loaded, values, beside), key=lambda span: span.start, reverse=True)
+    changed = body
+    for span in spans:
+        changed = changed[: span.start] + span.new + changed[span.end :]
+    _check(body, changed, loaded, values)
+    return text[: len(text) - len(body)] + changed
+
+
+def _spans(body: str, loaded: LoadedService, values: Mapping[str, str], beside: str) -> Iterator[_Span]:
+    known = {path: _written(body, loaded, path) for path in values}
+    anchor = known[beside]
+    if anchor is None:
+        raise _left(loaded, beside, "is not written there")
+    patched = {loaded.where(path).path.startswith("environments.") for path, span in known.items() if span}
+    if len(patched) > 1:
+        raise _left(loaded, beside, f"is written apart from {', '.join(path for path in values if path != beside)}")
+    for path, span in known.items():
+        if span is not None:
+            yield _Span(span.start, span.end, _quoted_like(body[span.start], values[path]))
+    for path in (path for path, span in known.items() if span is None):
+        at = loaded.document.where(beside, at_key=True)
+        yield _inserted(body, Mark(at.line, at.column), anchor.end, _entry(path, values[path]))
+
+
+def _written(body: str, loaded: LoadedService, path: str) -> _Span | None:
+    """Find a value's own text; None where the file has none.
+
+    Raises:
+        NotEditable: It is there in another form than its plain or quoted text.
+    """
+    node = loaded.document.node(parse_path(path))
+    if node is None:
+        return None
+    if not isinstance(node, Scalar) or node.value is None:
+        raise _left(loaded, path, "is no plain text")
+    value = node.value.text if isinstance(node.value, Written) else node.value
+    start = _index(body, node.mark)
+    for quote in ("", '"', "'"):
+        if value and body.startswith(f"{quote}{value}{quote}", start):
+            return _Span(start, start + len(value) + 2 * len(quote), "")
+    raise _left(loaded, path, "is written in several lines, with an anchor or with escapes")
+
+
+def _index(body: str, mark: Mark) -> int:
+    """Give where a line and column is in the text; lines end where YAML's reader ends them."""
+    starts = [0, *(found.end() for found in _LINE_BREAK.finditer(body))]
+    return starts[mark.line - 1] + mark.column - 1
+
+
+def _quoted_like(first: str, value: str) -> str:
+    if first in "\"'" and first not in value and "\\" not in value:
+        return f"{first}{value}{first}"
+    return value if _PLAIN.fullmatch(value) else _quoted(value)
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _entry(path: str, value: str) -> str:
+    """Write a key and its value, so that the value is read as text."""
+    plain = _PLAIN.fullmatch(value) and not _NO_TEXT.fullmatch(value)
+    return f"{path.rpartition('.')[2]}: {value if plain else _quoted(value)}"
+
+
+def _inserted(body: str, key: Mark, end: int, entry: str) -> _Span:
+    """Put an entry after another one: on a line of its own, or within the same braces.
+
+    Args:
+        body: The text.
+        key: Where the other one's key stands.
+        end: Where its value ends.
+        entry: What is put there.
+    """
+    line = _index(body, Mark(key.line, 1))
+    indent = body[line : line + key.column - 1]
+    if indent.strip(" "):
+        return _Span(end, end, f", {entry}")
+    found = _LINE_BREAK.search(body, end)
+    if found is None:
+        return _Span(len(body), len(body), f"\n{indent}{entry}")
+    return _Span(found.end(), found.end(), f"{indent}{entry}{found[0]}")
+
+
+def _check(before: str, after: str, loaded: LoadedService, values: Mapping[str, str]) -> None:
+    """Read the new text: every service is as it was, but for the values that were to change."""
+    old, new = _services(before, loaded), _services(after, loaded)
+    wanted = [dict(data) for data in old]
+    number = next((i for i, data in enumerate(old) if data == loaded.service.to_data()), None)
+    if number is not None:
+        wanted[number] = _with(wanted[number], values)
+    if number is None or new != wanted:
+        raise _left(loaded, next(iter(values)), "cannot be changed without changing something else")
+
+
+def _services(text: str, loaded: LoadedService) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="mlservice-edit-") as folder:
+        file = Path(folder) / "mlservice.yaml"
+        file.write_bytes(text.encode())
+        try:
+            return [each.service.to_data() for each in load(file, environment=loaded.environment).services]
+        except SpecError:
+            return []
+
+
+def _with(data: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    spec = {**data["spec"]}
+    for path, value in values.items():
+        section, _, key = path.partition(".")
+        spec[section] = {**spec.get(section, {}), key: value}
+    return {**data, "spec": spec}
+
+
+def _left(loaded: LoadedService, path: str, why: str) -> NotEditable:
+    return NotEditable(f"{loaded.where(path)} {why}: it is not edited", "change it by hand")
