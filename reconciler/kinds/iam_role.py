@@ -148,7 +148,10 @@ KIND = Kind(
     desired=desired,
     connect=IamRoleClient,
     read_together=by_project,
-    roles=Roles(read=("roles/iam.roleViewer",), write=("roles/iam.roleAdmin",)),
+    roles=Roles(
+        read=("iam.roles.get", "iam.roles.list"),
+        write=("iam.roles.create", "iam.roles.delete", "iam.roles.undelete", "iam.roles.update"),
+    ),
     # An etag may be sent and is not asked for; the mask names what differs.
     fenced=True,
 )
