@@ -16,14 +16,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.core import errors
+from reconciler.core import errors, own_images
 
 if TYPE_CHECKING:
     from reconciler.engine.session import Session
     from schemas import Specs
 
-RUNTIME_REPOSITORY = "us-docker.pkg.dev/mlservice/images/runtime"
-RECONCILER_REPOSITORY = "us-docker.pkg.dev/mlservice/images/reconciler"
+BUNDLED = "us-docker.pkg.dev/mlservice/images/runtime"
+"""The emulator has it from the start."""
+BUNDLED_RECONCILER = "us-docker.pkg.dev/mlservice/images/reconciler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,22 @@ class Found:
         return f"{self.value} ({self.source})"
 
 
-def runtime_image() -> str:
-    """Give the image of the bundled model server: this version's, or as MLSERVICE_RUNTIME_IMAGE says."""
-    return os.environ.get("MLSERVICE_RUNTIME_IMAGE") or f"{RUNTIME_REPOSITORY}:{version('mlservice')}"
+def runtime_image(project: str | None = None) -> str:
+    """Give the image of the model server for services without one: this version's, or MLSERVICE_RUNTIME_IMAGE.
+
+    Args:
+        project: In whose registry `mlservice image push` puts it, in each region; None: on the emulator.
+    """
+    named = os.environ.get("MLSERVICE_RUNTIME_IMAGE")
+    if named:
+        return named
+    number = version("mlservice")
+    return own_images.reference("runtime", project, number) if project else f"{BUNDLED}:{number}"
+
+
+def reconciler_image(project: str | None = None) -> str:
+    """Give the image that an operator runs, without its tag, where its document names none; as `runtime_image`."""
+    return own_images.reference("reconciler", project, "").removesuffix(":") if project else BUNDLED_RECONCILER
 
 
 def find_project(flag: str | None, specs: Specs | None, *, local: bool) -> Found:

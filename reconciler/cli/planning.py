@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.console import say, show_problems
 from reconciler.cli.context import (
-    RECONCILER_REPOSITORY,
     Found,
     find_account,
     find_project,
     open_session,
+    reconciler_image,
     runtime_image,
 )
 from schemas import Loaded, Specs, load
@@ -86,8 +86,9 @@ def plan_documents(session: Session, documents: Sequence[Loaded], *, retry: bool
     from reconciler.engine.planning import Release, make_plan  # noqa: PLC0415 - late, for start-up
 
     environment = next((each.environment for each in documents if each.environment), None) or ""
-    release = Release(RECONCILER_REPOSITORY, version("mlservice"), environment)
-    return make_plan(session, documents, runtime_image=runtime_image(), retry=retry, release=release)
+    where = None if session.connection.local else session.connection.project
+    release = Release(reconciler_image(where), version("mlservice"), environment)
+    return make_plan(session, documents, runtime_image=runtime_image(where), retry=retry, release=release)
 
 
 def titles(kinds: Kinds) -> Mapping[str, str]:

@@ -47,6 +47,8 @@ class Lookup(Generic[A]):
         asks: What a spec must know; pure. The facts it gets hold no answers yet.
         answer: Look it up, through a `gcp.connection.Connection`. Raises `NotFoundError` or `InvalidRequest` when the
             spec names what is not there: that becomes a problem at the question's place.
+        permission: What the caller needs for it in the project at hand; empty for nothing.
+        api: Host of the API that is asked; empty for none.
         operates: What an operator's document must know; pure.
     """
 
@@ -54,6 +56,8 @@ class Lookup(Generic[A]):
     gives: type[A]
     asks: Callable[[LoadedService, Facts], Iterator[Question]]
     answer: Callable[[Any, Question], A]
+    permission: str = ""
+    api: str = ""
     operates: Callable[[LoadedOperator, Facts], Iterator[Question]] = asks_nothing
 
 
