@@ -1,8 +1,8 @@
 """The main job, end to end, on the embedded emulator: `make demo`.
 
 A real model is served from a YAML file and changed by editing the file; a plan comes before every change. Another one
-is trained again when a schedule fires and when new rows come in. Everything the story does is an `mlservice` command
-anyone can type, or a call of Google's own APIs.
+is trained again when a schedule fires and when new rows come in. A job installs itself, and goes on by itself.
+Everything the story does is an `mlservice` command anyone can type, or a call of Google's own APIs.
 """
 
 import json
@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import demo_operator
 import demo_retraining
 import httpx
 from demo_stage import BOLD, OFF, REGION, ROOT, chapter, clients, identity, mlservice, say, workspace
@@ -138,6 +139,7 @@ def main() -> None:
         mlservice("destroy", SERVICE, "--local", "--yes")
         nothing_left()
         demo_retraining.tell(folder, first=8)
+        demo_operator.tell(folder, SERVICE, number=12, meanwhile=behind_its_back)
     print(f"\n{BOLD}That was {time.monotonic() - started:.0f} s.{OFF} Now yours:")
     print("  mlservice init my-service && mlservice apply my-service --local    the tutorial: docs/tutorial.md")
 

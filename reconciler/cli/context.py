@@ -10,7 +10,7 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BUNDLED = "us-docker.pkg.dev/mlservice/images/runtime"
 """The emulator has it from the start."""
+BUNDLED_RECONCILER = "us-docker.pkg.dev/mlservice/images/reconciler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ def runtime_image(project: str | None = None) -> str:
     return own_images.reference("runtime", project, number) if project else f"{BUNDLED}:{number}"
 
 
+def reconciler_image(project: str | None = None) -> str:
+    """Give the image that an operator runs, without its tag, where its document names none; as `runtime_image`."""
+    return own_images.reference("reconciler", project, "").removesuffix(":") if project else BUNDLED_RECONCILER
+
+
 def find_project(flag: str | None, specs: Specs | None, *, local: bool) -> Found:
     """Find the project: the flag, the spec's environment, the environment, gcloud, the credentials.
 
@@ -65,7 +71,7 @@ def find_project(flag: str | None, specs: Specs | None, *, local: bool) -> Found
         return Found(LOCAL_PROJECT, "--local")
     if flag:
         return Found(flag, "--project")
-    named = sorted({s.project for s in specs.services if s.project}) if specs else []
+    named = sorted({s.project for s in specs.documents if s.project}) if specs else []
     if len(named) > 1:
         raise errors.UsageError(f"these specs are for several projects: {', '.join(named)}", hint="apply them apart")
     if named:
@@ -131,11 +137,16 @@ def open_session(project: Found, *, local: bool, state: str | None = None) -> It
     from reconciler.engine.pool import Pool  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.session import Session  # noqa: PLC0415 - late, for start-up
     from reconciler.gcp.connection import Connection  # noqa: PLC0415 - late, for start-up
+    from reconciler.gcp.emulator import around_us  # noqa: PLC0415 - late, for start-up
     from reconciler.kinds import KINDS  # noqa: PLC0415 - late, for start-up
 
-    emulator = ensure_running() if local else None
+    inside = around_us()
+    emulator = inside or (ensure_running() if local else None)
+    endpoint = emulator.endpoint if emulator else None
+    if inside and endpoint:
+        endpoint = replace(endpoint, key_file="", inside=True)
     bucket = (state or "").removeprefix("gs://").strip("/") or f"{project.value}-mlservice"
-    connection = Connection(project.value, bucket, emulator.endpoint if emulator else None, chosen=bool(state))
+    connection = Connection(project.value, bucket, endpoint, chosen=bool(state))
     clock = SystemClock(emulator.clock() if emulator else timedelta())
     with Pool() as pool:
         session = Session(connection, KINDS, pool, clock, holder(), f"run-{secrets.token_hex(4)}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from reconciler.core.facts import Facts, Lookup
     from reconciler.core.memory import Memory
-    from schemas import MLService
+    from schemas import MLService, Operator
 
 
 class Writer(Protocol[F]):
@@ -143,6 +143,12 @@ def nothing_lost(seen: Observed[Any], services: Collection[str]) -> str:
     return ""
 
 
+def runs_nothing(operator: Operator, facts: Facts) -> Iterator[Wanted]:
+    """Want nothing for an operator."""
+    del operator, facts
+    yield from ()
+
+
 def nothing_stays(seen: Observed[Any]) -> str:
     """Say that nothing is left of a service when this object is destroyed."""
     del seen
@@ -165,6 +171,7 @@ class Kind(Generic[F]):
         fields: The record.
         desired: What a spec wants, uses or cannot bear: objects of this kind, and of other kinds what these cannot
             do without; pure.
+        operates: What an operator's document wants; pure.
         connect: Build the client from a `gcp.connection.Connection`.
         acts_on: Paths below `spec` that this kind turns into something; `a.*` is everything below `a`.
         roles: What the reconciler's own account needs.
@@ -229,6 +236,7 @@ class Kind(Generic[F]):
     describe: Callable[[Any, Observed[F]], Described] | None = None
     primary: bool = False
     rank: int = 0
+    operates: Callable[[Operator, Facts], Iterator[Wanted]] = runs_nothing
 
 
 @dataclass(frozen=True, slots=True)

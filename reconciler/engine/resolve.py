@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
 from reconciler.engine.session import Session
-from schemas import LoadedService, Problem, SpecError
+from schemas import Loaded, LoadedService, Problem, SpecError
 
 Asked = tuple[Lookup[Any], Question]
 Once = tuple[str, str, str, bool]
@@ -19,7 +19,7 @@ _MISTAKES = (errors.NotFoundError, errors.InvalidRequest, errors.Unanswered)
 """What does not exist is a problem with a place, and no end of the run."""
 
 
-def resolve(session: Session, services: Sequence[LoadedService], given: Facts) -> list[Facts]:
+def resolve(session: Session, services: Sequence[Loaded], given: Facts) -> list[Facts]:
     """Look up what every service needs.
 
     Args:
@@ -42,7 +42,7 @@ def resolve(session: Session, services: Sequence[LoadedService], given: Facts) -
 
 def look_up(
     session: Session,
-    services: Sequence[LoadedService],
+    services: Sequence[Loaded],
     given: Facts,
     kept: tuple[type[errors.ReconcilerError], ...] = (errors.ReconcilerError,),
 ) -> tuple[list[list[Asked]], dict[Once, Any]]:
@@ -69,8 +69,12 @@ def known_facts(given: Facts, many: Sequence[Asked], known: Mapping[Once, Any]) 
     return _facts(given, answered, known)
 
 
-def _asked(session: Session, loaded: LoadedService, given: Facts) -> list[Asked]:
-    return [(lookup, question) for lookup in session.kinds.lookups for question in lookup.asks(loaded, given)]
+def _asked(session: Session, loaded: Loaded, given: Facts) -> list[Asked]:
+    return [(lookup, question) for lookup in session.kinds.lookups for question in _questions(lookup, loaded, given)]
+
+
+def _questions(lookup: Lookup[Any], loaded: Loaded, given: Facts) -> Iterator[Question]:
+    return lookup.asks(loaded, given) if isinstance(loaded, LoadedService) else lookup.operates(loaded, given)
 
 
 def once(lookup: Lookup[Any], question: Question) -> Once:
@@ -88,7 +92,7 @@ def _try(
         return None if question.optional and isinstance(error, errors.NotFoundError) else error
 
 
-def _problems(loaded: LoadedService, many: Sequence[Asked], known: Mapping[Any, Any]) -> list[Problem]:
+def _problems(loaded: Loaded, many: Sequence[Asked], known: Mapping[Any, Any]) -> list[Problem]:
     failed = [(question, known[once(lookup, question)]) for lookup, question in many]
     return [
         Problem(loaded.where(f"spec.{question.where}"), error.message, error.hint)

@@ -16,6 +16,20 @@ from reconciler.gcp.direct import auth_request
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
 
+def credentials_of(key_file: str, http: str) -> Any:
+    """Give an account's credentials: of a key file, or, where there is none, of the container that this runs in.
+
+    Raises:
+        UsageError: As `account`.
+    """
+    if key_file:
+        return account(key_file, http)
+    from google.auth import compute_engine  # noqa: PLC0415 - late, for start-up
+
+    make: Any = compute_engine.Credentials
+    return make()
+
+
 def account(key_file: str, http: str) -> Any:
     """Give the credentials of an account of the emulator, from its key file.
 

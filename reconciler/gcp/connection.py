@@ -28,12 +28,19 @@ class Endpoint:
         grpc: Such as `127.0.0.1:8086`.
         credentials_file: Key file of the emulator's own caller.
         key_file: Key file of the account that calls instead; empty for the developer, who may do everything.
+        inside: This process is a container there, and calls as its own account, by the metadata server.
     """
 
     http: str
     grpc: str
     credentials_file: str
     key_file: str = ""
+    inside: bool = False
+
+    @property
+    def as_account(self) -> bool:
+        """Tell whether calls carry an account's token."""
+        return bool(self.key_file) or self.inside
 
 
 @dataclass(slots=True)
@@ -101,15 +108,15 @@ class Connection:
             channel = grpc.insecure_channel(
                 local.grpc, options=[("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
             )
-            self._made["channel"] = self._as_account(channel, local) if local.key_file else channel
+            self._made["channel"] = self._as_account(channel, local) if local.as_account else channel
         return self._made["channel"]
 
     def _as_account(self, channel: Any, local: Endpoint) -> Any:
         import grpc  # noqa: PLC0415 - only when a client is built
 
-        from reconciler.gcp.caller import AsAccount, account  # noqa: PLC0415 - only when asked for
+        from reconciler.gcp.caller import AsAccount, credentials_of  # noqa: PLC0415 - only when asked for
 
-        return grpc.intercept_channel(channel, AsAccount(account(local.key_file, local.http)))
+        return grpc.intercept_channel(channel, AsAccount(credentials_of(local.key_file, local.http)))
 
     @property
     def storage(self) -> Any:
@@ -182,10 +189,10 @@ class Connection:
 
 def _local_credentials(local: Endpoint) -> Any:
     """Give the credentials of the emulator's developer, who needs none, or of the account that calls."""
-    if local.key_file:
-        from reconciler.gcp.caller import account  # noqa: PLC0415 - only when asked for
+    if local.as_account:
+        from reconciler.gcp.caller import credentials_of  # noqa: PLC0415 - only when asked for
 
-        return account(local.key_file, local.http)
+        return credentials_of(local.key_file, local.http)
     from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - late, for start-up
 
     nobody: Any = AnonymousCredentials

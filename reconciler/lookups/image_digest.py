@@ -16,7 +16,7 @@ from schemas.sections.image import Resolve
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
-    from schemas import LoadedService, MLService
+    from schemas import LoadedOperator, LoadedService, MLService, Operator
 
 _REFERENCE = re.compile(
     r"^(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>[^/]+)/(?P<repository>[^/]+)/"
@@ -65,6 +65,23 @@ def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
         yield Question(written(loaded.service, facts), "image.uri")
 
 
+def reconciler_of(operator: Operator, facts: Facts) -> str:
+    """Give the image that an operator runs, as its document names it."""
+    spec = operator.spec
+    number = (spec.version or facts.version).replace("+", "-")
+    return spec.image or in_region(f"{facts.reconciler_image}:{number}", spec.region)
+
+
+def pinned(operator: Operator, facts: Facts) -> str:
+    """Give that image with its digest."""
+    here = reconciler_of(operator, facts)
+    return facts.find(IMAGE_DIGEST, here) or here
+
+
+def _operates(loaded: LoadedOperator, facts: Facts) -> Iterator[Question]:
+    yield Question(reconciler_of(loaded.operator, facts), "image" if loaded.operator.spec.image else "version")
+
+
 def _answer(connection: Connection, question: Question) -> str:
     """Ask Artifact Registry. What is not in Artifact Registry stays as written."""
     reference = question.key
@@ -89,5 +106,5 @@ def _answer(connection: Connection, question: Question) -> str:
 
 
 IMAGE_DIGEST = Lookup(
-    "image_digest", str, _asks, _answer, "artifactregistry.tags.get", "artifactregistry.googleapis.com"
+    "image_digest", str, _asks, _answer, "artifactregistry.tags.get", "artifactregistry.googleapis.com", _operates
 )
