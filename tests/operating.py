@@ -37,7 +37,8 @@ class Operator:
         self.emulator = emulator
         self.folder = folder
         endpoint = Endpoint(emulator.http, emulator.grpc, str(emulator.state / "credentials.json"))
-        self.connection = Connection("local", BUCKET, endpoint)
+        made = emulator.clients.setdefault(Connection, {})  # clients hold nothing of a test
+        self.connection = Connection("local", BUCKET, endpoint, _made=made)
         self.pool = pool
 
     def session(self) -> Session:

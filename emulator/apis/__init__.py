@@ -21,6 +21,7 @@ LISTED = (
         "google.cloud.artifactregistry_v1",
         "ARTIFACTREGISTRY",
     ),
+    Listed("emulator.apis.registry.app", eager=True),
     Listed("emulator.apis.run.api", ("google.cloud.run.v2.",), "google.cloud.run_v2", "RUN"),
     Listed("emulator.apis.run.host", eager=True),
     Listed("emulator.apis.run_v1.routes", eager=True),

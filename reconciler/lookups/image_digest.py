@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
+from reconciler.core.own_images import in_region, target_of
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from schemas.sections.image import Resolve
 
@@ -48,8 +49,8 @@ def repository_of(reference: str) -> Place | None:
 
 
 def written(service: MLService, facts: Facts) -> str:
-    """Give the image as the spec names it; the bundled model server's where it names none."""
-    return service.spec.image.uri if service.spec.image else facts.runtime_image
+    """Give the image as the spec names it; ours, in its region, where it names none."""
+    return service.spec.image.uri if service.spec.image else in_region(facts.runtime_image, service.spec.region)
 
 
 def image_of(service: MLService, facts: Facts) -> str:
@@ -80,6 +81,8 @@ def _answer(connection: Connection, question: Question) -> str:
             tag = api.get_tag(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
     except errors.NotFoundError as error:
         hint = "push it first, or name a tag that is there"
+        if (target := target_of(reference)) is not None:
+            hint = f"`mlservice image push --target {target}` builds and pushes it, with no container engine"
         raise errors.NotFoundError("resolve", f"image '{reference}'", "there is no such tag", hint=hint) from error
     bare = reference.removesuffix(f":{parts['tag']}")
     return f"{bare}@{tag.version.rpartition('/')[2]}"

@@ -77,8 +77,14 @@ class Bench:
         return [name for name in calls if not name.rsplit("/", maxsplit=1)[-1].startswith(READING)]
 
 
+LONG = {"functions_function"}
+"""What is built and started at every write: part of `make test`, left out of `make check`."""
 CASES = [
-    pytest.param((kind, example), id=f"{kind.name}-{example.part}".rstrip("-"))
+    pytest.param(
+        (kind, example),
+        id=f"{kind.name}-{example.part}".rstrip("-"),
+        marks=[pytest.mark.slow] if kind.name in LONG else [],
+    )
     for kind in KINDS
     for example in examples_of(kind.name)
 ]

@@ -13,7 +13,18 @@ both_wires = pytest.mark.parametrize("wire", WIRES)
 
 
 def client(emulator: Emulator, cls: Any, wire: str = "grpc") -> Any:
-    """A client of class `cls`; the endpoint and the credentials are all that differs from the real cloud."""
+    """A client of class `cls`; the endpoint and the credentials are all that differs from the real cloud.
+
+    The same one for every test on this emulator.
+    """
+    made = emulator.clients
+    if (cls, wire) not in made:
+        made[cls, wire] = new_client(emulator, cls, wire)
+    return made[cls, wire]
+
+
+def new_client(emulator: Emulator, cls: Any, wire: str = "grpc") -> Any:
+    """A client with a connection of its own."""
     if wire == "grpc":
         return cls(transport=cls.get_transport_class("grpc")(channel=emulator.channel()))
     transport = cls.get_transport_class("rest")

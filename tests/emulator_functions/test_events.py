@@ -130,6 +130,7 @@ def test_a_message_comes_as_an_event(topics, subscriptions, listening, ear):
     assert event["data"]["subscription"] == f"projects/local/subscriptions/{name}"
 
 
+@pytest.mark.slow
 def test_an_event_that_failed_comes_again_where_that_is_asked(cloud, topics, listening, ear):
     """Two failures, then it is taken; time passes on the emulator's clock."""
     ear.answers = [500, 500]
@@ -151,6 +152,7 @@ def again(cloud, ear):
     raise AssertionError("nothing was heard")
 
 
+@pytest.mark.slow
 def test_an_event_that_failed_is_given_up_where_retrying_is_not_asked(cloud, topics, listening, ear):
     """The next message comes, the failed one does not."""
     ear.answers = [500]
@@ -165,6 +167,7 @@ def test_an_event_that_failed_is_given_up_where_retrying_is_not_asked(cloud, top
     assert message_of(hear(ear)) == b"three"
 
 
+@pytest.mark.slow
 def test_a_trigger_whose_account_may_not_call_is_kept_out(cloud, topics, listening, ear):
     """Without the role nothing arrives; once it is granted the event is there, since it is kept."""
     listening(invoker=False, pubsub_topic=TOPIC, retry_policy="RETRY_POLICY_RETRY")
@@ -176,6 +179,7 @@ def test_a_trigger_whose_account_may_not_call_is_kept_out(cloud, topics, listeni
     assert message_of(again(cloud, ear)) == b"x"
 
 
+@pytest.mark.slow
 def test_what_was_made_for_a_trigger_goes_with_the_function(cloud, topics, subscriptions, listening):
     """A topic of its own too; a topic that was there before stays."""
     made = listening()
@@ -189,6 +193,7 @@ def test_what_was_made_for_a_trigger_goes_with_the_function(cloud, topics, subsc
     assert [topic.name for topic in topics.list_topics(project="projects/local")] == [TOPIC]
 
 
+@pytest.mark.slow
 def test_a_subscription_deleted_behind_its_back_comes_back(cloud, emulator, topics, subscriptions, listening):
     """With the next deployment, whatever that changes."""
     made = listening(pubsub_topic=TOPIC)
@@ -207,6 +212,7 @@ def test_a_topic_that_is_not_there_fails_the_function(cloud, listening):
     assert "Eventarc trigger" in cloud.get().state_messages[0].message
 
 
+@pytest.mark.slow
 def test_an_object_comes_as_an_event(cloud, listening, ear):
     """A new object of the bucket, and no other bucket's."""
     let_agents_publish(cloud.emulator)
@@ -219,6 +225,7 @@ def test_an_object_comes_as_an_event(cloud, listening, ear):
     assert event["data"]["name"] == "rows/new.csv"
 
 
+@pytest.mark.slow
 def test_a_bucket_that_is_gone_fails_the_function(cloud, topics, subscriptions, listening):
     """With words; what was made until then goes with the function."""
     wanted = {"event_type": FINALIZED, "event_filters": [{"attribute": "bucket", "value": "nobodys-bucket"}]}

@@ -56,6 +56,7 @@ def test_a_function_is_a_cloud_run_service(cloud):
     assert service.creator.endswith("@gcf-admin-robot.iam.gserviceaccount.com")
 
 
+@pytest.mark.slow
 def test_defaults_are_googles(cloud):
     """What the caller leaves out is filled in as on Google (kinds.md section 8)."""
     made = cloud.create()
@@ -71,6 +72,7 @@ def test_defaults_are_googles(cloud):
 
 
 @both_wires
+@pytest.mark.slow
 def test_both_wires_carry_a_function_through_its_life(emulator, cloud, wire):
     """Create, get, list, delete over gRPC and REST; after the deletion nothing is left."""
     functions = client(emulator, functions_v2.FunctionServiceClient, wire)
@@ -85,6 +87,7 @@ def test_both_wires_carry_a_function_through_its_life(emulator, cloud, wire):
         cloud.runs.get_service(name=SERVICE)
 
 
+@pytest.mark.slow
 def test_a_new_source_answers_after_an_update(cloud):
     """An update of the source builds again; one of the size alone does not."""
     first = cloud.create()
@@ -97,6 +100,7 @@ def test_a_new_source_answers_after_an_update(cloud):
     assert first.service_config.revision != second.service_config.revision != third.service_config.revision
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "says"),
     [
@@ -135,6 +139,7 @@ def test_what_does_not_deploy_says_why(cloud, files, says):
     assert found.state_messages[0].severity == functions_v2.StateMessage.Severity.ERROR
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["def hello(:", "import nowhere_to_be_found"])
 def test_the_revision_before_keeps_serving(cloud, broken):
     """A source that does not build or start takes nothing away; the next good one serves."""
@@ -149,6 +154,7 @@ def test_the_revision_before_keeps_serving(cloud, broken):
     assert cloud.call().text == "mended"
 
 
+@pytest.mark.slow
 def test_the_source_of_an_active_function_may_go(cloud):
     """A change of the size needs no source: it is built once."""
     made = cloud.create()
@@ -182,6 +188,7 @@ def test_an_upload_address_is_for_one_object_and_half_an_hour(cloud):
     assert httpx.put(address, content=b"x", trust_env=False).status_code == 400
 
 
+@pytest.mark.slow
 def test_what_a_function_prints_is_its_services_log(cloud):
     """Logs are those of the service, as for everything that Cloud Run runs; a CloudEvent comes in binary mode."""
     cloud.create(CLOUD_EVENT, "handle")
@@ -205,6 +212,7 @@ def test_a_write_during_a_deployment_is_refused(cloud):
     assert cloud.get().state == STATE.DEPLOYING
 
 
+@pytest.mark.slow
 def test_a_service_deleted_behind_a_functions_back_is_told_and_made_again(cloud):
     """The function says that its service has gone; deploying it again brings it back."""
     cloud.create()
@@ -217,6 +225,7 @@ def test_a_service_deleted_behind_a_functions_back_is_told_and_made_again(cloud)
     assert cloud.call().text == "hello"
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_is_refused(cloud):
     """By a function, by one whose service would be the same, and by a service that is nobody's function."""
     cloud.create()

@@ -118,6 +118,7 @@ def test_a_push_rests_by_the_emulators_clock(emulator, endpoint):
     assert ids(endpoint, 1) == [first]
 
 
+@pytest.mark.slow
 def test_pushes_that_fail_end_as_dead_letters(emulator, endpoint):
     """Each attempt is counted in the envelope."""
     endpoint.answers = [500] * 5
@@ -176,6 +177,7 @@ def forwarder(emulator, endpoint, tmp_path):
     return make
 
 
+@pytest.mark.slow
 def test_a_private_service_takes_pushes_of_who_may_invoke_it(emulator, account, forwarder, endpoint):
     """A Cloud Run service refuses them until the token's account is an invoker."""
     uri = forwarder()

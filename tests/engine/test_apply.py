@@ -212,8 +212,8 @@ def test_two_services_share_a_repository(operator):
 
 
 FAULTS = [
-    pytest.param({"status": "UNAVAILABLE", "when": "before"}, id="503"),
-    pytest.param({"status": "RESOURCE_EXHAUSTED", "when": "before"}, id="429"),
+    pytest.param({"status": "UNAVAILABLE", "when": "before"}, id="503", marks=pytest.mark.slow),
+    pytest.param({"status": "RESOURCE_EXHAUSTED", "when": "before"}, id="429", marks=pytest.mark.slow),
     pytest.param({"status": "UNAVAILABLE", "when": "after"}, id="lost-answer"),
 ]
 
@@ -270,6 +270,7 @@ NOT_KNOWN = {
 }
 
 
+@pytest.mark.slow
 def test_an_account_made_a_moment_ago_is_waited_for(operator):
     """A new account that Cloud Run does not know yet is no failure: the run tries until it is known."""
     operator.emulator.faults(NOT_KNOWN)

@@ -97,6 +97,7 @@ def reads(operator, *specs):
     return calls
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_thirty_services_are_applied_together_and_read_as_one(operator):
     """Thirty services converge in one apply, and an empty plan asks as often for thirty as for one."""

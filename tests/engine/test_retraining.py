@@ -188,8 +188,11 @@ def test_a_message_that_is_no_event_ends_as_a_dead_letter(world):
 
     assert dict(letters[0].message.attributes)["no"] == "trigger"
     assert world.read().decisions == ()
+    log = world.operator.emulator.control("GET", "logs?service=churn-retrain")
+    assert "churn: a message is no event: the message names no trigger" in json.dumps(log)
 
 
+@pytest.mark.slow
 def test_destroy_leaves_nothing_of_ours(world):
     """Function, subscriptions, topics, jobs, accounts and grants go; the bucket and topic of others stay."""
     world.operator.apply(WANTED)

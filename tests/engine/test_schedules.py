@@ -73,6 +73,7 @@ def observed(operator):
     return operator.session().observe_one(Address("scheduler_job", REGION, "churn_daily"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["delete_job", "pause_job"])
 def test_a_job_deleted_or_paused_behind_our_back_comes_back(operator, how):
     """At the next pass."""
@@ -85,6 +86,7 @@ def test_a_job_deleted_or_paused_behind_our_back_comes_back(operator, how):
     assert jobs(operator)["churn_weekly"].state == scheduler_v1.Job.State.ENABLED
 
 
+@pytest.mark.slow
 def test_a_trigger_taken_out_of_the_spec_goes(operator):
     """Its job; with `retraining` itself the job that looks after trainings, and the topics."""
     applied(operator, WANTED)

@@ -51,6 +51,7 @@ assert list(client.list_datasets(retry=None, timeout=60)) == []
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program",
     [
@@ -87,6 +88,7 @@ def google():
         server.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "path"),
     [
