@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -84,8 +84,8 @@ class Checkup:
 
     @classmethod
     def of(cls, project: str, caller: str, services: Sequence[str], checks: Sequence[Check]) -> Checkup:
-        """Collect checks, each once."""
-        ranked = sorted(set(checks), key=lambda c: (SHOWN.index(c.answer), c.name, c.where, c.line))
+        """Collect checks, each once; those that say the same of several services are one."""
+        ranked = sorted(_joined(checks), key=lambda c: (SHOWN.index(c.answer), c.name, c.where, c.line))
         return cls(project, caller, tuple(sorted(services)), tuple(ranked))
 
     @property
@@ -115,6 +115,15 @@ class Checkup:
             "counts": {str(answer): count for answer, count in self.counts.items()},
             "checks": [check.to_json() for check in self.checks],
         }
+
+
+def _joined(checks: Sequence[Check]) -> list[Check]:
+    found: dict[Check, Check] = {}
+    for check in checks:
+        key = replace(check, services=(), where="")
+        before = found.setdefault(key, check)
+        found[key] = replace(before, services=tuple(sorted({*before.services, *check.services})))
+    return list(found.values())
 
 
 def commands_of(checks: Sequence[Check]) -> tuple[str, ...]:

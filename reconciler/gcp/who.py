@@ -54,7 +54,7 @@ def caller_of(connection: Connection) -> Caller:
     """
     local = connection.local
     with calling("ask who calls at", "Google Cloud"):
-        credentials, through = _emulated(local) if local else _real(connection)
+        credentials, through = _emulated(local, connection.acting_as) if local else _real(connection)
         request = auth_request() if local else _request()
         if credentials is not None and not credentials.token:
             credentials.refresh(request)
@@ -66,12 +66,12 @@ def caller_of(connection: Connection) -> Caller:
     return Caller(_email(answer.data, credentials, local), through, _date(answer.headers))
 
 
-def _emulated(local: Endpoint) -> tuple[Any, str]:
-    from reconciler.gcp.caller import account  # noqa: PLC0415 - only when asked for
+def _emulated(local: Endpoint, acting_as: str) -> tuple[Any, str]:
+    from reconciler.gcp.caller import emulated  # noqa: PLC0415 - only when asked for
 
-    if not local.key_file:
+    if not (local.key_file or acting_as):
         return None, "the emulator's developer"
-    return account(local.key_file, local.http), "an account of the emulator"
+    return emulated(local.key_file, local.http, acting_as), "an account of the emulator"
 
 
 def _real(connection: Connection) -> tuple[Any, str]:

@@ -17,6 +17,9 @@ SIGNS = {
 }
 
 
+_SHOWN = 3
+
+
 def render_checkup(checkup: Checkup, *, every: bool = False) -> Text:
     """Render it by who must act, each group with one block of commands to copy.
 
@@ -46,7 +49,15 @@ def _heading(who: Who) -> str:
 def _line(check: Check) -> Text:
     sign, style = SIGNS[check.answer]
     text = Text().append(f"  {sign} {check.answer:<7} ", style).append(check.line)
-    return text.append(f" ({check.where})" if check.where else "", "dim").append("\n")
+    return text.append(_about(check), "dim").append("\n")
+
+
+def _about(check: Check) -> str:
+    """Say where in a spec it is, or whose it is where the line does not."""
+    others = [name for name in check.services if name not in check.line]
+    shown = ", ".join(others[:_SHOWN]) + (f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else "")
+    said = ", ".join(part for part in (check.where, shown if len(others) > 1 or not check.where else "") if part)
+    return f" ({said})" if said else ""
 
 
 def _summary(checkup: Checkup) -> str:
@@ -68,5 +79,4 @@ def render_checkup_markdown(checkup: Checkup) -> str:
 
 def _rows(checks: tuple[Check, ...]) -> Iterator[str]:
     for check in checks:
-        where = f" ({inline(check.where)})" if check.where else ""
-        yield f"- {SIGNS[check.answer][0]} {check.answer}: {inline(check.line)}{where}"
+        yield f"- {SIGNS[check.answer][0]} {check.answer}: {inline(check.line + _about(check))}"

@@ -128,6 +128,29 @@ def test_permissions_that_are_missing(patient, tmp_path):
     assert not [c for c in reading if "Cloud Run service" in c.line]
 
 
+def test_what_another_account_may_not_do(patient, tmp_path):
+    """Whoever may act as the job's account learns what it lacks; whoever may not is told so and nothing else."""
+    _, whose, role = patient.as_account(tmp_path, "storage.buckets.list", "run.services.get")
+    grant(patient.emulator, (role, whose.member))
+    local = patient.operator.connection.local
+
+    def as_job(endpoint):
+        acting = Connection("local", BUCKET, endpoint, acting_as=whose.email)
+        return replace(patient.operator.session(), connection=acting, _clients={})
+
+    found = patient.looked_at(spec(), session=as_job(local))
+    refused = patient.looked_at(spec(), session=as_job(replace(local, key_file=str(tmp_path / "key.json"))))
+
+    lines = " ".join(c.line for c in found.checks if c.name == "permissions")
+    assert whose.email in found.caller
+    assert "run.services.create" in lines
+    assert "run.services.get," not in lines
+    [caller] = [c for c in refused.checks if c.name == "caller"]
+    assert caller.answer is Answer.UNKNOWN
+    assert f"cannot act as {whose.email}: " in caller.line
+    assert "iam.serviceAccounts.getAccessToken" in caller.line
+
+
 def test_permissions_that_are_had_on_the_objects_alone(patient, tmp_path):
     """A role on the one service that there is does as well as one on the project."""
     patient.operator.apply(spec())

@@ -28,6 +28,14 @@ def doctor(
     local: Local = False,
     state: State = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")] = Output.TEXT,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            "--account",
+            help="Look as this service account, such as the scheduled job's: you need to be allowed to act as it.",
+            show_default=False,
+        ),
+    ] = None,
     plan_only: Annotated[bool, typer.Option("--plan-only", help="Look only for what `plan` needs.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Show what is well, too.")] = False,
     send_test: Annotated[
@@ -49,7 +57,7 @@ def doctor(
     specs = load_specs(spec_paths(paths), target)
     with working(target, specs) as session:
         found = examine(
-            session,
+            _as(session, account) if account else session,
             specs.services,
             specs.warnings,
             runtime_image=runtime_image(),
@@ -60,6 +68,13 @@ def doctor(
         if fix:
             _mend(session, found, yes=yes)
     return found.exit_code
+
+
+def _as(session: Session, account: str) -> Session:
+    """Give the same run as an account."""
+    own = session.connection
+    acting = type(own)(own.project, own.bucket, own.local, own.patience_s, own.chosen, account)
+    return type(session)(acting, session.kinds, session.pool, session.clock, session.holder, session.run_id)
 
 
 def _show(found: Checkup, output: Output, *, every: bool) -> None:

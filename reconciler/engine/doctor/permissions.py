@@ -57,9 +57,11 @@ def _may_be_of_project(need: Need) -> bool:
 def permissions(case: Case, needs: Needs, held: Held, caller: Caller) -> Iterator[Check]:
     """Say what is missing, one line for each sort of resource."""
     missing = {need: names for need, names in needs.permissions.items() if need.permission not in held.project}
-    spared = _on_objects(case, missing)
+    spared, asked = _on_objects(case, missing)
     left = {need: names for need, names in missing.items() if need not in spared}
-    untold = {need: names for need, names in left.items() if need.permission in held.beyond}
+    untold = {
+        need: names for need, names in left.items() if need.permission in held.beyond and need.bucket not in asked
+    }
     lacking = {need: names for need, names in left.items() if need not in untold}
     may_grant = GRANT in held.project
     for what, found in sorted(_by_purpose(lacking).items()):
@@ -123,8 +125,12 @@ def _listed(names: tuple[str, ...]) -> str:
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"  # noqa: PLR2004 - as many as are shown
 
 
-def _on_objects(case: Case, missing: Mapping[Need, frozenset[str]]) -> frozenset[Need]:
-    """Find what is missing on the project and there on each object that it is about."""
+def _on_objects(case: Case, missing: Mapping[Need, frozenset[str]]) -> tuple[frozenset[Need], frozenset[str]]:
+    """Find what is missing on the project and there on each object that it is about.
+
+    Returns:
+        That, and the buckets that told.
+    """
     asked: dict[tuple[str, Address], set[str]] = {}
     buckets: dict[str, set[str]] = {}
     for need in missing:
@@ -136,12 +142,13 @@ def _on_objects(case: Case, missing: Mapping[Need, frozenset[str]]) -> frozenset
     have = dict(zip(asked, answers, strict=True))
     stored = case.session.pool.gather([partial(_of_bucket, case, name, names) for name, names in buckets.items()])
     kept = dict(zip(buckets, stored, strict=True))
-    return frozenset(
+    spared = (
         need
         for need in missing
-        if (need.bucket and need.permission in kept[need.bucket])
+        if (need.bucket and need.permission in (kept[need.bucket] or ()))
         or (need.resources and all(need.permission in have[each] for each in need.resources))
     )
+    return frozenset(spared), frozenset(name for name, found in kept.items() if found is not None)
 
 
 def _of_object(case: Case, sort: str, address: Address, names: set[str]) -> frozenset[str]:
@@ -157,8 +164,9 @@ def _of_object(case: Case, sort: str, address: Address, names: set[str]) -> froz
         return frozenset()
 
 
-def _of_bucket(case: Case, bucket: str, names: set[str]) -> frozenset[str]:
+def _of_bucket(case: Case, bucket: str, names: set[str]) -> frozenset[str] | None:
+    """Ask about a bucket; None where there is none that tells."""
     try:
         return held_on_bucket(case.session.connection, bucket, names)
     except errors.ApiError:
-        return frozenset()
+        return None

@@ -18,6 +18,7 @@ from reconciler.engine.inventory_store import InventoryStore
 from schemas import LoadedService
 
 _ACCOUNT = "serviceAccount:"
+WAITS = "Cloud Run can be asked once the account that the service runs as is there"
 
 
 def planned(
@@ -72,9 +73,8 @@ def _rehearsed(case: Case, made: Planned, change: Change) -> Checks:
             case.session.client(kind).rehearse(change.address, fields, made.seen.get(change.address), change.changes)
         except errors.InvalidRequest as error:
             yield Check("cloud-run", Answer.FAIL, error.message, services=change.services, where=where)
-        except errors.NotReadyYet as error:
-            line = f"{change.address.name} can be checked once its account is there: {error.why}"
-            yield Check("cloud-run", Answer.UNKNOWN, line, services=change.services)
+        except errors.NotReadyYet:  # Google's words name the account: without them all that wait are one line
+            yield Check("cloud-run", Answer.UNKNOWN, WAITS, services=change.services)
         except errors.QuotaExhausted as error:
             yield Check(
                 "cloud-run", Answer.FAIL, f"{error.message}{_hint(error)}", services=change.services, where=where
