@@ -37,6 +37,7 @@ TIMEOUT_S = 120.0
 PAUSES_S = (0.2, 1.0, 4.0)
 """Between tries of a request that met what passes."""
 _BEARER = re.compile(r'(\w+)="([^"]*)"')
+_OF_THE_WAY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _BROKEN = frozenset({429, 500, 502, 503, 504})
 Tell = Callable[[int], None]
 """Told of bytes as they go."""
@@ -92,8 +93,6 @@ class Repository:
         """
         found = self._call("GET", f"manifests/{reference}", accept=", ".join(MANIFESTS))
         content: bytes = found.content
-        if len(content) > MANIFEST_BYTES_MOST:
-            raise errors.InvalidRequest("fetch", self.place.shown, "its manifest is too large")
         if reference.startswith("sha256:") and digest_of(content) != reference:
             raise errors.InvalidRequest("fetch", self.place.shown, f"the registry's answer does not match {reference}")
         return str(found.headers.get("content-type", "")).partition(";")[0], content
@@ -168,10 +167,8 @@ class Repository:
         def once() -> httpx.Response:
             sent = dict(headers) | self._authorization
             body = content() if content else None
-            answer: httpx.Response = self._http.request(
-                verb, url, headers=sent, params=params, content=body, follow_redirects=verb == "GET"
-            )
-            return answer
+            request = self._http.build_request(verb, url, headers=sent, params=params, content=body)
+            return self._read(self._http.send(request, stream=True, follow_redirects=verb == "GET"))
 
         for pause_s in (*PAUSES_S, None):
             try:
@@ -189,6 +186,21 @@ class Repository:
         if answer.is_error:
             raise self._refused(verb, answer)
         return answer
+
+    def _read(self, answer: httpx.Response) -> httpx.Response:
+        """Read an answer that is no file, and no more of it than a manifest may be."""
+        import httpx  # noqa: PLC0415 - late, for start-up
+
+        content = b""
+        try:
+            for data in answer.iter_bytes(CHUNK_BYTES):
+                content += data
+                if len(content) > MANIFEST_BYTES_MOST:
+                    raise errors.InvalidRequest("fetch", self.place.shown, "its answer is too large")
+        finally:
+            answer.close()
+        kept = {name: value for name, value in answer.headers.items() if name not in _OF_THE_WAY}
+        return httpx.Response(answer.status_code, headers=kept, content=content, request=answer.request)
 
     def _stream(self, path: str) -> Any:
         # A token is there already: the manifest that names the file was fetched before it.
@@ -208,7 +220,8 @@ class Repository:
         if self.place.token is not None and same:
             pair = base64.b64encode(f"oauth2accesstoken:{self.place.token()}".encode()).decode()
             headers = {"authorization": f"Basic {pair}"}
-        answer = self._http.get(realm, params=said, headers=headers)
+        asked = self._http.build_request("GET", realm, params=said, headers=headers)
+        answer = self._read(self._http.send(asked, stream=True))
         if answer.is_error:
             raise self._refused("sign in to", answer)
         found = answer.json()

@@ -1,6 +1,7 @@
 """`mlservice image push`: built without an engine, pushed to the emulated Artifact Registry, and served from there."""
 
 import base64
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -235,7 +236,14 @@ class Stranger(BaseHTTPRequestHandler):
     seen: ClassVar[list[str | None]] = []
 
     def do_GET(self) -> None:
-        """Refuse."""
+        """Refuse, or never end."""
+        if "/endless/" in self.path:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b" " * 65536)
+            return
         self.seen.append(self.headers.get("authorization"))
         body = b'{"token": "theirs"}' if self.path.startswith("/token") else b"{}"
         self.send_response(200 if self.path.startswith("/token") else 401)
@@ -261,6 +269,14 @@ def stranger():
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_an_answer_without_end_is_refused(stranger):
+    """A registry that nobody vouches for does not fill the memory."""
+    place = Place(stranger[0], "endless/x", "endless/x", direct=True)
+
+    with Repository(place) as repository, pytest.raises(InvalidRequest, match="too large"):
+        repository.manifest("v1")
 
 
 def test_a_token_goes_to_the_registry_alone(stranger):
