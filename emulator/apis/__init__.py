@@ -21,6 +21,7 @@ LISTED = (
         "google.cloud.artifactregistry_v1",
         "ARTIFACTREGISTRY",
     ),
+    Listed("emulator.apis.registry.app", eager=True),
     Listed("emulator.apis.run.api", ("google.cloud.run.v2.",), "google.cloud.run_v2", "RUN"),
     Listed("emulator.apis.run.host", eager=True),
     Listed("emulator.apis.run_v1.routes", eager=True),
@@ -48,6 +49,20 @@ LISTED = (
         ("google.api.serviceusage.v1.ServiceUsage/",),
         "google.cloud.service_usage_v1",
         "SERVICEUSAGE",
+    ),
+    Listed(
+        "emulator.apis.cloudbilling",
+        ("google.cloud.billing.v1.CloudBilling/",),
+        "google.cloud.billing_v1",
+        "CLOUDBILLING",
+        narrow=True,
+    ),
+    Listed("emulator.apis.orgpolicy", ("google.cloud.orgpolicy.v2.",), "google.cloud.orgpolicy_v2", "ORGPOLICY"),
+    Listed(
+        "emulator.apis.cloudquotas",
+        ("google.api.cloudquotas.v1.",),
+        "google.cloud.cloudquotas_v1",
+        "CLOUDQUOTAS",
     ),
     Listed("emulator.apis.scheduler", ("google.cloud.scheduler.v1.",), "google.cloud.scheduler_v1", "CLOUDSCHEDULER"),
     Listed(

@@ -16,13 +16,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.core import errors
+from reconciler.core import errors, own_images
 
 if TYPE_CHECKING:
     from reconciler.engine.session import Session
     from schemas import Specs
 
-RUNTIME_REPOSITORY = "us-docker.pkg.dev/mlservice/images/runtime"
+BUNDLED = "us-docker.pkg.dev/mlservice/images/runtime"
+"""The emulator has it from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,17 @@ class Found:
         return f"{self.value} ({self.source})"
 
 
-def runtime_image() -> str:
-    """Give the image of the bundled model server: this version's, or as MLSERVICE_RUNTIME_IMAGE says."""
-    return os.environ.get("MLSERVICE_RUNTIME_IMAGE") or f"{RUNTIME_REPOSITORY}:{version('mlservice')}"
+def runtime_image(project: str | None = None) -> str:
+    """Give the image of the model server for services without one: this version's, or MLSERVICE_RUNTIME_IMAGE.
+
+    Args:
+        project: In whose registry `mlservice image push` puts it, in each region; None: on the emulator.
+    """
+    named = os.environ.get("MLSERVICE_RUNTIME_IMAGE")
+    if named:
+        return named
+    number = version("mlservice")
+    return own_images.reference("runtime", project, number) if project else f"{BUNDLED}:{number}"
 
 
 def find_project(flag: str | None, specs: Specs | None, *, local: bool) -> Found:

@@ -71,7 +71,8 @@ def plan_specs(session: Session, specs: Specs, *, retry: bool = False) -> Planne
     """Make the plan; with `retry`, failed revisions are tried once more."""
     from reconciler.engine.planning import make_plan  # noqa: PLC0415 - late, for start-up
 
-    return make_plan(session, specs.services, runtime_image=runtime_image(), retry=retry)
+    where = None if session.connection.local else session.connection.project
+    return make_plan(session, specs.services, runtime_image=runtime_image(where), retry=retry)
 
 
 def titles(kinds: Kinds) -> Mapping[str, str]:

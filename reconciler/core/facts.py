@@ -40,12 +40,16 @@ class Lookup(Generic[A]):
         asks: What a spec must know; pure. The facts it gets hold no answers yet.
         answer: Look it up, through a `gcp.connection.Connection`. Raises `NotFoundError` or `InvalidRequest` when the
             spec names what is not there: that becomes a problem at the question's place.
+        permission: What the caller needs for it in the project at hand; empty for nothing.
+        api: Host of the API that is asked; empty for none.
     """
 
     name: str
     gives: type[A]
     asks: Callable[[LoadedService, Facts], Iterator[Question]]
     answer: Callable[[Any, Question], A]
+    permission: str = ""
+    api: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,21 @@ class Roles:
 
 
 @dataclass(frozen=True, slots=True)
+class Permissions:
+    """What the calls of a kind need, permission by permission: what Google can be asked whether the caller has it.
+
+    Roles on single objects (`getIamPolicy`, `setIamPolicy`) are those of the members' roles that a spec leads to.
+
+    Args:
+        read: For `plan` and `status`.
+        write: For `apply` and `destroy`, further ones.
+    """
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Gift:
     """A role that a kind's objects cannot work without, and that `desired` therefore wants somebody to have.
 
@@ -153,6 +168,8 @@ class Kind(Generic[F]):
         connect: Build the client from a `gcp.connection.Connection`.
         acts_on: Paths below `spec` that this kind turns into something; `a.*` is everything below `a`.
         roles: What the reconciler's own account needs.
+        permissions: The same in permissions.
+        apis: Hosts of Google's APIs that it calls: each must be enabled in the project.
         gives: Roles that `desired` wants others to have.
         lookups: What must be looked up before `desired` can say exactly what it wants.
         read_together: Addresses with equal keys are observed by one call.
@@ -187,6 +204,8 @@ class Kind(Generic[F]):
     connect: Callable[[Any], AnyClient[F]]
     acts_on: frozenset[str] = frozenset()
     roles: Roles = Roles()
+    permissions: Permissions = Permissions()
+    apis: tuple[str, ...] = ()
     gives: tuple[Gift, ...] = ()
     lookups: tuple[Lookup[Any], ...] = ()
     read_together: Callable[[Address], tuple[str, ...]] = by_location

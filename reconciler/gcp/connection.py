@@ -160,6 +160,25 @@ class Connection:
                 self._made["credentials"] = application_default()[0]
             return self._made["credentials"]
 
+    def access_token(self) -> str:
+        """Give an access token of the caller's, for a registry to sign in with.
+
+        Raises:
+            NotPermitted: There are no credentials, or they are refused.
+        """
+        import google.auth.transport.requests  # noqa: PLC0415 - late, for start-up
+
+        from reconciler.gcp.caller import account  # noqa: PLC0415 - only when asked for
+        from reconciler.gcp.calls import calling  # noqa: PLC0415 - late, for start-up
+        from reconciler.gcp.direct import auth_request  # noqa: PLC0415 - late, for start-up
+
+        local = self.local
+        with self._lock, calling("get", "an access token"):
+            held: Any = account(local.key_file, local.http) if local else self.credentials
+            if not held.valid:
+                held.refresh(auth_request() if local else google.auth.transport.requests.Request())
+            return str(held.token)
+
 
 def _local_credentials(local: Endpoint) -> Any:
     """Give the credentials of the emulator's developer, who needs none, or of the account that calls."""

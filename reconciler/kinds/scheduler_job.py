@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.kind import Kind, Roles
+from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.core.naming import fingerprint, note, noted
 from reconciler.core.objects import Desired, Observed, Wanted
 from reconciler.core.reference import Ref
@@ -284,6 +284,11 @@ KIND = Kind(
     desired=desired,
     connect=SchedulerJobClient,
     acts_on=frozenset({"triggers.name", "triggers.when.schedule", "triggers.when.timeZone"}),
+    permissions=Permissions(
+        read=("cloudscheduler.jobs.list",),
+        write=("cloudscheduler.jobs.create", "cloudscheduler.jobs.update", "cloudscheduler.jobs.delete"),
+    ),
+    apis=("cloudscheduler.googleapis.com",),
     roles=Roles(read=("roles/cloudscheduler.viewer",), write=("roles/cloudscheduler.admin",)),
     # Jobs have no etag (kinds.md 2.2).
     fenced=False,
