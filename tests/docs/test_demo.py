@@ -25,4 +25,3 @@ def test_the_second_act_ends_as_it_says(tmp_path):
     assert any("model 1 -> 2 (alias champion)" in line for line in found)
     assert any(line.endswith(": 8 of 10 right") for line in found)
     assert any(line.startswith("version 3 is not taken: accuracy 0.57") for line in found)
-    assert "Nothing to do: Google Cloud is as the spec says." in found
