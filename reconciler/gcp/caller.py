@@ -54,8 +54,28 @@ def emulated(key_file: str, http: str, acting_as: str = "", *, inside: bool = Fa
         UsageError: The key file is none of the emulator's.
         NotPermitted: The caller may not act as the account.
     """
-    own = account(key_file, http) if key_file else _of_the_container() if inside else None
+    own = _quiet(account(key_file, http) if key_file else _of_the_container()) if key_file or inside else None
     return _acting(own, http, acting_as) if acting_as else own
+
+
+def _quiet(account: Any) -> Any:
+    """Give credentials with the account's tokens that call nobody but who issues these.
+
+    Google's own for accounts also ask `iamcredentials.googleapis.com` beside each call, in a thread, where data of the
+    account may lie: the emulator's token would go to the real one. Source: google-auth 2.62,
+    `google.auth.credentials.CredentialsWithRegionalAccessBoundary`.
+    """
+    from google.auth import credentials  # noqa: PLC0415 - late, for start-up
+
+    class Quiet(credentials.Credentials):
+        service_account_email = account.service_account_email
+
+        def refresh(self, request: Any) -> None:
+            account.refresh(request)
+            self.token, self.expiry = account.token, account.expiry
+
+    make: Any = Quiet
+    return make()
 
 
 def _of_the_container() -> Any:

@@ -69,9 +69,9 @@ def caller_of(connection: Connection) -> Caller:
 def _emulated(local: Endpoint, acting_as: str) -> tuple[Any, str]:
     from reconciler.gcp.caller import emulated  # noqa: PLC0415 - only when asked for
 
-    if not (local.key_file or acting_as):
+    if not (local.as_account or acting_as):
         return None, "the emulator's developer"
-    return emulated(local.key_file, local.http, acting_as), "an account of the emulator"
+    return emulated(local.key_file, local.http, acting_as, inside=local.inside), "an account of the emulator"
 
 
 def _real(connection: Connection) -> tuple[Any, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.kind import Kind, Roles, by_project
+from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
@@ -141,6 +141,12 @@ def _observed(address: Address, live: Any) -> Observed[IamRole]:
     )
 
 
+_PERMISSIONS = Permissions(
+    read=("iam.roles.get", "iam.roles.list"),
+    write=("iam.roles.create", "iam.roles.delete", "iam.roles.undelete", "iam.roles.update"),
+)
+"""No predefined role is as narrow."""
+
 KIND = Kind(
     name=NAME,
     title="custom role",
@@ -148,10 +154,9 @@ KIND = Kind(
     desired=desired,
     connect=IamRoleClient,
     read_together=by_project,
-    roles=Roles(
-        read=("iam.roles.get", "iam.roles.list"),
-        write=("iam.roles.create", "iam.roles.delete", "iam.roles.undelete", "iam.roles.update"),
-    ),
+    permissions=_PERMISSIONS,
+    apis=("iam.googleapis.com",),
+    roles=Roles(read=_PERMISSIONS.read, write=_PERMISSIONS.write),
     # An etag may be sent and is not asked for; the mask names what differs.
     fenced=True,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reconciler.core.kind import Kind, Roles
+from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.kinds.run_job.client import RunJobClient
 from reconciler.kinds.run_job.record import NAME, RunJob, full_name, run_address
 from reconciler.kinds.run_job.wanted import OPERATOR_ENV, address_of, bundle_of, operates, schedule_of
@@ -43,5 +43,10 @@ KIND = Kind(
     operates=operates,
     connect=RunJobClient,
     keyed=frozenset({"env", "secrets", "labels"}),
+    permissions=Permissions(
+        read=("run.jobs.get", "run.jobs.list"),
+        write=("run.jobs.create", "run.jobs.update", "run.jobs.delete", "run.operations.get"),
+    ),
+    apis=("run.googleapis.com",),
     roles=Roles(read=("roles/run.viewer",), write=("roles/run.admin",)),
 )
