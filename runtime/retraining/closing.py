@@ -17,6 +17,7 @@ from runtime.retraining.guards import Guard
 from runtime.retraining.handling import Desk, NotNow, handle, note
 from runtime.retraining.runs import Run, Status
 from runtime.retraining.taking import Taken
+from runtime.retraining.words import short
 
 PATIENCE = timedelta(days=1)
 """For how long after its timeout it is tried to take in what a training made, before it counts as failed: it would hold
@@ -77,16 +78,17 @@ def sweep(desk: Desk, workshop: Workshop, timeout: timedelta) -> list[str]:
     told = []
     for run in history.going():
         try:
-            line = _resumed(run, desk) if run.status is Status.CLAIMED else _closed(run, desk, workshop, timeout)
+            resumed = run.status is Status.CLAIMED
+            line = _resumed(run, desk, timeout) if resumed else _closed(run, desk, workshop, timeout)
         except Exception as error:  # noqa: BLE001 - one training's trouble is not another's; the line says it
             line = f"{run.key}: {type(error).__name__}: {error}"
         if line:
-            told.append(line)
+            told.append(short(line))
     return told
 
 
-def _resumed(run: Run, desk: Desk) -> str:
-    """Go on with a claim whose event does not come again."""
+def _resumed(run: Run, desk: Desk, timeout: timedelta) -> str:
+    """Go on with a claim whose event does not come again, for as long as what it may have started can be at work."""
     if run.lease is not None and desk.now() < run.lease:
         return ""
     event = Event(run.key, run.trigger, run.claimed, about="its start was cut off", force=frozenset(Guard))
@@ -94,6 +96,10 @@ def _resumed(run: Run, desk: Desk) -> str:
         decision = handle(event, desk)
     except NotNow:
         return ""
+    except Exception as error:
+        if desk.now() < run.claimed + timeout + PATIENCE:
+            raise
+        return _end(run, desk, Status.FAILED, f"nobody can tell whether it was started: {error}")
     return f"{run.key}: {decision.reason}"
 
 

@@ -8,8 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from runtime.retraining.words import short
+
 LONGEST = 1 << 20
 """Bytes of a metrics file that are read; a file of measures is a few lines."""
+
+
+_NAME_SHOWN = 40
+"""Characters of a name in a metrics file that a reason quotes."""
 
 
 class Unmeasured(ValueError):
@@ -86,7 +92,7 @@ def measures(content: bytes, metric: str) -> Measures:
 
 def _number(found: Any, metric: str, whose: str) -> float:
     if not isinstance(found, dict) or metric not in found:
-        named = ", ".join(sorted(map(str, found))[:10]) if isinstance(found, dict) else "nothing"
+        named = ", ".join(short(name, _NAME_SHOWN) for name in sorted(found)[:10]) if isinstance(found, dict) else ""
         raise Unmeasured(f"no {metric} of {whose} in the metrics file, which has {named or 'nothing'}")
     value = found[metric]
     # Python reads NaN and Infinity, and integers of any length, out of JSON.

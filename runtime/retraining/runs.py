@@ -8,11 +8,15 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from runtime.retraining.words import short
+
 FORMAT = 1
 KEPT = timedelta(days=62)
 """For how long an ended run is remembered: two months, so that a month can be counted at its end."""
 _LEAST_KEPT = 100
 """Ended runs that are remembered whatever their age, for the circuit and for people."""
+_MOST_KEPT = 2000
+"""Ended runs that are remembered at most, however young: a month of sixty a day."""
 _WINNERS_KEPT = 10
 """Winners that are remembered whatever their age: the next model is compared with what was measured of them."""
 
@@ -78,6 +82,11 @@ class Run:
     artifact: str = ""
     verdict: Mapping[str, Any] | None = None
     judged: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Keep no more of others' words than a page: one run is never larger than what was measured of it."""
+        for name in ("why", "name", "trigger", "forced", "live", "artifact"):
+            object.__setattr__(self, name, short(getattr(self, name)))
 
     @property
     def won(self) -> bool:
@@ -197,8 +206,11 @@ class History:
         runs = {**self.runs, run.key: run}
         ended = [each for each in runs.values() if not each.going]
         winners = {each.key for each in self.winners()[-_WINNERS_KEPT:]}
-        old = {each.key for each in ended[:-_LEAST_KEPT] if now - each.claimed > KEPT} - winners
-        return replace(self, runs={key: each for key, each in runs.items() if key not in old})
+        old = {each.key for each in ended[:-_LEAST_KEPT] if now - each.claimed > KEPT}
+        old |= {each.key for each in ended[:-_MOST_KEPT]}
+        # Why the last hundred ended is for people; of older ones guards ask only when, and how.
+        wordless = {each.key: replace(each, why="") for each in ended[:-_LEAST_KEPT] if each.why}
+        return replace(self, runs={key: each for key, each in {**runs, **wordless}.items() if key not in old - winners})
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data."""

@@ -97,7 +97,10 @@ def test_a_job_that_is_not_there_is_a_failure_with_googles_words(retraining):
     answer, status = retraining.deliver(pushed("1"), "new-data")
 
     [run] = retraining.kept("history.json")["runs"]
-    assert (answer["action"], status, run["status"]) == ("Start", 200, "Failed")
+    assert (answer["action"], status, run["status"]) == ("NotStarted", 200, "Failed")
+    assert "jobs/train" in answer["reason"]
+    again, _ = retraining.deliver(pushed("1"), "new-data")
+    assert [again["action"], *(each["action"] for each in retraining.decisions())] == ["Repeat", "NotStarted"]
     assert "jobs/train" in run["why"]
     assert "started" not in run
 

@@ -88,6 +88,18 @@ def test_a_metrics_file_that_says_nothing_is_refused(content):
         measures(content, "auroc")
 
 
+@pytest.mark.parametrize("name", ["k" * 900_000, "k\ud800"], ids=["long", "half-a-character"])
+def test_names_in_a_metrics_file_are_quoted_within_bounds(name):
+    """What a training writes makes no history grow, and can be written by whoever reads it."""
+    content = json.dumps({f"{number}{name}": 1 for number in range(1 if len(name) > 10 else 20)}).encode()
+
+    with pytest.raises(Unmeasured) as refused:
+        measures(content, "auroc")
+
+    assert len(str(refused.value)) < 600
+    assert str(refused.value).encode()
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False), st.none() | st.floats(allow_nan=False, allow_infinity=False))
 def test_what_is_written_is_read(candidate, live):
     """To the last bit."""

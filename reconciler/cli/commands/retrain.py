@@ -62,7 +62,7 @@ def retrain(
 ) -> int:
     """Ask for a training. The guards of the spec decide, as they do for every event.
 
-    Exits with 0 when a training starts (or would), 1 when a guard holds it back.
+    Exits with 0 when a training starts (or would), 1 when a guard holds it back, or it could not be started.
     """
     from reconciler.engine import retraining  # noqa: PLC0415 - late, for start-up
     from schemas.units import duration_ms  # noqa: PLC0415 - late, for start-up
@@ -77,15 +77,24 @@ def retrain(
     if not decision:
         hint = f"mlservice why {name} tells it later; its function's log says what holds it up"
         raise errors.Unavailable("learn", f"the decision about {name}", f"there is none after {wait}", hint=hint)
-    out(json.dumps(decision, indent=1) if output is Form.JSON else _told(decision))
+    out(json.dumps(decision, indent=1) if output is Form.JSON else words_of(decision))
     return 0 if decision["action"] in {*_STARTED, "WouldStart"} else 1
 
 
-def _told(decision: Mapping[str, Any]) -> str:
+def words_of(decision: Mapping[str, Any]) -> str:
+    """Say a decision about a wish in words.
+
+    Args:
+        decision: As the function kept it.
+    """
     if decision["action"] in _STARTED:
         return f"training starts: {decision['reason']}"
     if decision["action"] == "WouldStart":
         return f"training would start: {decision['reason']}"
+    if decision["action"] == "NotStarted":
+        return f"training did not start: {decision['reason']}"
+    if not decision.get("guard"):
+        return f"not training: {decision['reason']}"
     until = f", until {decision['until'][:16].replace('T', ' ')} UTC" if decision.get("until") else ""
     return (
         f"not training ({decision['guard']}{until}): {decision['reason']}\nto override it: --force {decision['guard']}"

@@ -6,6 +6,7 @@ written last; else it ends with the call, and the system publishes its model whe
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -67,8 +68,10 @@ class Webhook:
             if error.code in _MAY_PASS:
                 raise Unavailable(f"the webhook answered {error.code}") from error
             raise NotStarted(f"the webhook answered {error.code}") from error
-        except OSError as error:
-            raise Unavailable(f"the webhook gave no answer: {type(error).__name__}") from error
+        except (OSError, http.client.HTTPException) as error:
+            # Its kind alone: the words may hold the address, and with it what proves who may call.
+            kind = type(getattr(error, "reason", error)).__name__
+            raise Unavailable(f"the webhook gave no answer: {kind}") from error
 
     def progress(self, run: Run) -> Progress:
         """It was taken, and perhaps its measures are there; that is all there is to know."""
