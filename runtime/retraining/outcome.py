@@ -14,6 +14,8 @@ LONGEST = 1 << 20
 """Bytes of a metrics file that are read; a file of measures is a few lines."""
 
 
+LARGEST = 1e100
+"""Of a measure, either way. Two that are far larger differ by infinity, which no JSON can hold."""
 _NAME_SHOWN = 40
 """Characters of a name in a metrics file that a reason quotes."""
 
@@ -73,7 +75,7 @@ def measures(content: bytes, metric: str) -> Measures:
         metric: The measure that the spec names.
 
     Raises:
-        Unmeasured: It is no JSON, has not that measure, or the measure is no finite number.
+        Unmeasured: It is no JSON, has not that measure, or the measure is no number, or none that can be compared.
     """
     if len(content) > LONGEST:
         raise Unmeasured(f"the metrics file has more than {LONGEST} bytes")
@@ -104,6 +106,8 @@ def _number(found: Any, metric: str, whose: str) -> float:
         number = math.inf
     if not math.isfinite(number):
         raise Unmeasured(f"the {metric} of {whose} is no finite number")
+    if abs(number) > LARGEST:
+        raise Unmeasured(f"the {metric} of {whose} is larger than {LARGEST:g}: nothing can be compared with it")
     return number
 
 

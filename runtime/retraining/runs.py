@@ -197,9 +197,18 @@ class History:
         won = (run for run in self.runs.values() if run.won)
         return sorted(won, key=lambda run: (run.judged or run.claimed, len(run.version), run.version))
 
-    def of_version(self, version: str) -> Run | None:
-        """Give the run that made a version of the registry's model; None of one that nobody here made."""
-        return next((run for run in self.runs.values() if run.version == version), None)
+    def of_model(self, artifact: str, version: str = "") -> Run | None:
+        """Give the run that made a model; None of one that nobody here made.
+
+        A number alone tells nothing: it comes again once a registry's model was deleted, or is another's by name.
+
+        Args:
+            artifact: Its folder, which is no other run's.
+            version: Its number in the registry; empty of one that is named by its folder.
+        """
+        folder = artifact.rstrip("/")
+        made = (run for run in reversed(list(self.runs.values())) if folder and run.artifact.rstrip("/") == folder)
+        return next((run for run in made if version in {"", run.version}), None)
 
     def with_run(self, run: Run, *, now: datetime) -> History:
         """Give a history that has this run, and has forgotten what is long past."""

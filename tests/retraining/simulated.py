@@ -184,7 +184,7 @@ class World:
 
     def named(self, alias):
         self.step()
-        number = self.aliases.get(alias)
+        number = int(alias) if alias.isdigit() else self.aliases.get(alias)
         return None if number is None else Live(self.versions[number - 1].artifact, str(number))
 
     def register(self, run, artifact, _about):

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import account_email
-from reconciler.kinds.model_artifact import location_of
+from reconciler.kinds.model_artifact import readable
 from schemas.names import service_account_id
 from schemas.sections.events import Topic
 from schemas.sections.retraining import Better, Promote
@@ -86,14 +86,15 @@ def trains_on_vertex(retraining: Retraining) -> bool:
 def serving(service: MLService, facts: Facts) -> str:
     """Give the folder of the model that the spec itself names; empty where it names none.
 
-    A folder beside the spec counts without an alias only: beside one it is there no longer than the alias is not.
+    A folder beside the spec is meant where it was uploaded to. Of a spec with an alias that is what serves until a
+    version has the alias; which version that is, the function asks first.
     """
     model = service.spec.model
     if model is None or not model.uri:
         return ""
     if model.uri.startswith("gs://"):
         return f"{model.uri.rstrip('/')}/"
-    place = location_of(service, facts) if model.alias is None else None
+    place = next(iter(readable(service, facts)), None)  # what `uri` names comes first
     return place.uri if place else ""
 
 
