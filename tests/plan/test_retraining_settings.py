@@ -59,6 +59,7 @@ def test_the_function_reads_what_becomes_of_a_model(tmp_path: Path, promote, mov
     assert read.topic == "projects/acme/topics/churn-events"
     assert (read.evaluation.metric, read.evaluation.lower_is_better, read.evaluation.min_gain) == ("rmse", True, 0.1)
     assert (read.metrics, read.dataset) == ("m.json", "gs://rows/k.csv")
+    assert read.triggers == {"on-drift": "breach"}
     [watch] = Here.of(read).watches
     assert watch == Watch("on-drift", frozenset({"slo"}), 2)
 
