@@ -77,3 +77,25 @@ def test_a_start_of_which_nobody_can_be_asked_ends_with_what_it_may_have_started
 
     assert (before, world.runs()["one"].status) == (Status.CLAIMED, Status.FAILED)
     assert "nobody can tell whether it was started" in world.runs()["one"].why
+
+
+class Dark(World):
+    """A world in which trainings start, and nobody may look at them any more."""
+
+    def progress(self, run):
+        raise Unavailable(f"cannot look at {run.name}")
+
+
+def test_a_training_that_nobody_can_look_at_ends_a_day_after_its_timeout():
+    """A role that was taken away holds back no training for ever."""
+    world = Dark(Guards(cooldown=timedelta(), max_concurrent=1), random.Random(0))  # noqa: S311 - no secret
+    handle(Event("one", "weekly", START), world.desk)
+
+    world.now += TIMEOUT
+    world.sweep()
+    before = world.runs()["one"].status
+    world.now += timedelta(days=1)
+    world.sweep()
+
+    assert (before, world.runs()["one"].status) == (Status.STARTED, Status.FAILED)
+    assert world.runs()["one"].why == "nobody can tell how far it is, or stop it: cannot look at jobs/0"
