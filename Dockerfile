@@ -1,45 +1,54 @@
-# Two images of one lock file: `runtime` serves a model, `reconciler` is the scheduled job.
+# Two images of one lock file: `runtime` serves a model, `reconciler` is the scheduled job. `mlservice image push` makes the
+# same without a container engine; this is for who has one and wants to change them.
 #   docker build --target runtime -t runtime .          docker build --target reconciler -t reconciler .
-# Frameworks are extras: --build-arg EXTRAS="--extra onnx --extra sklearn --extra torch"
+# Frameworks are chosen: --build-arg FRAMEWORKS="onnx sklearn torch"
 ARG PYTHON=3.12-slim-bookworm
 
 FROM python:${PYTHON} AS build
-RUN pip install --no-cache-dir "uv>=0.5"
+RUN pip install --no-cache-dir "uv>=0.5" "packaging>=24.0"
 WORKDIR /app
-ENV UV_COMPILE_BYTECODE=1 \
-    UV_LINK_MODE=copy \
-    UV_PYTHON_DOWNLOADS=never \
-    UV_PROJECT_ENVIRONMENT=/app/.venv
-COPY pyproject.toml uv.lock README.md LICENSE ./
+ENV UV_LINK_MODE=copy \
+    UV_NO_CACHE=1 \
+    UV_PYTHON_DOWNLOADS=never
+COPY uv.lock ./
+COPY reconciler/__init__.py reconciler/
+COPY reconciler/images/ reconciler/images/
 
 FROM build AS build-runtime
-ARG EXTRAS="--extra onnx --extra sklearn"
-RUN uv sync --locked --no-dev --no-install-project --extra runtime --extra grpc ${EXTRAS}
+ARG FRAMEWORKS="onnx sklearn"
+RUN python -m reconciler.images.wheels uv.lock runtime .venv/site-packages ${FRAMEWORKS}
 COPY schemas/ schemas/
 COPY runtime/ runtime/
-RUN python -m compileall -q schemas runtime
+RUN python -m compileall -q --invalidation-mode unchecked-hash .venv schemas runtime
 
 FROM build AS build-reconciler
-RUN uv sync --locked --no-dev --no-install-project
+RUN python -m reconciler.images.wheels uv.lock reconciler .venv/site-packages
 COPY schemas/ schemas/
 COPY reconciler/ reconciler/
-RUN uv sync --locked --no-dev --no-editable
+# The job packs the retraining function, which is of this package.
+COPY runtime/ runtime/
+RUN cp uv.lock reconciler/images/ && python -m compileall -q --invalidation-mode unchecked-hash .venv schemas reconciler runtime
 
-# No compiler, no pip cache, no uv: only Python, the environment and our packages.
+# No compiler, no cache, no uv: only Python, the wheels and our packages.
 FROM python:${PYTHON} AS base
 RUN useradd --uid 65532 --no-create-home --shell /usr/sbin/nologin mlservice
 WORKDIR /app
 # The file system may be read-only: nothing is written but model downloads, under /tmp. onnxruntime reports to its maker
 # unless it is told not to before it is imported.
-ENV PATH=/app/.venv/bin:$PATH \
+ENV HOME=/tmp \
+    HOST=0.0.0.0 \
+    PYTHONPATH=/app:/app/.venv/site-packages \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     ORT_DISABLE_TELEMETRY=1
 
 FROM base AS reconciler
 COPY --from=build-reconciler /app/.venv /app/.venv
+COPY --from=build-reconciler /app/schemas /app/schemas
+COPY --from=build-reconciler /app/reconciler /app/reconciler
+COPY --from=build-reconciler /app/runtime /app/runtime
 USER 65532:65532
-ENTRYPOINT ["mlservice"]
+ENTRYPOINT ["python", "-m", "reconciler.cli"]
 CMD ["reconcile"]
 
 FROM base AS runtime
@@ -49,4 +58,4 @@ COPY --from=build-runtime /app/runtime /app/runtime
 USER 65532:65532
 EXPOSE 8080
 # Cloud Run sets PORT, Vertex AI sets AIP_HTTP_PORT; the server reads both.
-CMD ["python", "-m", "runtime", "--host", "0.0.0.0"]
+CMD ["python", "-m", "runtime"]

@@ -7,7 +7,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Images often set it; without compiled files every test process compiles half a second of imports and all tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check fix golden bench coverage mutants fresh setup clean
+.PHONY: dist help demo test check fix golden bench coverage mutants fresh setup clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -45,6 +45,12 @@ mutants: setup  ## small mistakes in core, engine, batching and features that no
 
 fresh:  ## demo and test on bare Debian machines; needs root and mmdebstrap
 	$(PYTHON) -m tests.fresh $(ARGS)
+
+# Two builds of one commit are the same bytes: hatchling sorts, and takes the time from here.
+dist: setup  ## wheel and sdist of this commit, in dist/
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(UV) build --quiet --out-dir dist
+	@ls -l dist
 
 setup: .venv/.synced
 .venv/.synced: pyproject.toml uv.lock | $(UV)

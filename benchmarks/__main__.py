@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-QUICK = ("emulator_start", "command_line", "plan", "house", "function_start")
+QUICK = ("emulator_start", "command_line", "plan", "passes", "doctor", "house", "function_start")
 
 
 def main() -> None:

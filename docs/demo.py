@@ -1,69 +1,28 @@
 """The main job, end to end, on the embedded emulator: `make demo`.
 
-A real model is served from a YAML file and changed by editing the file; a plan comes before every change. Everything
-the story does is an `mlservice` command anyone can type, or a call through Google's own clients.
+A real model is served from a YAML file and changed by editing the file; a plan comes before every change. Another one
+is trained again when a schedule fires and when new rows come in. A job installs itself, and goes on by itself.
+Everything the story does is an `mlservice` command anyone can type, or a call of Google's own APIs.
 """
 
 import json
 import os
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import demo_operator
+import demo_retraining
 import httpx
+from demo_stage import BOLD, OFF, REGION, ROOT, chapter, clients, identity, mlservice, say, workspace
 
-ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "specs" / "breast-cancer"
 SERVICE = "tumour-scorer"
-REGION = "europe-west1"
 REQUESTS = 200
-BOLD, DIM, GREEN, OFF = ("\033[1m", "\033[2m", "\033[32m", "\033[0m") if sys.stdout.isatty() else ("", "", "", "")
-
-
-def chapter(number: int, text: str) -> None:
-    """Begin a part of the story."""
-    print(f"\n{BOLD}{number}. {text}{OFF}", flush=True)
-
-
-def say(text: str) -> None:
-    """Tell what was seen."""
-    print(f"{GREEN}   {text}{OFF}", flush=True)
-
-
-def mlservice(*arguments: str, quiet: bool = False, expect: int = 0) -> str:
-    """Run an mlservice command as a user would, showing it."""
-    print(f"{DIM}$ mlservice {' '.join(arguments)}{OFF}", flush=True)
-    command = [sys.executable, "-m", "reconciler.cli", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    shown = (done.stdout + done.stderr) if not quiet else ""
-    print("".join(f"   {line}\n" for line in shown.splitlines()), end="", flush=True)
-    if done.returncode != expect:
-        sys.exit(f"the demo failed: exit code {done.returncode}, expected {expect}\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-@contextmanager
-def workspace() -> Iterator[Path]:
-    """Give a folder with a copy of the example, and an emulator of its own whose ports are free ones."""
-    with tempfile.TemporaryDirectory(prefix="mlservice-demo-") as name:
-        folder = Path(name)
-        shutil.copytree(EXAMPLE, folder / "example")
-        os.environ["MLSERVICE_EMULATOR_STATE"] = str(folder / "emulator")
-        os.chdir(folder)
-        try:
-            yield folder / "example"
-        finally:
-            subprocess.run(
-                [sys.executable, "-m", "reconciler.cli", "emulator", "stop"], capture_output=True, check=False
-            )
 
 
 def edit(path: Path, **replacements: str) -> None:
@@ -98,21 +57,6 @@ def sent(url: str, token: str, body: dict[str, Any]) -> str:
     answer = httpx.post(f"{url}/predict", json=body, headers={"authorization": f"Bearer {token}"}, timeout=60)
     answer.raise_for_status()
     return json.dumps(answer.json()["predictions"])
-
-
-def identity(url: str) -> str:
-    """Get the caller's identity token as any client would, through Google's library."""
-    import google.auth.transport.requests  # noqa: PLC0415 - only here
-    from google.oauth2 import id_token  # noqa: PLC0415 - only here
-
-    return str(id_token.fetch_id_token(google.auth.transport.requests.Request(), url))
-
-
-def clients() -> None:
-    """Point Google's clients of this process at the emulator."""
-    for line in mlservice("emulator", "env", quiet=True).splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
-        os.environ[name] = value.strip("'")
 
 
 def measure_split(example: Path) -> None:
@@ -167,7 +111,9 @@ def nothing_left() -> None:
 def main() -> None:
     """Tell the story."""
     started = time.monotonic()
-    with workspace() as example:
+    with workspace() as folder:
+        example = folder / "example"
+        shutil.copytree(EXAMPLE, example)
         spec = example / "mlservice.yaml"
         dev = (str(spec), "-e", "dev", "--local")
         chapter(1, "Google Cloud on this machine")
@@ -192,6 +138,8 @@ def main() -> None:
         chapter(7, "Destroy it, and look whether anything is left")
         mlservice("destroy", SERVICE, "--local", "--yes")
         nothing_left()
+        demo_retraining.tell(folder, first=8)
+        demo_operator.tell(folder, SERVICE, number=12, meanwhile=behind_its_back)
     print(f"\n{BOLD}That was {time.monotonic() - started:.0f} s.{OFF} Now yours:")
     print("  mlservice init my-service && mlservice apply my-service --local    the tutorial: docs/tutorial.md")
 

@@ -107,6 +107,7 @@ def run(world: World, app: Any, listener: socket.socket) -> None:
         ws="none",  # there are none, and what a browser sends for one is a request like any other
         log_level="warning",
         access_log=False,
+        date_header=False,  # the door says what time it is in this cloud
         lifespan="off",
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )

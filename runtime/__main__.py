@@ -89,5 +89,14 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     return found
 
 
+def leave(status: int) -> None:
+    """End the process. One whose device is lost goes at once: libraries that still free memory there would abort it."""
+    if status == DEVICE_LOST:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -38,6 +38,21 @@ def collisions(services: list[Named]) -> Iterator[Problem]:
             owners.setdefault(claim, each)
 
 
+def several_operators(operators: list[tuple[str | None, Document]]) -> Iterator[Problem]:
+    """Operators of one project after the first: two would undo each other's work.
+
+    Args:
+        operators: Project and document of each.
+    """
+    first: dict[str | None, Document] = {}
+    for project, document in operators:
+        known = first.setdefault(project, document)
+        if known is not document:
+            where, place = document.where("metadata.name"), known.where("metadata.name")
+            hint = f"the other is at {place.file}:{place.line}; a project has one"
+            yield Problem(where, "there are two operators", hint, rule="one-operator")
+
+
 def _claims(each: Named) -> Iterator[_Claim]:
     service, project = each.service, each.project
     yield project, "service", service.name

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.files import SpecFile, read_bytes
+from schemas.operator import KIND as OPERATOR
+from schemas.operator import Operator
 from schemas.patch import merge
 from schemas.place import Document
 from schemas.problems import Problem, Severity, SourceRef
 from schemas.refusal import shown
-from schemas.service import API_VERSION, KIND
+from schemas.service import API_VERSION, KIND, MLService
 from schemas.spelling import closest
 from schemas.yaml.reader import Flaw, read_documents
 from schemas.yaml.tree import Mapping, Mark, Node, Scalar, get
@@ -34,6 +36,12 @@ class Draft:
         """Names of the environments, in the file's order."""
         section = get(self.root, "environments")
         return tuple(section.entries) if isinstance(section, Mapping) else ()
+
+    @property
+    def describes(self) -> type[MLService] | type[Operator]:
+        """What the document describes; a kind that is not known is refused as one of a service."""
+        kind = get(self.root, "kind")
+        return Operator if isinstance(kind, Scalar) and str(kind.value) == OPERATOR else MLService
 
     def patch(self, environment: str) -> Node | None:
         """What an environment changes."""

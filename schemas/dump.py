@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from schemas.operator import Operator
 from schemas.service import MLService
 from schemas.yaml.scalars import resolve
 
@@ -27,7 +28,7 @@ def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def to_yaml(spec: MLService | Mapping[str, Any]) -> str:
+def to_yaml(spec: MLService | Operator | Mapping[str, Any]) -> str:
     """YAML of a service (what equals its default is left out), or of plain data."""
-    data = spec.to_data() if isinstance(spec, MLService) else dict(spec)
+    data = spec.to_data() if isinstance(spec, (MLService, Operator)) else dict(spec)
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)

@@ -56,7 +56,7 @@ def _patch_problems(whole: Document, draft: Draft, name: str) -> Iterator[Proble
         where = whole.where((*here, "project"))
         yield Problem(where, f"{shown(project)} is not a project id", hint, rule="project-id")
     for path in removals(patch):
-        if path[0] in {"metadata", "spec"} and type_at(path) is None:
+        if path[0] in {"metadata", "spec"} and type_at(path, draft.describes) is None:
             where = whole.where((*here, *path), at_key=True)
             yield Problem(
                 where, f"unknown key {shown(path[-1])}", "null removes what the base says", rule="unknown-key"

@@ -15,37 +15,48 @@ from pydantic.fields import FieldInfo
 
 from schemas.environments import Environment
 from schemas.fields import type_at
+from schemas.operator import Operator
 from schemas.section import yaml_value
 from schemas.sections.budget import Budget
 from schemas.sections.image import Image
 from schemas.sections.resources import Gpu
 from schemas.service import MLService
 
+DOCUMENTS: tuple[type[BaseModel], ...] = (MLService, Operator)
 FILE = "schemas/mlservice.schema.json"
 
 Schema = dict[str, Any]
+_WHICH = "What the document describes."
 # A single value may stand for the whole section: model -> the key it stands for.
 SHORTHANDS: dict[type[BaseModel], str] = {Image: "uri", Gpu: "type", Budget: "amount"}
 
 
 def json_schema() -> Schema:
     """The schema as data. The same call gives the same order, so that it can be compared as text."""
-    schema = MLService.model_json_schema(by_alias=True, mode="validation")
-    definitions: Schema = {**schema.pop("$defs"), "MLService": schema}
-    for model in _models(MLService):
+    definitions: Schema = {}
+    for document in DOCUMENTS:
+        schema = document.model_json_schema(by_alias=True, mode="validation")
+        definitions |= {**schema.pop("$defs"), document.__name__: schema}
+    for model in dict.fromkeys(each for document in DOCUMENTS for each in _models(document)):
         _describe(definitions[model.__name__], model)
     for definition in definitions.values():
         _without_titles(definition)
-    root = definitions.pop("MLService")
     for model, key in SHORTHANDS.items():
         definitions[model.__name__] = _with_shorthand(definitions[model.__name__], key)
     definitions["Spec"]["anyOf"] = [{"required": ["image"]}, {"required": ["model"]}]
-    root["required"] = ["apiVersion", "metadata", "spec"]
-    root["properties"]["environments"] = _environments(definitions)
+    definitions["MLService"]["required"] = ["apiVersion", "metadata", "spec"]
+    definitions["Operator"]["required"] = ["apiVersion", "kind", "metadata", "spec"]
+    patches = {name: definitions[name] for name in _patched_names(definitions) if name not in ("MLService", "Operator")}
+    definitions |= {f"{name}Patch": _patch(each, definitions) for name, each in patches.items()}
+    for document, environment in zip(DOCUMENTS, ("Environment", "OperatorEnvironment"), strict=True):
+        described = definitions[document.__name__]["properties"]
+        described["environments"] = _environments(definitions, environment, described)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mlservice.yaml",
-        **root,
+        "if": {"properties": {"kind": {"const": "Operator", "description": _WHICH}}, "required": ["kind"]},
+        "then": {"$ref": "#/$defs/Operator"},
+        "else": {"$ref": "#/$defs/MLService"},
         "$defs": dict(sorted(definitions.items())),
     }
 
@@ -124,19 +135,18 @@ def _with_shorthand(definition: Schema, key: str) -> Schema:
     return {"description": definition["description"], "anyOf": [short, definition]}
 
 
-def _environments(definitions: Schema) -> Schema:
+def _environments(definitions: Schema, name: str, document: Schema) -> Schema:
     """Merge patches: every key optional, null removes."""
-    for name in _patched_names(definitions):
-        definitions[f"{name}Patch"] = _patch(definitions[name], definitions)
     patch = Environment.model_json_schema(by_alias=True)
     _describe(patch, Environment)
-    for key, name in (("metadata", "MetadataPatch"), ("spec", "SpecPatch")):
-        described = {"description": patch["properties"][key]["description"], "$ref": f"#/$defs/{name}"}
+    for key in ("metadata", "spec"):
+        target = f"{document[key]['$ref']}Patch"
+        described = {"description": patch["properties"][key]["description"], "$ref": target}
         patch["properties"][key] = _nullable(described)
     _without_titles(patch)
-    definitions["Environment"] = patch
-    description = "The same service somewhere else: changes per environment, chosen with `--environment`."
-    return {"type": "object", "description": description, "additionalProperties": {"$ref": "#/$defs/Environment"}}
+    definitions[name] = patch
+    description = "The same somewhere else: changes per environment, chosen with `--environment`."
+    return {"type": "object", "description": description, "additionalProperties": {"$ref": f"#/$defs/{name}"}}
 
 
 def _patched_names(definitions: Schema) -> list[str]:

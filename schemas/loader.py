@@ -8,15 +8,17 @@ from pydantic import ValidationError
 
 from schemas.checks import findings
 from schemas.checks.finding import Finding
-from schemas.collisions import Named, collisions
+from schemas.collisions import Named, collisions, several_operators
 from schemas.draft import Draft, drafts_of
 from schemas.environments import environment_problems, unknown_environment
 from schemas.expansions import Expansion, expansions_of
 from schemas.files import spec_files
+from schemas.operator import Operator
 from schemas.place import Document
 from schemas.problems import Problem, Severity, SourceRef, SpecError, in_file_order
+from schemas.sections.management import Management
 from schemas.service import MLService
-from schemas.validation import parse, parse_rest, shape_problems
+from schemas.validation import D, parse, parse_rest, shape_problems
 from schemas.yaml.tree import to_data
 
 
@@ -46,13 +48,67 @@ class LoadedService:
         """What was not written and holds all the same: defaults and shorthands."""
         return expansions_of(self.document, self.service)
 
+    @property
+    def name(self) -> str:
+        """The name that inventories and marks know it by."""
+        return self.service.name
+
+    @property
+    def region(self) -> str:
+        """Where it is."""
+        return self.service.spec.region
+
+    @property
+    def management(self) -> Management:
+        """How the reconciler treats what it finds."""
+        return self.service.spec.management
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedOperator:
+    """An operator, and where each of its values was written. Attributes as of a service."""
+
+    operator: Operator
+    file: Path
+    environment: str | None
+    project: str | None
+    document: Document
+
+    def where(self, spec_path: str) -> SourceRef:
+        """The place of `schedule`; of what is above it if it is not there."""
+        return self.document.where(spec_path)
+
+    @property
+    def name(self) -> str:
+        """The name that inventories and marks know it by."""
+        return self.operator.owner
+
+    @property
+    def region(self) -> str:
+        """Where its job is."""
+        return self.operator.spec.region
+
+    @property
+    def management(self) -> Management:
+        """How the reconciler treats what it finds."""
+        return self.operator.management
+
+
+Loaded = LoadedService | LoadedOperator
+
 
 @dataclass(frozen=True, slots=True)
 class Specs:
-    """Every service of the files, in the files' order, and what deserves a warning."""
+    """Every service and operator of the files, in the files' order, and what deserves a warning."""
 
     services: tuple[LoadedService, ...]
     warnings: tuple[Problem, ...] = ()
+    operators: tuple[LoadedOperator, ...] = ()
+
+    @property
+    def documents(self) -> tuple[Loaded, ...]:
+        """All of them, services first."""
+        return (*self.services, *self.operators)
 
 
 def load(paths: str | Path | Iterable[str | Path], *, environment: str | None = None) -> Specs:
@@ -66,6 +122,24 @@ def load(paths: str | Path | Iterable[str | Path], *, environment: str | None = 
     Raises:
         SpecError: With every problem found, warnings among them, in file order.
     """
+    specs, problems = load_valid(paths, environment=environment)
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise SpecError(problems)
+    return specs
+
+
+def load_valid(
+    paths: str | Path | Iterable[str | Path], *, environment: str | None = None
+) -> tuple[Specs, tuple[Problem, ...]]:
+    """Read what can be read: one document that is wrong stops no other.
+
+    Args:
+        paths: As for `load`.
+        environment: As for `load`.
+
+    Returns:
+        The documents of the right shape that no other contradicts, and every problem found, in file order.
+    """
     files, problems = spec_files(paths)
     drafts: list[Draft] = []
     for file in files:
@@ -76,11 +150,28 @@ def load(paths: str | Path | Iterable[str | Path], *, environment: str | None = 
     problems += _without_any(files[0].place if files else None, drafts, problems)
     if environment is not None and drafts:
         problems += unknown_environment(drafts, environment)
-    services = [service for draft in drafts for service in _load_draft(draft, environment, problems)]
-    problems += collisions([Named(each.service, each.project, each.document) for each in services])
-    if any(problem.severity is Severity.ERROR for problem in problems):
-        raise SpecError(problems)
-    return Specs(tuple(services), in_file_order(problems))
+    found = [each for draft in drafts for each in _load_draft(draft, environment, problems)]
+    clashing: list[Problem] = []
+    clashing += collisions([Named(each.service, each.project, each.document) for each in _services(found)])
+    clashing += several_operators([(each.project, each.document) for each in _operators(found)])
+    problems += clashing
+    ill = {(problem.where.file, problem.where.line) for problem in clashing}
+    well = [each for each in found if _place(each) not in ill]
+    everything = in_file_order(problems)
+    return Specs(tuple(_services(well)), everything, tuple(_operators(well))), everything
+
+
+def _services(found: Iterable[Loaded]) -> list[LoadedService]:
+    return [each for each in found if isinstance(each, LoadedService)]
+
+
+def _operators(found: Iterable[Loaded]) -> list[LoadedOperator]:
+    return [each for each in found if isinstance(each, LoadedOperator)]
+
+
+def _place(loaded: Loaded) -> tuple[str, int]:
+    where = loaded.where("metadata.name")
+    return where.file, where.line
 
 
 def _without_any(place: SourceRef | None, drafts: list[Draft], problems: list[Problem]) -> Iterator[Problem]:
@@ -92,17 +183,22 @@ def _without_any(place: SourceRef | None, drafts: list[Draft], problems: list[Pr
     yield Problem(where, "no spec found", hint, rule="no-spec")
 
 
-def _load_draft(draft: Draft, environment: str | None, problems: list[Problem]) -> Iterator[LoadedService]:
+def _load_draft(draft: Draft, environment: str | None, problems: list[Problem]) -> Iterator[Loaded]:
     problems += environment_problems(draft)
     chosen = environment if environment in draft.environments else None
     document = draft.with_environment(chosen) if chosen else draft.base
     found: list[Problem] = []
-    service = _validate(document, found)
-    problems += found
+    made = _validate(document, draft.describes, found)
     if environment is None:
-        problems += _only_in_environments(draft, found)
-    if service:
-        yield LoadedService(service, draft.path, chosen, draft.project(chosen), document)
+        found += list(_only_in_environments(draft, found))
+    problems += found
+    if any(problem.severity is Severity.ERROR for problem in found):
+        return
+    rest = (draft.path, chosen, draft.project(chosen), document)
+    if isinstance(made, MLService):
+        yield LoadedService(made, *rest)
+    elif isinstance(made, Operator):
+        yield LoadedOperator(made, *rest)
 
 
 def _only_in_environments(draft: Draft, base: list[Problem]) -> Iterator[Problem]:
@@ -110,7 +206,7 @@ def _only_in_environments(draft: Draft, base: list[Problem]) -> Iterator[Problem
     known = {(problem.where.line, problem.where.column, problem.summary) for problem in base}
     for name in draft.environments:
         found: list[Problem] = []
-        _validate(draft.with_environment(name), found)
+        _validate(draft.with_environment(name), draft.describes, found)
         for problem in found:
             if (problem.where.line, problem.where.column, problem.summary) in known:
                 continue
@@ -118,16 +214,16 @@ def _only_in_environments(draft: Draft, base: list[Problem]) -> Iterator[Problem
             yield problem if named else replace(problem, summary=f"{problem.summary} (in environment {name})")
 
 
-def _validate(document: Document, problems: list[Problem]) -> MLService | None:
-    """The service if its shape is right. The checks run either way, on as much of it as there is."""
-    service, rest, failed = None, None, frozenset[str]()
+def _validate(document: Document, model: type[D], problems: list[Problem]) -> D | None:
+    """What the document describes if its shape is right. The checks run either way, on as much of it as there is."""
+    made, rest, failed = None, None, frozenset[str]()
     try:
-        service = rest = parse(to_data(document.root))
+        made = rest = parse(to_data(document.root), model)
     except ValidationError as error:
-        problems += shape_problems(document, error)
-        rest, failed = parse_rest(document, error)
+        problems += shape_problems(document, error, model)
+        rest, failed = parse_rest(document, error, model)
     problems += (_placed(document, finding) for finding in (findings(rest, without=failed) if rest else ()))
-    return service
+    return made
 
 
 def _placed(document: Document, finding: Finding) -> Problem:

@@ -22,7 +22,8 @@ _INTRODUCTION = """\
 Every key of the language. A key in **bold** is required. `mlservice.schema.json` says the same to editors: put
 `# yaml-language-server: $schema=…` into the first line of a file.
 
-- A file may hold several documents, parted by `---`. A folder is searched for files that are specs.
+- A file may hold several documents, parted by `---`. A folder is searched for files that are specs. `kind` says what a
+  document describes: a service (`MLService`, when left out) or the job that reconciles them (`Operator`).
 - YAML is read as version 1.2: `no`, `on` and `2026-11-20` are text, and a version `1.10` keeps its zero.
 - **Durations** are a number and a unit: `2ms`, `30s`, `4m`, `6h`, `90d`, `1w`; also `1h30m`.
 - **Memory** is in binary units: `512Mi`, `16Gi`. **CPU** is in vCPUs, or thousandths of one: `4`, `0.5`, `500m`.
@@ -37,19 +38,24 @@ _TYPES = {"string": "text", "integer": "whole number", "number": "number", "bool
 def reference_markdown(schema: Schema) -> str:
     """A heading and a table per section, in the order of the language."""
     definitions = schema["$defs"]
-    sections = [_section("The file", schema, definitions)]
+    service, operator = definitions["MLService"], definitions["Operator"]
+    sections = [_section("A service", service, definitions)]
     for key in ("metadata", "spec"):
-        sections += _sections(key, _target(schema["properties"][key], definitions), definitions)
+        sections += _sections(key, _target(service["properties"][key], definitions), definitions)
     sections += _sections("environments.<name>", definitions["Environment"], definitions)
+    sections.append(_section("An operator", operator, definitions))
+    for key in ("metadata", "spec"):
+        target = _target(operator["properties"][key], definitions)
+        sections += _sections(key, target, definitions, of=" of an operator")
     return "\n".join([_INTRODUCTION, *sections])
 
 
-def _sections(path: str, schema: Schema, definitions: Schema) -> Iterator[str]:
-    yield _section(f"`{path}`", schema, definitions)
+def _sections(path: str, schema: Schema, definitions: Schema, *, of: str = "") -> Iterator[str]:
+    yield _section(f"`{path}`{of}", schema, definitions)
     for key, entry in schema.get("properties", {}).items():
         below, suffix = _below(entry, definitions)
         if below is not None and path.split(".", maxsplit=1)[0] != "environments":
-            yield from _sections(f"{path}.{key}{suffix}", below, definitions)
+            yield from _sections(f"{path}.{key}{suffix}", below, definitions, of=of)
 
 
 def _below(entry: Schema, definitions: Schema) -> tuple[Schema | None, str]:

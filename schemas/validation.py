@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from schemas.fields import field_at, keys_of, sections_with, type_at
+from schemas.operator import Operator
 from schemas.place import Document, Path
 from schemas.problems import Problem, SourceRef
 from schemas.refusal import shown
@@ -17,6 +18,8 @@ from schemas.section import yaml_value
 from schemas.service import MLService
 from schemas.spelling import closest
 from schemas.yaml.tree import Scalar, to_data
+
+D = TypeVar("D", bound=MLService | Operator)
 
 _LIMITS = {
     "greater_than_equal": ("ge", "below"),
@@ -26,13 +29,18 @@ _LIMITS = {
 }
 
 
-def parse(data: Any) -> MLService:
-    """The service of a document's data; only YAML's names count.
+def parse(data: Any, model: type[D]) -> D:
+    """What a document's data describe; only YAML's names count.
+
+    Args:
+        data: Of the whole document.
+        model: What it describes.
 
     Raises:
         ValidationError: pydantic's, with all errors.
     """
-    return MLService.model_validate(data, by_alias=True, by_name=False)
+    found: Any = model.model_validate(data, by_alias=True, by_name=False)
+    return found  # type: ignore[no-any-return]  # it is of the class that was asked
 
 
 def shape_problems(
@@ -44,8 +52,8 @@ def shape_problems(
             yield _Reader(document, root, below).problem(detail)
 
 
-def parse_rest(document: Document, error: ValidationError) -> tuple[MLService | None, frozenset[str]]:
-    """The service without what failed, so that checks of the rest can run, and the sections that failed.
+def parse_rest(document: Document, error: ValidationError, model: type[D]) -> tuple[D | None, frozenset[str]]:
+    """The document without what failed, so that checks of the rest can run, and the sections that failed.
 
     Unknown keys are left out; a section with a wrong value is left out as a whole.
     """
@@ -62,7 +70,8 @@ def parse_rest(document: Document, error: ValidationError) -> tuple[MLService | 
     kept = {key: value for key, value in spec.items() if key not in failed}
     metadata = {"name": "unnamed"} if "metadata" in failed else data.get("metadata")
     try:
-        return parse({"metadata": metadata, "spec": {"region": "unknown", **kept}}), frozenset(failed)
+        rest = {"kind": model.__name__, "metadata": metadata, "spec": {"region": "unknown", **kept}}
+        return parse(rest, model), frozenset(failed)
     except ValidationError:
         return None, frozenset(failed)
 
@@ -101,11 +110,11 @@ class _Reader:
 
     def unknown_key(self, path: Path) -> Problem:
         key, known = str(path[-1]), keys_of(type_at(path[:-1], self.root))
-        if len(path) == 1 and self.root is MLService:
+        if len(path) == 1 and self.root in (MLService, Operator):
             known = (*known, "environments")  # taken out before the models see the document
         if meant := closest(key, known):
             hint = f"did you mean `{meant}`?"
-        elif homes := list(sections_with(key)):
+        elif self.root is not Operator and (homes := list(sections_with(key))):
             hint = f"`{key}` belongs under `{homes[0]}`"
         else:
             hint = f"known keys: {', '.join(known)}"

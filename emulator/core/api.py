@@ -161,6 +161,11 @@ class Registry:
             found = self._tables[module] = permission_tables.read(folder_of(module))
         return found
 
+    def host(self, method: str) -> str:
+        """The host of the API whose method it is, or nothing: several share it, or it has none of its own."""
+        hosts = {each.host for each in self._listed if method.startswith(each.services or ("\0",))}
+        return hosts.pop() if len(hosts) == 1 else ""
+
     def serves(self, host: str) -> bool:
         """Whether an API of that host is emulated; a region may stand before it (`us-central1-run.googleapis.com`)."""
         hosts = [listed.host for listed in self._listed if listed.host]

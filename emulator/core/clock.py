@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 WORKERS = 64
 LOOK_EVERY_S = 1.0
 STOP_WITHIN_S = 5.0
+HELD_MOST_S = 120.0
 
 Fire = Callable[[str, dict[str, Any]], None]
 """What a due timer does: called with the callback's name and payload."""
@@ -82,6 +83,30 @@ class Clock:
     def cancel(self, timer: str) -> bool:
         """Forget a timer; False when it has fired or is not known. One that fires just now is not stopped."""
         return self._store.delete("timer", timer)
+
+    def hold(self) -> Callable[[], None]:
+        """Let no time be skipped while something is at work that a timer began; returns what lets it go on.
+
+        Nobody holds it for more than `HELD_MOST_S` real seconds.
+        """
+        key = f"held/{uuid.uuid4().hex}"
+        with self._changed:
+            self._firing[key] = None
+
+        def release() -> None:
+            with self._changed:
+                self._firing.pop(key, None)
+                self._changed.notify_all()
+
+        late = threading.Timer(HELD_MOST_S, release)
+        late.daemon = True
+        late.start()
+
+        def done() -> None:
+            late.cancel()
+            release()
+
+        return done
 
     def advance(self, seconds: float) -> datetime:
         """Let `seconds` (0 or more) pass. Timers in between fire in order, each at its own time, before it returns.

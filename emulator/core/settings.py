@@ -21,6 +21,7 @@ class Settings:
         run_pending_s: How long (real seconds) a request to a full Cloud Run service waits before it gets 429.
         run_most_idle: Idle Cloud Run instances that are kept in all, besides the minimums of services.
         run_seed: Seed of the traffic split, a whole number; 0: another split each time. Read when Cloud Run starts.
+        registry_chunks: 1: files of images may come in chunks, as to other registries. Artifact Registry takes none.
         vertex_queue_s: How long (virtual seconds) a new job of Vertex AI waits in the queue for its machine.
     """
 
@@ -30,6 +31,7 @@ class Settings:
     run_pending_s: float = 10
     run_most_idle: float = 32
     run_seed: float = 0
+    registry_chunks: float = 0
     vertex_queue_s: float = 0
 
     @classmethod

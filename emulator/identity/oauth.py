@@ -1,4 +1,4 @@
-"""`/token` and `/oauth2/v3/certs`: what oauth2.googleapis.com and www.googleapis.com do for service accounts.
+"""`/token`, `/tokeninfo`, `/oauth2/v3/certs`: what oauth2.googleapis.com and www.googleapis.com do for accounts.
 
 Source: https://developers.google.com/identity/protocols/oauth2/service-account; error words as google-auth shows them.
 """
@@ -37,7 +37,22 @@ def routes(world: World) -> list[Route]:
     async def certs(_: Request) -> Response:
         return JSONResponse(world.part(Tokens).jwks())
 
-    return [Route("/token", token, methods=["POST"]), Route("/oauth2/v3/certs", certs, methods=["GET"])]
+    async def about(request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode("latin-1"))) | dict(request.query_params)
+        claims = world.part(Tokens).read(form.get("access_token", ""))
+        return refused("invalid_token", "Invalid Value") if claims is None else JSONResponse(token_info(claims))
+
+    return [
+        Route("/token", token, methods=["POST"]),
+        Route("/tokeninfo", about, methods=["GET", "POST"]),
+        Route("/oauth2/v3/certs", certs, methods=["GET"]),
+    ]
+
+
+def token_info(claims: dict[str, Any]) -> dict[str, str]:
+    """Whose an access token is, and until when."""
+    told = {name: str(claims.get(name, "")) for name in ("email", "sub", "exp", "scope")}
+    return told | {"azp": told["sub"], "email_verified": "true", "access_type": "online"}
 
 
 def may_have_tokens(world: World, email: str, key_id: str) -> bool:

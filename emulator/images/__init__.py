@@ -4,5 +4,6 @@ See docs/decisions on images. The emulated Artifact Registry shows them, Cloud R
 """
 
 from emulator.images.library import Image, Images
+from emulator.images.unpacking import NotAnImageError
 
-__all__ = ["Image", "Images"]
+__all__ = ["Image", "Images", "NotAnImageError"]

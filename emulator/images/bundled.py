@@ -12,7 +12,8 @@ from emulator.images.reference import parse
 PROJECTS = ("projects/cloudrun/", "projects/mlservice/")
 HERE = Path(__file__).parent
 RUNTIME = ("runtime", "schemas")
-"""Packages that the runtime image holds; they are found, not imported."""
+RECONCILER = ("reconciler", "schemas", "runtime")
+"""Packages that our images hold; they are found, not imported. The reconciler uploads a program of the runtime's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ def images() -> Iterator[Bundled]:
     yield Bundled("us-docker.pkg.dev/cloudrun/container/hello:latest", hello, [*fast, "server.py"])
     yield Bundled("gcr.io/cloudrun/hello:latest", hello, [*fast, "server.py"])
     yield Bundled("us-docker.pkg.dev/cloudrun/container/job:latest", hello, [*fast, "job.py"])
+    reconciler = {name: folder for name in RECONCILER if (folder := package_folder(name))}
+    if len(reconciler) == len(RECONCILER):
+        reference = f"us-docker.pkg.dev/mlservice/images/reconciler:{metadata.version('mlservice')}"
+        yield Bundled(reference, reconciler, [sys.executable, "-m", "reconciler.cli"])
     runtime = {name: folder for name in RUNTIME if (folder := package_folder(name))}
     if len(runtime) == len(RUNTIME):
         reference = f"us-docker.pkg.dev/mlservice/images/runtime:{metadata.version('mlservice')}"

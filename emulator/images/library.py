@@ -1,20 +1,25 @@
-"""Every image of the emulated registries, by repository, tag and digest."""
+"""Every image of the emulated registries, by repository, tag and digest, and the files that they are made of."""
 
-import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from emulator.core.world import World
 from emulator.images import bundled
-from emulator.images.content import MANIFEST, manifest, snapshot
+from emulator.images.content import MANIFEST, configuration, digest_of, files, manifest, snapshot, write_layer
 from emulator.images.reference import Reference, parse
+from emulator.images.unpacking import NotAnImageError, lay_out, runs
 
 VERSIONS = "image.version"
 TAGS = "image.tag"
+BLOBS = "image.blob"
+"""`{repository}/{digest}` -> size in bytes: which files a repository has. They lie in the store, each once."""
+IN_MEMORY_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Image:
         folder: The files; read only. Start the command with this as its working directory.
         created: When it was first pushed, ISO 8601, virtual time.
         updated: When it was last pushed or tagged.
+        packed: It came as layers over the wire. `Images.ready` lays them out in its folder, and finds its command.
     """
 
     name: str
@@ -38,6 +44,12 @@ class Image:
     created: str
     updated: str
     media_type: str = MANIFEST
+    packed: bool = False
+
+    @property
+    def repository(self) -> str:
+        """The repository that it lies in."""
+        return self.name.partition("/packages/")[0]
 
     @property
     def package(self) -> str:
@@ -89,19 +101,94 @@ class Images:
             env: Its own environment, which a service's environment overrides.
         """
         layer = snapshot(sources, self._folder)
-        digest = f"sha256:{hashlib.sha256(manifest(layer, command, env)).hexdigest()}"
-        now = self._world.clock.now().isoformat()
+        config = configuration(layer, command, env)
+        listed = manifest(layer, config)
+        for content in (config, listed):
+            self._world.store.put_blob(content)
+        now, digest = self._world.clock.now().isoformat(), digest_of(listed)
         name = f"{reference.package}/versions/{digest}"
         return Image(name, digest, layer.folder, tuple(command), dict(env), layer.size_bytes, now, now)
 
-    def keep(self, image: Image, tag: str) -> Image:
-        """Show a built image in its package, under a tag that moves to it. Built again, it keeps its first time."""
+    def receive(self, package: str, listed: bytes, media_type: str) -> Image:
+        """Take a manifest that came over the wire; nobody can find it before it is kept.
+
+        Args:
+            package: Where it is to lie.
+            listed: The manifest, checked, whose files the repository has.
+            media_type: Its own.
+        """
+        hexdigest = self._world.store.put_blob(listed)
+        parts = described(listed)
+        folder = self._folder / f"packed-{hexdigest}"
+        now, name = self._world.clock.now().isoformat(), f"{package}/versions/sha256:{hexdigest}"
+        size = sum(int(part["size"]) for part in parts)
+        return Image(name, f"sha256:{hexdigest}", folder, (), {}, size, now, now, media_type, packed=True)
+
+    def keep(self, image: Image, tag: str | None) -> Image:
+        """Show an image in its package, under a tag that moves to it. Built again, it keeps its first time."""
         with self._world.store.transaction():
             known = self.find(image.name)
             kept = image if known is None else replace(image, created=known.created)
             self._world.store.put(VERSIONS, kept.name, kept.dump())
-            self.tag(f"{kept.package}/tags/{tag}", kept.digest)
+            for part in described(self.manifest(kept)):
+                self.add_blob(kept.repository, part["digest"], int(part["size"]))
+            if tag is not None:
+                self.tag(f"{kept.package}/tags/{tag}", kept.digest)
         return kept
+
+    def ready(self, image: Image) -> Image:
+        """The image with its files in its folder, so that its command can be started.
+
+        Raises:
+            NotAnImageError: It holds nothing that the emulator could start.
+        """
+        if not image.packed:
+            return image
+        listed: dict[str, Any] = json.loads(self.manifest(image))
+        if "config" not in listed:
+            return self.ready(self._of_an_index(image, listed))
+        with self.open_blob(listed["config"]["digest"]) as file:
+            found = runs(file.read())
+        if not image.folder.is_dir():
+            lay_out((self.open_blob(part["digest"]) for part in listed["layers"]), found.working_dir, image.folder)
+        return replace(image, command=found.command, env=found.env)
+
+    def _of_an_index(self, image: Image, listed: dict[str, Any]) -> Image:
+        """The image for Linux on this sort of processor, as Cloud Run takes it from an index of several."""
+        for each in listed.get("manifests", ()):
+            platform = each.get("platform") or {}
+            if (platform.get("os"), platform.get("architecture")) == ("linux", "amd64"):
+                found = self.find(f"{image.package}/versions/{each['digest']}")
+                if found is not None:
+                    return found
+        raise NotAnImageError("it has no image for linux/amd64")
+
+    def manifest(self, image: Image) -> bytes:
+        """The bytes whose digest is the image's."""
+        return self._world.store.blob_path(image.digest.removeprefix("sha256:")).read_bytes()
+
+    def add_blob(self, repository: str, digest: str, size_bytes: int) -> None:
+        """Let a repository have a file."""
+        self._world.store.put(BLOBS, f"{repository}/{digest}", str(size_bytes).encode())
+
+    def blob_size(self, repository: str, digest: str) -> int | None:
+        """How large a repository's file is, in bytes; None where it does not have it."""
+        body = self._world.store.get(BLOBS, f"{repository}/{digest}")
+        return None if body is None else int(body)
+
+    @contextmanager
+    def open_blob(self, digest: str) -> Iterator[IO[bytes]]:
+        """A file that some repository has: as it came, or written anew from the folder of an image built here."""
+        hexdigest = digest.removeprefix("sha256:")
+        kept, folder = self._world.store.blob_path(hexdigest), self._folder / hexdigest
+        if kept.exists() or not folder.is_dir():
+            with kept.open("rb") as file:
+                yield file
+            return
+        with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as spooled:
+            write_layer(files(folder), cast("IO[bytes]", spooled))
+            spooled.seek(0)
+            yield cast("IO[bytes]", spooled)
 
     def find(self, name: str) -> Image | None:
         """The image with this version name, or None."""
@@ -133,7 +220,7 @@ class Images:
 
     def forget(self, prefix: str) -> None:
         """Remove every version and tag whose name starts with `prefix`. Files stay: something may run from them."""
-        for kind in (VERSIONS, TAGS):
+        for kind in (VERSIONS, TAGS, BLOBS):
             for name, _ in self._world.store.list(kind, prefix):
                 self._world.store.delete(kind, name)
 
@@ -163,3 +250,9 @@ class Images:
         self._seeded = False
         for folder in set(self._folder.glob("*")) - self._bundled:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def described(listed: bytes) -> list[dict[str, Any]]:
+    """The descriptors of the files that an image is made of: its configuration and its layers. An index has none."""
+    document: dict[str, Any] = json.loads(listed)
+    return [document["config"], *document["layers"]] if "config" in document else []

@@ -8,6 +8,7 @@ from emulator.core.failures import ApiFailure
 from emulator.core.faults import OperationFault
 from emulator.core.world import World
 from emulator.identity.enforcement import enforcement
+from emulator.wire import switched_off
 
 T = TypeVar("T")
 
@@ -18,6 +19,8 @@ READS = (
 """First words of methods that write nothing, by the naming rules of AIP-130 to AIP-136."""
 
 
+VALIDATED = "?validateOnly"
+"""After the name of a method, in the counts of calls: it was asked to check and to write nothing."""
 POLICY_METHODS = ("/GetIamPolicy", "/SetIamPolicy", "/TestIamPermissions")
 
 
@@ -32,16 +35,23 @@ def perform(world: World, call: Call, request: Any) -> Any:
     Raises:
         ApiFailure: The API's refusal, or an injected one.
     """
-    return guarded(world, call, lambda: _behave(world, call, request))
+    name = f"{call.method}{VALIDATED}" if getattr(request, "validate_only", False) else call.method
+    return guarded(world, call, lambda: _behave(world, call, request), counted=name)
 
 
-def guarded(world: World, call: Call, work: Callable[[], T]) -> T:
+def guarded(world: World, call: Call, work: Callable[[], T], *, counted: str = "") -> T:
     """Run `work` as the API call it is. HTTP-only APIs (Cloud Storage) call this around each of their routes.
+
+    Args:
+        world: Where.
+        call: Which.
+        work: Answers it.
+        counted: As what it is counted, when not as its method.
 
     Raises:
         ApiFailure: From the work, or injected before it or after it (then the write has happened).
     """
-    world.calls.add(call.method)
+    world.calls.add(counted or call.method)
     ruling = world.faults.rule(call.method, mutating=call.mutating)
     ruling.impose("before", call.cancelled)
     answer = work()
@@ -51,6 +61,7 @@ def guarded(world: World, call: Call, work: Callable[[], T]) -> T:
 
 
 def _behave(world: World, call: Call, request: Any) -> Any:
+    switched_off.check(world, call.method, request)
     registry = world.part(Registry)
     behaviour = registry.behaviour(call.method)
     if behaviour is not None:

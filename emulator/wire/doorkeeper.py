@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import format_datetime
 from typing import Any
 
 from emulator import doors
@@ -25,6 +26,7 @@ class Doorkeeper:
 
     def __init__(self, world: World, app: Any) -> None:
         self._inside = world.part(doors.Inside, doors.Inside)
+        self._clock = world.clock
         self._app = app
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Send) -> None:
@@ -36,10 +38,14 @@ class Doorkeeper:
 
         async def as_no_page(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_NO_PAGE]
+                message["headers"] = [*message["headers"], *_NO_PAGE, (b"date", self._date())]
             await send(message)
 
         await self._app(scope, receive, as_no_page)
+
+    def _date(self) -> bytes:
+        """What time it is in this cloud: clients compare it with theirs."""
+        return format_datetime(self._clock.now(), usegmt=True).encode()
 
     def _failure(self, headers: list[tuple[bytes, bytes]]) -> ApiFailure | None:
         if doors.is_of_a_page(headers):

@@ -105,13 +105,19 @@ def use_bare_packages(names: Sequence[str]) -> None:
     that uses no Google clients: the daemon calls this, tests do not.
     """
     for package in names:
-        for name in (package, package + ".types"):
-            parent, _, last = name.rpartition(".")
-            importlib.import_module(parent)
-            spec = PathFinder.find_spec(name, sys.modules[parent].__path__)
-            if name in sys.modules or spec is None or spec.submodule_search_locations is None:
-                continue
-            bare = types.ModuleType(name)
-            bare.__path__ = list(spec.submodule_search_locations)
-            sys.modules[name] = bare
-            setattr(sys.modules[parent], last, bare)
+        if _put_in_place(package):  # one that comes with an extra may not be here
+            _put_in_place(package + ".types")
+
+
+def _put_in_place(name: str) -> bool:
+    """Have a package without running its `__init__`; False where it is not installed."""
+    parent, _, last = name.rpartition(".")
+    importlib.import_module(parent)
+    spec = PathFinder.find_spec(name, sys.modules[parent].__path__)
+    if name in sys.modules or spec is None or spec.submodule_search_locations is None:
+        return name in sys.modules
+    bare = types.ModuleType(name)
+    bare.__path__ = list(spec.submodule_search_locations)
+    sys.modules[name] = bare
+    setattr(sys.modules[parent], last, bare)
+    return True

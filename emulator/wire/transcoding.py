@@ -114,11 +114,15 @@ def _set(message: Any, path: str, value: str) -> None:
 
 
 def _put(message: Any, field: FieldDescriptor, value: str) -> None:
+    """Set a field; of a repeated one each parameter of its name is one value more."""
     parsed = _scalar(field, value)
+    before = list(getattr(message, field.name)) if field.is_repeated else []
     try:
         json_format.ParseDict({field.name: [parsed] if field.is_repeated else parsed}, message)
     except json_format.ParseError as error:
         raise ApiFailure("INVALID_ARGUMENT", f"Invalid value at '{field.name}': {value!r}") from error
+    if before:  # the parser begins afresh
+        getattr(message, field.name)[:] = [*before, *getattr(message, field.name)]
 
 
 def _scalar(field: FieldDescriptor, value: str) -> Any:

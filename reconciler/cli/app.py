@@ -15,7 +15,9 @@ COMMANDS = {
     "init": "Write a commented mlservice.yaml.",
     "validate": "Check specs, offline.",
     "schema": "Print the JSON Schema of mlservice.yaml.",
+    "doctor": "Look for what is in the way of these specs.",
     "plan": "Show what apply would change.",
+    "comment": "Say on a pull request what merging it would do.",
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
     "predict": "Send rows to a service.",
@@ -26,7 +28,12 @@ COMMANDS = {
     "why": "Show why a service was retrained, or why not.",
     "destroy": "Delete services and everything of theirs.",
     "import": "Write the YAML of a Cloud Run service that exists.",
+    "publish": "Put specs where the job reads them.",
+    "install": "Install the job that reconciles, or upgrade it.",
+    "uninstall": "Remove the job that reconciles; services stay.",
+    "operator": "The job that reconciles: what it did, start it, pause it.",
     "reconcile": "One pass over a folder: what the scheduled job runs.",
+    "image": "Build and push our own images, with no container engine.",
     "serve": "Serve a model folder on this machine.",
     "emulator": "Google Cloud on this machine.",
 }
@@ -70,9 +77,9 @@ def _near(word: str) -> str:
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's form of a callback
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
+        from reconciler.cli.version import version_line  # noqa: PLC0415 - late, for start-up
 
-        typer.echo(f"mlservice {version('mlservice')}")
+        typer.echo(version_line())
         raise typer.Exit
 
 
@@ -83,7 +90,8 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=True, rich_
 def mlservice(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool,
+        typer.Option("--version", help="Print the version and its commit.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
     """One YAML file says what an ML service on Google Cloud should be; this makes it so."""

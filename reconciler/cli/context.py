@@ -10,19 +10,21 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.core import errors
+from reconciler.core import errors, own_images
 
 if TYPE_CHECKING:
     from reconciler.engine.session import Session
     from schemas import Specs
 
-RUNTIME_REPOSITORY = "us-docker.pkg.dev/mlservice/images/runtime"
+BUNDLED = "us-docker.pkg.dev/mlservice/images/runtime"
+"""The emulator has it from the start."""
+BUNDLED_RECONCILER = "us-docker.pkg.dev/mlservice/images/reconciler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,22 @@ class Found:
         return f"{self.value} ({self.source})"
 
 
-def runtime_image() -> str:
-    """Give the image of the bundled model server: this version's, or as MLSERVICE_RUNTIME_IMAGE says."""
-    return os.environ.get("MLSERVICE_RUNTIME_IMAGE") or f"{RUNTIME_REPOSITORY}:{version('mlservice')}"
+def runtime_image(project: str | None = None) -> str:
+    """Give the image of the model server for services without one: this version's, or MLSERVICE_RUNTIME_IMAGE.
+
+    Args:
+        project: In whose registry `mlservice image push` puts it, in each region; None: on the emulator.
+    """
+    named = os.environ.get("MLSERVICE_RUNTIME_IMAGE")
+    if named:
+        return named
+    number = version("mlservice")
+    return own_images.reference("runtime", project, number) if project else f"{BUNDLED}:{number}"
+
+
+def reconciler_image(project: str | None = None) -> str:
+    """Give the image that an operator runs, without its tag, where its document names none; as `runtime_image`."""
+    return own_images.reference("reconciler", project, "").removesuffix(":") if project else BUNDLED_RECONCILER
 
 
 def find_project(flag: str | None, specs: Specs | None, *, local: bool) -> Found:
@@ -56,7 +71,7 @@ def find_project(flag: str | None, specs: Specs | None, *, local: bool) -> Found
         return Found(LOCAL_PROJECT, "--local")
     if flag:
         return Found(flag, "--project")
-    named = sorted({s.project for s in specs.services if s.project}) if specs else []
+    named = sorted({s.project for s in specs.documents if s.project}) if specs else []
     if len(named) > 1:
         raise errors.UsageError(f"these specs are for several projects: {', '.join(named)}", hint="apply them apart")
     if named:
@@ -122,11 +137,16 @@ def open_session(project: Found, *, local: bool, state: str | None = None) -> It
     from reconciler.engine.pool import Pool  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.session import Session  # noqa: PLC0415 - late, for start-up
     from reconciler.gcp.connection import Connection  # noqa: PLC0415 - late, for start-up
+    from reconciler.gcp.emulator import around_us  # noqa: PLC0415 - late, for start-up
     from reconciler.kinds import KINDS  # noqa: PLC0415 - late, for start-up
 
-    emulator = ensure_running() if local else None
+    inside = around_us()
+    emulator = inside or (ensure_running() if local else None)
+    endpoint = emulator.endpoint if emulator else None
+    if inside and endpoint:
+        endpoint = replace(endpoint, key_file="", inside=True)
     bucket = (state or "").removeprefix("gs://").strip("/") or f"{project.value}-mlservice"
-    connection = Connection(project.value, bucket, emulator.endpoint if emulator else None, chosen=bool(state))
+    connection = Connection(project.value, bucket, endpoint, chosen=bool(state))
     clock = SystemClock(emulator.clock() if emulator else timedelta())
     with Pool() as pool:
         session = Session(connection, KINDS, pool, clock, holder(), f"run-{secrets.token_hex(4)}")

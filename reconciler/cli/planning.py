@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.console import say, show_problems
-from reconciler.cli.context import Found, find_account, find_project, open_session, runtime_image
-from schemas import Specs, load
+from reconciler.cli.context import (
+    Found,
+    find_account,
+    find_project,
+    open_session,
+    reconciler_image,
+    runtime_image,
+)
+from schemas import Loaded, Specs, load
 
 if TYPE_CHECKING:
     from reconciler.core.kind import Kinds
@@ -60,7 +67,7 @@ def say_where(project: Found, target: Target, specs: Specs | None) -> None:
         say(LOCAL_BANNER, "black on yellow")
     parts = [f"project {project}", f"account {find_account(local=target.local)}"]
     if specs:
-        regions = sorted({s.service.spec.region for s in specs.services})
+        regions = sorted({s.region for s in specs.documents})
         parts.insert(1, f"region {', '.join(regions)} (spec.region)")
     if target.environment:
         parts.append(f"environment {target.environment}")
@@ -69,9 +76,19 @@ def say_where(project: Found, target: Target, specs: Specs | None) -> None:
 
 def plan_specs(session: Session, specs: Specs, *, retry: bool = False) -> Planned:
     """Make the plan; with `retry`, failed revisions are tried once more."""
-    from reconciler.engine.planning import make_plan  # noqa: PLC0415 - late, for start-up
+    return plan_documents(session, specs.documents, retry=retry)
 
-    return make_plan(session, specs.services, runtime_image=runtime_image(), retry=retry)
+
+def plan_documents(session: Session, documents: Sequence[Loaded], *, retry: bool = False) -> Planned:
+    """Make the plan of some of the documents."""
+    from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
+
+    from reconciler.engine.planning import Release, make_plan  # noqa: PLC0415 - late, for start-up
+
+    environment = next((each.environment for each in documents if each.environment), None) or ""
+    where = None if session.connection.local else session.connection.project
+    release = Release(reconciler_image(where), version("mlservice"), environment)
+    return make_plan(session, documents, runtime_image=runtime_image(where), retry=retry, release=release)
 
 
 def titles(kinds: Kinds) -> Mapping[str, str]:

@@ -10,6 +10,14 @@ EVERYTHING_BELOW = ".*"
 ENGINE = frozenset({"region", "management.*"})
 """What the engine itself acts on, whatever the kinds."""
 
+OPERATOR = frozenset(
+    {
+        *("region", "version", "image", "schedule", "timeZone", "paused", "environment", "shards", "identity"),
+        *("drift", "freeze.*", "limits.*", "resources.*", "specs.bundle", "specs.image.*"),
+    }
+)
+"""Words of an operator's document that have an effect."""
+
 
 def without_effect(written: Mapping[str, Any], acts_on: Iterable[str]) -> Iterator[str]:
     """Give the paths that somebody wrote and nothing comes of, each as high up as all of it is without effect.

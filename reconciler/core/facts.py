@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from schemas import LoadedService
+    from schemas import LoadedOperator, LoadedService
+
+
+def asks_nothing(loaded: LoadedOperator, facts: Facts) -> Iterator[Question]:
+    """Need to know nothing for an operator."""
+    del loaded, facts
+    yield from ()
+
 
 A = TypeVar("A")
 """What a lookup answers with: text, or a small frozen dataclass."""
@@ -40,12 +47,18 @@ class Lookup(Generic[A]):
         asks: What a spec must know; pure. The facts it gets hold no answers yet.
         answer: Look it up, through a `gcp.connection.Connection`. Raises `NotFoundError` or `InvalidRequest` when the
             spec names what is not there: that becomes a problem at the question's place.
+        permission: What the caller needs for it in the project at hand; empty for nothing.
+        api: Host of the API that is asked; empty for none.
+        operates: What an operator's document must know; pure.
     """
 
     name: str
     gives: type[A]
     asks: Callable[[LoadedService, Facts], Iterator[Question]]
     answer: Callable[[Any, Question], A]
+    permission: str = ""
+    api: str = ""
+    operates: Callable[[LoadedOperator, Facts], Iterator[Question]] = asks_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,11 @@ class Facts:
         runtime_image: The bundled model server's image, for specs without `image`.
         attempt: Set to try a revision that failed once more; it makes the template a new one.
         answers: By lookup and key.
+        reconciler_image: The image that an operator runs, without its tag.
+        version: Of this program, for operators that name none.
+        environment: That the specs were loaded with; empty for none.
+        duties: Kinds (`core.kind.Kind`, which this cannot import) that the services of the same run lead to: what an
+            operator must be able to work on.
     """
 
     project: str
@@ -65,6 +83,10 @@ class Facts:
     runtime_image: str = ""
     attempt: str = ""
     answers: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    reconciler_image: str = ""
+    version: str = ""
+    environment: str = ""
+    duties: tuple[Any, ...] = ()
 
     def find(self, lookup: Lookup[A], key: str) -> A | None:
         """Give an answer, or None when it was not asked for, or does not exist and need not."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from reconciler.core.facts import Facts, Lookup
     from reconciler.core.memory import Memory
-    from schemas import MLService
+    from schemas import MLService, Operator
 
 
 class Writer(Protocol[F]):
@@ -84,6 +84,21 @@ class Roles:
 
 
 @dataclass(frozen=True, slots=True)
+class Permissions:
+    """What the calls of a kind need, permission by permission: what Google can be asked whether the caller has it.
+
+    Roles on single objects (`getIamPolicy`, `setIamPolicy`) are those of the members' roles that a spec leads to.
+
+    Args:
+        read: For `plan` and `status`.
+        write: For `apply` and `destroy`, further ones.
+    """
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Gift:
     """A role that a kind's objects cannot work without, and that `desired` therefore wants somebody to have.
 
@@ -128,6 +143,12 @@ def nothing_lost(seen: Observed[Any], services: Collection[str]) -> str:
     return ""
 
 
+def runs_nothing(operator: Operator, facts: Facts) -> Iterator[Wanted]:
+    """Want nothing for an operator."""
+    del operator, facts
+    yield from ()
+
+
 def nothing_stays(seen: Observed[Any]) -> str:
     """Say that nothing is left of a service when this object is destroyed."""
     del seen
@@ -150,9 +171,12 @@ class Kind(Generic[F]):
         fields: The record.
         desired: What a spec wants, uses or cannot bear: objects of this kind, and of other kinds what these cannot
             do without; pure.
+        operates: What an operator's document wants; pure.
         connect: Build the client from a `gcp.connection.Connection`.
         acts_on: Paths below `spec` that this kind turns into something; `a.*` is everything below `a`.
         roles: What the reconciler's own account needs.
+        permissions: The same in permissions.
+        apis: Hosts of Google's APIs that it calls: each must be enabled in the project.
         gives: Roles that `desired` wants others to have.
         lookups: What must be looked up before `desired` can say exactly what it wants.
         read_together: Addresses with equal keys are observed by one call.
@@ -187,6 +211,8 @@ class Kind(Generic[F]):
     connect: Callable[[Any], AnyClient[F]]
     acts_on: frozenset[str] = frozenset()
     roles: Roles = Roles()
+    permissions: Permissions = Permissions()
+    apis: tuple[str, ...] = ()
     gives: tuple[Gift, ...] = ()
     lookups: tuple[Lookup[Any], ...] = ()
     read_together: Callable[[Address], tuple[str, ...]] = by_location
@@ -210,6 +236,7 @@ class Kind(Generic[F]):
     describe: Callable[[Any, Observed[F]], Described] | None = None
     primary: bool = False
     rank: int = 0
+    operates: Callable[[Operator, Facts], Iterator[Wanted]] = runs_nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ SERVICE_LABEL = "mlservice-service"
 VERSION_LABEL = "mlservice-version"
 ATTEMPT_LABEL = "mlservice-attempt"
 
-_NOTE = re.compile(r"\[mlservice:([a-z0-9-]+)\]")
+_NOTE = re.compile(r"\[mlservice:([a-z0-9_-]+)\]")
 _LABEL_UNSAFE = re.compile(r"[^a-z0-9_-]+")
 _LABEL_LENGTH = 63
 

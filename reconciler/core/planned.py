@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.coverage import ENGINE, without_effect
+from reconciler.core.coverage import ENGINE, OPERATOR, without_effect
 from reconciler.core.decide import Owner, covers, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Entry, Inventories, Inventory, Key
@@ -19,7 +19,8 @@ from reconciler.core.naming import fingerprint
 from reconciler.core.objects import Desired, Observed
 from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.core.wants import Wants
-from schemas import LoadedService
+from schemas import Loaded, LoadedOperator, LoadedService
+from schemas.operator import PREFIX, is_operators
 from schemas.sections.management import Adopt, Management, Mode, Prune
 
 Observe = Callable[[Mapping[Address, str]], Mapping[Address, Observed[Any]]]
@@ -56,7 +57,7 @@ class Planned:
 
 def compose(
     kinds: Kinds,
-    services: Sequence[LoadedService],
+    services: Sequence[Loaded],
     facts: Sequence[Facts],
     everything: Inventories,
     observe: Observe,
@@ -79,7 +80,8 @@ def compose(
         PlansRefused: Objects of others are in the way, or specs contradict each other; all refusals at once.
         UnreadableInventory: What is a service's is not known.
     """
-    refuse_broken(everything, [s.service.name for s in services])
+    refuse_broken(everything, [s.name for s in services])
+    _refuse_another_operator(services, everything)
     wants = Wants.of(kinds, services, facts)
     keys = [_key(s) for s in services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
@@ -94,19 +96,38 @@ def compose(
         services=tuple(sorted(name for _, name in keys)),
         notes=tuple(_notes(kinds, services, facts, everything)),
         made=now.isoformat(timespec="seconds"),
-        spec_digest=fingerprint([s.service.to_data() for s in services], length=32),
-        observing=tuple(sorted(s.service.name for s in services if s.service.spec.management.mode is Mode.OBSERVE)),
-        deletion={s.service.name: str(s.service.spec.management.deletion) for s in services},
+        spec_digest=fingerprint([_data(s) for s in services], length=32),
+        observing=tuple(sorted(s.name for s in services if s.management.mode is Mode.OBSERVE)),
+        deletion={s.name: str(s.management.deletion) for s in services},
         closed=closed,
         regions={name: region for region, name in keys},
     )
-    deletions = {key: str(s.service.spec.management.deletion) for key, s in zip(keys, services, strict=True)}
+    deletions = {key: str(s.management.deletion) for key, s in zip(keys, services, strict=True)}
     memories = dict(_memories(kinds, wants.made, seen, owners, now))
     return Planned(plan, wants.made, seen, owners, inventories, deletions, memories=memories)
 
 
-def _key(loaded: LoadedService) -> Key:
-    return loaded.service.spec.region, loaded.service.name
+def _key(loaded: Loaded) -> Key:
+    return loaded.region, loaded.name
+
+
+def _data(loaded: Loaded) -> dict[str, Any]:
+    return loaded.service.to_data() if isinstance(loaded, LoadedService) else loaded.operator.to_data()
+
+
+def _refuse_another_operator(documents: Sequence[Loaded], everything: Inventories) -> None:
+    """Refuse a second operator of a project: the two would undo each other's work.
+
+    Raises:
+        PlansRefused: There is one of another name, or in another region.
+    """
+    for loaded in documents:
+        others = [key for key in sorted(everything) if is_operators(key[1]) and key != _key(loaded)]
+        if isinstance(loaded, LoadedOperator) and others:
+            region, name = others[0]
+            why = f"operator '{name.removeprefix(PREFIX)}' in {region} is at work in this project"
+            hint = "a project has one: mlservice uninstall, or rename this one"
+            raise errors.PlansRefused([errors.PlanError(Address("operator", *_key(loaded)), why, hint=hint)])
 
 
 def server_names(owners: Mapping[Address, Owner]) -> dict[Address, str]:
@@ -119,7 +140,7 @@ def owners_of(
     wants: Wants,
     inventories: Mapping[Key, Inventory],
     everything: Inventories,
-    services: Sequence[LoadedService],
+    services: Sequence[Loaded],
 ) -> dict[Address, Owner]:
     """Say for each address that matters whose it is and what its specs allow.
 
@@ -130,7 +151,7 @@ def owners_of(
         everything: Every inventory of the project.
         services: The specs; none for a destroy.
     """
-    management = {s.service.name: s.service.spec.management for s in services}
+    management = {s.name: s.management for s in services}
     holders = _holders(everything)
     owners: dict[Address, Owner] = {}
     for address in {*wants.addresses, *(a for i in inventories.values() for a in i.entries)}:
@@ -254,19 +275,20 @@ def _memories(
             yield address, after
 
 
-def _notes(
-    kinds: Kinds, services: Sequence[LoadedService], facts: Sequence[Facts], everything: Inventories
-) -> Iterator[Note]:
+def _notes(kinds: Kinds, services: Sequence[Loaded], facts: Sequence[Facts], everything: Inventories) -> Iterator[Note]:
     for why in everything.broken.values():
         yield Note("", f"{why.message}; what it lists is left alone, and so is what others may share with it")
     for loaded, known in zip(services, facts, strict=True):
-        spec, name = loaded.service.spec, loaded.service.name
-        if spec.management.mode is Mode.OBSERVE:
+        name = loaded.name
+        if loaded.management.mode is Mode.OBSERVE:
             yield Note(name, "management.mode is Observe: differences are shown and left")
-        for region in sorted(r for r, other in everything if other == name and r != spec.region):
+        for region in sorted(r for r, other in everything if other == name and r != loaded.region):
             yield Note(
                 name, f"it also runs in {region}, which this spec says nothing of: left alone, until it is destroyed"
             )
+        if isinstance(loaded, LoadedOperator):
+            yield from _no_effect_of_operator(loaded)
+            continue
         for kind in kinds:
             for text, path in kind.notes(loaded.service, known):
                 yield Note(name, text, str(loaded.where(f"spec.{path}")))
@@ -279,6 +301,12 @@ def _no_effect(kinds: Kinds, loaded: LoadedService) -> Iterator[Note]:
     acts_on = ENGINE.union(*(kind.acts_on for kind in kinds))
     for path in without_effect(written, acts_on):
         yield Note(loaded.service.name, f"not acted on yet: {path}", str(loaded.where(f"spec.{path}")))
+
+
+def _no_effect_of_operator(loaded: LoadedOperator) -> Iterator[Note]:
+    written = loaded.operator.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    for path in without_effect(written, OPERATOR):
+        yield Note(loaded.name, f"not acted on yet: {path}", str(loaded.where(f"spec.{path}")))
 
 
 def _nobodys(kinds: Kinds, loaded: LoadedService) -> Iterator[Note]:

@@ -13,7 +13,7 @@ from reconciler.core.kind import Kinds
 from reconciler.core.membership import KIND as MEMBERSHIP
 from reconciler.core.membership import Membership, any_role
 from reconciler.core.objects import Desired, Existing, Unwanted, Wanted
-from schemas import LoadedService
+from schemas import Loaded, LoadedOperator, LoadedService
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,21 @@ class Wants:
     unwanted: Mapping[Address, Unwanted] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, kinds: Kinds, services: Sequence[LoadedService], facts: Sequence[Facts]) -> Wants:
-        """Ask every kind about every spec.
+    def of(cls, kinds: Kinds, documents: Sequence[Loaded], facts: Sequence[Facts]) -> Wants:
+        """Ask every kind about every spec, and about operators last: what they need depends on the services.
 
         Raises:
             PlansRefused: Two specs want the same object to be different; all such objects at once.
         """
-        asked = zip(services, facts, strict=True)
-        found = [want for loaded, known in asked for kind in kinds for want in kind.desired(loaded.service, known)]
+        asked = [*zip(documents, facts, strict=True)]
+        services = [(loaded.service, known) for loaded, known in asked if isinstance(loaded, LoadedService)]
+        found = [want for service, known in services for kind in kinds for want in kind.desired(service, known)]
+        used = {want.address.kind for want in found}
+        duties = tuple(kind for kind in kinds if kind.name in used)
+        for loaded, known in asked:
+            if isinstance(loaded, LoadedOperator):
+                told = replace(known, duties=duties)
+                found += [want for kind in kinds for want in kind.operates(loaded.operator, told)]
         return joined(found)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core import errors
@@ -19,7 +19,7 @@ from reconciler.core.wants import Wants
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.resolve import resolve
 from reconciler.engine.session import Session
-from schemas import LoadedService, Problem, SpecError
+from schemas import Loaded, LoadedOperator, LoadedService, Problem, SpecError
 from schemas.sections.management import Deletion
 from schemas.sections.rollout import Strategy
 
@@ -28,16 +28,37 @@ __all__ = ["Planned", "make_plan", "plan_destroy"]
 _STRATEGIES = frozenset({Strategy.ALL_AT_ONCE, Strategy.MANUAL})
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What an operator runs.
+
+    Args:
+        image: Of the reconciler, without its tag.
+        version: Its tag.
+        environment: That a pass applies.
+    """
+
+    image: str = ""
+    version: str = ""
+    environment: str = ""
+
+
 def make_plan(
-    session: Session, services: Sequence[LoadedService], *, runtime_image: str, retry: bool = False
+    session: Session,
+    services: Sequence[Loaded],
+    *,
+    runtime_image: str,
+    retry: bool = False,
+    release: Release = Release(),
 ) -> Planned:
     """Plan what the specs ask for.
 
     Args:
         session: The run's means.
-        services: Loaded specs.
+        services: Loaded specs, operators among them.
         runtime_image: The bundled model server's image, for specs without `image`.
         retry: Try revisions that failed once more, with the very template they failed with.
+        release: What operators run where their document does not say it.
 
     Raises:
         SpecError: A spec asks for what is not there, or for what this version cannot do yet.
@@ -47,7 +68,12 @@ def make_plan(
     _refuse_not_yet(services)
     reading = session.pool.submit(InventoryStore(session).read_all)
     attempt = f"{session.clock.now():%Y%m%dt%H%M%S}" if retry else ""
-    given = Facts(session.connection.project, session.connection.bucket, runtime_image, attempt)
+    given = replace(
+        Facts(session.connection.project, session.connection.bucket, runtime_image, attempt),
+        reconciler_image=release.image,
+        version=release.version,
+        environment=release.environment,
+    )
     facts = resolve(session, services, given)
     return compose(
         session.kinds,
@@ -120,8 +146,18 @@ def _to_delete(session: Session, address: Address, seen: Observed[Any] | None, o
     return change and replace(change, reason="the service is destroyed")
 
 
-def _refuse_not_yet(services: Sequence[LoadedService]) -> None:
+def _refuse_not_yet(documents: Sequence[Loaded]) -> None:
+    services = [loaded for loaded in documents if isinstance(loaded, LoadedService)]
     problems = [
+        Problem(
+            loaded.where("spec.specs.git"),
+            "specs are not yet cloned by this version",
+            "publish a bundle: mlservice publish",
+        )
+        for loaded in documents
+        if isinstance(loaded, LoadedOperator) and loaded.operator.spec.specs.git
+    ]
+    problems += [
         Problem(
             loaded.where("spec.rollout.strategy"),
             f"'{strategy}' is not yet carried out by this version",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,12 +10,16 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
 from reconciler.engine.session import Session
-from schemas import LoadedService, Problem, SpecError
+from schemas import Loaded, LoadedService, Problem, SpecError
 
 Asked = tuple[Lookup[Any], Question]
+Once = tuple[str, str, str, bool]
+
+_MISTAKES = (errors.NotFoundError, errors.InvalidRequest, errors.Unanswered)
+"""What does not exist is a problem with a place, and no end of the run."""
 
 
-def resolve(session: Session, services: Sequence[LoadedService], given: Facts) -> list[Facts]:
+def resolve(session: Session, services: Sequence[Loaded], given: Facts) -> list[Facts]:
     """Look up what every service needs.
 
     Args:
@@ -29,36 +33,67 @@ def resolve(session: Session, services: Sequence[LoadedService], given: Facts) -
     Raises:
         SpecError: Something that a spec names does not exist; all of them at once, with their places.
     """
-    asked = [_asked(session, loaded, given) for loaded in services]
-    distinct = {_once(*one): one for many in asked for one in many}
-    answers = session.pool.gather([partial(_try, session, *one) for one in distinct.values()])
-    known = dict(zip(distinct, answers, strict=True))
+    asked, known = look_up(session, services, given, _MISTAKES)
     problems = [p for loaded, many in zip(services, asked, strict=True) for p in _problems(loaded, many, known)]
     if problems:
         raise SpecError(problems)
     return [_facts(given, many, known) for many in asked]
 
 
-def _asked(session: Session, loaded: LoadedService, given: Facts) -> list[Asked]:
-    return [(lookup, question) for lookup in session.kinds.lookups for question in lookup.asks(loaded, given)]
+def look_up(
+    session: Session,
+    services: Sequence[Loaded],
+    given: Facts,
+    kept: tuple[type[errors.ReconcilerError], ...] = (errors.ReconcilerError,),
+) -> tuple[list[list[Asked]], dict[Once, Any]]:
+    """Ask each distinct question once.
+
+    Args:
+        session: The run's means.
+        services: Loaded specs.
+        given: What is known without looking anything up.
+        kept: Errors that are answers like others.
+
+    Returns:
+        What each service asks, and every answer by `once`.
+    """
+    asked = [_asked(session, loaded, given) for loaded in services]
+    distinct = {once(*one): one for many in asked for one in many}
+    answers = session.pool.gather([partial(_try, session, kept, *one) for one in distinct.values()])
+    return asked, dict(zip(distinct, answers, strict=True))
 
 
-def _once(lookup: Lookup[Any], question: Question) -> tuple[str, str, str, bool]:
+def known_facts(given: Facts, many: Sequence[Asked], known: Mapping[Once, Any]) -> Facts:
+    """Give what is known for one service: every answer that is no error."""
+    answered = [one for one in many if not isinstance(known[once(*one)], errors.ReconcilerError)]
+    return _facts(given, answered, known)
+
+
+def _asked(session: Session, loaded: Loaded, given: Facts) -> list[Asked]:
+    return [(lookup, question) for lookup in session.kinds.lookups for question in _questions(lookup, loaded, given)]
+
+
+def _questions(lookup: Lookup[Any], loaded: Loaded, given: Facts) -> Iterator[Question]:
+    return lookup.asks(loaded, given) if isinstance(loaded, LoadedService) else lookup.operates(loaded, given)
+
+
+def once(lookup: Lookup[Any], question: Question) -> Once:
+    """Give what makes a question the same as another one."""
     return lookup.name, question.key, question.base, question.optional
 
 
-def _try(session: Session, lookup: Lookup[Any], question: Question) -> Any:
-    """Give the answer, or the error as a value: what does not exist is a problem with a place, not an abort."""
+def _try(
+    session: Session, kept: tuple[type[errors.ReconcilerError], ...], lookup: Lookup[Any], question: Question
+) -> Any:
+    """Give the answer, or the error as a value."""
     try:
         return lookup.answer(session.connection, question)
-    except errors.NotFoundError as error:
-        return None if question.optional else error
-    except (errors.InvalidRequest, errors.Unanswered) as error:
-        return error
+    except kept as error:
+        return None if question.optional and isinstance(error, errors.NotFoundError) else error
 
 
-def _problems(loaded: LoadedService, many: Sequence[Asked], known: Mapping[Any, Any]) -> list[Problem]:
-    failed = [(question, known[_once(lookup, question)]) for lookup, question in many]
+def _problems(loaded: Loaded, many: Sequence[Asked], known: Mapping[Any, Any]) -> list[Problem]:
+    failed = [(question, known[once(lookup, question)]) for lookup, question in many]
     return [
         Problem(loaded.where(f"spec.{question.where}"), error.message, error.hint)
         for question, error in failed
@@ -67,4 +102,4 @@ def _problems(loaded: LoadedService, many: Sequence[Asked], known: Mapping[Any, 
 
 
 def _facts(given: Facts, many: Sequence[Asked], known: Mapping[Any, Any]) -> Facts:
-    return replace(given, answers={(lookup.name, q.key): known[_once(lookup, q)] for lookup, q in many})
+    return replace(given, answers={(lookup.name, q.key): known[once(lookup, q)] for lookup, q in many})

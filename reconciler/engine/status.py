@@ -20,6 +20,7 @@ from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.retraining import Retraining, read_retraining
 from reconciler.engine.session import Session
+from schemas.operator import is_operators
 
 RETRAINS = "functions_function"
 """Kind of the function that starts trainings."""
@@ -189,10 +190,11 @@ def read_status(session: Session, names: Sequence[str]) -> Statuses:
     """
     everything = InventoryStore(session).read_all()
     refuse_broken(everything, names)
-    chosen = [i for key, i in sorted(everything.items()) if not names or key[1] in names]
+    services = [i for key, i in sorted(everything.items()) if not is_operators(key[1])]
+    chosen = [inventory for inventory in services if not names or inventory.service in names]
     unknown = sorted(set(names) - {i.service for i in chosen})
     if unknown:
-        known = ", ".join(sorted(key[1] for key in everything)) or "none"
+        known = ", ".join(sorted(inventory.service for inventory in services)) or "none"
         raise errors.UsageError(f"not known here: {', '.join(unknown)}", hint=f"services applied here: {known}")
     kinds = session.kinds.by_name
     asked = {a: "" for i in chosen for a in _closed(session.kinds, i)}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 
@@ -38,6 +39,70 @@ def account(key_file: str, http: str) -> Any:
         raise errors.UsageError(f"'{key_file}' holds no key of this emulator", hint=hint)
     make: Any = service_account.Credentials.from_service_account_info
     return make(info, scopes=SCOPES)
+
+
+def emulated(key_file: str, http: str, acting_as: str = "", *, inside: bool = False) -> Any:
+    """Give the credentials of an account of the emulator.
+
+    Args:
+        key_file: Key file of the account that calls; empty for none.
+        http: Where the emulator listens.
+        acting_as: E-mail of the account that the caller acts as; empty for itself.
+        inside: Without a key file, the caller is the account of the container that this process runs in.
+
+    Raises:
+        UsageError: The key file is none of the emulator's.
+        NotPermitted: The caller may not act as the account.
+    """
+    own = _quiet(account(key_file, http) if key_file else _of_the_container()) if key_file or inside else None
+    return _acting(own, http, acting_as) if acting_as else own
+
+
+def _quiet(account: Any) -> Any:
+    """Give credentials with the account's tokens that call nobody but who issues these.
+
+    Google's own for accounts also ask `iamcredentials.googleapis.com` beside each call, in a thread, where data of the
+    account may lie: the emulator's token would go to the real one. Source: google-auth 2.62,
+    `google.auth.credentials.CredentialsWithRegionalAccessBoundary`.
+    """
+    from google.auth import credentials  # noqa: PLC0415 - late, for start-up
+
+    class Quiet(credentials.Credentials):
+        service_account_email = account.service_account_email
+
+        def refresh(self, request: Any) -> None:
+            account.refresh(request)
+            self.token, self.expiry = account.token, account.expiry
+
+    make: Any = Quiet
+    return make()
+
+
+def _of_the_container() -> Any:
+    from google.auth import compute_engine  # noqa: PLC0415 - late, for start-up
+
+    make: Any = compute_engine.Credentials
+    return make()
+
+
+def _acting(own: Any, http: str, email: str) -> Any:
+    from google.api_core import exceptions  # noqa: PLC0415 - late, for start-up
+    from google.oauth2 import credentials  # noqa: PLC0415 - late, for start-up
+
+    from reconciler.gcp.calls import calling  # noqa: PLC0415 - late, for start-up
+
+    url = f"{http}/v1/projects/-/serviceAccounts/{quote(email, safe='@')}:generateAccessToken"
+    with calling("act as", email):
+        headers = {"content-type": "application/json"}
+        if own is not None:
+            own.before_request(auth_request(), "POST", url, headers)
+        answer = auth_request()(url, method="POST", body=b"{}", headers=headers)
+        told = json.loads(answer.data)
+        if "accessToken" not in told:
+            made: Any = exceptions.from_http_status
+            raise made(answer.status, str(told.get("error", {}).get("message", "")))
+    make: Any = credentials.Credentials
+    return make(told["accessToken"])
 
 
 class AsAccount(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc ships no types

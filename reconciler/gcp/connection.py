@@ -28,12 +28,19 @@ class Endpoint:
         grpc: Such as `127.0.0.1:8086`.
         credentials_file: Key file of the emulator's own caller.
         key_file: Key file of the account that calls instead; empty for the developer, who may do everything.
+        inside: This process is a container there, and calls as its own account, by the metadata server.
     """
 
     http: str
     grpc: str
     credentials_file: str
     key_file: str = ""
+    inside: bool = False
+
+    @property
+    def as_account(self) -> bool:
+        """Tell whether calls carry an account's token."""
+        return bool(self.key_file) or self.inside
 
 
 @dataclass(slots=True)
@@ -46,6 +53,7 @@ class Connection:
         local: The emulator; None for Google Cloud.
         chosen: The user named the bucket.
         stopped: Set when somebody stops this run. What works on for long asks between its steps.
+        acting_as: E-mail of a service account to call as, with one's own permission to do so; empty for oneself.
         patience_s: How long to wait for one long-running operation.
     """
 
@@ -54,6 +62,7 @@ class Connection:
     local: Endpoint | None = None
     patience_s: float = 900.0
     chosen: bool = False
+    acting_as: str = ""
     stopped: threading.Event = field(default_factory=threading.Event)
     state: StateBucket = field(init=False)
     _made: dict[str, Any] = field(default_factory=dict)
@@ -101,15 +110,17 @@ class Connection:
             channel = grpc.insecure_channel(
                 local.grpc, options=[("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
             )
-            self._made["channel"] = self._as_account(channel, local) if local.key_file else channel
+            named = local.as_account or self.acting_as
+            self._made["channel"] = self._as_account(channel, local) if named else channel
         return self._made["channel"]
 
     def _as_account(self, channel: Any, local: Endpoint) -> Any:
         import grpc  # noqa: PLC0415 - only when a client is built
 
-        from reconciler.gcp.caller import AsAccount, account  # noqa: PLC0415 - only when asked for
+        from reconciler.gcp.caller import AsAccount, emulated  # noqa: PLC0415 - only when asked for
 
-        return grpc.intercept_channel(channel, AsAccount(account(local.key_file, local.http)))
+        made = emulated(local.key_file, local.http, self.acting_as, inside=local.inside)
+        return grpc.intercept_channel(channel, AsAccount(made))
 
     @property
     def storage(self) -> Any:
@@ -125,7 +136,7 @@ class Connection:
         if self.local is None:
             return Client(project=self.project, credentials=self.credentials)
         options = {"api_endpoint": self.local.http}
-        credentials = _local_credentials(self.local)
+        credentials = _local_credentials(self.local, self.acting_as)
         session = direct_session(credentials)
         return Client(project=self.project, credentials=credentials, client_options=options, _http=session)
 
@@ -146,7 +157,7 @@ class Connection:
 
     def _session(self) -> Any:
         if self.local is not None:
-            return direct_session(_local_credentials(self.local))
+            return direct_session(_local_credentials(self.local, self.acting_as))
         from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415 - late, for start-up
 
         signed: Any = AuthorizedSession
@@ -157,20 +168,54 @@ class Connection:
         """Application Default Credentials; never asked for in local mode."""
         with self._lock:
             if "credentials" not in self._made:
-                self._made["credentials"] = application_default()[0]
+                own = application_default()[0]
+                self._made["credentials"] = _acting(own, self.acting_as) if self.acting_as else own
             return self._made["credentials"]
 
+    def access_token(self) -> str:
+        """Give an access token of the caller's, for a registry to sign in with.
 
-def _local_credentials(local: Endpoint) -> Any:
-    """Give the credentials of the emulator's developer, who needs none, or of the account that calls."""
-    if local.key_file:
+        Raises:
+            NotPermitted: There are no credentials, or they are refused.
+        """
+        import google.auth.transport.requests  # noqa: PLC0415 - late, for start-up
+
         from reconciler.gcp.caller import account  # noqa: PLC0415 - only when asked for
+        from reconciler.gcp.calls import calling  # noqa: PLC0415 - late, for start-up
+        from reconciler.gcp.direct import auth_request  # noqa: PLC0415 - late, for start-up
 
-        return account(local.key_file, local.http)
+        local = self.local
+        with self._lock, calling("get", "an access token"):
+            held: Any = account(local.key_file, local.http) if local else self.credentials
+            if not held.valid:
+                held.refresh(auth_request() if local else google.auth.transport.requests.Request())
+            return str(held.token)
+
+
+def _local_credentials(local: Endpoint, acting_as: str) -> Any:
+    """Give the credentials of the emulator's developer, who needs none, or of the account that calls."""
+    if local.as_account or acting_as:
+        from reconciler.gcp.caller import emulated  # noqa: PLC0415 - only when asked for
+
+        return emulated(local.key_file, local.http, acting_as, inside=local.inside)
     from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - late, for start-up
 
     nobody: Any = AnonymousCredentials
     return nobody()
+
+
+def _acting(own: Any, account: str) -> Any:
+    """Give the credentials of an account that one may act as.
+
+    Source:
+        https://cloud.google.com/iam/docs/create-short-lived-credentials-direct.
+    """
+    from google.auth import impersonated_credentials  # noqa: PLC0415 - only when asked for
+
+    from reconciler.gcp.caller import SCOPES  # noqa: PLC0415 - only when asked for
+
+    make: Any = impersonated_credentials.Credentials
+    return make(source_credentials=own, target_principal=account, target_scopes=SCOPES)
 
 
 def application_default() -> tuple[Any, str | None]:

@@ -127,6 +127,17 @@ class Emulator:
         return timedelta(seconds=float(self.control("GET", "clock", timeout_s=5.0)["offset_s"]))
 
 
+def around_us() -> Emulator | None:
+    """Find the emulator that runs this process as a container of a job; None where none does.
+
+    Google Cloud sets `CLOUD_RUN_JOB`, and the emulator its own addresses beside it. A shell that only has those, as
+    `mlservice emulator env` prints them, is no container.
+    """
+    http, grpc = os.environ.get("MLSERVICE_EMULATOR", ""), os.environ.get("MLSERVICE_EMULATOR_GRPC", "")
+    here = _HERE.fullmatch(http.removeprefix("http://")) and _HERE.fullmatch(grpc)
+    return Emulator(Path(), 0, http, grpc, "") if here and os.environ.get("CLOUD_RUN_JOB") else None
+
+
 def is_held(state: Path) -> bool:
     """Tell whether a process holds a state folder: its lock goes with it, however it ends."""
     import fcntl  # noqa: PLC0415 - not on every system, like the emulator

@@ -10,6 +10,7 @@ _ALONE = {
     "iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser",
     "pubsub.subscriptions.consume": "roles/pubsub.subscriber",
     "pubsub.topics.publish": "roles/pubsub.publisher",
+    "resourcemanager.projects.createBillingAssignment": "roles/billing.projectManager",
     "run.jobs.run": "roles/run.invoker",
     "secretmanager.versions.access": "roles/secretmanager.secretAccessor",
     "storage.objects.create": "roles/storage.objectCreator",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Kind, Ownership, Roles
+from reconciler.core.kind import Kind, Ownership, Permissions, Roles
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
@@ -213,6 +213,16 @@ KIND = Kind(
     acts_on=frozenset(
         {"registry.repository", "registry.immutableTags", "registry.scan", "registry.cleanup.*"},
     ),
+    permissions=Permissions(
+        read=("artifactregistry.repositories.list",),
+        write=(
+            "artifactregistry.repositories.create",
+            "artifactregistry.repositories.get",
+            "artifactregistry.repositories.update",
+            "artifactregistry.repositories.delete",
+        ),
+    ),
+    apis=("artifactregistry.googleapis.com",),
     roles=Roles(read=("roles/artifactregistry.reader",), write=("roles/artifactregistry.admin",)),
     ownership=Ownership.SHARED,
     # Repositories have no etag (kinds.md 2.2).

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.kind import Kind, Roles, by_project
+from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
 from reconciler.gcp.reading import opened, sha256_of
@@ -273,6 +273,11 @@ KIND = Kind(
     desired=desired,
     connect=ModelArtifactClient,
     acts_on=frozenset({"model.uri"}),
+    permissions=Permissions(
+        read=("storage.objects.list",),
+        write=("storage.objects.create", "storage.objects.get", "storage.objects.delete"),
+    ),
+    apis=("storage.googleapis.com",),
     roles=Roles(read=("roles/storage.objectViewer",), write=("roles/storage.admin",), on="the state bucket"),
     lookups=(MODEL_FILES, MODEL_VERSION),
     notes=notes,

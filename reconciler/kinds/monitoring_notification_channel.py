@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Gift, Kind, Roles, by_project
+from reconciler.core.kind import Gift, Kind, Permissions, Roles, by_project
 from reconciler.core.naming import SERVICE_LABEL, fingerprint, label_value, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed, Wanted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
@@ -188,6 +188,15 @@ KIND = Kind(
     desired=desired,
     connect=NotificationChannelClient,
     acts_on=frozenset({"notifications.email", "notifications.pubsub", "notifications.webhook"}),
+    permissions=Permissions(
+        read=("monitoring.notificationChannels.list",),
+        write=(
+            "monitoring.notificationChannels.create",
+            "monitoring.notificationChannels.update",
+            "monitoring.notificationChannels.delete",
+        ),
+    ),
+    apis=("monitoring.googleapis.com",),
     roles=Roles(read=("roles/monitoring.viewer",), write=("roles/monitoring.notificationChannelEditor",)),
     gives=(Gift(pubsub_topic.PUBLISHER, pubsub_topic.NAME, "Cloud Monitoring itself", "publishing alerts to a topic"),),
     lookups=(asked_when(lambda service: any(n.pubsub for n in service.spec.notifications), "notifications"),),

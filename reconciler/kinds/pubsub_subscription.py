@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Gift, Kind, Roles, by_project
+from reconciler.core.kind import Gift, Kind, Permissions, Roles, by_project
 from reconciler.core.naming import account_email, fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed, Wanted
 from reconciler.core.reference import Ref
@@ -274,6 +274,16 @@ KIND = Kind(
     desired=desired,
     connect=PubsubSubscriptionClient,
     acts_on=frozenset({"events.requests.*"}),
+    permissions=Permissions(
+        read=("pubsub.subscriptions.list",),
+        write=(
+            "pubsub.subscriptions.create",
+            "pubsub.subscriptions.update",
+            "pubsub.subscriptions.delete",
+            "pubsub.topics.attachSubscription",
+        ),
+    ),
+    apis=("pubsub.googleapis.com",),
     roles=Roles(
         # The project's number, too, is read with roles/pubsub.viewer: it has resourcemanager.projects.get.
         read=("roles/pubsub.viewer", "pubsub.subscriptions.getIamPolicy"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Gift, Kind, Ownership, Roles, by_project
+from reconciler.core.kind import Gift, Kind, Ownership, Permissions, Roles, by_project
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
 from reconciler.core.objects import Desired, Existing, Observed, Wanted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
@@ -183,6 +183,11 @@ KIND = Kind(
     desired=desired,
     connect=PubsubTopicClient,
     acts_on=frozenset({"events.answers.*"}),
+    permissions=Permissions(
+        read=("pubsub.topics.list",),
+        write=("pubsub.topics.create", "pubsub.topics.update", "pubsub.topics.delete"),
+    ),
+    apis=("pubsub.googleapis.com",),
     roles=Roles(
         read=("roles/pubsub.viewer", "pubsub.topics.getIamPolicy"),
         write=("roles/pubsub.editor", "pubsub.topics.setIamPolicy"),

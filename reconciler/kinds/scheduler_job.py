@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.kind import Kind, Roles
+from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.core.naming import fingerprint, note, noted
 from reconciler.core.objects import Desired, Observed, Wanted
 from reconciler.core.reference import Ref
@@ -43,7 +43,9 @@ class SchedulerJob:
         description: Carries our mark: jobs have no labels.
         uri: What is called, without a slash after a bare host; empty for a job that publishes.
         account: E-mail of the account that the call proves to be; empty for none.
-        audience: Whom that proof is for.
+        audience: Whom that proof is for; empty where `scope` is said.
+        scope: What the call may do as that account, for Google's own APIs, which want no proof but a permission; empty
+            for a proof.
         topic: Full name of the topic that is published to, in the job's project; empty for a job that calls.
         attributes: Of the message.
         attempt_deadline_s: Patience with one call, 15 to 1800; 0 for a job that publishes, which has none.
@@ -61,6 +63,7 @@ class SchedulerJob:
     uri: str | Ref
     account: str | Ref
     audience: str | Ref
+    scope: str
     topic: str
     attributes: Mapping[str, str]
     attempt_deadline_s: int
@@ -122,6 +125,7 @@ def publishing(
         uri="",
         account="",
         audience="",
+        scope="",
         topic=topic,
         attributes=attributes,
         attempt_deadline_s=0,
@@ -146,8 +150,9 @@ def from_api(live: Any) -> SchedulerJob:
         time_zone=live.time_zone,
         description=live.description,
         uri=http.uri.removesuffix("/") if http.uri.count("/") == _BARE_HOST else http.uri,
-        account=http.oidc_token.service_account_email,
+        account=http.oidc_token.service_account_email or http.oauth_token.service_account_email,
         audience=http.oidc_token.audience,
+        scope=http.oauth_token.scope,
         topic=message.topic_name,
         attributes=dict(message.attributes),
         attempt_deadline_s=0 if message.topic_name else _seconds(live.attempt_deadline),
@@ -174,6 +179,7 @@ class SchedulerJobClient:
         "uri": "http_target",
         "account": "http_target",
         "audience": "http_target",
+        "scope": "http_target",
         "topic": "pubsub_target",
         "attributes": "pubsub_target",
         "attempt_deadline_s": "attempt_deadline",
@@ -267,14 +273,23 @@ def _write(job: Any, fields: SchedulerJob) -> None:
         job.pubsub_target.attributes = dict(fields.attributes)
     else:
         job.http_target.uri = fields.uri
-        token = {"service_account_email": fields.account, "audience": fields.audience}
-        job.http_target.oidc_token = token if fields.account else None
+        _write_token(job.http_target, fields)
     job.attempt_deadline = timedelta(seconds=fields.attempt_deadline_s) if fields.attempt_deadline_s else None
     retry = job.retry_config
     retry.retry_count, retry.max_doublings = fields.retry_count, fields.max_doublings
     retry.max_retry_duration = timedelta(seconds=fields.max_retry_s)
     retry.min_backoff_duration = timedelta(seconds=fields.min_backoff_s)
     retry.max_backoff_duration = timedelta(seconds=fields.max_backoff_s)
+
+
+def _write_token(target: Any, fields: SchedulerJob) -> None:
+    """Write whose proof or permission the call carries: setting the one clears the other."""
+    if fields.scope:
+        target.oauth_token = {"service_account_email": fields.account, "scope": fields.scope}
+    else:
+        target.oauth_token = None
+        token = {"service_account_email": fields.account, "audience": fields.audience}
+        target.oidc_token = token if fields.account else None
 
 
 KIND = Kind(
@@ -284,6 +299,11 @@ KIND = Kind(
     desired=desired,
     connect=SchedulerJobClient,
     acts_on=frozenset({"triggers.name", "triggers.when.schedule", "triggers.when.timeZone"}),
+    permissions=Permissions(
+        read=("cloudscheduler.jobs.list",),
+        write=("cloudscheduler.jobs.create", "cloudscheduler.jobs.update", "cloudscheduler.jobs.delete"),
+    ),
+    apis=("cloudscheduler.googleapis.com",),
     roles=Roles(read=("roles/cloudscheduler.viewer",), write=("roles/cloudscheduler.admin",)),
     # Jobs have no etag (kinds.md 2.2).
     fenced=False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.kind import Kind, Roles, by_project
+from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.core.naming import account_email, note, noted
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
@@ -143,6 +143,16 @@ KIND = Kind(
     connect=ServiceAccountClient,
     read_together=by_project,
     acts_on=frozenset({"access.serviceAccount"}),
+    permissions=Permissions(
+        read=("iam.serviceAccounts.list",),
+        write=(
+            "iam.serviceAccounts.create",
+            "iam.serviceAccounts.update",
+            "iam.serviceAccounts.delete",
+            "iam.serviceAccounts.actAs",
+        ),
+    ),
+    apis=("iam.googleapis.com",),
     roles=Roles(
         read=("roles/iam.serviceAccountViewer",),
         write=("roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser"),

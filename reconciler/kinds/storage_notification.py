@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.kind import Gift, Kind, Roles
+from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.naming import SERVICE_LABEL, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed, Wanted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
@@ -195,6 +195,11 @@ KIND = Kind(
     desired=desired,
     connect=StorageNotificationClient,
     acts_on=frozenset({"triggers.when.storage"}),
+    permissions=Permissions(
+        read=("storage.buckets.get",),
+        write=("storage.buckets.update",),
+    ),
+    apis=("storage.googleapis.com",),
     roles=Roles(read=("storage.buckets.get",), write=("storage.buckets.update",), on="the bucket that triggers"),
     gives=(Gift(pubsub_topic.PUBLISHER, pubsub_topic.NAME, "Cloud Storage itself", "telling of new objects"),),
     lookups=(asked_when(_has_files, "triggers"),),

@@ -85,4 +85,6 @@ def _no_such(registry: ModelRegistry, model: str, alias: str, region: str) -> er
     return errors.Unanswered(why, hint=f"give it to one: mlservice promote (aliases there: {known}); {meanwhile}")
 
 
-MODEL_VERSION = Lookup("model_version", ModelVersion, _asks, _answer)
+MODEL_VERSION = Lookup(
+    "model_version", ModelVersion, _asks, _answer, "aiplatform.models.get", "aiplatform.googleapis.com"
+)

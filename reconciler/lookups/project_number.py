@@ -44,7 +44,9 @@ def asked_when(needs: Needs, where: str) -> Lookup[str]:
         if needs(loaded.service):
             yield Question(facts.project, where)
 
-    return Lookup(PROJECT_NUMBER, str, asks, _answer)
+    return Lookup(
+        PROJECT_NUMBER, str, asks, _answer, "resourcemanager.projects.get", "cloudresourcemanager.googleapis.com"
+    )
 
 
 PROJECT_NUMBER = "project_number"

@@ -54,4 +54,6 @@ def _answer(connection: Connection, question: Question) -> str:
     return number
 
 
-SECRET_VERSION = Lookup("secret_version", str, _asks, _answer)
+SECRET_VERSION = Lookup(
+    "secret_version", str, _asks, _answer, "secretmanager.versions.get", "secretmanager.googleapis.com"
+)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.render.names import Names
+from reconciler.render.safe import code_block, inline
 from reconciler.render.text import SIGNS, summary
 from reconciler.render.values import differences, listing
 
@@ -18,7 +19,7 @@ def render_markdown(plan: Plan, *, titles: Mapping[str, str]) -> str:
         titles: What people call each kind.
     """
     names = Names(titles, plan.project)
-    lines = [f"### mlservice plan: {', '.join(plan.services)}", "", summary(plan).plain.strip(), ""]
+    lines = [f"### mlservice plan: {', '.join(map(inline, plan.services))}", "", summary(plan).plain.strip(), ""]
     told = sorted((c for c in plan.changes if c.acts or c.problem), key=lambda c: (c.rank, c.address))
     pending = [change for change in told if change.acts]
     if told:
@@ -27,9 +28,7 @@ def render_markdown(plan: Plan, *, titles: Mapping[str, str]) -> str:
         details = (
             "<details><summary>fields</summary>",
             "",
-            "```diff",
-            *_fields(pending, names),
-            "```",
+            *code_block("\n".join(_fields(pending, names)), "diff"),
             "",
             "</details>",
         )
@@ -39,33 +38,28 @@ def render_markdown(plan: Plan, *, titles: Mapping[str, str]) -> str:
 
 
 def _note(note: Note) -> str:
-    whose = f"{note.service}: " if note.service else ""
-    return f"{whose}{_cell(note.text)}" + (f" (`{note.where}`)" if note.where else "")
+    whose = f"{inline(note.service)}: " if note.service else ""
+    return f"{whose}{inline(note.text)}" + (f" ({inline(note.where)})" if note.where else "")
 
 
 def _row(change: Change, names: Names) -> str:
-    name = f"{names.title(change.address)} `{names.name(change.address)}`{names.place(change.address)}"
+    name = f"{names.title(change.address)} {names.name(change.address)}{names.place(change.address)}"
     said = "; ".join(part for part in (change.reason, change.consequence, change.problem) if part)
     loud = "**" if change.destroys or change.problem else ""
     verb = "left" if change.contradicts and not change.acts else "not working" if change.problem else change.action
-    return f"| {loud}{verb}{loud} | {_cell(name)} | {_cell(said)} |"
+    return f"| {loud}{verb}{loud} | {inline(name)} | {inline(said)} |"
 
 
 def _fields(changes: list[Change], names: Names) -> Iterator[str]:
     for change in changes:
-        yield f"# {SIGNS[change.action][0]} {_line(names(change.address))}"
+        yield _one_line(f"# {SIGNS[change.action][0]} {names(change.address)}")
         if change.action is Action.CREATE:
-            yield from (f"+ {path}: {_line(value)}" for path, value in listing(change.desired or {}))
+            yield from (_one_line(f"+ {path}: {value}") for path, value in listing(change.desired or {}))
         for path, before, after in differences(change):
-            yield f"- {path}: {_line(before)}"
-            yield f"+ {path}: {_line(after)}"
+            yield _one_line(f"- {path}: {before}")
+            yield _one_line(f"+ {path}: {after}")
 
 
-def _cell(text: str) -> str:
-    """Keep a value from breaking out of its table cell."""
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _line(text: str) -> str:
-    """Keep a value from closing the code block."""
-    return text.replace("```", "'''")
+def _one_line(text: str) -> str:
+    """Keep a value from beginning a line of its own, which could look like a change."""
+    return " ".join(text.splitlines())

@@ -15,25 +15,46 @@ import torch
 
 from runtime.data.tensors import Array, TensorSpec, datatype_of
 from runtime.frameworks import LoadError, cpus
+from runtime.frameworks.cuda import Cuda
+from runtime.frameworks.lane import IN_FLIGHT, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from runtime.configuration.settings import ModelSettings
+    from runtime.frameworks.cuda import Device
 
 INPUT = "input"
 
 
+# What numpy has no type for.
+_NARROW = tuple(
+    getattr(torch, name)
+    for name in ("bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz")
+    if hasattr(torch, name)
+)
+
+
 class TorchModel:
-    """A module with one float input and one or more tensor outputs."""
+    """A module with one float input and one or more tensor outputs.
+
+    Args:
+        module: What is called with a batch.
+        width: Features of a row; -1 where that is not known.
+        platform: As Open Inference Protocol calls it.
+        device: A GPU; None for the CPU.
+    """
 
     batchable = True
 
-    def __init__(self, module: Any, device: str, width: int, platform: str) -> None:
+    def __init__(self, module: Any, width: int, platform: str, device: Device | None = None) -> None:
         self.platform = platform
-        self.device = device
+        self.device = device.name if device else "cpu"
+        self._device = device
         self._module = module
+        self._lane = Lane(self._forward, device) if device else None
+        self.calls_at_once = 1 if device is None else IN_FLIGHT
         self.inputs = (TensorSpec(INPUT, "FP32", (-1, width)),)
         if width > 0:
             probe = self._run(np.zeros((2, width), np.float32))
@@ -46,20 +67,40 @@ class TorchModel:
         found = self._run(inputs[INPUT])
         return {name: found[name] for name in outputs}
 
-    def _run(self, rows: Array) -> dict[str, Array]:
-        with torch.inference_mode():
-            given = torch.from_numpy(np.ascontiguousarray(rows)).to(self.device)
-            found = self._module(given)
-        tensors = found if isinstance(found, (tuple, list)) else (found,)
-        names = ["output"] if len(tensors) == 1 else [f"output_{i}" for i in range(len(tensors))]
-        return {name: tensor.detach().cpu().numpy() for name, tensor in zip(names, tensors, strict=True)}
+    def room(self, inputs: Mapping[str, Array]) -> int:
+        """Say how many rows a call on the device may have, from what these take."""
+        assert self._lane is not None  # noqa: S101 - asked of devices only
+        return self._lane.room(inputs[INPUT])
+
+    def prepare(self, inputs: Mapping[str, Array], sizes: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """Make ready for calls of up to this many rows on the device, or of some sizes; gives those that are called."""
+        assert self._lane is not None  # noqa: S101 - asked of devices only
+        self._lane.prepare(inputs[INPUT], sizes)
+        return self._lane.sizes
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a call costs a thread no more than handing over its rows."""
+        return self._lane is not None and self._lane.is_recorded
 
     def memory(self) -> dict[str, str]:
-        """Give the bytes allocated on the device, for metadata; empty on a CPU."""
-        if self.device == "cpu":
-            return {}
-        free, total = torch.cuda.mem_get_info()
-        return {"device_memory_used_bytes": str(total - free), "device_memory_bytes": str(total)}
+        """Give the bytes that we have of the device, for metadata; empty on a CPU."""
+        return self._device.memory() if self._device else {}
+
+    def _run(self, rows: Array) -> dict[str, Array]:
+        rows = np.ascontiguousarray(rows)
+        found = self._lane.call(rows) if self._lane else self._here(rows)
+        names = ["output"] if len(found) == 1 else [f"output_{i}" for i in range(len(found))]
+        return dict(zip(names, found, strict=True))
+
+    def _here(self, rows: Array) -> list[Array]:
+        with torch.inference_mode():
+            return [tensor.numpy() for tensor in self._forward(torch.from_numpy(rows))]
+
+    def _forward(self, given: Any) -> tuple[Any, ...]:
+        found = self._module(given)
+        tensors = found if isinstance(found, (tuple, list)) else (found,)
+        return tuple(tensor.detach().float() if tensor.dtype in _NARROW else tensor.detach() for tensor in tensors)
 
 
 def load(file: Path, settings: ModelSettings) -> TorchModel:
@@ -75,8 +116,14 @@ def load(file: Path, settings: ModelSettings) -> TorchModel:
     except Exception as error:  # torch raises RuntimeError, its own errors, and those of zipfile and pickle
         raise LoadError(f"torch cannot read {file.name}: {error}") from error
     platform = "pytorch_export" if file.suffix == ".pt2" else "pytorch_torchscript"
-    return TorchModel(module, device, len(settings.features) or -1, platform)
+    return TorchModel(module, len(settings.features) or -1, platform, Cuda() if device == "cuda" else None)
 
 
 def _exported(file: Path, device: str) -> Any:
-    return torch.export.load(str(file)).module().to(device)
+    """Load a program, and move it: its weights, and what its text says of devices (`.to`, `arange`, constants)."""
+    program = torch.export.load(str(file))
+    if device != "cpu":
+        from torch.export.passes import move_to_device_pass  # noqa: PLC0415 - the CPU needs none of it
+
+        program = move_to_device_pass(program, device)
+    return program.module()

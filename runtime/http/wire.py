@@ -19,9 +19,9 @@ from runtime.http.guard import MAX_OPEN, GuardedProtocol
 from runtime.telemetry.request_ids import HEADER, request_id
 
 if TYPE_CHECKING:
-    from runtime.serving.batching import Work
     from runtime.serving.engine import Endpoint
     from runtime.serving.service import Service
+    from runtime.serving.work import Work
 
 # Requests of one connection that may be open; further ones are left in the socket. What is read already is answered.
 MAX_PIPELINED = 64

@@ -4,6 +4,10 @@ A batch is what had arrived when the model became free: on a loop tick for a mod
 thread hop costs more than the model), at the end of the batch before for one that is not (run in a worker thread, so
 that health checks go on). Only when callers were seen coming back together is a batch held for them, and then for no
 longer than half of what the batch before took.
+
+A device works while we do something else, so a model on one (`calls_at_once`) gets a full batch while it still has
+another, and large requests in pieces of a batch, by turns with what else waits. See
+docs/decisions/036-two-calls-on-a-gpu.md.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from runtime.data.tensors import joined, row_shape
 from runtime.frameworks import cpus
 from runtime.serving.failures import DeviceLost, device_lost
 from runtime.serving.lone import LoneCaller
+from runtime.serving.work import Cut, Late, Work
 from runtime.serving.worker import Worker
 
 if TYPE_CHECKING:
@@ -27,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runtime.data.tensors import Model
-    from runtime.protocols import Query
     from runtime.telemetry.metrics import ModelMetrics
 
 log = logging.getLogger("runtime")
@@ -37,47 +41,6 @@ INLINE_S = 0.002
 # Cheaper than this, and a turn of the loop is worth saving.
 QUICK_S = 0.0002
 SWEEP_S = 0.05
-
-
-class Late(TimeoutError):
-    """The deadline of a request has passed. A class of its own, as a model may raise any other."""
-
-
-class Work:
-    """One request's rows, waiting for the model. `done` is called at most once, on the event loop.
-
-    Times are seconds of the queue's clock; `begun` and `ended` are those of the call the request was part of.
-    """
-
-    __slots__ = (
-        "abandoned",
-        "answered",
-        "arrived",
-        "begun",
-        "deadline",
-        "ended",
-        "inputs",
-        "key",
-        "outputs",
-        "parameters",
-        "rows",
-    )
-
-    def __init__(self, query: Query, arrived: float, deadline: float) -> None:
-        self.inputs = query.inputs
-        self.rows = query.rows
-        self.outputs = query.outputs
-        self.key = query.key
-        self.parameters = query.parameters
-        self.arrived = arrived
-        self.deadline = deadline
-        self.begun = self.ended = arrived
-        self.abandoned = False
-        self.answered = False
-
-    def done(self, outcome: Outputs | Exception, start: int, stop: int) -> None:
-        """Take the outputs of a call in which rows `start` to `stop` are this request's, or what went wrong."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +85,7 @@ class Batcher:
         loop: Whose timers are used. Its own time is too coarse to measure by: uvloop's is of whole milliseconds.
         clock: Seconds that only go forward; what `Work` is stamped with.
         worker: Makes a thread by its name.
+        workers: Threads that know the model already: those that warmed it up.
     """
 
     def __init__(
@@ -134,6 +98,7 @@ class Batcher:
         *,
         clock: Callable[[], float] = perf_counter,
         worker: Callable[[str], Worker] = Worker,
+        workers: tuple[Worker, ...] = (),
     ) -> None:
         self._model = model
         self._predict: Any = model.predict
@@ -145,11 +110,18 @@ class Batcher:
         self.clock = clock
         self._worker = worker
         self._waiting: deque[Work] = deque()
+        self._waiting_rows = 0
+        # Requests that go in pieces, and whether the next call is one of them.
+        self._large: deque[Cut] = deque()
+        self._turn_of_large = False
         self._scheduled = False
         self._running: list[Running] = []
-        self._idle: list[Worker] = []
-        # Models that batch have one call at a time: what arrives meanwhile is the next batch.
-        self._calls_at_once = 1 if model.batchable else cpus()
+        self._idle: list[Worker] = list(workers)
+        # Models that batch have one call at a time: what arrives meanwhile is the next batch. On a device, another one
+        # stands behind it when it is full.
+        at_once = getattr(model, "calls_at_once", 1) if model.batchable else cpus()
+        self._calls_at_once = at_once
+        self._on_device = model.batchable and at_once > 1
         self._hold: asyncio.TimerHandle | None = None
         self._hold_for = 0
         self._lone = LoneCaller(loop, clock) if cost.of(1) <= QUICK_S else None
@@ -157,6 +129,7 @@ class Batcher:
         self._sweep: asyncio.TimerHandle | None = None
         # Set once a call lost the device: from then on no call is made.
         self.lost = False
+        self._culprit_heard = False
 
     def submit(self, work: Work) -> None:
         """Queue a request.
@@ -165,12 +138,16 @@ class Batcher:
             Refused: 429 when as many are waiting as may wait.
         """
         waiting = self._waiting
-        if len(waiting) >= self._limits.max_waiting:
+        if len(waiting) + len(self._large) >= self._limits.max_waiting:
             raise Refused(429, "too many requests are waiting for this model", retry_after_s=1)
-        waiting.append(work)
-        if self._scheduled or len(self._running) >= self._calls_at_once:
+        if self._on_device and work.rows > self._limits.max_rows:
+            self._large.append(Cut(work, self._limits.max_rows))
+        else:
+            waiting.append(work)
+            self._waiting_rows += work.rows
+        if self._scheduled or (self._running and not self._takes_another()):
             return
-        if self._hold is not None and len(waiting) < self._hold_for:
+        if self._hold is not None and len(waiting) < self._hold_for and not self._is_full():
             return
         if len(waiting) == 1 and self._joins_nobody(work):
             self._tick()
@@ -181,10 +158,19 @@ class Batcher:
     def _joins_nobody(self, work: Work) -> bool:
         return work.rows >= self._limits.max_rows or (self._lone is not None and self._lone.is_likely)
 
+    def _takes_another(self) -> bool:
+        """Whether the model takes a call while it has one: a full one, if it batches at all."""
+        free = len(self._running) < self._calls_at_once
+        return free and (not self._model.batchable or self._is_full())
+
+    def _is_full(self) -> bool:
+        """Whether waiting any longer makes the next batch no larger."""
+        return self._waiting_rows >= self._limits.max_rows or bool(self._large)
+
     @property
     def waiting(self) -> int:
         """Requests in the queue, without those in a call."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._large)
 
     @property
     def stuck_s(self) -> float:
@@ -197,7 +183,7 @@ class Batcher:
         if self._hold is not None:
             self._hold.cancel()
             self._hold = None
-        while self._waiting and len(self._running) < self._calls_at_once:
+        while (self._waiting or self._large) and (not self._running or self._takes_another()):
             batch = self._take()
             if not batch:
                 continue
@@ -210,13 +196,26 @@ class Batcher:
     def _take(self) -> list[Work]:
         """Take the longest prefix of the queue that fits one call. A request larger than a batch goes alone."""
         waiting = self._waiting
+        if self._large and (self._turn_of_large or not waiting):
+            return self._take_piece()
+        self._turn_of_large = True
         batch: list[Work] = []
         rows = 0
         while waiting and (not batch or self._fits(batch[0], waiting[0], rows)):
             work = waiting.popleft()
+            self._waiting_rows -= work.rows
             if not work.abandoned:
                 batch.append(work)
                 rows += work.rows
+        return batch
+
+    def _take_piece(self) -> list[Work]:
+        """Take some rows of a large request; the next call is for those who ask for less, if there are any."""
+        self._turn_of_large = False
+        cut = self._large.popleft()
+        batch: list[Work] = [] if cut.over else [cut.piece()]
+        if not cut.over:
+            self._large.append(cut)
         return batch
 
     def _fits(self, first: Work, work: Work, rows: int) -> bool:
@@ -238,9 +237,17 @@ class Batcher:
     def _finish(self, running: Running, outcome: Outputs | Exception, ended: float) -> None:
         self._running.remove(running)
         self._idle.append(running.worker)
+        if self._on_device:
+            outcome = self._blamed(running, outcome)
+            if self._is_full():
+                self._tick()  # the device goes on while we write answers
         self._deliver(running.batch, outcome, running.began, ended)
+        if self._running:
+            self._tick()  # nothing, unless the model takes another call beside that one
+            return
         expected = min(len(running.batch) + len(self._waiting), self._limits.max_rows)
-        if len(running.batch) == 1 or len(self._waiting) >= expected or not self._model.batchable:
+        alone = len(running.batch) == 1
+        if alone or len(self._waiting) >= expected or not self._model.batchable or self._large:
             self._tick()
             return
         # Those just answered together usually come back together: one full call costs less than two halves, and far
@@ -248,6 +255,15 @@ class Batcher:
         self._hold_for = expected
         took = ended - running.began
         self._hold = self._loop.call_later(min(self._limits.max_delay_s, took / 2), self._tick)
+
+    def _blamed(self, running: Running, outcome: Outputs | Exception) -> Outputs | Exception:
+        """Tell who lost the device from who stood behind it: both calls fail alike, and the other may go elsewhere."""
+        if not isinstance(outcome, Exception) or not device_lost(outcome):
+            return outcome
+        if self._culprit_heard or any(other.began < running.began for other in self._running):
+            return DeviceLost()
+        self._culprit_heard = True
+        return outcome
 
     def _deliver(self, batch: list[Work], outcome: Outputs | Exception, began: float, ended: float) -> None:
         """Give every request of a batch its rows."""
@@ -287,12 +303,14 @@ class Batcher:
         """Answer what is past its deadline, also while the model does not come back."""
         now = self.clock()
         running = [work for one in self._running for work in one.batch]
-        for work in (*running, *self._waiting):
+        for work in (*running, *self._waiting, *[cut.work for cut in self._large]):
             if work.deadline < now and not work.answered:
                 work.answered = True
                 work.done(Late(), 0, 0)
         self._waiting = deque(work for work in self._waiting if not work.answered)
-        busy = self._running or self._waiting
+        self._waiting_rows = sum(work.rows for work in self._waiting)
+        self._large = deque(cut for cut in self._large if not cut.over)
+        busy = self._running or self._waiting or self._large
         self._sweep = self._loop.call_later(SWEEP_S, self._expire) if busy else None
 
 

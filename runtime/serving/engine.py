@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from runtime.data.answers import Answer, Refused, Request
 from runtime.data.seen import Seen
-from runtime.serving.batching import Late, Work
 from runtime.serving.failures import DeviceLost, out_of_memory
+from runtime.serving.work import Late, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable

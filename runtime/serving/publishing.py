@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runtime.data.answers import Request
-    from runtime.serving.batching import Work
     from runtime.serving.engine import Endpoint
+    from runtime.serving.work import Work
 
 log = logging.getLogger("runtime")
 

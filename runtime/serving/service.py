@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import threading
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -15,7 +16,7 @@ from runtime.data.models import Part
 from runtime.serving.batching import Batcher, Limits
 from runtime.serving.catalog import latest
 from runtime.serving.engine import Endpoint
-from runtime.serving.loading import NotLoaded, Warm, discover, load
+from runtime.serving.loading import NotLoaded, discover, load
 from runtime.serving.routes import routes_of
 from runtime.serving.worker import Worker
 from runtime.telemetry.metrics import EndpointMetrics, Gauge, ModelMetrics, model_labels, render
@@ -30,12 +31,16 @@ if TYPE_CHECKING:
     from runtime.protocols import Codec
     from runtime.serving.records import Records
     from runtime.serving.routes import Route
+    from runtime.serving.warming import Warm
 
 log = logging.getLogger("runtime")
 
 LOADING, READY, FAILED = "loading", "ready", "failed"
 # Collections this rare cost nothing, and requests leave no cycles behind.
 GC_THRESHOLDS = (50_000, 20, 50)
+# A thread that hands a device its next call waits for the interpreter's lock no longer than this: Python's own 5 ms is
+# as long as many a call, and the device would have nothing to do.
+SWITCH_S = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,8 @@ class Service:
         gc.collect()
         gc.freeze()  # the collector need not look at models and libraries again
         gc.set_threshold(*GC_THRESHOLDS)
+        if any(one.workers for one in warm):
+            sys.setswitchinterval(SWITCH_S)
         then()
 
     def serve(self, warm: list[Warm], loop: asyncio.AbstractEventLoop) -> None:
@@ -199,7 +206,16 @@ class Service:
             timeout_s=self.timeout_s,
             max_delay_s=seconds(batching.max_delay),
         )
-        batcher = Batcher(warm.loaded.model, limits, warm.cost, metrics, loop, clock=self.clock, worker=self.worker)
+        batcher = Batcher(
+            warm.loaded.model,
+            limits,
+            warm.cost,
+            metrics,
+            loop,
+            clock=self.clock,
+            worker=self.worker,
+            workers=warm.workers,
+        )
         return Served(warm.loaded, batcher, metrics)
 
     def _behind(self, route: Route, served: Served, loop: asyncio.AbstractEventLoop) -> Any:

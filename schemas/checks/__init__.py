@@ -17,6 +17,7 @@ from schemas.checks import (
     monitoring,
     names,
     notifications,
+    operator,
     region,
     registry,
     retraining,
@@ -27,6 +28,7 @@ from schemas.checks import (
     size,
 )
 from schemas.checks.finding import Finding
+from schemas.operator import Operator
 from schemas.service import MLService
 
 CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
@@ -94,12 +96,27 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
 )
 
 
-def findings(service: MLService, *, without: frozenset[str] = frozenset()) -> Iterator[Finding]:
+OPERATOR_CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
+    operator.operator_name,
+    names.labels,
+    region.known_region,
+    operator.passes,
+    operator.specs_source,
+    operator.image_of_specs,
+    operator.one_image,
+    operator.identity,
+    operator.frozen,
+    notifications.receivers,
+    notifications.events,
+)
+
+
+def findings(service: MLService | Operator, *, without: frozenset[str] = frozenset()) -> Iterator[Finding]:
     """What the checks find; those that look at a section of `without` do not run."""
     sections = {"metadata": service.metadata} | {
         name: getattr(service.spec, name) for name in type(service.spec).model_fields
     }
-    for check in CHECKS:
+    for check in CHECKS if isinstance(service, MLService) else OPERATOR_CHECKS:
         code = check.__code__
         wanted = code.co_varnames[: code.co_argcount]
         if without.isdisjoint(wanted):

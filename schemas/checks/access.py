@@ -12,7 +12,7 @@ from schemas.refusal import shown
 from schemas.sections.access import AUTO, Access, Authentication
 
 EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
-_ACCOUNT = re.compile(r"[a-z0-9][a-z0-9-]*@[a-z0-9.-]+\.gserviceaccount\.com")
+ACCOUNT = re.compile(r"[a-z0-9][a-z0-9-]*@[a-z0-9.-]+\.gserviceaccount\.com")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _PRINCIPAL = re.compile(r"(principal|principalSet)://\S+")
 _EVERYONE = {"allUsers": "anyone", "allAuthenticatedUsers": "anyone with a Google account"}
@@ -55,7 +55,7 @@ def _kind_of(email: str) -> str:
 def service_account(access: Access) -> Iterator[Finding]:
     """`Auto` or an account's e-mail."""
     account = access.service_account
-    if account == AUTO or _ACCOUNT.fullmatch(account):
+    if account == AUTO or ACCOUNT.fullmatch(account):
         return
     hint = f"write {AUTO}, or an e-mail that ends in .gserviceaccount.com"
     if account.lower() == AUTO.lower():

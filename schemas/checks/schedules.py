@@ -80,7 +80,13 @@ def _time_zone(path: str, when: Condition) -> Iterator[Finding]:
     if when.schedule is None:
         if "time_zone" in when.model_fields_set:
             yield Finding(path, "time-zone", "timeZone without schedule", "it belongs to `schedule`", at_key=True)
-    elif zone in _ABBREVIATIONS:
+        return
+    yield from time_zone(path, zone)
+
+
+def time_zone(path: str, zone: str) -> Iterator[Finding]:
+    """A name of the tz database."""
+    if zone in _ABBREVIATIONS:
         hint = "write the place: Europe/Paris, America/New_York"
         yield warning(path, "time-zone", f"{shown(zone)} is an abbreviation with surprises", hint)
     elif not _exists(zone) and (names := _time_zones()):

@@ -23,7 +23,8 @@ class Batching(Section):
         None,
         ge=1,
         le=4096,
-        description="Most rows in one batch; left out: what the model predicts in a millisecond, at least 32.",
+        description="Most rows in one batch; left out: what the model predicts in a millisecond, at least 32; on a GPU "
+        "the fewest by which it is busy.",
     )
     max_delay_ms: Milliseconds = Field(
         2,

@@ -7,14 +7,16 @@ import subprocess
 import pytest
 
 from reconciler.cli.app import COMMANDS
-from tests.cli.conftest import COMMAND
+from tests.cli.conftest import COMMAND, ROOT
 
 
 def test_the_version_is_printed(offline):
-    """`--version` needs no command beside it."""
+    """`--version` needs no command beside it, and names the commit that is checked out."""
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     done = offline.afresh("--version")
 
     assert (done.code, done.out.split()[0]) == (0, "mlservice")
+    assert f"(commit {head.stdout.strip() or 'unknown'})" in done.out
 
 
 def test_without_arguments_the_help_is_shown(offline):

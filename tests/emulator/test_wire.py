@@ -28,6 +28,17 @@ def test_the_table_is_current():
     assert ROUTES.read_text() == rendered, "run: python -m emulator.generate"
 
 
+def test_a_package_of_an_extra_may_be_missing():
+    """The emulator starts without it, and serves the others: `pip install mlservice[local]` has no Vertex AI."""
+    program = (
+        "from emulator.wire import table; table.use_bare_packages(['google.cloud.not_here_v1', 'google.cloud.run_v2']);"
+        "import google.cloud.run_v2.types.service as found; print(found.Service.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == ("Service\n", "")
+
+
 @pytest.mark.parametrize(
     ("verb", "path", "method", "variables"),
     [

@@ -93,6 +93,10 @@ def test_a_custom_role_gives_its_permissions_until_it_is_deleted(emulator, accou
     denied(api.delete_topic, topic=TOPIC)
     admin.delete_role(request={"name": role.name})
     denied(api.get_topic, topic=TOPIC)
+    with pytest.raises(exceptions.FailedPrecondition, match="in a deleted state"):
+        admin.create_role(request={"parent": PROJECT, "role_id": "topics", "role": wanted})
+    admin.undelete_role(request={"name": role.name})
+    assert api.get_topic(topic=TOPIC) == topic
 
 
 def test_an_unknown_permission_is_none_of_a_role(emulator):

@@ -53,7 +53,12 @@ COVERED = {"roles/run.viewer": "roles/cloudfunctions.viewer"}
 """Roles that are needed by specs without `retraining`: with it, another role has what a plan reads of services, too."""
 
 
-def wanted(kinds=KINDS, *, writing=True):
+OF_AN_OPERATOR = frozenset({"run_job", "iam_role"})
+"""Kinds that no service leads to: who installs an operator needs their roles."""
+OF_SERVICES = tuple(kind for kind in KINDS if kind.name not in OF_AN_OPERATOR)
+
+
+def wanted(kinds=OF_SERVICES, *, writing=True):
     """The roles and permissions on the project, as the page lists them."""
     every = [STATE, *(kind.roles for kind in kinds)]
     on_the_project = [roles for roles in every if not roles.on]

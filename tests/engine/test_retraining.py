@@ -188,6 +188,8 @@ def test_a_message_that_is_no_event_ends_as_a_dead_letter(world):
 
     assert dict(letters[0].message.attributes)["no"] == "trigger"
     assert world.read().decisions == ()
+    log = world.operator.emulator.control("GET", "logs?service=churn-retrain")
+    assert "churn: a message is no event: the message names no trigger" in json.dumps(log)
 
 
 @pytest.mark.slow

@@ -31,10 +31,10 @@ def plan_case(kinds: Kinds, case: Path) -> Planned:
     `facts.json` has, by service and lookup, the answer to each question.
     """
     with chdir(case):  # so that places are named as on a user's machine
-        services = load([Path("mlservice.yaml")]).services
+        services = load([Path("mlservice.yaml")]).documents
     world = _read(case / "observed.json")
     known = _read(case / "facts.json")
-    facts = [_facts(kinds, known.get(s.service.name, {})) for s in services]
+    facts = [_facts(kinds, known.get(s.name, {})) for s in services]
     inventories = [Inventory.from_json(data, generation=1) for data in world.get("inventories", ())]
     seen = {Address.parse(text): data for text, data in world.get("objects", {}).items()}
 
@@ -57,7 +57,8 @@ def _facts(kinds: Kinds, data: Mapping[str, Any]) -> Facts:
         for key, answer in answered.items()
     }
     bundled = {("image_digest", RUNTIME_IMAGE): RUNTIME_IMAGE.replace(":0.1.0", "@sha256:" + "0" * 64)}
-    return Facts(PROJECT, BUCKET, RUNTIME_IMAGE, answers=bundled | answers)
+    running = {"reconciler_image": RUNTIME_IMAGE.replace("runtime:0.1.0", "reconciler"), "version": "0.1.0"}
+    return Facts(PROJECT, BUCKET, RUNTIME_IMAGE, answers=bundled | answers, **running)
 
 
 def _observed(kinds: Kinds, address: Address, data: Mapping[str, Any]) -> Observed[Any]:

@@ -1,12 +1,13 @@
 """What `pip install mlservice` brings."""
 
-import os
 import subprocess
-import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.packaging.conftest import build
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = {
@@ -19,22 +20,16 @@ NEEDED = {
     "emulator/wire/routes.json",
     "emulator/images/hello/server.py",
     "emulator/images/hello/job.py",
+    "reconciler/images/uv.lock",
+    "reconciler/COMMIT",
 }
 PACKAGES = {"schemas", "reconciler", "runtime", "emulator"}
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The wheel's names, built from a copy of what git knows."""
-    folder = tmp_path_factory.mktemp("wheel")
-    uv = Path(sys.executable).with_name("uv")
-    command = [str(uv), "build", "--wheel", "--out-dir", str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False, timeout=200)
-    if done.returncode and "hatchling" in done.stderr:
-        pytest.skip(f"the build backend cannot be had here: {done.stderr.strip().splitlines()[-1]}")
-    assert done.returncode == 0, done.stderr
-    [built] = folder.glob("*.whl")
-    with zipfile.ZipFile(built) as archive:
+@pytest.fixture
+def wheel(built):
+    """The wheel, opened."""
+    with zipfile.ZipFile(built[".whl"]) as archive:
         yield archive
 
 
@@ -58,3 +53,39 @@ def test_the_wheel_holds_nothing_else(wheel):
     assert [name for name in names if "__pycache__" in name or name.endswith(".pyc")] == []
     assert "mlservice = reconciler.cli:main" in wheel.read(about["entry_points.txt"]).decode()
     assert "licenses/LICENSE" in about
+
+
+@pytest.mark.slow
+def test_the_sdist_holds_what_the_wheel_is_made_of(built):
+    """And no more: who wants tests and examples has the clone."""
+    with tarfile.open(built[".gz"]) as archive:
+        tops = {name.split("/")[1] for name in archive.getnames()}
+
+    assert tops == {
+        *PACKAGES,
+        "uv.lock",
+        "build_hook.py",
+        "README.md",
+        "LICENSE",
+        "COMMIT",
+        "pyproject.toml",
+        "PKG-INFO",
+        ".gitignore",
+    }
+
+
+@pytest.mark.slow
+def test_two_builds_of_one_commit_are_the_same_bytes(tmp_path):
+    """Wherever and whenever they are made; both name the commit."""
+    made = []
+    for name in ("one", "two/deeper"):
+        clone = tmp_path / name / "clone"
+        subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone)], check=True)
+        made.append(build(clone, tmp_path / name / "dist"))
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    first, second = made
+    assert first[".whl"].read_bytes() == second[".whl"].read_bytes()
+    assert first[".gz"].read_bytes() == second[".gz"].read_bytes()
+    with zipfile.ZipFile(first[".whl"]) as archive:
+        assert archive.read("reconciler/COMMIT").decode() == head

@@ -17,9 +17,9 @@ from runtime.http.app import build
 from runtime.http.guard import GuardedProtocol, sweep
 from runtime.http.wire import WireProtocol
 from runtime.serving.catalog import describe
-from runtime.serving.loading import Warm
 from runtime.serving.records import Records
 from runtime.serving.service import Service
+from runtime.serving.warming import Warm
 from tests.runtime import virtual_time
 from tests.runtime.queues import TABLE, Doubling, Queue
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from runtime.data.tensors import TensorSpec
 from runtime.protocols import Query
-from runtime.serving.batching import INLINE_S, Batcher, Cost, Limits, Work
+from runtime.serving.batching import INLINE_S, Batcher, Cost, Limits
+from runtime.serving.work import Work
 from runtime.telemetry.metrics import ModelMetrics
 from tests.runtime import virtual_time
 
@@ -64,6 +65,13 @@ class Scaling(Doubling):
     ) -> dict[str, np.ndarray]:
         self.told.append(parameters or {})
         return super().predict(inputs, outputs)
+
+
+@dataclass
+class OnDevice(Doubling):
+    """A model whose device takes the next call while it works on one."""
+
+    calls_at_once: int = 2
 
 
 class Generous(Doubling):

@@ -25,8 +25,9 @@ from tests.strategies.whole_specs import models
 
 # The server's sections, the language's, and what only one of them knows.
 SECTIONS = [
-    # the name is the service's; `local` is a folder on the machine that serves, `allowCode` a word of its command line
-    (server.ModelSettings, model_section.Model, {"name", "local", "allowCode"}),
+    # `local` is a folder on the machine that serves, `allowCode` a word of its command line. Both have a `name`: of the
+    # server's that is the service's, of the spec's the registry's, which the server is not told.
+    (server.ModelSettings, model_section.Model, {"local", "allowCode"}),
     (server.Feature, model_section.Feature, {"monitor"}),  # for the monitor
     (server.Prediction, model_section.Prediction, {"values"}),  # for the monitor
     (server.RuntimeSettings, runtime_section.Runtime, {"startup"}),  # for Cloud Run's probe

@@ -54,7 +54,11 @@ def create_role(world: World, request: Any, _: Call) -> Any:
     role.CopyFrom(request.role)
     role.name, role.deleted = f"{parent}/roles/{request.role_id}", False
     settle(role)
-    if STORED.find(world, role.name) is not None:
+    before = STORED.find(world, role.name)
+    if before is not None and before.deleted:
+        text = f"You can't create a role with role_id ({request.role_id}) where there is an existing role with that "
+        raise ApiFailure("FAILED_PRECONDITION", f"{text}role_id in a deleted state.")
+    if before is not None:
         text = f"A role named {request.role_id} in {parent} already exists."
         raise ApiFailure("ALREADY_EXISTS", text, legacy_reason="alreadyExists")
     STORED.insert(world, role)
@@ -106,5 +110,17 @@ def delete_role(world: World, request: Any, _: Call) -> Any:
     with world.store.transaction():
         role = STORED.get(world, by_id(world, request.name))
         role.deleted = True
+        STORED.save(world, role)
+    return role
+
+
+@API.method(SERVICE + "UndeleteRole")
+def undelete_role(world: World, request: Any, _: Call) -> Any:
+    """It gives again what it gave."""
+    with world.store.transaction():
+        role = STORED.get(world, by_id(world, request.name))
+        if not role.deleted:
+            raise ApiFailure("FAILED_PRECONDITION", f"The role named {request.name} is not deleted.")
+        role.deleted = False
         STORED.save(world, role)
     return role

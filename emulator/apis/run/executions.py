@@ -4,6 +4,7 @@ Source: `google.cloud.run.v2.Executions` and `Tasks`; kinds.md 3.4.
 """
 
 import threading
+import time
 import uuid
 from contextlib import suppress
 from typing import Any
@@ -21,6 +22,7 @@ from emulator.apis.run.stored import EXECUTIONS, JOBS, TASKS
 from emulator.apis.run.writes import API, check_etag, only_validated
 from emulator.apis.standard import Listing, standard
 from emulator.core.api import Call
+from emulator.core.clock import HELD_MOST_S
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import timestamp
 from emulator.core.world import World
@@ -30,6 +32,7 @@ from emulator.processes.model import CannotStartError, Outcome
 RUN_JOB = "google.cloud.run.v2.Jobs/RunJob"
 EXECUTION = "google.cloud.run.v2.Executions/"
 TASK = "google.cloud.run.v2.Tasks/"
+LOOK_EVERY_S = 0.05
 ABORTED = "Execution {name} has failed to complete, {done}/{tasks} tasks were a success."
 """Text of the audit log's last entry of a failed execution: general knowledge, not recorded."""
 LOG_URI = (
@@ -164,6 +167,18 @@ def finish_run(world: World, name: str) -> Any:
     if done < tasks and not execution.cancelled_count:
         raise ApiFailure("ABORTED", ABORTED.format(name=short(name), done=done, tasks=tasks))
     return execution
+
+
+def wait_for_newest(world: World, job: str) -> None:
+    """Wait until a job's newest execution has ended, for a while."""
+    until = time.monotonic() + HELD_MOST_S
+    while time.monotonic() < until:
+        found = JOBS.find(world, job)
+        newest = f"{job}/executions/{found.latest_created_execution.name}" if found is not None else job
+        execution = EXECUTIONS.find(world, newest) if newest != job else None
+        if execution is None or execution.HasField("completion_time"):
+            return
+        time.sleep(LOOK_EVERY_S)
 
 
 def claim(world: World, execution: Any) -> bool:

@@ -18,7 +18,7 @@ from emulator.apis.run.names import parts, short
 from emulator.apis.run.secrets import secret_value
 from emulator.apis.run.stored import REVISIONS
 from emulator.core.world import World
-from emulator.images import Images
+from emulator.images import Images, NotAnImageError
 from emulator.processes.model import (
     CannotStartError,
     Container,
@@ -88,8 +88,11 @@ def find_source(world: World, image: str) -> Source | Outcome:
     """Find an image: in the emulated registry first, else with a container engine, if that may have it."""
     resolved = world.part(Images).resolve(image)
     if resolved is not None:
-        env = tuple(resolved.env.items())
-        return Source(image, resolved.digest, str(resolved.folder), resolved.command, env)
+        try:
+            found = world.part(Images).ready(resolved)
+        except NotAnImageError as error:
+            return Outcome(CONTAINER_MISSING, f"Image '{image}' cannot be started: {error}.")
+        return Source(image, resolved.digest, str(found.folder), found.command, tuple(found.env.items()))
     missing = f"Image '{image}' not found."
     if engine.is_ours(world, image):
         return Outcome(CONTAINER_MISSING, missing)

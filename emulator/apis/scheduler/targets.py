@@ -4,6 +4,8 @@ Source: comments of `HttpTarget` for headers and success; google/rpc/code.proto 
 """
 
 import logging
+import re
+import threading
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +23,7 @@ from emulator.wire.dispatch import perform
 log = logging.getLogger(__name__)
 
 PUBLISH = "google.pubsub.v1.Publisher/Publish"
+RUNS_JOB = re.compile(r"https://run\.googleapis\.com/v2/(?P<job>projects/[^/]+/locations/[^/]+/jobs/[^/:]+):run")
 MEANING = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -80,9 +83,35 @@ def request(world: World, job: Any, scheduled: datetime) -> None:
     method = checks.METHODS(target.http_method).name
     deadline_s = seconds(job.attempt_deadline)
     code = outgoing.send(world, method, target.uri, headers, body=target.body, timeout_s=deadline_s)
+    if job_run(target.uri):
+        stand_still(world, job_run(target.uri))
     if code // 100 != 2:  # noqa: PLR2004 - success is 200 to 299
         # Source of the words: debugInfo of the service's log, quoted in koduki/ai-tuber issue 41.
         raise ApiFailure(MEANING.get(code, "UNKNOWN"), f"Original HTTP response code number = {code}")
+
+
+def job_run(uri: str) -> str:
+    """The Cloud Run job that an address starts, or nothing.
+
+    Source: https://cloud.google.com/run/docs/execute/jobs-on-schedule.
+    """
+    found = RUNS_JOB.fullmatch(uri)
+    return found["job"] if found else ""
+
+
+def stand_still(world: World, job: str) -> None:
+    """Skip no time while the job that was started is at work, so that a day of runs is one run after the other."""
+    from emulator.apis.run.executions import wait_for_newest  # noqa: PLC0415 - imports Cloud Run's messages
+
+    go_on = world.clock.hold()
+
+    def wait() -> None:
+        try:
+            wait_for_newest(world, job)
+        finally:
+            go_on()
+
+    threading.Thread(target=wait, name="standing still", daemon=True).start()
 
 
 def about(job: Any, scheduled: datetime) -> dict[str, str]:

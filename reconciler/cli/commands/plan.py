@@ -14,6 +14,7 @@ from reconciler.cli.console import out, say
 from reconciler.cli.options import Environment, Local, Output, Paths, Project, Retry, State, spec_paths
 from reconciler.cli.planning import Target, load_specs, plan_specs, titles, working
 from reconciler.cli.private_file import write_private
+from reconciler.cli.reporting import reporting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,18 @@ def plan(
         Path | None,
         typer.Option("--out", help="Save the plan there, for `apply` to do exactly that.", show_default=False),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            help="Write there what `comment` needs, also when no plan can be made.",
+            show_default=False,
+        ),
+    ] = None,
+    sarif: Annotated[
+        Path | None,
+        typer.Option("--sarif", help="Write problems of the specs there, at their lines.", show_default=False),
+    ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")] = Output.TEXT,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there is something to do.")
@@ -45,13 +58,15 @@ def plan(
 ) -> int:
     """Show what apply would change. Writes nothing."""
     target = Target(project, local, state, environment)
-    specs = load_specs(spec_paths(paths), target)
-    with working(target, specs) as session:
-        made = plan_specs(session, specs, retry=retry).plan
-        show(made, session.kinds, output)
-        if save:
-            save_plan(made, save, spec_paths(paths), environment or "")
-            say(f"saved; apply it with: mlservice apply {save}{' --local' if local else ''}", "dim")
+    with reporting(report, target, sarif) as told:
+        specs = load_specs(spec_paths(paths), target)
+        with working(target, specs) as session:
+            made = plan_specs(session, specs, retry=retry).plan
+            told(made, specs)
+            show(made, session.kinds, output)
+            if save:
+                save_plan(made, save, spec_paths(paths), environment or "")
+                say(f"saved; apply it with: mlservice apply {save}{' --local' if local else ''}", "dim")
     return CHANGES_PENDING if detailed_exitcode and not made.empty else 0
 
 

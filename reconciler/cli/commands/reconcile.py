@@ -1,22 +1,35 @@
-"""`mlservice reconcile`: one pass over a folder, as the scheduled Cloud Run job runs it."""
+"""`mlservice reconcile`: one pass over a folder or a bundle, as the scheduled Cloud Run job runs it."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, chdir, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reconciler.cli.options import Environment, Local, Paths, Project, State, spec_paths
-from reconciler.cli.planning import Target, plan_specs, working
+from reconciler.cli.planning import Target, plan_documents, working
 
 if TYPE_CHECKING:
-    from reconciler.core.plan import Change, Plan
+    from reconciler.core.bundle import Pointer
+    from reconciler.core.orders import Orders
+    from reconciler.core.plan import Change
+    from reconciler.engine.passes import Pass
+    from reconciler.engine.reports import Reports
+    from reconciler.engine.session import Session
+    from schemas import LoadedOperator, Problem, Specs
 
 app = typer.Typer(add_completion=False)
+ORDERS_ENV = "MLSERVICE_OPERATOR"
 
 
 @app.command()
@@ -27,70 +40,206 @@ def reconcile(
     project: Project = None,
     local: Local = False,
     state: State = None,
+    bundle: Annotated[
+        str | None,
+        typer.Option("--bundle", help="Take the specs that were published there: gs://BUCKET/FOLDER."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, change nothing.")] = False,
 ) -> int:
     """One pass: observe, decide, mend, report. Logs are JSON lines in Cloud Logging's form, on stderr.
 
-    Nothing that destroys what a spec protects is done; nobody is asked. Access that contradicts a spec is a WARNING
-    when the pass closes it, and with --dry-run an ERROR and exit code 1.
-    """
-    from schemas import MLServiceError, SpecError, load  # noqa: PLC0415 - late, for start-up
+    What is wrong with one service stops no other. Nothing that destroys what a spec protects is done; nobody is asked.
+    Access that contradicts a spec is a WARNING when the pass closes it, and with --dry-run an ERROR and exit code 1.
 
-    target = Target(project, local, state, environment)
+    In the job that `mlservice install` makes, the pass obeys what the job was told: limits, freeze windows, whether it
+    corrects or reports. Of several tasks each takes its share of the services.
+    """
+    from reconciler.core.orders import Orders  # noqa: PLC0415 - late, for start-up
+    from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
+
     started = time.monotonic()
     try:
-        specs = load([*spec_paths(paths)], environment=environment)
+        orders = Orders.read(os.environ.get(ORDERS_ENV, ""))
+        target = Target(project, local, state, environment or orders.environment or None)
+        if bundle:
+            with working(target, quiet=True) as session:
+                return _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started).of_bundle(bundle, target)
+        specs, problems = _load(spec_paths(paths), target)
+        if not specs.documents:
+            return 1
         with working(target, specs, quiet=True) as session:
-            log = Log(session.run_id)
-            planned = plan_specs(session, specs)
-            log.write("INFO", "plan made", **_counts(planned.plan))
-            return _mend(session, planned, log, dry_run=dry_run, started=started)
-    except SpecError as error:
-        for problem in error.problems:
-            Log("").write("ERROR", "spec refused", problem=str(problem), hint=problem.hint)
-        return 1
+            return _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started).of(specs, problems)
     except MLServiceError as error:
         Log("").write("ERROR", "pass failed", error=str(error), hint=getattr(error, "hint", ""))
         return int(getattr(error, "exit_code", 1))
 
 
-def _mend(session: Any, planned: Any, log: Log, *, dry_run: bool, started: float) -> int:
-    from reconciler.engine.waiting import apply_when_free, taken_over  # noqa: PLC0415 - late, for start-up
+def _load(paths: Sequence[Path], target: Target) -> tuple[Specs, list[Problem]]:
+    """Load what can be loaded, and tell what cannot."""
+    from schemas import Severity, load_valid  # noqa: PLC0415 - late, for start-up
 
-    left = [c for c in planned.plan.changes if c.contradicts and (dry_run or c not in planned.plan.pending)]
-    _tell(planned.plan, log, left=dry_run)
-    if planned.plan.protected:
-        addresses = [str(change.address) for change in planned.plan.protected]
-        log.write("ERROR", "blocked: it would destroy what the spec protects", addresses=addresses)
-        return 3
-    if dry_run:
-        log.write("INFO", "pass done", dryRun=True, seconds=round(time.monotonic() - started, 3))
-        return 1 if left else 0
-    taken_over(session, planned, lambda text: log.write("WARNING", text))
-    report = apply_when_free(session, planned, progress=log.change)
-    for result in report.failed:
-        log.write("ERROR", "change failed", address=str(result.change.address), error=str(result.error))
-    for address, why in report.unwell.items():
-        log.write("ERROR", "not working", address=str(address), error=why)
-    log.write("INFO", "pass done", changed=len(report.results), seconds=round(time.monotonic() - started, 3))
-    return report.exit_code or (1 if left else 0)
+    specs, found = load_valid([*paths], environment=target.environment)
+    problems = [problem for problem in found if problem.severity is Severity.ERROR]
+    for problem in problems:
+        Log("").write("ERROR", "spec refused", problem=str(problem), hint=problem.hint)
+    return specs, problems
 
 
-def _tell(plan: Plan, log: Log, *, left: bool) -> None:
-    """Name every difference. Access that contradicts a spec is an error where it is left, else a warning."""
-    for change in plan.changes:
-        about = {"address": str(change.address), "action": str(change.action)}
-        fields = [c.path for c in change.changes]
-        if change.contradicts:
-            severity = "ERROR" if left or change not in plan.pending else "WARNING"
-            why = change.problem or change.reason
-            log.write(severity, "access contradicts the spec", **about, reason=why, fields=fields)
-        elif change in plan.pending:
-            log.write("NOTICE", "difference found", **about, reason=change.reason, fields=fields)
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of the services is ours.
+
+    Args:
+        index: From 0.
+        count: How many there are.
+
+    Source:
+        cloud.google.com/run/docs/container-contract#jobs-env-vars.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    @classmethod
+    def ours(cls) -> Shard:
+        """Read what Cloud Run says; alone where it says nothing."""
+        said = [os.environ.get(f"CLOUD_RUN_TASK_{name}", "") for name in ("INDEX", "COUNT")]
+        index, count = (int(text) if text.isdigit() else 0 for text in said)
+        return cls(index, count) if index < count else cls()
+
+    def takes(self, region: str, name: str) -> bool:
+        """Tell whether a service is ours."""
+        from reconciler.core.shards import shard_of  # noqa: PLC0415 - late, for start-up
+
+        return shard_of(region, name, self.count) == self.index
 
 
-def _counts(plan: Plan) -> dict[str, Any]:
-    return {"services": len(plan.services), **{name: count for name, count in plan.counts().items() if count}}
+@dataclass(slots=True)
+class _Run:
+    """One pass, from its specs to its report."""
+
+    session: Session
+    orders: Orders
+    shard: Shard
+    dry_run: bool
+    started: float
+    pointer: Pointer | None = None
+    trouble: str = ""
+
+    def of_bundle(self, place: str, target: Target) -> int:
+        """Take the specs of a bundle: the current one, or, where that cannot be used, the one applied last."""
+        from reconciler.engine.bundles import Bundles  # noqa: PLC0415 - late, for start-up
+
+        bundles = Bundles(self.session.connection, place)
+        with ExitStack() as stack:
+            files, self.pointer = self._files(bundles)
+            stack.enter_context(_unpacked(files))
+            return self.of(*_load([Path()], target))
+
+    def _files(self, bundles: Any) -> tuple[dict[str, bytes], Pointer]:
+        from reconciler.engine.bundles import BundleRefused, refuse_older  # noqa: PLC0415 - late, for start-up
+
+        before = self._reports.applied() if self.orders.name else None
+        try:
+            now = bundles.latest()
+            refuse_older(now, before, bundles.place)
+            return bundles.files(now), now
+        except BundleRefused as error:
+            if before is None:
+                raise
+            Log(self.session.run_id).write("ERROR", "bundle refused; the one before stays", error=str(error))
+            self.trouble = str(error)
+            return bundles.files(before), before
+
+    @property
+    def _reports(self) -> Reports:
+        from reconciler.engine.reports import Reports  # noqa: PLC0415 - late, for start-up
+
+        return Reports(self.session, self.orders.name)
+
+    def of(self, specs: Specs, problems: Sequence[Problem]) -> int:
+        """Reconcile the specs that are ours."""
+        from reconciler.engine.passes import Pass  # noqa: PLC0415 - late, for start-up
+
+        if self.orders.runtime_image:
+            os.environ.setdefault("MLSERVICE_RUNTIME_IMAGE", self.orders.runtime_image)
+        log, began = Log(self.session.run_id), self.session.clock.now()
+        made = Pass(self.session, self.orders, self._plan, log, self.dry_run)
+        if problems or self.trouble:
+            made.codes.add(1)
+        services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
+        own = self._own(specs)
+        made.run(services, own if self.shard.count == 1 else None)
+        if own:
+            made.run_own(own, specs.services)
+        orphaned = self._orphans(specs) if self.orders.name else []
+        seconds = round(time.monotonic() - self.started, 3)
+        end = {"dryRun": True} if self.dry_run else {"changed": made.changed}
+        log.write("INFO", "pass done", **end, seconds=seconds)
+        if self.orders.name:
+            self._report(made, problems, orphaned, began)
+        return made.exit_code
+
+    def _own(self, specs: Specs) -> LoadedOperator | None:
+        """Give the operator's own document, to the first shard."""
+        wanted = [each for each in specs.operators if self.orders.name in {"", each.operator.name}]
+        return wanted[0] if wanted and self.shard.index == 0 else None
+
+    def _plan(self, documents: Any) -> Any:
+        return plan_documents(self.session, documents)
+
+    def _orphans(self, specs: Specs) -> list[dict[str, str]]:
+        """Name the services that no spec wants any more. None of them is touched."""
+        from reconciler.engine.inventory_store import InventoryStore  # noqa: PLC0415 - late, for start-up
+        from reconciler.engine.passes import orphans  # noqa: PLC0415 - late, for start-up
+        from schemas.operator import is_operators  # noqa: PLC0415 - late, for start-up
+
+        there = [key for key in InventoryStore(self.session).read_all() if not is_operators(key[1])]
+        found = [
+            {"region": region, "name": name}
+            for region, name in orphans(there, specs.services)
+            if self.shard.takes(region, name)
+        ]
+        if found:
+            names = [f"{each['name']} in {each['region']}" for each in found]
+            Log(self.session.run_id).write("WARNING", "no spec wants these any more; they stay", services=names)
+        return found
+
+    def _report(self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, str]], began: datetime) -> None:
+        from reconciler.engine.reports import FORMAT  # noqa: PLC0415 - late, for start-up
+
+        report = {
+            "format": FORMAT,
+            "operator": self.orders.name,
+            "project": self.session.connection.project,
+            "execution": os.environ.get("CLOUD_RUN_EXECUTION", ""),
+            "run": self.session.run_id,
+            "shard": {"index": self.shard.index, "count": self.shard.count},
+            "started": began.isoformat(timespec="seconds"),
+            "ended": self.session.clock.now().isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - self.started, 3),
+            "drift": "Correct" if self.orders.correct else "Report",
+            "bundle": self.pointer and self.pointer.to_json(),
+            "problems": [*([self.trouble] if self.trouble else []), *map(str, problems)],
+            "services": {name: service.to_json() for name, service in sorted(made.told.items())},
+            "orphaned": orphaned,
+            "changed": made.changed,
+            "exitCode": made.exit_code,
+        }
+        self._reports.write(report)
+        if self.pointer and self.shard.index == 0 and not self.trouble and not self.dry_run:
+            self._reports.note_applied(replace(self.pointer, older=False))
+
+
+@contextmanager
+def _unpacked(files: dict[str, bytes]) -> Iterator[None]:
+    """Work in a folder of the files, so that places read as they do in the repository."""
+    with tempfile.TemporaryDirectory(prefix="mlservice-") as folder, chdir(folder):
+        for name, content in files.items():
+            path = Path(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        yield
 
 
 class Log:

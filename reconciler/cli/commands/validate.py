@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from importlib.metadata import version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.cli.console import out, show_problems
 from reconciler.cli.options import Environment, Paths, spec_paths
+
+if TYPE_CHECKING:
+    from schemas import Specs
 
 app = typer.Typer(add_completion=False)
 
@@ -30,18 +33,24 @@ def validate(
     output: Annotated[Form, typer.Option("--output", "-o", help="Form of the problems.")] = Form.TEXT,
 ) -> int:
     """Check specs without any call. Every problem is reported at once, with its place and what to do about it."""
-    from schemas import SpecError, load  # noqa: PLC0415 - late, for start-up
+    from schemas import SpecError, Specs, load  # noqa: PLC0415 - late, for start-up
     from schemas.report import as_json, as_sarif, summary_line  # noqa: PLC0415 - late, for start-up
 
-    found = 0
+    found, specs = 0, Specs(())
     try:
         specs = load([*spec_paths(paths)], environment=environment)
-        problems, found = specs.warnings, len(specs.services)
+        problems, found = specs.warnings, len(specs.documents)
     except SpecError as error:
         problems = error.problems
     if output is Form.TEXT:
         show_problems(problems)
-        out(f"{found} service{'s' if found != 1 else ''} valid" if found else summary_line(problems))
+        out(f"{_counted(specs)} valid" if found else summary_line(problems))
     else:
         out(as_json(problems) if output is Form.JSON else as_sarif(problems, version=version("mlservice")))
     return 0 if found else 1
+
+
+def _counted(specs: Specs) -> str:
+    services, operators = len(specs.services), len(specs.operators)
+    counts = ((services, "service"), (operators, "operator"))
+    return " and ".join(f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts if count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.kind import Gift, Kind, Roles
+from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT
 from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
@@ -50,6 +50,16 @@ KIND = Kind(
     connect=FunctionsFunctionClient,
     keyed=frozenset({"environment", "labels"}),
     acts_on=ACTS_ON,
+    permissions=Permissions(
+        read=("cloudfunctions.functions.list",),
+        write=(
+            "cloudfunctions.functions.create",
+            "cloudfunctions.functions.update",
+            "cloudfunctions.functions.delete",
+            "cloudfunctions.operations.get",
+        ),
+    ),
+    apis=("cloudfunctions.googleapis.com",),
     roles=Roles(read=("roles/cloudfunctions.viewer",), write=("roles/cloudfunctions.developer",)),
     gives=(
         Gift(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reconciler.core.kind import Gift, Kind, Roles
+from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
@@ -90,6 +90,11 @@ KIND = Kind(
     describe=describe,
     primary=True,
     acts_on=ACTS_ON,
+    permissions=Permissions(
+        read=("run.services.get", "run.services.list", "run.revisions.list"),
+        write=("run.services.create", "run.services.update", "run.services.delete", "run.operations.get"),
+    ),
+    apis=("run.googleapis.com",),
     roles=Roles(
         read=(
             "roles/run.viewer",

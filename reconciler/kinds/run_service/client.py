@@ -114,6 +114,28 @@ class RunServiceClient:
             operation = self._api.update_service(request=request, timeout=CALL_TIMEOUT_S)
         wait(operation, "update", want.address, timeout_s=self._patience_s)
 
+    def rehearse(
+        self, address: Address, want: RunService, seen: Observed[RunService] | None, changes: tuple[FieldChange, ...]
+    ) -> None:
+        """Ask Cloud Run what it thinks of a service, or of a change to one. Nothing is written.
+
+        Raises:
+            InvalidRequest: It would be refused, in Google's words.
+            NotReadyYet: It runs as an account that is not there yet.
+        """
+        service = type(seen.live)(seen.live) if seen else self._types.Service()
+        everything = tuple(FieldChange(name, None, ...) for name in RunService.__dataclass_fields__)
+        self._write(service, want, changes if seen else everything)
+        with calling("check", address):
+            if seen:
+                paths = sorted({OUTSIDE_TEMPLATE.get(c.field, "template") for c in changes})
+                request = {"service": service, "update_mask": {"paths": paths}, "validate_only": True}
+                self._api.update_service(request=request, timeout=CALL_TIMEOUT_S)
+            else:
+                named = {"parent": self._parent(address.location), "service_id": address.name}
+                request = {**named, "service": service, "validate_only": True}
+                self._api.create_service(request=request, timeout=CALL_TIMEOUT_S)
+
     def delete(self, seen: Observed[RunService]) -> None:
         """Delete it with all its revisions."""
         name = f"{self._parent(seen.address.location)}/services/{seen.address.name}"

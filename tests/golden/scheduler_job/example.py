@@ -17,8 +17,9 @@ CALL = {
     "uri": "https://churn-h3x-ew.a.run.app/retrain",
     "account": ACCOUNTS[0],
     "audience": "https://churn.acme.example",
+    "scope": "",
 }
-NO_CALL = {"uri": "", "account": "", "audience": ""}
+NO_CALL = {"uri": "", "account": "", "audience": "", "scope": ""}
 MESSAGE = {"topic": TOPIC, "attributes": {"trigger": "weekly", "service": "churn"}}
 NO_MESSAGE = {"topic": "", "attributes": {}}
 RETRY = {"retry_count": 3, "max_retry_s": 0, "min_backoff_s": 5, "max_backoff_s": 3600, "max_doublings": 5}
@@ -90,6 +91,7 @@ EXAMPLES = (
             {"account": ACCOUNTS[1]},
             {"audience": "https://other.acme.example"},
             {"account": "", "audience": ""},
+            {"audience": "", "scope": "https://www.googleapis.com/auth/cloud-platform"},
             {"attempt_deadline_s": 1800},
             {**NO_CALL, **MESSAGE, "attempt_deadline_s": 0},
             *EDITS,

@@ -1,0 +1,289 @@
+"""What the GitHub Action runs: `mlservice` for each environment, its outputs, and the one comment.
+
+Inputs come by environment variables, never as part of a command, so that no value of a branch becomes one. Credentials
+lie below RUNNER_TEMP, outside of the workspace: what walks the workspace (an upload, an image) cannot take them along.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PENDING, BLOCKED, WRONG_USAGE = 2, 3, 64
+STS = "https://sts.googleapis.com/v1/token"
+IAM = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{account}:generateAccessToken"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the action.
+
+    Args:
+        env: Its environment.
+        event: What started the workflow.
+    """
+
+    env: Mapping[str, str]
+    event: Mapping[str, Any]
+
+    def asked(self, name: str) -> str:
+        """Give an input."""
+        return self.env.get(f"INPUT_{name}", "").strip()
+
+    def lines(self, name: str) -> list[str]:
+        """Give the lines of an input."""
+        return [line.strip() for line in self.asked(name).splitlines() if line.strip()]
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        """The pull request; nothing for none."""
+        found = self.event.get("pull_request")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def of_fork(self) -> bool:
+        """Whether the pull request comes from another repository: its token may not write, and it gets no account."""
+        head, base = (((self.request.get(side) or {}).get("repo") or {}).get("full_name") for side in ("head", "base"))
+        return bool(self.request) and head != base
+
+    @property
+    def local(self) -> bool:
+        """Whether it is planned on the emulator."""
+        return self.asked("LOCAL") == "true" or self.of_fork
+
+    @property
+    def folder(self) -> Path:
+        """Where reports lie."""
+        return Path(self.env["RUNNER_TEMP"]) / "mlservice" / "reports"
+
+    def command(self, *arguments: str) -> list[str]:
+        """Give a command line of ours. Files come last, behind `--`: one may be called like an option."""
+        program = Path(self.env.get("MLSERVICE_PATH", "")) / "mlservice"
+        return [str(program), *arguments]
+
+    def run(self, *arguments: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run a command of ours; what it says to people is in the log."""
+        env = {name: value for name, value in self.env.items() if not name.startswith("INPUT_")}
+        done = subprocess.run(self.command(*arguments), env=env, stdout=subprocess.PIPE, text=True, check=False)
+        if not quiet:
+            sys.stdout.write(done.stdout)
+            sys.stdout.flush()
+        return done
+
+    def tell(self, **outputs: str) -> None:
+        """Set outputs. A value is written between two lines that nobody can guess, so it cannot set another one."""
+        with open(self.env["GITHUB_OUTPUT"], "a", encoding="utf-8") as file:  # noqa: PTH123 - a file of the runner's
+            for name, value in outputs.items():
+                end = f"end-{os.urandom(16).hex()}"
+                file.write(f"{name.replace('_', '-')}<<{end}\n{value}\n{end}\n")
+
+    def summarise(self, text: str) -> None:
+        """Add to the page of the run."""
+        if self.env.get("GITHUB_STEP_SUMMARY"):
+            with open(self.env["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as file:  # noqa: PTH123 - as above
+                file.write(f"{text}\n")
+
+
+def where(job: Job, environment: str) -> list[str]:
+    """Give the options that say where a command works."""
+    return [*(["-e", environment] if environment else []), *(["--local"] if job.local else [])]
+
+
+def validate(job: Job) -> int:
+    """Check the specs, offline; problems stand at their lines."""
+    code = 0
+    for environment in job.lines("ENVIRONMENTS") or [""]:
+        named = ["-e", environment] if environment else []
+        done = job.run("validate", *named, "-o", "sarif", "--", *job.lines("FILES"), quiet=True)
+        file = job.folder / f"problems-{environment or 'all'}.sarif"
+        file.write_text(done.stdout)
+        annotate(done.stdout)
+        job.tell(sarif_file=str(file))
+        code = max(code, done.returncode)
+    return code
+
+
+def annotate(sarif: str) -> None:
+    """Show each problem at its line of the change."""
+    try:
+        results = json.loads(sarif)["runs"][0]["results"]
+    except (ValueError, KeyError, IndexError):
+        return
+    for result in results:
+        place = result["locations"][0]["physicalLocation"]
+        region = place.get("region", {})
+        level = "warning" if result["level"] == "warning" else "error"
+        at = f"file={plain(place['artifactLocation']['uri'], more=True)},line={region.get('startLine', 1)}"
+        print(f"::{level} {at}::{plain(result['message']['text'])}")
+
+
+def plain(text: str, *, more: bool = False) -> str:
+    """Give a value that is no command of the runner's.
+
+    Source:
+        https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts: which signs are written otherwise.
+    """
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return escaped.replace(":", "%3A").replace(",", "%2C") if more else escaped
+
+
+def plan(job: Job) -> int:
+    """Plan each environment, and say on the pull request what it came to."""
+    reports, worst = [], 0
+    for number, environment in enumerate(job.lines("ENVIRONMENTS") or [""]):
+        report = job.folder / f"plan-{number}.json"
+        sarif = job.folder / f"plan-{number}.sarif"
+        options = ["--report", str(report), "--sarif", str(sarif)]
+        done = job.run("plan", *where(job, environment), *options, "--", *job.lines("FILES"))
+        worst = max(worst, done.returncode)
+        if report.exists():
+            reports.append(report)
+        if sarif.exists():
+            annotate(sarif.read_text())
+            job.tell(sarif_file=str(sarif))
+    told = [json.loads(report.read_text()) for report in reports]
+    counts = Counter({a: n for each in told if each["plan"] for a, n in each["plan"]["summary"].items() if n})
+    changed = any(n for action, n in counts.items() if action != "no-op")
+    blocked = [why for each in told for why in each["blocked"]]
+    job.tell(
+        changed=str(changed).lower(),
+        counts=json.dumps(summed(told)),
+        decision_digest="-".join(each["decision"] for each in told if each["decision"]),
+        blocked="\n".join(blocked),
+        report_folder=str(job.folder),
+    )
+    say(job, reports)
+    return worst or fails_on(job, summed(told))
+
+
+def summed(told: list[dict[str, Any]]) -> dict[str, int]:
+    """Add up the changes of all environments by action."""
+    total: Counter[str] = Counter()
+    for each in told:
+        total.update(each["plan"]["summary"] if each["plan"] else {})
+    return dict(total)
+
+
+def fails_on(job: Job, counts: Mapping[str, int]) -> int:
+    """Give 1 when there is what the job is to fail on."""
+    wanted = job.asked("FAIL_ON") or "error"
+    deletes = counts.get("delete", 0) + counts.get("replace", 0)
+    writes = sum(n for action, n in counts.items() if action != "no-op")
+    return int((wanted == "changes" and writes > 0) or (wanted == "delete" and deletes > 0))
+
+
+def say(job: Job, reports: list[Path]) -> None:
+    """Post the comment, where one may be posted; the page of the run has it in any case."""
+    if not reports:
+        return
+    job.summarise(job.run("comment", "--dry-run", *map(str, reports), quiet=True).stdout)
+    if job.asked("COMMENT") != "never" and job.request and not job.of_fork:
+        job.run("comment", *map(str, reports), "--key", job.asked("KEY") or "plan")
+
+
+def apply(job: Job) -> int:
+    """Apply each environment, one after the other; the first that fails is the last."""
+    for environment in job.lines("ENVIRONMENTS") or [""]:
+        options = ["--yes", "--lock-timeout", job.asked("LOCK_TIMEOUT") or "10m"]
+        code = job.run("apply", *where(job, environment), *options, "--", *job.lines("FILES")).returncode
+        if code:
+            return code
+    return 0
+
+
+def drift(job: Job) -> int:
+    """Fail when something differs from the specs."""
+    codes = [
+        job.run("plan", *where(job, environment), "--detailed-exitcode", "--", *job.lines("FILES")).returncode
+        for environment in job.lines("ENVIRONMENTS") or [""]
+    ]
+    job.tell(changed=str(PENDING in codes).lower())
+    return max(codes)
+
+
+def doctor(job: Job) -> int:
+    """Look for what is in the way."""
+    found, worst = [], 0
+    for environment in job.lines("ENVIRONMENTS") or [""]:
+        done = job.run("doctor", *where(job, environment), "-o", "json", "--", *job.lines("FILES"), quiet=True)
+        worst = max(worst, done.returncode)
+        if done.stdout.startswith("{"):
+            found.append(json.loads(done.stdout))
+    for check in (check for each in found for check in each["checks"] if check["answer"] == "fail"):
+        print(f"::error::{plain(check['line'])}")
+    job.tell(doctor=json.dumps(found))
+    return worst
+
+
+def signed_in(job: Job) -> dict[str, str]:
+    """Give the variables of a federated identity: a file that says where to ask, with no secret that lasts.
+
+    The workflow's own token, which GitHub signs for five minutes, is asked for at each use.
+
+    Source:
+        https://google.aip.dev/auth/4117; https://docs.github.com/actions/concepts/security/openid-connect.
+    """
+    provider, account = job.asked("PROVIDER"), job.asked("SERVICE_ACCOUNT")
+    if not provider or job.local:
+        return {}
+    audience = f"//iam.googleapis.com/{provider}"
+    source = {
+        "url": f"{job.env['ACTIONS_ID_TOKEN_REQUEST_URL']}&audience=https:{audience}",
+        "headers": {"Authorization": f"Bearer {job.env['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"},
+        "format": {"type": "json", "subject_token_field_name": "value"},
+    }
+    config: dict[str, Any] = {
+        "type": "external_account",
+        "audience": audience,
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": STS,
+        "credential_source": source,
+    }
+    if account:
+        config["service_account_impersonation_url"] = IAM.format(account=account)
+    file = job.folder.parent / "credentials.json"
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as text:
+        json.dump(config, text)
+    return {"GOOGLE_APPLICATION_CREDENTIALS": str(file)}
+
+
+COMMANDS = {"validate": validate, "plan": plan, "apply": apply, "drift": drift, "doctor": doctor}
+
+
+def event_of(env: Mapping[str, str]) -> Mapping[str, Any]:
+    """Read what started the workflow."""
+    try:
+        found = json.loads(Path(env.get("GITHUB_EVENT_PATH", "")).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def main() -> int:
+    """Run the command that was asked for."""
+    job = Job(dict(os.environ), event_of(os.environ))
+    command = COMMANDS.get(job.asked("COMMAND"))
+    if command is None:
+        print(f"::error::command is one of {', '.join(COMMANDS)}")
+        return WRONG_USAGE
+    if job.asked("COMMAND") == "apply" and job.request:
+        print("::error::apply runs after the merge, never on a pull request: its branch may be anybody's")
+        return BLOCKED
+    job.folder.mkdir(parents=True, exist_ok=True)
+    credentials = signed_in(job)
+    try:
+        return command(Job({**job.env, **credentials}, job.event))
+    finally:
+        for file in credentials.values():
+            Path(file).unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Which APIs a project has switched off, and how a call to one of those is refused.
+
+Every emulated API is on in every project until somebody switches it off. APIs that are spoken over HTTP alone (Cloud
+Storage) are never refused for it.
+
+Source: https://cloud.google.com/service-usage/docs/enable-disable; recordings api_error/service-disabled.
+"""
+
+import json
+from typing import Any
+
+from emulator.core.api import Registry
+from emulator.core.failures import ApiFailure
+from emulator.core.world import World
+
+KIND = "api.off"
+"""In the store: the ids of the projects that have an API off, by its host."""
+NAMED = ("resource", "name", "parent", "project")
+"""Where a request says which project it is about, the first that it has."""
+CONSOLE = "https://console.developers.google.com/apis/api/{host}/overview?project={number}"
+REFUSED = (
+    "{host} has not been used in project {number} before or it is disabled. Enable it by visiting {url} then retry. If "
+    "you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry."
+)
+
+
+def projects(world: World, host: str) -> list[str]:
+    """The ids of the projects that have an API off."""
+    body = world.store.get(KIND, host)
+    return [] if body is None else list(json.loads(body))
+
+
+def switch(world: World, project: str, host: str, *, on: bool) -> None:
+    """Switch an API on or off in a project."""
+    with world.store.transaction():
+        left = [each for each in projects(world, host) if each != project] + ([] if on else [project])
+        world.store.put(KIND, host, json.dumps(left).encode())
+
+
+def check(world: World, method: str, request: Any) -> None:
+    """Let a call pass whose API is on in the project that it names.
+
+    Raises:
+        ApiFailure: PERMISSION_DENIED with the reason SERVICE_DISABLED.
+    """
+    host = world.part(Registry).host(method)
+    off = projects(world, host) if host else []
+    if off and (project := project_of(world, request)) in off:
+        raise refusal(world, project, host)
+
+
+def project_of(world: World, request: Any) -> str:
+    """The id of the project that a request names; nothing: it names none."""
+    for field in NAMED:
+        words = str(getattr(request, field, "")).split("/")
+        if words[0] == "projects" and len(words) > 1:
+            return world.project_id(words[1]) or words[1]
+    return ""
+
+
+def refusal(world: World, project: str, host: str) -> ApiFailure:
+    """What Google's front end says before the API is asked."""
+    from google.rpc import error_details_pb2  # noqa: PLC0415 - few worlds have an API off
+
+    number = world.project_number(project)
+    url = CONSOLE.format(host=host, number=number)
+    metadata = {"service": host, "consumer": f"projects/{number}", "activationUrl": url}
+    info = error_details_pb2.ErrorInfo(reason="SERVICE_DISABLED", domain="googleapis.com", metadata=metadata)
+    return ApiFailure("PERMISSION_DENIED", REFUSED.format(host=host, number=number, url=url), [info])

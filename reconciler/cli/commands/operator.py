@@ -1,0 +1,138 @@
+"""`mlservice operator`: the job that reconciles, as people look at it and steer it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconciler.cli.console import out, say
+from reconciler.cli.options import Form, Local, Project, State
+from reconciler.cli.planning import Target, working
+
+if TYPE_CHECKING:
+    from reconciler.engine.operators import Installed
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="The job that reconciles: what it did, start it, pause it.",
+    rich_markup_mode=None,
+)
+
+_PASS_WITHIN_S = 3600.0
+
+
+@contextmanager
+def _installed(target: Target) -> Iterator[Installed]:
+    from reconciler.engine.operators import Installed  # noqa: PLC0415 - late, for start-up
+
+    with working(target) as session:
+        yield Installed.find(session)
+
+
+@app.command()
+def status(
+    *,
+    project: Project = None,
+    local: Local = False,
+    state: State = None,
+    output: Annotated[Form, typer.Option("--output", "-o", help="Form of the output.")] = Form.TEXT,
+) -> int:
+    """Show the job, its schedule and its latest pass; exits with 1 when something needs a person."""
+    with _installed(Target(project, local, state)) as operator:
+        found = operator.status()
+    if output is Form.JSON:
+        out(json.dumps(found, indent=1))
+    else:
+        for line in _lines(found):
+            out(line)
+    ill = any(report["exitCode"] for report in found["passes"])
+    return 1 if ill or found["missing"] or found["problems"] else 0
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    paused = ", paused" if found["paused"] else ""
+    yield f"{found['name']} in {found['region']}: {found['schedule']} ({found['timeZone']}){paused}"
+    yield f"  image   {found['image']}"
+    yield f"  shards  {found['shards']}"
+    for report in found["passes"]:
+        yield from _pass_lines(report)
+    if not found["passes"]:
+        yield "  no pass has reported yet: mlservice operator run"
+    for missing in found["missing"]:
+        yield f"  missing {missing}: mlservice install"
+    for problem in found["problems"]:
+        yield f"  problem {problem}"
+
+
+def _pass_lines(report: dict[str, Any]) -> Iterator[str]:
+    bundle = report["bundle"] or {}
+    commit = f", commit {bundle['commit'][:12]}" if bundle.get("commit") else ""
+    source = f"bundle {bundle['digest'][:12]}{commit}" if bundle else "specs of the image"
+    states: dict[str, list[str]] = {}
+    for name, service in sorted(report["services"].items()):
+        states.setdefault(service["state"], []).append(name)
+    shown = [f"{len(names)} {state}" for state, names in sorted(states.items())]
+    yield f"  pass    {report['ended']} shard {report['shard']['index']}, {source}: {', '.join(shown) or 'no services'}"
+    for state, names in sorted(states.items()):
+        if state not in {"ok", "changed"}:
+            yield f"          {state}: {', '.join(names)}"
+    for orphan in report["orphaned"]:
+        yield f"          orphaned: {orphan['name']} in {orphan['region']}"
+    for problem in report["problems"]:
+        yield f"          problem: {problem}"
+
+
+@app.command()
+def logs(
+    *,
+    project: Project = None,
+    local: Local = False,
+    state: State = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many, from the end.")] = 100,
+) -> None:
+    """Print what the latest pass did, line by line. Everything that it wrote is in Cloud Logging."""
+    with _installed(Target(project, local, state)) as operator:
+        found = operator.logs(lines)
+    out("\n".join(found) or "no pass has reported yet")
+
+
+@app.command()
+def run(
+    *,
+    project: Project = None,
+    local: Local = False,
+    state: State = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the pass has ended.")] = True,
+) -> int:
+    """Start a pass now."""
+    with _installed(Target(project, local, state)) as operator:
+        execution = operator.run()
+        say(f"started {execution}", "dim")
+        if not wait:
+            return 0
+        well = operator.wait(execution, timeout_s=_PASS_WITHIN_S)
+        for report in operator.reports.latest():
+            for line in _pass_lines(report):
+                out(line.strip())
+    return 0 if well else 1
+
+
+@app.command()
+def pause(*, project: Project = None, local: Local = False, state: State = None) -> None:
+    """Let no pass start by itself. `install` resumes it, unless the document says `paused: true`."""
+    with _installed(Target(project, local, state)) as operator:
+        operator.pause()
+    out("paused; resume it with: mlservice operator resume")
+
+
+@app.command()
+def resume(*, project: Project = None, local: Local = False, state: State = None) -> None:
+    """Let passes start by themselves again."""
+    with _installed(Target(project, local, state)) as operator:
+        operator.resume()
+    out("resumed")

@@ -1,0 +1,161 @@
+"""`mlservice publish`: put specs where the job reads them, as one bundle that is seen whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.console import out, say
+from reconciler.cli.options import Environment, Local, Paths, Project, State, spec_paths
+from reconciler.cli.planning import Target, load_specs, working
+from reconciler.core import errors
+
+if TYPE_CHECKING:
+    from reconciler.engine.session import Session
+    from schemas import Specs
+
+app = typer.Typer(add_completion=False)
+_GIT_WITHIN_S = 20
+
+
+@app.command()
+def publish(
+    paths: Paths = None,
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="gs://BUCKET/FOLDER. Left out: where the operator of these specs reads."),
+    ] = None,
+    environment: Environment = None,
+    project: Project = None,
+    local: Local = False,
+    state: State = None,
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Replace a bundle that was written later: go back.")
+    ] = False,
+) -> int:
+    """Check specs and put them where the job reads them: what CI runs after a merge.
+
+    The bundle is named by its content and switched to in one step, with commit, author and the address of the CI run. A
+    bundle older than the one that is there is refused, so that a CI job that runs again rolls nothing back.
+    """
+    from reconciler.core.bundle import pack  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.bundles import Bundles, digested  # noqa: PLC0415 - late, for start-up
+
+    target = Target(project, local, state, environment)
+    specs = load_specs(spec_paths(paths), target)
+    refuse_what_stays_here(specs)
+    files = files_of(specs)
+    archive, origin = pack(files), Origin.of(Path(next(iter(spec_paths(paths)))))
+    with working(target, specs) as session:
+        place = to or place_of(specs, session)
+        now = session.clock.now().astimezone(UTC).isoformat(timespec="seconds")
+        pointer = digested(
+            archive,
+            written=origin.written or now,
+            published=now,
+            commit=origin.commit,
+            author=origin.author,
+            run=origin.run,
+            older=allow_older,
+            documents=tuple(sorted(each.name for each in specs.documents)),
+        )
+        if not session.connection.state.there:
+            session.connection.state.make()
+        changed = Bundles(session.connection, place).publish(archive, pointer)
+    what = f"{len(specs.documents)} documents, bundle {pointer.digest[:12]}"
+    out(f"published {what} to {place}" if changed else f"{place} has it already: {what}")
+    return 0
+
+
+def place_of(specs: Specs, session: Session) -> str:
+    """Give where the operator of these specs reads.
+
+    Raises:
+        UsageError: There is no operator among them, or it reads no bundle.
+    """
+    from reconciler.kinds.run_job import bundle_of  # noqa: PLC0415 - late, for start-up
+
+    for loaded in specs.operators:
+        if place := bundle_of(loaded.operator, session.connection.bucket):
+            return place
+    raise errors.UsageError("no operator among these specs says where to publish", hint="--to gs://BUCKET/FOLDER")
+
+
+def files_of(specs: Specs) -> dict[str, bytes]:
+    """Read the files that documents stand in, by their path below the folder that holds them all."""
+    found = sorted({loaded.file.resolve() for loaded in specs.documents})
+    above = Path(os.path.commonpath([path.parent for path in found]))
+    return {path.relative_to(above).as_posix(): path.read_bytes() for path in found}
+
+
+def refuse_what_stays_here(specs: Specs) -> None:
+    """Refuse specs that name a folder of this machine: the job has other folders.
+
+    Raises:
+        SpecError: Each with its place.
+    """
+    from schemas import Problem, SpecError  # noqa: PLC0415 - late, for start-up
+
+    hint = "upload it (gcloud storage cp) and name the gs:// folder: the job cannot read this machine's"
+    problems = [
+        Problem(loaded.where("spec.model.uri"), f"'{model.uri}' is a folder of this machine", hint)
+        for loaded in specs.services
+        if (model := loaded.service.spec.model) and model.uri and not model.uri.startswith("gs://")
+    ]
+    if problems:
+        raise SpecError(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where specs come from.
+
+    Args:
+        commit: Empty where there is none.
+        author: Of the commit.
+        written: The commit's time, ISO 8601 in UTC; empty where there is none.
+        run: Address of the CI run.
+    """
+
+    commit: str = ""
+    author: str = ""
+    written: str = ""
+    run: str = ""
+
+    @classmethod
+    def of(cls, path: Path) -> Origin:
+        """Ask git and the CI's variables. A folder without git has no commit, and its time is now."""
+        folder = path if path.is_dir() else path.parent
+        told = _git(folder, "log", "-1", "--format=%H%n%an <%ae>%n%ct")
+        run = _run_address()
+        if len(told) != len(("commit", "author", "time")):
+            return cls(run=run)
+        if _git(folder, "status", "--porcelain", "--untracked-files=no"):
+            say("note: there are changes that no commit has", "yellow")
+        commit, author, seconds = told
+        return cls(commit, author, datetime.fromtimestamp(int(seconds), UTC).isoformat(timespec="seconds"), run)
+
+
+def _git(folder: Path, *words: str) -> Sequence[str]:
+    command = ["git", "-C", str(folder), *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_WITHIN_S, check=True)  # noqa: S603 - git, with words of ours
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return done.stdout.splitlines()
+
+
+def _run_address() -> str:
+    """Give the address of the CI run, as GitHub and GitLab tell it."""
+    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+    if server and repository and os.environ.get("GITHUB_RUN_ID"):
+        return f"{server}/{repository}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
+    return os.environ.get("CI_JOB_URL", "")

@@ -1,0 +1,106 @@
+"""What a pass was told by the job that it runs in: from its environment, never from the specs that it reconciles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from reconciler.core.errors import UsageError
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A time each week in which nothing is changed.
+
+    Args:
+        day: Of the week, 0 is Monday.
+        minute: Of the day.
+        lasts_s: How long.
+    """
+
+    day: int
+    minute: int
+    lasts_s: int
+
+    def holds(self, local: datetime) -> bool:
+        """Tell whether it is now. Across a change of the clocks it begins and ends by the clock on the wall."""
+        wall = local.replace(tzinfo=None)
+        begins = (wall - timedelta(days=wall.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+        begins += timedelta(days=self.day, minutes=self.minute)
+        since = (wall - begins) % _WEEK
+        return since < timedelta(seconds=self.lasts_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a pass may do.
+
+    Args:
+        name: Of the operator; empty for a pass that somebody started by hand.
+        region: Of its job.
+        environment: That the specs are loaded with; empty for none.
+        correct: Change what differs, else only tell of it.
+        deletes: Objects that are deleted or replaced at most; None for any number.
+        freeze: When nothing is changed.
+        time_zone: Of `freeze`.
+        runtime_image: The bundled model server's image.
+    """
+
+    name: str = ""
+    region: str = ""
+    environment: str = ""
+    correct: bool = True
+    deletes: int | None = None
+    freeze: tuple[Freeze, ...] = ()
+    time_zone: str = "Etc/UTC"
+    runtime_image: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> Orders:
+        """Read what the job says; nothing said is a pass by hand.
+
+        Raises:
+            UsageError: It cannot be read. Nothing is done then: it may have said to do nothing.
+        """
+        if not text:
+            return cls()
+        try:
+            return cls._of(json.loads(text))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UsageError("the job's orders cannot be read", hint="mlservice install writes them anew") from error
+
+    @classmethod
+    def _of(cls, said: Mapping[str, object]) -> Orders:
+        freeze = [each for each in _listed(said["freeze"]) if isinstance(each, Mapping)]
+        return cls(
+            name=str(said["name"]),
+            region=str(said["region"]),
+            environment=str(said["environment"]),
+            correct=said["drift"] == "Correct",
+            deletes=int(str(said["deletes"])),
+            freeze=tuple(map(_freeze, freeze)),
+            time_zone=str(said["timeZone"]),
+            runtime_image=str(said["runtimeImage"]),
+        )
+
+    def frozen(self, now: datetime) -> bool:
+        """Tell whether nothing is to be changed now."""
+        local = now.astimezone(ZoneInfo(self.time_zone)) if self.freeze else now
+        return any(window.holds(local) for window in self.freeze)
+
+
+def _listed(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(value)
+    return value
+
+
+def _freeze(said: Mapping[str, object]) -> Freeze:
+    hours, _, minutes = str(said["at"]).partition(":")
+    return Freeze(_DAYS.index(str(said["day"])), int(hours) * 60 + int(minutes), int(str(said["lasts"])))

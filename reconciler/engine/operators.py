@@ -1,0 +1,196 @@
+"""The job that reconciles, as people steer it: what is there, its passes, start, pause, resume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.core import errors
+from reconciler.core.inventory import Inventory, Key
+from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.reports import Reports
+from reconciler.engine.session import Session
+from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from schemas.operator import PREFIX, is_operators
+
+_RUN, _SCHEDULER = "google.cloud.run_v2", "google.cloud.scheduler_v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The operator of a project.
+
+    Args:
+        session: The run's means.
+        inventory: What it consists of.
+    """
+
+    session: Session
+    inventory: Inventory
+
+    @classmethod
+    def find(cls, session: Session) -> Installed:
+        """Find it.
+
+        Raises:
+            UsageError: There is none, or there are several.
+        """
+        keys = InventoryStore(session).read_all()
+        found = [inventory for key, inventory in sorted(keys.items()) if is_operators(key[1])]
+        if not found:
+            raise errors.UsageError("no operator is installed in this project", hint="mlservice install")
+        return cls(session, found[0])
+
+    @property
+    def key(self) -> Key:
+        """Region and owner, as inventories know it."""
+        return self.inventory.region, self.inventory.service
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.inventory.service.removeprefix(PREFIX)
+
+    @property
+    def reports(self) -> Reports:
+        """What its passes did."""
+        return Reports(self.session, self.name)
+
+    def run(self) -> str:
+        """Start a pass now; gives the name of the execution."""
+        name = self._full("run_job")
+        with calling("run", f"job {name.rpartition('/')[2]}"):
+            operation = self._jobs.run_job(request={"name": name}, timeout=CALL_TIMEOUT_S)
+        return str(operation.metadata.name.rpartition("/")[2])
+
+    def wait(self, execution: str, *, timeout_s: float) -> bool:
+        """Wait for a pass to end; tells whether it ended well.
+
+        Raises:
+            Unavailable: It has not ended in that time.
+        """
+        clock = self.session.clock
+        until = clock.monotonic() + timeout_s
+        while clock.monotonic() < until:
+            found = self._execution(execution)
+            if found.completion_time:
+                return bool(found.succeeded_count == found.task_count)
+            clock.sleep(0.5)
+        raise errors.Unavailable(
+            "wait for", f"execution {execution}", "it has not ended", hint="mlservice operator status"
+        )
+
+    def ended(self, execution: str) -> bool:
+        """Tell whether a pass has ended."""
+        return bool(self._execution(execution).completion_time)
+
+    def _execution(self, execution: str) -> Any:
+        name = f"{self._full('run_job')}/executions/{execution}"
+        with calling("read", f"execution {execution}"):
+            return self._executions.get_execution(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
+
+    def pause(self) -> None:
+        """Let no pass start by itself."""
+        self._switch("pause_job", "pause")
+
+    def resume(self) -> None:
+        """Let passes start by themselves again."""
+        self._switch("resume_job", "resume")
+
+    def _switch(self, method: str, verb: str) -> None:
+        name = self._full("scheduler_job")
+        with calling(verb, f"schedule {name.rpartition('/')[2]}"):
+            getattr(self._schedules, method)(request={"name": name}, timeout=CALL_TIMEOUT_S)
+
+    def status(self) -> dict[str, Any]:
+        """Say what there is: job, schedule, latest passes, bundle, what needs somebody."""
+        names = {address: entry.server_name for address, entry in self.inventory.entries.items()}
+        seen = self.session.observe(names)
+        reports = self.reports.latest()
+        schedule = next((one for one in seen.values() if one.address.kind == "scheduler_job"), None)
+        job = next((one for one in seen.values() if one.address.kind == "run_job"), None)
+        return {
+            "name": self.name,
+            "region": self.inventory.region,
+            "schedule": schedule.fields.schedule if schedule else "",
+            "timeZone": schedule.fields.time_zone if schedule else "",
+            "paused": bool(schedule and schedule.fields.paused),
+            "image": job.fields.image if job else "",
+            "shards": job.fields.tasks if job else 0,
+            "missing": sorted(str(address) for address in names if address not in seen),
+            "problems": [*_ill(seen.values()), *_silent(reports, job, self.session.clock.now())],
+            "passes": reports,
+        }
+
+    def logs(self, lines: int) -> list[str]:
+        """Give the last lines of the latest pass, as far as its report tells them."""
+        return [line for report in self.reports.latest() for line in told(report)][-lines:]
+
+    def _full(self, kind: str) -> str:
+        """Give the full name of a part.
+
+        Raises:
+            NotFoundError: The inventory does not list it: an install did not end.
+        """
+        for address in sorted(self.inventory.entries):
+            if address.kind == kind:
+                project = self.session.connection.project
+                return f"projects/{project}/locations/{address.location}/jobs/{address.name}"
+        raise errors.NotFoundError("find", f"the operator's {kind}", "it is not there", hint="mlservice install")
+
+    @property
+    def _jobs(self) -> Any:
+        return self.session.connection.client(_RUN, "jobs", "Jobs")
+
+    @property
+    def _executions(self) -> Any:
+        return self.session.connection.client(_RUN, "executions", "Executions")
+
+    @property
+    def _schedules(self) -> Any:
+        return self.session.connection.client(_SCHEDULER, "cloud_scheduler", "CloudScheduler")
+
+
+def _ill(seen: Any) -> Iterator[str]:
+    for one in seen:
+        if one.problem:
+            yield f"{one.address}: {one.problem}"
+
+
+def _silent(reports: list[dict[str, Any]], job: Any, now: datetime) -> Iterator[str]:
+    """Name shards that no report is of, and those whose last one is much older than the others'."""
+    count = job.fields.tasks if job else 0
+    there = {int(report["shard"]["index"]): report for report in reports}
+    for shard in range(count if reports else 0):
+        if shard not in there:
+            yield f"shard {shard} has never reported"
+    newest = max((str(report["ended"]) for report in reports), default="")
+    for shard, report in sorted(there.items()):
+        behind = datetime.fromisoformat(newest) - datetime.fromisoformat(report["ended"])
+        if shard < count and behind > timedelta(hours=1):
+            yield f"shard {shard} last reported at {report['ended']}"
+    if newest and now - datetime.fromisoformat(newest) > timedelta(days=1):
+        yield f"the last pass ended at {newest}"
+
+
+def told(report: dict[str, Any]) -> Iterator[str]:
+    """Say in lines what one report says."""
+    here = f"{report['ended']} shard {report['shard']['index']}"
+    for problem in report["problems"]:
+        yield f"{here} ERROR {problem}"
+    for name, service in sorted(report["services"].items()):
+        yield from (f"{here} {_change_line(change)}" for change in service["changes"])
+        yield from (f"{here} {service['state']} {name}: {problem}" for problem in service["problems"])
+    for orphan in report["orphaned"]:
+        yield f"{here} orphaned {orphan['name']} in {orphan['region']}: no spec wants it any more; it stays"
+    services, changed = len(report["services"]), report["changed"]
+    yield f"{here} pass over {services} services done in {report['seconds']} s, {changed} changed"
+
+
+def _change_line(change: dict[str, Any]) -> str:
+    fields = f" {', '.join(change['fields'])}" if change["fields"] else ""
+    reason = f" ({change['reason']})" if change["reason"] else ""
+    error = f": {change['error']}" if change.get("error") else ""
+    return f"{change['outcome']} {change['action']} {change['address']}{fields}{reason}{error}"

@@ -1,0 +1,313 @@
+"""One pass of the job: plan, mend, tell. What is wrong with one service stops no other.
+
+Services are planned together, since that is as few calls as possible. Where something is wrong with one of them, its
+half is planned apart, and so on, until it stands alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from reconciler.core import errors
+from reconciler.core.inventory import Key
+from reconciler.core.orders import Orders
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.planned import Planned
+from reconciler.engine.apply import Outcome, Report, Result
+from reconciler.engine.session import Session
+from reconciler.engine.waiting import apply_when_free, taken_over
+from schemas import Loaded, LoadedOperator, MLServiceError, SpecError
+
+_OF_ONE = (SpecError, errors.PlansRefused, errors.UnreadableInventory, errors.Locked, errors.StalePlan, errors.LockLost)
+"""What is wrong with single services; anything else would be wrong with each half as well."""
+_ITS_OWN = frozenset({"run_job", "scheduler_job"})
+"""Kinds of an operator that it may change itself. Its accounts and roles are a person's."""
+_OPERATOR_ENV = "env.MLSERVICE_OPERATOR"
+FAILED, BLOCKED, PARTLY = 1, 3, 4
+
+
+class Log(Protocol):
+    """Where a pass tells what it does."""
+
+    def write(self, severity: str, message: str, **keys: Any) -> None:
+        """Write one line."""
+
+    def change(self, change: Change, what: str, seconds: float) -> None:
+        """Write a line of a change that ended."""
+
+
+@dataclass(slots=True)
+class Service:
+    """What became of one service, or of the operator itself.
+
+    Args:
+        region: Where it is.
+        state: `ok`, `changed`, `failed`, `refused`, `blocked`, `locked`, `frozen`, `reported`, `needs a person`.
+        problems: What is wrong, in sentences.
+        changes: What was to be done, and how it ended.
+    """
+
+    region: str
+    state: str = "ok"
+    problems: list[str] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the form that reports keep."""
+        return {"region": self.region, "state": self.state, "problems": self.problems, "changes": self.changes}
+
+
+@dataclass(slots=True)
+class Pass:
+    """One pass over documents.
+
+    Args:
+        session: The run's means.
+        orders: What it may do.
+        plan: Makes the plan of some documents.
+        log: Where it tells.
+        dry_run: Report, change nothing.
+    """
+
+    session: Session
+    orders: Orders
+    plan: Callable[[Sequence[Loaded]], Planned]
+    log: Log
+    dry_run: bool = False
+    told: dict[str, Service] = field(default_factory=dict)
+    codes: set[int] = field(default_factory=set)
+    changed: int = 0
+    deleted: int = 0
+    whole: Planned | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 failed, 3 blocked, 4 partly applied."""
+        return next((code for code in (BLOCKED, PARTLY, FAILED) if code in self.codes), max(self.codes, default=0))
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Tell whether differences are only told of."""
+        return self.dry_run or not self.orders.correct or self.orders.frozen(self.session.clock.now())
+
+    def run(self, documents: Sequence[Loaded], own: LoadedOperator | None = None) -> None:
+        """Reconcile services together, each alone where that does not work.
+
+        Args:
+            documents: Services.
+            own: The operator itself, where these are all services: then one plan is enough for both.
+        """
+        for loaded in documents:
+            self.told.setdefault(loaded.name, Service(loaded.region))
+        if not documents:
+            return
+        try:
+            self._reconcile(documents, own)
+        except _OF_ONE as error:
+            half = len(documents) // 2
+            if own:
+                self.run(documents)
+            elif half:
+                self.run(documents[:half])
+                self.run(documents[half:])
+            else:
+                self._refuse(documents[0], error)
+        except MLServiceError as error:
+            self.log.write("ERROR", "pass failed", error=str(error), hint=getattr(error, "hint", ""))
+            self.codes.add(int(getattr(error, "exit_code", FAILED)))
+            for loaded in documents:
+                self._note(loaded.name, "failed", str(error))
+
+    def _reconcile(self, documents: Sequence[Loaded], own: LoadedOperator | None) -> None:
+        planned = self.plan([*documents, own] if own else documents)
+        if own:
+            self.whole = planned
+            planned = _without(planned, own)
+        self.log.write("INFO", "plan made", **counts(planned.plan))
+        self._tell(planned.plan)
+        if planned.plan.protected:
+            self._block(documents, planned.plan.protected, "it would destroy what the spec protects")
+        elif self._too_many(planned.plan):
+            many = f"it would delete more than {self.orders.deletes} objects in one pass"
+            self._block(documents, _deletes(planned.plan), many)
+        elif self.changes_nothing:
+            self._leave(planned.plan)
+        else:
+            self.deleted += len(_deletes(planned.plan))
+            self._apply(planned)
+
+    def _tell(self, plan: Plan) -> None:
+        """Name every difference. Access that contradicts a spec is an error where it is left, else a warning."""
+        left = self.changes_nothing
+        for change in plan.changes:
+            about = {"address": str(change.address), "action": str(change.action)}
+            fields = [c.path for c in change.changes]
+            if change.contradicts:
+                stays = left or change not in plan.pending
+                why = change.problem or change.reason
+                severity = "ERROR" if stays else "WARNING"
+                self.log.write(severity, "access contradicts the spec", **about, reason=why, fields=fields)
+                self.codes.add(FAILED if stays else 0)
+            elif change in plan.pending:
+                self.log.write("NOTICE", "difference found", **about, reason=change.reason, fields=fields)
+
+    def _too_many(self, plan: Plan) -> bool:
+        most = self.orders.deletes
+        return most is not None and self.deleted + len(_deletes(plan)) > most
+
+    def _block(self, documents: Sequence[Loaded], changes: Sequence[Change], why: str) -> None:
+        """Leave the services that this is about alone, and go on with the others."""
+        self.log.write("ERROR", f"blocked: {why}", addresses=[str(change.address) for change in changes])
+        self.codes.add(BLOCKED)
+        names = {name for change in changes for name in change.services}
+        for name in sorted(names):
+            self._note(name, "blocked", why)
+            self.told[name].changes += [_line(change, "blocked") for change in changes if name in change.services]
+        self.run([loaded for loaded in documents if loaded.name not in names])
+
+    def _leave(self, plan: Plan) -> None:
+        frozen = self.orders.frozen(self.session.clock.now())
+        for change in plan.pending:
+            for name in change.services:
+                self._note(name, "frozen" if frozen else "reported")
+                self.told[name].changes.append(_line(change, "left"))
+
+    def _apply(self, planned: Planned) -> None:
+        taken_over(self.session, planned, lambda text: self.log.write("WARNING", text))
+        report = apply_when_free(self.session, planned, progress=self.log.change)
+        self.changed += sum(result.outcome is Outcome.DONE for result in report.results)
+        self.codes.add(report.exit_code)
+        self._record(report, planned)
+
+    def _record(self, report: Report, planned: Planned) -> None:
+        for result in report.results:
+            for name in result.change.services:
+                self.told[name].changes.append(_result(result))
+                self._note(name, "changed" if result.outcome is Outcome.DONE else "failed")
+        for result in report.failed:
+            self.log.write("ERROR", "change failed", address=str(result.change.address), error=str(result.error))
+        for address, why in report.unwell.items():
+            self.log.write("ERROR", "not working", address=str(address), error=why)
+            for change in planned.plan.changes:
+                if change.address == address:
+                    for name in change.services:
+                        self._note(name, "failed", f"{address} does not work: {why}")
+
+    def _refuse(self, loaded: Loaded, error: MLServiceError) -> None:
+        if isinstance(error, SpecError):
+            for problem in error.problems:
+                self.log.write("ERROR", "spec refused", problem=str(problem), hint=problem.hint)
+        else:
+            why = {"error": str(error), "hint": getattr(error, "hint", "")}
+            severity = "WARNING" if isinstance(error, errors.Locked) else "ERROR"
+            self.log.write(severity, "service left alone", service=loaded.name, **why)
+        locked = isinstance(error, errors.Locked)
+        self._note(loaded.name, "locked" if locked else "refused", str(error))
+        if not locked or not self.orders.name:  # the job comes again
+            self.codes.add(int(getattr(error, "exit_code", FAILED)))
+
+    def _note(self, name: str, state: str, problem: str = "") -> None:
+        """Keep the worse of two states."""
+        service = self.told[name]
+        if _RANK.index(state) > _RANK.index(service.state):
+            service.state = state
+        if problem and problem not in service.problems:
+            service.problems.append(problem)
+
+    def run_own(self, operator: LoadedOperator, services: Sequence[Loaded]) -> None:
+        """Bring the operator itself to what its document says, as far as it may.
+
+        Args:
+            operator: Its document.
+            services: All services, whatever the shard: the roles that it needs follow from them.
+        """
+        self.told.setdefault(operator.name, Service(operator.region))
+        try:
+            planned = _only(self.whole or self.plan([*services, operator]), operator)
+            held = [change for change in planned.plan.pending if not self._may_change(change)]
+            self._hold(operator, held)
+            rest = tuple(change for change in planned.plan.changes if change not in held)
+            planned = replace(planned, plan=replace(planned.plan, changes=rest))
+            self._tell(planned.plan)
+            if self.changes_nothing:
+                self._leave(planned.plan)
+            else:
+                self._apply(planned)
+        except MLServiceError as error:
+            self.log.write("WARNING", "the operator itself was not looked at", error=str(error))
+            self._note(operator.name, "failed", str(error))
+
+    def _may_change(self, change: Change) -> bool:
+        weaker = self.orders.correct and any(
+            each.path == _OPERATOR_ENV and not _corrects(each.after) for each in change.changes
+        )
+        return change.address.kind in _ITS_OWN and change.action is Action.UPDATE and not weaker
+
+    def _hold(self, operator: LoadedOperator, held: Sequence[Change]) -> None:
+        if not held:
+            return
+        why = "a person has to do this: mlservice install"
+        addresses = [str(change.address) for change in held]
+        self.log.write("WARNING", f"the operator may not change this itself; {why}", addresses=addresses)
+        self._note(operator.name, "needs a person", f"{why} ({', '.join(addresses)})")
+        self.told[operator.name].changes += [_line(change, "held") for change in held]
+
+
+_RANK = ["ok", "changed", "reported", "frozen", "needs a person", "locked", "blocked", "refused", "failed"]
+
+
+def _corrects(orders: Any) -> bool:
+    try:
+        return bool(json.loads(str(orders))["drift"] == "Correct")
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
+def _only(planned: Planned, loaded: Loaded) -> Planned:
+    """Give the part of a plan that is one document's alone."""
+    key: Key = (loaded.region, loaded.name)
+    changes = tuple(change for change in planned.plan.changes if set(change.services) == {loaded.name})
+    plan = replace(planned.plan, changes=changes, services=(loaded.name,))
+    return replace(planned, plan=plan, inventories={key: planned.inventories[key]})
+
+
+def _without(planned: Planned, loaded: Loaded) -> Planned:
+    """Give a plan without the part that is one document's alone."""
+    changes = tuple(change for change in planned.plan.changes if set(change.services) != {loaded.name})
+    services = tuple(name for name in planned.plan.services if name != loaded.name)
+    inventories = {key: each for key, each in planned.inventories.items() if key[1] != loaded.name}
+    plan = replace(planned.plan, changes=changes, services=services)
+    return replace(planned, plan=plan, inventories=inventories)
+
+
+def _deletes(plan: Plan) -> list[Change]:
+    return [change for change in plan.pending if change.destroys and not change.contradicts]
+
+
+def _line(change: Change, outcome: str) -> dict[str, Any]:
+    return {
+        "address": str(change.address),
+        "action": str(change.action),
+        "reason": change.reason,
+        "fields": [each.path for each in change.changes],
+        "outcome": outcome,
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    line = _line(result.change, str(result.outcome))
+    return line | {"seconds": round(result.seconds, 3), "error": str(result.error or "")}
+
+
+def counts(plan: Plan) -> dict[str, Any]:
+    """Give how many services and changes a plan has."""
+    return {"services": len(plan.services), **{name: count for name, count in plan.counts().items() if count}}
+
+
+def orphans(inventories: Iterable[Key], documents: Iterable[Loaded]) -> list[Key]:
+    """Name the services that were applied once and that no document wants any more. They stay as they are."""
+    wanted = {(loaded.region, loaded.name) for loaded in documents}
+    return sorted(set(inventories) - wanted)

@@ -1,0 +1,99 @@
+"""What a pass did, as one JSON document per shard in the state bucket: the job writes them, people's commands read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core import errors
+from reconciler.core.bundle import BundleError, Pointer
+from reconciler.engine.session import Session
+from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
+from schemas.redaction import redacted
+
+FORMAT = "mlservice/report/v1"
+LARGEST = 32 << 20
+ROOT = "operators"
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """The reports of one operator.
+
+    Args:
+        session: The run's means.
+        operator: Its name.
+    """
+
+    session: Session
+    operator: str
+
+    def write(self, report: Mapping[str, Any]) -> None:
+        """Keep a report as the shard's latest, and for ever where something was changed or is wrong."""
+        body = json.dumps(_without_secrets(report), indent=1)
+        shard = report["shard"]["index"]
+        self._put(f"latest/{shard}.json", body)
+        if report["changed"] or report["exitCode"]:
+            day, _, time = str(report["started"]).partition("T")
+            self._put(f"{day}/{time[:8].replace(':', '')}-{report['run']}-{shard}.json", body)
+
+    def latest(self) -> list[dict[str, Any]]:
+        """Read the latest report of every shard, in their order. One that cannot be read is left out."""
+        found = [report for blob in self._listed("latest/") if (report := self._parsed(blob))]
+        return sorted(found, key=lambda report: int(report["shard"]["index"]))
+
+    def applied(self) -> Pointer | None:
+        """Give the pointer of the bundle that was applied last; None where none was, or it cannot be read."""
+        content = self._get("applied.json")
+        try:
+            return Pointer.read(content) if content else None
+        except BundleError:
+            return None
+
+    def note_applied(self, pointer: Pointer) -> None:
+        """Remember which bundle was applied last."""
+        self._put("applied.json", json.dumps(pointer.to_json(), indent=1))
+
+    def _put(self, name: str, body: str) -> None:
+        blob = self._bucket.blob(self._name(name))
+        with calling("write", f"gs://{self._bucket.name}/{blob.name}"):
+            blob.upload_from_string(body, "application/json", timeout=CALL_TIMEOUT_S)
+
+    def _get(self, name: str) -> bytes:
+        with calling("read", f"gs://{self._bucket.name}/{self._name(name)}"):
+            blob = self._bucket.get_blob(self._name(name), timeout=CALL_TIMEOUT_S)
+            return b"" if blob is None or blob.size > LARGEST else blob.download_as_bytes(timeout=CALL_TIMEOUT_S)
+
+    def _listed(self, below: str) -> Iterator[Any]:
+        if not self.session.connection.state.there:
+            return
+        with calling("list", f"gs://{self._bucket.name}/{self._name(below)}"):
+            yield from list(self._bucket.list_blobs(prefix=self._name(below), timeout=CALL_TIMEOUT_S))
+
+    def _parsed(self, blob: Any) -> dict[str, Any] | None:
+        if blob.size > LARGEST:
+            return None
+        try:
+            with calling("read", f"gs://{self._bucket.name}/{blob.name}"):
+                found = json.loads(blob.download_as_bytes(timeout=CALL_TIMEOUT_S))
+        except (ValueError, RecursionError, errors.NotFoundError):
+            return None
+        return found if isinstance(found, dict) and found.get("format") == FORMAT else None
+
+    @property
+    def _bucket(self) -> Any:
+        return self.session.connection.state.use()
+
+    def _name(self, name: str) -> str:
+        return f"{ROOT}/{self.operator}/{name}"
+
+
+def _without_secrets(value: Any) -> Any:
+    """Hide what looks like a secret in every text of a report."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, Mapping):
+        return {key: _without_secrets(item) for key, item in value.items()}
+    return [_without_secrets(item) for item in value] if isinstance(value, (list, tuple)) else value

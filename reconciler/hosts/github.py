@@ -1,0 +1,113 @@
+"""A pull request at GitHub.
+
+Source:
+    https://docs.github.com/rest/issues/comments and its OpenAPI description: every pull request is an issue; comments
+    come by ascending id, at most 100 a page. A workflow's token is an app's: `GET /user` is refused to it, and
+    GraphQL's `viewer` tells who it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from reconciler.core.errors import UsageError
+from reconciler.hosts.rest import HostError, Rest
+from reconciler.hosts.sticky import Comment
+
+_PAGE = 100
+_MOST_PAGES = 100
+_BOT = "[bot]"
+_REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
+_VIEWER = "query { viewer { login } }"
+_MINIMISE = "mutation($id: ID!) { minimizeComment(input: {subjectId: $id, classifier: OUTDATED}) { clientMutationId } }"
+
+
+class GitHub:
+    """One pull request.
+
+    Args:
+        repository: `owner/name`.
+        number: Of the pull request.
+        token: Of an app, a workflow or a person.
+        url: Where the API is.
+
+    Raises:
+        UsageError: That is no repository.
+    """
+
+    def __init__(self, repository: str, number: int, token: str, url: str = "https://api.github.com") -> None:
+        if not _REPOSITORY.fullmatch(repository):
+            raise UsageError(f"'{repository}' is no repository", hint="write owner/name")
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+        }
+        self._rest = Rest(url, headers)
+        self._repository = "/".join(quote(part, safe="") for part in repository.split("/"))
+        self._number = number
+        self._app = token.startswith("ghs_")
+        self._me = ""
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._rest.close()
+
+    def me(self) -> str:
+        """Say whose the token is, once: a login, with `[bot]` behind that of an app."""
+        if not self._me:
+            self._me = self._viewer() if self._app else self._user()
+        return self._me
+
+    def _user(self) -> str:
+        try:
+            return str(self._rest.call("GET", "/user").json()["login"])
+        except HostError as error:
+            if error.status != 403:  # noqa: PLR2004 - an app's token, which has no user
+                raise
+        return self._viewer()
+
+    def _viewer(self) -> str:
+        login = str(self._graphql(_VIEWER, {})["viewer"]["login"])
+        return login if login.endswith(_BOT) else f"{login}{_BOT}"
+
+    def _graphql(self, query: str, variables: dict[str, Any]) -> Any:
+        told = self._rest.call("POST", "/graphql", body={"query": query, "variables": variables}).json()
+        if told.get("errors"):
+            raise HostError(f"cannot ask GitHub: {str(told['errors'][0].get('message', ''))[:300]}")
+        return told["data"]
+
+    def comments(self) -> Sequence[Comment]:
+        """Give all comments, of every page."""
+        found: list[Comment] = []
+        for page in range(1, _MOST_PAGES + 1):
+            path = f"/repos/{self._repository}/issues/{self._number}/comments"
+            listed = self._rest.call("GET", path, query={"per_page": _PAGE, "page": page}).json()
+            found += [_comment(each) for each in listed]
+            if len(listed) < _PAGE:
+                return found
+        raise HostError(f"there are more than {_PAGE * _MOST_PAGES} comments", hint="post without a comment")
+
+    def create(self, body: str) -> Comment:
+        """Write a new one."""
+        path = f"/repos/{self._repository}/issues/{self._number}/comments"
+        return _comment(self._rest.call("POST", path, body={"body": body}).json())
+
+    def update(self, comment: Comment, body: str) -> Comment:
+        """Change one of ours."""
+        path = f"/repos/{self._repository}/issues/comments/{comment.number}"
+        return _comment(self._rest.call("PATCH", path, body={"body": body}).json())
+
+    def hide(self, comment: Comment) -> None:
+        """Minimise one that is one too many, as outdated."""
+        self._graphql(_MINIMISE, {"id": comment.node})
+
+
+def _comment(told: Any) -> Comment:
+    # A person may be called `github-actions`; only an app's account is of the type Bot, and has brackets in its login.
+    author = told.get("user") or {}
+    body, number = told.get("body") or "", int(told["id"])
+    return Comment(number, body, str(author.get("login", "")), told.get("html_url", ""), told.get("node_id", ""))

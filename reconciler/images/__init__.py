@@ -1,0 +1,1 @@
+"""Our own images, built without a container engine: a base, the wheels of the lock file, our packages."""

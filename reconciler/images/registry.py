@@ -1,0 +1,296 @@
+"""One repository of a registry, over the OCI distribution protocol.
+
+Over httpx, which is here already. The Python clients that there are send large files in chunks, which Artifact Registry
+refuses, or read them into memory, and neither check what they fetch against its digest.
+
+Source: https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md;
+    https://cloud.google.com/artifact-registry/docs/docker/authentication.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+from urllib.parse import urljoin, urlsplit
+
+from reconciler.core import errors
+from reconciler.images.layers import CHUNK_BYTES, Blob, digest_of
+
+if TYPE_CHECKING:
+    import httpx
+
+MANIFESTS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+MANIFEST_BYTES_MOST = 4 * 1024 * 1024
+BLOB_BYTES_MOST = 4 * 1024**3
+TIMEOUT_S = 120.0
+PAUSES_S = (0.2, 1.0, 4.0)
+"""Between tries of a request that met what passes."""
+_BEARER = re.compile(r'(\w+)="([^"]*)"')
+_OF_THE_WAY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_BROKEN = frozenset({429, 500, 502, 503, 504})
+Tell = Callable[[int], None]
+"""Told of bytes as they go."""
+
+
+def nobody(_: int) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a repository is.
+
+    Args:
+        url: `https://europe-west1-docker.pkg.dev`, or the emulator's address.
+        name: As paths have it: `acme/mlservice/runtime`; on the emulator the registry's host stands before it.
+        shown: As people know it: `europe-west1-docker.pkg.dev/acme/mlservice/runtime`.
+        token: Gives an access token of Google's, which goes to Google's registries alone; None: nobody signs in.
+        direct: Never through a proxy: it is on this machine.
+    """
+
+    url: str
+    name: str
+    shown: str
+    token: Callable[[], str] | None = None
+    direct: bool = False
+
+
+@dataclass(slots=True)
+class Repository:
+    """Reads and writes images of one name. Use it in a `with`."""
+
+    place: Place
+    _http: Any = None
+    _authorization: dict[str, str] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Connect."""
+        import httpx  # noqa: PLC0415 - late, for start-up
+
+        self._http = httpx.Client(timeout=TIMEOUT_S, trust_env=not self.place.direct)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go."""
+        self._http.close()
+
+    def manifest(self, reference: str) -> tuple[str, bytes]:
+        """Fetch a manifest by tag or digest; returns its media type and its bytes.
+
+        Raises:
+            ApiError: It cannot be had, or is not what its digest says.
+        """
+        found = self._call("GET", f"manifests/{reference}", accept=", ".join(MANIFESTS))
+        content: bytes = found.content
+        if reference.startswith("sha256:") and digest_of(content) != reference:
+            raise errors.InvalidRequest("fetch", self.place.shown, f"the registry's answer does not match {reference}")
+        return str(found.headers.get("content-type", "")).partition(";")[0], content
+
+    def tagged(self, tag: str) -> str | None:
+        """Give the digest that a tag has, or None."""
+        try:
+            return digest_of(self.manifest(tag)[1])
+        except errors.NotFoundError:
+            return None
+
+    def has(self, digest: str) -> bool:
+        """Tell whether the repository has a file."""
+        try:
+            self._call("HEAD", f"blobs/{digest}")
+        except errors.NotFoundError:
+            return False
+        return True
+
+    def fetch(self, blob: Blob, into: Path, tell: Tell = nobody) -> None:
+        """Fetch a file and check it; it appears in its place when it is whole.
+
+        Raises:
+            ApiError: It cannot be had, or is not what its digest says.
+        """
+        partial, seen = into.with_name(f"{into.name}.part"), hashlib.sha256()
+        with self._stream(f"blobs/{blob.digest}") as answer, partial.open("wb") as file:
+            for data in answer.iter_bytes(CHUNK_BYTES):
+                seen.update(data)
+                file.write(data)
+                tell(len(data))
+                if file.tell() > min(blob.size_bytes, BLOB_BYTES_MOST):
+                    break
+        if f"sha256:{seen.hexdigest()}" != blob.digest:
+            partial.unlink()
+            raise errors.InvalidRequest("fetch", self.place.shown, f"what came does not match {blob.digest}")
+        partial.replace(into)
+
+    def upload(self, blob: Blob, tell: Tell = nobody) -> None:
+        """Send a file, whole."""
+        if blob.path is None:
+            raise ValueError(f"{blob.digest} is not here")
+        opened = self._call("POST", "blobs/uploads/")
+        place = urljoin(str(opened.request.url), opened.headers["location"])
+        if urlsplit(place)[:2] != urlsplit(self.place.url)[:2]:
+            raise errors.InvalidRequest("push to", self.place.shown, "the registry sends the upload elsewhere")
+        path = blob.path
+        size = {"content-length": str(blob.size_bytes), "content-type": "application/octet-stream"}
+        self._send("PUT", place, params={"digest": blob.digest}, headers=size, content=lambda: _read(path, tell))
+
+    def put(self, reference: str, content: bytes, media_type: str) -> str:
+        """Put a manifest under a tag or digest; returns its digest."""
+        self._call("PUT", f"manifests/{reference}", headers={"content-type": media_type}, content=lambda: content)
+        return digest_of(content)
+
+    def _call(self, verb: str, path: str, *, accept: str = "*/*", **more: Any) -> httpx.Response:
+        headers = {"accept": accept, **more.pop("headers", {})}
+        return self._send(verb, f"{self.place.url}/v2/{self.place.name}/{path}", headers=headers, **more)
+
+    def _send(
+        self,
+        verb: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        content: Callable[[], bytes | Iterator[bytes]] | None = None,
+    ) -> httpx.Response:
+        """Send one request: again with a token where one is asked for, and again after what passes."""
+        import httpx  # noqa: PLC0415 - late, for start-up
+
+        def once() -> httpx.Response:
+            sent = dict(headers) | self._authorization
+            body = content() if content else None
+            request = self._http.build_request(verb, url, headers=sent, params=params, content=body)
+            return self._read(self._http.send(request, stream=True, follow_redirects=verb == "GET"))
+
+        for pause_s in (*PAUSES_S, None):
+            try:
+                answer = once()
+                if answer.status_code == httpx.codes.UNAUTHORIZED:
+                    self._sign_in(answer)
+                    answer = once()
+            except httpx.HTTPError as error:
+                if pause_s is None:
+                    raise self._unreachable(error) from error
+            else:
+                if pause_s is None or answer.status_code not in _BROKEN:
+                    break
+            time.sleep(pause_s)
+        if answer.is_error:
+            raise self._refused(verb, answer)
+        return answer
+
+    def _read(self, answer: httpx.Response) -> httpx.Response:
+        """Read an answer that is no file, and no more of it than a manifest may be."""
+        import httpx  # noqa: PLC0415 - late, for start-up
+
+        content = b""
+        try:
+            for data in answer.iter_bytes(CHUNK_BYTES):
+                content += data
+                if len(content) > MANIFEST_BYTES_MOST:
+                    raise errors.InvalidRequest("fetch", self.place.shown, "its answer is too large")
+        finally:
+            answer.close()
+        kept = {name: value for name, value in answer.headers.items() if name not in _OF_THE_WAY}
+        return httpx.Response(answer.status_code, headers=kept, content=content, request=answer.request)
+
+    def _stream(self, path: str) -> Any:
+        # A token is there already: the manifest that names the file was fetched before it.
+        return _Checked(self, f"{self.place.url}/v2/{self.place.name}/{path}", dict(self._authorization))
+
+    def _sign_in(self, refused: httpx.Response) -> None:
+        """Get a token from where the registry says.
+
+        Google's own token goes to no other host than the registry's, whatever it says.
+        """
+        said = dict(_BEARER.findall(refused.headers.get("www-authenticate", "")))
+        realm = said.pop("realm", "")
+        same = urlsplit(realm)[:2] == urlsplit(self.place.url)[:2]
+        if not same and urlsplit(realm).scheme != "https":
+            raise errors.NotPermitted("sign in to", self.place.shown, "it does not say where tokens are to be had")
+        headers = {}
+        if self.place.token is not None and same:
+            pair = base64.b64encode(f"oauth2accesstoken:{self.place.token()}".encode()).decode()
+            headers = {"authorization": f"Basic {pair}"}
+        asked = self._http.build_request("GET", realm, params=said, headers=headers)
+        answer = self._read(self._http.send(asked, stream=True))
+        if answer.is_error:
+            raise self._refused("sign in to", answer)
+        found = answer.json()
+        self._authorization = {"authorization": f"Bearer {found.get('token') or found.get('access_token')}"}
+
+    def _unreachable(self, error: Exception) -> errors.ApiError:
+        why = str(error) or type(error).__name__
+        return errors.Unavailable("reach", self.place.shown, why[:600], hint="check the network, then run again")
+
+    def _refused(self, verb: str, answer: httpx.Response) -> errors.ApiError:
+        verb = {"PUT": "push to", "POST": "push to", "GET": "fetch", "HEAD": "fetch"}.get(verb, verb)
+        why = _said(answer)
+        kinds: dict[int, type[errors.ApiError]] = {
+            401: errors.NotPermitted,
+            403: errors.NotPermitted,
+            404: errors.NotFoundError,
+            429: errors.QuotaExhausted,
+        }
+        hints = {
+            401: "run `gcloud auth application-default login`",
+            403: "grant the caller roles/artifactregistry.writer on the repository",
+        }
+        worse = errors.Unavailable if answer.is_server_error else errors.InvalidRequest
+        kind = kinds.get(answer.status_code, worse)
+        return kind(verb, self.place.shown, why, hint=hints.get(answer.status_code, ""))
+
+
+@dataclass(slots=True)
+class _Checked:
+    """The stream of a file, whose refusal is one of ours."""
+
+    repository: Repository
+    url: str
+    headers: dict[str, str]
+    _opened: Any = None
+
+    def __enter__(self) -> Any:
+        import httpx  # noqa: PLC0415 - late, for start-up
+
+        http: Any = self.repository._http  # noqa: SLF001 - one thing in two classes
+        # httpx sends the token to no other host than the first: registries redirect to where their files lie.
+        self._opened = http.stream("GET", self.url, headers=self.headers, follow_redirects=True)
+        try:
+            answer = self._opened.__enter__()
+        except httpx.HTTPError as error:
+            raise self.repository._unreachable(error) from error  # noqa: SLF001 - the same
+        if answer.is_error:
+            answer.read()
+            raise self.repository._refused("GET", answer)  # noqa: SLF001 - the same
+        return answer
+
+    def __exit__(self, *of: object) -> None:
+        self._opened.__exit__(*of)
+
+
+def _read(path: Path, tell: Tell) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from _chunks(file, tell)
+
+
+def _chunks(file: IO[bytes], tell: Tell) -> Iterator[bytes]:
+    while data := file.read(CHUNK_BYTES):
+        yield data
+        tell(len(data))
+
+
+def _said(answer: httpx.Response) -> str:
+    """Give the sentence in a registry's refusal."""
+    try:
+        return "; ".join(str(each["message"]) for each in answer.json()["errors"])[:600] or f"HTTP {answer.status_code}"
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {answer.status_code}"

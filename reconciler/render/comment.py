@@ -1,0 +1,226 @@
+"""The comment on a pull request: what merging it would do in each environment, within what a code host takes.
+
+Everything in it that is not ours is hostile (`render.safe`) and may be a secret (`schemas.redaction`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from reconciler.core.plan import Action, Change
+from reconciler.render.names import Names
+from reconciler.render.report import Report
+from reconciler.render.safe import code_block, escaped
+from reconciler.render.text import SIGNS, summary
+from reconciler.render.values import differences, listing
+from schemas.redaction import redacted
+
+BUDGET = 60_000
+"""Characters of a body. GitHub refuses more than 65,536 with 422; the rest is for what it counts otherwise."""
+_REASONS, _NAMES, _NOTES, _LINES = 20, 5, 10, 400
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a comment is about.
+
+    Args:
+        commit: What was planned; empty where it is not known.
+        base: What it is compared with.
+        run: Address of the job that says more.
+    """
+
+    commit: str = ""
+    base: str = ""
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Changes that do the same.
+
+    Args:
+        changes: All of them.
+        lines: The fields that differ, for the details.
+    """
+
+    changes: tuple[Change, ...]
+    lines: tuple[str, ...]
+
+    @property
+    def weight(self) -> int:
+        """Place among the groups: what destroys first, then what starts revisions, then the rest."""
+        first = self.changes[0]
+        if first.destroys or first.problem:
+            return 0
+        return 1 if first.address.kind == "run_service" else 2
+
+
+def render_comment(reports: Sequence[Report], *, titles: Mapping[str, str], about: About, budget: int = BUDGET) -> str:
+    """Render the comment without its marker.
+
+    Args:
+        reports: One per environment.
+        titles: What people call each kind.
+        about: What it is about.
+        budget: Most characters.
+    """
+    if all(report.quiet for report in reports):
+        return f"mlservice plan: no changes{_commit(about.commit)}\n"
+    ordered = sorted(reports, key=lambda report: (report.environment, report.project))
+    must = [_head(about), *chain.from_iterable(_told(report) for report in ordered)]
+    text = _join(must, budget)
+    for report in ordered:
+        text = _details(text, report, titles, budget)
+    return text
+
+
+def _head(about: About) -> str:
+    onto = f" onto {_value(about.base)}" if about.base else ""
+    return f"### mlservice plan{_commit(about.commit)}{onto}\n"
+
+
+def _commit(commit: str) -> str:
+    return f" (commit {_value(commit[:12])})" if commit else ""
+
+
+def _value(text: str, longest: int = _LONGEST) -> str:
+    """Give somebody else's text: secrets hidden, cut, and without power."""
+    hidden = redacted(text)
+    return escaped(hidden if len(hidden) <= longest else hidden[: longest - 1] + "…")
+
+
+def _told(report: Report) -> Iterator[str]:
+    """Say what is said whatever else has to go: where, how much, how it goes out, and what is in the way."""
+    where = _value(report.environment or report.project or "plan")
+    project = f" · project {_value(report.project)}" if report.environment and report.project else ""
+    decision = f" · decision {_value(report.decision)}" if report.decision else ""
+    yield f"**{where}**{project}{decision}\n"
+    blocked = [*report.blocked, *_protected(report)]
+    for why in blocked[:_REASONS]:
+        yield f"> **Blocked**: {_value(why, 600)}\n"
+    if len(blocked) > _REASONS:
+        yield f"> and {len(blocked) - _REASONS} more\n"
+    if report.plan is None:
+        yield "There is no plan.\n" if blocked else "The plan could not be made.\n"
+        return
+    yield f"{summary(report.plan).plain.strip()}\n"
+    yield from _rollouts(report)
+
+
+def _protected(report: Report) -> Iterator[str]:
+    for change in report.plan.protected if report.plan else ():
+        yield f"{change.action} of {change.address} needs consent: management.deletion of {', '.join(change.services)}"
+
+
+def _rollouts(report: Report) -> Iterator[str]:
+    """Say how what changes goes out, services of one way together."""
+    touched = {name for c in (report.plan.pending if report.plan else ()) for name in c.services}
+    ways: dict[str, list[str]] = {}
+    for name in sorted(touched & report.rollouts.keys()):
+        ways.setdefault(report.rollouts[name], []).append(name)
+    for way, names in ways.items():
+        yield f"Rollout of {_listed(names)}: {_value(way)}\n"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(_value(name, 80) for name in names[:_NAMES])
+    return shown if len(names) <= _NAMES else f"{shown} and {len(names) - _NAMES} more"
+
+
+def _join(parts: Iterable[str], budget: int) -> str:
+    text = ""
+    for part in parts:
+        if len(text) + len(part) + 1 > budget - _LINES:
+            return f"{text}\n(cut: see the job)\n"
+        text += f"{part}\n"
+    return text
+
+
+def _details(text: str, report: Report, titles: Mapping[str, str], budget: int) -> str:
+    """Add a table and the fields of one environment, as many as fit; what does not is counted."""
+    plan = report.plan
+    if plan is None:
+        return text
+    names = Names(titles, plan.project)
+    groups = sorted(
+        _groups(c for c in plan.changes if c.acts or c.problem), key=lambda g: (g.weight, g.changes[0].address)
+    )
+    rows = [_row(group, names) for group in groups]
+    notes = [f"> {_value(note.text, 600)}\n" for note in plan.notes[:_NOTES]]
+    room = budget - len(text) - _LINES
+    if not rows and not notes:
+        return text
+    title = _value(report.environment or plan.project or "plan")
+    opened = "" if len(rows) > _REASONS else " open"
+    head = [f"<details{opened}><summary>{title}</summary>\n", "| | what | why |\n|---|---|---|"]
+    kept, left = _fitting(rows, room * 2 // 3 - sum(map(len, head)))
+    rest = f"\n{left} more {'row' if left == 1 else 'rows'}: see the job.\n" if left else ""
+    block = "\n".join([*head, *kept]) + f"\n{rest}"
+    room -= len(block)
+    blocks, unseen = _fitting([_fields(group, names) for group in groups if group.lines], room - sum(map(len, notes)))
+    more = f"\nFields of {unseen} more: see the job.\n" if unseen else ""
+    return text + "\n".join([block, *blocks, more, *notes, "</details>\n"])
+
+
+def _fitting(parts: Sequence[str], room: int) -> tuple[list[str], int]:
+    """Give the first parts that fit, and how many do not."""
+    kept: list[str] = []
+    for part in parts:
+        room -= len(part) + 1
+        if room < 0:
+            break
+        kept.append(part)
+    return kept, len(parts) - len(kept)
+
+
+def _groups(changes: Iterable[Change]) -> list[_Group]:
+    """Put changes together that do the same to objects of one kind: a label of two hundred services is one row."""
+    found: dict[tuple[str, ...], list[Change]] = {}
+    for change in changes:
+        lines = tuple(_lines(change))
+        alike = change.action is Action.UPDATE and bool(lines)
+        key = (change.address.kind, str(change.action), change.reason, change.problem, *lines)
+        found.setdefault(key if alike else (str(change.address), str(change.action)), []).append(change)
+    return [_Group(tuple(many), tuple(_lines(many[0]))) for many in found.values()]
+
+
+def _lines(change: Change) -> Iterator[str]:
+    if change.action is Action.CREATE:
+        yield from (f"+ {path}: {value}" for path, value in listing(change.desired or {}))
+    for path, before, after in differences(change):
+        yield f"- {path}: {before}"
+        yield f"+ {path}: {after}"
+
+
+def _row(group: _Group, names: Names) -> str:
+    first = group.changes[0]
+    said = "; ".join(part for part in (first.reason, first.consequence, first.problem) if part)
+    loud = "**" if first.destroys or first.problem else ""
+    verb = "left" if first.contradicts and not first.acts else "not working" if first.problem else str(first.action)
+    return f"| {loud}{verb}{loud} | {_what(group, names)} | {_value(said)} |"
+
+
+def _what(group: _Group, names: Names) -> str:
+    first = group.changes[0].address
+    named = [f"{names.name(change.address)}{names.place(change.address)}" for change in group.changes]
+    count = f" x{len(named)}" if len(named) > 1 else ""
+    return f"{_value(names.title(first))}{count} {_listed(named)}"
+
+
+def _fields(group: _Group, names: Names) -> str:
+    """Give the fields of a group as a block of code that nothing in it can close."""
+    first = group.changes[0]
+    more = f" and {len(group.changes) - 1} more" if len(group.changes) > 1 else ""
+    shown = [redacted(line) for line in group.lines[:_LINES]]
+    cut = [f"  … {len(group.lines) - _LINES} more"] if len(group.lines) > _LINES else []
+    head = f"# {SIGNS[first.action][0].strip()} {redacted(names(first.address))}{more}"
+    return "\n".join(["", *code_block("\n".join(map(_one_line, [head, *shown, *cut])), "diff"), ""])
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.splitlines())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -1,0 +1,85 @@
+"""The job that reconciles: its name, its times, where its specs come from."""
+
+import re
+from collections.abc import Iterator
+
+from schemas.checks.access import ACCOUNT
+from schemas.checks.finding import Finding, repeated
+from schemas.checks.schedules import cron
+from schemas.checks.schedules import time_zone as known_zone
+from schemas.operator import Freeze, OperatorMetadata, SpecsSource
+from schemas.refusal import shown
+from schemas.sections.access import AUTO
+
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_NAME_LONGEST = 40
+_BUNDLE = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)+")
+_AT = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def operator_name(metadata: OperatorMetadata) -> Iterator[Finding]:
+    """The name is a part of Cloud Run's and IAM's names."""
+    name = metadata.name
+    if not _NAME.fullmatch(name) or len(name) > _NAME_LONGEST:
+        hint = f"use up to {_NAME_LONGEST} lower-case letters, digits and hyphens; first a letter, last no hyphen"
+        yield Finding("metadata.name", "operator-name", f"{shown(name)} is not an operator's name", hint)
+
+
+def passes(schedule: str, time_zone: str) -> Iterator[Finding]:
+    """When passes start. One that is longer than the schedule meets the next one; services are locked meanwhile."""
+    yield from cron("schedule", schedule)
+    yield from known_zone("timeZone", time_zone)
+
+
+def specs_source(specs: SpecsSource) -> Iterator[Finding]:
+    """At most one source, and one that can be read."""
+    given = [name for name in ("bundle", "image", "git") if getattr(specs, name) is not None]
+    if len(given) > 1:
+        summary = f"the source of the specs is given {len(given)} times: {', '.join(given)}"
+        yield Finding(f"specs.{given[1]}", "exactly-one", summary, "give one of: bundle, image, git", at_key=True)
+    if specs.bundle is not None and not _BUNDLE.fullmatch(specs.bundle):
+        hint = "a bucket and a folder in it: gs://acme-mlservice/specs/prod"
+        yield Finding("specs.bundle", "bundle", f"{shown(specs.bundle)} is no place for a bundle", hint)
+    if specs.image is not None and (not specs.image.folder.startswith("/") or ".." in specs.image.folder):
+        summary = f"{shown(specs.image.folder)} is not an absolute path"
+        yield Finding("specs.image.folder", "specs", summary, "for example /specs")
+    if specs.git is not None and not specs.git.repository.startswith("https://"):
+        summary = f"{shown(specs.git.repository)} is not an https:// address"
+        yield Finding("specs.git.repository", "specs", summary, "for example https://github.com/acme/ml-services")
+
+
+def image_of_specs(image: str | None, specs: SpecsSource) -> Iterator[Finding]:
+    """Specs in the image are in an image of the user's."""
+    if specs.image is not None and image is None:
+        hint = "name the image that has them: image: europe-west1-docker.pkg.dev/…"
+        yield Finding("specs.image", "specs", "specs lie in the image, and the image is ours", hint, at_key=True)
+
+
+def one_image(image: str | None, version: str | None) -> Iterator[Finding]:
+    """An image has its version in its tag."""
+    if image is not None and version is not None:
+        hint = "the version of an image of yours is in its tag"
+        yield Finding("version", "exactly-one", "version and image are both given", hint, at_key=True)
+    if version is not None and not _VERSION.fullmatch(version):
+        yield Finding("version", "version", f"{shown(version)} is no version", "for example 1.1.0")
+
+
+def identity(identity: str) -> Iterator[Finding]:
+    """`Auto` or an account's e-mail."""
+    if identity != AUTO and not ACCOUNT.fullmatch(identity):
+        hint = f"write {AUTO}, or an e-mail that ends in .gserviceaccount.com"
+        yield Finding("identity", "service-account", f"{shown(identity)} is not a service account", hint)
+
+
+def frozen(freeze: tuple[Freeze, ...]) -> Iterator[Finding]:
+    """Days and times that there are, each once."""
+    for index, window in enumerate(freeze):
+        path = f"freeze[{index}]"
+        if window.day not in DAYS:
+            yield Finding(f"{path}.day", "freeze", f"{shown(window.day)} is no day", f"one of {', '.join(DAYS)}")
+        if not _AT.fullmatch(window.at):
+            yield Finding(f"{path}.at", "freeze", f"{shown(window.at)} is no time of day", "for example 16:00")
+    for index, when in repeated(f"{window.day} {window.at}" for window in freeze):
+        yield Finding(f"freeze[{index}]", "repeated", f"{when} is listed twice", at_key=True)

@@ -1,0 +1,197 @@
+"""The GitHub Action's script as a runner runs it: its outputs, its comment, and what a branch cannot make it do."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.conftest import ROOT
+from tests.comments.fakes import Description, FakeGitHub, github_user, served
+from tests.operating import spec
+
+TOKEN = "ghs_0123456789abcdef"
+SCRIPT = ROOT / "ci" / "action.py"
+pytestmark = pytest.mark.slow
+
+
+class Runner:
+    """A runner with a workspace, on a pull request at a fake GitHub."""
+
+    def __init__(self, folder: Path, fake: FakeGitHub, state: Path) -> None:
+        self.folder, self.fake, self.state = folder / "workspace", fake, state
+        self.temp = folder / "temp"
+        for each in (self.folder / "services", self.temp, folder / "bin"):
+            each.mkdir(parents=True)
+        program = folder / "bin" / "mlservice"
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m reconciler.cli "$@"\n')
+        program.chmod(0o755)
+        self.bin = folder / "bin"
+
+    def write(self, *specs, name="churn.yaml"):
+        """Put specs into the workspace."""
+        text = "---\n".join(yaml.safe_dump(each, sort_keys=False) for each in specs)
+        (self.folder / "services" / name).write_text(text)
+
+    def run(self, command, *, fork=False, event=None, **inputs):
+        """Run the action."""
+        repo = {"full_name": "mallory/ml" if fork else "acme/ml"}
+        request = {"number": 7, "head": {"sha": "abc1234", "repo": repo}, "base": {"ref": "main"}}
+        request["base"]["repo"] = {"full_name": "acme/ml"}
+        self.file("event.json").write_text(json.dumps({"pull_request": request} if event is None else event))
+        self.file("output").write_text("")
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.temp),
+            "PYTHONPATH": str(ROOT),
+            "NO_GCE_CHECK": "true",
+            "MLSERVICE_EMULATOR_STATE": str(self.state),
+            "MLSERVICE_PATH": str(self.bin),
+            "RUNNER_TEMP": str(self.temp),
+            "GITHUB_EVENT_PATH": str(self.file("event.json")),
+            "GITHUB_OUTPUT": str(self.file("output")),
+            "GITHUB_REPOSITORY": "acme/ml",
+            "GITHUB_API_URL": self.fake.url,
+            "GITHUB_TOKEN": TOKEN,
+            "ACTIONS_ID_TOKEN_REQUEST_URL": "https://token.example/?a=b",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token",
+            "INPUT_COMMAND": command,
+            "INPUT_FILES": "services",
+            "INPUT_LOCAL": "true",
+            **{f"INPUT_{name.upper()}": value for name, value in inputs.items()},
+        }
+        line = [sys.executable, str(SCRIPT)]
+        return subprocess.run(line, cwd=self.folder, env=env, capture_output=True, text=True, check=False, timeout=120)
+
+    def file(self, name):
+        """A file of the runner's."""
+        return self.temp / name
+
+    @property
+    def outputs(self):
+        """What the action set."""
+        found, lines = {}, iter(self.file("output").read_text().splitlines())
+        for line in lines:
+            name, _, end = line.partition("<<")
+            value = []
+            for each in lines:
+                if each == end:
+                    break
+                value.append(each)
+            found[name] = "\n".join(value)
+        return found
+
+
+@pytest.fixture
+def runner(tmp_path, emulator):
+    """A runner."""
+    fake = FakeGitHub(Description("github.json"), {TOKEN: github_user("github-actions[bot]", "Bot")})
+    with served(fake):
+        yield Runner(tmp_path, fake, emulator.state)
+
+
+def with_environments(**sections):
+    """A spec with two environments."""
+    return spec(**sections) | {
+        "environments": {"dev": {"spec": {}}, "prod": {"spec": {"scaling": {"maxInstances": 5}}}}
+    }
+
+
+def test_a_plan_of_two_environments_sets_outputs_and_one_comment(runner):
+    """What later steps branch on, and what people read."""
+    runner.write(with_environments())
+
+    done = runner.run("plan", environments="dev\nprod")
+
+    [comment] = runner.fake.visible()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert runner.outputs["changed"] == "true"
+    assert json.loads(runner.outputs["counts"])["create"] > 0
+    assert runner.outputs["blocked"] == ""
+    assert len(runner.outputs["decision-digest"].split("-")) == 2
+    assert "**dev**" in comment["body"]
+    assert "**prod**" in comment["body"]
+    assert TOKEN not in done.stdout + done.stderr
+
+
+def test_a_fork_is_planned_on_the_emulator_and_gets_no_comment_and_no_account(runner):
+    """Its token could not write; nothing signs in for it even when it is told to."""
+    runner.write(spec())
+
+    done = runner.run("plan", fork=True, local="false", provider="projects/1/locations/global/x")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert runner.fake.calls == []
+    assert sorted(each.name for each in (runner.temp / "mlservice" / "reports").iterdir()) == [
+        "plan-0.json",
+        "plan-0.sarif",
+    ]
+    assert "LOCAL: the embedded emulator" in done.stderr
+
+
+def test_apply_on_a_pull_request_is_refused(runner):
+    """Whatever the workflow says: the branch may be anybody's."""
+    runner.write(spec())
+
+    done = runner.run("apply")
+
+    assert done.returncode == 3
+    assert "::error::apply runs after the merge, never on a pull request" in done.stdout
+
+
+def test_problems_stand_at_their_lines_and_cannot_be_commands(runner):
+    """A value of a spec is in the message: it begins no line of its own."""
+    runner.write(spec(region="moon\n::set-output name=changed::true\n::stop-commands::x"))
+
+    done = runner.run("validate")
+
+    lines = [line for line in done.stdout.splitlines() if line.startswith("::")]
+    assert done.returncode == 1
+    assert lines
+    assert all(line.startswith("::error file=services/churn.yaml,line=") for line in lines)
+
+
+def test_a_plan_that_cannot_be_made_is_told(runner):
+    """The comment says why, and the job fails."""
+    runner.write(spec(secrets={"T": {"secret": "no-such", "version": "1"}}))
+
+    done = runner.run("plan")
+
+    assert done.returncode == 1
+    assert "no-such" in runner.outputs["blocked"]
+    assert "**Blocked**" in runner.fake.visible()[0]["body"]
+
+
+@pytest.mark.parametrize(("wanted", "code"), [("error", 0), ("changes", 1), ("delete", 0)])
+def test_what_the_job_fails_on_is_chosen(runner, wanted, code):
+    """Some want a person to look whenever something changes."""
+    runner.write(spec())
+
+    assert runner.run("plan", fail_on=wanted, comment="never").returncode == code
+
+
+def test_credentials_lie_outside_of_the_workspace_and_go_with_the_step(tmp_path, monkeypatch):
+    """They name where to ask and hold no key; only their owner reads them."""
+    monkeypatch.syspath_prepend(str(ROOT / "ci"))
+    action = __import__("action")
+    (tmp_path / "mlservice").mkdir()
+    env = {
+        "RUNNER_TEMP": str(tmp_path),
+        "INPUT_PROVIDER": "projects/1/locations/global/workloadIdentityPools/p/providers/q",
+        "INPUT_SERVICE_ACCOUNT": "planner@acme.iam.gserviceaccount.com",
+        "ACTIONS_ID_TOKEN_REQUEST_URL": "https://token.example/?a=b",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token",
+    }
+
+    [(name, file)] = action.signed_in(action.Job(env, {})).items()
+
+    config = json.loads(Path(file).read_text())
+    assert name == "GOOGLE_APPLICATION_CREDENTIALS"
+    assert Path(file).is_relative_to(tmp_path)
+    assert Path(file).stat().st_mode & 0o777 == 0o600
+    assert config["credential_source"]["url"].endswith(f"&audience=https:{config['audience']}")
+    assert config["service_account_impersonation_url"].endswith(
+        "/planner@acme.iam.gserviceaccount.com:generateAccessToken"
+    )

@@ -1,0 +1,136 @@
+"""The action, the workflows and templates that we show: pinned, with the least permissions, without known holes."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.conftest import ROOT
+
+WORKFLOWS = sorted((ROOT / "docs" / "ci" / "github").glob("*.yaml"))
+ACTION = ROOT / "action.yml"
+USES = re.compile(r"uses:\s*(\S+)")
+
+
+def names(path):
+    """For the report."""
+    return path.name
+
+
+def holes(path):
+    """What zizmor says of a file; nothing when it finds nothing."""
+    program = Path(sys.executable).with_name("zizmor")
+    command = [str(program), "--offline", "--no-progress", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode else ""
+
+
+@pytest.mark.parametrize("path", [ACTION, *WORKFLOWS], ids=names)
+def test_the_linter_finds_no_hole(path):
+    """It knows what was used against workflows: injected templates, kept credentials, triggers with secrets."""
+    assert holes(path) == ""
+
+
+def test_the_linter_finds_the_holes_that_we_warn_of(tmp_path):
+    """Otherwise the test above would say nothing."""
+    text = (ROOT / "docs" / "ci" / "github" / "plan.yaml").read_text()
+    (tmp_path / "plan.yaml").write_text(
+        text.replace("  pull_request:", "  pull_request_target:")
+        .replace("with: {persist-credentials: false}", "with: {ref: x}")
+        .replace("with: {command: validate, files: services}", "with: {}\n      - run: echo ${{ github.head_ref }}")
+    )
+
+    found = holes(tmp_path / "plan.yaml")
+
+    assert all(hole in found for hole in ("dangerous-triggers", "template-injection", "artipacked"))
+
+
+@pytest.mark.parametrize("path", [ACTION, *WORKFLOWS], ids=names)
+def test_every_action_is_pinned_by_commit(path):
+    """Tags have been moved to other code, with the secrets of everybody who used them."""
+    used = USES.findall(path.read_text())
+
+    assert [each for each in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", each)] == []
+    assert path == ACTION or used
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=names)
+def test_no_workflow_has_more_permissions_than_it_needs(path):
+    """None for all jobs; each job names its own, and the one of forks has no identity and writes nothing."""
+    found = yaml.safe_load(path.read_text())
+
+    assert found["permissions"] == {}
+    assert all(job["permissions"] for job in found["jobs"].values())
+    assert "pull_request_target" not in path.read_text()
+    if path.name == "plan.yaml":
+        assert found["jobs"]["fork"]["permissions"] == {"contents": "read"}
+        assert found["jobs"]["plan"]["if"].endswith("== github.repository")
+    if "workflow_run" in found[True]:  # `on`
+        checked_out = [s["with"] for j in found["jobs"].values() for s in j["steps"] if "checkout" in s.get("uses", "")]
+        assert [each["repository"] for each in checked_out] == ["acme/mlservice"]
+
+
+def test_the_action_takes_no_input_into_a_command():
+    """Inputs are environment variables: a value of a branch never becomes a part of a script."""
+    steps = yaml.safe_load(ACTION.read_text())["runs"]["steps"]
+
+    assert [step["run"] for step in steps if "${{" in step["run"]] == []
+    assert not [step for step in steps if "uses" in step]
+
+
+def test_the_action_installs_the_uv_of_the_lock_file():
+    """Its hashes are those that uv.lock has."""
+    lock = tomllib.loads((ROOT / "uv.lock").read_text())
+    [package] = [each for each in lock["package"] if each["name"] == "uv"]
+    text = (ROOT / "ci" / "uv.txt").read_text()
+
+    assert f"uv=={package['version']} " in text
+    assert set(re.findall(r"sha256:[0-9a-f]{64}", text)) == {wheel["hash"] for wheel in package["wheels"]}
+
+
+def test_the_hook_takes_specs_by_their_names():
+    """Others are named in the user's own configuration."""
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    files = re.compile(hook["files"])
+
+    assert hook["entry"] == "mlservice validate"
+    assert [
+        f for f in ("mlservice.yaml", "a/mlservice.yml", "a/churn.mlservice.yaml", "a/x.yaml") if files.search(f)
+    ] == [
+        "mlservice.yaml",
+        "a/mlservice.yml",
+        "a/churn.mlservice.yaml",
+    ]
+
+
+class GitLabLoader(yaml.SafeLoader):
+    """YAML with GitLab's `!reference`."""
+
+
+GitLabLoader.add_constructor("!reference", lambda loader, node: loader.construct_sequence(node))
+
+
+def test_the_template_of_gitlab_keeps_forks_apart():
+    """The pipeline of a fork has no identity and posts nothing; an apply waits for the one before it."""
+    path = ROOT / "docs" / "ci" / "gitlab" / "mlservice.gitlab-ci.yml"
+    found = yaml.load(path.read_text(), Loader=GitLabLoader)  # noqa: S506 - a loader of ours, on top of the safe one
+    fork = found["mlservice-plan-of-a-fork"]
+
+    assert fork["extends"] == ".mlservice"
+    assert "id_tokens" not in found[".mlservice"]
+    assert "!= $CI_MERGE_REQUEST_PROJECT_ID" in fork["rules"][0]["if"]
+    assert "comment" not in " ".join(fork["script"])
+    assert found["mlservice-apply"]["resource_group"]
+
+
+def test_the_build_of_google_keeps_its_token_secret():
+    """It comes from Secret Manager, into one step, and values of the request are variables."""
+    found = yaml.safe_load((ROOT / "docs" / "ci" / "cloud-build" / "plan.yaml").read_text())
+    [step] = found["steps"]
+
+    assert step["secretEnv"] == ["GITHUB_TOKEN"]
+    assert not re.search(r"(?<!\$)\$_?[A-Z]", step["args"][1])

@@ -1,0 +1,593 @@
+"""Each check of `mlservice doctor`, well and spoiled: what it says then, to whom, and which command it gives."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from google.api_core.exceptions import AlreadyExists
+from google.cloud import billing_v1, cloudquotas_v1, orgpolicy_v2, resourcemanager_v3, service_usage_v1
+
+from emulator.apis import LISTED
+from emulator.core import permissions
+from emulator.core.api import folder_of
+from reconciler.core.checkup import Answer, Who
+from reconciler.core.facts import Facts
+from reconciler.engine.doctor.caller import who
+from reconciler.engine.doctor.case import Case
+from reconciler.engine.doctor.needs import Needs
+from reconciler.engine.doctor.project import enable
+from reconciler.engine.resolve import known_facts, look_up
+from reconciler.gcp.connection import Connection
+from reconciler.gcp.who import Caller
+from reconciler.kinds import KINDS
+from schemas import load
+from tests.emulator_iam.callers import PROJECT, grant
+from tests.engine.test_least_roles import FULL, LATER
+from tests.operating import BUCKET, HELLO, REGION, spec
+
+L4 = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion"
+OPENED = (
+    f"gcloud storage buckets remove-iam-policy-binding gs://{BUCKET} --member=allUsers "
+    "--role=roles/storage.objectViewer"
+)
+GPU = {"gpu": {"type": "nvidia-l4", "zonalRedundancy": False}, "cpu": 4, "memory": "16Gi"}
+
+
+def told(checks):
+    """Answer, line and commands of each."""
+    return [(str(check.answer), check.line, check.commands) for check in checks]
+
+
+def only(checks, answer):
+    """Those of one answer."""
+    return [check for check in checks if check.answer is answer]
+
+
+def test_a_project_where_everything_is_well_has_nothing_to_tell(patient):
+    """A first deployment on a healthy project: every check that can be made says so, and the exit code is 0."""
+    found = patient.looked_at(spec())
+
+    assert [c.line for c in found.checks if c.answer in {Answer.FAIL, Answer.WARN}] == []
+    assert found.exit_code == 0
+    assert {c.name for c in found.checks} >= {
+        "apis", "billing", "caller", "clock", "cloud-run", "image", "organisation", "permissions", "project",
+        "state-bucket",
+    }  # fmt: skip
+
+
+def test_only_what_the_specs_need_is_looked_at(patient):
+    """A service without secrets, topics and GPUs has nothing to do with them."""
+    small = patient.looked_at(spec())
+    lines = " ".join(c.line for c in small.checks)
+
+    assert "3 APIs" not in lines
+    assert not {"quota", "secret", "webhook", "model"} & {c.name for c in small.checks}
+
+
+def test_apis_that_are_off(patient):
+    """All of them in one line, with one command; who may enable them is told to, and is well afterwards."""
+    usage = patient.client(service_usage_v1.ServiceUsageClient)
+    for host in ("run", "artifactregistry", "pubsub"):
+        usage.disable_service(request={"name": f"{PROJECT}/services/{host}.googleapis.com"}).result(timeout=20)
+
+    [check] = patient.found("apis", spec())
+    enable(patient.operator.session(), ["run.googleapis.com", "artifactregistry.googleapis.com"])
+
+    assert check.answer is Answer.FAIL
+    assert check.line == "2 APIs off: artifactregistry, run (enabling takes 1 to 3 min)"
+    assert check.who is Who.YOU
+    assert check.commands == (
+        "gcloud services enable artifactregistry.googleapis.com run.googleapis.com --project=local",
+    )
+    assert patient.found("apis", spec())[0].answer is Answer.OK
+
+
+def test_a_project_that_nobody_pays_for(patient):
+    """Nothing would start, and somebody else has to mend it."""
+    billing = patient.client(billing_v1.CloudBillingClient)
+    billing.update_project_billing_info(name=PROJECT, project_billing_info={"billing_account_name": ""})
+
+    [check] = patient.found("billing", spec())
+
+    assert (check.answer, check.who) == (Answer.FAIL, Who.PROJECT)
+    assert check.line == "no billing account is linked: nothing will start"
+    assert check.commands == ("gcloud billing projects link local --billing-account=ACCOUNT",)
+
+
+def test_a_project_that_one_may_not_see(patient, tmp_path):
+    """It looks like one that is not there; projects that one may see and that are called alike are named."""
+    account = patient.as_account(tmp_path)[0]
+
+    [check] = account.found("project", spec())
+
+    assert (check.answer, check.line) == (Answer.FAIL, "project local does not exist, or you may not see it")
+
+
+def test_permissions_that_are_missing(patient, tmp_path):
+    """They are named with what they are for, whose spec needs them and a role that has them."""
+    account, whose, role = patient.as_account(
+        tmp_path, "run.services.get", "run.services.list", "run.revisions.list", "storage.buckets.list"
+    )
+    grant(patient.emulator, (role, whose.member))
+
+    found = account.found("permissions", spec(), writing=True)
+    service = next(c for c in found if "Cloud Run service" in c.line)
+    reading = account.found(
+        "permissions", spec(access={"serviceAccount": "x@local.iam.gserviceaccount.com"}), writing=False
+    )
+
+    assert (service.answer, service.who, service.services) == (Answer.FAIL, Who.PROJECT, ("churn",))
+    assert service.line == (
+        "missing for Cloud Run service of churn: run.operations.get, run.services.create, run.services.delete, "
+        "run.services.update; roles/run.admin + roles/run.viewer would do"
+    )
+    assert service.commands[0] == (
+        f"gcloud projects add-iam-policy-binding local --member={whose.member} --role=roles/run.admin"
+    )
+    assert not [c for c in reading if "Cloud Run service" in c.line]
+
+
+def test_what_another_account_may_not_do(patient, tmp_path):
+    """Whoever may act as the job's account learns what it lacks; whoever may not is told so and nothing else."""
+    _, whose, role = patient.as_account(tmp_path, "storage.buckets.list", "run.services.get")
+    grant(patient.emulator, (role, whose.member))
+    local = patient.operator.connection.local
+
+    def as_job(endpoint):
+        acting = Connection("local", BUCKET, endpoint, acting_as=whose.email)
+        return replace(patient.operator.session(), connection=acting, _clients={})
+
+    found = patient.looked_at(spec(), session=as_job(local))
+    refused = patient.looked_at(spec(), session=as_job(replace(local, key_file=str(tmp_path / "key.json"))))
+
+    lines = " ".join(c.line for c in found.checks if c.name == "permissions")
+    assert whose.email in found.caller
+    assert "run.services.create" in lines
+    assert "run.services.get," not in lines
+    [caller] = [c for c in refused.checks if c.name == "caller"]
+    assert caller.answer is Answer.UNKNOWN
+    assert f"cannot act as {whose.email}: " in caller.line
+    assert "iam.serviceAccounts.getAccessToken" in caller.line
+
+
+def test_permissions_that_are_had_on_the_objects_alone(patient, tmp_path):
+    """A role on the one service that there is does as well as one on the project."""
+    patient.operator.apply(spec())
+    account, whose, role = patient.as_account(tmp_path, "run.services.update", "run.services.delete")
+    before = [c.line for c in account.found("permissions", spec()) if "Cloud Run service" in c.line]
+    services = patient.operator.api("google.cloud.run_v2", "services", "Services")
+    name = f"{PROJECT}/locations/{REGION}/services/churn"
+    policy = services.get_iam_policy(request={"resource": name})
+    policy.bindings.add(role=role, members=[whose.member])
+    services.set_iam_policy(request={"resource": name, "policy": policy})
+
+    after = [c.line for c in account.found("permissions", spec()) if "Cloud Run service" in c.line]
+
+    assert "run.services.update" in before[0]
+    assert "run.services.update" not in after[0]
+    assert "run.services.create" in after[0]
+
+
+def test_what_is_asked_for_is_what_the_calls_need(patient, operator):
+    """The permissions that are checked are those that planning, applying, changing and destroying the spec took."""
+    prepare(operator)
+    operator.emulator.control("DELETE", "calls")
+    assert [str(r.error) for run in (FULL, LATER) for r in operator.apply(run).failed] == []
+    assert [str(r.error) for r in operator.destroy("churn").failed] == []
+    tables = [permissions.read(folder_of(each.module)) for each in LISTED]
+    called = set(operator.emulator.calls())
+    taken = {d.permission for t in tables for m, ds in t.methods.items() if m in called for d in ds}
+
+    asked = needed(patient)
+
+    # The bucket is made by the first apply, if nobody made it before, and goes with the last service.
+    assert sorted(taken - asked) == ["storage.buckets.create", "storage.buckets.delete"]
+    # What deletes or changes in ways that this story does not, waits for operations, or is about policies.
+    assert sorted(p for p in asked - taken if not p.endswith(("IamPolicy", ".update", ".delete"))) == [
+        "cloudfunctions.operations.get",
+        "run.operations.get",
+        "run.services.list",
+        "storage.objects.create",
+    ]
+
+
+def needed(patient):
+    """The permissions that doctor asks about for the fullest spec."""
+    prepare(patient.operator)
+    services = load(patient.operator.write(FULL)).services
+    given = Facts("local", BUCKET, HELLO)
+    asked, known = look_up(patient.operator.session(), services, given)
+    facts = [known_facts(given, many, known) for many in asked]
+    needs = Needs.of(KINDS, services, facts, asked, writing=True)
+    return {need.permission for need in needs.permissions}
+
+
+def prepare(operator):
+    """Make what the fullest spec names and others make, once."""
+    (operator.folder / "model").mkdir(exist_ok=True)
+    (operator.folder / "model" / "weights.txt").write_text("1")
+    topics = operator.api("google.pubsub_v1", "publisher", "Publisher")
+    secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+    try:
+        topics.create_topic(request={"name": f"{PROJECT}/topics/orders"})
+    except AlreadyExists:
+        return
+    made = secrets.create_secret(parent=PROJECT, secret_id="key", secret={"replication": {"automatic": {}}})
+    secrets.add_secret_version(parent=made.name, payload={"data": b"s"})
+    operator.make_job()
+
+
+def forbid(patient, constraint, **rule):
+    """Set a policy of the organisation."""
+    policies = patient.client(orgpolicy_v2.OrgPolicyClient)
+    policy = {"name": f"{PROJECT}/policies/{constraint}", "spec": {"rules": [rule]}}
+    policies.create_policy(request={"parent": PROJECT, "policy": policy})
+
+
+@pytest.mark.parametrize(
+    ("constraint", "rule", "sections", "line"),
+    [
+        pytest.param(
+            "iam.allowedPolicyMemberDomains",
+            {"values": {"allowed_values": ["C03xgje4y"]}},
+            {"access": {"authentication": "Public"}},
+            "access.authentication: Public is blocked (allowed: C03xgje4y)",
+            id="public",
+        ),
+        pytest.param(
+            "run.managed.requireInvokerIam",
+            {"enforce": True},
+            {"access": {"authentication": "Public"}},
+            "a service must ask its callers who they are",
+            id="invoker-check",
+        ),
+        pytest.param(
+            "run.allowedIngress",
+            {"values": {"allowed_values": ["internal"]}},
+            {},
+            "access.ingress: All is blocked (allowed: internal)",
+            id="ingress",
+        ),
+        pytest.param(
+            "gcp.resourceLocations",
+            {"values": {"allowed_values": ["in:us-locations"]}},
+            {},
+            "nothing may be made in europe-west1 (allowed: in:us-locations)",
+            id="region",
+        ),
+        pytest.param(
+            "run.allowedBinaryAuthorizationPolicies",
+            {"values": {"allowed_values": ["default"]}},
+            {},
+            "services need a Binary Authorization policy (allowed: default), which this version does not set",
+            id="attestation",
+        ),
+        pytest.param(
+            "iam.disableServiceAccountCreation",
+            {"enforce": True},
+            {},
+            "no service account may be made: name one that is there in access.serviceAccount",
+            id="accounts",
+        ),
+    ],
+)
+def test_what_the_organisation_forbids(patient, constraint, rule, sections, line):
+    """The words of the spec that it is about, what is allowed instead, and who must act."""
+    forbid(patient, constraint, **rule)
+
+    [check] = [c for c in patient.found("organisation", spec(**sections)) if c.answer is not Answer.OK]
+
+    assert check.line == f"{constraint}: {line}"
+    assert check.who is Who.ORGANISATION
+    assert check.commands == (f"gcloud org-policies describe {constraint} --effective --project=local",)
+    assert check.where.rpartition("/")[2].startswith("mlservice.yaml:")
+
+
+def test_groups_of_locations(patient):
+    """A region of an allowed group is well; one of a group that only Google knows is unknown, and no failure."""
+    forbid(patient, "gcp.resourceLocations", values={"allowed_values": ["in:europe-locations"]})
+    inside = patient.found("organisation", spec())
+    patient.client(orgpolicy_v2.OrgPolicyClient).delete_policy(name=f"{PROJECT}/policies/gcp.resourceLocations")
+    forbid(patient, "gcp.resourceLocations", values={"allowed_values": ["in:low-carbon-locations"]})
+    outside = patient.found("organisation", spec())
+
+    assert only(inside, Answer.FAIL) == []
+    assert [c.line for c in only(outside, Answer.UNKNOWN)] == [
+        "gcp.resourceLocations: whether europe-west1 is allowed cannot be told here (allowed: in:low-carbon-locations)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("most", "granted", "answer"),
+    [
+        pytest.param(1, None, Answer.OK, id="both-fit"),
+        pytest.param(3, None, Answer.WARN, id="not-while-versions-change"),
+        pytest.param(4, None, Answer.FAIL, id="not-at-all"),
+        pytest.param(4, 8, Answer.OK, id="more-was-granted"),
+    ],
+)
+def test_quotas_of_gpus(patient, most, granted, answer):
+    """As many as the specs may use are compared with what the region allows, also while an old version stands."""
+    if granted:
+        wanted = {"service": "run.googleapis.com", "quota_id": L4, "dimensions": {"region": REGION}}
+        preference = {**wanted, "quota_config": {"preferred_value": granted}}
+        quotas = patient.client(cloudquotas_v1.CloudQuotasClient)
+        quotas.create_quota_preference(
+            request={"parent": f"{PROJECT}/locations/global", "quota_preference": preference}
+        )
+
+    [check] = patient.found("quota", spec(resources=GPU, scaling={"maxInstances": most}))
+
+    assert check.answer is answer
+    if answer in {Answer.WARN, Answer.FAIL}:
+        assert (
+            check.line == f"{REGION} allows 3 nvidia-l4; the specs may use {most}, and {2 * most} while versions change"
+        )
+        assert f"--quota-id={L4} --preferred-value={2 * most} --dimensions=region={REGION}" in check.commands[0]
+
+
+def test_images_secrets_and_models_that_are_not_there(patient):
+    """Each is told at its place in the spec, with what there is instead."""
+    wanted = spec(
+        image="us-docker.pkg.dev/cloudrun/container/hello:no-such-tag",
+        secrets={"TOKEN": {"secret": "no-such", "version": "latest"}},
+        model={"uri": "gs://no-such-bucket/model/", "framework": "onnx"},
+    )
+
+    found = patient.looked_at(wanted)
+    failed = {c.name: c.line for c in found.checks if c.answer is Answer.FAIL}
+
+    assert "there is no such tag; newest tags: " in failed["image"]
+    assert failed["secret"].endswith("make it: gcloud secrets create no-such --data-file=-")
+    assert failed["model"] == "gs://no-such-bucket/model/ has no files, or there is no such bucket"
+    assert found.exit_code == 3
+
+
+def test_a_model_folder_without_a_file_that_the_framework_loads(patient):
+    """It would be found out when the first instance starts."""
+    bucket = patient.operator.connection.storage.create_bucket("models")
+    bucket.blob("churn/readme.md").upload_from_string("hello")
+
+    found = patient.found("model", spec(model={"uri": "gs://models/churn/", "framework": "onnx"}))
+
+    assert [c.line for c in found] == ["gs://models/churn/ has no .onnx file, which onnx loads"]
+
+
+def test_images_of_another_project_that_cloud_run_may_not_pull(patient):
+    """Its own account needs a role there, which that project's administrator gives."""
+    repositories = patient.operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
+    parent = "projects/other/locations/europe-west1"
+    wanted = {"parent": parent, "repository_id": "ml", "repository": {"format_": "DOCKER"}}
+    repositories.create_repository(request=wanted).result(timeout=20)
+    image = "europe-west1-docker.pkg.dev/other/ml/app:1"
+
+    checks = patient.found("image", spec(image=image))
+
+    [check] = only(checks, Answer.WARN)
+    assert (
+        check.line == f"{parent}/repositories/ml does not let Cloud Run of this project pull; a role on its project may"
+    )
+    assert (
+        "gcloud artifacts repositories add-iam-policy-binding ml --location=europe-west1 --project=other"
+        in (check.commands[0])
+    )
+
+
+def test_what_cloud_run_itself_refuses(patient):
+    """It is asked to check and to write nothing, and its words are shown at the service's place."""
+    patient.emulator.control("PUT", "settings", {"run_cpu_quota": 2})
+    account = "runner"
+    admin = patient.operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
+    admin.create_service_account(request={"name": PROJECT, "account_id": account})
+    wanted = spec(
+        access={"serviceAccount": f"{account}@local.iam.gserviceaccount.com"},
+        resources={"cpu": 2, "memory": "1Gi"},
+        scaling={"maxInstances": 5},
+    )
+
+    [check] = patient.found("cloud-run", wanted)
+
+    assert check.answer is Answer.FAIL
+    assert "quota" in check.line.lower()
+    assert patient.operator.services() == []
+
+
+def test_a_state_bucket_that_strangers_can_read(patient):
+    """Everyone's role is a failure with the command that takes it away; weak settings are warnings."""
+    patient.operator.connection.state.make()
+    bucket = patient.operator.connection.storage.get_bucket(BUCKET)
+    bucket.iam_configuration.public_access_prevention = "inherited"
+    bucket.soft_delete_policy.retention_duration_seconds = 0
+    bucket.patch()
+    policy = bucket.get_iam_policy(requested_policy_version=3)
+    policy.bindings.append({"role": "roles/storage.objectViewer", "members": {"allUsers"}})
+    bucket.set_iam_policy(policy)
+
+    found = told(c for c in patient.found("state-bucket", spec()))
+
+    assert (
+        "fail",
+        f"gs://{BUCKET} is open: allUsers has roles/storage.objectViewer",
+        (OPENED,),
+    ) in found
+    assert [line for answer, line, _ in found if answer == "warn"] == [
+        f"gs://{BUCKET} could be opened to everyone",
+        f"gs://{BUCKET} keeps nothing that was deleted: no versions, no soft delete",
+    ]
+
+
+def test_a_state_bucket_of_somebody_else(patient):
+    """A bucket of that name without our mark is not written into."""
+    patient.operator.connection.storage.create_bucket(BUCKET)
+
+    [check] = patient.found("state-bucket", spec())
+
+    assert check.answer is Answer.FAIL
+    assert "it is not marked as mlservice's" in check.line
+
+
+@pytest.mark.parametrize(
+    ("off", "answer", "line"),
+    [
+        pytest.param(timedelta(), Answer.OK, "your clock is right", id="right"),
+        pytest.param(
+            timedelta(minutes=7), Answer.FAIL, "your clock is 7 min ahead: tokens will be refused", id="ahead"
+        ),
+        pytest.param(
+            timedelta(minutes=-2),
+            Answer.WARN,
+            "your clock is 2 min behind: beyond five minutes tokens are refused",
+            id="behind",
+        ),
+    ],
+)
+def test_a_clock_that_is_off(patient, wrong_clock, off, answer, line):
+    """Ours is compared with what time Google says it is."""
+    [check] = patient.found("clock", spec(), session=wrong_clock(off))
+
+    assert (check.answer, check.line) == (answer, line)
+
+
+@pytest.mark.parametrize(("more", "lines"), [({}, 1), ({"quota_project_id": "acme"}, 0)], ids=["without", "with"])
+def test_a_person_s_credentials_without_a_quota_project(patient, tmp_path, monkeypatch, more, lines):
+    """Some APIs refuse such calls; the command that mends it names the project at hand."""
+    file = tmp_path / "adc.json"
+    file.write_text(json.dumps({"type": "authorized_user", "refresh_token": "x", **more}))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    session = replace(patient.operator.session(), connection=Connection("acme-prod", "acme-prod-mlservice"))
+
+    found = [c for c in who(Case(session, ()), Caller("jo@acme.example")) if c.name == "quota-project"]
+
+    assert [(str(c.answer), c.line, c.commands) for c in found] == [
+        (
+            "warn",
+            "your own credentials name no quota project",
+            ("gcloud auth application-default set-quota-project acme-prod",),
+        )
+    ][:lines]
+
+
+def test_the_emulator_s_time_is_the_time_there(patient):
+    """A day that was let pass there is no clock that is off."""
+    patient.emulator.advance(86_400)
+
+    assert patient.found("clock", spec())[0].answer is Answer.OK
+
+
+def test_an_account_that_lost_a_role(patient):
+    """A service that runs without what its spec needs is told before somebody else finds it."""
+    secrets = patient.operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+    made = secrets.create_secret(parent=PROJECT, secret_id="key", secret={"replication": {"automatic": {}}})
+    secrets.add_secret_version(parent=made.name, payload={"data": b"s"})
+    wanted = spec(secrets={"TOKEN": {"secret": "key", "version": "1"}})
+    patient.operator.apply(wanted)
+    policy = secrets.get_iam_policy(request={"resource": made.name})
+    del policy.bindings[:]
+    secrets.set_iam_policy(request={"resource": made.name, "policy": policy})
+
+    [check] = patient.found("service-permissions", wanted)
+
+    assert check.answer is Answer.WARN
+    assert check.line == (
+        "churn-run@local.iam.gserviceaccount.com has no roles/secretmanager.secretAccessor on secret key: the next "
+        "apply grants it"
+    )
+
+
+def test_a_state_bucket_that_one_may_not_make(patient, tmp_path):
+    """The first apply would make it: who may not is told how somebody else does."""
+    account, whose, role = patient.as_account(tmp_path, "storage.buckets.list")
+    grant(patient.emulator, (role, whose.member))
+
+    found = only(account.found("state-bucket", spec()), Answer.FAIL)
+
+    assert [c.line for c in found] == [f"gs://{BUCKET} is not there, and you may not make it (storage.buckets.create)"]
+    assert found[0].commands[0].startswith(f"gcloud storage buckets create gs://{BUCKET} --uniform")
+
+
+def test_objects_of_others_in_the_way(patient):
+    """What a plan would be refused for is told among the rest."""
+    services = patient.operator.api("google.cloud.run_v2", "services", "Services")
+    template = {"containers": [{"image": "us-docker.pkg.dev/cloudrun/container/hello"}]}
+    request = {"parent": f"{PROJECT}/locations/{REGION}", "service_id": "churn", "service": {"template": template}}
+    services.create_service(request=request).result(timeout=20)
+
+    [check] = patient.found("plan", spec())
+
+    assert check.answer is Answer.FAIL
+    assert "cannot plan run_service/europe-west1/churn" in check.line
+
+
+def test_a_region_that_does_not_offer_the_gpu(patient):
+    """The loader's warning is one of the checks, with the regions that do."""
+    wanted = spec(resources=GPU)
+    wanted["spec"]["region"] = "europe-north1"
+
+    [check] = patient.found("region", wanted)
+
+    assert check.answer is Answer.WARN
+    assert check.line.startswith('"europe-north1" is not known to offer nvidia-l4; offered in us-central1')
+
+
+def test_a_webhook_that_does_not_answer_is_told_only_when_asked(patient):
+    """Receivers are somebody else's: nobody is called without being told to."""
+    wanted = spec(notifications=[{"webhook": "https://127.0.0.1:9/hook"}])
+
+    assert patient.found("webhook", wanted) == []
+    [check] = patient.found("webhook", wanted, send_test=True)
+    assert (check.answer, check.line) == (Answer.FAIL, "the webhook at 127.0.0.1 does not answer: ConnectError")
+
+
+def test_what_may_not_be_looked_at_is_unknown(patient, tmp_path):
+    """An account that may not read policies, quotas and billing is told so, and that is no failure of the project."""
+    account = patient.as_account(tmp_path)[0]
+
+    found = account.looked_at(spec(resources=GPU))
+
+    assert {c.name for c in only(found.checks, Answer.UNKNOWN)} >= {"apis", "billing", "organisation", "plan", "quota"}
+    assert all("could not look: cannot " in c.line for c in only(found.checks, Answer.UNKNOWN))
+
+
+def test_a_check_whose_own_api_is_off_says_how_to_enable_it(patient):
+    """APIs that only the checks need are no failure: the specs do without them."""
+    usage = patient.client(service_usage_v1.ServiceUsageClient)
+    usage.disable_service(request={"name": f"{PROJECT}/services/cloudbilling.googleapis.com"}).result(timeout=20)
+
+    [check] = patient.found("billing", spec())
+
+    assert (check.answer, check.who) == (Answer.UNKNOWN, Who.PROJECT)
+    assert check.commands == ("gcloud services enable cloudbilling.googleapis.com",)
+
+
+def test_nothing_is_ever_written(patient):
+    """Of all the calls of an examination of the fullest spec none writes: Cloud Run is asked to check only."""
+    prepare(patient.operator)
+    patient.emulator.control("DELETE", "calls")
+
+    patient.looked_at(FULL)
+
+    reading = ("Get", "List", "Test", "BatchGet", "Search")
+    wrote = [
+        method
+        for method in patient.emulator.calls()
+        if not method.rpartition("/")[2].startswith(reading)
+        and not method.endswith((".get", ".list", ".testIamPermissions", ".getIamPolicy", "?validateOnly"))
+    ]
+    assert wrote == []
+    assert patient.client(resourcemanager_v3.ProjectsClient).get_iam_policy(resource=PROJECT).bindings == []
+
+
+def test_twenty_services_are_examined_with_few_calls(patient):
+    """What is the same for all is asked once; each service costs its own policy and its own check."""
+    patient.emulator.control("DELETE", "calls")
+    patient.looked_at(spec("one"))
+    single = patient.emulator.calls()
+    patient.emulator.control("DELETE", "calls")
+    patient.looked_at(*[spec(f"service-{number:02}") for number in range(20)])
+    many = patient.emulator.calls()
+
+    assert {m: n for m, n in many.items() if n != single.get(m) and "GetIamPolicy" not in m} == {
+        "google.cloud.run.v2.Services/CreateService?validateOnly": 20,
+        "google.cloud.run.v2.Services/ListServices": 1,
+    }

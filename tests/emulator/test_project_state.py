@@ -1,0 +1,112 @@
+"""What a project is allowed at all: its APIs, who pays, what the organisation forbids, how much there may be."""
+
+import pytest
+from google.api_core import exceptions
+from google.cloud import billing_v1, cloudquotas_v1, orgpolicy_v2, service_usage_v1
+from google.pubsub_v1 import PublisherClient
+
+from tests.emulator.clients import both_wires, client
+
+PROJECT = "projects/local"
+QUOTA = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion"
+
+
+def state(found):
+    return found.state.name
+
+
+@both_wires
+def test_a_disabled_api_refuses_every_call_and_says_how_to_enable_it(emulator, wire):
+    """The refusal is the one of Google's front end, with what a machine needs to mend it; others go on."""
+    usage = client(emulator, service_usage_v1.ServiceUsageClient, wire)
+    topics = client(emulator, PublisherClient)
+    name = f"{PROJECT}/services/pubsub.googleapis.com"
+    usage.disable_service(request={"name": name}).result(timeout=20)
+
+    with pytest.raises(exceptions.Forbidden) as refused:
+        topics.create_topic(request={"name": f"{PROJECT}/topics/orders"})
+    elsewhere = topics.create_topic(request={"name": "projects/other/topics/orders"})
+    found = usage.batch_get_services(request={"parent": PROJECT, "names": [name, name.replace("pubsub", "run")]})
+    usage.enable_service(request={"name": name}).result(timeout=20)
+
+    assert refused.value.reason == "SERVICE_DISABLED"
+    assert refused.value.metadata["service"] == "pubsub.googleapis.com"
+    assert "pubsub.googleapis.com/overview?project=" in refused.value.metadata["activationUrl"]
+    assert elsewhere.name == "projects/other/topics/orders"
+    assert [state(each) for each in found.services] == ["DISABLED", "ENABLED"]
+    assert topics.create_topic(request={"name": f"{PROJECT}/topics/orders"}).name == f"{PROJECT}/topics/orders"
+
+
+def test_apis_are_listed_by_state_and_enabled_together(emulator):
+    """A project that has several off gets them on by one call; one that nobody knows changes nothing."""
+    usage = client(emulator, service_usage_v1.ServiceUsageClient)
+    off = ["pubsub.googleapis.com", "storage.googleapis.com"]
+    for host in off:
+        usage.disable_service(request={"name": f"{PROJECT}/services/{host}"}).result(timeout=20)
+
+    def listed():
+        found = usage.list_services(request={"parent": PROJECT, "filter": "state:DISABLED"})
+        return [each.config.name for each in found]
+
+    before = listed()
+    with pytest.raises(exceptions.NotFound):
+        usage.batch_enable_services(request={"parent": PROJECT, "service_ids": [*off, "no.googleapis.com"]})
+    unchanged = listed()
+    usage.batch_enable_services(request={"parent": PROJECT, "service_ids": off}).result(timeout=20)
+
+    assert (before, unchanged, listed()) == (off, off, [])
+
+
+@both_wires
+def test_billing_is_linked_until_the_link_is_taken_away(emulator, wire):
+    """Both states are told, and a name that is no account's is refused."""
+    billing = client(emulator, billing_v1.CloudBillingClient, wire)
+    first = billing.get_project_billing_info(name=PROJECT)
+    with pytest.raises(exceptions.BadRequest):
+        billing.update_project_billing_info(name=PROJECT, project_billing_info={"billing_account_name": "mine"})
+    billing.update_project_billing_info(name=PROJECT, project_billing_info={"billing_account_name": ""})
+    second = billing.get_project_billing_info(name=PROJECT)
+
+    assert (first.billing_enabled, second.billing_enabled, second.billing_account_name) == (True, False, "")
+
+
+@both_wires
+def test_a_policy_of_the_organisation_holds_until_it_is_deleted(emulator, wire):
+    """What was set is in effect, with an etag; without it everything is allowed and nothing is enforced."""
+    policies = client(emulator, orgpolicy_v2.OrgPolicyClient, wire)
+    name = f"{PROJECT}/policies/run.allowedIngress"
+    wanted = {"name": name, "spec": {"rules": [{"values": {"allowed_values": ["internal"]}}]}}
+    before = policies.get_effective_policy(request={"name": name})
+    made = policies.create_policy(request={"parent": PROJECT, "policy": wanted})
+    during = policies.get_effective_policy(request={"name": name})
+    listed = [each.name for each in policies.list_policies(request={"parent": PROJECT})]
+    policies.delete_policy(request={"name": name})
+    switch = policies.get_effective_policy(request={"name": f"{PROJECT}/policies/iam.disableServiceAccountKeyCreation"})
+
+    assert before.spec.rules[0].allow_all
+    assert made.etag
+    assert list(during.spec.rules[0].values.allowed_values) == ["internal"]
+    assert listed == [name]
+    assert policies.get_effective_policy(request={"name": name}).spec.rules[0].allow_all
+    assert not switch.spec.rules[0].enforce
+
+
+@both_wires
+def test_a_quota_is_what_was_granted_in_a_region_and_the_default_elsewhere(emulator, wire):
+    """The more specific limit comes first, as Google lists them."""
+    quotas = client(emulator, cloudquotas_v1.CloudQuotasClient, wire)
+    parent = f"{PROJECT}/locations/global"
+    wanted = {
+        "service": "run.googleapis.com",
+        "quota_id": QUOTA,
+        "dimensions": {"region": "europe-west1"},
+        "quota_config": {"preferred_value": 8},
+    }
+    made = quotas.create_quota_preference(request={"parent": parent, "quota_preference": wanted})
+    every = {each.quota_id: each for each in quotas.list_quota_infos(parent=f"{parent}/services/run.googleapis.com")}
+    found = [(dict(each.dimensions), each.details.value) for each in every[QUOTA].dimensions_infos]
+
+    assert made.quota_config.granted_value == 8
+    assert found == [({"region": "europe-west1"}, 8), ({}, 3)]
+    with pytest.raises(exceptions.NotFound):
+        list(quotas.list_quota_infos(parent=f"{parent}/services/pubsub.googleapis.com"))

@@ -1,0 +1,106 @@
+"""Bundles in the emulated Cloud Storage: whole or not at all, never older, never broken."""
+
+import pytest
+
+from reconciler.core.bundle import digest_of, pack
+from reconciler.engine.bundles import POINTER, BundleRefused, Bundles, digested
+from tests.operating import BUCKET
+
+PLACE = f"gs://{BUCKET}/specs/prod"
+MONDAY, TUESDAY = "2026-11-23T10:00:00+00:00", "2026-11-24T10:00:00+00:00"
+
+
+@pytest.fixture
+def bundles(operator):
+    """A place without a bundle."""
+    operator.connection.state.make()
+    return Bundles(operator.connection, PLACE)
+
+
+def bundle(text, written=MONDAY, **about):
+    archive = pack({"churn.yaml": text})
+    return archive, digested(archive, written=written, published=TUESDAY, **about)
+
+
+def blob(operator, name):
+    return operator.connection.storage.bucket(BUCKET).blob(f"specs/prod/{name}")
+
+
+def test_what_is_published_is_read_whole(bundles):
+    """The pointer tells commit, author and run; the files are those that were published."""
+    archive, pointer = bundle(b"1", commit="c0ffee", author="Ann", run="https://ci.example/7")
+
+    assert bundles.publish(archive, pointer)
+
+    assert bundles.latest() == pointer
+    assert bundles.files(pointer) == {"churn.yaml": b"1"}
+
+
+def test_the_same_again_writes_nothing(bundles):
+    """A second run of the same commit changes no object."""
+    bundles.publish(*bundle(b"1"))
+    generation = bundles.current().generation
+
+    assert not bundles.publish(*bundle(b"1"))
+    assert bundles.current().generation == generation
+
+
+def test_an_older_one_is_refused_unless_it_is_meant(bundles):
+    """A CI job of yesterday that runs again rolls nothing back; a person may."""
+    bundles.publish(*bundle(b"2", TUESDAY))
+
+    with pytest.raises(BundleRefused, match="is older") as refused:
+        bundles.publish(*bundle(b"1", MONDAY))
+    assert "--allow-older" in refused.value.hint
+    assert bundles.files(bundles.latest()) == {"churn.yaml": b"2"}
+
+    bundles.publish(*bundle(b"1", MONDAY, older=True))
+    assert bundles.files(bundles.latest()) == {"churn.yaml": b"1"}
+
+
+def test_of_two_at_once_one_is_seen_whole(bundles):
+    """Whoever comes second looks again: the newer one stays, whatever the order."""
+    older, newer = bundle(b"1", MONDAY), bundle(b"2", TUESDAY)
+    seen = bundles.current()
+    bundles.publish(*newer)
+
+    assert not bundles._write(POINTER, b"{}", "application/json", seen.generation)
+    with pytest.raises(BundleRefused):
+        bundles.publish(*older)
+    assert bundles.latest().digest == newer[1].digest
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        pytest.param(POINTER, b"{", "the pointer cannot be read", id="pointer-cut-off"),
+        pytest.param(POINTER, b"[]", "none of this version", id="pointer-of-another-version"),
+        pytest.param("archive", b"", "not the one that the pointer names", id="archive-empty"),
+        pytest.param("archive", None, "not the one that the pointer names", id="archive-gone"),
+    ],
+)
+def test_what_is_broken_is_refused_in_words(operator, bundles, name, content, said):
+    """Missing, half written, somebody else's: nothing of it is applied, and the remedy is named."""
+    archive, pointer = bundle(b"1")
+    bundles.publish(archive, pointer)
+    there = blob(operator, pointer.archive if name == "archive" else name)
+    there.delete() if content is None else there.upload_from_string(content)
+
+    with pytest.raises(BundleRefused, match=said) as refused:
+        bundles.files(bundles.latest())
+    assert "publish" in refused.value.hint
+
+
+def test_no_bundle_is_said_so(bundles):
+    """An empty place is no wish to delete everything."""
+    with pytest.raises(BundleRefused, match="there is no bundle"):
+        bundles.latest()
+
+
+def test_archives_of_before_stay(operator, bundles):
+    """Going back needs no CI: the archive is there by its content."""
+    first, second = bundle(b"1"), bundle(b"2", TUESDAY)
+    bundles.publish(*first)
+    bundles.publish(*second)
+
+    assert blob(operator, f"bundles/{digest_of(first[0])}.tar").exists()

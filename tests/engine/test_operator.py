@@ -1,0 +1,277 @@
+"""The job that reconciles, on the emulator: what its account may do, what is left to a person, how work is divided."""
+
+import json
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import Forbidden
+from google.cloud import resourcemanager_v3
+from google.iam.v1 import iam_policy_pb2
+
+from emulator.identity import roles
+from reconciler.cli.commands.install import plan_operator
+from reconciler.cli.commands.publish import files_of
+from reconciler.core.bundle import pack
+from reconciler.engine.apply import apply
+from reconciler.engine.bundles import Bundles, digested
+from reconciler.engine.operators import Installed
+from reconciler.kinds.run_job.wanted import _WIDER
+from schemas import load
+from tests.emulator_iam.callers import PROJECT, Account
+from tests.engine.test_least_roles import FULL, LATER, AsAccount, failures
+from tests.operating import BUCKET, REGION, spec
+
+PLACE = f"gs://{BUCKET}/specs/mlservice"
+ITSELF = "operator_mlservice"
+pytestmark = pytest.mark.timeout(300)
+
+
+def document(**sections: Any) -> dict[str, Any]:
+    """The operator, started by hand alone."""
+    body = {"region": REGION, "schedule": "0 0 1 1 *", **sections}
+    return {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "mlservice"}, "spec": body}
+
+
+class Job:
+    """The installed job of a project."""
+
+    def __init__(self, operator):
+        self.operator = operator
+
+    def install(self, *specs):
+        """Make it, or upgrade it."""
+        loaded = load(self.operator.write(*specs))
+        session = self.operator.session()
+        report = apply(session, plan_operator(session, loaded))
+        assert not report.failed, [str(result.error) for result in report.failed]
+        return len(report.results)
+
+    def publish(self, *specs, written="2026-11-23T10:00:00+00:00"):
+        """Put specs where it reads them."""
+        archive = pack(files_of(load(self.operator.write(*specs))))
+        about = {"written": written, "published": written, "commit": written}
+        Bundles(self.operator.connection, PLACE).publish(archive, digested(archive, **about))
+
+    def run(self):
+        """One pass; gives the report of each shard."""
+        installed = Installed.find(self.operator.session())
+        installed.wait(installed.run(), timeout_s=120)
+        return installed.reports.latest()
+
+    def outcomes(self, report, service):
+        """Addresses by how their change ended."""
+        found: dict[str, set[str]] = {}
+        for change in report["services"][service]["changes"]:
+            found.setdefault(change["outcome"], set()).add(change["address"])
+        return found
+
+
+@pytest.fixture
+def job(operator):
+    """Nothing is installed yet."""
+    return Job(operator)
+
+
+def names(operator):
+    return {service.name.rpartition("/")[2] for service in operator.services()}
+
+
+def test_installed_again_nothing_is_done(job):
+    """The same document and services: a second install writes nothing."""
+    assert job.install(spec(), document()) > 10
+
+    assert job.install(spec(), document()) == 0
+
+
+def test_it_goes_and_comes_back(operator, job):
+    """Uninstalled, nothing of it is left but the bucket; its custom role, whose name Google keeps, is restored."""
+    job.install(spec(), document())
+
+    gone = operator.destroy(ITSELF)
+    assert not gone.failed
+    assert operator.inventories() == {}
+    job.install(spec(), document())
+
+    assert job.install(spec(), document()) == 0
+
+
+def test_its_account_may_not_give_itself_more(operator, job):
+    """It gives the roles that its services need, and no other, to nobody."""
+    job.install(spec(), document())
+    own = Account(operator.emulator, "mlservice-operator", made=True)
+    projects = own.client(resourcemanager_v3.ProjectsClient)
+    policy = projects.get_iam_policy(request=iam_policy_pb2.GetIamPolicyRequest(resource=PROJECT))
+    policy.bindings.add(role="roles/editor", members=[own.member])
+
+    with pytest.raises(Forbidden):
+        projects.set_iam_policy(request=iam_policy_pb2.SetIamPolicyRequest(resource=PROJECT, policy=policy))
+
+
+@pytest.mark.slow
+def test_fewer_services_are_orphans_and_a_wrong_one_stops_no_other(operator, job):
+    """What is published without a service deletes nothing; a spec that is wrong is told of."""
+    job.install(spec(), document())
+    job.publish(spec(), spec("other"), document())
+    job.run()
+    missing = spec("other", image="europe-west1-docker.pkg.dev/local/ml/none:1")
+    job.publish(missing, spec("third"), document(), written="2026-11-24T10:00:00+00:00")
+
+    [report] = job.run()
+
+    assert names(operator) == {"churn", "other", "third"}
+    assert report["orphaned"] == [{"region": REGION, "name": "churn"}]
+    assert (report["services"]["other"]["state"], report["services"]["third"]["state"]) == ("refused", "changed")
+    assert report["exitCode"] == 1
+
+
+@pytest.mark.slow
+def test_without_a_bundle_that_can_be_used_the_last_one_stays(operator, job):
+    """The pointer is broken: the pass goes on with what it applied last, and says so."""
+    job.install(spec(), document())
+    job.publish(spec(), document())
+    job.run()
+    operator.connection.storage.bucket(BUCKET).blob("specs/mlservice/current.json").upload_from_string("{")
+
+    [report] = job.run()
+
+    assert "the pointer cannot be read" in report["problems"][0] or "none of this version" in report["problems"][0]
+    assert (report["services"]["churn"]["state"], report["exitCode"]) == ("ok", 1)
+
+
+@pytest.mark.slow
+def test_it_changes_its_schedule_and_leaves_its_roles_to_a_person(job):
+    """A later document reaches it like everything else; what widens or weakens it waits for `install`."""
+    job.install(spec(), document())
+    later = spec(registry={"repository": "ml"}), document(schedule="*/20 * * * *", drift="Report")
+    job.publish(*later)
+
+    [report] = job.run()
+
+    found = job.outcomes(report, ITSELF)
+    assert report["services"][ITSELF]["state"] == "needs a person"
+    assert found["done"] == {f"scheduler_job/{REGION}/{ITSELF}"}
+    assert f"run_job/{REGION}/mlservice-operator" in found["held"]
+    assert any("roles/artifactregistry.admin" in address for address in found["held"])
+    job.install(*later)
+    [report] = job.run()
+    assert (report["drift"], report["services"][ITSELF]["state"]) == ("Report", "ok")
+
+
+@pytest.mark.slow
+def test_shards_take_each_service_once(operator, job):
+    """Three tasks, each with its share: together all services, none twice; one report each."""
+    services = [spec(f"s{number}") for number in range(5)]
+    job.install(*services, document(shards=3))
+    job.publish(*services, document(shards=3))
+
+    found = job.run()
+
+    assert [report["shard"] for report in found] == [{"index": index, "count": 3} for index in range(3)]
+    taken = [name for report in found for name in report["services"] if name != ITSELF]
+    assert sorted(taken) == [f"s{number}" for number in range(5)]
+    assert [report["exitCode"] for report in found] == [0, 0, 0], json.dumps(found, indent=1)
+    assert len(names(operator)) == 5
+
+
+@pytest.mark.slow
+def test_two_passes_at_once_do_the_work_once(operator, job):
+    """The schedule fires twice: who comes second leaves what the first one works on; nothing is made twice."""
+    services = [spec(f"s{number}") for number in range(4)]
+    job.install(*services, document())
+    job.publish(*services, document())
+    installed = Installed.find(operator.session())
+
+    executions = [installed.run(), installed.run()]
+
+    assert [installed.wait(each, timeout_s=120) for each in executions] == [True, True]
+    assert names(operator) == {"s0", "s1", "s2", "s3"}
+    [report] = job.run()
+    assert {service["state"] for service in report["services"].values()} == {"ok"}
+    assert all(inventory.lock is None for inventory in operator.inventories().values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", [0, 2, 4])
+def test_a_pass_that_is_killed_is_finished_by_the_next_one(operator, job, call):
+    """Its process goes in the middle of a write; the next pass takes the lock over, and nothing is left to do."""
+    job.install(spec(), document())
+    job.publish(spec(), document())
+    installed = Installed.find(operator.session())
+    operator.emulator.faults(
+        {"method": "*", "mutating": True, "skip": call + 1, "times": 1, "when": "after", "hang": True}
+    )
+    execution = installed.run()
+    while not operator.emulator.control("GET", "faults")[0]["waiting"]:
+        assert not installed.ended(execution), "it ended before it was killed"
+    executions = operator.api("google.cloud.run_v2", "executions", "Executions")
+    name = f"projects/local/locations/{REGION}/jobs/mlservice-operator/executions/{execution}"
+    executions.cancel_execution(request={"name": name}).result(timeout=60)
+    operator.emulator.faults()
+    operator.emulator.advance(301)  # the dead run's lock expires
+
+    [report] = job.run()
+
+    assert report["exitCode"] == 0, report
+    assert names(operator) == {"churn"}
+    assert operator.differences(spec()) == []
+    assert all(inventory.lock is None for inventory in operator.inventories().values())
+
+
+@pytest.mark.slow
+def test_a_role_that_its_account_lost_is_named(operator, job):
+    """Somebody takes a role away: the pass says which permission is missing, and that a person has to give it back."""
+    job.install(spec(), document())
+    job.publish(spec(), document())
+    projects = operator.api("google.cloud.resourcemanager_v3", "projects", "Projects")
+    whole = {"requested_policy_version": 3}
+    policy = projects.get_iam_policy(request=iam_policy_pb2.GetIamPolicyRequest(resource=PROJECT, options=whole))
+    left = [binding for binding in policy.bindings if binding.role != "roles/run.admin"]
+    del policy.bindings[:]
+    policy.bindings.extend(left)
+    projects.set_iam_policy(request=iam_policy_pb2.SetIamPolicyRequest(resource=PROJECT, policy=policy))
+
+    [report] = job.run()
+
+    assert (report["services"]["churn"]["state"], names(operator)) == ("failed", set())
+    assert "run.services." in report["services"]["churn"]["problems"][0]
+    assert report["exitCode"] == 1
+    assert job.install(spec(), document()) == 1
+    assert job.run()[0]["services"]["churn"]["state"] == "changed"
+
+
+def test_a_project_has_one_operator(job):
+    """Another one, of another name, is refused before anything of it is made."""
+    job.install(spec(), document())
+    another = document() | {"metadata": {"name": "another"}}
+
+    with pytest.raises(Exception, match="operator 'mlservice' in europe-west1 is at work"):
+        job.install(spec(), another)
+
+
+def test_its_roles_are_enough_for_everything_that_services_may_need(operator, job, tmp_path):
+    """The fullest spec is made, changed and looked at by its account, with the roles that `install` computed."""
+    operator.api("google.pubsub_v1", "publisher", "Publisher").create_topic(
+        request={"name": f"{PROJECT}/topics/orders"}
+    )
+    secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+    made = secrets.create_secret(parent=PROJECT, secret_id="key", secret={"replication": {"automatic": {}}})
+    secrets.add_secret_version(parent=made.name, payload={"data": b"s"})
+    operator.make_job()
+    full = FULL | {"spec": {name: each for name, each in FULL["spec"].items() if name != "model"}}
+    later = LATER | {"spec": {name: each for name, each in LATER["spec"].items() if name != "model"}}
+    job.install(full, document())
+    (tmp_path / "key.json").write_text(Account(operator.emulator, "mlservice-operator", made=True).key)
+    own = AsAccount(operator, str(tmp_path / "key.json"))
+
+    assert failures(own.apply(full)) == []
+    assert own.differences(full) == []
+    assert failures(own.apply(later)) == []
+    session = own.session()
+    assert plan_operator(session, load(own.write(full, document()))).plan.pending == ()
+
+
+def test_a_role_that_is_left_out_is_held_by_another():
+    """Nothing is lost where two roles are needed and the wider one is given."""
+    permits = roles.predefined()
+
+    assert [narrow for narrow, wide in _WIDER.items() if not permits[narrow] <= permits[wide]] == []

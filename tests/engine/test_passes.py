@@ -1,0 +1,126 @@
+"""A pass over many services: what is wrong with one stops no other, and nothing is done that was not ordered."""
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.core.orders import Freeze, Orders
+from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.passes import Pass
+from reconciler.engine.planning import make_plan
+from schemas import load_valid
+from tests.operating import HELLO, REGION, spec
+
+ALWAYS = (Freeze(0, 0, 6 * 86_400), Freeze(6, 0, 86_400))
+REPOSITORY = {"registry": {"repository": "ml"}}
+
+
+class Lines:
+    """Keeps what a pass tells."""
+
+    def __init__(self):
+        self.told = []
+
+    def write(self, severity, message, **keys):
+        self.told.append((severity, message, keys))
+
+    def change(self, change, what, seconds):
+        """Nothing to keep: the world is looked at."""
+
+
+@pytest.fixture
+def reconcile(operator):
+    """Make one pass over specs."""
+
+    def go(*specs, orders=Orders(), dry_run=False):  # noqa: B008 - frozen
+        session = operator.session()
+
+        def plan(documents):
+            return make_plan(session, documents, runtime_image=HELLO)
+
+        made = Pass(session, orders, plan, Lines(), dry_run)
+        made.run(load_valid(operator.write(*specs))[0].services)
+        return made
+
+    return go
+
+
+def states(made):
+    return {name: service.state for name, service in made.told.items()}
+
+
+def names(operator):
+    return {service.name.rpartition("/")[2] for service in operator.services()}
+
+
+def test_a_spec_that_cannot_be_planned_stops_no_other(operator, reconcile):
+    """One names an image that is not there; the others are made, and the report says which one and why."""
+    missing = "europe-west1-docker.pkg.dev/local/ml/none:1"
+
+    made = reconcile(spec("a"), spec("b", image=missing), spec("c"), spec("d"))
+
+    assert states(made) == {"a": "changed", "b": "refused", "c": "changed", "d": "changed"}
+    assert "there is no such tag" in made.told["b"].problems[0]
+    assert names(operator) == {"a", "c", "d"}
+    assert made.exit_code == 1
+
+
+def test_somebody_elses_object_stops_no_other(operator, reconcile):
+    """A service of that name that is not ours is left; the one beside it is made."""
+    services = operator.api("google.cloud.run_v2", "services", "Services")
+    theirs = {"template": {"containers": [{"image": HELLO}]}}
+    parent = f"projects/local/locations/{REGION}"
+    services.create_service(request={"parent": parent, "service_id": "a", "service": theirs}).result(timeout=20)
+
+    made = reconcile(spec("a"), spec("b"))
+
+    assert states(made) == {"a": "refused", "b": "changed"}
+
+
+def test_what_a_spec_protects_blocks_itself_alone(operator, reconcile):
+    """Its repository would be lost, so nothing of it is done; the other one is changed."""
+    guarded = {"management": {"deletion": "Protect"}}
+    reconcile(spec("a", **REPOSITORY, **guarded), spec("b"))
+
+    made = reconcile(spec("a", **guarded), spec("b", env={"A": "1"}))
+
+    assert states(made) == {"a": "blocked", "b": "changed"}
+    assert made.exit_code == 3
+    assert reconcile(spec("a", **REPOSITORY, **guarded), spec("b", env={"A": "1"})).changed == 0
+
+
+def test_more_deletes_than_are_allowed_are_none(operator, reconcile):
+    """A pass that would delete more than its limit leaves those services alone, and changes the rest."""
+    reconcile(spec("a", **REPOSITORY), spec("b"))
+
+    made = reconcile(spec("a"), spec("b", env={"A": "1"}), orders=Orders(deletes=0))
+
+    assert states(made) == {"a": "blocked", "b": "changed"}
+    assert reconcile(spec("a"), spec("b", env={"A": "1"}), orders=Orders(deletes=1)).changed == 1
+
+
+@pytest.mark.parametrize(
+    ("orders", "state"),
+    [(Orders(correct=False), "reported"), (Orders(freeze=ALWAYS), "frozen")],
+    ids=["report", "freeze"],
+)
+def test_what_is_not_to_be_changed_is_told(operator, reconcile, orders, state):
+    """A pass that reports, and one in a freeze, say what they would do, and do nothing."""
+    made = reconcile(spec("a"), orders=orders)
+
+    assert states(made) == {"a": state}
+    assert {change["outcome"] for change in made.told["a"].changes} == {"left"}
+    assert names(operator) == set()
+
+
+def test_a_service_that_somebody_changes_now_is_left_for_the_next_pass(operator, reconcile):
+    """Its lock is held elsewhere; the other one does not wait for it."""
+    reconcile(spec("a"), spec("b"))
+    store = InventoryStore(operator.session())
+    held = store.take(store.read_all()[REGION, "a"])
+
+    made = reconcile(spec("a", env={"A": "1"}), spec("b", env={"A": "1"}))
+
+    assert states(made) == {"a": "locked", "b": "changed"}
+    store.release(replace(held))
+    assert states(reconcile(spec("a", env={"A": "1"}), spec("b", env={"A": "1"}))) == {"a": "changed", "b": "ok"}

@@ -1,0 +1,154 @@
+"""The document of the job that reconciles: what it says, what it leaves out, what is refused."""
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas import SpecError, load, load_valid, to_yaml
+from schemas.json_schema import json_schema
+
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+
+HEAD = """\
+apiVersion: mlservice/v1
+kind: Operator
+metadata: {name: mlservice}
+spec:
+  region: europe-west1
+"""
+SERVICE = """\
+---
+apiVersion: mlservice/v1
+metadata: {name: churn}
+spec: {region: europe-west1, image: "gcr.io/acme/app:1"}
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "mlservice.yaml"
+
+
+def test_a_file_may_hold_services_and_the_operator(file):
+    """Each is what its `kind` says; a document without one is a service."""
+    file.write_text(HEAD + SERVICE)
+
+    specs = load(file)
+
+    assert [each.name for each in specs.documents] == ["churn", "operator_mlservice"]
+    assert specs.operators[0].operator.spec.schedule == "*/5 * * * *"
+
+
+def test_an_environment_changes_the_operator(file):
+    """By the same merge patch as a service."""
+    file.write_text(HEAD + "environments:\n  prod: {project: acme-prod, spec: {shards: 4}}\n")
+
+    [loaded] = load(file, environment="prod").operators
+
+    assert (loaded.operator.spec.shards, loaded.project) == (4, "acme-prod")
+
+
+def test_it_reads_back_as_it_was_written(file):
+    """Defaults are left out, units are kept."""
+    file.write_text(HEAD + "  limits: {duration: 10m}\n  freeze: [{day: Fri, at: '16:00', lasts: 64h}]\n")
+    [loaded] = load(file).operators
+
+    file.write_text(to_yaml(loaded.operator))
+
+    assert load(file).operators[0].operator == loaded.operator
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("schedule: often", '6:13: schedule: "often" is not a schedule'),
+        ("timeZone: Mars/North", '6:13: timeZone: "Mars/North" is not a time zone'),
+        ("shards: 0", "6:11: shards: 0 is below 1"),
+        ("drift: Mend", '6:10: drift: "Mend" is not one of the choices'),
+        ("specs: {bundle: acme}", '6:19: specs.bundle: "acme" is no place for a bundle'),
+        (
+            "specs: {bundle: gs://acme/specs, git: {repository: 'https://a.example/b'}}",
+            "the source of the specs is given 2 times",
+        ),
+        ("specs: {image: {folder: /specs}}", "specs lie in the image, and the image is ours"),
+        ("specs: {git: {repository: git@github.com:a/b}}", "is not an https:// address"),
+        ("identity: me@example.com", '6:13: identity: "me@example.com" is not a service account'),
+        ("image: a\n  version: 1.0.0", "version and image are both given"),
+        ("freeze: [{day: Someday, at: '16:00', lasts: 1h}]", '"Someday" is no day'),
+        ("freeze: [{day: Fri, at: '26:00', lasts: 1h}]", '"26:00" is no time of day'),
+        ("shard: 2", "did you mean `shards`?"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_place(file, lines, said):
+    """One problem each, at the value."""
+    file.write_text(HEAD + f"  {lines}\n")
+
+    with pytest.raises(SpecError) as refused:
+        load(file)
+
+    assert len(refused.value.problems) == 1
+    assert said in str(refused.value)
+
+
+def test_a_project_has_one_operator(file):
+    """Two would undo each other's work; the services beside them can be used all the same."""
+    file.write_text(HEAD + "---\n" + HEAD.replace("name: mlservice", "name: another") + SERVICE)
+
+    with pytest.raises(SpecError, match="there are two operators"):
+        load(file)
+    specs, problems = load_valid(file)
+
+    assert [each.name for each in specs.documents] == ["churn", "operator_mlservice"]
+    assert len(problems) == 1
+
+
+def test_one_wrong_document_stops_no_other(file):
+    """A pass reconciles the services that are right."""
+    file.write_text(SERVICE.removeprefix("---\n") + SERVICE.replace("churn", "other").replace("image", "immage"))
+
+    specs, problems = load_valid(file)
+
+    assert [each.name for each in specs.services] == ["churn"]
+    assert {problem.where.line for problem in problems} == {7}
+
+
+CHOICES = {"cpu": st.sampled_from([1, "500m", 8]), "memory": st.sampled_from(["256Mi", "2Gi"])}
+SIZES = st.fixed_dictionaries({}, optional=CHOICES)
+FREEZES = st.builds(
+    lambda day, at, lasts: {"day": day, "at": at, "lasts": lasts},
+    st.sampled_from(["Mon", "Fri", "Sun"]),
+    st.sampled_from(["00:00", "23:59"]),
+    st.sampled_from(["1m", "64h"]),
+)
+OPERATORS = st.fixed_dictionaries(
+    {"region": st.sampled_from(["europe-west1", "us-central1"])},
+    optional={
+        "schedule": st.sampled_from(["*/5 * * * *", "0 3 * * 1"]),
+        "timeZone": st.sampled_from(["Europe/Paris", "Etc/UTC"]),
+        "paused": st.booleans(),
+        "version": st.sampled_from(["1.1.0", 1.1]),
+        "specs": st.sampled_from([{}, {"bundle": "gs://acme-mlservice/specs/prod"}]),
+        "shards": st.integers(1, 100),
+        "identity": st.sampled_from(["Auto", "ops@acme-prod.iam.gserviceaccount.com"]),
+        "drift": st.sampled_from(["Correct", "Report"]),
+        "freeze": st.lists(FREEZES, max_size=2, unique_by=lambda each: (each["day"], each["at"])),
+        "limits": st.fixed_dictionaries({}, optional={"deletes": st.integers(0, 50), "duration": st.just("10m")}),
+        "resources": SIZES,
+        "notifications": st.just([{"email": "ml@acme.example"}]),
+    },
+)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=OPERATORS)
+def test_what_loads_fits_the_schema_and_reads_back(file, body):
+    """An editor does not complain about a valid operator, and writing it out loses nothing."""
+    data = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "mlservice"}, "spec": body}
+    file.write_text(to_yaml(data))
+
+    [loaded] = load(file).operators
+
+    assert [error.message for error in VALIDATOR.iter_errors(data)] == []
+    file.write_text(to_yaml(loaded.operator))
+    assert load(file).operators[0].operator == loaded.operator
