@@ -190,7 +190,7 @@ def trained(operator):
 @pytest.mark.slow
 def test_each_trigger_tells_its_source_its_last_event_and_when_it_is_due(trained):
     """The next time is the reader's; the sweep of ours is none of them."""
-    remember(trained, run("run1"))
+    remember(trained, run("run1"), run("run2", status="Failed", trigger="new-files"))
     told = {
         "action": "Skip",
         "guard": "cooldown",
@@ -208,7 +208,11 @@ def test_each_trigger_tells_its_source_its_last_event_and_when_it_is_due(trained
         ("new-files", "storage", "gs://acme-data/churn/"),
         ("weekly", "schedule", "0 3 * * 1 Europe/Paris"),
     ]
-    assert [t.decision.get("guard", t.decision.get("action")) for t in found.triggers] == ["cooldown", None, "Start"]
+    assert [t.decision.get("guard", t.decision.get("action")) for t in found.triggers] == [
+        "cooldown",
+        "NotStarted",
+        "Start",
+    ]
     due = datetime.fromisoformat(found.triggers[2].next)
     assert due.weekday() == 0
     text = render_triggers(found.to_json(), zone=timezone(timedelta(hours=9), "JST")).plain
