@@ -43,7 +43,7 @@ def retrain(
         list[str] | None,
         typer.Option(
             "--force",
-            help="Guard to override, such as cooldown; may be repeated. Written down, with who asks.",
+            help="Guard to override, such as cooldown; may be repeated. Who did it is written down.",
             callback=lambda words: [_guard(word) for word in words or ()],
             autocompletion=lambda: [*GUARDS],
             show_default=False,
