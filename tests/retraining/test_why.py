@@ -5,7 +5,7 @@ import json
 import pytest
 
 from reconciler.cli.commands.retrain import GUARDS as GUARDS_OF_COMMAND
-from reconciler.cli.commands.retrain import words_of
+from reconciler.cli.commands.retrain import _told as words_of
 from reconciler.core.errors import UsageError
 from reconciler.engine.retraining import key_of_wish, read_decision, read_retraining, region_of, reset_circuit
 from reconciler.render.retraining import render_retraining

@@ -77,16 +77,11 @@ def retrain(
     if not decision:
         hint = f"mlservice why {name} tells it later; its function's log says what holds it up"
         raise errors.Unavailable("learn", f"the decision about {name}", f"there is none after {wait}", hint=hint)
-    out(json.dumps(decision, indent=1) if output is Form.JSON else words_of(decision))
+    out(json.dumps(decision, indent=1) if output is Form.JSON else _told(decision))
     return 0 if decision["action"] in {*_STARTED, "WouldStart"} else 1
 
 
-def words_of(decision: Mapping[str, Any]) -> str:
-    """Say a decision about a wish in words.
-
-    Args:
-        decision: As the function kept it.
-    """
+def _told(decision: Mapping[str, Any]) -> str:
     if decision["action"] in _STARTED:
         return f"training starts: {decision['reason']}"
     if decision["action"] == "WouldStart":
