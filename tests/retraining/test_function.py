@@ -222,6 +222,19 @@ def test_attributes_of_the_users_messages_are_the_users(retraining):
     assert deleted == {"action": "Ignore"}
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["https://nowhere.invalid/t0ken?k=t0ken", "http://nowhere.invalid/t0ken", "https://nowhere.invalid/t0ken b"],
+)
+def test_a_webhook_that_cannot_be_called_is_told_without_its_address(retraining, capsys, address):
+    """Whoever knows the address may call it: it is in no reason and no log."""
+    answer, _ = retraining.deliver(pushed("1"), "new-data", run={"webhook": {"url": address}})
+
+    [run] = retraining.kept("history.json")["runs"]
+    assert "webhook" in run["why"]
+    assert "t0ken" not in json.dumps([answer, run, retraining.decisions()]) + capsys.readouterr().out
+
+
 def test_the_function_calls_nobody_but_the_emulator(retraining, caplog):
     """Its credentials are of a sort that asks no other host where the account's data may lie."""
     from google.auth import default  # noqa: PLC0415 - slow
