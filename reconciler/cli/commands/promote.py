@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import out, say
+from reconciler.cli.console import data, out, say
 from reconciler.cli.options import DEFAULT_FILE, Environment, Form, Local, Project, Region, State
 from reconciler.cli.planning import Target, load_specs, working
 from reconciler.core import errors
@@ -99,9 +98,10 @@ def promote(
         chosen = choose(models, version, alias=alias, serving=serving, by=session.holder, force=force)
         wish = Wish(write, branch, push, body)
         done = _move(session, chosen, wish) if alias else _edit(loaded, chosen, wish)
-    out(
-        json.dumps({**chosen.to_json(), **done, "body": chosen.body}, indent=1) if output is Form.JSON else done["said"]
-    )
+    if output is Form.JSON:
+        data({**chosen.to_json(), **done, "body": chosen.body})
+    else:
+        out(done["said"])
     return 0
 
 
