@@ -42,7 +42,7 @@ def retrain(
         list[str] | None,
         typer.Option(
             "--force",
-            help="Guard to override, such as cooldown; may be repeated. Who did it is written down.",
+            help="Guard to override, such as cooldown; may be repeated. Who asked, as they say, is written down.",
             callback=lambda words: [_guard(word) for word in words or ()],
             autocompletion=lambda: [*GUARDS],
             show_default=False,
