@@ -29,7 +29,12 @@ def versions(operator):
     found.version("b", "candidate")
     runs = []
     for number, better in (("1", False), ("2", True)):
-        verdict = {"better": better, "reason": f"auroc 0.8{number} against 0.81", "metric": "auroc", "candidate": 0.8}
+        verdict = {
+            "better": better,
+            "reason": f"auroc 0.8{number} against 0.81 \ud800",
+            "metric": "auroc",
+            "candidate": 0.8,
+        }
         runs.append({"key": f"k{number}", "trigger": "weekly", "version": number, "verdict": verdict})
     name = f"retraining/{REGION}/churn/history.json"
     bucket = operator.connection.storage.bucket(BUCKET)
@@ -80,7 +85,7 @@ def test_a_promotion_is_shown_then_committed_on_a_branch_and_pushed(shell, versi
     assert "auroc 0.82" in git(shell, "log", "-1", "--format=%B", "better")
     assert git(shell, "ls-remote", "origin", "better").split()[0] == done.json["commit"]
     assert (git(shell, "branch", "--show-current"), git(shell, "diff", "HEAD")) == ("main\n", "")
-    assert "auroc 0.82 against 0.81" in (shell.folder / "body.md").read_text()
+    assert "auroc 0.82 against 0.81 \\ud800" in (shell.folder / "body.md").read_text()
     assert "there is a branch 'better' already" in again.err
 
 
