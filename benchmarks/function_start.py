@@ -21,11 +21,19 @@ from typing import Any
 
 import httpx
 
+from reconciler.kinds.functions_function.settings import VARIABLE
 from reconciler.lookups.function_source import archive
 
 ROUNDS = 5
 IDLE_S = 16 * 60
 PLACE = "v2/projects/local/locations/europe-west1"
+TOLD = {
+    "service": "churn",
+    "project": "local",
+    "region": "europe-west1",
+    "bucket": "local-mlservice",
+    "run": {"cloudRunJob": {"name": "train"}},
+}
 SMALLEST = "def main(request):\n    return 'ok'\n"
 
 
@@ -58,7 +66,7 @@ def deployed(client: httpx.Client, name: str, content: bytes) -> str:
     place: dict[str, Any] = client.post(f"{PLACE}/functions:generateUploadUrl", json={}).raise_for_status().json()
     client.put(place["uploadUrl"], content=content).raise_for_status()
     build = {"runtime": "python313", "entryPoint": "main", "source": {"storageSource": place["storageSource"]}}
-    config = {"availableMemory": "512Mi", "availableCpu": "1"}
+    config = {"availableMemory": "512Mi", "availableCpu": "1", "environmentVariables": {VARIABLE: json.dumps(TOLD)}}
     wanted = {"buildConfig": build, "serviceConfig": config}
     operation = client.post(f"{PLACE}/functions?functionId={name}", json=wanted).raise_for_status().json()
     while not (done := client.get(f"v2/{operation['name']}").json()).get("done"):
