@@ -19,6 +19,7 @@ _REGISTERED = re.compile(r"[a-z_][a-z0-9_-]{0,62}|[1-9][0-9]{0,19}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
 _COLUMN_RESERVED = ("_PARTITION", "_TABLE_", "_FILE_", "_ROW_TIMESTAMP", "__ROOT__", "_COLIDENTIFIER")
+_ODD = re.compile(r"[\"\\\x00-\x1f\x7f]")
 _FILES = re.compile(
     r"\.(onnx|pkl|pickle|joblib|skops|pt|pt2|pth|bst|ubj|json|txt|zip|tar|gz|h5|keras|safetensors)", re.IGNORECASE
 )
@@ -67,6 +68,12 @@ def _bucket_folder(path: str, uri: str) -> Iterator[Finding]:
     if not _BUCKET.fullmatch(bucket):
         hint = "3 to 63 lower-case letters, digits, hyphens, dots and underscores"
         yield Finding(path, "model-uri", f"{shown(bucket)} is not a bucket name", hint)
+    elif not prefix.strip("/"):
+        hint = f"put the model into a folder, gs://{bucket}/model/: the service's account may read what is in it"
+        yield Finding(path, "model-uri", f"{shown(uri)} is a whole bucket", hint)
+    elif _ODD.search(prefix):
+        hint = "rename the folder: no quotes, no backslashes, nothing that is not seen"
+        yield Finding(path, "model-uri", f"{shown(uri)} is not a folder's name", hint)
     elif "//" in prefix or ".." in prefix.split("/"):
         yield Finding(path, "model-uri", f"{shown(uri)} has an empty or `..` part", "write the folder's own path")
     elif not prefix.endswith("/") and _FILES.fullmatch("." + last.rsplit(".", 1)[-1]) and "." in last:

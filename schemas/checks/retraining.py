@@ -8,13 +8,16 @@ Source:
 import re
 from collections.abc import Iterator
 
+from schemas import names
 from schemas.checks.finding import Finding, exactly_one, repeated, warning
 from schemas.checks.image import reference
 from schemas.refusal import shown
+from schemas.sections.events import Events
 from schemas.sections.model import Model
 from schemas.sections.monitoring import Monitoring
 from schemas.sections.retraining import Breach, Condition, CustomJob, Promote, Retraining, Trigger, VertexPipeline
 from schemas.sections.rollout import Rollout, Strategy
+from schemas.service import Metadata
 from schemas.units import duration_text
 
 _TRIGGER = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
@@ -22,10 +25,13 @@ _JOB = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
 _MACHINE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 _ACCELERATOR = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _TOPIC = re.compile(r"(projects/[a-z0-9:.-]+/topics/)?(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
-_TEMPLATE = re.compile(r"gs://[^\s/]+/\S+\.(ya?ml|json)|https://[a-z0-9-]+-kfp\.pkg\.dev/\S+")
+_TEMPLATE = re.compile(
+    r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/[^\s\"\\]+\.(ya?ml|json)|https://[a-z0-9-]+-kfp\.pkg\.dev/[^\s\"\\]+"
+)
 _BUCKET = r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
-_PREFIX = re.compile(_BUCKET + r"(/[^\s*?\[\]#]*)?")
-_OBJECT = re.compile(_BUCKET + r"/[^\s*?\[\]#]+")
+_PREFIX = re.compile(_BUCKET + r"(/[^\s*?\[\]#\"\\]*)?")
+_OBJECT = re.compile(_BUCKET + r"/[^\s*?\[\]#\"\\]+")
+_FOLDER = re.compile(_BUCKET + r"/(?!/)[^\s*?\[\]#\"\\]+")
 _TABLE = re.compile(r"[a-z0-9:.-]+\.[A-Za-z0-9_]+\.[\w-]+")
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _BELOW = re.compile(r"(?!/)(?!.*(^|/)\.\.?(/|$))[^\s\\]+(?<!/)")
@@ -66,6 +72,34 @@ def conditions(triggers: tuple[Trigger, ...], monitoring: Monitoring | None) -> 
             yield Finding(f"{path}.storage", "storage-trigger", f"{shown(when.storage)} is no bucket and prefix", hint)
         if when.consecutive > 1 and not when.breach:
             yield Finding(f"{path}.consecutive", "trigger", "consecutive without breach", at_key=True)
+
+
+def own_topics(metadata: Metadata, triggers: tuple[Trigger, ...], events: Events | None) -> Iterator[Finding]:
+    """What the service itself tells is no news to it: each decision would be the next event, without end.
+
+    Ids only: in which project the service is, is not known before a plan, which looks at full names.
+    """
+    made = names.own_topics(metadata.name, (each.name for each in triggers if each.when.storage is not None))
+    answers = events.answers.topic if events and events.answers else None
+    hint = "name a topic that others publish to"
+    for index, trigger in enumerate(triggers):
+        path, topic = f"triggers[{index}].when.pubsub", trigger.when.pubsub
+        if topic in made:
+            summary = f"{shown(topic)} is a topic of the service's own retraining"
+            yield Finding(path, "pubsub-loop", f"{summary}: each decision would be an event", hint)
+        elif topic is not None and topic == answers:
+            yield Finding(path, "pubsub-loop", f"{shown(topic)} is events.answers: each answer would be an event", hint)
+
+
+def own_files(triggers: tuple[Trigger, ...], retraining: Retraining | None) -> Iterator[Finding]:
+    """What a pipeline writes starts no training."""
+    pipeline = retraining.run.vertex_pipeline if retraining else None
+    root = (pipeline.pipeline_root or "").rstrip("/") if pipeline else ""
+    for index, trigger in enumerate(triggers):
+        place = trigger.when.storage or ""
+        if root and place and (f"{root}/".startswith(place) or place.startswith(f"{root}/")):
+            summary = f"{shown(place)} holds what trainings write, retraining.run.vertexPipeline.pipelineRoot"
+            yield Finding(f"triggers[{index}].when.storage", "storage-loop", summary, "name another folder")
 
 
 def _breaches(path: str, when: Condition, monitoring: Monitoring | None) -> Iterator[Finding]:
@@ -151,9 +185,11 @@ def _pipeline(path: str, pipeline: VertexPipeline) -> Iterator[Finding]:
         hint = "write gs://bucket/pipeline.yaml or https://REGION-kfp.pkg.dev/PROJECT/REPOSITORY/PIPELINE/TAG"
         summary = f"{shown(pipeline.template)} is not a compiled pipeline"
         yield Finding(f"{path}.template", "pipeline-template", summary, hint)
-    if pipeline.pipeline_root is not None and not pipeline.pipeline_root.startswith("gs://"):
-        summary = f"{shown(pipeline.pipeline_root)} is not in Cloud Storage"
-        yield Finding(f"{path}.pipelineRoot", "pipeline-root", summary, "write gs://bucket/prefix")
+    if pipeline.pipeline_root is not None and not _FOLDER.fullmatch(pipeline.pipeline_root):
+        summary = f"{shown(pipeline.pipeline_root)} is no folder in Cloud Storage"
+        yield Finding(
+            f"{path}.pipelineRoot", "pipeline-root", summary, "write gs://bucket/folder: trainings write there"
+        )
 
 
 def https(path: str, url: str) -> Iterator[Finding]:

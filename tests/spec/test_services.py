@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas import MLService, derived_name, load, service_account_id, to_yaml
+from schemas.loader import load_valid
 from schemas.sections.resources import GpuType
 from schemas.sections.rollout import Strategy
 from tests.spec.conftest import SPEC
@@ -204,6 +205,25 @@ def test_a_rollout_that_tags_needs_a_shorter_name(said):
     text = SPEC.replace("churn", "a" * 41) + "  rollout: {strategy: Canary, steps: [{traffic: 5}]}\n"
 
     assert said(text) == [f'2:18: metadata.name: "{"a" * 41}" has 41 characters, more than 40']
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["other-events", "other-retrain", "other-retrain-dead", "other_files", "projects/acme-prod/topics/other-events"],
+)
+def test_no_trigger_listens_to_another_services_decisions(tmp_path, topic):
+    """Two that listen to each other would train for ever; the one that does so is left out, the other stays."""
+    told = "  retraining: {run: {webhook: {url: 'https://a.b'}}}\n  triggers: [{name: files, when: "
+    prod = "environments: {prod: {project: acme-prod}}\n"
+    (tmp_path / "a.yaml").write_text(f"{SPEC}{told}{{pubsub: {topic}}}}}]\n{prod}")
+    (tmp_path / "b.yaml").write_text(f"{SPEC.replace('churn', 'other')}{told}{{storage: gs://acme-data/x/}}}}]\n{prod}")
+
+    specs, problems = load_valid(tmp_path, environment="prod")
+
+    assert [str(problem).partition("a.yaml:")[2].split(": ")[:2] for problem in problems] == [
+        ["7:43", "triggers[0].when.pubsub"]
+    ]
+    assert [each.name for each in specs.services] == ["other"]
 
 
 def test_services_do_not_share_names(tmp_path):
