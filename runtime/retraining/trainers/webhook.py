@@ -59,7 +59,7 @@ class Webhook:
         headers = {"Content-Type": "application/json", "Idempotency-Key": run.key}
         request = urllib.request.Request(self._url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - checked
         if not self._url.startswith(("https://", "http://127.0.0.1:")):
-            raise NotStarted(f"{self._url} is not an https address")
+            raise NotStarted("the webhook's address does not begin with https://")
         try:
             with urllib.request.build_opener(_Still).open(request, timeout=PATIENCE_S):
                 return f"webhook/{run.key}"
