@@ -15,6 +15,8 @@ from schemas.sections.monitoring import Monitoring
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _ALIAS = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")
+_RUNS = "run-"
+"""What the alias of what one training made begins with: it never moves."""
 _REGISTERED = re.compile(r"[a-z_][a-z0-9_-]{0,62}|[1-9][0-9]{0,19}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
@@ -40,6 +42,9 @@ def model_source(model: Model | None) -> Iterator[Finding]:
     if model.alias is not None and not _ALIAS.fullmatch(model.alias):
         hint = "use letters, digits and hyphens; first a lower-case letter, so never a number"
         yield Finding("model.alias", "model-alias", f"{shown(model.alias)} is not a version alias", hint)
+    elif model.alias is not None and model.alias.startswith(_RUNS):
+        hint = "choose another one, such as champion"
+        yield Finding("model.alias", "model-alias", f"{shown(model.alias)} is an alias that a training gives", hint)
     if model.name is not None and not _REGISTERED.fullmatch(model.name):
         hint = (
             "use up to 63 lower-case letters, digits, _ and -, first a letter or _; or the number that Google gave it"

@@ -6,11 +6,12 @@ Source:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from schemas import names
 from schemas.checks.finding import Finding, exactly_one, repeated, warning
 from schemas.checks.image import reference
+from schemas.redaction import looks_secret
 from schemas.refusal import shown
 from schemas.sections.events import Events
 from schemas.sections.model import Model
@@ -35,6 +36,12 @@ _FOLDER = re.compile(_BUCKET + r"/(?!/)[^\s*?\[\]#\"\\]+")
 _TABLE = re.compile(r"[a-z0-9:.-]+\.[A-Za-z0-9_]+\.[\w-]+")
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _BELOW = re.compile(r"(?!/)(?!.*(^|/)\.\.?(/|$))[^\s\\]+(?<!/)")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SET, _SET_ONE = ("MLSERVICE_", "AIP_"), frozenset({"CLOUD_ML_PROJECT_ID", "CLUSTER_SPEC", "TF_CONFIG"})
+"""What a training's container is told. Source: https://cloud.google.com/vertex-ai/docs/training/code-requirements"""
+_LONGEST_VALUE, _LARGEST = 4096, 16 * 1024
+"""Bytes. The settings are one variable of the function, which has 32 KiB for all."""
+_FILE_HINT = "put it into a file that the training reads"
 _DAY = 86_400
 RESERVED = {"manual": "a person's wish", "sweep": "looking after trainings"}
 PLACEHOLDER = "..."  # what documentation writes; a warning, so that an excerpt can be tried
@@ -161,7 +168,7 @@ def run(retraining: Retraining | None) -> Iterator[Finding]:
         summary = "the query creates no model"
         yield Finding(f"{path}.bigqueryML.query", "bigquery-ml", summary, "begin with CREATE OR REPLACE MODEL")
     if run.webhook is not None:
-        yield from https(f"{path}.webhook.url", run.webhook.url)
+        yield from https(f"{path}.webhook.url", run.webhook.url, secret=True)
 
 
 def _custom_job(path: str, job: CustomJob) -> Iterator[Finding]:
@@ -172,6 +179,7 @@ def _custom_job(path: str, job: CustomJob) -> Iterator[Finding]:
     if not _MACHINE.fullmatch(job.machine_type):
         summary = f"{shown(job.machine_type)} is not a machine type"
         yield Finding(f"{path}.machineType", "machine-type", summary, "for example n1-standard-4")
+    yield from _variables(f"{path}.env", job.env)
     if job.accelerator_type is not None and not _ACCELERATOR.fullmatch(job.accelerator_type):
         summary = f"{shown(job.accelerator_type)} is not a type of accelerator"
         yield Finding(f"{path}.acceleratorType", "accelerator-type", summary, "for example NVIDIA_TESLA_T4")
@@ -185,6 +193,7 @@ def _pipeline(path: str, pipeline: VertexPipeline) -> Iterator[Finding]:
         hint = "write gs://bucket/pipeline.yaml or https://REGION-kfp.pkg.dev/PROJECT/REPOSITORY/PIPELINE/TAG"
         summary = f"{shown(pipeline.template)} is not a compiled pipeline"
         yield Finding(f"{path}.template", "pipeline-template", summary, hint)
+    yield from _given(f"{path}.parameters", pipeline.parameters)
     if pipeline.pipeline_root is not None and not _FOLDER.fullmatch(pipeline.pipeline_root):
         summary = f"{shown(pipeline.pipeline_root)} is no folder in Cloud Storage"
         yield Finding(
@@ -192,13 +201,22 @@ def _pipeline(path: str, pipeline: VertexPipeline) -> Iterator[Finding]:
         )
 
 
-def https(path: str, url: str) -> Iterator[Finding]:
-    """An https address without a user name or password in it."""
+def https(path: str, url: str, *, secret: bool = False) -> Iterator[Finding]:
+    """An https address without a user name or password in it; of a secret one no more is shown than its host."""
     host = url.removeprefix("https://").split("/", 1)[0]
     if not url.startswith("https://") or not host or any(sign in url for sign in ' \t"<>'):
-        yield Finding(path, "url", f"{shown(url)} is not an https address", "write https://host/path")
+        yield Finding(
+            path, "url", f"{shown(_host_of(url) if secret else url)} is not an https address", "write https://host/path"
+        )
     elif "@" in host:
         yield Finding(path, "url", "the address holds credentials", "take user name and password out of it")
+
+
+def _host_of(url: str) -> str:
+    """Give an address without its path, which may be all that keeps others from calling it."""
+    kept = url.split("/", 3)[:3] if "://" in url else url.split("/", 1)[:1]
+    host = "/".join(kept).partition("?")[0]
+    return host if host == url else f"{host}/…"
 
 
 def guards(retraining: Retraining | None) -> Iterator[Finding]:
@@ -229,12 +247,39 @@ def evaluation(retraining: Retraining | None) -> Iterator[Finding]:
         )
     if rows is not None:
         yield from _rows_of("retraining.guards.minNewRows.table", rows.table, (_TABLE,), "project.dataset.table")
-    for name in retraining.parameters:
+    yield from _given("retraining.parameters", retraining.parameters)
+
+
+def _given(path: str, parameters: Mapping[str, str]) -> Iterator[Finding]:
+    """Parameters are told to every training: as arguments, and in the function's settings."""
+    for name, value in parameters.items():
         if not _PARAMETER.fullmatch(name):
             hint = "use letters, digits, _ and -, first a letter"
-            yield Finding(
-                f"retraining.parameters.{name}", "parameter", f"{shown(name)} is no name of a parameter", hint
-            )
+            yield Finding(f"{path}.{name}", "parameter", f"{shown(name)} is no name of a parameter", hint)
+        yield from _value(f"{path}.{name}", name, value)
+    if (size := sum(len(name.encode()) + len(value.encode()) for name, value in parameters.items())) > _LARGEST:
+        yield Finding(path, "parameter", f"{size} bytes of parameters, more than {_LARGEST}", _FILE_HINT, at_key=True)
+
+
+def _variables(path: str, env: Mapping[str, str]) -> Iterator[Finding]:
+    """Variables of a training: those that mlservice and Vertex AI set are theirs."""
+    for name, value in env.items():
+        if not _VARIABLE.fullmatch(name):
+            hint = "use letters, digits and _, first no digit"
+            yield Finding(f"{path}.{name}", "env-name", f"{shown(name)} is not a variable's name", hint, at_key=True)
+        elif name.startswith(_SET) or name in _SET_ONE:
+            summary = f"{shown(name)} is set by mlservice or by Vertex AI"
+            yield Finding(f"{path}.{name}", "env-name", summary, "choose another name", at_key=True)
+        yield from _value(f"{path}.{name}", name, value)
+
+
+def _value(path: str, name: str, value: str) -> Iterator[Finding]:
+    if len(value.encode()) > _LONGEST_VALUE:
+        summary = f"the value has {len(value.encode())} bytes, more than {_LONGEST_VALUE}"
+        yield Finding(path, "parameter", summary, _FILE_HINT)
+    elif value and looks_secret(name, value):
+        hint = "trainings and their descriptions show it: let the training read it from Secret Manager"
+        yield warning(path, "secret-in-parameters", "the value looks like a secret", hint)
 
 
 def _rows_of(path: str, written: str, forms: tuple[re.Pattern[str], ...], hint: str) -> Iterator[Finding]:
@@ -259,6 +304,10 @@ def promoted_model(retraining: Retraining | None, model: Model | None) -> Iterat
         hint = "name what moves: `model: {alias: champion}`, with `uri` beside it for the first model"
         summary = "Auto has no alias to move: a better model is only registered"
         yield warning("retraining.promote", "promotion", summary, hint)
+    if retraining.promote is Promote.AUTO and alias is not None and model and model.sha256 is not None:
+        summary = "Auto moves model.alias to models whose digest is not model.sha256: none of them would be loaded"
+        hint = "serve a format that is no code (ONNX, skops) without sha256, or write promote: Never"
+        yield Finding("retraining.promote", "promotion", summary, hint)
     if retraining.promote is Promote.PULL_REQUEST and alias is not None:
         default = "" if "promote" in retraining.model_fields_set else ", the default,"
         summary = f"PullRequest{default} changes model.uri, and model.alias says which model serves"

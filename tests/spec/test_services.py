@@ -304,3 +304,17 @@ def test_loading_imports_nothing_heavy(tmp_path):
 def test_a_model_whose_code_has_leave_needs_no_warning(said, lines):
     """Nor does one without code, or whose code is in the image."""
     assert said(SPEC.replace("europe-west1", "europe-north1") + f"  {lines}\n") == []
+
+
+def test_what_trainings_are_told_fits_into_a_variable(said):
+    """One value, and all of them together."""
+    told = SPEC + "  retraining: {run: {cloudRunJob: {name: t}}, promote: Never, parameters: {"
+
+    assert [line.split(": ", 1)[1] for line in said(f"{told}a: {'x' * 40_000}}}}}\n")] == [
+        "retraining.parameters: 40001 bytes of parameters, more than 16384",
+        "retraining.parameters.a: the value has 40000 bytes, more than 4096",
+    ]
+    many = ", ".join(f"p{number}: {'x ' * 2000}" for number in range(5))
+    assert [line.split(": ", 1)[1] for line in said(f"{told}{many}}}}}\n")] == [
+        "retraining.parameters: 20005 bytes of parameters, more than 16384"
+    ]
