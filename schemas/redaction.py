@@ -4,6 +4,10 @@ The one place that knows. Values of `env` are no secrets by contract, and people
 addresses carry passwords; a secret's value is pasted where its name belongs. What is hidden here by mistake is still
 applied as it is: only the reader misses it. So in doubt it is hidden.
 
+Whoever may write a file that we show chooses what is read here, so its time grows with the length of a text and no
+faster: each pattern begins at few places of a run of characters, or reads a bounded number of them from each, and none
+is given more than a window of the text at once.
+
 Source:
     Prefixes are those that the issuers document for secret scanning; the lengths are theirs or a little less.
 """
@@ -12,6 +16,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 HIDDEN = "(hidden)"
 
@@ -39,7 +44,7 @@ _SHAPES = re.compile(
             r"(?<![0-9A-Z])(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{12,16}",
             r"do[opr]_v1_[0-9a-f]{20,}",
             r"hv[sbr]\.[0-9A-Za-z_-]{16,}",
-            r"[0-9A-Za-z]{10,}\.atlasv1\.[0-9A-Za-z_-]{16,}",
+            r"(?<![0-9A-Za-z])[0-9A-Za-z]{10,}\.atlasv1\.[0-9A-Za-z_-]{16,}",
             r"dapi[0-9a-f]{32}",
             r"pul-[0-9a-f]{32,}",
             r"dp\.(?:pt|st|ct|sa)\.[0-9A-Za-z.]{16,}",
@@ -65,7 +70,7 @@ _SHAPES = re.compile(
             r"lin_api_[0-9A-Za-z]{16,}",
             r"(?<![0-9])[0-9]{8,10}:AA[0-9A-Za-z_-]{30,}",
             # Tokens
-            r"eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*){1,4}",
+            r"eyJ[0-9A-Za-z_-]{8,512}+(?:\.[0-9A-Za-z_-]*){1,4}",
             rf"(?<=[Bb]earer ){_TEXT}{{8,}}",
             r"(?<=[Bb]asic )[0-9A-Za-z+/=]{8,}",
         )
@@ -79,7 +84,7 @@ _HOOKS = re.compile(
 # What stands before `@host` in an address, with a scheme or, as in an image's reference, without. An address that was
 # taken for a path has one slash.
 _USER_INFO = re.compile(
-    r"(?<=[a-z0-9]{2}:/)[^\s/@\"'\\]*:[^\s/@\"'\\]+(?=@)|(?<=://)[^\s/@\"'\\]*:?[^\s/@\"'\\]+(?=@)|(?<![\w/@.+-])[\w.+-]+:[^\s/@\"':]+(?=@[\w.-]+[/:])"
+    r"(?<=[a-z0-9]{2}:/)[^\s/@\"'\\:]*:[^\s/@\"'\\]++(?=@)|(?<=://)[^\s/@\"'\\]++(?=@)|(?<![\w/@.+-])[\w.+-]+:[^\s/@\"':]++(?=@[\w.-]+[/:])"
 )
 _PARAMETER = re.compile(
     r"(?:(?<=[?&;\s,:/{(|\[])|^)(?P<name>[\w.-]+)\s?=\s?(?P<value>[^&;\s\"'\\,]+)",
@@ -103,15 +108,18 @@ _OPTION = re.compile(
     re.IGNORECASE,
 )
 _SHORT_OPTION = re.compile(
-    r"(?:^|\b(?:mysql\w*|mariadb\w*|mongo\w*|sshpass|sqlcmd|docker login|podman login|htpasswd|cqlsh)\b[^\n|;&]*?\s"
-    r"|(?<![\w-])(?:-u ?|--user(?:name)?[ =])[^\s-][^\n|;&]*?\s)-p[ ]?(?P<value>[^\s\"'\\,-][^\s\"'\\,]*)"
+    r"(?:^|\b(?:mysql\w*|mariadb\w*|mongo\w*|sshpass|sqlcmd|docker login|podman login|htpasswd|cqlsh)\b"
+    r"[^\n|;&]{0,250}?\s"
+    r"|(?<![\w-])(?:-u ?|--user(?:name)?[ =])[^\s-][^\n|;&]{0,250}?\s)-p[ ]?(?P<value>[^\s\"'\\,-][^\s\"'\\,]*)"
 )
 _NETRC = re.compile(r"\b(?:machine|login|user)\s+\S+\s+(?:\S+\s+){0,4}?password\s+(?P<value>[^\s\"'\\,]+)")
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 """What is not seen, and splits a word that would be."""
 
+_FIELDS = "private_key|secret|token|password|passwd|passphrase|apikey|api_key"
+_SECRET_FIELD = re.compile(rf"(?:{_FIELDS})$", re.IGNORECASE)
 _JSON_FIELD = re.compile(
-    r"\"[\w.-]*(?:private_key|secret|token|password|passwd|passphrase|apikey|api_key)\\?\"\s*:\s*\\?\"(?P<value>(?:[^\"\\]|\\.)+)",
+    rf"\"[\w.-]*(?:{_FIELDS})\\?\"\s*:\s*\\?\"(?P<value>(?:[^\"\\]|\\.)+)",
     re.IGNORECASE,
 )
 
@@ -156,6 +164,9 @@ _JOINT = re.compile(r"[-_]")  # of words that make a name; rare in random text
 _HEX_RUN = re.compile("[0-9a-f]*")
 _CHANGES = re.compile(r"(?<=[a-z])(?=[0-9])|(?<=[0-9])(?=[a-z])")
 """Where letters turn to digits or back; each is found as an empty match."""
+_WINDOW = 1 << 16
+_OVERLAP = 1 << 14
+"""Characters that two windows share: a shorter secret, with what stands before it, is whole in one of them."""
 _LEAST_CHANGES = 5
 _LEAST_RUN = 16
 _LEAST_OF_EACH = 2
@@ -220,6 +231,21 @@ def secrets_in(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _secrets_in(text: str) -> Iterator[tuple[int, int]]:
+    """Look at one window after the other; what goes on from one into the next, and is long, goes on to the end."""
+    for first, last in windows(len(text)):
+        for start, end in _within(text[first:last]):
+            endless = first + end == last and first + start < last - _OVERLAP // 2
+            yield first + start, len(text) if endless else first + end
+
+
+def windows(length: int) -> Iterator[tuple[int, int]]:
+    """Give the parts of a text that are looked at, each with the end of the one before it: start and end."""
+    yield 0, min(_WINDOW, length)
+    for first in range(_WINDOW - _OVERLAP, length - _OVERLAP, _WINDOW - _OVERLAP):
+        yield first, min(first + _WINDOW, length)
+
+
+def _within(text: str) -> Iterator[tuple[int, int]]:
     for pattern in (_SHAPES, _HOOKS, _USER_INFO):
         for found in pattern.finditer(text):
             yield found.span()
@@ -259,10 +285,29 @@ def _random(run: str) -> bool:
 
 def redacted(text: str) -> str:
     """Give a text with everything in it hidden that looks like a secret."""
-    done = text
-    for start, end in reversed(merged(secrets_in(text))):
-        done = f"{done[:start]}{HIDDEN}{done[end:]}"
-    return done
+    shown, at = [], 0
+    for start, end in merged(secrets_in(text)):
+        shown += [text[at:start], HIDDEN]
+        at = end
+    return "".join([*shown, text[at:]])
+
+
+def redacted_data(value: Any) -> Any:
+    """Hide what looks like a secret in the texts of a document, so that what holds them stays whole.
+
+    Args:
+        value: As JSON has it: objects, lists, texts, numbers.
+    """
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, dict):
+        return {redacted(str(key)): _redacted_field(str(key), each) for key, each in value.items()}
+    return [redacted_data(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _redacted_field(name: str, value: Any) -> Any:
+    hidden = isinstance(value, str) and _SECRET_FIELD.search(name) and not _PLAIN_VALUE.fullmatch(value)
+    return HIDDEN if hidden and value else redacted_data(value)
 
 
 def merged(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -38,6 +38,17 @@ class Repository:
         if self._try("diff", "--quiet", "HEAD", "--", self.path) is None:
             raise errors.UsageError(f"{self._file.name} is not as it was committed", hint="commit or undo that first")
 
+    def check_remote(self, branch: str, remote: str) -> None:
+        """Make sure that a branch can be pushed, before anything is made.
+
+        Raises:
+            UsageError: There is no such remote, it does not answer, or it has the branch.
+        """
+        if self._try("remote", "get-url", "--", remote) is None:
+            raise errors.UsageError(f"there is no remote '{remote}' to push to", hint="git remote add, or no --push")
+        if self._git("ls-remote", "--heads", "--", remote, f"refs/heads/{branch}"):
+            raise errors.UsageError(f"{remote} has a branch '{branch}' already", hint="name another one")
+
     def commit(self, branch: str, text: str, message: str) -> str:
         """Make a branch of what is checked out, with one commit more that changes the file.
 
@@ -66,6 +77,10 @@ class Repository:
             UsageError: git refuses.
         """
         self._git("push", "--quiet", "--", remote, f"refs/heads/{branch}:refs/heads/{branch}")
+
+    def drop(self, branch: str, commit: str) -> None:
+        """Take back a branch that was made, unless it moved on."""
+        self._try("update-ref", "-d", f"refs/heads/{branch}", commit)
 
     def _mode(self) -> str:
         """Give the file's mode as git keeps it; a link is never written through."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,21 +35,52 @@ def say(text: Text | str, style: str | None = None) -> None:
     _console(stderr=True).print(clean(text), style=style, end="" if str(text).endswith("\n") else "\n", markup=False)
 
 
+def data(document: Any) -> None:
+    """Print a result for programs: JSON that stays JSON, whatever is in it; what looks like a secret is hidden."""
+    raw(in_json(document))
+
+
+def in_json(document: Any, indent: int | None = 1) -> str:
+    """Give a document as JSON, in characters that every terminal shows and none obeys.
+
+    Args:
+        document: What looks like a secret in its texts is hidden; what JSON has no number for is null.
+        indent: Spaces a level; None for one line.
+    """
+    from schemas.redaction import redacted_data  # noqa: PLC0415 - late, for start-up
+
+    plain = json.loads(json.dumps(document, default=str), parse_constant=lambda _: None)
+    return json.dumps(redacted_data(plain), indent=indent).replace("\x7f", "\\u007f")
+
+
+def raw(text: str) -> None:
+    """Print what a program reads, as it is: a shell's variables, a schema, a model's own answer."""
+    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    sys.stdout.flush()
+
+
 def clean(text: Text | str) -> Text | str:
     """Hide secrets and show what would not be seen: the last look before anything is printed."""
     from schemas.redaction import HIDDEN, merged, redacted, secrets_in  # noqa: PLC0415 - late, for start-up
 
     if isinstance(text, str):
         return _UNSEEN.sub(_seen, redacted(text))
-    for start, end in reversed(merged(secrets_in(text.plain))):
-        text = text[:start] + type(text)(HIDDEN) + text[end:]
-    for found in reversed(list(_UNSEEN.finditer(text.plain))):
-        text = text[: found.start()] + type(text)(_seen(found)) + text[found.end() :]
-    return text
+    text = _replaced(text, [(start, end, HIDDEN) for start, end in merged(secrets_in(text.plain))])
+    return _replaced(text, [(*found.span(), _seen(found)) for found in _UNSEEN.finditer(text.plain)])
 
 
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-"""What moves the cursor, colours the screen or turns text around: whoever may name a live object can write it."""
+def _replaced(text: Text, parts: list[tuple[int, int, str]]) -> Text:
+    """Put something else for parts of a styled text; everything around them keeps its style."""
+    pieces = text.divide([at for start, end, _ in parts for at in (start, end)]) if parts else [text]
+    done = text.blank_copy()
+    for number, piece in enumerate(pieces):
+        done.append(parts[number // 2][2] if number % 2 else piece)
+    return done
+
+
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+"""What moves the cursor, colours the screen, turns text around or cannot be written as UTF-8: whoever may name a live
+object, or write a file of numbers that is shown, can write it."""
 
 
 def _seen(found: re.Match[str]) -> str:

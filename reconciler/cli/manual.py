@@ -51,10 +51,13 @@ def commands() -> Iterator[tuple[str, Any]]:
     """Give every command with its name, subcommands after their group."""
     for name in COMMANDS:
         module = importlib.import_module(f"reconciler.cli.commands.{name.replace('import', 'import_')}")
-        command: Any = typer.main.get_command(module.app)
-        yield name, command
-        for below, subcommand in getattr(command, "commands", {}).items():
-            yield f"{name} {below}", subcommand
+        yield from _with_those_below(name, typer.main.get_command(module.app))
+
+
+def _with_those_below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    yield name, command
+    for below, subcommand in getattr(command, "commands", {}).items():
+        yield from _with_those_below(f"{name} {below}", subcommand)
 
 
 def manual() -> str:
@@ -63,7 +66,7 @@ def manual() -> str:
 
 
 def _section(name: str, command: Any) -> str:
-    level = "##" if " " not in name else "###"
+    level = "##" + "#" * name.count(" ")
     lines = [f"{level} mlservice {name}", "", _paragraphs(command.help or COMMANDS[name])]
     if not hasattr(command, "commands"):
         lines += ["", "```", f"mlservice {name}{_usage(command)}", "```"]

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.cli.console import in_json
 from reconciler.cli.private_file import write_private
-from reconciler.core.secrecy import masked
 from schemas import MLServiceError, Problem, SpecError
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def reporting(file: Path | None, target: Target, sarif: Path | None = None) -> I
         if sarif:
             from schemas.report import as_sarif  # noqa: PLC0415 - late, for start-up
 
-            shown = masked("", json.loads(as_sarif(problems, version=version("mlservice"))))
-            sarif.write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            sarif.write_text(
+                in_json(json.loads(as_sarif(problems, version=version("mlservice")))) + "\n", encoding="utf-8"
+            )
         if file and ("plan" in found or "blocked" in found):
             from reconciler.render.report import Report  # noqa: PLC0415 - late, for start-up
 

@@ -18,6 +18,7 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.inventory import Inventories, Inventory, Key, Lock
 from reconciler.core.kind import Roles
+from reconciler.engine.dead_holders import without_dead
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.calls import CALL_TIMEOUT_S
 from reconciler.gcp.calls import calling as translating
@@ -68,7 +69,7 @@ class InventoryStore:
                 broken[blob.name] = error
                 continue
             if inventory:
-                found[inventory.region, inventory.service] = inventory
+                found[inventory.region, inventory.service] = self._without_dead(inventory)
         found.broken = broken
         return found
 
@@ -107,6 +108,10 @@ class InventoryStore:
             self._write(done, "write the inventory of")
         else:
             self._remove(done)
+
+    def _without_dead(self, inventory: Inventory) -> Inventory:
+        session = self.session
+        return without_dead(inventory, session.holder, session.clock.now()) if session.connection.local else inventory
 
     def _lock(self) -> Lock:
         lasting = timedelta(seconds=self.session.patience.lock_for_s)

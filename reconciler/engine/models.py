@@ -123,7 +123,7 @@ def read_models(session: Session, region: str, service: str, model: str | None =
     retraining = read_retraining(session, region, service, last=0)
     folders = {str(each.get("versionId", "")): str(each.get("artifactUri", "")) for each in listed}
     serving = dict(_serving(session, region, service, folders))
-    runs = {str(run["version"]): run for run in reversed(retraining.runs) if run.get("version")}
+    runs = {_made(run): run for run in reversed(retraining.runs) if run.get("version")}
     versions = (_version(each, runs, serving) for each in listed)
     return Models(service, region, found, tuple(versions), retraining.unreadable)
 
@@ -140,15 +140,23 @@ def _listed(registry: ModelRegistry, service: str, model: str | None) -> tuple[s
     return (named[0], registry.versions(named[0])) if named else ("", ())
 
 
-def _version(live: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]], serving: Mapping[str, Any]) -> Version:
+def _made(run: Mapping[str, Any]) -> tuple[str, str]:
+    """Give what a training made: a number alone is another version's once the model was deleted or has another name."""
+    return str(run.get("version", "")), str(run.get("artifact", "")).rstrip("/")
+
+
+def _version(
+    live: Mapping[str, Any], runs: Mapping[tuple[str, str], Mapping[str, Any]], serving: Mapping[str, Any]
+) -> Version:
     number = str(live.get("versionId", ""))
+    made = (number, str(live.get("artifactUri", "")).rstrip("/"))
     return Version(
         number,
         tuple(a for a in map(str, live.get("versionAliases", ())) if not a.startswith(OWN_ALIASES)),
         str(live.get("versionCreateTime", "")),
         str(live.get("versionDescription", "")),
         str(live.get("artifactUri", "")),
-        runs.get(number, {}),
+        runs.get(made, {}),
         {region: percents[label] for region, percents in serving.items() if (label := label_value(number)) in percents},
     )
 

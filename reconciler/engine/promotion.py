@@ -57,7 +57,8 @@ class Promotion:
     @property
     def body(self) -> str:
         """Give what a reviewer wants to know, as Markdown; it is written where no console looks at it."""
-        return redacted("\n".join(_body(self)))
+        # Half a character in what a training wrote is no UTF-8: neither a file nor git would take it.
+        return redacted("\n".join(_body(self))).encode(errors="backslashreplace").decode()
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain data."""

@@ -135,11 +135,15 @@ def _trigger(address: Address, name: str, seen: Any, decision: Mapping[str, Any]
     return Trigger(name, kind, source, str(seen.output.get("next", "")), seen.problem or paused, decision)
 
 
+def _action(run: Mapping[str, Any]) -> str:
+    return "NotStarted" if run.get("status") == "Failed" and not run.get("started") else "Start"
+
+
 def _latest(retraining: Retraining) -> Mapping[str, Mapping[str, Any]]:
     """Give the latest decision by trigger; of one whose decisions are older than those read, its latest training."""
     found: dict[str, Mapping[str, Any]] = {}
     for run in retraining.runs:
-        told = {"decided": run.get("claimed", ""), "action": "Start", "key": run.get("key", "")}
+        told = {"decided": run.get("claimed", ""), "action": _action(run), "key": run.get("key", "")}
         found.setdefault(str(run.get("trigger", "")), told)
     for decision in reversed(retraining.decisions):
         found[str(decision.get("trigger", ""))] = decision

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -17,10 +17,11 @@ from runtime.retraining.guards import Guard
 from runtime.retraining.handling import Desk, NotNow, handle, note
 from runtime.retraining.runs import Run, Status
 from runtime.retraining.taking import Taken
+from runtime.retraining.words import short
 
 PATIENCE = timedelta(days=1)
-"""For how long after its timeout it is tried to take in what a training made, before it counts as failed: it would hold
-back the next one for ever."""
+"""For how long after its timeout a training is looked after that cannot be: nobody tells whether it began or how far it
+is, or takes in what it made. Then it counts as failed: it would hold back the next one for ever."""
 
 
 class Stage(StrEnum):
@@ -77,16 +78,17 @@ def sweep(desk: Desk, workshop: Workshop, timeout: timedelta) -> list[str]:
     told = []
     for run in history.going():
         try:
-            line = _resumed(run, desk) if run.status is Status.CLAIMED else _closed(run, desk, workshop, timeout)
+            resumed = run.status is Status.CLAIMED
+            line = _resumed(run, desk, timeout) if resumed else _closed(run, desk, workshop, timeout)
         except Exception as error:  # noqa: BLE001 - one training's trouble is not another's; the line says it
             line = f"{run.key}: {type(error).__name__}: {error}"
         if line:
-            told.append(line)
+            told.append(short(line))
     return told
 
 
-def _resumed(run: Run, desk: Desk) -> str:
-    """Go on with a claim whose event does not come again."""
+def _resumed(run: Run, desk: Desk, timeout: timedelta) -> str:
+    """Go on with a claim whose event does not come again, for as long as what it may have started can be at work."""
     if run.lease is not None and desk.now() < run.lease:
         return ""
     event = Event(run.key, run.trigger, run.claimed, about="its start was cut off", force=frozenset(Guard))
@@ -94,16 +96,22 @@ def _resumed(run: Run, desk: Desk) -> str:
         decision = handle(event, desk)
     except NotNow:
         return ""
+    except Exception as error:
+        if desk.now() < _last(run, timeout):
+            raise
+        return _end(run, desk, Status.FAILED, f"nobody can tell whether it was started: {error}")
     return f"{run.key}: {decision.reason}"
 
 
 def _closed(run: Run, desk: Desk, workshop: Workshop, timeout: timedelta) -> str:
-    found = workshop.progress(run)
+    try:
+        found = _seen(run, desk, workshop, timeout)
+    except Exception as error:
+        if desk.now() < _last(run, timeout):
+            raise
+        found = Progress(Stage.FAILED, f"nobody can tell how far it is, or stop it: {error}")
     if found.stage is Stage.GOING:
-        if desk.now() < (run.started or run.claimed) + timeout:
-            return ""
-        workshop.cancel(run)
-        found = Progress(Stage.FAILED, f"it took longer than {timeout} and was cancelled")
+        return ""
     if found.stage is Stage.SUCCEEDED:
         return _taken_in(run, desk, workshop, timeout)
     if found.stage is Stage.CANCELLED:
@@ -111,8 +119,22 @@ def _closed(run: Run, desk: Desk, workshop: Workshop, timeout: timedelta) -> str
     return _end(run, desk, Status.FAILED, found.why or "it is gone: somebody deleted it")
 
 
+def _seen(run: Run, desk: Desk, workshop: Workshop, timeout: timedelta) -> Progress:
+    """Look how far a training is, and stop one that takes too long."""
+    found = workshop.progress(run)
+    if found.stage is not Stage.GOING or desk.now() < (run.started or run.claimed) + timeout:
+        return found
+    workshop.cancel(run)
+    return Progress(Stage.FAILED, f"it took longer than {timeout} and was cancelled")
+
+
+def _last(run: Run, timeout: timedelta) -> datetime:
+    """Give until when a run is looked after that cannot be: it would hold back the next one for ever."""
+    return (run.started or run.claimed) + timeout + PATIENCE
+
+
 def _taken_in(run: Run, desk: Desk, workshop: Workshop, timeout: timedelta) -> str:
-    last = (run.started or run.claimed) + timeout + PATIENCE
+    last = _last(run, timeout)
     try:
         taken = workshop.take_in(run)
     except Exception as error:

@@ -14,10 +14,14 @@ from typing import Any
 
 from runtime.retraining.guards import Guard, Guards
 from runtime.retraining.runs import History, Run, Status
+from runtime.retraining.words import short
 
 LEASE = timedelta(minutes=10)
 """For how long the claimer of a run may start it alone. Longer than an instance of the function may work on one event
 (its timeout), so that whoever takes over cannot meet it."""
+START_PATIENCE = timedelta(hours=1)
+"""For how long after its claim it is tried to start a training that got neither a yes nor a no: it would count as going
+on, and hold back every other, for ever."""
 
 
 class Action(StrEnum):
@@ -25,6 +29,7 @@ class Action(StrEnum):
 
     START = "Start"
     RESUME = "Resume"  # it was claimed, and perhaps not started: look, and start what is not there
+    NOT_STARTED = "NotStarted"  # it was to be started, and whoever trains refused, or never answered
     WAIT = "Wait"  # another instance may be starting it this moment: the event is to come again
     REPEAT = "Repeat"  # this event was decided before
     SKIP = "Skip"
@@ -35,6 +40,8 @@ class Action(StrEnum):
     FAIL = "Fail"  # it cannot be judged, or not be registered
 
 
+BEGUN = frozenset({Action.START, Action.RESUME, Action.NOT_STARTED})
+"""What comes of a claim: it is kept in the place of a decision of another instance that knew of none."""
 VERDICTS = frozenset({Action.PROMOTE, Action.REGISTER, Action.REFUSE, Action.FAIL})
 """What is said about the end of a training rather than about an event."""
 
@@ -104,6 +111,10 @@ class Decision:
     until: datetime | None = None
     numbers: Mapping[str, Any] = field(default_factory=dict)
     overridden: tuple[Guard, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Keep no more of others' words than a page."""
+        object.__setattr__(self, "reason", short(self.reason))
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data, as it is logged, kept and published."""

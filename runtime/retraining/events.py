@@ -25,6 +25,8 @@ from runtime.retraining.settings import Settings
 MANUAL = "manual"
 SWEEP = "sweep"
 """What is sent every few minutes to look after what goes on; no reason to train."""
+FILES = "storage"
+"""What fires a trigger for files, as the settings call it."""
 _KEY_LENGTH = 24
 
 
@@ -45,16 +47,28 @@ class Here:
         service: Name of the service.
         region: Where it is.
         watches: Triggers that fire for what monitors find.
+        triggers: What fires each trigger, by its name; None where nobody says.
     """
 
     service: str = ""
     region: str = ""
     watches: Sequence[Watch] = ()
+    triggers: Mapping[str, str] | None = None
+
+    def knows(self, trigger: str) -> bool:
+        """Tell whether a trigger is one of the spec's, or of those that each service has."""
+        return self.triggers is None or trigger in self.triggers or trigger in {MANUAL, SWEEP}
+
+    def of_files(self, trigger: str, attributes: Mapping[str, str]) -> bool:
+        """Tell whether a message is a bucket's: on another topic an attribute of that name is its sender's own."""
+        return "objectId" in attributes and (self.triggers is None or self.triggers.get(trigger) == FILES)
 
     @classmethod
     def of(cls, settings: Settings) -> Here:
         """Read it from the function's settings."""
-        return cls(settings.service, settings.region, tuple(Watch.of(told) for told in settings.breaches))
+        return cls(
+            settings.service, settings.region, tuple(Watch.of(told) for told in settings.breaches), settings.triggers
+        )
 
 
 def read(trigger: str, body: bytes, now: datetime, here: Here = Here()) -> Event | None:
@@ -71,7 +85,7 @@ def read(trigger: str, body: bytes, now: datetime, here: Here = Here()) -> Event
         The event; None for one that is no reason to train, such as a file that was deleted.
 
     Raises:
-        NoEvent: It is no message, or names no trigger.
+        NoEvent: It is no message, or names no trigger, or none of the spec.
     """
     message = _message(body)
     attributes = {str(k): str(v) for k, v in _mapping(message.get("attributes")).items()}
@@ -82,13 +96,21 @@ def read(trigger: str, body: bytes, now: datetime, here: Here = Here()) -> Event
     at = _moment(message.get("publishTime") or message.get("publish_time"), now)
     if not name:
         return _of_monitor(message, attributes, number, at, here)
-    if "objectId" in attributes:
+    if not here.knows(name):
+        raise NoEvent(f"no trigger of {here.service} is called {name[:100]}")
+    if here.of_files(name, attributes):
         return _of_object(name, attributes, at)
+    if trigger:  # a topic of the user's: whatever its messages say, each is one
+        return Event(key_of(name, number), name, at, about=f"message {number}")
+    return _of_own_topic(name, attributes, number, at)
+
+
+def _of_own_topic(name: str, attributes: Mapping[str, str], number: str, at: datetime) -> Event:
     if name == MANUAL:
         return _of_person(attributes, number, at)
     if attributes.get("key"):  # a monitor names the window that it looked at
         return Event(key_of(name, attributes["key"]), name, at, about=attributes.get("about", "")[:500])
-    if attributes.get("service") and not trigger:
+    if attributes.get("service"):
         # A schedule may publish the same minute twice, as two messages: the minute is the event.
         return Event(
             key_of(name, at.strftime("%Y-%m-%dT%H:%M")), name, at, about=f"its schedule, {at:%Y-%m-%d %H:%M} UTC"

@@ -10,11 +10,13 @@ condition of a generation (https://cloud.google.com/storage/docs/request-precond
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
-from runtime.retraining.decision import LEASE, Action, Decision, Event, Evidence, circuit, decide
+from runtime.retraining.decision import LEASE, START_PATIENCE, Action, Decision, Event, Evidence, circuit, decide
 from runtime.retraining.guards import Guards
 from runtime.retraining.runs import History, Run, Status
 
@@ -47,7 +49,7 @@ class Ledger(Protocol):
         """Give the decision on an event, if there is one."""
 
     def record(self, decision: Decision, event: Event, now: datetime) -> None:
-        """Keep a decision. A second one on the same event replaces it only where it starts a training."""
+        """Keep a decision. A second one on the same event replaces it only where it followed a claim."""
 
 
 class Trainer(Protocol):
@@ -106,7 +108,8 @@ def handle(event: Event, desk: Desk) -> Decision:
                 desk.ledger.write(_remembered(history, run, desk), generation)
             except Moved:
                 continue
-            _begin(run, event, desk, again=decision.action is Action.RESUME)
+            refused = _begin(run, event, desk, again=decision.action is Action.RESUME)
+            decision = _not_started(decision, refused) if refused else decision
         elif history is not before_it:
             try:
                 desk.ledger.write(history, generation)
@@ -118,7 +121,7 @@ def handle(event: Event, desk: Desk) -> Decision:
             if before is not None:
                 return decision
             # Whoever started it died before it could say so.
-            return _recorded(replace(decision, action=Action.START), event, desk)
+            return _recorded(_begun(decision, known), event, desk)
         return _recorded(decision, event, desk)
     raise NotNow("too many events are being acted on at once")
 
@@ -156,15 +159,44 @@ def _forced(decision: Decision, event: Event) -> str:
     return f"{', '.join(decision.overridden)} by {event.by or 'nobody named'}" if decision.overridden else ""
 
 
-def _begin(run: Run, event: Event, desk: Desk, *, again: bool) -> None:
-    """Start what is claimed, or find what was started for it, and note which it is."""
+def _begun(decision: Decision, run: Run | None) -> Decision:
+    """Give the decision on an event whose run is there already."""
+    if run is not None and run.status is Status.FAILED and run.started is None:
+        return _not_started(decision, run.why)
+    return replace(decision, action=Action.START)
+
+
+def _not_started(decision: Decision, why: str) -> Decision:
+    return replace(decision, action=Action.NOT_STARTED, reason=f"it could not be started: {why}")
+
+
+def _begin(run: Run, event: Event, desk: Desk, *, again: bool) -> str:
+    """Start what is claimed, or find what was started for it, and note which it is; why it was refused, or nothing."""
+    refused = ""
     try:
-        name = (desk.trainer.find(run.key) if again else None) or desk.trainer.start(run, event)
+        name = (desk.trainer.find(run.key) if again else None) or _started(run, event, desk, again=again)
     except NotStarted as refusal:
-        seen: dict[str, Any] = {"status": Status.FAILED, "ended": desk.now(), "why": str(refusal)}
+        refused = str(refusal) or "no reason was given"
+        seen: dict[str, Any] = {"status": Status.FAILED, "ended": desk.now(), "why": refused}
+    except Exception as error:
+        # Nobody knows whether it began. What stands in the way is told by `why` meanwhile.
+        with suppress(Exception):
+            note(desk, run.key, partial(_waiting, said=str(error) or type(error).__name__))
+        raise
     else:
-        seen = {"status": Status.STARTED, "started": desk.now(), "name": name}
+        seen = {"status": Status.STARTED, "started": desk.now(), "name": name, "why": ""}
     note(desk, run.key, lambda each: replace(each, lease=None, **seen))
+    return refused
+
+
+def _started(run: Run, event: Event, desk: Desk, *, again: bool) -> str:
+    if again and desk.now() >= run.claimed + START_PATIENCE:
+        raise NotStarted(f"within {START_PATIENCE} {run.why or 'whoever was to start it never came to it'}")
+    return desk.trainer.start(run, event)
+
+
+def _waiting(run: Run, said: str) -> Run:
+    return replace(run, why=f"its start got no answer: {said}") if run.status is Status.CLAIMED else run
 
 
 def note(desk: Desk, key: str, change: Callable[[Run], Run]) -> None:

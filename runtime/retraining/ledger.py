@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from runtime.retraining.decision import VERDICTS, Action, Decision, Event
+from runtime.retraining.decision import BEGUN, VERDICTS, Decision, Event
 from runtime.retraining.google import Bucket
 from runtime.retraining.handling import Moved
 from runtime.retraining.runs import History
@@ -78,10 +78,10 @@ class BucketLedger:
         return read if isinstance(read, Mapping) else {}
 
     def record(self, decision: Decision, event: Event, now: datetime) -> None:
-        """Keep a decision; one that starts a training replaces one that did not. A verdict lies beside it."""
+        """Keep a decision; one that followed a claim replaces one that knew of none. A verdict lies beside it."""
         told = {**decision.to_json(), "about": event.about, "at": event.at.isoformat(), "decided": now.isoformat()}
         verdict = decision.action in VERDICTS
-        generation = None if verdict or decision.action is Action.START else 0
+        generation = None if verdict or decision.action in BEGUN else 0
         name = self.decision_name(f"{event.key}.verdict" if verdict else event.key)
         self._bucket.write(name, _text(told), generation=generation)
 

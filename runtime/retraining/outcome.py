@@ -8,8 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from runtime.retraining.words import short
+
 LONGEST = 1 << 20
 """Bytes of a metrics file that are read; a file of measures is a few lines."""
+
+
+LARGEST = 1e100
+"""Of a measure, either way. Two that are far larger differ by infinity, which no JSON can hold."""
+_NAME_SHOWN = 40
+"""Characters of a name in a metrics file that a reason quotes."""
 
 
 class Unmeasured(ValueError):
@@ -67,7 +75,7 @@ def measures(content: bytes, metric: str) -> Measures:
         metric: The measure that the spec names.
 
     Raises:
-        Unmeasured: It is no JSON, has not that measure, or the measure is no finite number.
+        Unmeasured: It is no JSON, has not that measure, or the measure is no number, or none that can be compared.
     """
     if len(content) > LONGEST:
         raise Unmeasured(f"the metrics file has more than {LONGEST} bytes")
@@ -86,7 +94,7 @@ def measures(content: bytes, metric: str) -> Measures:
 
 def _number(found: Any, metric: str, whose: str) -> float:
     if not isinstance(found, dict) or metric not in found:
-        named = ", ".join(sorted(map(str, found))[:10]) if isinstance(found, dict) else "nothing"
+        named = ", ".join(short(name, _NAME_SHOWN) for name in sorted(found)[:10]) if isinstance(found, dict) else ""
         raise Unmeasured(f"no {metric} of {whose} in the metrics file, which has {named or 'nothing'}")
     value = found[metric]
     # Python reads NaN and Infinity, and integers of any length, out of JSON.
@@ -98,6 +106,8 @@ def _number(found: Any, metric: str, whose: str) -> float:
         number = math.inf
     if not math.isfinite(number):
         raise Unmeasured(f"the {metric} of {whose} is no finite number")
+    if abs(number) > LARGEST:
+        raise Unmeasured(f"the {metric} of {whose} is larger than {LARGEST:g}: nothing can be compared with it")
     return number
 
 

@@ -8,11 +8,15 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from runtime.retraining.words import short
+
 FORMAT = 1
 KEPT = timedelta(days=62)
 """For how long an ended run is remembered: two months, so that a month can be counted at its end."""
 _LEAST_KEPT = 100
 """Ended runs that are remembered whatever their age, for the circuit and for people."""
+_MOST_KEPT = 2000
+"""Ended runs that are remembered at most, however young: a month of sixty a day."""
 _WINNERS_KEPT = 10
 """Winners that are remembered whatever their age: the next model is compared with what was measured of them."""
 
@@ -78,6 +82,11 @@ class Run:
     artifact: str = ""
     verdict: Mapping[str, Any] | None = None
     judged: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Keep no more of others' words than a page: one run is never larger than what was measured of it."""
+        for name in ("why", "name", "trigger", "forced", "live", "artifact"):
+            object.__setattr__(self, name, short(getattr(self, name)))
 
     @property
     def won(self) -> bool:
@@ -188,17 +197,29 @@ class History:
         won = (run for run in self.runs.values() if run.won)
         return sorted(won, key=lambda run: (run.judged or run.claimed, len(run.version), run.version))
 
-    def of_version(self, version: str) -> Run | None:
-        """Give the run that made a version of the registry's model; None of one that nobody here made."""
-        return next((run for run in self.runs.values() if run.version == version), None)
+    def of_model(self, artifact: str, version: str = "") -> Run | None:
+        """Give the run that made a model; None of one that nobody here made.
+
+        A number alone tells nothing: it comes again once a registry's model was deleted, or is another's by name.
+
+        Args:
+            artifact: Its folder, which is no other run's.
+            version: Its number in the registry; empty of one that is named by its folder.
+        """
+        folder = artifact.rstrip("/")
+        made = (run for run in reversed(list(self.runs.values())) if folder and run.artifact.rstrip("/") == folder)
+        return next((run for run in made if version in {"", run.version}), None)
 
     def with_run(self, run: Run, *, now: datetime) -> History:
         """Give a history that has this run, and has forgotten what is long past."""
         runs = {**self.runs, run.key: run}
         ended = [each for each in runs.values() if not each.going]
         winners = {each.key for each in self.winners()[-_WINNERS_KEPT:]}
-        old = {each.key for each in ended[:-_LEAST_KEPT] if now - each.claimed > KEPT} - winners
-        return replace(self, runs={key: each for key, each in runs.items() if key not in old})
+        old = {each.key for each in ended[:-_LEAST_KEPT] if now - each.claimed > KEPT}
+        old |= {each.key for each in ended[:-_MOST_KEPT]}
+        # Why the last hundred ended is for people; of older ones guards ask only when, and how.
+        wordless = {each.key: replace(each, why="") for each in ended[:-_LEAST_KEPT] if each.why}
+        return replace(self, runs={key: each for key, each in {**runs, **wordless}.items() if key not in old - winners})
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data."""

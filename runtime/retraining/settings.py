@@ -44,6 +44,8 @@ class Settings:
         account: E-mail of the account that trainings run as; empty for the project's default.
         rows: Table whose rows `minNewRows` counts; empty for none.
         breaches: Which triggers fire for which findings of monitors: `trigger`, `of`, `consecutive`.
+        triggers: What fires each trigger of the spec, by its name: `schedule`, `storage`, `pubsub` or `breach`; None
+            where nobody says, and then any name is one.
     """
 
     service: str
@@ -66,6 +68,7 @@ class Settings:
     account: str = ""
     rows: str = ""
     breaches: Sequence[Mapping[str, Any]] = ()
+    triggers: Mapping[str, str] | None = None
 
     @property
     def folder(self) -> str:

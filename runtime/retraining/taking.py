@@ -37,7 +37,7 @@ class Shelf(Protocol):
         """Give the folder of the model that a run left; empty where it left none."""
 
     def named(self, alias: str) -> Live | None:
-        """Give the version that an alias names; None where it names none."""
+        """Give the version that an alias names, or that has a number; None where there is none."""
 
     def register(self, run: Run, artifact: str, about: str) -> str:
         """Make the version of a run, or find it; its number.
@@ -84,15 +84,34 @@ class Taken:
 
 
 def live(history: History, shelf: Shelf, policy: Policy) -> Live | None:
-    """Find the model that serves: what the alias names, else the last winner, else the one that the spec names."""
+    """Find the model that serves: what the alias names, else the one that the spec names, else the last winner.
+
+    A winner that nobody took serves nowhere: where the spec names a model, that is what requests are answered by.
+    """
     if not policy.registers:
         return None
-    if policy.alias:
-        found = shelf.named(policy.alias)
-    else:
-        winners = history.winners()
-        found = Live(winners[-1].artifact, winners[-1].version) if winners else None
-    return found or (Live(policy.serving) if policy.serving else None)
+    found = shelf.named(policy.alias) if policy.alias else None
+    if found is None and policy.serving:
+        return Live(policy.serving)
+    return found if found is not None or policy.alias else last_winner(history, shelf)
+
+
+def last_winner(history: History, shelf: Shelf) -> Live | None:
+    """Find the last model that was better than the one before it, and is in the registry still."""
+    for run in reversed(history.winners()):
+        found = shelf.named(run.version)
+        if found is not None and is_of(run, found):
+            return found
+    return None
+
+
+def is_of(run: Run, model: Live) -> bool:
+    """Tell whether a version is what a run made, and not one of that number of another model."""
+    return bool(run.version) and run.version == model.version and _same(run.artifact, model.artifact)
+
+
+def _same(one: str, other: str) -> bool:
+    return one.rstrip("/") == other.rstrip("/")
 
 
 def take_in(run: Run, desk: Desk, shelf: Shelf, policy: Policy) -> Taken | None:
@@ -145,7 +164,7 @@ def _taken(run: Run, desk: Desk, shelf: Shelf, policy: Policy) -> Taken:
     try:
         artifact = shelf.model(run)
         judged = _judged(run, artifact, desk, shelf, policy)
-        version = run.version or shelf.register(run, artifact, judged.reason)
+        version = _number(run, shelf) or shelf.register(run, artifact, judged.reason)
     except (Unmeasured, NotRegistered, Refused) as error:
         return _told(run, desk, Action.FAIL, str(error), {})
     told = {"better": judged.better, "reason": judged.reason, **judged.numbers}
@@ -162,6 +181,12 @@ def _taken(run: Run, desk: Desk, shelf: Shelf, policy: Policy) -> Taken:
     return _told(run, desk, action, judged.reason, numbers)
 
 
+def _number(run: Run, shelf: Shelf) -> str:
+    """Give the number that a run's model has already; empty where it has none, or that model was deleted since."""
+    found = shelf.named(run.version) if run.version else None
+    return run.version if found is not None and is_of(run, found) else ""
+
+
 def _judged(run: Run, artifact: str, desk: Desk, shelf: Shelf, policy: Policy) -> Verdict:
     """Judge a run, unless it was and its own model is the one that serves by now: it is not compared with itself."""
     if not artifact:
@@ -169,11 +194,12 @@ def _judged(run: Run, artifact: str, desk: Desk, shelf: Shelf, policy: Policy) -
     history, _ = desk.ledger.read()
     serving = live(history, shelf, policy)
     known = run.verdict
-    if known is not None and serving is not None and run.version and serving.version == run.version:
+    if known is not None and serving is not None and is_of(run, serving):
         kept = {name: value for name, value in known.items() if name not in {"better", "reason", "metric"}}
         return Verdict(bool(known["better"]), str(known["reason"]), kept)
     content = shelf.metrics(run) if policy.evaluation else None
-    return verdict(run, content, serving, history, policy.evaluation)
+    other = last_winner(history, shelf) if serving is not None and not serving.version else None
+    return verdict(run, content, serving, history, policy.evaluation, winner=other)
 
 
 def _told(run: Run, desk: Desk, action: Action, why: str, numbers: Mapping[str, Any]) -> Taken:

@@ -26,7 +26,13 @@ class Live:
 
 
 def verdict(
-    run: Run, content: bytes | None, live: Live | None, history: History, evaluation: Evaluation | None
+    run: Run,
+    content: bytes | None,
+    live: Live | None,
+    history: History,
+    evaluation: Evaluation | None,
+    *,
+    winner: Live | None = None,
 ) -> Verdict:
     """Judge what a run made.
 
@@ -36,11 +42,12 @@ def verdict(
         live: What serves now; None where nothing does, or nobody knows.
         history: What was measured of earlier models.
         evaluation: The comparison; None takes any model that is not older than the one that serves.
+        winner: The last model that won. What was recorded of it counts where nobody measured a model of the spec's own.
 
     Raises:
         Unmeasured: The metrics file is missing, or says nothing of use.
     """
-    before = history.of_version(live.version) if live is not None and live.version else None
+    before = history.of_model(live.artifact, live.version) if live is not None else None
     if evaluation is None:
         return _of_age(run, before)
     if content is None:
@@ -50,6 +57,8 @@ def verdict(
         return judge(found, evaluation, recorded=None)
     if live.artifact.rstrip("/") == run.live.rstrip("/"):
         recorded = _recorded(before, evaluation)
+        if recorded is None and not live.version and winner is not None:
+            recorded = _recorded(history.of_model(winner.artifact, winner.version), evaluation)
         if found.live is None and recorded is None and live.version:
             return _unknown(found, evaluation, live)
         return judge(found, evaluation, recorded=recorded)

@@ -54,7 +54,7 @@ class Shelf:
         return folder if self._bucket.holds(below) else ""
 
     def named(self, alias: str) -> Live | None:
-        """Give the version that an alias names; None where it names none."""
+        """Give the version that an alias names, or that has a number; None where there is none."""
         found = self._registry.version(alias)
         return None if found is None else Live(str(found.get("artifactUri", "")), str(found["versionId"]))
 

@@ -91,7 +91,7 @@ class Shell:
             os.close(theirs)
             shown = _conversation(ours, answer)
             try:
-                code = process.wait(timeout=5)
+                code = process.wait(timeout=PATIENCE_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise AssertionError(f"it did not end: {shown}") from None

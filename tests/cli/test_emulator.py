@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -38,6 +39,11 @@ def test_the_emulator_from_start_to_stop(own):
     assert own("emulator", "status", "--json").json["clock"]["offset_s"] > 35 * 3600
     env = dict(line.removeprefix("export ").split("=", 1) for line in own("emulator", "env").out.splitlines())
     assert env["GOOGLE_CLOUD_PROJECT"] == "local"
+    told = subprocess.run(
+        ["sh", "-ec", f"{own('emulator', 'env').out}\nenv"], capture_output=True, text=True, check=True
+    )
+    assert {f"{name}={shlex.split(value)[0]}" for name, value in env.items()} <= {*told.stdout.splitlines()}
+    assert env["CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER"].startswith("http://127.0.0.1:")
     assert own("emulator", "advance", "a day").code == 64
 
     own.write(spec())

@@ -49,12 +49,12 @@ def reads(process, name):
 
 def test_a_plan_that_reads_a_large_file_stops(shell):
     """The reading takes most of a minute; the run ends long before, with the signal's code."""
-    sparse(shell, 60)
+    sparse(shell, 60)  # at most 64 are read
     process = shell.start("plan", "--local")
     until(process, lambda: reads(process, "huge.bin"))
 
     process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=15)
+    _, told = process.communicate(timeout=PATIENCE_S)
 
     assert (process.returncode, told.splitlines()[-1]) == (143, "stopped")
 
@@ -67,7 +67,7 @@ def test_an_upload_of_a_large_file_stops_and_leaves_no_lock(shell, operator):
     until(process, lambda: any(i.lock for i in store.read_all().values()) and reads(process, "huge.bin"))
 
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 143
     assert [i.lock for i in store.read_all().values()] == [None]

@@ -29,7 +29,12 @@ def versions(operator):
     found.version("b", "candidate")
     runs = []
     for number, better in (("1", False), ("2", True)):
-        verdict = {"better": better, "reason": f"auroc 0.8{number} against 0.81", "metric": "auroc", "candidate": 0.8}
+        verdict = {
+            "better": better,
+            "reason": f"auroc 0.8{number} against 0.81 \ud800",
+            "metric": "auroc",
+            "candidate": 0.8,
+        }
         runs.append({"key": f"k{number}", "trigger": "weekly", "version": number, "verdict": verdict})
     name = f"retraining/{REGION}/churn/history.json"
     bucket = operator.connection.storage.bucket(BUCKET)
@@ -49,7 +54,6 @@ def test_a_promotion_is_shown_then_committed_on_a_branch_and_pushed(shell, versi
     (shell.folder / "mlservice.yaml").write_text(TEXT)
     git(shell, "init", "-q", "-b", "main")
     git(shell, "init", "-q", "--bare", "origin.git")
-    git(shell, "remote", "add", "origin", "origin.git")
     git(shell, "add", "mlservice.yaml")
     git(shell, "commit", "-q", "-m", "first")
     shell.env |= {
@@ -57,6 +61,15 @@ def test_a_promotion_is_shown_then_committed_on_a_branch_and_pushed(shell, versi
     }
 
     shown = shell("promote", "churn", "--local")
+    nowhere = shell("promote", "churn", "--local", "--branch", "better", "--push")
+    git(shell, "remote", "add", "origin", "origin.git")
+    hook = shell.folder / "origin.git" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    rejected = shell("promote", "churn", "--local", "--branch", "better", "--push")
+    hook.unlink()
+    assert (nowhere.code, rejected.code, git(shell, "branch", "--list", "better")) == (64, 64, "")
+    assert "there is no remote 'origin'" in nowhere.err
     done = shell("promote", "churn", "--local", "--branch", "better", "--push", "--body", "body.md", "-o", "json")
     again = shell("promote", "churn", "--local", "--branch", "better")
 
@@ -72,7 +85,7 @@ def test_a_promotion_is_shown_then_committed_on_a_branch_and_pushed(shell, versi
     assert "auroc 0.82" in git(shell, "log", "-1", "--format=%B", "better")
     assert git(shell, "ls-remote", "origin", "better").split()[0] == done.json["commit"]
     assert (git(shell, "branch", "--show-current"), git(shell, "diff", "HEAD")) == ("main\n", "")
-    assert "auroc 0.82 against 0.81" in (shell.folder / "body.md").read_text()
+    assert "auroc 0.82 against 0.81 \\ud800" in (shell.folder / "body.md").read_text()
     assert "there is a branch 'better' already" in again.err
 
 
@@ -82,13 +95,17 @@ def test_a_promotion_is_written_into_the_file_and_a_loser_is_refused(shell, vers
     file.write_text(TEXT)
 
     refused = shell("promote", "churn", "--local", "--version", "1", "--write")
-    written = shell("promote", "churn", "--local", "--write")
+    link = shell.folder / "kept.yaml"
+    link.symlink_to("mlservice.yaml")
+    file.chmod(0o640)
+    written = shell("promote", "churn", "--local", "--write", "--file", "kept.yaml")
     forced = shell("promote", "churn", "--local", "--version", "1", "--force")
 
     assert (refused.code, written.code, forced.code) == (3, 0, 0)
     assert "version 1 lost: auroc 0.81 against 0.81" in refused.err
     expected = TEXT.replace("gs://acme/first/", versions.folder("b")).replace("2026-11-20", "2")
     assert file.read_text() == expected
+    assert (link.is_symlink(), file.stat().st_mode & 0o777) == (True, 0o640)
     assert "FORCED by" in forced.out
 
 
@@ -100,6 +117,7 @@ def test_an_alias_moves_when_it_is_said_twice(shell, versions, operator):
     shell.write(wanted)
 
     shown = shell("promote", "churn", "--local")
+    unkept = shell("promote", "churn", "--local", "--write", "--body", "none/body.md")
     before = versions.holder("champion")
     moved = shell("promote", "churn", "--local", "--write")
     planned = shell("plan", "--local")
@@ -110,6 +128,8 @@ def test_an_alias_moves_when_it_is_said_twice(shell, versions, operator):
     assert [each.code for each in (shown, moved, planned, listed, told, triggers)] == [0] * 6
     assert "churn: model 1 -> 2 (alias champion)" in shown.out
     assert "nothing was changed" in shown.out
+    assert unkept.code == 64, unkept.err
+    assert "cannot write none/body.md" in unkept.err
     assert (before, versions.holder("champion")) == ("1", "2")
     assert "model 1 -> 2 (alias champion)" in planned.out
     assert f"{REGION} 100%" in listed.out

@@ -8,6 +8,9 @@ import pytest
 
 from reconciler.cli import permissions
 from reconciler.cli.manual import FILE, commands, manual
+from reconciler.core.planned import ENGINE
+from reconciler.kinds import KINDS
+from schemas import MLService
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -33,6 +36,11 @@ def test_permissions_are_what_the_kinds_say():
 def test_the_committed_commands_page_is_current():
     """`python -m reconciler.cli.manual` writes it."""
     assert (ROOT / FILE).read_text() == manual()
+
+
+def test_groups_below_groups_are_on_the_page():
+    """`emulator iam` is one: what can be typed below it is explained as everything else."""
+    assert {"emulator iam enforce", "emulator iam relax", "emulator iam status"} <= {*KNOWN}
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -70,6 +78,23 @@ def test_the_pages_can_be_found():
     assert "@" not in re.findall(r"^@.*@$", readme, re.MULTILINE)
 
 
+def test_the_readme_says_what_is_not_acted_on():
+    """The sections of a spec that nothing acts on are named there, and what is acted on has its command above."""
+    sections = type_of_specs().model_fields
+    acted_on = {path.partition(".")[0] for path in ENGINE.union(*(kind.acts_on for kind in KINDS))}
+    done, _, missing = (ROOT / "README.md").read_text().partition("## What it does not do yet")
+
+    assert {field.alias or name for name, field in sections.items()} - acted_on == {"monitoring", "budget"}
+    assert all(f"`{word}`" in missing for word in ("monitoring", "budget"))
+    known = ("doctor", "plan", "comment", "apply", "retrain", "promote", "reconcile", "install", "image push", "serve")
+    assert [name for name in known if name not in KNOWN or f"`mlservice {name}" not in done] == []
+
+
+def type_of_specs():
+    """The model of `spec`."""
+    return MLService.model_fields["spec"].annotation
+
+
 def without_code(text):
     """A page without its code blocks."""
     return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
@@ -90,7 +115,7 @@ def exists(words):
         return all(word in TARGETS for word in words[1:] if word.isalpha())
     if words[1].startswith("-"):
         return words[1] in {"--help", "--version", "--install-completion", "--local"}
-    name = " ".join(words[1:3]) if " ".join(words[1:3]) in KNOWN else words[1]
+    name = next((name for n in (4, 3) if (name := " ".join(words[1:n])) in KNOWN), words[1])
     if name not in KNOWN:
         return name.isupper()
     options = {o for parameter in KNOWN[name].params for o in parameter.opts} | {"--help", "--"}

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import grpc
-import httpx
 import pytest
 from google.iam.v1 import iam_policy_pb2
 
 from emulator import doors
+from tests.conftest import HTTP
 
 HOST = b"127.0.0.1:8085"
 PATHS = [
@@ -51,7 +51,7 @@ STRANGERS = [
 @pytest.mark.parametrize(("verb", "path"), PATHS)
 def test_every_path_is_closed_to_pages_and_foreign_names(emulator, verb, path, stranger):
     """Reading and writing alike, whoever serves the path; nothing is called behind the door."""
-    answer = httpx.request(verb, emulator.http + path, headers=stranger, content=b"{}")
+    answer = HTTP.request(verb, emulator.http + path, headers=stranger, content=b"{}")
 
     assert (answer.status_code, answer.json()["error"]["status"]) == (403, "PERMISSION_DENIED")
     assert "access-control-allow-origin" not in answer.headers
@@ -72,7 +72,7 @@ def test_clients_on_this_machine_are_answered(emulator, mine):
     """Also through a forwarded port, by name, and as gcloud asks."""
     headers = {name: value.format(port=emulator.http.rpartition(":")[2]) for name, value in mine.items()}
 
-    assert httpx.get(f"{emulator.http}/_emulator/status", headers=headers).status_code == 200
+    assert HTTP.get(f"{emulator.http}/_emulator/status", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_heads_that_can_be_read_in_two_ways_are_refused(emulator, lines):
 
 def test_a_stored_page_is_no_page_of_the_emulators(emulator):
     """Opened in a browser an object runs no script, and what it asks for is asked by nobody's origin."""
-    httpx.post(f"{emulator.http}/storage/v1/b?project=local", json={"name": "pages"}).raise_for_status()
+    HTTP.post(f"{emulator.http}/storage/v1/b?project=local", json={"name": "pages"}).raise_for_status()
     upload = f"{emulator.http}/upload/storage/v1/b/pages/o?uploadType=media&name=x.html"
-    httpx.post(upload, content=b"<script>", headers={"content-type": "text/html"}).raise_for_status()
+    HTTP.post(upload, content=b"<script>", headers={"content-type": "text/html"}).raise_for_status()
 
-    answer = httpx.get(f"{emulator.http}/storage/v1/b/pages/o/x.html?alt=media")
+    answer = HTTP.get(f"{emulator.http}/storage/v1/b/pages/o/x.html?alt=media")
 
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.headers["content-security-policy"] == "sandbox"

@@ -91,13 +91,14 @@ def test_immutable_tags_stay_where_they_are(emulator, tmp_path):
 
 
 def test_the_bundled_images_are_there(emulator):
-    """Google's hello and our own runtime, without anybody having pushed them."""
+    """Google's hello, our own runtime and the reconciler's job, without anybody having pushed them."""
     api = client(emulator, ar.ArtifactRegistryClient)
 
-    (runtime,) = api.list_docker_images(parent="projects/mlservice/locations/us/repositories/images")
+    ours = api.list_docker_images(parent="projects/mlservice/locations/us/repositories/images")
     hello = api.get_tag(name="projects/cloudrun/locations/us/repositories/container/packages/hello/tags/latest")
 
-    assert runtime.uri.startswith("us-docker.pkg.dev/mlservice/images/runtime@sha256:")
+    names = sorted(image.uri.partition("@sha256:")[0] for image in ours)
+    assert names == [f"us-docker.pkg.dev/mlservice/images/{name}" for name in ("reconciler", "runtime")]
     assert "/versions/sha256:" in hello.version
 
 

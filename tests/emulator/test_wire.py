@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 
-import httpx
 import pytest
 from google.api_core import exceptions
 from google.cloud import artifactregistry_v1 as ar
@@ -14,6 +13,7 @@ from emulator.core.failures import ApiFailure
 from emulator.wire import transcoding
 from emulator.wire.paths import Routes
 from emulator.wire.table import ROUTES, Binding, Method, load
+from tests.conftest import HTTP
 from tests.emulator.clients import client
 
 PARENT = "projects/local/locations/europe-west1"
@@ -78,27 +78,27 @@ def url(emulator):
 @pytest.mark.parametrize("query", ["repositoryId=models", "repository_id=models", "repositoryId=models&alt=json&key=x"])
 def test_query_names_come_in_both_cases(url, query):
     """Camel case or snake case (both are recorded); parameters of the front end are not fields."""
-    answer = httpx.post(f"{url}?{query}", json={"format": "DOCKER"})
+    answer = HTTP.post(f"{url}?{query}", json={"format": "DOCKER"})
 
     assert answer.status_code == 200
     assert "done" not in answer.json()
-    assert httpx.get(f"{url}/models").json()["format"] == "DOCKER"
+    assert HTTP.get(f"{url}/models").json()["format"] == "DOCKER"
 
 
 def test_enums_are_numbers_when_asked_for(url):
     """`$alt=json;enum-encoding=int` is what Google's REST transports send; others get names."""
-    httpx.post(f"{url}?repositoryId=models", json={"format": 1})
+    HTTP.post(f"{url}?repositoryId=models", json={"format": 1})
 
-    assert httpx.get(f"{url}/models", params={"$alt": "json;enum-encoding=int"}).json()["format"] == 1
-    assert httpx.get(f"{url}/models").json()["format"] == "DOCKER"
+    assert HTTP.get(f"{url}/models", params={"$alt": "json;enum-encoding=int"}).json()["format"] == 1
+    assert HTTP.get(f"{url}/models").json()["format"] == "DOCKER"
 
 
 @pytest.mark.parametrize("mask", ["cleanupPolicyDryRun,labels.a", "cleanup_policy_dry_run,labels.a"])
 def test_masks_come_in_both_cases(url, mask):
     """In the query, with a path into a map."""
-    httpx.post(f"{url}?repositoryId=models", json={"format": "DOCKER", "labels": {"a": "1", "b": "2"}})
+    HTTP.post(f"{url}?repositoryId=models", json={"format": "DOCKER", "labels": {"a": "1", "b": "2"}})
 
-    changed = httpx.patch(f"{url}/models?updateMask={mask}", json={"cleanupPolicyDryRun": True})
+    changed = HTTP.patch(f"{url}/models?updateMask={mask}", json={"cleanupPolicyDryRun": True})
 
     assert changed.json()["cleanupPolicyDryRun"] is True
     assert changed.json()["labels"] == {"b": "2"}
@@ -119,7 +119,7 @@ def test_masks_come_in_both_cases(url, mask):
 )
 def test_bad_requests_are_refused_in_googles_shape(url, query, body, message):
     """400 INVALID_ARGUMENT with the place, never a crash."""
-    answer = httpx.post(f"{url}?{query}", content=body)
+    answer = HTTP.post(f"{url}?{query}", content=body)
 
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["status"]) == (400, 400, "INVALID_ARGUMENT")
@@ -138,7 +138,7 @@ def test_an_object_in_place_of_a_wrapped_text_is_refused():
 @pytest.mark.parametrize("path", ["/_emulator/images", f"/v1/{PARENT}/repositories?repositoryId=m"])
 def test_web_pages_are_refused(emulator, path):
     """A page in a browser can send requests to this machine; it must not start programs here."""
-    answer = httpx.post(emulator.http + path, content="{}", headers={"origin": "https://evil.example.com"})
+    answer = HTTP.post(emulator.http + path, content="{}", headers={"origin": "https://evil.example.com"})
 
     assert answer.status_code == 403
 
@@ -156,13 +156,13 @@ def test_a_path_of_raw_bytes_is_not_found(emulator):
 def test_operations_are_listed_and_cancelled(emulator, url):
     """The operations mixin serves every API."""
     emulator.faults({"method": "*/CreateRepository", "operation": "stuck"})
-    name = httpx.post(f"{url}?repositoryId=models", json={"format": "DOCKER"}).json()["name"]
+    name = HTTP.post(f"{url}?repositoryId=models", json={"format": "DOCKER"}).json()["name"]
     operation = f"{emulator.http}/v1/{name}"
-    listed = httpx.get(f"{emulator.http}/v2/{PARENT}/operations").json()["operations"]
+    listed = HTTP.get(f"{emulator.http}/v2/{PARENT}/operations").json()["operations"]
 
-    assert httpx.post(f"{operation}:cancel").json() == {}
+    assert HTTP.post(f"{operation}:cancel").json() == {}
 
-    assert httpx.get(operation).json()["error"]["code"] == 1
+    assert HTTP.get(operation).json()["error"]["code"] == 1
     assert [each["name"] for each in listed] == [name]
 
 

@@ -29,6 +29,20 @@ CHECKED = [
 ]
 
 
+@pytest.fixture(scope="module")
+def caller(shared_emulator) -> Account:
+    """One account for all methods: its key takes longer than a test. What they leave behind, no other one looks at."""
+    shared_emulator.reset()
+    return Account(shared_emulator)
+
+
+@pytest.fixture
+def account(caller) -> Account:
+    """A service account that nobody has given anything."""
+    grant(caller.emulator)
+    return caller
+
+
 def demands_of(method: str) -> Any:
     """The table that has the method, and what it demands."""
     found = next(each for each in REGISTRY.permissions(method) if method in each.methods)
@@ -158,7 +172,7 @@ def test_every_entry_is_of_a_method_and_a_field_that_exist():
 
 
 @pytest.mark.parametrize("method", CHECKED)
-def test_a_method_needs_its_permissions(emulator, account, method):
+def test_a_method_needs_its_permissions(account, method):
     """Refused without a role, naming permission and resource as the API does; with the least roles IAM lets it pass."""
     found, demands = demands_of(method)
     first = demands[0]
@@ -169,14 +183,14 @@ def test_a_method_needs_its_permissions(emulator, account, method):
     assert refused is not None
     assert refused.message == found.denied.format(permission=first.permission, resource=named, caller=account.email)
     assert (refused.domain, refused.metadata["permission"]) == (found.service, first.permission)
-    grant(emulator, *((least(each.permission), account.member) for each in demands))
+    grant(account.emulator, *((least(each.permission), account.member) for each in demands))
     assert refusal(account, method) is None
 
 
 @pytest.mark.parametrize(
     "method", sorted({method.rpartition("/")[0]: method for method in CHECKED if has_rest(method)}.values())
 )
-def test_it_is_the_same_over_rest(emulator, account, method):
+def test_it_is_the_same_over_rest(account, method):
     """One method of each service: the wire makes no difference."""
     demands = demands_of(method)[1]
 
@@ -184,5 +198,5 @@ def test_it_is_the_same_over_rest(emulator, account, method):
 
     assert refused is not None
     assert refused.metadata["permission"] == demands[0].permission
-    grant(emulator, *((least(each.permission), account.member) for each in demands))
+    grant(account.emulator, *((least(each.permission), account.member) for each in demands))
     assert refusal(account, method, "rest") is None

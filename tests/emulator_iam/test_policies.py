@@ -1,6 +1,5 @@
 """Where a permission may come from, and where it may not."""
 
-import httpx
 import pytest
 from google.api_core import exceptions
 from google.cloud import iam_admin_v1, resourcemanager_v3, run_v2, scheduler_v1, secretmanager
@@ -9,6 +8,7 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from emulator.core.world import World
 from emulator.identity import access
+from tests.conftest import HTTP
 from tests.emulator.clients import both_wires, client
 from tests.emulator_iam.callers import PROJECT, Account, grant
 
@@ -39,12 +39,12 @@ def test_the_developer_may_do_everything_until_he_is_held_to_being_an_owner(emul
 
     assert emulator.control("GET", "iam") == {"enforced": True}
     assert api.get_topic(topic=TOPIC) == topic
-    assert httpx.post(f"{emulator.http}/storage/v1/b?project=local", json={"name": "models"}).status_code == 200
+    assert HTTP.post(f"{emulator.http}/storage/v1/b?project=local", json={"name": "models"}).status_code == 200
     # An owner is a legacy owner of his buckets: he may list, and read nothing.
-    assert httpx.get(f"{emulator.http}/storage/v1/b/models/o").status_code == 200
-    assert httpx.get(f"{emulator.http}/storage/v1/b/models/o/x?alt=media").status_code == 403
+    assert HTTP.get(f"{emulator.http}/storage/v1/b/models/o").status_code == 200
+    assert HTTP.get(f"{emulator.http}/storage/v1/b/models/o/x?alt=media").status_code == 403
     emulator.control("POST", "iam", {"enforced": False})
-    assert httpx.get(f"{emulator.http}/storage/v1/b/models/o/x?alt=media").status_code == 404
+    assert HTTP.get(f"{emulator.http}/storage/v1/b/models/o/x?alt=media").status_code == 404
 
 
 def test_a_role_on_the_resource_is_enough_and_no_more(emulator, account, topic):
@@ -258,11 +258,11 @@ def test_what_gcloud_reads_of_version_1_is_checked_too(emulator, account):
     url = f"{emulator.http}/apis/serving.knative.dev/v1/namespaces/local/services"
     header = {"authorization": f"Bearer {account.token}"}
 
-    refused = httpx.get(url, headers=header)
+    refused = HTTP.get(url, headers=header)
 
     assert (refused.status_code, refused.json()["error"]["status"]) == (403, "PERMISSION_DENIED")
     grant(emulator, ("roles/run.viewer", account.member))
-    assert httpx.get(url, headers=header).status_code == 200
+    assert HTTP.get(url, headers=header).status_code == 200
 
 
 def test_moving_traffic_needs_no_account(emulator, account):

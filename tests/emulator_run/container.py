@@ -55,6 +55,11 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(float(query["s"]))
         self.on_(query)
 
+    def on_held(self, query):
+        while not os.path.exists(query["until"]):  # noqa: PTH110 - pathlib takes longer to import than all of this
+            time.sleep(0.02)
+        self.on_(query)
+
     def on_missing(self, query):
         self.send_error(404)
 

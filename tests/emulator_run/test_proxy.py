@@ -162,17 +162,19 @@ def test_a_crash_is_503_and_the_instance_is_replaced(bench, http):
 
 
 @pytest.mark.parametrize("settings", [Settings(pending_s=0.5)])
-def test_nothing_left_is_429(bench):
+def test_nothing_left_is_429(bench, tmp_path):
     """With every slot of every allowed instance taken, a request waits, then gets Cloud Run's 429."""
     url = bench.serve((bench.revision("a", concurrency=1, max_instances=1), 100))
-    # The wait is 3.5 starts of an instance where those are slow, as on a busy machine: the slot is taken for longer.
+    # The wait is 3.5 starts of an instance where those are slow, as on a busy machine: the slot is taken for that long.
+    over = tmp_path / "over"
 
     async def both():
-        async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
             await client.get(url)
-            slow = asyncio.create_task(client.get(f"{url}/slow", params={"s": 6}))
+            slow = asyncio.create_task(client.get(f"{url}/held", params={"until": str(over)}))
             await asyncio.sleep(0.1)
             refused = await client.get(url)
+            over.touch()
             return refused.status_code, refused.text, (await slow).status_code
 
     assert asyncio.run(both()) == (429, "Rate exceeded.", 200)

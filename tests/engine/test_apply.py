@@ -1,6 +1,10 @@
 """From spec to world and back."""
 
 import copy
+import os
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 
@@ -158,6 +162,24 @@ def test_an_expired_lock_is_taken_over(operator):
 
     assert not operator.apply(FULL).failed
     assert operator.inventories()[REGION, "churn"].lock is None
+
+
+def test_the_lock_of_a_process_that_was_killed_here_is_taken_over_at_once(operator):
+    """With the emulator, a holder of this user and host that is no process any more holds nothing; others do."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    key, session = (REGION, "churn"), operator.session()
+    me = replace(session, holder=f"ann@here pid {os.getpid()}")
+    fresh = operator.plan(FULL).inventories[key]
+    for holder in (f"ann@here pid {os.getppid()}", f"ann@there pid {gone.pid}", "ann@here", f"ann@here pid {gone.pid}"):
+        held = InventoryStore(replace(session, holder=holder)).take(fresh)
+        seen = InventoryStore(me).read_all()[key]
+
+        free = seen.lock.expired(session.clock.now())
+        assert free == (holder == f"ann@here pid {gone.pid}"), holder
+        InventoryStore(session).release(held)
+    InventoryStore(replace(session, holder=f"ann@here pid {gone.pid}")).take(fresh)
+    assert InventoryStore(me).take(InventoryStore(me).read_all()[key]).lock.holder == me.holder
 
 
 def test_a_stale_saved_plan_is_refused_with_what_moved(operator):

@@ -25,7 +25,11 @@ def run(key, version="", *, better=None, status="Succeeded", **rest):
     found = {"key": key, "trigger": "weekly", "claimed": f"2026-11-2{key[-1]}T03:00:00+00:00", "status": status}
     if version:
         ended = f"2026-11-2{key[-1]}T04:00:00+00:00"
-        found |= {"version": version, "artifact": f"gs://{BUCKET}/x/", "ended": ended}
+        found |= {
+            "version": version,
+            "artifact": f"gs://{BUCKET}/retraining/{REGION}/churn/runs/{key}/model/",
+            "ended": ended,
+        }
     if better is not None:
         reason = f"auroc 0.8{key[-1]} against 0.81: {'better' if better else 'worse'}"
         found["verdict"] = {
@@ -92,6 +96,17 @@ def test_a_version_of_that_number_elsewhere_is_this_one_only_by_its_folder(opera
     serves = {version.number: dict(version.serves) for version in read(operator).versions}
 
     assert serves == {"3": {"us-central1": 100}, "2": {}, "1": {REGION: 100}}
+
+
+def test_a_training_of_a_model_that_was_deleted_is_not_told_of_the_new_one(operator, models):
+    """Registries count from one again: what was measured of the old version 2 is not about this one."""
+    remember(operator, run("old2", "2", better=True), run("run3", "3", better=True))
+
+    assert {version.number: bool(version.run) for version in read(operator).versions} == {
+        "3": True,
+        "2": False,
+        "1": False,
+    }
 
 
 def test_a_model_of_another_name_is_found_by_its_label(operator):
@@ -175,7 +190,7 @@ def trained(operator):
 @pytest.mark.slow
 def test_each_trigger_tells_its_source_its_last_event_and_when_it_is_due(trained):
     """The next time is the reader's; the sweep of ours is none of them."""
-    remember(trained, run("run1"))
+    remember(trained, run("run1"), run("run2", status="Failed", trigger="new-files"))
     told = {
         "action": "Skip",
         "guard": "cooldown",
@@ -193,7 +208,11 @@ def test_each_trigger_tells_its_source_its_last_event_and_when_it_is_due(trained
         ("new-files", "storage", "gs://acme-data/churn/"),
         ("weekly", "schedule", "0 3 * * 1 Europe/Paris"),
     ]
-    assert [t.decision.get("guard", t.decision.get("action")) for t in found.triggers] == ["cooldown", None, "Start"]
+    assert [t.decision.get("guard", t.decision.get("action")) for t in found.triggers] == [
+        "cooldown",
+        "NotStarted",
+        "Start",
+    ]
     due = datetime.fromisoformat(found.triggers[2].next)
     assert due.weekday() == 0
     text = render_triggers(found.to_json(), zone=timezone(timedelta(hours=9), "JST")).plain

@@ -182,7 +182,7 @@ def test_a_message_that_is_no_event_ends_as_a_dead_letter(world):
         world.operator.emulator.advance(600)
         with suppress(exceptions.DeadlineExceeded):
             asked = {"subscription": looking, "max_messages": 1}
-            letters += subscriber.pull(request=asked, timeout=0.5).received_messages
+            letters += subscriber.pull(request=asked, timeout=2).received_messages
         if letters:
             break
 

@@ -8,6 +8,7 @@ import yaml
 
 from reconciler.core.facts import Facts
 from reconciler.kinds.functions_function.settings import environment, folder_of
+from reconciler.lookups.model_files import MODEL_FILES, ModelFiles
 from runtime.retraining.breaches import Watch
 from runtime.retraining.events import Here
 from schemas import load
@@ -58,8 +59,25 @@ def test_the_function_reads_what_becomes_of_a_model(tmp_path: Path, promote, mov
     assert read.topic == "projects/acme/topics/churn-events"
     assert (read.evaluation.metric, read.evaluation.lower_is_better, read.evaluation.min_gain) == ("rmse", True, 0.1)
     assert (read.metrics, read.dataset) == ("m.json", "gs://rows/k.csv")
+    assert read.triggers == {"on-drift": "breach"}
     [watch] = Here.of(read).watches
     assert watch == Watch("on-drift", frozenset({"slo"}), 2)
+
+
+@pytest.mark.parametrize("alias", [{}, {"alias": "champion"}], ids=["no-alias", "alias"])
+def test_a_model_beside_the_spec_is_compared_where_it_was_uploaded_to(tmp_path: Path, alias):
+    """Also before a version has the alias: it serves until then, and the first training must be better than it."""
+    retraining = WAY_BACK | ({"promote": "Auto"} if alias else {})
+    (tmp_path / "mlservice.yaml").write_text(
+        yaml.safe_dump(spec(model={"uri": "model"} | alias, retraining=retraining))
+    )
+    service = load([tmp_path / "mlservice.yaml"]).services[0].service
+    files = ModelFiles("0123456789abcdef" * 4, {"model.onnx": "0" * 64}, str(tmp_path))
+    facts = Facts("acme", "acme-mlservice", answers={(MODEL_FILES.name, "model"): files})
+
+    read = told.Settings.read(environment(service, service.spec.retraining, facts))
+
+    assert read.serving.startswith("gs://acme-mlservice/models/churn/0123456789ab")
 
 
 def test_a_job_of_the_users_that_nothing_is_compared_of_registers_nothing(tmp_path: Path):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from runtime.retraining.closing import Progress, Stage, sweep
-from runtime.retraining.decision import VERDICTS, Action, Event, Evidence
+from runtime.retraining.decision import BEGUN, VERDICTS, Event, Evidence
 from runtime.retraining.guards import Guard, Guards
 from runtime.retraining.handling import Desk, Moved, NotNow, NotStarted, handle
 from runtime.retraining.outcome import Evaluation
@@ -129,7 +129,7 @@ class World:
         self.step()
         if decision.action in VERDICTS:
             self.verdicts[event.key] = decision.to_json()
-        elif event.key not in self.decisions or decision.action is Action.START:
+        elif event.key not in self.decisions or decision.action in BEGUN:
             self.decisions[event.key] = decision.to_json()
         self.step()
 
@@ -184,7 +184,7 @@ class World:
 
     def named(self, alias):
         self.step()
-        number = self.aliases.get(alias)
+        number = int(alias) if alias.isdigit() else self.aliases.get(alias)
         return None if number is None else Live(self.versions[number - 1].artifact, str(number))
 
     def register(self, run, artifact, _about):

@@ -1,11 +1,13 @@
 """Each guard by itself: what it holds back, what it says, and when it lets go."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from runtime.retraining.decision import LEASE, Action, Event, Evidence, decide
 from runtime.retraining.guards import Guard, Guards
+from runtime.retraining.ledger import LARGEST
 from runtime.retraining.runs import History, Run, Status
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -184,3 +186,17 @@ def test_old_runs_are_forgotten_and_those_that_go_on_are_not():
     assert "going" in kept
     assert "new" in kept
     assert len(kept) == 101
+
+
+def test_words_of_others_make_no_history_grow_without_end():
+    """A megabyte of words per failure, for years: the history stays far below what is read of it."""
+    found, words = History(), "\U0001f40d\ud800" * 50_000
+    for number in range(2100):
+        at = NOW + timedelta(minutes=number)
+        one = Run(f"{number}", "weekly", at, Status.FAILED, ended=at, why=words)
+        found = found.with_run(one, now=at)
+
+    size = len(json.dumps(found.to_json()))
+    assert (len(found.runs), size < LARGEST // 2) == (2000, True)
+    assert found.failures()[0] == 2000
+    assert [run.key for run in found.runs.values()][-1] == "2099"

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from runtime.retraining.google import SCOPE, quiet
 from tests.retraining.conftest import pushed, until
 
 
@@ -97,7 +98,10 @@ def test_a_job_that_is_not_there_is_a_failure_with_googles_words(retraining):
     answer, status = retraining.deliver(pushed("1"), "new-data")
 
     [run] = retraining.kept("history.json")["runs"]
-    assert (answer["action"], status, run["status"]) == ("Start", 200, "Failed")
+    assert (answer["action"], status, run["status"]) == ("NotStarted", 200, "Failed")
+    assert "jobs/train" in answer["reason"]
+    again, _ = retraining.deliver(pushed("1"), "new-data")
+    assert [again["action"], *(each["action"] for each in retraining.decisions())] == ["Repeat", "NotStarted"]
     assert "jobs/train" in run["why"]
     assert "started" not in run
 
@@ -188,6 +192,61 @@ def test_a_damaged_history_starts_nothing(retraining, content):
 
     assert (answer["error"], status) == ("UnreadableHistory", 500)
     assert retraining.executions() == []
+
+
+SORTS = {"new-data": "pubsub", "new-files": "storage", "weekly": "schedule"}
+
+
+def test_only_triggers_of_the_spec_start_anything(retraining):
+    """A name that the spec has not is a dead letter, on the service's own topic as on the path of a trigger."""
+    named, status = retraining.deliver(pushed("1", trigger="nonexistent"), triggers=SORTS)
+    _, removed = retraining.deliver(pushed("2"), "removed", triggers=SORTS)
+    _, weekly = retraining.deliver(pushed("3", trigger="weekly", service="churn"), triggers=SORTS)
+    _, wish = retraining.deliver(pushed("4", trigger="manual", dryRun="true"), triggers=SORTS)
+
+    assert (named["error"], status, removed) == ("no trigger of churn is called nonexistent", 400, 400)
+    assert (weekly, wish) == (200, 200)
+    assert {each["trigger"] for each in retraining.decisions()} == {"weekly", "manual"}
+
+
+def test_attributes_of_the_users_messages_are_the_users(retraining):
+    """Whatever they are called, each message is an event; those of a bucket are read on the bucket's topic alone."""
+    theirs = {"objectId": "7", "eventType": "order.created", "key": "7", "service": "shop", "trigger": "manual"}
+    one, _ = retraining.deliver(pushed("1", **theirs), "new-data", triggers=SORTS)
+    other, _ = retraining.deliver(pushed("2", **theirs), "new-data", triggers=SORTS)
+    deleted, _ = retraining.deliver(pushed("3", **theirs), "new-files", triggers=SORTS)
+
+    assert one["key"] != other["key"]
+    assert {each["trigger"] for each in retraining.decisions()} == {"new-data"}
+    assert len(retraining.decisions()) == 2
+    assert deleted == {"action": "Ignore"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://nowhere.invalid/t0ken?k=t0ken", "http://nowhere.invalid/t0ken", "https://nowhere.invalid/t0ken b"],
+)
+def test_a_webhook_that_cannot_be_called_is_told_without_its_address(retraining, capsys, address):
+    """Whoever knows the address may call it: it is in no reason and no log."""
+    answer, _ = retraining.deliver(pushed("1"), "new-data", run={"webhook": {"url": address}})
+
+    [run] = retraining.kept("history.json")["runs"]
+    assert "webhook" in run["why"]
+    assert "t0ken" not in json.dumps([answer, run, retraining.decisions()]) + capsys.readouterr().out
+
+
+def test_the_function_calls_nobody_but_the_emulator(retraining, caplog):
+    """Its credentials are of a sort that asks no other host where the account's data may lie."""
+    from google.auth import default  # noqa: PLC0415 - slow
+    from google.auth.credentials import CredentialsWithRegionalAccessBoundary  # noqa: PLC0415 - slow
+
+    found, _ = default(scopes=[SCOPE])
+    silenced = quiet(found)
+    retraining.deliver(pushed("1"), "new-data")
+
+    assert "iamcredentials" not in caplog.text
+    assert isinstance(found, CredentialsWithRegionalAccessBoundary)
+    assert not isinstance(silenced, CredentialsWithRegionalAccessBoundary)
 
 
 def test_an_object_is_one_event_per_generation(retraining):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.retraining.outcome import LONGEST, Evaluation, Measures, Unmeasured, judge, measures
+from runtime.retraining.outcome import LARGEST, LONGEST, Evaluation, Measures, Unmeasured, judge, measures
 
 AUC = Evaluation("auroc", min_gain=0.002)
 ERROR = Evaluation("rmse", lower_is_better=True)
@@ -70,6 +70,7 @@ BROKEN = {
     "nan": b'{"auroc": NaN}',
     "infinite": b'{"auroc": 1e999}',
     "endless-integer": b'{"auroc": 1' + b"0" * 400 + b"}",
+    "too-large-to-differ": b'{"auroc": 1e308, "live": {"auroc": -1e308}}',
     "text": b'{"auroc": "0.8"}',
     "true": b'{"auroc": true}',
     "null": b'{"auroc": null}',
@@ -88,7 +89,19 @@ def test_a_metrics_file_that_says_nothing_is_refused(content):
         measures(content, "auroc")
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False), st.none() | st.floats(allow_nan=False, allow_infinity=False))
+@pytest.mark.parametrize("name", ["k" * 900_000, "k\ud800"], ids=["long", "half-a-character"])
+def test_names_in_a_metrics_file_are_quoted_within_bounds(name):
+    """What a training writes makes no history grow, and can be written by whoever reads it."""
+    content = json.dumps({f"{number}{name}": 1 for number in range(1 if len(name) > 10 else 20)}).encode()
+
+    with pytest.raises(Unmeasured) as refused:
+        measures(content, "auroc")
+
+    assert len(str(refused.value)) < 600
+    assert str(refused.value).encode()
+
+
+@given(st.floats(-LARGEST, LARGEST), st.none() | st.floats(-LARGEST, LARGEST))
 def test_what_is_written_is_read(candidate, live):
     """To the last bit."""
     content = {"auroc": candidate, "loss": math.pi} | ({} if live is None else {"live": {"auroc": live}})

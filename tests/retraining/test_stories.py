@@ -1,8 +1,16 @@
 """Random stories of events: repeated, reordered, raced, and cut off between any two steps."""
 
+import random
+from datetime import timedelta
+
 import pytest
 
-from tests.retraining.simulated import breaches, play, unfinished
+from runtime.retraining.decision import START_PATIENCE, Action, Event
+from runtime.retraining.google import Unavailable
+from runtime.retraining.guards import Guards
+from runtime.retraining.handling import handle
+from runtime.retraining.runs import Status
+from tests.retraining.simulated import START, TIMEOUT, World, breaches, play, unfinished
 
 SHARDS = 4
 
@@ -15,3 +23,79 @@ def test_no_story_starts_two_trainings_for_one_event_or_more_than_the_guards_all
         for step, (world, events) in enumerate(play(seed)):  # noqa: B007 - the last of them is the end
             assert list(breaches(world)) == [], f"story {seed}, step {step}"
         assert list(unfinished(world, events)) == [], f"story {seed}, its end"
+
+
+class Deaf(World):
+    """A world in which whoever trains gives no answer."""
+
+    def start(self, run, _event):
+        raise Unavailable(f"cannot start {run.key}: no such host")
+
+
+class Mute(Deaf):
+    """And cannot even be asked what was started."""
+
+    def find(self, _key):
+        raise Unavailable("cannot list: no answer")
+
+
+def unanswered(sort):
+    """A world of guards with one event, whose start got no answer."""
+    world = sort(Guards(cooldown=timedelta(), max_concurrent=1, failures=1, max_per_day=9), random.Random(0))  # noqa: S311 - no secret
+    with pytest.raises(Unavailable):
+        handle(Event("one", "weekly", START), world.desk)
+    return world
+
+
+def test_a_start_that_gets_no_answer_says_why_and_ends_within_an_hour():
+    """It is told of while it is tried, then it has failed and holds nothing back; the circuit counts it."""
+    world = unanswered(Deaf)
+    waiting = world.runs()["one"]
+
+    while world.runs()["one"].going and world.now < START + timedelta(days=1):
+        world.now += timedelta(minutes=11)
+        world.sweep()
+
+    ended = world.runs()["one"]
+    assert (waiting.status, waiting.why) == (Status.CLAIMED, "its start got no answer: cannot start one: no such host")
+    assert (ended.status, ended.counts) == (Status.FAILED, False)
+    assert ended.ended <= START + START_PATIENCE + timedelta(minutes=22)
+    assert "no such host" in ended.why
+    assert world.decisions["one"]["action"] == Action.NOT_STARTED
+    assert handle(Event("two", "weekly", world.now), world.desk).guard == "openCircuitAfter"
+
+
+def test_a_start_of_which_nobody_can_be_asked_ends_with_what_it_may_have_started():
+    """It may be at work: it is closed no sooner than a training would be."""
+    world = unanswered(Mute)
+
+    world.now += TIMEOUT
+    world.sweep()
+    before = world.runs()["one"].status
+    world.now += timedelta(days=1)
+    world.sweep()
+
+    assert (before, world.runs()["one"].status) == (Status.CLAIMED, Status.FAILED)
+    assert "nobody can tell whether it was started" in world.runs()["one"].why
+
+
+class Dark(World):
+    """A world in which trainings start, and nobody may look at them any more."""
+
+    def progress(self, run):
+        raise Unavailable(f"cannot look at {run.name}")
+
+
+def test_a_training_that_nobody_can_look_at_ends_a_day_after_its_timeout():
+    """A role that was taken away holds back no training for ever."""
+    world = Dark(Guards(cooldown=timedelta(), max_concurrent=1), random.Random(0))  # noqa: S311 - no secret
+    handle(Event("one", "weekly", START), world.desk)
+
+    world.now += TIMEOUT
+    world.sweep()
+    before = world.runs()["one"].status
+    world.now += timedelta(days=1)
+    world.sweep()
+
+    assert (before, world.runs()["one"].status) == (Status.STARTED, Status.FAILED)
+    assert world.runs()["one"].why == "nobody can tell how far it is, or stop it: cannot look at jobs/0"

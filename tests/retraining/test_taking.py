@@ -216,6 +216,46 @@ def test_without_auto_the_last_winner_is_what_counts(retraining, moves, shown):
 
 
 @pytest.mark.slow
+def test_what_was_measured_of_a_deleted_model_counts_for_no_other(trainings):
+    """Somebody deletes the model: the registry counts from one again, and version 1 is another one."""
+    trainings.train({"auroc": 0.95})
+    trainings.models.delete_model(request={"name": f"{PLACE}/models/churn"}).result(timeout=20)
+    trainings.put("theirs", "model/model.onnx")
+    folder = f"gs://{BUCKET}/retraining/{REGION}/churn/runs/theirs/model"
+    model = {"display_name": "Churn", "artifact_uri": folder, "version_aliases": ["champion"]}
+    trainings.models.upload_model(request={"parent": PLACE, "model": model, "model_id": "churn"}).result(timeout=20)
+
+    following = trainings.train({"auroc": 0.9})
+
+    assert "nobody measured version 1, which serves" in following["why"]
+
+
+@pytest.mark.slow
+def test_a_winner_of_a_deleted_model_is_nobodys_rival(retraining):
+    """Without an alias the last winner counts, as long as the registry has it."""
+    trainings = Trainings(retraining, alias="", moves="candidate")
+    trainings.train({"auroc": 0.95})
+    trainings.models.delete_model(request={"name": f"{PLACE}/models/churn"}).result(timeout=20)
+
+    assert trainings.train({"auroc": 0.9})["why"].endswith("auroc 0.9; no model to compare with")
+
+
+@pytest.mark.slow
+def test_a_candidate_that_nobody_took_is_not_what_serves(retraining):
+    """The spec's own model is what a training measures beside its own; a winner it knows counts where it does not."""
+    serving = f"gs://{BUCKET}/models/churn/1/"
+    trainings = Trainings(retraining, alias="", moves="candidate", serving=serving)
+    rejected = trainings.train({"auroc": 0.9, "live": {"auroc": 0.8}})
+    measured = trainings.train({"auroc": 0.85, "live": {"auroc": 0.8}})
+    unmeasured = trainings.train({"auroc": 0.84})
+
+    assert [each["live"] for each in (rejected, measured, unmeasured)] == [serving] * 3
+    assert "auroc 0.85 against 0.8 on the same rows" in measured["why"]
+    assert trainings.versions() == {"1": [], "2": ["candidate"], "3": []}
+    assert "auroc 0.84 against 0.85 as recorded" in unmeasured["why"]
+
+
+@pytest.mark.slow
 def test_without_a_comparison_any_model_is_taken(retraining):
     """No metrics file is asked for."""
     trainings = Trainings(retraining, evaluation=None)

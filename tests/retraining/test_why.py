@@ -5,6 +5,7 @@ import json
 import pytest
 
 from reconciler.cli.commands.retrain import GUARDS as GUARDS_OF_COMMAND
+from reconciler.cli.commands.retrain import _told as words_of
 from reconciler.core.errors import UsageError
 from reconciler.engine.retraining import key_of_wish, read_decision, read_retraining, region_of, reset_circuit
 from reconciler.render.retraining import render_retraining
@@ -101,6 +102,7 @@ def test_a_circuit_is_closed_by_hand(retraining):
 
     assert read(retraining).circuit_until == ""
     assert len(read(retraining).runs) == 1
+    retraining.job()
     assert retraining.deliver(pushed("3"), "new-data", guards=guards)[0]["action"] == "Start"
     assert not reset_circuit(session, REGION, "never-trained")
 
@@ -119,6 +121,13 @@ def test_a_dry_run_decides_and_starts_nothing(retraining):
 def test_the_command_knows_every_guard_of_the_function():
     """They are two programs; what one offers the other takes."""
     assert set(GUARDS_OF_COMMAND) == {str(guard) for guard in Guard}
+
+
+def test_a_wish_that_could_not_be_started_is_told_as_such(retraining):
+    """No word of a training that starts, where whoever trains refused."""
+    answer, _ = retraining.deliver(pushed("1", trigger=MANUAL))
+
+    assert words_of(answer).startswith("training did not start: it could not be started: cannot run ")
 
 
 def test_what_is_overwritten_while_it_is_read_is_read_again(retraining):

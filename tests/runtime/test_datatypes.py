@@ -1,6 +1,5 @@
 """Every datatype of the Open Inference Protocol that an array can hold, there and back again."""
 
-import httpx
 import numpy as np
 import onnx
 import pytest
@@ -12,6 +11,7 @@ from tritonclient.utils import InferenceServerException
 from runtime.data.answers import Refused
 from runtime.grpc_v2.messages import MESSAGES
 from runtime.grpc_v2.tensors import read
+from tests.conftest import HTTP
 
 EXTREMES = {
     f"{'U' if signed == 'u' else ''}INT{bits}": (np.iinfo(f"{signed}int{bits}").min, np.iinfo(f"{signed}int{bits}").max)
@@ -110,8 +110,8 @@ def test_plain_json_is_held_to_the_datatype(address, name, right, wrong):
     """A graph without features takes what its input holds, and nothing that would be turned into it without a word."""
     path = f"http://{address}/v1/models/{name.lower()}:predict"
 
-    taken = httpx.post(path, json={"instances": [[right]]})
-    refused = httpx.post(path, json={"instances": [[right], [wrong]]})
+    taken = HTTP.post(path, json={"instances": [[right]]})
+    refused = HTTP.post(path, json={"instances": [[right], [wrong]]})
 
     assert (taken.status_code, taken.json()) == (200, {"predictions": [right]})
     assert refused.status_code == 422
@@ -151,8 +151,8 @@ def test_numbers_are_held_to_the_datatype(address, name):
     """The greatest number of a datatype comes back, by plain JSON and by tensors, whatever the type of the feature."""
     greatest, _ = ENDS[name]
 
-    plain = httpx.post(f"http://{address}/v1/models/{name.lower()}:predict", json={"instances": [[greatest]]})
-    tensor = httpx.post(f"http://{address}/v2/models/{name.lower()}/infer", json=tensor_of(name, greatest))
+    plain = HTTP.post(f"http://{address}/v1/models/{name.lower()}:predict", json={"instances": [[greatest]]})
+    tensor = HTTP.post(f"http://{address}/v2/models/{name.lower()}/infer", json=tensor_of(name, greatest))
 
     held = np.array(greatest, VALUES[name].dtype).item()
     assert plain.json() == {"predictions": [held]}
@@ -162,8 +162,8 @@ def test_numbers_are_held_to_the_datatype(address, name):
 @pytest.mark.parametrize(("name", "beyond"), [*BEYOND, *OUT_OF_SIGHT])
 def test_what_a_datatype_does_not_hold_is_refused(address, name, beyond):
     """Never null with 200, never another number, never 500: the answer names the row, or the tensor."""
-    plain = httpx.post(f"http://{address}/v1/models/{name.lower()}:predict", json={"instances": [[beyond]]})
-    tensor = httpx.post(f"http://{address}/v2/models/{name.lower()}/infer", json=tensor_of(name, beyond))
+    plain = HTTP.post(f"http://{address}/v1/models/{name.lower()}:predict", json={"instances": [[beyond]]})
+    tensor = HTTP.post(f"http://{address}/v2/models/{name.lower()}/infer", json=tensor_of(name, beyond))
 
     assert plain.status_code == 422
     assert plain.json()["error"].startswith("row 0, feature 'f0': ")
@@ -205,7 +205,7 @@ def test_a_size_that_no_array_has_is_refused(address, size, extension):
     if extension:
         del body["inputs"][0]["data"]
         body["inputs"][0]["parameters"] = {"binary_data_size": 0}
-    answer = httpx.post(f"http://{address}/v2/models/fp32/infer", json=body)
+    answer = HTTP.post(f"http://{address}/v2/models/fp32/infer", json=body)
 
     assert answer.status_code == 400
     assert answer.json()["error"].endswith("each below 2**63")

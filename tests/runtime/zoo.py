@@ -13,7 +13,6 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pandas as pd
-import skops.io
 import xgboost
 import yaml
 from onnx import TensorProto, helper
@@ -111,6 +110,8 @@ def sklearn_numbers(estimator: Any) -> Callable[[Path], Kept]:
 
 def sklearn_unnamed(folder: Path) -> Kept:
     """An estimator on a bare matrix, in skops."""
+    import skops.io  # noqa: PLC0415 - two seconds, which collecting tests need not take
+
     table = TABLE[["doors", "speed", "age"]].astype(float)
     model = make_pipeline(StandardScaler(), Ridge()).fit(table.to_numpy(), TARGET)
     skops.io.dump(model, folder / "model.skops")

@@ -7,6 +7,7 @@ import random
 import string
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from rich.console import Console
@@ -25,7 +26,7 @@ from reconciler.render.status import render_status
 from reconciler.render.text import render_text
 from reconciler.render.triggers import render_triggers
 from schemas import Problem, SourceRef, SpecError, load
-from schemas.redaction import HIDDEN, looks_secret, redacted
+from schemas.redaction import HIDDEN, looks_secret, redacted, windows
 
 ALNUM = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"
@@ -253,13 +254,103 @@ def test_every_shape_is_planted():
 
 def test_json_stays_json(capsys):
     """Hiding something in a document does not break it."""
-    from reconciler.cli.console import out  # noqa: PLC0415 - the process's streams are ours by now
+    from reconciler.cli.console import data  # noqa: PLC0415 - the process's streams are ours by now
 
     for shape in SHAPES:
-        for _, said in planted(shape):
+        for secret, said in planted(shape):
             for plan in plan_with(said):
-                out(json.dumps(as_data(plan)))
-                json.loads(capsys.readouterr().out)
+                data(as_data(plan))
+                shown = capsys.readouterr().out
+                json.loads(shown)
+                assert leaked(secret, shown) is None
+
+
+def test_json_stays_json_whatever_is_in_it(capsys):
+    """The beginning of a key, half a character, what no terminal should get and what is no number; nothing is lost."""
+    from reconciler.cli.console import data  # noqa: PLC0415 - the process's streams are ours by now
+
+    key = "-----BEGIN PRIVATE KEY-----"
+    data(
+        {
+            key: "a",
+            "b": [key, float("inf")],
+            "au\ud800x\x7f\x1b[2J": "c",
+            "password": "hunter2",
+            "last": 1,
+        }
+    )
+
+    shown = capsys.readouterr().out
+    assert json.loads(shown, parse_constant=pytest.fail) == {
+        HIDDEN: "a",
+        "b": [HIDDEN, None],
+        "au\ud800x\x7f\x1b[2J": "c",
+        "password": HIDDEN,
+        "last": 1,
+    }
+    assert shown.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("styled", [False, True])
+def test_half_a_character_is_shown(styled):
+    r"""A name in a file of metrics can hold one (`{"au\ud800x": 1}`), which no terminal can be sent."""
+    from rich.text import Text  # noqa: PLC0415 - with the console
+
+    from reconciler.cli.console import clean  # noqa: PLC0415 - the process's streams are ours by now
+
+    said = "au\ud800x \udfff"
+
+    assert str(clean(Text(said) if styled else said)) == "au\\ud800x \\udfff"
+
+
+HOSTILE = (
+    "k",
+    "A",
+    "0",
+    "eyJ",
+    "ab:/::",
+    "://a:",
+    "mysql ",
+    "-u a ",
+    "PASSWORD1",
+    "key=",
+    "a.",
+    "--pass ",
+    "\\n",
+    "\u200b",
+)
+"""Texts that, repeated, make a pattern begin everywhere and read on to the end."""
+
+
+@pytest.mark.parametrize("around", HOSTILE)
+def test_long_texts_are_read(around):
+    """A file of a training may hold a name of a million characters: here the square of its length would not end."""
+    secret = "ghp_" + "a1B2" * 9
+    long = around * (60_000 // len(around))
+
+    assert leaked(secret, redacted(f"{long} {secret} {long}")) is None
+
+
+def test_no_pattern_sees_more_than_a_window():
+    """The windows cover a text and overlap, so that the time it takes grows with its length only."""
+    for length in (0, 1, 1 << 16, (1 << 16) + 1, 1_000_003):
+        parts = [*windows(length)]
+
+        assert (parts[0][0], parts[-1][1]) == (0, length)
+        assert all(last - first <= 1 << 16 for first, last in parts)
+        assert all(before[1] - after[0] == 1 << 14 for before, after in pairwise(parts))
+        assert len(parts) <= 1 + length // ((1 << 16) - (1 << 14))
+
+
+@pytest.mark.parametrize("length", [40, 5_000, 100_000])
+def test_secrets_are_hidden_wherever_a_window_ends(length):
+    """A long value is hidden to its end, in whichever window it begins."""
+    value = "aB3" * (length // 3)
+    for before in (0, *range((1 << 16) - (1 << 14) - 30, (1 << 16) + 30, 8_191)):
+        shown = redacted(f"{'x ' * (before // 2)}password={value} last")
+
+        assert "aB3" not in shown
+        assert f"password={HIDDEN}" in shown
 
 
 @pytest.mark.parametrize(

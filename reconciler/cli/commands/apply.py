@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli.commands.plan import show
-from reconciler.cli.console import confirmed, out, say
+from reconciler.cli.console import confirmed, data, say
 from reconciler.cli.options import (
     Environment,
     Local,
@@ -159,7 +159,7 @@ def confirm_and_apply(session: Session, planned: Planned, how: How) -> int:
             say(_as_text(session, planned))
         code, report = _carried_out(session, planned, how)
     finally:
-        out(json.dumps(_document(planned, report), indent=1))
+        data(_document(planned, report))
     return code
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.console import confirmed, out, say
+from reconciler.cli.console import confirmed, data, out, say
 from reconciler.cli.context import runtime_image
 from reconciler.cli.options import Environment, Local, Output, Paths, Project, State, Yes, spec_paths
 from reconciler.cli.planning import Target, load_specs, working
@@ -81,7 +80,7 @@ def _show(found: Checkup, output: Output, *, every: bool) -> None:
     from reconciler.render.doctor import render_checkup, render_checkup_markdown  # noqa: PLC0415 - late, for start-up
 
     if output is Output.JSON:
-        out(json.dumps(found.to_json(), indent=1))
+        data(found.to_json())
     elif output is Output.MARKDOWN:
         out(render_checkup_markdown(found))
     else:

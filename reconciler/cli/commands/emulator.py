@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import time
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reconciler.cli.console import confirmed, out, say
+from reconciler.cli.console import confirmed, data, out, raw, say
 from reconciler.cli.local import LOG_FILE, ensure_running
 from reconciler.core import errors
 from reconciler.gcp.emulator import Emulator, is_held, state_dir
@@ -73,8 +72,10 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="Everything, 
         out("it does not run")
         return 1
     told = found.control("GET", "status")
-    out(json.dumps(told, indent=1) if as_json else f"running: http {found.http}, grpc {found.grpc}, pid {found.pid}")
-    if not as_json:
+    if as_json:
+        data(told)
+    else:
+        out(f"running: http {found.http}, grpc {found.grpc}, pid {found.pid}")
         out(f"clock: {told['clock']['now']} ({told['clock']['offset_s']:.0f} s ahead)")
     return 0
 
@@ -84,7 +85,7 @@ def env() -> None:
     """Print the variables that point Google's clients and gcloud at it: eval "$(mlservice emulator env)"."""
     variables = _running().control("GET", "env") | dict.fromkeys(_NO_PROXY, _without_proxy())
     for name, value in sorted(variables.items()):
-        out(f"export {name}={shlex.quote(value)}")
+        raw(f"export {name}={shlex.quote(value)}")
 
 
 def _without_proxy() -> str:
@@ -132,7 +133,10 @@ def push(
         _make_repository(found, image)
     body = {"image": image, "folder": str(folder.resolve()), "command": command}
     told: Any = found.control("POST", "images", body)
-    out(json.dumps(told) if isinstance(told, dict) else str(told))
+    if isinstance(told, dict):
+        data(told)
+    else:
+        out(str(told))
 
 
 def _make_repository(found: Emulator, image: str) -> None:

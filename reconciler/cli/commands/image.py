@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import out, say
+from reconciler.cli.console import data, out, say
 from reconciler.cli.options import DEFAULT_FILE, Environment, Form, Local, Paths, Project
 from reconciler.cli.planning import Target, load_specs, working
 from reconciler.core import errors, own_images
@@ -108,7 +107,10 @@ def push(
             where = []
         pushed = [_push(session.connection, built, target, region, dry_run=dry_run, quiet=quiet) for region in where]
     told = _told(built, stands_on, target, chosen, pushed, dry_run=dry_run)
-    out(json.dumps(told, indent=1) if quiet else "\n".join(_lines(told)))
+    if quiet:
+        data(told)
+    else:
+        out("\n".join(_lines(told)))
     return 0
 
 

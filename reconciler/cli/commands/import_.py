@@ -39,6 +39,7 @@ def import_(
     After that the plan of the spec is empty. Without --output the YAML is printed and nothing is written.
     """
     from reconciler.engine.importing import import_service  # noqa: PLC0415 - late, for start-up
+    from schemas.redaction import redacted  # noqa: PLC0415 - late, for start-up
 
     if output is not None and output.exists():
         raise errors.UsageError(f"{output} exists already", hint="name another file")
@@ -49,6 +50,8 @@ def import_(
         for note in notes:
             say(f"note: {note}", "yellow")
         if output is None:
+            if redacted(text) != text:
+                say("note: what looks like a secret is hidden here; --output FILE writes it whole", "yellow")
             out(text)
             return 0
         output.write_text(text)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import out, say
+from reconciler.cli.console import data, out, say
 from reconciler.cli.options import Form, Local, Project, State
 from reconciler.cli.planning import Target, working
 
@@ -46,7 +45,7 @@ def status(
     with _installed(Target(project, local, state)) as operator:
         found = operator.status()
     if output is Form.JSON:
-        out(json.dumps(found, indent=1))
+        data(found)
     else:
         for line in _lines(found):
             out(line)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.console import out, say
+from reconciler.cli.console import data, out, say
 from reconciler.cli.options import Environment, Local, Output, Paths, Project, Retry, State, spec_paths
 from reconciler.cli.planning import Target, load_specs, plan_specs, titles, working
 from reconciler.cli.private_file import write_private
@@ -88,7 +88,7 @@ def show(made: Plan, kinds: Kinds, output: Output) -> None:
     if output is Output.JSON:
         from reconciler.render.data import as_data  # noqa: PLC0415 - late, for start-up
 
-        out(json.dumps(as_data(made), indent=1))
+        data(as_data(made))
     elif output is Output.MARKDOWN:
         from reconciler.render.markdown import render_markdown  # noqa: PLC0415 - late, for start-up
 

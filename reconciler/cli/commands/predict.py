@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import out, say, someone_is_there
+from reconciler.cli.console import raw, say, someone_is_there
 from reconciler.cli.options import Local, Project, State
 from reconciler.cli.planning import Target, working
 from reconciler.core import errors
@@ -55,7 +55,7 @@ def predict(
         token = identity_token(session.connection, url)
         answer = _post(session, f"{url}/predict", token, {"instances": instances})
     for prediction in answer.get("predictions", [answer]) if isinstance(answer, dict) else [answer]:
-        out(json.dumps(prediction))
+        raw(json.dumps(prediction))
 
 
 def _address(service: dict[str, Any], tag: str | None) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import out, say
+from reconciler.cli.console import data, out, say
 from reconciler.cli.options import DEFAULT_FILE, Environment, Form, Local, Project, Region, State
 from reconciler.cli.planning import Target, load_specs, working
+from reconciler.cli.private_file import write_in_place
 from reconciler.core import errors
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from schemas import LoadedService, Specs
 
 app = typer.Typer(add_completion=False)
+
+_REMOTE = "origin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,10 @@ def promote(
         chosen = choose(models, version, alias=alias, serving=serving, by=session.holder, force=force)
         wish = Wish(write, branch, push, body)
         done = _move(session, chosen, wish) if alias else _edit(loaded, chosen, wish)
-    out(
-        json.dumps({**chosen.to_json(), **done, "body": chosen.body}, indent=1) if output is Form.JSON else done["said"]
-    )
+    if output is Form.JSON:
+        data({**chosen.to_json(), **done, "body": chosen.body})
+    else:
+        out(done["said"])
     return 0
 
 
@@ -121,9 +124,9 @@ def _move(session: Session, chosen: Promotion, wish: Wish) -> dict[str, Any]:
     if wish.branch:
         raise errors.UsageError("nothing in the file changes: model.alias moves in the registry", hint="use --write")
     same = chosen.before is not None and chosen.before.number == chosen.after.number
+    _keep_body(chosen, wish)
     if wish.write and not same:
         move_alias(session, chosen)
-    _keep_body(chosen, wish)
     after = f"version {chosen.after.number}"
     said = (
         f"nothing to do: {after} has the alias {chosen.alias} already"
@@ -148,10 +151,10 @@ def _edit(loaded: LoadedService, chosen: Promotion, wish: Wish) -> dict[str, Any
             f"b/{loaded.file.as_posix()}",
         )
     )
+    _keep_body(chosen, wish)
     commit = _branched(loaded.file, after, chosen, wish) if wish.branch and diff else ""
     if wish.write and diff:
-        loaded.file.write_bytes(after.encode())
-    _keep_body(chosen, wish)
+        write_in_place(loaded.file, after.encode())
     said = "\n".join(
         [chosen.title, "", *([] if wish.body else [chosen.body, ""]), diff or "nothing to do: it says so already"]
     )
@@ -178,14 +181,25 @@ def _branched(file: Path, text: str, chosen: Promotion, wish: Wish) -> str:
 
     repository = Repository(file)
     repository.check(wish.branch)
-    commit = repository.commit(wish.branch, text, f"{chosen.title}\n\n{chosen.body}\n")
-    say(f"committed on {wish.branch}: {commit}", "dim")
     if wish.push:
-        repository.push(wish.branch, "origin")
-        say(f"pushed {wish.branch} to origin", "dim")
+        repository.check_remote(wish.branch, _REMOTE)
+    commit = repository.commit(wish.branch, text, f"{chosen.title}\n\n{chosen.body}\n")
+    if wish.push:
+        try:
+            repository.push(wish.branch, _REMOTE)
+        except errors.UsageError:
+            repository.drop(wish.branch, commit)
+            raise
+    say(f"{'pushed to origin' if wish.push else 'committed'} on {wish.branch}: {commit}", "dim")
     return commit
 
 
 def _keep_body(chosen: Promotion, wish: Wish) -> None:
-    if wish.body:
+    """Write the words first: a folder that is not there must not be found after the alias has moved."""
+    if not wish.body:
+        return
+    try:
         wish.body.write_text(f"{chosen.body}\n", encoding="utf-8")
+    except OSError as error:
+        hint = "nothing was changed; name a file that can be written"
+        raise errors.UsageError(f"cannot write {wish.body}: {error.strerror}", hint=hint) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconciler.cli.console import in_json
 from reconciler.cli.options import Environment, Local, Paths, Project, State, spec_paths
 from reconciler.cli.planning import Target, plan_documents, working
 
@@ -257,10 +257,8 @@ class Log:
 
     def write(self, severity: str, message: str, **keys: Any) -> None:
         """Write one line. What looks like a secret in it is hidden."""
-        from schemas.redaction import redacted  # noqa: PLC0415 - late, for start-up
-
         line = {"severity": severity, "message": message, "time": datetime.now(UTC).isoformat(), **self._bound, **keys}
-        sys.stderr.write(redacted(json.dumps(line, default=str)) + "\n")
+        sys.stderr.write(in_json(line, indent=None) + "\n")
         sys.stderr.flush()
 
     def change(self, change: Change, what: str, seconds: float) -> None:

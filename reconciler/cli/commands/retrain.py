@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from reconciler.cli.console import out, say
+from reconciler.cli.console import data, out, say
 from reconciler.cli.options import Form, Local, Project, Region, State, duration
 from reconciler.cli.planning import Target, working
 from reconciler.core import errors
@@ -43,7 +42,7 @@ def retrain(
         list[str] | None,
         typer.Option(
             "--force",
-            help="Guard to override, such as cooldown; may be repeated. Who did it is written down.",
+            help="Guard to override, such as cooldown; may be repeated. Who asked, as they say, is written down.",
             callback=lambda words: [_guard(word) for word in words or ()],
             autocompletion=lambda: [*GUARDS],
             show_default=False,
@@ -62,7 +61,7 @@ def retrain(
 ) -> int:
     """Ask for a training. The guards of the spec decide, as they do for every event.
 
-    Exits with 0 when a training starts (or would), 1 when a guard holds it back.
+    Exits with 0 when a training starts (or would), 1 when a guard holds it back, or it could not be started.
     """
     from reconciler.engine import retraining  # noqa: PLC0415 - late, for start-up
     from schemas.units import duration_ms  # noqa: PLC0415 - late, for start-up
@@ -77,7 +76,10 @@ def retrain(
     if not decision:
         hint = f"mlservice why {name} tells it later; its function's log says what holds it up"
         raise errors.Unavailable("learn", f"the decision about {name}", f"there is none after {wait}", hint=hint)
-    out(json.dumps(decision, indent=1) if output is Form.JSON else _told(decision))
+    if output is Form.JSON:
+        data(decision)
+    else:
+        out(_told(decision))
     return 0 if decision["action"] in {*_STARTED, "WouldStart"} else 1
 
 
@@ -86,6 +88,10 @@ def _told(decision: Mapping[str, Any]) -> str:
         return f"training starts: {decision['reason']}"
     if decision["action"] == "WouldStart":
         return f"training would start: {decision['reason']}"
+    if decision["action"] == "NotStarted":
+        return f"training did not start: {decision['reason']}"
+    if not decision.get("guard"):
+        return f"not training: {decision['reason']}"
     until = f", until {decision['until'][:16].replace('T', ' ')} UTC" if decision.get("until") else ""
     return (
         f"not training ({decision['guard']}{until}): {decision['reason']}\nto override it: --force {decision['guard']}"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.console import out, say
+from reconciler.cli.console import raw, say
 
 app = typer.Typer(add_completion=False)
 
@@ -22,7 +22,7 @@ def schema(
 
     text = json_schema_text()
     if output is None:
-        out(text)
+        raw(text)
     else:
         output.write_text(text)
         say(f"wrote {output}", "dim")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import out, say
+from reconciler.cli.console import data, out, say
 from reconciler.cli.options import Form, Local, Project, State
 from reconciler.cli.planning import Target, working
 
@@ -46,7 +45,7 @@ def _show(session: Session, found: Statuses, output: Form) -> None:
         say(f"  hint: {why.hint}", "dim")
     if output is Form.JSON:
         rows: list[Any] = [service.to_json() for service in found.services]
-        out(json.dumps(rows, indent=1))
+        data(rows)
         return
     from reconciler.render.status import render_status  # noqa: PLC0415 - late, for start-up
 

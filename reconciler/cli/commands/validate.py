@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.console import out, show_problems
+from reconciler.cli.console import data, out, show_problems
 from reconciler.cli.options import Environment, Paths, spec_paths
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def validate(
         show_problems(problems)
         out(f"{_counted(specs)} valid" if found else summary_line(problems))
     else:
-        out(as_json(problems) if output is Form.JSON else as_sarif(problems, version=version("mlservice")))
+        data(json.loads(as_json(problems) if output is Form.JSON else as_sarif(problems, version=version("mlservice"))))
     return 0 if found else 1
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from reconciler.cli.console import out, say
+from reconciler.cli.console import data, out, say
 from reconciler.cli.options import Form, Local, Project, Region, State
 from reconciler.cli.planning import Target, working
 
@@ -37,7 +36,7 @@ def why(
     for line in found.unreadable:
         say(line, "red")
     if output is Form.JSON:
-        out(json.dumps(found.to_json(), indent=1))
+        data(found.to_json())
     else:
         from reconciler.render.retraining import render_retraining  # noqa: PLC0415 - late, for start-up
 

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import account_email
-from reconciler.kinds.model_artifact import location_of
+from reconciler.kinds.model_artifact import readable
 from schemas.names import service_account_id
 from schemas.sections.events import Topic
 from schemas.sections.retraining import Better, Promote
@@ -17,7 +17,7 @@ from schemas.sections.retraining import Better, Promote
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import MLService
-    from schemas.sections.retraining import Evaluation, Guards, Retraining
+    from schemas.sections.retraining import Evaluation, Guards, Retraining, Trigger
 
 VARIABLE = "MLSERVICE_RETRAINING"
 ACCOUNT_ROLE = "retrain"
@@ -26,6 +26,8 @@ TRAIN_ROLE = "train"
 """Last part of the name of the account that trainings run as."""
 CANDIDATE = "candidate"
 """Alias of a better model that somebody is to accept."""
+SORTS = ("schedule", "storage", "pubsub")
+"""What fires a trigger, beside what monitors find."""
 
 
 def environment(service: MLService, retraining: Retraining, facts: Facts) -> dict[str, str]:
@@ -47,6 +49,7 @@ def settings(service: MLService, retraining: Retraining, facts: Facts) -> dict[s
         "topic": f"projects/{facts.project}/topics/{events_topic(service).topic}",
         **_evaluation(retraining.evaluation),
         **_registering(service, retraining, facts),
+        "triggers": {each.name: _fires(each) for each in service.spec.triggers},
         **_breaches(service),
         **({"rows": rows.table} if (rows := retraining.guards.min_new_rows) else {}),
     }
@@ -86,14 +89,15 @@ def trains_on_vertex(retraining: Retraining) -> bool:
 def serving(service: MLService, facts: Facts) -> str:
     """Give the folder of the model that the spec itself names; empty where it names none.
 
-    A folder beside the spec counts without an alias only: beside one it is there no longer than the alias is not.
+    A folder beside the spec is meant where it was uploaded to. Of a spec with an alias that is what serves until a
+    version has the alias; which version that is, the function asks first.
     """
     model = service.spec.model
     if model is None or not model.uri:
         return ""
     if model.uri.startswith("gs://"):
         return f"{model.uri.rstrip('/')}/"
-    place = location_of(service, facts) if model.alias is None else None
+    place = next(iter(readable(service, facts)), None)  # what `uri` names comes first
     return place.uri if place else ""
 
 
@@ -116,6 +120,11 @@ def _registering(service: MLService, retraining: Retraining, facts: Facts) -> di
         "account": train_email_of(service, facts) if trains_on_vertex(retraining) else "",
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _fires(trigger: Trigger) -> str:
+    """Give what fires a trigger: whatever else is named on the service's topic starts nothing."""
+    return next((sort for sort in SORTS if getattr(trigger.when, sort) is not None), "breach")
 
 
 def _breaches(service: MLService) -> dict[str, Any]:

@@ -6,6 +6,7 @@ written last; else it ends with the call, and the system publishes its model whe
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -48,6 +49,9 @@ class Webhook:
 
     def start(self, run: Run, event: Event) -> str:
         """Post the event. Any 2xx takes it."""
+        # Never in words: whoever knows the address may call it.
+        if not self._url.startswith(("https://", "http://127.0.0.1:")):
+            raise NotStarted("the webhook's address is not an https address")
         body = {
             "service": self._settings.service,
             "trigger": event.trigger,
@@ -58,8 +62,6 @@ class Webhook:
         }
         headers = {"Content-Type": "application/json", "Idempotency-Key": run.key}
         request = urllib.request.Request(self._url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - checked
-        if not self._url.startswith(("https://", "http://127.0.0.1:")):
-            raise NotStarted("the webhook's address does not begin with https://")
         try:
             with urllib.request.build_opener(_Still).open(request, timeout=PATIENCE_S):
                 return f"webhook/{run.key}"
@@ -67,8 +69,10 @@ class Webhook:
             if error.code in _MAY_PASS:
                 raise Unavailable(f"the webhook answered {error.code}") from error
             raise NotStarted(f"the webhook answered {error.code}") from error
-        except OSError as error:
-            raise Unavailable(f"the webhook gave no answer: {type(error).__name__}") from error
+        except (OSError, http.client.HTTPException) as error:
+            # Its kind alone: the words may hold the address, and with it what proves who may call.
+            kind = type(getattr(error, "reason", error)).__name__
+            raise Unavailable(f"the webhook gave no answer: {kind}") from error
 
     def progress(self, run: Run) -> Progress:
         """It was taken, and perhaps its measures are there; that is all there is to know."""
