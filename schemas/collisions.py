@@ -8,7 +8,7 @@ Source:
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from schemas.names import SERVICE_LONGEST, derived_name, service_account_id
+from schemas.names import SERVICE_LONGEST, derived_name, own_topics, service_account_id
 from schemas.place import Document
 from schemas.problems import Problem
 from schemas.refusal import shown
@@ -36,6 +36,39 @@ def collisions(services: list[Named]) -> Iterator[Problem]:
             yield _problem(each, *next(iter(rivals.items())))
         for claim in _claims(each):
             owners.setdefault(claim, each)
+
+
+def chained(each: Named, services: list[Named]) -> Iterator[Problem]:
+    """Triggers that listen to what another service's retraining tells: each decision would be an event, in a ring.
+
+    Args:
+        each: The service whose triggers these are.
+        services: All of the load.
+    """
+    others = [one for one in services if one is not each and one.project == each.project]
+    told = {topic: one.service.name for one in others for topic in topics_of(one.service)}
+    for index, trigger in enumerate(each.service.spec.triggers):
+        topic = _id_here(trigger.when.pubsub or "", each.project)
+        if topic in told:
+            where = each.document.where(f"spec.triggers[{index}].when.pubsub")
+            summary = f"{shown(topic)} is a topic of the retraining of {shown(told[topic])}"
+            hint = "each decision there would be an event: publish to a topic of your own when it is time"
+            yield Problem(where, summary, hint, rule="pubsub-loop")
+
+
+def topics_of(service: MLService) -> frozenset[str]:
+    """Ids of the topics that a service's retraining makes: its own part of names.own_topics."""
+    if service.spec.retraining is None:
+        return frozenset()
+    return own_topics(service.name, (each.name for each in service.spec.triggers if each.when.storage is not None))
+
+
+def _id_here(topic: str, project: str | None) -> str:
+    """Give a topic's id where it is in the service's project; empty where it is in another one."""
+    there, _, name = topic.removeprefix("projects/").partition("/topics/")
+    if not name:
+        return topic
+    return name if there == project else ""
 
 
 def several_operators(operators: list[tuple[str | None, Document]]) -> Iterator[Problem]:

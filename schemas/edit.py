@@ -8,14 +8,17 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from schemas.draft import Draft
 from schemas.loader import LoadedService, load
 from schemas.place import parse_path
 from schemas.problems import MLServiceError, SpecError
 from schemas.written import Written
+from schemas.yaml.reader import read_documents
+from schemas.yaml.tree import Mapping as MappingNode
 from schemas.yaml.tree import Mark, Scalar
 
 _BOM = "\ufeff"
@@ -64,6 +67,10 @@ def edited(text: str, loaded: LoadedService, values: Mapping[str, str], *, besid
         NotEditable: Something is written in a way that is left to people: over several lines, by an anchor, or half of
             it in an environment.
     """
+    model = loaded.service.spec.model
+    moves = model is not None and values.get("model.uri", model.uri) != model.uri
+    if model and model.sha256 is not None and moves and "model.sha256" not in values:
+        raise _left(loaded, "model.sha256", "is the digest of the model before, and the new one's is not known")
     body = text.removeprefix(_BOM)
     spans = sorted(_spans(body, loaded, values, beside), key=lambda span: span.start, reverse=True)
     changed = body
@@ -158,6 +165,25 @@ def _check(before: str, after: str, loaded: LoadedService, values: Mapping[str, 
         wanted[number] = _with(wanted[number], values)
     if number is None or new != wanted:
         raise _left(loaded, next(iter(values)), "cannot be changed without changing something else")
+    changed = [name for name in _others(before, loaded) if not _same(before, after, loaded, name)]
+    if changed:
+        why = (
+            f"is of the environment{'s' * (len(changed) > 1)} {', '.join(changed)} as well, which would change with it"
+        )
+        raise _left(loaded, next(iter(values)), why)
+
+
+def _others(text: str, loaded: LoadedService) -> list[str]:
+    """Name the environments that are not meant. Where none was chosen the base is meant, with whatever builds on it."""
+    if loaded.environment is None:
+        return []
+    drafts = [Draft(loaded.file, root) for root in read_documents(text.encode())[0] if isinstance(root, MappingNode)]
+    return sorted({name for draft in drafts for name in draft.environments} - {loaded.environment})
+
+
+def _same(before: str, after: str, loaded: LoadedService, environment: str) -> bool:
+    there = replace(loaded, environment=environment)
+    return _services(before, there) == _services(after, there)
 
 
 def _services(text: str, loaded: LoadedService) -> list[dict[str, Any]]:

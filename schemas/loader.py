@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from schemas.checks import findings
 from schemas.checks.finding import Finding
-from schemas.collisions import Named, collisions, several_operators
+from schemas.collisions import Named, chained, collisions, several_operators
 from schemas.draft import Draft, drafts_of
 from schemas.environments import environment_problems, unknown_environment
 from schemas.expansions import Expansion, expansions_of
@@ -152,10 +152,13 @@ def load_valid(
         problems += unknown_environment(drafts, environment)
     found = [each for draft in drafts for each in _load_draft(draft, environment, problems)]
     clashing: list[Problem] = []
-    clashing += collisions([Named(each.service, each.project, each.document) for each in _services(found)])
+    named = [Named(each.service, each.project, each.document) for each in _services(found)]
+    clashing += collisions(named)
     clashing += several_operators([(each.project, each.document) for each in _operators(found)])
-    problems += clashing
+    looping = {_place(each): list(chained(one, named)) for each, one in zip(_services(found), named, strict=True)}
+    problems += [*clashing, *(problem for many in looping.values() for problem in many)]
     ill = {(problem.where.file, problem.where.line) for problem in clashing}
+    ill |= {place for place, many in looping.items() if many}
     well = [each for each in found if _place(each) not in ill]
     everything = in_file_order(problems)
     return Specs(tuple(_services(well)), everything, tuple(_operators(well))), everything

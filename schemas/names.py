@@ -4,6 +4,7 @@ The one place that knows how names are derived, so that the loader can refuse tw
 """
 
 import hashlib
+from collections.abc import Iterable
 
 SERVICE_LONGEST = 49  # Cloud Run: fewer than 50 characters
 TAG_AND_SERVICE_LONGEST = 46  # Cloud Run: traffic tag and service name together
@@ -37,3 +38,14 @@ def derived_name(service: str, role: str, *, longest: int, shortest: int = 1) ->
 def service_account_id(service: str, role: str = "run") -> str:
     """Id of the dedicated service account: `<service>-run`, 6 to 30 characters."""
     return derived_name(service, role, longest=ACCOUNT_LONGEST, shortest=ACCOUNT_SHORTEST)
+
+
+def own_topics(service: str, storage_triggers: Iterable[str]) -> frozenset[str]:
+    """Ids of the topics that a service's retraining makes: what it is told on, tells on, and leaves to people.
+
+    Args:
+        service: A valid service name.
+        storage_triggers: Names of the triggers that a bucket fires.
+    """
+    told = (f"{service}_{trigger}" for trigger in storage_triggers)
+    return frozenset({f"{service}-events", f"{service}-retrain", f"{service}-retrain-dead", *told})

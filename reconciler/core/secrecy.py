@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +12,12 @@ from schemas.redaction import HIDDEN
 
 _NAMED = ("env",)
 """Maps whose keys are names that people chose, and that say what the value is."""
+_TOLD = "environment"
+"""Variables of our making: settings as JSON, in which the words of a spec are again."""
+_CHOSEN = ("parameters", "env")
+"""Maps in such settings whose keys are names that people chose."""
+_PASS = re.compile(r"(?i)(?<!com)(?<!by)pass$|pwd$|passw")
+"""`dbpass`: a password's name without a joint."""
 
 
 def looks_secret(path: str, value: Any) -> bool:
@@ -20,7 +28,11 @@ def looks_secret(path: str, value: Any) -> bool:
         value: Plain data; None, which is absent, hides nothing.
     """
     section, _, name = path.partition(".")
-    return section in _NAMED and bool(name) and value is not None and redaction.looks_secret(name, str(value))
+    return section in _NAMED and bool(name) and value is not None and _named_secret(name, str(value))
+
+
+def _named_secret(name: str, value: str) -> bool:
+    return redaction.looks_secret(name, value) or (bool(value) and _PASS.search(name) is not None)
 
 
 def masked(path: str, value: Any) -> Any:
@@ -36,4 +48,31 @@ def masked(path: str, value: Any) -> Any:
         return [masked(path, item) for item in value]
     if looks_secret(path, value):
         return HIDDEN
-    return redaction.redacted(value) if isinstance(value, str) else value
+    return redaction.redacted(_told(path, value)) if isinstance(value, str) else value
+
+
+def _told(path: str, text: str) -> str:
+    """Hide what is secret in settings that are a variable's text; any other text is left."""
+    if path.partition(".")[0] != _TOLD or not text.startswith("{"):
+        return text
+    try:
+        said = json.loads(text)
+        shown = _settings("", said)
+    except (ValueError, RecursionError):
+        return text
+    return text if shown == said else json.dumps(shown, sort_keys=True, separators=(",", ":"))
+
+
+def _settings(within: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_settings(within, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: HIDDEN if _hidden(within, key, item) else _settings(key, item) for key, item in value.items()}
+
+
+def _hidden(within: str, key: str, item: Any) -> bool:
+    """Tell whether a setting is secret. Whoever has the address of a webhook may call it: all of it is."""
+    if (within, key) == ("webhook", "url"):
+        return True
+    return within in _CHOSEN and isinstance(item, str) and _named_secret(key, item)

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
+from reconciler.core.naming import fingerprint
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
 from reconciler.gcp.reading import opened, sha256_of
 from reconciler.lookups.model_files import MODEL_FILES, ModelFiles, files_of
 from reconciler.lookups.model_version import MODEL_VERSION, version_of
+from reconciler.lookups.state_bucket import MODELS as ROOT
+from reconciler.lookups.state_bucket import STATE_BUCKET, TRAINED, made_here, owners
+from schemas.sections.access import AUTO
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
@@ -25,11 +29,9 @@ if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
     from schemas import MLService
 
-ROOT = "models"
-TRAINED = "retraining"
-"""Where trainings write, as the retraining function tells them to."""
 _SHA256 = "sha256"
 _DIGEST_LENGTH = 16
+_SHOWN_LENGTH = 60
 _CHUNK_BYTES = 8 * 1024 * 1024
 """Larger files are sent in pieces of this: between two of them a run that was stopped ends."""
 
@@ -52,9 +54,10 @@ class ModelPlace:
     Args:
         bucket: Bucket.
         prefix: Folder in it, with a slash at the end.
-        below: Prefix that every version of this service's model shares.
+        below: What the service's account may read: of what we keep, the prefix that every version shares, so that a
+            revision before this one can still start; else the folder itself. Empty where nobody is given anything.
         title: Of the condition under which the service's account reads there. The account is that of every region that
-            the service is in: what differs between them has titles of its own.
+            the service is in: it tells all that the condition holds, so that no two places share one.
     """
 
     bucket: str
@@ -78,7 +81,7 @@ def readable(service: MLService, facts: Facts) -> tuple[ModelPlace, ...]:
 
     While a model of the registry goes out, instances of the one before it are still started.
     """
-    return tuple(place for place in (_named(service, facts), _registered(service, facts)) if place)
+    return tuple(place for place in (_named(service, facts), _registered(service, facts)) if place and place.below)
 
 
 def _named(service: MLService, facts: Facts) -> ModelPlace | None:
@@ -88,9 +91,9 @@ def _named(service: MLService, facts: Facts) -> ModelPlace | None:
         return None
     if files := files_of(service, facts):
         below = f"{ROOT}/{service.name}/"
-        return ModelPlace(facts.bucket, f"{below}{files.digest[:_DIGEST_LENGTH]}/", below, _title(facts.bucket))
+        return ModelPlace(facts.bucket, f"{below}{files.digest[:_DIGEST_LENGTH]}/", below, f"mlservice-{facts.bucket}")
     bucket, _, prefix = model.uri.removeprefix("gs://").partition("/")
-    return ModelPlace(bucket, prefix, "", _title(bucket))
+    return _place(service, facts, bucket, prefix, given=bucket != facts.bucket)
 
 
 def _registered(service: MLService, facts: Facts) -> ModelPlace | None:
@@ -99,17 +102,31 @@ def _registered(service: MLService, facts: Facts) -> ModelPlace | None:
     if version is None:
         return None
     bucket, _, prefix = version.artifact.removeprefix("gs://").partition("/")
-    if bucket != facts.bucket:
-        return ModelPlace(bucket, prefix, "", _title(bucket))
-    # The state bucket holds what others may not read: of it, only what this service's trainings made.
-    trained = f"{TRAINED}/{service.spec.region}/{service.name}/runs/"
-    below = trained if prefix.startswith(trained) else prefix
-    return ModelPlace(bucket, prefix, below, _title(f"registry:{service.spec.region}"))
+    return _place(service, facts, bucket, prefix, given=bucket != facts.bucket and _spec_names(service, bucket, prefix))
 
 
-def _title(what: str) -> str:
-    """Give a title, of a bucket or of what no bucket is called."""
-    return f"mlservice-{what}"
+def _place(service: MLService, facts: Facts, bucket: str, prefix: str, *, given: bool) -> ModelPlace:
+    """Give a place that somebody else wrote down, and what of it the service's account may read.
+
+    The state bucket holds what others may not read: of it, only what trainings and uploads of this model made.
+    """
+    ours = made_here(prefix, owners(service)) if bucket == facts.bucket else ""
+    below = ours or (f"{prefix.rstrip('/')}/" if given and prefix.strip("/") else "")
+    if ours == f"{TRAINED}/{service.spec.region}/{service.name}/runs/":
+        return ModelPlace(bucket, prefix, below, f"mlservice-registry:{service.spec.region}")
+    title = f"mlservice-{bucket[:_SHOWN_LENGTH]}-{fingerprint([bucket, below], length=8)}"
+    return ModelPlace(bucket, prefix, below, title)
+
+
+def _spec_names(service: MLService, bucket: str, prefix: str) -> bool:
+    """Tell whether a place is in the folder that `model.uri` names, or beside it.
+
+    Whoever may upload a version to the registry says where it is: that alone gives nobody anything.
+    """
+    model = service.spec.model
+    named, _, folder = (model.uri if model and model.uri else "").removeprefix("gs://").partition("/")
+    beside, _, _ = folder.rstrip("/").rpartition("/")
+    return named == bucket and bool(folder.strip("/")) and prefix.startswith(f"{beside or folder.rstrip('/')}/")
 
 
 def _uploaded(service: MLService, facts: Facts) -> ModelFiles | None:
@@ -234,6 +251,13 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     model = service.spec.model
     if model and model.alias and version_of(service, facts) is None:
         yield f"no version has the alias '{model.alias}' yet: model.uri serves until one has it", "model.alias"
+    registered = _registered(service, facts)
+    if model and registered and not registered.below and service.spec.access.service_account == AUTO:
+        lies = f"the version with the alias '{model.alias}' lies in {registered.uri}, which the spec does not name"
+        yield (
+            f"{lies}: its account is given nothing there; name the folder in model.uri, or give it access",
+            "model.alias",
+        )
     files = _uploaded(service, facts)
     if files and files.left_out:
         yield f"hidden files are no part of the model: {', '.join(files.left_out)}", "model.uri"
@@ -279,7 +303,7 @@ KIND = Kind(
     ),
     apis=("storage.googleapis.com",),
     roles=Roles(read=("roles/storage.objectViewer",), write=("roles/storage.admin",), on="the state bucket"),
-    lookups=(MODEL_FILES, MODEL_VERSION),
+    lookups=(MODEL_FILES, MODEL_VERSION, STATE_BUCKET),
     notes=notes,
     read_together=by_project,
     retained=always,

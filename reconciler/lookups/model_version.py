@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from schemas import LoadedService, MLService
 
 _SHOWN = 10
+_ODD = re.compile(r"[\"\\\x00-\x1f\x7f]|/\.\./|(?<!:)//")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ def _answer(connection: Connection, question: Question) -> ModelVersion:
     if not artifact.startswith("gs://"):
         why = f"alias '{alias}' names version {number} of model '{model}', which has no files in Cloud Storage"
         raise errors.Unanswered(why, hint="upload a version with artifactUri, or name the model by uri and version")
+    if _ODD.search(artifact):
+        why = f"alias '{alias}' names version {number} of model '{model}', whose folder has a name that nothing reads"
+        raise errors.Unanswered(why, hint="upload a version whose artifactUri has no quotes and no backslashes")
     return ModelVersion(number, f"{artifact.rstrip('/')}/")
 
 

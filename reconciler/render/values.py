@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.core.plan import Change
 from reconciler.core.reference import Ref, is_plain_ref
-from reconciler.core.secrecy import looks_secret
+from reconciler.core.secrecy import looks_secret, masked
 from schemas.redaction import HIDDEN, redacted
 
 _LONGEST = 96
@@ -41,7 +41,7 @@ def _said(path: str, value: Any) -> str:
         return feature(value) if _is_feature(path) else _mapping(path, value)
     if isinstance(value, list):
         return ", ".join(_said(path, item) for item in value) or "[]"
-    return _scalar(value)
+    return _scalar(masked(path, value) if isinstance(value, str) else value)
 
 
 def _mapping(path: str, value: Mapping[str, Any]) -> str:

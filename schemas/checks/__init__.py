@@ -79,6 +79,8 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     schedules.schedules_that_settle,
     retraining.trigger_names,
     retraining.conditions,
+    retraining.own_topics,
+    retraining.own_files,
     retraining.triggers_need_retraining,
     retraining.run,
     retraining.guards,

@@ -15,10 +15,13 @@ from schemas.sections.monitoring import Monitoring
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _ALIAS = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")
+_RUNS = "run-"
+"""What the alias of what one training made begins with: it never moves."""
 _REGISTERED = re.compile(r"[a-z_][a-z0-9_-]{0,62}|[1-9][0-9]{0,19}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
 _COLUMN_RESERVED = ("_PARTITION", "_TABLE_", "_FILE_", "_ROW_TIMESTAMP", "__ROOT__", "_COLIDENTIFIER")
+_ODD = re.compile(r"[\"\\\x00-\x1f\x7f]")
 _FILES = re.compile(
     r"\.(onnx|pkl|pickle|joblib|skops|pt|pt2|pth|bst|ubj|json|txt|zip|tar|gz|h5|keras|safetensors)", re.IGNORECASE
 )
@@ -39,6 +42,9 @@ def model_source(model: Model | None) -> Iterator[Finding]:
     if model.alias is not None and not _ALIAS.fullmatch(model.alias):
         hint = "use letters, digits and hyphens; first a lower-case letter, so never a number"
         yield Finding("model.alias", "model-alias", f"{shown(model.alias)} is not a version alias", hint)
+    elif model.alias is not None and model.alias.startswith(_RUNS):
+        hint = "choose another one, such as champion"
+        yield Finding("model.alias", "model-alias", f"{shown(model.alias)} is an alias that a training gives", hint)
     if model.name is not None and not _REGISTERED.fullmatch(model.name):
         hint = (
             "use up to 63 lower-case letters, digits, _ and -, first a letter or _; or the number that Google gave it"
@@ -67,6 +73,12 @@ def _bucket_folder(path: str, uri: str) -> Iterator[Finding]:
     if not _BUCKET.fullmatch(bucket):
         hint = "3 to 63 lower-case letters, digits, hyphens, dots and underscores"
         yield Finding(path, "model-uri", f"{shown(bucket)} is not a bucket name", hint)
+    elif not prefix.strip("/"):
+        hint = f"put the model into a folder, gs://{bucket}/model/: the service's account may read what is in it"
+        yield Finding(path, "model-uri", f"{shown(uri)} is a whole bucket", hint)
+    elif _ODD.search(prefix):
+        hint = "rename the folder: no quotes, no backslashes, nothing that is not seen"
+        yield Finding(path, "model-uri", f"{shown(uri)} is not a folder's name", hint)
     elif "//" in prefix or ".." in prefix.split("/"):
         yield Finding(path, "model-uri", f"{shown(uri)} has an empty or `..` part", "write the folder's own path")
     elif not prefix.endswith("/") and _FILES.fullmatch("." + last.rsplit(".", 1)[-1]) and "." in last:

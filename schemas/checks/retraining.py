@@ -6,15 +6,19 @@ Source:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from schemas import names
 from schemas.checks.finding import Finding, exactly_one, repeated, warning
 from schemas.checks.image import reference
+from schemas.redaction import looks_secret
 from schemas.refusal import shown
+from schemas.sections.events import Events
 from schemas.sections.model import Model
 from schemas.sections.monitoring import Monitoring
 from schemas.sections.retraining import Breach, Condition, CustomJob, Promote, Retraining, Trigger, VertexPipeline
 from schemas.sections.rollout import Rollout, Strategy
+from schemas.service import Metadata
 from schemas.units import duration_text
 
 _TRIGGER = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
@@ -22,13 +26,22 @@ _JOB = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
 _MACHINE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 _ACCELERATOR = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _TOPIC = re.compile(r"(projects/[a-z0-9:.-]+/topics/)?(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
-_TEMPLATE = re.compile(r"gs://[^\s/]+/\S+\.(ya?ml|json)|https://[a-z0-9-]+-kfp\.pkg\.dev/\S+")
+_TEMPLATE = re.compile(
+    r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/[^\s\"\\]+\.(ya?ml|json)|https://[a-z0-9-]+-kfp\.pkg\.dev/[^\s\"\\]+"
+)
 _BUCKET = r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
-_PREFIX = re.compile(_BUCKET + r"(/[^\s*?\[\]#]*)?")
-_OBJECT = re.compile(_BUCKET + r"/[^\s*?\[\]#]+")
+_PREFIX = re.compile(_BUCKET + r"(/[^\s*?\[\]#\"\\]*)?")
+_OBJECT = re.compile(_BUCKET + r"/[^\s*?\[\]#\"\\]+")
+_FOLDER = re.compile(_BUCKET + r"/(?!/)[^\s*?\[\]#\"\\]+")
 _TABLE = re.compile(r"[a-z0-9:.-]+\.[A-Za-z0-9_]+\.[\w-]+")
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _BELOW = re.compile(r"(?!/)(?!.*(^|/)\.\.?(/|$))[^\s\\]+(?<!/)")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SET, _SET_ONE = ("MLSERVICE_", "AIP_"), frozenset({"CLOUD_ML_PROJECT_ID", "CLUSTER_SPEC", "TF_CONFIG"})
+"""What a training's container is told. Source: https://cloud.google.com/vertex-ai/docs/training/code-requirements"""
+_LONGEST_VALUE, _LARGEST = 4096, 16 * 1024
+"""Bytes. The settings are one variable of the function, which has 32 KiB for all."""
+_FILE_HINT = "put it into a file that the training reads"
 _DAY = 86_400
 RESERVED = {"manual": "a person's wish", "sweep": "looking after trainings"}
 PLACEHOLDER = "..."  # what documentation writes; a warning, so that an excerpt can be tried
@@ -66,6 +79,34 @@ def conditions(triggers: tuple[Trigger, ...], monitoring: Monitoring | None) -> 
             yield Finding(f"{path}.storage", "storage-trigger", f"{shown(when.storage)} is no bucket and prefix", hint)
         if when.consecutive > 1 and not when.breach:
             yield Finding(f"{path}.consecutive", "trigger", "consecutive without breach", at_key=True)
+
+
+def own_topics(metadata: Metadata, triggers: tuple[Trigger, ...], events: Events | None) -> Iterator[Finding]:
+    """What the service itself tells is no news to it: each decision would be the next event, without end.
+
+    Ids only: in which project the service is, is not known before a plan, which looks at full names.
+    """
+    made = names.own_topics(metadata.name, (each.name for each in triggers if each.when.storage is not None))
+    answers = events.answers.topic if events and events.answers else None
+    hint = "name a topic that others publish to"
+    for index, trigger in enumerate(triggers):
+        path, topic = f"triggers[{index}].when.pubsub", trigger.when.pubsub
+        if topic in made:
+            summary = f"{shown(topic)} is a topic of the service's own retraining"
+            yield Finding(path, "pubsub-loop", f"{summary}: each decision would be an event", hint)
+        elif topic is not None and topic == answers:
+            yield Finding(path, "pubsub-loop", f"{shown(topic)} is events.answers: each answer would be an event", hint)
+
+
+def own_files(triggers: tuple[Trigger, ...], retraining: Retraining | None) -> Iterator[Finding]:
+    """What a pipeline writes starts no training."""
+    pipeline = retraining.run.vertex_pipeline if retraining else None
+    root = (pipeline.pipeline_root or "").rstrip("/") if pipeline else ""
+    for index, trigger in enumerate(triggers):
+        place = trigger.when.storage or ""
+        if root and place and (f"{root}/".startswith(place) or place.startswith(f"{root}/")):
+            summary = f"{shown(place)} holds what trainings write, retraining.run.vertexPipeline.pipelineRoot"
+            yield Finding(f"triggers[{index}].when.storage", "storage-loop", summary, "name another folder")
 
 
 def _breaches(path: str, when: Condition, monitoring: Monitoring | None) -> Iterator[Finding]:
@@ -127,7 +168,7 @@ def run(retraining: Retraining | None) -> Iterator[Finding]:
         summary = "the query creates no model"
         yield Finding(f"{path}.bigqueryML.query", "bigquery-ml", summary, "begin with CREATE OR REPLACE MODEL")
     if run.webhook is not None:
-        yield from https(f"{path}.webhook.url", run.webhook.url)
+        yield from https(f"{path}.webhook.url", run.webhook.url, secret=True)
 
 
 def _custom_job(path: str, job: CustomJob) -> Iterator[Finding]:
@@ -138,6 +179,7 @@ def _custom_job(path: str, job: CustomJob) -> Iterator[Finding]:
     if not _MACHINE.fullmatch(job.machine_type):
         summary = f"{shown(job.machine_type)} is not a machine type"
         yield Finding(f"{path}.machineType", "machine-type", summary, "for example n1-standard-4")
+    yield from _variables(f"{path}.env", job.env)
     if job.accelerator_type is not None and not _ACCELERATOR.fullmatch(job.accelerator_type):
         summary = f"{shown(job.accelerator_type)} is not a type of accelerator"
         yield Finding(f"{path}.acceleratorType", "accelerator-type", summary, "for example NVIDIA_TESLA_T4")
@@ -151,18 +193,30 @@ def _pipeline(path: str, pipeline: VertexPipeline) -> Iterator[Finding]:
         hint = "write gs://bucket/pipeline.yaml or https://REGION-kfp.pkg.dev/PROJECT/REPOSITORY/PIPELINE/TAG"
         summary = f"{shown(pipeline.template)} is not a compiled pipeline"
         yield Finding(f"{path}.template", "pipeline-template", summary, hint)
-    if pipeline.pipeline_root is not None and not pipeline.pipeline_root.startswith("gs://"):
-        summary = f"{shown(pipeline.pipeline_root)} is not in Cloud Storage"
-        yield Finding(f"{path}.pipelineRoot", "pipeline-root", summary, "write gs://bucket/prefix")
+    yield from _given(f"{path}.parameters", pipeline.parameters)
+    if pipeline.pipeline_root is not None and not _FOLDER.fullmatch(pipeline.pipeline_root):
+        summary = f"{shown(pipeline.pipeline_root)} is no folder in Cloud Storage"
+        yield Finding(
+            f"{path}.pipelineRoot", "pipeline-root", summary, "write gs://bucket/folder: trainings write there"
+        )
 
 
-def https(path: str, url: str) -> Iterator[Finding]:
-    """An https address without a user name or password in it."""
+def https(path: str, url: str, *, secret: bool = False) -> Iterator[Finding]:
+    """An https address without a user name or password in it; of a secret one no more is shown than its host."""
     host = url.removeprefix("https://").split("/", 1)[0]
     if not url.startswith("https://") or not host or any(sign in url for sign in ' \t"<>'):
-        yield Finding(path, "url", f"{shown(url)} is not an https address", "write https://host/path")
+        yield Finding(
+            path, "url", f"{shown(_host_of(url) if secret else url)} is not an https address", "write https://host/path"
+        )
     elif "@" in host:
         yield Finding(path, "url", "the address holds credentials", "take user name and password out of it")
+
+
+def _host_of(url: str) -> str:
+    """Give an address without its path, which may be all that keeps others from calling it."""
+    kept = url.split("/", 3)[:3] if "://" in url else url.split("/", 1)[:1]
+    host = "/".join(kept).partition("?")[0]
+    return host if host == url else f"{host}/…"
 
 
 def guards(retraining: Retraining | None) -> Iterator[Finding]:
@@ -193,12 +247,39 @@ def evaluation(retraining: Retraining | None) -> Iterator[Finding]:
         )
     if rows is not None:
         yield from _rows_of("retraining.guards.minNewRows.table", rows.table, (_TABLE,), "project.dataset.table")
-    for name in retraining.parameters:
+    yield from _given("retraining.parameters", retraining.parameters)
+
+
+def _given(path: str, parameters: Mapping[str, str]) -> Iterator[Finding]:
+    """Parameters are told to every training: as arguments, and in the function's settings."""
+    for name, value in parameters.items():
         if not _PARAMETER.fullmatch(name):
             hint = "use letters, digits, _ and -, first a letter"
-            yield Finding(
-                f"retraining.parameters.{name}", "parameter", f"{shown(name)} is no name of a parameter", hint
-            )
+            yield Finding(f"{path}.{name}", "parameter", f"{shown(name)} is no name of a parameter", hint)
+        yield from _value(f"{path}.{name}", name, value)
+    if (size := sum(len(name.encode()) + len(value.encode()) for name, value in parameters.items())) > _LARGEST:
+        yield Finding(path, "parameter", f"{size} bytes of parameters, more than {_LARGEST}", _FILE_HINT, at_key=True)
+
+
+def _variables(path: str, env: Mapping[str, str]) -> Iterator[Finding]:
+    """Variables of a training: those that mlservice and Vertex AI set are theirs."""
+    for name, value in env.items():
+        if not _VARIABLE.fullmatch(name):
+            hint = "use letters, digits and _, first no digit"
+            yield Finding(f"{path}.{name}", "env-name", f"{shown(name)} is not a variable's name", hint, at_key=True)
+        elif name.startswith(_SET) or name in _SET_ONE:
+            summary = f"{shown(name)} is set by mlservice or by Vertex AI"
+            yield Finding(f"{path}.{name}", "env-name", summary, "choose another name", at_key=True)
+        yield from _value(f"{path}.{name}", name, value)
+
+
+def _value(path: str, name: str, value: str) -> Iterator[Finding]:
+    if len(value.encode()) > _LONGEST_VALUE:
+        summary = f"the value has {len(value.encode())} bytes, more than {_LONGEST_VALUE}"
+        yield Finding(path, "parameter", summary, _FILE_HINT)
+    elif value and looks_secret(name, value):
+        hint = "trainings and their descriptions show it: let the training read it from Secret Manager"
+        yield warning(path, "secret-in-parameters", "the value looks like a secret", hint)
 
 
 def _rows_of(path: str, written: str, forms: tuple[re.Pattern[str], ...], hint: str) -> Iterator[Finding]:
@@ -223,6 +304,10 @@ def promoted_model(retraining: Retraining | None, model: Model | None) -> Iterat
         hint = "name what moves: `model: {alias: champion}`, with `uri` beside it for the first model"
         summary = "Auto has no alias to move: a better model is only registered"
         yield warning("retraining.promote", "promotion", summary, hint)
+    if retraining.promote is Promote.AUTO and alias is not None and model and model.sha256 is not None:
+        summary = "Auto moves model.alias to models whose digest is not model.sha256: none of them would be loaded"
+        hint = "serve a format that is no code (ONNX, skops) without sha256, or write promote: Never"
+        yield Finding("retraining.promote", "promotion", summary, hint)
     if retraining.promote is Promote.PULL_REQUEST and alias is not None:
         default = "" if "promote" in retraining.model_fields_set else ", the default,"
         summary = f"PullRequest{default} changes model.uri, and model.alias says which model serves"

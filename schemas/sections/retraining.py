@@ -84,7 +84,7 @@ class BigQueryML(Section):
 class Webhook(Section):
     """A call to a system of yours, which trains."""
 
-    url: Text = Field(description="Where the event is posted: `https://…`.")
+    url: Text = Field(description="Where the event is posted: `https://…`. Plans hide it: whoever has it may call it.")
 
 
 class Run(Section):

@@ -28,14 +28,15 @@ def versions(operator):
     found.version("a")
     found.version("b", "candidate")
     runs = []
-    for number, better in (("1", False), ("2", True)):
+    for number, key, better in (("1", "a", False), ("2", "b", True)):
         verdict = {
             "better": better,
             "reason": f"auroc 0.8{number} against 0.81 \ud800",
             "metric": "auroc",
             "candidate": 0.8,
         }
-        runs.append({"key": f"k{number}", "trigger": "weekly", "version": number, "verdict": verdict})
+        made = {"version": number, "artifact": found.folder(key)}
+        runs.append({"key": f"k{number}", "trigger": "weekly", **made, "verdict": verdict})
     name = f"retraining/{REGION}/churn/history.json"
     bucket = operator.connection.storage.bucket(BUCKET)
     bucket.blob(name).upload_from_string(json.dumps({"format": 1, "runs": runs}))

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 
 import pytest
 
@@ -162,26 +163,78 @@ def test_a_model_of_another_name_is_looked_up(operator):
     assert set(served(operator)[0]) == {"uri", "version", "alias"}
 
 
+def reads(planned):
+    """What the service's account is to read, as bucket and prefix, of the plan's conditions."""
+    grants = [c.desired["condition"] for c in planned.plan.pending if "objectViewer" in str(c.address)]
+    return [re.search(r'startsWith\("projects/_/buckets/(.*?)/objects/(.*)"\)', each).groups() for each in grants]
+
+
 @pytest.mark.parametrize(
-    ("folder", "below"),
+    ("uri", "folder", "below"),
     [
-        pytest.param("", f"retraining/{REGION}/churn/runs/", id="what its trainings made"),
-        pytest.param(f"gs://{BUCKET}/by-hand/7/", "by-hand/7/", id="elsewhere in the state bucket"),
-        pytest.param("gs://acme-models/churn/7/", "", id="another bucket"),
+        pytest.param("", "", [(BUCKET, f"retraining/{REGION}/churn/runs/")], id="what its trainings made"),
+        pytest.param("", f"gs://{BUCKET}/by-hand/7/", [], id="elsewhere in the state bucket"),
+        pytest.param("", f"gs://{BUCKET}/", [], id="the state bucket"),
+        pytest.param(
+            "", f"gs://{BUCKET}/retraining/{REGION}/other/runs/1/model/", [], id="what others' trainings made"
+        ),
+        pytest.param("", f"gs://{BUCKET}/retraining/{REGION}/churn/history.json/", [], id="its history"),
+        pytest.param("", "gs://payroll/x/", [], id="a bucket that the spec does not name"),
+        pytest.param("gs://acme/a/1/", "gs://payroll/a/2/", [("acme", "a/1/")], id="another bucket than the spec's"),
+        pytest.param("gs://acme/a/1/", "gs://acme/b/2/", [("acme", "a/1/")], id="another folder than the spec's"),
+        pytest.param("gs://acme/a/1/", "gs://acme/", [("acme", "a/1/")], id="the spec's whole bucket"),
+        pytest.param("gs://acme/a/1", "gs://acme/a/2/", [("acme", "a/1/"), ("acme", "a/2/")], id="beside the spec's"),
+        pytest.param("gs://acme/a/", "gs://acme/a/2/", [("acme", "a/"), ("acme", "a/2/")], id="in the spec's"),
     ],
 )
-def test_the_service_may_read_what_the_alias_names(operator, folder, below):
-    """Of the state bucket no more than its trainings' runs, or that one folder."""
+def test_the_service_may_read_what_the_spec_names(operator, uri, folder, below):
+    """Whoever may upload a version says where its files are; the account is given no more than the spec names."""
     Registered(operator).version("a", "champion", folder=folder)
 
-    planned = operator.plan(WANTED)
+    planned = operator.plan(spec(model={"alias": "champion", **({"uri": uri} if uri else {})}))
 
-    [grant] = [c for c in planned.plan.pending if "objectViewer" in str(c.address)]
-    bucket = "acme-models" if "acme" in folder else BUCKET
-    whole = f"projects/_/buckets/{bucket}"
-    assert grant.desired["condition"] == (
-        f'resource.name == "{whole}" || resource.name.startsWith("{whole}/objects/{below}")'
-    )
+    assert sorted(reads(planned)) == below
+    told = [note.text for note in planned.plan.notes if "the spec does not name" in note.text]
+    assert len(told) == (folder != "" and len(below) < 2)
+
+
+@pytest.mark.parametrize("folder", ['gs://acme/x"||resource.name!="/', "gs://acme/x\\y/", "gs://acme/a/../b/"])
+def test_a_version_whose_folder_has_an_odd_name_is_refused(operator, folder):
+    """A name that would be read as more than a name goes into no condition."""
+    Registered(operator).version("a", "champion", folder=folder)
+
+    with pytest.raises(SpecError, match="nothing reads"):
+        operator.plan(spec(model={"alias": "champion", "uri": "gs://acme/a/"}))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "path"),
+    [
+        ({"model": {"uri": f"gs://{BUCKET}/inventories/"}}, "model.uri"),
+        ({"model": {"uri": f"gs://{BUCKET}/retraining/{REGION}/other/runs/1/"}}, "model.uri"),
+        (
+            {"evaluation": {"metric": "a", "dataset": f"gs://{BUCKET}/inventories/a.json"}},
+            "retraining.evaluation.dataset",
+        ),
+        (
+            {"run": {"vertexPipeline": {"template": "gs://acme/a.json", "pipelineRoot": f"gs://{BUCKET}/x"}}},
+            "retraining.run.vertexPipeline.pipelineRoot",
+        ),
+        ({"run": {"vertexPipeline": {"template": f"gs://{BUCKET}/a.json"}}}, "retraining.run.vertexPipeline.template"),
+        ({"when": {"storage": f"gs://{BUCKET}/retraining/"}}, "triggers[0].when.storage"),
+        ({"when": {"pubsub": "projects/local/topics/churn-events"}}, "triggers[0].when.pubsub"),
+    ],
+)
+def test_the_state_bucket_and_our_own_topics_are_not_for_specs(operator, wanted, path):
+    """With the place in the file, before anything is changed: who may read there reads every inventory."""
+    trigger = {"name": "a", "when": wanted.get("when", {"schedule": "0 3 * * 1"})}
+    retraining = {"run": {"webhook": {"url": "https://acme.example/x"}}, "promote": "Never"}
+    retraining |= {key: value for key, value in wanted.items() if key in {"run", "evaluation"}}
+
+    with pytest.raises(SpecError) as refused:
+        operator.plan(spec(model=wanted.get("model"), retraining=retraining, triggers=[trigger]))
+
+    assert [problem.where.path for problem in refused.value.problems] == [path]
 
 
 def test_a_service_in_two_regions_has_an_account_that_reads_both_registries(operator, models):

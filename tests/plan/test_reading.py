@@ -1,12 +1,16 @@
 """How a plan reads: people approve changes by reading it."""
 
+import json
+
 import pytest
 
 from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange
 from reconciler.core.membership import Membership
 from reconciler.core.plan import Action, Change
+from reconciler.core.sealing import Sealer
 from reconciler.core.secrecy import looks_secret, masked
+from reconciler.kinds.functions_function.settings import VARIABLE
 from reconciler.render.names import Names
 from reconciler.render.values import differences, listing, shown
 from schemas.redaction import HIDDEN
@@ -96,11 +100,40 @@ def test_long_values_show_where_they_part():
     assert len(before) < 30
 
 
-@pytest.mark.parametrize("name", ["API_TOKEN", "db_password", "OPENAI_API_KEY", "apikey", "clientSecret"])
+@pytest.mark.parametrize("name", ["API_TOKEN", "db_password", "OPENAI_API_KEY", "apikey", "clientSecret", "dbpass"])
 def test_what_looks_secret_is_hidden(name):
     """A variable whose name says secret never shows its value."""
     assert shown(f"env.{name}", "hunter2") == HIDDEN
     assert masked("", {"env": {name: "hunter2"}, "image": "i"}) == {"env": {name: HIDDEN}, "image": "i"}
+
+
+@pytest.mark.parametrize(
+    ("said", "secret"),
+    [
+        ({"run": {"webhook": {"url": "https://acme.example/hooks/open-sesame"}}}, "open-sesame"),
+        ({"run": {"webhook": {"url": "https://acme.example/?k=sesame"}}}, "sesame"),
+        ({"run": {"webhook": {"url": "https://sesame.acme.example"}}}, "sesame"),
+        ({"parameters": {"dbpass": "hunter2", "days": "180"}}, "hunter2"),
+        ({"run": {"customJob": {"image": "a", "env": {"DB_PASSWORD": "hunter2"}}}}, "hunter2"),
+        ({"run": {"vertexPipeline": {"template": "t", "parameters": {"api_key": "hunter2"}}}}, "hunter2"),
+    ],
+)
+def test_what_a_function_is_told_hides_its_secrets(said, secret):
+    """In a plan as text, as data and as a file: who has a webhook's address may call it, whatever it looks like."""
+    text, path = json.dumps({"service": "churn", **said}), f"environment.{VARIABLE}"
+    function = Address("functions_function", "europe-west1", "churn-retrain")
+
+    sealed = Sealer("00" * 16).record(function, {"environment": {VARIABLE: text}})
+
+    for printed in (
+        shown(path, text),
+        masked(path, text),
+        json.dumps(sealed),
+        masked("", {"environment": {"A": text}}),
+    ):
+        assert secret not in str(printed)
+    assert json.loads(masked(path, text))["service"] == "churn"
+    assert masked(path, "{no json") == "{no json"
 
 
 @pytest.mark.parametrize("path", ["env.MAX_TOKENS", "env.TOKENIZERS_PARALLELISM", "env.LOG_LEVEL", "labels.token"])

@@ -1,21 +1,63 @@
 """What the reconciler gives to others, and needs itself: what kinds declare is what they do."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from emulator.identity.conditions import Context
+from emulator.identity.conditions import holds as emulated
+from reconciler.core import condition
 from reconciler.core.facts import Facts
 from reconciler.core.membership import Membership
 from reconciler.core.objects import Desired
 from reconciler.kinds import KINDS
 from reconciler.lookups.function_source import FunctionSource
 from reconciler.lookups.model_version import ModelVersion
-from schemas import load, to_yaml
+from schemas import MLService, load, to_yaml
+from tests.operating import spec
 from tests.strategies.whole_specs import whole_specs
 
 IAM = Path(__file__).parents[3] / "shared" / "gcp" / "iam.json"
+
+
+REGIONS = ("europe-west1", "us-central1")
+MODELS = ("gs://acme-models/a/1/", "gs://acme-models/b/1/")
+"""What a service's spec says differently of its regions."""
+RETRAINED = {
+    "run": {"vertexPipeline": {"template": "gs://acme-ml/train.yaml", "pipelineRoot": "gs://acme-ml/runs"}},
+    "evaluation": {"metric": "auroc", "dataset": "gs://acme-data/kept-out.csv"},
+    "promote": "Never",
+}
+
+
+def conditions(tmp_path, region, uri, **model):
+    """Every conditional grant that a spec wants in a region: the condition by its address."""
+    wanted = spec(region=region, model={"uri": uri, **model}, retraining=RETRAINED)
+    (tmp_path / "mlservice.yaml").write_text(to_yaml(MLService.model_validate(wanted, by_alias=True)), encoding="utf-8")
+    [loaded] = load(tmp_path / "mlservice.yaml").services
+    facts = Facts("acme", "acme-mlservice", "runtime", answers=Anything())
+    grants = [w for k in KINDS for w in k.desired(loaded.service, facts) if isinstance(w, Desired)]
+    return {w.address: w.fields.condition for w in grants if w.address.kind == "iam_member" and w.fields.condition}
+
+
+def test_no_two_regions_of_a_service_want_one_grant_under_two_conditions(tmp_path):
+    """The accounts are the same in every region: a condition's title says all in which it may differ from another."""
+    here, there = (conditions(tmp_path, *one) for one in zip(REGIONS, MODELS, strict=True))
+
+    assert len(here) == 7  # history, runs, serving, dataset, pipeline, its root, model
+    assert all(here[address] == there[address] for address in here.keys() & there.keys())
+
+
+@pytest.mark.parametrize("text", ['x"||resource.name!="', "back\\slash\\", "ünïcode"])
+def test_a_name_stays_a_name_in_a_condition(text):
+    """As the emulator's reading of CEL has it: true of that one object, and of no other."""
+    for holds in (condition.one_object("acme", text), condition.below("acme", text)):
+        for there, true in {f"acme/objects/{text}": True, "payroll/objects/salaries": False}.items():
+            asked = Context(f"projects/_/buckets/{there}", "", "", datetime(2026, 11, 26, tzinfo=UTC))
+            assert emulated(holds, asked) is true
 
 
 class Anything(dict):

@@ -107,3 +107,32 @@ def test_half_in_an_environment_is_left(tmp_path):
 
     with pytest.raises(NotEditable, match="apart from"):
         change(tmp_path, text, environment="prod")
+
+
+@pytest.mark.parametrize("others", ["prod: {project: acme-prod}", "prod: {spec: {model: {framework: onnx}}}"])
+def test_what_other_environments_have_as_well_is_left(tmp_path, others):
+    """What stands in the base is theirs too: one environment's promotion is not another's."""
+    text = (
+        HEAD + "  model: {uri: ./model, version: 1}\n" + f"environments:\n  dev: {{project: acme-dev-1}}\n  {others}\n"
+    )
+
+    with pytest.raises(NotEditable, match="of the environment prod as well"):
+        change(tmp_path, text, environment="dev")
+    assert "gs://acme/runs/9/model/" in change(tmp_path, text)
+
+
+def test_what_other_environments_say_otherwise_is_changed(tmp_path):
+    """Where each has its own, the base is the one that was chosen."""
+    prod = "prod: {spec: {model: {uri: ./prod, version: 2}}}"
+    text = HEAD + "  model: {uri: ./model, version: 1}\n" + f"environments:\n  dev: {{project: acme-dev-1}}\n  {prod}\n"
+
+    after = change(tmp_path, text, environment="dev")
+
+    assert after == text.replace("./model, version: 1", f"{NEW['model.uri']}, version: 8")
+
+
+def test_a_digest_beside_the_model_is_left(tmp_path):
+    """It is the old model's: the new one would not be loaded."""
+    digest = "0" * 64
+    with pytest.raises(NotEditable, match=r"is the digest"):
+        change(tmp_path, HEAD + f"  model: {{uri: ./model, version: 1, sha256: '{digest}'}}\n")

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas import MLService, derived_name, load, service_account_id, to_yaml
+from schemas.loader import load_valid
 from schemas.sections.resources import GpuType
 from schemas.sections.rollout import Strategy
 from tests.spec.conftest import SPEC
@@ -206,6 +207,25 @@ def test_a_rollout_that_tags_needs_a_shorter_name(said):
     assert said(text) == [f'2:18: metadata.name: "{"a" * 41}" has 41 characters, more than 40']
 
 
+@pytest.mark.parametrize(
+    "topic",
+    ["other-events", "other-retrain", "other-retrain-dead", "other_files", "projects/acme-prod/topics/other-events"],
+)
+def test_no_trigger_listens_to_another_services_decisions(tmp_path, topic):
+    """Two that listen to each other would train for ever; the one that does so is left out, the other stays."""
+    told = "  retraining: {run: {webhook: {url: 'https://a.b'}}}\n  triggers: [{name: files, when: "
+    prod = "environments: {prod: {project: acme-prod}}\n"
+    (tmp_path / "a.yaml").write_text(f"{SPEC}{told}{{pubsub: {topic}}}}}]\n{prod}")
+    (tmp_path / "b.yaml").write_text(f"{SPEC.replace('churn', 'other')}{told}{{storage: gs://acme-data/x/}}}}]\n{prod}")
+
+    specs, problems = load_valid(tmp_path, environment="prod")
+
+    assert [str(problem).partition("a.yaml:")[2].split(": ")[:2] for problem in problems] == [
+        ["7:43", "triggers[0].when.pubsub"]
+    ]
+    assert [each.name for each in specs.services] == ["other"]
+
+
 def test_services_do_not_share_names(tmp_path):
     """Neither their own nor a derived one: the retraining function is a Cloud Run service too."""
     (tmp_path / "a.yaml").write_text(SPEC + "  retraining: {run: {webhook: {url: 'https://a.b'}}}\n")
@@ -284,3 +304,17 @@ def test_loading_imports_nothing_heavy(tmp_path):
 def test_a_model_whose_code_has_leave_needs_no_warning(said, lines):
     """Nor does one without code, or whose code is in the image."""
     assert said(SPEC.replace("europe-west1", "europe-north1") + f"  {lines}\n") == []
+
+
+def test_what_trainings_are_told_fits_into_a_variable(said):
+    """One value, and all of them together."""
+    told = SPEC + "  retraining: {run: {cloudRunJob: {name: t}}, promote: Never, parameters: {"
+
+    assert [line.split(": ", 1)[1] for line in said(f"{told}a: {'x' * 40_000}}}}}\n")] == [
+        "retraining.parameters: 40001 bytes of parameters, more than 16384",
+        "retraining.parameters.a: the value has 40000 bytes, more than 4096",
+    ]
+    many = ", ".join(f"p{number}: {'x ' * 2000}" for number in range(5))
+    assert [line.split(": ", 1)[1] for line in said(f"{told}{many}}}}}\n")] == [
+        "retraining.parameters: 20005 bytes of parameters, more than 16384"
+    ]

@@ -190,6 +190,7 @@ def whole_specs(draw: st.DrawFn) -> Data:
     spec["retraining"] = draw(retrainings())
     if spec["retraining"].get("promote") == "Auto":
         spec["model"].pop("version", None)
+        spec["model"].pop("sha256", None)  # no model that is yet to come has it
         spec["model"] |= {"alias": "champion", **draw(_optional(name=st.sampled_from(["churn", "leavers_2"])))}
     spec["rollout"] = draw(rollouts())
     optional: dict[str, st.SearchStrategy[Any]] = {

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from reconciler.core import condition
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Gift
 from reconciler.core.membership import PROJECT, Membership
@@ -94,13 +95,13 @@ def _account(service: MLService, facts: Facts, function: Address) -> Iterator[Wa
     may_act = f"serviceAccount:{email_of(service, facts)}"
     yield iam_member.granted(account.address, ACT_AS, may_act, service.name, needs={function})
     member = f"serviceAccount:{train_email_of(service, facts)}"
-    runs = _below(facts.bucket, f"{folder_of(service)}runs/")
-    yield _on_project(service, account.address, OBJECT_USER, member, title="runs", condition=runs)
+    runs = condition.below(facts.bucket, f"{folder_of(service)}runs/")
+    yield _on_project(service, account.address, OBJECT_USER, member, title="runs", holds=runs)
     live = serving(service, facts)
     if live:
         bucket, _, prefix = live.removeprefix("gs://").partition("/")
         yield _on_project(
-            service, account.address, OBJECT_READER, member, title="serving", condition=_below(bucket, prefix)
+            service, account.address, OBJECT_READER, member, title="serving", holds=condition.below(bucket, prefix)
         )
     yield from _dataset(service, facts, account.address, member)
 
@@ -112,13 +113,13 @@ def _dataset(service: MLService, facts: Facts, account: Address, member: str) ->
     rows = (compared.dataset or "") if compared else ""
     if rows.startswith("gs://"):
         bucket, _, name = rows.removeprefix("gs://").partition("/")
-        object_name = f'resource.name == "projects/_/buckets/{bucket}/objects/{name}"'
-        yield _on_project(service, account, OBJECT_READER, member, title="dataset", condition=object_name)
+        only = condition.one_object(bucket, name)
+        yield _on_project(service, account, OBJECT_READER, member, title="dataset", holds=only)
     elif rows:
         project, dataset, table = rows.rsplit(".", 2)
         if project == facts.project:
-            one = f'resource.name == "projects/{project}/datasets/{dataset}/tables/{table}"'
-            yield _on_project(service, account, TABLE_READER, member, title="dataset", condition=one)
+            one = condition.only(f"projects/{project}/datasets/{dataset}/tables/{table}")
+            yield _on_project(service, account, TABLE_READER, member, title="dataset", holds=one)
         yield _on_project(service, account, QUERIES, member)
 
 
@@ -126,8 +127,8 @@ def _template(service: MLService, template: str, facts: Facts, function: Address
     member = f"serviceAccount:{email_of(service, facts)}"
     if template.startswith("gs://"):
         bucket, _, name = template.removeprefix("gs://").partition("/")
-        object_name = f'resource.name == "projects/_/buckets/{bucket}/objects/{name}"'
-        yield _on_project(service, function, OBJECT_READER, member, title="pipeline", condition=object_name)
+        only = condition.one_object(bucket, name)
+        yield _on_project(service, function, OBJECT_READER, member, title="pipeline", holds=only)
     elif found := _REGISTRY.fullmatch(template):
         elsewhere = "" if found["project"] == facts.project else found["project"]
         here = Membership("artifact_repository", found["repository"], TEMPLATE_READER, member)
@@ -141,23 +142,16 @@ def _pipeline(service: MLService, retraining: Retraining, facts: Facts) -> Itera
     yield _on_project(service, account, VERTEX_USER, member)
     root = retraining.run.vertex_pipeline.pipeline_root if retraining.run.vertex_pipeline else None
     if root:
-        bucket, _, prefix = root.removeprefix("gs://").partition("/")
-        yield _on_project(service, account, OBJECT_USER, member, title="root", condition=_below(bucket, prefix))
+        bucket, _, prefix = root.removeprefix("gs://").rstrip("/").partition("/")
+        yield _on_project(
+            service, account, OBJECT_USER, member, title="root", holds=condition.below(bucket, f"{prefix}/")
+        )
 
 
 def _on_project(
-    service: MLService, account: Address, role: str, member: str, *, title: str = "", condition: str = ""
+    service: MLService, account: Address, role: str, member: str, *, title: str = "", holds: str = ""
 ) -> Desired[IamMember]:
     """Want a role on the project, under a condition where it is about one thing."""
     named = f"mlservice-{title}-{service.spec.region}" if title else ""
     here = Membership(PROJECT, "", role, member, named).at(GLOBAL)
-    return Desired(here, IamMember(condition), service.name, needs=frozenset({account}))
-
-
-def _below(bucket: str, prefix: str) -> str:
-    """Write the condition: objects below a prefix, and listing the bucket.
-
-    Source: https://cloud.google.com/iam/docs/conditions-resource-attributes: listing is asked of the bucket.
-    """
-    whole = f"projects/_/buckets/{bucket}"
-    return f'resource.name == "{whole}" || resource.name.startsWith("{whole}/objects/{prefix}")'
+    return Desired(here, IamMember(holds), service.name, needs=frozenset({account}))

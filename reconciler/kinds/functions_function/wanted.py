@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from reconciler.core import condition
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.membership import ANY_ROLE, EVERYONE, EVERYONE_SIGNED_IN, PROJECT, Membership
 from reconciler.core.naming import mark_labels
@@ -82,15 +83,12 @@ def _knows(retraining: Retraining) -> bool:
 def _history_access(service: MLService, facts: Facts, account: Address) -> Desired[IamMember]:
     """Want that it reads and writes its own folder of the state bucket, and lists the bucket.
 
-    Source:
-        Resource names in conditions, cloud.google.com/iam/docs/conditions-resource-attributes.
+    The account is that of every region that the service is in, and each region has a folder: the title says which.
     """
     member = f"serviceAccount:{email_of(service, facts)}"
-    here = Membership(PROJECT, "", HISTORY_WRITER, member, f"mlservice-{facts.bucket}").at(GLOBAL)
-    whole = f"projects/_/buckets/{facts.bucket}"
-    below = f'resource.name.startsWith("{whole}/objects/{folder_of(service)}")'
-    condition = f'resource.name == "{whole}" || {below}'
-    return Desired(here, IamMember(condition), service.name, needs=frozenset({account}))
+    here = Membership(PROJECT, "", HISTORY_WRITER, member, f"mlservice-history-{service.spec.region}").at(GLOBAL)
+    holds = condition.below(facts.bucket, folder_of(service))
+    return Desired(here, IamMember(holds), service.name, needs=frozenset({account}))
 
 
 def _told(service: MLService, facts: Facts, account: Address) -> Iterator[Wanted]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.condition import below
 from reconciler.core.membership import PROJECT, Membership
 from reconciler.core.naming import account_email, mark_labels, note
 from reconciler.core.objects import Desired, Wanted
@@ -219,10 +220,10 @@ def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wante
     yield _acting_as(operator, account, _starter(operator, facts))
     if _GIVES_ROLES in needed:
         yield _on_project(operator, account, _GIVES_ROLES, "mlservice-roles", _only(_given(facts.duties)))
-    yield _on_project(operator, account, _STATE_ROLE, "mlservice-state", _in_bucket(facts.bucket))
+    yield _on_project(operator, account, _STATE_ROLE, "mlservice-state", below(facts.bucket, ""))
     bucket = bundle_of(operator, facts.bucket).removeprefix("gs://").partition("/")[0]
     if bucket not in {"", facts.bucket}:
-        yield _on_project(operator, account, _READER, "mlservice-bundle", _in_bucket(bucket))
+        yield _on_project(operator, account, _READER, "mlservice-bundle", below(bucket, ""))
 
 
 def _on_the_project(kind: Any) -> Iterable[str]:
@@ -267,8 +268,3 @@ def _only(roles: Iterable[str]) -> str:
     """
     listed = ", ".join(f"'{role}'" for role in roles)
     return f"api.getAttribute('{_MODIFIED}', []).hasOnly([{listed}])"
-
-
-def _in_bucket(bucket: str) -> str:
-    whole = f"projects/_/buckets/{bucket}"
-    return f'resource.name == "{whole}" || resource.name.startsWith("{whole}/objects/")'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core import condition
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.membership import ANY_ROLE, EVERYONE, EVERYONE_SIGNED_IN, PROJECT, Membership, split_secret
 from reconciler.core.naming import label_value, mark_labels
@@ -118,26 +119,15 @@ def _runtime_section(service: MLService) -> dict[str, Any]:
 
 
 def _model_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
-    """Want read access to the model's bucket, for an account of our making."""
+    """Want read access to the model's folder, for an account of our making."""
     account, places = service_account.address_of(service), model_artifact.readable(service, facts)
     if account is None:
         return
     member = f"serviceAccount:{service_account.email_of(service, facts)}"
     for place in {place.title: place for place in places}.values():
         here = Membership(PROJECT, "", MODEL_READER, member, place.title).at(GLOBAL)
-        condition = _may_read(place.bucket, place.below)
-        yield Desired(here, IamMember(condition), service.name, needs=frozenset({account}))
-
-
-def _may_read(bucket: str, below: str) -> str:
-    """Write the condition: objects below a prefix, and listing the bucket.
-
-    Source:
-        Resource names in conditions, cloud.google.com/iam/docs/conditions-resource-attributes: listing is asked of
-        the bucket, reading of the object.
-    """
-    whole = f"projects/_/buckets/{bucket}"
-    return f'resource.name == "{whole}" || resource.name.startsWith("{whole}/objects/{below}")'
+        holds = condition.below(place.bucket, place.below)
+        yield Desired(here, IamMember(holds), service.name, needs=frozenset({account}))
 
 
 def _secret_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
