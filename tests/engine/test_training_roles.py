@@ -135,11 +135,11 @@ def test_the_function_needs_each_of_its_roles(operator, applied, monkeypatch, tm
     refused = {}
     for there in grants:
         with Without(operator.emulator, there):
-            refused[f"{there.role} {there.title}"] = function.deliver("new-data")
+            refused[f"{there.role} {there.title}"] = function.deliver("manual")
 
     assert [role for role, why in refused.items() if not why] == []
     assert len(refused) == {"customJob": 4, "vertexPipeline": 5}[way]
-    assert function.deliver("more-data") == ""
+    assert function.deliver("manual") == ""
     assert act("", pushed("sweep", trigger="sweep"), function.settings, Google(REGION))[1] == 200
 
 
