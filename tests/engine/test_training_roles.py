@@ -162,6 +162,26 @@ def test_a_training_writes_its_runs_and_reads_what_the_spec_names(operator, appl
     for attempt in refused:
         with pytest.raises(Forbidden):
             attempt()
-    on = {"roles/storage.objectUser": "runs", "roles/storage.objectViewer": "dataset serving"}
-    for there in given(operator, "customJob", "churn-train"):
-        assert there.title.removeprefix("mlservice-").removesuffix(f"-{REGION}") in on[there.role].split()
+
+
+def test_a_training_needs_each_of_its_roles(operator, applied):
+    """Without any one of them, one of the three things that a training does is refused; the other two are not."""
+    applied("customJob")
+    storage = Account(operator.emulator, "churn-train", made=True).storage()
+    needs = {
+        "runs": lambda: storage.bucket(BUCKET).blob(f"{RUNS}1/model/m.json").upload_from_string("1"),
+        "dataset": storage.bucket("acme-data").blob("kept-out.csv").download_as_bytes,
+        "serving": storage.bucket("acme-models").blob("churn/m.json").download_as_bytes,
+    }
+
+    grants = given(operator, "customJob", "churn-train")
+
+    assert sorted(there.title for there in grants) == sorted(f"mlservice-{what}-{REGION}" for what in needs)
+    for there in grants:
+        with Without(operator.emulator, there):
+            for what, attempt in needs.items():
+                if there.title == f"mlservice-{what}-{REGION}":
+                    with pytest.raises(Forbidden):
+                        attempt()
+                else:
+                    attempt()
