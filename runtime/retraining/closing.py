@@ -140,12 +140,30 @@ def _taken_in(run: Run, desk: Desk, workshop: Workshop, timeout: timedelta) -> s
     except Exception as error:
         if desk.now() < last:
             raise
-        return _end(run, desk, Status.FAILED, f"what it made could not be taken in: {error}")
+        return _given_up(run, desk, str(error))
     if taken is not None:
         return _end(run, desk, taken.status, taken.why)
-    if desk.now() < last:
+    # Whoever died at it has perhaps moved the alias: its lease ends within minutes, and then that is told.
+    if desk.now() < last or _held(desk):
         return ""
-    return _end(run, desk, Status.FAILED, "what it made could not be taken in: the registry takes too long")
+    return _given_up(run, desk, "the registry takes too long")
+
+
+def _held(desk: Desk) -> bool:
+    """Tell whether somebody takes in at the moment, or died while doing so."""
+    now = desk.now()
+    going = desk.ledger.read()[0].going()
+    return any(run.status is Status.STARTED and run.lease is not None and now < run.lease for run in going)
+
+
+def _given_up(run: Run, desk: Desk, why: str) -> str:
+    """Close a run of which the rest cannot be done. What was judged before stands: an alias may name it already."""
+    known = desk.ledger.read()[0].runs.get(run.key)
+    if known is not None and known.verdict is not None:
+        return _end(
+            run, desk, Status.SUCCEEDED, f"{known.verdict.get('reason', '')}; the rest could not be done: {why}"
+        )
+    return _end(run, desk, Status.FAILED, f"what it made could not be taken in: {why}")
 
 
 def _end(run: Run, desk: Desk, status: Status, why: str) -> str:

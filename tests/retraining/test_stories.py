@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from runtime.retraining.closing import Stage
 from runtime.retraining.decision import START_PATIENCE, Action, Event
 from runtime.retraining.google import Unavailable
 from runtime.retraining.guards import Guards
 from runtime.retraining.handling import handle
 from runtime.retraining.runs import Status
+from runtime.retraining.taking import Policy
 from tests.retraining.simulated import START, TIMEOUT, World, breaches, play, unfinished
 
 SHARDS = 4
@@ -99,3 +101,37 @@ def test_a_training_that_nobody_can_look_at_ends_a_day_after_its_timeout():
 
     assert (before, world.runs()["one"].status) == (Status.STARTED, Status.FAILED)
     assert world.runs()["one"].why == "nobody can tell how far it is, or stop it: cannot look at jobs/0"
+
+
+def test_an_instance_that_dies_late_after_it_promoted_is_outlasted():
+    """A story that ended otherwise: the alias was given, and a day after its timeout the run was closed as failed."""
+    for world, events in play(8803):  # noqa: B007 - the last of them is the end
+        pass
+
+    assert list(unfinished(world, events)) == []
+
+
+class Silenced(World):
+    """A world in which a training ends well, its model is promoted, and nobody can be told of it."""
+
+    def tell(self, decision, event):
+        if decision.action is Action.PROMOTE:
+            raise Unavailable("cannot publish: no such topic")
+        super().tell(decision, event)
+
+
+def test_what_was_promoted_and_cannot_be_told_is_no_failure():
+    """The alias names it: a day after its timeout the run is closed with what was judged, and what was in the way."""
+    policy = Policy(registers=True, alias="champion", moves="champion")
+    world = Silenced(Guards(cooldown=timedelta(), max_concurrent=1), random.Random(0), policy=policy)  # noqa: S311 - no secret
+    handle(Event("one", "weekly", START), world.desk)
+    world.jobs[0].stage = Stage.SUCCEEDED
+
+    for _ in range(4):
+        world.now += TIMEOUT + timedelta(hours=12)
+        world.sweep()
+
+    ended = world.runs()["one"]
+    assert world.aliases == {"champion": 1}
+    assert ended.status is Status.SUCCEEDED
+    assert "the rest could not be done: cannot publish" in ended.why
