@@ -28,16 +28,29 @@ def services(draw):
     if draw(st.booleans()):  # what the server is told is part of the template
         data["spec"]["model"] = {**draw(models()), "uri": "gs://acme-models/churn/"}
     if draw(st.booleans()):
-        data["spec"] |= {"triggers": draw(schedules()), "retraining": {"run": {"cloudRunJob": {"name": "train"}}}}
+        data["spec"] |= {"triggers": draw(triggers()), "retraining": {"run": draw(st.sampled_from(WAYS))}}
     return data
 
 
+WAYS = [
+    {"cloudRunJob": {"name": "train"}},
+    {"customJob": {"image": "europe-west1-docker.pkg.dev/local/ml/train:1", "spot": True}},
+    {"webhook": {"url": "https://train.acme.example/hook"}},
+]
+READY, DATA = "projects/local/topics/churn-data-ready", "acme-data"
+"""What others made: a topic and a bucket that trigger."""
+
+
 @st.composite
-def schedules(draw):
-    """Triggers by the clock, up to three of four."""
+def triggers(draw):
+    """Triggers by the clock, a message or a file, up to three of four."""
     names = draw(st.lists(st.sampled_from("abcd"), max_size=3, unique=True))
     zone = {"timeZone": st.sampled_from(["Europe/Paris", "Etc/UTC"])}
-    when = st.fixed_dictionaries({"schedule": st.sampled_from(["0 3 * * 1", "*/30 * * * *"])}, optional=zone)
+    when = st.one_of(
+        st.fixed_dictionaries({"schedule": st.sampled_from(["0 3 * * 1", "*/30 * * * *"])}, optional=zone),
+        st.just({"pubsub": "churn-data-ready"}),
+        st.fixed_dictionaries({"storage": st.sampled_from([f"gs://{DATA}/churn/", f"gs://{DATA}/leavers/"])}),
+    )
     return [{"name": name, "when": draw(when)} for name in names]
 
 
@@ -53,6 +66,8 @@ def furnished(operator):
         )
         secrets.add_secret_version(request={"parent": made.name, "payload": {"data": b"x"}})
     operator.make_job()
+    operator.api("google.pubsub_v1", "publisher", "Publisher").create_topic(request={"name": READY})
+    operator.connection.storage.create_bucket(DATA)
     return operator
 
 
@@ -68,6 +83,7 @@ def left(operator):
     repositories = operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
     jobs = operator.api("google.cloud.scheduler_v1", "cloud_scheduler", "CloudScheduler")
     publisher = operator.api("google.pubsub_v1", "publisher", "Publisher")
+    subscriber = operator.api("google.pubsub_v1", "subscriber", "Subscriber")
     functions = operator.api("google.cloud.functions_v2", "function_service", "FunctionService")
     parent = {"parent": "projects/local/locations/europe-west1"}
     return [
@@ -76,9 +92,11 @@ def left(operator):
         # Google makes one for functions, and keeps it.
         *(r.name for r in repositories.list_repositories(request=parent) if not r.name.endswith("/gcf-artifacts")),
         *(f.name for f in functions.list_functions(request=parent)),
-        *(b.name for b in operator.connection.storage.list_buckets()),
+        *(b.name for b in operator.connection.storage.list_buckets() if b.name != DATA),
+        *(n.topic_name for n in operator.connection.storage.bucket(DATA).list_notifications()),
         *(j.name for j in jobs.list_jobs(request=parent)),
-        *(t.name for t in publisher.list_topics(request={"project": "projects/local"})),
+        *(t.name for t in publisher.list_topics(request={"project": "projects/local"}) if t.name != READY),
+        *(s.name for s in subscriber.list_subscriptions(request={"project": "projects/local"})),
     ]
 
 
