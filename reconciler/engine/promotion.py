@@ -14,11 +14,10 @@ from reconciler.engine.models import Models, Version
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.calls import CALL_TIMEOUT_S
 from reconciler.gcp.model_registry import ModelRegistry
+from reconciler.kinds.functions_function.settings import CANDIDATE
 from schemas.redaction import redacted
 
 MOVING = Roles(write=("roles/aiplatform.user",))
-CANDIDATE = "candidate"
-"""Alias of the winner that waits for somebody to promote it."""
 
 
 class NotBetter(errors.ReconcilerError):

@@ -6,7 +6,6 @@ training ended; so nothing depends on being told.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -168,6 +167,5 @@ def _given_up(run: Run, desk: Desk, why: str) -> str:
 
 def _end(run: Run, desk: Desk, status: Status, why: str) -> str:
     now = desk.now()
-    change: Callable[[Run], Run] = lambda each: replace(each, status=status, ended=now, why=why, lease=None)  # noqa: E731 - its type is told
-    note(desk, run.key, change)
-    return f"{run.key}: {status}: {why}"
+    noted = note(desk, run.key, lambda each: replace(each, status=status, ended=now, why=why, lease=None))
+    return f"{run.key}: {status}: {why}" if noted else ""  # else another sweep closed it, and has told so

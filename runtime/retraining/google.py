@@ -7,8 +7,8 @@ address is the emulator's (`MLSERVICE_EMULATOR`, `STORAGE_EMULATOR_HOST`).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +17,8 @@ PATIENCE_S = (5, 30)
 """Seconds to wait for a connection, and for an answer."""
 _MAY_PASS = frozenset({408, 429, 500, 502, 503, 504})
 MISSING, MOVED = 404, 412
+_LOOKS = 5
+"""At an object that is overwritten between the look at it and the read of its bytes."""
 
 
 class Refused(Exception):
@@ -120,12 +122,22 @@ class Google:
             answer = self._session.request(method, url, timeout=PATIENCE_S, allow_redirects=False, **more)
         except requests.RequestException as error:
             raise Unavailable(f"cannot {what}: {type(error).__name__}") from error
-        if answer.ok:
+        if answer.status_code < 300:  # noqa: PLR2004 - a redirect is followed nowhere, and is no answer
             return answer
         why = _words(answer)
         if answer.status_code in _MAY_PASS:
             raise Unavailable(f"cannot {what}: {why} ({answer.status_code})")
         raise Refused(what, answer.status_code, why)
+
+
+def found_or_none(call: Callable[[], Any]) -> Any:
+    """Make a call; None where it answers that there is no such thing."""
+    try:
+        return call()
+    except Refused as refusal:
+        if refusal.status == MISSING:
+            return None
+        raise
 
 
 class Bucket:
@@ -153,23 +165,24 @@ class Bucket:
         Raises:
             Refused, Unavailable: The call failed.
         """
-        # A range of an empty object cannot be satisfied, so the size is asked with the generation, first.
-        try:
-            about = self._google.call(f"read gs://{self._name}/{name}", "GET", self._url(name))
+        what = f"read gs://{self._name}/{name}"
+        for _ in range(_LOOKS):
+            # A range of an empty object cannot be satisfied, so the size is asked with the generation, first.
+            about = found_or_none(lambda: self._google.call(what, "GET", self._url(name)))
+            if about is None:
+                return None
             generation = int(about["generation"])
             if not int(about["size"]):
                 return b"", generation
             params = {"alt": "media", "generation": str(generation)}
             headers = {"Range": f"bytes=0-{most}", "Accept-Encoding": "identity"}
-            answer = self._google.answer(
-                f"read gs://{self._name}/{name}", "GET", self._url(name), params=params, headers=headers
-            )
-        except Refused as refusal:
-            if refusal.status == MISSING:
-                return None
-            raise
-        content: bytes = answer.content
-        return content[: most + 1], generation
+            asked = partial(self._google.answer, what, "GET", self._url(name), params=params, headers=headers)
+            answer = found_or_none(asked)
+            if answer is not None:
+                content: bytes = answer.content
+                return content[: most + 1], generation
+            # Somebody wrote in between: that generation is gone, and there is another.
+        raise Unavailable(f"cannot {what}: it is written all the time")
 
     def holds(self, prefix: str) -> bool:
         """Tell whether any object's name begins with a prefix and goes on after it.

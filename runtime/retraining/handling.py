@@ -199,8 +199,11 @@ def _waiting(run: Run, said: str) -> Run:
     return replace(run, why=f"its start got no answer: {said}") if run.status is Status.CLAIMED else run
 
 
-def note(desk: Desk, key: str, change: Callable[[Run], Run]) -> None:
+def note(desk: Desk, key: str, change: Callable[[Run], Run]) -> bool:
     """Change one run in the history, whoever else is writing.
+
+    Returns:
+        Whether it was changed: a run that is closed stays as it is.
 
     Raises:
         NotNow: Others wrote at every try.
@@ -209,12 +212,12 @@ def note(desk: Desk, key: str, change: Callable[[Run], Run]) -> None:
         history, generation = desk.ledger.read()
         run = history.runs.get(key)
         if run is None or not run.going:
-            return
+            return False
         try:
             desk.ledger.write(_remembered(history, change(run), desk), generation)
         except Moved:
             continue
-        return
+        return True
     raise NotNow("too many events are being acted on at once")
 
 

@@ -53,9 +53,7 @@ class BucketLedger:
         try:
             return History.from_json(json.loads(content)), generation
         except (ValueError, RecursionError) as error:
-            raise UnreadableHistory(
-                f"{self._history}: {error}; restore an earlier version of it, or delete it"
-            ) from error
+            raise UnreadableHistory(f"{self._history}: {error}; delete it, and the guards count anew") from error
 
     def write(self, history: History, generation: int) -> None:
         """Write the history.

@@ -20,6 +20,8 @@ DESCRIPTION_LONGEST = 1000
 PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, *(1.6,) * 36)
 """Between looks at an operation. An upload takes seconds; one of more than a minute is left to a later sweep."""
 _UPLOADING = "UploadModelOperationMetadata"
+_PAGES = 50
+"""Of a hundred operations each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,12 @@ class Registry:
         place: Where.
         service: Name of the service, a label and what people read.
         model: Id of the model.
-        image: The serving container; empty for none.
         pause: Waits so many seconds between two looks at an operation.
     """
 
     place: Place
     service: str
     model: str
-    image: str = ""
     pause: Callable[[float], None] = field(default=time.sleep)
 
     @property
@@ -97,11 +97,15 @@ class Registry:
 
     def _uploading(self, name: str) -> bool:
         """Tell whether an upload to the model has not ended: one of a caller that died may yet become a version."""
-        found = self.place.call("GET", f"{name}/operations", pageSize="100").get("operations", [])
-        return any(
-            not each.get("done") and str(each.get("metadata", {}).get("@type", "")).endswith(_UPLOADING)
-            for each in found
-        )
+        token = ""
+        for _ in range(_PAGES):
+            found = self.place.call("GET", f"{name}/operations", pageSize="100", pageToken=token)
+            if any(_uploads(each) for each in found.get("operations", [])):
+                return True
+            token = found.get("nextPageToken", "")
+            if not token:
+                return False
+        raise UnderWay("more operations than are looked through: an upload may be among them")
 
     def _upload(self, key: str, artifact: str, about: str, *, first: bool) -> dict[str, Any]:
         model: dict[str, Any] = {
@@ -111,8 +115,6 @@ class Registry:
             "versionDescription": about[:DESCRIPTION_LONGEST],
             "labels": {SERVICE_LABEL: self.service} | ({} if first else {RUN_LABEL: label_of(key)}),
         }
-        if self.image:
-            model["containerSpec"] = {"imageUri": self.image}
         which = {"modelId": self.model} if first else {"parentModel": self.name}
         made: dict[str, Any] = self.place.call("POST", f"{self.place.name}/models:upload", {"model": model} | which)
         return made
@@ -128,3 +130,9 @@ class Registry:
         if "response" not in operation:
             raise UnderWay("the upload takes longer than is waited for")
         return dict(operation["response"])
+
+
+def _uploads(operation: Mapping[str, Any]) -> bool:
+    """Tell whether an operation is an upload that has not ended."""
+    kind = str(operation.get("metadata", {}).get("@type", ""))
+    return not operation.get("done") and kind.endswith(_UPLOADING)

@@ -36,7 +36,6 @@ class Settings:
         metrics: The file with the measures, below the run's folder.
         dataset: Rows kept out of training; empty for none.
         model: Id of the registry's model; empty where what a training makes is registered by nobody.
-        image: Container that serves the model, for the registry; empty for none.
         alias: Alias of the version that serves; empty where the spec follows none.
         moves: Alias that a better model is given; empty where none moves by itself.
         serving: Folder of the model that serves while the registry has none; empty for none.
@@ -60,7 +59,6 @@ class Settings:
     metrics: str = "metrics.json"
     dataset: str = ""
     model: str = ""
-    image: str = ""
     alias: str = ""
     moves: str = ""
     serving: str = ""

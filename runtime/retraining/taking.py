@@ -169,7 +169,7 @@ def _taken(run: Run, desk: Desk, shelf: Shelf, policy: Policy) -> Taken:
         return _told(run, desk, Action.FAIL, str(error), {})
     told = {"better": judged.better, "reason": judged.reason, **judged.numbers}
     told |= {"metric": policy.evaluation.metric} if policy.evaluation else {}
-    if told != run.verdict:
+    if (told, version, artifact) != (run.verdict, run.version, run.artifact):
         now = desk.now()
         note(desk, run.key, lambda each: replace(each, version=version, artifact=artifact, verdict=told, judged=now))
     action = Action.REFUSE

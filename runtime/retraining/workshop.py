@@ -40,7 +40,7 @@ class Shelf:
     def _registry(self) -> Registry:
         settings = self._settings
         place = Place(self._google, settings.project, settings.region)
-        return Registry(place, settings.service, settings.model, settings.image)
+        return Registry(place, settings.service, settings.model)
 
     def metrics(self, run: Run) -> bytes | None:
         """Give a run's metrics file, or one byte more of it than it may have; None where there is none."""

@@ -90,6 +90,19 @@ def test_a_job_of_the_users_that_nothing_is_compared_of_registers_nothing(tmp_pa
     assert (read.model, read.account, read.moves) == ("", "", "")
 
 
+@pytest.mark.parametrize("compared", [{}, {"evaluation": {"metric": "auroc"}}], ids=["no-evaluation", "evaluation"])
+def test_a_webhook_of_which_nothing_is_compared_registers_nothing(tmp_path: Path, compared):
+    """Also where the spec follows an alias: nothing tells when its training has left a model."""
+    retraining = {"run": {"webhook": {"url": "https://train.acme.example/hook"}}, "promote": "Auto", **compared}
+    wanted = spec(model={"uri": "gs://acme-models/churn/", "alias": "champion"}, retraining=retraining)
+    (tmp_path / "mlservice.yaml").write_text(yaml.safe_dump(wanted))
+    service = load([tmp_path / "mlservice.yaml"]).services[0].service
+
+    read = told.Settings.read(environment(service, service.spec.retraining, Facts("acme", "acme-mlservice")))
+
+    assert read.model == ("churn" if compared else "")
+
+
 def test_the_function_reads_what_is_written(tmp_path: Path):
     """Every word of the spec arrives, and the folder that the account may write to is the one it writes to."""
     (tmp_path / "mlservice.yaml").write_text(yaml.safe_dump(spec(retraining=RETRAINING)))

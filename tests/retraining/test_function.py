@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from runtime.retraining.google import SCOPE, quiet
+from runtime.retraining.google import SCOPE, Bucket, Google, quiet
+from tests.operating import BUCKET, REGION
 from tests.retraining.conftest import pushed, until
 
 
@@ -247,6 +248,20 @@ def test_the_function_calls_nobody_but_the_emulator(retraining, caplog):
     assert "iamcredentials" not in caplog.text
     assert isinstance(found, CredentialsWithRegionalAccessBoundary)
     assert not isinstance(silenced, CredentialsWithRegionalAccessBoundary)
+    assert not isinstance(Google(REGION)._session.credentials, CredentialsWithRegionalAccessBoundary)
+
+
+def test_what_is_overwritten_while_it_is_read_is_not_missing(retraining):
+    """Another instance writes between the look at an object and the read of its bytes: the next look finds the new."""
+    retraining.deliver(pushed("1"), "new-data")
+    name = f"retraining/{REGION}/churn/history.json"
+    method = {"method": "storage.objects.get", "status": "NOT_FOUND"}
+    retraining.operator.emulator.faults(method | {"skip": 1, "times": 1})
+
+    found = Bucket(Google(REGION), BUCKET).read(name, most=1 << 20)
+
+    assert found is not None
+    assert json.loads(found[0]) == retraining.kept("history.json")
 
 
 def test_an_object_is_one_event_per_generation(retraining):

@@ -41,6 +41,19 @@ class Wish:
     push: bool
     body: Path | None
 
+    def check(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            UsageError: It does.
+        """
+        if self.push and not self.branch:
+            raise errors.UsageError("--push needs --branch", hint="--branch promote-churn --push")
+        if self.write and self.branch:
+            raise errors.UsageError(
+                "--write and --branch exclude each other", hint="--branch leaves the file here as it is"
+            )
+
 
 @app.command()
 def promote(
@@ -80,12 +93,8 @@ def promote(
 
     Exits with 3 when the version lost its comparison.
     """
-    if push and not branch:
-        raise errors.UsageError("--push needs --branch", hint="--branch promote-churn --push")
-    if write and branch:
-        raise errors.UsageError(
-            "--write and --branch exclude each other", hint="--branch leaves the file here as it is"
-        )
+    wish = Wish(write, branch, push, body)
+    wish.check()
     from reconciler.engine.models import read_models  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.promotion import choose  # noqa: PLC0415 - late, for start-up
     from reconciler.lookups.model_version import registered_name  # noqa: PLC0415 - late, for start-up
@@ -99,7 +108,6 @@ def promote(
     with working(target, specs, quiet=output is Form.JSON) as session:
         models = read_models(session, loaded.service.spec.region, name, registered_name(loaded.service))
         chosen = choose(models, version, alias=alias, serving=serving, by=session.holder, force=force)
-        wish = Wish(write, branch, push, body)
         done = _move(session, chosen, wish) if alias else _edit(loaded, chosen, wish)
     if output is Form.JSON:
         data({**chosen.to_json(), **done, "body": chosen.body})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import account_email
 from reconciler.kinds.model_artifact import readable
+from reconciler.lookups.model_version import registered_name
 from schemas.names import service_account_id
 from schemas.sections.events import Topic
 from schemas.sections.retraining import Better, Promote
@@ -25,6 +26,7 @@ ACCOUNT_ROLE = "retrain"
 TRAIN_ROLE = "train"
 """Last part of the name of the account that trainings run as."""
 CANDIDATE = "candidate"
+"""Alias of the winner that waits for somebody to promote it."""
 """Alias of a better model that somebody is to accept."""
 SORTS = ("schedule", "storage", "pubsub")
 """What fires a trigger, beside what monitors find."""
@@ -77,7 +79,8 @@ def registers(service: MLService, retraining: Retraining) -> bool:
     A job or a webhook of the user's that nothing is compared or followed of publishes its model itself.
     """
     model = service.spec.model
-    follows = model is not None and model.alias is not None
+    # Of a webhook's training only its measures tell that it ended.
+    follows = model is not None and model.alias is not None and retraining.run.webhook is None
     return trains_on_vertex(retraining) or retraining.evaluation is not None or follows
 
 
@@ -101,19 +104,13 @@ def serving(service: MLService, facts: Facts) -> str:
     return place.uri if place else ""
 
 
-def model_id(service: MLService) -> str:
-    """Give the id of the service's model in the registry."""
-    model = service.spec.model
-    return (model.name if model else None) or service.name
-
-
 def _registering(service: MLService, retraining: Retraining, facts: Facts) -> dict[str, Any]:
     if not registers(service, retraining):
         return {}
     alias = (service.spec.model.alias or "") if service.spec.model else ""
     moves = {Promote.AUTO: alias, Promote.PULL_REQUEST: CANDIDATE, Promote.NEVER: ""}
     found = {
-        "model": model_id(service),
+        "model": registered_name(service),
         "alias": alias,
         "moves": moves[retraining.promote],
         "serving": serving(service, facts),

@@ -61,7 +61,8 @@ def files(address: str) -> list[str]:
     if not address.startswith("gs://"):
         return sorted(map(str, Path(address).glob("*.csv")))
     bucket, _, prefix = address.removeprefix("gs://").partition("/")
-    return [f"gs://{bucket}/{each.name}" for each in client().list_blobs(bucket, prefix=prefix)]
+    names = (each.name for each in client().list_blobs(bucket, prefix=prefix))
+    return [f"gs://{bucket}/{name}" for name in names if name.endswith(".csv")]
 
 
 def rows(*addresses: str) -> tuple[np.ndarray, np.ndarray]:
