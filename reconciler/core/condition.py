@@ -11,6 +11,7 @@ Source:
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 
 def quoted(text: str) -> str:
@@ -37,6 +38,16 @@ def one_object(bucket: str, name: str) -> str:
 def only(resource: str) -> str:
     """Write the condition: this one resource, by its full name."""
     return f"resource.name == {quoted(resource)}"
+
+
+def only_roles(roles: Iterable[str]) -> str:
+    """Write the condition of a role that manages access: nothing but these roles is given or taken.
+
+    Source:
+        cloud.google.com/iam/docs/setting-limits-on-granting-roles.
+    """
+    listed = ", ".join(map(quoted, roles))
+    return f"api.getAttribute({quoted('iam.googleapis.com/modifiedGrantsByRole')}, []).hasOnly([{listed}])"
 
 
 def bucket_name(bucket: str) -> str:

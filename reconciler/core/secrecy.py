@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +15,6 @@ _TOLD = "environment"
 """Variables of our making: settings as JSON, in which the words of a spec are again."""
 _CHOSEN = ("parameters", "env")
 """Maps in such settings whose keys are names that people chose."""
-_PASS = re.compile(r"(?i)(?<!com)(?<!by)pass$|pwd$|passw")
-"""`dbpass`: a password's name without a joint."""
 
 
 def looks_secret(path: str, value: Any) -> bool:
@@ -28,11 +25,7 @@ def looks_secret(path: str, value: Any) -> bool:
         value: Plain data; None, which is absent, hides nothing.
     """
     section, _, name = path.partition(".")
-    return section in _NAMED and bool(name) and value is not None and _named_secret(name, str(value))
-
-
-def _named_secret(name: str, value: str) -> bool:
-    return redaction.looks_secret(name, value) or (bool(value) and _PASS.search(name) is not None)
+    return section in _NAMED and bool(name) and value is not None and redaction.looks_secret(name, str(value))
 
 
 def masked(path: str, value: Any) -> Any:
@@ -75,4 +68,4 @@ def _hidden(within: str, key: str, item: Any) -> bool:
     """Tell whether a setting is secret. Whoever has the address of a webhook may call it: all of it is."""
     if (within, key) == ("webhook", "url"):
         return True
-    return within in _CHOSEN and isinstance(item, str) and _named_secret(key, item)
+    return within in _CHOSEN and isinstance(item, str) and redaction.looks_secret(key, item)

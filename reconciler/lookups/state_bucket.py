@@ -44,7 +44,8 @@ def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
             yield Question(uri, where)
     for index, trigger in enumerate(loaded.service.spec.triggers):
         _, project, _, topic = f"{trigger.when.pubsub or ''}///".split("/")[:4]
-        if project == facts.project and topic in topics_of(loaded.service):
+        # A number may be this project's: what it names would be the loop.
+        if (project == facts.project or project.isdecimal()) and topic in topics_of(loaded.service):
             yield Question(trigger.when.pubsub or "", f"triggers[{index}].when.pubsub")
 
 

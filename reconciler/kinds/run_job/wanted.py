@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.condition import below
+from reconciler.core.condition import below, only_roles
 from reconciler.core.membership import PROJECT, Membership
 from reconciler.core.naming import account_email, mark_labels, note
 from reconciler.core.objects import Desired, Wanted
@@ -60,7 +60,6 @@ Source:
     cloud.google.com/iam/docs/roles-permissions.
 """
 _GIVES_ROLES = "roles/resourcemanager.projectIamAdmin"
-_MODIFIED = "iam.googleapis.com/modifiedGrantsByRole"
 _STATE_ROLE = "roles/storage.objectAdmin"
 _READER = "roles/storage.objectViewer"
 
@@ -219,7 +218,7 @@ def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wante
     yield _acting_as(operator, account, account)
     yield _acting_as(operator, account, _starter(operator, facts))
     if _GIVES_ROLES in needed:
-        yield _on_project(operator, account, _GIVES_ROLES, "mlservice-roles", _only(_given(facts.duties)))
+        yield _on_project(operator, account, _GIVES_ROLES, "mlservice-roles", only_roles(_given(facts.duties)))
     yield _on_project(operator, account, _STATE_ROLE, "mlservice-state", below(facts.bucket, ""))
     bucket = bundle_of(operator, facts.bucket).removeprefix("gs://").partition("/")[0]
     if bucket not in {"", facts.bucket}:
@@ -258,13 +257,3 @@ def _acting_as(operator: Operator, account: Account, other: Account) -> Desired[
 
 def _given(duties: Iterable[Any]) -> list[str]:
     return sorted({gift.role for kind in duties for gift in kind.gives if gift.on == PROJECT})
-
-
-def _only(roles: Iterable[str]) -> str:
-    """Write the condition: nothing but these roles is given or taken.
-
-    Source:
-        cloud.google.com/iam/docs/setting-limits-on-granting-roles.
-    """
-    listed = ", ".join(f"'{role}'" for role in roles)
-    return f"api.getAttribute('{_MODIFIED}', []).hasOnly([{listed}])"
