@@ -223,6 +223,7 @@ def test_a_version_whose_folder_has_an_odd_name_is_refused(operator, folder):
         ({"run": {"vertexPipeline": {"template": f"gs://{BUCKET}/a.json"}}}, "retraining.run.vertexPipeline.template"),
         ({"when": {"storage": f"gs://{BUCKET}/retraining/"}}, "triggers[0].when.storage"),
         ({"when": {"pubsub": "projects/local/topics/churn-events"}}, "triggers[0].when.pubsub"),
+        ({"when": {"pubsub": "projects/123456/topics/churn-events"}}, "triggers[0].when.pubsub"),
     ],
 )
 def test_the_state_bucket_and_our_own_topics_are_not_for_specs(operator, wanted, path):
