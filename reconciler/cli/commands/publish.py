@@ -38,7 +38,7 @@ def publish(
     local: Local = False,
     state: State = None,
     allow_older: Annotated[
-        bool, typer.Option("--allow-older", help="Replace a bundle that was written later: go back.")
+        bool, typer.Option("--allow-older", help="Replace a bundle that was written later, or cannot be read.")
     ] = False,
 ) -> int:
     """Check specs and put them where the job reads them: what CI runs after a merge.
@@ -67,9 +67,10 @@ def publish(
             older=allow_older,
             documents=tuple(sorted(each.name for each in specs.documents)),
         )
+        bundles = Bundles(session.connection, place)
         if not session.connection.state.there:
             session.connection.state.make()
-        changed = Bundles(session.connection, place).publish(archive, pointer)
+        changed = bundles.publish(archive, pointer)
     what = f"{len(specs.documents)} documents, bundle {pointer.digest[:12]}"
     out(f"published {what} to {place}" if changed else f"{place} has it already: {what}")
     return 0
