@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.console import out, say
+from reconciler.cli.git import told
 from reconciler.cli.options import Environment, Local, Paths, Project, State, spec_paths
 from reconciler.cli.planning import Target, load_specs, working
 from reconciler.core import errors
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from schemas import Specs
 
 app = typer.Typer(add_completion=False)
-_GIT_WITHIN_S = 20
 
 
 @app.command()
@@ -135,28 +133,13 @@ class Origin:
     def of(cls, path: Path) -> Origin:
         """Ask git and the CI's variables. A folder without git has no commit, and its time is now."""
         folder = path if path.is_dir() else path.parent
-        told = _git(folder, "log", "-1", "--format=%H%n%an <%ae>%n%ct")
-        run = _run_address()
-        if len(told) != len(("commit", "author", "time")):
+        from reconciler.hosts.surroundings import place_of as job_of  # noqa: PLC0415 - late, for start-up
+
+        run = job_of(os.environ).run
+        lines = told(folder, "log", "-1", "--format=%H%n%an <%ae>%n%ct").splitlines()
+        if len(lines) != len(("commit", "author", "time")):
             return cls(run=run)
-        if _git(folder, "status", "--porcelain", "--untracked-files=no"):
+        if told(folder, "status", "--porcelain", "--untracked-files=no"):
             say("note: there are changes that no commit has", "yellow")
-        commit, author, seconds = told
+        commit, author, seconds = lines
         return cls(commit, author, datetime.fromtimestamp(int(seconds), UTC).isoformat(timespec="seconds"), run)
-
-
-def _git(folder: Path, *words: str) -> Sequence[str]:
-    command = ["git", "-C", str(folder), *words]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_WITHIN_S, check=True)  # noqa: S603 - git, with words of ours
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return done.stdout.splitlines()
-
-
-def _run_address() -> str:
-    """Give the address of the CI run, as GitHub and GitLab tell it."""
-    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
-    if server and repository and os.environ.get("GITHUB_RUN_ID"):
-        return f"{server}/{repository}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
-    return os.environ.get("CI_JOB_URL", "")
