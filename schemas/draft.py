@@ -21,10 +21,17 @@ _OURS = b"mlservice/v"  # a broken file of a folder is ours if it says this anyw
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One document of a file."""
+    """One document of a file.
+
+    Attributes:
+        path: The file.
+        root: What is written.
+        flawed: The file's text is wrong somewhere: this may be only a part of what was meant.
+    """
 
     path: Path
     root: Mapping
+    flawed: bool = False
 
     @property
     def base(self) -> Document:
@@ -83,7 +90,7 @@ def drafts_of(file: SpecFile, problems: list[Problem]) -> Iterator[Draft]:
         if problem := _not_ours(file, root):
             problems.append(problem)
         elif isinstance(root, Mapping):
-            yield Draft(file.path, root)
+            yield Draft(file.path, root, flawed=bool(flaws))
 
 
 def _skipped(file: SpecFile) -> Problem:

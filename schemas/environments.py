@@ -63,14 +63,18 @@ def _patch_problems(whole: Document, draft: Draft, name: str) -> Iterator[Proble
             )
 
 
-def unknown_environment(drafts: list[Draft], name: str) -> Iterator[Problem]:
-    """Services that have environments, none of which has this name; all of them if nobody has it."""
-    known = [draft for draft in drafts if name in draft.environments]
-    for draft in drafts:
-        if name in draft.environments or (known and not draft.environments):
-            continue
-        where = Document(str(draft.path), draft.root).where(("environments",), at_key=True)
-        meant = closest(name, draft.environments)
-        listed = ", ".join(draft.environments) or "none"
-        hint = f"did you mean `{meant}`?" if meant else f"environments of this file: {listed}"
-        yield Problem(where, f"no environment {shown(name)}", hint, rule="unknown-environment")
+def unknown_environment(draft: Draft, name: str, *, known: bool) -> Iterator[Problem]:
+    """Nothing, unless a document has environments, none of which has this name.
+
+    Args:
+        draft: The document.
+        name: The environment that was asked for.
+        known: Whether any document has it; if none has, those without environments are wrong as well.
+    """
+    if name in draft.environments or (known and not draft.environments):
+        return
+    where = Document(str(draft.path), draft.root).where(("environments",), at_key=True)
+    meant = closest(name, draft.environments)
+    listed = ", ".join(draft.environments) or "none"
+    hint = f"did you mean `{meant}`?" if meant else f"environments of this file: {listed}"
+    yield Problem(where, f"no environment {shown(name)}", hint, rule="unknown-environment")

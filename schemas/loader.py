@@ -138,7 +138,7 @@ def load_valid(
         environment: As for `load`.
 
     Returns:
-        The documents of the right shape that no other contradicts, and every problem found, in file order.
+        The documents without an error that no other contradicts, and every problem found, in file order.
     """
     files, problems = spec_files(paths)
     drafts: list[Draft] = []
@@ -148,9 +148,12 @@ def load_valid(
         except SpecError as error:
             problems += error.problems
     problems += _without_any(files[0].place if files else None, drafts, problems)
-    if environment is not None and drafts:
-        problems += unknown_environment(drafts, environment)
-    found = [each for draft in drafts for each in _load_draft(draft, environment, problems)]
+    refused = _refusals(drafts, environment)
+    found = [
+        each
+        for draft, ill in zip(drafts, refused, strict=True)
+        for each in _load_draft(draft, environment, ill, problems)
+    ]
     clashing: list[Problem] = []
     named = [Named(each.service, each.project, each.document) for each in _services(found)]
     clashing += collisions(named)
@@ -186,16 +189,26 @@ def _without_any(place: SourceRef | None, drafts: list[Draft], problems: list[Pr
     yield Problem(where, "no spec found", hint, rule="no-spec")
 
 
-def _load_draft(draft: Draft, environment: str | None, problems: list[Problem]) -> Iterator[Loaded]:
-    problems += environment_problems(draft)
+def _refusals(drafts: list[Draft], environment: str | None) -> list[list[Problem]]:
+    """What is wrong with the environments of each draft: a document must never fall back to its base."""
+    refused = [list(environment_problems(draft)) for draft in drafts]
+    if environment is not None:
+        known = any(environment in draft.environments for draft in drafts)
+        unknown = (unknown_environment(draft, environment, known=known) for draft in drafts)
+        return [[*ill, *more] for ill, more in zip(refused, unknown, strict=True)]
+    return refused
+
+
+def _load_draft(draft: Draft, environment: str | None, ill: list[Problem], problems: list[Problem]) -> Iterator[Loaded]:
     chosen = environment if environment in draft.environments else None
     document = draft.with_environment(chosen) if chosen else draft.base
     found: list[Problem] = []
     made = _validate(document, draft.describes, found)
     if environment is None:
         found += list(_only_in_environments(draft, found))
+    found += ill
     problems += found
-    if any(problem.severity is Severity.ERROR for problem in found):
+    if draft.flawed or any(problem.severity is Severity.ERROR for problem in found):
         return
     rest = (draft.path, chosen, draft.project(chosen), document)
     if isinstance(made, MLService):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tempfile
 from pathlib import Path
 
+from reconciler.cli.git import git
 from reconciler.core import errors
-
-_PATIENCE_S = 120
 
 
 class Repository:
@@ -97,17 +94,5 @@ class Repository:
             return None
 
     def _git(self, *words: str, stdin: str = "", env: dict[str, str] | None = None) -> str:
-        command = ["git", "-C", str(getattr(self, "root", self._folder)), *words]
-        surroundings = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(env or {})}
-        try:
-            done = subprocess.run(  # noqa: S603 - git's words and names that were checked, no shell
-                command, input=stdin.encode(), capture_output=True, check=True, timeout=_PATIENCE_S, env=surroundings
-            )
-        except FileNotFoundError as error:
-            raise errors.UsageError("git is not installed", hint="use --write, and commit the change") from error
-        except subprocess.TimeoutExpired as error:
-            raise errors.UsageError(f"git {words[0]} took longer than {_PATIENCE_S} s") from error
-        except subprocess.CalledProcessError as error:
-            said = error.stderr.decode(errors="replace").strip() or f"exit code {error.returncode}"
-            raise errors.UsageError(f"git {words[0]}: {said}") from error
-        return done.stdout.decode(errors="replace").strip()
+        folder, instead = getattr(self, "root", self._folder), "use --write, and commit the change"
+        return git(folder, *words, stdin=stdin, env=env, instead=instead)

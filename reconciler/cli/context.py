@@ -39,13 +39,14 @@ class Found:
         return f"{self.value} ({self.source})"
 
 
-def runtime_image(project: str | None = None) -> str:
+def runtime_image(project: str | None = None, told: str = "") -> str:
     """Give the image of the model server for services without one: this version's, or MLSERVICE_RUNTIME_IMAGE.
 
     Args:
         project: In whose registry `mlservice image push` puts it, in each region; None: on the emulator.
+        told: What the operator was told to use instead of this version's; empty: nothing.
     """
-    named = os.environ.get("MLSERVICE_RUNTIME_IMAGE")
+    named = os.environ.get("MLSERVICE_RUNTIME_IMAGE") or told
     if named:
         return named
     number = version("mlservice")

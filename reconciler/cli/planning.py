@@ -79,8 +79,15 @@ def plan_specs(session: Session, specs: Specs, *, retry: bool = False) -> Planne
     return plan_documents(session, specs.documents, retry=retry)
 
 
-def plan_documents(session: Session, documents: Sequence[Loaded], *, retry: bool = False) -> Planned:
-    """Make the plan of some of the documents."""
+def plan_documents(session: Session, documents: Sequence[Loaded], *, retry: bool = False, bundled: str = "") -> Planned:
+    """Make the plan of some of the documents.
+
+    Args:
+        session: The run's means.
+        documents: Which.
+        retry: Try failed revisions once more.
+        bundled: The bundled model server's image, where the environment names none; empty: this version's.
+    """
     from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
 
     from reconciler.engine.planning import Release, make_plan  # noqa: PLC0415 - late, for start-up
@@ -88,7 +95,7 @@ def plan_documents(session: Session, documents: Sequence[Loaded], *, retry: bool
     environment = next((each.environment for each in documents if each.environment), None) or ""
     where = None if session.connection.local else session.connection.project
     release = Release(reconciler_image(where), version("mlservice"), environment)
-    return make_plan(session, documents, runtime_image=runtime_image(where), retry=retry, release=release)
+    return make_plan(session, documents, runtime_image=runtime_image(where, bundled), retry=retry, release=release)
 
 
 def titles(kinds: Kinds) -> Mapping[str, str]:

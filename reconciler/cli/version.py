@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
+
+from reconciler.cli.git import told
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -27,8 +28,4 @@ def _checked_out() -> str:
     clone = PACKAGE.parent
     if not (clone / ".git").exists():
         return ""
-    command = ["git", "-C", str(clone), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603 - fixed words
-    except (OSError, subprocess.SubprocessError):
-        return ""
+    return told(clone, "rev-parse", "HEAD")

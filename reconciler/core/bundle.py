@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from schemas.refusal import shown
+
 FORMAT = 1
 LARGEST = 16 << 20
 """Bytes of an archive, at most: some ten thousand specs."""
@@ -113,7 +115,9 @@ def unpack(archive: bytes, digest: str) -> dict[str, bytes]:
     Raises:
         BundleError: It is not the one of that digest, or holds anything but plain files below its folder.
     """
-    if len(archive) > LARGEST or digest_of(archive) != digest:
+    if len(archive) > LARGEST:
+        raise BundleError(f"the archive has more than {LARGEST} bytes")
+    if digest_of(archive) != digest:
         raise BundleError("the archive is not the one that the pointer names")
     files: dict[str, bytes] = {}
     try:
@@ -132,7 +136,9 @@ def _name(entry: tarfile.TarInfo) -> str:
     path = PurePosixPath(entry.name)
     odd = not entry.name.isprintable() or "\\" in entry.name or path.is_absolute() or ".." in path.parts
     if odd or not entry.isfile() or entry.issparse() or str(path) != entry.name:
-        raise BundleError("the archive holds something that is no plain file of a spec")
+        raise BundleError(
+            f"the archive holds something that is no plain file of a spec: {shown(ascii(entry.name)[1:-1])}"
+        )
     return entry.name
 
 

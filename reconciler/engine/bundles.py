@@ -13,6 +13,8 @@ from reconciler.core import errors
 from reconciler.core.bundle import LARGEST, BundleError, Pointer, digest_of, unpack
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
 from reconciler.gcp.connection import Connection
+from schemas.checks.operator import BUNDLE
+from schemas.refusal import shown
 
 POINTER = "current.json"
 _TRIES = 5
@@ -37,37 +39,75 @@ class Bundles:
     Args:
         connection: How to reach Cloud Storage.
         place: `gs://bucket/folder`.
+
+    Raises:
+        UsageError: The place is none.
     """
 
     connection: Connection
     place: str
+
+    def __post_init__(self) -> None:
+        """Check the place.
+
+        Raises:
+            UsageError: It is none.
+        """
+        if not BUNDLE.fullmatch(self.place.rstrip("/")):
+            raise errors.UsageError(f"{shown(self.place)} is no place of bundles", hint="gs://BUCKET/FOLDER")
 
     def publish(self, archive: bytes, pointer: Pointer) -> bool:
         """Put an archive there and point at it.
 
         Args:
             archive: Its bytes.
-            pointer: About it. `older` lets it replace a newer one.
+            pointer: About it. `older` lets it replace a newer one, and one that cannot be read.
 
         Returns:
-            Whether anything was changed: what is current already is left.
+            Whether anything was changed: what is current already, and whole, is left.
 
         Raises:
-            BundleRefused: A newer one is current, or others publish all the time.
+            BundleRefused: It could not be read back, a newer one is current, or others publish all the time.
         """
+        body = json.dumps(pointer.to_json(), indent=1).encode()
+        self._refuse_unreadable(archive, pointer, body)
         for _ in range(_TRIES):
-            now = self.current()
-            if now.pointer and now.pointer.digest == pointer.digest and now.pointer.commit == pointer.commit:
-                return False
-            refuse_older(pointer, now.pointer, self.place)
-            self._write(pointer.archive, archive, "application/x-tar", 0)
-            body = json.dumps(pointer.to_json(), indent=1).encode()
-            if self._write(POINTER, body, "application/json", now.generation):
-                return True
-        raise BundleRefused(f"cannot publish to {self.place}: others keep publishing", hint="try again")
+            now = self.current(broken=pointer.older)
+            same = now.pointer and (now.pointer.digest, now.pointer.commit) == (pointer.digest, pointer.commit)
+            if not same:
+                refuse_older(pointer, now.pointer, self.place)
+            mended = self._keep(archive, pointer)
+            if same or self._write(POINTER, body, "application/json", now.generation):
+                return mended or not same
+        raise self._crowded()
 
-    def current(self) -> Current:
+    def _refuse_unreadable(self, archive: bytes, pointer: Pointer, body: bytes) -> None:
+        """Read what is to be published as the job will: what it would refuse must not become current."""
+        try:
+            unpack(archive, pointer.digest)
+            Pointer.read(body)
+        except BundleError as error:
+            hint = "fewer or shorter files, with plain names"
+            raise BundleRefused(f"cannot publish to {self.place}: {error}", hint=hint) from error
+
+    def _keep(self, archive: bytes, pointer: Pointer) -> bool:
+        """Have the archive there, whole; tell whether it was written. One that is damaged is written again."""
+        for _ in range(_TRIES):
+            content, generation = self._read(pointer.archive, "read the bundle at") or (b"", 0)
+            if generation and digest_of(content) == pointer.digest:
+                return False
+            if self._write(pointer.archive, archive, "application/x-tar", generation):
+                return True
+        raise self._crowded()
+
+    def _crowded(self) -> BundleRefused:
+        return BundleRefused(f"cannot publish to {self.place}: others keep publishing", hint="try again")
+
+    def current(self, *, broken: bool = False) -> Current:
         """Read the pointer.
+
+        Args:
+            broken: One that cannot be read counts as none.
 
         Raises:
             BundleRefused: It cannot be read as one.
@@ -79,7 +119,11 @@ class Bundles:
         try:
             return Current(Pointer.read(content), generation)
         except BundleError as error:
-            raise BundleRefused(f"cannot use {self.place}/{POINTER}: {error}", hint="publish anew") from error
+            if broken:
+                return Current(None, generation)
+            # It cannot be told what it would replace, so a person says that this is meant.
+            hint = "replace it: mlservice publish --allow-older"
+            raise BundleRefused(f"cannot use {self.place}/{POINTER}: {error}", hint=hint) from error
 
     def latest(self) -> Pointer:
         """Give the pointer.
@@ -106,12 +150,19 @@ class Bundles:
             raise BundleRefused(f"cannot use {where}: {error}", hint="publish anew: mlservice publish") from error
 
     def _read(self, name: str, verb: str) -> tuple[bytes, int] | None:
+        try:
+            return self._read_once(name, verb)
+        except errors.NotFoundError:  # replaced between its two calls, which ask for one generation
+            return self._read_once(name, verb)
+
+    def _read_once(self, name: str, verb: str) -> tuple[bytes, int] | None:
+        """Give content and generation; what is too large to be ours has no content."""
         with calling(verb, f"{self.place}/{name}"):
             blob = self._bucket().get_blob(self._name(name), timeout=CALL_TIMEOUT_S)
             if blob is None:
                 return None
             if blob.size > LARGEST:
-                raise BundleRefused(f"{self.place}/{name} has more than {LARGEST} bytes")
+                return b"", int(blob.generation)
             return blob.download_as_bytes(timeout=CALL_TIMEOUT_S), int(blob.generation)
 
     def _write(self, name: str, content: bytes, kind: str, generation: int) -> bool:

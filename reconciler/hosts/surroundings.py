@@ -67,7 +67,7 @@ def place_of(environ: Mapping[str, str]) -> Place:
         environ.get("GITHUB_API_URL", "https://api.github.com"),
         str(head.get("sha") or environ.get("GITHUB_SHA", "")),
         str(base.get("ref") or ""),
-        f"{server}/{repository}/actions/runs/{run}" if run else "",
+        f"{server}/{repository}/actions/runs/{run}" if server and repository and run else "",
     )
 
 

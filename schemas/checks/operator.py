@@ -13,7 +13,7 @@ from schemas.sections.access import AUTO
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _NAME_LONGEST = 40
-_BUNDLE = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)+")
+BUNDLE = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)+")
 _AT = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -39,7 +39,7 @@ def specs_source(specs: SpecsSource) -> Iterator[Finding]:
     if len(given) > 1:
         summary = f"the source of the specs is given {len(given)} times: {', '.join(given)}"
         yield Finding(f"specs.{given[1]}", "exactly-one", summary, "give one of: bundle, image, git", at_key=True)
-    if specs.bundle is not None and not _BUNDLE.fullmatch(specs.bundle):
+    if specs.bundle is not None and not BUNDLE.fullmatch(specs.bundle):
         hint = "a bucket and a folder in it: gs://acme-mlservice/specs/prod"
         yield Finding("specs.bundle", "bundle", f"{shown(specs.bundle)} is no place for a bundle", hint)
     if specs.image is not None and (not specs.image.folder.startswith("/") or ".." in specs.image.folder):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from reconciler.core.bundle import digest_of, pack
+from reconciler.core.bundle import LARGEST, digest_of, pack
+from reconciler.core.errors import UsageError
 from reconciler.engine.bundles import POINTER, BundleRefused, Bundles, digested
 from tests.operating import BUCKET
 
@@ -104,3 +105,61 @@ def test_archives_of_before_stay(operator, bundles):
     bundles.publish(*second)
 
     assert blob(operator, f"bundles/{digest_of(first[0])}.tar").exists()
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"x" * (LARGEST + 1)], ids=["gone", "empty", "too-large"])
+def test_publishing_anew_mends_the_archive(operator, bundles, damage):
+    """The remedy that is named works, though the pointer is as it should be; then there is nothing more to do."""
+    archive, pointer = bundle(b"1")
+    bundles.publish(archive, pointer)
+    there = blob(operator, pointer.archive)
+    there.delete() if damage is None else there.upload_from_string(damage)
+
+    assert bundles.publish(archive, pointer)
+
+    assert bundles.files(bundles.latest()) == {"churn.yaml": b"1"}
+    assert not bundles.publish(archive, pointer)
+
+
+def test_a_pointer_that_cannot_be_read_is_replaced_if_that_is_meant(operator, bundles):
+    """Nobody can tell what it named: a CI job leaves it, a person may publish over it."""
+    blob(operator, POINTER).upload_from_string(b"{")
+
+    with pytest.raises(BundleRefused, match="cannot be read") as refused:
+        bundles.publish(*bundle(b"1"))
+    assert "--allow-older" in refused.value.hint
+
+    assert bundles.publish(*bundle(b"1", older=True))
+    assert bundles.files(bundles.latest()) == {"churn.yaml": b"1"}
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        pytest.param({"a\u200b.yaml": b""}, "no plain file of a spec: .a.u200b.yaml", id="name"),
+        pytest.param({"a.yaml": b"#" * LARGEST}, "more than 16777216 bytes", id="size"),
+    ],
+)
+def test_what_the_job_would_refuse_is_not_published(operator, bundles, files, said):
+    """A bundle that nobody can read must not become current: the job would fall back for ever."""
+    archive = pack(files)
+
+    with pytest.raises(BundleRefused, match=said):
+        bundles.publish(archive, digested(archive, written=MONDAY, published=MONDAY))
+    assert not blob(operator, POINTER).exists()
+
+
+def test_a_pointer_that_is_replaced_while_it_is_read_is_read_again(operator, bundles):
+    """Between its two calls the generation that was asked for may be gone; that is no failed pass."""
+    bundles.publish(*bundle(b"1"))
+    operator.emulator.faults({"method": "storage.objects.get", "skip": 1, "times": 1, "status": "NOT_FOUND"})
+
+    assert bundles.latest() == bundle(b"1")[1]
+
+
+@pytest.mark.parametrize("place", ["acme/specs", "gs://acme", "gs://acme/", "gs:///specs", "s3://acme/specs", ""])
+def test_a_place_is_a_folder_of_a_bucket(operator, place):
+    """Anything else is refused in words, before a call is made."""
+    with pytest.raises(UsageError) as refused:
+        Bundles(operator.connection, place)
+    assert refused.value.hint == "gs://BUCKET/FOLDER"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas import SpecError, load
+from schemas import SpecError, load, load_valid
 from tests.spec.conftest import SPEC
 
 WITH = (
@@ -118,3 +118,22 @@ def test_services_without_environments_stay_as_they_are(tmp_path):
     assert [(each.service.name, each.environment) for each in specs.services] == [("churn", "prod"), ("plain", None)]
     with pytest.raises(SpecError, match='no environment "dev"'):
         load(tmp_path / "b.yaml", environment="dev")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "summary"),
+    [
+        pytest.param(WITH.replace("prod:", "prdo:"), 'no environment "prod"', id="unknown"),
+        pytest.param(WITH.replace("acme-prod", "Acme Prod"), "is not a project id", id="project"),
+        pytest.param(WITH + "environments: {}\n", "stands here twice", id="yaml"),
+    ],
+)
+def test_a_document_that_is_refused_is_never_loaded_from_its_base(tmp_path, wrong, summary):
+    """What `apply` refuses the job leaves alone: neither the base nor half of an environment reaches production."""
+    (tmp_path / "a.yaml").write_text(wrong)
+    (tmp_path / "b.yaml").write_text(WITH.replace("churn", "other"))
+
+    specs, problems = load_valid(tmp_path, environment="prod")
+
+    assert [each.name for each in specs.services] == ["other"]
+    assert any(summary in problem.summary for problem in problems), problems

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.console import out, say
+from reconciler.cli.git import told
 from reconciler.cli.options import Environment, Local, Paths, Project, State, spec_paths
 from reconciler.cli.planning import Target, load_specs, working
 from reconciler.core import errors
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from schemas import Specs
 
 app = typer.Typer(add_completion=False)
-_GIT_WITHIN_S = 20
 
 
 @app.command()
@@ -38,7 +36,7 @@ def publish(
     local: Local = False,
     state: State = None,
     allow_older: Annotated[
-        bool, typer.Option("--allow-older", help="Replace a bundle that was written later: go back.")
+        bool, typer.Option("--allow-older", help="Replace a bundle that was written later, or cannot be read.")
     ] = False,
 ) -> int:
     """Check specs and put them where the job reads them: what CI runs after a merge.
@@ -67,9 +65,10 @@ def publish(
             older=allow_older,
             documents=tuple(sorted(each.name for each in specs.documents)),
         )
+        bundles = Bundles(session.connection, place)
         if not session.connection.state.there:
             session.connection.state.make()
-        changed = Bundles(session.connection, place).publish(archive, pointer)
+        changed = bundles.publish(archive, pointer)
     what = f"{len(specs.documents)} documents, bundle {pointer.digest[:12]}"
     out(f"published {what} to {place}" if changed else f"{place} has it already: {what}")
     return 0
@@ -134,28 +133,13 @@ class Origin:
     def of(cls, path: Path) -> Origin:
         """Ask git and the CI's variables. A folder without git has no commit, and its time is now."""
         folder = path if path.is_dir() else path.parent
-        told = _git(folder, "log", "-1", "--format=%H%n%an <%ae>%n%ct")
-        run = _run_address()
-        if len(told) != len(("commit", "author", "time")):
+        from reconciler.hosts.surroundings import place_of as job_of  # noqa: PLC0415 - late, for start-up
+
+        run = job_of(os.environ).run
+        lines = told(folder, "log", "-1", "--format=%H%n%an <%ae>%n%ct").splitlines()
+        if len(lines) != len(("commit", "author", "time")):
             return cls(run=run)
-        if _git(folder, "status", "--porcelain", "--untracked-files=no"):
+        if told(folder, "status", "--porcelain", "--untracked-files=no"):
             say("note: there are changes that no commit has", "yellow")
-        commit, author, seconds = told
+        commit, author, seconds = lines
         return cls(commit, author, datetime.fromtimestamp(int(seconds), UTC).isoformat(timespec="seconds"), run)
-
-
-def _git(folder: Path, *words: str) -> Sequence[str]:
-    command = ["git", "-C", str(folder), *words]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_WITHIN_S, check=True)  # noqa: S603 - git, with words of ours
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return done.stdout.splitlines()
-
-
-def _run_address() -> str:
-    """Give the address of the CI run, as GitHub and GitLab tell it."""
-    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
-    if server and repository and os.environ.get("GITHUB_RUN_ID"):
-        return f"{server}/{repository}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
-    return os.environ.get("CI_JOB_URL", "")

@@ -125,6 +125,7 @@ class _Run:
     started: float
     pointer: Pointer | None = None
     trouble: str = ""
+    untold: str = ""
 
     def of_bundle(self, place: str, target: Target) -> int:
         """Take the specs of a bundle: the current one, or, where that cannot be used, the one applied last."""
@@ -161,8 +162,6 @@ class _Run:
         """Reconcile the specs that are ours."""
         from reconciler.engine.passes import Pass  # noqa: PLC0415 - late, for start-up
 
-        if self.orders.runtime_image:
-            os.environ.setdefault("MLSERVICE_RUNTIME_IMAGE", self.orders.runtime_image)
         log, began = Log(self.session.run_id), self.session.clock.now()
         made = Pass(self.session, self.orders, self._plan, log, self.dry_run)
         if problems or self.trouble:
@@ -172,7 +171,7 @@ class _Run:
         made.run(services, own if self.shard.count == 1 else None)
         if own:
             made.run_own(own, specs.services)
-        orphaned = self._orphans(specs) if self.orders.name else []
+        orphaned = [] if problems else self._orphans(specs, made)
         seconds = round(time.monotonic() - self.started, 3)
         end = {"dryRun": True} if self.dry_run else {"changed": made.changed}
         log.write("INFO", "pass done", **end, seconds=seconds)
@@ -186,10 +185,28 @@ class _Run:
         return wanted[0] if wanted and self.shard.index == 0 else None
 
     def _plan(self, documents: Any) -> Any:
-        return plan_documents(self.session, documents)
+        return plan_documents(self.session, documents, bundled=self.orders.runtime_image)
 
-    def _orphans(self, specs: Specs) -> list[dict[str, str]]:
-        """Name the services that no spec wants any more. None of them is touched."""
+    def _orphans(self, specs: Specs, made: Pass) -> list[dict[str, str]]:
+        """Name the services that no spec wants any more, if that can be told; a pass that worked is reported anyway.
+
+        Args:
+            specs: All of them: where one could not be read, its service would be named as well.
+            made: What was done, which fails if it cannot be told.
+        """
+        from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
+
+        if not self.orders.name:
+            return []
+        try:
+            return self._unwanted(specs)
+        except MLServiceError as error:
+            self.untold = f"it is not known which services no spec wants any more: {error}"
+            Log(self.session.run_id).write("ERROR", self.untold, hint=getattr(error, "hint", ""))
+            made.codes.add(int(getattr(error, "exit_code", 1)))
+            return []
+
+    def _unwanted(self, specs: Specs) -> list[dict[str, str]]:
         from reconciler.engine.inventory_store import InventoryStore  # noqa: PLC0415 - late, for start-up
         from reconciler.engine.passes import orphans  # noqa: PLC0415 - late, for start-up
         from schemas.operator import is_operators  # noqa: PLC0415 - late, for start-up
@@ -220,7 +237,7 @@ class _Run:
             "seconds": round(time.monotonic() - self.started, 3),
             "drift": "Correct" if self.orders.correct else "Report",
             "bundle": self.pointer and self.pointer.to_json(),
-            "problems": [*([self.trouble] if self.trouble else []), *map(str, problems)],
+            "problems": [*filter(None, (self.trouble, self.untold)), *map(str, problems)],
             "services": {name: service.to_json() for name, service in sorted(made.told.items())},
             "orphaned": orphaned,
             "changed": made.changed,
