@@ -6,14 +6,14 @@ half is planned apart, and so on, until it stands alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from reconciler.core import errors
+from reconciler.core.diff import FieldChange
 from reconciler.core.inventory import Key
-from reconciler.core.orders import Orders
+from reconciler.core.orders import ORDERS_ENV, Orders
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned
 from reconciler.engine.apply import Outcome, Report, Result
@@ -23,9 +23,13 @@ from schemas import Loaded, LoadedOperator, MLServiceError, SpecError
 
 _OF_ONE = (SpecError, errors.PlansRefused, errors.UnreadableInventory, errors.Locked, errors.StalePlan, errors.LockLost)
 """What is wrong with single services; anything else would be wrong with each half as well."""
-_ITS_OWN = frozenset({"run_job", "scheduler_job"})
-"""Kinds of an operator that it may change itself. Its accounts and roles are a person's."""
-_OPERATOR_ENV = "env.MLSERVICE_OPERATOR"
+_ORDERS = f"env.{ORDERS_ENV}"
+_ITS_OWN = {
+    "run_job": frozenset({"image", "cpu_millis", "memory_mib", "tasks", "labels", _ORDERS}),
+    "scheduler_job": frozenset({"schedule", "time_zone", "paused", "description"}),
+}
+"""Fields of an operator that it may change itself, by kind. What it runs as, what it starts, how long it may take and
+where its specs come from are a person's, as are its accounts and roles."""
 FAILED, BLOCKED, PARTLY = 1, 3, 4
 
 
@@ -227,7 +231,7 @@ class Pass:
         self.told.setdefault(operator.name, Service(operator.region))
         try:
             planned = _only(self.whole or self.plan([*services, operator]), operator)
-            held = [change for change in planned.plan.pending if not self._may_change(change)]
+            held = [change for change in planned.plan.pending if not may_change(change, self.orders)]
             self._hold(operator, held)
             rest = tuple(change for change in planned.plan.changes if change not in held)
             planned = replace(planned, plan=replace(planned.plan, changes=rest))
@@ -239,12 +243,6 @@ class Pass:
         except MLServiceError as error:
             self.log.write("WARNING", "the operator itself was not looked at", error=str(error))
             self._note(operator.name, "failed", str(error))
-
-    def _may_change(self, change: Change) -> bool:
-        weaker = self.orders.correct and any(
-            each.path == _OPERATOR_ENV and not _corrects(each.after) for each in change.changes
-        )
-        return change.address.kind in _ITS_OWN and change.action is Action.UPDATE and not weaker
 
     def _hold(self, operator: LoadedOperator, held: Sequence[Change]) -> None:
         if not held:
@@ -259,11 +257,26 @@ class Pass:
 _RANK = ["ok", "changed", "reported", "frozen", "needs a person", "locked", "blocked", "refused", "failed"]
 
 
-def _corrects(orders: Any) -> bool:
+def may_change(change: Change, orders: Orders) -> bool:
+    """Tell whether an operator may do this to itself.
+
+    Args:
+        change: What is to be done.
+        orders: What it obeys now.
+    """
+    fields = _ITS_OWN.get(change.address.kind, frozenset())
+    return change.action is Action.UPDATE and all(
+        each.field in fields or (each.path in fields and not _weakens(each, orders)) for each in change.changes
+    )
+
+
+def _weakens(change: FieldChange, orders: Orders) -> bool:
+    """Tell whether the job would be told to be less careful than it is or was told to be. In doubt it would."""
     try:
-        return bool(json.loads(str(orders))["drift"] == "Correct")
-    except (ValueError, LookupError, TypeError):
-        return False
+        wanted, told = Orders.read(str(change.after)), Orders.read(str(change.before))
+    except MLServiceError:
+        return True
+    return wanted.weaker_than(told) or wanted.weaker_than(orders)
 
 
 def _only(planned: Planned, loaded: Loaded) -> Planned:
