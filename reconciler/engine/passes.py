@@ -140,22 +140,21 @@ class Pass:
         elif self.changes_nothing:
             self._leave(planned.plan)
         else:
-            self.deleted += len(_deletes(planned.plan))
             self._apply(planned)
 
     def _tell(self, plan: Plan) -> None:
         """Name every difference. Access that contradicts a spec is an error where it is left, else a warning."""
-        left = self.changes_nothing
+        left, pending = self.changes_nothing, {change.address for change in plan.pending}
         for change in plan.changes:
             about = {"address": str(change.address), "action": str(change.action)}
             fields = [c.path for c in change.changes]
             if change.contradicts:
-                stays = left or change not in plan.pending
+                stays = left or change.address not in pending
                 why = change.problem or change.reason
                 severity = "ERROR" if stays else "WARNING"
                 self.log.write(severity, "access contradicts the spec", **about, reason=why, fields=fields)
                 self.codes.add(FAILED if stays else 0)
-            elif change in plan.pending:
+            elif change.address in pending:
                 self.log.write("NOTICE", "difference found", **about, reason=change.reason, fields=fields)
 
     def _too_many(self, plan: Plan) -> bool:
@@ -181,13 +180,18 @@ class Pass:
 
     def _apply(self, planned: Planned) -> None:
         taken_over(self.session, planned, lambda text: self.log.write("WARNING", text))
-        report = apply_when_free(self.session, planned, progress=self.log.change)
+        try:
+            report = apply_when_free(self.session, planned, progress=self.log.change)
+        except errors.LockLost:
+            self.deleted += len(_deletes(planned.plan))  # which of them were done is not told
+            raise
         self.changed += sum(result.outcome is Outcome.DONE for result in report.results)
         self.codes.add(report.exit_code)
         self._record(report, planned)
 
     def _record(self, report: Report, planned: Planned) -> None:
         for result in report.results:
+            self.deleted += result.outcome is Outcome.DONE and _deletes_something(result.change)
             for name in result.change.services:
                 self.told[name].changes.append(_result(result))
                 self._note(name, "changed" if result.outcome is Outcome.DONE else "failed")
@@ -297,7 +301,11 @@ def _without(planned: Planned, loaded: Loaded) -> Planned:
 
 
 def _deletes(plan: Plan) -> list[Change]:
-    return [change for change in plan.pending if change.destroys and not change.contradicts]
+    return [change for change in plan.pending if _deletes_something(change)]
+
+
+def _deletes_something(change: Change) -> bool:
+    return change.destroys and not change.contradicts
 
 
 def _line(change: Change, outcome: str) -> dict[str, Any]:

@@ -104,6 +104,18 @@ def test_more_deletes_than_are_allowed_are_none(operator, reconcile):
     assert reconcile(spec("a"), spec("b", env={"A": "1"}), orders=Orders(deletes=1)).changed == 1
 
 
+def test_a_delete_that_was_not_done_is_not_counted(operator, reconcile):
+    """What a lock kept from being done together is done alone, within the same limit."""
+    reconcile(spec("a", **REPOSITORY), spec("b"))
+    store = InventoryStore(operator.session())
+    store.take(store.read_all()[REGION, "b"])
+
+    made = reconcile(spec("a"), spec("b", env={"A": "1"}), orders=Orders(deletes=1))
+
+    assert states(made) == {"a": "changed", "b": "locked"}
+    assert made.deleted == 1
+
+
 @pytest.mark.parametrize(
     ("orders", "state"),
     [(Orders(correct=False), "reported"), (Orders(freeze=ALWAYS), "frozen")],
