@@ -244,9 +244,13 @@ class Pass:
                 self._leave(planned.plan)
             else:
                 self._apply(planned)
+        except errors.Locked as error:
+            self._refuse(operator, error)
         except MLServiceError as error:
-            self.log.write("WARNING", "the operator itself was not looked at", error=str(error))
+            why = {"error": str(error), "hint": getattr(error, "hint", "")}
+            self.log.write("ERROR", "the operator itself was not looked at", **why)
             self._note(operator.name, "failed", str(error))
+            self.codes.add(FAILED)
 
     def _hold(self, operator: LoadedOperator, held: Sequence[Change]) -> None:
         if not held:

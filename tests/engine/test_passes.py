@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange
 from reconciler.core.orders import Freeze, Orders
@@ -128,6 +129,26 @@ def test_what_is_not_to_be_changed_is_told(operator, reconcile, orders, state):
     assert states(made) == {"a": state}
     assert {change["outcome"] for change in made.told["a"].changes} == {"left"}
     assert names(operator) == set()
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "code"),
+    [(errors.Unavailable("read", "it", "gone"), "failed", 1), (errors.Locked("held"), "locked", 0)],
+    ids=["failed", "locked"],
+)
+def test_an_operator_that_could_not_look_at_itself_says_so(operator, error, state, code):
+    """The pass fails, unless another run is just at work on it: the job comes again."""
+
+    def plan(documents):
+        raise error
+
+    body = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "m"}, "spec": {"region": REGION}}
+    [own] = load_valid(operator.write(body))[0].operators
+    made = Pass(operator.session(), Orders(name="m"), plan, Lines())
+    made.run_own(own, ())
+
+    assert states(made) == {"operator_m": state}
+    assert made.exit_code == code
 
 
 def said(**orders):
