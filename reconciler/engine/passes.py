@@ -234,7 +234,7 @@ class Pass:
         """
         self.told.setdefault(operator.name, Service(operator.region))
         try:
-            planned = _only(self.whole or self.plan([*services, operator]), operator)
+            planned = (self.whole or self.plan([*services, operator])).only(operator)
             held = [change for change in planned.plan.pending if not may_change(change, self.orders)]
             self._hold(operator, held)
             rest = tuple(change for change in planned.plan.changes if change not in held)
@@ -285,14 +285,6 @@ def _weakens(change: FieldChange, orders: Orders) -> bool:
     except MLServiceError:
         return True
     return wanted.weaker_than(told) or wanted.weaker_than(orders)
-
-
-def _only(planned: Planned, loaded: Loaded) -> Planned:
-    """Give the part of a plan that is one document's alone."""
-    key: Key = (loaded.region, loaded.name)
-    changes = tuple(change for change in planned.plan.changes if set(change.services) == {loaded.name})
-    plan = replace(planned.plan, changes=changes, services=(loaded.name,))
-    return replace(planned, plan=plan, inventories={key: planned.inventories[key]})
 
 
 def _without(planned: Planned, loaded: Loaded) -> Planned:
