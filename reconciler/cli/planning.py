@@ -86,9 +86,18 @@ def plan_documents(session: Session, documents: Sequence[Loaded], *, retry: bool
     from reconciler.engine.planning import Release, make_plan  # noqa: PLC0415 - late, for start-up
 
     environment = next((each.environment for each in documents if each.environment), None) or ""
-    where = None if session.connection.local else session.connection.project
-    release = Release(reconciler_image(where), version("mlservice"), environment)
-    return make_plan(session, documents, runtime_image=runtime_image(where), retry=retry, release=release)
+    release = Release(reconciler_image(_registry(session)), version("mlservice"), environment)
+    return make_plan(session, documents, runtime_image=model_server(session), retry=retry, release=release)
+
+
+def model_server(session: Session) -> str:
+    """Give the image of the model server that services without one get in a run's project."""
+    return runtime_image(_registry(session))
+
+
+def _registry(session: Session) -> str | None:
+    """Give the project whose registry has our images; None on the emulator, which brings them."""
+    return None if session.connection.local else session.connection.project
 
 
 def titles(kinds: Kinds) -> Mapping[str, str]:

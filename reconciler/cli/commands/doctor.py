@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.console import confirmed, data, out, say
-from reconciler.cli.context import runtime_image
 from reconciler.cli.options import Environment, Local, Output, Paths, Project, State, Yes, spec_paths
-from reconciler.cli.planning import Target, load_specs, working
+from reconciler.cli.planning import Target, load_specs, model_server, working
 
 if TYPE_CHECKING:
     from reconciler.core.checkup import Checkup
@@ -59,7 +58,7 @@ def doctor(
             _as(session, account) if account else session,
             specs.services,
             specs.warnings,
-            runtime_image=runtime_image(),
+            runtime_image=model_server(session),
             writing=not plan_only,
             send_test=send_test,
         )
