@@ -55,7 +55,7 @@ def doctor(
     specs = load_specs(spec_paths(paths), target)
     with working(target, specs) as session:
         found = examine(
-            _as(session, account) if account else session,
+            session.acting_as(account) if account else session,
             specs.services,
             specs.warnings,
             runtime_image=model_server(session),
@@ -66,13 +66,6 @@ def doctor(
         if fix:
             _mend(session, found, yes=yes)
     return found.exit_code
-
-
-def _as(session: Session, account: str) -> Session:
-    """Give the same run as an account."""
-    own = session.connection
-    acting = type(own)(own.project, own.bucket, own.local, own.patience_s, own.chosen, account)
-    return type(session)(acting, session.kinds, session.pool, session.clock, session.holder, session.run_id)
 
 
 def _show(found: Checkup, output: Output, *, every: bool) -> None:
@@ -88,11 +81,9 @@ def _show(found: Checkup, output: Output, *, every: bool) -> None:
 
 def _mend(session: Session, found: Checkup, *, yes: bool) -> None:
     """Enable the APIs that are off."""
-    from reconciler.core.checkup import Answer  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.doctor.project import enable  # noqa: PLC0415 - late, for start-up
 
-    off = [c for c in found.checks if c.name == "apis" and c.answer is Answer.FAIL]
-    hosts = sorted({word for check in off for word in check.commands[0].split() if word.endswith(".googleapis.com")})
+    hosts = sorted({host for check in found.checks for host in check.apis})
     if not hosts:
         say("no API is off: there is nothing to enable")
         return
