@@ -16,6 +16,7 @@ from reconciler.core.facts import Facts
 from reconciler.engine.doctor.caller import who
 from reconciler.engine.doctor.case import Case
 from reconciler.engine.doctor.needs import Needs
+from reconciler.engine.doctor.organisation import CONSTRAINTS, Rules
 from reconciler.engine.doctor.project import enable
 from reconciler.engine.resolve import known_facts, look_up
 from reconciler.engine.session import Patience
@@ -284,6 +285,28 @@ def test_what_the_organisation_forbids(patient, constraint, rule, sections, line
     assert check.who is Who.ORGANISATION
     assert check.commands == (f"gcloud org-policies describe {constraint} --effective --project=local",)
     assert check.where.rpartition("/")[2].startswith("mlservice.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "denied", "answer"),
+    [
+        (["is:europe-west1"], [], None),
+        (["is:europe-west4"], [], Answer.FAIL),
+        ([], ["is:europe-west1"], Answer.FAIL),
+        (["in:europe-locations"], ["is:europe-west1"], Answer.FAIL),
+        (["in:europe-locations"], ["europe-west4"], None),
+    ],
+)
+def test_what_is_denied_is_denied_although_it_is_allowed(patient, allowed, denied, answer):
+    """Values are meant with `is:` and without; what is denied comes first, as at Google."""
+    [region] = [each for each in CONSTRAINTS if each.path == "region"]
+    values = {"allowed_values": allowed, "denied_values": denied}
+    rules = Rules.of(orgpolicy_v2.Policy({"spec": {"rules": [{"values": values}]}}))
+    [loaded] = load(patient.operator.write(spec())).services
+
+    verdict = region.judge(rules, loaded)
+
+    assert (verdict and verdict[0]) == answer
 
 
 def test_groups_of_locations(patient):
