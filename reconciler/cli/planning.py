@@ -93,9 +93,24 @@ def plan_documents(session: Session, documents: Sequence[Loaded], *, retry: bool
     from reconciler.engine.planning import Release, make_plan  # noqa: PLC0415 - late, for start-up
 
     environment = next((each.environment for each in documents if each.environment), None) or ""
-    where = None if session.connection.local else session.connection.project
-    release = Release(reconciler_image(where), version("mlservice"), environment)
-    return make_plan(session, documents, runtime_image=runtime_image(where, bundled), retry=retry, release=release)
+    release = Release(reconciler_image(_registry(session)), version("mlservice"), environment)
+    server = model_server(session, bundled)
+    return make_plan(session, documents, runtime_image=server, retry=retry, release=release)
+
+
+def model_server(session: Session, bundled: str = "") -> str:
+    """Give the image of the model server that services without one get in a run's project.
+
+    Args:
+        session: The run's connection.
+        bundled: What a job's orders say that it is; empty where there are none.
+    """
+    return runtime_image(_registry(session), bundled)
+
+
+def _registry(session: Session) -> str | None:
+    """Give the project whose registry has our images; None on the emulator, which brings them."""
+    return None if session.connection.local else session.connection.project
 
 
 def titles(kinds: Kinds) -> Mapping[str, str]:

@@ -43,6 +43,7 @@ class Check:
         commands: To copy, in order; each is one line.
         services: Whose specs need it; empty for all.
         where: `file:line:column` of the words that lead to it; empty for none.
+        apis: Hosts of APIs that are off, which `doctor --fix` enables; empty where it can mend nothing.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Check:
     commands: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     where: str = ""
+    apis: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from reconciler.core.errors import UsageError
 
+ORDERS_ENV = "MLSERVICE_OPERATOR"
+"""The variable of the job that says it: what a pass obeys, whatever the specs it reads say."""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WEEK = timedelta(days=7)
 
@@ -35,6 +37,10 @@ class Freeze:
         begins += timedelta(days=self.day, minutes=self.minute)
         since = (wall - begins) % _WEEK
         return since < timedelta(seconds=self.lasts_s)
+
+    def covers(self, other: Freeze) -> bool:
+        """Tell whether it begins with another one and lasts as long at least."""
+        return (self.day, self.minute) == (other.day, other.minute) and self.lasts_s >= other.lasts_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,19 @@ class Orders:
         """Tell whether nothing is to be changed now."""
         local = now.astimezone(ZoneInfo(self.time_zone)) if self.freeze else now
         return any(window.holds(local) for window in self.freeze)
+
+    def weaker_than(self, before: Orders) -> bool:
+        """Tell whether these forbid less than those before, or say otherwise whether differences are corrected.
+
+        In doubt they are: a freeze that begins earlier instead, or by another clock, is a person's to judge.
+        """
+        uncovered = any(not any(window.covers(old) for window in self.freeze) for old in before.freeze)
+        moved = bool(before.freeze) and self.time_zone != before.time_zone
+        return self.correct != before.correct or _more(self.deletes, before.deletes) or uncovered or moved
+
+
+def _more(deletes: int | None, before: int | None) -> bool:
+    return before is not None and (deletes is None or deletes > before)
 
 
 def _listed(value: object) -> list[object]:

@@ -54,6 +54,14 @@ class Planned:
     exact: bool = False
     memories: Memories = field(default_factory=dict)
 
+    def only(self, loaded: Loaded) -> Planned:
+        """Give the part that is one document's alone: the others say what it must be able to do."""
+        changes = tuple(change for change in self.plan.changes if set(change.services) == {loaded.name})
+        notes = tuple(note for note in self.plan.notes if note.service == loaded.name)
+        plan = replace(self.plan, changes=changes, services=(loaded.name,), notes=notes)
+        key = _key(loaded)
+        return replace(self, plan=plan, inventories={key: self.inventories[key]})
+
 
 def compose(
     kinds: Kinds,

@@ -39,6 +39,10 @@ class Installed:
         """
         keys = InventoryStore(session).read_all()
         found = [inventory for key, inventory in sorted(keys.items()) if is_operators(key[1])]
+        if len(found) > 1:
+            named = ", ".join(f"{each.service.removeprefix(PREFIX)} in {each.region}" for each in found)
+            hint = f"a project has one; mlservice destroy {PREFIX}NAME --region REGION removes another"
+            raise errors.UsageError(f"several operators are installed in this project: {named}", hint=hint)
         if not found:
             raise errors.UsageError("no operator is installed in this project", hint="mlservice install")
         return cls(session, found[0])
@@ -82,10 +86,6 @@ class Installed:
             "wait for", f"execution {execution}", "it has not ended", hint="mlservice operator status"
         )
 
-    def ended(self, execution: str) -> bool:
-        """Tell whether a pass has ended."""
-        return bool(self._execution(execution).completion_time)
-
     def _execution(self, execution: str) -> Any:
         name = f"{self._full('run_job')}/executions/{execution}"
         with calling("read", f"execution {execution}"):
@@ -105,12 +105,12 @@ class Installed:
             getattr(self._schedules, method)(request={"name": name}, timeout=CALL_TIMEOUT_S)
 
     def status(self) -> dict[str, Any]:
-        """Say what there is: job, schedule, latest passes, bundle, what needs somebody."""
+        """Say what there is: job, schedule, the latest pass of each shard, bundle, what needs somebody."""
         names = {address: entry.server_name for address, entry in self.inventory.entries.items()}
         seen = self.session.observe(names)
-        reports = self.reports.latest()
         schedule = next((one for one in seen.values() if one.address.kind == "scheduler_job"), None)
         job = next((one for one in seen.values() if one.address.kind == "run_job"), None)
+        reports = _of_shards(self.reports.latest(), job)
         return {
             "name": self.name,
             "region": self.inventory.region,
@@ -120,7 +120,11 @@ class Installed:
             "image": job.fields.image if job else "",
             "shards": job.fields.tasks if job else 0,
             "missing": sorted(str(address) for address in names if address not in seen),
-            "problems": [*_ill(seen.values()), *_silent(reports, job, self.session.clock.now())],
+            "problems": [
+                *_ill(seen.values()),
+                *_silent(reports, job, self.session.clock.now()),
+                *_waiting(reports),
+            ],
             "passes": reports,
         }
 
@@ -157,6 +161,19 @@ def _ill(seen: Any) -> Iterator[str]:
     for one in seen:
         if one.problem:
             yield f"{one.address}: {one.problem}"
+
+
+def _of_shards(reports: list[dict[str, Any]], job: Any) -> list[dict[str, Any]]:
+    """Leave out reports of shards that there are no more: nobody will write them again."""
+    return [each for each in reports if job is None or int(each["shard"]["index"]) < job.fields.tasks]
+
+
+def _waiting(reports: list[dict[str, Any]]) -> Iterator[str]:
+    """Name what passes left to a person."""
+    for report in reports:
+        for name, service in sorted(report["services"].items()):
+            if service["state"] == "needs a person":
+                yield f"{name} needs a person: {'; '.join(service['problems'])}"
 
 
 def _silent(reports: list[dict[str, Any]], job: Any, now: datetime) -> Iterator[str]:

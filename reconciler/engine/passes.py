@@ -6,14 +6,14 @@ half is planned apart, and so on, until it stands alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from reconciler.core import errors
+from reconciler.core.diff import FieldChange
 from reconciler.core.inventory import Key
-from reconciler.core.orders import Orders
+from reconciler.core.orders import ORDERS_ENV, Orders
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned
 from reconciler.engine.apply import Outcome, Report, Result
@@ -23,9 +23,13 @@ from schemas import Loaded, LoadedOperator, MLServiceError, SpecError
 
 _OF_ONE = (SpecError, errors.PlansRefused, errors.UnreadableInventory, errors.Locked, errors.StalePlan, errors.LockLost)
 """What is wrong with single services; anything else would be wrong with each half as well."""
-_ITS_OWN = frozenset({"run_job", "scheduler_job"})
-"""Kinds of an operator that it may change itself. Its accounts and roles are a person's."""
-_OPERATOR_ENV = "env.MLSERVICE_OPERATOR"
+_ORDERS = f"env.{ORDERS_ENV}"
+_ITS_OWN = {
+    "run_job": frozenset({"image", "cpu_millis", "memory_mib", "tasks", "labels", _ORDERS}),
+    "scheduler_job": frozenset({"schedule", "time_zone", "paused", "description"}),
+}
+"""Fields of an operator that it may change itself, by kind. What it runs as, what it starts, how long it may take and
+where its specs come from are a person's, as are its accounts and roles."""
 FAILED, BLOCKED, PARTLY = 1, 3, 4
 
 
@@ -136,22 +140,21 @@ class Pass:
         elif self.changes_nothing:
             self._leave(planned.plan)
         else:
-            self.deleted += len(_deletes(planned.plan))
             self._apply(planned)
 
     def _tell(self, plan: Plan) -> None:
         """Name every difference. Access that contradicts a spec is an error where it is left, else a warning."""
-        left = self.changes_nothing
+        left, pending = self.changes_nothing, {change.address for change in plan.pending}
         for change in plan.changes:
             about = {"address": str(change.address), "action": str(change.action)}
             fields = [c.path for c in change.changes]
             if change.contradicts:
-                stays = left or change not in plan.pending
+                stays = left or change.address not in pending
                 why = change.problem or change.reason
                 severity = "ERROR" if stays else "WARNING"
                 self.log.write(severity, "access contradicts the spec", **about, reason=why, fields=fields)
                 self.codes.add(FAILED if stays else 0)
-            elif change in plan.pending:
+            elif change.address in pending:
                 self.log.write("NOTICE", "difference found", **about, reason=change.reason, fields=fields)
 
     def _too_many(self, plan: Plan) -> bool:
@@ -177,13 +180,18 @@ class Pass:
 
     def _apply(self, planned: Planned) -> None:
         taken_over(self.session, planned, lambda text: self.log.write("WARNING", text))
-        report = apply_when_free(self.session, planned, progress=self.log.change)
+        try:
+            report = apply_when_free(self.session, planned, progress=self.log.change)
+        except errors.LockLost:
+            self.deleted += len(_deletes(planned.plan))  # which of them were done is not told
+            raise
         self.changed += sum(result.outcome is Outcome.DONE for result in report.results)
         self.codes.add(report.exit_code)
         self._record(report, planned)
 
     def _record(self, report: Report, planned: Planned) -> None:
         for result in report.results:
+            self.deleted += result.outcome is Outcome.DONE and _deletes_something(result.change)
             for name in result.change.services:
                 self.told[name].changes.append(_result(result))
                 self._note(name, "changed" if result.outcome is Outcome.DONE else "failed")
@@ -226,8 +234,8 @@ class Pass:
         """
         self.told.setdefault(operator.name, Service(operator.region))
         try:
-            planned = _only(self.whole or self.plan([*services, operator]), operator)
-            held = [change for change in planned.plan.pending if not self._may_change(change)]
+            planned = (self.whole or self.plan([*services, operator])).only(operator)
+            held = [change for change in planned.plan.pending if not may_change(change, self.orders)]
             self._hold(operator, held)
             rest = tuple(change for change in planned.plan.changes if change not in held)
             planned = replace(planned, plan=replace(planned.plan, changes=rest))
@@ -236,15 +244,13 @@ class Pass:
                 self._leave(planned.plan)
             else:
                 self._apply(planned)
+        except errors.Locked as error:
+            self._refuse(operator, error)
         except MLServiceError as error:
-            self.log.write("WARNING", "the operator itself was not looked at", error=str(error))
+            why = {"error": str(error), "hint": getattr(error, "hint", "")}
+            self.log.write("ERROR", "the operator itself was not looked at", **why)
             self._note(operator.name, "failed", str(error))
-
-    def _may_change(self, change: Change) -> bool:
-        weaker = self.orders.correct and any(
-            each.path == _OPERATOR_ENV and not _corrects(each.after) for each in change.changes
-        )
-        return change.address.kind in _ITS_OWN and change.action is Action.UPDATE and not weaker
+            self.codes.add(FAILED)
 
     def _hold(self, operator: LoadedOperator, held: Sequence[Change]) -> None:
         if not held:
@@ -259,19 +265,26 @@ class Pass:
 _RANK = ["ok", "changed", "reported", "frozen", "needs a person", "locked", "blocked", "refused", "failed"]
 
 
-def _corrects(orders: Any) -> bool:
+def may_change(change: Change, orders: Orders) -> bool:
+    """Tell whether an operator may do this to itself.
+
+    Args:
+        change: What is to be done.
+        orders: What it obeys now.
+    """
+    fields = _ITS_OWN.get(change.address.kind, frozenset())
+    return change.action is Action.UPDATE and all(
+        each.field in fields or (each.path in fields and not _weakens(each, orders)) for each in change.changes
+    )
+
+
+def _weakens(change: FieldChange, orders: Orders) -> bool:
+    """Tell whether the job would be told to be less careful than it is or was told to be. In doubt it would."""
     try:
-        return bool(json.loads(str(orders))["drift"] == "Correct")
-    except (ValueError, LookupError, TypeError):
-        return False
-
-
-def _only(planned: Planned, loaded: Loaded) -> Planned:
-    """Give the part of a plan that is one document's alone."""
-    key: Key = (loaded.region, loaded.name)
-    changes = tuple(change for change in planned.plan.changes if set(change.services) == {loaded.name})
-    plan = replace(planned.plan, changes=changes, services=(loaded.name,))
-    return replace(planned, plan=plan, inventories={key: planned.inventories[key]})
+        wanted, told = Orders.read(str(change.after)), Orders.read(str(change.before))
+    except MLServiceError:
+        return True
+    return wanted.weaker_than(told) or wanted.weaker_than(orders)
 
 
 def _without(planned: Planned, loaded: Loaded) -> Planned:
@@ -284,7 +297,11 @@ def _without(planned: Planned, loaded: Loaded) -> Planned:
 
 
 def _deletes(plan: Plan) -> list[Change]:
-    return [change for change in plan.pending if change.destroys and not change.contradicts]
+    return [change for change in plan.pending if _deletes_something(change)]
+
+
+def _deletes_something(change: Change) -> bool:
+    return change.destroys and not change.contradicts
 
 
 def _line(change: Change, outcome: str) -> dict[str, Any]:

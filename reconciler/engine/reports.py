@@ -11,7 +11,7 @@ from reconciler.core import errors
 from reconciler.core.bundle import BundleError, Pointer
 from reconciler.engine.session import Session
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
-from schemas.redaction import redacted
+from schemas.redaction import redacted_data
 
 FORMAT = "mlservice/report/v1"
 LARGEST = 32 << 20
@@ -32,7 +32,7 @@ class Reports:
 
     def write(self, report: Mapping[str, Any]) -> None:
         """Keep a report as the shard's latest, and for ever where something was changed or is wrong."""
-        body = json.dumps(_without_secrets(report), indent=1)
+        body = json.dumps(redacted_data(dict(report)), indent=1)
         shard = report["shard"]["index"]
         self._put(f"latest/{shard}.json", body)
         if report["changed"] or report["exitCode"]:
@@ -88,12 +88,3 @@ class Reports:
 
     def _name(self, name: str) -> str:
         return f"{ROOT}/{self.operator}/{name}"
-
-
-def _without_secrets(value: Any) -> Any:
-    """Hide what looks like a secret in every text of a report."""
-    if isinstance(value, str):
-        return redacted(value)
-    if isinstance(value, Mapping):
-        return {key: _without_secrets(item) for key, item in value.items()}
-    return [_without_secrets(item) for item in value] if isinstance(value, (list, tuple)) else value

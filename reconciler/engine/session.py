@@ -61,6 +61,14 @@ class Session:
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def acting_as(self, account: str) -> Session:
+        """Give the same run as a service account, with clients of its own.
+
+        Args:
+            account: Its e-mail.
+        """
+        return replace(self, connection=self.connection.acting(account), _clients={}, _lock=threading.Lock())
+
     @contextmanager
     def stopping(self) -> Iterator[None]:
         """Tell what works on for long to stop, when the block ends by a signal: the pool waits for its threads."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
@@ -81,6 +81,14 @@ class Connection:
                 hint="unset it, or add --local",
             )
         self.state = StateBucket(self.project, lambda: self.storage, self.bucket, chosen=self.chosen)
+
+    def acting(self, account: str) -> Connection:
+        """Give the same connection as a service account, with clients of its own.
+
+        Args:
+            account: Its e-mail.
+        """
+        return replace(self, acting_as=account, _made={}, _lock=threading.RLock())
 
     def client(self, package: str, service: str, stem: str) -> Any:
         """Give one of Google's generated clients.

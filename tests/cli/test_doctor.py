@@ -1,11 +1,18 @@
 """`mlservice doctor` as people and programs read it."""
 
 import json
+from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 from google.cloud import billing_v1, service_usage_v1
 from markdown_it import MarkdownIt
 
+import reconciler.engine.doctor as examinations
+from reconciler.cli.commands import doctor as command
+from reconciler.cli.context import runtime_image
+from reconciler.core.checkup import Checkup
+from reconciler.gcp.connection import Connection
 from tests.emulator.clients import client
 from tests.operating import spec
 
@@ -75,3 +82,20 @@ def test_a_healthy_project_exits_with_0(shell):
     assert done.code == 0
     assert "✓ ok      a billing account is linked" in done.out
     assert "nothing is in the way of churn in local" in done.out
+
+
+def test_the_model_server_is_the_one_that_plan_uses(operator, monkeypatch):
+    """Outside the emulator it is in the project's own registry: another one is not there, or is somebody else's."""
+    session = replace(operator.session(), connection=Connection("acme", "acme-mlservice"))
+    looked_at = []
+
+    def examine(*_, runtime_image, **__):
+        looked_at.append(runtime_image)
+        return Checkup("acme", "", (), ())
+
+    monkeypatch.setattr(examinations, "examine", examine)
+    monkeypatch.setattr(command, "working", lambda *_: nullcontext(session))
+
+    command.doctor([operator.write(spec())])
+
+    assert looked_at == [runtime_image("acme")] != [runtime_image()]

@@ -16,8 +16,10 @@ from reconciler.core.facts import Facts
 from reconciler.engine.doctor.caller import who
 from reconciler.engine.doctor.case import Case
 from reconciler.engine.doctor.needs import Needs
+from reconciler.engine.doctor.organisation import CONSTRAINTS, Rules
 from reconciler.engine.doctor.project import enable
 from reconciler.engine.resolve import known_facts, look_up
+from reconciler.engine.session import Patience
 from reconciler.gcp.connection import Connection
 from reconciler.gcp.who import Caller
 from reconciler.kinds import KINDS
@@ -77,6 +79,7 @@ def test_apis_that_are_off(patient):
     assert check.answer is Answer.FAIL
     assert check.line == "2 APIs off: artifactregistry, run (enabling takes 1 to 3 min)"
     assert check.who is Who.YOU
+    assert check.apis == ("artifactregistry.googleapis.com", "run.googleapis.com")
     assert check.commands == (
         "gcloud services enable artifactregistry.googleapis.com run.googleapis.com --project=local",
     )
@@ -282,6 +285,28 @@ def test_what_the_organisation_forbids(patient, constraint, rule, sections, line
     assert check.who is Who.ORGANISATION
     assert check.commands == (f"gcloud org-policies describe {constraint} --effective --project=local",)
     assert check.where.rpartition("/")[2].startswith("mlservice.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "denied", "answer"),
+    [
+        (["is:europe-west1"], [], None),
+        (["is:europe-west4"], [], Answer.FAIL),
+        ([], ["is:europe-west1"], Answer.FAIL),
+        (["in:europe-locations"], ["is:europe-west1"], Answer.FAIL),
+        (["in:europe-locations"], ["europe-west4"], None),
+    ],
+)
+def test_what_is_denied_is_denied_although_it_is_allowed(patient, allowed, denied, answer):
+    """Values are meant with `is:` and without; what is denied comes first, as at Google."""
+    [region] = [each for each in CONSTRAINTS if each.path == "region"]
+    values = {"allowed_values": allowed, "denied_values": denied}
+    rules = Rules.of(orgpolicy_v2.Policy({"spec": {"rules": [{"values": values}]}}))
+    [loaded] = load(patient.operator.write(spec())).services
+
+    verdict = region.judge(rules, loaded)
+
+    assert (verdict and verdict[0]) == answer
 
 
 def test_groups_of_locations(patient):
@@ -591,3 +616,18 @@ def test_twenty_services_are_examined_with_few_calls(patient):
         "google.cloud.run.v2.Services/CreateService?validateOnly": 20,
         "google.cloud.run.v2.Services/ListServices": 1,
     }
+
+
+def test_a_run_as_an_account_is_the_same_run(patient, tmp_path):
+    """Its patience, its bucket and its end are the caller's; its clients are not."""
+    _, whose, _ = patient.as_account(tmp_path, "storage.buckets.list")
+    session = replace(patient.operator.session(), patience=Patience(settle_s=1.5))
+    session.client(KINDS.by_name["pubsub_topic"])
+
+    acting = session.acting_as(whose.email)
+
+    assert (acting.patience, acting.run_id) == (session.patience, session.run_id)
+    assert acting.connection.stopped is session.connection.stopped
+    assert acting.connection.acting_as == whose.email
+    assert acting.client(KINDS.by_name["pubsub_topic"]) is not session.client(KINDS.by_name["pubsub_topic"])
+    assert session.connection.acting_as == ""

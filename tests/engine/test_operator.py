@@ -12,9 +12,13 @@ from emulator.identity import roles
 from reconciler.cli.commands.install import plan_operator
 from reconciler.cli.commands.publish import files_of
 from reconciler.core.bundle import pack
+from reconciler.core.errors import UsageError
+from reconciler.core.inventory import Inventory
 from reconciler.engine.apply import apply
 from reconciler.engine.bundles import Bundles, digested
+from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.operators import Installed
+from reconciler.engine.reports import FORMAT, Reports
 from reconciler.kinds.run_job.wanted import _WIDER
 from schemas import load
 from tests.emulator_iam.callers import PROJECT, Account
@@ -93,6 +97,32 @@ def test_it_goes_and_comes_back(operator, job):
     job.install(spec(), document())
 
     assert job.install(spec(), document()) == 0
+
+
+def test_what_needs_a_person_and_shards_that_are_no_more(operator, job):
+    """A pass that left something to a person is a problem; the last word of a shard that is gone is none."""
+    job.install(spec(), document())
+    session = operator.session()
+    now = session.clock.now().isoformat(timespec="seconds")
+    itself = {"state": "needs a person", "problems": ["mlservice install"], "changes": []}
+    for shard, code in ((0, 0), (1, 1)):
+        told = {"format": FORMAT, "shard": {"index": shard}, "started": now, "ended": now, "run": "r", "changed": 0}
+        Reports(session, "mlservice").write(told | {"exitCode": code, "services": {ITSELF: itself}})
+
+    found = Installed.find(session).status()
+
+    assert [report["shard"]["index"] for report in found["passes"]] == [0]
+    assert found["problems"] == [f"{ITSELF} needs a person: mlservice install"]
+
+
+def test_of_several_operators_none_is_chosen(operator):
+    """Two that were installed at once are named: which one is meant is a person's to say."""
+    store = InventoryStore(operator.session())
+    for name in ("a", "b"):
+        store.take(Inventory(service=f"operator_{name}", region=REGION))
+
+    with pytest.raises(UsageError, match=f"several operators .*: a in {REGION}, b in {REGION}"):
+        Installed.find(operator.session())
 
 
 def test_its_account_may_not_give_itself_more(operator, job):
@@ -201,10 +231,10 @@ def test_a_pass_that_is_killed_is_finished_by_the_next_one(operator, job, call):
         {"method": "*", "mutating": True, "skip": call + 1, "times": 1, "when": "after", "hang": True}
     )
     execution = installed.run()
-    while not operator.emulator.control("GET", "faults")[0]["waiting"]:
-        assert not installed.ended(execution), "it ended before it was killed"
     executions = operator.api("google.cloud.run_v2", "executions", "Executions")
     name = f"projects/local/locations/{REGION}/jobs/mlservice-operator/executions/{execution}"
+    while not operator.emulator.control("GET", "faults")[0]["waiting"]:
+        assert not executions.get_execution(name=name).completion_time, "it ended before it was killed"
     executions.cancel_execution(request={"name": name}).result(timeout=60)
     operator.emulator.faults()
     operator.emulator.advance(301)  # the dead run's lock expires

@@ -1,10 +1,16 @@
 """A pass over many services: what is wrong with one stops no other, and nothing is done that was not ordered."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from reconciler.core import errors
+from reconciler.core.address import Address
+from reconciler.core.diff import FieldChange
 from reconciler.core.orders import Freeze, Orders
+from reconciler.core.plan import Action, Change
+from reconciler.engine import passes
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.passes import Pass
 from reconciler.engine.planning import make_plan
@@ -99,6 +105,18 @@ def test_more_deletes_than_are_allowed_are_none(operator, reconcile):
     assert reconcile(spec("a"), spec("b", env={"A": "1"}), orders=Orders(deletes=1)).changed == 1
 
 
+def test_a_delete_that_was_not_done_is_not_counted(operator, reconcile):
+    """What a lock kept from being done together is done alone, within the same limit."""
+    reconcile(spec("a", **REPOSITORY), spec("b"))
+    store = InventoryStore(operator.session())
+    store.take(store.read_all()[REGION, "b"])
+
+    made = reconcile(spec("a"), spec("b", env={"A": "1"}), orders=Orders(deletes=1))
+
+    assert states(made) == {"a": "changed", "b": "locked"}
+    assert made.deleted == 1
+
+
 @pytest.mark.parametrize(
     ("orders", "state"),
     [(Orders(correct=False), "reported"), (Orders(freeze=ALWAYS), "frozen")],
@@ -111,6 +129,57 @@ def test_what_is_not_to_be_changed_is_told(operator, reconcile, orders, state):
     assert states(made) == {"a": state}
     assert {change["outcome"] for change in made.told["a"].changes} == {"left"}
     assert names(operator) == set()
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "code"),
+    [(errors.Unavailable("read", "it", "gone"), "failed", 1), (errors.Locked("held"), "locked", 0)],
+    ids=["failed", "locked"],
+)
+def test_an_operator_that_could_not_look_at_itself_says_so(operator, error, state, code):
+    """The pass fails, unless another run is just at work on it: the job comes again."""
+
+    def plan(documents):
+        raise error
+
+    body = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "m"}, "spec": {"region": REGION}}
+    [own] = load_valid(operator.write(body))[0].operators
+    made = Pass(operator.session(), Orders(name="m"), plan, Lines())
+    made.run_own(own, ())
+
+    assert states(made) == {"operator_m": state}
+    assert made.exit_code == code
+
+
+def said(**orders):
+    """What the job of an operator is told."""
+    body = {"name": "m", "region": REGION, "environment": "", "drift": "Correct", "deletes": 10}
+    return json.dumps(body | {"timeZone": "Etc/UTC", "freeze": [], "runtimeImage": ""} | orders)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "after", "may"),
+    [
+        ("run_job", "image", "b", True),
+        ("run_job", "env.MLSERVICE_OPERATOR", said(runtimeImage="b"), True),
+        ("run_job", "env.MLSERVICE_OPERATOR", said(deletes=10_000), False),
+        ("run_job", "env.MLSERVICE_OPERATOR", "{", False),
+        ("run_job", "env.OTHER", said(), False),
+        ("run_job", "args[2]", "gs://another/place", False),
+        ("run_job", "service_account", "editor@acme.iam.gserviceaccount.com", False),
+        ("run_job", "timeout_s", 86_400, False),
+        ("scheduler_job", "schedule", "*/20 * * * *", True),
+        ("scheduler_job", "account", "editor@acme.iam.gserviceaccount.com", False),
+        ("iam_member", "role", "roles/editor", False),
+    ],
+)
+def test_specs_lift_no_limit_of_the_job_that_reads_them(kind, path, after, may):
+    """Who may publish may not order the job to delete more, to run as somebody else or to read elsewhere."""
+    change = Change(
+        Address(kind, REGION, "m"), Action.UPDATE, ("operator_m",), changes=(FieldChange(path, said(), after),)
+    )
+
+    assert passes.may_change(change, Orders.read(said())) == may
 
 
 def test_a_service_that_somebody_changes_now_is_left_for_the_next_pass(operator, reconcile):

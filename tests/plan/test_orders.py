@@ -90,6 +90,28 @@ def test_orders_that_cannot_be_read_do_nothing(text):
         Orders.read(text)
 
 
+@pytest.mark.parametrize(
+    ("said", "weaker"),
+    [
+        pytest.param({}, False, id="the-same"),
+        pytest.param({"deletes": 0, "environment": "dev", "runtimeImage": "x"}, False, id="fewer-deletes"),
+        pytest.param({"deletes": 11}, True, id="more-deletes"),
+        pytest.param({"freeze": []}, True, id="no-freeze"),
+        pytest.param({"freeze": [{"day": "Fri", "at": "16:00", "lasts": 64 * 3600 - 1}]}, True, id="shorter-freeze"),
+        pytest.param({"freeze": [{"day": "Fri", "at": "16:00", "lasts": 65 * 3600}]}, False, id="longer-freeze"),
+        pytest.param({"freeze": [{"day": "Sat", "at": "16:00", "lasts": 64 * 3600}]}, True, id="later-freeze"),
+        pytest.param({"freeze": [*SAID["freeze"], {"day": "Mon", "at": "0:00", "lasts": 60}]}, False, id="two-freezes"),
+        pytest.param({"timeZone": "Pacific/Auckland"}, True, id="time-zone"),
+        pytest.param({"drift": "Report"}, True, id="reports"),
+    ],
+)
+def test_orders_that_forbid_less_are_weaker(said, weaker):
+    """What the specs may not make of the job's orders: whatever lets a pass do more, or leave more."""
+    before, after = (Orders.read(json.dumps(each)) for each in (SAID, SAID | said))
+
+    assert after.weaker_than(before) == weaker
+
+
 @given(st.dictionaries(NAMES, st.binary(max_size=64), max_size=5))
 @settings(deadline=None, max_examples=50)
 def test_a_bundle_reads_back_and_is_named_by_its_content(files):

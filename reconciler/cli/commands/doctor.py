@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.console import confirmed, data, out, say
-from reconciler.cli.context import runtime_image
 from reconciler.cli.options import Environment, Local, Output, Paths, Project, State, Yes, spec_paths
-from reconciler.cli.planning import Target, load_specs, working
+from reconciler.cli.planning import Target, load_specs, model_server, working
 
 if TYPE_CHECKING:
     from reconciler.core.checkup import Checkup
@@ -56,10 +55,10 @@ def doctor(
     specs = load_specs(spec_paths(paths), target)
     with working(target, specs) as session:
         found = examine(
-            _as(session, account) if account else session,
+            session.acting_as(account) if account else session,
             specs.services,
             specs.warnings,
-            runtime_image=runtime_image(),
+            runtime_image=model_server(session),
             writing=not plan_only,
             send_test=send_test,
         )
@@ -67,13 +66,6 @@ def doctor(
         if fix:
             _mend(session, found, yes=yes)
     return found.exit_code
-
-
-def _as(session: Session, account: str) -> Session:
-    """Give the same run as an account."""
-    own = session.connection
-    acting = type(own)(own.project, own.bucket, own.local, own.patience_s, own.chosen, account)
-    return type(session)(acting, session.kinds, session.pool, session.clock, session.holder, session.run_id)
 
 
 def _show(found: Checkup, output: Output, *, every: bool) -> None:
@@ -89,11 +81,9 @@ def _show(found: Checkup, output: Output, *, every: bool) -> None:
 
 def _mend(session: Session, found: Checkup, *, yes: bool) -> None:
     """Enable the APIs that are off."""
-    from reconciler.core.checkup import Answer  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.doctor.project import enable  # noqa: PLC0415 - late, for start-up
 
-    off = [c for c in found.checks if c.name == "apis" and c.answer is Answer.FAIL]
-    hosts = sorted({word for check in off for word in check.commands[0].split() if word.endswith(".googleapis.com")})
+    hosts = sorted({host for check in found.checks for host in check.apis})
     if not hosts:
         say("no API is off: there is nothing to enable")
         return

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -50,10 +49,5 @@ def install(
 
 def plan_operator(session: Session, specs: Specs) -> Planned:
     """Plan the operator; the services say what it must be able to do, and nothing is done to them."""
-    planned = plan_documents(session, specs.documents)
     [operator] = specs.operators
-    changes = tuple(change for change in planned.plan.changes if set(change.services) == {operator.name})
-    notes = tuple(note for note in planned.plan.notes if note.service == operator.name)
-    plan = replace(planned.plan, changes=changes, services=(operator.name,), notes=notes)
-    key: Any = (operator.region, operator.name)
-    return replace(planned, plan=plan, inventories={key: planned.inventories[key]})
+    return plan_documents(session, specs.documents).only(operator)

@@ -92,7 +92,7 @@ def logs(
     project: Project = None,
     local: Local = False,
     state: State = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", help="How many, from the end.")] = 100,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many, from the end.")] = 100,
 ) -> None:
     """Print what the latest pass did, line by line. Everything that it wrote is in Cloud Logging."""
     with _installed(Target(project, local, state)) as operator:

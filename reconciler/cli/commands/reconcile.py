@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from schemas import LoadedOperator, Problem, Specs
 
 app = typer.Typer(add_completion=False)
-ORDERS_ENV = "MLSERVICE_OPERATOR"
 
 
 @app.command()
@@ -54,7 +53,7 @@ def reconcile(
     In the job that `mlservice install` makes, the pass obeys what the job was told: limits, freeze windows, whether it
     corrects or reports. Of several tasks each takes its share of the services.
     """
-    from reconciler.core.orders import Orders  # noqa: PLC0415 - late, for start-up
+    from reconciler.core.orders import ORDERS_ENV, Orders  # noqa: PLC0415 - late, for start-up
     from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
 
     started = time.monotonic()

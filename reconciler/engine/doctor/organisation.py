@@ -51,22 +51,29 @@ class Rules:
         return cls(
             everything=any(rule.allow_all for rule in rules) or not rules,
             nothing=any(rule.deny_all for rule in rules),
-            allowed=tuple(value for rule in rules for value in rule.values.allowed_values),
-            denied=tuple(value for rule in rules for value in rule.values.denied_values),
+            allowed=tuple(value for rule in rules for value in _exact(rule.values.allowed_values)),
+            denied=tuple(value for rule in rules for value in _exact(rule.values.denied_values)),
             enforced=any(rule.enforce for rule in rules),
         )
 
     def forbids(self, value: str) -> bool:
-        """Tell whether a value is not allowed."""
-        listed = bool(self.allowed) and value not in self.allowed and f"is:{value}" not in self.allowed
-        return self.nothing or value in self.denied or listed
+        """Tell whether a value is not allowed. What is denied is not, also where it is allowed."""
+        return self.nothing or value in self.denied or (bool(self.allowed) and value not in self.allowed)
 
     @property
     def said(self) -> str:
         """Give what is allowed, in words."""
         if self.nothing:
             return "nothing is allowed"
-        return f"allowed: {', '.join(self.allowed)}" if self.allowed else f"denied: {', '.join(self.denied)}"
+        lists = {"allowed": self.allowed, "denied": self.denied}
+        return (
+            "; ".join(f"{word}: {', '.join(values)}" for word, values in lists.items() if values) or "no value is named"
+        )
+
+
+def _exact(values: Iterable[str]) -> Iterator[str]:
+    """Give values without `is:`, which says no more than that no group is meant."""
+    return (value.removeprefix("is:") for value in values)
 
 
 Verdict = tuple[Answer, str]
@@ -119,10 +126,10 @@ def _ingress(rules: Rules, loaded: LoadedService) -> Verdict | None:
 
 def _location(rules: Rules, loaded: LoadedService) -> Verdict | None:
     region = loaded.service.spec.region
+    if rules.nothing or _covers(rules.denied, region):
+        return Answer.FAIL, f"nothing may be made in {region} ({rules.said})"
     if rules.everything or _covers(rules.allowed, region):
         return None
-    if rules.nothing or region in rules.denied or _covers(rules.denied, region):
-        return Answer.FAIL, f"nothing may be made in {region} ({rules.said})"
     groups = [value for value in rules.allowed if value.startswith("in:") and _group(value) not in _GROUPS]
     if any(not _is_region(_group(value)) for value in groups):
         return Answer.UNKNOWN, f"whether {region} is allowed cannot be told here ({rules.said})"

@@ -97,7 +97,7 @@ def apis(case: Case, wanted: Mapping[str, frozenset[str]], off: Iterable[str], *
     services = frozenset().union(*(wanted[host] for host in missing))
     command = f"gcloud services enable {' '.join(missing)} --project={case.project}"
     who = Who.YOU if may_enable else Who.PROJECT
-    yield Check("apis", Answer.FAIL, line, who, (command,), tuple(sorted(services)))
+    yield Check("apis", Answer.FAIL, line, who, (command,), tuple(sorted(services)), apis=tuple(missing))
 
 
 def enable(session: Session, hosts: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.kinds.run_job.client import RunJobClient
 from reconciler.kinds.run_job.record import NAME, RunJob, full_name, run_address
-from reconciler.kinds.run_job.wanted import OPERATOR_ENV, address_of, bundle_of, operates, schedule_of
+from reconciler.kinds.run_job.wanted import address_of, bundle_of, operates, schedule_of
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "KIND",
     "NAME",
-    "OPERATOR_ENV",
     "RunJob",
     "address_of",
     "bundle_of",

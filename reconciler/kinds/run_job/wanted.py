@@ -16,6 +16,7 @@ from reconciler.core.condition import below, only_roles
 from reconciler.core.membership import PROJECT, Membership
 from reconciler.core.naming import account_email, mark_labels, note
 from reconciler.core.objects import Desired, Wanted
+from reconciler.core.orders import ORDERS_ENV
 from reconciler.kinds import iam_member
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.iam_role import NAME as IAM_ROLE
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import Operator
 
-OPERATOR_ENV = "MLSERVICE_OPERATOR"
-"""What the job is told of its document: what a pass obeys, whatever the specs it reads say."""
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 OWN = ("roles/run.developer", "roles/cloudscheduler.admin", "roles/artifactregistry.reader")
 """What changing its own image and schedule needs."""
@@ -144,7 +143,7 @@ def _job(operator: Operator, facts: Facts, account: Account, *, needs: frozenset
         image=pinned(operator, facts),
         command=(),
         args=_arguments(operator, facts),
-        env={OPERATOR_ENV: _told(operator, facts)},
+        env={ORDERS_ENV: _told(operator, facts)},
         secrets={},
         cpu_millis=spec.resources.cpu_millis,
         memory_mib=spec.resources.memory_mib,
