@@ -82,6 +82,15 @@ def test_the_action_takes_no_input_into_a_command():
     assert not [step for step in steps if "uses" in step]
 
 
+def test_the_action_installs_nothing_of_the_workspace():
+    """Python and uv read their working directory first; a branch would be run with the identity of the job."""
+    install, run = yaml.safe_load(ACTION.read_text())["runs"]["steps"]
+
+    assert install["working-directory"] == "${{ github.action_path }}"
+    assert " -m " not in install["run"].replace(" -I -m ", "")
+    assert " -m " not in run["run"]
+
+
 def test_the_action_installs_the_uv_of_the_lock_file():
     """Its hashes are those that uv.lock has."""
     lock = tomllib.loads((ROOT / "uv.lock").read_text())
