@@ -26,7 +26,7 @@ def holes(path):
     program = Path(sys.executable).with_name("zizmor")
     command = [str(program), "--offline", "--no-progress", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode else ""
+    return "" if done.returncode == 0 else done.stdout + done.stderr or str(done.returncode)
 
 
 @pytest.mark.parametrize("path", [ACTION, *WORKFLOWS], ids=names)
@@ -41,12 +41,25 @@ def test_the_linter_finds_the_holes_that_we_warn_of(tmp_path):
     (tmp_path / "plan.yaml").write_text(
         text.replace("  pull_request:", "  pull_request_target:")
         .replace("with: {persist-credentials: false}", "with: {ref: x}")
-        .replace("with: {command: validate, files: services}", "with: {}\n      - run: echo ${{ github.head_ref }}")
+        .replace("retention-days: 5", "retention-days: 5\n      - run: echo ${{ github.head_ref }}")
     )
 
     found = holes(tmp_path / "plan.yaml")
 
     assert all(hole in found for hole in ("dangerous-triggers", "template-injection", "artipacked"))
+
+
+def test_a_linter_that_cannot_start_finds_no_peace(tmp_path):
+    """It writes to stderr alone then, and nothing was looked at."""
+    assert "no-such.yaml" in holes(tmp_path / "no-such.yaml")
+
+
+def test_a_fork_s_report_is_made_whatever_is_wrong_with_its_specs():
+    """The workflow that posts it has nothing to post otherwise: no step before the plan may fail for a spec."""
+    steps = yaml.safe_load((ROOT / "docs" / "ci" / "github" / "plan.yaml").read_text())["jobs"]["fork"]["steps"]
+
+    assert [step["with"]["command"] for step in steps if step["uses"].startswith("acme/")] == ["plan"]
+    assert steps[-1]["if"] == "always()"
 
 
 @pytest.mark.parametrize("path", [ACTION, *WORKFLOWS], ids=names)
