@@ -150,9 +150,53 @@ def test_the_template_of_gitlab_keeps_forks_apart():
 
 
 def test_the_build_of_google_keeps_its_token_secret():
-    """It comes from Secret Manager, into one step, and values of the request are variables."""
+    """It comes from Secret Manager, into the one step that plans nothing, and values of the request are variables."""
     found = yaml.safe_load((ROOT / "docs" / "ci" / "cloud-build" / "plan.yaml").read_text())
-    [step] = found["steps"]
+    with_token = [step for step in found["steps"] if "secretEnv" in step]
 
-    assert step["secretEnv"] == ["GITHUB_TOKEN"]
-    assert not re.search(r"(?<!\$)\$_?[A-Z]", step["args"][1])
+    assert [(step["id"], step["secretEnv"]) for step in with_token] == [("comment", ["GITHUB_TOKEN"])]
+    assert [step["id"] for step in found["steps"] if "mlservice plan" in step["args"][1]] == ["plan"]
+    assert with_token[0]["dir"] == "/mlservice", "the checkout is a folder that its commands do not see"
+    for step in found["steps"]:
+        assert not re.search(r"(?<!\$)\$_?[A-Z]", step["args"][1])
+
+
+def test_the_token_of_gitlab_is_of_one_job():
+    """The job that plans a branch has no token that writes."""
+    path = ROOT / "docs" / "ci" / "gitlab" / "mlservice.gitlab-ci.yml"
+    found = yaml.load(path.read_text(), Loader=GitLabLoader)  # noqa: S506 - a loader of ours, on top of the safe one
+    posting = {name: job for name, job in found.items() if "mlservice comment" in " ".join(job.get("script", []))}
+
+    assert [*posting] == ["mlservice-comment"]
+    assert posting["mlservice-comment"]["environment"]["name"] == "mlservice-comments"
+    assert "mlservice-comments" not in str([job for name, job in found.items() if name not in posting])
+    assert not any("mlservice plan" in line for line in posting["mlservice-comment"]["script"])
+
+
+REQUIREMENTS = re.compile(r"git (?:fetch|show) .*")
+
+
+@pytest.mark.parametrize("system", ["gitlab", "cloud-build"])
+def test_what_is_installed_is_what_the_base_branch_says(tmp_path, system):
+    """A pull request that changes the requirements does not choose what runs with the job's identity."""
+    [path] = (ROOT / "docs" / "ci" / system).iterdir()
+    text = path.read_text()
+    lines = [found.replace("$$", "$").replace("/mlservice/", f"{tmp_path}/") for found in REQUIREMENTS.findall(text)]
+    written = tmp_path / ("checkout.tmp" if system == "gitlab" else "") / "requirements.txt"
+    written.parent.mkdir(exist_ok=True)
+    env = {"CI_PROJECT_DIR": str(tmp_path / "checkout"), "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "BASE": "main"}
+    script = f"""
+    git init -q -b main origin && cd origin && git config user.name x && git config user.email x@example.com
+    echo ours > requirements-mlservice.txt && git add . && git commit -q -m ours
+    git clone -q . ../checkout && cd ../checkout && echo theirs > requirements-mlservice.txt
+    git -c user.name=x -c user.email=x@example.com commit -qam theirs
+    {chr(10).join(lines)}
+    """
+    subprocess.run(
+        ["bash", "-euc", script], cwd=tmp_path, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **env}, check=True
+    )
+
+    assert written.read_text() == "ours\n"
+    installs = [line for line in text.splitlines() if "pip install" in line]
+    assert installs
+    assert all(re.search(r"-r \S*/requirements\.txt\b", line) for line in installs)
