@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reconciler.hosts.surroundings import event_of
+
 PENDING, BLOCKED, WRONG_USAGE = 2, 3, 64
 STS = "https://sts.googleapis.com/v1/token"
 IAM = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{account}:generateAccessToken"
@@ -69,12 +71,23 @@ class Job:
         return [str(program), *arguments]
 
     def run(self, *arguments: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run a command of ours; what it says to people is in the log."""
+        """Run a command of ours; what it says to people is in the log, and none of it is a command of the runner's.
+
+        Both of its streams go into one: the runner reads two side by side, so one could outlast the other's silence.
+
+        Source:
+            https://docs.github.com/actions/reference/workflow-commands-for-github-actions: `stop-commands`.
+        """
         env = {name: value for name, value in self.env.items() if not name.startswith("INPUT_")}
-        done = subprocess.run(self.command(*arguments), env=env, stdout=subprocess.PIPE, text=True, check=False)
-        if not quiet:
-            sys.stdout.write(done.stdout)
-            sys.stdout.flush()
+        token = f"end-{os.urandom(16).hex()}"
+        print(f"::stop-commands::{token}", flush=True)
+        try:
+            line = self.command(*arguments)
+            done = subprocess.run(line, env=env, stdout=subprocess.PIPE, stderr=1, text=True, check=False)
+            if not quiet:
+                sys.stdout.write(done.stdout)
+        finally:
+            print(f"\n::{token}::", flush=True)
         return done
 
     def tell(self, **outputs: str) -> None:
@@ -98,24 +111,58 @@ def where(job: Job, environment: str) -> list[str]:
 
 def validate(job: Job) -> int:
     """Check the specs, offline; problems stand at their lines."""
-    code = 0
+    code, logs = 0, []
     for environment in job.lines("ENVIRONMENTS") or [""]:
         named = ["-e", environment] if environment else []
         done = job.run("validate", *named, "-o", "sarif", "--", *job.lines("FILES"), quiet=True)
-        file = job.folder / f"problems-{environment or 'all'}.sarif"
-        file.write_text(done.stdout)
-        annotate(done.stdout)
-        job.tell(sarif_file=str(file))
+        logs.append(done.stdout)
         code = max(code, done.returncode)
+    show(job, logs)
     return code
 
 
-def annotate(sarif: str) -> None:
-    """Show each problem at its line of the change."""
-    try:
-        results = json.loads(sarif)["runs"][0]["results"]
-    except (ValueError, KeyError, IndexError):
+def show(job: Job, logs: list[str]) -> None:
+    """Show the problems of all environments at their lines, and give them to code scanning as one log."""
+    log = merged(logs)
+    if log is None:
         return
+    file = job.folder / "problems.sarif"
+    file.write_text(json.dumps(log, indent=1))
+    job.tell(sarif_file=str(file))
+    annotate(log["runs"][0]["results"])
+
+
+def merged(logs: list[str]) -> dict[str, Any] | None:
+    """Make one run of those of all logs: what several found stands there once. None where no text is a log.
+
+    Source:
+        https://docs.github.com/code-security/reference/code-scanning/sarif-support-for-code-scanning: several runs of
+        one tool and category are refused.
+    """
+    found = [log for log in map(log_of, logs) if log]
+    if not found:
+        return None
+    runs = [run for log in found for run in log["runs"]]
+    rules = {rule["id"]: rule for run in runs for rule in run["tool"]["driver"]["rules"]}
+    places = {name: index for index, name in enumerate(rules)}
+    results = {json.dumps({**each, "ruleIndex": 0}, sort_keys=True): each for run in runs for each in run["results"]}
+    log, run = found[0], runs[0]
+    run["tool"]["driver"]["rules"] = [*rules.values()]
+    run["results"] = [{**each, "ruleIndex": places[each["ruleId"]]} for each in results.values()]
+    return {**log, "runs": [run]}
+
+
+def log_of(text: str) -> dict[str, Any] | None:
+    """Read what a command wrote; None where it came to nothing."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.get("runs") else None
+
+
+def annotate(results: list[dict[str, Any]]) -> None:
+    """Show each problem at its line of the change."""
     for result in results:
         place = result["locations"][0]["physicalLocation"]
         region = place.get("region", {})
@@ -136,7 +183,7 @@ def plain(text: str, *, more: bool = False) -> str:
 
 def plan(job: Job) -> int:
     """Plan each environment, and say on the pull request what it came to."""
-    reports, worst = [], 0
+    reports, logs, worst = [], [], 0
     for number, environment in enumerate(job.lines("ENVIRONMENTS") or [""]):
         report = job.folder / f"plan-{number}.json"
         sarif = job.folder / f"plan-{number}.sarif"
@@ -146,21 +193,21 @@ def plan(job: Job) -> int:
         if report.exists():
             reports.append(report)
         if sarif.exists():
-            annotate(sarif.read_text())
-            job.tell(sarif_file=str(sarif))
+            logs.append(sarif.read_text())
+    show(job, logs)
     told = [json.loads(report.read_text()) for report in reports]
-    counts = Counter({a: n for each in told if each["plan"] for a, n in each["plan"]["summary"].items() if n})
+    counts = summed(told)
     changed = any(n for action, n in counts.items() if action != "no-op")
     blocked = [why for each in told for why in each["blocked"]]
     job.tell(
         changed=str(changed).lower(),
-        counts=json.dumps(summed(told)),
+        counts=json.dumps(counts),
         decision_digest="-".join(each["decision"] for each in told if each["decision"]),
         blocked="\n".join(blocked),
         report_folder=str(job.folder),
     )
-    say(job, reports)
-    return worst or fails_on(job, summed(told))
+    said = say(job, reports)
+    return worst or said or fails_on(job, counts)
 
 
 def summed(told: list[dict[str, Any]]) -> dict[str, int]:
@@ -179,13 +226,14 @@ def fails_on(job: Job, counts: Mapping[str, int]) -> int:
     return int((wanted == "changes" and writes > 0) or (wanted == "delete" and deletes > 0))
 
 
-def say(job: Job, reports: list[Path]) -> None:
-    """Post the comment, where one may be posted; the page of the run has it in any case."""
+def say(job: Job, reports: list[Path]) -> int:
+    """Post the comment, where one may be posted, and give its exit code; the page of the run has it in any case."""
     if not reports:
-        return
+        return 0
     job.summarise(job.run("comment", "--dry-run", *map(str, reports), quiet=True).stdout)
-    if job.asked("COMMENT") != "never" and job.request and not job.of_fork:
-        job.run("comment", *map(str, reports), "--key", job.asked("KEY") or "plan")
+    if job.asked("COMMENT") == "never" or not job.request or job.of_fork:
+        return 0
+    return job.run("comment", *map(str, reports), "--key", job.asked("KEY") or "plan").returncode
 
 
 def apply(job: Job) -> int:
@@ -257,15 +305,6 @@ def signed_in(job: Job) -> dict[str, str]:
 COMMANDS = {"validate": validate, "plan": plan, "apply": apply, "drift": drift, "doctor": doctor}
 
 
-def event_of(env: Mapping[str, str]) -> Mapping[str, Any]:
-    """Read what started the workflow."""
-    try:
-        found = json.loads(Path(env.get("GITHUB_EVENT_PATH", "")).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def main() -> int:
     """Run the command that was asked for."""
     job = Job(dict(os.environ), event_of(os.environ))
@@ -276,6 +315,9 @@ def main() -> int:
     if job.asked("COMMAND") == "apply" and job.request:
         print("::error::apply runs after the merge, never on a pull request: its branch may be anybody's")
         return BLOCKED
+    if job.asked("PROVIDER") and not job.local and not job.env.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
+        print("::error::GitHub signs no token for this job: give it the permission `id-token: write`")
+        return WRONG_USAGE
     job.folder.mkdir(parents=True, exist_ok=True)
     credentials = signed_in(job)
     try:

@@ -45,7 +45,8 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Only its owner reads it: the emulator's log may quote what services were given.
     with open(folder / LOG_FILE, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
-        command = [sys.executable, "-m", "emulator", "serve", "--state", str(folder)]
+        # -P: the working directory is the user's, or a branch's; a folder `emulator` there is not ours to run.
+        command = [sys.executable, "-P", "-m", "emulator", "serve", "--state", str(folder)]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own module
 
 

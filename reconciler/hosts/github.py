@@ -3,7 +3,8 @@
 Source:
     https://docs.github.com/rest/issues/comments and its OpenAPI description: every pull request is an issue; comments
     come by ascending id, at most 100 a page. A workflow's token is an app's: `GET /user` is refused to it, and
-    GraphQL's `viewer` tells who it is.
+    GraphQL's `viewer` tells who it is. An Enterprise Server has REST at /api/v3 and GraphQL at /api/graphql
+    (https://docs.github.com/enterprise-server/graphql/guides/forming-calls-with-graphql).
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class GitHub:
             "X-GitHub-Api-Version": "2022-11-28",
         }
         self._rest = Rest(url, headers)
+        self._questions = f"{url.rstrip('/').removesuffix('/v3')}/graphql"
         self._repository = "/".join(quote(part, safe="") for part in repository.split("/"))
         self._number = number
         self._app = token.startswith("ghs_")
@@ -75,7 +77,7 @@ class GitHub:
         return login if login.endswith(_BOT) else f"{login}{_BOT}"
 
     def _graphql(self, query: str, variables: dict[str, Any]) -> Any:
-        told = self._rest.call("POST", "/graphql", body={"query": query, "variables": variables}).json()
+        told = self._rest.call("POST", self._questions, body={"query": query, "variables": variables}).json()
         if told.get("errors"):
             raise HostError(f"cannot ask GitHub: {str(told['errors'][0].get('message', ''))[:300]}")
         return told["data"]

@@ -57,7 +57,7 @@ def place_of(environ: Mapping[str, str]) -> Place:
             environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", ""),
             environ.get("CI_JOB_URL", ""),
         )
-    request = _event(environ).get("pull_request") or {}
+    request = event_of(environ).get("pull_request") or {}
     head, base = (request.get(side) or {} for side in ("head", "base"))
     server, repository, run = (environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     return Place(
@@ -71,7 +71,8 @@ def place_of(environ: Mapping[str, str]) -> Place:
     )
 
 
-def _event(environ: Mapping[str, str]) -> Mapping[str, Any]:
+def event_of(environ: Mapping[str, str]) -> Mapping[str, Any]:
+    """Read what started a workflow of GitHub's; nothing where none did."""
     try:
         found = json.loads(Path(environ.get("GITHUB_EVENT_PATH", "")).read_text())
     except (OSError, ValueError):

@@ -84,7 +84,7 @@ def _installer(platform: Platform, listed: Path, into: Path) -> list[str]:
         tags = [word for glibc in GLIBC for word in ("--platform", f"manylinux_{glibc}_x86_64")]
         chosen = [*tags, "--platform", "manylinux2014_x86_64", "--python-version", platform.python]
         quiet = ["--quiet", "--disable-pip-version-check", "--no-compile", "--implementation", "cp"]
-        return [sys.executable, "-m", "pip", "install", *quiet, *chosen, *common]
+        return [sys.executable, "-P", "-m", "pip", "install", *quiet, *chosen, *common]
     raise WheelsError("there is neither uv nor pip here", "pip install uv")
 
 
@@ -139,8 +139,9 @@ def compile_all(folder: Path, where: str, platform: Platform) -> bool:
     python = interpreter(platform)
     if python is None:
         return False
-    words = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", where]
-    subprocess.run([python, *words, str(folder)], capture_output=True, check=False, timeout=PATIENCE_S)  # noqa: S603 - our own words
+    words = ["-P", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    places = ["-s", str(folder), "-p", where, str(folder)]
+    subprocess.run([python, *words, *places], capture_output=True, check=False, timeout=PATIENCE_S)  # noqa: S603 - our own words
     return True
 
 

@@ -18,7 +18,6 @@ requests come together, if they have the same `parameters` or `predict` does not
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 from types import ModuleType
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runtime.configuration.own_code import own_module
 from runtime.data.tensors import Array, TensorSpec
 from runtime.frameworks import LoadError, check_code
 
@@ -132,7 +132,7 @@ def load(file: Path, settings: ModelSettings) -> CustomModel | HookedModel:
 
 def _module(file: Path, settings: ModelSettings) -> ModuleType:
     if file.is_dir():
-        return importlib.import_module((settings.file or "").partition(":")[0])
+        return own_module((settings.file or "").partition(":")[0])
     check_code(file, settings)
     # Compiled from what was checked. Python's own loader would rather take a `__pycache__` beside it, whose digest
     # nobody gave, and which need not even be of this source.

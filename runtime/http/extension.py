@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
+from runtime.configuration.own_code import own_module
 from runtime.configuration.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def extend(app: FastAPI, name: str) -> FastAPI:
     if not module or not separator or not function:
         raise SettingsError(f"--app (MLSERVICE_APP): {name!r} is not of the form module:function")
     try:
-        getattr(importlib.import_module(module), function)(app)
+        getattr(own_module(module), function)(app)
     except Exception as error:  # the user's code may raise anything
         raise SettingsError(f"--app (MLSERVICE_APP): {name} cannot be applied: {error!r}") from error
     return app

@@ -35,7 +35,7 @@ class Runner:
         text = "---\n".join(yaml.safe_dump(each, sort_keys=False) for each in specs)
         (self.folder / "services" / name).write_text(text)
 
-    def run(self, command, *, fork=False, event=None, **inputs):
+    def run(self, command, *, fork=False, event=None, without="", **inputs):
         """Run the action."""
         repo = {"full_name": "mallory/ml" if fork else "acme/ml"}
         request = {"number": 7, "head": {"sha": "abc1234", "repo": repo}, "base": {"ref": "main"}}
@@ -62,6 +62,7 @@ class Runner:
             "INPUT_LOCAL": "true",
             **{f"INPUT_{name.upper()}": value for name, value in inputs.items()},
         }
+        env.pop(without, None)
         line = [sys.executable, str(SCRIPT)]
         return subprocess.run(line, cwd=self.folder, env=env, capture_output=True, text=True, check=False, timeout=120)
 
@@ -90,6 +91,24 @@ def runner(tmp_path, emulator):
     fake = FakeGitHub(Description("github.json"), {TOKEN: github_user("github-actions[bot]", "Bot")})
     with served(fake):
         yield Runner(tmp_path, fake, emulator.state)
+
+
+def commands(done):
+    """What the runner takes for a command, as it reads lines: none between `stop-commands` and its token.
+
+    Source:
+        https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs
+    """
+    found, stopped = [], ""
+    for line in done.stdout.splitlines():
+        if stopped:
+            stopped = "" if line.strip() == f"::{stopped}::" else stopped
+        elif line.lstrip().startswith("::stop-commands::"):
+            stopped = line.rpartition("::")[2]
+        elif line.lstrip().startswith("::") or "##[" in line:
+            found.append(line)
+    assert not stopped, "the runner was never told to listen again"
+    return [*found, *(line for line in done.stderr.splitlines() if "::" in line or "##[" in line)]
 
 
 def with_environments(**sections):
@@ -127,8 +146,9 @@ def test_a_fork_is_planned_on_the_emulator_and_gets_no_comment_and_no_account(ru
     assert sorted(each.name for each in (runner.temp / "mlservice" / "reports").iterdir()) == [
         "plan-0.json",
         "plan-0.sarif",
+        "problems.sarif",
     ]
-    assert "LOCAL: the embedded emulator" in done.stderr
+    assert "LOCAL: the embedded emulator" in done.stdout
 
 
 def test_apply_on_a_pull_request_is_refused(runner):
@@ -147,10 +167,56 @@ def test_problems_stand_at_their_lines_and_cannot_be_commands(runner):
 
     done = runner.run("validate")
 
-    lines = [line for line in done.stdout.splitlines() if line.startswith("::")]
+    lines = commands(done)
     assert done.returncode == 1
     assert lines
     assert all(line.startswith("::error file=services/churn.yaml,line=") for line in lines)
+
+
+def test_nothing_that_a_plan_shows_is_a_command(runner):
+    """A value of a spec is in the plan: the runner takes none of it for an order, in either stream."""
+    runner.write(spec(env={"X": "##[set-output name=changed]false", "Y": "##[warning]of a branch"}))
+
+    done = runner.run("plan", comment="never")
+
+    assert "##[warning]of a branch" in done.stdout, done.stdout + done.stderr
+    assert commands(done) == []
+
+
+def test_problems_of_all_environments_are_one_log(runner):
+    """Each stands there once, however many environments have it, with its rule; none takes another's place."""
+    wrong = {"dev": {"spec": {"scaling": {"maxInstances": -1}}}, "prod": {"spec": {"region": "moon"}}}
+    runner.write(spec(min_instances=2) | {"environments": wrong})
+
+    done = runner.run("validate", environments="dev\nprod")
+
+    [log] = json.loads(Path(runner.outputs["sarif-file"]).read_text())["runs"]
+    rules = [rule["id"] for rule in log["tool"]["driver"]["rules"]]
+    texts = [each["message"]["text"] for each in log["results"]]
+    assert done.returncode == 1
+    assert len(texts) == len(set(texts)) == len(commands(done))
+    assert any("moon" in text for text in texts), texts
+    assert any("-1" in text or "maxInstances" in text for text in texts), texts
+    assert [each["ruleId"] for each in log["results"]] == [rules[each["ruleIndex"]] for each in log["results"]]
+
+
+def test_a_job_that_cannot_comment_fails(runner):
+    """Otherwise an old comment stands there, and the job is green."""
+    runner.write(spec())
+    runner.fake.accounts.clear()
+
+    done = runner.run("plan")
+
+    assert done.returncode == 1
+    assert "401 Bad credentials" in done.stdout
+
+
+def test_a_job_that_may_not_sign_in_is_told_what_it_lacks(runner):
+    """The permission is off unless a workflow gives it."""
+    done = runner.run("plan", local="false", provider="projects/1/x", event={}, without="ACTIONS_ID_TOKEN_REQUEST_URL")
+
+    assert done.returncode == 64
+    assert commands(done) == ["::error::GitHub signs no token for this job: give it the permission `id-token: write`"]
 
 
 def test_a_plan_that_cannot_be_made_is_told(runner):

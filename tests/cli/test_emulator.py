@@ -26,6 +26,19 @@ def own(tmp_path):
 
 
 @pytest.mark.slow
+def test_nothing_of_the_working_directory_is_run_for_the_emulator(own):
+    """It may be the checkout of anybody's branch, and a plan starts the emulator in it."""
+    (own.folder / "emulator").mkdir()
+    for name in ("emulator/__main__.py", "emulator/__init__.py", "json.py", "sitecustomize.py"):
+        (own.folder / name).write_text(f"open({str(own.folder / 'run')!r}, 'a').write({name!r})")
+
+    started = own("emulator", "start")
+
+    assert started.code == 0, started.err
+    assert not (own.folder / "run").exists()
+
+
+@pytest.mark.slow
 def test_the_emulator_from_start_to_stop(own):
     """Starting twice is one emulator; time passes; reset empties; stop keeps the state."""
     assert own("emulator", "status").code == 1

@@ -173,6 +173,17 @@ class FakeGitHub(CodeHost):
         )
 
 
+class FakeEnterprise(FakeGitHub):
+    """GitHub on a server of its own: REST at /api/v3, GraphQL beside it."""
+
+    def answer(self, verb, target, token, body):
+        """Answer below the server's two roots."""
+        rest = target.startswith("/api/v3/")
+        assert rest != (target == "/api/graphql"), f"there is nothing at {target}"
+        assert target != "/api/v3/graphql", "that is REST"
+        return super().answer(verb, target.removeprefix("/api/v3" if rest else "/api"), token, body)
+
+
 class FakeGitLab(CodeHost):
     """GitLab: what the system did is among the notes; they can be deleted."""
 

@@ -10,7 +10,7 @@ from reconciler.hosts.github import GitHub
 from reconciler.hosts.gitlab import GitLab
 from reconciler.hosts.rest import HostError
 from reconciler.hosts.sticky import marker, post
-from tests.comments.fakes import Description, FakeGitHub, FakeGitLab, github_user, gitlab_user, served
+from tests.comments.fakes import Description, FakeEnterprise, FakeGitHub, FakeGitLab, github_user, gitlab_user, served
 
 APP, PERSON, STRANGER = "ghs_app", "ghp_person", "stranger"
 KEY = "services/prod"
@@ -198,6 +198,21 @@ def test_a_person_s_token_works_as_well():
 
         assert bodies(fake) == [f"{marker(KEY)}\ntwo"]
         assert "POST /graphql" not in fake.calls
+
+
+def test_an_enterprise_server_is_asked_at_its_own_addresses():
+    """Who the token is and what is hidden is asked beside REST, not below it."""
+    case = GitHubCase()
+    with served(FakeEnterprise(Description("github.json"), {APP: case.bot})) as fake:
+        for _ in range(2):
+            with closing(GitHub("acme/ml", 7, APP, f"{fake.url}/api/v3")) as host:
+                post(host, KEY, "one")
+        fake.say(case.bot, f"{marker(KEY)}\nanother")
+        with closing(GitHub("acme/ml", 7, APP, f"{fake.url}/api/v3")) as host:
+            post(host, KEY, "two")
+
+        assert bodies(fake) == [f"{marker(KEY)}\ntwo"]
+        assert "POST /graphql" in fake.calls
 
 
 @pytest.mark.parametrize("url", ["http://api.github.example", "ftp://x", "http://127.0.0.1.evil.example"])

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import shutil
+import sys
 import tarfile
 from pathlib import Path
 
@@ -197,3 +198,16 @@ def test_our_images_have_one_name_in_each_region():
     )
     assert own_images.target_of(own_images.in_region(everywhere, "us-east1")) == "runtime"
     assert own_images.target_of("europe-west1-docker.pkg.dev/acme/ml/churn:1") is None
+
+
+def test_nothing_of_the_working_directory_is_run_to_compile(tmp_path, monkeypatch):
+    """It is the user's, and may hold a `compileall.py`."""
+    (tmp_path / "compileall.py").write_text("open('run', 'w')")
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "one.py").write_text("x = 1\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert wheels.compile_all(tmp_path / "packages", "/app", Platform("{}.{}".format(*sys.version_info)))
+
+    assert not (tmp_path / "run").exists()
+    assert len([*(tmp_path / "packages").rglob("one.*.pyc")]) == 1

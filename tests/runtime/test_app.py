@@ -53,10 +53,14 @@ def extend(app):
 
 @pytest.fixture(scope="module")
 def extended(start, specs, tmp_path_factory):
-    """A server with a route and a middleware of a user's."""
+    """A server with a route and a middleware of a user's, in a folder where something else is called `runtime`."""
     folder = tmp_path_factory.mktemp("image")
     (folder / "mine.py").write_text(EXTENSION)
-    server = start(specs / "iris/model", "--app", "mine:extend", cwd=folder, wait=None)
+    (folder / "runtime").mkdir()
+    for name in ("__init__.py", "__main__.py"):
+        (folder / "runtime" / name).write_text("raise SystemExit('this is no server')")
+    command = ("reconciler.cli", "serve")
+    server = start(specs / "iris/model", "--app", "mine:extend", cwd=folder, command=command, wait=None)
     server.wait(lambda: server.status("/health/ready") == 403)  # the port is open
     server.wait(lambda: server.get("/health/ready", headers=OPEN).status_code == 200)
     return server

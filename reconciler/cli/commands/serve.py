@@ -30,7 +30,8 @@ def serve(
     """Serve a model folder with the bundled server, as the container does."""
     if not folder.is_dir():
         raise errors.UsageError(f"'{folder}' is no folder", hint="name the folder that holds the model")
-    command = [sys.executable, "-m", "runtime", str(folder), "--host", host, "--port", str(port)]
+    # -P: a folder `runtime` in the working directory is not the server.
+    command = [sys.executable, "-P", "-m", "runtime", str(folder), "--host", host, "--port", str(port)]
     command += ["--app", extension] if extension else []
     command += ["--allow-code"] if allow_code else []
     # The server takes this process's place, so that signals and the exit code are its own.
