@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import shutil
+import sys
 import tarfile
 from pathlib import Path
 
@@ -154,6 +155,20 @@ def test_what_no_server_needs_is_left_out(tmp_path):
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == sorted(
         stays
     )
+
+
+def test_what_was_not_compiled_is_not_said_to_be(tmp_path, monkeypatch):
+    """An interpreter that is found and does not run compiles nothing."""
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "module.py").write_text("x = 1")
+    broken = tmp_path / "python3.1"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    here = Platform(f"{sys.version_info.major}.{sys.version_info.minor}")
+
+    assert not wheels.compile_all(tmp_path / "packages", "/app", Platform("3.1"))
+    assert wheels.compile_all(tmp_path / "packages", "/app", here)
 
 
 @pytest.mark.parametrize(
