@@ -25,7 +25,7 @@ from reconciler.gcp.connection import Connection, Endpoint
 from reconciler.images.base import Reference, find
 from reconciler.images.building import Built
 from reconciler.images.layers import Blob, kept
-from reconciler.images.pushing import place_of, push
+from reconciler.images.pushing import frameworks_there, place_of, push
 from reconciler.images.registry import Place, Repository
 from schemas import SpecError, load
 from tests.conftest import Emulator
@@ -181,6 +181,29 @@ def test_what_is_there_is_not_sent_again(emulator, tmp_path):
     assert (tried.made_repository, tried.sent, first.made_repository, first.sent) == (True, 1, True, 1)
     assert (second.made_repository, second.sent, second.before) == (False, 0, first.digest)
     assert (other.before, other.digest != first.digest) == (first.digest, True)
+
+
+def test_a_tag_keeps_its_frameworks(emulator, tmp_path):
+    """It is the whole project's: a push without one that it holds is refused before anything is built, and says how."""
+    said = json.dumps({"config": {"Labels": {"dev.mlservice.frameworks": "onnx,xgboost"}}})
+    push(connection(emulator), small(tmp_path, said), IMAGE, dry_run=False, say=quietly)
+    refused = run(emulator, tmp_path, "--region", REGION, "--with", "onnx", "--with", "torch")
+
+    assert refused.returncode == 64
+    assert f"{IMAGE} holds xgboost" in " ".join(refused.stderr.split())
+    assert "--with onnx --with torch --with xgboost" in " ".join(refused.stderr.split())
+    assert frameworks_there(connection(emulator), IMAGE) == {"onnx", "xgboost"}
+    assert frameworks_there(connection(emulator), f"{IMAGE}-other") == frozenset()
+
+
+def test_a_layout_that_cannot_be_written_is_refused_before_the_build(emulator, tmp_path):
+    """There is no base to be had: had anything been built, that would be said."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    refused = run(emulator, tmp_path, "--with", "onnx", "--region", REGION, "--layout", "full")
+
+    assert refused.returncode == 64
+    assert "full is not an empty folder" in refused.stderr
 
 
 def test_an_outage_is_waited_out_and_a_long_one_is_said(emulator, tmp_path):
