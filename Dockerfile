@@ -5,7 +5,8 @@
 ARG PYTHON=3.12-slim-bookworm
 
 FROM python:${PYTHON} AS build
-RUN pip install --no-cache-dir "uv>=0.5" "packaging>=24.0"
+# As in uv.lock, so that what lays the wheels out is what was tested.
+RUN pip install --no-cache-dir uv==0.13.9 packaging==26.3
 WORKDIR /app
 ENV UV_LINK_MODE=copy \
     UV_NO_CACHE=1 \

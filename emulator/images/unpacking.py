@@ -89,6 +89,8 @@ def lay_out(layers: Iterable[AbstractContextManager[IO[bytes]]], working_dir: Pu
 
 
 def _unpack(file: IO[bytes], below: PurePosixPath, into: Path, budget: list[int]) -> None:
+    """Unpack one layer. What it deletes is of the layers below it, wherever in it that is said."""
+    ours: set[Path] = set()
     with tarfile.open(fileobj=file, mode="r|*") as archive:
         for member in archive:
             place = _place(member.name, below)
@@ -96,10 +98,12 @@ def _unpack(file: IO[bytes], below: PurePosixPath, into: Path, budget: list[int]
                 continue
             target = into / place
             if place.name.startswith(WHITEOUT):
-                _remove(target.parent if place.name == OPAQUE else target.with_name(place.name[len(WHITEOUT) :]))
+                hidden = target.with_name(place.name[len(WHITEOUT) :])
+                _hide(target.parent.glob("*") if place.name == OPAQUE else [hidden], ours)
             elif member.isreg():
                 _spend(budget, member.size)
                 _write(archive, member, target)
+                ours.add(target)
 
 
 def _place(name: str, below: PurePosixPath) -> PurePosixPath | None:
@@ -131,8 +135,12 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> N
     target.chmod(0o755 if member.mode & 0o100 else 0o644)
 
 
-def _remove(target: Path) -> None:
-    if target.is_dir():
-        shutil.rmtree(target)
-    else:
-        target.unlink(missing_ok=True)
+def _hide(targets: Iterable[Path], ours: set[Path]) -> None:
+    """Delete files and folders, but for `ours` and what holds them."""
+    for target in list(targets):
+        for path in [*sorted(target.rglob("*"), reverse=True), target]:
+            if not path.is_dir():
+                if path not in ours:
+                    path.unlink(missing_ok=True)
+            elif not any(path.iterdir()):
+                path.rmdir()

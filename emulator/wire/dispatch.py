@@ -61,7 +61,7 @@ def guarded(world: World, call: Call, work: Callable[[], T], *, counted: str = "
 
 
 def _behave(world: World, call: Call, request: Any) -> Any:
-    switched_off.check(world, call.method, request)
+    request = switched_off.check(world, call.method, request)
     registry = world.part(Registry)
     behaviour = registry.behaviour(call.method)
     if behaviour is not None:

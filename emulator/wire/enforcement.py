@@ -1,6 +1,5 @@
 """IAM at the door: which permissions a call needs, on which resources, and whether its caller has them."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,9 +9,8 @@ from emulator.core.resources import fits
 from emulator.core.world import World
 from emulator.identity import access
 from emulator.identity.refusals import gap, require
+from emulator.wire.named import default_field, opened, value_at
 
-NAMED = ("resource", "name", "parent", "project")
-"""Where a request names its resource, the first that it has; else a message's `name`; else the first text."""
 OPERATIONS = "google.longrunning.Operations/"
 ON_OPERATION = {"GetOperation": "get", "WaitOperation": "get", "CancelOperation": "cancel", "DeleteOperation": "delete"}
 ROLES_CHANGED = "iam.googleapis.com/modifiedGrantsByRole"
@@ -24,14 +22,10 @@ def check(world: World, call: Call, request: Any) -> Any:
     Raises:
         ApiFailure: PERMISSION_DENIED.
     """
-    if hasattr(request, "DESCRIPTOR"):
-        check_message(world, call, request)
-        return request
-    first = next(request, None)
-    if first is None:
-        return iter(())
-    check_message(world, call, first)
-    return itertools.chain([first], request)
+    first, whole = opened(request)
+    if first is not None:
+        check_message(world, call, first)
+    return whole
 
 
 def check_message(world: World, call: Call, request: Any) -> None:
@@ -89,27 +83,6 @@ def on_operation(world: World, name: str, verb: str) -> Iterator[tuple[Table, De
     for table in world.part(Registry).permissions(kind):
         if table.operations:
             yield table, Demand(f"{table.operations}.{verb}", ("name",))
-
-
-def default_field(descriptor: Any) -> list[str]:
-    """The path of the field by which a request names its resource; nothing: it names none."""
-    fields = descriptor.fields_by_name
-    for name in NAMED:
-        if name in fields and fields[name].message_type is None:
-            return [name]
-    for field in descriptor.fields:
-        inside = field.message_type
-        if inside is not None and not field.is_repeated and "name" in inside.fields_by_name:
-            return [field.name, "name"]
-    return next(([field.name] for field in descriptor.fields if field.cpp_type == field.CPPTYPE_STRING), [])
-
-
-def value_at(request: Any, path: Sequence[str]) -> str:
-    """The text at a path of fields; nothing where the request leaves it out."""
-    found = request
-    for name in path:
-        found = getattr(found, name)
-    return str(found) if path else ""
 
 
 def target_of(world: World, table: Table, named: str, about: dict[str, Any]) -> access.Target:

@@ -12,11 +12,10 @@ from typing import Any
 from emulator.core.api import Registry
 from emulator.core.failures import ApiFailure
 from emulator.core.world import World
+from emulator.wire.named import default_field, opened, value_at
 
 KIND = "api.off"
 """In the store: the ids of the projects that have an API off, by its host."""
-NAMED = ("resource", "name", "parent", "project")
-"""Where a request says which project it is about, the first that it has."""
 CONSOLE = "https://console.developers.google.com/apis/api/{host}/overview?project={number}"
 REFUSED = (
     "{host} has not been used in project {number} before or it is disabled. Enable it by visiting {url} then retry. If "
@@ -37,22 +36,28 @@ def switch(world: World, project: str, host: str, *, on: bool) -> None:
         world.store.put(KIND, host, json.dumps(left).encode())
 
 
-def check(world: World, method: str, request: Any) -> None:
-    """Let a call pass whose API is on in the project that it names.
+def check(world: World, method: str, request: Any) -> Any:
+    """Let a call pass whose API is on in the project that it names; returns the request, as permissions do.
 
     Raises:
         ApiFailure: PERMISSION_DENIED with the reason SERVICE_DISABLED.
     """
     host = world.part(Registry).host(method)
     off = projects(world, host) if host else []
-    if off and (project := project_of(world, request)) in off:
+    if not off:
+        return request
+    first, whole = opened(request)
+    if first is not None and (project := project_of(world, method, first)) in off:
         raise refusal(world, project, host)
+    return whole
 
 
-def project_of(world: World, request: Any) -> str:
-    """The id of the project that a request names; nothing: it names none."""
-    for field in NAMED:
-        words = str(getattr(request, field, "")).split("/")
+def project_of(world: World, method: str, request: Any) -> str:
+    """The id of the project that a request names, where its permissions are needed; nothing: it names none."""
+    demands = [demand for table in world.part(Registry).permissions(method) for demand in table.methods.get(method, ())]
+    told = [list(demand.field) for demand in demands if demand.field and not demand.account]
+    for path in (default_field(request.DESCRIPTOR), *told):
+        words = value_at(request, path).split("/")
         if words[0] == "projects" and len(words) > 1:
             return world.project_id(words[1]) or words[1]
     return ""

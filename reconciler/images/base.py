@@ -7,19 +7,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from reconciler.core import errors
 from reconciler.images.layers import GZIPPED, Blob, digest_of
 from reconciler.images.lock import Platform
-from reconciler.images.registry import Repository, Tell
+from reconciler.images.registry import BLOB_BYTES_MOST, Repository, Tell
 
-DEFAULT = "docker.io/library/python:3.12-slim-bookworm"
 _NAME = re.compile(
     r"(?P<name>[\w.-]+(?::\d{1,5}(?=/))?(?:/[\w.-]+)*)"
     r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
 _LAYERS = {
     "application/vnd.oci.image.layer.v1.tar+gzip": GZIPPED,
     "application/vnd.docker.image.rootfs.diff.tar.gzip": GZIPPED,
@@ -27,7 +28,48 @@ _LAYERS = {
     "application/vnd.oci.image.layer.v1.tar+zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
 }
 """Docker's types and OCI's are of the same bytes."""
-CONFIG_BYTES_MOST = 1024 * 1024
+
+
+class _Document(BaseModel):
+    """What a registry says."""
+
+
+Said = TypeVar("Said", bound=_Document)
+
+
+class _Described(_Document):
+    digest: Annotated[str, Field(pattern=_DIGEST.pattern)]
+    size: Annotated[int, Field(ge=0, le=BLOB_BYTES_MOST)]
+    media_type: Annotated[str, Field(alias="mediaType")]
+
+
+def _known(media_type: str) -> str:
+    if media_type not in _LAYERS:
+        raise ValueError(f"layers of the type {media_type[:200]!r} are not known")
+    return media_type
+
+
+class _Layer(_Described):
+    media_type: Annotated[str, Field(alias="mediaType"), AfterValidator(_known)]
+
+
+class _Manifest(_Document):
+    config: _Described
+    layers: list[_Layer]
+
+
+class _Unpacked(_Document):
+    diff_ids: list[Annotated[str, Field(pattern=_DIGEST.pattern)]]
+
+
+class _Runs(_Document):
+    variables: Annotated[list[str] | None, Field(alias="Env")] = None
+
+
+class _Config(_Document):
+    rootfs: _Unpacked
+    config: _Runs | None = None
+    history: list[dict[str, Any]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +138,8 @@ class Base:
         Raises:
             UsageError: The image does not say which Python it has, as Docker's own do.
         """
-        pairs = dict(text.split("=", 1) for text in self.config.get("config", {}).get("Env") or [] if "=" in text)
+        said = self.config.get("config") or {}
+        pairs = dict(text.split("=", 1) for text in said.get("Env") or [] if "=" in text)
         found = re.match(r"3\.\d+", pairs.get("PYTHON_VERSION", ""))
         if found is None:
             hint = "take one whose PYTHON_VERSION says it, such as python:3.12-slim-bookworm"
@@ -110,44 +153,50 @@ def find(repository: Repository, reference: Reference) -> Base:
     Raises:
         ApiError: It cannot be had, or is none for Linux on x86_64.
     """
-    digest, listed = _manifest(repository, reference.tag)
-    config = Blob(listed["config"]["digest"], listed["config"]["size"], listed["config"]["mediaType"])
-    said = _config(repository, config)
+    digest, content = _manifest(repository, reference.tag)
+    listed = _checked(repository, _Manifest, content, "manifest")
+    config = repository.content(Blob(listed.config.digest, listed.config.size, listed.config.media_type))
+    said = _checked(repository, _Config, config, "configuration")
+    if len(listed.layers) != len(said.rootfs.diff_ids):
+        why = f"it has {len(listed.layers)} layers, and its configuration tells of {len(said.rootfs.diff_ids)}"
+        raise errors.InvalidRequest("fetch", repository.place.shown, why)
     layers = [
-        Blob(each["digest"], each["size"], _LAYERS[each["mediaType"]], None, unpacked)
-        for each, unpacked in zip(listed["layers"], said["rootfs"]["diff_ids"], strict=True)
+        Blob(each.digest, each.size, _LAYERS[each.media_type], None, unpacked)
+        for each, unpacked in zip(listed.layers, said.rootfs.diff_ids, strict=True)
     ]
-    return Base(str(reference), digest, said, layers)
+    return Base(str(reference), digest, json.loads(config), layers)
 
 
-def _manifest(repository: Repository, tag: str) -> tuple[str, dict[str, Any]]:
+def _checked(repository: Repository, sort: type[Said], content: bytes, what: str) -> Said:
+    """Read a document of a registry that nobody vouches for; digests become names of files here."""
+    try:
+        return sort.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(each) for each in first["loc"])
+        why = f"its {what} is none that can be read: {where or 'the whole'}: {first['msg']}"
+        raise errors.InvalidRequest("fetch", repository.place.shown, why[:600]) from error
+
+
+def _manifest(repository: Repository, tag: str) -> tuple[str, bytes]:
+    """Give the digest and the bytes of the manifest for our platform."""
     for _ in range(2):
         content = repository.manifest(tag)[1]
         try:
             listed: dict[str, Any] = json.loads(content)
             if "manifests" not in listed:
-                return digest_of(content), listed
-            tag = next(each["digest"] for each in listed["manifests"] if _fits(each.get("platform") or {}))
-        except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+                return digest_of(content), content
+            tag = next(each["digest"] for each in listed["manifests"] if _fits(each))
+        except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError) as error:
             why = "it is no image for linux/amd64"
             raise errors.InvalidRequest("fetch", repository.place.shown, why) from error
     raise errors.InvalidRequest("fetch", repository.place.shown, "an index in an index")
 
 
-def _fits(platform: dict[str, Any]) -> bool:
-    return (platform.get("os"), platform.get("architecture")) == ("linux", "amd64")
-
-
-def _config(repository: Repository, blob: Blob) -> dict[str, Any]:
-    import tempfile  # noqa: PLC0415 - late, for start-up
-
-    if blob.size_bytes > CONFIG_BYTES_MOST or not _DIGEST.fullmatch(blob.digest):
-        raise errors.InvalidRequest("fetch", repository.place.shown, "its configuration is none")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "config.json"
-        repository.fetch(blob, path)
-        found: dict[str, Any] = json.loads(path.read_bytes())
-    return found
+def _fits(listed: dict[str, Any]) -> bool:
+    platform = listed.get("platform") or {}
+    ours = (platform.get("os"), platform.get("architecture")) == ("linux", "amd64")
+    return ours and _DIGEST.fullmatch(listed["digest"]) is not None
 
 
 def fetch(repository: Repository, base: Base, into: Path, tell: Tell) -> Base:

@@ -19,6 +19,8 @@ from reconciler.images.lock import LockError, pins, requirements
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
+FRAMEWORKS = "dev.mlservice.frameworks"
+"""Label that says which a runtime holds."""
 EPOCH = "1970-01-01T00:00:00Z"
 """When every image was made: the time would be the only thing in it that differs."""
 NOBODY = "65532:65532"
@@ -166,7 +168,7 @@ def _labels(wanted: Wanted, base: Base) -> Mapping[str, str]:
         f"{named}.licenses": "Apache-2.0",
         f"{named}.base.name": base.name,
         f"{named}.base.digest": base.digest,
-        "dev.mlservice.frameworks": ",".join(wanted.frameworks),
+        FRAMEWORKS: ",".join(wanted.frameworks),
     }
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 OURS = "mlservice"
-FRAMEWORKS = ("onnx", "sklearn", "xgboost", "lightgbm", "torch")
-"""Extras that are a framework's: an image holds those that its models need."""
 ROOTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # The runtime needs two of our own dependencies for specs and one for models in Cloud Storage; the others are the
     # command line's, whose clients of Google's are as large again as the server.

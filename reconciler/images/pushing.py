@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.operations import wait
+from reconciler.images.building import CONFIG, FRAMEWORKS
+from reconciler.images.layers import Blob
 from reconciler.images.registry import Place, Repository, Tell, nobody
 
 if TYPE_CHECKING:
@@ -90,6 +93,26 @@ def push(
                 repository.upload(blob, tell)
             repository.put(tag, built.manifest, "application/vnd.oci.image.manifest.v1+json")
     return _result(built, image, before=before, made=missing, sent=lacking)
+
+
+def frameworks_there(connection: Connection, image: str) -> frozenset[str]:
+    """Tell which frameworks the image holds that a tag names; none: there is no such tag, or it does not say.
+
+    Args:
+        connection: Whose project.
+        image: By tag.
+
+    Raises:
+        ApiError: It cannot be read.
+    """
+    with Repository(place_of(connection, image)) as repository:
+        try:
+            listed = json.loads(repository.manifest(image.rpartition(":")[2])[1])["config"]
+            said = json.loads(repository.content(Blob(listed["digest"], listed["size"], CONFIG)))
+            words = str(said["config"]["Labels"][FRAMEWORKS])
+        except (errors.NotFoundError, ValueError, KeyError, TypeError):
+            return frozenset()
+    return frozenset(word for word in words.split(",") if word)
 
 
 def _result(built: Built, image: str, *, before: str | None, made: bool, sent: Any) -> Pushed:

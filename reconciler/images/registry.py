@@ -12,8 +12,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -39,8 +41,14 @@ PAUSES_S = (0.2, 1.0, 4.0)
 _BEARER = re.compile(r'(\w+)="([^"]*)"')
 _OF_THE_WAY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _BROKEN = frozenset({429, 500, 502, 503, 504})
+_GOOGLES = {
+    401: "run `gcloud auth application-default login`",
+    403: "grant the caller roles/artifactregistry.writer on the repository",
+}
+_STRANGE = "it may not exist, or want a password, which we have none of: name another"
+"""What to do about a refusal, by status: Google's roles and tokens mean nothing to other registries."""
 Tell = Callable[[int], None]
-"""Told of bytes as they go."""
+"""Told of bytes as they go, and of fewer than none where a file begins again."""
 
 
 def nobody(_: int) -> None:
@@ -118,25 +126,63 @@ class Repository:
         Raises:
             ApiError: It cannot be had, or is not what its digest says.
         """
-        partial, seen = into.with_name(f"{into.name}.part"), hashlib.sha256()
-        with self._stream(f"blobs/{blob.digest}") as answer, partial.open("wb") as file:
-            for data in answer.iter_bytes(CHUNK_BYTES):
-                seen.update(data)
-                file.write(data)
-                tell(len(data))
-                if file.tell() > min(blob.size_bytes, BLOB_BYTES_MOST):
-                    break
-        if f"sha256:{seen.hexdigest()}" != blob.digest:
-            partial.unlink()
+        for pause_s in (*PAUSES_S, None):
+            try:
+                self._fetch_once(blob, into, tell)
+            except (errors.Unavailable, errors.QuotaExhausted):
+                if pause_s is None:
+                    raise
+                time.sleep(pause_s)
+            else:
+                return
+
+    def content(self, blob: Blob) -> bytes:
+        """Fetch a file as small as a manifest, and check it.
+
+        Raises:
+            ApiError: It cannot be had, is too large, or is not what its digest says.
+        """
+        found: bytes = self._call("GET", f"blobs/{blob.digest}").content
+        if digest_of(found) != blob.digest:
             raise errors.InvalidRequest("fetch", self.place.shown, f"what came does not match {blob.digest}")
-        partial.replace(into)
+        return found
+
+    def _fetch_once(self, blob: Blob, into: Path, tell: Tell) -> None:
+        # A name of its own: two builds at once may fetch the same layer into the same folder.
+        with tempfile.NamedTemporaryFile(dir=into.parent, prefix=f"{into.name}.", suffix=".part", delete=False) as file:
+            partial = Path(file.name)
+            try:
+                seen = self._received(blob, file, tell)
+                file.close()
+                if seen != blob.digest:
+                    why = f"what came does not match {blob.digest}"
+                    raise errors.InvalidRequest("fetch", self.place.shown, why)
+                partial.replace(into)
+            finally:
+                partial.unlink(missing_ok=True)
+
+    def _received(self, blob: Blob, file: IO[bytes], tell: Tell) -> str:
+        """Write what comes, and no more than was announced; returns its digest."""
+        seen = hashlib.sha256()
+        try:
+            with self._stream(f"blobs/{blob.digest}") as answer:
+                for data in answer.iter_bytes(CHUNK_BYTES):
+                    seen.update(data)
+                    file.write(data)
+                    tell(len(data))
+                    if file.tell() > min(blob.size_bytes, BLOB_BYTES_MOST):
+                        break
+        except errors.ApiError:
+            tell(-file.tell())  # it begins again
+            raise
+        return f"sha256:{seen.hexdigest()}"
 
     def upload(self, blob: Blob, tell: Tell = nobody) -> None:
         """Send a file, whole."""
         if blob.path is None:
             raise ValueError(f"{blob.digest} is not here")
         opened = self._call("POST", "blobs/uploads/")
-        place = urljoin(str(opened.request.url), opened.headers["location"])
+        place = urljoin(str(opened.request.url), opened.headers.get("location", ""))
         if urlsplit(place)[:2] != urlsplit(self.place.url)[:2]:
             raise errors.InvalidRequest("push to", self.place.shown, "the registry sends the upload elsewhere")
         path = blob.path
@@ -202,9 +248,28 @@ class Repository:
         kept = {name: value for name, value in answer.headers.items() if name not in _OF_THE_WAY}
         return httpx.Response(answer.status_code, headers=kept, content=content, request=answer.request)
 
-    def _stream(self, path: str) -> Any:
-        # A token is there already: the manifest that names the file was fetched before it.
-        return _Checked(self, f"{self.place.url}/v2/{self.place.name}/{path}", dict(self._authorization))
+    @contextmanager
+    def _stream(self, path: str) -> Iterator[httpx.Response]:
+        """Open a file: again with a new token where the old one has expired since the file before it.
+
+        httpx sends the token to no other host than the first: registries redirect to where their files lie.
+        """
+        import httpx  # noqa: PLC0415 - late, for start-up
+
+        url = f"{self.place.url}/v2/{self.place.name}/{path}"
+        try:
+            for last in (False, True):
+                opened = self._http.stream("GET", url, headers=self._authorization, follow_redirects=True)
+                with opened as answer:
+                    if answer.status_code == httpx.codes.UNAUTHORIZED and not last:
+                        self._sign_in(answer)
+                        continue
+                    if answer.is_error:
+                        raise self._refused("GET", self._read(answer))
+                    yield answer
+                    return
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
 
     def _sign_in(self, refused: httpx.Response) -> None:
         """Get a token from where the registry says.
@@ -224,8 +289,15 @@ class Repository:
         answer = self._read(self._http.send(asked, stream=True))
         if answer.is_error:
             raise self._refused("sign in to", answer)
-        found = answer.json()
-        self._authorization = {"authorization": f"Bearer {found.get('token') or found.get('access_token')}"}
+        self._authorization = {"authorization": f"Bearer {self._token(answer)}"}
+
+    def _token(self, answer: httpx.Response) -> str:
+        try:
+            found = answer.json()
+            return str(found.get("token") or found["access_token"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            why = "where it sends for tokens, none is given"
+            raise errors.NotPermitted("sign in to", self.place.shown, why) from error
 
     def _unreachable(self, error: Exception) -> errors.ApiError:
         why = str(error) or type(error).__name__
@@ -240,41 +312,10 @@ class Repository:
             404: errors.NotFoundError,
             429: errors.QuotaExhausted,
         }
-        hints = {
-            401: "run `gcloud auth application-default login`",
-            403: "grant the caller roles/artifactregistry.writer on the repository",
-        }
+        hints = _GOOGLES if self.place.token is not None else dict.fromkeys((401, 403), _STRANGE)
         worse = errors.Unavailable if answer.is_server_error else errors.InvalidRequest
         kind = kinds.get(answer.status_code, worse)
         return kind(verb, self.place.shown, why, hint=hints.get(answer.status_code, ""))
-
-
-@dataclass(slots=True)
-class _Checked:
-    """The stream of a file, whose refusal is one of ours."""
-
-    repository: Repository
-    url: str
-    headers: dict[str, str]
-    _opened: Any = None
-
-    def __enter__(self) -> Any:
-        import httpx  # noqa: PLC0415 - late, for start-up
-
-        http: Any = self.repository._http  # noqa: SLF001 - one thing in two classes
-        # httpx sends the token to no other host than the first: registries redirect to where their files lie.
-        self._opened = http.stream("GET", self.url, headers=self.headers, follow_redirects=True)
-        try:
-            answer = self._opened.__enter__()
-        except httpx.HTTPError as error:
-            raise self.repository._unreachable(error) from error  # noqa: SLF001 - the same
-        if answer.is_error:
-            answer.read()
-            raise self.repository._refused("GET", answer)  # noqa: SLF001 - the same
-        return answer
-
-    def __exit__(self, *of: object) -> None:
-        self._opened.__exit__(*of)
 
 
 def _read(path: Path, tell: Tell) -> Iterator[bytes]:

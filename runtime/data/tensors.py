@@ -90,6 +90,8 @@ class Model(Protocol):
     outputs: tuple[TensorSpec, ...]
     # Whether rows of several requests may be joined along the first dimension.
     batchable: bool
+    # Calls that it takes beside each other where it is batchable: more than one keeps a device at work.
+    calls_at_once: int
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
         """Compute the named outputs; inputs have the types and ranks of `inputs`."""

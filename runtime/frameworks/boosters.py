@@ -24,6 +24,7 @@ class Booster:
     """
 
     batchable = True
+    calls_at_once = 1
 
     def __init__(
         self,

@@ -45,6 +45,7 @@ class CustomModel:
     """A class without `decode`: arrays by feature in, arrays out."""
 
     platform = "custom"
+    calls_at_once = 1
 
     def __init__(self, hooks: Any, settings: ModelSettings) -> None:
         self._hooks = hooks
@@ -79,6 +80,7 @@ class HookedModel:
     """A class with `decode`: objects in, objects out."""
 
     platform = "custom"
+    calls_at_once = 1
     opaque = True
     inputs: tuple[TensorSpec, ...] = (TensorSpec(OBJECT, "BYTES", (-1,)),)
     outputs: tuple[TensorSpec, ...] = (TensorSpec(OUTPUT, "BYTES", (-1,)),)

@@ -38,6 +38,7 @@ class OnnxModel:
     """A session. onnxruntime lets several threads run one session at once."""
 
     platform = "onnx_onnxv1"
+    calls_at_once = 1
 
     def __init__(self, session: Any) -> None:
         # `run` of the session itself first looks for absent inputs, which ours never are, and where CUDA fails it goes

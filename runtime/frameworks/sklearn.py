@@ -34,6 +34,7 @@ class SklearnModel:
 
     platform = "sklearn"
     batchable = True
+    calls_at_once = 1
 
     def __init__(self, estimator: Any, settings: ModelSettings, file: str = "the model") -> None:
         self._estimator = estimator

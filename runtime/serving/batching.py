@@ -119,7 +119,7 @@ class Batcher:
         self._idle: list[Worker] = list(workers)
         # Models that batch have one call at a time: what arrives meanwhile is the next batch. On a device, another one
         # stands behind it when it is full.
-        at_once = getattr(model, "calls_at_once", 1) if model.batchable else cpus()
+        at_once = model.calls_at_once if model.batchable else cpus()
         self._calls_at_once = at_once
         self._on_device = model.batchable and at_once > 1
         self._hold: asyncio.TimerHandle | None = None

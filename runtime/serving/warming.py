@@ -59,7 +59,7 @@ def warmed(loaded: Loaded, max_rows: int | None, worker: Callable[[str], Worker]
         Exception: Whatever the model raises on rows that its own schema allows.
     """
     model: Any = loaded.model
-    if not model.batchable or getattr(model, "calls_at_once", 1) == 1 or loaded.layout is None:
+    if not model.batchable or model.calls_at_once == 1 or loaded.layout is None:
         return measure(loaded, max_rows)
     workers = tuple(worker("predict") for _ in range(model.calls_at_once))
     warm, sizes = _done_by(workers[0], lambda: measure_on_device(loaded, max_rows))

@@ -3,7 +3,8 @@
 import pytest
 from google.api_core import exceptions
 from google.cloud import billing_v1, cloudquotas_v1, orgpolicy_v2, service_usage_v1
-from google.pubsub_v1 import PublisherClient
+from google.cloud.run_v2 import ServicesClient
+from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from tests.emulator.clients import both_wires, client
 
@@ -35,6 +36,31 @@ def test_a_disabled_api_refuses_every_call_and_says_how_to_enable_it(emulator, w
     assert elsewhere.name == "projects/other/topics/orders"
     assert [state(each) for each in found.services] == ["DISABLED", "ENABLED"]
     assert topics.create_topic(request={"name": f"{PROJECT}/topics/orders"}).name == f"{PROJECT}/topics/orders"
+
+
+def test_a_disabled_api_refuses_whatever_names_the_project(emulator):
+    """A topic or a subscription that is published to, pulled from or changed; a service in a message."""
+    topics, pulls, services = (client(emulator, each) for each in (PublisherClient, SubscriberClient, ServicesClient))
+    topic, subscription = f"{PROJECT}/topics/orders", f"{PROJECT}/subscriptions/orders"
+    topics.create_topic(request={"name": topic})
+    pulls.create_subscription(request={"name": subscription, "topic": topic})
+    usage = client(emulator, service_usage_v1.ServiceUsageClient)
+    for host in ("pubsub", "run"):
+        usage.disable_service(request={"name": f"{PROJECT}/services/{host}.googleapis.com"}).result(timeout=20)
+    service = {"name": f"{PROJECT}/locations/europe-west1/services/x"}
+    stream = [{"subscription": subscription, "stream_ack_deadline_seconds": 10}]
+
+    for refused in (
+        lambda: topics.publish(request={"topic": topic, "messages": [{"data": b"x"}]}),
+        lambda: topics.update_topic(request={"topic": {"name": topic}, "update_mask": "labels"}),
+        lambda: pulls.pull(request={"subscription": subscription, "max_messages": 1}),
+        lambda: pulls.acknowledge(request={"subscription": subscription, "ack_ids": ["x"]}),
+        lambda: list(pulls.streaming_pull(requests=iter(stream), timeout=20)),
+        lambda: services.update_service(request={"service": service}),
+    ):
+        with pytest.raises(exceptions.Forbidden) as found:
+            refused()
+        assert found.value.reason == "SERVICE_DISABLED"
 
 
 def test_apis_are_listed_by_state_and_enabled_together(emulator):

@@ -11,7 +11,8 @@ from emulator.core import permissions
 from emulator.core.api import Registry, folder_of
 from emulator.identity import roles
 from emulator.wire import table
-from emulator.wire.enforcement import ON_OPERATION, OPERATIONS, default_field
+from emulator.wire.enforcement import ON_OPERATION, OPERATIONS
+from emulator.wire.named import default_field
 from tests.emulator_iam.callers import PROJECT, Account, client_class, grant
 
 REGISTRY = Registry(LISTED)

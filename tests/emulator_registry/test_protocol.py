@@ -137,6 +137,35 @@ def test_chunks_are_refused_unless_the_setting_takes_them(emulator):
     assert done.status_code == 201
 
 
+def test_a_part_of_a_large_file_comes_by_itself(emulator):
+    """From the first byte that was asked for to the last, over the pieces in which it is read."""
+    make_repository(emulator)
+    content = bytes(range(256)) * 12_000
+    with registry(emulator) as made:
+        upload(made, content)
+        where = f"/v2/{NAME}/blobs/{digest_of(content)}"
+        part = made.get(where, headers={"range": "bytes=255-2097153"})
+        rest = made.get(where, headers={"range": "bytes=3071998-"})
+
+    assert part.content == content[255:2_097_154]
+    assert part.headers["content-length"] == str(len(part.content))
+    assert (rest.status_code, rest.content) == (206, content[-2:])
+
+
+def test_an_upload_that_nobody_ends_is_dropped(emulator):
+    """After a day, when another begins; what it had is gone."""
+    make_repository(emulator)
+    with registry(emulator) as made:
+        old = made.post(f"/v2/{NAME}/blobs/uploads/").headers["location"]
+        emulator.advance(24 * 3600 + 60)
+    with registry(emulator) as made:
+        young = made.post(f"/v2/{NAME}/blobs/uploads/").headers["location"]
+        found = [made.get(place).status_code for place in (old, young)]
+
+    assert found == [404, 204]
+    assert [path.name for path in (emulator.state / "registry").iterdir()] == [young.rpartition("/")[2]]
+
+
 def test_a_wrong_digest_is_refused(emulator):
     """Of a file and of a manifest: nothing is kept under a name that it does not have."""
     make_repository(emulator)

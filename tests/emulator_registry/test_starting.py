@@ -94,6 +94,18 @@ def test_whole_folders_are_hidden(tmp_path):
     assert laid_out(tmp_path, below, above) == {"a/three.py": b"4", "keep.py": b"3"}
 
 
+def test_a_layer_hides_only_what_lies_below_it(tmp_path):
+    """Marks may stand anywhere in a layer; what the same layer writes stays, whichever comes first."""
+    below = layer({"app/a/one.py": b"1", "app/b/c/two.py": b"2", "app/file.py": b"3", "app/left/x.py": b"4"})
+    above = layer({
+        "app/a/new.py": b"5", "app/a/.wh..wh..opq": b"", "app/b/kept.py": b"6", "app/.wh.b": b"", "app/file.py": b"7",
+        "app/.wh.file.py": b"", "app/.wh.left": b"",
+    })  # fmt: skip
+
+    assert laid_out(tmp_path, below, above) == {"a/new.py": b"5", "b/kept.py": b"6", "file.py": b"7"}
+    assert not (tmp_path / "image" / "b" / "c").exists()
+
+
 def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     """However small it is packed; nothing of it stays."""
     monkeypatch.setattr(unpacking, "BYTES_MOST", 1000)

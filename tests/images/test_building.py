@@ -157,6 +157,20 @@ def test_what_no_server_needs_is_left_out(tmp_path):
     )
 
 
+def test_what_was_not_compiled_is_not_said_to_be(tmp_path, monkeypatch):
+    """An interpreter that is found and does not run compiles nothing."""
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "module.py").write_text("x = 1")
+    broken = tmp_path / "python3.1"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    here = Platform(f"{sys.version_info.major}.{sys.version_info.minor}")
+
+    assert not wheels.compile_all(tmp_path / "packages", "/app", Platform("3.1"))
+    assert wheels.compile_all(tmp_path / "packages", "/app", here)
+
+
 @pytest.mark.parametrize(
     ("text", "host", "path", "tag"),
     [

@@ -84,6 +84,14 @@ def test_the_frameworks_exist():
     assert set(named.split()) <= extras.keys()
 
 
+def test_its_tools_are_those_of_the_lock_file():
+    """What lays the wheels out is pinned, as they are."""
+    locked = {each["name"]: each["version"] for each in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
+    [words] = re.findall(r"RUN pip install --no-cache-dir (.+)", (ROOT / "Dockerfile").read_text())
+
+    assert words.split() == [f"{name}=={locked[name]}" for name in ("uv", "packaging")]
+
+
 def test_it_is_the_image_that_is_pushed_without_an_engine():
     """Command, user, folder and variables are the same in both."""
     for target in ("runtime", "reconciler"):

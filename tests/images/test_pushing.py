@@ -22,9 +22,10 @@ from reconciler.core.errors import InvalidRequest, NotFoundError, NotPermitted, 
 from reconciler.engine.apply import apply
 from reconciler.engine.planning import make_plan
 from reconciler.gcp.connection import Connection, Endpoint
+from reconciler.images.base import Reference, find
 from reconciler.images.building import Built
 from reconciler.images.layers import Blob, kept
-from reconciler.images.pushing import place_of, push
+from reconciler.images.pushing import frameworks_there, place_of, push
 from reconciler.images.registry import Place, Repository
 from schemas import SpecError, load
 from tests.conftest import Emulator
@@ -182,6 +183,29 @@ def test_what_is_there_is_not_sent_again(emulator, tmp_path):
     assert (other.before, other.digest != first.digest) == (first.digest, True)
 
 
+def test_a_tag_keeps_its_frameworks(emulator, tmp_path):
+    """It is the whole project's: a push without one that it holds is refused before anything is built, and says how."""
+    said = json.dumps({"config": {"Labels": {"dev.mlservice.frameworks": "onnx,xgboost"}}})
+    push(connection(emulator), small(tmp_path, said), IMAGE, dry_run=False, say=quietly)
+    refused = run(emulator, tmp_path, "--region", REGION, "--with", "onnx", "--with", "torch")
+
+    assert refused.returncode == 64
+    assert f"{IMAGE} holds xgboost" in " ".join(refused.stderr.split())
+    assert "--with onnx --with torch --with xgboost" in " ".join(refused.stderr.split())
+    assert frameworks_there(connection(emulator), IMAGE) == {"onnx", "xgboost"}
+    assert frameworks_there(connection(emulator), f"{IMAGE}-other") == frozenset()
+
+
+def test_a_layout_that_cannot_be_written_is_refused_before_the_build(emulator, tmp_path):
+    """There is no base to be had: had anything been built, that would be said."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    refused = run(emulator, tmp_path, "--with", "onnx", "--region", REGION, "--layout", "full")
+
+    assert refused.returncode == 64
+    assert "full is not an empty folder" in refused.stderr
+
+
 def test_an_outage_is_waited_out_and_a_long_one_is_said(emulator, tmp_path):
     """A request is made again; what does not pass says what could not be reached."""
     here = connection(emulator)
@@ -229,6 +253,66 @@ def test_what_comes_is_checked(emulator, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def broken(listed: dict, said: dict, which: str) -> tuple[dict, bytes]:
+    """A base that is wrong in one way."""
+    digest = f"sha256:{'0' * 64}"
+    [layer_] = listed["layers"]
+    ways = {
+        "path": (listed | {"layers": [layer_ | {"digest": "sha256:../../../escaped"}]}, said),
+        "type": (listed | {"layers": [layer_ | {"mediaType": "application/x-squashfs"}]}, said),
+        "no config": ({"layers": listed["layers"]}, said),
+        "index": ({"manifests": [{"digest": "../3", "platform": {"os": "linux", "architecture": "amd64"}}]}, said),
+        "counts": (listed, said | {"rootfs": {"diff_ids": [digest, digest]}}),
+        "no rootfs": (listed, {"config": {}}),
+        "variables": (listed, said | {"config": {"Env": [1]}}),
+    }
+    if which == "no json":
+        return listed, b"{"
+    found, config = ways[which]
+    return found, json.dumps(config).encode()
+
+
+class Held(Repository):
+    """A repository that holds one image, whatever is wrong with it."""
+
+    def manifest(self, _: str) -> tuple[str, bytes]:
+        """The manifest."""
+        return OCI, self.held[0]
+
+    def content(self, _: Blob) -> bytes:
+        """The configuration."""
+        return self.held[1]
+
+
+BROKEN = {
+    "path": r"layers.0.digest",
+    "type": "'application/x-squashfs' are not known",
+    "no config": "its manifest is none that can be read: config",
+    "index": "no image for linux/amd64",
+    "counts": "it has 1 layers, and its configuration tells of 2",
+    "no rootfs": "its configuration is none that can be read: rootfs",
+    "variables": "its configuration is none that can be read: config.Env.0",
+    "no json": "its configuration is none that can be read: the whole: Invalid JSON",
+}
+
+
+@pytest.mark.parametrize("which", BROKEN)
+def test_a_base_that_is_none_is_refused(which):
+    """Digests become names of files here, so nothing but a digest passes for one; what is missing is said."""
+    digest = f"sha256:{'0' * 64}"
+    listed = {"config": {"digest": digest, "size": 2, "mediaType": CONFIG}}
+    listed |= {"layers": [{"digest": digest, "size": 2, "mediaType": LAYER}]}
+    found, config = broken(listed, {"rootfs": {"diff_ids": [digest]}}, which)
+    repository = Held(Place("http://127.0.0.1:1", "x", "x"))
+    repository.held = (json.dumps(found).encode(), config)
+
+    with pytest.raises(InvalidRequest, match=BROKEN[which]):
+        find(repository, Reference("x", "x", "3"))
+
+
+FILE = b"layer" * 100_000
+
+
 class Stranger(BaseHTTPRequestHandler):
     """A registry that asks for a token of another place, and writes down what it is sent."""
 
@@ -237,6 +321,9 @@ class Stranger(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Refuse, or never end."""
+        if "/lines/" in self.path:
+            self.give_up_midway()
+            return
         if "/endless/" in self.path:
             self.send_response(200)
             self.end_headers()
@@ -251,6 +338,21 @@ class Stranger(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def give_up_midway(self) -> None:
+        """Send half of a file, then the whole; and no more to a token than that it is too old."""
+        self.seen.append(self.headers.get("authorization"))
+        if self.seen[-1] != "Bearer theirs":
+            self.send_response(401)
+            self.send_header("www-authenticate", f'Bearer realm="{self.realm}",service="s"')
+            self.send_header("content-length", "0")
+            self.end_headers()
+            return
+        whole = self.seen.count("Bearer theirs") > 1
+        self.send_response(200)
+        self.send_header("content-length", str(len(FILE)))
+        self.end_headers()
+        self.wfile.write(FILE if whole else FILE[: len(FILE) // 2])
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -277,6 +379,35 @@ def test_an_answer_without_end_is_refused(stranger):
 
     with Repository(place) as repository, pytest.raises(InvalidRequest, match="too large"):
         repository.manifest("v1")
+
+
+def test_a_file_is_fetched_again_where_a_line_breaks(stranger, tmp_path):
+    """With a new token where the old one has expired; what another run is fetching there is let alone."""
+    Stranger.realm = f"{stranger[0]}/token"
+    blob = kept(FILE, LAYER, tmp_path)
+    into, told = tmp_path / "layer", []
+    (tmp_path / "layer.part").write_text("another run's")
+    with Repository(Place(stranger[0], "lines/x", "lines/x", direct=True)) as repository:
+        repository._authorization = {"authorization": "Bearer expired"}
+        repository.fetch(blob, into, told.append)
+
+    assert into.read_bytes() == FILE
+    assert (tmp_path / "layer.part").read_text() == "another run's"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([blob.path.name, "layer", "layer.part"])
+    assert sum(told) == len(FILE)
+
+
+def test_a_refusal_elsewhere_tells_nothing_of_google(stranger):
+    """A role in Google Cloud opens no other registry."""
+    Stranger.realm = f"{stranger[0]}/token"
+    with (
+        Repository(Place(stranger[0], "x/y", "x/y", direct=True)) as repository,
+        pytest.raises(NotPermitted) as refused,
+    ):
+        repository.manifest("v1")
+
+    assert "password" in refused.value.hint
+    assert "gcloud" not in refused.value.hint
 
 
 def test_a_token_goes_to_the_registry_alone(stranger):

@@ -36,6 +36,7 @@ class Doubling:
     outputs: tuple[TensorSpec, ...] = (TensorSpec("y", "FP32", (-1, -1)), TensorSpec("z", "FP32", (-1, -1)))
     platform: str = "test"
     batchable: bool = True
+    calls_at_once: int = 1
     calls: list[np.ndarray] = field(default_factory=list)
     failure: Exception | None = None
 

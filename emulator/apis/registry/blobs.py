@@ -25,11 +25,9 @@ def get(call: Call) -> Reply:
     first, last = int(asked[1]), min(int(asked[2] or size), size - 1)
     if first > last:
         raise RegistryError(416, "SIZE_INVALID", "the range is not in the blob")
-    with images.open_blob(digest) as file:
-        file.seek(first)
-        part = file.read(last - first + 1)
-    told = {"Content-Range": f"bytes {first}-{last}/{size}", "Content-Length": str(len(part))}
-    return Reply(206, headers | told, part)
+    length = last - first + 1
+    told = {"Content-Range": f"bytes {first}-{last}/{size}", "Content-Length": str(length)}
+    return Reply(206, headers | told, file=images.open_blob(digest), part=(first, length))
 
 
 def delete(call: Call) -> Reply:

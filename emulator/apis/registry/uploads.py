@@ -27,6 +27,7 @@ from emulator.images.reference import parse
 KIND = "registry.upload"
 OPEN_MOST = 1000
 """Uploads that may be under way at once: each may hold a file."""
+OPEN_MOST_S = 24 * 3600.0
 BLOB_BYTES_MOST = 10 * 1024**3
 NAME = re.compile(r"[0-9a-f]{32}")
 CONTENT_RANGE = re.compile(r"(?:bytes )?(\d{1,15})-(\d{1,15})(?:/(?:\d+|\*))?")
@@ -40,12 +41,14 @@ def start(call: Call) -> Reply:
         return made(call, check_digest(call.query["mount"]))
     if "digest" in call.query:
         return finish(call, check_digest(call.query["digest"]), call.body)
+    drop_given_up(call.world)
     if len(call.world.store.names(KIND)) >= OPEN_MOST:
         raise RegistryError(429, "TOOMANYREQUESTS", f"{OPEN_MOST} uploads are under way and not finished")
     name = uuid.uuid4().hex
     folder(call.world).mkdir(exist_ok=True)
     (folder(call.world) / name).touch()
-    save(call.world, name, {"repository": call.image.repository, "chunks": 0})
+    begun = call.world.clock.now().timestamp()
+    save(call.world, name, {"repository": call.image.repository, "chunks": 0, "begun": begun})
     return so_far(call, name, 0)
 
 
@@ -173,6 +176,16 @@ def drop(call: Call) -> None:
     """The upload is over."""
     call.world.store.delete(KIND, call.last)
     part(call).unlink(missing_ok=True)
+
+
+def drop_given_up(world: World) -> None:
+    """Drop the uploads that nobody has ended in a day, or they would hold their files, and the places, forever."""
+    with _taking:
+        for name in world.store.names(KIND):
+            begun = json.loads(world.store.get(KIND, name) or b"{}").get("begun", 0)
+            if world.clock.now().timestamp() - begun > OPEN_MOST_S:
+                world.store.delete(KIND, name)
+                (folder(world) / name).unlink(missing_ok=True)
 
 
 def folder(world: World) -> Path:

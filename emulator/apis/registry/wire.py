@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -51,19 +52,28 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """An answer: text, a document, a file, or nothing."""
+    """An answer: text, a document, a file, or nothing.
+
+    Attributes:
+        part: Of the file, from which byte on and how many; None: all of it.
+    """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     content: bytes = b""
     file: AbstractContextManager[IO[bytes]] | None = None
+    part: tuple[int, int] | None = None
 
     def chunks(self) -> Iterator[bytes]:
-        """The file's content."""
-        if self.file is not None:
-            with self.file as opened:
-                while data := opened.read(CHUNK_BYTES):
-                    yield data
+        """The file's content, which may be larger than memory."""
+        if self.file is None:
+            return
+        first, left = self.part or (0, sys.maxsize)
+        with self.file as opened:
+            opened.seek(first)
+            while data := opened.read(min(CHUNK_BYTES, left)):
+                left -= len(data)
+                yield data
 
 
 def document(

@@ -83,11 +83,11 @@ def request(world: World, job: Any, scheduled: datetime) -> None:
     method = checks.METHODS(target.http_method).name
     deadline_s = seconds(job.attempt_deadline)
     code = outgoing.send(world, method, target.uri, headers, body=target.body, timeout_s=deadline_s)
-    if job_run(target.uri):
-        stand_still(world, job_run(target.uri))
     if code // 100 != 2:  # noqa: PLR2004 - success is 200 to 299
         # Source of the words: debugInfo of the service's log, quoted in koduki/ai-tuber issue 41.
         raise ApiFailure(MEANING.get(code, "UNKNOWN"), f"Original HTTP response code number = {code}")
+    if started := job_run(target.uri):
+        stand_still(world, started)
 
 
 def job_run(uri: str) -> str:

@@ -91,8 +91,11 @@ def push(
     """Build an image and push it to your project's Artifact Registry. No container engine is needed.
 
     It goes to REGION-docker.pkg.dev/PROJECT/mlservice/TARGET, where plan and apply look for the image of services
-    without one; the repository is made where it is not there. What is equal has the same digest on every machine.
+    without one; the repository is made where it is not there. The same input has the same digest on machines
+    with the same Python and zlib.
     """
+    from reconciler.images.layout import write  # noqa: PLC0415 - late, for start-up
+
     all_said = regions and (frameworks or target is Program.RECONCILER)
     specs = None if all_said else _specs(paths, environment)
     chosen = tuple(dict.fromkeys(frameworks or _frameworks(specs))) if target is Program.RUNTIME else ()
@@ -100,11 +103,18 @@ def push(
     if not where and layout is None:
         raise errors.UsageError("no region is known", hint="give --region, or name the specs that need the image")
     quiet = output is Form.JSON
-    with working(Target(project, local, None, environment), specs, quiet=quiet) as session, _made() as folder:
-        built, stands_on = _build(session.connection, target, chosen, base, folder, quiet=quiet)
+    if layout is not None:
+        where = []
+        _check_empty(layout)
+    with (
+        working(Target(project, local, None, environment), specs, quiet=quiet) as session,
+        tempfile.TemporaryDirectory(prefix="mlservice-image-") as folder,
+    ):
+        for region in where:
+            _check_kept(session.connection, target, chosen, region)
+        built, stands_on = _build(session.connection, target, chosen, base, Path(folder), quiet=quiet)
         if layout is not None:
-            _write(built, layout)
-            where = []
+            write(built, version("mlservice"), layout)
         pushed = [_push(session.connection, built, target, region, dry_run=dry_run, quiet=quiet) for region in where]
     told = _told(built, stands_on, target, chosen, pushed, dry_run=dry_run)
     if quiet:
@@ -127,12 +137,6 @@ def _frameworks(specs: Specs | None) -> Sequence[With]:
     found = [each for each in With if each.value in named]
     unsaid = any(model is not None and model.framework is None for model in models)
     return tuple(dict.fromkeys([*found, *(USUAL if unsaid or not found else ())]))
-
-
-@contextmanager
-def _made() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="mlservice-image-") as folder:
-        yield Path(folder)
 
 
 def _build(
@@ -168,18 +172,37 @@ def _cache() -> Path:
     return Path(home) / "mlservice" / "layers"
 
 
-def _write(built: Built, layout: Path) -> None:
-    from reconciler.images.layout import write  # noqa: PLC0415 - late, for start-up
+def _check_empty(layout: Path) -> None:
+    """Refuse before the build what the build could not be written to."""
+    if layout.exists() and not (layout.is_dir() and not any(layout.iterdir())):
+        raise errors.UsageError(f"{layout} is not an empty folder", hint="name a new folder")
 
-    if layout.exists() and any(layout.iterdir()):
-        raise errors.UsageError(f"{layout} is not empty", hint="name a new folder")
-    write(built, version("mlservice"), layout)
+
+def _check_kept(connection: Connection, target: Program, chosen: Sequence[With], region: str) -> None:
+    """Refuse to take from the tag, which every service of the project goes by, a framework that it has.
+
+    Raises:
+        UsageError: It would lose one.
+    """
+    from reconciler.images.pushing import frameworks_there  # noqa: PLC0415 - late, for start-up
+
+    name = _name(connection, target, region)
+    there = frameworks_there(connection, name) if target is Program.RUNTIME else frozenset()
+    lost = sorted(there - {each.value for each in chosen})
+    if lost:
+        words = " ".join(f"--with {each}" for each in sorted(there | {each.value for each in chosen}))
+        why = f"{name} holds {', '.join(lost)}, which this image would not: services that need it would not start"
+        raise errors.UsageError(why, hint=f"push with {words}; if no service needs it, delete the tag first")
+
+
+def _name(connection: Connection, target: Program, region: str) -> str:
+    return own_images.reference(target.value, connection.project, version("mlservice"), region)
 
 
 def _push(connection: Connection, built: Built, target: Program, region: str, *, dry_run: bool, quiet: bool) -> Pushed:
     from reconciler.images.pushing import push as push_image  # noqa: PLC0415 - late, for start-up
 
-    name = own_images.reference(target.value, connection.project, version("mlservice"), region)
+    name = _name(connection, target, region)
     with _counting(f"pushing to {region}", built.size_bytes, quiet=quiet) as tell:
         return push_image(connection, built, name, dry_run=dry_run, say=lambda text: _say(text, quiet=quiet), tell=tell)
 
@@ -234,7 +257,7 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
     yield f"  {told['bytes'] / 1e6:.0f} MB to pull, {base['bytes'] / 1e6:.0f} of them the base's"
     yield f"  packages {unpacked:.0f} MB unpacked: {heavy}, ..."
     if not told["compiled"]:
-        yield f"  its modules are not compiled, for no Python {told['python']} is here: its first start takes longer"
+        yield f"  its modules are not compiled, for no Python {told['python']} here does it: a first start takes longer"
     for each in told["pushed"]:
         yield f"{'would push' if told['dryRun'] else 'pushed'} {each['image']}"
         sent, there = each["bytesSent"] / 1e6, each["bytesThere"] / 1e6
