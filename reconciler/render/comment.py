@@ -21,6 +21,8 @@ BUDGET = 60_000
 """Characters of a body. GitHub refuses more than 65,536 with 422; the rest is for what it counts otherwise."""
 _REASONS, _NAMES, _NOTES, _LINES = 20, 5, 10, 400
 _LONGEST = 300
+_RESERVE = 400
+"""Characters kept for the sentences that count what is left out, and for what closes a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,11 @@ def render_comment(reports: Sequence[Report], *, titles: Mapping[str, str], abou
         return f"mlservice plan: no changes{_commit(about.commit)}\n"
     ordered = sorted(reports, key=lambda report: (report.environment, report.project))
     must = [_head(about), *chain.from_iterable(_told(report) for report in ordered)]
-    text = _join(must, budget)
+    text, unseen = _join(must, budget), 0
     for report in ordered:
-        text = _details(text, report, titles, budget)
-    return text
+        block = _details(report, titles, budget - len(text))
+        text, unseen = (text, unseen + 1) if block is None else (text + block, unseen)
+    return text + (f"\nDetails of {unseen} more: see the job.\n" if unseen else "")
 
 
 def _head(about: About) -> str:
@@ -134,36 +137,46 @@ def _listed(names: Sequence[str]) -> str:
 def _join(parts: Iterable[str], budget: int) -> str:
     text = ""
     for part in parts:
-        if len(text) + len(part) + 1 > budget - _LINES:
+        if len(text) + len(part) + 1 > budget - _RESERVE:
             return f"{text}\n(cut: see the job)\n"
         text += f"{part}\n"
     return text
 
 
-def _details(text: str, report: Report, titles: Mapping[str, str], budget: int) -> str:
-    """Add a table and the fields of one environment, as many as fit; what does not is counted."""
+def _details(report: Report, titles: Mapping[str, str], room: int) -> str | None:
+    """Give the table and the fields of one environment, as many as fit; the rest is counted. None: no room for any."""
     plan = report.plan
     if plan is None:
-        return text
+        return ""
     names = Names(titles, plan.project)
     groups = sorted(
         _groups(c for c in plan.changes if c.acts or c.problem), key=lambda g: (g.weight, g.changes[0].address)
     )
     rows = [_row(group, names) for group in groups]
-    notes = [f"> {_value(note.text, 600)}\n" for note in plan.notes[:_NOTES]]
-    room = budget - len(text) - _LINES
+    notes = [f"> {_value(note.text, 600)}\n" for note in plan.notes]
     if not rows and not notes:
-        return text
+        return ""
     title = _value(report.environment or plan.project or "plan")
     opened = "" if len(rows) > _REASONS else " open"
     head = [f"<details{opened}><summary>{title}</summary>\n", "| | what | why |\n|---|---|---|"]
-    kept, left = _fitting(rows, room * 2 // 3 - sum(map(len, head)))
+    room -= sum(map(len, head)) + _RESERVE
+    if room <= 0:
+        return None
+    kept, left = _fitting(rows, room * 2 // 3)
+    room -= _size(kept)
+    told, untold = _fitting(notes[:_NOTES], room)
+    untold += len(notes[_NOTES:])
+    blocks, unseen = _fitting([_fields(group, names) for group in groups if group.lines], room - _size(told))
     rest = f"\n{left} more {'row' if left == 1 else 'rows'}: see the job.\n" if left else ""
-    block = "\n".join([*head, *kept]) + f"\n{rest}"
-    room -= len(block)
-    blocks, unseen = _fitting([_fields(group, names) for group in groups if group.lines], room - sum(map(len, notes)))
     more = f"\nFields of {unseen} more: see the job.\n" if unseen else ""
-    return text + "\n".join([block, *blocks, more, *notes, "</details>\n"])
+    over = f"\n{untold} more {'note' if untold == 1 else 'notes'}: see the job.\n" if untold else ""
+    table = "\n".join([*head, *kept]) + f"\n{rest}"
+    return "\n".join([table, *blocks, more, *told, over, "</details>\n"])
+
+
+def _size(parts: Sequence[str]) -> int:
+    """Give how long parts are, each with the line break after it."""
+    return sum(len(part) + 1 for part in parts)
 
 
 def _fitting(parts: Sequence[str], room: int) -> tuple[list[str], int]:

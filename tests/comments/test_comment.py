@@ -154,6 +154,25 @@ def test_a_thousand_reasons_and_services_fit():
     assert "(cut: see the job)" in text
 
 
+@pytest.mark.parametrize("environments", [1, 2, 3, 5, 40])
+@pytest.mark.parametrize("blocked", [0, 10])
+def test_notes_of_many_environments_fit(environments, blocked):
+    """What plans note is bounded too, whatever a sign of it becomes; what is left out is counted."""
+    notes = tuple(Note("churn", "<&|`" * 150, "") for _ in range(12))
+    why = tuple("why " * 150 + str(n) for n in range(blocked))
+    made = [
+        report(change("churn", reason="<" * 300), environment=f"env-{n:02}" + "&" * 290, notes=notes, blocked=why)
+        for n in range(environments)
+    ]
+
+    text = rendered(*made)
+
+    assert len(text) <= BUDGET
+    assert re.search(r"more notes?: see the job|Details of \d+ more: see the job", text)
+    assert text.count("<details") == text.count("</details>")
+    assert tags(text) <= OURS
+
+
 def test_hostile_values_in_every_place_leave_the_comment_whole(request):
     """Names, reasons, fields, notes, environments: there is no HTML but ours, no link, no image, no heading more."""
     for value in values(request.config.getoption("--hostile"))[::5]:
