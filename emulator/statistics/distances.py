@@ -98,5 +98,5 @@ def spread(histogram: Histogram, edges: Floats) -> Floats:
     for low, high, count in zip(histogram.lows, histogram.highs, histogram.counts, strict=True):
         inside = (edges[:-1] >= low) & (edges[1:] <= high)
         # Halved: the width of a bucket from one end of the numbers to the other is none.
-        masses[inside] += count * (edges[1:] / 2 - edges[:-1] / 2)[inside] / (high / 2 - low / 2)
+        masses[inside] += count * ((edges[1:] / 2 - edges[:-1] / 2)[inside] / (high / 2 - low / 2))
     return masses
