@@ -19,8 +19,10 @@ from emulator.core.resources import check_id
 from emulator.identity.conditions import UnknownConditionError
 
 ID = r"(?!gcp-)[a-z0-9-]{4,32}"
-POOL = frozenset({"displayName", "description", "disabled"})
-PROVIDER = POOL | {"attributeMapping", "attributeCondition", "oidc"}
+BOTH = frozenset({"displayName", "description", "disabled"})
+POOL = BOTH | {"inlineTrustConfig"}
+"""What a pool trusts for certificates is kept, and has no effect here."""
+PROVIDER = BOTH | {"attributeMapping", "attributeCondition", "oidc"}
 OUTPUT_ONLY = frozenset({"name", "state", "expireTime"})
 OIDC = frozenset({"issuerUri", "allowedAudiences", "jwksJson"})
 LONGEST = {"displayName": 32, "description": 256, "attributeCondition": 4096}
