@@ -1,27 +1,23 @@
-"""A provider of a workload identity pool: whose tokens it takes, which of them, and what they say of their holder."""
+"""IAM's REST API of providers, between our record and its JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import calling
 from reconciler.gcp.soft_deleted import SoftDeleted
 from reconciler.kinds.iam_workload_identity_pool import HOST, place
+from reconciler.kinds.iam_workload_identity_pool_provider.record import NAME, WorkloadIdentityPoolProvider
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
     from reconciler.core.diff import FieldChange
-    from reconciler.core.facts import Facts
     from reconciler.gcp.connection import Connection
-    from schemas import MLService
 
-NAME = "iam_workload_identity_pool_provider"
 _WIRE = {
     "display_name": "displayName",
     "description": "description",
@@ -31,40 +27,6 @@ _WIRE = {
     "mapping": "attributeMapping",
     "condition": "attributeCondition",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class WorkloadIdentityPoolProvider:
-    """The fields we manage. Keys that somebody uploaded for the issuer are left as found.
-
-    Args:
-        display_name: For people, at most 32 characters.
-        description: Carries our mark: providers have no labels.
-        disabled: A disabled one lets nobody in.
-        issuer: Whose tokens: the `iss` of OpenID Connect.
-        audiences: For whom they must be made out; empty for the provider itself.
-        mapping: CEL expression by attribute: `google.subject`, `attribute.repository`.
-        condition: CEL expression that must be true.
-    """
-
-    display_name: str
-    description: str
-    disabled: bool
-    issuer: str
-    audiences: tuple[str, ...]
-    mapping: Mapping[str, str]
-    condition: str
-
-
-def desired(service: MLService, facts: Facts) -> Iterator[Desired[WorkloadIdentityPoolProvider]]:
-    """Want nothing: no service is called from outside by an identity of its own."""
-    del service, facts
-    yield from ()
-
-
-def one_pool(address: Address) -> tuple[str, ...]:
-    """Group the addresses that one list call can see: the providers of a pool."""
-    return (address.project, address.name.partition("/")[0])
 
 
 class WorkloadIdentityPoolProviderClient:
@@ -156,24 +118,3 @@ def _observed(address: Address, live: dict[str, Any]) -> Observed[WorkloadIdenti
         output={"name": live["name"]},
         live=live,
     )
-
-
-KIND = Kind(
-    name=NAME,
-    title="workload identity provider",
-    fields=WorkloadIdentityPoolProvider,
-    desired=desired,
-    connect=WorkloadIdentityPoolProviderClient,
-    read_together=one_pool,
-    permissions=Permissions(
-        read=("iam.googleapis.com/workloadIdentityPoolProviders.list",),
-        write=tuple(
-            f"iam.googleapis.com/workloadIdentityPoolProviders.{verb}"
-            for verb in ("create", "delete", "undelete", "update")
-        ),
-    ),
-    apis=(HOST, "sts.googleapis.com", "iamcredentials.googleapis.com"),
-    roles=Roles(read=("roles/iam.workloadIdentityPoolViewer",), write=("roles/iam.workloadIdentityPoolAdmin",)),
-    # There is no etag; the mask names what differs.
-    fenced=True,
-)
