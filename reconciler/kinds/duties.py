@@ -26,15 +26,11 @@ if TYPE_CHECKING:
     from schemas import Operator
 
 STATE_READER, STATE_WRITER = "roles/storage.objectViewer", "roles/storage.objectAdmin"
-FINDING = ("storage.buckets.get", "storage.buckets.list")
-"""What finding the state bucket needs."""
 LOOKING = (
     "iam.roles.list",
     "iam.serviceAccounts.getIamPolicy",
     "iam.serviceAccounts.list",
     "resourcemanager.projects.getIamPolicy",
-    "run.jobs.getIamPolicy",
-    *FINDING,
 )
 """What looking at the operator's accounts and roles needs: none of it changes them."""
 WIDER = {
@@ -103,9 +99,14 @@ def all_of(kinds: Collection[Any]) -> set[str]:
     return reading_of(kinds) | {role for kind in kinds if not kind.roles.on for role in kind.roles.write}
 
 
+def finding(facts: Facts) -> str:
+    """Give the permission that finding the state bucket takes: among the project's own, or where it was named."""
+    return "storage.buckets.list" if facts.bucket == f"{facts.project}-mlservice" else "storage.buckets.get"
+
+
 def looking_at_ci(operator: Operator) -> tuple[str, ...]:
     """Give what looking at what lets a CI in needs, where there is one."""
-    return ("roles/iam.workloadIdentityPoolViewer", "resourcemanager.projects.get") if operator.spec.ci else ()
+    return ("roles/iam.workloadIdentityPoolViewer",) if operator.spec.ci else ()
 
 
 def role_name(operator: Operator, purpose: str = "") -> str:
@@ -129,10 +130,17 @@ def granted(
     yield role
     yield on_project(operator, account, full_name(role.address, facts.project), needs={role.address})
     roles = {each for each in needed if each.startswith("roles/")} - {_GIVES_ROLES}
-    for each in sorted(each for each in roles if WIDER.get(each) not in roles):
+    for each in sorted(each for each in roles if roles.isdisjoint(_wider(each))):
         yield on_project(operator, account, each)
     if _GIVES_ROLES in needed:
         yield on_project(operator, account, _GIVES_ROLES, "mlservice-roles", only_roles(_given(facts.duties)))
+
+
+def _wider(role: str) -> Iterator[str]:
+    """Give the roles that hold a role whole, the narrowest first."""
+    while role in WIDER:
+        role = WIDER[role]
+        yield role
 
 
 def _custom_role(operator: Operator, name: str, permissions: Iterable[str]) -> Desired[IamRole]:

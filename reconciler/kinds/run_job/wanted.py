@@ -147,7 +147,7 @@ def _schedule(operator: Operator, facts: Facts, account: Account, *, needs: froz
 
 def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
     """Want the roles of the kinds that the specs lead to, and the operator's own."""
-    needed = duties.all_of(facts.duties) | {*LOOKING, *duties.looking_at_ci(operator)}
+    needed = duties.all_of(facts.duties) | {*LOOKING, *duties.looking_at_ci(operator), duties.finding(facts)}
     yield from duties.granted(operator, facts, account, needed | {*OWN}, duties.role_name(operator))
     yield _acting_as(operator, account, account)
     yield _acting_as(operator, account, _starter(operator, facts))
