@@ -207,7 +207,7 @@ def told(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _change_line(change: dict[str, Any]) -> str:
-    fields = f" {', '.join(change['fields'])}" if change["fields"] else ""
+    fields = f" {', '.join(each['path'] for each in change['fields'])}" if change["fields"] else ""
     reason = f" ({change['reason']})" if change["reason"] else ""
     error = f": {change['error']}" if change.get("error") else ""
     return f"{change['outcome']} {change['action']} {change['address']}{fields}{reason}{error}"

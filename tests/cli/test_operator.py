@@ -56,7 +56,7 @@ def test_the_job_makes_services_and_mends_what_is_changed_behind_its_back(instal
     made, mended = reports(operator)
     assert made["services"]["churn"]["state"] == "changed"
     [change] = mended["services"]["churn"]["changes"]
-    assert (change["outcome"], change["fields"]) == ("done", ["concurrency"])
+    assert (change["outcome"], change["fields"]) == ("done", [{"path": "concurrency", "before": 7, "after": 80}])
     assert change["reason"].startswith("config drift")
     assert mended["services"]["operator_mlservice"]["state"] == "ok"
     told = shell("operator", "status", "--local")
