@@ -59,6 +59,10 @@ def test_the_job_makes_services_and_mends_what_is_changed_behind_its_back(instal
     assert (change["outcome"], change["fields"]) == ("done", [{"path": "concurrency", "before": 7, "after": 80}])
     assert change["reason"].startswith("config drift")
     assert mended["services"]["operator_mlservice"]["state"] == "ok"
+    by_job = shell("history", "churn", "--local", "-o", "json").json
+    assert [(each["outcome"], each["by"]["kind"]) for each in by_job] == [("changed", "operator")] * 2
+    assert by_job[0]["changes"][0]["fields"] == change["fields"]
+    assert by_job[0]["source"]["bundle"] == mended["bundle"]["digest"]
     told = shell("operator", "status", "--local")
     assert (told.code, "1 changed" in told.out) == (0, True), told.out
 

@@ -19,6 +19,7 @@ from reconciler.core.errors import ReconcilerError, StalePlan
 from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.render.data import as_data
+from reconciler.render.history import render_entry, render_history
 from reconciler.render.markdown import render_markdown
 from reconciler.render.models import render_models
 from reconciler.render.names import Names
@@ -139,6 +140,8 @@ def rendered(value):
     out(json.dumps(status_with(value)))
     out(render_models(models_with(value)))
     out(render_triggers(triggers_with(value)))
+    out(render_history([entry_with(value)]))
+    out(render_entry(entry_with(value)))
     with Live(1, Names({}, "acme")) as live:
         live.say(value)
 
@@ -168,6 +171,17 @@ def triggers_with(value):
     decision = {"decided": value, "guard": value, "reason": value}
     trigger = {"name": value, "kind": "pubsub", "source": value, "next": value, "problem": "", "decision": decision}
     return {"name": "churn", "region": "r", "triggers": [trigger, {**trigger, "problem": value}]}
+
+
+def entry_with(value):
+    """An entry of a history with a value wherever whoever may write into the bucket has put one."""
+    fields = [{"path": value, "before": value, "after": [value]}, {"path": "env.A", "before": None, "after": value}]
+    change = {"address": value, "action": value, "outcome": value, "reason": value, "fields": fields, "error": value}
+    by = dict.fromkeys(("name", "account", "run", "execution", "address", "program"), value) | {"kind": "ci"}
+    source = dict.fromkeys(("bundle", "author", "run"), value) | {"commit": "", "uncommitted": False}
+    words = dict.fromkeys(("outcome", "decision", "reason", "environment", "started", "ended"), value)
+    return {"service": "churn", "region": "r", **words, "problems": [value], "changes": [{**change, "seconds": 1.0}],
+            "leftOut": 0, "by": by, "source": source}  # fmt: skip
 
 
 def failed_with(value):
