@@ -9,7 +9,7 @@ from rich.text import Text
 
 from reconciler.render.moments import minute
 from reconciler.render.text import table
-from reconciler.render.values import shown
+from reconciler.render.values import one_line, shown
 
 _COLOURS = {"changed": "green", "ok": "green", "destroyed": "yellow", "reported": "yellow", "frozen": "yellow"}
 _SHORT = 12
@@ -32,14 +32,9 @@ def render_history(entries: Sequence[Mapping[str, Any]], *, older: int = 0) -> T
 
 
 def _row(number: int, entry: Mapping[str, Any], *, region: bool) -> list[str]:
-    place = [line(entry["region"])] if region else []
+    place = [one_line(entry["region"])] if region else []
     cells = [entry["outcome"], entry["decision"] or "-", _who(entry["by"]), _commit(entry["source"]), entry["reason"]]
-    return [str(number), minute(entry["ended"]), *place, *(line(cell) or "-" for cell in cells)]
-
-
-def line(text: str) -> str:
-    """Give a value as one line: whoever wrote it draws no table of his own."""
-    return " ".join(str(text).split())
+    return [str(number), minute(entry["ended"]), *place, *(one_line(cell) or "-" for cell in cells)]
 
 
 def _who(by: Mapping[str, Any]) -> str:
@@ -57,11 +52,11 @@ def render_entry(entry: Mapping[str, Any]) -> Text:
     """Render one entry in full."""
     text = Text()
     text.append(entry["service"], "bold").append(f"  {entry['region']}  ")
-    text.append(f"{line(entry['outcome'])}\n", _COLOURS.get(entry["outcome"], "red"))
+    text.append(f"{one_line(entry['outcome'])}\n", _COLOURS.get(entry["outcome"], "red"))
     for name, value in _facts(entry):
-        text.append(f"  {name:<11} {line(value)}\n")
+        text.append(f"  {name:<11} {one_line(value)}\n")
     for problem in entry["problems"]:
-        text.append(f"  problem     {line(problem)}\n", "red")
+        text.append(f"  problem     {one_line(problem)}\n", "red")
     for change in entry["changes"]:
         text.append_text(_change(change))
     if entry["leftOut"]:
@@ -90,11 +85,11 @@ def _facts(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _change(change: Mapping[str, Any]) -> Text:
     seconds = f" in {change['seconds']} s" if change["seconds"] else ""
     text = Text()
-    text.append(f"  {line(change['outcome'])} {line(change['action'])} {line(change['address'])}{seconds}")
-    text.append(f": {line(change['reason'])}\n" if change["reason"] else "\n")
+    text.append(f"  {one_line(change['outcome'])} {one_line(change['action'])} {one_line(change['address'])}{seconds}")
+    text.append(f": {one_line(change['reason'])}\n" if change["reason"] else "\n")
     for each in change["fields"]:
-        before, after = (line(shown(each["path"], each[side])) for side in ("before", "after"))
-        text.append(f"      {line(each['path'])}: {before} -> {after}\n", "dim")
+        before, after = (one_line(shown(each["path"], each[side])) for side in ("before", "after"))
+        text.append(f"      {one_line(each['path'])}: {before} -> {after}\n", "dim")
     if change["error"]:
-        text.append(f"      {line(change['error'])}\n", "red")
+        text.append(f"      {one_line(change['error'])}\n", "red")
     return text

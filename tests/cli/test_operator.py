@@ -67,6 +67,8 @@ def test_the_job_makes_services_and_mends_what_is_changed_behind_its_back(instal
     assert (told.code, "1 changed" in told.out) == (0, True), told.out
 
     assert shell("operator", "pause", "--local").code == 0
+    again = shell("operator", "pause", "--local")
+    assert (again.code, "paused already" in again.out) == (0, True), "what is done already is no failure"
     edit(operator, max_instance_request_concurrency=7)
     operator.emulator.advance(2 * PASS_S)
     assert operator.service().template.max_instance_request_concurrency == 7

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, chdir, contextmanager
+from contextlib import ExitStack, chdir, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reconciler.engine.passes import Pass
     from reconciler.engine.reports import Reports
     from reconciler.engine.session import Session
-    from schemas import LoadedOperator, Problem, Specs
+    from schemas import LoadedOperator, MLServiceError, Problem, Specs
 
 app = typer.Typer(add_completion=False)
 
@@ -66,7 +66,7 @@ def reconcile(
             with working(target, quiet=True) as session:
                 return _Run(session, orders, target, started, dry_run).of_bundle(bundle)
         specs, problems = _load(spec_paths(paths), target)
-        if not specs.documents:
+        if not specs.documents and not orders.name:
             return 1
         with working(target, specs, quiet=True) as session:
             return _Run(session, orders, target, started, dry_run).of(specs, problems)
@@ -132,12 +132,31 @@ class _Run:
     def of_bundle(self, place: str) -> int:
         """Take the specs of a bundle: the current one, or, where that cannot be used, the one applied last."""
         from reconciler.engine.bundles import Bundles  # noqa: PLC0415 - late, for start-up
+        from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
 
         bundles = Bundles(self.session.connection, place)
         with ExitStack() as stack:
-            files, self.pointer = self._files(bundles)
+            try:
+                files, self.pointer = self._files(bundles)
+            except MLServiceError as error:
+                self._nothing_done(error)
+                raise
             stack.enter_context(_unpacked(files))
             return self.of(*_load([Path()], self.target))
+
+    def _nothing_done(self, error: MLServiceError) -> None:
+        """Report a pass that got no specs, or people would go on reading of the one before."""
+        from reconciler.engine.passes import Pass  # noqa: PLC0415 - late, for start-up
+        from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
+
+        if not self.orders.name:
+            return
+        hint = getattr(error, "hint", "")
+        self.trouble = f"no specs could be read, and nothing was done: {error}{f'; {hint}' if hint else ''}"
+        made = Pass(self.session, self.orders, self._plan, Log(self.session.run_id), self.dry_run)
+        made.codes.add(int(getattr(error, "exit_code", 1)))
+        with suppress(MLServiceError):  # what kept the specs from being read is said in any case
+            self._report(made, [], [], self.session.clock.now())
 
     def _files(self, bundles: Any) -> tuple[dict[str, bytes], Pointer]:
         from reconciler.engine.bundles import BundleRefused, refuse_older  # noqa: PLC0415 - late, for start-up
@@ -166,7 +185,7 @@ class _Run:
 
         log, began = Log(self.session.run_id), self.session.clock.now()
         made = Pass(self.session, self.orders, self._plan, log, self.dry_run)
-        if problems or self.trouble:
+        if problems or self.trouble or not specs.documents:
             made.codes.add(1)
         services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
         own = self._own(specs)
