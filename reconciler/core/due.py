@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from schemas.cron import Cron, CronError, parse_cron
 
 _MOST_DAYS = 800
+"""A schedule that does not fire in two years is taken to never fire."""
 
 
+@lru_cache(maxsize=256)  # of one report it is asked for each service that it tells of
 def due(schedule: str, time_zone: str, after: datetime, until: datetime, *, most: int) -> int:
     """Count the moments at which a schedule fires.
 

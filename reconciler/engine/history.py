@@ -109,7 +109,7 @@ class History:
         return True
 
     def _write(self, entry: Mapping[str, Any]) -> None:
-        whole = HistoryEntry.model_validate(_bounded(redacted_data(dict(entry))) | {"format": HistoryEntry.form()})
+        whole = HistoryEntry.model_validate(redacted_data(_bounded(dict(entry))) | {"format": HistoryEntry.form()})
         folder = f"{ROOT}/{whole.service}/{whole.region}/"
         moment = datetime.fromisoformat(whole.ended).astimezone(UTC)
         blob = self._bucket.blob(f"{folder}{moment:{_MOMENT}}-{whole.by.run}.json")

@@ -128,6 +128,7 @@ class Installed:
             "missing": sorted(str(address) for address in names if address not in seen),
             "lastPass": oversight.last,
             "problems": [*_ill(seen.values()), *oversight.problems],
+            "needsYou": [{"name": each.name, "why": each.alarm} for each in oversight.alarms()],
             "passes": [report.to_json() for report in oversight.reports],
         }
 

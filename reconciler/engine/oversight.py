@@ -134,6 +134,15 @@ class Oversight:
         """What is wrong with the job as a whole: what cannot be read, is missing or stale, and what passes say."""
         return (*self.troubles, *self._silent(), *self._said())
 
+    def alarms(self) -> Iterator[Standing]:
+        """Give the services that a person has to do something about, by name; the operator itself is a problem."""
+        named = {(told.region, name) for report in self.reports for name, told in report.services.items()}
+        named |= {(orphan.region, orphan.name) for report in self.reports for orphan in report.orphaned}
+        for region, name in sorted(named, key=lambda key: (key[1], key[0])):
+            standing = self.of(region, name)
+            if standing.needs and not is_operators(name):
+                yield standing
+
     def stale(self, report: PassReport) -> bool:
         """Tell whether two passes were due since a report."""
         ended = datetime.fromisoformat(report.ended)

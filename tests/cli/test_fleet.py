@@ -50,6 +50,8 @@ def test_the_table_says_first_who_needs_a_person(passed):
     assert {name for name, row in by_name.items() if row["needsYou"]} == {"gone", "z"}
     assert (by_name["a"]["asked"], by_name["a"]["lastPass"]["state"]) == (by_name["a"]["serving"], "changed")
     assert by_name["z"]["serving"] == ""
+    assert {each["name"] for each in operator.json["needsYou"]} == {"gone", "z"}
+    assert all(each["why"] in by_name[each["name"]]["needsYou"] for each in operator.json["needsYou"])
     states = {name: service["state"] for name, service in operator.json["passes"][0]["services"].items()}
     assert {name: by_name[name]["lastPass"]["state"] for name in states} == states
     assert "no such tag" in refused.out

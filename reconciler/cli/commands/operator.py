@@ -52,11 +52,12 @@ def status(
         for line in _lines(found, now):
             out(line)
     ill = any(report["exitCode"] for report in found["passes"])
-    return 1 if ill or found["missing"] or found["problems"] else 0
+    return 1 if ill or found["missing"] or found["problems"] or found["needsYou"] else 0
 
 
 def _lines(found: dict[str, Any], now: datetime) -> Iterator[str]:
     from reconciler.render.moments import ago, minute  # noqa: PLC0415 - late, for start-up
+    from reconciler.render.values import one_line  # noqa: PLC0415 - late, for start-up
 
     due = f", next {minute(found['next'])} UTC" if found["next"] else ""
     paused = ", paused: mlservice operator resume" if found["paused"] else due
@@ -67,10 +68,12 @@ def _lines(found: dict[str, Any], now: datetime) -> Iterator[str]:
         yield from _pass_lines(report, f" ({ago(report['ended'], now)})")
     if not found["passes"]:
         yield "  no pass has reported yet: mlservice operator run"
+    for each in found["needsYou"]:
+        yield f"  needs you  {one_line(each['name'])}: {one_line(each['why'])}"
     for missing in found["missing"]:
         yield f"  missing {missing}: mlservice install"
     for problem in found["problems"]:
-        yield f"  problem {problem}"
+        yield f"  problem {one_line(problem)}"
 
 
 def _pass_lines(report: dict[str, Any], age: str = "") -> Iterator[str]:
