@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from reconciler.core import errors
-from reconciler.core.inventory import Key
+from reconciler.core.inventory import Inventory, Key
 from reconciler.core.kind import Roles
 from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore, calling
@@ -249,7 +249,12 @@ def _list(value: Any) -> list[Any]:
 
 
 def region_of(session: Session, name: str, region: str | None) -> str:
-    """Find the region of a service.
+    """Find the region of a service, as `the_service` finds it."""
+    return the_service(session, name, region).region
+
+
+def the_service(session: Session, name: str, region: str | None) -> Inventory:
+    """Find a service by its name.
 
     Args:
         session: The run.
@@ -261,7 +266,7 @@ def region_of(session: Session, name: str, region: str | None) -> str:
     """
     everything = InventoryStore(session).read_all()
     refuse_broken(everything, [name])
-    return region_among(everything, name, region)
+    return everything[region_among(everything, name, region), name]
 
 
 def region_among(keys: Collection[Key], name: str, region: str | None) -> str:
