@@ -88,10 +88,11 @@ def install_ci(
     if edit is not None:
         show_problems(edit.warnings)
         specs = replace(specs, operators=(edit.operator,))
+    shown_only = dry_run or edit is not None
+    how = How(yes, allow_destroy, lock_timeout, output, spec=named[0], dry_run=shown_only)
     with working(target, specs) as session:
-        return _let_in(
-            session, specs, How(yes, allow_destroy, lock_timeout, output, dry_run=dry_run or edit is not None), named
-        ) or _told_what_to_add(edit, dry_run=dry_run, output=output)
+        code = _let_in(session, specs, how, named)
+    return code or _told_what_to_add(edit, dry_run=dry_run, output=output)
 
 
 def _operator(specs: Specs) -> LoadedOperator:
