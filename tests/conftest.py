@@ -47,12 +47,12 @@ class Emulator:
     clients: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def start(cls, state: Path, *arguments: str) -> "Emulator":
-        """Start a daemon and wait until it is ready."""
+    def start(cls, state: Path, *arguments: str, env: dict[str, str] | None = None) -> "Emulator":
+        """Start a daemon and wait until it is ready; in this process's environment, or in another."""
         state.mkdir(parents=True, exist_ok=True)
         with (state / "log").open("ab") as log:
             command = [sys.executable, "-m", "emulator", "serve", "--state", str(state), *arguments]
-            process = subprocess.Popen(command, stderr=log)
+            process = subprocess.Popen(command, stderr=log, env=env)
         ready = wait_until_ready(state, process)
         env = HTTP.get(ready["http"] + "/_emulator/env").json()
         return cls(state, process, ready["http"], ready["grpc"], env)

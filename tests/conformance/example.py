@@ -20,6 +20,12 @@ def nothing(operator: Operator) -> None:
     """Need nothing; do nothing."""
 
 
+def has_all(operator: Operator) -> str:
+    """Lack nothing."""
+    del operator
+    return ""
+
+
 @dataclass(frozen=True)
 class Example:
     """One object of a kind, and what may happen to it.
@@ -41,6 +47,8 @@ class Example:
         source: Folder beside the example that the content is read from.
         part: What of the kind it shows, where it has several examples.
         owner: Name of the service it belongs to.
+        lacks: Say why a project cannot have it; nothing where it can.
+        lacks_for: The same for edits that set a field.
     """
 
     address: Address
@@ -59,6 +67,8 @@ class Example:
     source: str = ""
     part: str = ""
     owner: str = "churn"
+    lacks: Callable[[Operator], str] = has_all
+    lacks_for: Mapping[str, Callable[[Operator], str]] = field(default_factory=dict)
 
 
 def examples_of(kind: str, at: Place = LOCAL) -> Sequence[Example]:

@@ -1,5 +1,6 @@
 """A service with every field set, and somebody else's keys in every map."""
 
+from google.api_core import exceptions
 from google.cloud.run_v2.types import service
 
 from reconciler.core.address import Address
@@ -13,6 +14,7 @@ from tests.operating import HELLO
 ENV = "template.containers.env"
 LIMITS = "template.containers.resources.limits"
 MODEL = {"uri": "gs://models/churn/", "features": {"age": {"type": "number"}, "plan": {"type": "string"}}}
+GPU_QUOTA, INSTANCES = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion", 3
 WITH_GPU = {"gpu": "nvidia-l4", "cpu_millis": 4000, "memory_mib": 16384, "cpu_always": True}
 WITHOUT_GPU = {"gpu": "", "cpu_millis": 1000, "memory_mib": 512, "cpu_always": False, "gpu_zonal_redundancy": False}
 
@@ -49,6 +51,29 @@ def prepare(operator):
     secret(operator, "churn-run", "another")
 
 
+def without_gpus(operator):
+    """Say why there can be no GPU: of three instances, which is what Cloud Run gives of itself.
+
+    Source: https://cloud.google.com/run/docs/configuring/services/gpu#request-quota.
+    """
+    api = operator.api("google.cloud.cloudquotas_v1", "cloud_quotas", "CloudQuotas")
+    name = f"{operator.at.top}/locations/global/services/run.googleapis.com/quotaInfos/{GPU_QUOTA}"
+    try:
+        info = api.get_quota_info(request={"name": name})
+    except exceptions.GoogleAPICallError as error:
+        return f"nobody knows its quota of GPUs: {error.message}"
+    granted = [int(each.details.value) for each in info.dimensions_infos if here(each, operator.at.region)]
+    return (
+        "" if any(n < 0 or n >= INSTANCES for n in granted) else f"the quota {GPU_QUOTA} is {max(granted, default=0)}"
+    )
+
+
+def here(limit, region):
+    """Whether a limit is of this region."""
+    place = dict(limit.dimensions).get("region", "")
+    return place in {"", region} and (place or not limit.applicable_locations or region in limit.applicable_locations)
+
+
 def examples(at):
     """Give the examples of a place."""
     ours = {**mark_labels(at.name("churn")), **at.labels}
@@ -71,7 +96,7 @@ def examples(at):
         concurrency=80,
         timeout_s=30,
         min_instances=0,
-        max_instances=3,
+        max_instances=INSTANCES,
         startup=StartupProbe("", 10, 24, 5),
         liveness="",
         service_account=at.email("churn-run"),
@@ -148,6 +173,7 @@ def examples(at):
         unmarked={"labels": {}},
         meddle=lambda operator: write(operator, lambda live: live.template.annotations.update({"theirs": "1"})),
         theirs=lambda operator: "theirs" in read(operator).template.annotations,
+        lacks_for={"gpu": without_gpus},
         add_key={"env": add_env, "secrets": add_secret, "labels": add_label},
     )
     return (example,)
