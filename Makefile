@@ -52,6 +52,10 @@ dist: setup  ## wheel and sdist of this commit, in dist/
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(UV) build --quiet --out-dir dist
 	@ls -l dist
 
+changelog: setup  ## the notes of changes/ go into CHANGELOG.md as a release: VERSION=...
+	@test -n "$(VERSION)" || { echo "no version is named: make changelog VERSION=0.2.0" >&2; exit 1; }
+	$(BIN)/towncrier build --yes --version "$(VERSION)" $(ARGS)
+
 REGION ?= europe-west1
 conformance: setup  ## every kind against a project of yours: PROJECT=... [REGION=...] [KINDS=a,b]; shows what it may cost, and asks
 	$(BIN)/python -m tests.conformance run --project "$(PROJECT)" --region "$(REGION)" --kinds "$(KINDS)" $(ARGS)
