@@ -37,6 +37,8 @@ OPERATION_WITHIN_S = 20
 AGAIN_S = 0.1
 Answered = tuple[list[str], Any]
 """How an answer differs, and the answer."""
+PAGING = ("nextPageToken", "totalSize")
+"""Of a list of which items were left out, these are of the whole."""
 UNSERVED = "The requested URL"
 STORAGE = "storage.googleapis.com"
 """Its routes are its own, not those of a package."""
@@ -251,7 +253,7 @@ def listed(names: Placeholders, exchange: Exchange, said: Any) -> Any:
         else value
         for key, value in said.items()
     }
-    return {key: value for key, value in told.items() if value != []}
+    return {key: value for key, value in told.items() if value != [] and key not in PAGING}
 
 
 def grpc_error(error: Any) -> dict[str, str]:

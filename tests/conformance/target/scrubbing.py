@@ -12,11 +12,11 @@ from tests.conformance.place import Place
 from tests.conformance.target.journal import run_in
 from tests.conformance.target.recorder import Heard
 from tests.recordings.placeholders import ETAG
+from tests.recordings.replay import PAGING
 
 PROJECT, NUMBER, UNIQUE, OPERATION = "${projectId}", "${projectNumber}", "${uniqueId}", "${operationID}"
 SECRET = "c2NydWJiZWQ="
 _RUN = "conformance"
-PAGING = ("nextPageToken", "totalSize")
 OK = 200
 _BEFORE = r"(?:(?<![A-Za-z0-9-])|(?<=%2F)|(?<=%40))"
 """A word begins here, also in a part of an address."""
