@@ -86,6 +86,18 @@ def test_a_run_tells_what_holds_and_leaves_nothing(emulator, target, conformance
     assert list((here / journal.FOLDER / PROJECT).iterdir()) == []
 
 
+def test_what_the_project_lacks_is_left_out_with_the_reason(target, conformance, here):
+    """An API that is off fails nothing: the report says which."""
+    usage = target.api("google.cloud.service_usage_v1", "service_usage", "ServiceUsage")
+    usage.disable_service(request={"name": f"projects/{PROJECT}/services/pubsub.googleapis.com"}).result(timeout=20)
+
+    code, said = conformance("run", "--kinds", "pubsub_topic")
+
+    assert code == 0, said
+    report = (here / "conformance" / "report.md").read_text()
+    assert "## Skipped\n\n- pubsub_topic, is prepared: not enabled: pubsub.googleapis.com\n" in report
+
+
 @pytest.mark.slow
 def test_recordings_of_a_run_may_be_shown(emulator, target, conformance, here, monkeypatch):
     """They are read as the others are, and name neither the project nor its number, its run or anybody in it."""

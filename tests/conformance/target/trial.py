@@ -12,6 +12,7 @@ from google.api_core import exceptions
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Action
+from reconciler.gcp.calls import CALL_TIMEOUT_S
 from tests.conformance.bench import Bench
 from tests.conformance.example import Example, flat
 from tests.conformance.target.connection import Target
@@ -56,18 +57,21 @@ class Trial:
 
     def run(self) -> None:
         """Take every step; one that fails ends those that stand on it."""
+        lacks = self._lacks()
         begin = len(self.target.recorder.heard)
         try:
-            if self._prepared():
+            if not lacks and self._prepared():
                 self._lived(Bench(self.kind, self.example, self.target))
         finally:
             self.heard = self.target.recorder.since(begin)
 
-    def _prepared(self) -> bool:
-        reason = self.example.lacks(self.target)
+    def _lacks(self) -> bool:
+        reason = switched_off(self.target, self.kind) or self.example.lacks(self.target)
         if reason:
             self.steps.append(Step("is prepared", SKIPPED, reason))
-            return False
+        return bool(reason)
+
+    def _prepared(self) -> bool:
         try:
             self.example.prepare(self.target)
         except LACKING as error:
@@ -122,6 +126,18 @@ class Trial:
             return False
         self.steps.append(Step(claim, OK))
         return True
+
+
+def switched_off(target: Target, kind: Kind[Any]) -> str:
+    """Say which of its APIs the project has not enabled; nothing where Google does not tell."""
+    api = target.api("google.cloud.service_usage_v1", "service_usage", "ServiceUsage")
+    names = [f"{target.at.top}/services/{host}" for host in kind.apis]
+    try:
+        found = api.batch_get_services(request={"parent": target.at.top, "names": names}, timeout=CALL_TIMEOUT_S)
+    except exceptions.GoogleAPICallError:
+        return ""
+    off = [each.name.rpartition("/")[2] for each in found.services if each.state.name != "ENABLED"]
+    return f"not enabled: {', '.join(off)}" if off else ""
 
 
 def _none(seen: Any) -> None:
