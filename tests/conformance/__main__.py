@@ -76,6 +76,8 @@ def _clean(chosen: argparse.Namespace, pool: Pool) -> int:
 def _tidied(chosen: argparse.Namespace, pool: Pool) -> list[str]:
     """Take away what dead runs of this machine left, and what is so old that it is nobody's."""
     found = list(journal.abandoned(chosen.journals, chosen.project))
+    for each in found:
+        each.settle()
     ours = {each.run for each in found}
     regions = dict.fromkeys([chosen.region, *(each.region for each in found if each.region)])
     is_old = leftovers.abandoned(datetime.now(UTC))

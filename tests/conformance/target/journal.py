@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import string
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,8 @@ _MINUTES = 5
 """Digits of base 36 that hold the minutes since 1970, until 2085."""
 NAME = re.compile(rf"(mlc([0-9a-z]{{{_MINUTES}}})[0-9a-z]{{2}})[0-9a-z][-_]")
 """What names begin with: the run, in which stands when it began, and a letter for each example of it."""
+IN_FLIGHT_S = 5.0
+"""How long a request may take that nobody waits for any more."""
 ABANDONED_AFTER = timedelta(hours=4)
 """Longer than any run lasts: what is older is nobody's, whoever made it."""
 
@@ -105,6 +108,10 @@ class Journal:
             except (ValueError, TypeError):
                 break
         return found
+
+    def settle(self) -> None:
+        """Wait for what its process asked for just before it died: that may still be made."""
+        time.sleep(max(0.0, self.path.stat().st_mtime + IN_FLIGHT_S - time.time()))
 
     def close(self, *, done: bool) -> None:
         """Let go of it; take it away where nothing is left."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from google.api_core import exceptions
+from google.api_core import exceptions, retry
 from google.iam.v1 import iam_policy_pb2, options_pb2
 
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING
@@ -15,6 +15,15 @@ from tests.conformance.place import Place
 from tests.conformance.target.connection import Target
 from tests.conformance.target.journal import ABANDONED_AFTER, LABEL, Made, began, run_in
 
+_AGAIN = retry.Retry(
+    predicate=retry.if_exception_type(
+        exceptions.Aborted, exceptions.Conflict, exceptions.TooManyRequests, exceptions.ServiceUnavailable
+    ),
+    initial=0.5,
+    maximum=10.0,
+    timeout=180.0,
+)
+"""What is still being made cannot be deleted yet."""
 Found = Iterator[tuple[str, str]]
 """The run that something is of, and its name."""
 
@@ -277,7 +286,7 @@ def clean(target: Target, is_ours: Callable[[str], bool], noted: Mapping[str, se
 
 def _take(target: Target, sort: Sort, name: str, gone: list[str], left: list[str]) -> None:
     try:
-        sort.remove(target, name)
+        _AGAIN(sort.remove)(target, name)
     except exceptions.NotFound:
         return
     except Exception as error:  # noqa: BLE001 - one that stays never keeps the others
