@@ -98,6 +98,25 @@ def test_what_the_project_lacks_is_left_out_with_the_reason(target, conformance,
     assert "## Skipped\n\n- pubsub_topic, is prepared: not enabled: pubsub.googleapis.com\n" in report
 
 
+def test_an_edit_waits_for_nobodys_quota(target):
+    """Where too few GPUs are granted the edits that want one are left out, with the quota's name; else they are not."""
+    [example] = examples_of("run_service", target.at)
+    before = example.lacks_for["gpu"](target)
+    quota = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion"
+    wanted = {
+        "service": "run.googleapis.com",
+        "quota_id": quota,
+        "dimensions": {"region": target.at.region},
+        "quota_config": {"preferred_value": 1},
+    }
+    api = target.api("google.cloud.cloudquotas_v1", "cloud_quotas", "CloudQuotas")
+    request = {"parent": f"{target.at.top}/locations/global", "quota_preference": wanted}
+
+    api.create_quota_preference(request=request | {"ignore_safety_checks": [1, 2]})
+
+    assert (before, example.lacks_for["gpu"](target)) == ("", f"the quota {quota} is 1")
+
+
 @pytest.mark.slow
 def test_recordings_of_a_run_may_be_shown(emulator, target, conformance, here, monkeypatch):
     """They are read as the others are, and name neither the project nor its number, its run or anybody in it."""

@@ -62,10 +62,9 @@ def without_gpus(operator):
         info = api.get_quota_info(request={"name": name})
     except exceptions.GoogleAPICallError as error:
         return f"nobody knows its quota of GPUs: {error.message}"
-    granted = [int(each.details.value) for each in info.dimensions_infos if here(each, operator.at.region)]
-    return (
-        "" if any(n < 0 or n >= INSTANCES for n in granted) else f"the quota {GPU_QUOTA} is {max(granted, default=0)}"
-    )
+    # Of several limits the more specific one counts, which comes first.
+    granted = next((int(each.details.value) for each in info.dimensions_infos if here(each, operator.at.region)), 0)
+    return "" if granted < 0 or granted >= INSTANCES else f"the quota {GPU_QUOTA} is {granted}"
 
 
 def here(limit, region):
