@@ -27,7 +27,7 @@ from tests.conformance.target.scrubbing import Scrubber
 from tests.conformance.target.trial import FAILED, Trial
 
 OUT = Path("conformance")
-WRONG_USAGE, NOT_DONE = 64, 1
+WRONG_USAGE, NOT_DONE, STOPPED = 64, 1, 130
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,6 +37,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with Pool() as pool:
             return int(chosen.act(chosen, pool))
+    except KeyboardInterrupt:
+        _say("stopped: what was made is taken away; what could not be is written down for the next run")
+        return STOPPED
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -98,7 +98,7 @@ def test_what_the_project_lacks_is_left_out_with_the_reason(target, conformance,
     assert "## Skipped\n\n- pubsub_topic, is prepared: not enabled: pubsub.googleapis.com\n" in report
 
 
-def test_an_edit_waits_for_nobodys_quota(target):
+def test_edits_that_no_quota_allows_are_left_out(target):
     """Where too few GPUs are granted the edits that want one are left out, with the quota's name; else they are not."""
     [example] = examples_of("run_service", target.at)
     before = example.lacks_for["gpu"](target)
