@@ -74,8 +74,14 @@ class Monitoring:
         """The alerts."""
         return list(self.api.search_model_monitoring_alerts(request={"model_monitor": monitor, **asked}))
 
+    def log_entries(self, query: str) -> list[Any]:
+        """Entries of Cloud Logging."""
+        body = {"resourceNames": ["projects/local"], "filter": query}
+        answer = HTTP.post(f"{self.emulator.http}/v2/entries:list", json=body).raise_for_status()
+        return answer.json().get("entries", [])
+
     def told(self) -> dict[str, Any]:
-        """What jobs told others."""
+        """What jobs told, and nobody takes."""
         return self.emulator.control("GET", "model-monitoring")
 
 

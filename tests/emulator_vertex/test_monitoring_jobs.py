@@ -1,5 +1,6 @@
 """Monitoring jobs of the emulated Vertex AI: what they find, write and tell; how they fail."""
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -102,11 +103,33 @@ def test_a_job_tells_and_writes(cloud, watched):
         ("ann@example.com", "found"),
         ("projects/local/notificationChannels/1", "found"),
     ]
-    (entry,) = told["log_entries"]
+    (entry,) = cloud.log_entries('resource.type="aiplatform.googleapis.com/ModelMonitor"')
     assert entry["resource"]["type"] == "aiplatform.googleapis.com/ModelMonitor"
     assert entry["resource"]["labels"]["model_monitor_id"] == "churn-1"
     assert [each["featureDisplayName"] for each in entry["jsonPayload"]["featureAnomalies"]] == ["x"]
     assert told["points"] == []  # the metric is for scheduled runs
+
+
+def test_a_sink_wakes_whoever_waits_for_anomalies(cloud, watched):
+    """Filtered by resource alone, its message comes when the job is over and its alerts can be read."""
+    topic, subscription = "projects/local/topics/wake", "projects/local/subscriptions/wake"
+
+    def call(verb, path, body):
+        return HTTP.request(verb, f"{cloud.emulator.http}/{path}", json=body).raise_for_status().json()
+
+    call("PUT", f"v1/{topic}", {})
+    call("PUT", f"v1/{subscription}", {"topic": topic})
+    wanted = {"name": "wake", "destination": f"pubsub.googleapis.com/{topic}"}
+    query = 'resource.type="aiplatform.googleapis.com/ModelMonitor" AND resource.labels.model_monitor_id="churn-1"'
+    sink = call("POST", "v2/projects/local/sinks", wanted | {"filter": query})
+    binding = {"role": "roles/pubsub.publisher", "members": [sink["writerIdentity"]]}
+    call("POST", f"v1/{topic}:setIamPolicy", {"policy": {"bindings": [binding]}})
+    job = cloud.run(watched, **TARGET, notification_spec={"enable_cloud_logging": True})
+    (message,) = call("POST", f"v1/{subscription}:pull", {"maxMessages": 10})["receivedMessages"]
+    woken = json.loads(base64.b64decode(message["message"]["data"]))
+
+    assert woken["jsonPayload"]["modelMonitoringJob"] == job.name
+    assert woken["jsonPayload"]["totalAnomaliesCount"] == len(cloud.alerts(watched)) == 1
 
 
 def test_parts_that_a_job_leaves_out_are_the_monitor_s(cloud, watched):

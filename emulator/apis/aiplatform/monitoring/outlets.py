@@ -1,7 +1,7 @@
-"""What a job tells others: entries for Cloud Logging, points of a metric, mails and notifications.
+"""What a job tells others: entries of Cloud Logging, points of a metric, mails and notifications.
 
-An API that takes them replaces an outlet: `world.part(Outlets, Outlets).log_entry = ...`. Until then they are kept, the
-newest thousand of each, and shown at `/_emulator/model-monitoring`.
+An API that takes one of them replaces its outlet: `world.part(Outlets, Outlets).point = ...`. What nobody
+takes is kept, the newest thousand of each, and shown at `/_emulator/model-monitoring`.
 """
 
 import json
@@ -12,7 +12,7 @@ from emulator.core.world import World
 
 KIND = "aiplatform.monitoring_told"
 KEPT_MOST = 1000
-SORTS = ("log_entries", "points", "notices")
+SORTS = ("points", "notices")
 Outlet = Callable[[World, dict[str, Any]], None]
 
 
@@ -24,9 +24,15 @@ def keep(world: World, sort: str, key: str, told: dict[str, Any]) -> None:
         world.store.delete_all(KIND, known[:-KEPT_MOST])
 
 
-def keep_log_entry(world: World, entry: dict[str, Any]) -> None:
-    """A `LogEntry` in JSON."""
-    keep(world, "log_entries", f"{entry['timestamp']}/{entry['insertId']}", entry)
+def write_log_entry(world: World, entry: dict[str, Any]) -> None:
+    """A `LogEntry` in JSON: kept by Cloud Logging, and handed to its sinks. Twice the same is one."""
+    from google.protobuf import json_format  # noqa: PLC0415 - the daemon starts without it
+
+    from emulator.apis.logging import keeping, routing  # noqa: PLC0415 - imports Cloud Logging's messages
+    from emulator.apis.logging.model import Entry  # noqa: PLC0415 - the same
+
+    message = keeping.dated(world, json_format.ParseDict(entry, Entry()))
+    routing.hand_over(world, keeping.keep(world, [message]))
 
 
 def keep_point(world: World, series: dict[str, Any]) -> None:
@@ -44,7 +50,7 @@ class Outlets:
     """Where what jobs tell goes."""
 
     def __init__(self) -> None:
-        self.log_entry: Outlet = keep_log_entry
+        self.log_entry: Outlet = write_log_entry
         self.point: Outlet = keep_point
         self.notice: Outlet = keep_notice
 

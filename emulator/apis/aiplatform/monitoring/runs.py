@@ -62,7 +62,7 @@ def run(world: World, payload: dict[str, Any]) -> None:
     outcomes = [attempt(world, monitor, job, each, sides) for each in OBJECTIVES if asked(job, each)]
     with world.store.transaction():
         if JOBS.find(world, job.name) is not None:
-            conclude(world, monitor, job, outcomes)
+            conclude(world, job, outcomes)
 
 
 def asked(job: Any, objective: Objective) -> bool:
@@ -134,8 +134,8 @@ def folder(job: Any, objective: Objective) -> str:
     return f"{prefix}/tabular/jobs/{job.name.rpartition('/')[2]}/{objective.folder}"
 
 
-def conclude(world: World, monitor: Any, job: Any, outcomes: Sequence[Outcome]) -> None:
-    """Keep what was found, tell it, and end the job."""
+def conclude(world: World, job: Any, outcomes: Sequence[Outcome]) -> None:
+    """Keep what was found, and end the job; then it is told."""
     detail = job.job_execution_detail
     job.update_time.CopyFrom(timestamp(world.clock.now()))
     for outcome in outcomes:
@@ -144,7 +144,8 @@ def conclude(world: World, monitor: Any, job: Any, outcomes: Sequence[Outcome]) 
         if outcome.failure is not None:
             set_status(status, outcome.failure)
         else:
-            keep(world, monitor, job, outcome)
+            keep(world, job, outcome)
+    world.clock.call_at(world.clock.now(), telling.ended, {"job": job.name})
     failed = [outcome.failure for outcome in outcomes if outcome.failure is not None]
     if len(failed) == len(outcomes):
         set_status(detail.error, failed[0])
@@ -153,8 +154,8 @@ def conclude(world: World, monitor: Any, job: Any, outcomes: Sequence[Outcome]) 
         move(world, job, JobState.JOB_STATE_PARTIALLY_SUCCEEDED if failed else JobState.JOB_STATE_SUCCEEDED)
 
 
-def keep(world: World, monitor: Any, job: Any, outcome: Outcome) -> None:
-    """Keep the measures of an objective, and tell of them."""
+def keep(world: World, job: Any, outcome: Outcome) -> None:
+    """Keep the measures of an objective."""
     objective, fields, baseline, target = outcome.objective, outcome.fields, outcome.baseline, outcome.target
     if baseline is None or target is None:
         return
@@ -167,9 +168,6 @@ def keep(world: World, monitor: Any, job: Any, outcome: Outcome) -> None:
         for each in outcome.measures
     ]
     results.keep(world, job, objective, points, folder(job, objective))
-    telling.points(world, monitor, job, objective, outcome.measures)
-    if anomalous := [each for each in outcome.measures if each.anomalous]:
-        telling.anomalies(world, monitor, job, objective, anomalous)
 
 
 def set_status(status: Any, failure: ApiFailure) -> None:

@@ -4,12 +4,14 @@ Source: model_monitoring.md A.7, E.5. The shape of the log entry is guessed: tha
 one's resource and names. The metric is documented, for scheduled runs only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from emulator.apis.aiplatform import names
-from emulator.apis.aiplatform.monitoring.drift import Measure, Objective
+from emulator.apis.aiplatform.monitoring.drift import OBJECTIVES, Measure, Objective
+from emulator.apis.aiplatform.monitoring.messages import ModelMonitoringStats
 from emulator.apis.aiplatform.monitoring.outlets import Outlets
+from emulator.apis.aiplatform.monitoring.stored import JOBS, MONITORS, STATS
 from emulator.core.world import World
 
 LOG = "aiplatform.googleapis.com%2Fmodel_monitoring_anomaly"
@@ -19,6 +21,32 @@ ENTRY = "type.googleapis.com/google.cloud.aiplatform.logging.ModelMonitoringAnom
 def begun(world: World, job: Any) -> None:
     """A job begins."""
     mail(world, job, "began")
+
+
+def ended(world: World, payload: dict[str, Any]) -> None:
+    """A job has ended: tell what it found. Its results are kept by now, so that whoever is woken finds them.
+
+    In a timer of its own: a kill between the two loses nothing, and what is told twice is the same.
+    """
+    job = JOBS.find(world, payload["job"])
+    monitor = None if job is None else MONITORS.find(world, job.name.partition("/modelMonitoringJobs/")[0])
+    if monitor is None:
+        return
+    for objective in OBJECTIVES:
+        found = list(measures(world, job, objective))
+        points(world, monitor, job, objective, found)
+        if anomalous := [each for each in found if each.anomalous]:
+            anomalies(world, monitor, job, objective, anomalous)
+
+
+def measures(world: World, job: Any, objective: Objective) -> Iterator[Measure]:
+    """What a job has found of an objective."""
+    for _, body in world.store.list(STATS, f"{job.name}/{objective.type}/"):
+        stats = ModelMonitoringStats.FromString(body).tabular_stats
+        point = stats.data_points[0]
+        distance = point.current_stats.distribution_value.distribution_deviation
+        threshold = point.threshold_value if point.has_anomaly else None
+        yield Measure(stats.stats_name, point.algorithm, distance, threshold)
 
 
 def anomalies(world: World, monitor: Any, job: Any, objective: Objective, found: Sequence[Measure]) -> None:
