@@ -25,6 +25,18 @@ def installed(shell, operator):
     return shell
 
 
+def test_install_looks_first_for_what_is_in_the_way(shell, operator):
+    """A secret that is missing is said before anything is made; `--skip-doctor` installs all the same."""
+    shell.write(spec(env={"A": "1"}, secrets={"KEY": {"secret": "none"}}), OPERATOR)
+
+    done = shell("install", "--local", "--yes")
+
+    assert (done.code, "gcloud secrets create none" in done.err, done.out) == (3, True, ""), done.err
+    assert operator.inventories() == {}
+    shell.write(OPERATOR)
+    assert shell("install", "--local", "--yes").code == 0, "an operator alone is in nobody's way"
+
+
 def edit(operator, **template):
     """Somebody changes the service by hand."""
     client = operator.api("google.cloud.run_v2", "services", "Services")
