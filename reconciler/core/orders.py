@@ -56,6 +56,7 @@ class Orders:
         freeze: When nothing is changed.
         time_zone: Of `freeze`.
         runtime_image: The bundled model server's image.
+        image: That the job runs, by digest.
     """
 
     name: str = ""
@@ -66,6 +67,7 @@ class Orders:
     freeze: tuple[Freeze, ...] = ()
     time_zone: str = "Etc/UTC"
     runtime_image: str = ""
+    image: str = ""
 
     @classmethod
     def read(cls, text: str) -> Orders:
@@ -93,6 +95,7 @@ class Orders:
             freeze=tuple(map(_freeze, freeze)),
             time_zone=str(said["timeZone"]),
             runtime_image=str(said["runtimeImage"]),
+            image=str(said.get("image", "")),
         )
 
     def frozen(self, now: datetime) -> bool:

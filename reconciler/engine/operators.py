@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.core import errors
+from reconciler.core.canary import Build
 from reconciler.core.inventory import Inventory, Key
+from reconciler.engine.canary import proceed
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.reports import Reports
 from reconciler.engine.session import Session
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from schemas.operator import PREFIX, is_operators
 
+_LOOK = "mlservice operator status"
 _RUN, _SCHEDULER = "google.cloud.run_v2", "google.cloud.scheduler_v1"
 
 
@@ -90,6 +94,32 @@ class Installed:
         name = f"{self._full('run_job')}/executions/{execution}"
         with calling("read", f"execution {execution}"):
             return self._executions.get_execution(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
+
+    def held(self) -> list[dict[str, Any]]:
+        """Give what the latest passes held, of every shard that there is: build, specs and addresses with reasons."""
+        return [report["canary"] for report in self.status()["passes"] if report.get("canary")]
+
+    def proceed(self, by: str) -> tuple[Build, int]:
+        """Let the held version go on with these specs; gives which one, and how many changes it held.
+
+        Args:
+            by: Who says so.
+
+        Raises:
+            UsageError: Nothing is held, or shards hold different things: the next pass will tell.
+            Conflict: Somebody else said something at this moment.
+        """
+        found = self.held()
+        if not found:
+            raise errors.UsageError("nothing is held: the last pass did all that it had to", hint=_LOOK)
+        asked = {(json.dumps(each["build"], sort_keys=True), each["specs"]) for each in found}
+        if len(asked) > 1:
+            why = "shards hold different versions or specs: a pass is at work"
+            raise errors.UsageError(why, hint="wait until it has ended, and look again: mlservice operator status")
+        build = Build.from_json(found[0]["build"])
+        at = self.session.clock.now().isoformat(timespec="seconds")
+        proceed(self.reports, build, found[0]["specs"], {"by": by, "at": at})
+        return build, sum(len(each["held"]) for each in found)
 
     def pause(self) -> None:
         """Let no pass start by itself."""
@@ -174,6 +204,8 @@ def _waiting(reports: list[dict[str, Any]]) -> Iterator[str]:
         for name, service in sorted(report["services"].items()):
             if service["state"] == "needs a person":
                 yield f"{name} needs a person: {'; '.join(service['problems'])}"
+            elif service["state"] == "held":
+                yield f"{name} is held: {'; '.join(service['problems'])}"
 
 
 def _silent(reports: list[dict[str, Any]], job: Any, now: datetime) -> Iterator[str]:

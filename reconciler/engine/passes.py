@@ -6,17 +6,19 @@ half is planned apart, and so on, until it stands alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from reconciler.core import errors
+from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange
 from reconciler.core.inventory import Key
 from reconciler.core.orders import ORDERS_ENV, Orders
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned
 from reconciler.engine.apply import Outcome, Report, Result
+from reconciler.engine.canary import Canary
 from reconciler.engine.session import Session
 from reconciler.engine.waiting import apply_when_free, taken_over
 from schemas import Loaded, LoadedOperator, MLServiceError, SpecError
@@ -31,6 +33,8 @@ _ITS_OWN = {
 """Fields of an operator that it may change itself, by kind. What it runs as, what it starts, how long it may take and
 where its specs come from are a person's, as are its accounts and roles."""
 FAILED, BLOCKED, PARTLY = 1, 3, 4
+HELD = "this version would change what the one before it, with the same specs, would not"
+PROCEED = "look at the plan, then: mlservice operator proceed"
 
 
 class Log(Protocol):
@@ -49,7 +53,8 @@ class Service:
 
     Args:
         region: Where it is.
-        state: `ok`, `changed`, `failed`, `refused`, `blocked`, `locked`, `frozen`, `reported`, `needs a person`.
+        state: `ok`, `changed`, `failed`, `refused`, `blocked`, `locked`, `frozen`, `reported`, `held`,
+            `needs a person`.
         problems: What is wrong, in sentences.
         changes: What was to be done, and how it ended.
     """
@@ -74,6 +79,7 @@ class Pass:
         plan: Makes the plan of some documents.
         log: Where it tells.
         dry_run: Report, change nothing.
+        canary: Holds what another version would not have done.
     """
 
     session: Session
@@ -81,6 +87,7 @@ class Pass:
     plan: Callable[[Sequence[Loaded]], Planned]
     log: Log
     dry_run: bool = False
+    canary: Canary = field(default_factory=Canary)
     told: dict[str, Service] = field(default_factory=dict)
     codes: set[int] = field(default_factory=set)
     changed: int = 0
@@ -132,13 +139,15 @@ class Pass:
             planned = _without(planned, own)
         self.log.write("INFO", "plan made", **counts(planned.plan))
         self._tell(planned.plan)
-        if planned.plan.protected:
+        if held := self.canary.holds(planned):
+            self._hold_back(documents, planned.plan, held)
+        elif planned.plan.protected:
             self._block(documents, planned.plan.protected, "it would destroy what the spec protects")
         elif self._too_many(planned.plan):
             many = f"it would delete more than {self.orders.deletes} objects in one pass"
             self._block(documents, _deletes(planned.plan), many)
         elif self.changes_nothing:
-            self._leave(planned.plan)
+            self._leave(planned)
         else:
             self._apply(planned)
 
@@ -171,20 +180,38 @@ class Pass:
             self.told[name].changes += [_line(change, "blocked") for change in changes if name in change.services]
         self.run([loaded for loaded in documents if loaded.name not in names])
 
-    def _leave(self, plan: Plan) -> None:
+    def _hold_back(self, documents: Sequence[Loaded], plan: Plan, held: Mapping[Address, str]) -> None:
+        """Leave services alone of which this version would change what the one before it would not."""
+        changes = [change for change in plan.pending if change.address in held]
+        names = {name for change in changes for name in change.services}
+        for name in sorted(names):
+            self._keep_back(name, [change for change in changes if name in change.services], held)
+        self.run([loaded for loaded in documents if loaded.name not in names])
+
+    def _keep_back(self, name: str, changes: Sequence[Change], held: Mapping[Address, str]) -> None:
+        self.codes.add(BLOCKED)
+        whys = {str(change.address): held[change.address] for change in changes}
+        self.log.write("ERROR", f"{name} is held: {HELD}", reasons=whys, hint=PROCEED)
+        self._note(name, "held", f"{HELD}: {'; '.join(f'{a}: {why}' for a, why in whys.items())} ({PROCEED})")
+        self.told[name].changes += [_line(change, "held") for change in changes]
+
+    def _leave(self, planned: Planned, whole: Planned | None = None) -> None:
         frozen = self.orders.frozen(self.session.clock.now())
-        for change in plan.pending:
+        self.canary.leave(whole or planned)
+        for change in planned.plan.pending:
             for name in change.services:
                 self._note(name, "frozen" if frozen else "reported")
                 self.told[name].changes.append(_line(change, "left"))
 
-    def _apply(self, planned: Planned) -> None:
+    def _apply(self, planned: Planned, whole: Planned | None = None) -> None:
+        """Carry a plan out; `whole` is what it is a part of."""
         taken_over(self.session, planned, lambda text: self.log.write("WARNING", text))
         try:
             report = apply_when_free(self.session, planned, progress=self.log.change)
         except errors.LockLost:
             self.deleted += len(_deletes(planned.plan))  # which of them were done is not told
             raise
+        self.canary.leave(whole or planned, report)
         self.changed += sum(result.outcome is Outcome.DONE for result in report.results)
         self.codes.add(report.exit_code)
         self._record(report, planned)
@@ -235,15 +262,19 @@ class Pass:
         self.told.setdefault(operator.name, Service(operator.region))
         try:
             planned = (self.whole or self.plan([*services, operator])).only(operator)
+            if new := self.canary.holds(planned):
+                changes = [change for change in planned.plan.pending if change.address in new]
+                self._keep_back(operator.name, changes, new)
+                return
             held = [change for change in planned.plan.pending if not may_change(change, self.orders)]
             self._hold(operator, held)
             rest = tuple(change for change in planned.plan.changes if change not in held)
-            planned = replace(planned, plan=replace(planned.plan, changes=rest))
-            self._tell(planned.plan)
+            mine = replace(planned, plan=replace(planned.plan, changes=rest))
+            self._tell(mine.plan)
             if self.changes_nothing:
-                self._leave(planned.plan)
+                self._leave(mine, planned)
             else:
-                self._apply(planned)
+                self._apply(mine, planned)
         except errors.Locked as error:
             self._refuse(operator, error)
         except MLServiceError as error:
@@ -262,7 +293,7 @@ class Pass:
         self.told[operator.name].changes += [_line(change, "held") for change in held]
 
 
-_RANK = ["ok", "changed", "reported", "frozen", "needs a person", "locked", "blocked", "refused", "failed"]
+_RANK = ["ok", "changed", "reported", "frozen", "needs a person", "held", "locked", "blocked", "refused", "failed"]
 
 
 def may_change(change: Change, orders: Orders) -> bool:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import data, out, say
-from reconciler.cli.options import Form, Local, Project, State
+from reconciler.cli.console import confirmed, data, out, say
+from reconciler.cli.options import Form, Local, Project, State, Yes
 from reconciler.cli.planning import Target, working
 
 if TYPE_CHECKING:
@@ -119,6 +119,25 @@ def run(
             for line in _pass_lines(report):
                 out(line.strip())
     return 0 if well else 1
+
+
+@app.command()
+def proceed(*, project: Project = None, local: Local = False, state: State = None, yes: Yes = False) -> int:
+    """Let a new version do what it holds: changes that the version before would not make with the same specs.
+
+    Shows them and asks. It is for that version and those specs alone; the next pass goes on.
+    """
+    with _installed(Target(project, local, state)) as operator:
+        for each in operator.held():
+            for address, why in sorted(each["held"].items()):
+                out(f"{address}: {why}")
+        if operator.held() and not yes and not confirmed("Let this version do that?"):
+            say("nothing was changed", "yellow")
+            return 1
+        build, count = operator.proceed(operator.session.holder)
+    changes = f"{count} change{'s' if count != 1 else ''}"
+    out(f"{build} goes on with {changes} at the next pass; start one with: mlservice operator run")
+    return 0
 
 
 @app.command()

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, chdir, contextmanager
+from contextlib import ExitStack, chdir, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +21,14 @@ from reconciler.cli.planning import Target, plan_documents, working
 
 if TYPE_CHECKING:
     from reconciler.core.bundle import Pointer
+    from reconciler.core.inventory import Key
     from reconciler.core.orders import Orders
     from reconciler.core.plan import Change
+    from reconciler.engine.canary import Canary
     from reconciler.engine.passes import Pass
     from reconciler.engine.reports import Reports
     from reconciler.engine.session import Session
-    from schemas import LoadedOperator, Problem, Specs
+    from schemas import Loaded, LoadedOperator, Problem, Specs
 
 app = typer.Typer(add_completion=False)
 
@@ -64,10 +66,12 @@ def reconcile(
             with working(target, quiet=True) as session:
                 return _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started).of_bundle(bundle, target)
         specs, problems = _load(spec_paths(paths), target)
-        if not specs.documents:
+        if not specs.documents and not orders.name:
             return 1
         with working(target, specs, quiet=True) as session:
-            return _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started).of(specs, problems)
+            run = _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started)
+            run.digest = _digest_of(spec_paths(paths))
+            return run.of(specs, problems)
     except MLServiceError as error:
         Log("").write("ERROR", "pass failed", error=str(error), hint=getattr(error, "hint", ""))
         return int(getattr(error, "exit_code", 1))
@@ -123,8 +127,10 @@ class _Run:
     dry_run: bool
     started: float
     pointer: Pointer | None = None
+    digest: str = ""
     trouble: str = ""
     untold: str = ""
+    known: frozenset[Key] | None = None
 
     def of_bundle(self, place: str, target: Target) -> int:
         """Take the specs of a bundle: the current one, or, where that cannot be used, the one applied last."""
@@ -133,6 +139,7 @@ class _Run:
         bundles = Bundles(self.session.connection, place)
         with ExitStack() as stack:
             files, self.pointer = self._files(bundles)
+            self.digest = self.pointer.digest
             stack.enter_context(_unpacked(files))
             return self.of(*_load([Path()], target))
 
@@ -162,11 +169,14 @@ class _Run:
         from reconciler.engine.passes import Pass  # noqa: PLC0415 - late, for start-up
 
         log, began = Log(self.session.run_id), self.session.clock.now()
-        made = Pass(self.session, self.orders, self._plan, log, self.dry_run)
-        if problems or self.trouble:
-            made.codes.add(1)
         services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
         own = self._own(specs)
+        canary = self._canary([*services, own] if own else services)
+        made = Pass(self.session, self.orders, self._plan, log, self.dry_run, canary)
+        if canary.blind:
+            log.write("ERROR", canary.blind)
+        if problems or self.trouble or canary.blind:
+            made.codes.add(1)
         made.run(services, own if self.shard.count == 1 else None)
         if own:
             made.run_own(own, specs.services)
@@ -182,6 +192,19 @@ class _Run:
         """Give the operator's own document, to the first shard."""
         wanted = [each for each in specs.operators if self.orders.name in {"", each.operator.name}]
         return wanted[0] if wanted and self.shard.index == 0 else None
+
+    def _canary(self, documents: Sequence[Loaded]) -> Canary:
+        """Look what the passes before left of these documents; by hand nothing is compared."""
+        from reconciler.cli.version import version_line  # noqa: PLC0415 - late, for start-up
+        from reconciler.core.canary import Build  # noqa: PLC0415 - late, for start-up
+        from reconciler.engine.canary import Canary  # noqa: PLC0415 - late, for start-up
+
+        if not self.orders.name:
+            return Canary()
+        build = Build(version_line(), self.orders.image)
+        made = Canary(self._reports, build, self.digest, self.orders.environment, self.shard.index)
+        made.look_back((each.region, each.name) for each in documents)
+        return made
 
     def _plan(self, documents: Any) -> Any:
         return plan_documents(self.session, documents, bundled=self.orders.runtime_image)
@@ -210,7 +233,9 @@ class _Run:
         from reconciler.engine.passes import orphans  # noqa: PLC0415 - late, for start-up
         from schemas.operator import is_operators  # noqa: PLC0415 - late, for start-up
 
-        there = [key for key in InventoryStore(self.session).read_all() if not is_operators(key[1])]
+        everything = InventoryStore(self.session).read_all()
+        self.known = frozenset([*everything, *((each.region, each.name) for each in specs.documents)])
+        there = [key for key in everything if not is_operators(key[1])]
         found = [
             {"region": region, "name": name}
             for region, name in orphans(there, specs.services)
@@ -235,16 +260,34 @@ class _Run:
             "ended": self.session.clock.now().isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.started, 3),
             "drift": "Correct" if self.orders.correct else "Report",
+            "build": made.canary.build.to_json(),
+            "specs": self.digest,
             "bundle": self.pointer and self.pointer.to_json(),
-            "problems": [*filter(None, (self.trouble, self.untold)), *map(str, problems)],
+            "canary": made.canary.to_json(),
+            "problems": [*filter(None, (self.trouble, made.canary.blind, self.untold)), *map(str, problems)],
             "services": {name: service.to_json() for name, service in sorted(made.told.items())},
             "orphaned": orphaned,
             "changed": made.changed,
             "exitCode": made.exit_code,
         }
         self._reports.write(report)
+        if not self.dry_run:
+            made.canary.save(self.known)
         if self.pointer and self.shard.index == 0 and not self.trouble and not self.dry_run:
             self._reports.note_applied(replace(self.pointer, older=False))
+
+
+def _digest_of(paths: Sequence[Path]) -> str:
+    """Digest spec files where they lie, as a bundle of them would be."""
+    from reconciler.core.bundle import digest_of, pack  # noqa: PLC0415 - late, for start-up
+    from schemas import SpecError  # noqa: PLC0415 - late, for start-up
+    from schemas.files import read_bytes, spec_files  # noqa: PLC0415 - late, for start-up
+
+    files = {}
+    for file in spec_files(paths)[0]:
+        with suppress(SpecError):  # it is told of where it is loaded
+            files[str(file.path)] = read_bytes(file)
+    return digest_of(pack(files))
 
 
 @contextmanager

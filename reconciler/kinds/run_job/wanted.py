@@ -177,6 +177,7 @@ def _told(operator: Operator, facts: Facts) -> str:
         "timeZone": spec.time_zone,
         "freeze": [{"day": each.day, "at": each.at, "lasts": each.lasts_s} for each in spec.freeze],
         "runtimeImage": facts.runtime_image,
+        "image": pinned(operator, facts),
     }
     return json.dumps(told, separators=(",", ":"))
 
