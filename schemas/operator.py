@@ -77,6 +77,19 @@ class PassLimits(Section):
     duration_s: Seconds = Field(1800, ge=60, le=86_400, description="Longest a pass may take.")
 
 
+class Orphans(Section):
+    """Services that no spec wants any more. They are shown, and stay unless this says otherwise."""
+
+    prune: Flag = Field(
+        default=False,
+        description="They are destroyed in the end, as `mlservice destroy` would; what their last spec protects stays.",
+    )
+    after_s: Seconds = Field(
+        7 * 86_400, ge=3600, le=365 * 86_400, description="How long they are shown first.", examples=["14d"]
+    )
+    most: Whole = Field(3, ge=1, le=100, description="How many a pass destroys at most, within `limits.deletes`.")
+
+
 class OperatorResources(Section):
     """What one shard has."""
 
@@ -112,6 +125,9 @@ class OperatorSpec(Section):
     drift: OnDrift = Field(OnDrift.CORRECT, description="`Correct` changes what differs; `Report` only tells of it.")
     freeze: tuple[Freeze, ...] = Field((), description="When nothing is changed.")
     limits: PassLimits = Field(default_factory=PassLimits, description="What a pass may do at most.")
+    orphans: Orphans = Field(
+        default_factory=Orphans, description="What becomes of services that no spec wants any more."
+    )
     resources: OperatorResources = Field(default_factory=OperatorResources, description="What one shard has.")
     notifications: tuple[Notification, ...] = Field((), description="Who hears of what.")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from reconciler.core.errors import UsageError
+from reconciler.core.orphans import Rule
 
 ORDERS_ENV = "MLSERVICE_OPERATOR"
 """The variable of the job that says it: what a pass obeys, whatever the specs it reads say."""
@@ -57,6 +58,7 @@ class Orders:
         time_zone: Of `freeze`.
         runtime_image: The bundled model server's image.
         image: That the job runs, by digest.
+        orphans: What becomes of services that no spec wants any more.
     """
 
     name: str = ""
@@ -68,6 +70,7 @@ class Orders:
     time_zone: str = "Etc/UTC"
     runtime_image: str = ""
     image: str = ""
+    orphans: Rule = field(default_factory=Rule)
 
     @classmethod
     def read(cls, text: str) -> Orders:
@@ -96,6 +99,7 @@ class Orders:
             time_zone=str(said["timeZone"]),
             runtime_image=str(said["runtimeImage"]),
             image=str(said.get("image", "")),
+            orphans=_rule(said["orphans"]) if "orphans" in said else Rule(),
         )
 
     def frozen(self, now: datetime) -> bool:
@@ -110,7 +114,8 @@ class Orders:
         """
         uncovered = any(not any(window.covers(old) for window in self.freeze) for old in before.freeze)
         moved = bool(before.freeze) and self.time_zone != before.time_zone
-        return self.correct != before.correct or _more(self.deletes, before.deletes) or uncovered or moved
+        less = self.correct != before.correct or _more(self.deletes, before.deletes)
+        return less or uncovered or moved or self.orphans.weaker_than(before.orphans)
 
 
 def _more(deletes: int | None, before: int | None) -> bool:
@@ -126,3 +131,9 @@ def _listed(value: object) -> list[object]:
 def _freeze(said: Mapping[str, object]) -> Freeze:
     hours, _, minutes = str(said["at"]).partition(":")
     return Freeze(_DAYS.index(str(said["day"])), int(hours) * 60 + int(minutes), int(str(said["lasts"])))
+
+
+def _rule(said: object) -> Rule:
+    if not isinstance(said, Mapping):
+        raise TypeError(said)
+    return Rule(said["prune"] is True, int(str(said["after"])), int(str(said["most"])))

@@ -86,6 +86,11 @@ class Canary:
         found = [_past(each) for each in self.reports.documents(f"{_FOLDER}/")] if self.reports else []
         return _newest([self._own, *found])
 
+    def environments(self, services: Iterable[Key]) -> dict[Key, str]:
+        """Give the environment that this operator worked on services with, of those that it did work on."""
+        traces = self.everything().traces
+        return {key: traces[key].environment for key in services if key in traces}
+
     def observes(self, services: Iterable[Key]) -> bool:
         """Tell whether this is a first pass of another version, for some of these services."""
         return self.reports is not None and observes(services, self._past, self.build)

@@ -233,9 +233,17 @@ def told(report: dict[str, Any]) -> Iterator[str]:
         yield from (f"{here} {_change_line(change)}" for change in service["changes"])
         yield from (f"{here} {service['state']} {name}: {problem}" for problem in service["problems"])
     for orphan in report["orphaned"]:
-        yield f"{here} orphaned {orphan['name']} in {orphan['region']}: no spec wants it any more; it stays"
+        yield f"{here} {about_orphan(orphan)}"
+        yield from (f"{here} {_change_line(change)}" for change in orphan.get("changes", ()))
     services, changed = len(report["services"]), report["changed"]
     yield f"{here} pass over {services} services done in {report['seconds']} s, {changed} changed"
+
+
+def about_orphan(orphan: dict[str, Any]) -> str:
+    """Say what became of a service that no spec wants any more, and why it stays where it does."""
+    reason = f": {orphan['reason']}" if orphan.get("reason") else ""
+    since = f" since {orphan['since']}" if orphan.get("since") else ""
+    return f"{orphan.get('state', 'orphaned')}{since}: {orphan['name']} in {orphan['region']}{reason}"
 
 
 def _change_line(change: dict[str, Any]) -> str:

@@ -145,7 +145,7 @@ class Pass:
             self._block(documents, planned.plan.protected, "it would destroy what the spec protects")
         elif self._too_many(planned.plan):
             many = f"it would delete more than {self.orders.deletes} objects in one pass"
-            self._block(documents, _deletes(planned.plan), many)
+            self._block(documents, deletes_of(planned.plan), many)
         elif self.changes_nothing:
             self._leave(planned)
         else:
@@ -168,7 +168,7 @@ class Pass:
 
     def _too_many(self, plan: Plan) -> bool:
         most = self.orders.deletes
-        return most is not None and self.deleted + len(_deletes(plan)) > most
+        return most is not None and self.deleted + len(deletes_of(plan)) > most
 
     def _block(self, documents: Sequence[Loaded], changes: Sequence[Change], why: str) -> None:
         """Leave the services that this is about alone, and go on with the others."""
@@ -177,7 +177,7 @@ class Pass:
         names = {name for change in changes for name in change.services}
         for name in sorted(names):
             self._note(name, "blocked", why)
-            self.told[name].changes += [_line(change, "blocked") for change in changes if name in change.services]
+            self.told[name].changes += [as_line(change, "blocked") for change in changes if name in change.services]
         self.run([loaded for loaded in documents if loaded.name not in names])
 
     def _hold_back(self, documents: Sequence[Loaded], plan: Plan, held: Mapping[Address, str]) -> None:
@@ -193,7 +193,7 @@ class Pass:
         whys = {str(change.address): held[change.address] for change in changes}
         self.log.write("ERROR", f"{name} is held: {HELD}", reasons=whys, hint=PROCEED)
         self._note(name, "held", f"{HELD}: {'; '.join(f'{a}: {why}' for a, why in whys.items())} ({PROCEED})")
-        self.told[name].changes += [_line(change, "held") for change in changes]
+        self.told[name].changes += [as_line(change, "held") for change in changes]
 
     def _leave(self, planned: Planned, whole: Planned | None = None) -> None:
         frozen = self.orders.frozen(self.session.clock.now())
@@ -201,7 +201,7 @@ class Pass:
         for change in planned.plan.pending:
             for name in change.services:
                 self._note(name, "frozen" if frozen else "reported")
-                self.told[name].changes.append(_line(change, "left"))
+                self.told[name].changes.append(as_line(change, "left"))
 
     def _apply(self, planned: Planned, whole: Planned | None = None) -> None:
         """Carry a plan out; `whole` is what it is a part of."""
@@ -209,7 +209,7 @@ class Pass:
         try:
             report = apply_when_free(self.session, planned, progress=self.log.change)
         except errors.LockLost:
-            self.deleted += len(_deletes(planned.plan))  # which of them were done is not told
+            self.deleted += len(deletes_of(planned.plan))  # which of them were done is not told
             raise
         self.canary.leave(whole or planned, report)
         self.changed += sum(result.outcome is Outcome.DONE for result in report.results)
@@ -290,7 +290,7 @@ class Pass:
         addresses = [str(change.address) for change in held]
         self.log.write("WARNING", f"the operator may not change this itself; {why}", addresses=addresses)
         self._note(operator.name, "needs a person", f"{why} ({', '.join(addresses)})")
-        self.told[operator.name].changes += [_line(change, "held") for change in held]
+        self.told[operator.name].changes += [as_line(change, "held") for change in held]
 
 
 _RANK = ["ok", "changed", "reported", "frozen", "needs a person", "held", "locked", "blocked", "refused", "failed"]
@@ -327,7 +327,8 @@ def _without(planned: Planned, loaded: Loaded) -> Planned:
     return replace(planned, plan=plan, inventories=inventories)
 
 
-def _deletes(plan: Plan) -> list[Change]:
+def deletes_of(plan: Plan) -> list[Change]:
+    """Give the pending changes that take an object away, but for access that must not be."""
     return [change for change in plan.pending if _deletes_something(change)]
 
 
@@ -335,7 +336,8 @@ def _deletes_something(change: Change) -> bool:
     return change.destroys and not change.contradicts
 
 
-def _line(change: Change, outcome: str) -> dict[str, Any]:
+def as_line(change: Change, outcome: str) -> dict[str, Any]:
+    """Give what a report says of a change and how it ended."""
     return {
         "address": str(change.address),
         "action": str(change.action),
@@ -346,7 +348,7 @@ def _line(change: Change, outcome: str) -> dict[str, Any]:
 
 
 def _result(result: Result) -> dict[str, Any]:
-    line = _line(result.change, str(result.outcome))
+    line = as_line(result.change, str(result.outcome))
     return line | {"seconds": round(result.seconds, 3), "error": str(result.error or "")}
 
 

@@ -133,6 +133,9 @@ OPERATORS = st.fixed_dictionaries(
         "identity": st.sampled_from(["Auto", "ops@acme-prod.iam.gserviceaccount.com"]),
         "drift": st.sampled_from(["Correct", "Report"]),
         "freeze": st.lists(FREEZES, max_size=2, unique_by=lambda each: (each["day"], each["at"])),
+        "orphans": st.fixed_dictionaries(
+            {}, optional={"prune": st.booleans(), "after": st.just("14d"), "most": st.integers(1, 100)}
+        ),
         "limits": st.fixed_dictionaries({}, optional={"deletes": st.integers(0, 50), "duration": st.just("10m")}),
         "resources": SIZES,
         "notifications": st.just([{"email": "ml@acme.example"}]),

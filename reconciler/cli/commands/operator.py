@@ -69,6 +69,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _pass_lines(report: dict[str, Any]) -> Iterator[str]:
+    from reconciler.engine.operators import about_orphan  # noqa: PLC0415 - late, for start-up
+
     bundle = report["bundle"] or {}
     commit = f", commit {bundle['commit'][:12]}" if bundle.get("commit") else ""
     source = f"bundle {bundle['digest'][:12]}{commit}" if bundle else "specs of the image"
@@ -81,7 +83,7 @@ def _pass_lines(report: dict[str, Any]) -> Iterator[str]:
         if state not in {"ok", "changed"}:
             yield f"          {state}: {', '.join(names)}"
     for orphan in report["orphaned"]:
-        yield f"          orphaned: {orphan['name']} in {orphan['region']}"
+        yield f"          {about_orphan(orphan)}"
     for problem in report["problems"]:
         yield f"          problem: {problem}"
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.core.inventory import Key
     from reconciler.core.orders import Orders
     from reconciler.core.plan import Change
+    from reconciler.engine.bundles import Bundles
     from reconciler.engine.canary import Canary
     from reconciler.engine.passes import Pass
     from reconciler.engine.reports import Reports
@@ -131,14 +132,15 @@ class _Run:
     trouble: str = ""
     untold: str = ""
     known: frozenset[Key] | None = None
+    bundles: Bundles | None = None
 
     def of_bundle(self, place: str, target: Target) -> int:
         """Take the specs of a bundle: the current one, or, where that cannot be used, the one applied last."""
         from reconciler.engine.bundles import Bundles  # noqa: PLC0415 - late, for start-up
 
-        bundles = Bundles(self.session.connection, place)
+        self.bundles = Bundles(self.session.connection, place)
         with ExitStack() as stack:
-            files, self.pointer = self._files(bundles)
+            files, self.pointer = self._files(self.bundles)
             self.digest = self.pointer.digest
             stack.enter_context(_unpacked(files))
             return self.of(*_load([Path()], target))
@@ -180,7 +182,7 @@ class _Run:
         made.run(services, own if self.shard.count == 1 else None)
         if own:
             made.run_own(own, specs.services)
-        orphaned = [] if problems else self._orphans(specs, made)
+        orphaned = self._orphans(specs, made, broken=bool(problems))
         seconds = round(time.monotonic() - self.started, 3)
         end = {"dryRun": True} if self.dry_run else {"changed": made.changed}
         log.write("INFO", "pass done", **end, seconds=seconds)
@@ -209,44 +211,81 @@ class _Run:
     def _plan(self, documents: Any) -> Any:
         return plan_documents(self.session, documents, bundled=self.orders.runtime_image)
 
-    def _orphans(self, specs: Specs, made: Pass) -> list[dict[str, str]]:
-        """Name the services that no spec wants any more, if that can be told; a pass that worked is reported anyway.
+    def _orphans(self, specs: Specs, made: Pass, *, broken: bool) -> list[dict[str, Any]]:
+        """Name the services that no spec wants any more, if that can be told, and let those go that may.
 
         Args:
-            specs: All of them: where one could not be read, its service would be named as well.
-            made: What was done, which fails if it cannot be told.
+            specs: All of them.
+            made: What was done, which is reported even if this fails.
+            broken: One could not be read: its service would be named as well.
         """
         from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
 
         if not self.orders.name:
             return []
         try:
-            return self._unwanted(specs)
+            return self._without_some() if broken else self._unwanted(specs, made)
         except MLServiceError as error:
             self.untold = f"it is not known which services no spec wants any more: {error}"
-            Log(self.session.run_id).write("ERROR", self.untold, hint=getattr(error, "hint", ""))
+            made.log.write("ERROR", self.untold, hint=getattr(error, "hint", ""))
             made.codes.add(int(getattr(error, "exit_code", 1)))
             return []
 
-    def _unwanted(self, specs: Specs) -> list[dict[str, str]]:
+    def _without_some(self) -> list[dict[str, Any]]:
+        """Name no orphan, and let the time of each begin anew: any of them may be what the broken specs want."""
+        from reconciler.engine.orphans import Orphanage  # noqa: PLC0415 - late, for start-up
+
+        if self.shard.index == 0:
+            Orphanage(self._reports).clear()
+        if self.orders.orphans.prune:
+            self.untold = "no orphan is pruned: with specs that cannot be read nobody knows which services they are"
+        return []
+
+    def _unwanted(self, specs: Specs, made: Pass) -> list[dict[str, Any]]:
+        """Look for orphans, of all shards: the first one keeps the book of them."""
         from reconciler.engine.inventory_store import InventoryStore  # noqa: PLC0415 - late, for start-up
+        from reconciler.engine.orphans import Orphanage, settle  # noqa: PLC0415 - late, for start-up
         from reconciler.engine.passes import orphans  # noqa: PLC0415 - late, for start-up
         from schemas.operator import is_operators  # noqa: PLC0415 - late, for start-up
 
         everything = InventoryStore(self.session).read_all()
         self.known = frozenset([*everything, *((each.region, each.name) for each in specs.documents)])
-        there = [key for key in everything if not is_operators(key[1])]
-        found = [
-            {"region": region, "name": name}
-            for region, name in orphans(there, specs.services)
-            if self.shard.takes(region, name)
-        ]
-        if found:
-            names = [f"{each['name']} in {each['region']}" for each in found]
-            Log(self.session.run_id).write("WARNING", "no spec wants these any more; they stay", services=names)
-        return found
+        if self.shard.index:
+            return []
+        keys = orphans((key for key in everything if not is_operators(key[1])), specs.services)
+        book = Orphanage(self._reports, made.canary.environments)
+        found = book.look(keys, everything, self.session.clock.now())
+        told = settle(made, found, obstacle=self._obstacle(specs, made)) if found else []
+        stay = [f"{each['name']} in {each['region']}" for each in told if each["state"] == "orphaned"]
+        if stay:
+            made.log.write("WARNING", "no spec wants these any more; they stay", services=stay)
+        return told
 
-    def _report(self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, str]], began: datetime) -> None:
+    def _obstacle(self, specs: Specs, made: Pass) -> str:
+        """Say why no service is destroyed in this pass for want of a spec; nothing where that may be."""
+        from reconciler.core.orphans import NO_SPECS  # noqa: PLC0415 - late, for start-up
+
+        if not self.orders.orphans.prune:
+            return ""  # which is why they stay
+        if self.trouble or made.canary.blind:
+            return "the specs of this pass are not the current ones" if self.trouble else made.canary.blind
+        if not specs.services:
+            return NO_SPECS
+        if made.changes_nothing:
+            frozen = self.orders.frozen(self.session.clock.now())
+            return "nothing is changed in a freeze" if frozen else "this pass only reports"
+        if made.canary.held or made.canary.observes((each.region, each.name) for each in specs.documents):
+            return "the first pass of another version only observes"
+        return self._overtaken()
+
+    def _overtaken(self) -> str:
+        """Tell whether other specs were published meanwhile: they may want what these do not."""
+        if self.bundles is None or self.pointer is None:
+            return ""
+        now = self.bundles.latest().digest
+        return "" if now == self.pointer.digest else "other specs were published meanwhile"
+
+    def _report(self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, Any]], began: datetime) -> None:
         from reconciler.engine.reports import FORMAT  # noqa: PLC0415 - late, for start-up
 
         report = {

@@ -168,6 +168,7 @@ def _arguments(operator: Operator, facts: Facts) -> tuple[str, ...]:
 
 def _told(operator: Operator, facts: Facts) -> str:
     spec = operator.spec
+    orphans = spec.orphans
     told: dict[str, Any] = {
         "name": operator.name,
         "region": spec.region,
@@ -178,6 +179,7 @@ def _told(operator: Operator, facts: Facts) -> str:
         "freeze": [{"day": each.day, "at": each.at, "lasts": each.lasts_s} for each in spec.freeze],
         "runtimeImage": facts.runtime_image,
         "image": pinned(operator, facts),
+        "orphans": {"prune": orphans.prune, "after": orphans.after_s, "most": orphans.most},
     }
     return json.dumps(told, separators=(",", ":"))
 
