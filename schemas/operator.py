@@ -7,6 +7,7 @@ from pydantic import Field
 
 from schemas.section import Section
 from schemas.sections.access import AUTO
+from schemas.sections.environment import SecretRef
 from schemas.sections.management import Management
 from schemas.sections.notifications import Notification
 from schemas.service import API_VERSION
@@ -46,6 +47,10 @@ class SpecsInGit(Section):
     repository: Text = Field(description="Address to clone: `https://…`.", examples=["https://github.com/acme/ml"])
     branch: Text = Field("main", description="Branch.")
     folder: Text = Field(".", description="Folder in it.")
+    token: SecretRef | None = Field(
+        None,
+        description="Secret that has what to read it with: a token, or `user:token`. Left out: anybody may read it.",
+    )
 
 
 class SpecsSource(Section):

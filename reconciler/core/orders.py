@@ -13,6 +13,8 @@ from reconciler.core.orphans import Rule
 
 ORDERS_ENV = "MLSERVICE_OPERATOR"
 """The variable of the job that says it: what a pass obeys, whatever the specs it reads say."""
+GIT_TOKEN_ENV = "MLSERVICE_GIT_TOKEN"  # noqa: S105 - the variable's name
+"""The variable of the job that has the token its specs are cloned with, from a secret."""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WEEK = timedelta(days=7)
 

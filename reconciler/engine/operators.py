@@ -66,11 +66,20 @@ class Installed:
         """What its passes did."""
         return Reports(self.session, self.name)
 
-    def run(self) -> str:
-        """Start a pass now; gives the name of the execution."""
+    def run(self, *more: str) -> str:
+        """Start a pass now; gives the name of the execution.
+
+        Args:
+            more: Arguments for this pass alone, after those of the job.
+        """
         name = self._full("run_job")
+        request: dict[str, Any] = {"name": name}
         with calling("run", f"job {name.rpartition('/')[2]}"):
-            operation = self._jobs.run_job(request={"name": name}, timeout=CALL_TIMEOUT_S)
+            if more:
+                job = self._jobs.get_job(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
+                given = [*job.template.template.containers[0].args, *more]
+                request["overrides"] = {"container_overrides": [{"args": given}]}
+            operation = self._jobs.run_job(request=request, timeout=CALL_TIMEOUT_S)
         return str(operation.metadata.name.rpartition("/")[2])
 
     def wait(self, execution: str, *, timeout_s: float) -> bool:

@@ -19,7 +19,7 @@ from reconciler.core.wants import Wants
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.resolve import resolve
 from reconciler.engine.session import Session
-from schemas import Loaded, LoadedOperator, LoadedService, Problem, SpecError
+from schemas import Loaded, LoadedService, Problem, SpecError
 from schemas.sections.management import Deletion
 from schemas.sections.rollout import Strategy
 
@@ -149,15 +149,6 @@ def _to_delete(session: Session, address: Address, seen: Observed[Any] | None, o
 def _refuse_not_yet(documents: Sequence[Loaded]) -> None:
     services = [loaded for loaded in documents if isinstance(loaded, LoadedService)]
     problems = [
-        Problem(
-            loaded.where("spec.specs.git"),
-            "specs are not yet cloned by this version",
-            "publish a bundle: mlservice publish",
-        )
-        for loaded in documents
-        if isinstance(loaded, LoadedOperator) and loaded.operator.spec.specs.git
-    ]
-    problems += [
         Problem(
             loaded.where("spec.rollout.strategy"),
             f"'{strategy}' is not yet carried out by this version",

@@ -14,6 +14,7 @@ from reconciler.cli.commands.publish import files_of
 from reconciler.core.bundle import pack
 from reconciler.core.errors import UsageError
 from reconciler.core.inventory import Inventory
+from reconciler.core.orphans import NEVER
 from reconciler.engine.apply import apply
 from reconciler.engine.bundles import Bundles, digested
 from reconciler.engine.inventory_store import InventoryStore
@@ -149,7 +150,8 @@ def test_fewer_services_are_orphans_and_a_wrong_one_stops_no_other(operator, job
     [report] = job.run()
 
     assert names(operator) == {"churn", "other", "third"}
-    assert report["orphaned"] == [{"region": REGION, "name": "churn"}]
+    [orphan] = report["orphaned"]
+    assert (orphan["name"], orphan["state"], orphan["reason"]) == ("churn", "orphaned", NEVER)
     assert (report["services"]["other"]["state"], report["services"]["third"]["state"]) == ("refused", "changed")
     assert report["exitCode"] == 1
 

@@ -73,7 +73,8 @@ def _pass_lines(report: dict[str, Any]) -> Iterator[str]:
 
     bundle = report["bundle"] or {}
     commit = f", commit {bundle['commit'][:12]}" if bundle.get("commit") else ""
-    source = f"bundle {bundle['digest'][:12]}{commit}" if bundle else "specs of the image"
+    kind = (report.get("source") or {}).get("kind", "bundle")
+    source = f"{kind} {bundle['digest'][:12]}{commit}" if bundle else "specs of the image"
     states: dict[str, list[str]] = {}
     for name, service in sorted(report["services"].items()):
         states.setdefault(service["state"], []).append(name)
@@ -109,10 +110,13 @@ def run(
     local: Local = False,
     state: State = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the pass has ended.")] = True,
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Let this pass take specs that are older than those applied last.")
+    ] = False,
 ) -> int:
     """Start a pass now."""
     with _installed(Target(project, local, state)) as operator:
-        execution = operator.run()
+        execution = operator.run(*(["--allow-older"] if allow_older else []))
         say(f"started {execution}", "dim")
         if not wait:
             return 0

@@ -6,9 +6,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, chdir, contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +20,7 @@ from reconciler.cli.options import Environment, Local, Paths, Project, State, sp
 from reconciler.cli.planning import Target, plan_documents, working
 
 if TYPE_CHECKING:
+    from reconciler.cli.sources import Fetched
     from reconciler.core.bundle import Pointer
     from reconciler.core.inventory import Key
     from reconciler.core.orders import Orders
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from reconciler.engine.passes import Pass
     from reconciler.engine.reports import Reports
     from reconciler.engine.session import Session
+    from reconciler.hosts.repository import Repository
     from schemas import Loaded, LoadedOperator, Problem, Specs
 
 app = typer.Typer(add_completion=False)
@@ -46,6 +48,14 @@ def reconcile(
         str | None,
         typer.Option("--bundle", help="Take the specs that were published there: gs://BUCKET/FOLDER."),
     ] = None,
+    git: Annotated[
+        str | None, typer.Option("--git", help="Clone the specs from there: https://HOST/REPOSITORY.")
+    ] = None,
+    branch: Annotated[str, typer.Option("--branch", help="With --git: which branch.")] = "main",
+    folder: Annotated[str, typer.Option("--folder", help="With --git: which folder of the repository.")] = ".",
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Take specs that are older than those applied last.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, change nothing.")] = False,
 ) -> int:
     """One pass: observe, decide, mend, report. Logs are JSON lines in Cloud Logging's form, on stderr.
@@ -55,23 +65,30 @@ def reconcile(
 
     In the job that `mlservice install` makes, the pass obeys what the job was told: limits, freeze windows, whether it
     corrects or reports. Of several tasks each takes its share of the services.
+
+    What is cloned is read with the token in MLSERVICE_GIT_TOKEN. Where it cannot be cloned nothing is changed.
     """
     from reconciler.core.orders import ORDERS_ENV, Orders  # noqa: PLC0415 - late, for start-up
+    from reconciler.hosts.repository import Repository  # noqa: PLC0415 - late, for start-up
     from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
 
     started = time.monotonic()
     try:
         orders = Orders.read(os.environ.get(ORDERS_ENV, ""))
         target = Target(project, local, state, environment or orders.environment or None)
-        if bundle:
+        if bundle or git:
             with working(target, quiet=True) as session:
-                return _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started).of_bundle(bundle, target)
+                run = _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started)
+                repository = Repository(git, branch, folder) if git else None
+                fetched = run.fetch(bundle, repository, allow_older=allow_older)
+                return run.of_fetched(fetched, target)
         specs, problems = _load(spec_paths(paths), target)
         if not specs.documents and not orders.name:
             return 1
         with working(target, specs, quiet=True) as session:
             run = _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started)
             run.digest = _digest_of(spec_paths(paths))
+            run.source = {"kind": "folder", "place": " ".join(map(str, spec_paths(paths)))}
             return run.of(specs, problems)
     except MLServiceError as error:
         Log("").write("ERROR", "pass failed", error=str(error), hint=getattr(error, "hint", ""))
@@ -129,36 +146,40 @@ class _Run:
     started: float
     pointer: Pointer | None = None
     digest: str = ""
+    source: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
     untold: str = ""
+    some: bool = False
     known: frozenset[Key] | None = None
     bundles: Bundles | None = None
 
-    def of_bundle(self, place: str, target: Target) -> int:
-        """Take the specs of a bundle: the current one, or, where that cannot be used, the one applied last."""
+    def fetch(self, bundle: str | None, repository: Repository | None, *, allow_older: bool) -> Fetched:
+        """Take the specs of a bundle, or clone them."""
+        from reconciler.cli.sources import from_bundle, from_repository  # noqa: PLC0415 - late, for start-up
         from reconciler.engine.bundles import Bundles  # noqa: PLC0415 - late, for start-up
 
-        self.bundles = Bundles(self.session.connection, place)
-        with ExitStack() as stack:
-            files, self.pointer = self._files(self.bundles)
-            self.digest = self.pointer.digest
-            stack.enter_context(_unpacked(files))
+        before = self._reports.applied() if self.orders.name and self.session.connection.state.there else None
+        if repository:
+            self.source = {"kind": "git", "place": str(repository)}
+            return from_repository(self.session, repository, before, allow_older=allow_older)
+        self.bundles = Bundles(self.session.connection, bundle or "")
+        self.source = {"kind": "bundle", "place": self.bundles.place}
+        return from_bundle(self.bundles, before, allow_older=allow_older)
+
+    def of_fetched(self, fetched: Fetched, target: Target) -> int:
+        """Reconcile what was fetched. Where nothing can be used nothing is done, and that is reported."""
+        from schemas import Specs  # noqa: PLC0415 - late, for start-up
+
+        self.pointer, self.trouble = fetched.pointer, fetched.trouble
+        self.digest = fetched.pointer.digest if fetched.pointer else ""
+        if fetched.trouble:
+            stays = "the ones before stay" if fetched.files else "nothing is changed"
+            log = Log(self.session.run_id)
+            log.write("ERROR", f"specs refused; {stays}", error=fetched.trouble, hint=fetched.hint)
+        if fetched.trouble and not fetched.files:
+            return self.of(Specs(()), [])
+        with _unpacked(fetched.files):
             return self.of(*_load([Path()], target))
-
-    def _files(self, bundles: Any) -> tuple[dict[str, bytes], Pointer]:
-        from reconciler.engine.bundles import BundleRefused, refuse_older  # noqa: PLC0415 - late, for start-up
-
-        before = self._reports.applied() if self.orders.name else None
-        try:
-            now = bundles.latest()
-            refuse_older(now, before, bundles.place)
-            return bundles.files(now), now
-        except BundleRefused as error:
-            if before is None:
-                raise
-            Log(self.session.run_id).write("ERROR", "bundle refused; the one before stays", error=str(error))
-            self.trouble = str(error)
-            return bundles.files(before), before
 
     @property
     def _reports(self) -> Reports:
@@ -171,6 +192,7 @@ class _Run:
         from reconciler.engine.passes import Pass  # noqa: PLC0415 - late, for start-up
 
         log, began = Log(self.session.run_id), self.session.clock.now()
+        self.some = bool(specs.documents)
         services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
         own = self._own(specs)
         canary = self._canary([*services, own] if own else services)
@@ -221,7 +243,7 @@ class _Run:
         """
         from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
 
-        if not self.orders.name:
+        if not self.orders.name or (self.trouble and not specs.documents):
             return []
         try:
             return self._without_some() if broken else self._unwanted(specs, made)
@@ -301,6 +323,7 @@ class _Run:
             "drift": "Correct" if self.orders.correct else "Report",
             "build": made.canary.build.to_json(),
             "specs": self.digest,
+            "source": self.source,
             "bundle": self.pointer and self.pointer.to_json(),
             "canary": made.canary.to_json(),
             "problems": [*filter(None, (self.trouble, made.canary.blind, self.untold)), *map(str, problems)],
@@ -310,9 +333,9 @@ class _Run:
             "exitCode": made.exit_code,
         }
         self._reports.write(report)
-        if not self.dry_run:
+        if not self.dry_run and self.some:
             made.canary.save(self.known)
-        if self.pointer and self.shard.index == 0 and not self.trouble and not self.dry_run:
+        if self.pointer and self.some and self.shard.index == 0 and not self.trouble and not self.dry_run:
             self._reports.note_applied(replace(self.pointer, older=False))
 
 
@@ -330,7 +353,7 @@ def _digest_of(paths: Sequence[Path]) -> str:
 
 
 @contextmanager
-def _unpacked(files: dict[str, bytes]) -> Iterator[None]:
+def _unpacked(files: Mapping[str, bytes]) -> Iterator[None]:
     """Work in a folder of the files, so that places read as they do in the repository."""
     with tempfile.TemporaryDirectory(prefix="mlservice-") as folder, chdir(folder):
         for name, content in files.items():

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.condition import below, only_roles
-from reconciler.core.membership import PROJECT, Membership
+from reconciler.core.membership import PROJECT, SECRET_READER, Membership, split_secret
 from reconciler.core.naming import account_email, mark_labels, note
 from reconciler.core.objects import Desired, Wanted
-from reconciler.core.orders import ORDERS_ENV
+from reconciler.core.orders import GIT_TOKEN_ENV, ORDERS_ENV
 from reconciler.kinds import iam_member
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.iam_role import NAME as IAM_ROLE
@@ -26,6 +26,7 @@ from reconciler.kinds.scheduler_job import NAME as SCHEDULER_JOB
 from reconciler.kinds.scheduler_job import SchedulerJob
 from reconciler.kinds.service_account import ServiceAccount
 from reconciler.lookups.image_digest import pinned
+from reconciler.lookups.secret_version import version_of
 from schemas.names import service_account_id
 from schemas.sections.access import AUTO
 
@@ -46,6 +47,8 @@ LOOKING = (
     "storage.buckets.list",
 )
 """What looking at its own account and roles needs: it cannot change them."""
+LOOKING_AT_SECRETS = ("secretmanager.secrets.getIamPolicy", "secretmanager.versions.get")
+"""What looking at the secret needs that its specs are cloned with."""
 _WIDER = {
     "roles/artifactregistry.reader": "roles/artifactregistry.admin",
     "roles/cloudscheduler.viewer": "roles/cloudscheduler.admin",
@@ -144,7 +147,7 @@ def _job(operator: Operator, facts: Facts, account: Account, *, needs: frozenset
         command=(),
         args=_arguments(operator, facts),
         env={ORDERS_ENV: _told(operator, facts)},
-        secrets={},
+        secrets=_secrets(operator, facts),
         cpu_millis=spec.resources.cpu_millis,
         memory_mib=spec.resources.memory_mib,
         tasks=spec.shards,
@@ -159,11 +162,20 @@ def _job(operator: Operator, facts: Facts, account: Account, *, needs: frozenset
 
 
 def _arguments(operator: Operator, facts: Facts) -> tuple[str, ...]:
-    folder = operator.spec.specs.image
-    bundle = bundle_of(operator, facts.bucket)
-    source = (folder.folder,) if folder else ("--bundle", bundle)
+    image, git = operator.spec.specs.image, operator.spec.specs.git
+    source: tuple[str, ...] = ("--bundle", bundle_of(operator, facts.bucket))
+    if image:
+        source = (image.folder,)
+    if git:
+        source = ("--git", git.repository, "--branch", git.branch, "--folder", git.folder)
     state = ("--state", f"gs://{facts.bucket}") if facts.bucket != f"{facts.project}-mlservice" else ()
     return ("reconcile", *source, "--project", facts.project, *state)
+
+
+def _secrets(operator: Operator, facts: Facts) -> dict[str, str]:
+    """Name the secret that specs are read with: Cloud Run gives it to the job alone."""
+    git = operator.spec.specs.git
+    return {GIT_TOKEN_ENV: f"{git.token.secret}:{version_of(git.token, facts)}"} if git and git.token else {}
 
 
 def _told(operator: Operator, facts: Facts) -> str:
@@ -210,7 +222,8 @@ def _schedule(operator: Operator, facts: Facts, account: Account, *, needs: froz
 def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
     """Want the roles of the kinds that the specs lead to, and the operator's own."""
     needed = {role for kind in facts.duties for role in _on_the_project(kind)}
-    permissions = sorted({*LOOKING, *(each for each in needed if not each.startswith("roles/"))})
+    looking = {*LOOKING, *(LOOKING_AT_SECRETS if _secrets(operator, facts) else ())}
+    permissions = sorted({*looking, *(each for each in needed if not each.startswith("roles/"))})
     custom = _custom_role(operator, permissions)
     yield custom
     yield _on_project(operator, account, full_name(custom.address, facts.project), needs={custom.address})
@@ -222,9 +235,19 @@ def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wante
     if _GIVES_ROLES in needed:
         yield _on_project(operator, account, _GIVES_ROLES, "mlservice-roles", only_roles(_given(facts.duties)))
     yield _on_project(operator, account, _STATE_ROLE, "mlservice-state", below(facts.bucket, ""))
+    yield from _reading(operator, facts, account)
     bucket = bundle_of(operator, facts.bucket).removeprefix("gs://").partition("/")[0]
     if bucket not in {"", facts.bucket}:
         yield _on_project(operator, account, _READER, "mlservice-bundle", below(bucket, ""))
+
+
+def _reading(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
+    """Want that the job may read the secret that it clones specs with."""
+    git = operator.spec.specs.git
+    if git and git.token:
+        project, secret = split_secret(git.token.secret, facts.project)
+        here = Membership("secret", secret, SECRET_READER, account.member).at(GLOBAL, project)
+        yield Desired(here, IamMember(), operator.owner, needs=_made(account))
 
 
 def _on_the_project(kind: Any) -> Iterable[str]:
