@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core.diff import plain
 from reconciler.core.membership import KIND, any_role
 from reconciler.core.naming import fingerprint
+from reconciler.core.plan import Action
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -164,7 +165,14 @@ def decide_holds(planned: Planned, past: Past, now: Now) -> dict[Address, str]:
         services = [keys[name] for name in change.services if name in keys]
         if why := next(filter(None, (_why_held(change, wanted, key, past, now) for key in services)), ""):
             held[change.address] = why
-    return held
+    return _without_followers(planned, held)
+
+
+def _without_followers(planned: Planned, held: Mapping[Address, str]) -> dict[Address, str]:
+    """Let go what differs only because it refers to something that somebody took away, and that is made again."""
+    again = {c.address for c in planned.plan.pending if c.action is Action.CREATE and c.address not in held}
+    refer = {c.address for c in planned.plan.pending if not again.isdisjoint(c.needs)}
+    return {address: why for address, why in held.items() if why != READS or address not in refer}
 
 
 def observes(services: Iterable[tuple[str, str]], past: Past, build: Build) -> bool:

@@ -81,6 +81,21 @@ def test_a_hand_and_a_version_at_once_are_held_together(operator, passing):
     assert operator.service().template.max_instance_request_concurrency == 7
 
 
+def test_what_a_hand_took_away_comes_back_with_what_refers_to_it(operator, passing):
+    """A service that somebody deleted, its callers, the subscription whose address it was: none is the version's."""
+    topic = "projects/local/topics/orders"
+    operator.api("google.pubsub_v1", "publisher", "Publisher").create_topic(request={"name": topic})
+    called = spec(events={"requests": {"topic": "orders"}}, access={"invokers": ["user:ann@example.com"]})
+    passing(OLD, called)
+    services = operator.api("google.cloud.run_v2", "services", "Services")
+    services.delete_service(name=operator.service().name).result(timeout=20)
+
+    made = passing(NEXT, called)
+
+    assert (states(made), made.canary.held) == ({"churn": "changed"}, {})
+    assert states(passing(NEXT, called)) == {"churn": "ok"}
+
+
 def test_a_new_version_makes_no_object_that_the_one_before_did_not(operator, passing):
     """A repository that the old version did not look at is not made."""
     passing(OLD, spec())
