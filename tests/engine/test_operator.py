@@ -303,16 +303,16 @@ def test_its_roles_are_enough_for_everything_that_services_may_need(operator, jo
 
 
 def test_it_may_look_at_the_secret_that_it_clones_with(operator, job, tmp_path):
-    """With services that have none: as its own account it finds the secret's version and policy, and nothing to do."""
+    """Before there is any service: as its own account it finds the secret's version and policy, and nothing to do."""
     secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
     made = secrets.create_secret(parent=PROJECT, secret_id="key", secret={"replication": {"automatic": {}}})
     secrets.add_secret_version(parent=made.name, payload={"data": b"s"})
     cloning = document(specs={"git": {"repository": "https://git.example/acme/ml", "token": {"secret": "key"}}})
-    job.install(spec(), cloning)
+    job.install(cloning)
     (tmp_path / "key.json").write_text(Account(operator.emulator, "mlservice-operator", made=True).key)
     own = AsAccount(operator, str(tmp_path / "key.json"))
 
-    assert plan_operator(own.session(), load(own.write(spec(), cloning))).plan.pending == ()
+    assert plan_operator(own.session(), load(own.write(cloning))).plan.pending == ()
 
 
 def test_a_role_that_is_left_out_is_held_by_another():
