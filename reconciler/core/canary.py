@@ -185,10 +185,10 @@ def _why_held(change: Change, wanted: str, key: tuple[str, str], past: Past, now
     trace = past.traces.get(key)
     if trace is None and past.unreadable:
         return FORGOTTEN
-    if trace is None:
+    if trace is None or trace.specs != now.specs:
         other = past.build not in {None, now.build} and past.specs == now.specs
         return LEFT_ALONE if other else ""
-    if trace.build == now.build or trace.specs != now.specs:
+    if trace.build == now.build:
         return ""
     return why_new(change, wanted, _sight_of(change, trace))
 

@@ -6,7 +6,7 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +106,8 @@ class Canary:
         self.held |= {str(address): why for address, why in held.items()}
         names = {name for change in planned.plan.changes if change.address in held for name in change.services}
         for key in planned.inventories:
-            if key[1] in names and key not in self._past.traces:  # it is held next time as well
+            trace = self._past.traces.get(key)
+            if key[1] in names and (trace is None or trace.specs != self.specs):  # it is held next time as well
                 self._left[key] = Trace(self._past.build or Build(), self.specs, self.environment)
         return held
 
@@ -116,13 +117,19 @@ class Canary:
             self._confirmed = said == confirmation(self.build, self.specs, said)
         return bool(self._confirmed)
 
-    def leave(self, planned: Planned, report: Report | None = None) -> None:
-        """Remember a plan that was carried out, or told of, whole."""
+    def leave(self, planned: Planned, report: Report | None = None, *, names: Collection[str] | None = None) -> None:
+        """Remember what there was to do, and what of it was done.
+
+        Args:
+            planned: The plan.
+            report: Of carrying it out, where that was tried.
+            names: Of the services that are remembered; None: all.
+        """
         if self.reports is None:
             return
         done = {r.change.address: r for r in report.results if r.outcome is Outcome.DONE} if report else {}
         at = self.reports.session.clock.now().isoformat(timespec="seconds")
-        for key in planned.inventories:
+        for key in (key for key in planned.inventories if names is None or key[1] in names):
             sights = sights_of(planned, key[1])
             for address, result in done.items():
                 if str(address) in sights:

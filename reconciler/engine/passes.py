@@ -142,10 +142,10 @@ class Pass:
         if held := self.canary.holds(planned):
             self._hold_back(documents, planned.plan, held)
         elif planned.plan.protected:
-            self._block(documents, planned.plan.protected, "it would destroy what the spec protects")
+            self._block(documents, planned, planned.plan.protected, "it would destroy what the spec protects")
         elif self._too_many(planned.plan):
             many = f"it would delete more than {self.orders.deletes} objects in one pass"
-            self._block(documents, deletes_of(planned.plan), many)
+            self._block(documents, planned, deletes_of(planned.plan), many)
         elif self.changes_nothing:
             self._leave(planned)
         else:
@@ -170,11 +170,12 @@ class Pass:
         most = self.orders.deletes
         return most is not None and self.deleted + len(deletes_of(plan)) > most
 
-    def _block(self, documents: Sequence[Loaded], changes: Sequence[Change], why: str) -> None:
+    def _block(self, documents: Sequence[Loaded], planned: Planned, changes: Sequence[Change], why: str) -> None:
         """Leave the services that this is about alone, and go on with the others."""
         self.log.write("ERROR", f"blocked: {why}", addresses=[str(change.address) for change in changes])
         self.codes.add(BLOCKED)
         names = {name for change in changes for name in change.services}
+        self.canary.leave(planned, names=names)
         for name in sorted(names):
             self._note(name, "blocked", why)
             self.told[name].changes += [as_line(change, "blocked") for change in changes if name in change.services]
@@ -205,6 +206,7 @@ class Pass:
 
     def _apply(self, planned: Planned, whole: Planned | None = None) -> None:
         """Carry a plan out; `whole` is what it is a part of."""
+        self.canary.leave(whole or planned)  # in case that it is interrupted, or the service locked
         taken_over(self.session, planned, lambda text: self.log.write("WARNING", text))
         try:
             report = apply_when_free(self.session, planned, progress=self.log.change)

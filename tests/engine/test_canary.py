@@ -5,6 +5,7 @@ import pytest
 from reconciler.core.canary import ASKS, NEW, READS, Build
 from reconciler.core.orders import Orders
 from reconciler.engine.canary import Canary, confirmation
+from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.passes import Pass
 from reconciler.engine.planning import make_plan
 from reconciler.engine.reports import Reports
@@ -119,6 +120,30 @@ def test_what_the_version_before_left_undone_is_done(passing):
 
     assert states(passing(NEXT, spec(**CHANGED), orders=told)) == {"churn": "held"}
     assert states(passing(NEXT, spec())) == {"churn": "changed"}
+
+
+def test_a_service_that_was_refused_is_held_until_somebody_looks(operator, passing):
+    """The old version could not plan it with these specs; that the new one can is new, pass after pass."""
+    missing = spec("a", image="europe-west1-docker.pkg.dev/local/ml/none:1")
+    passing(OLD, spec("a"), spec("b"))
+    assert states(passing(OLD, missing, spec("b"), digest="two")) == {"a": "refused", "b": "ok"}
+
+    for _ in range(2):
+        assert states(passing(NEXT, spec("a", **CHANGED), spec("b"), digest="two")) == {"a": "held", "b": "ok"}
+
+
+def test_what_was_blocked_or_locked_is_so_again(operator, passing):
+    """The old version meant to do it, and was kept from it: for the new one it is nothing new."""
+    repository = {"registry": {"repository": "ml"}}
+    guarded = {"management": {"deletion": "Protect"}}
+    passing(OLD, spec("a", **repository, **guarded), spec("b"))
+    store = InventoryStore(operator.session())
+    held = store.take(store.read_all()[REGION, "b"])
+    changed = spec("a", **guarded), spec("b", **CHANGED)
+    assert states(passing(OLD, *changed, digest="two")) == {"a": "blocked", "b": "locked"}
+    store.release(held)
+
+    assert states(passing(NEXT, *changed, digest="two")) == {"a": "blocked", "b": "changed"}
 
 
 def test_a_version_that_reads_otherwise_is_held(operator, passing):

@@ -83,7 +83,8 @@ def planned(*changes, wants=None):
         pytest.param(Past(build=NEXT, specs="s"), None, id="the-same-version"),
         pytest.param(Past(unreadable=True), FORGOTTEN, id="unreadable"),
         pytest.param(Past({KEY: Trace(OLD, "s")}, OLD, "s"), NEW, id="a-new-object"),
-        pytest.param(Past({KEY: Trace(OLD, "earlier")}, OLD, "s"), None, id="the-specs-changed"),
+        pytest.param(Past({KEY: Trace(OLD, "earlier")}, OLD, "earlier"), None, id="the-specs-changed"),
+        pytest.param(Past({KEY: Trace(OLD, "earlier")}, OLD, "s"), LEFT_ALONE, id="refused-with-these-specs"),
         pytest.param(Past({KEY: Trace(NEXT, "s")}, OLD, "s"), None, id="this-version-was-here"),
     ],
 )
