@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,17 +108,17 @@ class Installed:
         """Give what the latest passes held, of every shard that there is: build, specs and addresses with reasons."""
         return [report["canary"] for report in self.status()["passes"] if report.get("canary")]
 
-    def proceed(self, by: str) -> tuple[Build, int]:
+    def proceed(self, found: Sequence[Mapping[str, Any]], by: str) -> tuple[Build, int]:
         """Let the held version go on with these specs; gives which one, and how many changes it held.
 
         Args:
+            found: What is held, as somebody has seen it.
             by: Who says so.
 
         Raises:
             UsageError: Nothing is held, or shards hold different things: the next pass will tell.
             Conflict: Somebody else said something at this moment.
         """
-        found = self.held()
         if not found:
             raise errors.UsageError("nothing is held: the last pass did all that it had to", hint=_LOOK)
         asked = {(json.dumps(each["build"], sort_keys=True), each["specs"]) for each in found}

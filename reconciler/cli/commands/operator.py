@@ -134,13 +134,14 @@ def proceed(*, project: Project = None, local: Local = False, state: State = Non
     Shows them and asks. It is for that version and those specs alone; the next pass goes on.
     """
     with _installed(Target(project, local, state)) as operator:
-        for each in operator.held():
+        found = operator.held()
+        for each in found:
             for address, why in sorted(each["held"].items()):
                 out(f"{address}: {why}")
-        if operator.held() and not yes and not confirmed("Let this version do that?"):
+        if found and not yes and not confirmed("Let this version do that?"):
             say("nothing was changed", "yellow")
             return 1
-        build, count = operator.proceed(operator.session.holder)
+        build, count = operator.proceed(found, operator.session.holder)
     changes = f"{count} change{'s' if count != 1 else ''}"
     out(f"{build} goes on with {changes} at the next pass; start one with: mlservice operator run")
     return 0
