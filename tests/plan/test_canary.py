@@ -120,7 +120,7 @@ TRACES = st.dictionaries(
 
 
 @given(CHANGES, TRACES, st.sampled_from([None, OLD, NEXT]))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_nothing_is_held_without_need_and_nothing_goes_by_unseen(changes, traces, last):
     """Only what is pending is held; a person, other specs, the same version hold nothing; each change counts alone."""
     whole, past, now = planned(*changes), Past(traces, last, "s"), Now(NEXT, "s")

@@ -55,7 +55,7 @@ RULES = st.builds(Rule, st.booleans(), st.integers(3600, 20 * 86_400), st.intege
 
 
 @given(ORPHANS, RULES, st.sampled_from(["", "not now"]))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_only_what_is_ours_old_enough_and_not_protected_goes(orphans, rule, obstacle):
     """Whatever else is there; a longer time lets go no other ones; the oldest is the first."""
 
