@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.orphans import PROTECTED, Orphan, in_turn, why_stays
+from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome
-from reconciler.engine.passes import Pass, as_line, deletes_of
+from reconciler.engine.passes import Pass, deletes_of
 from reconciler.engine.planning import plan_destroy
 from reconciler.engine.waiting import apply_when_free
 from schemas import MLServiceError
@@ -127,7 +128,7 @@ def _gone(made: Pass, orphan: Orphan) -> tuple[str, str, list[dict[str, Any]]]:
     try:
         planned = plan_destroy(made.session, [orphan.key])
         if why := _refused(made, planned):
-            return "orphaned", why, [as_line(change, "left") for change in planned.plan.pending]
+            return "orphaned", why, [told_change(change, "left") for change in planned.plan.pending]
         report = apply_when_free(made.session, planned, progress=made.log.change)
     except (errors.Locked, errors.StalePlan) as error:
         return "orphaned", str(error), []
@@ -138,7 +139,7 @@ def _gone(made: Pass, orphan: Orphan) -> tuple[str, str, list[dict[str, Any]]]:
     made.changed += len(done)
     made.deleted += sum(change.destroys for change in done)
     made.codes.add(report.exit_code)
-    changes = [as_line(result.change, str(result.outcome)) for result in report.results]
+    changes = [told_change(result.change, str(result.outcome)) for result in report.results]
     if report.failed:
         return "failed", "; ".join(f"{each.change.address}: {each.error}" for each in report.failed), changes
     return "pruned", f"no spec wanted it since {orphan.since:%Y-%m-%d %H:%M} UTC", changes

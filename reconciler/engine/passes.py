@@ -17,6 +17,7 @@ from reconciler.core.inventory import Key
 from reconciler.core.orders import ORDERS_ENV, Orders
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned
+from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.engine.canary import Canary
 from reconciler.engine.session import Session
@@ -178,7 +179,7 @@ class Pass:
         self.canary.leave(planned, names=names)
         for name in sorted(names):
             self._note(name, "blocked", why)
-            self.told[name].changes += [as_line(change, "blocked") for change in changes if name in change.services]
+            self.told[name].changes += [told_change(change, "blocked") for change in changes if name in change.services]
         self.run([loaded for loaded in documents if loaded.name not in names])
 
     def _hold_back(self, documents: Sequence[Loaded], plan: Plan, held: Mapping[Address, str]) -> None:
@@ -194,7 +195,7 @@ class Pass:
         whys = {str(change.address): held[change.address] for change in changes}
         self.log.write("ERROR", f"{name} is held: {HELD}", reasons=whys, hint=PROCEED)
         self._note(name, "held", f"{HELD}: {'; '.join(f'{a}: {why}' for a, why in whys.items())} ({PROCEED})")
-        self.told[name].changes += [as_line(change, "held") for change in changes]
+        self.told[name].changes += [told_change(change, "held") for change in changes]
 
     def _leave(self, planned: Planned, whole: Planned | None = None) -> None:
         frozen = self.orders.frozen(self.session.clock.now())
@@ -202,7 +203,7 @@ class Pass:
         for change in planned.plan.pending:
             for name in change.services:
                 self._note(name, "frozen" if frozen else "reported")
-                self.told[name].changes.append(as_line(change, "left"))
+                self.told[name].changes.append(told_change(change, "left"))
 
     def _apply(self, planned: Planned, whole: Planned | None = None) -> None:
         """Carry a plan out; `whole` is what it is a part of."""
@@ -292,7 +293,7 @@ class Pass:
         addresses = [str(change.address) for change in held]
         self.log.write("WARNING", f"the operator may not change this itself; {why}", addresses=addresses)
         self._note(operator.name, "needs a person", f"{why} ({', '.join(addresses)})")
-        self.told[operator.name].changes += [as_line(change, "held") for change in held]
+        self.told[operator.name].changes += [told_change(change, "held") for change in held]
 
 
 _RANK = ["ok", "changed", "reported", "frozen", "needs a person", "held", "locked", "blocked", "refused", "failed"]
@@ -338,20 +339,8 @@ def _deletes_something(change: Change) -> bool:
     return change.destroys and not change.contradicts
 
 
-def as_line(change: Change, outcome: str) -> dict[str, Any]:
-    """Give what a report says of a change and how it ended."""
-    return {
-        "address": str(change.address),
-        "action": str(change.action),
-        "reason": change.reason,
-        "fields": [each.path for each in change.changes],
-        "outcome": outcome,
-    }
-
-
 def _result(result: Result) -> dict[str, Any]:
-    line = as_line(result.change, str(result.outcome))
-    return line | {"seconds": round(result.seconds, 3), "error": str(result.error or "")}
+    return told_change(result.change, str(result.outcome), seconds=result.seconds, error=str(result.error or ""))
 
 
 def counts(plan: Plan) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from reconciler.core.plan import Change
     from reconciler.engine.bundles import Bundles
     from reconciler.engine.canary import Canary
+    from reconciler.engine.entries import Circumstances
     from reconciler.engine.passes import Pass
     from reconciler.engine.reports import Reports
     from reconciler.engine.session import Session
@@ -78,15 +80,15 @@ def reconcile(
         target = Target(project, local, state, environment or orders.environment or None)
         if bundle or git:
             with working(target, quiet=True) as session:
-                run = _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started)
+                run = _Run(session, orders, target, started, dry_run)
                 repository = Repository(git, branch, folder) if git else None
                 fetched = run.fetch(bundle, repository, allow_older=allow_older)
-                return run.of_fetched(fetched, target)
+                return run.of_fetched(fetched)
         specs, problems = _load(spec_paths(paths), target)
         if not specs.documents and not orders.name:
             return 1
         with working(target, specs, quiet=True) as session:
-            run = _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started)
+            run = _Run(session, orders, target, started, dry_run)
             run.digest = _digest_of(spec_paths(paths))
             run.source = {"kind": "folder", "place": " ".join(map(str, spec_paths(paths)))}
             return run.of(specs, problems)
@@ -141,9 +143,10 @@ class _Run:
 
     session: Session
     orders: Orders
-    shard: Shard
-    dry_run: bool
+    target: Target
     started: float
+    dry_run: bool
+    shard: Shard = field(default_factory=Shard.ours)
     pointer: Pointer | None = None
     digest: str = ""
     source: dict[str, str] = field(default_factory=dict)
@@ -166,7 +169,7 @@ class _Run:
         self.source = {"kind": "bundle", "place": self.bundles.place}
         return from_bundle(self.bundles, before, allow_older=allow_older)
 
-    def of_fetched(self, fetched: Fetched, target: Target) -> int:
+    def of_fetched(self, fetched: Fetched) -> int:
         """Reconcile what was fetched. Where nothing can be used nothing is done, and that is reported."""
         from schemas import Specs  # noqa: PLC0415 - late, for start-up
 
@@ -177,9 +180,11 @@ class _Run:
             log = Log(self.session.run_id)
             log.write("ERROR", f"specs refused; {stays}", error=fetched.trouble, hint=fetched.hint)
         if fetched.trouble and not fetched.files:
+            hint = f"; {fetched.hint}" if fetched.hint else ""
+            self.trouble = f"no specs could be read, and nothing was done: {fetched.trouble}{hint}"
             return self.of(Specs(()), [])
         with _unpacked(fetched.files):
-            return self.of(*_load([Path()], target))
+            return self.of(*_load([Path()], self.target))
 
     @property
     def _reports(self) -> Reports:
@@ -199,7 +204,7 @@ class _Run:
         made = Pass(self.session, self.orders, self._plan, log, self.dry_run, canary)
         if canary.blind:
             log.write("ERROR", canary.blind)
-        if problems or self.trouble or canary.blind:
+        if problems or self.trouble or canary.blind or not specs.documents:
             made.codes.add(1)
         made.run(services, own if self.shard.count == 1 else None)
         if own:
@@ -208,6 +213,8 @@ class _Run:
         seconds = round(time.monotonic() - self.started, 3)
         end = {"dryRun": True} if self.dry_run else {"changed": made.changed}
         log.write("INFO", "pass done", **end, seconds=seconds)
+        if not self.dry_run:
+            self._remember(made, began)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
         return made.exit_code
@@ -308,13 +315,15 @@ class _Run:
         return "" if now == self.pointer.digest else "other specs were published meanwhile"
 
     def _report(self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, Any]], began: datetime) -> None:
+        from reconciler.cli.remembering import execution  # noqa: PLC0415 - late, for start-up
         from reconciler.engine.reports import FORMAT  # noqa: PLC0415 - late, for start-up
 
         report = {
             "format": FORMAT,
             "operator": self.orders.name,
             "project": self.session.connection.project,
-            "execution": os.environ.get("CLOUD_RUN_EXECUTION", ""),
+            "program": version("mlservice"),
+            "execution": execution(),
             "run": self.session.run_id,
             "shard": {"index": self.shard.index, "count": self.shard.count},
             "started": began.isoformat(timespec="seconds"),
@@ -324,6 +333,7 @@ class _Run:
             "build": made.canary.build.to_json(),
             "specs": self.digest,
             "source": self.source,
+            "dryRun": self.dry_run,
             "bundle": self.pointer and self.pointer.to_json(),
             "canary": made.canary.to_json(),
             "problems": [*filter(None, (self.trouble, made.canary.blind, self.untold)), *map(str, problems)],
@@ -337,6 +347,29 @@ class _Run:
             made.canary.save(self.known)
         if self.pointer and self.some and self.shard.index == 0 and not self.trouble and not self.dry_run:
             self._reports.note_applied(replace(self.pointer, older=False))
+
+    def _remember(self, made: Pass, began: datetime) -> None:
+        """Write history, before the report that tells the next pass what is news. A pass does not fail for it."""
+        from reconciler.engine.entries import of_pass  # noqa: PLC0415 - late, for start-up
+        from reconciler.engine.history import History  # noqa: PLC0415 - late, for start-up
+        from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
+
+        by_hand = not self.orders.name
+        try:
+            before = None if by_hand else self._reports.of_shard(self.shard.index)
+            entries = of_pass(made.told, before, self._circumstances(began), alone=by_hand)
+            History(self.session).write(entries)
+        except MLServiceError as error:
+            log = Log(self.session.run_id)
+            log.write("WARNING", "history not written", error=str(error), hint=getattr(error, "hint", ""))
+
+    def _circumstances(self, began: datetime) -> Circumstances:
+        from reconciler.cli.origin import Origin  # noqa: PLC0415 - late, for start-up
+        from reconciler.cli.remembering import by_operator, by_somebody  # noqa: PLC0415 - late, for start-up
+
+        if not self.orders.name:
+            return by_somebody(self.session, began, self.target.environment or "", Origin.of(None))
+        return by_operator(self.session, began, self.orders, self.pointer)
 
 
 def _digest_of(paths: Sequence[Path]) -> str:
