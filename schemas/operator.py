@@ -7,6 +7,7 @@ from pydantic import Field
 
 from schemas.section import Section
 from schemas.sections.access import AUTO
+from schemas.sections.ci import ContinuousIntegration
 from schemas.sections.environment import SecretRef
 from schemas.sections.management import Management
 from schemas.sections.notifications import Notification
@@ -134,6 +135,9 @@ class OperatorSpec(Section):
         default_factory=Orphans, description="What becomes of services that no spec wants any more."
     )
     resources: OperatorResources = Field(default_factory=OperatorResources, description="What one shard has.")
+    ci: ContinuousIntegration | None = Field(
+        None, description="The workflows of a repository that plan and publish, and what lets them in."
+    )
     notifications: tuple[Notification, ...] = Field((), description="Who hears of what.")
 
 

@@ -13,7 +13,8 @@ ENGINE = frozenset({"region", "management.*"})
 OPERATOR = frozenset(
     {
         *("region", "version", "image", "schedule", "timeZone", "paused", "environment", "shards", "identity"),
-        *("drift", "freeze.*", "limits.*", "orphans.*", "resources.*", "specs.bundle", "specs.image.*", "specs.git.*"),
+        *("drift", "freeze.*", "limits.*", "orphans.*", "resources.*", "specs.bundle", "specs.image.*"),
+        *("specs.git.*", "ci.*"),
     }
 )
 """Words of an operator's document that have an effect."""

@@ -36,6 +36,8 @@ where its specs come from are a person's, as are its accounts and roles."""
 FAILED, BLOCKED, PARTLY = 1, 3, 4
 HELD = "this version would change what the one before it, with the same specs, would not"
 PROCEED = "look at the plan, then: mlservice operator proceed"
+_LOOKS = 3
+"""How often the operator is planned with services of other shards, each of which starts to work once."""
 
 
 class Log(Protocol):
@@ -264,7 +266,7 @@ class Pass:
         """
         self.told.setdefault(operator.name, Service(operator.region))
         try:
-            planned = (self.whole or self.plan([*services, operator])).only(operator)
+            planned = (self.whole or self._with_all(services, operator)).only(operator)
             if new := self.canary.holds(planned):
                 changes = [change for change in planned.plan.pending if change.address in new]
                 self._keep_back(operator.name, changes, new)
@@ -285,6 +287,22 @@ class Pass:
             self.log.write("ERROR", "the operator itself was not looked at", **why)
             self._note(operator.name, "failed", str(error))
             self.codes.add(FAILED)
+
+    def _with_all(self, services: Sequence[Loaded], operator: LoadedOperator) -> Planned:
+        """Plan the operator beside services that other shards may be making in this very moment.
+
+        What one of them made after the inventories were read, and before objects were, looks like somebody else's. It
+        wrote its inventory before, so the next look knows whose it is.
+
+        Raises:
+            PlansRefused: Something is somebody else's.
+        """
+        for _ in range(_LOOKS - 1):
+            try:
+                return self.plan([*services, operator])
+            except errors.PlansRefused:
+                continue
+        return self.plan([*services, operator])
 
     def _hold(self, operator: LoadedOperator, held: Sequence[Change]) -> None:
         if not held:
