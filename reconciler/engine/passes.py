@@ -120,6 +120,9 @@ class Pass:
             else:
                 self._refuse(documents[0], error)
         except MLServiceError as error:
+            if own:  # it may be the operator's own objects that cannot be looked at: then `run_own` says so
+                self.run(documents)
+                return
             self.log.write("ERROR", "pass failed", error=str(error), hint=getattr(error, "hint", ""))
             self.codes.add(int(getattr(error, "exit_code", FAILED)))
             for loaded in documents:

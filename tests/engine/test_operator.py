@@ -269,6 +269,25 @@ def test_a_role_that_its_account_lost_is_named(operator, job):
     assert job.run()[0]["services"]["churn"]["state"] == "changed"
 
 
+@pytest.mark.slow
+def test_what_it_may_not_see_of_itself_stops_no_service(operator, job):
+    """Its custom role lacks a permission to look at its own objects, as before an `install` of a new version."""
+    job.install(spec(), document())
+    job.publish(spec(), document())
+    admin = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
+    role = admin.get_role(request={"name": f"{PROJECT}/roles/mlservice_mlservice"})
+    role.included_permissions.remove("iam.roles.list")
+    request = {"name": role.name, "role": role, "update_mask": {"paths": ["included_permissions"]}}
+    admin.update_role(request=request)
+
+    [report] = job.run()
+
+    itself = report["services"][ITSELF]
+    assert (report["services"]["churn"]["state"], names(operator)) == ("changed", {"churn"})
+    assert (itself["state"], report["exitCode"]) == ("failed", 1)
+    assert "iam.roles.list" in itself["problems"][0]
+
+
 def test_a_project_has_one_operator(job):
     """Another one, of another name, is refused before anything of it is made."""
     job.install(spec(), document())
