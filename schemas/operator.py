@@ -8,7 +8,7 @@ from pydantic import Field
 from schemas.section import Section
 from schemas.sections.access import AUTO
 from schemas.sections.management import Management
-from schemas.sections.notifications import Notification
+from schemas.sections.notifications import Receiver
 from schemas.service import API_VERSION
 from schemas.values import Flag, LooseText, Mebibytes, MilliCpu, Seconds, Text, Whole
 
@@ -77,6 +77,23 @@ class PassLimits(Section):
     duration_s: Seconds = Field(1800, ge=60, le=86_400, description="Longest a pass may take.")
 
 
+class OperatorEvent(StrEnum):
+    """What can be heard of an operator."""
+
+    SILENT = "PassMissing"
+    FAILED = "PassFailed"
+
+
+class OperatorNotification(Receiver):
+    """One receiver: exactly one of `email`, `pubsub`, `webhook`."""
+
+    events: tuple[OperatorEvent, ...] = Field(
+        (OperatorEvent.SILENT, OperatorEvent.FAILED),
+        description="What this receiver hears of: that no pass has ended for too long, that one did not end well.",
+        min_length=1,
+    )
+
+
 class OperatorResources(Section):
     """What one shard has."""
 
@@ -113,7 +130,7 @@ class OperatorSpec(Section):
     freeze: tuple[Freeze, ...] = Field((), description="When nothing is changed.")
     limits: PassLimits = Field(default_factory=PassLimits, description="What a pass may do at most.")
     resources: OperatorResources = Field(default_factory=OperatorResources, description="What one shard has.")
-    notifications: tuple[Notification, ...] = Field((), description="Who hears of what.")
+    notifications: tuple[OperatorNotification, ...] = Field((), description="Who hears of what.")
 
 
 class Operator(Section):

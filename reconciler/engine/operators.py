@@ -13,9 +13,11 @@ from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.reports import Reports
 from reconciler.engine.session import Session
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.kinds.monitoring_alert_policy import SILENT, address_of
 from schemas.operator import PREFIX, is_operators
 
 _RUN, _SCHEDULER = "google.cloud.run_v2", "google.cloud.scheduler_v1"
+_MONITORING = "google.cloud.monitoring_v3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,25 @@ class Installed:
             return self._executions.get_execution(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
 
     def pause(self) -> None:
-        """Let no pass start by itself."""
+        """Let no pass start by itself, and nobody wait for one."""
         self._switch("pause_job", "pause")
+        self._watch(watched=False)
 
     def resume(self) -> None:
-        """Let passes start by themselves again."""
+        """Let passes start by themselves again, and people be told when none does."""
         self._switch("resume_job", "resume")
+        self._watch(watched=True)
+
+    def _watch(self, *, watched: bool) -> None:
+        """Switch the alert on passes that are missing, if there is one."""
+        here = address_of(self.inventory.service, SILENT)
+        entry = self.inventory.entries.get(here)
+        if entry is None or not entry.server_name:
+            return
+        policy = {"name": entry.server_name, "enabled": watched}
+        with calling("switch", here):
+            request = {"alert_policy": policy, "update_mask": {"paths": ["enabled"]}}
+            self._alerts.update_alert_policy(request=request, timeout=CALL_TIMEOUT_S)
 
     def _switch(self, method: str, verb: str) -> None:
         name = self._full("scheduler_job")
@@ -153,6 +168,10 @@ class Installed:
         return self.session.connection.client(_RUN, "executions", "Executions")
 
     @property
+    def _alerts(self) -> Any:
+        return self.session.connection.client(_MONITORING, "alert_policy_service", "AlertPolicyService")
+
+    @property
     def _schedules(self) -> Any:
         return self.session.connection.client(_SCHEDULER, "cloud_scheduler", "CloudScheduler")
 
@@ -197,6 +216,8 @@ def told(report: dict[str, Any]) -> Iterator[str]:
     here = f"{report['ended']} shard {report['shard']['index']}"
     for problem in report["problems"]:
         yield f"{here} ERROR {problem}"
+    for warning in report.get("warnings", ()):
+        yield f"{here} WARNING {warning}"
     for name, service in sorted(report["services"].items()):
         yield from (f"{here} {_change_line(change)}" for change in service["changes"])
         yield from (f"{here} {service['state']} {name}: {problem}" for problem in service["problems"])

@@ -27,9 +27,11 @@ _ORDERS = f"env.{ORDERS_ENV}"
 _ITS_OWN = {
     "run_job": frozenset({"image", "cpu_millis", "memory_mib", "tasks", "labels", _ORDERS}),
     "scheduler_job": frozenset({"schedule", "time_zone", "paused", "description"}),
+    "monitoring_alert_policy": frozenset({"conditions", "documentation", "enabled"}),
 }
 """Fields of an operator that it may change itself, by kind. What it runs as, what it starts, how long it may take and
-where its specs come from are a person's, as are its accounts and roles."""
+where its specs come from are a person's, as are its accounts and roles, and who is told of its passes. Its alerts
+follow its schedule: who may pause it by its document may as well say that nobody waits for it."""
 FAILED, BLOCKED, PARTLY = 1, 3, 4
 
 

@@ -9,6 +9,7 @@ from reconciler.kinds import (
     iam_member,
     iam_role,
     model_artifact,
+    monitoring_alert_policy,
     monitoring_notification_channel,
     pubsub_subscription,
     pubsub_topic,
@@ -33,4 +34,5 @@ KINDS = Kinds.of(
     storage_notification.KIND,
     scheduler_job.KIND,
     monitoring_notification_channel.KIND,
+    monitoring_alert_policy.KIND,
 )

@@ -10,7 +10,7 @@ from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
-    from schemas import LoadedService, MLService
+    from schemas import LoadedOperator, LoadedService, MLService, Operator
 
 AGENTS = {
     "pubsub": "gcp-sa-pubsub",
@@ -20,6 +20,12 @@ AGENTS = {
 """Domain of each API's agent. Source: cloud.google.com/iam/docs/service-agents."""
 
 Needs = Callable[["MLService"], bool]
+OperatorNeeds = Callable[["Operator"], bool]
+
+
+def _never(operator: Operator) -> bool:
+    del operator
+    return False
 
 
 def agent(api: str, number: str) -> str:
@@ -32,21 +38,25 @@ def agent(api: str, number: str) -> str:
     return f"serviceAccount:service-{number}@{AGENTS[api]}.iam.gserviceaccount.com"
 
 
-def asked_when(needs: Needs, where: str) -> Lookup[str]:
+def asked_when(needs: Needs, where: str, operator_needs: OperatorNeeds = _never) -> Lookup[str]:
     """Make the lookup for specs that need it.
 
     Args:
         needs: Tells whether a spec needs the number.
         where: Path below `spec` that the need comes from, for the problem when there is no answer.
+        operator_needs: Tells whether an operator's document needs the number.
     """
 
     def asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
         if needs(loaded.service):
             yield Question(facts.project, where)
 
-    return Lookup(
-        PROJECT_NUMBER, str, asks, _answer, "resourcemanager.projects.get", "cloudresourcemanager.googleapis.com"
-    )
+    def operates(loaded: LoadedOperator, facts: Facts) -> Iterator[Question]:
+        if operator_needs(loaded.operator):
+            yield Question(facts.project, where)
+
+    may, api = "resourcemanager.projects.get", "cloudresourcemanager.googleapis.com"
+    return Lookup(PROJECT_NUMBER, str, asks, _answer, may, api, operates)
 
 
 PROJECT_NUMBER = "project_number"

@@ -179,7 +179,8 @@ def test_it_changes_its_schedule_and_leaves_its_roles_to_a_person(job):
 
     found = job.outcomes(report, ITSELF)
     assert report["services"][ITSELF]["state"] == "needs a person"
-    assert found["done"] == {f"scheduler_job/{REGION}/{ITSELF}"}
+    follows = f"monitoring_alert_policy/global/{ITSELF}/pass-failed"
+    assert found["done"] == {f"scheduler_job/{REGION}/{ITSELF}", follows}
     assert f"run_job/{REGION}/mlservice-operator" in found["held"]
     assert any("roles/artifactregistry.admin" in address for address in found["held"])
     job.install(*later)

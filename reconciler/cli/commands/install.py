@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from reconciler.cli.commands.apply import AllowDestroy, Form, How, confirm_and_apply
+from reconciler.cli.console import say
 from reconciler.cli.options import Environment, Local, LockTimeout, Output, Paths, Project, State, Yes, spec_paths
 from reconciler.cli.planning import Target, load_specs, plan_documents, working
 from reconciler.core import errors
@@ -44,7 +45,24 @@ def install(
         raise errors.UsageError("there is no Operator among these specs", hint=hint)
     with working(target, specs) as session:
         how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_operator(session, specs))
-        return confirm_and_apply(session, plan_operator(session, specs), how)
+        code = confirm_and_apply(session, plan_operator(session, specs), how)
+        if code == 0:
+            _first_beat(session, specs)
+        return code
+
+
+def _first_beat(session: Session, specs: Specs) -> None:
+    """Begin what an absence is the absence of: a job whose first pass never ends would not be missed else.
+
+    Source:
+        cloud.google.com/monitoring/alerts/metric-absence: a point is needed that is newer than the policy.
+    """
+    from reconciler.engine.heartbeat import beat  # noqa: PLC0415 - late, for start-up
+
+    [loaded] = specs.operators
+    spec = loaded.operator.spec
+    if unheard := beat(session, loaded.operator.name, spec.region, range(spec.shards), 0):
+        say(f"warning: {unheard}", "yellow")
 
 
 def plan_operator(session: Session, specs: Specs) -> Planned:

@@ -84,6 +84,8 @@ def _pass_lines(report: dict[str, Any]) -> Iterator[str]:
         yield f"          orphaned: {orphan['name']} in {orphan['region']}"
     for problem in report["problems"]:
         yield f"          problem: {problem}"
+    for warning in report.get("warnings", ()):
+        yield f"          warning: {warning}"
 
 
 @app.command()
@@ -123,7 +125,10 @@ def run(
 
 @app.command()
 def pause(*, project: Project = None, local: Local = False, state: State = None) -> None:
-    """Let no pass start by itself. `install` resumes it, unless the document says `paused: true`."""
+    """Let no pass start by itself, which nobody is then told of.
+
+    `install` resumes it, unless the document says `paused: true`.
+    """
     with _installed(Target(project, local, state)) as operator:
         operator.pause()
     out("paused; resume it with: mlservice operator resume")

@@ -125,16 +125,32 @@ class _Run:
     pointer: Pointer | None = None
     trouble: str = ""
     untold: str = ""
+    unheard: str = ""
 
     def of_bundle(self, place: str, target: Target) -> int:
         """Take the specs of a bundle: the current one, or, where that cannot be used, the one applied last."""
         from reconciler.engine.bundles import Bundles  # noqa: PLC0415 - late, for start-up
+        from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
 
         bundles = Bundles(self.session.connection, place)
         with ExitStack() as stack:
-            files, self.pointer = self._files(bundles)
+            try:
+                files, self.pointer = self._files(bundles)
+            except MLServiceError as error:
+                self._beat(int(getattr(error, "exit_code", 1)))
+                raise
             stack.enter_context(_unpacked(files))
             return self.of(*_load([Path()], target))
+
+    def _beat(self, exit_code: int) -> None:
+        """Tell that a pass of the operator's has ended. That this did not work is a warning, and no failed pass."""
+        from reconciler.engine.heartbeat import beat  # noqa: PLC0415 - late, for start-up
+
+        if self.orders.name and not self.dry_run:
+            orders, shards = self.orders, [self.shard.index]
+            self.unheard = beat(self.session, orders.name, orders.region, shards, exit_code)
+        if self.unheard:
+            Log(self.session.run_id).write("WARNING", self.unheard)
 
     def _files(self, bundles: Any) -> tuple[dict[str, bytes], Pointer]:
         from reconciler.engine.bundles import BundleRefused, refuse_older  # noqa: PLC0415 - late, for start-up
@@ -174,6 +190,7 @@ class _Run:
         seconds = round(time.monotonic() - self.started, 3)
         end = {"dryRun": True} if self.dry_run else {"changed": made.changed}
         log.write("INFO", "pass done", **end, seconds=seconds)
+        self._beat(made.exit_code)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
         return made.exit_code
@@ -237,6 +254,7 @@ class _Run:
             "drift": "Correct" if self.orders.correct else "Report",
             "bundle": self.pointer and self.pointer.to_json(),
             "problems": [*filter(None, (self.trouble, self.untold)), *map(str, problems)],
+            "warnings": [*filter(None, (self.unheard,))],
             "services": {name: service.to_json() for name, service in sorted(made.told.items())},
             "orphaned": orphaned,
             "changed": made.changed,

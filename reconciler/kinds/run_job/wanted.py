@@ -34,18 +34,34 @@ if TYPE_CHECKING:
     from schemas import Operator
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-OWN = ("roles/run.developer", "roles/cloudscheduler.admin", "roles/artifactregistry.reader")
-"""What changing its own image and schedule needs."""
+OWN = (
+    "roles/run.developer",
+    "roles/cloudscheduler.admin",
+    "roles/artifactregistry.reader",
+    "roles/monitoring.metricWriter",
+)
+"""What changing its own image and schedule needs, and telling that a pass has ended."""
 LOOKING = (
     "iam.roles.list",
     "iam.serviceAccounts.getIamPolicy",
     "iam.serviceAccounts.list",
+    "monitoring.alertPolicies.list",
+    "monitoring.notificationChannels.list",
     "resourcemanager.projects.getIamPolicy",
     "run.jobs.getIamPolicy",
     "storage.buckets.get",
     "storage.buckets.list",
 )
-"""What looking at its own account and roles needs: it cannot change them."""
+"""What looking at its own account, roles, alerts and channels needs: it cannot change them, but for `FOLLOWING`."""
+FOLLOWING = ("monitoring.alertPolicies.update",)
+"""What its alerts need to follow its schedule and its shards, which it may change."""
+TOPICS = (
+    "pubsub.subscriptions.list",
+    "pubsub.topics.getIamPolicy",
+    "pubsub.topics.list",
+    "resourcemanager.projects.get",
+)
+"""What looking at a topic needs that is told of its passes."""
 _WIDER = {
     "roles/artifactregistry.reader": "roles/artifactregistry.admin",
     "roles/cloudscheduler.viewer": "roles/cloudscheduler.admin",
@@ -207,7 +223,8 @@ def _schedule(operator: Operator, facts: Facts, account: Account, *, needs: froz
 def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
     """Want the roles of the kinds that the specs lead to, and the operator's own."""
     needed = {role for kind in facts.duties for role in _on_the_project(kind)}
-    permissions = sorted({*LOOKING, *(each for each in needed if not each.startswith("roles/"))})
+    topics = TOPICS if any(entry.pubsub for entry in operator.spec.notifications) else ()
+    permissions = sorted({*LOOKING, *FOLLOWING, *topics, *(each for each in needed if not each.startswith("roles/"))})
     custom = _custom_role(operator, permissions)
     yield custom
     yield _on_project(operator, account, full_name(custom.address, facts.project), needs={custom.address})
