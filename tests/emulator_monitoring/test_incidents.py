@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from google.api_core import exceptions
 from google.cloud import monitoring_v3 as monitoring
 from google.cloud import resourcemanager_v3
 from google.pubsub_v1 import PublisherClient, SubscriberClient
@@ -13,6 +12,7 @@ from emulator.apis.monitoring.alerts.incidents import Policy, State
 from emulator.apis.monitoring.alerts.incidents import step as step_of
 from emulator.apis.monitoring.series.reduction import Aggregation
 from emulator.apis.monitoring.series.values import Line, Point
+from tests.conftest import Emulator
 from tests.emulator.clients import client
 from tests.emulator_monitoring.making import FILTER, PROJECT, absence, now, policy, series, step, threshold
 from tests.emulator_scheduler.conftest import target  # noqa: F401 - a fixture
@@ -135,7 +135,7 @@ def test_what_missing_points_mean(office, fields, left):
     shape = [step("ALIGN_MAX", period_s=300)]
     office.make(threshold(duration={"seconds": 60}, aggregations=shape, **fields))
     office.told(9, labels={"shop": "a"})
-    office.advance(60)
+    office.advance(70)
     assert office.open() == ["a"]
 
     office.advance(600)
@@ -385,10 +385,18 @@ def test_a_policy_older_than_the_kind_of_its_metric(office):
     assert "cannot be applied to metrics with kind CUMULATIVE" in found.validity.message
 
 
-def test_channels_that_policies_use_are_not_lost(office):
-    """Deleting one is refused."""
-    channel = office.channel()
-    office.make(notification_channels=[channel])
+@pytest.mark.slow
+def test_an_absence_outlives_the_emulator(tmp_path):
+    """Killed and started again it goes on waiting, and tells once."""
+    running = Emulator.start(tmp_path)
+    office = Office(running)
+    office.make(absence(600), notification_channels=[office.channel()])
+    office.told(1, labels={"shop": "a"})
+    running.kill()
+    again = Emulator.start(tmp_path)
+    try:
+        again.advance(620)
 
-    with pytest.raises(exceptions.BadRequest):
-        office.channels.delete_notification_channel(name=channel)
+        assert [each["state"] for each in again.control("GET", "notifications")] == ["open"]
+    finally:
+        again.stop()
