@@ -12,6 +12,8 @@ from reconciler.engine.session import Session
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
 
 _PACKAGE = "google.cloud.monitoring_v3"
+_JUST_NOW = "more frequently than the maximum sampling period"
+"""Google's words for a point that comes less than five seconds after another one: somebody was just heard of."""
 
 
 def beat(session: Session, operator: str, region: str, shards: Iterable[int], exit_code: int) -> str:
@@ -25,7 +27,8 @@ def beat(session: Session, operator: str, region: str, shards: Iterable[int], ex
         exit_code: Of the pass.
 
     Returns:
-        Why that could not be told, in a sentence with what to do; empty when it was.
+        Why that could not be told, in a sentence with what to do; empty when it was, or when another pass was told of
+        less than five seconds ago.
     """
     now, project = session.clock.now(), session.connection.project
     at = {"seconds": int(now.timestamp()), "nanos": now.microsecond * 1000}
@@ -36,6 +39,8 @@ def beat(session: Session, operator: str, region: str, shards: Iterable[int], ex
             with calling("write", "the metric of passes"):
                 api.create_time_series(request=request, timeout=CALL_TIMEOUT_S)
     except errors.ReconcilerError as error:
+        if _JUST_NOW in str(error):
+            return ""
         hint = f"; {error.hint}" if error.hint else ""
         return f"Cloud Monitoring was not told that a pass has ended: {error}{hint}"
     return ""
