@@ -34,6 +34,8 @@ _ITS_OWN = {
 where its specs come from are a person's, as are its accounts and roles, and who is told of its passes. Its alerts
 follow its schedule: who may pause it by its document may as well say that nobody waits for it."""
 FAILED, BLOCKED, PARTLY = 1, 3, 4
+_LOOKS = 3
+"""How often the operator is planned with services of other shards, each of which starts to work once."""
 
 
 class Log(Protocol):
@@ -240,7 +242,7 @@ class Pass:
         """
         self.told.setdefault(operator.name, Service(operator.region))
         try:
-            planned = (self.whole or self.plan([*services, operator])).only(operator)
+            planned = (self.whole or self._with_all(services, operator)).only(operator)
             held = [change for change in planned.plan.pending if not may_change(change, self.orders)]
             self._hold(operator, held)
             rest = tuple(change for change in planned.plan.changes if change not in held)
@@ -257,6 +259,22 @@ class Pass:
             self.log.write("ERROR", "the operator itself was not looked at", **why)
             self._note(operator.name, "failed", str(error))
             self.codes.add(FAILED)
+
+    def _with_all(self, services: Sequence[Loaded], operator: LoadedOperator) -> Planned:
+        """Plan the operator beside services that other shards may be making in this very moment.
+
+        What one of them made after the inventories were read, and before objects were, looks like somebody else's. It
+        wrote its inventory before, so the next look knows whose it is.
+
+        Raises:
+            PlansRefused: Something is somebody else's.
+        """
+        for _ in range(_LOOKS - 1):
+            try:
+                return self.plan([*services, operator])
+            except errors.PlansRefused:
+                continue
+        return self.plan([*services, operator])
 
     def _hold(self, operator: LoadedOperator, held: Sequence[Change]) -> None:
         if not held:

@@ -223,7 +223,7 @@ KIND = Kind(
     apis=("monitoring.googleapis.com",),
     roles=Roles(read=("roles/monitoring.viewer",), write=("roles/monitoring.notificationChannelEditor",)),
     gives=(Gift(pubsub_topic.PUBLISHER, pubsub_topic.NAME, "Cloud Monitoring itself", "publishing alerts to a topic"),),
-    lookups=(asked_when(_tells_a_topic, "notifications", _tells_a_topic),),
+    lookups=(asked_when(_tells_a_topic, "notifications", operators=_tells_a_topic),),
     read_together=by_project,
     lane=in_turn,
     server_named=True,

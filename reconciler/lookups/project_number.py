@@ -20,12 +20,6 @@ AGENTS = {
 """Domain of each API's agent. Source: cloud.google.com/iam/docs/service-agents."""
 
 Needs = Callable[["MLService"], bool]
-OperatorNeeds = Callable[["Operator"], bool]
-
-
-def _never(operator: Operator) -> bool:
-    del operator
-    return False
 
 
 def agent(api: str, number: str) -> str:
@@ -38,13 +32,19 @@ def agent(api: str, number: str) -> str:
     return f"serviceAccount:service-{number}@{AGENTS[api]}.iam.gserviceaccount.com"
 
 
-def asked_when(needs: Needs, where: str, operator_needs: OperatorNeeds = _never) -> Lookup[str]:
+def no_operator(operator: Operator) -> bool:
+    """Need it for no operator."""
+    del operator
+    return False
+
+
+def asked_when(needs: Needs, where: str, *, operators: Callable[[Operator], bool] = no_operator) -> Lookup[str]:
     """Make the lookup for specs that need it.
 
     Args:
         needs: Tells whether a spec needs the number.
         where: Path below `spec` that the need comes from, for the problem when there is no answer.
-        operator_needs: Tells whether an operator's document needs the number.
+        operators: Tells whether an operator's document needs it.
     """
 
     def asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
@@ -52,11 +52,18 @@ def asked_when(needs: Needs, where: str, operator_needs: OperatorNeeds = _never)
             yield Question(facts.project, where)
 
     def operates(loaded: LoadedOperator, facts: Facts) -> Iterator[Question]:
-        if operator_needs(loaded.operator):
+        if operators(loaded.operator):
             yield Question(facts.project, where)
 
-    may, api = "resourcemanager.projects.get", "cloudresourcemanager.googleapis.com"
-    return Lookup(PROJECT_NUMBER, str, asks, _answer, may, api, operates)
+    return Lookup(
+        PROJECT_NUMBER,
+        str,
+        asks,
+        _answer,
+        "resourcemanager.projects.get",
+        "cloudresourcemanager.googleapis.com",
+        operates,
+    )
 
 
 PROJECT_NUMBER = "project_number"

@@ -68,5 +68,7 @@ def _first_beat(session: Session, specs: Specs) -> None:
 
 def plan_operator(session: Session, specs: Specs) -> Planned:
     """Plan the operator; the services say what it must be able to do, and nothing is done to them."""
+    from reconciler.engine.ci import narrowing  # noqa: PLC0415 - late, for start-up
+
     [operator] = specs.operators
-    return plan_documents(session, specs.documents).only(operator)
+    return plan_documents(narrowing(session), specs.documents).only(operator)
