@@ -10,7 +10,7 @@ from schemas.sections.access import AUTO
 from schemas.sections.ci import ContinuousIntegration
 from schemas.sections.environment import SecretRef
 from schemas.sections.management import Management
-from schemas.sections.notifications import Notification
+from schemas.sections.notifications import Receiver
 from schemas.service import API_VERSION
 from schemas.values import Flag, LooseText, Mebibytes, MilliCpu, Seconds, Text, Whole
 
@@ -96,6 +96,23 @@ class Orphans(Section):
     most: Whole = Field(3, ge=1, le=100, description="How many a pass destroys at most, within `limits.deletes`.")
 
 
+class OperatorEvent(StrEnum):
+    """What can be heard of an operator."""
+
+    SILENT = "PassMissing"
+    FAILED = "PassFailed"
+
+
+class OperatorNotification(Receiver):
+    """One receiver: exactly one of `email`, `pubsub`, `webhook`."""
+
+    events: tuple[OperatorEvent, ...] = Field(
+        (OperatorEvent.SILENT, OperatorEvent.FAILED),
+        description="What this receiver hears of: that no pass has ended for too long, that one did not end well.",
+        min_length=1,
+    )
+
+
 class OperatorResources(Section):
     """What one shard has."""
 
@@ -138,7 +155,7 @@ class OperatorSpec(Section):
     ci: ContinuousIntegration | None = Field(
         None, description="The workflows of a repository that plan and publish, and what lets them in."
     )
-    notifications: tuple[Notification, ...] = Field((), description="Who hears of what.")
+    notifications: tuple[OperatorNotification, ...] = Field((), description="Who hears of what.")
 
 
 class Operator(Section):

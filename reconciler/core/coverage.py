@@ -14,7 +14,7 @@ OPERATOR = frozenset(
     {
         *("region", "version", "image", "schedule", "timeZone", "paused", "environment", "shards", "identity"),
         *("drift", "freeze.*", "limits.*", "orphans.*", "resources.*", "specs.bundle", "specs.image.*"),
-        *("specs.git.*", "ci.*"),
+        *("specs.git.*", "notifications.*", "ci.*"),
     }
 )
 """Words of an operator's document that have an effect."""

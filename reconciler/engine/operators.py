@@ -16,10 +16,12 @@ from reconciler.engine.oversight import oversight_of
 from reconciler.engine.reports import Reports
 from reconciler.engine.session import Session
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.kinds.monitoring_alert_policy import SILENT, address_of
 from schemas.operator import PREFIX, is_operators
 
 _LOOK = "mlservice operator status"
 _RUN, _SCHEDULER = "google.cloud.run_v2", "google.cloud.scheduler_v1"
+_MONITORING = "google.cloud.monitoring_v3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +133,27 @@ class Installed:
         return build, sum(len(each["held"]) for each in found)
 
     def pause(self) -> bool:
-        """Let no pass start by itself; tells whether any did."""
-        return self._switch("pause", "PAUSED")
+        """Let no pass start by itself, and nobody wait for one; tells whether any did."""
+        switched = self._switch("pause", "PAUSED")
+        self._watch(watched=False)
+        return switched
 
     def resume(self) -> bool:
-        """Let passes start by themselves again; tells whether none did."""
-        return self._switch("resume", "ENABLED")
+        """Let passes start by themselves again, and people be told when none does; tells whether none did."""
+        switched = self._switch("resume", "ENABLED")
+        self._watch(watched=True)
+        return switched
+
+    def _watch(self, *, watched: bool) -> None:
+        """Switch the alert on passes that are missing, if there is one."""
+        here = address_of(self.inventory.service, SILENT)
+        entry = self.inventory.entries.get(here)
+        if entry is None or not entry.server_name:
+            return
+        policy = {"name": entry.server_name, "enabled": watched}
+        with calling("switch", here):
+            request = {"alert_policy": policy, "update_mask": {"paths": ["enabled"]}}
+            self._alerts.update_alert_policy(request=request, timeout=CALL_TIMEOUT_S)
 
     def _switch(self, verb: str, wanted: str) -> bool:
         """Pause or resume the schedule. One that is as wanted is left: Google refuses to pause what is paused."""
@@ -200,6 +217,10 @@ class Installed:
         return self.session.connection.client(_RUN, "executions", "Executions")
 
     @property
+    def _alerts(self) -> Any:
+        return self.session.connection.client(_MONITORING, "alert_policy_service", "AlertPolicyService")
+
+    @property
     def _schedules(self) -> Any:
         return self.session.connection.client(_SCHEDULER, "cloud_scheduler", "CloudScheduler")
 
@@ -215,6 +236,8 @@ def told(report: dict[str, Any]) -> Iterator[str]:
     here = f"{report['ended']} shard {report['shard']['index']}"
     for problem in report["problems"]:
         yield f"{here} ERROR {problem}"
+    for warning in report.get("warnings", ()):
+        yield f"{here} WARNING {warning}"
     for name, service in sorted(report["services"].items()):
         yield from (f"{here} {_change_line(change)}" for change in service["changes"])
         yield from (f"{here} {service['state']} {name}: {problem}" for problem in service["problems"])

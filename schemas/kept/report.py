@@ -103,6 +103,7 @@ class PassReport(Kept):
         "read, those that were applied last.",
     )
     problems: tuple[str, ...] = Field((), description="What is wrong with the pass as a whole, in sentences.")
+    warnings: tuple[str, ...] = Field((), description="What did not work and stopped nothing, in sentences.")
     services: dict[str, ServiceReport] = Field(default_factory=dict, description="By name.")
     orphaned: tuple[Orphan, ...] = Field((), description="Services that no spec wants any more.")
     changed: int = Field(0, ge=0, description="Changes that were carried out.")

@@ -181,7 +181,8 @@ def test_it_changes_its_schedule_and_leaves_its_roles_to_a_person(job):
 
     found = job.outcomes(report, ITSELF)
     assert report["services"][ITSELF]["state"] == "needs a person"
-    assert found["done"] == {f"scheduler_job/{REGION}/{ITSELF}"}
+    follows = f"monitoring_alert_policy/global/{ITSELF}/pass-failed"
+    assert found["done"] == {f"scheduler_job/{REGION}/{ITSELF}", follows}
     assert f"run_job/{REGION}/mlservice-operator" in found["held"]
     assert any("roles/artifactregistry.admin" in address for address in found["held"])
     job.install(*later)
@@ -269,6 +270,25 @@ def test_a_role_that_its_account_lost_is_named(operator, job):
     assert report["exitCode"] == 1
     assert job.install(spec(), document()) == 1
     assert job.run()[0]["services"]["churn"]["state"] == "changed"
+
+
+@pytest.mark.slow
+def test_what_it_may_not_see_of_itself_stops_no_service(operator, job):
+    """Its custom role lacks a permission to look at its own objects, as before an `install` of a new version."""
+    job.install(spec(), document())
+    job.publish(spec(), document())
+    admin = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
+    role = admin.get_role(request={"name": f"{PROJECT}/roles/mlservice_mlservice"})
+    role.included_permissions.remove("iam.roles.list")
+    request = {"name": role.name, "role": role, "update_mask": {"paths": ["included_permissions"]}}
+    admin.update_role(request=request)
+
+    [report] = job.run()
+
+    itself = report["services"][ITSELF]
+    assert (report["services"]["churn"]["state"], names(operator)) == ("changed", {"churn"})
+    assert (itself["state"], report["exitCode"]) == ("failed", 1)
+    assert "iam.roles.list" in itself["problems"][0]
 
 
 def test_a_project_has_one_operator(job):

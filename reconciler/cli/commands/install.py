@@ -54,7 +54,24 @@ def install(
         if not skip_doctor and _ill(session, specs):
             return BLOCKED
         how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_operator(session, specs), named[0])
-        return confirm_and_apply(session, plan_operator(session, specs), how)
+        code = confirm_and_apply(session, plan_operator(session, specs), how)
+        if code == 0:
+            _first_beat(session, specs)
+        return code
+
+
+def _first_beat(session: Session, specs: Specs) -> None:
+    """Begin what an absence is the absence of: a job whose first pass never ends would not be missed else.
+
+    Source:
+        cloud.google.com/monitoring/alerts/metric-absence: a point is needed that is newer than the policy.
+    """
+    from reconciler.engine.heartbeat import beat  # noqa: PLC0415 - late, for start-up
+
+    [loaded] = specs.operators
+    spec = loaded.operator.spec
+    if unheard := beat(session, loaded.operator.name, spec.region, range(spec.shards), 0):
+        say(f"warning: {unheard}", "yellow")
 
 
 def _ill(session: Session, specs: Specs) -> bool:

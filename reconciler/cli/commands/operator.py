@@ -95,6 +95,8 @@ def _pass_lines(report: dict[str, Any], age: str = "") -> Iterator[str]:
             yield f"          {state}: {', '.join(names)}"
     for orphan in report["orphaned"]:
         yield f"          {one_line(about_orphan(orphan))}"
+    for warning in report.get("warnings", ()):
+        yield f"          warning: {warning}"
 
 
 @app.command()
@@ -160,7 +162,10 @@ def proceed(*, project: Project = None, local: Local = False, state: State = Non
 
 @app.command()
 def pause(*, project: Project = None, local: Local = False, state: State = None) -> None:
-    """Let no pass start by itself. `install` resumes it, unless the document says `paused: true`."""
+    """Let no pass start by itself, which nobody is then told of.
+
+    `install` resumes it, unless the document says `paused: true`.
+    """
     with _installed(Target(project, local, state)) as operator:
         paused = operator.pause()
     out(f"{'paused' if paused else 'it is paused already'}; resume it with: mlservice operator resume")

@@ -152,6 +152,7 @@ class _Run:
     source: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
     untold: str = ""
+    unheard: str = ""
     some: bool = False
     known: frozenset[Key] | None = None
     bundles: Bundles | None = None
@@ -186,6 +187,16 @@ class _Run:
         with _unpacked(fetched.files):
             return self.of(*_load([Path()], self.target))
 
+    def _beat(self, exit_code: int) -> None:
+        """Tell that a pass of the operator's has ended. That this did not work is a warning, and no failed pass."""
+        from reconciler.engine.heartbeat import beat  # noqa: PLC0415 - late, for start-up
+
+        if self.orders.name and not self.dry_run:
+            orders, shards = self.orders, [self.shard.index]
+            self.unheard = beat(self.session, orders.name, orders.region, shards, exit_code)
+        if self.unheard:
+            Log(self.session.run_id).write("WARNING", self.unheard)
+
     @property
     def _reports(self) -> Reports:
         from reconciler.engine.reports import Reports  # noqa: PLC0415 - late, for start-up
@@ -215,6 +226,7 @@ class _Run:
         log.write("INFO", "pass done", **end, seconds=seconds)
         if not self.dry_run:
             self._remember(made, began)
+        self._beat(made.exit_code)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
         return made.exit_code
@@ -337,6 +349,7 @@ class _Run:
             "bundle": self.pointer and self.pointer.to_json(),
             "canary": made.canary.to_json(),
             "problems": [*filter(None, (self.trouble, made.canary.blind, self.untold)), *map(str, problems)],
+            "warnings": [*filter(None, (self.unheard,))],
             "services": {name: service.to_json() for name, service in sorted(made.told.items())},
             "orphaned": orphaned,
             "changed": made.changed,

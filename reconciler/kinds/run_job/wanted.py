@@ -31,10 +31,24 @@ if TYPE_CHECKING:
     from schemas import Operator
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-OWN = ("roles/run.developer", "roles/cloudscheduler.admin", "roles/artifactregistry.reader")
-"""What changing its own image and schedule needs."""
 LOOKING_AT_SECRETS = ("secretmanager.secrets.getIamPolicy", "secretmanager.versions.get")
 """What looking at the secret needs that its specs are cloned with."""
+OWN = (
+    "roles/run.developer",
+    "roles/cloudscheduler.admin",
+    "roles/artifactregistry.reader",
+    "roles/monitoring.metricWriter",
+)
+"""What changing its own image and schedule needs, and telling that a pass has ended."""
+FOLLOWING = ("monitoring.alertPolicies.update",)
+"""What its alerts need to follow its schedule and its shards, which it may change."""
+TOPICS = (
+    "pubsub.subscriptions.list",
+    "pubsub.topics.getIamPolicy",
+    "pubsub.topics.list",
+    "resourcemanager.projects.get",
+)
+"""What looking at a topic needs that is told of its passes."""
 
 
 def address_of(operator: Operator) -> Address:
@@ -163,8 +177,10 @@ def _schedule(operator: Operator, facts: Facts, account: Account, *, needs: froz
 
 def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
     """Want the roles of the kinds that the specs lead to, and the operator's own."""
-    needed = duties.all_of(facts.duties) | {*LOOKING, *duties.looking_at_ci(operator), duties.finding(facts)}
-    needed |= set(LOOKING_AT_SECRETS if _secrets(operator, facts) else ())
+    topics = TOPICS if any(entry.pubsub for entry in operator.spec.notifications) else ()
+    secrets = LOOKING_AT_SECRETS if _secrets(operator, facts) else ()
+    looking = {*LOOKING, *FOLLOWING, *topics, *secrets, *duties.looking_at_ci(operator), duties.finding(facts)}
+    needed = duties.all_of(facts.duties) | looking
     yield from duties.granted(operator, facts, account, needed | {*OWN}, duties.role_name(operator))
     yield _acting_as(operator, account, account)
     yield _acting_as(operator, account, _starter(operator, facts))
