@@ -1,0 +1,226 @@
+"""The job: one pass, from its specs to its report. What runs it only says where the specs lie."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, chdir, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.bundle import Pointer
+from reconciler.core.orders import Orders
+from reconciler.core.plain import in_json
+from reconciler.core.plan import Change
+from reconciler.core.planned import Planned
+from reconciler.core.shards import shard_of
+from reconciler.engine.bundles import BundleRefused, Bundles, refuse_older
+from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.passes import Pass, orphans
+from reconciler.engine.reports import FORMAT, Reports
+from reconciler.engine.session import Session
+from schemas import Loaded, LoadedOperator, MLServiceError, Problem, Severity, Specs, load_valid
+from schemas.operator import is_operators
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of the services is ours.
+
+    Args:
+        index: From 0.
+        count: How many there are.
+
+    Source:
+        cloud.google.com/run/docs/container-contract#jobs-env-vars.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    @classmethod
+    def ours(cls) -> Shard:
+        """Read what Cloud Run says; alone where it says nothing."""
+        said = [os.environ.get(f"CLOUD_RUN_TASK_{name}", "") for name in ("INDEX", "COUNT")]
+        index, count = (int(text) if text.isdigit() else 0 for text in said)
+        return cls(index, count) if index < count else cls()
+
+    def takes(self, region: str, name: str) -> bool:
+        """Tell whether a service is ours."""
+        return shard_of(region, name, self.count) == self.index
+
+
+@dataclass(slots=True)
+class Job:
+    """One pass, from its specs to its report.
+
+    Args:
+        session: The run's means.
+        plan: Makes the plan of some documents.
+        orders: What it may do.
+        shard: Which services are its own.
+        dry_run: Report, change nothing.
+        started: When, as `time.monotonic` says it.
+    """
+
+    session: Session
+    plan: Callable[[Sequence[Loaded]], Planned]
+    orders: Orders
+    shard: Shard
+    dry_run: bool
+    started: float
+    pointer: Pointer | None = None
+    trouble: str = ""
+    untold: str = ""
+
+    def of_bundle(self, place: str, environment: str | None) -> int:
+        """Take the specs of a bundle: the current one, or, where that cannot be used, the one applied last."""
+        bundles = Bundles(self.session.connection, place)
+        with ExitStack() as stack:
+            files, self.pointer = self._files(bundles)
+            stack.enter_context(_unpacked(files))
+            return self.of(*load_telling([Path()], environment))
+
+    def _files(self, bundles: Bundles) -> tuple[dict[str, bytes], Pointer]:
+        before = self._reports.applied() if self.orders.name else None
+        try:
+            now = bundles.latest()
+            refuse_older(now, before, bundles.place)
+            return bundles.files(now), now
+        except BundleRefused as error:
+            if before is None:
+                raise
+            Log(self.session.run_id).write("ERROR", "bundle refused; the one before stays", error=str(error))
+            self.trouble = str(error)
+            return bundles.files(before), before
+
+    @property
+    def _reports(self) -> Reports:
+        return Reports(self.session, self.orders.name)
+
+    def of(self, specs: Specs, problems: Sequence[Problem]) -> int:
+        """Reconcile the specs that are ours."""
+        log, began = Log(self.session.run_id), self.session.clock.now()
+        made = Pass(self.session, self.orders, self.plan, log, self.dry_run)
+        if problems or self.trouble:
+            made.codes.add(1)
+        services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
+        own = self._own(specs)
+        made.run(services, own if self.shard.count == 1 else None)
+        if own:
+            made.run_own(own, specs.services)
+        orphaned = [] if problems else self._orphans(specs, made)
+        seconds = round(time.monotonic() - self.started, 3)
+        end = {"dryRun": True} if self.dry_run else {"changed": made.changed}
+        log.write("INFO", "pass done", **end, seconds=seconds)
+        if self.orders.name:
+            self._report(made, problems, orphaned, began)
+        return made.exit_code
+
+    def _own(self, specs: Specs) -> LoadedOperator | None:
+        """Give the operator's own document, to the first shard."""
+        wanted = [each for each in specs.operators if self.orders.name in {"", each.operator.name}]
+        return wanted[0] if wanted and self.shard.index == 0 else None
+
+    def _orphans(self, specs: Specs, made: Pass) -> list[dict[str, str]]:
+        """Name the services that no spec wants any more, if that can be told; a pass that worked is reported anyway.
+
+        Args:
+            specs: All of them: where one could not be read, its service would be named as well.
+            made: What was done, which fails if it cannot be told.
+        """
+        if not self.orders.name:
+            return []
+        try:
+            return self._unwanted(specs)
+        except MLServiceError as error:
+            self.untold = f"it is not known which services no spec wants any more: {error}"
+            Log(self.session.run_id).write("ERROR", self.untold, hint=getattr(error, "hint", ""))
+            made.codes.add(int(getattr(error, "exit_code", 1)))
+            return []
+
+    def _unwanted(self, specs: Specs) -> list[dict[str, str]]:
+        there = [key for key in InventoryStore(self.session).read_all() if not is_operators(key[1])]
+        found = [
+            {"region": region, "name": name}
+            for region, name in orphans(there, specs.services)
+            if self.shard.takes(region, name)
+        ]
+        if found:
+            names = [f"{each['name']} in {each['region']}" for each in found]
+            Log(self.session.run_id).write("WARNING", "no spec wants these any more; they stay", services=names)
+        return found
+
+    def _report(self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, str]], began: datetime) -> None:
+        report = {
+            "format": FORMAT,
+            "operator": self.orders.name,
+            "project": self.session.connection.project,
+            "execution": os.environ.get("CLOUD_RUN_EXECUTION", ""),
+            "run": self.session.run_id,
+            "shard": {"index": self.shard.index, "count": self.shard.count},
+            "started": began.isoformat(timespec="seconds"),
+            "ended": self.session.clock.now().isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - self.started, 3),
+            "drift": "Correct" if self.orders.correct else "Report",
+            "bundle": self.pointer and self.pointer.to_json(),
+            "problems": [*filter(None, (self.trouble, self.untold)), *map(str, problems)],
+            "services": {name: service.to_json() for name, service in sorted(made.told.items())},
+            "orphaned": orphaned,
+            "changed": made.changed,
+            "exitCode": made.exit_code,
+        }
+        self._reports.write(report)
+        if self.pointer and self.shard.index == 0 and not self.trouble and not self.dry_run:
+            self._reports.note_applied(replace(self.pointer, older=False))
+
+
+@contextmanager
+def _unpacked(files: dict[str, bytes]) -> Iterator[None]:
+    """Work in a folder of the files, so that places read as they do in the repository."""
+    with tempfile.TemporaryDirectory(prefix="mlservice-") as folder, chdir(folder):
+        for name, content in files.items():
+            path = Path(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        yield
+
+
+def load_telling(paths: Sequence[Path], environment: str | None) -> tuple[Specs, list[Problem]]:
+    """Load what can be loaded, and tell what cannot."""
+    specs, found = load_valid([*paths], environment=environment)
+    problems = [problem for problem in found if problem.severity is Severity.ERROR]
+    for problem in problems:
+        Log("").write("ERROR", "spec refused", problem=str(problem), hint=problem.hint)
+    return specs, problems
+
+
+class Log:
+    """Writes structured log lines.
+
+    Args:
+        run_id: Bound to every line.
+
+    Source:
+        Special fields `severity`, `message` and `time`: cloud.google.com/logging/docs/structured-logging.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self._bound = {"run_id": run_id} if run_id else {}
+
+    def write(self, severity: str, message: str, **keys: Any) -> None:
+        """Write one line. What looks like a secret in it is hidden."""
+        line = {"severity": severity, "message": message, "time": datetime.now(UTC).isoformat(), **self._bound, **keys}
+        sys.stderr.write(in_json(line, indent=None) + "\n")
+        sys.stderr.flush()
+
+    def change(self, change: Change, what: str, seconds: float) -> None:
+        """Write one line per change that ended."""
+        if what == "done":
+            about = {"address": str(change.address), "action": str(change.action)}
+            self.write("INFO", "change applied", **about, seconds=round(seconds, 3))
