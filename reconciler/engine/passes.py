@@ -17,6 +17,7 @@ from reconciler.core.orders import ORDERS_ENV, Orders
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned
 from reconciler.engine.apply import Outcome, Report, Result
+from reconciler.engine.clock import by_the_wall
 from reconciler.engine.session import Session
 from reconciler.engine.waiting import apply_when_free, taken_over
 from schemas import Loaded, LoadedOperator, MLServiceError, SpecError
@@ -95,7 +96,17 @@ class Pass:
     @property
     def changes_nothing(self) -> bool:
         """Tell whether differences are only told of."""
-        return self.dry_run or not self.orders.correct or self.orders.frozen(self.session.clock.now())
+        return self.dry_run or not self.orders.correct or self.frozen
+
+    @property
+    def frozen(self) -> bool:
+        """Tell whether it is a time in which nothing is to be changed.
+
+        Raises:
+            UsageError: The orders name a time zone that is not known here. Nothing is changed then, either.
+        """
+        orders = self.orders
+        return bool(orders.freeze) and orders.frozen(by_the_wall(self.session.clock.now(), orders.time_zone))
 
     def run(self, documents: Sequence[Loaded], own: LoadedOperator | None = None) -> None:
         """Reconcile services together, each alone where that does not work.
@@ -172,7 +183,7 @@ class Pass:
         self.run([loaded for loaded in documents if loaded.name not in names])
 
     def _leave(self, plan: Plan) -> None:
-        frozen = self.orders.frozen(self.session.clock.now())
+        frozen = self.frozen
         for change in plan.pending:
             for name in change.services:
                 self._note(name, "frozen" if frozen else "reported")

@@ -131,6 +131,15 @@ def test_what_is_not_to_be_changed_is_told(operator, reconcile, orders, state):
     assert names(operator) == set()
 
 
+def test_a_freeze_by_a_clock_that_is_not_known_changes_nothing(operator, reconcile):
+    """It may be now."""
+    made = reconcile(spec("a"), orders=Orders(freeze=ALWAYS[:1], time_zone="Mars/Olympus_Mons"))
+
+    assert states(made) == {"a": "failed"}
+    assert "Mars/Olympus_Mons" in made.told["a"].problems[0]
+    assert names(operator) == set()
+
+
 @pytest.mark.parametrize(
     ("error", "state", "code"),
     [(errors.Unavailable("read", "it", "gone"), "failed", 1), (errors.Locked("held"), "locked", 0)],
