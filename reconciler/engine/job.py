@@ -55,6 +55,11 @@ class Shard:
         return shard_of(region, name, self.count) == self.index
 
 
+STORM_S = 1200.0
+"""How long a pass makes one call again that Google refuses for its rate: nobody waits for it, and the next one would
+meet the same. Less than the half hour that its job may take by default."""
+
+
 @dataclass(slots=True)
 class Job:
     """One pass, from its specs to its report.
@@ -77,6 +82,10 @@ class Job:
     pointer: Pointer | None = None
     trouble: str = ""
     untold: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the shard's part of the project's quotas, and the patience of a run that nobody waits for."""
+        self.session.connection.throttle.share(self.shard.count, STORM_S)
 
     def of_bundle(self, place: str, environment: str | None) -> int:
         """Take the specs of a bundle: the current one, or, where that cannot be used, the one applied last."""
@@ -118,9 +127,18 @@ class Job:
         seconds = round(time.monotonic() - self.started, 3)
         end = {"dryRun": True} if self.dry_run else {"changed": made.changed}
         log.write("INFO", "pass done", **end, seconds=seconds)
+        throttled = [each for each in self._calls if each["throttled"]]
+        if throttled:
+            log.write("WARNING", "Google asked for fewer calls, and the pass went slower", apis=throttled)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
         return made.exit_code
+
+    @property
+    def _calls(self) -> list[dict[str, Any]]:
+        """What became of the calls so far, by API."""
+        counts = sorted(self.session.connection.throttle.counts.items())
+        return [{"api": api, **count.to_json()} for api, count in counts]
 
     def _own(self, specs: Specs) -> LoadedOperator | None:
         """Give the operator's own document, to the first shard."""
@@ -172,6 +190,7 @@ class Job:
             "problems": [*filter(None, (self.trouble, self.untold)), *map(str, problems)],
             "services": {name: service.to_json() for name, service in sorted(made.told.items())},
             "orphaned": orphaned,
+            "calls": self._calls,
             "changed": made.changed,
             "exitCode": made.exit_code,
         }

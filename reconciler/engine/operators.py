@@ -202,6 +202,10 @@ def told(report: dict[str, Any]) -> Iterator[str]:
         yield from (f"{here} {service['state']} {name}: {problem}" for problem in service["problems"])
     for orphan in report["orphaned"]:
         yield f"{here} orphaned {orphan['name']} in {orphan['region']}: no spec wants it any more; it stays"
+    for each in report.get("calls", ()):
+        if each["throttled"]:
+            refused = f"{each['throttled']} of {each['calls']} calls"
+            yield f"{here} WARNING {each['api']} refused {refused} for their rate: waited {each['waitedSeconds']} s"
     services, changed = len(report["services"]), report["changed"]
     yield f"{here} pass over {services} services done in {report['seconds']} s, {changed} changed"
 
