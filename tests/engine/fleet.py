@@ -1,0 +1,164 @@
+"""A fleet that the job reconciles in shards, each a process of its own, any of which may die."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from google.iam.v1 import iam_policy_pb2
+
+from tests.operating import REGION, Operator, spec
+from tests.warm import Process, commands
+
+ORDERS = {
+    "name": "m",
+    "region": REGION,
+    "environment": "",
+    "drift": "Correct",
+    "deletes": 10,
+    "timeZone": "Etc/UTC",
+    "freeze": [],
+    "runtimeImage": "",
+}
+READING = ("Get", "List", "storage.objects.list", "storage.objects.get", "storage.buckets.get", "storage.buckets.list")
+PATIENCE_S = 90.0
+
+
+def fleet(count: int) -> list[dict[str, Any]]:
+    """Services that share a repository; each eighth answers events to one topic, whose policy has a member of each."""
+    plain = {"registry": {"repository": "ml"}}
+    answering = {
+        **plain,
+        "events": {"requests": {"topic": "orders"}, "answers": {"topic": "scores", "create": True}},
+        "notifications": [{"pubsub": "alerts"}],
+    }
+    return [spec(f"s{number:03}", **(plain if number % 8 else answering)) for number in range(count)]
+
+
+@dataclass
+class Shards:
+    """The job's tasks over one folder of specs.
+
+    Attributes:
+        operator: On whose cloud.
+        count: How many tasks there are.
+    """
+
+    operator: Operator
+    count: int = 2
+    folder: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder = self.operator.folder
+
+    def furnish(self) -> None:
+        """Start anew with the topics that others make."""
+        self.operator.emulator.reset()
+        publisher = self.operator.api("google.pubsub_v1", "publisher", "Publisher")
+        for topic in ("orders", "alerts"):
+            publisher.create_topic(request={"name": f"projects/local/topics/{topic}"})
+
+    def start(self, index: int, count: int | None = None) -> Process:
+        """Start one task, as Cloud Run would."""
+        told = {
+            "MLSERVICE_EMULATOR_STATE": str(self.operator.emulator.state),
+            "MLSERVICE_OPERATOR": json.dumps(ORDERS),
+            "CLOUD_RUN_TASK_INDEX": str(index),
+            "CLOUD_RUN_TASK_COUNT": str(count or self.count),
+        }
+        log = (self.folder / f"{index}.log").open("wb")
+        with log:
+            return commands().run(
+                "reconciler.cli",
+                "reconcile",
+                "--local",
+                "mlservice.yaml",
+                folder=self.folder,
+                env={**os.environ, **told},
+                streams=(subprocess.DEVNULL, subprocess.DEVNULL, log.fileno()),
+            )
+
+    def run(self) -> list[int]:
+        """Make a whole pass, all shards at once; gives their exit codes."""
+        running = [self.start(index) for index in range(self.count)]
+        return [process.wait(timeout=PATIENCE_S) for process in running]
+
+    def log(self) -> list[dict[str, Any]]:
+        """What the last tasks wrote."""
+        lines = [
+            line for index in range(self.count) for line in (self.folder / f"{index}.log").read_text().splitlines()
+        ]
+        return [json.loads(line) for line in lines]
+
+    def killed(self, rule: dict[str, Any]) -> bool:
+        """Make a pass of which one shard is killed while a call of its hangs; the others go on to their end.
+
+        Args:
+            rule: A fault rule: which call, and whether before or after its work.
+
+        Returns:
+            Whether any got that far.
+        """
+        faults = self.operator.emulator
+        faults.faults({**rule, "times": 1, "hang": True})
+        running = [self.start(index) for index in range(self.count)]
+        until = time.monotonic() + PATIENCE_S
+        reached = False
+        while running and time.monotonic() < until:
+            running = [process for process in running if process.poll() is None]
+            reached = faults.control("GET", "faults")[0]["waiting"] > 0
+            if reached and len(running) == 1:
+                break
+            time.sleep(0.02)
+        for process in running:
+            process.kill()
+            process.wait()
+        faults.faults()
+        return reached
+
+    def points(self) -> int:
+        """How many calls of one pass change something."""
+        self.operator.emulator.control("DELETE", "calls")
+        assert self.run() == [0] * self.count, self.log()
+        counts = self.operator.emulator.calls()
+        return sum(n for name, n in counts.items() if not name.split("/")[-1].startswith(READING))
+
+
+def world(operator: Operator) -> dict[str, Any]:
+    """What there is, by Google's clients, without what differs from one run to the next: times, numbers, versions."""
+    place = f"projects/local/locations/{REGION}"
+    publisher = operator.api("google.pubsub_v1", "publisher", "Publisher")
+    subscriber = operator.api("google.pubsub_v1", "subscriber", "Subscriber")
+    accounts = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
+    channels = operator.api("google.cloud.monitoring_v3", "notification_channel_service", "NotificationChannelService")
+    registry = operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
+    topics = sorted(topic.name for topic in publisher.list_topics(request={"project": "projects/local"}))
+    return {
+        "services": {one.name: (dict(one.labels), dict_of_env(one)) for one in operator.services()},
+        "repositories": [(one.name, dict(one.labels)) for one in registry.list_repositories(request={"parent": place})],
+        "accounts": sorted(one.email for one in accounts.list_service_accounts(request={"name": "projects/local"})),
+        "channels": [one.type_ for one in channels.list_notification_channels(request={"name": "projects/local"})],
+        "subscriptions": sorted(
+            one.name for one in subscriber.list_subscriptions(request={"project": "projects/local"})
+        ),
+        "policies": {topic: bindings(publisher, topic) for topic in topics},
+        "inventories": {
+            key: (sorted(map(str, each.entries)), each.lock) for key, each in operator.inventories().items()
+        },
+    }
+
+
+def dict_of_env(service: Any) -> dict[str, str]:
+    """The variables of a service's container."""
+    return {variable.name: variable.value for variable in service.template.containers[0].env}
+
+
+def bindings(api: Any, resource: str) -> dict[str, list[str]]:
+    """Who has which role."""
+    policy = api.get_iam_policy(request=iam_policy_pb2.GetIamPolicyRequest(resource=resource))
+    return {binding.role: sorted(binding.members) for binding in policy.bindings}
