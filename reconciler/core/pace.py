@@ -127,7 +127,8 @@ class Pace:
 
     @property
     def _per_second(self) -> float:
-        return self.per_minute * self.factor / MINUTE_S
+        slowed = max(self.per_minute * self.factor, MINUTE_S / LONGEST_PAUSE_S)  # of a small quota little is left
+        return min(self.per_minute, slowed) / MINUTE_S
 
     def _refilled(self, now: float) -> Pace:
         passed = max(0.0, now - self.at)
