@@ -6,7 +6,7 @@ half is planned apart, and so on, until it stands alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.engine.clock import by_the_wall
+from reconciler.engine.inventory_store import locked
 from reconciler.engine.session import Session
 from reconciler.engine.waiting import apply_when_free, taken_over
 from schemas import Loaded, LoadedOperator, MLServiceError, SpecError
@@ -142,6 +143,10 @@ class Pass:
             self.whole = planned
             planned = _without(planned, own)
         self.log.write("INFO", "plan made", **counts(planned.plan))
+        held = {} if self.changes_nothing else self._held(planned)
+        if held:
+            self._leave_held(documents, held)
+            return
         self._tell(planned.plan)
         if planned.plan.protected:
             self._block(documents, planned.plan.protected, "it would destroy what the spec protects")
@@ -152,6 +157,22 @@ class Pass:
             self._leave(planned.plan)
         else:
             self._apply(planned)
+
+    def _held(self, planned: Planned) -> dict[str, errors.Locked]:
+        """Name the services with something to do that another run is at work on."""
+        now, busy = self.session.clock.now(), {name for change in planned.plan.pending for name in change.services}
+        return {
+            key[1]: locked(inventory, inventory.lock)
+            for key, inventory in planned.inventories.items()
+            if key[1] in busy and inventory.lock and not inventory.lock.expired(now)
+        }
+
+    def _leave_held(self, documents: Sequence[Loaded], held: Mapping[str, errors.Locked]) -> None:
+        """Leave services to the run that holds them, all at once: finding them one by one takes many plans."""
+        for loaded in documents:
+            if loaded.name in held:
+                self._refuse(loaded, held[loaded.name])
+        self.run([loaded for loaded in documents if loaded.name not in held])
 
     def _tell(self, plan: Plan) -> None:
         """Name every difference. Access that contradicts a spec is an error where it is left, else a warning."""

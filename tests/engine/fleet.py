@@ -6,13 +6,15 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from google.iam.v1 import iam_policy_pb2
 
-from tests.operating import REGION, Operator, spec
+from tests.operating import BUCKET, REGION, Operator, spec
 from tests.warm import Process, commands
 
 ORDERS = {
@@ -20,7 +22,7 @@ ORDERS = {
     "region": REGION,
     "environment": "",
     "drift": "Correct",
-    "deletes": 10,
+    "deletes": 1000,
     "timeZone": "Etc/UTC",
     "freeze": [],
     "runtimeImage": "",
@@ -70,13 +72,13 @@ class Shards:
         for topic in ("orders", "alerts"):
             publisher.create_topic(request={"name": f"projects/local/topics/{topic}"})
 
-    def start(self, index: int, count: int | None = None) -> Process:
+    def start(self, index: int) -> Process:
         """Start one task, as Cloud Run would."""
         told = {
             "MLSERVICE_EMULATOR_STATE": str(self.operator.emulator.state),
             "MLSERVICE_OPERATOR": json.dumps(ORDERS),
             "CLOUD_RUN_TASK_INDEX": str(index),
-            "CLOUD_RUN_TASK_COUNT": str(count or self.count),
+            "CLOUD_RUN_TASK_COUNT": str(self.count),
         }
         log = (self.folder / f"{index}.log").open("wb")
         with log:
@@ -99,6 +101,20 @@ class Shards:
         """What the last tasks wrote."""
         texts = [(self.folder / f"{index}.log").read_text() for index in range(self.count)]
         return [json.loads(line) for text in texts for line in text.splitlines()]
+
+    def reports(self) -> list[dict[str, Any]]:
+        """The reports of the last pass, by shard."""
+        bucket = self.operator.connection.storage.bucket(BUCKET)
+        blobs = [bucket.blob(f"operators/m/latest/{index}.json") for index in range(self.count)]
+        return [json.loads(blob.download_as_bytes()) for blob in blobs]
+
+    def states(self) -> dict[str, list[str]]:
+        """What became of each service in the last pass, as every shard that looked at it says."""
+        found: dict[str, list[str]] = {}
+        for report in self.reports():
+            for name, service in report["services"].items():
+                found.setdefault(name, []).append(service["state"])
+        return found
 
     def finish(self) -> bool:
         """Make a whole pass, which must go well; tells whether it took over a lock of somebody who died."""
@@ -131,6 +147,27 @@ class Shards:
             process.wait()
         faults.faults()
         return reached
+
+    @contextmanager
+    def held(self, rule: dict[str, Any], *others: int) -> Iterator[Process]:
+        """Hold the first shard at a call of its while the block runs, and let it go on afterwards, to a good end.
+
+        Args:
+            rule: A fault rule: which call.
+            others: Shards that make their pass meanwhile.
+        """
+        faults = self.operator.emulator
+        faults.faults({**rule, "times": 1, "hang": True})
+        process = self.start(0)
+        until = time.monotonic() + PATIENCE_S
+        while not faults.control("GET", "faults")[0]["waiting"] and time.monotonic() < until:
+            assert process.poll() is None, self.log()
+            time.sleep(0.02)
+        for index in others:
+            assert self.start(index).wait(timeout=PATIENCE_S) == 0
+        yield process
+        faults.faults()
+        assert process.wait(timeout=PATIENCE_S) == 0
 
     def points(self) -> int:
         """How many calls of one pass change something."""
