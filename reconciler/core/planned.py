@@ -72,6 +72,7 @@ def compose(
     *,
     project: str,
     now: datetime,
+    beside: Sequence[tuple[Loaded, Facts]] = (),
 ) -> Planned:
     """Decide everything.
 
@@ -83,6 +84,8 @@ def compose(
         observe: Tells what is there of some addresses.
         project: Project id.
         now: The time.
+        beside: Services that are not planned, with their facts: what they need says what an operator, planned alone,
+            must be able to do.
 
     Raises:
         PlansRefused: Objects of others are in the way, or specs contradict each other; all refusals at once.
@@ -90,7 +93,8 @@ def compose(
     """
     refuse_broken(everything, [s.name for s in services])
     _refuse_another_operator(services, everything)
-    wants = Wants.of(kinds, services, facts)
+    wants = Wants.of(kinds, [*services, *(one for one, _ in beside)], [*facts, *(known for _, known in beside)])
+    wants = wants.only(services[0].name) if beside else wants
     keys = [_key(s) for s in services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
     owners = owners_of(kinds, wants, inventories, everything, services)

@@ -53,6 +53,14 @@ class Wants:
         """Every address that matters."""
         return frozenset(self.made) | frozenset(self.used) | frozenset(self.unwanted)
 
+    def only(self, name: str) -> Wants:
+        """Give what is one document's, with others or alone: they may have been asked only for what it must do."""
+        return Wants(
+            {a: want for a, want in self.made.items() if name in want.services},
+            {a: one for a, one in self.used.items() if one.service == name},
+            {a: one for a, one in self.unwanted.items() if one.service == name},
+        )
+
     def meeting(self, there: Iterable[Address]) -> Wants:
         """Name each role that is there and must not be, where a member is ruled out whatever the role."""
         met = {a: _met(never, a) for a in there if (never := self.unwanted.get(any_role(a)))}

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,14 +17,13 @@ from reconciler.core.bundle import Pointer
 from reconciler.core.orders import Orders
 from reconciler.core.plain import in_json
 from reconciler.core.plan import Change
-from reconciler.core.planned import Planned
 from reconciler.core.shards import shard_of
 from reconciler.engine.bundles import BundleRefused, Bundles, refuse_older
 from reconciler.engine.inventory_store import InventoryStore
-from reconciler.engine.passes import Pass, orphans
+from reconciler.engine.passes import Pass, Planner, orphans
 from reconciler.engine.reports import FORMAT, Reports
 from reconciler.engine.session import Session
-from schemas import Loaded, LoadedOperator, MLServiceError, Problem, Severity, Specs, load_valid
+from schemas import LoadedOperator, MLServiceError, Problem, Severity, Specs, load_valid
 from schemas.operator import is_operators
 
 
@@ -74,7 +73,7 @@ class Job:
     """
 
     session: Session
-    plan: Callable[[Sequence[Loaded]], Planned]
+    plan: Planner
     orders: Orders
     shard: Shard
     dry_run: bool
@@ -163,7 +162,7 @@ class Job:
             return []
 
     def _unwanted(self, specs: Specs) -> list[dict[str, str]]:
-        there = [key for key in InventoryStore(self.session).read_all() if not is_operators(key[1])]
+        there = [key for key in InventoryStore(self.session).applied() if not is_operators(key[1])]
         found = [
             {"region": region, "name": name}
             for region, name in orphans(there, specs.services)

@@ -6,7 +6,7 @@ half is planned apart, and so on, until it stands alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -45,6 +45,13 @@ class Log(Protocol):
         """Write a line of a change that ended."""
 
 
+class Planner(Protocol):
+    """Makes plans."""
+
+    def __call__(self, documents: Sequence[Loaded], *, beside: Sequence[Loaded] = ()) -> Planned:
+        """Plan some documents; of those beside them only what an operator must be able to do for them counts."""
+
+
 @dataclass(slots=True)
 class Service:
     """What became of one service, or of the operator itself.
@@ -80,7 +87,7 @@ class Pass:
 
     session: Session
     orders: Orders
-    plan: Callable[[Sequence[Loaded]], Planned]
+    plan: Planner
     log: Log
     dry_run: bool = False
     told: dict[str, Service] = field(default_factory=dict)
@@ -266,7 +273,7 @@ class Pass:
         """
         self.told.setdefault(operator.name, Service(operator.region))
         try:
-            planned = (self.whole or self.plan([*services, operator])).only(operator)
+            planned = (self.whole or self.plan([operator], beside=services)).only(operator)
             held = [change for change in planned.plan.pending if not may_change(change, self.orders)]
             self._hold(operator, held)
             rest = tuple(change for change in planned.plan.changes if change not in held)

@@ -150,7 +150,7 @@ def test_a_freeze_by_a_clock_that_is_not_known_changes_nothing(operator, reconci
 def test_an_operator_that_could_not_look_at_itself_says_so(operator, error, state, code):
     """The pass fails, unless another run is just at work on it: the job comes again."""
 
-    def plan(documents):
+    def plan(documents, *, beside):
         raise error
 
     body = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "m"}, "spec": {"region": REGION}}

@@ -50,4 +50,4 @@ def install(
 def plan_operator(session: Session, specs: Specs) -> Planned:
     """Plan the operator; the services say what it must be able to do, and nothing is done to them."""
     [operator] = specs.operators
-    return plan_documents(session, specs.documents).only(operator)
+    return plan_documents(session, [operator], beside=specs.services).only(operator)
