@@ -99,7 +99,8 @@ def compose(
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
     owners = owners_of(kinds, wants, inventories, everything, services)
     seen = observe(server_names(owners))
-    closed = {name: wants.closed(name) for _, name in keys}
+    by_service = wants.closed()
+    closed = {name: by_service.get(name, {}) for _, name in keys}
     wants = wants.meeting(seen)
     owners = owners_of(kinds, wants, inventories, everything, services)
     plan = Plan.of(

@@ -68,9 +68,12 @@ class Wants:
         others = {a: never for a, never in self.unwanted.items() if a.kind != MEMBERSHIP}
         return replace(self, unwanted={**others, **met, **exact})
 
-    def closed(self, service: str) -> dict[Address, str]:
-        """Give what a service's spec rules out, with the words that do."""
-        return {a: never.why for a, never in sorted(self.unwanted.items()) if never.service == service}
+    def closed(self) -> dict[str, dict[Address, str]]:
+        """Give what each service's spec rules out, with the words that do."""
+        found: dict[str, dict[Address, str]] = {}
+        for address, never in sorted(self.unwanted.items()):
+            found.setdefault(never.service, {})[address] = never.why
+        return found
 
     def services(self, address: Address) -> frozenset[str]:
         """Names of the services that want an object, or use it, or cannot bear it."""
