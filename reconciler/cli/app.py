@@ -20,6 +20,7 @@ COMMANDS = {
     "comment": "Say on a pull request what merging it would do.",
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
+    "history": "Show what became of a service, change by change.",
     "predict": "Send rows to a service.",
     "models": "Show the versions of a model, and where each serves.",
     "promote": "Let another version of a model serve.",

@@ -6,10 +6,11 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, chdir, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, chdir, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from reconciler.core.plain import in_json
 from reconciler.core.plan import Change
 from reconciler.core.shards import shard_of
 from reconciler.engine.bundles import BundleRefused, Bundles, refuse_older
+from reconciler.engine.entries import Circumstances, of_pass
+from reconciler.engine.history import History
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.passes import Pass, Planner, orphans
 from reconciler.engine.reports import FORMAT, Reports
@@ -69,6 +72,7 @@ class Job:
         orders: What it may do.
         shard: Which services are its own.
         dry_run: Report, change nothing.
+        about: Says by whom and from what a pass that began then was made, for the history.
         started: When, as `time.monotonic` says it.
     """
 
@@ -77,6 +81,7 @@ class Job:
     orders: Orders
     shard: Shard
     dry_run: bool
+    about: Callable[[datetime, Pointer | None], Circumstances]
     started: float
     pointer: Pointer | None = None
     trouble: str = ""
@@ -90,9 +95,24 @@ class Job:
         """Take the specs of a bundle: the current one, or, where that cannot be used, the one applied last."""
         bundles = Bundles(self.session.connection, place)
         with ExitStack() as stack:
-            files, self.pointer = self._files(bundles)
+            try:
+                files, self.pointer = self._files(bundles)
+            except MLServiceError as error:
+                self._nothing_done(error)
+                raise
             stack.enter_context(_unpacked(files))
             return self.of(*load_telling([Path()], environment))
+
+    def _nothing_done(self, error: MLServiceError) -> None:
+        """Report a pass that got no specs, or people would go on reading of the one before."""
+        if not self.orders.name:
+            return
+        hint = getattr(error, "hint", "")
+        self.trouble = f"no specs could be read, and nothing was done: {error}{f'; {hint}' if hint else ''}"
+        made = Pass(self.session, self.orders, self.plan, Log(self.session.run_id), self.dry_run)
+        made.codes.add(int(getattr(error, "exit_code", 1)))
+        with suppress(MLServiceError):  # what kept the specs from being read is said in any case
+            self._report(made, [], [], self.session.clock.now())
 
     def _files(self, bundles: Bundles) -> tuple[dict[str, bytes], Pointer]:
         before = self._reports.applied() if self.orders.name else None
@@ -115,7 +135,7 @@ class Job:
         """Reconcile the specs that are ours."""
         log, began = Log(self.session.run_id), self.session.clock.now()
         made = Pass(self.session, self.orders, self.plan, log, self.dry_run)
-        if problems or self.trouble:
+        if problems or self.trouble or not specs.documents:
             made.codes.add(1)
         services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
         own = self._own(specs)
@@ -129,6 +149,8 @@ class Job:
         throttled = [each for each in self._calls if each["throttled"]]
         if throttled:
             log.write("WARNING", "Google asked for fewer calls, and the pass went slower", apis=throttled)
+        if not self.dry_run:
+            self._remember(made, began)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
         return made.exit_code
@@ -178,6 +200,7 @@ class Job:
             "format": FORMAT,
             "operator": self.orders.name,
             "project": self.session.connection.project,
+            "program": version("mlservice"),
             "execution": os.environ.get("CLOUD_RUN_EXECUTION", ""),
             "run": self.session.run_id,
             "shard": {"index": self.shard.index, "count": self.shard.count},
@@ -185,6 +208,7 @@ class Job:
             "ended": self.session.clock.now().isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.started, 3),
             "drift": "Correct" if self.orders.correct else "Report",
+            "dryRun": self.dry_run,
             "bundle": self.pointer and self.pointer.to_json(),
             "problems": [*filter(None, (self.trouble, self.untold)), *map(str, problems)],
             "services": {name: service.to_json() for name, service in sorted(made.told.items())},
@@ -196,6 +220,16 @@ class Job:
         self._reports.write(report)
         if self.pointer and self.shard.index == 0 and not self.trouble and not self.dry_run:
             self._reports.note_applied(replace(self.pointer, older=False))
+
+    def _remember(self, made: Pass, began: datetime) -> None:
+        """Write history, before the report that tells the next pass what is news. A pass does not fail for it."""
+        by_hand = not self.orders.name
+        try:
+            before = None if by_hand else self._reports.of_shard(self.shard.index)
+            History(self.session).write(of_pass(made.told, before, self.about(began, self.pointer), alone=by_hand))
+        except MLServiceError as error:
+            log = Log(self.session.run_id)
+            log.write("WARNING", "history not written", error=str(error), hint=getattr(error, "hint", ""))
 
 
 @contextmanager

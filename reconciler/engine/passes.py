@@ -16,6 +16,7 @@ from reconciler.core.inventory import Key
 from reconciler.core.orders import ORDERS_ENV, Orders
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned
+from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.engine.clock import by_the_wall
 from reconciler.engine.inventory_store import locked
@@ -207,7 +208,7 @@ class Pass:
         names = {name for change in changes for name in change.services}
         for name in sorted(names):
             self._note(name, "blocked", why)
-            self.told[name].changes += [_line(change, "blocked") for change in changes if name in change.services]
+            self.told[name].changes += [told_change(change, "blocked") for change in changes if name in change.services]
         self.run([loaded for loaded in documents if loaded.name not in names])
 
     def _leave(self, plan: Plan) -> None:
@@ -215,7 +216,7 @@ class Pass:
         for change in plan.pending:
             for name in change.services:
                 self._note(name, "frozen" if frozen else "reported")
-                self.told[name].changes.append(_line(change, "left"))
+                self.told[name].changes.append(told_change(change, "left"))
 
     def _apply(self, planned: Planned) -> None:
         taken_over(self.session, planned, lambda text: self.log.write("WARNING", text))
@@ -298,7 +299,7 @@ class Pass:
         addresses = [str(change.address) for change in held]
         self.log.write("WARNING", f"the operator may not change this itself; {why}", addresses=addresses)
         self._note(operator.name, "needs a person", f"{why} ({', '.join(addresses)})")
-        self.told[operator.name].changes += [_line(change, "held") for change in held]
+        self.told[operator.name].changes += [told_change(change, "held") for change in held]
 
 
 _RANK = ["ok", "changed", "reported", "frozen", "needs a person", "locked", "blocked", "refused", "failed"]
@@ -343,19 +344,8 @@ def _deletes_something(change: Change) -> bool:
     return change.destroys and not change.contradicts
 
 
-def _line(change: Change, outcome: str) -> dict[str, Any]:
-    return {
-        "address": str(change.address),
-        "action": str(change.action),
-        "reason": change.reason,
-        "fields": [each.path for each in change.changes],
-        "outcome": outcome,
-    }
-
-
 def _result(result: Result) -> dict[str, Any]:
-    line = _line(result.change, str(result.outcome))
-    return line | {"seconds": round(result.seconds, 3), "error": str(result.error or "")}
+    return told_change(result.change, str(result.outcome), seconds=result.seconds, error=str(result.error or ""))
 
 
 def counts(plan: Plan) -> dict[str, Any]:

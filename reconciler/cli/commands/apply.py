@@ -26,6 +26,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.planning import Target, load_specs, plan_specs, titles, working
 from reconciler.cli.progress import Live
+from reconciler.cli.remembering import Remembering
 from reconciler.core import errors
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class How:
         lock_timeout: Patience with another run, as a duration.
         output: Form of plan and report.
         again: Makes the plan anew after another run was at work.
+        spec: Path of the first spec, for history to name its commit; None where there is none.
     """
 
     yes: bool = False
@@ -67,6 +69,7 @@ class How:
     lock_timeout: str = "0s"
     output: Output = Output.TEXT
     again: Callable[[], Planned] | None = None
+    spec: Path | None = None
 
 
 @app.command()
@@ -95,7 +98,7 @@ def apply(
     specs = load_specs(named, target)
     with working(target, specs) as session:
         planned = plan_specs(session, specs, retry=retry)
-        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_specs(session, specs, retry=retry))
+        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_specs(session, specs, retry=retry), named[0])
         return confirm_and_apply(session, planned, how)
 
 
@@ -125,7 +128,8 @@ def _apply_saved(path: Path, specs: Sequence[Path], target: Target, how: How) ->
         def checked() -> Planned:
             return check_saved(session, saved, lambda: _anew(session, path, saved, specs))
 
-        return confirm_and_apply(session, checked(), replace(how, again=checked))
+        spec = next((path for path in map(Path, saved.specs) if path.exists()), None)
+        return confirm_and_apply(session, checked(), replace(how, again=checked, spec=spec))
 
 
 def _anew(session: Session, path: Path, saved: Plan, specs: Sequence[Path]) -> Plan:
@@ -201,10 +205,13 @@ def _apply(session: Session, planned: Planned, how: How) -> Report:
     from reconciler.render.names import Names  # noqa: PLC0415 - late, for start-up
 
     names = Names(titles(session.kinds), planned.plan.project)
+    remembering = Remembering.begin(session, how.spec)
     with Live(len(planned.plan.pending), names) as live:
-        return apply_when_free(
+        report = apply_when_free(
             session, planned, again=how.again, timeout=how.lock_timeout, progress=live.tell, say=live.say
         )
+    remembering.end(planned, report)
+    return report
 
 
 def tell(report: Report) -> None:

@@ -38,12 +38,13 @@ def install(
     touched; the job reads them from the bundle that `mlservice publish` writes.
     """
     target = Target(project, local, state, environment)
-    specs = load_specs(spec_paths(paths), target)
+    named = spec_paths(paths)
+    specs = load_specs(named, target)
     if not specs.operators:
         hint = "write one beside the services: kind: Operator, with a name and a region"
         raise errors.UsageError("there is no Operator among these specs", hint=hint)
     with working(target, specs) as session:
-        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_operator(session, specs))
+        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_operator(session, specs), named[0])
         return confirm_and_apply(session, plan_operator(session, specs), how)
 
 

@@ -14,7 +14,13 @@ from reconciler.cli.options import Environment, Local, Paths, Project, State, sp
 from reconciler.cli.planning import Target, plan_documents, working
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.core.bundle import Pointer
     from reconciler.core.orders import Orders
+    from reconciler.engine.entries import Circumstances
+    from reconciler.engine.job import Job
+    from reconciler.engine.session import Session
 
 app = typer.Typer(add_completion=False)
 
@@ -58,21 +64,29 @@ def reconcile(
 
 
 def _of_bundle(place: str, target: Target, orders: Orders, *, dry_run: bool, started: float) -> int:
-    from reconciler.engine.job import Job, Shard  # noqa: PLC0415 - late, for start-up
-
     with working(target, quiet=True) as session:
-        plan = partial(plan_documents, session, bundled=orders.runtime_image)
-        job = Job(session, plan, orders, Shard.ours(), dry_run=dry_run, started=started)
-        return job.of_bundle(place, target.environment)
+        return _job(session, target, orders, dry_run=dry_run, started=started).of_bundle(place, target.environment)
 
 
 def _of_files(paths: list[Path], target: Target, orders: Orders, *, dry_run: bool, started: float) -> int:
-    from reconciler.engine.job import Job, Shard, load_telling  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.job import load_telling  # noqa: PLC0415 - late, for start-up
 
     specs, problems = load_telling(paths, target.environment)
-    if not specs.documents:
+    if not specs.documents and not orders.name:
         return 1
     with working(target, specs, quiet=True) as session:
-        plan = partial(plan_documents, session, bundled=orders.runtime_image)
-        job = Job(session, plan, orders, Shard.ours(), dry_run=dry_run, started=started)
-        return job.of(specs, problems)
+        return _job(session, target, orders, dry_run=dry_run, started=started).of(specs, problems)
+
+
+def _job(session: Session, target: Target, orders: Orders, *, dry_run: bool, started: float) -> Job:
+    from reconciler.cli.origin import Origin  # noqa: PLC0415 - late, for start-up
+    from reconciler.cli.remembering import by_operator, by_somebody  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.job import Job, Shard  # noqa: PLC0415 - late, for start-up
+
+    def about(began: datetime, pointer: Pointer | None) -> Circumstances:
+        if orders.name:
+            return by_operator(session, began, orders, pointer)
+        return by_somebody(session, began, target.environment or "", Origin.of(None))
+
+    plan = partial(plan_documents, session, bundled=orders.runtime_image)
+    return Job(session, plan, orders, Shard.ours(), dry_run=dry_run, about=about, started=started)
