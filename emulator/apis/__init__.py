@@ -45,6 +45,7 @@ LISTED = (
     Listed("emulator.apis.functions.uploads", eager=True),
     Listed("emulator.apis.resourcemanager.project_v1", eager=True),
     Listed("emulator.apis.iamcredentials", eager=True),
+    Listed("emulator.apis.workload_identity", eager=True),
     Listed("emulator.apis.functions.cloudbuild", gcloud="CLOUDBUILD", eager=True),
     Listed(
         "emulator.apis.serviceusage",

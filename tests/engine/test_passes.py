@@ -15,11 +15,12 @@ from reconciler.engine import passes
 from reconciler.engine.clock import SystemClock
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.passes import Pass
-from reconciler.engine.planning import make_plan
+from reconciler.engine.planning import Release, make_plan
 from schemas import load_valid
-from tests.operating import HELLO, REGION, spec
+from tests.operating import BUCKET, HELLO, REGION, spec
 
 ALWAYS = (Freeze(0, 0, 6 * 86_400), Freeze(6, 0, 86_400))
+RELEASE = Release(HELLO, "latest")
 REPOSITORY = {"registry": {"repository": "ml"}}
 
 
@@ -247,3 +248,25 @@ def test_a_clock_that_is_minutes_fast_takes_nobodys_lock(operator, reconcile):
         with pytest.raises(errors.Locked):
             InventoryStore(fast).take(InventoryStore(fast).read_all()[REGION, "a"])
         held = store.renew(held)
+
+
+def test_what_another_shard_makes_in_this_moment_is_nobody_else_s(operator):
+    """Its objects are there before its inventory is seen: the operator is planned alone, and does not look at them."""
+    operator.apply(spec())
+    session = operator.session()
+    document = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "mlservice"}}
+    specs = load_valid(operator.write(spec(), document | {"spec": {"region": REGION}}))[0]
+    inventory = operator.connection.storage.bucket(BUCKET).blob(f"inventory/{REGION}/churn.json")
+
+    def plan(documents, *, beside):
+        kept = inventory.download_as_bytes()
+        inventory.delete()
+        try:
+            return make_plan(session, documents, runtime_image=HELLO, release=RELEASE, beside=beside)
+        finally:
+            inventory.upload_from_string(kept)
+
+    made = Pass(session, Orders(), plan, Lines())
+    made.run_own(specs.operators[0], specs.services)
+
+    assert (states(made), made.exit_code) == ({"operator_mlservice": "needs a person"}, 0)

@@ -524,6 +524,11 @@ def ordinary():
 
 def test_ordinary_values_are_left():
     """Digests, addresses, dates, paths, conditions and commands of every day: none of five hundred is touched."""
+    pools = "iam.googleapis.com/projects/999994543563/locations/global/workloadIdentityPools/mlservice-ci"
+    assert redacted(f"principalSet://{pools}/attribute.repository/acme/ml") == (
+        f"principalSet://{pools}/attribute.repository/acme/ml"
+    )
+    assert "Zq8" not in redacted(f"//{pools}/Zq8xK2mP0vL7tB4nR1sW9dC6")
     values = list(ordinary())
 
     touched = [value for value in values if redacted(value) != value]

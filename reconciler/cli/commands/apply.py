@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,6 +62,8 @@ class How:
         output: Form of plan and report.
         again: Makes the plan anew after another run was at work.
         spec: Path of the first spec, for history to name its commit; None where there is none.
+        beside: What the JSON document says beside plan and report.
+        dry_run: Show, and change nothing.
     """
 
     yes: bool = False
@@ -70,6 +72,8 @@ class How:
     output: Output = Output.TEXT
     again: Callable[[], Planned] | None = None
     spec: Path | None = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    dry_run: bool = False
 
 
 @app.command()
@@ -159,11 +163,11 @@ def confirm_and_apply(session: Session, planned: Planned, how: How) -> int:
     # One document whatever happens; its reader on a terminal sees the plan before it is asked.
     report: Report | None = None
     try:
-        if planned.plan.pending and not how.yes:
+        if planned.plan.pending and not how.yes and not how.dry_run:
             say(_as_text(session, planned))
         code, report = _carried_out(session, planned, how)
     finally:
-        data(_document(planned, report))
+        data(_document(planned, report) | dict(how.beside))
     return code
 
 
@@ -180,6 +184,8 @@ def _document(planned: Planned, report: Report | None) -> dict[str, Any]:
 
 
 def _carried_out(session: Session, planned: Planned, how: How) -> tuple[int, Report | None]:
+    if how.dry_run:
+        return 0, None
     _refuse_to_destroy(planned, how)
     pending = len(planned.plan.pending)
     verb = "Destroy" if planned.plan.destroy else "Apply"

@@ -50,5 +50,7 @@ def install(
 
 def plan_operator(session: Session, specs: Specs) -> Planned:
     """Plan the operator; the services say what it must be able to do, and nothing is done to them."""
+    from reconciler.engine.ci import narrowing  # noqa: PLC0415 - late, for start-up
+
     [operator] = specs.operators
-    return plan_documents(session, [operator], beside=specs.services).only(operator)
+    return plan_documents(narrowing(session), [operator], beside=specs.services).only(operator)
