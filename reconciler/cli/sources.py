@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING
 
 from reconciler.core import errors
+from reconciler.core.bundle import Fetched
 
 if TYPE_CHECKING:
     from reconciler.core.bundle import Pointer
     from reconciler.engine.bundles import Bundles
     from reconciler.engine.session import Session
     from reconciler.hosts.repository import Repository
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Specs, as they were fetched.
-
-    Args:
-        files: By path. None: there are none that may be used.
-        pointer: Which they are; without files, which were applied last.
-        trouble: Why these are not the current ones; empty where they are.
-        hint: What to do about it.
-    """
-
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    pointer: Pointer | None = None
-    trouble: str = ""
-    hint: str = ""
 
 
 def from_bundle(bundles: Bundles, before: Pointer | None, *, allow_older: bool) -> Fetched:

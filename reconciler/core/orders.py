@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from reconciler.core.errors import UsageError
 from reconciler.core.orphans import Rule
@@ -90,23 +89,25 @@ class Orders:
 
     @classmethod
     def _of(cls, said: Mapping[str, object]) -> Orders:
-        freeze = [each for each in _listed(said["freeze"]) if isinstance(each, Mapping)]
         return cls(
             name=str(said["name"]),
             region=str(said["region"]),
             environment=str(said["environment"]),
             correct=said["drift"] == "Correct",
             deletes=int(str(said["deletes"])),
-            freeze=tuple(map(_freeze, freeze)),
+            freeze=tuple(map(_freeze, _listed(said["freeze"]))),
             time_zone=str(said["timeZone"]),
             runtime_image=str(said["runtimeImage"]),
             image=str(said.get("image", "")),
             orphans=_rule(said["orphans"]) if "orphans" in said else Rule(),
         )
 
-    def frozen(self, now: datetime) -> bool:
-        """Tell whether nothing is to be changed now."""
-        local = now.astimezone(ZoneInfo(self.time_zone)) if self.freeze else now
+    def frozen(self, local: datetime) -> bool:
+        """Tell whether nothing is to be changed now.
+
+        Args:
+            local: The time by the clock of `time_zone`.
+        """
         return any(window.holds(local) for window in self.freeze)
 
     def weaker_than(self, before: Orders) -> bool:
@@ -130,7 +131,10 @@ def _listed(value: object) -> list[object]:
     return value
 
 
-def _freeze(said: Mapping[str, object]) -> Freeze:
+def _freeze(said: object) -> Freeze:
+    """Read one window. One that cannot be read is refused, never left out: it may be now."""
+    if not isinstance(said, Mapping):
+        raise TypeError(said)
     hours, _, minutes = str(said["at"]).partition(":")
     return Freeze(_DAYS.index(str(said["day"])), int(hours) * 60 + int(minutes), int(str(said["lasts"])))
 

@@ -244,6 +244,10 @@ def told(report: dict[str, Any]) -> Iterator[str]:
     for orphan in report["orphaned"]:
         yield f"{here} {about_orphan(orphan)}"
         yield from (f"{here} {_change_line(change)}" for change in orphan.get("changes", ()))
+    for each in report.get("calls", ()):
+        if each["throttled"]:
+            refused = f"{each['throttled']} of {each['calls']} calls"
+            yield f"{here} WARNING {each['api']} refused {refused} for their rate: waited {each['waitedSeconds']} s"
     services, changed = len(report["services"]), report["changed"]
     yield f"{here} pass over {services} services done in {report['seconds']} s, {changed} changed"
 

@@ -6,7 +6,7 @@ half is planned apart, and so on, until it stands alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -20,6 +20,8 @@ from reconciler.core.planned import Planned
 from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.engine.canary import Canary
+from reconciler.engine.clock import by_the_wall
+from reconciler.engine.inventory_store import locked
 from reconciler.engine.session import Session
 from reconciler.engine.waiting import apply_when_free, taken_over
 from schemas import Loaded, LoadedOperator, MLServiceError, SpecError
@@ -38,8 +40,6 @@ follow its schedule: who may pause it by its document may as well say that nobod
 FAILED, BLOCKED, PARTLY = 1, 3, 4
 HELD = "this version would change what the one before it, with the same specs, would not"
 PROCEED = "look at the plan, then: mlservice operator proceed"
-_LOOKS = 3
-"""How often the operator is planned with services of other shards, each of which starts to work once."""
 
 
 class Log(Protocol):
@@ -50,6 +50,13 @@ class Log(Protocol):
 
     def change(self, change: Change, what: str, seconds: float) -> None:
         """Write a line of a change that ended."""
+
+
+class Planner(Protocol):
+    """Makes plans."""
+
+    def __call__(self, documents: Sequence[Loaded], *, beside: Sequence[Loaded] = ()) -> Planned:
+        """Plan some documents; of those beside them only what an operator must be able to do for them counts."""
 
 
 @dataclass(slots=True)
@@ -89,7 +96,7 @@ class Pass:
 
     session: Session
     orders: Orders
-    plan: Callable[[Sequence[Loaded]], Planned]
+    plan: Planner
     log: Log
     dry_run: bool = False
     canary: Canary = field(default_factory=Canary)
@@ -107,7 +114,17 @@ class Pass:
     @property
     def changes_nothing(self) -> bool:
         """Tell whether differences are only told of."""
-        return self.dry_run or not self.orders.correct or self.orders.frozen(self.session.clock.now())
+        return self.dry_run or not self.orders.correct or self.frozen
+
+    @property
+    def frozen(self) -> bool:
+        """Tell whether it is a time in which nothing is to be changed.
+
+        Raises:
+            UsageError: The orders name a time zone that is not known here. Nothing is changed then, either.
+        """
+        orders = self.orders
+        return bool(orders.freeze) and orders.frozen(by_the_wall(self.session.clock.now(), orders.time_zone))
 
     def run(self, documents: Sequence[Loaded], own: LoadedOperator | None = None) -> None:
         """Reconcile services together, each alone where that does not work.
@@ -146,6 +163,9 @@ class Pass:
             self.whole = planned
             planned = _without(planned, own)
         self.log.write("INFO", "plan made", **counts(planned.plan))
+        if locks := {} if self.changes_nothing else self._locked(planned):
+            self._leave_locked(documents, locks)
+            return
         self._tell(planned.plan)
         if held := self.canary.holds(planned):
             self._hold_back(documents, planned.plan, held)
@@ -158,6 +178,22 @@ class Pass:
             self._leave(planned)
         else:
             self._apply(planned)
+
+    def _locked(self, planned: Planned) -> dict[str, errors.Locked]:
+        """Name the services with something to do that another run is at work on."""
+        now, busy = self.session.clock.now(), {name for change in planned.plan.pending for name in change.services}
+        return {
+            key[1]: locked(inventory, inventory.lock)
+            for key, inventory in planned.inventories.items()
+            if key[1] in busy and inventory.lock and not inventory.lock.expired(now)
+        }
+
+    def _leave_locked(self, documents: Sequence[Loaded], locks: Mapping[str, errors.Locked]) -> None:
+        """Leave services to the run that holds them, all at once: finding them one by one takes many plans."""
+        for loaded in documents:
+            if loaded.name in locks:
+                self._refuse(loaded, locks[loaded.name])
+        self.run([loaded for loaded in documents if loaded.name not in locks])
 
     def _tell(self, plan: Plan) -> None:
         """Name every difference. Access that contradicts a spec is an error where it is left, else a warning."""
@@ -205,7 +241,7 @@ class Pass:
         self.told[name].changes += [told_change(change, "held") for change in changes]
 
     def _leave(self, planned: Planned, whole: Planned | None = None) -> None:
-        frozen = self.orders.frozen(self.session.clock.now())
+        frozen = self.frozen
         self.canary.leave(whole or planned)
         for change in planned.plan.pending:
             for name in change.services:
@@ -271,7 +307,7 @@ class Pass:
         """
         self.told.setdefault(operator.name, Service(operator.region))
         try:
-            planned = (self.whole or self._with_all(services, operator)).only(operator)
+            planned = (self.whole or self.plan([operator], beside=services)).only(operator)
             if new := self.canary.holds(planned):
                 changes = [change for change in planned.plan.pending if change.address in new]
                 self._keep_back(operator.name, changes, new)
@@ -292,22 +328,6 @@ class Pass:
             self.log.write("ERROR", "the operator itself was not looked at", **why)
             self._note(operator.name, "failed", str(error))
             self.codes.add(FAILED)
-
-    def _with_all(self, services: Sequence[Loaded], operator: LoadedOperator) -> Planned:
-        """Plan the operator beside services that other shards may be making in this very moment.
-
-        What one of them made after the inventories were read, and before objects were, looks like somebody else's. It
-        wrote its inventory before, so the next look knows whose it is.
-
-        Raises:
-            PlansRefused: Something is somebody else's.
-        """
-        for _ in range(_LOOKS - 1):
-            try:
-                return self.plan([*services, operator])
-            except errors.PlansRefused:
-                continue
-        return self.plan([*services, operator])
 
     def _hold(self, operator: LoadedOperator, held: Sequence[Change]) -> None:
         if not held:

@@ -50,6 +50,7 @@ def make_plan(
     runtime_image: str,
     retry: bool = False,
     release: Release = Release(),
+    beside: Sequence[Loaded] = (),
 ) -> Planned:
     """Plan what the specs ask for.
 
@@ -59,6 +60,7 @@ def make_plan(
         runtime_image: The bundled model server's image, for specs without `image`.
         retry: Try revisions that failed once more, with the very template they failed with.
         release: What operators run where their document does not say it.
+        beside: Services that are not planned, where one operator is: only what it must be able to do for them counts.
 
     Raises:
         SpecError: A spec asks for what is not there, or for what this version cannot do yet.
@@ -74,15 +76,16 @@ def make_plan(
         version=release.version,
         environment=release.environment,
     )
-    facts = resolve(session, services, given)
+    facts = resolve(session, [*services, *beside], given)
     return compose(
         session.kinds,
         services,
-        facts,
+        facts[: len(services)],
         reading.result(),
         session.observe,
         project=session.connection.project,
         now=session.clock.now(),
+        beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
 
 

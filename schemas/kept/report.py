@@ -53,6 +53,15 @@ class Canary(Part):
     held: dict[str, str] = Field(default_factory=dict, description="Reason by address.")
 
 
+class Calls(Part):
+    """What became of the calls to one of Google's APIs."""
+
+    api: str = Field("", description="Such as `run.googleapis.com`.")
+    calls: int = Field(0, ge=0, description="How many were made, those that were made again included.")
+    throttled: int = Field(0, ge=0, description="How many of them were refused for their rate (429).")
+    waited_seconds: float = Field(0.0, ge=0, description="How long threads waited before calls, all together.")
+
+
 class ServiceReport(Part):
     """What became of one service, or of the operator itself (`operator_NAME`)."""
 
@@ -106,5 +115,6 @@ class PassReport(Kept):
     warnings: tuple[str, ...] = Field((), description="What did not work and stopped nothing, in sentences.")
     services: dict[str, ServiceReport] = Field(default_factory=dict, description="By name.")
     orphaned: tuple[Orphan, ...] = Field((), description="Services that no spec wants any more.")
+    calls: tuple[Calls, ...] = Field((), description="By API.")
     changed: int = Field(0, ge=0, description="Changes that were carried out.")
     exit_code: int = Field(0, description="0 done, 1 failed, 3 blocked, 4 partly applied.")

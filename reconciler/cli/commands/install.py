@@ -91,4 +91,4 @@ def plan_operator(session: Session, specs: Specs) -> Planned:
     from reconciler.engine.ci import narrowing  # noqa: PLC0415 - late, for start-up
 
     [operator] = specs.operators
-    return plan_documents(narrowing(session), specs.documents).only(operator)
+    return plan_documents(narrowing(session), [operator], beside=specs.services).only(operator)
