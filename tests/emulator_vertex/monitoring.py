@@ -80,6 +80,23 @@ class Monitoring:
         answer = HTTP.post(f"{self.emulator.http}/v2/entries:list", json=body).raise_for_status()
         return answer.json().get("entries", [])
 
+    def points(self) -> list[tuple[str, str, float]]:
+        """Points of Cloud Monitoring: schedule, feature, distance."""
+        query = {
+            "filter": 'metric.type="aiplatform.googleapis.com/model_monitoring/feature_drift_deviation"',
+            "interval.startTime": "2026-01-01T00:00:00Z",
+            "interval.endTime": "2100-01-01T00:00:00Z",
+        }
+        answer = HTTP.get(f"{self.emulator.http}/v3/projects/local/timeSeries", params=query).json()
+        if "error" in answer:  # a metric that was never written is none
+            assert answer["error"]["status"] == "NOT_FOUND"
+        found = [(each["metric"]["labels"], each["points"]) for each in answer.get("timeSeries", [])]
+        return [
+            (labels["schedule_id"], labels["feature_name"], point["value"].get("doubleValue", 0.0))
+            for labels, points in found
+            for point in points
+        ]
+
     def told(self) -> dict[str, Any]:
         """What jobs told, and nobody takes."""
         return self.emulator.control("GET", "model-monitoring")

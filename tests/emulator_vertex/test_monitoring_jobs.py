@@ -107,7 +107,7 @@ def test_a_job_tells_and_writes(cloud, watched):
     assert entry["resource"]["type"] == "aiplatform.googleapis.com/ModelMonitor"
     assert entry["resource"]["labels"]["model_monitor_id"] == "churn-1"
     assert [each["featureDisplayName"] for each in entry["jsonPayload"]["featureAnomalies"]] == ["x"]
-    assert told["points"] == []  # the metric is for scheduled runs
+    assert cloud.points() == []  # the metric is for scheduled runs
 
 
 def test_a_sink_wakes_whoever_waits_for_anomalies(cloud, watched):

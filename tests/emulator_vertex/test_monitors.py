@@ -172,17 +172,15 @@ def test_a_schedule_runs_on_the_virtual_clock(emulator, wire):
     made = create(cloud, watched)
     cloud.emulator.advance(3 * DAY_S)
     found, seen = jobs(cloud, watched), cloud.schedules.get_schedule(name=made.name)
-    points = cloud.told()["points"]
+    points = cloud.points()
 
     assert six_o_clocks(found) == [0, 1, 2]
     assert {job.schedule for job in found} == {made.name}
     assert (made.state.name, seen.started_run_count) == ("ACTIVE", 3)
     assert seen.next_run_time - found[0].schedule_time == timedelta(days=1)
     assert seen.last_scheduled_run_response.run_response == found[0].name
-    assert {point["metric"]["labels"]["schedule_id"] for point in points} == {made.name.rpartition("/")[2]}
-    assert sorted(point["metric"]["labels"]["feature_name"] for point in points) == ["c"] * 3 + ["x"] * 3
-    assert points[0]["metric"]["type"] == "aiplatform.googleapis.com/model_monitoring/feature_drift_deviation"
-    assert points[0]["points"][0]["value"] == {"doubleValue": 0.0}
+    schedule_id = made.name.rpartition("/")[2]
+    assert sorted(points) == [(schedule_id, name, 0.0) for name in "cccxxx"]
     assert list(cloud.stats(watched, model_monitoring_schedule=made.name)) == ["c", "x"]
 
 

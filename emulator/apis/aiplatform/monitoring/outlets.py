@@ -1,19 +1,16 @@
 """What a job tells others: entries of Cloud Logging, points of a metric, mails and notifications.
 
-An API that takes one of them replaces its outlet: `world.part(Outlets, Outlets).point = ...`. What nobody
-takes is kept, the newest thousand of each, and shown at `/_emulator/model-monitoring`.
+Mails and notifications go nowhere: the newest thousand are kept, and shown at `/_emulator/model-monitoring`.
 """
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from emulator.core.world import World
 
 KIND = "aiplatform.monitoring_told"
 KEPT_MOST = 1000
-SORTS = ("points", "notices")
-Outlet = Callable[[World, dict[str, Any]], None]
+SORTS = ("notices",)
 
 
 def keep(world: World, sort: str, key: str, told: dict[str, Any]) -> None:
@@ -35,24 +32,19 @@ def write_log_entry(world: World, entry: dict[str, Any]) -> None:
     routing.hand_over(world, keeping.keep(world, [message]))
 
 
-def keep_point(world: World, series: dict[str, Any]) -> None:
-    """A `TimeSeries` of one point, in JSON."""
-    labels = "/".join(series["metric"]["labels"].values())
-    keep(world, "points", f"{series['points'][0]['interval']['endTime']}/{series['metric']['type']}/{labels}", series)
+def write_point(world: World, project: str, series: dict[str, Any]) -> None:
+    """A `TimeSeries` of one point, in JSON: kept by Cloud Monitoring, whose policies look at it. Twice is once."""
+    from google.protobuf import json_format  # noqa: PLC0415 - the daemon starts without it
+
+    from emulator.apis.monitoring.recording import record  # noqa: PLC0415 - imports Cloud Monitoring's messages
+    from emulator.apis.monitoring.series.keeping import TimeSeries  # noqa: PLC0415 - the same
+
+    record(world, f"projects/{project}", [json_format.ParseDict(series, TimeSeries())])
 
 
 def keep_notice(world: World, notice: dict[str, Any]) -> None:
     """A mail or a notification: `{"time", "to", "about", "subject"}`."""
     keep(world, "notices", f"{notice['time']}/{notice['about']}/{notice['subject']}/{notice['to']}", notice)
-
-
-class Outlets:
-    """Where what jobs tell goes."""
-
-    def __init__(self) -> None:
-        self.log_entry: Outlet = write_log_entry
-        self.point: Outlet = keep_point
-        self.notice: Outlet = keep_notice
 
 
 def told(world: World) -> dict[str, list[Any]]:

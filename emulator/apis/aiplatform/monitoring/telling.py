@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from emulator.apis.aiplatform import names
+from emulator.apis.aiplatform.monitoring import outlets
 from emulator.apis.aiplatform.monitoring.drift import OBJECTIVES, Measure, Objective
 from emulator.apis.aiplatform.monitoring.messages import ModelMonitoringStats
-from emulator.apis.aiplatform.monitoring.outlets import Outlets
 from emulator.apis.aiplatform.monitoring.stored import JOBS, MONITORS, STATS
 from emulator.core.world import World
 
@@ -56,7 +56,7 @@ def anomalies(world: World, monitor: Any, job: Any, objective: Objective, found:
     for each in spec.notification_channel_configs:
         send(world, job, each.notification_channel, f"found {len(found)} anomalies ({objective.type})")
     if spec.enable_cloud_logging:
-        outlets(world).log_entry(world, entry(world, monitor, job, objective, found))
+        outlets.write_log_entry(world, entry(world, monitor, job, objective, found))
 
 
 def mail(world: World, job: Any, subject: str) -> None:
@@ -68,12 +68,7 @@ def mail(world: World, job: Any, subject: str) -> None:
 def send(world: World, job: Any, to: str, subject: str) -> None:
     """Tell one."""
     time = job.update_time.ToJsonString()
-    outlets(world).notice(world, {"time": time, "to": to, "about": job.name, "subject": subject})
-
-
-def outlets(world: World) -> Outlets:
-    """Where it goes."""
-    return world.part(Outlets, Outlets)
+    outlets.keep_notice(world, {"time": time, "to": to, "about": job.name, "subject": subject})
 
 
 def place(job: Any) -> dict[str, str]:
@@ -132,4 +127,4 @@ def points(world: World, monitor: Any, job: Any, objective: Objective, found: Se
                 }
             ],
         }
-        outlets(world).point(world, series | {"project": names.project_id(world, job.name)})
+        outlets.write_point(world, names.project_id(world, job.name), series)
