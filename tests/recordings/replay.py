@@ -96,10 +96,13 @@ def replay(address: str, case: Case, known: list[Known]) -> list[Finding]:
         )
         if job := case.job_id():
             names.values["jobID"] = names.fill(job)
+        if dataset := case.dataset_id():
+            names.values["datasetID"] = names.fill(dataset)
         for step in setup.get("before", []):
             prepare(http, names, case, step)
         bodies = setup.get("bodies", {})
         exchanges = [with_number(each, setup.get("number_of")) for each in case.exchanges]
+        exchanges = [renamed(each, *setup.get("renamed", ())) for each in exchanges]
         return [
             judge(case, number, exchange, send(http, names, exchange, bodies.get(str(number), exchange.body)), known)
             for number, exchange in enumerate(exchanges)
@@ -112,6 +115,13 @@ def with_number(exchange: Exchange, project: str | None) -> Exchange:
         return exchange
     answer = json.dumps(exchange.answer).replace(f'"projects/{project}/', '"projects/${projectNumber}/')
     return replace(exchange, answer=json.loads(answer))
+
+
+def renamed(exchange: Exchange, was: str = "", now: str = "") -> Exchange:
+    """An exchange whose answer names the project as the request does: recorders wrote over just one of them."""
+    if not was:
+        return exchange
+    return replace(exchange, answer=json.loads(json.dumps(exchange.answer).replace(was, now)))
 
 
 def prepare(http: httpx.Client, names: Placeholders, case: Case, step: dict[str, Any]) -> None:
@@ -149,7 +159,7 @@ def send(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any)
         return [f"status: {parts.netloc} is not served"]
     # An etag in a body was copied from the last read of the same thing.
     answer = request(http, exchange, url, names.fill(body, url))
-    said = answer.json() if answer.content else {}
+    said = answer.json() if answer.content else None if exchange.answer is None else {}
     if UNSERVED in answer.text:
         return [f"status: {exchange.verb} {parts.path} is not served"]
     if answer.status_code != exchange.status:
