@@ -73,7 +73,8 @@ def sales(rows):
         "CREATE TABLE sales (id INT64 NOT NULL, kind STRING, price NUMERIC, items ARRAY<STRUCT<name STRING, n INT64>>)"
     )
     rows(
-        "INSERT sales VALUES (1, 'a', 1.5, [STRUCT('x', 2)]), (2, 'b', 2.5, []), (3, 'a', NULL, [STRUCT('y', 1), STRUCT('z', 4)])"
+        "INSERT sales VALUES (1, 'a', 1.5, [STRUCT('x', 2)]), (2, 'b', 2.5, []), "
+        "(3, 'a', NULL, [STRUCT('y', 1), STRUCT('z', 4)])"
     )
 
 
