@@ -70,7 +70,7 @@ class Method:
             if not want.startswith("{"):
                 if want != got:
                     return None
-            elif (":" in got or rest) and not got.endswith(rest or "\0"):
+            elif not got.endswith(rest) or (not rest and got is segments[-1] and ":" in got):
                 return None
             else:
                 found[name[1:]] = unquote(got.removesuffix(rest))
