@@ -22,6 +22,7 @@ from emulator.core.api import Api
 from emulator.core.api import Call as ApiCall
 from emulator.core.failures import ApiFailure
 from emulator.identity.callers import caller_of
+from emulator.wire import switched_off
 from emulator.wire.dispatch import guarded
 from emulator.wire.rest_server import in_thread
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+HOST = "bigquery.googleapis.com"
 WORKERS = 32
 IN_MEMORY = 1 << 20
 MOST_UNPACKED = 256 << 20
@@ -61,6 +63,9 @@ def answer(  # noqa: PLR0917 - the parts of a request, as HTTP has them
     call = Call(world, variables, query, headers, body, base_url, caller)
 
     def permitted() -> Reply:
+        if call.project in switched_off.projects(world, HOST):
+            refused = switched_off.refusal(world, call.project, HOST)
+            raise errors.BigQueryError(403, "accessNotConfigured", refused.message)
         access.check(call, method.name)
         return method.run(call)
 
