@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from http import HTTPStatus
 from io import BytesIO
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
@@ -54,8 +55,9 @@ def matching(world: World, caller: str, address: str) -> list[tuple[str, Path]]:
         ]
         access.require(call, "storage.objects.get", bucket, name)
     except StorageError as error:
-        text = f"Access Denied: File {address}: Access Denied" if error.code == 403 else f"Not found: URI {address}"  # noqa: PLR2004
-        raise errors.BigQueryError(error.code, "accessDenied" if error.code == 403 else "notFound", text) from error  # noqa: PLR2004
+        if error.code == HTTPStatus.FORBIDDEN:
+            raise errors.BigQueryError(403, "accessDenied", f"Access Denied: File {address}: Access Denied") from error
+        raise errors.not_found("URI", address) from error
     if not found:
         raise errors.not_found("URI", address)
     return [(f"gs://{bucket}/{each.resource['name']}", world.store.blob_path(each.sha256)) for each in found]
