@@ -12,6 +12,7 @@ from sqlglot import exp
 from emulator.apis.bigquery import access, destinations, errors, records, tables
 from emulator.apis.bigquery.destinations import Destination
 from emulator.apis.bigquery.engine import engine
+from emulator.apis.bigquery.learning import statements
 from emulator.apis.bigquery.sql import describing, resolving
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ def run(task: Task, statement: exp.Expression, context: Context, text: str) -> d
     """
     if isinstance(statement, exp.Create) and statement.kind in ("TABLE", "VIEW"):
         return create(task, statement, context, text)
+    if isinstance(statement, exp.Create) and statement.kind == "MODEL":
+        return statements.create(task, statement, context, text)
+    if isinstance(statement, exp.Drop) and statement.kind == "MODEL":
+        return statements.drop(task, statement, context)
     if isinstance(statement, exp.Drop) and statement.kind in ("TABLE", "VIEW"):
         return drop(task, statement, context)
     if isinstance(statement, exp.Alter) and statement.args.get("kind") == "TABLE":

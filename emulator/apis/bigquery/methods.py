@@ -36,6 +36,10 @@ POST TABLE:getIamPolicy | tables.getIamPolicy | policies:get
 POST TABLE:setIamPolicy | tables.setIamPolicy | policies:put
 POST TABLE:testIamPermissions | tables.testIamPermissions | policies:test
 GET TABLE/data | tabledata.list | tabledata:list_
+GET DATASET/models | models.list | models:list_
+GET MODEL | models.get | models:get
+PATCH MODEL | models.patch | models:patch
+DELETE MODEL | models.delete | models:delete
 POST TABLE/insertAll | tabledata.insertAll | tabledata:insert_all
 POST projects/{project}/jobs | jobs.insert | jobs:insert
 GET projects/{project}/jobs | jobs.list | jobs:list_

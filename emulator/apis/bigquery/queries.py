@@ -9,6 +9,8 @@ from sqlglot import exp
 
 from emulator.apis.bigquery import changing, datasets, defining, destinations, errors, records, rows
 from emulator.apis.bigquery.destinations import Destination
+from emulator.apis.bigquery.engine import engine
+from emulator.apis.bigquery.learning import statements
 from emulator.apis.bigquery.names import Ref
 from emulator.apis.bigquery.sql import describing, parsing
 from emulator.apis.bigquery.sql.context import Context
@@ -30,17 +32,32 @@ def run(task: Task) -> None:
     Raises:
         BigQueryError: It is wrong, may not be run, or fails.
     """
-    text = str(task.configuration.get("query") or "")
+    text, evaluates = statements.spelled(str(task.configuration.get("query") or ""))
     if task.configuration.get("useLegacySql", True):
         raise errors.unimplemented("legacy SQL: set useLegacySql to false")
-    statement, context = parsing.statement(text), context_of(task)
+    context = context_of(task)
+    context.ask, context.evaluates = statements.ask, evaluates
+    try:
+        perform(task, context, text)
+        tell(task, context)
+    finally:
+        if context.temporary:
+            engine(task.world).drop(*context.temporary)
+
+
+def perform(task: Task, context: Context, text: str) -> None:
+    """Run whatever statement it is."""
+    exported = statements.export(task, context, text)
+    if exported is not None:
+        task.statistics["query"] = exported
+        return
+    statement = parsing.statement(text)
     if isinstance(statement, exp.Query):
         select(task, statement, context, text)
     elif changing.is_change(statement):
         task.statistics["query"] = changing.run(task, statement, context, text)
     else:
         task.statistics["query"] = defining.run(task, statement, context, text)
-    tell(task, context)
 
 
 def context_of(task: Task) -> Context:

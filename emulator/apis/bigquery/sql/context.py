@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ class Context:
         parameters: `queryParameters` of the job.
         used: The tables that were read, by where they are.
         depth: How many views this is inside of.
+        ask: What answers ML.PREDICT; None: models cannot be asked here.
+        evaluates: Whether what is written as ML.PREDICT was ML.EVALUATE.
+        temporary: Rows that are of no use when the statement is done.
         trusted: Whether the caller need not be allowed to read: inside of an authorized view.
     """
 
@@ -40,6 +44,9 @@ class Context:
     used: dict[Ref, Table] = field(default_factory=dict)
     depth: int = 0
     trusted: bool = False
+    ask: Callable[[Context, Any], Any] | None = None
+    evaluates: bool = False
+    temporary: list[str] = field(default_factory=list)
     now: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,5 +92,5 @@ class Context:
         if self.depth >= MOST_DEEP:
             raise errors.bad_query(f"Query exceeds limit on nested views: {view.ref}")
         made = Context(self.world, self.caller, view.ref.project, None, [], self.used, self.depth + 1, self.trusted)
-        made.now = self.now
+        made.now, made.temporary = self.now, self.temporary
         return made

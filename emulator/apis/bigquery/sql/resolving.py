@@ -39,6 +39,12 @@ def resolve(statement: exp.Expression, context: Context, prepare: Prepare) -> No
     for table in list(statement.find_all(exp.Table)):
         if table.meta.get("resolved") or is_cte(table):
             continue
+        if isinstance(table.this, exp.Predict) and context.ask is not None:
+            answer = context.ask(context, table.this)
+            table.replace(exp.Subquery(this=answer, alias=table.args.get("alias")))
+            continue
+        if table.find_ancestor(exp.Predict) is not None and context.ask is not None:
+            continue
         check(table)
         if is_array(table):
             table.replace(unnested(table))
