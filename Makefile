@@ -7,9 +7,9 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Images often set it; without compiled files every test process compiles half a second of imports and all tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: dist help demo test check fix golden bench coverage mutants fresh setup clean
+.PHONY: conformance conformance-clean changelog dist help demo test check fix golden bench coverage mutants fresh setup clean
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: setup  ## the main job, end to end, on the embedded emulator
 	@$(BIN)/python docs/demo.py
@@ -51,6 +51,17 @@ dist: setup  ## wheel and sdist of this commit, in dist/
 	rm -rf dist
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(UV) build --quiet --out-dir dist
 	@ls -l dist
+
+changelog: setup  ## the notes of changes/ go into CHANGELOG.md as a release: VERSION=...
+	@test -n "$(VERSION)" || { echo "no version is named: make changelog VERSION=0.2.0" >&2; exit 1; }
+	$(BIN)/towncrier build --yes --version "$(VERSION)" $(ARGS)
+
+REGION ?= europe-west1
+conformance: setup  ## every kind against a project of yours: PROJECT=... [REGION=...] [KINDS=a,b]; shows what it may cost, and asks
+	$(BIN)/python -m tests.conformance run --project "$(PROJECT)" --region "$(REGION)" --kinds "$(KINDS)" $(ARGS)
+
+conformance-clean: setup  ## take away what runs of `conformance` left in a project that were killed: PROJECT=... [REGION=...]
+	$(BIN)/python -m tests.conformance clean --project "$(PROJECT)" --region "$(REGION)" $(ARGS)
 
 setup: .venv/.synced
 .venv/.synced: pyproject.toml uv.lock | $(UV)

@@ -1,4 +1,4 @@
-"""What a wheel and an sdist hold beside our packages: the lock file, and the commit that they were built of."""
+"""What a wheel and an sdist hold beside our packages: lock file, workflows, and the commit that they were built of."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Hook(BuildHookInterface[Any]):
         build_data["force_include"][str(written)] = f"{below}{COMMIT}"
         if self.target_name == "wheel":
             build_data["force_include"][str(root / "uv.lock")] = "reconciler/images/uv.lock"
+            build_data["force_include"][str(root / "docs/ci/github")] = "reconciler/cli/workflow_files"
 
 
 def commit_of(root: Path) -> str:

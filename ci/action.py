@@ -246,6 +246,15 @@ def apply(job: Job) -> int:
     return 0
 
 
+def publish(job: Job) -> int:
+    """Put the specs of each environment where its operator reads them."""
+    for environment in job.lines("ENVIRONMENTS") or [""]:
+        code = job.run("publish", *where(job, environment), "--", *job.lines("FILES")).returncode
+        if code:
+            return code
+    return 0
+
+
 def drift(job: Job) -> int:
     """Fail when something differs from the specs."""
     codes = [
@@ -302,7 +311,15 @@ def signed_in(job: Job) -> dict[str, str]:
     return {"GOOGLE_APPLICATION_CREDENTIALS": str(file)}
 
 
-COMMANDS = {"validate": validate, "plan": plan, "apply": apply, "drift": drift, "doctor": doctor}
+COMMANDS = {
+    "validate": validate,
+    "plan": plan,
+    "apply": apply,
+    "publish": publish,
+    "drift": drift,
+    "doctor": doctor,
+}
+AFTER_THE_MERGE = ("apply", "publish")
 
 
 def main() -> int:
@@ -312,8 +329,9 @@ def main() -> int:
     if command is None:
         print(f"::error::command is one of {', '.join(COMMANDS)}")
         return WRONG_USAGE
-    if job.asked("COMMAND") == "apply" and job.request:
-        print("::error::apply runs after the merge, never on a pull request: its branch may be anybody's")
+    if job.asked("COMMAND") in AFTER_THE_MERGE and job.request:
+        why = "runs after the merge, never on a pull request: its branch may be anybody's"
+        print(f"::error::{job.asked('COMMAND')} {why}")
         return BLOCKED
     if job.asked("PROVIDER") and not job.local and not job.env.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
         print("::error::GitHub signs no token for this job: give it the permission `id-token: write`")

@@ -52,6 +52,7 @@ def mended(service: str) -> None:
     reports = [json.loads(blob.download_as_bytes()) for blob in client.list_blobs("local-mlservice", prefix=REPORTS)]
     changes = [change for report in reports for change in report["services"][service]["changes"]]
     for change in changes:
-        say(f"by a pass: {change['action']} {change['address']} {', '.join(change['fields'])} ({change['reason']})")
+        fields = ", ".join(f"{each['path']} {each['before']} -> {each['after']}" for each in change["fields"])
+        say(f"by a pass: {change['action']} {change['address']} {fields} ({change['reason']})")
     if not any(change["reason"].startswith("config drift") for change in changes):
         sys.exit("the demo failed: the job mended nothing")

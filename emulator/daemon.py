@@ -29,6 +29,12 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 WORKERS = 128
 STOP_WITHIN_S = 2
+KEEP_ALIVE_S = 610
+"""How long a connection may be idle. After uvicorn's own 5 seconds a client that pauses as long sends its next request
+on a connection that is just being closed, and must not send it again: it does not know whether it was heard.
+
+Source: Google's front ends keep one for 610 s, https://cloud.google.com/load-balancing/docs/https#timeout-keepalive-client.
+"""
 
 
 def serve(state: Path, *, port: int, grpc_port: int) -> None:
@@ -102,16 +108,21 @@ def run(world: World, app: Any, listener: socket.socket) -> None:
     """Serve HTTP in this thread until a signal comes."""
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: None)  # uvicorn raises the signal again after its own clean stop
-    config = uvicorn.Config(
+    Server(configuration(app), world).run(sockets=[listener])
+
+
+def configuration(app: Any) -> uvicorn.Config:
+    """How HTTP is served."""
+    return uvicorn.Config(
         app,
         ws="none",  # there are none, and what a browser sends for one is a request like any other
         log_level="warning",
         access_log=False,
         date_header=False,  # the door says what time it is in this cloud
         lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
-    Server(config, world).run(sockets=[listener])
 
 
 def last_port(world: World, name: str) -> int:

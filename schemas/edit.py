@@ -131,10 +131,14 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def plain(value: str) -> bool:
+    """Tell whether text means itself in YAML without quotes."""
+    return bool(_PLAIN.fullmatch(value)) and not _NO_TEXT.fullmatch(value)
+
+
 def _entry(path: str, value: str) -> str:
     """Write a key and its value, so that the value is read as text."""
-    plain = _PLAIN.fullmatch(value) and not _NO_TEXT.fullmatch(value)
-    return f"{path.rpartition('.')[2]}: {value if plain else _quoted(value)}"
+    return f"{path.rpartition('.')[2]}: {value if plain(value) else _quoted(value)}"
 
 
 def _inserted(body: str, key: Mark, end: int, entry: str) -> _Span:

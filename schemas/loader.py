@@ -23,17 +23,16 @@ from schemas.yaml.tree import to_data
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedService:
-    """A service, and where each of its values was written.
+class _Placed:
+    """A document, and where each of its values was written.
 
     Attributes:
-        service: The service, the environment's changes applied.
         file: The file it stands in, as the user named it.
         environment: The environment that was chosen, if this file has it.
         project: The Google Cloud project this environment names.
+        document: Its values' places.
     """
 
-    service: MLService
     file: Path
     environment: str | None
     project: str | None
@@ -42,6 +41,13 @@ class LoadedService:
     def where(self, spec_path: str) -> SourceRef:
         """The place of `scaling.maxInstances` or `metadata.name`; of what is above it if it is not there."""
         return self.document.where(spec_path)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedService(_Placed):
+    """A service, the environment's changes applied, and where each of its values was written."""
+
+    service: MLService
 
     @property
     def expansions(self) -> tuple[Expansion, ...]:
@@ -65,18 +71,10 @@ class LoadedService:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedOperator:
-    """An operator, and where each of its values was written. Attributes as of a service."""
+class LoadedOperator(_Placed):
+    """An operator, the environment's changes applied, and where each of its values was written."""
 
     operator: Operator
-    file: Path
-    environment: str | None
-    project: str | None
-    document: Document
-
-    def where(self, spec_path: str) -> SourceRef:
-        """The place of `schedule`; of what is above it if it is not there."""
-        return self.document.where(spec_path)
 
     @property
     def name(self) -> str:
@@ -212,9 +210,9 @@ def _load_draft(draft: Draft, environment: str | None, ill: list[Problem], probl
         return
     rest = (draft.path, chosen, draft.project(chosen), document)
     if isinstance(made, MLService):
-        yield LoadedService(made, *rest)
+        yield LoadedService(*rest, made)
     elif isinstance(made, Operator):
-        yield LoadedOperator(made, *rest)
+        yield LoadedOperator(*rest, made)
 
 
 def _only_in_environments(draft: Draft, base: list[Problem]) -> Iterator[Problem]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 SERVICE_LONGEST = 49  # Cloud Run: fewer than 50 characters
 TAG_AND_SERVICE_LONGEST = 46  # Cloud Run: traffic tag and service name together
 ACCOUNT_SHORTEST, ACCOUNT_LONGEST = 6, 30  # IAM: service account id
+CI_PURPOSES = ("planner", "applier")
+"""Purposes of an operator's accounts that a CI acts as. No account of a service has one of them."""
 _DIGEST = 6  # hex digits that keep shortened names apart
 
 
@@ -38,6 +40,15 @@ def derived_name(service: str, role: str, *, longest: int, shortest: int = 1) ->
 def service_account_id(service: str, role: str = "run") -> str:
     """Id of the dedicated service account: `<service>-run`, 6 to 30 characters."""
     return derived_name(service, role, longest=ACCOUNT_LONGEST, shortest=ACCOUNT_SHORTEST)
+
+
+def of_a_ci(account: str) -> bool:
+    """Whether an operator's account is one that a CI acts as.
+
+    Args:
+        account: Its id, or its e-mail.
+    """
+    return account.partition("@")[0].rpartition("-")[2] in CI_PURPOSES
 
 
 def own_topics(service: str, storage_triggers: Iterable[str]) -> frozenset[str]:

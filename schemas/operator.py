@@ -7,6 +7,7 @@ from pydantic import Field
 
 from schemas.section import Section
 from schemas.sections.access import AUTO
+from schemas.sections.ci import ContinuousIntegration
 from schemas.sections.management import Management
 from schemas.sections.notifications import Notification
 from schemas.service import API_VERSION
@@ -113,6 +114,9 @@ class OperatorSpec(Section):
     freeze: tuple[Freeze, ...] = Field((), description="When nothing is changed.")
     limits: PassLimits = Field(default_factory=PassLimits, description="What a pass may do at most.")
     resources: OperatorResources = Field(default_factory=OperatorResources, description="What one shard has.")
+    ci: ContinuousIntegration | None = Field(
+        None, description="The workflows of a repository that plan and publish, and what lets them in."
+    )
     notifications: tuple[Notification, ...] = Field((), description="Who hears of what.")
 
 

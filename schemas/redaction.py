@@ -160,6 +160,8 @@ _OF_A_DIGEST = re.compile(
 """Names of what is hexadecimal and long, and no secret."""
 
 _RUN = re.compile(r"[0-9A-Za-z+_-]{16,}={0,2}|[0-9A-Za-z+/]{32,}={0,2}")
+_POOLS = re.compile(r"projects/[0-9]{6,20}/locations/global/workloadIdentityPools/?")
+"""What every name of a workload identity pool begins with: mixed enough to look random, and the same for everybody."""
 _JOINT = re.compile(r"[-_]")  # of words that make a name; rare in random text
 _HEX_RUN = re.compile("[0-9a-f]*")
 _CHANGES = re.compile(r"(?<=[a-z])(?=[0-9])|(?<=[0-9])(?=[a-z])")
@@ -251,7 +253,7 @@ def _within(text: str) -> Iterator[tuple[int, int]]:
             yield found.span()
     yield from _values_in(text)
     for found in _RUN.finditer(text):
-        if any(map(_random, _JOINT.split(found[0].rstrip("=")))):
+        if any(map(_random, _JOINT.split(_POOLS.sub("-", found[0].rstrip("="))))):
             yield found.span()
 
 

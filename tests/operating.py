@@ -17,6 +17,7 @@ from reconciler.engine.session import Session
 from reconciler.gcp.connection import Connection, Endpoint
 from reconciler.kinds import KINDS
 from schemas import load
+from tests.conformance.place import LOCAL
 
 HELLO = "us-docker.pkg.dev/cloudrun/container/hello"
 REGION = "europe-west1"
@@ -32,6 +33,8 @@ def spec(name: str = "churn", **sections: Any) -> dict[str, Any]:
 
 class Operator:
     """Plans and applies as the command line does, in this process."""
+
+    at = LOCAL
 
     def __init__(self, emulator: Any, pool: Pool, folder: Path) -> None:
         self.emulator = emulator

@@ -35,6 +35,7 @@ LISTED = (
     ),
     Listed("emulator.apis.pubsub.api", ("google.pubsub.v1.", POLICIES), "google.pubsub_v1", "PUBSUB"),
     Listed("emulator.apis.pubsub.host", eager=True),
+    Listed("emulator.apis.logging", ("google.logging.v2.",), "google.cloud.logging_v2", "LOGGING"),
     Listed("emulator.apis.monitoring", ("google.monitoring.v3.",), "google.cloud.monitoring_v3", "MONITORING"),
     Listed(
         "emulator.apis.functions.api",
@@ -45,6 +46,7 @@ LISTED = (
     Listed("emulator.apis.functions.uploads", eager=True),
     Listed("emulator.apis.resourcemanager.project_v1", eager=True),
     Listed("emulator.apis.iamcredentials", eager=True),
+    Listed("emulator.apis.workload_identity", eager=True),
     Listed("emulator.apis.functions.cloudbuild", gcloud="CLOUDBUILD", eager=True),
     Listed(
         "emulator.apis.serviceusage",

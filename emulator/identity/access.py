@@ -19,6 +19,7 @@ from google.iam.v1 import policy_pb2
 from emulator.core.resources import by_id
 from emulator.core.world import DEVELOPER, EMULATOR_ACCOUNT, World
 from emulator.identity import accounts, conditions, iam_policy, roles
+from emulator.identity.callers import is_federated
 from emulator.identity.enforcement import is_account
 
 ACT_AS = "iam.serviceAccounts.actAs"
@@ -137,6 +138,8 @@ def _names(binding: Binding, members: frozenset[str], has_basic: Any) -> bool:
 
 def members_of(caller: str) -> frozenset[str]:
     """Under which names policies know a caller."""
+    if is_federated(caller):
+        return frozenset({*caller.split("\n"), "allUsers"})
     sort = "serviceAccount" if is_account(caller) else "user"
     return frozenset({f"{sort}:{caller}", "allUsers", "allAuthenticatedUsers"})
 

@@ -21,7 +21,7 @@ from emulator.core.failures import ApiFailure
 
 TOKEN = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>-?\d+)|(?P<word>[A-Za-z_]\w*)"""
-    r"""|(?P<sign>&&|\|\||==|!=|<=|>=|[<>!().,\[\]]))"""
+    r"""|(?P<sign>&&|\|\||==|!=|<=|>=|[<>!().,\[\]?:+]))"""
 )
 LENGTH_MOST = 4096
 NESTED_MOST = 40
@@ -46,7 +46,8 @@ class Context:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-Node = Callable[[Context], Any]
+Node = Callable[[Any], Any]
+"""Gives a value of what an expression is asked about."""
 
 
 def holds(expression: str, context: Context) -> bool:
@@ -69,7 +70,7 @@ def parsed(expression: str) -> Node:
     """The function that an expression is."""
     if len(expression) > LENGTH_MOST:
         raise UnknownConditionError(expression)
-    parser = _Parser(expression)
+    parser = Parser(expression)
     node = parser.either()
     parser.end()
     return node
@@ -111,7 +112,7 @@ PARTS: dict[str, Callable[[datetime], int]] = {
 """Parts of a time, numbered as CEL does: January, Sunday and a month's first are 0; only `getDate` counts from 1."""
 
 
-class _Parser:
+class Parser:
     """Recursive descent, one method per level of precedence."""
 
     def __init__(self, expression: str) -> None:
@@ -121,56 +122,70 @@ class _Parser:
         self._depth = 0
 
     def unknown(self) -> UnknownConditionError:
+        """What it is refused with."""
         return UnknownConditionError(self._expression)
 
     def end(self) -> None:
+        """Refuse what is left over."""
         if self._at != len(self._tokens):
             raise self.unknown()
 
-    def _take(self, *signs: str) -> str:
+    def take(self, *signs: str) -> str:
         """The next token where it is one of these signs, else nothing."""
         if self._at < len(self._tokens) and self._tokens[self._at] in {("sign", sign) for sign in signs}:
             self._at += 1
             return self._tokens[self._at - 1][1]
         return ""
 
-    def _need(self, sign: str) -> None:
-        if not self._take(sign):
+    def take_word(self, word: str) -> bool:
+        """Whether the next token is this word; it is taken then."""
+        found = self._at < len(self._tokens) and self._tokens[self._at] == ("word", word)
+        self._at += found
+        return found
+
+    def need(self, sign: str) -> None:
+        """Refuse anything but this sign."""
+        if not self.take(sign):
             raise self.unknown()
 
-    def _next(self) -> tuple[str, str]:
+    def next(self) -> tuple[str, str]:
+        """The next token, whatever it is."""
         if self._at == len(self._tokens):
             raise self.unknown()
         self._at += 1
         return self._tokens[self._at - 1]
 
     def either(self) -> Node:
+        """`a || b`: a whole expression."""
         self._depth += 1
         if self._depth > NESTED_MOST:
             raise self.unknown()
         nodes = [self.both()]
-        while self._take("||"):
+        while self.take("||"):
             nodes.append(self.both())
         self._depth -= 1
         return nodes[0] if len(nodes) == 1 else _any_of(nodes)
 
     def both(self) -> Node:
+        """`a && b`."""
         nodes = [self.comparison()]
-        while self._take("&&"):
+        while self.take("&&"):
             nodes.append(self.comparison())
         return nodes[0] if len(nodes) == 1 else _all_of(nodes)
 
     def comparison(self) -> Node:
+        """`a == b`."""
         left = self.unary()
-        sign = self._take(*COMPARED)
+        sign = self.take(*COMPARED)
         if not sign:
             return left
         compare, right = COMPARED[sign], self.unary()
         return lambda context: compare(left(context), right(context))
 
     def unary(self) -> Node:
+        """`!a`."""
         negations = 0
-        while self._take("!"):
+        while self.take("!"):
             negations += 1
         node = self.primary()
         if not negations:
@@ -178,24 +193,25 @@ class _Parser:
         return lambda context: _truth(node(context)) == (negations % 2 == 0)
 
     def primary(self) -> Node:
+        """`a.f(b)`."""
         node = self._first()
-        while self._take("."):
-            sort, word = self._next()
+        while self.take("."):
+            sort, word = self.next()
             if sort != "word":
                 raise self.unknown()
-            self._need("(")
-            node = self._call(node, word, self._arguments(")"))
+            self.need("(")
+            node = self.call(node, word, self.arguments(")"))
         return node
 
     def _first(self) -> Node:
-        if self._take("("):
+        if self.take("("):
             node = self.either()
-            self._need(")")
+            self.need(")")
             return node
-        if self._take("["):
-            members = self._arguments("]")
+        if self.take("["):
+            members = self.arguments("]")
             return lambda context: [member(context) for member in members]
-        sort, text = self._next()
+        sort, text = self.next()
         if sort == "number":
             number = int(text)
             return lambda _: number
@@ -203,18 +219,19 @@ class _Parser:
             literal = re.sub(r"\\(.)", r"\1", text[1:-1])
             return lambda _: literal
         if sort == "word":
-            return self._word(text)
+            return self.word(text)
         raise self.unknown()
 
-    def _word(self, word: str) -> Node:
+    def word(self, word: str) -> Node:
+        """A name: what a condition may ask."""
         if word in ("true", "false"):
             return lambda _: word == "true"
-        if self._take("("):
-            return self._function(word, self._arguments(")"))
-        self._need(".")
-        attribute = f"{word}.{self._next()[1]}"
-        if attribute == "api.getAttribute" and self._take("("):
-            return self._attribute(self._arguments(")"))
+        if self.take("("):
+            return self._function(word, self.arguments(")"))
+        self.need(".")
+        attribute = f"{word}.{self.next()[1]}"
+        if attribute == "api.getAttribute" and self.take("("):
+            return self._attribute(self.arguments(")"))
         known: dict[str, Node] = {
             "resource.name": lambda context: context.name,
             "resource.type": lambda context: context.type,
@@ -225,11 +242,12 @@ class _Parser:
             raise self.unknown()
         return known[attribute]
 
-    def _arguments(self, end: str) -> list[Node]:
+    def arguments(self, end: str) -> list[Node]:
+        """Values between commas."""
         found: list[Node] = []
-        while not self._take(end):
+        while not self.take(end):
             if found:
-                self._need(",")
+                self.need(",")
             found.append(self.either())
         return found
 
@@ -245,7 +263,8 @@ class _Parser:
         name, default = arguments
         return lambda context: context.attributes.get(name(context), default(context))
 
-    def _call(self, node: Node, method: str, arguments: list[Node]) -> Node:
+    def call(self, node: Node, method: str, arguments: list[Node]) -> Node:
+        """A function of a value."""
         call = METHODS.get(method)
         if call is None:
             raise self.unknown()

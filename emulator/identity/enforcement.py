@@ -1,10 +1,12 @@
 """Whom IAM is enforced for.
 
-Service accounts always are checked: what runs under them here must run under them at Google. The developer of the
+Service accounts always are checked: what runs under them here must run under them at Google. So are those for whom
+another issuer vouches. The developer of the
 laptop, who owns every project, is spared unless `mlservice emulator iam enforce` is on.
 """
 
 from emulator.core.world import DEVELOPER, EMULATOR_ACCOUNT, World
+from emulator.identity.callers import is_federated
 
 KIND = "iam.enforcement"
 OWNERS = frozenset({DEVELOPER, EMULATOR_ACCOUNT})
@@ -37,7 +39,7 @@ class Enforcement:
 
     def spares(self, caller: str) -> bool:
         """Whether a caller may do everything."""
-        return not self.developer and (caller in OWNERS or not is_account(caller))
+        return not self.developer and (caller in OWNERS or not (is_account(caller) or is_federated(caller)))
 
 
 def enforcement(world: World) -> Enforcement:

@@ -8,6 +8,7 @@ from emulator.core.failures import ApiFailure
 from emulator.core.permissions import Demand, Table
 from emulator.core.world import World
 from emulator.identity import access
+from emulator.identity.callers import shown as shown_caller
 
 
 def require(world: World, caller: str, demanded: tuple[Table, Demand], target: access.Target, shown: str) -> None:
@@ -27,7 +28,7 @@ def require(world: World, caller: str, demanded: tuple[Table, Demand], target: a
     verdict = access.may(world, caller, demand.permission, target)
     if not verdict.granted:
         words = table.denied_account if demand.account and table.denied_account else table.denied
-        text = words.format(permission=demand.permission, resource=shown, caller=caller)
+        text = words.format(permission=demand.permission, resource=shown, caller=shown_caller(caller))
         raise ApiFailure("PERMISSION_DENIED", text + excuse(verdict), [about(table, demand, shown)])
 
 

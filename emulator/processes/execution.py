@@ -96,8 +96,8 @@ class Execution:
     question whether to go on is asked again after it.
     """
 
-    def __init__(self, workshop: Workshop) -> None:
-        self.log = Log()
+    def __init__(self, name: str, workshop: Workshop) -> None:
+        self.log = Log(name, workshop.written)
         self.ended = asyncio.Event()
         self._workshop = workshop
         self._stop_asked = asyncio.Event()

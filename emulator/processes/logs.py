@@ -17,13 +17,22 @@ MAX_LINE_BYTES = 16 * 1024  # a longer line is cut into several, as Cloud Loggin
 
 @dataclass(slots=True)
 class Log:
-    """A bounded log of one revision or execution. Written by the loop, read by any thread."""
+    """A bounded log of one revision or execution. Written by the loop, read by any thread.
 
+    Attributes:
+        name: Full name of the revision or execution.
+        told: Told of each line, with that name.
+    """
+
+    name: str = ""
+    told: Callable[[str, str], None] | None = None
     lines: deque[tuple[datetime, str]] = field(default_factory=lambda: deque(maxlen=MAX_LINES))
 
     def write(self, text: str) -> None:
         """Add one line."""
         self.lines.append((datetime.now(UTC), text))
+        if self.told is not None:
+            self.told(self.name, text)
 
     def text(self) -> list[str]:
         """Give the lines, oldest first."""

@@ -62,9 +62,11 @@ class Plane:
         tokens: Tokens,
         now: Callable[[], datetime],
         settings: Settings | None = None,
+        written: Callable[[str, str], None] | None = None,
     ) -> None:
         self._load = load
         self._now = now
+        self._written = written
         self._settings = settings or Settings()
         self._pools: dict[str, Pool] = {}
         self._executions: dict[str, Execution] = {}
@@ -174,7 +176,7 @@ class Plane:
         self._loop.close()
 
     async def _set_up(self) -> None:
-        self._workshop = Workshop(Undertaker(), self._metadata, self._now)
+        self._workshop = Workshop(Undertaker(), self._metadata, self._now, self._written)
         self._addresses = Listeners(self._front)
         self._ticker = asyncio.create_task(self._tick())
 
@@ -243,7 +245,7 @@ class Plane:
         await asyncio.gather(*(pool.close() for pool in pools))
 
     async def _announce(self, name: str) -> None:
-        self._executions[name] = Execution(self._workshop)
+        self._executions[name] = Execution(name, self._workshop)
 
     async def _execute(self, batch: Batch, watcher: Watcher) -> None:
         if batch.name not in self._executions:

@@ -42,7 +42,7 @@ class Pool:
 
     def __init__(self, name: str, load: Callable[[str], Revision], workshop: Workshop) -> None:
         self.name = name
-        self.log = Log()
+        self.log = Log(name, workshop.written)
         self.minimum = 0
         self.limit: int | None = None  # of the service, besides the revision's own
         self.pending_s = PENDING_S

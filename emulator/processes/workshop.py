@@ -19,11 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Tools that instances and executions share. `now` is the virtual clock: idle time is counted by it."""
+    """Tools that instances and executions share.
+
+    Attributes:
+        undertaker: Ends processes.
+        metadata: The servers that tell containers who they are.
+        now: The virtual clock: idle time is counted by it.
+        written: Told of each line that a container writes, with the full name of its revision or execution.
+    """
 
     undertaker: Undertaker
     metadata: MetadataServer
     now: Callable[[], datetime]
+    written: Callable[[str, str], None] | None = None
 
     async def program(self, container: Container, port: int = 0) -> Program:
         """Ask what to start for one container.

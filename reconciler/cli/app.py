@@ -20,6 +20,7 @@ COMMANDS = {
     "comment": "Say on a pull request what merging it would do.",
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
+    "history": "Show what became of a service, change by change.",
     "predict": "Send rows to a service.",
     "models": "Show the versions of a model, and where each serves.",
     "promote": "Let another version of a model serve.",
@@ -30,14 +31,17 @@ COMMANDS = {
     "import": "Write the YAML of a Cloud Run service that exists.",
     "publish": "Put specs where the job reads them.",
     "install": "Install the job that reconciles, or upgrade it.",
+    "install ci": "Let a repository's workflows plan and publish, without a key.",
     "uninstall": "Remove the job that reconciles; services stay.",
+    "uninstall ci": "Let no workflow in any more.",
     "operator": "The job that reconciles: what it did, start it, pause it.",
     "reconcile": "One pass over a folder: what the scheduled job runs.",
     "image": "Build and push our own images, with no container engine.",
     "serve": "Serve a model folder on this machine.",
     "emulator": "Google Cloud on this machine.",
 }
-"""In the order of `--help`. Each is the module of its name below `commands`, imported when it is used."""
+"""In the order of `--help`. Each is the module of its name below `commands`, imported when it is used. Where one of two
+words begins as one of one word does, a file called as its second word is named as `./ci`."""
 
 WRONG_USAGE = 64
 STOPPED = 130
@@ -60,11 +64,18 @@ class Commands(TyperGroup):
         """Import the command that is called."""
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             ctx.fail(f"there is no command '{args[0]}'{_near(args[0])}")
+        if " ".join(args[:2]) in COMMANDS:
+            args = [" ".join(args[:2]), *args[2:]]
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
-            module = importlib.import_module(f"reconciler.cli.commands.{name.replace('import', 'import_')}")
+            module = importlib.import_module(module_of(name))
             command = typer.main.get_command(module.app)
         return name, command, rest
+
+
+def module_of(command: str) -> str:
+    """Give the module of a command: `import` is a word of Python's, and a command of two words is one module."""
+    return f"reconciler.cli.commands.{command.replace('import', 'import_').replace(' ', '_')}"
 
 
 def _near(word: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import typer
 
-from reconciler.cli.app import COMMANDS
+from reconciler.cli.app import COMMANDS, module_of
 
 FILE = "docs/commands.md"
 
@@ -42,7 +42,7 @@ Results go to stdout, everything about them to stderr. Colour is for terminals; 
 | `GOOGLE_CLOUD_PROJECT` | the project, where neither `--project` nor the spec's environment names one |
 | `GOOGLE_APPLICATION_CREDENTIALS` | whose credentials, as for every Google client |
 | `MLSERVICE_EMULATOR_STATE` | folder of the emulator's state; left out, `.mlservice/emulator` here |
-| `MLSERVICE_EMULATOR_KEY` | key file of an account of the emulator: `--local` calls as it, with its roles |
+| `MLSERVICE_EMULATOR_KEY` | key file of the emulator, of an account or a CI: `--local` calls as it, with its roles |
 | `MLSERVICE_RUNTIME_IMAGE` | image of services without one; left out, what `mlservice image push` pushed |
 """
 
@@ -50,7 +50,7 @@ Results go to stdout, everything about them to stderr. Colour is for terminals; 
 def commands() -> Iterator[tuple[str, Any]]:
     """Give every command with its name, subcommands after their group."""
     for name in COMMANDS:
-        module = importlib.import_module(f"reconciler.cli.commands.{name.replace('import', 'import_')}")
+        module = importlib.import_module(module_of(name))
         yield from _with_those_below(name, typer.main.get_command(module.app))
 
 

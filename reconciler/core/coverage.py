@@ -13,7 +13,7 @@ ENGINE = frozenset({"region", "management.*"})
 OPERATOR = frozenset(
     {
         *("region", "version", "image", "schedule", "timeZone", "paused", "environment", "shards", "identity"),
-        *("drift", "freeze.*", "limits.*", "resources.*", "specs.bundle", "specs.image.*"),
+        *("drift", "freeze.*", "limits.*", "resources.*", "specs.bundle", "specs.image.*", "ci.*"),
     }
 )
 """Words of an operator's document that have an effect."""

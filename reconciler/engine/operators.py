@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.inventory import Inventory, Key
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.oversight import oversight_of
 from reconciler.engine.reports import Reports
 from reconciler.engine.session import Session
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
@@ -91,18 +91,23 @@ class Installed:
         with calling("read", f"execution {execution}"):
             return self._executions.get_execution(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
 
-    def pause(self) -> None:
-        """Let no pass start by itself."""
-        self._switch("pause_job", "pause")
+    def pause(self) -> bool:
+        """Let no pass start by itself; tells whether any did."""
+        return self._switch("pause", "PAUSED")
 
-    def resume(self) -> None:
-        """Let passes start by themselves again."""
-        self._switch("resume_job", "resume")
+    def resume(self) -> bool:
+        """Let passes start by themselves again; tells whether none did."""
+        return self._switch("resume", "ENABLED")
 
-    def _switch(self, method: str, verb: str) -> None:
+    def _switch(self, verb: str, wanted: str) -> bool:
+        """Pause or resume the schedule. One that is as wanted is left: Google refuses to pause what is paused."""
         name = self._full("scheduler_job")
         with calling(verb, f"schedule {name.rpartition('/')[2]}"):
-            getattr(self._schedules, method)(request={"name": name}, timeout=CALL_TIMEOUT_S)
+            found = self._schedules.get_job(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
+            if found.state.name == wanted:
+                return False
+            getattr(self._schedules, f"{verb}_job")(request={"name": name}, timeout=CALL_TIMEOUT_S)
+        return True
 
     def status(self) -> dict[str, Any]:
         """Say what there is: job, schedule, the latest pass of each shard, bundle, what needs somebody."""
@@ -110,23 +115,26 @@ class Installed:
         seen = self.session.observe(names)
         schedule = next((one for one in seen.values() if one.address.kind == "scheduler_job"), None)
         job = next((one for one in seen.values() if one.address.kind == "run_job"), None)
-        reports = _of_shards(self.reports.latest(), job)
+        oversight = oversight_of(self.name, self.session.clock.now(), seen, self.reports.read())
         return {
             "name": self.name,
             "region": self.inventory.region,
             "schedule": schedule.fields.schedule if schedule else "",
             "timeZone": schedule.fields.time_zone if schedule else "",
             "paused": bool(schedule and schedule.fields.paused),
+            "next": str(schedule.output.get("next", "")) if schedule and not schedule.fields.paused else "",
             "image": job.fields.image if job else "",
             "shards": job.fields.tasks if job else 0,
             "missing": sorted(str(address) for address in names if address not in seen),
-            "problems": [
-                *_ill(seen.values()),
-                *_silent(reports, job, self.session.clock.now()),
-                *_waiting(reports),
-            ],
-            "passes": reports,
+            "lastPass": oversight.last,
+            "problems": [*_ill(seen.values()), *oversight.problems],
+            "needsYou": [{"name": each.name, "why": each.alarm} for each in oversight.alarms()],
+            "passes": [report.to_json() for report in oversight.reports],
         }
+
+    def reported(self, execution: str) -> list[dict[str, Any]]:
+        """Give what the shards of one execution reported; nothing of those that another one came after."""
+        return [report for report in self.reports.latest() if report["execution"] == execution]
 
     def logs(self, lines: int) -> list[str]:
         """Give the last lines of the latest pass, as far as its report tells them."""
@@ -163,35 +171,6 @@ def _ill(seen: Any) -> Iterator[str]:
             yield f"{one.address}: {one.problem}"
 
 
-def _of_shards(reports: list[dict[str, Any]], job: Any) -> list[dict[str, Any]]:
-    """Leave out reports of shards that there are no more: nobody will write them again."""
-    return [each for each in reports if job is None or int(each["shard"]["index"]) < job.fields.tasks]
-
-
-def _waiting(reports: list[dict[str, Any]]) -> Iterator[str]:
-    """Name what passes left to a person."""
-    for report in reports:
-        for name, service in sorted(report["services"].items()):
-            if service["state"] == "needs a person":
-                yield f"{name} needs a person: {'; '.join(service['problems'])}"
-
-
-def _silent(reports: list[dict[str, Any]], job: Any, now: datetime) -> Iterator[str]:
-    """Name shards that no report is of, and those whose last one is much older than the others'."""
-    count = job.fields.tasks if job else 0
-    there = {int(report["shard"]["index"]): report for report in reports}
-    for shard in range(count if reports else 0):
-        if shard not in there:
-            yield f"shard {shard} has never reported"
-    newest = max((str(report["ended"]) for report in reports), default="")
-    for shard, report in sorted(there.items()):
-        behind = datetime.fromisoformat(newest) - datetime.fromisoformat(report["ended"])
-        if shard < count and behind > timedelta(hours=1):
-            yield f"shard {shard} last reported at {report['ended']}"
-    if newest and now - datetime.fromisoformat(newest) > timedelta(days=1):
-        yield f"the last pass ended at {newest}"
-
-
 def told(report: dict[str, Any]) -> Iterator[str]:
     """Say in lines what one report says."""
     here = f"{report['ended']} shard {report['shard']['index']}"
@@ -207,7 +186,7 @@ def told(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _change_line(change: dict[str, Any]) -> str:
-    fields = f" {', '.join(change['fields'])}" if change["fields"] else ""
+    fields = f" {', '.join(each['path'] for each in change['fields'])}" if change["fields"] else ""
     reason = f" ({change['reason']})" if change["reason"] else ""
     error = f": {change['error']}" if change.get("error") else ""
     return f"{change['outcome']} {change['action']} {change['address']}{fields}{reason}{error}"

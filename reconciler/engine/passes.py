@@ -16,6 +16,7 @@ from reconciler.core.inventory import Key
 from reconciler.core.orders import ORDERS_ENV, Orders
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned
+from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.engine.session import Session
 from reconciler.engine.waiting import apply_when_free, taken_over
@@ -31,6 +32,8 @@ _ITS_OWN = {
 """Fields of an operator that it may change itself, by kind. What it runs as, what it starts, how long it may take and
 where its specs come from are a person's, as are its accounts and roles."""
 FAILED, BLOCKED, PARTLY = 1, 3, 4
+_LOOKS = 3
+"""How often the operator is planned with services of other shards, each of which starts to work once."""
 
 
 class Log(Protocol):
@@ -168,7 +171,7 @@ class Pass:
         names = {name for change in changes for name in change.services}
         for name in sorted(names):
             self._note(name, "blocked", why)
-            self.told[name].changes += [_line(change, "blocked") for change in changes if name in change.services]
+            self.told[name].changes += [told_change(change, "blocked") for change in changes if name in change.services]
         self.run([loaded for loaded in documents if loaded.name not in names])
 
     def _leave(self, plan: Plan) -> None:
@@ -176,7 +179,7 @@ class Pass:
         for change in plan.pending:
             for name in change.services:
                 self._note(name, "frozen" if frozen else "reported")
-                self.told[name].changes.append(_line(change, "left"))
+                self.told[name].changes.append(told_change(change, "left"))
 
     def _apply(self, planned: Planned) -> None:
         taken_over(self.session, planned, lambda text: self.log.write("WARNING", text))
@@ -234,7 +237,7 @@ class Pass:
         """
         self.told.setdefault(operator.name, Service(operator.region))
         try:
-            planned = (self.whole or self.plan([*services, operator])).only(operator)
+            planned = (self.whole or self._with_all(services, operator)).only(operator)
             held = [change for change in planned.plan.pending if not may_change(change, self.orders)]
             self._hold(operator, held)
             rest = tuple(change for change in planned.plan.changes if change not in held)
@@ -252,6 +255,22 @@ class Pass:
             self._note(operator.name, "failed", str(error))
             self.codes.add(FAILED)
 
+    def _with_all(self, services: Sequence[Loaded], operator: LoadedOperator) -> Planned:
+        """Plan the operator beside services that other shards may be making in this very moment.
+
+        What one of them made after the inventories were read, and before objects were, looks like somebody else's. It
+        wrote its inventory before, so the next look knows whose it is.
+
+        Raises:
+            PlansRefused: Something is somebody else's.
+        """
+        for _ in range(_LOOKS - 1):
+            try:
+                return self.plan([*services, operator])
+            except errors.PlansRefused:
+                continue
+        return self.plan([*services, operator])
+
     def _hold(self, operator: LoadedOperator, held: Sequence[Change]) -> None:
         if not held:
             return
@@ -259,7 +278,7 @@ class Pass:
         addresses = [str(change.address) for change in held]
         self.log.write("WARNING", f"the operator may not change this itself; {why}", addresses=addresses)
         self._note(operator.name, "needs a person", f"{why} ({', '.join(addresses)})")
-        self.told[operator.name].changes += [_line(change, "held") for change in held]
+        self.told[operator.name].changes += [told_change(change, "held") for change in held]
 
 
 _RANK = ["ok", "changed", "reported", "frozen", "needs a person", "locked", "blocked", "refused", "failed"]
@@ -304,19 +323,8 @@ def _deletes_something(change: Change) -> bool:
     return change.destroys and not change.contradicts
 
 
-def _line(change: Change, outcome: str) -> dict[str, Any]:
-    return {
-        "address": str(change.address),
-        "action": str(change.action),
-        "reason": change.reason,
-        "fields": [each.path for each in change.changes],
-        "outcome": outcome,
-    }
-
-
 def _result(result: Result) -> dict[str, Any]:
-    line = _line(result.change, str(result.outcome))
-    return line | {"seconds": round(result.seconds, 3), "error": str(result.error or "")}
+    return told_change(result.change, str(result.outcome), seconds=result.seconds, error=str(result.error or ""))
 
 
 def counts(plan: Plan) -> dict[str, Any]:

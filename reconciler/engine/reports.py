@@ -5,17 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.bundle import BundleError, Pointer
 from reconciler.engine.session import Session
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
+from schemas.kept import KeptError, PassReport
 from schemas.redaction import redacted_data
 
-FORMAT = "mlservice/report/v1"
+FORMAT = PassReport.form()
 LARGEST = 32 << 20
 ROOT = "operators"
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """What the shards reported last.
+
+    Args:
+        reports: By shard.
+        unreadable: Objects that cannot be read, and why.
+    """
+
+    reports: tuple[PassReport, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +54,27 @@ class Reports:
             day, _, time = str(report["started"]).partition("T")
             self._put(f"{day}/{time[:8].replace(':', '')}-{report['run']}-{shard}.json", body)
 
+    def read(self) -> Latest:
+        """Read the latest report of every shard. One that cannot be read hides no other."""
+        blobs = list(self._listed("latest/"))
+        read = self.session.pool.gather([partial(self._parsed, blob) for blob in blobs])
+        found = [each for each in read if isinstance(each, PassReport)]
+        return Latest(
+            tuple(sorted(found, key=lambda report: report.shard.index)),
+            tuple(each for each in read if isinstance(each, str)),
+        )
+
     def latest(self) -> list[dict[str, Any]]:
-        """Read the latest report of every shard, in their order. One that cannot be read is left out."""
-        found = [report for blob in self._listed("latest/") if (report := self._parsed(blob))]
-        return sorted(found, key=lambda report: int(report["shard"]["index"]))
+        """Give the latest report of every shard as plain data, in their order. One that cannot be read is left out."""
+        return [report.to_json() for report in self.read().reports]
+
+    def of_shard(self, index: int) -> PassReport | None:
+        """Give the latest report of one shard; None where there is none, or none that can be read."""
+        try:
+            content = self._get(f"latest/{index}.json")
+            return PassReport.read(json.loads(content)) if content else None
+        except (ValueError, RecursionError):
+            return None
 
     def applied(self) -> Pointer | None:
         """Give the pointer of the bundle that was applied last; None where none was, or it cannot be read."""
@@ -72,15 +104,21 @@ class Reports:
         with calling("list", f"gs://{self._bucket.name}/{self._name(below)}"):
             yield from list(self._bucket.list_blobs(prefix=self._name(below), timeout=CALL_TIMEOUT_S))
 
-    def _parsed(self, blob: Any) -> dict[str, Any] | None:
+    def _parsed(self, blob: Any) -> PassReport | str | None:
+        """Read one; a text that says why it cannot be read; None where it is gone since it was listed."""
+        name = f"gs://{self._bucket.name}/{blob.name}"
         if blob.size > LARGEST:
-            return None
+            return f"cannot read {name}: it has {blob.size} bytes, more than {LARGEST}"
         try:
-            with calling("read", f"gs://{self._bucket.name}/{blob.name}"):
-                found = json.loads(blob.download_as_bytes(timeout=CALL_TIMEOUT_S))
-        except (ValueError, RecursionError, errors.NotFoundError):
+            with calling("read", name):
+                content = blob.download_as_bytes(timeout=CALL_TIMEOUT_S)
+            return PassReport.read(json.loads(content))
+        except errors.NotFoundError:
             return None
-        return found if isinstance(found, dict) and found.get("format") == FORMAT else None
+        except KeptError as error:
+            return f"cannot read {name}: {error}"
+        except (ValueError, RecursionError):
+            return f"cannot read {name}: it is no JSON"
 
     @property
     def _bucket(self) -> Any:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from reconciler.core import errors
+from reconciler.core.inventory import Inventory, Key
 from reconciler.core.kind import Roles
 from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore, calling
@@ -248,7 +249,12 @@ def _list(value: Any) -> list[Any]:
 
 
 def region_of(session: Session, name: str, region: str | None) -> str:
-    """Find the region of a service.
+    """Find the region of a service, as `the_service` finds it."""
+    return the_service(session, name, region).region
+
+
+def the_service(session: Session, name: str, region: str | None) -> Inventory:
+    """Find a service by its name.
 
     Args:
         session: The run.
@@ -260,9 +266,18 @@ def region_of(session: Session, name: str, region: str | None) -> str:
     """
     everything = InventoryStore(session).read_all()
     refuse_broken(everything, [name])
-    found = sorted(key[0] for key in everything if key[1] == name and region in {None, key[0]})
+    return everything[region_among(everything, name, region), name]
+
+
+def region_among(keys: Collection[Key], name: str, region: str | None) -> str:
+    """Choose the region of a service among those that are known.
+
+    Raises:
+        UsageError: There is none of that name, or one in several regions.
+    """
+    found = sorted(key[0] for key in keys if key[1] == name and region in {None, key[0]})
     if not found:
-        known = ", ".join(sorted({key[1] for key in everything})) or "none"
+        known = ", ".join(sorted({key[1] for key in keys})) or "none"
         raise errors.UsageError(f"not known here: {name}", hint=f"services applied here: {known}")
     if len(found) > 1:
         raise errors.UsageError(f"{name} is in {', '.join(found)}", hint=f"say which: --region {found[0]}")

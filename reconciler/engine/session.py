@@ -127,6 +127,11 @@ def one_each(found: Iterable[Observed[Any]], names: Mapping[Address, str]) -> li
     return chosen
 
 
+def _of_another_policy(permission: str) -> bool:
+    """Tell whether a permission is about a policy below the project's: who manages the project's has none of those."""
+    return permission.endswith("IamPolicy") and not permission.startswith("resourcemanager.")
+
+
 @contextmanager
 def naming_roles(roles: Roles) -> Iterator[None]:
     """Name the roles that would do, when the caller lacks a permission."""
@@ -134,7 +139,7 @@ def naming_roles(roles: Roles) -> Iterator[None]:
         yield
     except errors.NotPermitted as error:
         wanted = [role for role in (*roles.read, *roles.write) if role.startswith("roles/")]
-        if error.permission and wanted:
+        if error.permission and wanted and not _of_another_policy(error.permission):
             on = f" on {roles.on}" if roles.on else ""
             error.hint = f"permission {error.permission} is missing: grant {' or '.join(wanted)}{on}"
         raise

@@ -18,6 +18,7 @@ from reconciler.core.naming import label_value
 from reconciler.core.objects import Observed
 from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.oversight import Oversight, Standing, read_oversight
 from reconciler.engine.retraining import Retraining, read_retraining
 from reconciler.engine.session import Session
 from schemas.operator import is_operators
@@ -58,6 +59,7 @@ class ServiceStatus:
         checked: When this was read.
         open: What lets everyone in, though the spec last applied rules that out.
         retraining: What became of its trainings; None for a service that is not trained again.
+        standing: What the last pass of the job found of it; None where that was not asked.
     """
 
     inventory: Inventory
@@ -66,6 +68,7 @@ class ServiceStatus:
     checked: str
     open: tuple[Opening, ...] = ()
     retraining: Retraining | None = None
+    standing: Standing | None = None
 
     @property
     def working(self) -> bool:
@@ -78,6 +81,44 @@ class ServiceStatus:
         return tuple(_needs(self.retraining, self.checked)) if self.retraining else ()
 
     @property
+    def problem(self) -> str:
+        """Say why it does not work; nothing where it does."""
+        if self.service:
+            return self.service.problem
+        return "the Cloud Run service is gone" if self.inventory.entries else "nothing of it was made yet"
+
+    @property
+    def needs_you(self) -> tuple[str, ...]:
+        """Everything that a person has to see to, in words, what is worst first."""
+        found = [f"NOT PRIVATE: {each.member} is let in; contradicts the spec: {each.why}" for each in self.open]
+        if self.problem and self.inventory.entries:
+            found.append(f"not working: {self.problem}")
+        found += [*self.needs, *([self.standing.alarm] if self.standing and self.standing.alarm else [])]
+        return tuple(dict.fromkeys(found)) or (() if self.working else (self.problem,))
+
+    @property
+    def asked(self) -> str:
+        """The version that was asked for last: of the model, else of the Cloud Run revision; empty where none is."""
+        latest = self.service.output["runs"].latest if self.service else ""
+        return next((self._version(each) for each in self._revisions if each["name"] == latest), "")
+
+    @property
+    def serving(self) -> str:
+        """The versions that serve, with their shares where there are several; empty where none does."""
+        shares: dict[str, int] = {}
+        for each in self._revisions:
+            if each["percent"]:
+                shares[self._version(each)] = shares.get(self._version(each), 0) + each["percent"]
+        return ", ".join(shares) if len(shares) == 1 else ", ".join(f"{name} {n}%" for name, n in shares.items())
+
+    @property
+    def _revisions(self) -> list[dict[str, Any]]:
+        return _revisions(self.service) if self.service else []
+
+    def _version(self, revision: Mapping[str, Any]) -> str:
+        return str(revision["version"] or revision["name"].removeprefix(f"{self.inventory.service}-"))
+
+    @property
     def waits(self) -> str:
         """A better model that does not serve yet: its version; empty without one."""
         runs = self.retraining.runs if self.retraining else ()
@@ -85,7 +126,7 @@ class ServiceStatus:
             run for run in runs if isinstance(run.get("verdict"), Mapping) and run["verdict"].get("better") is True
         )
         version = str(next((run.get("version") or "" for run in better), ""))
-        there = {each["version"] for each in _revisions(self.service) if each["percent"]} if self.service else set()
+        there = {each["version"] for each in self._revisions if each["percent"]}
         return "" if label_value(version) in there else version
 
     def to_json(self) -> dict[str, Any]:
@@ -96,7 +137,11 @@ class ServiceStatus:
             "name": self.inventory.service,
             "region": self.inventory.region,
             "working": self.working,
-            "problem": seen.problem if seen else "the Cloud Run service is gone",
+            "problem": self.problem,
+            "asked": self.asked,
+            "serving": self.serving,
+            "needsYou": list(self.needs_you),
+            "lastPass": self.standing and self.standing.to_json(),
             "open": [plain(opening) for opening in self.open],
             "retraining": self.retraining and _told(self.retraining, self.waits),
             "needs": list(self.needs),
@@ -104,7 +149,7 @@ class ServiceStatus:
             "url": seen.output["uri"] if seen else "",
             "tags": dict(seen.output["tags"]) if seen else {},
             "conditions": list(seen.output["conditions"]) if seen else [],
-            "revisions": _revisions(seen) if seen else [],
+            "revisions": self._revisions,
             "resources": sorted(map(str, self.inventory.entries)),
             "missing": [str(address) for address in self.missing],
             "lastChecked": self.checked,
@@ -165,10 +210,12 @@ class Statuses:
     Args:
         services: Each service.
         unreadable: Why an inventory cannot be read, one each.
+        oversight: The job that reconciles them; None where that was not asked.
     """
 
     services: tuple[ServiceStatus, ...]
     unreadable: tuple[errors.ReconcilerError, ...] = ()
+    oversight: Oversight | None = None
 
     @property
     def working(self) -> bool:
@@ -177,8 +224,9 @@ class Statuses:
 
     @property
     def well(self) -> bool:
-        """Tell whether nothing needs a person: all works, what is to be private is, and trainings may start."""
-        return self.working and not any(service.open or service.needs for service in self.services)
+        """Tell whether nothing needs a person: all works and is as it should be, and the job that sees to it runs."""
+        troubled = self.oversight is not None and bool(self.oversight.problems)
+        return self.working and not troubled and not any(service.needs_you for service in self.services)
 
 
 def read_status(session: Session, names: Sequence[str]) -> Statuses:
@@ -191,6 +239,8 @@ def read_status(session: Session, names: Sequence[str]) -> Statuses:
     everything = InventoryStore(session).read_all()
     refuse_broken(everything, names)
     services = [i for key, i in sorted(everything.items()) if not is_operators(key[1])]
+    oversight = read_oversight(session, everything)
+    services += [Inventory(service=name, region=region) for region, name in oversight.beyond(everything)]
     chosen = [inventory for inventory in services if not names or inventory.service in names]
     unknown = sorted(set(names) - {i.service for i in chosen})
     if unknown:
@@ -210,10 +260,11 @@ def read_status(session: Session, names: Sequence[str]) -> Statuses:
             now,
             tuple(_openings(session.kinds, inventory, seen)),
             trained.get((inventory.region, inventory.service)),
+            oversight.of(inventory.region, inventory.service),
         )
         for inventory in chosen
     ]
-    return Statuses(tuple(found), tuple(everything.broken.values()))
+    return Statuses(tuple(found), tuple(everything.broken.values()), oversight)
 
 
 def _trained(session: Session, inventories: Sequence[Inventory]) -> dict[Key, Retraining]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.address import Address
-from reconciler.engine.inventory_store import InventoryStore
-from reconciler.engine.retraining import Retraining, read_retraining
+from reconciler.engine.retraining import Retraining, read_retraining, the_service
 from reconciler.engine.session import Session
 
 SWEEP = "sweep"
@@ -75,19 +74,21 @@ class Triggers:
         }
 
 
-def read_triggers(session: Session, region: str, service: str, *, last: int) -> Triggers:
+def read_triggers(session: Session, service: str, region: str | None, *, last: int) -> Triggers:
     """Read the triggers of a service from what was made for them, and what was decided on their events.
 
     Args:
         session: The run.
-        region: Of the service.
-        service: Its name.
+        service: Name of the service.
+        region: Where; None for wherever it is.
         last: How many decisions are looked at; a trigger that fired before those looks as if it never had.
 
     Raises:
+        UsageError: There is none of that name, or one in several regions.
         ApiError: Something cannot be read.
     """
-    inventory = InventoryStore(session).read_all()[region, service]
+    inventory = the_service(session, service, region)
+    region = inventory.region
     made = dict(_made(inventory.entries, region, service))
     names = {address: inventory.entries[address].server_name for address in made}
     seen = session.observe(names)

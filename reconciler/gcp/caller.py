@@ -6,6 +6,7 @@ As an account, a run meets there the refusals that the same roles would meet on 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ import grpc
 from reconciler.core import errors
 from reconciler.gcp.direct import auth_request
 
+_EXTERNAL = "external_account"
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
 
@@ -21,7 +23,8 @@ def account(key_file: str, http: str) -> Any:
     """Give the credentials of an account of the emulator, from its key file.
 
     Args:
-        key_file: As `gcloud iam service-accounts keys create` writes it.
+        key_file: As `gcloud iam service-accounts keys create` writes it, or one of type `external_account`: what a CI
+            that is let in signs in with.
         http: Where the emulator listens.
 
     Raises:
@@ -35,9 +38,26 @@ def account(key_file: str, http: str) -> Any:
             info = json.load(file)
     except (OSError, ValueError) as error:
         raise errors.UsageError(f"'{key_file}' is no key file of the emulator", hint=hint) from error
-    if not isinstance(info, dict) or info.get("token_uri") != f"{http}/token":
+    if not isinstance(info, dict) or not _of_this_emulator(info, http):
         raise errors.UsageError(f"'{key_file}' holds no key of this emulator", hint=hint)
+    if info.get("type") == _EXTERNAL:
+        return _external(info)
     make: Any = service_account.Credentials.from_service_account_info
+    return make(info, scopes=SCOPES)
+
+
+def _of_this_emulator(info: Mapping[str, Any], http: str) -> bool:
+    """Tell whether tokens are asked for here alone."""
+    if info.get("type") == _EXTERNAL:
+        acting = str(info.get("service_account_impersonation_url") or f"{http}/")
+        return info.get("token_url") == f"{http}/v1/token" and acting.startswith(f"{http}/")
+    return info.get("token_uri") == f"{http}/token"
+
+
+def _external(info: Mapping[str, Any]) -> Any:
+    from google.auth import identity_pool  # noqa: PLC0415 - late, for start-up
+
+    make: Any = identity_pool.Credentials.from_info
     return make(info, scopes=SCOPES)
 
 

@@ -11,11 +11,29 @@ from typing import Any
 from urllib.parse import quote
 
 from google.api_core import exceptions as google
+from google.api_core import retry as retries
 
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING
 
 _LEFT_AS_WRITTEN = "/:@"
 _MOST_PAGES = 200
+
+
+class _PendingError(Exception):
+    """An operation is not done."""
+
+
+def _failed(error: Any) -> google.GoogleAPICallError:
+    """Give the error of an operation that ended badly."""
+    made: Any = google.from_grpc_status
+    found: google.GoogleAPICallError = made(error.get("code"), str(error.get("message", "")))
+    return found
+
+
+def _polling(patience_s: float) -> Any:
+    """Give what asks again while an operation is pending, more and more rarely."""
+    pending = retries.if_exception_type(_PendingError)
+    return retries.Retry(predicate=pending, initial=0.05, multiplier=1.6, maximum=5.0, timeout=patience_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +85,37 @@ class Rest:
             google.api_core.exceptions.GoogleAPICallError: Google said no.
         """
         return self._call("POST", path, body, {})
+
+    def write(self, verb: str, path: str, body: Any = None, *, patience_s: float, **query: str) -> dict[str, Any]:
+        """Write something, once, and wait until its operation is done.
+
+        Args:
+            verb: `POST`, `PATCH`, `DELETE`.
+            path: A resource name.
+            body: What is written.
+            patience_s: How long to wait for the operation.
+            query: Parameters.
+
+        Returns:
+            The operation's response.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Google said no, at once or in the end.
+            google.api_core.exceptions.RetryError: It is not done in time.
+        """
+        operation = self._call(verb, path, body, query)
+
+        def look() -> dict[str, Any]:
+            found = self.get(str(operation["name"]))
+            if not found.get("done"):
+                raise _PendingError
+            return found
+
+        done = operation if operation.get("done") else _polling(patience_s)(look)()
+        if "error" in done:
+            raise _failed(done["error"])
+        response = done.get("response", {})
+        return response if isinstance(response, dict) else {}
 
     def _call(self, verb: str, path: str, body: Any, query: dict[str, str]) -> dict[str, Any]:
         import requests  # noqa: PLC0415 - late, for start-up

@@ -10,7 +10,7 @@ from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
-    from schemas import LoadedService, MLService
+    from schemas import LoadedOperator, LoadedService, MLService, Operator
 
 AGENTS = {
     "pubsub": "gcp-sa-pubsub",
@@ -32,20 +32,37 @@ def agent(api: str, number: str) -> str:
     return f"serviceAccount:service-{number}@{AGENTS[api]}.iam.gserviceaccount.com"
 
 
-def asked_when(needs: Needs, where: str) -> Lookup[str]:
+def no_operator(operator: Operator) -> bool:
+    """Need it for no operator."""
+    del operator
+    return False
+
+
+def asked_when(needs: Needs, where: str, *, operators: Callable[[Operator], bool] = no_operator) -> Lookup[str]:
     """Make the lookup for specs that need it.
 
     Args:
         needs: Tells whether a spec needs the number.
         where: Path below `spec` that the need comes from, for the problem when there is no answer.
+        operators: Tells whether an operator's document needs it.
     """
 
     def asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
         if needs(loaded.service):
             yield Question(facts.project, where)
 
+    def operates(loaded: LoadedOperator, facts: Facts) -> Iterator[Question]:
+        if operators(loaded.operator):
+            yield Question(facts.project, where)
+
     return Lookup(
-        PROJECT_NUMBER, str, asks, _answer, "resourcemanager.projects.get", "cloudresourcemanager.googleapis.com"
+        PROJECT_NUMBER,
+        str,
+        asks,
+        _answer,
+        "resourcemanager.projects.get",
+        "cloudresourcemanager.googleapis.com",
+        operates,
     )
 
 

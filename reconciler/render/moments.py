@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
 
 def minute(moment: Any) -> str:
     """Give a moment to the minute, in UTC; nothing for nothing."""
@@ -19,6 +21,20 @@ def when(moment: Any, zone: tzinfo | None) -> str:
         zone: The time zone; None for that of this machine.
     """
     return _written(moment, zone, "%Y-%m-%d %H:%M %Z")
+
+
+def ago(moment: Any, now: datetime) -> str:
+    """Say how long ago a moment was, such as `3 min ago`; nothing for nothing."""
+    text = str(moment or "")
+    try:
+        found = datetime.fromisoformat(text)
+        seconds = max(0, int((now - (found if found.tzinfo else found.replace(tzinfo=UTC))).total_seconds()))
+    except (ValueError, OverflowError):
+        return text
+    for unit, length in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
 
 
 def _written(moment: Any, zone: tzinfo | None, form: str) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.text import Text
 
-from reconciler.render.moments import minute
+from reconciler.render.moments import ago, minute
 from reconciler.render.text import table
+from reconciler.render.values import one_line
 
 _ENDS = {each: each.lower() for each in ("Claimed", "Started", "Succeeded", "Failed", "Cancelled")}
 """Others stay as they are: a secret in other letters is one that nothing recognises."""
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def render_status(status: Mapping[str, Any], *, now: datetime) -> Text:
@@ -30,7 +30,9 @@ def render_status(status: Mapping[str, Any], *, now: datetime) -> Text:
     for tag, url in sorted(status["tags"].items()):
         text.append(f"  tag {tag:<9} {url}\n")
     text.append(f"  last checked  {status['lastChecked']} (now)\n")
-    text.append(f"  last changed  {status['lastChanged'] or '-'}{_ago(status['lastChanged'], now)}\n")
+    changed = status["lastChanged"]
+    text.append(f"  last changed  {f'{changed} ({ago(changed, now)})' if changed else '-'}\n")
+    text.append_text(_last_pass(status["lastPass"], now))
     if status["lock"]:
         text.append(f"  being changed by {status['lock']['holder']}, until {status['lock']['expires']}\n", "yellow")
     for opening in status["open"]:
@@ -42,6 +44,18 @@ def render_status(status: Mapping[str, Any], *, now: datetime) -> Text:
     for need in status["needs"]:
         text.append(f"  NEEDS YOU     {need}\n", "bold red")
     return text.append_text(_conditions(status)).append_text(_revisions(status))
+
+
+def _last_pass(standing: Mapping[str, Any] | None, now: datetime) -> Text:
+    """Say what the job found of it; nothing where no job reconciles it."""
+    if not standing or not standing["ended"]:
+        return Text()
+    stale = ", and two were due since" if standing["stale"] else ""
+    text = Text()
+    text.append(f"  last pass     {one_line(standing['state'])}, {ago(standing['ended'], now)}{stale}\n")
+    if standing["needs"]:
+        text.append(f"  NEEDS YOU     {standing['needs']}\n", "bold red")
+    return text
 
 
 def _health(status: Mapping[str, Any]) -> tuple[str, str]:
@@ -102,13 +116,3 @@ def _revisions(status: Mapping[str, Any]) -> Text:
     ]
     head = ("  revision", "traffic", "version", "tag", "state", "created")
     return Text("\n").append_text(table(rows, head)) if rows else Text()
-
-
-def _ago(when: str, now: datetime) -> str:
-    if not when:
-        return ""
-    seconds = max(0, int((now - datetime.fromisoformat(when)).total_seconds()))
-    for unit, length in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE)):
-        if seconds >= length:
-            return f" ({seconds // length} {unit} ago)"
-    return f" ({seconds} s ago)"

@@ -62,6 +62,11 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
+def one_line(text: Any) -> str:
+    """Give a text as one line: whoever wrote it draws no table of his own."""
+    return " ".join(str(text).split())
+
+
 def traffic(shares: Any) -> str:
     """Give a traffic split, such as `latest 20%, churn-00001-abc 80% (tag stable)`."""
     said = [f"{s['version']} {s['percent']}%" + (f" (tag {s['tag']})" if s["tag"] else "") for s in shares or []]

@@ -5,8 +5,10 @@ Those that the spec's `runtime` section has words for win over it: whoever start
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from runtime.configuration.settings import RuntimeSettings, SettingsError, size
 
@@ -30,8 +32,10 @@ class Options:
         max_rows: Rows of one request.
         max_waiting: Requests that wait for one model; more are answered 429.
         access_log: Share of requests that are logged, 0 to 1; server errors always are.
-        prediction_log: `-` for stdout, or a file; empty for none.
+        revision: Of the service on Cloud Run; empty elsewhere.
+        prediction_log: `-` for stdout, a topic (`projects/P/topics/T`), or a file; empty for none.
         prediction_log_rate: Share of requests, 0 to 1.
+        prediction_log_columns: Name of the column of each feature, where it is not the feature's.
         events_topic: `projects/P/topics/T` for answers of events; empty answers the caller.
         api_keys: Keys that open the server, separated by commas; empty leaves it open.
         grpc_port: Port of the gRPC protocol; 0 for none.
@@ -49,8 +53,10 @@ class Options:
     max_rows: int = MAX_ROWS
     max_waiting: int = MAX_WAITING
     access_log: float = 0.0
+    revision: str = ""
     prediction_log: str = ""
     prediction_log_rate: float = 1.0
+    prediction_log_columns: Mapping[str, str] = field(default_factory=dict)
     events_topic: str = ""
     api_keys: str = ""
     grpc_port: int = 0
@@ -81,8 +87,10 @@ def options_from_environment(environment: Mapping[str, str], runtime: RuntimeSet
         max_rows=_whole(environment, "MLSERVICE_MAX_ROWS", limits.max_rows),
         max_waiting=_whole(environment, "MLSERVICE_MAX_WAITING", MAX_WAITING),
         access_log=_share(environment, "MLSERVICE_ACCESS_LOG", access.sample_rate if access else 0.0),
+        revision=environment.get("K_REVISION", ""),
         prediction_log=environment.get("MLSERVICE_PREDICTION_LOG", ""),
         prediction_log_rate=_share(environment, "MLSERVICE_PREDICTION_LOG_RATE", 1.0),
+        prediction_log_columns=_names(environment, "MLSERVICE_PREDICTION_LOG_COLUMNS"),
         events_topic=environment.get("MLSERVICE_EVENTS_TOPIC", ""),
         api_keys=environment.get("MLSERVICE_API_KEYS", ""),
         grpc_port=_whole(environment, "MLSERVICE_GRPC_PORT", 0),
@@ -102,6 +110,14 @@ def _whole(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit():
         raise SettingsError(f"{name}: {text!r} is no whole number")
     return int(text)
+
+
+def _names(environment: Mapping[str, str], name: str) -> Mapping[str, str]:
+    try:
+        found: dict[str, str] = msgspec.json.decode(environment.get(name) or "{}", type=dict[str, str])
+    except msgspec.MsgspecError as error:
+        raise SettingsError(f"{name}: {error}") from error
+    return found
 
 
 def _share(environment: Mapping[str, str], name: str, default: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runtime.configuration.identity import Project
@@ -41,8 +40,11 @@ class Records:
             options.access_log, Project(options.project, options.metadata_host if options.service else "")
         )
         self._shadow = ShadowCalls(shadow, options) if shadow is not None else None
-        sink = sink or (Lines(options.prediction_log) if options.prediction_log else None)
-        self._predictions = PredictionLog(sink, options.prediction_log_rate) if sink is not None else None
+        sink = sink or _sink(options.prediction_log)
+        columns, revision = options.prediction_log_columns, options.revision
+        self._predictions = (
+            PredictionLog(sink, options.prediction_log_rate, columns, revision) if sink is not None else None
+        )
         self._trace, self._flush_traces = _tracer(options)
 
     def followers(self, loaded: Loaded) -> tuple[Callable[[Seen], None], ...]:
@@ -51,7 +53,7 @@ class Records:
         if self._trace is not None:
             found.append(self._trace)
         if self._predictions is not None:
-            found.append(partial(self._predictions.follow, loaded))
+            found.append(self._predictions.follower(loaded))
         if self._shadow is not None:
             found.append(self._shadow.follow)
         return tuple(found)
@@ -85,6 +87,15 @@ class Records:
     def _background(self) -> list[Background[Any]]:
         owners = (self._predictions, self._shadow)
         return [owner.background for owner in owners if owner is not None]
+
+
+def _sink(name: str) -> Sink | None:
+    """Give what a name stands for: a topic by its whole name, `-`, or a file; None for nothing."""
+    if not name.startswith("projects/"):
+        return Lines(name) if name else None
+    from runtime.telemetry.prediction_topic import Topic  # noqa: PLC0415 - an option
+
+    return Topic(name)
 
 
 def _tracer(options: Options) -> tuple[Callable[[Seen], None] | None, Callable[[], None]]:

@@ -1,47 +1,46 @@
 """The prediction log: what was asked and what was answered, for those who watch for data drift.
 
-A sink takes records in a thread of its own. stdout and a file are here; others (a topic, a table) implement `Sink`.
+A sink takes records in a thread of its own. stdout and a file are here, a topic is in `prediction_topic`; others
+implement `Sink`.
 """
 
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from random import random
-from time import time
-from typing import TYPE_CHECKING, Any, Protocol
+from time import sleep, time
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
-import numpy as np
 
 from runtime.telemetry.background import Background
+from runtime.telemetry.prediction_rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from runtime.data.models import Loaded
     from runtime.data.seen import Seen
 
 OK = 200
-
-
-class Record(msgspec.Struct, frozen=True):
-    """One row: its features and its prediction. `time` is RFC 3339 in UTC; `row` counts within the request."""
-
-    time: str
-    request_id: str
-    model: str
-    version: str
-    row: int
-    features: dict[str, Any]
-    prediction: Any
+WAITING, AT_ONCE = 20_000, 1000
+"""Requests that may wait, and that one call of the sink gets: a slow topic takes a second for a thousand."""
+GATHER_S = 0.1
+POLITE = 50
+"""Requests after which the thread lets others run."""
+_BESIDE = 1024
+"""Bytes that a request holds beside its body: headers, the answer, objects."""
 
 
 class Sink(Protocol):
     """Where records go. Called in one thread, in order; may block, and may raise."""
 
-    def write(self, records: list[Record]) -> None:
+    def begin(self) -> None:
+        """Get ready; called once, before the first records."""
+        ...
+
+    def write(self, records: list[msgspec.Struct]) -> None:
         """Keep records; when it raises, all of them count as failed."""
         ...
 
@@ -52,7 +51,10 @@ class Lines:
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def write(self, records: list[Record]) -> None:
+    def begin(self) -> None:
+        """Need nothing."""
+
+    def write(self, records: list[msgspec.Struct]) -> None:
         """Append a line per record; the file is opened anew each time, so that it may be rotated."""
         lines = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
         if self._path == "-":
@@ -69,50 +71,45 @@ class PredictionLog:
     Args:
         sink: Where records go.
         rate: Share of requests, 0 to 1.
+        columns: Name of the column of each feature, where it is not the feature's.
+        revision: Of the service; empty where there is none.
     """
 
-    def __init__(self, sink: Sink, rate: float) -> None:
+    def __init__(self, sink: Sink, rate: float, columns: Mapping[str, str] | None = None, revision: str = "") -> None:
         self._sink = sink
         self._rate = rate
-        self.background: Background[tuple[float, Loaded, Seen]] = Background("prediction-log", self._write)
+        self._columns = columns or {}
+        self._revision = revision
+        self.background: Background[tuple[float, Rows, Seen]] = Background(
+            "prediction-log",
+            self._write,
+            size=WAITING,
+            at_once=AT_ONCE,
+            weigh=_weight,
+            gather_s=GATHER_S,
+            begin=sink.begin,
+        )
 
-    def follow(self, loaded: Loaded, seen: Seen) -> None:
-        """Take a request if it was predicted and is in the sample; records are made of it in the background."""
-        if seen.answer.status == OK and seen.outputs is not None and random() < self._rate:  # noqa: S311 - a sample
-            self.background.put((time(), loaded, seen))
+    def follower(self, loaded: Loaded) -> Callable[[Seen], None]:
+        """Give what takes a model's requests that were predicted and are in the sample."""
+        rows = Rows(loaded, self._columns, self._revision)
+        put, rate = self.background.put, self._rate
 
-    def _write(self, items: list[tuple[float, Loaded, Seen]]) -> None:
-        self._sink.write([record for at, loaded, seen in items for record in records(at, loaded, seen)])
+        def follow(seen: Seen) -> None:
+            if random() < rate and seen.answer.status == OK and seen.outputs is not None:  # noqa: S311 - a sample
+                put((time(), rows, seen))
 
+        return follow
 
-def records(at: float, loaded: Loaded, seen: Seen) -> list[Record]:
-    """Write one request as records, without the features that must not be logged."""
-    selection, outputs, call = loaded.prediction, seen.outputs, seen.call
-    if outputs is None or call is None or selection.output not in outputs.arrays:
-        return []
-    values = outputs.values(selection.output, selection.column)[call.start : call.stop]
-    moment = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
-    rows = feature_rows(loaded, call.inputs, len(values))
-    part = loaded.part
-    return [
-        Record(moment, seen.request.id, part.name, part.version, index, row, value)
-        for index, (row, value) in enumerate(zip(rows, values, strict=True))
-    ]
+    def _write(self, items: list[tuple[float, Rows, Seen]]) -> None:
+        records: list[msgspec.Struct] = []
+        for number, (at, rows, seen) in enumerate(items, 1):
+            records += rows.of(at, seen)
+            if not number % POLITE:
+                sleep(0)  # gives the interpreter to a request that waits for it, which else it would for 5 ms
+        self._sink.write(records)
 
 
-def feature_rows(loaded: Loaded, inputs: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
-    """Give the features of each row by name."""
-    layout = loaded.layout
-    if layout is None:
-        return [{} for _ in range(count)]
-    into = layout.matrix_input
-    names = layout.schema.names
-    columns = (
-        np.asarray(inputs[into.name], into.dtype).T
-        if into
-        else [np.asarray(inputs[name]).reshape(count, -1)[:, 0] for name in names]
-    )
-    kept = [
-        (name, column.tolist()) for name, column in zip(names, columns, strict=True) if layout.schema.features[name].log
-    ]
-    return [{name: values[row] for name, values in kept} for row in range(count)]
+def _weight(item: tuple[float, Rows, Seen]) -> int:
+    """Give about how many bytes a request holds while it waits: its body, and its rows as numbers of a like size."""
+    return 2 * len(item[2].request.body) + _BESIDE

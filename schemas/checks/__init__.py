@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from schemas.checks import (
     access,
     budget,
+    ci,
     environment,
     events,
     image,
@@ -108,6 +109,8 @@ OPERATOR_CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     operator.one_image,
     operator.identity,
     operator.frozen,
+    ci.repository,
+    ci.of_the_bundle,
     notifications.receivers,
     notifications.events,
 )

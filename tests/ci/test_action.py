@@ -151,14 +151,15 @@ def test_a_fork_is_planned_on_the_emulator_and_gets_no_comment_and_no_account(ru
     assert "LOCAL: the embedded emulator" in done.stdout
 
 
-def test_apply_on_a_pull_request_is_refused(runner):
+@pytest.mark.parametrize("command", ["apply", "publish"])
+def test_what_acts_on_merges_is_refused_on_a_pull_request(runner, command):
     """Whatever the workflow says: the branch may be anybody's."""
     runner.write(spec())
 
-    done = runner.run("apply")
+    done = runner.run(command)
 
     assert done.returncode == 3
-    assert "::error::apply runs after the merge, never on a pull request" in done.stdout
+    assert f"::error::{command} runs after the merge, never on a pull request" in done.stdout
 
 
 def test_problems_stand_at_their_lines_and_cannot_be_commands(runner):

@@ -56,13 +56,19 @@ def test_the_job_makes_services_and_mends_what_is_changed_behind_its_back(instal
     made, mended = reports(operator)
     assert made["services"]["churn"]["state"] == "changed"
     [change] = mended["services"]["churn"]["changes"]
-    assert (change["outcome"], change["fields"]) == ("done", ["concurrency"])
+    assert (change["outcome"], change["fields"]) == ("done", [{"path": "concurrency", "before": 7, "after": 80}])
     assert change["reason"].startswith("config drift")
     assert mended["services"]["operator_mlservice"]["state"] == "ok"
+    by_job = shell("history", "churn", "--local", "-o", "json").json
+    assert [(each["outcome"], each["by"]["kind"]) for each in by_job] == [("changed", "operator")] * 2
+    assert by_job[0]["changes"][0]["fields"] == change["fields"]
+    assert by_job[0]["source"]["bundle"] == mended["bundle"]["digest"]
     told = shell("operator", "status", "--local")
     assert (told.code, "1 changed" in told.out) == (0, True), told.out
 
     assert shell("operator", "pause", "--local").code == 0
+    again = shell("operator", "pause", "--local")
+    assert (again.code, "paused already" in again.out) == (0, True), "what is done already is no failure"
     edit(operator, max_instance_request_concurrency=7)
     operator.emulator.advance(2 * PASS_S)
     assert operator.service().template.max_instance_request_concurrency == 7

@@ -33,7 +33,7 @@ def test_status_shows_a_service_as_it_is(shell, operator):
     operator.apply(spec())
 
     text, data, unknown = (
-        shell("status", "--local"),
+        shell("status", "churn", "--local"),
         shell("status", "churn", "--local", "-o", "json"),
         shell("status", "chrn", "--local"),
     )
@@ -107,10 +107,12 @@ def test_status_says_loudly_that_a_private_service_is_open(shell, operator, way)
     assert shell("status", "--local").code == 0
     open_up(operator, way)
 
-    text, data = shell("status", "--local"), shell("status", "--local", "-o", "json")
+    text, data = shell("status", "churn", "--local"), shell("status", "--local", "-o", "json")
+    table = shell("status", "--local")
 
-    assert (text.code, data.code) == (1, 1)
+    assert (text.code, data.code, table.code) == (1, 1, 1)
     assert "NOT PRIVATE" in text.out
+    assert "NOT PRIVATE: allUsers is let in" in table.out
     assert "ready" not in text.out.splitlines()[0]
     assert "allUsers" in text.out
     [service] = data.json

@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from reconciler.core.address import Address
+from tests.conformance.place import LOCAL, Place
 from tests.operating import Operator
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -17,6 +18,12 @@ Read = Callable[[Operator], Any]
 
 def nothing(operator: Operator) -> None:
     """Need nothing; do nothing."""
+
+
+def has_all(operator: Operator) -> str:
+    """Lack nothing."""
+    del operator
+    return ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,9 @@ class Example:
         add_key: Per map field: somebody else adds a key.
         source: Folder beside the example that the content is read from.
         part: What of the kind it shows, where it has several examples.
+        owner: Name of the service it belongs to.
+        lacks: Say why a project cannot have it; nothing where it can.
+        lacks_for: The same for edits that set a field.
     """
 
     address: Address
@@ -56,15 +66,13 @@ class Example:
     add_key: Mapping[str, Callable[[Operator, str], None]] = field(default_factory=dict)
     source: str = ""
     part: str = ""
-
-    @property
-    def owner(self) -> str:
-        """Name of the service it belongs to."""
-        return "churn"
+    owner: str = "churn"
+    lacks: Callable[[Operator], str] = has_all
+    lacks_for: Mapping[str, Callable[[Operator], str]] = field(default_factory=dict)
 
 
-def examples_of(kind: str) -> Sequence[Example]:
-    """Load a kind's examples: `EXAMPLE`, or `EXAMPLES` where one would show only a part of it."""
+def examples_of(kind: str, at: Place = LOCAL) -> Sequence[Example]:
+    """Load a kind's examples, as they are at a place: what its function `examples` gives."""
     path = GOLDEN / kind / "example.py"
     assert path.is_file(), f"a new kind brings {path.relative_to(GOLDEN.parents[1])}: see tests/conformance/example.py"
     spec = importlib.util.spec_from_file_location(f"tests.golden.{kind}.example", path)
@@ -72,7 +80,7 @@ def examples_of(kind: str) -> Sequence[Example]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: Sequence[Example] = getattr(module, "EXAMPLES", ()) or (module.EXAMPLE,)
+    found: Sequence[Example] = module.examples(at)
     return found
 
 

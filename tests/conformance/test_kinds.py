@@ -1,20 +1,16 @@
 """Every kind, on the emulator, through Google's own client. A new kind is picked up by itself."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import pytest
 
 from reconciler.core.decide import Owner, decide
-from reconciler.core.diff import plain
 from reconciler.core.errors import NotOurs
-from reconciler.core.inventory import Entry
 from reconciler.core.kind import Ownership
-from reconciler.core.objects import Desired
-from reconciler.core.plan import Action, Plan
-from reconciler.core.planned import Planned
-from reconciler.engine.converge import converge
+from reconciler.core.plan import Action
 from reconciler.kinds import KINDS
-from tests.conformance.documented import along, output_only
+from tests.conformance.bench import Bench
+from tests.conformance.documented import along
 from tests.conformance.example import examples_of, flat
 
 READING = (
@@ -28,48 +24,12 @@ READING = (
 )
 
 
-class Bench:
-    """One kind with one of its examples, on an empty cloud."""
+class Counted(Bench):
+    """A bench on an empty cloud, which counts calls."""
 
     def __init__(self, kind, example, operator):
-        self.kind, self.operator, self.example, self.name = kind, operator, example, ""
-        self.session = operator.session()
-        self.client = self.session.client(kind)
-        self.example.prepare(operator)
-        self.keys = {name: frozenset() for name in kind.keyed}
-
-    @property
-    def address(self):
-        return self.example.address
-
-    def want(self, **changed):
-        there = replace(self.example.fields, **changed)
-        return Desired(self.address, there, self.example.owner, source=self.example.source)
-
-    def seen(self):
-        return self.session.observe_one(self.address, self.name)
-
-    def owner(self):
-        """The owner whose inventory lists what was written so far."""
-        return Owner((self.example.owner,), Entry(self.address, keys=self.keys, server_name=self.name))
-
-    def decide(self, want):
-        return decide(self.kind, want, self.seen(), self.owner())
-
-    def converge(self, want):
-        """One change, carried out as an apply does."""
-        self.carry_out(want, self.seen())
-
-    def carry_out(self, want, seen):
-        """One change, decided on a look that may be old by now."""
-        change = decide(self.kind, want, seen, self.owner())
-        plan = Plan.of([change], project="local", services=(self.example.owner,))
-        planned = Planned(
-            plan, {self.address: want}, {self.address: seen} if seen else {}, {self.address: self.owner()}, {}
-        )
-        done = converge(self.session, planned, change)
-        self.name = done.server_name
-        self.keys = {name: keys | frozenset(plain(want.fields)[name]) for name, keys in self.keys.items()}
+        super().__init__(kind, example, operator)
+        example.prepare(operator)
 
     def written(self):
         """Calls that changed something since the log was cleared."""
@@ -92,7 +52,7 @@ CASES = [
 
 @pytest.fixture(params=CASES)
 def bench(request, operator):
-    return Bench(*request.param, operator)
+    return Counted(*request.param, operator)
 
 
 def test_absent_observes_as_nothing(bench):
@@ -132,24 +92,11 @@ def test_changing_a_field_changes_that_field_and_nothing_else(bench):
 
         left = bench.decide(bench.want(**edit)).changes
         after = flat(bench.example.read(bench.operator))
-        beside = changed_beside(bench, before, after, edit)
+        beside = bench.changed_beside(before, after, edit)
         if left or beside:
             wrong[str(edit)] = (left, beside)
         bench.converge(bench.want())
     assert wrong == {}
-
-
-def changed_beside(bench, before, after, edit):
-    """Paths that changed although no edited field stands there, but for what only Google writes."""
-    allowed = [place for name in edit for place in bench.example.places.get(name, ())]
-    moving = output_only(bench.example.message) | bench.example.written_by_google
-    return {
-        path: (before.get(path), after.get(path))
-        for path in before.keys() | after.keys()
-        if before.get(path) != after.get(path)
-        and path.split(".")[0] not in moving
-        and not any(path == place or path.startswith(f"{place}.") for place in allowed)
-    }
 
 
 def test_deleting_twice_is_fine(bench):

@@ -19,6 +19,7 @@ from google.cloud import artifactregistry_v1 as ar
 from google.cloud import iam_admin_v1
 from google.oauth2 import service_account
 
+from emulator import daemon
 from tests.conftest import Emulator
 from tests.emulator.clients import client
 
@@ -241,3 +242,8 @@ def test_secrets_are_readable_by_the_owner_only(emulator):
     """Key, credentials: mode 600."""
     for name in ("key.pem", "credentials.json"):
         assert (emulator.state / name).stat().st_mode & 0o077 == 0, os.fspath(emulator.state / name)
+
+
+def test_a_connection_outlives_a_pause_of_its_client():
+    """What idles is not closed just when its client goes on: a request that is lost so must not be sent again."""
+    assert daemon.configuration(None).timeout_keep_alive > 600

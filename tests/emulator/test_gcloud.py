@@ -91,6 +91,22 @@ def test_secrets(gcloud, tmp_path):
     assert states == [("/2", "ENABLED"), ("/1", "DISABLED")]
 
 
+def test_logging(gcloud):
+    """Entries are written and read by filter; sinks are made, listed and deleted."""
+    said = shlex.quote('{"feature": "age", "distance": 0.4}')
+    gcloud(f"logging write moved {said} --payload-type=json --severity=WARNING", as_json=False)
+    gcloud("pubsub topics create alarms")
+    gcloud(
+        "logging sinks create alarms pubsub.googleapis.com/projects/local/topics/alarms --log-filter=severity>=WARNING",
+        as_json=False,
+    )
+
+    (found,) = gcloud("""logging read 'log_id("moved") AND jsonPayload.distance>0.3' --limit=5""")
+    assert (found["severity"], found["jsonPayload"]["feature"]) == ("WARNING", "age")
+    assert "alarms" in {sink["name"] for sink in gcloud("logging sinks list")}
+    gcloud("logging sinks delete alarms", as_json=False)
+
+
 def test_artifacts(gcloud, emulator, tmp_path):
     """Repositories and the images that were pushed to them are listed."""
     gcloud("artifacts repositories create images --location=europe-west4 --repository-format=docker", as_json=False)

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from typing import Any
 
 import grpc
@@ -108,5 +109,12 @@ def grant(
 
 
 def client_class(package: str, service: str) -> Any:
-    """The client class of a service's last name: `Services` of `google.cloud.run_v2`."""
-    return getattr(importlib.import_module(package), f"{service}Client")
+    """The client class of a service's last name: `Services` of `google.cloud.run_v2`.
+
+    A package with a library written by hand on top (Cloud Logging) has them just in its folder `services`.
+    """
+    found = getattr(importlib.import_module(package), f"{service}Client", None)
+    if found is not None:
+        return found
+    folder = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", service).lower()
+    return getattr(importlib.import_module(f"{package}.services.{folder}"), f"{service}Client")

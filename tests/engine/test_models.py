@@ -201,7 +201,7 @@ def test_each_trigger_tells_its_source_its_last_event_and_when_it_is_due(trained
     bucket = trained.connection.storage.bucket(BUCKET)
     bucket.blob(f"retraining/{REGION}/churn/decisions/k.json").upload_from_string(json.dumps(told))
 
-    found = read_triggers(trained.session(), REGION, "churn", last=50)
+    found = read_triggers(trained.session(), "churn", REGION, last=50)
 
     assert [(t.name, t.kind, t.source) for t in found.triggers] == [
         ("new-data", "pubsub", "ready"),

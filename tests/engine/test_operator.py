@@ -19,7 +19,7 @@ from reconciler.engine.bundles import Bundles, digested
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.operators import Installed
 from reconciler.engine.reports import FORMAT, Reports
-from reconciler.kinds.run_job.wanted import _WIDER
+from reconciler.kinds.duties import WIDER
 from schemas import load
 from tests.emulator_iam.callers import PROJECT, Account
 from tests.engine.test_least_roles import FULL, LATER, AsAccount, failures
@@ -304,4 +304,4 @@ def test_a_role_that_is_left_out_is_held_by_another():
     """Nothing is lost where two roles are needed and the wider one is given."""
     permits = roles.predefined()
 
-    assert [narrow for narrow, wide in _WIDER.items() if not permits[narrow] <= permits[wide]] == []
+    assert [narrow for narrow, wide in WIDER.items() if not permits[narrow] <= permits[wide]] == []

@@ -13,11 +13,12 @@ from reconciler.core.plan import Action, Change
 from reconciler.engine import passes
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.passes import Pass
-from reconciler.engine.planning import make_plan
+from reconciler.engine.planning import Release, make_plan
 from schemas import load_valid
-from tests.operating import HELLO, REGION, spec
+from tests.operating import BUCKET, HELLO, REGION, spec
 
 ALWAYS = (Freeze(0, 0, 6 * 86_400), Freeze(6, 0, 86_400))
+RELEASE = Release(HELLO, "latest")
 REPOSITORY = {"registry": {"repository": "ml"}}
 
 
@@ -193,3 +194,30 @@ def test_a_service_that_somebody_changes_now_is_left_for_the_next_pass(operator,
     assert states(made) == {"a": "locked", "b": "changed"}
     store.release(replace(held))
     assert states(reconcile(spec("a", env={"A": "1"}), spec("b", env={"A": "1"}))) == {"a": "changed", "b": "ok"}
+
+
+def test_what_another_shard_makes_in_this_moment_is_nobody_else_s(operator):
+    """Its objects are seen before its inventory: the operator is planned again, and is not told to have failed."""
+    operator.apply(spec())
+    session = operator.session()
+    document = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "mlservice"}}
+    specs = load_valid(operator.write(spec(), document | {"spec": {"region": REGION}}))[0]
+    inventory = operator.connection.storage.bucket(BUCKET).blob(f"inventory/{REGION}/churn.json")
+    looks = []
+
+    def plan(documents):
+        looks.append(len(documents))
+        if len(looks) > 1:
+            return make_plan(session, documents, runtime_image=HELLO, release=RELEASE)
+        kept = inventory.download_as_bytes()
+        inventory.delete()
+        try:
+            return make_plan(session, documents, runtime_image=HELLO, release=RELEASE)
+        finally:
+            inventory.upload_from_string(kept)
+
+    made = Pass(session, Orders(), plan, Lines())
+    made.run_own(specs.operators[0], specs.services)
+
+    assert looks == [2, 2]
+    assert (states(made), made.exit_code) == ({"operator_mlservice": "needs a person"}, 0)

@@ -22,6 +22,7 @@ NEEDED = {
     "emulator/images/hello/job.py",
     "reconciler/images/uv.lock",
     "reconciler/COMMIT",
+    *(f"reconciler/cli/workflow_files/{name}.yaml" for name in ("apply", "comment-on-forks", "plan", "publish")),
 }
 PACKAGES = {"schemas", "reconciler", "runtime", "emulator"}
 
@@ -63,6 +64,7 @@ def test_the_sdist_holds_what_the_wheel_is_made_of(built):
 
     assert tops == {
         *PACKAGES,
+        "docs",
         "uv.lock",
         "build_hook.py",
         "README.md",

@@ -5,6 +5,9 @@ import pytest
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.errors import NotConverged, NotPermitted, StalePlan
 from reconciler.core.plan import Plan
+from reconciler.engine.session import naming_roles
+from reconciler.gcp.roles import role_with
+from reconciler.kinds import KINDS
 
 TOPIC = Address("pubsub_topic", GLOBAL, "scores")
 
@@ -25,6 +28,25 @@ def test_a_refused_call_keeps_googles_words_and_the_permission():
     assert str(error) == f"cannot update {TOPIC}: Permission denied"
     assert (error.verb, error.address, error.why) == ("update", TOPIC, "Permission denied")
     assert (error.permission, error.hint) == ("pubsub.topics.update", "")
+
+
+@pytest.mark.parametrize(
+    ("permission", "role"),
+    [
+        ("pubsub.topics.getIamPolicy", "roles/pubsub.admin"),
+        ("secretmanager.secrets.setIamPolicy", "roles/secretmanager.admin"),
+        ("resourcemanager.projects.setIamPolicy", "roles/resourcemanager.projectIamAdmin"),
+    ],
+)
+def test_a_policy_s_own_role_is_the_remedy(permission, role):
+    """Who may not read a topic's policy is not told to manage the project's."""
+    hint = f"permission {permission} is missing: grant {role_with(permission)}"
+    refused = NotPermitted("read", "x", "denied", hint=hint, permission=permission)
+
+    with pytest.raises(NotPermitted) as told, naming_roles(KINDS.by_name["iam_member"].roles):
+        raise refused
+
+    assert role in told.value.hint
 
 
 def test_what_did_not_read_back_is_named():

@@ -81,7 +81,12 @@ CLASSES = ("live", "quoted", "parity", "testserver")
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and the answer that was recorded."""
+    """One request and the answer that was recorded.
+
+    Attributes:
+        media: What was uploaded: `content_type`, and in `latin1` its bytes, one character each.
+        only: Words; what was listed without any of them was left out.
+    """
 
     verb: str
     url: str
@@ -89,6 +94,8 @@ class Exchange:
     status: int
     answer: Any
     trust: str
+    media: dict[str, str] | None = None
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ def read(file: Path) -> Case:
     exchanges = (
         Exchange(
             raw["method"], raw["url"], raw["request_body"], raw["status"], raw["response_body"],
-            raw["source"]["provenance"],
+            raw["source"]["provenance"], raw.get("request_media"), tuple(raw.get("only", ())),
         )
         for raw in json.loads(file.read_text())
     )  # fmt: skip

@@ -34,6 +34,7 @@ NUMBER = (
 )
 PARTS = (
     (re.compile(r"(?<=operations/)[^/]+$"), "<operation>"),
+    (re.compile(rf"(?<=builds/){UUID.pattern}$"), "<build>"),
     (re.compile(r"(?<=Account deleted: )\d+"), "<uniqueId>"),
     (re.compile(NUMBER), "<number>"),
     (re.compile(r"(?<=-\d{5}-)[a-z]{3}\b"), "<suffix>"),

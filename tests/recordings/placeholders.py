@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 NAME = re.compile(r"\$\{(\w+)\}")
 ETAG = "abcdef0123A="
-CHOSEN = re.compile(r"(?<=/)[0-9]{15,20}(?=[/:?]|$)")
+CHOSEN = re.compile(r"(?<=/)[0-9]{15,20}(?=[/:?]|\.?$)")
 """An id that a server chose, and that the recording shows: those of Vertex AI and of its operations."""
 
 

@@ -7,8 +7,10 @@ import json
 import re
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -32,7 +34,14 @@ HELLO = HERE.parents[1] / "emulator" / "images" / "hello"
 PROJECT = "recorded-project"
 UNIQUE = "q7x2k9m4"
 OPERATION_WITHIN_S = 20
+AGAIN_S = 0.1
+Answered = tuple[list[str], Any]
+"""How an answer differs, and the answer."""
+PAGING = ("nextPageToken", "totalSize")
+"""Of a list of which items were left out, these are of the whole."""
 UNSERVED = "The requested URL"
+STORAGE = "storage.googleapis.com"
+"""Its routes are its own, not those of a package."""
 REGIONAL = re.compile(r"([a-z]+-[a-z]+[0-9]+)-[a-z]+\.googleapis\.com")
 # One emulator serves every API at one address. An exchange with another host is not sent.
 SERVED = Registry(LISTED)
@@ -40,13 +49,14 @@ SERVED = Registry(LISTED)
 
 @dataclass(frozen=True)
 class Finding:
-    """One exchange, where it differs, and which of that is known."""
+    """One exchange, where it differs, which of that is known, and what was answered."""
 
     case: str
     number: int
     exchange: Exchange
     unknown: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    answer: Any = None
 
     @property
     def verdict(self) -> str:
@@ -87,8 +97,16 @@ def read_setups() -> dict[str, Any]:
     return tomllib.loads((HERE / "setups.toml").read_text())
 
 
-def replay(address: str, case: Case, known: list[Known]) -> list[Finding]:
-    """Replay a case on an emulator that was just reset."""
+def replay(address: str, case: Case, known: list[Known], *, patience_s: float = 0.0) -> list[Finding]:
+    """Replay a case on an emulator that was just reset.
+
+    Args:
+        address: Of the emulator.
+        case: What was recorded.
+        known: What may differ.
+        patience_s: For how long, in all, reads that differ are made again: a recording does not say what it waited for.
+    """
+    patience = Patience(patience_s)
     with httpx.Client(base_url=address, timeout=60) as http:
         setup = read_setups().get(case.name, {})
         names = Placeholders(
@@ -104,9 +122,49 @@ def replay(address: str, case: Case, known: list[Known]) -> list[Finding]:
         exchanges = [with_number(each, setup.get("number_of")) for each in case.exchanges]
         exchanges = [renamed(each, *setup.get("renamed", ())) for each in exchanges]
         return [
-            judge(case, number, exchange, send(http, names, exchange, bodies.get(str(number), exchange.body)), known)
+            patience.settled(exchange, partial(ask, http, names, case, number, exchange, bodies, known))
             for number, exchange in enumerate(exchanges)
         ]
+
+
+def ask(  # noqa: PLR0917 - what one exchange of a replay needs
+    http: httpx.Client,
+    names: Placeholders,
+    case: Case,
+    number: int,
+    exchange: Exchange,
+    bodies: dict[str, Any],
+    known: list[Known],
+) -> Finding:
+    """Make one exchange again, and judge its answer."""
+    return judge(case, number, exchange, send(http, names, exchange, bodies.get(str(number), exchange.body)), known)
+
+
+@dataclass
+class Patience:
+    """Waiting for what takes time at a target, and was waited for there between two requests.
+
+    Args:
+        left_s: In seconds.
+    """
+
+    left_s: float
+
+    def settled(self, exchange: Exchange, find: Callable[[], Finding]) -> Finding:
+        """Ask, and where a read differs ask again."""
+        finding = find()
+        while finding.unknown and reads(exchange) and self.left_s > 0:
+            time.sleep(AGAIN_S)
+            self.left_s -= AGAIN_S
+            finding = find()
+        return finding
+
+
+def reads(exchange: Exchange) -> bool:
+    """Whether a request changes nothing."""
+    return exchange.verb == "GET" or (
+        exchange.verb == "GRPC" and exchange.url.rpartition("/")[2].startswith(("Get", "List"))
+    )
 
 
 def with_number(exchange: Exchange, project: str | None) -> Exchange:
@@ -149,31 +207,34 @@ def project_number(http: httpx.Client) -> str:
     return str(name.removeprefix("projects/"))
 
 
-def send(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any) -> list[str]:
-    """Send one request; returns the differences of its answer."""
+def send(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any) -> Answered:
+    """Send one request; returns the differences of its answer, and the answer."""
     if exchange.verb == "GRPC":
         return call(http, names, exchange, body)
     url = names.fill(exchange.url)
     parts = urlsplit(url)
-    if not SERVED.serves(parts.netloc):
-        return [f"status: {parts.netloc} is not served"]
+    if not SERVED.serves(parts.netloc) and parts.netloc != STORAGE:
+        return [f"status: {parts.netloc} is not served"], None
     # An etag in a body was copied from the last read of the same thing.
-    answer = request(http, exchange, url, names.fill(body, url))
-    said = answer.json() if answer.content else None if exchange.answer is None else {}
+    answer = request(http, names, exchange, url, names.fill(body, url))
+    said = answer.json() if answer.content else {}
     if UNSERVED in answer.text:
-        return [f"status: {exchange.verb} {parts.path} is not served"]
+        return [f"status: {exchange.verb} {parts.path} is not served"], said
     if answer.status_code != exchange.status:
-        return [f"status: recorded {exchange.status}, got {answer.status_code} {answer.text[:300]}"]
+        return [f"status: recorded {exchange.status}, got {answer.status_code} {answer.text[:300]}"], said
     names.learn(exchange.answer, said, url)
     if exchange.trust == "testserver":
-        return []
-    return differences(names.fill(exchange.answer, url), said)
+        return [], said
+    return differences(names.fill(exchange.answer or {}, url), listed(names, exchange, said)), said
 
 
-def call(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any) -> list[str]:
-    """Make one call that was recorded as gRPC; returns the differences of its answer, compared as JSON."""
+def call(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any) -> Answered:
+    """Make one call that was recorded as gRPC; returns the differences of its answer, compared as JSON, and it."""
     method = load()[exchange.url.lstrip("/")]
-    message = json_format.ParseDict(names.fill(body), method.request())
+    try:
+        message = json_format.ParseDict(names.fill(body), method.request())
+    except json_format.ParseError as error:  # an answer before it was another, and did not tell what this one names
+        return [f"request: {error}"], None
     with grpc.insecure_channel(http.get("/_emulator/status").json()["grpc"]) as channel:
         try:
             answer = channel.unary_unary(f"/{method.name}")(message.SerializeToString(), timeout=OPERATION_WITHIN_S)
@@ -185,9 +246,24 @@ def call(http: httpx.Client, names: Placeholders, exchange: Exchange, body: Any)
     if "/operations/" in said.get("name", "") and not said.get("done"):
         http.post(f"/v1/{said['name']}:wait", json={})
     if status != exchange.status:
-        return [f"status: recorded {exchange.status}, got {status} {said}"[:300]]
+        return [f"status: recorded {exchange.status}, got {status} {said}"[:300]], said
     names.learn(exchange.answer, said, exchange.url)
-    return [] if exchange.trust == "testserver" else differences(names.fill(exchange.answer), said)
+    said = listed(names, exchange, said)
+    return [] if exchange.trust == "testserver" else differences(names.fill(exchange.answer), said), said
+
+
+def listed(names: Placeholders, exchange: Exchange, said: Any) -> Any:
+    """An answer without the items that were left out of the recorded one."""
+    if not exchange.only or not isinstance(said, dict):
+        return said
+    words = names.fill(list(exchange.only))
+    told = {
+        key: [item for item in value if any(word in json.dumps(item) for word in words)]
+        if isinstance(value, list)
+        else value
+        for key, value in said.items()
+    }
+    return {key: value for key, value in told.items() if value != [] and key not in PAGING}
 
 
 def grpc_error(error: Any) -> dict[str, str]:
@@ -202,12 +278,17 @@ def host_of(recorded: str) -> dict[str, str]:
     return {"Host": f"{region[1]}-127.0.0.1"} if region else {}
 
 
-def request(http: httpx.Client, exchange: Exchange, url: str, body: Any) -> httpx.Response:
+def request(http: httpx.Client, names: Placeholders, exchange: Exchange, url: str, body: Any) -> httpx.Response:
     """Ask, and where the recording shows the operation done, ask again until it is: repeated reads were left out."""
     parts = urlsplit(url)
 
     def ask() -> httpx.Response:
-        return http.request(exchange.verb, f"{parts.path}?{parts.query}", json=body, headers=host_of(parts.netloc))
+        headers = host_of(parts.netloc)
+        if exchange.media:
+            content = names.fill(exchange.media["latin1"]).encode("latin-1")
+            headers["content-type"] = names.fill(exchange.media["content_type"])
+            return http.request(exchange.verb, f"{parts.path}?{parts.query}", content=content, headers=headers)
+        return http.request(exchange.verb, f"{parts.path}?{parts.query}", json=body, headers=headers)
 
     answer = ask()
     waiting = isinstance(exchange.answer, dict) and exchange.answer.get("done") and exchange.verb == "GET"
@@ -229,9 +310,10 @@ def wait_for(http: httpx.Client, answer: httpx.Response) -> None:
         said = http.get(f"/{version}/{name}").json()
 
 
-def judge(case: Case, number: int, exchange: Exchange, lines: list[str], known: list[Known]) -> Finding:
+def judge(case: Case, number: int, exchange: Exchange, answered: Answered, known: list[Known]) -> Finding:
     """Part the differences into known and unknown ones."""
+    lines, answer = answered
     covered = {line: [entry for entry in known if entry.covers(case.name, number, line)] for line in lines}
     unknown = tuple(line for line in lines if not covered[line])
     reasons = tuple(f"{line} (known: {covered[line][0].reason})" for line in lines if covered[line])
-    return Finding(case.name, number, exchange, unknown, reasons)
+    return Finding(case.name, number, exchange, unknown, reasons, answer)

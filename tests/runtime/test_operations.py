@@ -68,9 +68,12 @@ def test_prediction_log_leaves_out_what_must_not_be_logged(serve, specs, feature
 
     records = [json.loads(line) for line in file.read_text().splitlines()]
     assert [record["prediction"] for record in records] == answer["predictions"]
-    assert [record["row"] for record in records] == list(range(len(rows["instances"])))
-    assert records[0]["features"].keys() == features.keys() - {"mean_area"}
-    assert (records[0]["request_id"], records[0]["version"]) == ("r1", "v2")
+    assert [record["row_index"] for record in records] == list(range(len(rows["instances"])))
+    assert records[0].keys() - ABOUT == features.keys() - {"mean_area"} | {"prediction"}
+    assert (records[0]["request_id"], records[0]["model_version"]) == ("r1", "v2")
+
+
+ABOUT = {"request_id", "logging_time", "model", "model_version", "revision", "row_index", "latency_ms"}
 
 
 class Stranger(http.server.BaseHTTPRequestHandler):

@@ -25,6 +25,9 @@ spec: {region: europe-west1, image: "gcr.io/acme/app:1"}
 """
 
 
+CI = 'ci: {{github: {{repositoryId: 1, repository: "{}"{}}}{}}}'
+
+
 @pytest.fixture
 def file(tmp_path):
     return tmp_path / "mlservice.yaml"
@@ -78,6 +81,16 @@ def test_it_reads_back_as_it_was_written(file):
         ("freeze: [{day: Someday, at: '16:00', lasts: 1h}]", '"Someday" is no day'),
         ("freeze: [{day: Fri, at: '26:00', lasts: 1h}]", '"26:00" is no time of day'),
         ("shard: 2", "did you mean `shards`?"),
+        ("ci: {}", "github"),
+        (CI.format("acme", "", ""), '6:46: ci.github.repository: "acme" is no repository at GitHub'),
+        (CI.format("acme/ml' || true", "", ""), "is no repository at GitHub"),
+        (CI.format("acme/ml", ", branch: 'a b'", ""), '"a b" is not a branch that can be let in'),
+        (CI.format("acme/ml", ", environment: 'a/b'", ""), '"a/b" is not an environment that can be let in'),
+        (CI.format("acme/ml", "", ", onMerge: Deploy"), '"Deploy" is not one of the choices'),
+        (
+            CI.format("acme/ml", "", "") + "\n  image: a\n  specs: {image: {folder: /specs}}",
+            "a workflow would publish, and the operator reads no bundle",
+        ),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_place(file, lines, said):
@@ -113,6 +126,15 @@ def test_one_wrong_document_stops_no_other(file):
     assert {problem.where.line for problem in problems} == {7}
 
 
+def test_a_repository_known_by_its_name_alone_is_warned_of(file):
+    """With its number it is not: that is never given twice."""
+    file.write_text(HEAD + "  ci: {github: {repository: acme/ml}}\n")
+    [warned] = load(file).warnings
+    file.write_text(HEAD + "  ci: {github: {repository: acme/ml, repositoryId: 456}}\n")
+
+    assert ("gh api repos/acme/ml" in warned.hint, load(file).warnings) == (True, ())
+
+
 CHOICES = {"cpu": st.sampled_from([1, "500m", 8]), "memory": st.sampled_from(["256Mi", "2Gi"])}
 SIZES = st.fixed_dictionaries({}, optional=CHOICES)
 FREEZES = st.builds(
@@ -135,6 +157,12 @@ OPERATORS = st.fixed_dictionaries(
         "freeze": st.lists(FREEZES, max_size=2, unique_by=lambda each: (each["day"], each["at"])),
         "limits": st.fixed_dictionaries({}, optional={"deletes": st.integers(0, 50), "duration": st.just("10m")}),
         "resources": SIZES,
+        "ci": st.sampled_from(
+            [
+                {"github": {"repository": "acme/ml", "environment": "prod"}},
+                {"github": {"repository": "acme/m.l_1", "repositoryId": 456, "ownerId": 1}, "onMerge": "Apply"},
+            ]
+        ),
         "notifications": st.just([{"email": "ml@acme.example"}]),
     },
 )

@@ -19,9 +19,12 @@ from reconciler.core.errors import ReconcilerError, StalePlan
 from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.render.data import as_data
+from reconciler.render.fleet import render_fleet
+from reconciler.render.history import render_entry, render_history
 from reconciler.render.markdown import render_markdown
 from reconciler.render.models import render_models
 from reconciler.render.names import Names
+from reconciler.render.standing import render_standing
 from reconciler.render.status import render_status
 from reconciler.render.text import render_text
 from reconciler.render.triggers import render_triggers
@@ -139,6 +142,10 @@ def rendered(value):
     out(json.dumps(status_with(value)))
     out(render_models(models_with(value)))
     out(render_triggers(triggers_with(value)))
+    out(render_fleet([status_with(value)], job_with(value), now=datetime(2026, 11, 25, tzinfo=UTC)))
+    out(render_standing("churn", "r", standing_with(value), [value], now=datetime(2026, 11, 25, tzinfo=UTC)))
+    out(render_history([entry_with(value)]))
+    out(render_entry(entry_with(value)))
     with Live(1, Names({}, "acme")) as live:
         live.say(value)
 
@@ -153,7 +160,22 @@ def status_with(value):
     retraining = {"training": 0, "lastRun": last, "circuitUntil": "", "frozen": value, "waits": value}
     return {"name": "churn", "region": "r", "problem": value, "settled": True, "url": value, "tags": {"t": value},
             "lastChecked": "", "lastChanged": "", "lock": lock, "missing": [value], "open": [opening],
-            "conditions": [condition], "revisions": [revision], "retraining": retraining, "needs": [value]}  # fmt: skip
+            "conditions": [condition], "revisions": [revision], "retraining": retraining, "needs": [value],
+            "asked": value, "serving": value, "needsYou": [value], "lastPass": standing_with(value)}  # fmt: skip
+
+
+def standing_with(value):
+    """What a pass found, with a value wherever whoever may write into the bucket has put one."""
+    change = {"address": value, "action": value, "outcome": value, "reason": value, "error": value}
+    fields = [{"path": value, "before": value, "after": [value]}]
+    bundle = {"digest": "", "commit": ""}
+    return {"state": value, "said": value, "needs": value, "ended": value, "stale": True, "problems": [value],
+            "changes": [{**change, "fields": fields}], "bundle": bundle}  # fmt: skip
+
+
+def job_with(value):
+    """A job of which reports say a value."""
+    return {"name": "mlservice", "lastPass": value, "paused": True, "problems": [value]}
 
 
 def models_with(value):
@@ -168,6 +190,17 @@ def triggers_with(value):
     decision = {"decided": value, "guard": value, "reason": value}
     trigger = {"name": value, "kind": "pubsub", "source": value, "next": value, "problem": "", "decision": decision}
     return {"name": "churn", "region": "r", "triggers": [trigger, {**trigger, "problem": value}]}
+
+
+def entry_with(value):
+    """An entry of a history with a value wherever whoever may write into the bucket has put one."""
+    fields = [{"path": value, "before": value, "after": [value]}, {"path": "env.A", "before": None, "after": value}]
+    change = {"address": value, "action": value, "outcome": value, "reason": value, "fields": fields, "error": value}
+    by = dict.fromkeys(("name", "account", "run", "execution", "address", "program"), value) | {"kind": "ci"}
+    source = dict.fromkeys(("bundle", "author", "run"), value) | {"commit": "", "uncommitted": False}
+    words = dict.fromkeys(("outcome", "decision", "reason", "environment", "started", "ended"), value)
+    return {"service": "churn", "region": "r", **words, "problems": [value], "changes": [{**change, "seconds": 1.0}],
+            "leftOut": 0, "by": by, "source": source}  # fmt: skip
 
 
 def failed_with(value):
@@ -491,6 +524,11 @@ def ordinary():
 
 def test_ordinary_values_are_left():
     """Digests, addresses, dates, paths, conditions and commands of every day: none of five hundred is touched."""
+    pools = "iam.googleapis.com/projects/999994543563/locations/global/workloadIdentityPools/mlservice-ci"
+    assert redacted(f"principalSet://{pools}/attribute.repository/acme/ml") == (
+        f"principalSet://{pools}/attribute.repository/acme/ml"
+    )
+    assert "Zq8" not in redacted(f"//{pools}/Zq8xK2mP0vL7tB4nR1sW9dC6")
     values = list(ordinary())
 
     touched = [value for value in values if redacted(value) != value]

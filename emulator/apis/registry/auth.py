@@ -15,6 +15,7 @@ from typing import Any
 from emulator.apis.registry.errors import RegistryError
 from emulator.apis.registry.wire import Reply, document
 from emulator.core.world import DEVELOPER, World
+from emulator.identity.callers import named
 from emulator.identity.oauth import may_have_tokens
 from emulator.identity.tokens import LIFETIME_S, Tokens
 
@@ -64,7 +65,7 @@ def of_token(world: World, text: str) -> str:
     claims = world.part(Tokens).read(text)
     if claims is None or claims.get("typ") != "access":
         raise unauthorized("the token is not one of this emulator's, or it has expired")
-    return str(claims["email"])
+    return named(claims)
 
 
 def basic(world: World, text: str) -> str:

@@ -26,6 +26,7 @@ from emulator.core.clock import HELD_MOST_S
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import timestamp
 from emulator.core.world import World
+from emulator.identity.callers import shown
 from emulator.processes.execution import Batch, TaskEnd
 from emulator.processes.model import CannotStartError, Outcome
 
@@ -65,7 +66,7 @@ def make_execution(world: World, job: Any, overrides: Any, call: Call) -> Any:
     execution = Execution(
         name=execution_name(job.name),
         uid=str(uuid.uuid4()),
-        creator=call.caller,
+        creator=shown(call.caller),
         generation=1,
         create_time=now,
         update_time=now,

@@ -7,6 +7,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
+from emulator.apis.run.journal import Journal
 from emulator.core import settings
 from emulator.core.world import World
 from emulator.identity.enforcement import OWNERS
@@ -22,6 +23,7 @@ class Running:
 
     Attributes:
         started: It, if it runs.
+        journal: Takes what containers write.
         claimed: Executions that the data plane knows and will end; read and written inside a transaction of the store.
     """
 
@@ -29,6 +31,7 @@ class Running:
         self._world = world
         self._making = threading.Lock()
         self.started: Plane | None = None
+        self.journal = Journal(world)
         self.claimed: set[str] = set()
 
     def plane(self) -> "Plane":
@@ -48,6 +51,7 @@ class Running:
             gate=Gate(self._world),
             tokens=MetadataTokens(self._world),
             now=self._world.clock.now,
+            written=self.journal.write,
             settings=Settings(int(chosen.run_seed) or None, chosen.run_pending_s, int(chosen.run_most_idle)),
         )
 
@@ -67,6 +71,7 @@ def stop(world: World) -> None:
     found = world.take(Running)
     if found is not None and found.started is not None:
         found.started.stop()
+        found.journal.close(keep=True)
 
 
 def drop(world: World) -> None:
@@ -74,6 +79,7 @@ def drop(world: World) -> None:
     found = world.take(Running)
     if found is not None and found.started is not None:
         found.started.stop(grace_s=0)
+        found.journal.close(keep=False)
 
 
 def revision(world: World, name: str) -> Revision:

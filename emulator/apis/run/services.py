@@ -22,6 +22,7 @@ from emulator.core.failures import ApiFailure
 from emulator.core.resources import apply_mask, part, timestamp
 from emulator.core.world import World
 from emulator.identity import iam_policy
+from emulator.identity.callers import shown
 
 SERVICE = "google.cloud.run.v2.Services/"
 REVISION_TAKEN = "Revision named '{name}' with different configuration already exists."
@@ -81,7 +82,7 @@ def new_revision(world: World, service: Any, call: Call) -> None:
         launch_stage=service.launch_stage,
         service=short(service.name),
         reconciling=True,
-        creator=call.caller,
+        creator=shown(call.caller),
     )
     copy_template(template, revision)
     revision.etag = f'"{base64.b64encode(uuid.uuid4().bytes[:8]).decode()}"'

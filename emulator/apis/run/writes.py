@@ -12,6 +12,7 @@ from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import timestamp
 from emulator.core.world import World
+from emulator.identity.callers import shown
 
 API = Api("run")
 OUTPUT = (
@@ -39,14 +40,14 @@ def born(world: World, resource: Any, call: Call) -> None:
     resource.uid = str(uuid.uuid4())
     resource.generation = 1
     resource.create_time.CopyFrom(now)
-    resource.creator = call.caller
+    resource.creator = shown(call.caller)
     touched(world, resource, call)
 
 
 def touched(world: World, resource: Any, call: Call) -> None:
     """Mark a resource as written now and being worked on."""
     resource.update_time.CopyFrom(timestamp(world.clock.now()))
-    resource.last_modifier = call.caller
+    resource.last_modifier = shown(call.caller)
     resource.reconciling = True
     resource.terminal_condition.state = conditions.PENDING
     for field in (*conditions.REASONS, "message"):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +26,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.planning import Target, load_specs, plan_specs, titles, working
 from reconciler.cli.progress import Live
+from reconciler.cli.remembering import Remembering
 from reconciler.core import errors
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class How:
         lock_timeout: Patience with another run, as a duration.
         output: Form of plan and report.
         again: Makes the plan anew after another run was at work.
+        spec: Path of the first spec, for history to name its commit; None where there is none.
+        beside: What the JSON document says beside plan and report.
+        dry_run: Show, and change nothing.
     """
 
     yes: bool = False
@@ -67,6 +71,9 @@ class How:
     lock_timeout: str = "0s"
     output: Output = Output.TEXT
     again: Callable[[], Planned] | None = None
+    spec: Path | None = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    dry_run: bool = False
 
 
 @app.command()
@@ -95,7 +102,7 @@ def apply(
     specs = load_specs(named, target)
     with working(target, specs) as session:
         planned = plan_specs(session, specs, retry=retry)
-        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_specs(session, specs, retry=retry))
+        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_specs(session, specs, retry=retry), named[0])
         return confirm_and_apply(session, planned, how)
 
 
@@ -125,7 +132,8 @@ def _apply_saved(path: Path, specs: Sequence[Path], target: Target, how: How) ->
         def checked() -> Planned:
             return check_saved(session, saved, lambda: _anew(session, path, saved, specs))
 
-        return confirm_and_apply(session, checked(), replace(how, again=checked))
+        spec = next((path for path in map(Path, saved.specs) if path.exists()), None)
+        return confirm_and_apply(session, checked(), replace(how, again=checked, spec=spec))
 
 
 def _anew(session: Session, path: Path, saved: Plan, specs: Sequence[Path]) -> Plan:
@@ -155,11 +163,11 @@ def confirm_and_apply(session: Session, planned: Planned, how: How) -> int:
     # One document whatever happens; its reader on a terminal sees the plan before it is asked.
     report: Report | None = None
     try:
-        if planned.plan.pending and not how.yes:
+        if planned.plan.pending and not how.yes and not how.dry_run:
             say(_as_text(session, planned))
         code, report = _carried_out(session, planned, how)
     finally:
-        data(_document(planned, report))
+        data(_document(planned, report) | dict(how.beside))
     return code
 
 
@@ -176,6 +184,8 @@ def _document(planned: Planned, report: Report | None) -> dict[str, Any]:
 
 
 def _carried_out(session: Session, planned: Planned, how: How) -> tuple[int, Report | None]:
+    if how.dry_run:
+        return 0, None
     _refuse_to_destroy(planned, how)
     pending = len(planned.plan.pending)
     verb = "Destroy" if planned.plan.destroy else "Apply"
@@ -201,10 +211,13 @@ def _apply(session: Session, planned: Planned, how: How) -> Report:
     from reconciler.render.names import Names  # noqa: PLC0415 - late, for start-up
 
     names = Names(titles(session.kinds), planned.plan.project)
+    remembering = Remembering.begin(session, how.spec)
     with Live(len(planned.plan.pending), names) as live:
-        return apply_when_free(
+        report = apply_when_free(
             session, planned, again=how.again, timeout=how.lock_timeout, progress=live.tell, say=live.say
         )
+    remembering.end(planned, report)
+    return report
 
 
 def tell(report: Report) -> None:

@@ -38,16 +38,19 @@ def install(
     touched; the job reads them from the bundle that `mlservice publish` writes.
     """
     target = Target(project, local, state, environment)
-    specs = load_specs(spec_paths(paths), target)
+    named = spec_paths(paths)
+    specs = load_specs(named, target)
     if not specs.operators:
         hint = "write one beside the services: kind: Operator, with a name and a region"
         raise errors.UsageError("there is no Operator among these specs", hint=hint)
     with working(target, specs) as session:
-        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_operator(session, specs))
+        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_operator(session, specs), named[0])
         return confirm_and_apply(session, plan_operator(session, specs), how)
 
 
 def plan_operator(session: Session, specs: Specs) -> Planned:
     """Plan the operator; the services say what it must be able to do, and nothing is done to them."""
+    from reconciler.engine.ci import narrowing  # noqa: PLC0415 - late, for start-up
+
     [operator] = specs.operators
-    return plan_documents(session, specs.documents).only(operator)
+    return plan_documents(narrowing(session), specs.documents).only(operator)

@@ -13,6 +13,8 @@ from reconciler.cli.options import Form, Local, Project, State
 from reconciler.cli.planning import Target, working
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.engine.operators import Installed
 
 app = typer.Typer(
@@ -43,32 +45,38 @@ def status(
 ) -> int:
     """Show the job, its schedule and its latest pass; exits with 1 when something needs a person."""
     with _installed(Target(project, local, state)) as operator:
-        found = operator.status()
+        found, now = operator.status(), operator.session.clock.now()
     if output is Form.JSON:
         data(found)
     else:
-        for line in _lines(found):
+        for line in _lines(found, now):
             out(line)
     ill = any(report["exitCode"] for report in found["passes"])
-    return 1 if ill or found["missing"] or found["problems"] else 0
+    return 1 if ill or found["missing"] or found["problems"] or found["needsYou"] else 0
 
 
-def _lines(found: dict[str, Any]) -> Iterator[str]:
-    paused = ", paused" if found["paused"] else ""
+def _lines(found: dict[str, Any], now: datetime) -> Iterator[str]:
+    from reconciler.render.moments import ago, minute  # noqa: PLC0415 - late, for start-up
+    from reconciler.render.values import one_line  # noqa: PLC0415 - late, for start-up
+
+    due = f", next {minute(found['next'])} UTC" if found["next"] else ""
+    paused = ", paused: mlservice operator resume" if found["paused"] else due
     yield f"{found['name']} in {found['region']}: {found['schedule']} ({found['timeZone']}){paused}"
     yield f"  image   {found['image']}"
     yield f"  shards  {found['shards']}"
     for report in found["passes"]:
-        yield from _pass_lines(report)
+        yield from _pass_lines(report, f" ({ago(report['ended'], now)})")
     if not found["passes"]:
         yield "  no pass has reported yet: mlservice operator run"
+    for each in found["needsYou"]:
+        yield f"  needs you  {one_line(each['name'])}: {one_line(each['why'])}"
     for missing in found["missing"]:
         yield f"  missing {missing}: mlservice install"
     for problem in found["problems"]:
-        yield f"  problem {problem}"
+        yield f"  problem {one_line(problem)}"
 
 
-def _pass_lines(report: dict[str, Any]) -> Iterator[str]:
+def _pass_lines(report: dict[str, Any], age: str = "") -> Iterator[str]:
     bundle = report["bundle"] or {}
     commit = f", commit {bundle['commit'][:12]}" if bundle.get("commit") else ""
     source = f"bundle {bundle['digest'][:12]}{commit}" if bundle else "specs of the image"
@@ -76,14 +84,13 @@ def _pass_lines(report: dict[str, Any]) -> Iterator[str]:
     for name, service in sorted(report["services"].items()):
         states.setdefault(service["state"], []).append(name)
     shown = [f"{len(names)} {state}" for state, names in sorted(states.items())]
-    yield f"  pass    {report['ended']} shard {report['shard']['index']}, {source}: {', '.join(shown) or 'no services'}"
+    what = ", ".join(shown) or "no services"
+    yield f"  pass    {report['ended']}{age} shard {report['shard']['index']}, {source}: {what}"
     for state, names in sorted(states.items()):
         if state not in {"ok", "changed"}:
             yield f"          {state}: {', '.join(names)}"
     for orphan in report["orphaned"]:
         yield f"          orphaned: {orphan['name']} in {orphan['region']}"
-    for problem in report["problems"]:
-        yield f"          problem: {problem}"
 
 
 @app.command()
@@ -115,9 +122,12 @@ def run(
         if not wait:
             return 0
         well = operator.wait(execution, timeout_s=_PASS_WITHIN_S)
-        for report in operator.reports.latest():
-            for line in _pass_lines(report):
-                out(line.strip())
+        reports = operator.reported(execution)
+    for report in reports:
+        for line in (*_pass_lines(report), *(f"problem: {problem}" for problem in report["problems"])):
+            out(line.strip())
+    if not reports:
+        say(f"{execution} ended and reported nothing: what it wrote is in Cloud Logging", "red")
     return 0 if well else 1
 
 
@@ -125,13 +135,13 @@ def run(
 def pause(*, project: Project = None, local: Local = False, state: State = None) -> None:
     """Let no pass start by itself. `install` resumes it, unless the document says `paused: true`."""
     with _installed(Target(project, local, state)) as operator:
-        operator.pause()
-    out("paused; resume it with: mlservice operator resume")
+        paused = operator.pause()
+    out(f"{'paused' if paused else 'it is paused already'}; resume it with: mlservice operator resume")
 
 
 @app.command()
 def resume(*, project: Project = None, local: Local = False, state: State = None) -> None:
     """Let passes start by themselves again."""
     with _installed(Target(project, local, state)) as operator:
-        operator.resume()
-    out("resumed")
+        resumed = operator.resume()
+    out("resumed" if resumed else "it is not paused")

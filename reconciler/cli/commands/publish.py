@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.cli.console import out, say
-from reconciler.cli.git import told
 from reconciler.cli.options import Environment, Local, Paths, Project, State, spec_paths
+from reconciler.cli.origin import Origin
 from reconciler.cli.planning import Target, load_specs, working
 from reconciler.core import errors
 
@@ -52,6 +51,8 @@ def publish(
     refuse_what_stays_here(specs)
     files = files_of(specs)
     archive, origin = pack(files), Origin.of(Path(next(iter(spec_paths(paths)))))
+    if origin.uncommitted:
+        say("note: there are changes that no commit has", "yellow")
     with working(target, specs) as session:
         place = to or place_of(specs, session)
         now = session.clock.now().astimezone(UTC).isoformat(timespec="seconds")
@@ -111,35 +112,3 @@ def refuse_what_stays_here(specs: Specs) -> None:
     ]
     if problems:
         raise SpecError(problems)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where specs come from.
-
-    Args:
-        commit: Empty where there is none.
-        author: Of the commit.
-        written: The commit's time, ISO 8601 in UTC; empty where there is none.
-        run: Address of the CI run.
-    """
-
-    commit: str = ""
-    author: str = ""
-    written: str = ""
-    run: str = ""
-
-    @classmethod
-    def of(cls, path: Path) -> Origin:
-        """Ask git and the CI's variables. A folder without git has no commit, and its time is now."""
-        folder = path if path.is_dir() else path.parent
-        from reconciler.hosts.surroundings import place_of as job_of  # noqa: PLC0415 - late, for start-up
-
-        run = job_of(os.environ).run
-        lines = told(folder, "log", "-1", "--format=%H%n%an <%ae>%n%ct").splitlines()
-        if len(lines) != len(("commit", "author", "time")):
-            return cls(run=run)
-        if told(folder, "status", "--porcelain", "--untracked-files=no"):
-            say("note: there are changes that no commit has", "yellow")
-        commit, author, seconds = lines
-        return cls(commit, author, datetime.fromtimestamp(int(seconds), UTC).isoformat(timespec="seconds"), run)

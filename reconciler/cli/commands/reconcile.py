@@ -7,9 +7,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, chdir, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, chdir, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from reconciler.core.bundle import Pointer
     from reconciler.core.orders import Orders
     from reconciler.core.plan import Change
+    from reconciler.engine.entries import Circumstances
     from reconciler.engine.passes import Pass
     from reconciler.engine.reports import Reports
     from reconciler.engine.session import Session
-    from schemas import LoadedOperator, Problem, Specs
+    from schemas import LoadedOperator, MLServiceError, Problem, Specs
 
 app = typer.Typer(add_completion=False)
 
@@ -62,12 +64,12 @@ def reconcile(
         target = Target(project, local, state, environment or orders.environment or None)
         if bundle:
             with working(target, quiet=True) as session:
-                return _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started).of_bundle(bundle, target)
+                return _Run(session, orders, target, started, dry_run).of_bundle(bundle)
         specs, problems = _load(spec_paths(paths), target)
-        if not specs.documents:
+        if not specs.documents and not orders.name:
             return 1
         with working(target, specs, quiet=True) as session:
-            return _Run(session, orders, Shard.ours(), dry_run=dry_run, started=started).of(specs, problems)
+            return _Run(session, orders, target, started, dry_run).of(specs, problems)
     except MLServiceError as error:
         Log("").write("ERROR", "pass failed", error=str(error), hint=getattr(error, "hint", ""))
         return int(getattr(error, "exit_code", 1))
@@ -119,22 +121,42 @@ class _Run:
 
     session: Session
     orders: Orders
-    shard: Shard
-    dry_run: bool
+    target: Target
     started: float
+    dry_run: bool
+    shard: Shard = field(default_factory=Shard.ours)
     pointer: Pointer | None = None
     trouble: str = ""
     untold: str = ""
 
-    def of_bundle(self, place: str, target: Target) -> int:
+    def of_bundle(self, place: str) -> int:
         """Take the specs of a bundle: the current one, or, where that cannot be used, the one applied last."""
         from reconciler.engine.bundles import Bundles  # noqa: PLC0415 - late, for start-up
+        from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
 
         bundles = Bundles(self.session.connection, place)
         with ExitStack() as stack:
-            files, self.pointer = self._files(bundles)
+            try:
+                files, self.pointer = self._files(bundles)
+            except MLServiceError as error:
+                self._nothing_done(error)
+                raise
             stack.enter_context(_unpacked(files))
-            return self.of(*_load([Path()], target))
+            return self.of(*_load([Path()], self.target))
+
+    def _nothing_done(self, error: MLServiceError) -> None:
+        """Report a pass that got no specs, or people would go on reading of the one before."""
+        from reconciler.engine.passes import Pass  # noqa: PLC0415 - late, for start-up
+        from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
+
+        if not self.orders.name:
+            return
+        hint = getattr(error, "hint", "")
+        self.trouble = f"no specs could be read, and nothing was done: {error}{f'; {hint}' if hint else ''}"
+        made = Pass(self.session, self.orders, self._plan, Log(self.session.run_id), self.dry_run)
+        made.codes.add(int(getattr(error, "exit_code", 1)))
+        with suppress(MLServiceError):  # what kept the specs from being read is said in any case
+            self._report(made, [], [], self.session.clock.now())
 
     def _files(self, bundles: Any) -> tuple[dict[str, bytes], Pointer]:
         from reconciler.engine.bundles import BundleRefused, refuse_older  # noqa: PLC0415 - late, for start-up
@@ -163,7 +185,7 @@ class _Run:
 
         log, began = Log(self.session.run_id), self.session.clock.now()
         made = Pass(self.session, self.orders, self._plan, log, self.dry_run)
-        if problems or self.trouble:
+        if problems or self.trouble or not specs.documents:
             made.codes.add(1)
         services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
         own = self._own(specs)
@@ -174,6 +196,8 @@ class _Run:
         seconds = round(time.monotonic() - self.started, 3)
         end = {"dryRun": True} if self.dry_run else {"changed": made.changed}
         log.write("INFO", "pass done", **end, seconds=seconds)
+        if not self.dry_run:
+            self._remember(made, began)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
         return made.exit_code
@@ -222,19 +246,22 @@ class _Run:
         return found
 
     def _report(self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, str]], began: datetime) -> None:
+        from reconciler.cli.remembering import execution  # noqa: PLC0415 - late, for start-up
         from reconciler.engine.reports import FORMAT  # noqa: PLC0415 - late, for start-up
 
         report = {
             "format": FORMAT,
             "operator": self.orders.name,
             "project": self.session.connection.project,
-            "execution": os.environ.get("CLOUD_RUN_EXECUTION", ""),
+            "program": version("mlservice"),
+            "execution": execution(),
             "run": self.session.run_id,
             "shard": {"index": self.shard.index, "count": self.shard.count},
             "started": began.isoformat(timespec="seconds"),
             "ended": self.session.clock.now().isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.started, 3),
             "drift": "Correct" if self.orders.correct else "Report",
+            "dryRun": self.dry_run,
             "bundle": self.pointer and self.pointer.to_json(),
             "problems": [*filter(None, (self.trouble, self.untold)), *map(str, problems)],
             "services": {name: service.to_json() for name, service in sorted(made.told.items())},
@@ -245,6 +272,29 @@ class _Run:
         self._reports.write(report)
         if self.pointer and self.shard.index == 0 and not self.trouble and not self.dry_run:
             self._reports.note_applied(replace(self.pointer, older=False))
+
+    def _remember(self, made: Pass, began: datetime) -> None:
+        """Write history, before the report that tells the next pass what is news. A pass does not fail for it."""
+        from reconciler.engine.entries import of_pass  # noqa: PLC0415 - late, for start-up
+        from reconciler.engine.history import History  # noqa: PLC0415 - late, for start-up
+        from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
+
+        by_hand = not self.orders.name
+        try:
+            before = None if by_hand else self._reports.of_shard(self.shard.index)
+            entries = of_pass(made.told, before, self._circumstances(began), alone=by_hand)
+            History(self.session).write(entries)
+        except MLServiceError as error:
+            log = Log(self.session.run_id)
+            log.write("WARNING", "history not written", error=str(error), hint=getattr(error, "hint", ""))
+
+    def _circumstances(self, began: datetime) -> Circumstances:
+        from reconciler.cli.origin import Origin  # noqa: PLC0415 - late, for start-up
+        from reconciler.cli.remembering import by_operator, by_somebody  # noqa: PLC0415 - late, for start-up
+
+        if not self.orders.name:
+            return by_somebody(self.session, began, self.target.environment or "", Origin.of(None))
+        return by_operator(self.session, began, self.orders, self.pointer)
 
 
 @contextmanager

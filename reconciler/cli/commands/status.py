@@ -19,38 +19,54 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def status(
-    names: Annotated[list[str] | None, typer.Argument(help="Services. Left out: all.", show_default=False)] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Services. Left out: a line for each.", show_default=False)
+    ] = None,
     *,
     project: Project = None,
     local: Local = False,
     state: State = None,
     output: Annotated[Form, typer.Option("--output", "-o", help="Form of the output.")] = Form.TEXT,
 ) -> int:
-    """Show address, conditions, traffic, revisions and trainings of services; exits with 1 when one needs a person.
+    """Show services as they are; without a name all of them, a line each. Exits with 1 when one needs a person.
 
-    That is one that does not work, one that everyone may call though its spec keeps it private, and one whose trainings
-    failed so often in a row that none starts any more.
+    That is one that does not work, one that everyone may call though its spec keeps it private, one whose trainings
+    failed so often in a row that none starts any more, and one that the last pass of the job could not make what its
+    spec wants. Of one that is named: address, conditions, traffic, revisions and trainings, too.
     """
     from reconciler.engine.status import read_status  # noqa: PLC0415 - late, for start-up
 
     with working(Target(project, local, state)) as session:
         found = read_status(session, names or [])
-        _show(session, found, output)
+        _show(session, found, output, named=bool(names))
     return 0 if found.well else 1
 
 
-def _show(session: Session, found: Statuses, output: Form) -> None:
+def _show(session: Session, found: Statuses, output: Form, *, named: bool) -> None:
     for why in found.unreadable:
         say(why.message, "red")
         say(f"  hint: {why.hint}", "dim")
     if output is Form.JSON:
         rows: list[Any] = [service.to_json() for service in found.services]
         data(rows)
+        for problem in found.oversight.problems if found.oversight else ():
+            say(f"the job: {problem}", "red")
         return
+    from reconciler.render.fleet import render_fleet  # noqa: PLC0415 - late, for start-up
     from reconciler.render.status import render_status  # noqa: PLC0415 - late, for start-up
 
     now = session.clock.now()
-    for service in found.services:
-        out(render_status(service.to_json(), now=now))
-    if not found.services and not found.unreadable:
+    if named:
+        for service in found.services:
+            out(render_status(service.to_json(), now=now))
+    elif found.services or (found.oversight and found.oversight.problems):
+        out(render_fleet([service.to_json() for service in found.services], _job(found), now=now))
+    elif not found.unreadable:
         out("no services: nothing was applied in this project")
+
+
+def _job(found: Statuses) -> dict[str, Any]:
+    job = found.oversight
+    if job is None or not job.name:
+        return {"name": "", "lastPass": "", "paused": False, "problems": []}
+    return {"name": job.name, "lastPass": job.last, "paused": job.paused, "problems": list(job.problems)}

@@ -31,11 +31,10 @@ def triggers(
     Times are in the time zone of this machine; JSON has them as they were written. Exits with 1 when something that was
     kept cannot be read.
     """
-    from reconciler.engine.retraining import region_of  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.triggers import read_triggers  # noqa: PLC0415 - late, for start-up
 
     with working(Target(project, local, state), quiet=output is Form.JSON) as session:
-        found = read_triggers(session, region_of(session, name, region), name, last=last)
+        found = read_triggers(session, name, region, last=last)
     for line in found.unreadable:
         say(line, "red")
     if output is Form.JSON:

@@ -7,26 +7,21 @@ project is narrowed to the roles that those kinds give, so that a pass cannot gi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.condition import below, only_roles
-from reconciler.core.membership import PROJECT, Membership
-from reconciler.core.naming import account_email, mark_labels, note
+from reconciler.core.condition import below
+from reconciler.core.naming import mark_labels, note
 from reconciler.core.objects import Desired, Wanted
 from reconciler.core.orders import ORDERS_ENV
-from reconciler.kinds import iam_member
+from reconciler.kinds import duties, iam_member
+from reconciler.kinds.duties import LOOKING, Account
 from reconciler.kinds.iam_member import IamMember
-from reconciler.kinds.iam_role import NAME as IAM_ROLE
-from reconciler.kinds.iam_role import IamRole, full_name
 from reconciler.kinds.run_job.record import NAME, RunJob, run_address
 from reconciler.kinds.scheduler_job import NAME as SCHEDULER_JOB
 from reconciler.kinds.scheduler_job import SchedulerJob
-from reconciler.kinds.service_account import ServiceAccount
 from reconciler.lookups.image_digest import pinned
-from schemas.names import service_account_id
 from schemas.sections.access import AUTO
 
 if TYPE_CHECKING:
@@ -36,49 +31,6 @@ if TYPE_CHECKING:
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 OWN = ("roles/run.developer", "roles/cloudscheduler.admin", "roles/artifactregistry.reader")
 """What changing its own image and schedule needs."""
-LOOKING = (
-    "iam.roles.list",
-    "iam.serviceAccounts.getIamPolicy",
-    "iam.serviceAccounts.list",
-    "resourcemanager.projects.getIamPolicy",
-    "run.jobs.getIamPolicy",
-    "storage.buckets.get",
-    "storage.buckets.list",
-)
-"""What looking at its own account and roles needs: it cannot change them."""
-_WIDER = {
-    "roles/artifactregistry.reader": "roles/artifactregistry.admin",
-    "roles/cloudscheduler.viewer": "roles/cloudscheduler.admin",
-    "roles/pubsub.viewer": "roles/pubsub.editor",
-    "roles/run.developer": "roles/run.admin",
-    "roles/run.viewer": "roles/run.developer",
-}
-"""Roles that another one holds whole: where both are needed, the other one does.
-
-Source:
-    cloud.google.com/iam/docs/roles-permissions.
-"""
-_GIVES_ROLES = "roles/resourcemanager.projectIamAdmin"
-_STATE_ROLE = "roles/storage.objectAdmin"
-_READER = "roles/storage.objectViewer"
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The account that a pass runs as.
-
-    Args:
-        email: Its e-mail.
-        address: When it is of our making.
-    """
-
-    email: str
-    address: Address | None
-
-    @property
-    def member(self) -> str:
-        """How policies name it."""
-        return f"serviceAccount:{self.email}"
 
 
 def address_of(operator: Operator) -> Address:
@@ -104,13 +56,13 @@ def operates(operator: Operator, facts: Facts) -> Iterator[Wanted]:
     runs, starts = _runs(operator, facts), _starter(operator, facts)
     grants = [*_roles(operator, facts, runs)] if runs.address else []
     if runs.address:
-        yield _account(operator, runs.address, "Reconciles for")
+        yield duties.account(operator, runs.address, "Reconciles for")
     yield from grants
     yield _job(operator, facts, runs, needs=frozenset(want.address for want in grants))
     if starts.address:
-        yield _account(operator, starts.address, "Starts")
+        yield duties.account(operator, starts.address, "Starts")
     invoker = iam_member.granted(
-        address_of(operator), "roles/run.invoker", starts.member, operator.owner, needs=_made(starts)
+        address_of(operator), "roles/run.invoker", starts.member, operator.owner, needs=starts.made
     )
     yield invoker
     yield _schedule(operator, facts, starts, needs=frozenset({invoker.address}))
@@ -119,22 +71,11 @@ def operates(operator: Operator, facts: Facts) -> Iterator[Wanted]:
 def _runs(operator: Operator, facts: Facts) -> Account:
     if operator.spec.identity != AUTO:
         return Account(operator.spec.identity, None)
-    here = Address("service_account", GLOBAL, service_account_id(operator.name, "operator"))
-    return Account(account_email(here.name, facts.project), here)
+    return Account.own(operator, facts, "operator")
 
 
 def _starter(operator: Operator, facts: Facts) -> Account:
-    here = Address("service_account", GLOBAL, service_account_id(operator.name, "starter"))
-    return Account(account_email(here.name, facts.project), here)
-
-
-def _made(account: Account) -> frozenset[Address]:
-    return frozenset({account.address} if account.address else ())
-
-
-def _account(operator: Operator, here: Address, words: str) -> Desired[ServiceAccount]:
-    fields = ServiceAccount(f"{words} {operator.name}", note(operator.owner), disabled=False)
-    return Desired(here, fields, operator.owner)
+    return Account.own(operator, facts, "starter")
 
 
 def _job(operator: Operator, facts: Facts, account: Account, *, needs: frozenset[Address]) -> Desired[RunJob]:
@@ -155,7 +96,7 @@ def _job(operator: Operator, facts: Facts, account: Account, *, needs: frozenset
         service_account=account.email,
         labels={**operator.labels, **mark_labels(operator.owner)},
     )
-    return Desired(address_of(operator), fields, operator.owner, needs=needs | _made(account))
+    return Desired(address_of(operator), fields, operator.owner, needs=needs | account.made)
 
 
 def _arguments(operator: Operator, facts: Facts) -> tuple[str, ...]:
@@ -201,58 +142,23 @@ def _schedule(operator: Operator, facts: Facts, account: Account, *, needs: froz
         max_doublings=5,
         paused=spec.paused,
     )
-    return Desired(schedule_of(operator), fields, operator.owner, needs=needs | _made(account) | {job})
+    return Desired(schedule_of(operator), fields, operator.owner, needs=needs | account.made | {job})
 
 
 def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
     """Want the roles of the kinds that the specs lead to, and the operator's own."""
-    needed = {role for kind in facts.duties for role in _on_the_project(kind)}
-    permissions = sorted({*LOOKING, *(each for each in needed if not each.startswith("roles/"))})
-    custom = _custom_role(operator, permissions)
-    yield custom
-    yield _on_project(operator, account, full_name(custom.address, facts.project), needs={custom.address})
-    roles = {*OWN, *(each for each in needed if each.startswith("roles/"))} - {_GIVES_ROLES}
-    for role in sorted(role for role in roles if _WIDER.get(role) not in roles):
-        yield _on_project(operator, account, role)
+    needed = duties.all_of(facts.duties) | {*LOOKING, *duties.looking_at_ci(operator), duties.finding(facts)}
+    yield from duties.granted(operator, facts, account, needed | {*OWN}, duties.role_name(operator))
     yield _acting_as(operator, account, account)
     yield _acting_as(operator, account, _starter(operator, facts))
-    if _GIVES_ROLES in needed:
-        yield _on_project(operator, account, _GIVES_ROLES, "mlservice-roles", only_roles(_given(facts.duties)))
-    yield _on_project(operator, account, _STATE_ROLE, "mlservice-state", below(facts.bucket, ""))
+    yield duties.on_project(operator, account, duties.STATE_WRITER, "mlservice-state", below(facts.bucket, ""))
     bucket = bundle_of(operator, facts.bucket).removeprefix("gs://").partition("/")[0]
     if bucket not in {"", facts.bucket}:
-        yield _on_project(operator, account, _READER, "mlservice-bundle", below(bucket, ""))
-
-
-def _on_the_project(kind: Any) -> Iterable[str]:
-    return () if kind.roles.on else (*kind.roles.read, *kind.roles.write)
-
-
-def _custom_role(operator: Operator, permissions: Iterable[str]) -> Desired[IamRole]:
-    here = Address(IAM_ROLE, GLOBAL, f"mlservice_{operator.name.replace('-', '_')}")
-    fields = IamRole(f"What {operator.name} needs", note(operator.owner), tuple(permissions))
-    return Desired(here, fields, operator.owner)
-
-
-def _on_project(
-    operator: Operator,
-    account: Account,
-    role: str,
-    title: str = "",
-    condition: str = "",
-    *,
-    needs: Iterable[Address] = (),
-) -> Desired[IamMember]:
-    here = Membership(PROJECT, "", role, account.member, title).at(GLOBAL)
-    return Desired(here, IamMember(condition), operator.owner, needs=frozenset(needs) | _made(account))
+        yield duties.on_project(operator, account, duties.STATE_READER, "mlservice-bundle", below(bucket, ""))
 
 
 def _acting_as(operator: Operator, account: Account, other: Account) -> Desired[IamMember]:
     """Whoever changes the job, or its schedule, lets it run as the account that it runs as."""
     target = other.address or Address("service_account", GLOBAL, other.email.partition("@")[0])
     role = "roles/iam.serviceAccountUser"
-    return iam_member.granted(target, role, account.member, operator.owner, needs=_made(account))
-
-
-def _given(duties: Iterable[Any]) -> list[str]:
-    return sorted({gift.role for kind in duties for gift in kind.gives if gift.on == PROJECT})
+    return iam_member.granted(target, role, account.member, operator.owner, needs=account.made)

@@ -9,15 +9,13 @@ from reconciler.core.naming import MANAGED_BY, MANAGER
 from reconciler.kinds.artifact_repository import ArtifactRepository
 from tests.conformance.example import Example
 
-NAME = "projects/local/locations/europe-west1/repositories/ml"
-
 
 def api(operator):
     return operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
 
 
 def read(operator):
-    return api(operator).get_repository(request={"name": NAME})
+    return api(operator).get_repository(request={"name": operator.at.of_region("repositories", "ml")})
 
 
 def write(operator, path, change):
@@ -31,32 +29,37 @@ def add_policy(operator):
     write(operator, "cleanup_policies", lambda live: live.cleanup_policies.update({"theirs": policy}))
 
 
-EXAMPLE = Example(
-    address=Address("artifact_repository", "europe-west1", "ml"),
-    fields=ArtifactRepository("DOCKER", False, True, 20, 7 * 86400, {MANAGED_BY: MANAGER}),  # noqa: FBT003 - a record
-    edits=(
-        {"immutable_tags": True},
-        {"scanning": False},
-        {"keep_last": 3},
-        {"keep_last": None},
-        {"delete_untagged_after_s": 86400},
-        {"delete_untagged_after_s": None},
-        {"labels": {MANAGED_BY: MANAGER, "team": "growth"}},
-    ),
-    read=read,
-    message=repository.Repository,
-    places={
-        "format": ["format"],
-        "immutable_tags": ["docker_config.immutable_tags"],
-        "scanning": ["vulnerability_scanning_config.enablement_config"],
-        "keep_last": ["cleanup_policies"],
-        "delete_untagged_after_s": ["cleanup_policies"],
-        "labels": ["labels"],
-    },
-    unmarked={"labels": {}},
-    meddle=add_policy,
-    theirs=lambda operator: "theirs" in read(operator).cleanup_policies,
-    add_key={
-        "labels": lambda operator, key: write(operator, "labels", lambda live: live.labels.update({key: "1"})),
-    },
-)
+def examples(at):
+    """Give the examples of a place."""
+    ours = {MANAGED_BY: MANAGER, **at.labels}
+    example = Example(
+        address=Address("artifact_repository", at.region, at.name("ml")),
+        fields=ArtifactRepository("DOCKER", False, True, 20, 7 * 86400, ours),  # noqa: FBT003 - a record
+        edits=(
+            {"immutable_tags": True},
+            {"scanning": False},
+            {"keep_last": 3},
+            {"keep_last": None},
+            {"delete_untagged_after_s": 86400},
+            {"delete_untagged_after_s": None},
+            {"labels": {**ours, "team": "growth"}},
+        ),
+        read=read,
+        message=repository.Repository,
+        places={
+            "format": ["format"],
+            "immutable_tags": ["docker_config.immutable_tags"],
+            "scanning": ["vulnerability_scanning_config.enablement_config"],
+            "keep_last": ["cleanup_policies"],
+            "delete_untagged_after_s": ["cleanup_policies"],
+            "labels": ["labels"],
+        },
+        owner=at.name("churn"),
+        unmarked={"labels": {}},
+        meddle=add_policy,
+        theirs=lambda operator: "theirs" in read(operator).cleanup_policies,
+        add_key={
+            "labels": lambda operator, key: write(operator, "labels", lambda live: live.labels.update({key: "1"})),
+        },
+    )
+    return (example,)

@@ -6,35 +6,31 @@ from reconciler.core.membership import Membership
 from reconciler.gcp.policy import grants
 from reconciler.kinds.iam_member import RESOURCES, IamMember
 from tests.conformance.example import Example
+from tests.conformance.ground import accounts, secret
 from tests.operating import HELLO
-
-REGION, PROJECT = "europe-west1", "local"
-WHO = f"serviceAccount:churn-run@{PROJECT}.iam.gserviceaccount.com"
-PARENT = f"projects/{PROJECT}/locations/{REGION}"
 
 
 def with_account(operator):
-    accounts = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
-    accounts.create_service_account(request={"name": f"projects/{PROJECT}", "account_id": "churn-run"})
+    accounts(operator, "churn-run", "theirs")
 
 
 def with_service(operator):
+    with_account(operator)
     api = operator.api("google.cloud.run_v2", "services", "Services")
-    service = {"template": {"containers": [{"image": HELLO}]}}
-    api.create_service(request={"parent": PARENT, "service_id": "churn", "service": service}).result()
+    service = {"template": {"containers": [{"image": HELLO}]}, "labels": dict(operator.at.labels)}
+    request = {"parent": operator.at.here, "service_id": operator.at.name("churn"), "service": service}
+    api.create_service(request=request).result()
 
 
 def with_secret(operator):
     with_account(operator)
-    api = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
-    secret = {"replication": {"automatic": {}}}
-    api.create_secret(request={"parent": f"projects/{PROJECT}", "secret_id": "token", "secret": secret})
+    secret(operator)
 
 
-def example(there, location, theirs, prepare, *, condition="", edited=""):
-    """An example on one sort of resource; `theirs` is a role that somebody else gives ann meanwhile."""
+def example(at, there, location, theirs, prepare, *, condition="", edited=""):
+    """An example on one sort of resource; `theirs` is a role that somebody else gives meanwhile."""
     on = RESOURCES[there.on]
-    path = on.path.format(project=PROJECT, location=location, name=there.name)
+    path = on.path.format(project=at.project, location=location, name=there.name)
     here = f"{there.role} {there.member} {there.title}"
 
     def policy(operator):
@@ -47,7 +43,7 @@ def example(there, location, theirs, prepare, *, condition="", edited=""):
 
     def meddle(operator):
         live = policy(operator)
-        live.bindings.add(role=theirs, members=["user:bob@example.com"])
+        live.bindings.add(role=theirs, members=[at.member("theirs")])
         request = iam_policy_pb2.SetIamPolicyRequest(resource=path, policy=live)
         operator.api(*on.client).set_iam_policy(request=request)
 
@@ -60,30 +56,36 @@ def example(there, location, theirs, prepare, *, condition="", edited=""):
         places={"condition": [here]} if edited else {},
         prepare=prepare,
         meddle=meddle,
-        theirs=lambda operator: f"{theirs} user:bob@example.com " in read(operator),
+        theirs=lambda operator: f"{theirs} {at.member('theirs')} " in read(operator),
         part=there.on,
     )
 
 
-EXAMPLES = (
-    example(
-        Membership("project", "", "roles/storage.objectViewer", WHO, "mlservice-models"),
-        "global",
-        "roles/viewer",
-        with_account,
-        condition='resource.name == "projects/_/buckets/models"',
-        edited='resource.name.startsWith("projects/_/buckets/models/objects/churn/")',
-    ),
-    example(
-        Membership("run_service", "churn", "roles/run.invoker", "user:ann@example.com"),
-        REGION,
-        "roles/run.invoker",
-        with_service,
-    ),
-    example(
-        Membership("secret", "token", "roles/secretmanager.secretAccessor", WHO),
-        "global",
-        "roles/secretmanager.viewer",
-        with_secret,
-    ),
-)
+def examples(at):
+    """Give the examples of a place."""
+    who = at.member("churn-run")
+    return (
+        example(
+            at,
+            Membership("project", "", "roles/storage.objectViewer", who, "mlservice-models"),
+            "global",
+            "roles/viewer",
+            with_account,
+            condition='resource.name == "projects/_/buckets/models"',
+            edited='resource.name.startsWith("projects/_/buckets/models/objects/churn/")',
+        ),
+        example(
+            at,
+            Membership("run_service", at.name("churn"), "roles/run.invoker", who),
+            at.region,
+            "roles/run.invoker",
+            with_service,
+        ),
+        example(
+            at,
+            Membership("secret", at.name("token"), "roles/secretmanager.secretAccessor", who),
+            "global",
+            "roles/secretmanager.viewer",
+            with_secret,
+        ),
+    )

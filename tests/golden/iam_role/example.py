@@ -7,7 +7,9 @@ from reconciler.core.naming import note
 from reconciler.kinds.iam_role import IamRole
 from tests.conformance.example import Example
 
-NAME = "projects/local/roles/churn_extra"
+
+def name(operator):
+    return f"{operator.at.top}/roles/{operator.at.role('churn_extra')}"
 
 
 def api(operator):
@@ -15,27 +17,36 @@ def api(operator):
 
 
 def read(operator):
-    return api(operator).get_role(request={"name": NAME})
+    return api(operator).get_role(request={"name": name(operator)})
 
 
 def meddle(operator):
-    request = {"name": NAME, "role": {"stage": iam.Role.RoleLaunchStage.BETA}, "update_mask": {"paths": ["stage"]}}
+    request = {
+        "name": name(operator),
+        "role": {"stage": iam.Role.RoleLaunchStage.BETA},
+        "update_mask": {"paths": ["stage"]},
+    }
     api(operator).update_role(request=request)
 
 
-EXAMPLE = Example(
-    address=Address("iam_role", "global", "churn_extra"),
-    fields=IamRole("Extra of churn", note("churn"), ("storage.buckets.get", "storage.buckets.list")),
-    edits=(
-        {"title": "More of churn"},
-        {"description": f"{note('churn')} again"},
-        {"permissions": ("storage.buckets.get",)},
-        {"permissions": ("run.jobs.get", "storage.buckets.get", "storage.buckets.list")},
-    ),
-    read=read,
-    message=iam.Role,
-    places={"title": ["title"], "description": ["description"], "permissions": ["included_permissions"]},
-    unmarked={"description": "made by hand"},
-    meddle=meddle,
-    theirs=lambda operator: read(operator).stage == iam.Role.RoleLaunchStage.BETA,
-)
+def examples(at):
+    """Give the examples of a place."""
+    mark = note(at.name("churn"))
+    example = Example(
+        address=Address("iam_role", "global", at.role("churn_extra")),
+        fields=IamRole("Extra of churn", mark, ("storage.buckets.get", "storage.buckets.list")),
+        edits=(
+            {"title": "More of churn"},
+            {"description": f"{mark} again"},
+            {"permissions": ("storage.buckets.get",)},
+            {"permissions": ("run.jobs.get", "storage.buckets.get", "storage.buckets.list")},
+        ),
+        read=read,
+        message=iam.Role,
+        places={"title": ["title"], "description": ["description"], "permissions": ["included_permissions"]},
+        owner=at.name("churn"),
+        unmarked={"description": "made by hand"},
+        meddle=meddle,
+        theirs=lambda operator: read(operator).stage == iam.Role.RoleLaunchStage.BETA,
+    )
+    return (example,)

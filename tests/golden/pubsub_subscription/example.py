@@ -6,10 +6,11 @@ from reconciler.core.address import Address
 from reconciler.core.naming import mark_labels
 from reconciler.kinds.pubsub_subscription import PubsubSubscription
 from tests.conformance.example import Example
+from tests.conformance.ground import accounts
 
-NAME = "projects/local/subscriptions/churn-requests-europe-west1"
-DEAD = "projects/local/topics/dead"
-ACCOUNT, OTHER = "churn-push@local.iam.gserviceaccount.com", "other-push@local.iam.gserviceaccount.com"
+
+def name(operator):
+    return operator.at.of_project("subscriptions", "churn-requests")
 
 
 def api(operator):
@@ -18,19 +19,18 @@ def api(operator):
 
 def prepare(operator):
     topics = operator.api("google.pubsub_v1", "publisher", "Publisher")
-    for name in ("orders", "dead"):
-        topics.create_topic(request={"name": f"projects/local/topics/{name}"})
-    accounts = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
-    for name in (ACCOUNT, OTHER):
-        accounts.create_service_account(request={"name": "projects/local", "account_id": name.partition("@")[0]})
+    for each in ("orders", "dead"):
+        made = {"name": operator.at.of_project("topics", each), "labels": dict(operator.at.labels)}
+        topics.create_topic(request=made)
+    accounts(operator, "churn-push", "other-push")
 
 
 def read(operator):
-    return api(operator).get_subscription(request={"subscription": NAME})
+    return api(operator).get_subscription(request={"subscription": name(operator)})
 
 
 def update(operator, paths, **fields):
-    subscription = pubsub.Subscription(name=NAME, topic="projects/local/topics/orders", **fields)
+    subscription = pubsub.Subscription(name=name(operator), topic=operator.at.of_project("topics", "orders"), **fields)
     api(operator).update_subscription(request={"subscription": subscription, "update_mask": {"paths": paths}})
 
 
@@ -38,54 +38,60 @@ def add_label(operator, key):
     update(operator, ["labels"], labels={**read(operator).labels, key: "theirs"})
 
 
-EXAMPLE = Example(
-    address=Address("pubsub_subscription", "global", "churn-requests-europe-west1"),
-    fields=PubsubSubscription(
-        topic="projects/local/topics/orders",
-        filter='attributes.kind = "score"',
-        endpoint="https://churn-h3x-ew.a.run.app/events",
-        account=ACCOUNT,
-        audience="https://churn-h3x-ew.a.run.app",
-        ack_deadline_s=60,
-        min_backoff_s=10,
-        max_backoff_s=600,
-        dead_letter="",
-        max_attempts=0,
-        attached=True,
-        never_expires=True,
-        labels=mark_labels("churn"),
-    ),
-    edits=(
-        {"endpoint": "https://churn-h3x-ew.a.run.app/score"},
-        {"account": OTHER},
-        {"audience": "https://churn.acme.example"},
-        {"ack_deadline_s": 600},
-        {"min_backoff_s": 0},
-        {"max_backoff_s": 300},
-        {"dead_letter": DEAD, "max_attempts": 7},
-        {"never_expires": False},
-        {"labels": {**mark_labels("churn"), "team": "growth"}},
-    ),
-    read=read,
-    message=pubsub.Subscription,
-    places={
-        "topic": ["topic"],
-        "filter": ["filter"],
-        "endpoint": ["push_config"],
-        "account": ["push_config"],
-        "audience": ["push_config"],
-        "ack_deadline_s": ["ack_deadline_seconds"],
-        "min_backoff_s": ["retry_policy"],
-        "max_backoff_s": ["retry_policy"],
-        "dead_letter": ["dead_letter_policy"],
-        "max_attempts": ["dead_letter_policy"],
-        "attached": ["detached"],
-        "never_expires": ["expiration_policy"],
-        "labels": ["labels"],
-    },
-    prepare=prepare,
-    unmarked={"labels": {}},
-    meddle=lambda operator: update(operator, ["retain_acked_messages"], retain_acked_messages=True),
-    theirs=lambda operator: read(operator).retain_acked_messages,
-    add_key={"labels": add_label},
-)
+def examples(at):
+    """Give the examples of a place."""
+    orders, dead = at.of_project("topics", "orders"), at.of_project("topics", "dead")
+    ours = {**mark_labels(at.name("churn")), **at.labels}
+    example = Example(
+        address=Address("pubsub_subscription", "global", at.name("churn-requests")),
+        fields=PubsubSubscription(
+            topic=orders,
+            filter='attributes.kind = "score"',
+            endpoint="https://churn-h3x-ew.a.run.app/events",
+            account=at.email("churn-push"),
+            audience="https://churn-h3x-ew.a.run.app",
+            ack_deadline_s=60,
+            min_backoff_s=10,
+            max_backoff_s=600,
+            dead_letter="",
+            max_attempts=0,
+            attached=True,
+            never_expires=True,
+            labels=ours,
+        ),
+        edits=(
+            {"endpoint": "https://churn-h3x-ew.a.run.app/score"},
+            {"account": at.email("other-push")},
+            {"audience": "https://churn.acme.example"},
+            {"ack_deadline_s": 600},
+            {"min_backoff_s": 0},
+            {"max_backoff_s": 300},
+            {"dead_letter": dead, "max_attempts": 7},
+            {"never_expires": False},
+            {"labels": {**ours, "team": "growth"}},
+        ),
+        read=read,
+        message=pubsub.Subscription,
+        places={
+            "topic": ["topic"],
+            "filter": ["filter"],
+            "endpoint": ["push_config"],
+            "account": ["push_config"],
+            "audience": ["push_config"],
+            "ack_deadline_s": ["ack_deadline_seconds"],
+            "min_backoff_s": ["retry_policy"],
+            "max_backoff_s": ["retry_policy"],
+            "dead_letter": ["dead_letter_policy"],
+            "max_attempts": ["dead_letter_policy"],
+            "attached": ["detached"],
+            "never_expires": ["expiration_policy"],
+            "labels": ["labels"],
+        },
+        prepare=prepare,
+        owner=at.name("churn"),
+        unmarked={"labels": {}},
+        meddle=lambda operator: update(operator, ["retain_acked_messages"], retain_acked_messages=True),
+        theirs=lambda operator: read(operator).retain_acked_messages,
+        add_key={"labels": add_label},
+    )
+    return (example,)

@@ -6,9 +6,8 @@ from reconciler.core.address import Address
 from reconciler.core.naming import mark_labels
 from reconciler.kinds.run_job import RunJob
 from tests.conformance.example import Example
+from tests.conformance.ground import accounts, secret
 
-PARENT = "projects/local/locations/europe-west1"
-DOMAIN = "local.iam.gserviceaccount.com"
 IMAGE = "us-docker.pkg.dev/cloudrun/container/job"
 TASK = "template.template"
 ENV = f"{TASK}.containers.env"
@@ -20,7 +19,7 @@ def api(operator):
 
 
 def read(operator):
-    return api(operator).get_job(request={"name": f"{PARENT}/jobs/churn-train"})
+    return api(operator).get_job(request={"name": operator.at.of_region("jobs", "churn-train")})
 
 
 def write(operator, change):
@@ -34,7 +33,7 @@ def add_env(operator, key):
 
 
 def add_secret(operator, key):
-    source = {"secret_key_ref": {"secret": "token", "version": "1"}}
+    source = {"secret_key_ref": {"secret": operator.at.name("token"), "version": "1"}}
     new = {"name": key, "value_source": source}
     write(operator, lambda live: live.template.template.containers[0].env.append(new))
 
@@ -44,72 +43,68 @@ def add_label(operator, key):
 
 
 def prepare(operator):
-    accounts = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
-    secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
-    for name in ("churn-train", "another"):
-        accounts.create_service_account(request={"name": "projects/local", "account_id": name})
-    secret = {"replication": {"automatic": {}}}
-    secrets.create_secret(request={"parent": "projects/local", "secret_id": "token", "secret": secret})
-    for _ in range(2):
-        secrets.add_secret_version(request={"parent": "projects/local/secrets/token", "payload": {"data": b"x"}})
-    members = [f"serviceAccount:{name}@{DOMAIN}" for name in ("churn-train", "another")]
-    policy = {"bindings": [{"role": "roles/secretmanager.secretAccessor", "members": members}]}
-    secrets.set_iam_policy(request={"resource": "projects/local/secrets/token", "policy": policy})
+    accounts(operator, "churn-train", "another")
+    secret(operator, "churn-train", "another")
 
 
-EXAMPLE = Example(
-    address=Address("run_job", "europe-west1", "churn-train"),
-    fields=RunJob(
-        image=IMAGE,
-        command=("python", "train.py"),
-        args=("--rows", "10"),
-        env={"LOG_LEVEL": "info"},
-        secrets={"TOKEN": "token:1"},
-        cpu_millis=1000,
-        memory_mib=512,
-        tasks=2,
-        parallelism=0,
-        max_retries=0,
-        timeout_s=600,
-        service_account=f"churn-train@{DOMAIN}",
-        labels=mark_labels("churn"),
-    ),
-    edits=(
-        {"image": "us-docker.pkg.dev/cloudrun/container/hello"},
-        {"command": ()},
-        {"args": ("--rows", "20")},
-        {"args": ()},
-        {"env": {"LOG_LEVEL": "debug", "MODE": "a"}},
-        {"secrets": {"TOKEN": "token:2"}},
-        {"cpu_millis": 2000},
-        {"memory_mib": 1024},
-        {"tasks": 5},
-        {"parallelism": 1},
-        {"max_retries": 3},
-        {"timeout_s": 3600},
-        {"service_account": f"another@{DOMAIN}"},
-        {"labels": {**mark_labels("churn"), "team": "growth"}},
-    ),
-    read=read,
-    message=job.Job,
-    places={
-        "image": [f"{TASK}.containers.image"],
-        "command": [f"{TASK}.containers.command"],
-        "args": [f"{TASK}.containers.args"],
-        "env": [ENV],
-        "secrets": [ENV],
-        "cpu_millis": [LIMITS],
-        "memory_mib": [LIMITS],
-        "tasks": ["template.task_count"],
-        "parallelism": ["template.parallelism"],
-        "max_retries": [f"{TASK}.max_retries"],
-        "timeout_s": [f"{TASK}.timeout"],
-        "service_account": [f"{TASK}.service_account"],
-        "labels": ["labels"],
-    },
-    prepare=prepare,
-    unmarked={"labels": {}},
-    meddle=lambda operator: write(operator, lambda live: live.annotations.update({"theirs": "1"})),
-    theirs=lambda operator: "theirs" in read(operator).annotations,
-    add_key={"env": add_env, "secrets": add_secret, "labels": add_label},
-)
+def examples(at):
+    """Give the examples of a place."""
+    ours = {**mark_labels(at.name("churn")), **at.labels}
+    example = Example(
+        address=Address("run_job", at.region, at.name("churn-train")),
+        fields=RunJob(
+            image=IMAGE,
+            command=("python", "train.py"),
+            args=("--rows", "10"),
+            env={"LOG_LEVEL": "info"},
+            secrets={"TOKEN": f"{at.name('token')}:1"},
+            cpu_millis=1000,
+            memory_mib=512,
+            tasks=2,
+            parallelism=0,
+            max_retries=0,
+            timeout_s=600,
+            service_account=at.email("churn-train"),
+            labels=ours,
+        ),
+        edits=(
+            {"image": "us-docker.pkg.dev/cloudrun/container/hello"},
+            {"command": ()},
+            {"args": ("--rows", "20")},
+            {"args": ()},
+            {"env": {"LOG_LEVEL": "debug", "MODE": "a"}},
+            {"secrets": {"TOKEN": f"{at.name('token')}:2"}},
+            {"cpu_millis": 2000},
+            {"memory_mib": 1024},
+            {"tasks": 5},
+            {"parallelism": 1},
+            {"max_retries": 3},
+            {"timeout_s": 3600},
+            {"service_account": at.email("another")},
+            {"labels": {**ours, "team": "growth"}},
+        ),
+        read=read,
+        message=job.Job,
+        places={
+            "image": [f"{TASK}.containers.image"],
+            "command": [f"{TASK}.containers.command"],
+            "args": [f"{TASK}.containers.args"],
+            "env": [ENV],
+            "secrets": [ENV],
+            "cpu_millis": [LIMITS],
+            "memory_mib": [LIMITS],
+            "tasks": ["template.task_count"],
+            "parallelism": ["template.parallelism"],
+            "max_retries": [f"{TASK}.max_retries"],
+            "timeout_s": [f"{TASK}.timeout"],
+            "service_account": [f"{TASK}.service_account"],
+            "labels": ["labels"],
+        },
+        owner=at.name("churn"),
+        prepare=prepare,
+        unmarked={"labels": {}},
+        meddle=lambda operator: write(operator, lambda live: live.annotations.update({"theirs": "1"})),
+        theirs=lambda operator: "theirs" in read(operator).annotations,
+        add_key={"env": add_env, "secrets": add_secret, "labels": add_label},
+    )
+    return (example,)

@@ -1,5 +1,6 @@
 """A service with every field set, and somebody else's keys in every map."""
 
+from google.api_core import exceptions
 from google.cloud.run_v2.types import service
 
 from reconciler.core.address import Address
@@ -7,13 +8,15 @@ from reconciler.core.naming import mark_labels
 from reconciler.kinds.run_service import RunService
 from reconciler.kinds.run_service.record import StartupProbe, TrafficShare
 from tests.conformance.example import Example
+from tests.conformance.ground import accounts, secret
 from tests.operating import HELLO
 
-PARENT = "projects/local/locations/europe-west1"
-DOMAIN = "local.iam.gserviceaccount.com"
 ENV = "template.containers.env"
 LIMITS = "template.containers.resources.limits"
 MODEL = {"uri": "gs://models/churn/", "features": {"age": {"type": "number"}, "plan": {"type": "string"}}}
+GPU_QUOTA, INSTANCES = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion", 3
+WITH_GPU = {"gpu": "nvidia-l4", "cpu_millis": 4000, "memory_mib": 16384, "cpu_always": True}
+WITHOUT_GPU = {"gpu": "", "cpu_millis": 1000, "memory_mib": 512, "cpu_always": False, "gpu_zonal_redundancy": False}
 
 
 def api(operator):
@@ -21,7 +24,7 @@ def api(operator):
 
 
 def read(operator):
-    return api(operator).get_service(request={"name": f"{PARENT}/services/churn"})
+    return api(operator).get_service(request={"name": operator.at.of_region("services", "churn")})
 
 
 def write(operator, change):
@@ -35,7 +38,7 @@ def add_env(operator, key):
 
 
 def add_secret(operator, key):
-    source = {"secret_key_ref": {"secret": "token", "version": "1"}}
+    source = {"secret_key_ref": {"secret": operator.at.name("token"), "version": "1"}}
     write(operator, lambda live: live.template.containers[0].env.append({"name": key, "value_source": source}))
 
 
@@ -44,116 +47,132 @@ def add_label(operator, key):
 
 
 def prepare(operator):
-    accounts = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
-    secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
-    for name in ("churn-run", "another"):
-        accounts.create_service_account(request={"name": "projects/local", "account_id": name})
-    secret = {"replication": {"automatic": {}}}
-    secrets.create_secret(request={"parent": "projects/local", "secret_id": "token", "secret": secret})
-    for _ in range(2):
-        secrets.add_secret_version(request={"parent": "projects/local/secrets/token", "payload": {"data": b"x"}})
-    members = [f"serviceAccount:{name}@{DOMAIN}" for name in ("churn-run", "another")]
-    policy = {"bindings": [{"role": "roles/secretmanager.secretAccessor", "members": members}]}
-    secrets.set_iam_policy(request={"resource": "projects/local/secrets/token", "policy": policy})
+    accounts(operator, "churn-run", "another")
+    secret(operator, "churn-run", "another")
 
 
-FIELDS = RunService(
-    image=HELLO,
-    model=MODEL,
-    columns=("age", "plan"),
-    runtime={"timeout": "30s"},
-    version="v1",
-    attempt="",
-    env={"LOG_LEVEL": "info"},
-    secrets={"TOKEN": "token:1"},
-    port=8080,
-    cpu_millis=1000,
-    memory_mib=512,
-    cpu_always=False,
-    startup_boost=True,
-    gpu="",
-    gpu_zonal_redundancy=False,
-    concurrency=80,
-    timeout_s=30,
-    min_instances=0,
-    max_instances=3,
-    startup=StartupProbe("", 10, 24, 5),
-    liveness="",
-    service_account=f"churn-run@{DOMAIN}",
-    invoker_check=True,
-    ingress="All",
-    labels=mark_labels("churn"),
-    traffic=(TrafficShare("latest", 100),),
-)
-WITH_GPU = {"gpu": "nvidia-l4", "cpu_millis": 4000, "memory_mib": 16384, "cpu_always": True}
-WITHOUT_GPU = {"gpu": "", "cpu_millis": 1000, "memory_mib": 512, "cpu_always": False, "gpu_zonal_redundancy": False}
+def without_gpus(operator):
+    """Say why there can be no GPU: of three instances, which is what Cloud Run gives of itself.
 
-EXAMPLE = Example(
-    address=Address("run_service", "europe-west1", "churn"),
-    fields=FIELDS,
-    edits=(
-        {"image": "gcr.io/cloudrun/hello"},
-        {"model": {**MODEL, "uri": "gs://models/churn-2/"}},
-        {"model": {**MODEL, "features": dict(reversed(MODEL["features"].items()))}, "columns": ("plan", "age")},
-        {"runtime": {}},
-        {"version": "v2"},
-        {"version": ""},
-        {"attempt": "again"},  # what works is not tried again: no difference
-        {"env": {"LOG_LEVEL": "debug", "MODE": "a"}},
-        {"secrets": {"TOKEN": "token:2"}},
-        {"port": 9090},
-        {"cpu_millis": 2000},
-        {"memory_mib": 1024},
-        {"cpu_always": True},
-        {"startup_boost": False},
-        {**WITH_GPU, "gpu_zonal_redundancy": False},
-        {**WITHOUT_GPU},
-        {"concurrency": 7},
-        {"timeout_s": 60},
-        {"min_instances": 1},
-        {"max_instances": 2},
-        {"startup": StartupProbe("/health/ready", 5, 30, 5)},
-        {"liveness": "/health/live"},
-        {"liveness": ""},
-        {"service_account": f"another@{DOMAIN}"},
-        {"ingress": "Internal"},
-        {"invoker_check": False},
-        {"labels": {**mark_labels("churn"), "team": "growth"}},
-        {"traffic": (TrafficShare("latest", 100, "candidate"),)},
-    ),
-    read=read,
-    message=service.Service,
-    places={
-        "image": ["template.containers.image"],
-        "model": [ENV],
-        "columns": [ENV],
-        "runtime": [ENV],
-        "version": ["template.labels"],
-        "attempt": ["template.labels"],
-        "env": [ENV],
-        "secrets": [ENV],
-        "port": ["template.containers.ports.container_port", "template.containers.startup_probe"],
-        "cpu_millis": [LIMITS],
-        "memory_mib": [LIMITS],
-        "cpu_always": ["template.containers.resources.cpu_idle"],
-        "startup_boost": ["template.containers.resources.startup_cpu_boost"],
-        "gpu": [LIMITS, "template.node_selector.accelerator", "template.gpu_zonal_redundancy_disabled"],
-        "gpu_zonal_redundancy": ["template.gpu_zonal_redundancy_disabled"],
-        "concurrency": ["template.max_instance_request_concurrency"],
-        "timeout_s": ["template.timeout"],
-        "min_instances": ["scaling.min_instance_count"],
-        "max_instances": ["template.scaling.max_instance_count"],
-        "startup": ["template.containers.startup_probe"],
-        "liveness": ["template.containers.liveness_probe"],
-        "service_account": ["template.service_account"],
-        "ingress": ["ingress"],
-        "invoker_check": ["invoker_iam_disabled"],
-        "labels": ["labels"],
-        "traffic": ["traffic"],
-    },
-    prepare=prepare,
-    unmarked={"labels": {}},
-    meddle=lambda operator: write(operator, lambda live: live.template.annotations.update({"theirs": "1"})),
-    theirs=lambda operator: "theirs" in read(operator).template.annotations,
-    add_key={"env": add_env, "secrets": add_secret, "labels": add_label},
-)
+    Source: https://cloud.google.com/run/docs/configuring/services/gpu#request-quota.
+    """
+    api = operator.api("google.cloud.cloudquotas_v1", "cloud_quotas", "CloudQuotas")
+    name = f"{operator.at.top}/locations/global/services/run.googleapis.com/quotaInfos/{GPU_QUOTA}"
+    try:
+        info = api.get_quota_info(request={"name": name})
+    except exceptions.GoogleAPICallError as error:
+        return f"nobody knows its quota of GPUs: {error.message}"
+    # Of several limits the more specific one counts, which comes first.
+    granted = next((int(each.details.value) for each in info.dimensions_infos if here(each, operator.at.region)), 0)
+    return "" if granted < 0 or granted >= INSTANCES else f"the quota {GPU_QUOTA} is {granted}"
+
+
+def here(limit, region):
+    """Whether a limit is of this region."""
+    place = dict(limit.dimensions).get("region", "")
+    return place in {"", region} and (place or not limit.applicable_locations or region in limit.applicable_locations)
+
+
+def examples(at):
+    """Give the examples of a place."""
+    ours = {**mark_labels(at.name("churn")), **at.labels}
+    record = RunService(
+        image=HELLO,
+        model=MODEL,
+        columns=("age", "plan"),
+        runtime={"timeout": "30s"},
+        version="v1",
+        attempt="",
+        env={"LOG_LEVEL": "info"},
+        secrets={"TOKEN": f"{at.name('token')}:1"},
+        port=8080,
+        cpu_millis=1000,
+        memory_mib=512,
+        cpu_always=False,
+        startup_boost=True,
+        gpu="",
+        gpu_zonal_redundancy=False,
+        concurrency=80,
+        timeout_s=30,
+        min_instances=0,
+        max_instances=INSTANCES,
+        startup=StartupProbe("", 10, 24, 5),
+        liveness="",
+        service_account=at.email("churn-run"),
+        invoker_check=True,
+        ingress="All",
+        labels=ours,
+        traffic=(TrafficShare("latest", 100),),
+    )
+    example = Example(
+        address=Address("run_service", at.region, at.name("churn")),
+        fields=record,
+        edits=(
+            {"image": "gcr.io/cloudrun/hello"},
+            {"model": {**MODEL, "uri": "gs://models/churn-2/"}},
+            {"model": {**MODEL, "features": dict(reversed(MODEL["features"].items()))}, "columns": ("plan", "age")},
+            {"runtime": {}},
+            {"version": "v2"},
+            {"version": ""},
+            {"attempt": "again"},  # what works is not tried again: no difference
+            {"env": {"LOG_LEVEL": "debug", "MODE": "a"}},
+            {"secrets": {"TOKEN": f"{at.name('token')}:2"}},
+            {"port": 9090},
+            {"cpu_millis": 2000},
+            {"memory_mib": 1024},
+            {"cpu_always": True},
+            {"startup_boost": False},
+            {**WITH_GPU, "gpu_zonal_redundancy": False},
+            {**WITHOUT_GPU},
+            {"concurrency": 7},
+            {"timeout_s": 60},
+            {"min_instances": 1},
+            {"max_instances": 2},
+            {"startup": StartupProbe("/health/ready", 5, 30, 5)},
+            {"liveness": "/health/live"},
+            {"liveness": ""},
+            {"service_account": at.email("another")},
+            {"ingress": "Internal"},
+            {"invoker_check": False},
+            {"labels": {**ours, "team": "growth"}},
+            {"traffic": (TrafficShare("latest", 100, "candidate"),)},
+        ),
+        read=read,
+        message=service.Service,
+        places={
+            "image": ["template.containers.image"],
+            "model": [ENV],
+            "columns": [ENV],
+            "runtime": [ENV],
+            "version": ["template.labels"],
+            "attempt": ["template.labels"],
+            "env": [ENV],
+            "secrets": [ENV],
+            "port": ["template.containers.ports.container_port", "template.containers.startup_probe"],
+            "cpu_millis": [LIMITS],
+            "memory_mib": [LIMITS],
+            "cpu_always": ["template.containers.resources.cpu_idle"],
+            "startup_boost": ["template.containers.resources.startup_cpu_boost"],
+            "gpu": [LIMITS, "template.node_selector.accelerator", "template.gpu_zonal_redundancy_disabled"],
+            "gpu_zonal_redundancy": ["template.gpu_zonal_redundancy_disabled"],
+            "concurrency": ["template.max_instance_request_concurrency"],
+            "timeout_s": ["template.timeout"],
+            "min_instances": ["scaling.min_instance_count"],
+            "max_instances": ["template.scaling.max_instance_count"],
+            "startup": ["template.containers.startup_probe"],
+            "liveness": ["template.containers.liveness_probe"],
+            "service_account": ["template.service_account"],
+            "ingress": ["ingress"],
+            "invoker_check": ["invoker_iam_disabled"],
+            "labels": ["labels"],
+            "traffic": ["traffic"],
+        },
+        owner=at.name("churn"),
+        prepare=prepare,
+        unmarked={"labels": {}},
+        meddle=lambda operator: write(operator, lambda live: live.template.annotations.update({"theirs": "1"})),
+        theirs=lambda operator: "theirs" in read(operator).template.annotations,
+        lacks_for={"gpu": without_gpus},
+        add_key={"env": add_env, "secrets": add_secret, "labels": add_label},
+    )
+    return (example,)

@@ -8,7 +8,9 @@ from reconciler.core.naming import note
 from reconciler.kinds.service_account import ServiceAccount
 from tests.conformance.example import Example
 
-NAME = "projects/local/serviceAccounts/churn-run@local.iam.gserviceaccount.com"
+
+def name(operator):
+    return f"{operator.at.top}/serviceAccounts/{operator.at.email('churn-run')}"
 
 
 def api(operator):
@@ -16,28 +18,33 @@ def api(operator):
 
 
 def read(operator):
-    return api(operator).get_service_account(request={"name": NAME})
+    return api(operator).get_service_account(request={"name": name(operator)})
 
 
 def policy(operator):
-    return api(operator).get_iam_policy(request=iam_policy_pb2.GetIamPolicyRequest(resource=NAME))
+    return api(operator).get_iam_policy(request=iam_policy_pb2.GetIamPolicyRequest(resource=name(operator)))
 
 
 def meddle(operator):
     theirs = {"role": "roles/iam.serviceAccountUser", "members": ["user:bob@example.com"]}
-    request = iam_policy_pb2.SetIamPolicyRequest(resource=NAME, policy={"bindings": [theirs]})
+    request = iam_policy_pb2.SetIamPolicyRequest(resource=name(operator), policy={"bindings": [theirs]})
     api(operator).set_iam_policy(request=request)
 
 
-EXAMPLE = Example(
-    address=Address("service_account", "global", "churn-run"),
-    fields=ServiceAccount("Runs churn", note("churn"), disabled=False),
-    edits=({"display_name": "Runs it"}, {"description": f"{note('churn')} again"}, {"disabled": True}),
-    read=read,
-    message=iam.ServiceAccount,
-    by_method=frozenset({"disabled"}),
-    places={"display_name": ["display_name"], "description": ["description"], "disabled": ["disabled"]},
-    unmarked={"description": "made by hand"},
-    meddle=meddle,
-    theirs=lambda operator: bool(policy(operator).bindings),
-)
+def examples(at):
+    """Give the examples of a place."""
+    mark = note(at.name("churn"))
+    example = Example(
+        address=Address("service_account", "global", at.name("churn-run")),
+        fields=ServiceAccount("Runs churn", mark, disabled=False),
+        edits=({"display_name": "Runs it"}, {"description": f"{mark} again"}, {"disabled": True}),
+        read=read,
+        message=iam.ServiceAccount,
+        by_method=frozenset({"disabled"}),
+        places={"display_name": ["display_name"], "description": ["description"], "disabled": ["disabled"]},
+        owner=at.name("churn"),
+        unmarked={"description": "made by hand"},
+        meddle=meddle,
+        theirs=lambda operator: bool(policy(operator).bindings),
+    )
+    return (example,)

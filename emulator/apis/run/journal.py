@@ -1,0 +1,163 @@
+"""What containers write becomes entries of Cloud Logging: a line each, a line of JSON with its severity and labels.
+
+Light to import: Cloud Logging's messages are imported when the first line comes, in a thread of its own, and no
+container waits for it. The emulator reads both outputs of a container as one, so all lines are of the log `stdout`.
+
+Source:
+    https://cloud.google.com/run/docs/logging; https://cloud.google.com/logging/docs/structured-logging for the fields
+    of JSON that mean something.
+"""
+
+import json
+import logging
+import threading
+from collections import deque
+from datetime import datetime
+from typing import Any
+
+from emulator.core.world import World
+
+log = logging.getLogger("emulator")
+GATHER_S = 0.2
+MOST_WAITING = 20_000
+"""Lines; then the oldest are lost: a container that writes without end must not fill the memory."""
+STDOUT = "run.googleapis.com%2Fstdout"
+SPECIAL = "logging.googleapis.com/"
+SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
+OTHER_NAMES = {"WARN": "WARNING", "FATAL": "CRITICAL", "TRACE": "DEBUG"}
+
+
+class Journal:
+    """Takes lines from the data plane's loop, and keeps them as entries a moment later."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._lines: deque[tuple[str, datetime, str]] = deque(maxlen=MOST_WAITING)
+        self._came, self._over = threading.Event(), threading.Event()
+        self._keeping = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def write(self, whose: str, line: str) -> None:
+        """Take a line of a revision or an execution, by its full name. Called by one thread."""
+        self._lines.append((whose, self._world.clock.now(), line))
+        if not self._came.is_set():
+            self._came.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="journal", daemon=True)
+            self._thread.start()
+
+    def close(self, *, keep: bool) -> None:
+        """Take no more; `keep` what waits, or let it go."""
+        self._over.set()
+        self._came.set()
+        if not keep:
+            self._lines.clear()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+        self._keep()
+
+    def _serve(self) -> None:
+        while not self._over.is_set():
+            self._came.wait()
+            self._over.wait(GATHER_S)
+            self._came.clear()
+            self._keep()
+
+    def _keep(self) -> None:
+        with self._keeping:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            if not lines:
+                return
+            try:
+                keep(self._world, lines)
+            except Exception:  # what cannot be kept must not end the thread
+                log.exception("lines of containers were lost", extra={"lines": len(lines)})
+
+
+def keep(world: World, lines: list[tuple[str, datetime, str]]) -> None:
+    """Keep lines as entries, and hand them to sinks."""
+    from emulator.apis.logging import keeping, routing  # noqa: PLC0415 - imports Cloud Logging's messages
+
+    entries = [made for whose, at, line in lines if (made := entry(whose, at, line)) is not None]
+    routing.hand_over(world, keeping.keep(world, [keeping.dated(world, each) for each in entries]))
+
+
+def entry(whose: str, at: datetime, line: str) -> Any:
+    """A line as an entry; None for what has no place in Cloud Logging: a container that no API names."""
+    from google.protobuf.json_format import ParseDict, ParseError  # noqa: PLC0415 - as below
+
+    from emulator.apis.logging.model import Entry  # noqa: PLC0415 - imports Cloud Logging's messages
+    from emulator.core.resources import timestamp  # noqa: PLC0415 - imports protobuf
+
+    about = resource(whose)
+    if about is None:
+        return None
+    made = Entry(log_name=f"projects/{about['labels']['project_id']}/logs/{STDOUT}")
+    made.timestamp.CopyFrom(timestamp(at))
+    ParseDict(about, made.resource)
+    said = structured(line)
+    made.labels.update(executed(whose) | {key: str(value) for key, value in labels_of(said).items()})
+    for key, field in (("trace", "trace"), ("spanId", "span_id"), ("insertId", "insert_id")):
+        if isinstance(found := said.pop(SPECIAL + key, None), str):
+            setattr(made, field, found)
+    severity = str(said.pop("severity", "")).upper()
+    severity = OTHER_NAMES.get(severity, severity)
+    made.severity = severity if severity in SEVERITIES else "DEFAULT"
+    if not said or set(said) == {"message"}:
+        made.text_payload = str(said["message"]) if said else line
+        return made
+    try:
+        ParseDict(said, made.json_payload)
+    except ParseError:  # a number that is none, keys that are no text
+        made.text_payload = line
+    return made
+
+
+def structured(line: str) -> dict[str, Any]:
+    """The object of a line that is one; else nothing."""
+    if not line.startswith("{"):
+        return {}
+    try:
+        found = json.loads(line, parse_constant=not_json)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def not_json(constant: str) -> None:
+    """NaN and the infinities, which Python's JSON has and nobody else's.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(constant)
+
+
+def labels_of(said: dict[str, Any]) -> dict[str, Any]:
+    """The labels that a line gives its entry, taken out of it."""
+    found = said.pop(SPECIAL + "labels", None)
+    return found if isinstance(found, dict) else {}
+
+
+def resource(whose: str) -> dict[str, Any] | None:
+    """The monitored resource of a revision or an execution.
+
+    Source:
+        https://cloud.google.com/logging/docs/api/v2/resource-list: cloud_run_revision, cloud_run_job.
+    """
+    words = whose.split("/")
+    named = dict(zip(words[::2], words[1::2], strict=False))
+    where = {"project_id": named.get("projects", ""), "location": named.get("locations", "")}
+    if "revisions" in named:
+        service = named["services"]
+        more = {"service_name": service, "configuration_name": service, "revision_name": named["revisions"]}
+        return {"type": "cloud_run_revision", "labels": where | more}
+    if "jobs" in named:
+        return {"type": "cloud_run_job", "labels": where | {"job_name": named["jobs"]}}
+    return None
+
+
+def executed(whose: str) -> dict[str, str]:
+    """The label that tells the executions of a job apart."""
+    words = whose.split("/")
+    return {"run.googleapis.com/execution_name": words[-1]} if "executions" in words else {}

@@ -1,0 +1,120 @@
+"""IAM's REST API of providers, between our record and its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.naming import fingerprint, noted
+from reconciler.core.objects import Desired, Observed
+from reconciler.gcp.calls import calling
+from reconciler.gcp.soft_deleted import SoftDeleted
+from reconciler.kinds.iam_workload_identity_pool import HOST, place
+from reconciler.kinds.iam_workload_identity_pool_provider.record import NAME, WorkloadIdentityPoolProvider
+
+if TYPE_CHECKING:
+    from reconciler.core.address import Address
+    from reconciler.core.diff import FieldChange
+    from reconciler.gcp.connection import Connection
+
+_WIRE = {
+    "display_name": "displayName",
+    "description": "description",
+    "disabled": "disabled",
+    "issuer": "oidc.issuerUri",
+    "audiences": "oidc.allowedAudiences",
+    "mapping": "attributeMapping",
+    "condition": "attributeCondition",
+}
+
+
+class WorkloadIdentityPoolProviderClient:
+    """Thin and idempotent over IAM's REST API: Google publishes no client of it. Names are `POOL/PROVIDER`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._place = place(connection.project)
+        self._api = connection.rest(HOST, "v1")
+        self._kept = SoftDeleted(
+            self._api, connection.patience_s, "workloadIdentityPoolProviderId", ",".join(sorted(_WIRE.values()))
+        )
+
+    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[WorkloadIdentityPoolProvider]]:
+        """List the providers of one pool; a pool that is not there has none."""
+        pool = addresses[0].name.partition("/")[0]
+        wanted = {address.name.rpartition("/")[2]: address for address in addresses}
+        try:
+            with calling("list", f"{NAME}/global/{pool}"):
+                path, field = f"{self._place}/{pool}/providers", "workloadIdentityPoolProviders"
+                found = list(self._api.listed(path, field))
+        except errors.NotFoundError:
+            return
+        for live in found:
+            name = str(live["name"]).rpartition("/")[2]
+            if name in wanted:
+                yield _observed(wanted[name], live)
+
+    def create(self, want: Desired[WorkloadIdentityPoolProvider]) -> None:
+        """Create it. One of the name that was deleted comes back, as its pool does.
+
+        Until it is written anew, at once after, it takes whom it took before; nobody has a role by it yet.
+        """
+        with calling("create", want.address):
+            collection, _, name = self._name(want.address).rpartition("/")
+            self._kept.create(collection, name, _body(want.fields))
+
+    def update(
+        self,
+        want: Desired[WorkloadIdentityPoolProvider],
+        seen: Observed[WorkloadIdentityPoolProvider],
+        changes: tuple[FieldChange, ...],
+    ) -> None:
+        """Write the changed fields."""
+        del seen
+        mask = ",".join(sorted({_WIRE[change.field] for change in changes}))
+        with calling("update", want.address):
+            self._kept.update(self._name(want.address), _body(want.fields), mask)
+
+    def delete(self, seen: Observed[WorkloadIdentityPoolProvider]) -> None:
+        """Delete it: nobody comes in by it any more, and tokens that it gave last an hour at most."""
+        try:
+            with calling("delete", seen.address):
+                self._kept.delete(self._name(seen.address))
+        except errors.NotFoundError:
+            return
+
+    def _name(self, address: Address) -> str:
+        pool, _, name = address.name.partition("/")
+        return f"{self._place}/{pool}/providers/{name}"
+
+
+def _body(fields: WorkloadIdentityPoolProvider) -> dict[str, Any]:
+    return {
+        "displayName": fields.display_name,
+        "description": fields.description,
+        "disabled": fields.disabled,
+        "attributeMapping": dict(fields.mapping),
+        "attributeCondition": fields.condition,
+        "oidc": {"issuerUri": fields.issuer, "allowedAudiences": list(fields.audiences)},
+    }
+
+
+def _observed(address: Address, live: dict[str, Any]) -> Observed[WorkloadIdentityPoolProvider]:
+    oidc, description = live.get("oidc", {}), str(live.get("description", ""))
+    fields = WorkloadIdentityPoolProvider(
+        display_name=str(live.get("displayName", "")),
+        description=description,
+        disabled=bool(live.get("disabled")),
+        issuer=str(oidc.get("issuerUri", "")),
+        audiences=tuple(oidc.get("allowedAudiences", ())),
+        mapping=dict(live.get("attributeMapping", {})),
+        condition=str(live.get("attributeCondition", "")),
+    )
+    return Observed(
+        address,
+        fields,
+        version=fingerprint(live),
+        mark=noted(description),
+        output={"name": live["name"]},
+        live=live,
+    )

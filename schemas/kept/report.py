@@ -1,0 +1,78 @@
+"""The report of one shard of one pass: what the job found and did, for each of its services."""
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.kept.changes import Orphan, ToldChange
+from schemas.kept.document import Data, Kept, Moment, Part
+
+STATES = ("ok", "changed", "reported", "frozen", "needs a person", "locked", "blocked", "refused", "failed")
+"""What may become of a service in a pass, the better ones first."""
+
+
+class Shard(Part):
+    """Which part of the services a report is about."""
+
+    index: int = Field(ge=0, description="From 0.")
+    count: int = Field(1, ge=1, description="How many there are.")
+
+
+class Bundle(Part):
+    """The published specs that a pass read."""
+
+    digest: str = Field("", description="SHA-256 of the archive, in hexadecimal.")
+    written: str = Field("", description="Time of the commit, ISO 8601.")
+    published: str = Field("", description="When it was published, ISO 8601.")
+    commit: str = Field("", description="Which commit; empty where there is none.")
+    author: str = Field("", description="Whose commit it is.")
+    run: str = Field("", description="Address of the CI run that published it.")
+
+
+class ServiceReport(Part):
+    """What became of one service, or of the operator itself (`operator_NAME`)."""
+
+    region: str = Field("", description="Where it is.")
+    state: str = Field("ok", description="The worst of what happened.", examples=list(STATES))
+    problems: tuple[str, ...] = Field((), description="What is wrong, in sentences.")
+    changes: tuple[ToldChange, ...] = Field((), description="What was to be done, and how it ended.")
+
+
+def _second(data: Data) -> Data:
+    """Make a report of version 1 one of version 2: fields were named without what they were and are to be."""
+
+    def change(told: Data) -> Data:
+        return told | {"fields": [{"path": path} for path in told["fields"]]}
+
+    def service(told: Data) -> Data:
+        return told | {"changes": [change(each) for each in told["changes"]]}
+
+    return data | {"services": {name: service(told) for name, told in data["services"].items()}}
+
+
+class PassReport(Kept):
+    """What one shard did in one pass."""
+
+    family = "mlservice/report"
+    version = 2
+    older: ClassVar[Mapping[int, Callable[[Data], Data]]] = {1: _second}
+
+    format: Literal["mlservice/report/v2"] = Field(description="Version of this document.")
+    operator: str = Field("", description="Name of the operator.")
+    project: str = Field("", description="Project id.")
+    program: str = Field("", description="Version of mlservice that wrote it.")
+    execution: str = Field("", description="Execution of the Cloud Run job.")
+    run: str = Field("", description="Names the run in locks, logs and history.")
+    shard: Shard = Field(description="Which part of the services it is about.")
+    started: Moment = Field(description="When it began.")
+    ended: Moment = Field(description="When it ended.")
+    seconds: float = Field(0.0, ge=0, description="How long it took.")
+    drift: str = Field("Correct", description="`Correct`: what differs was changed. `Report`: told of.")
+    dry_run: bool = Field(default=False, description="Nothing was to be changed, whatever was found.")
+    bundle: Bundle | None = Field(None, description="The specs it read; null for those of its image.")
+    problems: tuple[str, ...] = Field((), description="What is wrong with the pass as a whole, in sentences.")
+    services: dict[str, ServiceReport] = Field(default_factory=dict, description="By name.")
+    orphaned: tuple[Orphan, ...] = Field((), description="Services that no spec wants any more.")
+    changed: int = Field(0, ge=0, description="Changes that were carried out.")
+    exit_code: int = Field(0, description="0 done, 1 failed, 3 blocked, 4 partly applied.")

@@ -1,0 +1,294 @@
+"""The suite against a project: here one of an emulator, of which it knows no more than the variables that users set."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from concurrent import futures
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import grpc
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.artifactregistry_v1.types import repository
+
+from reconciler.kinds import KINDS
+from tests.conformance.__main__ import main
+from tests.conformance.example import examples_of
+from tests.conformance.place import Place
+from tests.conformance.target import ceiling, journal, leftovers
+from tests.conformance.target.connection import Target
+from tests.conformance.target.recorder import Heard, Recorder
+from tests.conformance.target.scrubbing import Scrubber
+from tests.recordings import cases
+
+ROOT = Path(__file__).parents[2]
+PROJECT = "acme-conformance"
+CHEAP = "artifact_repository,storage_notification,service_account"
+MADE = 4
+
+
+@pytest.fixture
+def here(emulator, monkeypatch, tmp_path):
+    """An empty folder, and the variables that users set."""
+    for name, value in {**emulator.env, "CONFIRM": "yes"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def conformance(here, capsys):
+    """The command: its exit status, and what it said."""
+
+    def run(*words):
+        code = main([*words, "--project", PROJECT])
+        return code, capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def target(here, pool):
+    """The project, looked at by the same clients."""
+    return Target(Place(PROJECT, prefix="looking-"), pool, Recorder())
+
+
+def left(target):
+    """All that any run made and did not take away."""
+    return sorted(name for sort in leftovers.SORTS for run, name in sort.find(target) if run)
+
+
+def test_nothing_is_made_before_somebody_agrees(emulator, target, conformance, here, monkeypatch):
+    """The table of what it makes, for how long and at most for how much comes first; without a yes it ends there."""
+    monkeypatch.setenv("CONFIRM", "")
+    emulator.control("DELETE", "calls")
+
+    code, said = conformance("run")
+
+    assert code == 64
+    assert re.search(r"^at most +\d+ +\d+\.\d\d$", said, re.MULTILINE), said
+    assert all(kind.name in said for kind in KINDS)
+    assert emulator.calls() == {}
+
+
+def test_a_run_tells_what_holds_and_leaves_nothing(emulator, target, conformance, here, monkeypatch):
+    """Every claim of three kinds holds, an emulator answers as the target did, and the project is as it was."""
+    code, said = conformance("run", "--kinds", CHEAP)
+
+    assert code == 0, said
+    assert re.search(r"0 claims failed; 0 of \d\d+ answers differ", said), (
+        said + (here / "conformance/report.md").read_text()
+    )
+    assert left(target) == []
+    assert list((here / journal.FOLDER / PROJECT).iterdir()) == []
+
+
+def test_what_the_project_lacks_is_left_out_with_the_reason(target, conformance, here):
+    """An API that is off fails nothing: the report says which."""
+    usage = target.api("google.cloud.service_usage_v1", "service_usage", "ServiceUsage")
+    usage.disable_service(request={"name": f"projects/{PROJECT}/services/pubsub.googleapis.com"}).result(timeout=20)
+
+    code, said = conformance("run", "--kinds", "pubsub_topic")
+
+    assert code == 0, said
+    report = (here / "conformance" / "report.md").read_text()
+    assert "## Skipped\n\n- pubsub_topic, is prepared: not enabled: pubsub.googleapis.com\n" in report
+
+
+def test_edits_that_no_quota_allows_are_left_out(target):
+    """Where too few GPUs are granted the edits that want one are left out, with the quota's name; else they are not."""
+    [example] = examples_of("run_service", target.at)
+    before = example.lacks_for["gpu"](target)
+    quota = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion"
+    wanted = {
+        "service": "run.googleapis.com",
+        "quota_id": quota,
+        "dimensions": {"region": target.at.region},
+        "quota_config": {"preferred_value": 1},
+    }
+    api = target.api("google.cloud.cloudquotas_v1", "cloud_quotas", "CloudQuotas")
+    request = {"parent": f"{target.at.top}/locations/global", "quota_preference": wanted}
+
+    api.create_quota_preference(request=request | {"ignore_safety_checks": [1, 2]})
+
+    assert (before, example.lacks_for["gpu"](target)) == ("", f"the quota {quota} is 1")
+
+
+@pytest.mark.slow
+def test_recordings_of_a_run_may_be_shown(emulator, target, conformance, here, monkeypatch):
+    """They are read as the others are, and name neither the project nor its number, its run or anybody in it."""
+    topics = target.api("google.pubsub_v1", "publisher", "Publisher")
+    topics.create_topic(request={"name": f"projects/{PROJECT}/topics/of-acme"})
+    projects = target.api("google.cloud.resourcemanager_v3", "projects", "Projects")
+    number = projects.get_project(request={"name": f"projects/{PROJECT}"}).name.rpartition("/")[2]
+
+    code, said = conformance("run", "--kinds", "pubsub_topic,storage_notification")
+
+    assert code == 0, said
+    for kind in ("pubsub_topic", "storage_notification"):
+        path = here / "conformance" / "recordings" / kind / "conformance.json"
+        assert len(cases.read(path).exchanges) > 5
+        assert [word for word in (PROJECT, number, "mlc", "of-acme") if word in path.read_text()] == []
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_wrong_is_told(emulator, conformance, here, monkeypatch):
+    """A repository is read with another mode than an emulator's: the report has the field and both bodies."""
+
+    def wrong(method, answer):
+        if not method.endswith("/GetRepository"):
+            return answer
+        found = repository.Repository.deserialize(answer)
+        found.mode = repository.Repository.Mode.VIRTUAL_REPOSITORY
+        return repository.Repository.serialize(found)
+
+    with between(emulator.grpc, wrong) as address:
+        monkeypatch.setenv("MLSERVICE_EMULATOR_GRPC", address)
+        code, said = conformance("run", "--kinds", "artifact_repository", "--patience", "0")
+
+    report = (here / "conformance" / "report.md").read_text()
+    assert code == 0, said
+    assert "`mode: recorded 'VIRTUAL_REPOSITORY', got 'STANDARD_REPOSITORY'`" in report
+    assert report.count('"mode": "VIRTUAL_REPOSITORY"') == report.count("### ") > 0
+    assert report.count('"mode": "STANDARD_REPOSITORY"') == report.count("### ")
+
+
+class between(grpc.GenericRpcHandler):  # noqa: N801 - reads as a word of the test
+    """A proxy before a gRPC server, which may change answers."""
+
+    def __init__(self, address, change):
+        self.channel, self.change = grpc.insecure_channel(address), change
+        self.server = grpc.server(futures.ThreadPoolExecutor(8), handlers=(self,))
+
+    def service(self, details):
+        """Pass a call on."""
+
+        def answer(request, context):
+            try:
+                return self.change(details.method, self.channel.unary_unary(details.method)(request))
+            except grpc.RpcError as error:
+                context.abort(error.code(), error.details())
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+    def __enter__(self):
+        port = self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
+        return f"127.0.0.1:{port}"
+
+    def __exit__(self, *_):
+        self.server.stop(None).wait()
+        self.channel.close()
+
+
+@pytest.mark.slow
+def test_what_a_killed_run_left_goes_with_the_next(target, conformance, here):
+    """Killed when so much was written down: each thing that is there was, and `clean` takes all of it away."""
+    command = [sys.executable, "-m", "tests.conformance", "run", "--kinds", "pubsub_subscription", "--project", PROJECT]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    folder = here / journal.FOLDER / PROJECT
+    while process.poll() is None and not any(len(path.read_text().splitlines()) > MADE for path in folder.glob("*")):
+        pass
+    process.kill()
+    process.wait()
+    [path] = folder.iterdir()
+    noted = {json.loads(line)["name"] for line in path.read_text().splitlines()[1:]}
+    there = left(target)
+
+    code, said = conformance("clean")
+
+    assert set(there) <= noted
+    assert code == 0, said
+    assert left(target) == []
+    assert list(folder.iterdir()) == []
+
+
+def test_what_nobody_wrote_down_is_found_by_its_name(emulator, target, conformance, here, monkeypatch):
+    """An old run's topic of another machine goes; one of a run that may be at work, and somebody's own, stay."""
+    old = journal.new_run(datetime.now(UTC) - timedelta(hours=5))
+    new = journal.new_run(datetime.now(UTC))
+    api = target.api("google.pubsub_v1", "publisher", "Publisher")
+    names = {sort: f"projects/{PROJECT}/topics/{sort}" for sort in (f"{old}0-orders", f"{new}0-orders", "mlc-orders")}
+    for name in names.values():
+        api.create_topic(request={"name": name})
+
+    code, said = conformance("clean")
+
+    assert code == 0, said
+    found = {topic.name for topic in api.list_topics(request={"project": f"projects/{PROJECT}"})}
+    assert found == set(names.values()) - {names[f"{old}0-orders"]}
+
+
+def test_a_run_at_work_is_left_alone(tmp_path):
+    """Its journal is held by its process."""
+    kept = journal.start(tmp_path, PROJECT, "europe-west1", "mlc00000aa")
+
+    assert list(journal.abandoned(tmp_path, PROJECT)) == []
+    kept.close(done=False)
+    [dead] = journal.abandoned(tmp_path, PROJECT)
+    assert dead.run == "mlc00000aa"
+    dead.close(done=True)
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_names_of_an_example_are_all_its_own(kind):
+    """At a place with a prefix no address is without it, so that nothing of anybody else's is met."""
+    at = journal.place_of(PROJECT, "us-central1", journal.new_run(datetime.now(UTC)), 35)
+
+    for example in examples_of(kind, at):
+        assert at.prefix.strip("-") in str(example.address)
+        assert ceiling.bound(kind, example).usd < 50
+
+
+def test_what_would_not_be_found_again_is_not_made():
+    """A request that makes something of an unknown sort is refused before it is sent."""
+    with pytest.raises(LookupError):
+        leftovers.made_by("GRPC", "/google.cloud.run.v2.WorkerPools/CreateWorkerPool", {}, Place())
+
+
+def test_what_is_secret_or_somebodys_is_not_shown():
+    """Payloads, people, other members of the project's policy."""
+    at = journal.place_of(PROJECT, "us-central1", "mlc00000aa", 0)
+    members = [f"serviceAccount:{at.name('churn')}@{PROJECT}.iam.gserviceaccount.com"]
+    policy = {
+        "etag": "BwX=",
+        "auditConfigs": [{"service": "allServices"}],
+        "bindings": [
+            {"role": "roles/owner", "members": ["user:ann@acme.org"]},
+            {"role": "roles/viewer", "members": members},
+        ],
+    }
+    heard = [
+        Heard("GRPC", "/x/AddSecretVersion", {"payload": {"data": "aHVudGVyMg=="}}, 200, {"creator": "ann@acme.org"}),
+        Heard("GRPC", "/x/SetIamPolicy", {"resource": f"projects/{PROJECT}", "policy": policy}, 200, policy),
+    ]
+
+    shown = json.dumps([vars(Scrubber(at, "123456789012").heard(each)) for each in heard])
+
+    assert [
+        word for word in ("aHVudGVyMg", "ann@acme", "roles/owner", "allServices", "BwX", PROJECT) if word in shown
+    ] == []
+    assert "roles/viewer" in shown
+    assert "${uniqueId}-churn" in shown
+
+
+@pytest.mark.parametrize("sort", [sort for sort in leftovers.SORTS if sort.made_by], ids=lambda sort: sort.name)
+def test_clients_of_google_cloud_are_recorded_too(sort, pool, monkeypatch):
+    """Without addresses in the environment the clients are Google's own, with the recorder before each call."""
+    monkeypatch.delenv("MLSERVICE_EMULATOR", raising=False)
+
+    class Refused(Exception):
+        pass
+
+    def refuse(verb, url, body):
+        raise Refused
+
+    made = {"credentials": AnonymousCredentials()}
+    target = Target(Place("acme-project", prefix="none-"), pool, Recorder(announce=refuse), made)
+
+    with pytest.raises(Refused):
+        list(sort.find(target))

@@ -1,0 +1,154 @@
+"""What the latest reports say of each service: whole or not, fresh or not, of whatever version."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reconciler.core.inventory import Inventory
+from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.oversight import Oversight, read_oversight
+from reconciler.engine.status import read_status
+from schemas.kept import PassReport
+from tests.operating import BUCKET, REGION, spec
+
+NOW = datetime(2026, 11, 26, 12, 0, 30, tzinfo=UTC)
+PROBLEM = "it would destroy what the spec protects"
+
+
+def report(minutes_ago=1, index=0, count=1, **more):
+    moment = (NOW - timedelta(minutes=minutes_ago)).isoformat()
+    said = {"format": PassReport.form(), "shard": {"index": index, "count": count}, "started": moment, "ended": moment}
+    return PassReport.read(said | more)
+
+
+def told(state="ok", *problems, region=REGION):
+    return {"region": region, "state": state, "problems": list(problems)}
+
+
+def job(*reports, **more):
+    return Oversight("mlservice", NOW, "*/5 * * * *", shards=1, reports=reports, **more)
+
+
+@pytest.mark.parametrize(
+    ("state", "needs"),
+    [("ok", False), ("changed", False), ("frozen", False), ("locked", False), ("reported", True), ("blocked", True),
+     ("refused", True), ("failed", True), ("needs a person", True)],
+)  # fmt: skip
+def test_what_the_last_pass_found(state, needs):
+    """Each state is said in words, and a person is called where one is needed."""
+    found = job(report(services={"churn": told(state, PROBLEM)})).of(REGION, "churn")
+
+    assert (found.state, found.problems, bool(found.needs), found.stale) == (state, (PROBLEM,), needs, False)
+    assert found.said
+    assert found.alarm == (f"{state}: {PROBLEM}" if needs else "")
+
+
+def test_a_service_that_no_report_names():
+    """Nobody reconciles it, nobody has reported, no spec wants it, or it was not looked at: four different things."""
+    orphan = report(orphaned=[{"region": REGION, "name": "churn"}])
+    unread = report(problems=["specs/churn.yaml:3: no such key"])
+
+    assert Oversight("", NOW).of(REGION, "churn").state == "by hand"
+    assert job().of(REGION, "churn").state == "not reported"
+    assert job(orphan).of(REGION, "churn").state == "orphaned"
+    assert "mlservice destroy churn" in job(orphan).of(REGION, "churn").needs
+    assert job(unread).of(REGION, "churn").problems == ("specs/churn.yaml:3: no such key",)
+    elsewhere = job(report(services={"churn": told(region="us-east1")}))
+    assert elsewhere.of(REGION, "churn").state == "not looked at"
+
+
+def test_the_newer_report_is_believed():
+    """Another number of shards gave a service to another one; what its old shard said of it is past."""
+    old = report(9, index=1, services={"churn": told("failed", "no")})
+    new = report(1, index=0, services={"churn": told()})
+
+    assert job(new, old).of(REGION, "churn").state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "paused", "stale"), [(3, False, False), (6, False, False), (12, False, True), (900, True, False)]
+)
+def test_two_missed_passes_make_a_report_stale(minutes, paused, stale):
+    """One may be at work still; of a job that is paused none is due."""
+    found = job(report(minutes, services={"churn": told()}), paused=paused)
+
+    assert found.of(REGION, "churn").stale is stale
+    assert any("no pass has reported since" in problem for problem in found.problems) is stale
+
+
+def test_a_pass_that_takes_long_is_waited_for():
+    """What was due while the last one may still have been at work was not missed."""
+    assert job(report(12, seconds=600.0)).problems == ()
+
+
+def test_half_a_set_of_reports_is_said():
+    """One shard has never reported, another one stopped to."""
+    found = Oversight("m", NOW, "*/5 * * * *", shards=3, reports=(report(1, 0, 3), report(60, 2, 3)))
+
+    assert [problem.split(" since")[0] for problem in found.problems] == [
+        "shard 2 has not reported",
+        "shard 1 has never reported: what is its share is not known",
+    ]
+
+
+def put(operator, name, content):
+    operator.connection.storage.bucket(BUCKET).blob(f"operators/mlservice/latest/{name}").upload_from_string(content)
+
+
+def test_reports_that_cannot_be_read_are_named_and_hide_no_other(operator):
+    """A newer version, damage, and what is no JSON; an older version is read."""
+    store = InventoryStore(operator.session())
+    store.take(Inventory(service="operator_mlservice", region=REGION))
+    old = {"format": "mlservice/report/v1", "shard": {"index": 0, "count": 4}, "started": NOW.isoformat(),
+           "ended": NOW.isoformat(), "services": {"churn": told() | {"changes": []}}}  # fmt: skip
+    put(operator, "0.json", json.dumps(old))
+    put(operator, "1.json", json.dumps(old | {"format": "mlservice/report/v3"}))
+    put(operator, "2.json", json.dumps(old | {"ended": "soon"}))
+    put(operator, "3.json", "[" * 100_000)
+
+    found = read_oversight(operator.session(), store.read_all())
+
+    assert found.of(REGION, "churn").state == "ok"
+    assert [trouble.partition(".json: ")[2][:28] for trouble in found.problems] == [
+        "a newer mlservice wrote it (", "it is damaged: ended: Value ", "it is no JSON",
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("faultless")
+def test_services_are_shown_though_reports_cannot_be_read(operator):
+    """Whoever may see services need not be one who may see the job."""
+    operator.apply(spec())
+    store = InventoryStore(operator.session())
+    store.take(Inventory(service="operator_mlservice", region=REGION))
+    operator.emulator.faults({"method": "storage.objects.list", "status": "PERMISSION_DENIED", "skip": 1})
+
+    found = read_status(operator.session(), [])
+
+    assert [each.inventory.service for each in found.services] == ["churn"]
+    assert found.oversight.problems[0].startswith("what the job's passes did cannot be read")
+    assert not found.well
+
+
+@pytest.fixture
+def faultless(emulator):
+    """No fault is left behind."""
+    yield
+    emulator.faults()
+
+
+def test_reads_of_a_fleet_do_not_grow_with_it(operator):
+    """But for the policy of each service, which nothing reads in bulk."""
+
+    def reads():
+        before = operator.emulator.calls()
+        read_status(operator.session(), [])
+        after = operator.emulator.calls()
+        made = {name: count - before.get(name, 0) for name, count in after.items()}
+        return sum(count for name, count in made.items() if not name.endswith("/GetIamPolicy"))
+
+    operator.apply(spec("s0"), spec("s1"))
+    few = reads()
+    operator.apply(*(spec(f"s{number}") for number in range(6)))
+
+    assert reads() == few

@@ -1,0 +1,82 @@
+"""A provider, whose issuer's keys somebody else uploads; of a name that was deleted, it comes back."""
+
+from reconciler.core.address import Address
+from reconciler.core.naming import note
+from reconciler.kinds.iam_workload_identity_pool import HOST
+from reconciler.kinds.iam_workload_identity_pool_provider import WorkloadIdentityPoolProvider
+from tests.conformance.example import Example
+
+PLACE = "projects/local/locations/global/workloadIdentityPools"
+NAME = f"{PLACE}/churn-ci/providers/planner"
+GITHUB = "https://token.actions.githubusercontent.com"
+OLD = {
+    "attributeMapping": {"google.subject": "assertion.sub", "attribute.actor": "assertion.actor"},
+    "attributeCondition": "assertion.repository_owner == 'others'",
+    "oidc": {"issuerUri": GITHUB},
+}
+
+
+def api(operator):
+    return operator.connection.rest(HOST, "v1")
+
+
+def read(operator):
+    return api(operator).get(NAME)
+
+
+def with_a_pool(operator):
+    api(operator).write("POST", PLACE, {}, patience_s=5, workloadIdentityPoolId="churn-ci")
+
+
+def deleted_before(operator):
+    with_a_pool(operator)
+    rest = api(operator)
+    rest.write("POST", f"{PLACE}/churn-ci/providers", OLD, patience_s=5, workloadIdentityPoolProviderId="planner")
+    rest.write("DELETE", NAME, patience_s=5)
+
+
+def meddle(operator):
+    body = {"oidc": {"jwksJson": '{"keys": []}'}}
+    api(operator).write("PATCH", NAME, body, patience_s=5, updateMask="oidc.jwksJson")
+
+
+def example(part, prepare):
+    return Example(
+        address=Address("iam_workload_identity_pool_provider", "global", "churn-ci/planner"),
+        fields=WorkloadIdentityPoolProvider(
+            display_name="Plans",
+            description=note("churn"),
+            disabled=False,
+            issuer=GITHUB,
+            audiences=(),
+            mapping={"google.subject": "assertion.sub"},
+            condition="assertion.repository_id == '456'",
+        ),
+        edits=(
+            {"display_name": "Plans more"},
+            {"description": f"{note('churn')} again"},
+            {"disabled": True},
+            {"issuer": "https://github.acme.example/_services/token"},
+            {"audiences": ("mlservice",)},
+            {"mapping": {"google.subject": "assertion.sub", "attribute.ref": "assertion.ref"}},
+            {"condition": "assertion.repository_id == '457'"},
+        ),
+        read=read,
+        places={
+            "display_name": ["displayName"],
+            "description": ["description"],
+            "disabled": ["disabled"],
+            "issuer": ["oidc.issuerUri"],
+            "audiences": ["oidc.allowedAudiences"],
+            "mapping": ["attributeMapping"],
+            "condition": ["attributeCondition"],
+        },
+        prepare=prepare,
+        unmarked={"description": "made by hand"},
+        meddle=meddle,
+        theirs=lambda operator: "keys" in read(operator)["oidc"].get("jwksJson", ""),
+        part=part,
+    )
+
+
+EXAMPLES = (example("", with_a_pool), example("deleted", deleted_before))
