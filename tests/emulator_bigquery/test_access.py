@@ -92,6 +92,25 @@ def test_a_datasets_own_list_counts(emulator, owner, account):
     assert account.test_iam_permissions("acme-prod.shop.t", asked) == {"permissions": asked[:1]}
 
 
+def test_a_view_that_is_let_in_reads_for_everybody(emulator, owner, account):
+    """Of a view that is not, the reader needs the table, too."""
+    owner.create_dataset("open")
+    view = bigquery.Table("acme-prod.open.v")
+    view.view_query = "SELECT a + 1 AS b FROM shop.t"
+    owner.create_table(view)
+    grant(emulator, "roles/bigquery.jobUser")
+    opened = owner.get_dataset("open")
+    opened.access_entries = [*opened.access_entries, bigquery.AccessEntry("READER", "userByEmail", ACCOUNT)]
+    owner.update_dataset(opened, ["access_entries"])
+    with pytest.raises(exceptions.Forbidden, match="getData denied on table acme-prod:shop"):
+        account.query_and_wait("SELECT b FROM open.v", retry=None)
+    shop = owner.get_dataset("shop")
+    shop.access_entries = [*shop.access_entries, bigquery.AccessEntry(None, "view", view.reference.to_api_repr())]
+    owner.update_dataset(shop, ["access_entries"])
+
+    assert [row.b for row in account.query_and_wait("SELECT b FROM open.v")] == [2]
+
+
 def test_files_are_read_as_the_account(emulator, owner, account):
     """Who may write a table may not read any bucket for it."""
     HTTP.post(f"{emulator.http}/storage/v1/b?project=acme-prod", json={"name": "files"}).raise_for_status()

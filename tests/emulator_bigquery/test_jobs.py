@@ -163,6 +163,15 @@ def test_a_dry_run_writes_nothing(client, dataset, rows):
     assert [each.table_id for each in client.list_tables("shop")] == ["t"]
 
 
+def test_a_query_may_be_kept_from_reading_much(client, dataset, rows):
+    """Ten megabytes a table are the least that counts."""
+    rows("CREATE TABLE t AS SELECT 1 AS a")
+
+    with pytest.raises(exceptions.BadRequest, match="10485760 or higher required"):
+        rows("SELECT a FROM t", maximum_bytes_billed=1_000_000)
+    assert rows("SELECT a FROM t", maximum_bytes_billed=10_485_760) == [(1,)]
+
+
 def test_jobs_are_found_again(client, dataset):
     """By id and in lists; an id is taken once; the rows of a query are read by pages."""
     job = client.query("SELECT x FROM UNNEST(GENERATE_ARRAY(1, 7)) AS x ORDER BY x", job_id="mine", job_retry=None)

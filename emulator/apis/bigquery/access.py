@@ -141,6 +141,24 @@ def target(world: World, project: str, dataset: str = "", table: str = "") -> ac
     return access.Target(name, type=f"{SERVICE}/{'Table' if table else 'Dataset'}", service=SERVICE, bindings=found)
 
 
+def is_let_in(world: World, view: Ref | None, ref: Ref) -> bool:
+    """Whether a view may read a table whoever asks: the table's dataset lets it, or all of its dataset's views, in.
+
+    Source: cloud.google.com/bigquery/docs/authorized-views and /authorized-datasets.
+    """
+    body = None if view is None else world.store.get(DATASET, dataset_key(ref.project, ref.dataset))
+    if view is None or body is None:
+        return False
+    whole = {"projectId": view.project, "datasetId": view.dataset}
+    for entry in json.loads(body).get("access", []):
+        all_of = entry.get("dataset") or {}
+        if entry.get("view") == view.resource or (
+            all_of.get("dataset") == whole and "VIEWS" in all_of.get("targetTypes", [])
+        ):
+            return True
+    return False
+
+
 def role_of(entry: dict[str, Any]) -> str:
     """The role of an entry of `access`."""
     return BASIC.get(str(entry.get("role")), str(entry.get("role")))

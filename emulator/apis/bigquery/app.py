@@ -77,6 +77,8 @@ def answer(  # noqa: PLR0917 - the parts of a request, as HTTP has them
         return failure(
             errors.BigQueryError(injected.http, REASONS.get(injected.http, "internalError"), injected.message)
         )
+    except ModuleNotFoundError as missing:
+        return failure(errors.without(missing))
     except Exception:
         log.exception("bigquery call failed", extra={"method": method.name})
         return failure(errors.BigQueryError(500, "internalError", "the emulator failed: see its log"))

@@ -76,7 +76,7 @@ def allowed(task: Task, to: Destination) -> Table | None:
     if found.view:
         raise errors.invalid(f"{to.ref} is not allowed for this operation because it is currently a VIEW.")
     access.on_table(task.world, task.caller, "bigquery.tables.updateData", to.ref)
-    if to.write == "WRITE_EMPTY" and rows.count(task.world, found).rows:
+    if to.write == "WRITE_EMPTY" and rows.total(task.world, found.rows):
         raise errors.duplicate("Table", str(to.ref))
     return found
 

@@ -27,7 +27,6 @@ MEMORY, THREADS, DISK, QUERY_S = "1GB", 2, "8GB", 120.0
 SCHEMA = "bq"
 TABLE = "bigquery.table"
 """In the store: tables, each with the name of its rows."""
-NEEDED = "BigQuery, which needs DuckDB and sqlglot: pip install 'mlservice[bigquery]'"
 HINT = re.compile(r"\n\nLINE \d+:.*", re.DOTALL)
 
 
@@ -42,10 +41,8 @@ class Engine:
     """
 
     def __init__(self, folder: Path, readable: Path) -> None:
-        try:
-            import duckdb  # noqa: PLC0415 - 70 MB, for those who use BigQuery
-        except ModuleNotFoundError:
-            raise errors.unimplemented(NEEDED) from None
+        import duckdb  # noqa: PLC0415 - 70 MB, for those who use BigQuery
+
         self.files = folder / "files"
         self.files.mkdir(parents=True, exist_ok=True)
         self._locks: dict[str, threading.RLock] = {}

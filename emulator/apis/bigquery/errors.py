@@ -80,6 +80,11 @@ def in_use(shown: str) -> BigQueryError:
     return BigQueryError(400, "resourceInUse", f"Dataset {shown} is still in use")
 
 
+def without(missing: ModuleNotFoundError) -> BigQueryError:
+    """What cannot be done for want of a library, and how to get it."""
+    return unimplemented(f"this without {missing.name}: pip install 'mlservice[bigquery]'")
+
+
 def unimplemented(what: str) -> BigQueryError:
     """What this emulator does not do. It says so: it never pretends."""
     return BigQueryError(501, "notImplemented", f"the emulator does not implement {what}")

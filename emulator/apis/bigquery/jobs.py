@@ -143,6 +143,8 @@ def run(task: Task, key: str) -> None:
         runner(task)(task)
     except errors.BigQueryError as error:
         failure = error.proto()
+    except ModuleNotFoundError as missing:
+        failure = errors.without(missing).proto()
     except Exception:
         log.exception("bigquery job failed", extra={"job": key})
         # Not Google's `internalError`: clients would run the job again, for ten minutes.

@@ -80,6 +80,7 @@ def select(task: Task, statement: exp.Expression, context: Context, text: str) -
     }
     if task.dry:
         return
+    check_bytes(task, context)
     to = destination(task)
     table = destinations.fill(
         task, to, found.fields, lambda table, cursor: destinations.insert(task, table, cursor, found.sql, found.fields)
@@ -87,6 +88,22 @@ def select(task: Task, statement: exp.Expression, context: Context, text: str) -
     task.statistics["query"]["outputRows"] = task.statistics.pop("outputRows")
     task.destination = table.ref
     task.configuration["destinationTable"] = table.ref.resource
+
+
+def check_bytes(task: Task, context: Context) -> None:
+    """Refuse a query that would read more than its job may. Source of the words: docs/error-messages."""
+    most = task.configuration.get("maximumBytesBilled")
+    if not most:
+        return
+    billed = billed_bytes(sum(rows.count(task.world, each).bytes for each in context.used.values()), len(context.used))
+    if billed > int(most):
+        text = f"Query exceeded limit for bytes billed: {most}. {billed} or higher required."
+        raise errors.BigQueryError(400, "bytesBilledLimitExceeded", text)
+
+
+def billed_bytes(size: int, tables: int) -> int:
+    """What a query of so many bytes, of so many tables, would be billed for."""
+    return max(-(-size // ROUND) * ROUND, BILLED * tables) if size else 0
 
 
 def destination(task: Task) -> Destination:
@@ -128,7 +145,7 @@ def tell(task: Task, context: Context) -> None:
     """What a query job says of itself in the end: what it read, and what that would have cost."""
     read = list(context.used.values())
     size = sum(rows.count(task.world, each).bytes for each in read)
-    billed = max(-(-size // ROUND) * ROUND, BILLED * len(read)) if size else 0
+    billed = billed_bytes(size, len(read))
     query = task.statistics.setdefault("query", {})
     query |= {
         "totalBytesProcessed": str(size),

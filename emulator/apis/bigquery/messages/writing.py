@@ -86,6 +86,9 @@ def attempt(world: World, line: Line, sheet: Sheet, taken: Sequence[tuple[Delive
     except BigQueryError as error:
         log.info("rows not written: %s", error.message, extra={"subscription": line.name})
         state = State.ACTIVE
+    except ModuleNotFoundError as error:
+        log.info("rows not written without %s", error.name, extra={"subscription": line.name})
+        state = State.ACTIVE
     except Exception:
         log.exception("rows not written", extra={"subscription": line.name})
         state = State.ACTIVE

@@ -33,7 +33,7 @@ class Context:
         ask: What answers ML.PREDICT; None: models cannot be asked here.
         evaluates: Whether what is written as ML.PREDICT was ML.EVALUATE.
         temporary: Rows that are of no use when the statement is done.
-        trusted: Whether the caller need not be allowed to read: inside of an authorized view.
+        view: The view that this is inside of.
     """
 
     world: World
@@ -43,7 +43,7 @@ class Context:
     parameters: list[dict[str, Any]] = field(default_factory=list)
     used: dict[Ref, Table] = field(default_factory=dict)
     depth: int = 0
-    trusted: bool = False
+    view: Ref | None = None
     ask: Callable[[Context, Any], Any] | None = None
     evaluates: bool = False
     temporary: list[str] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Context:
             BigQueryError: It is not there, or the caller may not read it.
         """
         if ref not in self.used:
-            if not self.trusted:
+            if not access.is_let_in(self.world, self.view, ref):
                 access.on_table(self.world, self.caller, "bigquery.tables.getData", ref)
             found = records.look_for_table(self.world, ref)
             if found is None:
@@ -91,6 +91,6 @@ class Context:
         """
         if self.depth >= MOST_DEEP:
             raise errors.bad_query(f"Query exceeds limit on nested views: {view.ref}")
-        made = Context(self.world, self.caller, view.ref.project, None, [], self.used, self.depth + 1, self.trusted)
+        made = Context(self.world, self.caller, view.ref.project, None, [], self.used, self.depth + 1, view.ref)
         made.now, made.temporary = self.now, self.temporary
         return made
