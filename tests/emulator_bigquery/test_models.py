@@ -16,7 +16,6 @@ SORTS = [
     ("LINEAR_REG", "price"),
     ("BOOSTED_TREE_REGRESSOR", "price"),
     ("LOGISTIC_REG", "sort"),
-    ("BOOSTED_TREE_CLASSIFIER", "sort"),
     ("BOOSTED_TREE_CLASSIFIER", "third"),
 ]
 

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
-from emulator.apis.bigquery import errors
+from emulator.apis.bigquery import errors, shapes
 from emulator.core.world import DEVELOPER
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def document(text: bytes) -> dict[str, Any]:
     """A JSON object.
 
     Raises:
-        BigQueryError: 400, it is none.
+        BigQueryError: 400, it is none, or a field is of another type.
     """
     try:
         found = json.loads(text or b"{}")
@@ -86,7 +86,7 @@ def document(text: bytes) -> dict[str, Any]:
         raise errors.BigQueryError(400, "parseError", "Parse Error") from None
     if not isinstance(found, dict):
         raise errors.BigQueryError(400, "parseError", "Parse Error")
-    return found
+    return shapes.check(found)
 
 
 def failure(error: errors.BigQueryError) -> Reply:
