@@ -46,6 +46,8 @@ def routes(world: World) -> list[Route]:
         route("/_emulator/settings", "PUT", control.put_settings),
         route("/_emulator/iam", "GET", control.get_iam),
         route("/_emulator/iam", "POST", control.post_iam),
+        route("/_emulator/incidents", "GET", control.get_incidents),
+        route("/_emulator/notifications", "GET", control.get_notifications),
         route("/_emulator/calls", "GET", control.get_calls),
         route("/_emulator/calls", "DELETE", control.delete_calls),
     ]
@@ -176,6 +178,18 @@ class Control:
             return bad("'enforced' must be true or false")
         enforcement(self._world).switch(on=wanted)
         return await self.get_iam(request)
+
+    async def get_incidents(self, _: Request) -> Response:
+        """Incidents of alert policies, those that are over included: as Google tells of them."""
+        from emulator.apis.monitoring.alerts.keeping import incidents  # noqa: PLC0415 - imports its messages
+
+        return JSONResponse(await run_in_threadpool(lambda: [*incidents(self._world)]))
+
+    async def get_notifications(self, _: Request) -> Response:
+        """What alert policies told to whom, e-mails with their text, and what came of it."""
+        from emulator.apis.monitoring.alerts.telling import sent  # noqa: PLC0415 - imports its messages
+
+        return JSONResponse(await run_in_threadpool(sent, self._world))
 
     async def get_calls(self, _: Request) -> Response:
         """How often each method was called."""

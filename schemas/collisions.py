@@ -5,7 +5,7 @@ Source:
     of its name: cloudfunctions v2 `functions.create functionId`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from schemas.names import SERVICE_LONGEST, derived_name, own_topics, service_account_id
@@ -38,20 +38,31 @@ def collisions(services: list[Named]) -> Iterator[Problem]:
             owners.setdefault(claim, each)
 
 
-def chained(each: Named, services: list[Named]) -> Iterator[Problem]:
+Topics = Mapping[str | None, Mapping[str, Named]]
+"""By project, the topics that a retraining tells its decisions to, and whose they are."""
+
+
+def topics_told(services: list[Named]) -> Topics:
+    """Index the topics of every retraining of the load."""
+    told: dict[str | None, dict[str, Named]] = {}
+    for each in services:
+        told.setdefault(each.project, {}).update(dict.fromkeys(topics_of(each.service), each))
+    return told
+
+
+def chained(each: Named, told: Topics) -> Iterator[Problem]:
     """Triggers that listen to what another service's retraining tells: each decision would be an event, in a ring.
 
     Args:
         each: The service whose triggers these are.
-        services: All of the load.
+        told: The topics of all of the load.
     """
-    others = [one for one in services if one is not each and one.project == each.project]
-    told = {topic: one.service.name for one in others for topic in topics_of(one.service)}
     for index, trigger in enumerate(each.service.spec.triggers):
         topic = _id_here(trigger.when.pubsub or "", each.project)
-        if topic in told:
+        other = told.get(each.project, {}).get(topic)
+        if other and other is not each:
             where = each.document.where(f"spec.triggers[{index}].when.pubsub")
-            summary = f"{shown(topic)} is a topic of the retraining of {shown(told[topic])}"
+            summary = f"{shown(topic)} is a topic of the retraining of {shown(other.service.name)}"
             hint = "each decision there would be an event: publish to a topic of your own when it is time"
             yield Problem(where, summary, hint, rule="pubsub-loop")
 

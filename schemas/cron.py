@@ -7,6 +7,7 @@ Source:
 import itertools
 import re
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from schemas.refusal import shown
 
@@ -15,6 +16,8 @@ _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DAYS_OF_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _ITEM = re.compile(r"(?P<first>\*|[0-9]{1,4}|[a-z]{3})(-(?P<last>[0-9]{1,4}|[a-z]{3}))?(/(?P<step>[0-9]{1,4}))?")
 _DAY_MINUTES = 24 * 60
+_MONTHS_OF_A_YEAR = 12
+_FIRST_DAY, _CALENDAR_DAYS = date(2024, 1, 1), 28 * 366
 
 
 class CronError(ValueError):
@@ -62,6 +65,33 @@ class Cron:
         runs = sorted(hour * 60 + minute for hour in self.hours for minute in self.minutes)
         gaps = [later - earlier for earlier, later in itertools.pairwise(runs)]
         return min(gaps, default=_DAY_MINUTES) * 60
+
+    @property
+    def longest_gap_s(self) -> int:
+        """Most seconds from one run to the next, where clocks do not change."""
+        runs = sorted(hour * 60 + minute for hour in self.hours for minute in self.minutes)
+        within = max((later - earlier for earlier, later in itertools.pairwise(runs)), default=0)
+        over_night = self._days_apart * _DAY_MINUTES - runs[-1] + runs[0]
+        return max(within, over_night) * 60
+
+    @property
+    def _days_apart(self) -> int:
+        """Most days from one day with runs to the next, over the 28 years in which calendars come round."""
+        if self.days is None and self.weekdays is None and len(self.months) == _MONTHS_OF_A_YEAR:
+            return 1
+        found = [day for day in range(_CALENDAR_DAYS) if self._has(_FIRST_DAY + timedelta(days=day))]
+        return max((later - earlier for earlier, later in itertools.pairwise(found)), default=_CALENDAR_DAYS)
+
+    def _has(self, day: date) -> bool:
+        """Whether there are runs on a day: where days of month and of week are both given, either will do."""
+        if day.month not in self.months:
+            return False
+        asked = [
+            given
+            for given, fits in ((self.days, day.day), (self.weekdays, day.isoweekday() % 7))
+            if given is not None and fits in given
+        ]
+        return bool(asked) or (self.days is None and self.weekdays is None)
 
 
 def parse_cron(text: str) -> Cron:

@@ -8,8 +8,9 @@ from pydantic import Field
 from schemas.section import Section
 from schemas.sections.access import AUTO
 from schemas.sections.ci import ContinuousIntegration
+from schemas.sections.environment import SecretRef
 from schemas.sections.management import Management
-from schemas.sections.notifications import Notification
+from schemas.sections.notifications import Receiver
 from schemas.service import API_VERSION
 from schemas.values import Flag, LooseText, Mebibytes, MilliCpu, Seconds, Text, Whole
 
@@ -47,6 +48,10 @@ class SpecsInGit(Section):
     repository: Text = Field(description="Address to clone: `https://…`.", examples=["https://github.com/acme/ml"])
     branch: Text = Field("main", description="Branch.")
     folder: Text = Field(".", description="Folder in it.")
+    token: SecretRef | None = Field(
+        None,
+        description="Secret that has what to read it with: a token, or `user:token`. Left out: anybody may read it.",
+    )
 
 
 class SpecsSource(Section):
@@ -76,6 +81,36 @@ class PassLimits(Section):
         10, ge=0, le=10_000, description="Objects a pass deletes or replaces. One that would be more changes nothing."
     )
     duration_s: Seconds = Field(1800, ge=60, le=86_400, description="Longest a pass may take.")
+
+
+class Orphans(Section):
+    """Services that no spec wants any more. They are shown, and stay unless this says otherwise."""
+
+    prune: Flag = Field(
+        default=False,
+        description="They are destroyed in the end, as `mlservice destroy` would; what their last spec protects stays.",
+    )
+    after_s: Seconds = Field(
+        7 * 86_400, ge=3600, le=365 * 86_400, description="How long they are shown first.", examples=["14d"]
+    )
+    most: Whole = Field(3, ge=1, le=100, description="How many a pass destroys at most, within `limits.deletes`.")
+
+
+class OperatorEvent(StrEnum):
+    """What can be heard of an operator."""
+
+    SILENT = "PassMissing"
+    FAILED = "PassFailed"
+
+
+class OperatorNotification(Receiver):
+    """One receiver: exactly one of `email`, `pubsub`, `webhook`."""
+
+    events: tuple[OperatorEvent, ...] = Field(
+        (OperatorEvent.SILENT, OperatorEvent.FAILED),
+        description="What this receiver hears of: that no pass has ended for too long, that one did not end well.",
+        min_length=1,
+    )
 
 
 class OperatorResources(Section):
@@ -113,11 +148,14 @@ class OperatorSpec(Section):
     drift: OnDrift = Field(OnDrift.CORRECT, description="`Correct` changes what differs; `Report` only tells of it.")
     freeze: tuple[Freeze, ...] = Field((), description="When nothing is changed.")
     limits: PassLimits = Field(default_factory=PassLimits, description="What a pass may do at most.")
+    orphans: Orphans = Field(
+        default_factory=Orphans, description="What becomes of services that no spec wants any more."
+    )
     resources: OperatorResources = Field(default_factory=OperatorResources, description="What one shard has.")
     ci: ContinuousIntegration | None = Field(
         None, description="The workflows of a repository that plan and publish, and what lets them in."
     )
-    notifications: tuple[Notification, ...] = Field((), description="Who hears of what.")
+    notifications: tuple[OperatorNotification, ...] = Field((), description="Who hears of what.")
 
 
 class Operator(Section):

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -25,7 +26,8 @@ class Rule:
     `method` is a shell pattern over full method names (`google.cloud.run.v2.Services/*`, `storage.objects.insert`).
     The first `skip` matching calls go free, the next `times` (None: all) are hit. `when="after"` does the write and
     loses the answer. `reason` rides along as `google.rpc.ErrorInfo`. `hang` holds the call until the faults are deleted
-    or the client goes away.
+    or the client goes away. Of the calls that are left, `percent` are hit, evenly spread, and none `for_s` seconds of
+    the emulator's time after the rule was set (None: no end). `retry_after_s` tells the caller how long to wait.
     """
 
     method: str
@@ -39,6 +41,9 @@ class Rule:
     latency_ms: float = 0
     hang: bool = False
     operation: OperationFault | None = None
+    percent: float = 100
+    for_s: float | None = None
+    retry_after_s: float | None = None
 
     @classmethod
     def parse(cls, raw: Any) -> "Rule":
@@ -57,6 +62,8 @@ class Rule:
             raise ValueError(f"{rule.status!r} is not a gRPC status")
         if rule.when not in ("before", "after") or rule.operation not in (None, "stuck", "fail"):
             raise ValueError("'when' is before or after; 'operation' is stuck, fail or null")
+        if not 0 <= rule.percent <= 100 or min(rule.for_s or 0, rule.retry_after_s or 0) < 0:  # noqa: PLR2004 - percent
+            raise ValueError("'percent' is 0 to 100; 'for_s' and 'retry_after_s' are seconds, or null")
         return rule
 
 
@@ -65,17 +72,23 @@ class Counted:
     """A rule and what became of it. Two equal rules are still two."""
 
     rule: Rule
+    ends: datetime | None = None
     matched: int = 0
     applied: int = 0
     waiting: int = 0
 
-    def take(self, method: str, *, mutating: bool) -> bool:
+    def take(self, method: str, *, mutating: bool, now: datetime) -> bool:
         """Whether this call is hit; counts it."""
         rule = self.rule
+        if self.ends and now >= self.ends:
+            return False
         if not fnmatchcase(method, rule.method) or rule.mutating not in (None, mutating):
             return False
         self.matched += 1
         if self.matched <= rule.skip or (rule.times is not None and self.applied >= rule.times):
+            return False
+        due = (self.matched - rule.skip) * rule.percent / 100
+        if int(due) == int(due - rule.percent / 100):
             return False
         self.applied += 1
         return True
@@ -104,29 +117,41 @@ class Ruling:
                 continue
             self.faults.delay(hit, gone)
             if hit.rule.status is not None:
-                raise ApiFailure(hit.rule.status, hit.rule.message, error_info(hit.rule.reason))
+                raise ApiFailure(hit.rule.status, hit.rule.message, details_of(hit.rule))
 
 
-def error_info(reason: str | None) -> tuple[Any, ...]:
-    """The details of an error that has a machine-readable reason (kinds.md 1.4)."""
-    if reason is None:
+def details_of(rule: Rule) -> tuple[Any, ...]:
+    """The details of an error that has a machine-readable reason, or says when to come again (kinds.md 1.4)."""
+    if rule.reason is None and rule.retry_after_s is None:
         return ()
-    from google.rpc import error_details_pb2  # noqa: PLC0415 - only faults with a reason need it
+    from google.rpc import error_details_pb2  # noqa: PLC0415 - only faults with details need it
 
-    return (error_details_pb2.ErrorInfo(reason=reason, domain="googleapis.com"),)
+    found: list[Any] = []
+    if rule.reason is not None:
+        found.append(error_details_pb2.ErrorInfo(reason=rule.reason, domain="googleapis.com"))
+    if rule.retry_after_s is not None:
+        found.append(error_details_pb2.RetryInfo(retry_delay=timedelta(seconds=rule.retry_after_s)))
+    return tuple(found)
 
 
 class Faults:
-    """The rules in force, and the calls that they hold. Thread-safe."""
+    """The rules in force, and the calls that they hold. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        now: The emulator's time.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
         self._changed = threading.Condition()
         self._counted: list[Counted] = []
 
     def replace(self, rules: Sequence[Rule]) -> None:
         """Set the rules; calls held by the old ones go on."""
+        now = self._now()
+        ends = [now + timedelta(seconds=rule.for_s) if rule.for_s is not None else None for rule in rules]
         with self._changed:
-            self._counted = [Counted(rule) for rule in rules]
+            self._counted = list(map(Counted, rules, ends))
             self._changed.notify_all()
 
     def status(self) -> list[dict[str, Any]]:
@@ -140,7 +165,8 @@ class Faults:
     def rule(self, method: str, *, mutating: bool) -> Ruling:
         """Decide about one call. Every matching rule has its say."""
         with self._changed:
-            hits = tuple(each for each in self._counted if each.take(method, mutating=mutating))
+            now = self._now() if self._counted else datetime.min.replace(tzinfo=UTC)
+            hits = tuple(each for each in self._counted if each.take(method, mutating=mutating, now=now))
         return Ruling(hits, self)
 
     def delay(self, hit: Counted, gone: Callable[[], bool]) -> None:

@@ -105,12 +105,23 @@ class Store:
         with self._lock:
             return self._db.execute("DELETE FROM object WHERE kind=? AND name=?", (kind, name)).rowcount > 0
 
-    def list(self, kind: str, prefix: str = "") -> list[tuple[str, bytes]]:
-        """All objects of a kind whose names start with `prefix`, sorted by name."""
+    def between(self, kind: str, low: str, high: str) -> list[tuple[str, bytes]]:
+        """The objects of a kind whose names are `low` or later and before `high`, sorted by name."""
         query = "SELECT name, body FROM object WHERE kind=? AND name>=? AND name<? ORDER BY name"
         with self._lock:
-            rows = self._db.execute(query, (kind, prefix, prefix + AFTER_ALL)).fetchall()
+            rows = self._db.execute(query, (kind, low, high)).fetchall()
         return [(str(name), bytes(body)) for name, body in rows]
+
+    def last_between(self, kind: str, low: str, high: str) -> tuple[str, bytes] | None:
+        """The last of those, or None."""
+        query = "SELECT name, body FROM object WHERE kind=? AND name>=? AND name<? ORDER BY name DESC LIMIT 1"
+        with self._lock:
+            row = self._db.execute(query, (kind, low, high)).fetchone()
+        return None if row is None else (str(row[0]), bytes(row[1]))
+
+    def list(self, kind: str, prefix: str = "") -> list[tuple[str, bytes]]:
+        """All objects of a kind whose names start with `prefix`, sorted by name."""
+        return self.between(kind, prefix, prefix + AFTER_ALL)
 
     def names(self, kind: str) -> tuple[str, ...]:
         """The names of all objects of a kind, sorted, without reading their bodies."""

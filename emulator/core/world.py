@@ -42,7 +42,7 @@ class World:
     store: Store = field(init=False)
     clock: Clock = field(init=False)
     operations: Operations = field(init=False)
-    faults: Faults = field(default_factory=Faults)
+    faults: Faults = field(init=False)
     calls: CallLog = field(default_factory=CallLog)
     http_url: str = ""
     grpc_target: str = ""
@@ -53,6 +53,7 @@ class World:
         self.store = Store(self.state_dir)
         self.clock = Clock(self.store, self._call)
         self.operations = Operations(self.store, self._call)
+        self.faults = Faults(self.clock.now)
 
     def _call(self, function: str, *arguments: Any) -> Any:
         """Call a function of the emulator by its `module:function` name, as timers and operations keep it."""

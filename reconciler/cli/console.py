@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -37,20 +36,9 @@ def say(text: Text | str, style: str | None = None) -> None:
 
 def data(document: Any) -> None:
     """Print a result for programs: JSON that stays JSON, whatever is in it; what looks like a secret is hidden."""
+    from reconciler.core.plain import in_json  # noqa: PLC0415 - late, for start-up
+
     raw(in_json(document))
-
-
-def in_json(document: Any, indent: int | None = 1) -> str:
-    """Give a document as JSON, in characters that every terminal shows and none obeys.
-
-    Args:
-        document: What looks like a secret in its texts is hidden; what JSON has no number for is null.
-        indent: Spaces a level; None for one line.
-    """
-    from schemas.redaction import redacted_data  # noqa: PLC0415 - late, for start-up
-
-    plain = json.loads(json.dumps(document, default=str), parse_constant=lambda _: None)
-    return json.dumps(redacted_data(plain), indent=indent).replace("\x7f", "\\u007f")
 
 
 def raw(text: str) -> None:

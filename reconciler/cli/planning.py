@@ -79,7 +79,14 @@ def plan_specs(session: Session, specs: Specs, *, retry: bool = False) -> Planne
     return plan_documents(session, specs.documents, retry=retry)
 
 
-def plan_documents(session: Session, documents: Sequence[Loaded], *, retry: bool = False, bundled: str = "") -> Planned:
+def plan_documents(
+    session: Session,
+    documents: Sequence[Loaded],
+    *,
+    retry: bool = False,
+    bundled: str = "",
+    beside: Sequence[Loaded] = (),
+) -> Planned:
     """Make the plan of some of the documents.
 
     Args:
@@ -87,15 +94,16 @@ def plan_documents(session: Session, documents: Sequence[Loaded], *, retry: bool
         documents: Which.
         retry: Try failed revisions once more.
         bundled: The bundled model server's image, where the environment names none; empty: this version's.
+        beside: Services that are not planned: what an operator must be able to do follows from them.
     """
     from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
 
     from reconciler.engine.planning import Release, make_plan  # noqa: PLC0415 - late, for start-up
 
-    environment = next((each.environment for each in documents if each.environment), None) or ""
+    environment = next((each.environment for each in [*documents, *beside] if each.environment), None) or ""
     release = Release(reconciler_image(_registry(session)), version("mlservice"), environment)
     server = model_server(session, bundled)
-    return make_plan(session, documents, runtime_image=server, retry=retry, release=release)
+    return make_plan(session, documents, runtime_image=server, retry=retry, release=release, beside=beside)
 
 
 def model_server(session: Session, bundled: str = "") -> str:

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.console import in_json
 from reconciler.cli.private_file import write_private
 from schemas import MLServiceError, Problem, SpecError
 
@@ -49,6 +48,7 @@ def reporting(file: Path | None, target: Target, sarif: Path | None = None) -> I
         raise
     finally:
         if sarif:
+            from reconciler.core.plain import in_json  # noqa: PLC0415 - late, for start-up
             from schemas.report import as_sarif  # noqa: PLC0415 - late, for start-up
 
             sarif.write_text(

@@ -11,7 +11,7 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -82,6 +82,23 @@ class Pointer:
         if len(found.digest) != len(hashlib.sha256().hexdigest()) or not set(found.digest) <= set("0123456789abcdef"):
             raise BundleError("the pointer names no archive")
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Specs, as they were fetched.
+
+    Args:
+        files: By path. None: there are none that may be used.
+        pointer: Which they are; without files, which were applied last.
+        trouble: Why these are not the current ones; empty where they are.
+        hint: What to do about it.
+    """
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    pointer: Pointer | None = None
+    trouble: str = ""
+    hint: str = ""
 
 
 _TEXTS = ("digest", "written", "published", "commit", "author", "run")

@@ -13,7 +13,8 @@ ENGINE = frozenset({"region", "management.*"})
 OPERATOR = frozenset(
     {
         *("region", "version", "image", "schedule", "timeZone", "paused", "environment", "shards", "identity"),
-        *("drift", "freeze.*", "limits.*", "resources.*", "specs.bundle", "specs.image.*", "ci.*"),
+        *("drift", "freeze.*", "limits.*", "orphans.*", "resources.*", "specs.bundle", "specs.image.*"),
+        *("specs.git.*", "notifications.*", "ci.*"),
     }
 )
 """Words of an operator's document that have an effect."""

@@ -67,7 +67,9 @@ def owned(kind: Kind[F], seen: Observed[F], owner: Owner) -> bool:
     entry = owner.entry
     if entry is None:
         # Another service of ours has it too. One that no inventory lists was handed over, or its inventory was lost.
-        return kind.ownership is Ownership.SHARED and bool(seen.mark) and bool(owner.others)
+        # Both must list a grant: else it would go with the one of them that made it.
+        shared = kind.ownership is Ownership.ANONYMOUS or (kind.ownership is Ownership.SHARED and bool(seen.mark))
+        return shared and bool(owner.others)
     if kind.ownership is Ownership.ANONYMOUS:
         return True
     if (entry.uid and entry.uid == seen.uid) or (entry.server_name and entry.server_name == seen.server_name):

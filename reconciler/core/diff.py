@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from reconciler.core.reference import Ref, is_plain_ref
+from reconciler.core.reference import SCALARS, Ref, is_plain_ref
 from reconciler.core.thread_imports import without
 
 
@@ -32,16 +32,17 @@ class FieldChange:
 
 def plain(value: Any) -> Any:
     """Turn a record into dictionaries, lists and scalars: what plans store and deepdiff compares."""
+    if type(value) in SCALARS:  # most are, and asking what else they might be takes long
+        return value
     if isinstance(value, Ref):
         return value.to_plain()
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [plain(v) for v in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted(plain(v) for v in value)
+    if isinstance(value, (tuple, list, set, frozenset)):
+        items = [plain(v) for v in value]
+        return items if isinstance(value, (tuple, list)) else sorted(items)
     return value
 
 

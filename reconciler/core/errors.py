@@ -174,6 +174,12 @@ class QuotaExhausted(ApiError):
     retry = Retry.REPLAN
 
 
+class RateLimited(QuotaExhausted):
+    """Too many calls, for longer than this run had patience: it made the call again and again meanwhile."""
+
+    retry = Retry.NEXT_RUN
+
+
 class Unavailable(ApiError):
     """The service did not answer in time, or the answer was lost: the write may have happened."""
 

@@ -17,6 +17,9 @@ PROJECT = "project"
 EVERYONE = "allUsers"
 EVERYONE_SIGNED_IN = "allAuthenticatedUsers"
 
+SECRET_READER = "roles/secretmanager.secretAccessor"  # noqa: S105 - the name of a role
+"""Lets read a secret's versions."""
+
 ANY_ROLE = "*"
 """In place of a role: every grant of the member's, whatever the role and under whatever condition."""
 

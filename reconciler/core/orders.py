@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from reconciler.core.errors import UsageError
+from reconciler.core.orphans import Rule
 
 ORDERS_ENV = "MLSERVICE_OPERATOR"
 """The variable of the job that says it: what a pass obeys, whatever the specs it reads say."""
+GIT_TOKEN_ENV = "MLSERVICE_GIT_TOKEN"  # noqa: S105 - the variable's name
+"""The variable of the job that has the token its specs are cloned with, from a secret."""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WEEK = timedelta(days=7)
 
@@ -56,6 +58,8 @@ class Orders:
         freeze: When nothing is changed.
         time_zone: Of `freeze`.
         runtime_image: The bundled model server's image.
+        image: That the job runs, by digest.
+        orphans: What becomes of services that no spec wants any more.
     """
 
     name: str = ""
@@ -66,6 +70,8 @@ class Orders:
     freeze: tuple[Freeze, ...] = ()
     time_zone: str = "Etc/UTC"
     runtime_image: str = ""
+    image: str = ""
+    orphans: Rule = field(default_factory=Rule)
 
     @classmethod
     def read(cls, text: str) -> Orders:
@@ -83,21 +89,25 @@ class Orders:
 
     @classmethod
     def _of(cls, said: Mapping[str, object]) -> Orders:
-        freeze = [each for each in _listed(said["freeze"]) if isinstance(each, Mapping)]
         return cls(
             name=str(said["name"]),
             region=str(said["region"]),
             environment=str(said["environment"]),
             correct=said["drift"] == "Correct",
             deletes=int(str(said["deletes"])),
-            freeze=tuple(map(_freeze, freeze)),
+            freeze=tuple(map(_freeze, _listed(said["freeze"]))),
             time_zone=str(said["timeZone"]),
             runtime_image=str(said["runtimeImage"]),
+            image=str(said.get("image", "")),
+            orphans=_rule(said["orphans"]) if "orphans" in said else Rule(),
         )
 
-    def frozen(self, now: datetime) -> bool:
-        """Tell whether nothing is to be changed now."""
-        local = now.astimezone(ZoneInfo(self.time_zone)) if self.freeze else now
+    def frozen(self, local: datetime) -> bool:
+        """Tell whether nothing is to be changed now.
+
+        Args:
+            local: The time by the clock of `time_zone`.
+        """
         return any(window.holds(local) for window in self.freeze)
 
     def weaker_than(self, before: Orders) -> bool:
@@ -107,7 +117,8 @@ class Orders:
         """
         uncovered = any(not any(window.covers(old) for window in self.freeze) for old in before.freeze)
         moved = bool(before.freeze) and self.time_zone != before.time_zone
-        return self.correct != before.correct or _more(self.deletes, before.deletes) or uncovered or moved
+        less = self.correct != before.correct or _more(self.deletes, before.deletes)
+        return less or uncovered or moved or self.orphans.weaker_than(before.orphans)
 
 
 def _more(deletes: int | None, before: int | None) -> bool:
@@ -120,6 +131,15 @@ def _listed(value: object) -> list[object]:
     return value
 
 
-def _freeze(said: Mapping[str, object]) -> Freeze:
+def _freeze(said: object) -> Freeze:
+    """Read one window. One that cannot be read is refused, never left out: it may be now."""
+    if not isinstance(said, Mapping):
+        raise TypeError(said)
     hours, _, minutes = str(said["at"]).partition(":")
     return Freeze(_DAYS.index(str(said["day"])), int(hours) * 60 + int(minutes), int(str(said["lasts"])))
+
+
+def _rule(said: object) -> Rule:
+    if not isinstance(said, Mapping):
+        raise TypeError(said)
+    return Rule(said["prune"] is True, int(str(said["after"])), int(str(said["most"])))

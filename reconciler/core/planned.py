@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
@@ -72,6 +72,7 @@ def compose(
     *,
     project: str,
     now: datetime,
+    beside: Sequence[tuple[Loaded, Facts]] = (),
 ) -> Planned:
     """Decide everything.
 
@@ -83,6 +84,8 @@ def compose(
         observe: Tells what is there of some addresses.
         project: Project id.
         now: The time.
+        beside: Services that are not planned, with their facts: what they need says what an operator, planned alone,
+            must be able to do.
 
     Raises:
         PlansRefused: Objects of others are in the way, or specs contradict each other; all refusals at once.
@@ -90,12 +93,14 @@ def compose(
     """
     refuse_broken(everything, [s.name for s in services])
     _refuse_another_operator(services, everything)
-    wants = Wants.of(kinds, services, facts)
+    wants = Wants.of(kinds, [*services, *(one for one, _ in beside)], [*facts, *(known for _, known in beside)])
+    wants = wants.only(services[0].name) if beside else wants
     keys = [_key(s) for s in services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
     owners = owners_of(kinds, wants, inventories, everything, services)
     seen = observe(server_names(owners))
-    closed = {name: wants.closed(name) for _, name in keys}
+    by_service = wants.closed()
+    closed = {name: by_service.get(name, {}) for _, name in keys}
     wants = wants.meeting(seen)
     owners = owners_of(kinds, wants, inventories, everything, services)
     plan = Plan.of(
@@ -129,9 +134,10 @@ def _refuse_another_operator(documents: Sequence[Loaded], everything: Inventorie
     Raises:
         PlansRefused: There is one of another name, or in another region.
     """
+    known = [key for key in sorted(everything) if is_operators(key[1])]
     for loaded in documents:
-        others = [key for key in sorted(everything) if is_operators(key[1]) and key != _key(loaded)]
-        if isinstance(loaded, LoadedOperator) and others:
+        others = [key for key in known if key != _key(loaded)] if isinstance(loaded, LoadedOperator) else []
+        if others:
             region, name = others[0]
             why = f"operator '{name.removeprefix(PREFIX)}' in {region} is at work in this project"
             hint = "a project has one: mlservice uninstall, or rename this one"
@@ -286,27 +292,31 @@ def _memories(
 def _notes(kinds: Kinds, services: Sequence[Loaded], facts: Sequence[Facts], everything: Inventories) -> Iterator[Note]:
     for why in everything.broken.values():
         yield Note("", f"{why.message}; what it lists is left alone, and so is what others may share with it")
+    regions: dict[str, list[str]] = {}
+    for region, name in sorted(everything):
+        regions.setdefault(name, []).append(region)
+    acts_on = ENGINE.union(*(kind.acts_on for kind in kinds))
+    paths = {path for kind in kinds for path in (*kind.spec_paths, *kind.leaves)}
     for loaded, known in zip(services, facts, strict=True):
         name = loaded.name
         if loaded.management.mode is Mode.OBSERVE:
             yield Note(name, "management.mode is Observe: differences are shown and left")
-        for region in sorted(r for r, other in everything if other == name and r != loaded.region):
-            yield Note(
-                name, f"it also runs in {region}, which this spec says nothing of: left alone, until it is destroyed"
-            )
+        for region in regions.get(name, ()):
+            if region != loaded.region:
+                told = f"it also runs in {region}, which this spec says nothing of: left alone, until it is destroyed"
+                yield Note(name, told)
         if isinstance(loaded, LoadedOperator):
             yield from _no_effect_of_operator(loaded)
             continue
         for kind in kinds:
             for text, path in kind.notes(loaded.service, known):
                 yield Note(name, text, str(loaded.where(f"spec.{path}")))
-        yield from _no_effect(kinds, loaded)
-        yield from _nobodys(kinds, loaded)
+        yield from _no_effect(acts_on, loaded)
+        yield from _nobodys(paths, loaded)
 
 
-def _no_effect(kinds: Kinds, loaded: LoadedService) -> Iterator[Note]:
+def _no_effect(acts_on: frozenset[str], loaded: LoadedService) -> Iterator[Note]:
     written = loaded.service.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    acts_on = ENGINE.union(*(kind.acts_on for kind in kinds))
     for path in without_effect(written, acts_on):
         yield Note(loaded.service.name, f"not acted on yet: {path}", str(loaded.where(f"spec.{path}")))
 
@@ -317,9 +327,8 @@ def _no_effect_of_operator(loaded: LoadedOperator) -> Iterator[Note]:
         yield Note(loaded.name, f"not acted on yet: {path}", str(loaded.where(f"spec.{path}")))
 
 
-def _nobodys(kinds: Kinds, loaded: LoadedService) -> Iterator[Note]:
+def _nobodys(known: Collection[str], loaded: LoadedService) -> Iterator[Note]:
     """Name what `externallyOwned` says and no kind can leave to others."""
-    known = {path for kind in kinds for path in (*kind.spec_paths, *kind.leaves)}
     for index, path in enumerate(loaded.service.spec.management.externally_owned):
         if not any(covers(path, one) for one in known):
             where = loaded.where(f"spec.management.externallyOwned[{index}]")
@@ -329,13 +338,22 @@ def _nobodys(kinds: Kinds, loaded: LoadedService) -> Iterator[Note]:
 def claims(kinds: Kinds, planned: Planned) -> dict[Key, list[Entry]]:
     """Give, per service, the entries its inventory must hold before the first write."""
     found: dict[Key, list[Entry]] = {key: [] for key in planned.inventories}
+    keys = keys_by_name(planned.inventories)
     for change in planned.plan.changes:
         if change.action is Action.DELETE or (change.action is Action.NO_OP and not change.owned):
             continue
         entry = entry_of(kinds, change)
-        for key in planned.inventories:
-            if key[1] in change.services:
+        for name in change.services:
+            for key in keys.get(name, ()):
                 found[key].append(entry)
+    return found
+
+
+def keys_by_name(inventories: Iterable[Key]) -> dict[str, list[Key]]:
+    """Index services by name: one may run in several regions."""
+    found: dict[str, list[Key]] = {}
+    for key in inventories:
+        found.setdefault(key[1], []).append(key)
     return found
 
 

@@ -22,6 +22,10 @@ _MARK = "known after apply"
 """Key of a reference in plain data. No name of a variable, a label or a field of ours has blanks in it."""
 
 
+SCALARS = frozenset({str, int, float, bool, type(None)})
+"""Types of values that have no parts."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Ref:
     """A value that another object's `Observed.output` holds.
@@ -68,6 +72,8 @@ def holds_ref(value: Any) -> bool:
 
 def refs(value: Any) -> Iterator[Ref]:
     """Give every reference in a record."""
+    if type(value) in SCALARS:
+        return
     if isinstance(value, Ref):
         yield value
     elif is_dataclass(value) and not isinstance(value, type):

@@ -53,6 +53,14 @@ class Wants:
         """Every address that matters."""
         return frozenset(self.made) | frozenset(self.used) | frozenset(self.unwanted)
 
+    def only(self, name: str) -> Wants:
+        """Give what is one document's, with others or alone: they may have been asked only for what it must do."""
+        return Wants(
+            {a: want for a, want in self.made.items() if name in want.services},
+            {a: one for a, one in self.used.items() if one.service == name},
+            {a: one for a, one in self.unwanted.items() if one.service == name},
+        )
+
     def meeting(self, there: Iterable[Address]) -> Wants:
         """Name each role that is there and must not be, where a member is ruled out whatever the role."""
         met = {a: _met(never, a) for a in there if (never := self.unwanted.get(any_role(a)))}
@@ -60,9 +68,12 @@ class Wants:
         others = {a: never for a, never in self.unwanted.items() if a.kind != MEMBERSHIP}
         return replace(self, unwanted={**others, **met, **exact})
 
-    def closed(self, service: str) -> dict[Address, str]:
-        """Give what a service's spec rules out, with the words that do."""
-        return {a: never.why for a, never in sorted(self.unwanted.items()) if never.service == service}
+    def closed(self) -> dict[str, dict[Address, str]]:
+        """Give what each service's spec rules out, with the words that do."""
+        found: dict[str, dict[Address, str]] = {}
+        for address, never in sorted(self.unwanted.items()):
+            found.setdefault(never.service, {})[address] = never.why
+        return found
 
     def services(self, address: Address) -> frozenset[str]:
         """Names of the services that want an object, or use it, or cannot bear it."""

@@ -276,8 +276,12 @@ class _Run:
             ReconcilerError: One could not be let go. The others were.
         """
         failed: list[errors.ReconcilerError] = []
+        changes: dict[str, list[Change]] = {}
+        for change in self.planned.plan.changes:
+            for name in change.services:
+                changes.setdefault(name, []).append(change)
         for key, held in self.locks.items():
-            ours = [change for change in self.planned.plan.changes if key[1] in change.services]
+            ours = changes.get(key[1], [])
             done = [entry for change in ours if (entry := self._entry(change, held))]
             settled = held.settle(done, self._gone(key, {change.address for change in ours}))
             try:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from reconciler.core.errors import UsageError
+
 
 class Clock(Protocol):
     """Tells the time and lets it pass."""
@@ -42,3 +44,21 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Block this thread."""
         time.sleep(seconds)
+
+
+def by_the_wall(now: datetime, zone: str) -> datetime:
+    """Give a time by the clock of a time zone.
+
+    Args:
+        now: The time.
+        zone: A name of the tz database.
+
+    Raises:
+        UsageError: There is no such zone here.
+    """
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - most runs have no freeze
+
+    try:
+        return now.astimezone(ZoneInfo(zone))
+    except (KeyError, ValueError, OSError) as error:
+        raise UsageError(f"'{zone}' is no time zone here", hint="a name of the tz database: Europe/Paris") from error

@@ -89,7 +89,7 @@ class _Convergence:
                     if clock.monotonic() > known_by:
                         raise
                     attempt = 0  # what was made a moment ago becomes known in its own time, not in a number of tries
-                elif error.retry is Retry.NEVER:
+                elif error.retry is not Retry.REPLAN:
                     raise
                 failure = error
             if failure or (now and now.action is Action.WAIT):
@@ -115,7 +115,7 @@ class _Convergence:
         try:
             seen = self._appeared() if self._may_be_there(failure) else self.session.observe_one(address, self.name)
         except errors.ReconcilerError as error:
-            if error.retry is Retry.NEVER:
+            if error.retry is not Retry.REPLAN:
                 raise
             return self.planned.seen.get(address), replace(self.change, action=Action.WAIT)
         owner = self.planned.owners[address]

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.core import errors
@@ -53,25 +53,49 @@ class InventoryStore:
         Raises:
             NotOursError: The bucket is somebody else's.
         """
-        if not self._state.there:  # nothing was ever applied in this project
-            return Inventories()
-        try:
-            with calling("list", f"gs://{self._state.name}/{ROOT}/"):
-                blobs = list(self._state.use().list_blobs(prefix=f"{ROOT}/", timeout=CALL_TIMEOUT_S))
-        except errors.NotFoundError:
-            self._state.forget()
-            return Inventories()
         found, broken = Inventories(), {}
-        for blob in blobs:
+        for blob in self._listed():
             try:
                 inventory = self._unpack(blob)
             except errors.UnreadableInventory as error:
                 broken[blob.name] = error
                 continue
             if inventory:
+                inventory = self._by_its_clock(inventory, blob.updated)
                 found[inventory.region, inventory.service] = self._without_dead(inventory)
         found.broken = broken
         return found
+
+    def applied(self) -> list[Key]:
+        """List the services that have an inventory, readable or not, without reading any."""
+        named = [blob.name.removeprefix(f"{ROOT}/").removesuffix(".json") for blob in self._listed("items(name)")]
+        return [(region, service) for region, _, service in (name.partition("/") for name in named) if service]
+
+    def _listed(self, fields: str = "") -> list[Any]:
+        """List every inventory's object, in one call per thousand.
+
+        Args:
+            fields: Which of their fields; empty for all.
+        """
+        if not self._state.there:  # nothing was ever applied in this project
+            return []
+        asked = {"fields": f"{fields},nextPageToken"} if fields else {}
+        try:
+            with calling("list", f"gs://{self._state.name}/{ROOT}/"):
+                return list(self._state.use().list_blobs(prefix=f"{ROOT}/", timeout=CALL_TIMEOUT_S, **asked))
+        except errors.NotFoundError:
+            self._state.forget()
+            return []
+
+    def _by_its_clock(self, inventory: Inventory, written: datetime | None) -> Inventory:
+        """Let a lock last from when Cloud Storage says that it was written: the clock of who wrote it may be wrong.
+
+        Our own clock may be so by less than is left when a lock is renewed, two thirds of its time.
+        """
+        if inventory.lock is None or written is None:
+            return inventory
+        expires = written + timedelta(seconds=self.session.patience.lock_for_s)
+        return replace(inventory, lock=replace(inventory.lock, expires=expires))
 
     def take(self, inventory: Inventory) -> Inventory:
         """Take the lock and record what is about to be written, in one conditional write.

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import errors
+from reconciler.core.canary import Build
 from reconciler.core.inventory import Inventory, Key
+from reconciler.engine.canary import proceed
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.oversight import oversight_of
 from reconciler.engine.reports import Reports
 from reconciler.engine.session import Session
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.kinds.monitoring_alert_policy import SILENT, address_of
 from schemas.operator import PREFIX, is_operators
 
+_LOOK = "mlservice operator status"
 _RUN, _SCHEDULER = "google.cloud.run_v2", "google.cloud.scheduler_v1"
+_MONITORING = "google.cloud.monitoring_v3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,20 @@ class Installed:
         """What its passes did."""
         return Reports(self.session, self.name)
 
-    def run(self) -> str:
-        """Start a pass now; gives the name of the execution."""
+    def run(self, *more: str) -> str:
+        """Start a pass now; gives the name of the execution.
+
+        Args:
+            more: Arguments for this pass alone, after those of the job.
+        """
         name = self._full("run_job")
+        request: dict[str, Any] = {"name": name}
         with calling("run", f"job {name.rpartition('/')[2]}"):
-            operation = self._jobs.run_job(request={"name": name}, timeout=CALL_TIMEOUT_S)
+            if more:
+                job = self._jobs.get_job(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
+                given = [*job.template.template.containers[0].args, *more]
+                request["overrides"] = {"container_overrides": [{"args": given}]}
+            operation = self._jobs.run_job(request=request, timeout=CALL_TIMEOUT_S)
         return str(operation.metadata.name.rpartition("/")[2])
 
     def wait(self, execution: str, *, timeout_s: float) -> bool:
@@ -91,13 +106,54 @@ class Installed:
         with calling("read", f"execution {execution}"):
             return self._executions.get_execution(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
 
+    def held(self) -> list[dict[str, Any]]:
+        """Give what the latest passes held, of every shard that there is: build, specs and addresses with reasons."""
+        return [report["canary"] for report in self.status()["passes"] if report.get("canary")]
+
+    def proceed(self, found: Sequence[Mapping[str, Any]], by: str) -> tuple[Build, int]:
+        """Let the held version go on with these specs; gives which one, and how many changes it held.
+
+        Args:
+            found: What is held, as somebody has seen it.
+            by: Who says so.
+
+        Raises:
+            UsageError: Nothing is held, or shards hold different things: the next pass will tell.
+            Conflict: Somebody else said something at this moment.
+        """
+        if not found:
+            raise errors.UsageError("nothing is held: the last pass did all that it had to", hint=_LOOK)
+        asked = {(json.dumps(each["build"], sort_keys=True), each["specs"]) for each in found}
+        if len(asked) > 1:
+            why = "shards hold different versions or specs: a pass is at work"
+            raise errors.UsageError(why, hint="wait until it has ended, and look again: mlservice operator status")
+        build = Build.from_json(found[0]["build"])
+        at = self.session.clock.now().isoformat(timespec="seconds")
+        proceed(self.reports, build, found[0]["specs"], {"by": by, "at": at})
+        return build, sum(len(each["held"]) for each in found)
+
     def pause(self) -> bool:
-        """Let no pass start by itself; tells whether any did."""
-        return self._switch("pause", "PAUSED")
+        """Let no pass start by itself, and nobody wait for one; tells whether any did."""
+        switched = self._switch("pause", "PAUSED")
+        self._watch(watched=False)
+        return switched
 
     def resume(self) -> bool:
-        """Let passes start by themselves again; tells whether none did."""
-        return self._switch("resume", "ENABLED")
+        """Let passes start by themselves again, and people be told when none does; tells whether none did."""
+        switched = self._switch("resume", "ENABLED")
+        self._watch(watched=True)
+        return switched
+
+    def _watch(self, *, watched: bool) -> None:
+        """Switch the alert on passes that are missing, if there is one."""
+        here = address_of(self.inventory.service, SILENT)
+        entry = self.inventory.entries.get(here)
+        if entry is None or not entry.server_name:
+            return
+        policy = {"name": entry.server_name, "enabled": watched}
+        with calling("switch", here):
+            request = {"alert_policy": policy, "update_mask": {"paths": ["enabled"]}}
+            self._alerts.update_alert_policy(request=request, timeout=CALL_TIMEOUT_S)
 
     def _switch(self, verb: str, wanted: str) -> bool:
         """Pause or resume the schedule. One that is as wanted is left: Google refuses to pause what is paused."""
@@ -161,6 +217,10 @@ class Installed:
         return self.session.connection.client(_RUN, "executions", "Executions")
 
     @property
+    def _alerts(self) -> Any:
+        return self.session.connection.client(_MONITORING, "alert_policy_service", "AlertPolicyService")
+
+    @property
     def _schedules(self) -> Any:
         return self.session.connection.client(_SCHEDULER, "cloud_scheduler", "CloudScheduler")
 
@@ -176,13 +236,27 @@ def told(report: dict[str, Any]) -> Iterator[str]:
     here = f"{report['ended']} shard {report['shard']['index']}"
     for problem in report["problems"]:
         yield f"{here} ERROR {problem}"
+    for warning in report.get("warnings", ()):
+        yield f"{here} WARNING {warning}"
     for name, service in sorted(report["services"].items()):
         yield from (f"{here} {_change_line(change)}" for change in service["changes"])
         yield from (f"{here} {service['state']} {name}: {problem}" for problem in service["problems"])
     for orphan in report["orphaned"]:
-        yield f"{here} orphaned {orphan['name']} in {orphan['region']}: no spec wants it any more; it stays"
+        yield f"{here} {about_orphan(orphan)}"
+        yield from (f"{here} {_change_line(change)}" for change in orphan.get("changes", ()))
+    for each in report.get("calls", ()):
+        if each["throttled"]:
+            refused = f"{each['throttled']} of {each['calls']} calls"
+            yield f"{here} WARNING {each['api']} refused {refused} for their rate: waited {each['waitedSeconds']} s"
     services, changed = len(report["services"]), report["changed"]
     yield f"{here} pass over {services} services done in {report['seconds']} s, {changed} changed"
+
+
+def about_orphan(orphan: dict[str, Any]) -> str:
+    """Say what became of a service that no spec wants any more, and why it stays where it does."""
+    reason = f": {orphan['reason']}" if orphan.get("reason") else ""
+    since = f" since {orphan['since']}" if orphan.get("since") else ""
+    return f"{orphan.get('state', 'orphaned')}{since}: {orphan['name']} in {orphan['region']}{reason}"
 
 
 def _change_line(change: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from reconciler.core.objects import Observed
 from reconciler.engine.reports import Latest, Reports
 from reconciler.engine.session import Session
 from schemas.kept import PassReport
+from schemas.kept.changes import Orphan
 from schemas.operator import PREFIX, is_operators
 
 MISSED = 2
@@ -28,6 +29,8 @@ NOBODY, SILENT, ORPHANED, UNSEEN = "by hand", "not reported", "orphaned", "not l
 _NEEDS = {
     "reported": "it differs from its spec, and the job only reports: mlservice plan, then mlservice apply",
     "needs a person": "mlservice install",
+    "held": "held, since a new version would do what the one before would not: mlservice plan, then mlservice operator "
+    "proceed",
     "blocked": "blocked: apply it yourself (mlservice apply --allow-destroy), or consent in its spec "
     "(management.deletion: Delete)",
     "refused": "refused: mend its spec or what it names, then mlservice publish",
@@ -137,7 +140,7 @@ class Oversight:
     def alarms(self) -> Iterator[Standing]:
         """Give the services that a person has to do something about, by name; the operator itself is a problem."""
         named = {(told.region, name) for report in self.reports for name, told in report.services.items()}
-        named |= {(orphan.region, orphan.name) for report in self.reports for orphan in report.orphaned}
+        named |= {(orphan.region, orphan.name) for report in self.reports for orphan in _there(report)}
         for region, name in sorted(named, key=lambda key: (key[1], key[0])):
             standing = self.of(region, name)
             if standing.needs and not is_operators(name):
@@ -160,7 +163,8 @@ class Oversight:
             return self._standing(newest, name, UNSEEN, newest.problems) if newest else Standing(name, SILENT)
         told = report.services.get(name)
         if told is None:
-            return self._standing(report, name, ORPHANED, ())
+            reasons = (each.reason for each in _there(report) if (each.region, each.name) == (region, name))
+            return self._standing(report, name, ORPHANED, tuple(filter(None, reasons)))
         changes = tuple(change.to_json() for change in told.changes)
         return self._standing(report, name, told.state, told.problems, changes)
 
@@ -211,7 +215,12 @@ def _has(report: PassReport, region: str, name: str) -> bool:
     told = report.services.get(name)
     if told is not None and told.region in {region, ""}:
         return True
-    return any((orphan.region, orphan.name) == (region, name) for orphan in report.orphaned)
+    return any((orphan.region, orphan.name) == (region, name) for orphan in _there(report))
+
+
+def _there(report: PassReport) -> list[Orphan]:
+    """Give the orphans that are still there."""
+    return [orphan for orphan in report.orphaned if orphan.state != "pruned"]
 
 
 def read_oversight(session: Session, inventories: Mapping[Key, Inventory]) -> Oversight:

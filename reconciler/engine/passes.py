@@ -6,11 +6,12 @@ half is planned apart, and so on, until it stands alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from reconciler.core import errors
+from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange
 from reconciler.core.inventory import Key
 from reconciler.core.orders import ORDERS_ENV, Orders
@@ -18,6 +19,9 @@ from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned
 from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome, Report, Result
+from reconciler.engine.canary import Canary
+from reconciler.engine.clock import by_the_wall
+from reconciler.engine.inventory_store import locked
 from reconciler.engine.session import Session
 from reconciler.engine.waiting import apply_when_free, taken_over
 from schemas import Loaded, LoadedOperator, MLServiceError, SpecError
@@ -28,12 +32,14 @@ _ORDERS = f"env.{ORDERS_ENV}"
 _ITS_OWN = {
     "run_job": frozenset({"image", "cpu_millis", "memory_mib", "tasks", "labels", _ORDERS}),
     "scheduler_job": frozenset({"schedule", "time_zone", "paused", "description"}),
+    "monitoring_alert_policy": frozenset({"conditions", "documentation", "enabled"}),
 }
 """Fields of an operator that it may change itself, by kind. What it runs as, what it starts, how long it may take and
-where its specs come from are a person's, as are its accounts and roles."""
+where its specs come from are a person's, as are its accounts and roles, and who is told of its passes. Its alerts
+follow its schedule: who may pause it by its document may as well say that nobody waits for it."""
 FAILED, BLOCKED, PARTLY = 1, 3, 4
-_LOOKS = 3
-"""How often the operator is planned with services of other shards, each of which starts to work once."""
+HELD = "this version would change what the one before it, with the same specs, would not"
+PROCEED = "look at the plan, then: mlservice operator proceed"
 
 
 class Log(Protocol):
@@ -46,13 +52,21 @@ class Log(Protocol):
         """Write a line of a change that ended."""
 
 
+class Planner(Protocol):
+    """Makes plans."""
+
+    def __call__(self, documents: Sequence[Loaded], *, beside: Sequence[Loaded] = ()) -> Planned:
+        """Plan some documents; of those beside them only what an operator must be able to do for them counts."""
+
+
 @dataclass(slots=True)
 class Service:
     """What became of one service, or of the operator itself.
 
     Args:
         region: Where it is.
-        state: `ok`, `changed`, `failed`, `refused`, `blocked`, `locked`, `frozen`, `reported`, `needs a person`.
+        state: `ok`, `changed`, `failed`, `refused`, `blocked`, `locked`, `frozen`, `reported`, `held`,
+            `needs a person`.
         problems: What is wrong, in sentences.
         changes: What was to be done, and how it ended.
     """
@@ -77,13 +91,15 @@ class Pass:
         plan: Makes the plan of some documents.
         log: Where it tells.
         dry_run: Report, change nothing.
+        canary: Holds what another version would not have done.
     """
 
     session: Session
     orders: Orders
-    plan: Callable[[Sequence[Loaded]], Planned]
+    plan: Planner
     log: Log
     dry_run: bool = False
+    canary: Canary = field(default_factory=Canary)
     told: dict[str, Service] = field(default_factory=dict)
     codes: set[int] = field(default_factory=set)
     changed: int = 0
@@ -98,7 +114,17 @@ class Pass:
     @property
     def changes_nothing(self) -> bool:
         """Tell whether differences are only told of."""
-        return self.dry_run or not self.orders.correct or self.orders.frozen(self.session.clock.now())
+        return self.dry_run or not self.orders.correct or self.frozen
+
+    @property
+    def frozen(self) -> bool:
+        """Tell whether it is a time in which nothing is to be changed.
+
+        Raises:
+            UsageError: The orders name a time zone that is not known here. Nothing is changed then, either.
+        """
+        orders = self.orders
+        return bool(orders.freeze) and orders.frozen(by_the_wall(self.session.clock.now(), orders.time_zone))
 
     def run(self, documents: Sequence[Loaded], own: LoadedOperator | None = None) -> None:
         """Reconcile services together, each alone where that does not work.
@@ -123,6 +149,9 @@ class Pass:
             else:
                 self._refuse(documents[0], error)
         except MLServiceError as error:
+            if own:  # it may be the operator's own objects that cannot be looked at: then `run_own` says so
+                self.run(documents)
+                return
             self.log.write("ERROR", "pass failed", error=str(error), hint=getattr(error, "hint", ""))
             self.codes.add(int(getattr(error, "exit_code", FAILED)))
             for loaded in documents:
@@ -134,16 +163,37 @@ class Pass:
             self.whole = planned
             planned = _without(planned, own)
         self.log.write("INFO", "plan made", **counts(planned.plan))
+        if locks := {} if self.changes_nothing else self._locked(planned):
+            self._leave_locked(documents, locks)
+            return
         self._tell(planned.plan)
-        if planned.plan.protected:
-            self._block(documents, planned.plan.protected, "it would destroy what the spec protects")
+        if held := self.canary.holds(planned):
+            self._hold_back(documents, planned.plan, held)
+        elif planned.plan.protected:
+            self._block(documents, planned, planned.plan.protected, "it would destroy what the spec protects")
         elif self._too_many(planned.plan):
             many = f"it would delete more than {self.orders.deletes} objects in one pass"
-            self._block(documents, _deletes(planned.plan), many)
+            self._block(documents, planned, deletes_of(planned.plan), many)
         elif self.changes_nothing:
-            self._leave(planned.plan)
+            self._leave(planned)
         else:
             self._apply(planned)
+
+    def _locked(self, planned: Planned) -> dict[str, errors.Locked]:
+        """Name the services with something to do that another run is at work on."""
+        now, busy = self.session.clock.now(), {name for change in planned.plan.pending for name in change.services}
+        return {
+            key[1]: locked(inventory, inventory.lock)
+            for key, inventory in planned.inventories.items()
+            if key[1] in busy and inventory.lock and not inventory.lock.expired(now)
+        }
+
+    def _leave_locked(self, documents: Sequence[Loaded], locks: Mapping[str, errors.Locked]) -> None:
+        """Leave services to the run that holds them, all at once: finding them one by one takes many plans."""
+        for loaded in documents:
+            if loaded.name in locks:
+                self._refuse(loaded, locks[loaded.name])
+        self.run([loaded for loaded in documents if loaded.name not in locks])
 
     def _tell(self, plan: Plan) -> None:
         """Name every difference. Access that contradicts a spec is an error where it is left, else a warning."""
@@ -162,32 +212,52 @@ class Pass:
 
     def _too_many(self, plan: Plan) -> bool:
         most = self.orders.deletes
-        return most is not None and self.deleted + len(_deletes(plan)) > most
+        return most is not None and self.deleted + len(deletes_of(plan)) > most
 
-    def _block(self, documents: Sequence[Loaded], changes: Sequence[Change], why: str) -> None:
+    def _block(self, documents: Sequence[Loaded], planned: Planned, changes: Sequence[Change], why: str) -> None:
         """Leave the services that this is about alone, and go on with the others."""
         self.log.write("ERROR", f"blocked: {why}", addresses=[str(change.address) for change in changes])
         self.codes.add(BLOCKED)
         names = {name for change in changes for name in change.services}
+        self.canary.leave(planned, names=names)
         for name in sorted(names):
             self._note(name, "blocked", why)
             self.told[name].changes += [told_change(change, "blocked") for change in changes if name in change.services]
         self.run([loaded for loaded in documents if loaded.name not in names])
 
-    def _leave(self, plan: Plan) -> None:
-        frozen = self.orders.frozen(self.session.clock.now())
-        for change in plan.pending:
+    def _hold_back(self, documents: Sequence[Loaded], plan: Plan, held: Mapping[Address, str]) -> None:
+        """Leave services alone of which this version would change what the one before it would not."""
+        changes = [change for change in plan.pending if change.address in held]
+        names = {name for change in changes for name in change.services}
+        for name in sorted(names):
+            self._keep_back(name, [change for change in changes if name in change.services], held)
+        self.run([loaded for loaded in documents if loaded.name not in names])
+
+    def _keep_back(self, name: str, changes: Sequence[Change], held: Mapping[Address, str]) -> None:
+        self.codes.add(BLOCKED)
+        whys = {str(change.address): held[change.address] for change in changes}
+        self.log.write("ERROR", f"{name} is held: {HELD}", reasons=whys, hint=PROCEED)
+        self._note(name, "held", f"{HELD}: {'; '.join(f'{a}: {why}' for a, why in whys.items())} ({PROCEED})")
+        self.told[name].changes += [told_change(change, "held") for change in changes]
+
+    def _leave(self, planned: Planned, whole: Planned | None = None) -> None:
+        frozen = self.frozen
+        self.canary.leave(whole or planned)
+        for change in planned.plan.pending:
             for name in change.services:
                 self._note(name, "frozen" if frozen else "reported")
                 self.told[name].changes.append(told_change(change, "left"))
 
-    def _apply(self, planned: Planned) -> None:
+    def _apply(self, planned: Planned, whole: Planned | None = None) -> None:
+        """Carry a plan out; `whole` is what it is a part of."""
+        self.canary.leave(whole or planned)  # in case that it is interrupted, or the service locked
         taken_over(self.session, planned, lambda text: self.log.write("WARNING", text))
         try:
             report = apply_when_free(self.session, planned, progress=self.log.change)
         except errors.LockLost:
-            self.deleted += len(_deletes(planned.plan))  # which of them were done is not told
+            self.deleted += len(deletes_of(planned.plan))  # which of them were done is not told
             raise
+        self.canary.leave(whole or planned, report)
         self.changed += sum(result.outcome is Outcome.DONE for result in report.results)
         self.codes.add(report.exit_code)
         self._record(report, planned)
@@ -237,16 +307,20 @@ class Pass:
         """
         self.told.setdefault(operator.name, Service(operator.region))
         try:
-            planned = (self.whole or self._with_all(services, operator)).only(operator)
+            planned = (self.whole or self.plan([operator], beside=services)).only(operator)
+            if new := self.canary.holds(planned):
+                changes = [change for change in planned.plan.pending if change.address in new]
+                self._keep_back(operator.name, changes, new)
+                return
             held = [change for change in planned.plan.pending if not may_change(change, self.orders)]
             self._hold(operator, held)
             rest = tuple(change for change in planned.plan.changes if change not in held)
-            planned = replace(planned, plan=replace(planned.plan, changes=rest))
-            self._tell(planned.plan)
+            mine = replace(planned, plan=replace(planned.plan, changes=rest))
+            self._tell(mine.plan)
             if self.changes_nothing:
-                self._leave(planned.plan)
+                self._leave(mine, planned)
             else:
-                self._apply(planned)
+                self._apply(mine, planned)
         except errors.Locked as error:
             self._refuse(operator, error)
         except MLServiceError as error:
@@ -254,22 +328,6 @@ class Pass:
             self.log.write("ERROR", "the operator itself was not looked at", **why)
             self._note(operator.name, "failed", str(error))
             self.codes.add(FAILED)
-
-    def _with_all(self, services: Sequence[Loaded], operator: LoadedOperator) -> Planned:
-        """Plan the operator beside services that other shards may be making in this very moment.
-
-        What one of them made after the inventories were read, and before objects were, looks like somebody else's. It
-        wrote its inventory before, so the next look knows whose it is.
-
-        Raises:
-            PlansRefused: Something is somebody else's.
-        """
-        for _ in range(_LOOKS - 1):
-            try:
-                return self.plan([*services, operator])
-            except errors.PlansRefused:
-                continue
-        return self.plan([*services, operator])
 
     def _hold(self, operator: LoadedOperator, held: Sequence[Change]) -> None:
         if not held:
@@ -281,7 +339,7 @@ class Pass:
         self.told[operator.name].changes += [told_change(change, "held") for change in held]
 
 
-_RANK = ["ok", "changed", "reported", "frozen", "needs a person", "locked", "blocked", "refused", "failed"]
+_RANK = ["ok", "changed", "reported", "frozen", "needs a person", "held", "locked", "blocked", "refused", "failed"]
 
 
 def may_change(change: Change, orders: Orders) -> bool:
@@ -315,7 +373,8 @@ def _without(planned: Planned, loaded: Loaded) -> Planned:
     return replace(planned, plan=plan, inventories=inventories)
 
 
-def _deletes(plan: Plan) -> list[Change]:
+def deletes_of(plan: Plan) -> list[Change]:
+    """Give the pending changes that take an object away, but for access that must not be."""
     return [change for change in plan.pending if _deletes_something(change)]
 
 

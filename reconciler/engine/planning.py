@@ -19,7 +19,7 @@ from reconciler.core.wants import Wants
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.resolve import resolve
 from reconciler.engine.session import Session
-from schemas import Loaded, LoadedOperator, LoadedService, Problem, SpecError
+from schemas import Loaded, LoadedService, Problem, SpecError
 from schemas.sections.management import Deletion
 from schemas.sections.rollout import Strategy
 
@@ -50,6 +50,7 @@ def make_plan(
     runtime_image: str,
     retry: bool = False,
     release: Release = Release(),
+    beside: Sequence[Loaded] = (),
 ) -> Planned:
     """Plan what the specs ask for.
 
@@ -59,6 +60,7 @@ def make_plan(
         runtime_image: The bundled model server's image, for specs without `image`.
         retry: Try revisions that failed once more, with the very template they failed with.
         release: What operators run where their document does not say it.
+        beside: Services that are not planned, where one operator is: only what it must be able to do for them counts.
 
     Raises:
         SpecError: A spec asks for what is not there, or for what this version cannot do yet.
@@ -74,15 +76,16 @@ def make_plan(
         version=release.version,
         environment=release.environment,
     )
-    facts = resolve(session, services, given)
+    facts = resolve(session, [*services, *beside], given)
     return compose(
         session.kinds,
         services,
-        facts,
+        facts[: len(services)],
         reading.result(),
         session.observe,
         project=session.connection.project,
         now=session.clock.now(),
+        beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
 
 
@@ -149,15 +152,6 @@ def _to_delete(session: Session, address: Address, seen: Observed[Any] | None, o
 def _refuse_not_yet(documents: Sequence[Loaded]) -> None:
     services = [loaded for loaded in documents if isinstance(loaded, LoadedService)]
     problems = [
-        Problem(
-            loaded.where("spec.specs.git"),
-            "specs are not yet cloned by this version",
-            "publish a bundle: mlservice publish",
-        )
-        for loaded in documents
-        if isinstance(loaded, LoadedOperator) and loaded.operator.spec.specs.git
-    ]
-    problems += [
         Problem(
             loaded.where("spec.rollout.strategy"),
             f"'{strategy}' is not yet carried out by this version",

@@ -88,10 +88,43 @@ class Reports:
         """Remember which bundle was applied last."""
         self._put("applied.json", json.dumps(pointer.to_json(), indent=1))
 
-    def _put(self, name: str, body: str) -> None:
+    def document(self, name: str) -> dict[str, Any] | None:
+        """Read a JSON document of the operator's; None where there is none, an empty one where it cannot be read."""
+        content = self._get(name) if self.session.connection.state.there else b""
+        return _document(content) if content else None
+
+    def documents(self, below: str) -> list[dict[str, Any]]:
+        """Read the JSON documents below a folder; one that cannot be read is an empty one."""
+        found = [self._content(blob) for blob in self._listed(below)]
+        return [_document(content) for content in found if content is not None]
+
+    def keep(self, name: str, document: Mapping[str, Any], *, generation: int | None = None) -> None:
+        """Write a JSON document.
+
+        Args:
+            name: Below the operator's folder.
+            document: Its content.
+            generation: Of the one that it may replace, 0 for none; None: of any.
+
+        Raises:
+            Conflict: Another generation is there.
+        """
+        self._put(name, json.dumps(document, indent=1), generation)
+
+    def generation(self, name: str) -> int:
+        """Give the generation of an object; 0 where there is none."""
+        if not self.session.connection.state.there:
+            return 0
+        with calling("read", f"gs://{self._bucket.name}/{self._name(name)}"):
+            blob = self._bucket.get_blob(self._name(name), timeout=CALL_TIMEOUT_S)
+        return int(blob.generation) if blob else 0
+
+    def _put(self, name: str, body: str, generation: int | None = None) -> None:
         blob = self._bucket.blob(self._name(name))
         with calling("write", f"gs://{self._bucket.name}/{blob.name}"):
-            blob.upload_from_string(body, "application/json", timeout=CALL_TIMEOUT_S)
+            blob.upload_from_string(
+                body, "application/json", if_generation_match=generation, timeout=CALL_TIMEOUT_S, checksum="crc32c"
+            )
 
     def _get(self, name: str) -> bytes:
         with calling("read", f"gs://{self._bucket.name}/{self._name(name)}"):
@@ -120,9 +153,27 @@ class Reports:
         except (ValueError, RecursionError):
             return f"cannot read {name}: it is no JSON"
 
+    def _content(self, blob: Any) -> bytes | None:
+        """Read what was listed; None where it is gone, nothing where it is too large to be ours."""
+        if blob.size > LARGEST:
+            return b""
+        try:
+            with calling("read", f"gs://{self._bucket.name}/{blob.name}"):
+                return bytes(blob.download_as_bytes(timeout=CALL_TIMEOUT_S))
+        except errors.NotFoundError:
+            return None
+
     @property
     def _bucket(self) -> Any:
         return self.session.connection.state.use()
 
     def _name(self, name: str) -> str:
         return f"{ROOT}/{self.operator}/{name}"
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -12,6 +12,7 @@ from google.api_core import retry as retries
 from google.auth import exceptions as auth
 
 from reconciler.core import errors
+from reconciler.core.pace import passes
 from reconciler.gcp.roles import role_with
 
 if TYPE_CHECKING:
@@ -27,8 +28,23 @@ _PASSING = (
     google.GatewayTimeout,
     google.InternalServerError,
 )
+
+
+def _may_pass(error: Exception) -> bool:
+    """Tell whether a read is worth another try. What was refused for its rate was tried again in `throttle`."""
+    return isinstance(error, (*_PASSING, google.RetryError, ConnectionError)) and not rate_limited(error)
+
+
+def rate_limited(error: Exception) -> bool:
+    """Tell whether Google refused a call because there were too many, and not because something is used up."""
+    if not isinstance(error, google.TooManyRequests):
+        return False
+    reason, metadata = _info(error)
+    return passes(reason, str(metadata.get("quota_limit", "")), error.message or "")
+
+
 READING = retries.Retry(
-    predicate=retries.if_exception_type(*_PASSING, google.RetryError, ConnectionError),
+    predicate=_may_pass,
     initial=0.2,
     maximum=8.0,
     multiplier=2.0,
@@ -61,6 +77,9 @@ def calling(verb: str, address: Address | str) -> Iterator[None]:
     except google.GoogleAPICallError as error:
         raise translate(verb, address, error) from error
     except (google.RetryError, auth.TransportError, ConnectionError, TimeoutError) as error:
+        last = error.cause if isinstance(error, google.RetryError) else None
+        if isinstance(last, google.GoogleAPICallError):  # Google answered, and went on refusing
+            raise translate(verb, address, last) from error
         raise errors.Unavailable(verb, address, _short(str(error)), hint="check the network, then run again") from error
     except auth.GoogleAuthError as error:
         hint = "run `gcloud auth application-default login`, or use --local for the emulator"
@@ -75,6 +94,8 @@ def translate(verb: str, address: Address | str, error: google.GoogleAPICallErro
         return errors.NotReadyYet(verb, address, why, hint=remedy)
     if isinstance(error, google.Forbidden):
         return _forbidden(verb, address, why, error)
+    if rate_limited(error):
+        return errors.RateLimited(verb, address, why, hint=_quota(error))
     for theirs, ours, hint in _TRANSLATIONS:
         if isinstance(error, theirs):
             return ours(verb, address, why, hint=hint if isinstance(hint, str) else hint(error))

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
+from reconciler.core.pace import api_of
 from reconciler.gcp.direct import direct_session
 from reconciler.gcp.light import client_class, transport_class
 from reconciler.gcp.state_bucket import StateBucket
+from reconciler.gcp.throttle import Throttle
 
 if TYPE_CHECKING:
     from reconciler.gcp.rest import Rest
 
 LOCAL_PROJECT = "local"
 """Too short to be a real project id: those have 6 to 30 characters."""
+_STORAGE = "storage.googleapis.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Connection:
         stopped: Set when somebody stops this run. What works on for long asks between its steps.
         acting_as: E-mail of a service account to call as, with one's own permission to do so; empty for oneself.
         patience_s: How long to wait for one long-running operation.
+        throttle: Paces the calls; one for a whole process, whoever it calls as.
     """
 
     project: str
@@ -64,6 +69,7 @@ class Connection:
     chosen: bool = False
     acting_as: str = ""
     stopped: threading.Event = field(default_factory=threading.Event)
+    throttle: Throttle = field(default_factory=Throttle)
     state: StateBucket = field(init=False)
     _made: dict[str, Any] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -80,6 +86,8 @@ class Connection:
                 f"STORAGE_EMULATOR_HOST is set to {elsewhere}, and this run is not --local",
                 hint="unset it, or add --local",
             )
+        self.throttle.stopped = self.stopped
+        self.throttle.limited = self.local is None
         self.state = StateBucket(self.project, lambda: self.storage, self.bucket, chosen=self.chosen)
 
     def acting(self, account: str) -> Connection:
@@ -105,11 +113,15 @@ class Connection:
             return self._made[key]
 
     def _build(self, package: str, service: str, stem: str) -> Any:
+        from reconciler.gcp.refusals import Paced  # noqa: PLC0415 - imports grpc
+
         client = client_class(package, service, f"{stem}Client")
-        if self.local is None:
-            return client(credentials=self.credentials)
         transport = transport_class(package, service, f"{stem}GrpcTransport")
-        return client(transport=transport(channel=self._channel(self.local)))
+        host = getattr(client, "DEFAULT_ENDPOINT", package)  # a few clients are for APIs of others, and have none
+        paced = Paced(self.throttle, api_of(host))
+        if self.local is None:
+            return client(credentials=self.credentials, transport=partial(_paced, transport, paced))
+        return client(transport=transport(channel=_intercepted(self._channel(self.local), paced)))
 
     def _channel(self, local: Endpoint) -> Any:
         import grpc  # noqa: PLC0415 - only when a client is built
@@ -142,10 +154,12 @@ class Connection:
         from google.cloud.storage import Client  # noqa: PLC0415 - late, for start-up
 
         if self.local is None:
-            return Client(project=self.project, credentials=self.credentials)
+            made = Client(project=self.project, credentials=self.credentials)
+            self._pace(made._http, _STORAGE)  # noqa: SLF001 - the session that it makes, with the user's certificates
+            return made
         options = {"api_endpoint": self.local.http}
         credentials = _local_credentials(self.local, self.acting_as)
-        session = direct_session(credentials)
+        session = self._pace(direct_session(credentials), _STORAGE)
         return Client(project=self.project, credentials=credentials, client_options=options, _http=session)
 
     def rest(self, host: str, version: str) -> Rest:
@@ -158,10 +172,19 @@ class Connection:
         from reconciler.gcp.rest import Rest  # noqa: PLC0415 - late, for start-up
 
         with self._lock:
-            if "session" not in self._made:
-                self._made["session"] = self._session()
+            api = api_of(host)
+            if api not in self._made:
+                self._made[api] = self._pace(self._session(), api)
             base = f"https://{host}" if self.local is None else self.local.http
-            return Rest(self._made["session"], f"{base}/{version}")
+            return Rest(self._made[api], f"{base}/{version}")
+
+    def _pace(self, session: Any, api: str) -> Any:
+        """Let what an HTTP session sends pass the throttle."""
+        from reconciler.gcp.refusals import PacedAdapter  # noqa: PLC0415 - late, for start-up
+
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, PacedAdapter(session.get_adapter(scheme), self.throttle, api))
+        return session
 
     def _session(self) -> Any:
         if self.local is not None:
@@ -198,6 +221,21 @@ class Connection:
             if not held.valid:
                 held.refresh(auth_request() if local else google.auth.transport.requests.Request())
             return str(held.token)
+
+
+def _paced(transport: Any, paced: Any, **told: Any) -> Any:
+    """Make a transport as Google's client asks for it, on a channel whose calls are paced."""
+
+    def channel(*arguments: Any, **options: Any) -> Any:
+        return _intercepted(transport.create_channel(*arguments, **options), paced)
+
+    return transport(channel=channel, **told)
+
+
+def _intercepted(channel: Any, paced: Any) -> Any:
+    import grpc  # noqa: PLC0415 - only when a client is built
+
+    return grpc.intercept_channel(channel, paced)
 
 
 def _local_credentials(local: Endpoint, acting_as: str) -> Any:

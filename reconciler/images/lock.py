@@ -12,7 +12,7 @@ ROOTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # The runtime needs two of our own dependencies for specs and one for models in Cloud Storage; the others are the
     # command line's, whose clients of Google's are as large again as the server.
     "runtime": (("runtime", "grpc", "events"), ("pydantic", "pyyaml", "google-cloud-storage")),
-    "reconciler": ((), ("*",)),
+    "reconciler": (("git",), ("*",)),
 }
 """Target -> extras of ours, and which of our own dependencies; `*`: all."""
 

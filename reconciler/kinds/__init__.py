@@ -11,6 +11,7 @@ from reconciler.kinds import (
     iam_workload_identity_pool,
     iam_workload_identity_pool_provider,
     model_artifact,
+    monitoring_alert_policy,
     monitoring_notification_channel,
     pubsub_subscription,
     pubsub_topic,
@@ -37,4 +38,5 @@ KINDS = Kinds.of(
     storage_notification.KIND,
     scheduler_job.KIND,
     monitoring_notification_channel.KIND,
+    monitoring_alert_policy.KIND,
 )

@@ -30,6 +30,8 @@ LOOKING = (
     "iam.roles.list",
     "iam.serviceAccounts.getIamPolicy",
     "iam.serviceAccounts.list",
+    "monitoring.alertPolicies.list",
+    "monitoring.notificationChannels.list",
     "resourcemanager.projects.getIamPolicy",
 )
 """What looking at the operator's accounts and roles needs: none of it changes them."""

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from reconciler.core.facts import Facts
     from reconciler.gcp.connection import Connection
-    from schemas import MLService
-    from schemas.sections.notifications import Notification
+    from schemas import MLService, Operator
+    from schemas.sections.notifications import Receiver
 
 NAME = "monitoring_notification_channel"
 WHICH_LABEL = "mlservice-channel"
@@ -51,38 +51,57 @@ class NotificationChannel:
     labels: Mapping[str, str]
 
 
-def address_of(service: MLService, entry: Notification) -> Address:
-    """Give the address of a receiver's channel. Its name is ours: the server picks another."""
-    return Address(NAME, GLOBAL, f"{service.name}/{_which(entry)}")
+def address_of(service: MLService, entry: Receiver) -> Address:
+    """Give the address of a receiver's channel."""
+    return channel_of(service.name, entry)
 
 
-def _which(entry: Notification) -> str:
+def channel_of(owner: str, entry: Receiver) -> Address:
+    """Give the address of a receiver's channel, of a document by the name that inventories know it by.
+
+    Its name is ours: the server picks another.
+    """
+    return Address(NAME, GLOBAL, f"{owner}/{_which(entry)}")
+
+
+def _which(entry: Receiver) -> str:
     """Name a receiver so that a label can hold it: its beginning for people, a digest to keep receivers apart."""
     digest = fingerprint(entry.email or entry.pubsub or entry.webhook, length=8)
     return f"{label_value(_said(entry))[:_READABLE]}-{digest}"
 
 
-def _said(entry: Notification) -> str:
+def _said(entry: Receiver) -> str:
     """Name a receiver for people: of a webhook only the host, since the path of such an address is often a secret."""
     return entry.email or entry.pubsub or (entry.webhook or "").removeprefix("https://").partition("/")[0]
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     """Want a channel per receiver; a topic must be there, and Cloud Monitoring be allowed to publish to it."""
-    for entry in service.spec.notifications:
+    yield from _channels(service.name, service.name, service.labels, service.spec.notifications, facts)
+
+
+def operates(operator: Operator, facts: Facts) -> Iterator[Wanted]:
+    """Want the same for an operator's receivers."""
+    yield from _channels(operator.owner, operator.name, operator.labels, operator.spec.notifications, facts)
+
+
+def _channels(
+    owner: str, name: str, theirs: Mapping[str, str], entries: Iterable[Receiver], facts: Facts
+) -> Iterator[Wanted]:
+    for entry in entries:
         sort, receiver = _receiver(entry, facts)
-        labels = {**service.labels, **mark_labels(service.name), WHICH_LABEL: _which(entry)}
-        fields = NotificationChannel(sort, receiver, f"{service.name}: {_said(entry)}", enabled=True, labels=labels)
+        labels = {**theirs, **mark_labels(owner), WHICH_LABEL: _which(entry)}
+        fields = NotificationChannel(sort, receiver, f"{name}: {_said(entry)}", enabled=True, labels=labels)
         topic = pubsub_topic.address_of(entry.pubsub, facts.project) if entry.pubsub else None
         needs = frozenset({topic} if topic else ())
-        yield Desired(address_of(service, entry), fields, service.name, needs=needs)
+        yield Desired(channel_of(owner, entry), fields, owner, needs=needs)
         if topic and entry.pubsub:
-            yield pubsub_topic.wanted(Topic(topic=entry.pubsub), service, facts, "notifications")
+            yield pubsub_topic.wanted(Topic(topic=entry.pubsub), owner, facts, "notifications")
             sender = agent("monitoring", number_of(facts))
-            yield iam_member.granted(topic, pubsub_topic.PUBLISHER, sender, service.name)
+            yield iam_member.granted(topic, pubsub_topic.PUBLISHER, sender, owner)
 
 
-def _receiver(entry: Notification, facts: Facts) -> tuple[str, str]:
+def _receiver(entry: Receiver, facts: Facts) -> tuple[str, str]:
     if entry.email:
         return "email", entry.email
     if entry.pubsub:
@@ -176,6 +195,10 @@ def _write(channel: Any, fields: NotificationChannel) -> None:
     channel.user_labels.update(fields.labels)
 
 
+def _tells_a_topic(document: MLService | Operator) -> bool:
+    return any(entry.pubsub for entry in document.spec.notifications)
+
+
 def in_turn(address: Address) -> str:
     """Change one project's Cloud Monitoring configuration at a time, as Google asks for (kinds.md 9.1)."""
     return f"monitoring of {address.project or 'this project'}"
@@ -186,6 +209,7 @@ KIND = Kind(
     title="notification channel",
     fields=NotificationChannel,
     desired=desired,
+    operates=operates,
     connect=NotificationChannelClient,
     acts_on=frozenset({"notifications.email", "notifications.pubsub", "notifications.webhook"}),
     permissions=Permissions(
@@ -199,7 +223,7 @@ KIND = Kind(
     apis=("monitoring.googleapis.com",),
     roles=Roles(read=("roles/monitoring.viewer",), write=("roles/monitoring.notificationChannelEditor",)),
     gives=(Gift(pubsub_topic.PUBLISHER, pubsub_topic.NAME, "Cloud Monitoring itself", "publishing alerts to a topic"),),
-    lookups=(asked_when(lambda service: any(n.pubsub for n in service.spec.notifications), "notifications"),),
+    lookups=(asked_when(_tells_a_topic, "notifications", operators=_tells_a_topic),),
     read_together=by_project,
     lane=in_turn,
     server_named=True,

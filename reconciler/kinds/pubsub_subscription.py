@@ -100,7 +100,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
         never_expires=True,
         labels={**service.labels, **mark_labels(service.name)},
     )
-    yield pubsub_topic.wanted(requests, service, facts, "events.requests")
+    yield pubsub_topic.wanted(requests, service.name, facts, "events.requests")
     yield pusher
     yield may_call
     needs = {topic, may_call.address} | ({pubsub_topic.address_of(dead.topic, facts.project)} if dead else set())
@@ -116,7 +116,7 @@ def _dead_letters(service: MLService, facts: Facts, dead: DeadLetter) -> Iterato
         cloud.google.com/pubsub/docs/handling-failures#grant_forwarding_permissions.
     """
     pubsub = agent("pubsub", number_of(facts))
-    yield pubsub_topic.wanted(dead, service, facts, "events.requests.deadLetter")
+    yield pubsub_topic.wanted(dead, service.name, facts, "events.requests.deadLetter")
     yield iam_member.granted(
         pubsub_topic.address_of(dead.topic, facts.project), pubsub_topic.PUBLISHER, pubsub, service.name
     )

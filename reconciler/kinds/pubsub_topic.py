@@ -57,22 +57,22 @@ def full_name(address: Address, project: str) -> str:
     return f"projects/{address.project or project}/topics/{address.name}"
 
 
-def wanted(topic: Topic, service: MLService, facts: Facts, where: str) -> Desired[PubsubTopic] | Existing:
+def wanted(topic: Topic, service: str, facts: Facts, where: str) -> Desired[PubsubTopic] | Existing:
     """Want a topic, or use one that somebody else makes.
 
     Args:
         topic: As the spec writes it.
-        service: Whose spec.
+        service: Name of the service, or owner, whose spec it is.
         facts: For the project at hand.
         where: Path of the topic below `spec`.
     """
     here = address_of(topic.topic, facts.project)
     if topic.create:
         # Several services may share a topic, so it carries the manager's mark and no service's labels.
-        return Desired(here, PubsubTopic({MANAGED_BY: MANAGER}), service.name)
+        return Desired(here, PubsubTopic({MANAGED_BY: MANAGER}), service)
     elsewhere = f" --project={here.project}" if here.project else ""
     let = "" if here.project or not where.startswith("events.") else ", or let the spec make it: create: true"
-    return Existing(here, service.name, hint=f"make it (gcloud pubsub topics create {here.name}{elsewhere}){let}")
+    return Existing(here, service, hint=f"make it (gcloud pubsub topics create {here.name}{elsewhere}){let}")
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
@@ -84,7 +84,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     if answers == address_of(events.requests.topic, facts.project):
         why = "events.requests and events.answers name the same topic: every answer would come back as a request"
         raise errors.PlanError(answers, why, hint="name another topic for the answers")
-    yield wanted(events.answers, service, facts, "events.answers")
+    yield wanted(events.answers, service.name, facts, "events.answers")
     account = service_account.address_of(service)
     if account:
         member = f"serviceAccount:{service_account.email_of(service, facts)}"

@@ -91,7 +91,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
         if trigger.when.schedule is not None:
             topic = retrain_topic(service)
             here = pubsub_topic.address_of(topic.topic, facts.project)
-            yield pubsub_topic.wanted(topic, service, facts, "triggers")
+            yield pubsub_topic.wanted(topic, service.name, facts, "triggers")
             fields = _publishing(service, trigger, pubsub_topic.full_name(here, facts.project))
             yield Desired(address_of(service, trigger), fields, service.name, needs=frozenset({here}))
 

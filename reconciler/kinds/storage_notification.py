@@ -81,7 +81,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
         attributes = {**mark_labels(service.name), TRIGGER: trigger.name}
         name = pubsub_topic.full_name(told, facts.project)
         fields = StorageNotification(bucket, name, prefix, (WRITTEN,), _WHOLE, attributes)
-        yield pubsub_topic.wanted(topic, service, facts, "triggers")
+        yield pubsub_topic.wanted(topic, service.name, facts, "triggers")
         yield may_publish
         needs = frozenset({told, may_publish.address})
         yield Desired(address_of(service, trigger), fields, service.name, needs=needs)

@@ -12,7 +12,7 @@ from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
-    from schemas import LoadedService
+    from schemas import LoadedOperator, LoadedService
     from schemas.sections.environment import SecretRef
 
 
@@ -30,6 +30,13 @@ def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
     del facts
     for variable, reference in loaded.service.spec.secrets.items():
         yield Question(_key(reference), f"secrets.{variable}")
+
+
+def _operates(loaded: LoadedOperator, facts: Facts) -> Iterator[Question]:
+    del facts
+    git = loaded.operator.spec.specs.git
+    if git and git.token:
+        yield Question(_key(git.token), "specs.git.token")
 
 
 def _answer(connection: Connection, question: Question) -> str:
@@ -55,5 +62,5 @@ def _answer(connection: Connection, question: Question) -> str:
 
 
 SECRET_VERSION = Lookup(
-    "secret_version", str, _asks, _answer, "secretmanager.versions.get", "secretmanager.googleapis.com"
+    "secret_version", str, _asks, _answer, "secretmanager.versions.get", "secretmanager.googleapis.com", _operates
 )

@@ -41,15 +41,19 @@ def secrets(secrets: dict[str, SecretRef]) -> Iterator[Finding]:
     """Names, and references that Secret Manager can have."""
     for name, ref in secrets.items():
         yield from _variable_name(f"secrets.{name}", name)
-        if not _SECRET.fullmatch(ref.secret):
-            # Not shown: people paste the secret itself where its name belongs.
-            hint = "write the secret's name, or projects/P/secrets/S; the version stands in `version`"
-            yield Finding(f"secrets.{name}.secret", "secret-name", "what stands here is not a secret's name", hint)
-        if not _VERSION.fullmatch(ref.version):
-            hint = "write latest, a number from 1, or an alias"
-            said = shown(ref.version) if len(ref.version) <= _SHORT else "what stands here"
-            summary = f"{said} is not a version"
-            yield Finding(f"secrets.{name}.version", "secret-version", summary, hint)
+        yield from reference(f"secrets.{name}", ref)
+
+
+def reference(path: str, ref: SecretRef) -> Iterator[Finding]:
+    """One that Secret Manager can have."""
+    if not _SECRET.fullmatch(ref.secret):
+        # Not shown: people paste the secret itself where its name belongs.
+        hint = "write the secret's name, or projects/P/secrets/S; the version stands in `version`"
+        yield Finding(f"{path}.secret", "secret-name", "what stands here is not a secret's name", hint)
+    if not _VERSION.fullmatch(ref.version):
+        hint = "write latest, a number from 1, or an alias"
+        said = shown(ref.version) if len(ref.version) <= _SHORT else "what stands here"
+        yield Finding(f"{path}.version", "secret-version", f"{said} is not a version", hint)
 
 
 def clashes(env: dict[str, str], secrets: dict[str, SecretRef]) -> Iterator[Finding]:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from schemas.checks.access import EMAIL
 from schemas.checks.finding import Finding, exactly_one, repeated
 from schemas.checks.retraining import https, topic
+from schemas.operator import OperatorNotification
 from schemas.refusal import shown
-from schemas.sections.notifications import Notification
+from schemas.sections.notifications import Notification, Receiver
 
 
-def receivers(notifications: tuple[Notification, ...]) -> Iterator[Finding]:
+def receivers(notifications: tuple[Receiver, ...]) -> Iterator[Finding]:
     """Each entry has one receiver that can be one."""
     for index, entry in enumerate(notifications):
         path = f"notifications[{index}]"
@@ -24,7 +25,7 @@ def receivers(notifications: tuple[Notification, ...]) -> Iterator[Finding]:
             yield from https(f"{path}.webhook", entry.webhook)
 
 
-def events(notifications: tuple[Notification, ...]) -> Iterator[Finding]:
+def events(notifications: tuple[Notification | OperatorNotification, ...]) -> Iterator[Finding]:
     """Each event once per receiver, each receiver once."""
     for index, entry in enumerate(notifications):
         for position, event in repeated(entry.events):

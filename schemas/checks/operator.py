@@ -2,20 +2,28 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from schemas.checks.access import ACCOUNT
-from schemas.checks.finding import Finding, repeated
+from schemas.checks.environment import reference
+from schemas.checks.finding import Finding, repeated, warning
 from schemas.checks.schedules import cron
 from schemas.checks.schedules import time_zone as known_zone
-from schemas.operator import Freeze, OperatorMetadata, SpecsSource
+from schemas.cron import CronError, parse_cron
+from schemas.operator import Freeze, OperatorMetadata, SpecsInGit, SpecsSource
 from schemas.refusal import shown
 from schemas.sections.access import AUTO
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _NAME_LONGEST = 40
 BUNDLE = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)+")
+_REPOSITORY = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)+/?")
+_BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
+_FOLDER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._/ -]{0,199}")
 _AT = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+WATCHED_GAP_S = 23 * 3600 + 20 * 60
+"""With ten minutes for the pass itself, what Cloud Monitoring waits for at most."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -31,6 +39,11 @@ def passes(schedule: str, time_zone: str) -> Iterator[Finding]:
     """When passes start. One that is longer than the schedule meets the next one; services are locked meanwhile."""
     yield from cron("schedule", schedule)
     yield from known_zone("timeZone", time_zone)
+    with suppress(CronError):
+        found = parse_cron(schedule)
+        if not found.never and found.longest_gap_s > WATCHED_GAP_S:
+            summary = "passes are more than 23 h 20 min apart at times: no alert can tell that one is missing"
+            yield warning("schedule", "schedule", summary, "Cloud Monitoring waits for at most 23.5 hours")
 
 
 def specs_source(specs: SpecsSource) -> Iterator[Finding]:
@@ -45,9 +58,26 @@ def specs_source(specs: SpecsSource) -> Iterator[Finding]:
     if specs.image is not None and (not specs.image.folder.startswith("/") or ".." in specs.image.folder):
         summary = f"{shown(specs.image.folder)} is not an absolute path"
         yield Finding("specs.image.folder", "specs", summary, "for example /specs")
-    if specs.git is not None and not specs.git.repository.startswith("https://"):
-        summary = f"{shown(specs.git.repository)} is not an https:// address"
+    if specs.git is not None:
+        yield from _repository(specs.git)
+
+
+def _repository(git: SpecsInGit) -> Iterator[Finding]:
+    """A host, a path, a branch and a folder; what is read with stands in a secret, never in the address."""
+    if "@" in git.repository.partition("://")[2].partition("/")[0]:
+        # Not shown: it has a token in it.
+        hint = "name a secret that has it: token: {secret: …}"
+        yield Finding("specs.git.repository", "specs", "the address has a user or a token in it", hint)
+    elif not _REPOSITORY.fullmatch(git.repository):
+        summary = f"{shown(git.repository)} is not an https:// address of a repository"
         yield Finding("specs.git.repository", "specs", summary, "for example https://github.com/acme/ml-services")
+    if not _BRANCH.fullmatch(git.branch) or ".." in git.branch:
+        yield Finding("specs.git.branch", "specs", f"{shown(git.branch)} is no branch", "for example main")
+    if not _FOLDER.fullmatch(git.folder) or ".." in git.folder.split("/"):
+        hint = "a folder in the repository, such as services/prod"
+        yield Finding("specs.git.folder", "specs", f"{shown(git.folder)} is no folder of a repository", hint)
+    if git.token is not None:
+        yield from reference("specs.git.token", git.token)
 
 
 def image_of_specs(image: str | None, specs: SpecsSource) -> Iterator[Finding]:

@@ -55,7 +55,11 @@ class ToldChange(Part):
 
 
 class Orphan(Part):
-    """A service that was applied once and that no spec wants any more. It stays."""
+    """A service that was applied once and that no spec wants any more."""
 
     region: str = Field(description="Where it is.")
     name: str = Field(description="Its name.")
+    since: str = Field("", description="Since when, ISO 8601.")
+    state: str = Field("orphaned", description="`orphaned` while it stays, `pruned`, `failed`.")
+    reason: str = Field("", description="Why it stays, went or failed.")
+    changes: tuple[ToldChange, ...] = Field((), description="What was to be deleted, and how it ended.")

@@ -8,7 +8,7 @@ from pydantic import Field
 from schemas.kept.changes import Orphan, ToldChange
 from schemas.kept.document import Data, Kept, Moment, Part
 
-STATES = ("ok", "changed", "reported", "frozen", "needs a person", "locked", "blocked", "refused", "failed")
+STATES = ("ok", "changed", "reported", "frozen", "needs a person", "held", "locked", "blocked", "refused", "failed")
 """What may become of a service in a pass, the better ones first."""
 
 
@@ -28,6 +28,38 @@ class Bundle(Part):
     commit: str = Field("", description="Which commit; empty where there is none.")
     author: str = Field("", description="Whose commit it is.")
     run: str = Field("", description="Address of the CI run that published it.")
+
+
+class Build(Part):
+    """What ran: two passes of one build ask for the same with the same specs."""
+
+    version: str = Field("", description="Version of mlservice, with its commit.")
+    image: str = Field("", description="Image of the job, by digest where that is known.")
+
+
+class Source(Part):
+    """Where the specs came from."""
+
+    kind: str = Field("", description="`bundle`, `git` or `folder`.")
+    place: str = Field("", description="Its address, or the folder.")
+
+
+class Canary(Part):
+    """What a build held, since the one before it, with the same specs, would not have done it."""
+
+    build: Build = Field(description="Which one held.")
+    before: Build | None = Field(None, description="The one before; null where that is not known.")
+    specs: str = Field("", description="Digest of the specs.")
+    held: dict[str, str] = Field(default_factory=dict, description="Reason by address.")
+
+
+class Calls(Part):
+    """What became of the calls to one of Google's APIs."""
+
+    api: str = Field("", description="Such as `run.googleapis.com`.")
+    calls: int = Field(0, ge=0, description="How many were made, those that were made again included.")
+    throttled: int = Field(0, ge=0, description="How many of them were refused for their rate (429).")
+    waited_seconds: float = Field(0.0, ge=0, description="How long threads waited before calls, all together.")
 
 
 class ServiceReport(Part):
@@ -70,9 +102,19 @@ class PassReport(Kept):
     seconds: float = Field(0.0, ge=0, description="How long it took.")
     drift: str = Field("Correct", description="`Correct`: what differs was changed. `Report`: told of.")
     dry_run: bool = Field(default=False, description="Nothing was to be changed, whatever was found.")
-    bundle: Bundle | None = Field(None, description="The specs it read; null for those of its image.")
+    build: Build | None = Field(None, description="What ran; null where it was not yet told.")
+    specs: str = Field("", description="Digest of the specs.")
+    source: Source | None = Field(None, description="Where the specs came from; null where it was not yet told.")
+    canary: Canary | None = Field(None, description="What is held for a person; null for nothing.")
+    bundle: Bundle | None = Field(
+        None,
+        description="The specs it read, published or cloned; null for those of its image. Where none could be "
+        "read, those that were applied last.",
+    )
     problems: tuple[str, ...] = Field((), description="What is wrong with the pass as a whole, in sentences.")
+    warnings: tuple[str, ...] = Field((), description="What did not work and stopped nothing, in sentences.")
     services: dict[str, ServiceReport] = Field(default_factory=dict, description="By name.")
     orphaned: tuple[Orphan, ...] = Field((), description="Services that no spec wants any more.")
+    calls: tuple[Calls, ...] = Field((), description="By API.")
     changed: int = Field(0, ge=0, description="Changes that were carried out.")
     exit_code: int = Field(0, description="0 done, 1 failed, 3 blocked, 4 partly applied.")

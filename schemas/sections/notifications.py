@@ -22,12 +22,17 @@ class Event(StrEnum):
     CONFIG_DRIFT_DETECTED = "ConfigDriftDetected"
 
 
-class Notification(Section):
-    """One receiver: exactly one of `email`, `pubsub`, `webhook`."""
+class Receiver(Section):
+    """Exactly one of `email`, `pubsub`, `webhook`."""
 
     email: Text | None = Field(None, description="E-mail address.", examples=["ml@acme.example"])
     pubsub: Text | None = Field(None, description="Pub/Sub topic.")
     webhook: Text | None = Field(None, description="Where events are posted: `https://…`.")
+
+
+class Notification(Receiver):
+    """One receiver: exactly one of `email`, `pubsub`, `webhook`."""
+
     events: tuple[Event, ...] = Field(
         (Event.ROLLOUT_FAILED, Event.DRIFT_DETECTED, Event.SLO_BREACHED, Event.BUDGET_EXCEEDED),
         description="What this receiver hears of.",

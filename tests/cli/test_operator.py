@@ -1,10 +1,16 @@
 """The job that reconciles by itself: installed, fired by the emulator's clock, working as its own account."""
 
 import json
+import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
+from emulator.images import bundled as hello
 from tests.operating import BUCKET, REGION, spec
+
+IMAGES = f"{REGION}-docker.pkg.dev/local/ml"
 
 OPERATOR = {
     "apiVersion": "mlservice/v1",
@@ -23,6 +29,65 @@ def installed(shell, operator):
     done = shell("install", "--local", "--yes")
     assert done.code == 0, done.err
     return shell
+
+
+def test_install_looks_first_for_what_is_in_the_way(shell, operator):
+    """A secret that is missing is said before anything is made; `--skip-doctor` installs all the same."""
+    shell.write(spec(env={"A": "1"}, secrets={"KEY": {"secret": "none"}}), OPERATOR)
+
+    done = shell("install", "--local", "--yes")
+
+    assert (done.code, "gcloud secrets create none" in done.err, done.out) == (3, True, ""), done.err
+    assert operator.inventories() == {}
+    shell.write(OPERATOR)
+    assert shell("install", "--local", "--yes").code == 0, "an operator alone is in nobody's way"
+
+
+def test_an_upgrade_waits_for_a_person_where_it_would_do_something_new(shell, operator, tmp_path):
+    """Specs as before, another image of ours: what the old version would not have done is shown, asked for, then done.
+
+    A tag that moves at that moment is such a thing: which of the two it was cannot be told.
+    """
+    push(operator, tmp_path / "image", "one")
+    shell.write(spec(image=f"{IMAGES}/app:1"), OPERATOR)
+    assert shell("install", "--local", "--yes", "--skip-doctor").code == 0
+    assert shell("reconcile", "--local", env=told("v1")).code == 0
+    before = operator.service().template.containers[0].image
+    push(operator, tmp_path / "image", "two")
+
+    held = shell("reconcile", "--local", env=told("v2"))
+
+    assert (held.code, "is held" in held.err) == (3, True), held.err
+    assert operator.service().template.containers[0].image == before
+    shown = shell("operator", "status", "--local")
+    assert (shown.code, "churn: held" in shown.out, "operator proceed" in shown.out) == (1, True, True)
+    assert shell("operator", "proceed", "--local").code == 64, "there is nobody to ask"
+    done = shell("operator", "proceed", "--local", "--yes")
+    assert (done.code, "run_service/" in done.out) == (0, True), done.err
+    assert shell("reconcile", "--local", env=told("v2")).code == 0
+    assert operator.service().template.containers[0].image != before
+    assert shell("operator", "proceed", "--local", "--yes").code == 64, "nothing is held any more"
+
+
+def push(operator, folder, text):
+    """Somebody builds the service's image, under the tag that it has already."""
+    shutil.copytree(Path(hello.__file__).parent / "hello", folder, dirs_exist_ok=True)
+    (folder / "which").write_text(text)
+    if text == "one":
+        registry = operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
+        wanted = {"format_": "DOCKER"}
+        parent = f"projects/local/locations/{REGION}"
+        registry.create_repository(request={"parent": parent, "repository_id": "ml", "repository": wanted}).result(20)
+    command = [sys.executable, "-S", "-E", "-B", "server.py"]
+    image = {"image": f"{IMAGES}/app:1", "folder": str(folder), "command": command}
+    operator.emulator.control("POST", "images", image)
+
+
+def told(image):
+    """What the job of that version is told."""
+    orders = {"name": "mlservice", "region": REGION, "environment": "", "drift": "Correct", "deletes": 10}
+    said = orders | {"timeZone": "Etc/UTC", "freeze": [], "runtimeImage": "", "image": image}
+    return {"MLSERVICE_OPERATOR": json.dumps(said)}
 
 
 def edit(operator, **template):

@@ -5,11 +5,14 @@ import json
 import pytest
 
 from reconciler.cli.context import runtime_image
+from reconciler.core.orphans import NEVER, NOT_OURS, PROTECTED
 from tests.operating import BUCKET, REGION, spec
 
 TOLD = {"name": "mlservice", "region": REGION, "environment": "", "drift": "Correct", "deletes": 10}
 ORDERS = json.dumps(TOLD | {"timeZone": "Etc/UTC", "freeze": [], "runtimeImage": ""})
 AS_THE_JOB = {"MLSERVICE_OPERATOR": ORDERS}
+WEEK_S = 7 * 86_400
+ALWAYS = [{"day": "Mon", "at": "00:00", "lasts": 6 * 86_400}, {"day": "Sun", "at": "00:00", "lasts": 86_400}]
 UNWANTED = "no spec wants these any more; they stay"
 
 
@@ -35,7 +38,75 @@ def test_a_service_whose_spec_is_broken_is_not_called_unwanted(shell, operator):
     gone = shell("reconcile", "--local", "--dry-run", env=AS_THE_JOB)
 
     assert (broken.code, UNWANTED in messages(broken), told["orphaned"]) == (1, False, []), broken.err
-    assert (UNWANTED in messages(gone), report(operator)["orphaned"]) == (True, [{"region": REGION, "name": "churn"}])
+    [orphan] = report(operator)["orphaned"]
+    assert UNWANTED in messages(gone)
+    assert (orphan["name"], orphan["state"], orphan["reason"]) == ("churn", "orphaned", NEVER)
+
+
+def pruning(**orders):
+    """The orders of a job that prunes."""
+    rule = {"orphans": {"prune": True, "after": WEEK_S, "most": 1}}
+    return {"MLSERVICE_OPERATOR": json.dumps(json.loads(ORDERS) | rule | orders)}
+
+
+def orphans(operator):
+    """State and reason of each orphan, as the last pass left it."""
+    return {each["name"]: (each["state"], each["reason"]) for each in report(operator)["orphaned"]}
+
+
+def left(operator):
+    return {service.name.rpartition("/")[2] for service in operator.services()}
+
+
+def test_orphans_go_when_it_was_ordered_and_not_before(shell, operator):
+    """After the time, within the limits, outside of freezes, one a pass; never what is protected or somebody else's."""
+    operator.apply(spec("theirs"))
+    kept, guarded = spec("kept"), spec("guarded", management={"deletion": "Protect"})
+    shell.write(spec("one"), spec("two"), guarded, kept)
+    assert shell("reconcile", "--local", env=pruning()).code == 0
+
+    shell.write(kept)
+    assert shell("reconcile", "--local", env=pruning()).code == 0
+    young = orphans(operator)
+    operator.emulator.advance(WEEK_S)
+    stays = {
+        "nothing is changed in a freeze": pruning(freeze=ALWAYS),
+        "this pass only reports": pruning(drift="Report"),
+        "the first pass of another version only observes": pruning(image="another"),
+        "more than 0 objects would be deleted": pruning(image="another", deletes=0),
+    }
+    for reason, orders in stays.items():
+        assert shell("reconcile", "--local", env=orders).code == 0
+        assert orphans(operator)["one"][1].startswith(reason)
+    before = left(operator)
+    done = shell("reconcile", "--local", env=pruning(image="another"))
+
+    assert young["theirs"] == ("orphaned", NOT_OURS)
+    assert young["one"][1].startswith("it goes after")
+    assert before == {"theirs", "one", "two", "guarded", "kept"}
+    assert left(operator) == {"theirs", "two", "guarded", "kept"}, done.err
+    found = orphans(operator)
+    assert (found["one"][0], found["two"][0], found["guarded"][1]) == ("pruned", "orphaned", PROTECTED)
+    assert {key[1] for key in operator.inventories()} == {"theirs", "two", "guarded", "kept"}
+
+
+@pytest.mark.parametrize("specs", [(), (spec("a", immage="x"),)], ids=["none-left", "one-is-broken"])
+def test_without_specs_that_can_be_read_no_orphan_goes(shell, operator, specs):
+    """Nothing but the operator's document, or a document that may be the service's: no wish to be rid of anything."""
+    shell.write(spec("a"), spec("b"))
+    assert shell("reconcile", "--local", env=pruning()).code == 0
+    shell.write(spec("b"))
+    assert shell("reconcile", "--local", env=pruning()).code == 0
+    operator.emulator.advance(WEEK_S)
+    body = {"region": REGION}
+    document = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "another"}, "spec": body}
+    shell.write(document, *specs)
+
+    done = shell("reconcile", "--local", env=pruning())
+
+    assert left(operator) == {"a", "b"}
+    reason = "no wish to be rid" if not specs else "nobody knows which services"
+    assert reason in json.dumps(report(operator)), done.err
 
 
 @pytest.mark.usefixtures("faultless")

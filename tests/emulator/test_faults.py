@@ -177,3 +177,39 @@ def test_unknown_methods_are_unimplemented(emulator, wire):
     with emulator.channel() as channel, pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary("/google.nothing.v1.Nothing/Get")(b"")
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_storm_hits_a_part_and_passes(emulator, api):
+    """Of ten calls three are refused, told when to come again; when its time is over none is."""
+    create(api).result(timeout=10)
+    storm = {"method": GET, "times": None, "percent": 30, "for_s": 600, "status": "RESOURCE_EXHAUSTED"}
+    emulator.faults({**storm, "reason": "RATE_LIMIT_EXCEEDED", "retry_after_s": 7})
+    told = []
+    for _ in range(10):
+        try:
+            api.get_repository(name=NAME)
+        except exceptions.TooManyRequests as error:
+            told.append([text for each in error.details if "7" in (text := str(each)) and "etry" in text])
+
+    emulator.advance(601)
+    for _ in range(4):
+        api.get_repository(name=NAME)
+
+    assert [len(each) for each in told] == [1, 1, 1]
+
+
+def test_cloud_storage_says_when_to_come_again(emulator):
+    """It has no details: a header says it."""
+    emulator.faults({"method": "storage.buckets.list", "status": "RESOURCE_EXHAUSTED", "retry_after_s": 3})
+
+    answer = httpx.get(f"{emulator.http}/storage/v1/b?project=local", trust_env=False)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
+
+
+@pytest.mark.parametrize("wrong", [{"percent": 101}, {"for_s": -1}, {"retry_after_s": -1}], ids=str)
+def test_a_storm_without_sense_is_refused(emulator, wrong):
+    """In words."""
+    answer = httpx.put(f"{emulator.http}/_emulator/faults", json=[{"method": "*", **wrong}], trust_env=False)
+
+    assert answer.status_code == 400

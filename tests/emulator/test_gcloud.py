@@ -234,6 +234,33 @@ def test_channels(variables):
     assert [each["displayName"] for each in json.loads(out)] == ["ops"]
 
 
+def test_alert_policies(variables):
+    """A policy made by gcloud shows in its list, with the name that the server gave."""
+    step = {"alignmentPeriod": "300s", "perSeriesAligner": "ALIGN_RATE"}
+    text = 'metric.type="run.googleapis.com/request_count" AND resource.type="cloud_run_revision"'
+    shape = {
+        "filter": text,
+        "comparison": "COMPARISON_GT",
+        "thresholdValue": 5,
+        "duration": "0s",
+        "aggregations": [step],
+    }
+    policy = {
+        "displayName": "busy",
+        "combiner": "OR",
+        "conditions": [{"displayName": "it", "conditionThreshold": shape}],
+    }
+    made = ["alpha", "monitoring", "policies", "create", f"--policy={json.dumps(policy)}"]
+    code, _, err = started(made, variables)
+    assert code == 0, err
+    code, out, err = started(["alpha", "monitoring", "policies", "list", "--format=json"], variables)
+
+    assert code == 0, err
+    [found] = json.loads(out)
+    assert (found["displayName"], found["conditions"][0]["conditionThreshold"]["thresholdValue"]) == ("busy", 5)
+    assert found["name"].startswith("projects/local/alertPolicies/")
+
+
 def test_scheduler(gcloud, emulator):
     """Jobs made, changed, paused, resumed, run and deleted by gcloud; what came of a run shows."""
     place = "--location=europe-west1"

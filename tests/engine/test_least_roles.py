@@ -53,7 +53,15 @@ COVERED = {"roles/run.viewer": "roles/cloudfunctions.viewer"}
 """Roles that are needed by specs without `retraining`: with it, another role has what a plan reads of services, too."""
 
 
-OF_AN_OPERATOR = frozenset({"run_job", "iam_role", "iam_workload_identity_pool", "iam_workload_identity_pool_provider"})
+OF_AN_OPERATOR = frozenset(
+    {
+        "run_job",
+        "iam_role",
+        "iam_workload_identity_pool",
+        "iam_workload_identity_pool_provider",
+        "monitoring_alert_policy",
+    }
+)
 """Kinds that no service leads to: who installs an operator needs their roles."""
 OF_SERVICES = tuple(kind for kind in KINDS if kind.name not in OF_AN_OPERATOR)
 

@@ -14,6 +14,7 @@ from reconciler.cli.commands.publish import files_of
 from reconciler.core.bundle import pack
 from reconciler.core.errors import UsageError
 from reconciler.core.inventory import Inventory
+from reconciler.core.orphans import NEVER
 from reconciler.engine.apply import apply
 from reconciler.engine.bundles import Bundles, digested
 from reconciler.engine.inventory_store import InventoryStore
@@ -149,7 +150,8 @@ def test_fewer_services_are_orphans_and_a_wrong_one_stops_no_other(operator, job
     [report] = job.run()
 
     assert names(operator) == {"churn", "other", "third"}
-    assert report["orphaned"] == [{"region": REGION, "name": "churn"}]
+    [orphan] = report["orphaned"]
+    assert (orphan["name"], orphan["state"], orphan["reason"]) == ("churn", "orphaned", NEVER)
     assert (report["services"]["other"]["state"], report["services"]["third"]["state"]) == ("refused", "changed")
     assert report["exitCode"] == 1
 
@@ -179,7 +181,8 @@ def test_it_changes_its_schedule_and_leaves_its_roles_to_a_person(job):
 
     found = job.outcomes(report, ITSELF)
     assert report["services"][ITSELF]["state"] == "needs a person"
-    assert found["done"] == {f"scheduler_job/{REGION}/{ITSELF}"}
+    follows = f"monitoring_alert_policy/global/{ITSELF}/pass-failed"
+    assert found["done"] == {f"scheduler_job/{REGION}/{ITSELF}", follows}
     assert f"run_job/{REGION}/mlservice-operator" in found["held"]
     assert any("roles/artifactregistry.admin" in address for address in found["held"])
     job.install(*later)
@@ -269,6 +272,25 @@ def test_a_role_that_its_account_lost_is_named(operator, job):
     assert job.run()[0]["services"]["churn"]["state"] == "changed"
 
 
+@pytest.mark.slow
+def test_what_it_may_not_see_of_itself_stops_no_service(operator, job):
+    """Its custom role lacks a permission to look at its own objects, as before an `install` of a new version."""
+    job.install(spec(), document())
+    job.publish(spec(), document())
+    admin = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
+    role = admin.get_role(request={"name": f"{PROJECT}/roles/mlservice_mlservice"})
+    role.included_permissions.remove("iam.roles.list")
+    request = {"name": role.name, "role": role, "update_mask": {"paths": ["included_permissions"]}}
+    admin.update_role(request=request)
+
+    [report] = job.run()
+
+    itself = report["services"][ITSELF]
+    assert (report["services"]["churn"]["state"], names(operator)) == ("changed", {"churn"})
+    assert (itself["state"], report["exitCode"]) == ("failed", 1)
+    assert "iam.roles.list" in itself["problems"][0]
+
+
 def test_a_project_has_one_operator(job):
     """Another one, of another name, is refused before anything of it is made."""
     job.install(spec(), document())
@@ -298,6 +320,19 @@ def test_its_roles_are_enough_for_everything_that_services_may_need(operator, jo
     assert failures(own.apply(later)) == []
     session = own.session()
     assert plan_operator(session, load(own.write(full, document()))).plan.pending == ()
+
+
+def test_it_may_look_at_the_secret_that_it_clones_with(operator, job, tmp_path):
+    """Before there is any service: as its own account it finds the secret's version and policy, and nothing to do."""
+    secrets = operator.api("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
+    made = secrets.create_secret(parent=PROJECT, secret_id="key", secret={"replication": {"automatic": {}}})
+    secrets.add_secret_version(parent=made.name, payload={"data": b"s"})
+    cloning = document(specs={"git": {"repository": "https://git.example/acme/ml", "token": {"secret": "key"}}})
+    job.install(cloning)
+    (tmp_path / "key.json").write_text(Account(operator.emulator, "mlservice-operator", made=True).key)
+    own = AsAccount(operator, str(tmp_path / "key.json"))
+
+    assert plan_operator(own.session(), load(own.write(cloning))).plan.pending == ()
 
 
 def test_a_role_that_is_left_out_is_held_by_another():

@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.core.errors import PlansRefused
 from reconciler.core.plan import Action
+from tests.engine.fleet import bindings
 from tests.operating import BUCKET, REGION, spec
 
 RUN = ("google.cloud.run_v2", "services", "Services")
@@ -179,3 +180,22 @@ def test_observe_shows_and_changes_nothing(operator):
     assert operator.apply(watching).results == ()
     assert operator.services() == []
     assert operator.inventories() == {}
+
+
+def test_a_grant_that_two_services_need_stays_until_the_last_of_them_goes(operator):
+    """Applied apart, as shards do: whoever made it, both list it, and it does not go with the first that goes."""
+    publisher = operator.api("google.pubsub_v1", "publisher", "Publisher")
+    topic = publisher.create_topic(request={"name": "projects/local/topics/alerts"}).name
+    notified = {"notifications": [{"pubsub": "alerts"}]}
+    before = bindings(publisher, topic)
+    operator.apply(spec("a", **notified))
+    operator.apply(spec("b", **notified))
+    granted = bindings(publisher, topic)
+    assert granted != before
+
+    operator.destroy("a")
+    assert bindings(publisher, topic) == granted
+    assert operator.differences(spec("b", **notified)) == []
+    operator.destroy("b")
+
+    assert bindings(publisher, topic) == before

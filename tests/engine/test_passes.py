@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from reconciler.core.diff import FieldChange
 from reconciler.core.orders import Freeze, Orders
 from reconciler.core.plan import Action, Change
 from reconciler.engine import passes
+from reconciler.engine.clock import SystemClock
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.passes import Pass
 from reconciler.engine.planning import Release, make_plan
@@ -132,6 +134,15 @@ def test_what_is_not_to_be_changed_is_told(operator, reconcile, orders, state):
     assert names(operator) == set()
 
 
+def test_a_freeze_by_a_clock_that_is_not_known_changes_nothing(operator, reconcile):
+    """It may be now."""
+    made = reconcile(spec("a"), orders=Orders(freeze=ALWAYS[:1], time_zone="Mars/Olympus_Mons"))
+
+    assert states(made) == {"a": "failed"}
+    assert "Mars/Olympus_Mons" in made.told["a"].problems[0]
+    assert names(operator) == set()
+
+
 @pytest.mark.parametrize(
     ("error", "state", "code"),
     [(errors.Unavailable("read", "it", "gone"), "failed", 1), (errors.Locked("held"), "locked", 0)],
@@ -140,7 +151,7 @@ def test_what_is_not_to_be_changed_is_told(operator, reconcile, orders, state):
 def test_an_operator_that_could_not_look_at_itself_says_so(operator, error, state, code):
     """The pass fails, unless another run is just at work on it: the job comes again."""
 
-    def plan(documents):
+    def plan(documents, *, beside):
         raise error
 
     body = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "m"}, "spec": {"region": REGION}}
@@ -196,28 +207,66 @@ def test_a_service_that_somebody_changes_now_is_left_for_the_next_pass(operator,
     assert states(reconcile(spec("a", env={"A": "1"}), spec("b", env={"A": "1"}))) == {"a": "changed", "b": "ok"}
 
 
+def test_services_that_others_hold_are_left_all_at_once(operator, reconcile):
+    """One plan to see who holds what, one of the rest: not one for each half, and each half of that."""
+    names = "abcdefgh"
+    reconcile(*map(spec, names))
+    store = InventoryStore(operator.session())
+    for name in "aceg":
+        store.take(store.read_all()[REGION, name])
+
+    made = reconcile(*(spec(name, env={"A": "1"}) for name in names))
+
+    assert states(made) == {name: "locked" if name in "aceg" else "changed" for name in names}
+    assert [message for _, message, _ in made.log.told].count("plan made") == 2
+
+
+@pytest.mark.parametrize("wrong_s", [-3600, -240, 240, 3600])
+def test_a_lock_lasts_by_the_clock_of_the_bucket(operator, reconcile, wrong_s):
+    """Whoever took it had a clock that is wrong by minutes: it is not taken from him earlier, nor held for longer."""
+    reconcile(spec("a"))
+    right = operator.session()
+    theirs = replace(right, clock=SystemClock(right.clock.ahead + timedelta(seconds=wrong_s)))
+    InventoryStore(theirs).take(InventoryStore(right).read_all()[REGION, "a"])
+
+    operator.emulator.advance(200)
+    assert states(reconcile(spec("a", env={"A": "1"}))) == {"a": "locked"}
+    operator.emulator.advance(101)
+    assert states(reconcile(spec("a", env={"A": "1"}))) == {"a": "changed"}
+
+
+def test_a_clock_that_is_minutes_fast_takes_nobodys_lock(operator, reconcile):
+    """A lock is renewed when a third of its time is gone: our own clock may be wrong by what is left of it then."""
+    reconcile(spec("a"))
+    session = operator.session()
+    store = InventoryStore(session)
+    held = store.take(store.read_all()[REGION, "a"])
+    for _ in range(3):
+        operator.emulator.advance(100)
+        fast = operator.session()
+        fast = replace(fast, clock=SystemClock(fast.clock.ahead + timedelta(seconds=180)))
+        with pytest.raises(errors.Locked):
+            InventoryStore(fast).take(InventoryStore(fast).read_all()[REGION, "a"])
+        held = store.renew(held)
+
+
 def test_what_another_shard_makes_in_this_moment_is_nobody_else_s(operator):
-    """Its objects are seen before its inventory: the operator is planned again, and is not told to have failed."""
+    """Its objects are there before its inventory is seen: the operator is planned alone, and does not look at them."""
     operator.apply(spec())
     session = operator.session()
     document = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "mlservice"}}
     specs = load_valid(operator.write(spec(), document | {"spec": {"region": REGION}}))[0]
     inventory = operator.connection.storage.bucket(BUCKET).blob(f"inventory/{REGION}/churn.json")
-    looks = []
 
-    def plan(documents):
-        looks.append(len(documents))
-        if len(looks) > 1:
-            return make_plan(session, documents, runtime_image=HELLO, release=RELEASE)
+    def plan(documents, *, beside):
         kept = inventory.download_as_bytes()
         inventory.delete()
         try:
-            return make_plan(session, documents, runtime_image=HELLO, release=RELEASE)
+            return make_plan(session, documents, runtime_image=HELLO, release=RELEASE, beside=beside)
         finally:
             inventory.upload_from_string(kept)
 
     made = Pass(session, Orders(), plan, Lines())
     made.run_own(specs.operators[0], specs.services)
 
-    assert looks == [2, 2]
     assert (states(made), made.exit_code) == ({"operator_mlservice": "needs a person"}, 0)

@@ -28,6 +28,7 @@ dependencies = [{ name = "pydantic" }, { name = "rich" }, { name = "pyyaml" }, {
 runtime = [{ name = "numpy" }]
 grpc = []
 events = []
+git = []
 onnx = [{ name = "x", extra = ["y"] }]
 [[package]]
 name = "numpy"
@@ -93,8 +94,8 @@ def test_the_lock_file_gives_both_images(python):
     reconciler = {pin.name for pin in pins(lock_text(), "reconciler", [], Platform(python))}
 
     assert {"onnxruntime", "fastapi", "grpcio", "google-cloud-storage", "google-cloud-pubsub", "pydantic"} <= runtime
-    assert {"google-cloud-run", "typer", "rich"} <= reconciler
-    assert not runtime & {"google-cloud-run", "google-cloud-functions", "typer", "rich", "deepdiff"}
+    assert {"google-cloud-run", "typer", "rich", "dulwich"} <= reconciler
+    assert not runtime & {"google-cloud-run", "google-cloud-functions", "typer", "rich", "deepdiff", "dulwich"}
     assert not reconciler & {"onnxruntime", "numpy", "fastapi", "uvicorn", "starlette"}
 
 

@@ -15,6 +15,7 @@ from reconciler.core.bundle import BundleError, Pointer, digest_of, pack, unpack
 from reconciler.core.errors import UsageError
 from reconciler.core.orders import Freeze, Orders
 from reconciler.core.shards import shard_of
+from reconciler.engine.clock import by_the_wall
 
 NAMES = st.from_regex(r"\A[a-z][a-z0-9-]{0,12}/[a-z]{1,6}\.yaml\Z")
 SERVICES = [("europe-west1", f"service-{number}") for number in range(1000)]
@@ -68,7 +69,7 @@ def test_nothing_is_changed_in_a_freeze(when, frozen):
     """From Friday afternoon to Monday morning, by the clock of Paris."""
     local = datetime.fromisoformat(f"{when}+01:00")
 
-    assert Orders.read(json.dumps(SAID)).frozen(local.astimezone(UTC)) == frozen
+    assert Orders.read(json.dumps(SAID)).frozen(by_the_wall(local.astimezone(UTC), "Europe/Paris")) == frozen
 
 
 @given(st.integers(0, 6), st.integers(0, 1439), st.integers(60, 6 * 86_400), st.integers(0, 7 * 1440 - 1))
@@ -83,7 +84,12 @@ def test_a_freeze_holds_as_long_as_it_says(day, minute, lasts_s, at):
     assert window.holds(monday + timedelta(minutes=at)) == (since < timedelta(seconds=lasts_s))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", json.dumps(SAID | {"freeze": [{"day": "Someday"}]}), "null"])
+UNREADABLE = [{"day": "Someday"}], ["Fri 16:00"], [None], [SAID["freeze"]], {"day": "Fri"}
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", "null", *(json.dumps(SAID | {"freeze": each}) for each in UNREADABLE)]
+)
 def test_orders_that_cannot_be_read_do_nothing(text):
     """They may have said to change nothing."""
     with pytest.raises(UsageError, match="orders cannot be read"):

@@ -54,6 +54,11 @@ KINDS = (
     ),
     Kind("iam_policy", "get and set of a project, a topic, a job and an account; conditions are never sent"),
     Kind("iam_service_account", "create, get, update, delete, and reads right after a write; no keys, no disabling"),
+    Kind(
+        "monitoring_alert_policy",
+        "one on a threshold: create, get, list, change of its name, delete; by a test server with channels; no absence",
+        {"promql": "Conditions in PromQL are not emulated."},
+    ),
     Kind("monitoring_notification_channel", "an e-mail channel: create, get, list, filter by label, delete; no update"),
     Kind("pubsub_schema", "a protocol buffer's: create, get, delete"),
     Kind(

@@ -66,6 +66,25 @@ def test_dates_that_never_come(text, never):
     assert parse_cron(text).never is never
 
 
+LONGEST = {
+    "*/5 * * * *": 300,
+    "0 * * * *": 3600,
+    "50 23 * * *": 86_400,
+    "0 6-18 * * *": 12 * 3600,
+    "0 9 * * 1-5": 3 * 86_400,
+    "0 9 1 * *": 31 * 86_400,
+    "0 9 1 * 1": 7 * 86_400,
+    "0 0 29 2 *": 1461 * 86_400,
+    "*/30 * * 7 *": 335 * 86_400 + 1800,
+}
+
+
+@pytest.mark.parametrize(("text", "seconds"), LONGEST.items())
+def test_longest_gap(text, seconds):
+    """Over nights, weekends, months and leap years."""
+    assert parse_cron(text).longest_gap_s == seconds
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

@@ -76,6 +76,13 @@ def test_it_reads_back_as_it_was_written(file):
         ),
         ("specs: {image: {folder: /specs}}", "specs lie in the image, and the image is ours"),
         ("specs: {git: {repository: git@github.com:a/b}}", "is not an https:// address"),
+        ("specs: {git: {repository: 'https://ann:hunter2@a.example/b'}}", "the address has a user or a token in it"),
+        ("specs: {git: {repository: 'https://a.example/b?c=d'}}", "is not an https:// address"),
+        ("specs: {git: {repository: 'http://a.example/b'}}", "is not an https:// address"),
+        ("specs: {git: {repository: 'https://a.example/b', branch: --upload-pack=x}}", "is no branch"),
+        ("specs: {git: {repository: 'https://a.example/b', folder: a/../../b}}", "is no folder of a repository"),
+        ("specs: {git: {repository: 'https://a.example/b', token: {secret: 'a b'}}}", "is not a secret's name"),
+        ("orphans: {after: 10m}", 'orphans.after: "10m" is below 1h'),
         ("identity: me@example.com", '6:13: identity: "me@example.com" is not a service account'),
         ("image: a\n  version: 1.0.0", "version and image are both given"),
         ("freeze: [{day: Someday, at: '16:00', lasts: 1h}]", '"Someday" is no day'),
@@ -155,6 +162,9 @@ OPERATORS = st.fixed_dictionaries(
         "identity": st.sampled_from(["Auto", "ops@acme-prod.iam.gserviceaccount.com"]),
         "drift": st.sampled_from(["Correct", "Report"]),
         "freeze": st.lists(FREEZES, max_size=2, unique_by=lambda each: (each["day"], each["at"])),
+        "orphans": st.fixed_dictionaries(
+            {}, optional={"prune": st.booleans(), "after": st.just("14d"), "most": st.integers(1, 100)}
+        ),
         "limits": st.fixed_dictionaries({}, optional={"deletes": st.integers(0, 50), "duration": st.just("10m")}),
         "resources": SIZES,
         "ci": st.sampled_from(

@@ -1,11 +1,13 @@
-"""Cloud Monitoring v3: notification channels and their descriptors.
+"""Cloud Monitoring v3: time series and metric descriptors, alert policies, notification channels.
 
-Source: kinds.md 9.2, constraints.md section 8, recording monitoring_notification_channel/gcloud-email-crud; the message
-comments of google-cloud-monitoring 2.32.0. Not there, and answered UNIMPLEMENTED: verification codes, and every other
-service of the package.
+Source: kinds.md 9.1 and 9.2, constraints.md section 8, recordings monitoring_alert_policy and
+monitoring_notification_channel; the message comments of google-cloud-monitoring 2.32.0. Not there, and answered
+UNIMPLEMENTED: verification codes, groups, uptime checks, service level objectives, MQL.
 """
 
-from emulator.apis.monitoring import channels
+from emulator.apis.monitoring import channels, recording
+from emulator.apis.monitoring.alerts import policies
 from emulator.apis.monitoring.descriptors import API
+from emulator.apis.monitoring.series import metrics, reading
 
-__all__ = ["API", "channels"]
+__all__ = ["API", "channels", "metrics", "policies", "reading", "recording"]

@@ -18,6 +18,11 @@ TERM = re.compile(
 AND = re.compile(r"\s+AND\s+")
 
 
+def refused(text: str, why: Exception, field: str = "filter") -> ApiFailure:
+    """How Monitoring refuses a filter."""
+    return ApiFailure("INVALID_ARGUMENT", f'Field {field} had an invalid value of "{text[:300]}": {why}.')
+
+
 def matching(messages: list[Any], text: str) -> list[Any]:
     """Those that the filter lets through; all for an empty one.
 

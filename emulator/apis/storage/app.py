@@ -71,7 +71,9 @@ class Edge:
             return failure(error)
         except ApiFailure as injected:
             reason = REASONS.get(injected.http, "backendError")
-            return failure(errors.StorageError(injected.http, reason, injected.message))
+            refused = failure(errors.StorageError(injected.http, reason, injected.message))
+            refused.headers.update(retry_after(injected))
+            return refused
         except Exception:
             log.exception("storage call failed", extra={"method": method.name})
             return failure(errors.StorageError(500, "backendError", "Backend Error"))
@@ -85,6 +87,12 @@ class Edge:
             return batch.run(headers, body, self.answer, headers.get("authorization", ""))
         except errors.StorageError as error:
             return failure(error)
+
+
+def retry_after(failure: ApiFailure) -> dict[str, str]:
+    """The header by which an API without `google.rpc` details says when to come again (RFC 9110, 10.2.3)."""
+    told = [each.retry_delay.seconds for each in failure.details if each.DESCRIPTOR.name == "RetryInfo"]
+    return {"Retry-After": str(told[0])} if told else {}
 
 
 def permitted(call: Call, method: methods.Method) -> Reply:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.cli.commands.apply import AllowDestroy, Form, How, confirm_and_apply
+from reconciler.cli.console import say
 from reconciler.cli.options import Environment, Local, LockTimeout, Output, Paths, Project, State, Yes, spec_paths
-from reconciler.cli.planning import Target, load_specs, plan_documents, working
+from reconciler.cli.planning import Target, load_specs, model_server, plan_documents, working
 from reconciler.core import errors
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from schemas import Specs
 
 app = typer.Typer(add_completion=False)
+BLOCKED = 3
 
 
 @app.command()
@@ -31,11 +33,16 @@ def install(
     allow_destroy: AllowDestroy = False,
     lock_timeout: LockTimeout = "0s",
     output: Form = Output.TEXT,
+    skip_doctor: Annotated[
+        bool, typer.Option("--skip-doctor", help="Do not look first for what is in the way of these specs.")
+    ] = False,
 ) -> int:
     """Make the job that the `Operator` among the specs describes, its schedule, its accounts and what they may do.
 
     Run again it upgrades: to this version, and to the roles that the services beside it need by now. Services are not
     touched; the job reads them from the bundle that `mlservice publish` writes.
+
+    First it looks for what would be in the way of them, as `mlservice doctor` does: it exits with 3 where something is.
     """
     target = Target(project, local, state, environment)
     named = spec_paths(paths)
@@ -44,8 +51,39 @@ def install(
         hint = "write one beside the services: kind: Operator, with a name and a region"
         raise errors.UsageError("there is no Operator among these specs", hint=hint)
     with working(target, specs) as session:
+        if not skip_doctor and _ill(session, specs):
+            return BLOCKED
         how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_operator(session, specs), named[0])
-        return confirm_and_apply(session, plan_operator(session, specs), how)
+        code = confirm_and_apply(session, plan_operator(session, specs), how)
+        if code == 0:
+            _first_beat(session, specs)
+        return code
+
+
+def _first_beat(session: Session, specs: Specs) -> None:
+    """Begin what an absence is the absence of: a job whose first pass never ends would not be missed else.
+
+    Source:
+        cloud.google.com/monitoring/alerts/metric-absence: a point is needed that is newer than the policy.
+    """
+    from reconciler.engine.heartbeat import beat  # noqa: PLC0415 - late, for start-up
+
+    [loaded] = specs.operators
+    spec = loaded.operator.spec
+    if unheard := beat(session, loaded.operator.name, spec.region, range(spec.shards), 0):
+        say(f"warning: {unheard}", "yellow")
+
+
+def _ill(session: Session, specs: Specs) -> bool:
+    """Look for what is in the way; tell of it, and of nothing else, on stderr."""
+    from reconciler.engine.doctor import examine  # noqa: PLC0415 - late, for start-up
+    from reconciler.render.doctor import render_checkup  # noqa: PLC0415 - late, for start-up
+
+    found = examine(session, specs.services, specs.warnings, runtime_image=model_server(session))
+    if found.exit_code:
+        say(render_checkup(found))
+        say("nothing was changed: mend that, or leave it out with --skip-doctor", "yellow")
+    return bool(found.exit_code)
 
 
 def plan_operator(session: Session, specs: Specs) -> Planned:
@@ -53,4 +91,4 @@ def plan_operator(session: Session, specs: Specs) -> Planned:
     from reconciler.engine.ci import narrowing  # noqa: PLC0415 - late, for start-up
 
     [operator] = specs.operators
-    return plan_documents(narrowing(session), specs.documents).only(operator)
+    return plan_documents(narrowing(session), [operator], beside=specs.services).only(operator)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import data, out, say
-from reconciler.cli.options import Form, Local, Project, State
+from reconciler.cli.console import confirmed, data, out, say
+from reconciler.cli.options import Form, Local, Project, State, Yes
 from reconciler.cli.planning import Target, working
 
 if TYPE_CHECKING:
@@ -77,9 +77,13 @@ def _lines(found: dict[str, Any], now: datetime) -> Iterator[str]:
 
 
 def _pass_lines(report: dict[str, Any], age: str = "") -> Iterator[str]:
+    from reconciler.engine.operators import about_orphan  # noqa: PLC0415 - late, for start-up
+    from reconciler.render.values import one_line  # noqa: PLC0415 - late, for start-up
+
     bundle = report["bundle"] or {}
     commit = f", commit {bundle['commit'][:12]}" if bundle.get("commit") else ""
-    source = f"bundle {bundle['digest'][:12]}{commit}" if bundle else "specs of the image"
+    kind = (report.get("source") or {}).get("kind", "bundle")
+    source = f"{kind} {bundle['digest'][:12]}{commit}" if bundle else "specs of the image"
     states: dict[str, list[str]] = {}
     for name, service in sorted(report["services"].items()):
         states.setdefault(service["state"], []).append(name)
@@ -90,7 +94,9 @@ def _pass_lines(report: dict[str, Any], age: str = "") -> Iterator[str]:
         if state not in {"ok", "changed"}:
             yield f"          {state}: {', '.join(names)}"
     for orphan in report["orphaned"]:
-        yield f"          orphaned: {orphan['name']} in {orphan['region']}"
+        yield f"          {one_line(about_orphan(orphan))}"
+    for warning in report.get("warnings", ()):
+        yield f"          warning: {warning}"
 
 
 @app.command()
@@ -114,10 +120,13 @@ def run(
     local: Local = False,
     state: State = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the pass has ended.")] = True,
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Let this pass take specs that are older than those applied last.")
+    ] = False,
 ) -> int:
     """Start a pass now."""
     with _installed(Target(project, local, state)) as operator:
-        execution = operator.run()
+        execution = operator.run(*(["--allow-older"] if allow_older else []))
         say(f"started {execution}", "dim")
         if not wait:
             return 0
@@ -132,8 +141,31 @@ def run(
 
 
 @app.command()
+def proceed(*, project: Project = None, local: Local = False, state: State = None, yes: Yes = False) -> int:
+    """Let a new version do what it holds: changes that the version before would not make with the same specs.
+
+    Shows them and asks. It is for that version and those specs alone; the next pass goes on.
+    """
+    with _installed(Target(project, local, state)) as operator:
+        found = operator.held()
+        for each in found:
+            for address, why in sorted(each["held"].items()):
+                out(f"{address}: {why}")
+        if found and not yes and not confirmed("Let this version do that?"):
+            say("nothing was changed", "yellow")
+            return 1
+        build, count = operator.proceed(found, operator.session.holder)
+    changes = f"{count} change{'s' if count != 1 else ''}"
+    out(f"{build} goes on with {changes} at the next pass; start one with: mlservice operator run")
+    return 0
+
+
+@app.command()
 def pause(*, project: Project = None, local: Local = False, state: State = None) -> None:
-    """Let no pass start by itself. `install` resumes it, unless the document says `paused: true`."""
+    """Let no pass start by itself, which nobody is then told of.
+
+    `install` resumes it, unless the document says `paused: true`.
+    """
     with _installed(Target(project, local, state)) as operator:
         paused = operator.pause()
     out(f"{'paused' if paused else 'it is paused already'}; resume it with: mlservice operator resume")

@@ -72,11 +72,11 @@ def wanted(service: MLService, facts: Facts, function: Address) -> Iterator[Want
     yield may_call
     pubsub, dead = agent("pubsub", number_of(facts)), dead_topic(service)
     letters = pubsub_topic.address_of(dead.topic, facts.project)
-    yield pubsub_topic.wanted(dead, service, facts, "triggers")
+    yield pubsub_topic.wanted(dead, service.name, facts, "triggers")
     yield iam_member.granted(letters, pubsub_topic.PUBLISHER, pubsub, service.name)
     for trigger, topic in sources(service):
         here_too, told = subscription(service, trigger), pubsub_topic.address_of(topic.topic, facts.project)
-        yield pubsub_topic.wanted(topic, service, facts, "triggers")
+        yield pubsub_topic.wanted(topic, service.name, facts, "triggers")
         fields = PubsubSubscription(
             topic=pubsub_topic.full_name(told, facts.project),
             # A service of this name in another region has the same topic; a message that names no region is for both.

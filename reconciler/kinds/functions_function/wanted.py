@@ -93,7 +93,7 @@ def _history_access(service: MLService, facts: Facts, account: Address) -> Desir
 
 def _told(service: MLService, facts: Facts, account: Address) -> Iterator[Wanted]:
     """Want the topic that decisions and verdicts are told on, and that the function may publish there."""
-    topic = pubsub_topic.wanted(events_topic(service), service, facts, "retraining")
+    topic = pubsub_topic.wanted(events_topic(service), service.name, facts, "retraining")
     member = f"serviceAccount:{email_of(service, facts)}"
     yield topic
     yield iam_member.granted(topic.address, pubsub_topic.PUBLISHER, member, service.name, needs={account})

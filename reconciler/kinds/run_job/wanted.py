@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.condition import below
+from reconciler.core.membership import SECRET_READER, Membership, split_secret
 from reconciler.core.naming import mark_labels, note
 from reconciler.core.objects import Desired, Wanted
-from reconciler.core.orders import ORDERS_ENV
+from reconciler.core.orders import GIT_TOKEN_ENV, ORDERS_ENV
 from reconciler.kinds import duties, iam_member
 from reconciler.kinds.duties import LOOKING, Account
 from reconciler.kinds.iam_member import IamMember
@@ -22,6 +23,7 @@ from reconciler.kinds.run_job.record import NAME, RunJob, run_address
 from reconciler.kinds.scheduler_job import NAME as SCHEDULER_JOB
 from reconciler.kinds.scheduler_job import SchedulerJob
 from reconciler.lookups.image_digest import pinned
+from reconciler.lookups.secret_version import version_of
 from schemas.sections.access import AUTO
 
 if TYPE_CHECKING:
@@ -29,8 +31,24 @@ if TYPE_CHECKING:
     from schemas import Operator
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-OWN = ("roles/run.developer", "roles/cloudscheduler.admin", "roles/artifactregistry.reader")
-"""What changing its own image and schedule needs."""
+LOOKING_AT_SECRETS = ("secretmanager.secrets.getIamPolicy", "secretmanager.versions.get")
+"""What looking at the secret needs that its specs are cloned with."""
+OWN = (
+    "roles/run.developer",
+    "roles/cloudscheduler.admin",
+    "roles/artifactregistry.reader",
+    "roles/monitoring.metricWriter",
+)
+"""What changing its own image and schedule needs, and telling that a pass has ended."""
+FOLLOWING = ("monitoring.alertPolicies.update",)
+"""What its alerts need to follow its schedule and its shards, which it may change."""
+TOPICS = (
+    "pubsub.subscriptions.list",
+    "pubsub.topics.getIamPolicy",
+    "pubsub.topics.list",
+    "resourcemanager.projects.get",
+)
+"""What looking at a topic needs that is told of its passes."""
 
 
 def address_of(operator: Operator) -> Address:
@@ -85,7 +103,7 @@ def _job(operator: Operator, facts: Facts, account: Account, *, needs: frozenset
         command=(),
         args=_arguments(operator, facts),
         env={ORDERS_ENV: _told(operator, facts)},
-        secrets={},
+        secrets=_secrets(operator, facts),
         cpu_millis=spec.resources.cpu_millis,
         memory_mib=spec.resources.memory_mib,
         tasks=spec.shards,
@@ -100,15 +118,25 @@ def _job(operator: Operator, facts: Facts, account: Account, *, needs: frozenset
 
 
 def _arguments(operator: Operator, facts: Facts) -> tuple[str, ...]:
-    folder = operator.spec.specs.image
-    bundle = bundle_of(operator, facts.bucket)
-    source = (folder.folder,) if folder else ("--bundle", bundle)
+    image, git = operator.spec.specs.image, operator.spec.specs.git
+    source: tuple[str, ...] = ("--bundle", bundle_of(operator, facts.bucket))
+    if image:
+        source = (image.folder,)
+    if git:
+        source = ("--git", git.repository, "--branch", git.branch, "--folder", git.folder)
     state = ("--state", f"gs://{facts.bucket}") if facts.bucket != f"{facts.project}-mlservice" else ()
     return ("reconcile", *source, "--project", facts.project, *state)
 
 
+def _secrets(operator: Operator, facts: Facts) -> dict[str, str]:
+    """Name the secret that specs are read with: Cloud Run gives it to the job alone."""
+    git = operator.spec.specs.git
+    return {GIT_TOKEN_ENV: f"{git.token.secret}:{version_of(git.token, facts)}"} if git and git.token else {}
+
+
 def _told(operator: Operator, facts: Facts) -> str:
     spec = operator.spec
+    orphans = spec.orphans
     told: dict[str, Any] = {
         "name": operator.name,
         "region": spec.region,
@@ -118,6 +146,8 @@ def _told(operator: Operator, facts: Facts) -> str:
         "timeZone": spec.time_zone,
         "freeze": [{"day": each.day, "at": each.at, "lasts": each.lasts_s} for each in spec.freeze],
         "runtimeImage": facts.runtime_image,
+        "image": pinned(operator, facts),
+        "orphans": {"prune": orphans.prune, "after": orphans.after_s, "most": orphans.most},
     }
     return json.dumps(told, separators=(",", ":"))
 
@@ -147,14 +177,27 @@ def _schedule(operator: Operator, facts: Facts, account: Account, *, needs: froz
 
 def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
     """Want the roles of the kinds that the specs lead to, and the operator's own."""
-    needed = duties.all_of(facts.duties) | {*LOOKING, *duties.looking_at_ci(operator), duties.finding(facts)}
+    topics = TOPICS if any(entry.pubsub for entry in operator.spec.notifications) else ()
+    secrets = LOOKING_AT_SECRETS if _secrets(operator, facts) else ()
+    looking = {*LOOKING, *FOLLOWING, *topics, *secrets, *duties.looking_at_ci(operator), duties.finding(facts)}
+    needed = duties.all_of(facts.duties) | looking
     yield from duties.granted(operator, facts, account, needed | {*OWN}, duties.role_name(operator))
     yield _acting_as(operator, account, account)
     yield _acting_as(operator, account, _starter(operator, facts))
     yield duties.on_project(operator, account, duties.STATE_WRITER, "mlservice-state", below(facts.bucket, ""))
+    yield from _reading(operator, facts, account)
     bucket = bundle_of(operator, facts.bucket).removeprefix("gs://").partition("/")[0]
     if bucket not in {"", facts.bucket}:
         yield duties.on_project(operator, account, duties.STATE_READER, "mlservice-bundle", below(bucket, ""))
+
+
+def _reading(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
+    """Want that the job may read the secret that it clones specs with."""
+    git = operator.spec.specs.git
+    if git and git.token:
+        project, secret = split_secret(git.token.secret, facts.project)
+        here = Membership("secret", secret, SECRET_READER, account.member).at(GLOBAL, project)
+        yield Desired(here, IamMember(), operator.owner, needs=account.made)
 
 
 def _acting_as(operator: Operator, account: Account, other: Account) -> Desired[IamMember]:

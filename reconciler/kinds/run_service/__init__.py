@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconciler.core.kind import Gift, Kind, Permissions, Roles
-from reconciler.core.membership import PROJECT
+from reconciler.core.membership import PROJECT, SECRET_READER
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.record import NAME, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
-from reconciler.kinds.run_service.wanted import INVOKER, MODEL_READER, SECRET_READER, address_of, desired
+from reconciler.kinds.run_service.wanted import INVOKER, MODEL_READER, address_of, desired
 from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of
 from reconciler.lookups.model_version import MODEL_VERSION
 from reconciler.lookups.secret_version import SECRET_VERSION

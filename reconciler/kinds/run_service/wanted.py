@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import condition
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.membership import ANY_ROLE, EVERYONE, EVERYONE_SIGNED_IN, PROJECT, Membership, split_secret
+from reconciler.core.membership import (
+    ANY_ROLE,
+    EVERYONE,
+    EVERYONE_SIGNED_IN,
+    PROJECT,
+    SECRET_READER,
+    Membership,
+    split_secret,
+)
 from reconciler.core.naming import label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
 from reconciler.kinds import iam_member, model_artifact, service_account
@@ -37,7 +45,6 @@ Source:
 """
 
 MODEL_READER = "roles/storage.objectViewer"
-SECRET_READER = "roles/secretmanager.secretAccessor"  # noqa: S105 - the name of a role
 
 
 def address_of(service: MLService) -> Address:

@@ -5,8 +5,17 @@ from reconciler.core.naming import note
 from reconciler.kinds.iam_workload_identity_pool import HOST, WorkloadIdentityPool
 from tests.conformance.example import Example
 
-PLACE = "projects/local/locations/global/workloadIdentityPools"
-NAME = f"{PLACE}/churn-ci"
+
+def place(operator):
+    return f"{operator.at.top}/locations/global/workloadIdentityPools"
+
+
+def pool(operator):
+    return operator.at.name("churn-ci")
+
+
+def name(operator):
+    return f"{place(operator)}/{pool(operator)}"
 
 
 def api(operator):
@@ -14,27 +23,29 @@ def api(operator):
 
 
 def read(operator):
-    return api(operator).get(NAME)
+    return api(operator).get(name(operator))
 
 
 def deleted_before(operator):
     rest = api(operator)
-    rest.write("POST", PLACE, {"displayName": "of old"}, patience_s=5, workloadIdentityPoolId="churn-ci")
-    rest.write("DELETE", NAME, patience_s=5)
+    rest.write("POST", place(operator), {"displayName": "of old"}, patience_s=5, workloadIdentityPoolId=pool(operator))
+    rest.write("DELETE", name(operator), patience_s=5)
 
 
 def meddle(operator):
     body = {"inlineTrustConfig": {"additionalTrustBundles": {"acme.example": {}}}}
-    api(operator).write("PATCH", NAME, body, patience_s=5, updateMask="inlineTrustConfig")
+    api(operator).write("PATCH", name(operator), body, patience_s=5, updateMask="inlineTrustConfig")
 
 
-def example(part, prepare):
+def example(at, part, prepare):
+    mark = note(at.name("churn"))
     return Example(
-        address=Address("iam_workload_identity_pool", "global", "churn-ci"),
-        fields=WorkloadIdentityPool("CI of churn", note("churn"), disabled=False),
+        address=Address("iam_workload_identity_pool", "global", at.name("churn-ci")),
+        fields=WorkloadIdentityPool("CI of churn", mark, disabled=False),
+        owner=at.name("churn"),
         edits=(
             {"display_name": "More of churn"},
-            {"description": f"{note('churn')} again"},
+            {"description": f"{mark} again"},
             {"disabled": True},
         ),
         read=read,
@@ -47,4 +58,6 @@ def example(part, prepare):
     )
 
 
-EXAMPLES = (example("", lambda _: None), example("deleted", deleted_before))
+def examples(at):
+    """Give the examples of a place."""
+    return (example(at, "", lambda _: None), example(at, "deleted", deleted_before))

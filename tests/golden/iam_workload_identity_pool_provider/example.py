@@ -6,8 +6,6 @@ from reconciler.kinds.iam_workload_identity_pool import HOST
 from reconciler.kinds.iam_workload_identity_pool_provider import WorkloadIdentityPoolProvider
 from tests.conformance.example import Example
 
-PLACE = "projects/local/locations/global/workloadIdentityPools"
-NAME = f"{PLACE}/churn-ci/providers/planner"
 GITHUB = "https://token.actions.githubusercontent.com"
 OLD = {
     "attributeMapping": {"google.subject": "assertion.sub", "attribute.actor": "assertion.actor"},
@@ -16,36 +14,54 @@ OLD = {
 }
 
 
+def place(operator):
+    return f"{operator.at.top}/locations/global/workloadIdentityPools"
+
+
+def pool(operator):
+    return operator.at.name("churn-ci")
+
+
+def providers(operator):
+    return f"{place(operator)}/{pool(operator)}/providers"
+
+
+def name(operator):
+    return f"{providers(operator)}/planner"
+
+
 def api(operator):
     return operator.connection.rest(HOST, "v1")
 
 
 def read(operator):
-    return api(operator).get(NAME)
+    return api(operator).get(name(operator))
 
 
 def with_a_pool(operator):
-    api(operator).write("POST", PLACE, {}, patience_s=5, workloadIdentityPoolId="churn-ci")
+    api(operator).write("POST", place(operator), {}, patience_s=5, workloadIdentityPoolId=pool(operator))
 
 
 def deleted_before(operator):
     with_a_pool(operator)
     rest = api(operator)
-    rest.write("POST", f"{PLACE}/churn-ci/providers", OLD, patience_s=5, workloadIdentityPoolProviderId="planner")
-    rest.write("DELETE", NAME, patience_s=5)
+    rest.write("POST", providers(operator), OLD, patience_s=5, workloadIdentityPoolProviderId="planner")
+    rest.write("DELETE", name(operator), patience_s=5)
 
 
 def meddle(operator):
     body = {"oidc": {"jwksJson": '{"keys": []}'}}
-    api(operator).write("PATCH", NAME, body, patience_s=5, updateMask="oidc.jwksJson")
+    api(operator).write("PATCH", name(operator), body, patience_s=5, updateMask="oidc.jwksJson")
 
 
-def example(part, prepare):
+def example(at, part, prepare):
+    mark = note(at.name("churn"))
     return Example(
-        address=Address("iam_workload_identity_pool_provider", "global", "churn-ci/planner"),
+        address=Address("iam_workload_identity_pool_provider", "global", f"{at.name('churn-ci')}/planner"),
+        owner=at.name("churn"),
         fields=WorkloadIdentityPoolProvider(
             display_name="Plans",
-            description=note("churn"),
+            description=mark,
             disabled=False,
             issuer=GITHUB,
             audiences=(),
@@ -54,7 +70,7 @@ def example(part, prepare):
         ),
         edits=(
             {"display_name": "Plans more"},
-            {"description": f"{note('churn')} again"},
+            {"description": f"{mark} again"},
             {"disabled": True},
             {"issuer": "https://github.acme.example/_services/token"},
             {"audiences": ("mlservice",)},
@@ -79,4 +95,6 @@ def example(part, prepare):
     )
 
 
-EXAMPLES = (example("", with_a_pool), example("deleted", deleted_before))
+def examples(at):
+    """Give the examples of a place."""
+    return (example(at, "", with_a_pool), example(at, "deleted", deleted_before))

@@ -1,0 +1,149 @@
+"""When alert policies are looked at: after a point of their metric was written, and when time alone changes something.
+
+Who writes a point finds the policies on its metric by an index, and each of these is looked at a few seconds later,
+once for all points until then. A look says itself when the next one is due without new points. So what costs is what
+changes, however many policies there are.
+"""
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from emulator.apis.monitoring.alerts import incidents, keeping, telling
+from emulator.apis.monitoring.alerts.conditions import Condition, Query, Verdict, judged
+from emulator.apis.monitoring.alerts.incidents import Policy
+from emulator.apis.monitoring.alerts.keeping import POLICIES
+from emulator.apis.monitoring.alerts.plain import policy_of
+from emulator.apis.monitoring.series import keeping as series
+from emulator.apis.monitoring.series.metrics import below
+from emulator.apis.monitoring.series.selectors import parse
+from emulator.apis.monitoring.series.values import SECOND, Line
+from emulator.core.failures import ApiFailure
+from emulator.core.world import World
+
+log = logging.getLogger(__name__)
+WATCH, DUE = "monitoring.watch", "monitoring.due"
+AFTER_NS = 10 * SECOND
+"""How long after a point is written the policies on its metric are looked at. Google takes longer."""
+TOGETHER_NS = 5 * SECOND
+"""Looks are due at multiples of this: the clock has fewer times to stop at."""
+
+
+def written(world: World, project: str, type_: str) -> None:
+    """A point of a metric was written."""
+    prefix = below(project, type_)
+    for name, _ in world.store.list(WATCH, prefix):
+        due(world, name.removeprefix(prefix), now_ns(world) + AFTER_NS)
+
+
+def begin(world: World, policy: Any) -> None:
+    """Watch a policy that was just saved, and only what it now says; in a transaction of the caller's."""
+    stop(world, policy.name)
+    project = project_of(policy.name)
+    for condition in policy_of(policy).conditions:
+        for query in condition.queries:
+            for type_ in parse(query.filter).metrics:
+                world.store.put(WATCH, f"{below(project, type_)}{policy.name}", b"")
+    due(world, policy.name, now_ns(world) + AFTER_NS)
+
+
+def stop(world: World, policy: str) -> None:
+    """Watch a policy no longer."""
+    watched = [name for name in world.store.names(WATCH) if name.endswith(f"\n{policy}")]
+    world.store.delete_all(WATCH, watched)
+    row = world.store.get(DUE, policy)
+    if row is not None:
+        world.clock.cancel(json.loads(row)["timer"])
+        world.store.delete(DUE, policy)
+
+
+def end(world: World, policy: str) -> None:
+    """Forget a policy that is gone."""
+    stop(world, policy)
+    keeping.forget(world, policy)
+
+
+def due(world: World, policy: str, when_ns: int) -> None:
+    """Have a policy looked at, at a time or before; within five seconds of it, together with others."""
+    when_ns = -(-when_ns // TOGETHER_NS) * TOGETHER_NS
+    with world.store.transaction():
+        row = world.store.get(DUE, policy)
+        before = json.loads(row) if row is not None else None
+        if before is not None and before["at"] <= when_ns:
+            return
+        if before is not None:
+            world.clock.cancel(before["timer"])
+        timer = world.clock.call_at(moment(when_ns), look, {"policy": policy, "at": when_ns})
+        world.store.put(DUE, policy, json.dumps({"at": when_ns, "timer": timer}).encode())
+
+
+def look(world: World, payload: dict[str, Any]) -> None:
+    """Look at a policy, if it still is its time."""
+    name = payload["policy"]
+    with world.store.transaction():
+        row = world.store.get(DUE, name)
+        policy = POLICIES.find(world, name)
+        if row is None or json.loads(row)["at"] != payload["at"] or policy is None:
+            return
+        world.store.delete(DUE, name)
+        try:
+            evaluate(world, policy, max(now_ns(world), payload["at"]))
+        except ApiFailure as failure:  # it was saved before its metric was known
+            log.warning("alert policy cannot be evaluated", extra={"policy": name, "why": str(failure)})
+            policy.validity.code, policy.validity.message = failure.number, failure.message
+            POLICIES.save(world, policy)
+
+
+def evaluate(world: World, policy: Any, now: int) -> None:
+    """Open and close the incidents of a policy, and have people told; one that is disabled has none."""
+    plain, before = policy_of(policy), keeping.state_of(world, policy.name)
+    if not policy.enabled.value:
+        closed = tuple(incidents.ended(each, now) for each in before.open.values())
+        step = incidents.Step(incidents.State(), closed=closed)
+    else:
+        step = incidents.step(plain, [verdicts(world, plain, each, now) for each in plain.conditions], before, now)
+    if step.state != before:
+        keeping.save_state(world, policy.name, step.state)
+    for incident in (*step.opened, *step.closed):
+        telling.told(world, policy, incident)
+    if step.again is not None:
+        due(world, policy.name, step.again)
+
+
+def verdicts(world: World, policy: Policy, condition: Condition, now: int) -> list[Verdict]:
+    """Judge every series of a condition, from the points that count now."""
+    project = project_of(policy.name)
+    lines = [lines_of(world, project, query, now, newest=condition.absence) for query in condition.queries]
+    return judged(condition, lines, now, since=policy.changed)
+
+
+def lines_of(world: World, project: str, query: Query, now: int, *, newest: bool) -> list[Line]:
+    """The series of a query, with the points that count now."""
+    found = series.selected(world, project, parse(query.filter))
+    if newest:
+        return [line for _, line in found]
+    return [series.filled(world, name, line, now - query.reach_ns, now) for name, line in found]
+
+
+def project_of(policy: str) -> str:
+    """`projects/P` of a policy."""
+    return policy.partition("/alertPolicies/")[0]
+
+
+def now_ns(world: World) -> int:
+    """The time, in nanoseconds."""
+    return moment_ns(world.clock.now())
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(when_ns: int) -> datetime:
+    """A time; the next microsecond where it is between two."""
+    return EPOCH + timedelta(microseconds=-(-when_ns // 1000))
+
+
+def moment_ns(when: datetime) -> int:
+    """A time in nanoseconds."""
+    return (when - EPOCH) // timedelta(microseconds=1) * 1000

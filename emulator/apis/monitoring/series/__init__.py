@@ -1,0 +1,1 @@
+"""Time series: how they are written, kept, found, aligned and reduced."""

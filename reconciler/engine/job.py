@@ -1,0 +1,345 @@
+"""The job: one pass, from its specs to its report. What runs it only says where the specs lie."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.bundle import Fetched, Pointer
+from reconciler.core.canary import Build
+from reconciler.core.inventory import Key
+from reconciler.core.orders import Orders
+from reconciler.core.orphans import NO_SPECS
+from reconciler.core.plain import in_json
+from reconciler.core.plan import Change
+from reconciler.core.shards import shard_of
+from reconciler.engine.bundles import Bundles
+from reconciler.engine.canary import Canary
+from reconciler.engine.entries import Circumstances, of_pass
+from reconciler.engine.heartbeat import beat
+from reconciler.engine.history import History
+from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.orphans import Orphanage, settle
+from reconciler.engine.passes import Pass, Planner, orphans
+from reconciler.engine.reports import FORMAT, Reports
+from reconciler.engine.session import Session
+from schemas import Loaded, LoadedOperator, MLServiceError, Problem, Severity, Specs, load_valid
+from schemas.operator import is_operators
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of the services is ours.
+
+    Args:
+        index: From 0.
+        count: How many there are.
+
+    Source:
+        cloud.google.com/run/docs/container-contract#jobs-env-vars.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    @classmethod
+    def ours(cls) -> Shard:
+        """Read what Cloud Run says; alone where it says nothing."""
+        said = [os.environ.get(f"CLOUD_RUN_TASK_{name}", "") for name in ("INDEX", "COUNT")]
+        index, count = (int(text) if text.isdigit() else 0 for text in said)
+        return cls(index, count) if index < count else cls()
+
+    def takes(self, region: str, name: str) -> bool:
+        """Tell whether a service is ours."""
+        return shard_of(region, name, self.count) == self.index
+
+
+STORM_S = 1200.0
+"""How long a pass makes one call again that Google refuses for its rate: nobody waits for it, and the next one would
+meet the same. Less than the half hour that its job may take by default."""
+
+
+@dataclass(slots=True)
+class Job:
+    """One pass, from its specs to its report.
+
+    Args:
+        session: The run's means.
+        plan: Makes the plan of some documents.
+        orders: What it may do.
+        shard: Which services are its own.
+        environment: That specs are loaded with; None for none.
+        program: Version of mlservice, with its commit.
+        dry_run: Report, change nothing.
+        about: Says by whom and from what a pass that began then was made, for the history.
+        started: When, as `time.monotonic` says it.
+        source: Where the specs come from.
+        digest: Of the specs.
+        bundles: Where they are published; None for specs that are not.
+    """
+
+    session: Session
+    plan: Planner
+    orders: Orders
+    shard: Shard
+    environment: str | None
+    program: str
+    dry_run: bool
+    about: Callable[[datetime, Pointer | None], Circumstances]
+    started: float
+    source: dict[str, str] = field(default_factory=dict)
+    digest: str = ""
+    bundles: Bundles | None = None
+    pointer: Pointer | None = None
+    trouble: str = ""
+    untold: str = ""
+    unheard: str = ""
+    some: bool = False
+    known: frozenset[Key] | None = None
+
+    def __post_init__(self) -> None:
+        """Take the shard's part of the project's quotas, and the patience of a run that nobody waits for."""
+        self.session.connection.throttle.share(self.shard.count, STORM_S)
+
+    @property
+    def before(self) -> Pointer | None:
+        """What specs were applied last; None for none, and by hand."""
+        there = self.orders.name and self.session.connection.state.there
+        return self._reports.applied() if there else None
+
+    def of_fetched(self, fetched: Fetched) -> int:
+        """Reconcile what was fetched. Where nothing can be used nothing is done, and that is reported."""
+        self.pointer, self.trouble = fetched.pointer, fetched.trouble
+        self.digest = fetched.pointer.digest if fetched.pointer else ""
+        if fetched.trouble:
+            stays = "the ones before stay" if fetched.files else "nothing is changed"
+            log = Log(self.session.run_id)
+            log.write("ERROR", f"specs refused; {stays}", error=fetched.trouble, hint=fetched.hint)
+        if fetched.trouble and not fetched.files:
+            hint = f"; {fetched.hint}" if fetched.hint else ""
+            self.trouble = f"no specs could be read, and nothing was done: {fetched.trouble}{hint}"
+            return self.of(Specs(()), [])
+        with _unpacked(fetched.files):
+            return self.of(*load_telling([Path()], self.environment))
+
+    def _beat(self, exit_code: int) -> None:
+        """Tell that a pass of the operator's has ended. That this did not work is a warning, and no failed pass."""
+        if self.orders.name and not self.dry_run:
+            orders, shards = self.orders, [self.shard.index]
+            self.unheard = beat(self.session, orders.name, orders.region, shards, exit_code)
+        if self.unheard:
+            Log(self.session.run_id).write("WARNING", self.unheard)
+
+    @property
+    def _reports(self) -> Reports:
+        return Reports(self.session, self.orders.name)
+
+    def of(self, specs: Specs, problems: Sequence[Problem]) -> int:
+        """Reconcile the specs that are ours."""
+        log, began = Log(self.session.run_id), self.session.clock.now()
+        self.some = bool(specs.documents)
+        services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
+        own = self._own(specs)
+        canary = self._canary([*services, own] if own else services)
+        made = Pass(self.session, self.orders, self.plan, log, self.dry_run, canary)
+        if canary.blind:
+            log.write("ERROR", canary.blind)
+        if problems or self.trouble or canary.blind or not specs.documents:
+            made.codes.add(1)
+        made.run(services, own if self.shard.count == 1 else None)
+        if own:
+            made.run_own(own, specs.services)
+        orphaned = self._orphans(specs, made, broken=bool(problems))
+        seconds = round(time.monotonic() - self.started, 3)
+        end = {"dryRun": True} if self.dry_run else {"changed": made.changed}
+        log.write("INFO", "pass done", **end, seconds=seconds)
+        throttled = [each for each in self._calls if each["throttled"]]
+        if throttled:
+            log.write("WARNING", "Google asked for fewer calls, and the pass went slower", apis=throttled)
+        if not self.dry_run:
+            self._remember(made, began)
+        self._beat(made.exit_code)
+        if self.orders.name:
+            self._report(made, problems, orphaned, began)
+        return made.exit_code
+
+    @property
+    def _calls(self) -> list[dict[str, Any]]:
+        """What became of the calls so far, by API."""
+        counts = sorted(self.session.connection.throttle.counts.items())
+        return [{"api": api, **count.to_json()} for api, count in counts]
+
+    def _own(self, specs: Specs) -> LoadedOperator | None:
+        """Give the operator's own document, to the first shard."""
+        wanted = [each for each in specs.operators if self.orders.name in {"", each.operator.name}]
+        return wanted[0] if wanted and self.shard.index == 0 else None
+
+    def _canary(self, documents: Sequence[Loaded]) -> Canary:
+        """Look what the passes before left of these documents; by hand nothing is compared."""
+        if not self.orders.name:
+            return Canary()
+        build = Build(self.program, self.orders.image)
+        made = Canary(self._reports, build, self.digest, self.orders.environment, self.shard.index)
+        made.look_back((each.region, each.name) for each in documents)
+        return made
+
+    def _orphans(self, specs: Specs, made: Pass, *, broken: bool) -> list[dict[str, Any]]:
+        """Name the services that no spec wants any more, if that can be told, and let those go that may.
+
+        Args:
+            specs: All of them.
+            made: What was done, which is reported even if this fails.
+            broken: One could not be read: its service would be named as well.
+        """
+        if not self.orders.name or (self.trouble and not specs.documents):
+            return []
+        try:
+            return self._without_some() if broken else self._unwanted(specs, made)
+        except MLServiceError as error:
+            self.untold = f"it is not known which services no spec wants any more: {error}"
+            made.log.write("ERROR", self.untold, hint=getattr(error, "hint", ""))
+            made.codes.add(int(getattr(error, "exit_code", 1)))
+            return []
+
+    def _without_some(self) -> list[dict[str, Any]]:
+        """Name no orphan, and let the time of each begin anew: any of them may be what the broken specs want."""
+        if self.shard.index == 0:
+            Orphanage(self._reports).clear()
+        if self.orders.orphans.prune:
+            self.untold = "no orphan is pruned: with specs that cannot be read nobody knows which services they are"
+        return []
+
+    def _unwanted(self, specs: Specs, made: Pass) -> list[dict[str, Any]]:
+        """Look for orphans, of all shards: the first one keeps the book of them."""
+        everything = InventoryStore(self.session).read_all()
+        self.known = frozenset([*everything, *((each.region, each.name) for each in specs.documents)])
+        if self.shard.index:
+            return []
+        keys = orphans((key for key in everything if not is_operators(key[1])), specs.services)
+        book = Orphanage(self._reports, made.canary.environments)
+        found = book.look(keys, everything, self.session.clock.now())
+        told = settle(made, found, obstacle=self._obstacle(specs, made)) if found else []
+        stay = [f"{each['name']} in {each['region']}" for each in told if each["state"] == "orphaned"]
+        if stay:
+            made.log.write("WARNING", "no spec wants these any more; they stay", services=stay)
+        return told
+
+    def _obstacle(self, specs: Specs, made: Pass) -> str:
+        """Say why no service is destroyed in this pass for want of a spec; nothing where that may be."""
+        if not self.orders.orphans.prune:
+            return ""  # which is why they stay
+        if self.trouble or made.canary.blind:
+            return "the specs of this pass are not the current ones" if self.trouble else made.canary.blind
+        if not specs.services:
+            return NO_SPECS
+        if made.changes_nothing:
+            return "nothing is changed in a freeze" if made.frozen else "this pass only reports"
+        if made.canary.held or made.canary.observes((each.region, each.name) for each in specs.documents):
+            return "the first pass of another version only observes"
+        return self._overtaken()
+
+    def _overtaken(self) -> str:
+        """Tell whether other specs were published meanwhile: they may want what these do not."""
+        if self.bundles is None or self.pointer is None:
+            return ""
+        now = self.bundles.latest().digest
+        return "" if now == self.pointer.digest else "other specs were published meanwhile"
+
+    def _report(self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, Any]], began: datetime) -> None:
+
+        report = {
+            "format": FORMAT,
+            "operator": self.orders.name,
+            "project": self.session.connection.project,
+            "program": version("mlservice"),
+            "execution": os.environ.get("CLOUD_RUN_EXECUTION", ""),
+            "run": self.session.run_id,
+            "shard": {"index": self.shard.index, "count": self.shard.count},
+            "started": began.isoformat(timespec="seconds"),
+            "ended": self.session.clock.now().isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - self.started, 3),
+            "drift": "Correct" if self.orders.correct else "Report",
+            "build": made.canary.build.to_json(),
+            "specs": self.digest,
+            "source": self.source,
+            "dryRun": self.dry_run,
+            "bundle": self.pointer and self.pointer.to_json(),
+            "canary": made.canary.to_json(),
+            "problems": [*filter(None, (self.trouble, made.canary.blind, self.untold)), *map(str, problems)],
+            "warnings": [*filter(None, (self.unheard,))],
+            "services": {name: service.to_json() for name, service in sorted(made.told.items())},
+            "orphaned": orphaned,
+            "calls": self._calls,
+            "changed": made.changed,
+            "exitCode": made.exit_code,
+        }
+        self._reports.write(report)
+        if not self.dry_run and self.some:
+            made.canary.save(self.known)
+        if self.pointer and self.some and self.shard.index == 0 and not self.trouble and not self.dry_run:
+            self._reports.note_applied(replace(self.pointer, older=False))
+
+    def _remember(self, made: Pass, began: datetime) -> None:
+        """Write history, before the report that tells the next pass what is news. A pass does not fail for it."""
+        by_hand = not self.orders.name
+        try:
+            before = None if by_hand else self._reports.of_shard(self.shard.index)
+            History(self.session).write(of_pass(made.told, before, self.about(began, self.pointer), alone=by_hand))
+        except MLServiceError as error:
+            log = Log(self.session.run_id)
+            log.write("WARNING", "history not written", error=str(error), hint=getattr(error, "hint", ""))
+
+
+@contextmanager
+def _unpacked(files: Mapping[str, bytes]) -> Iterator[None]:
+    """Work in a folder of the files, so that places read as they do in the repository."""
+    with tempfile.TemporaryDirectory(prefix="mlservice-") as folder, chdir(folder):
+        for name, content in files.items():
+            path = Path(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        yield
+
+
+def load_telling(paths: Sequence[Path], environment: str | None) -> tuple[Specs, list[Problem]]:
+    """Load what can be loaded, and tell what cannot."""
+    specs, found = load_valid([*paths], environment=environment)
+    problems = [problem for problem in found if problem.severity is Severity.ERROR]
+    for problem in problems:
+        Log("").write("ERROR", "spec refused", problem=str(problem), hint=problem.hint)
+    return specs, problems
+
+
+class Log:
+    """Writes structured log lines.
+
+    Args:
+        run_id: Bound to every line.
+
+    Source:
+        Special fields `severity`, `message` and `time`: cloud.google.com/logging/docs/structured-logging.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self._bound = {"run_id": run_id} if run_id else {}
+
+    def write(self, severity: str, message: str, **keys: Any) -> None:
+        """Write one line. What looks like a secret in it is hidden."""
+        line = {"severity": severity, "message": message, "time": datetime.now(UTC).isoformat(), **self._bound, **keys}
+        sys.stderr.write(in_json(line, indent=None) + "\n")
+        sys.stderr.flush()
+
+    def change(self, change: Change, what: str, seconds: float) -> None:
+        """Write one line per change that ended."""
+        if what == "done":
+            about = {"address": str(change.address), "action": str(change.action)}
+            self.write("INFO", "change applied", **about, seconds=round(seconds, 3))

@@ -1,0 +1,69 @@
+"""Cloud Monitoring's alert policies: when somebody is told that something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reconciler.core.kind import Kind, Permissions, Roles, by_project
+from reconciler.kinds import monitoring_notification_channel as channels
+from reconciler.kinds.monitoring_alert_policy.client import AlertPolicyClient
+from reconciler.kinds.monitoring_alert_policy.record import NAME, WHICH_LABEL, AlertPolicy, Condition, Step, refine
+from reconciler.kinds.monitoring_alert_policy.wanted import OF_OPERATORS, SILENT, Alert, address_of, policy
+
+if TYPE_CHECKING:
+    from reconciler.core.facts import Facts
+    from reconciler.core.objects import Desired
+    from schemas import MLService, Operator
+
+__all__ = ["KIND", "NAME", "SILENT", "WHICH_LABEL", "Alert", "AlertPolicy", "Condition", "Step", "address_of", "policy"]
+
+
+def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
+    """Want nothing: no section of a service leads to an alert yet."""
+    del service, facts
+    yield from ()
+
+
+def operates(operator: Operator, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
+    """Want a policy per alert, which tells the receivers that ask for it."""
+    for rule in OF_OPERATORS:
+        for alert in rule(operator, facts):
+            told = [
+                channels.channel_of(operator.owner, entry)
+                for entry in operator.spec.notifications
+                if alert.event in {str(event) for event in entry.events}
+            ]
+            yield policy(operator.owner, operator.name, alert, told)
+
+
+KIND = Kind(
+    name=NAME,
+    title="alert policy",
+    fields=AlertPolicy,
+    desired=desired,
+    operates=operates,
+    connect=AlertPolicyClient,
+    permissions=Permissions(
+        read=("monitoring.alertPolicies.list",),
+        write=(
+            "monitoring.alertPolicies.create",
+            "monitoring.alertPolicies.update",
+            "monitoring.alertPolicies.delete",
+            "monitoring.metricDescriptors.create",
+        ),
+    ),
+    apis=("monitoring.googleapis.com",),
+    # The metric is described before the first alert on it: Google refuses one on what it does not know.
+    roles=Roles(
+        read=("roles/monitoring.viewer",),
+        write=("roles/monitoring.alertPolicyEditor", "roles/monitoring.metricWriter"),
+    ),
+    read_together=by_project,
+    lane=channels.in_turn,
+    server_named=True,
+    # Policies have no etag (kinds.md 2.2), and a mask of conditions or labels writes all of them.
+    fenced=False,
+    keyed=frozenset({"labels"}),
+    refine=refine,
+)
