@@ -80,5 +80,22 @@ LISTED = (
         "AIPLATFORM",
         narrow=True,
     ),
+    Listed(
+        "emulator.apis.aiplatform.monitoring.api",
+        (
+            "google.cloud.aiplatform.v1beta1.ModelMonitoringService/",
+            "google.cloud.aiplatform.v1beta1.ScheduleService/",
+        ),
+        "google.cloud.aiplatform_v1beta1",
+        "AIPLATFORM",
+        narrow=True,
+    ),
+    Listed(
+        "emulator.apis.aiplatform.monitoring.api",
+        ("google.cloud.aiplatform.v1.ScheduleService/",),
+        "google.cloud.aiplatform_v1",
+        "AIPLATFORM",
+        narrow=True,
+    ),
     Listed("emulator.apis.aiplatform.host", eager=True),
 )

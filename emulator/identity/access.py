@@ -32,6 +32,7 @@ AGENTS = {
     "gcp-sa-cloudscheduler": "roles/cloudscheduler.serviceAgent",
     "gcp-sa-eventarc": "roles/eventarc.serviceAgent",
     "gcp-sa-monitoring-notification": "roles/monitoring.notificationServiceAgent",
+    "gcp-sa-vertex-mm": "roles/aiplatform.modelMonitoringServiceAgent",
     "gcp-sa-pubsub": "roles/pubsub.serviceAgent",
     "serverless-robot-prod": "roles/run.serviceAgent",
 }

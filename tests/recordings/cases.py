@@ -79,6 +79,7 @@ KINDS = (
         "two models without files: upload, get, list, delete; no second version, update by a test server",
     ),
     Kind("vertex_pipeline_job", "create, get, cancel, delete of a pipeline that does not come to run"),
+    Kind("vertex_schedule", "create and get of one for a pipeline, a name that is none; no update, no run"),
 )
 # How far an answer is to be trusted, most first: see "provenance_classes" in the recordings' index.
 CLASSES = ("live", "quoted", "parity", "testserver")

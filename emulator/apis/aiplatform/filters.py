@@ -167,6 +167,8 @@ class Parser:
         if field.signs is TIMES:
             wanted = self._time(value)
             return lambda message: (found := field.read(message)) is not None and compared(found, sign, wanted)
+        if sign == ":" and value == "*":
+            return lambda message: bool(field.read(message))
         if sign == ":":
             pattern = value if "*" in value else f"*{value}*"
             return lambda message: fnmatchcase(field.read(message), pattern)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from emulator.apis.aiplatform.monitoring.outlets import told
 from emulator.apis.aiplatform.running import KIND, PIPELINES, started, stopped
 from emulator.core.api import Api
 from emulator.core.world import World
@@ -16,7 +17,10 @@ API = Api("aiplatform-host")
 
 
 def control_routes(world: World) -> list[BaseRoute]:
-    """`POST /_emulator/preempt {"job": ID}` takes the machine of a spot job away, as Compute Engine does."""
+    """`POST /_emulator/preempt {"job": ID}` takes the machine of a spot job away, as Compute Engine does.
+
+    `GET /_emulator/model-monitoring`: what monitoring jobs told others.
+    """
 
     async def post(request: Request) -> Response:
         try:
@@ -26,7 +30,13 @@ def control_routes(world: World) -> list[BaseRoute]:
             return JSONResponse({"error": 'the body is {"job": ID}'}, 400)
         return await run_in_threadpool(preempt, world, job)
 
-    return [Route("/_emulator/preempt", post, methods=["POST"])]
+    async def get(_: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(told, world))
+
+    return [
+        Route("/_emulator/preempt", post, methods=["POST"]),
+        Route("/_emulator/model-monitoring", get, methods=["GET"]),
+    ]
 
 
 def cleared(world: World) -> None:

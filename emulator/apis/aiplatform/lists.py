@@ -23,7 +23,9 @@ def answer(request: Any, messages: list[Any], fields: Mapping[str, filters.Field
     chosen = filters.matching(messages, request.filter, fields)
     ordered = arranged(chosen, getattr(request, "order_by", ""), sortable)
     found, token = page(ordered, request.page_size, request.page_token)
-    return list_answer(request, [masked(each, request.read_mask) for each in found], token, len(ordered))
+    return list_answer(
+        request, [masked(each, getattr(request, "read_mask", None)) for each in found], token, len(ordered)
+    )
 
 
 def arranged(messages: list[Any], order: str, sortable: tuple[str, ...]) -> list[Any]:
@@ -45,7 +47,7 @@ def sort_key(message: Any, name: str) -> Any:
 
 def masked(message: Any, mask: Any) -> Any:
     """A message with nothing but the fields of the mask; the whole one without a mask."""
-    if not mask.paths or "*" in mask.paths:
+    if mask is None or not mask.paths or "*" in mask.paths:
         return message
     shown = type(message)()
     try:
