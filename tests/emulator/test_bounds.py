@@ -1,7 +1,6 @@
 """Bounds: the last value that is allowed, and the first one that is not. No server, no process."""
 
 import io
-
 from datetime import UTC, datetime
 
 import pytest
