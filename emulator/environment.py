@@ -21,6 +21,7 @@ def environment(world: World) -> dict[str, str]:
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "GOOGLE_APPLICATION_CREDENTIALS": str(world.state_dir / "credentials.json"),
         "STORAGE_EMULATOR_HOST": url,
+        "BIGQUERY_EMULATOR_HOST": url,
         "GCE_METADATA_HOST": url.removeprefix("http://"),
         "PUBSUB_EMULATOR_HOST": world.grpc_target,
         "MLSERVICE_EMULATOR": url,

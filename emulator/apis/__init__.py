@@ -26,6 +26,7 @@ LISTED = (
     Listed("emulator.apis.run.host", eager=True),
     Listed("emulator.apis.run_v1.routes", eager=True),
     Listed("emulator.apis.storage.app", eager=True),
+    Listed("emulator.apis.bigquery.app", gcloud="BIGQUERY", eager=True),
     Listed(
         "emulator.apis.secretmanager",
         ("google.cloud.secretmanager.v1.",),

@@ -1,6 +1,7 @@
 """Bounds: the last value that is allowed, and the first one that is not. No server, no process."""
 
 import io
+from datetime import UTC, datetime
 
 import pytest
 from google.cloud.run_v2.types import job as jobs
@@ -28,6 +29,7 @@ from emulator.wire.dispatch import perform
 from emulator.wire.table import load
 
 PROJECT = "projects/local"
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
 REGION = f"{PROJECT}/locations/europe-west4"
 TABLE = load()
 
@@ -337,7 +339,7 @@ def test_faults_are_counted(skip, times, hit):
     """The first `skip` calls go free, the next `times` are hit."""
     counted = Counted(Rule("m", skip=skip, times=times))
 
-    assert [number for number in range(1, 5) if counted.take("m", mutating=True)] == hit
+    assert [number for number in range(1, 5) if counted.take("m", mutating=True, now=NOW)] == hit
 
 
 @pytest.fixture

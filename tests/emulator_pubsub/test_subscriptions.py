@@ -123,7 +123,6 @@ GOOD = {
     "attempts-most": {"dead_letter_policy": {"dead_letter_topic": TOPIC, "max_delivery_attempts": 100}},
     "filter-longest": {"filter": "attributes:" + "x" * 245},
     "push-to-what-runs-here": {"push_config": {"push_endpoint": "http://127.0.0.1:20000/"}},
-    "table-of-a-domain": {"bigquery_config": {"table": "example.com:p.d.t"}},
 }
 
 

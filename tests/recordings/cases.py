@@ -31,6 +31,21 @@ KINDS = (
     Kind("api_error", "an API that is not enabled"),
     Kind("artifact_repository", "docker repositories: create, get, list, update, delete, policy; no cleanup policies"),
     Kind(
+        "bigquery_dataset",
+        "create, get, list by label, update, delete; every sort of entry of `access`",
+        {"access-full": "Routines are not emulated, and one stands in the middle of the case."},
+    ),
+    Kind(
+        "bigquery_table",
+        "tables and their columns: create, get, list, update, delete; no rows, no jobs",
+        {
+            "all-fields": "Its columns are BIGNUMERIC and GEOGRAPHY, which the emulator refuses.",
+            "basic": "External tables are not emulated.",
+            "external-avro": "External tables are not emulated.",
+            "view": "Materialized views are not emulated.",
+        },
+    ),
+    Kind(
         "functions_function",
         "nothing of the second generation: the recordings are of version 1 of the API",
         dict.fromkeys(
@@ -100,6 +115,11 @@ class Case:
         """What `${jobID}` stands for: the recordings hide it in addresses but not in answers."""
         found = re.search(r'/?jobs/([\w-]*\$\{uniqueId\})|"name": "([\w-]*\$\{uniqueId\})"', self._text())
         return next((group for group in found.groups() if group), None) if found else None
+
+    def dataset_id(self) -> str | None:
+        """What `${datasetID}` stands for: the recordings hide it in addresses but not in bodies."""
+        found = re.search(r'"datasetId": "([^"]+)"', self._text())
+        return found[1] if found else None
 
     def _text(self) -> str:
         return json.dumps([[exchange.body, exchange.answer] for exchange in self.exchanges])

@@ -114,10 +114,13 @@ def replay(address: str, case: Case, known: list[Known], *, patience_s: float = 
         )
         if job := case.job_id():
             names.values["jobID"] = names.fill(job)
+        if dataset := case.dataset_id():
+            names.values["datasetID"] = names.fill(dataset)
         for step in setup.get("before", []):
             prepare(http, names, case, step)
         bodies = setup.get("bodies", {})
         exchanges = [with_number(each, setup.get("number_of")) for each in case.exchanges]
+        exchanges = [renamed(each, *setup.get("renamed", ())) for each in exchanges]
         return [
             patience.settled(exchange, partial(ask, http, names, case, number, exchange, bodies, known))
             for number, exchange in enumerate(exchanges)
@@ -170,6 +173,13 @@ def with_number(exchange: Exchange, project: str | None) -> Exchange:
         return exchange
     answer = json.dumps(exchange.answer).replace(f'"projects/{project}/', '"projects/${projectNumber}/')
     return replace(exchange, answer=json.loads(answer))
+
+
+def renamed(exchange: Exchange, was: str = "", now: str = "") -> Exchange:
+    """An exchange whose answer names the project as the request does: recorders wrote over just one of them."""
+    if not was:
+        return exchange
+    return replace(exchange, answer=json.loads(json.dumps(exchange.answer).replace(was, now)))
 
 
 def prepare(http: httpx.Client, names: Placeholders, case: Case, step: dict[str, Any]) -> None:

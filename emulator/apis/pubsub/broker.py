@@ -62,6 +62,27 @@ class Push:
     metadata: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The table of BigQuery that a subscription writes to.
+
+    Attributes:
+        table: `project.dataset.table`.
+        by_topic: Whether the topic's schema says what is in a message.
+        by_table: Whether a message is JSON by the table's columns.
+        metadata: Whether the message's own fields are columns, too.
+        drops: Whether what the table has no column for is dropped.
+        account: Who writes; empty: Google's own account of the project.
+    """
+
+    table: str
+    by_topic: bool = False
+    by_table: bool = False
+    metadata: bool = False
+    drops: bool = False
+    account: str = ""
+
+
 @dataclass(eq=False, slots=True)
 class Line:
     """One subscription at work.
@@ -74,6 +95,7 @@ class Line:
         acked: Settled messages that are kept for a seek, by number.
         changed: Wakes those who wait for its messages.
         push: Where it pushes; None: it is pulled, or written somewhere.
+        sheet: The table it writes to; None: it writes to none.
         dead_letter_topic: Where dead letters go.
         pulled: Whether messages wait for somebody to pull them.
         detached: Whether it has been cut off from its topic.
@@ -81,6 +103,7 @@ class Line:
         events: How often those who wait were told to look.
         armed: For when a timer is set; None: none is.
         pushing: How many workers push its messages.
+        writing: Whether a worker writes its rows.
     """
 
     name: str
@@ -90,6 +113,7 @@ class Line:
     backlog: Backlog = field(default_factory=lambda: Backlog(Terms()))
     acked: dict[int, Note] = field(default_factory=dict)
     push: Push | None = None
+    sheet: Sheet | None = None
     dead_letter_topic: str = ""
     pulled: bool = True
     detached: bool = False
@@ -97,6 +121,7 @@ class Line:
     events: int = 0
     armed: float | None = None
     pushing: int = 0
+    writing: bool = False
 
     def stir(self) -> None:
         """Let those who wait look again."""
@@ -137,6 +162,7 @@ class Broker:
         kept: Messages that topics and snapshots keep: by holder, then number.
         holders: How many hold a message, by number.
         routes: Where topics lead, as far as that was asked; forgotten at every change.
+        begun: Who is told of arrivals.
         arrivals: Told of a line that may have something to deliver, with the lock held.
         closed: Whether the emulator stops.
     """
@@ -147,6 +173,7 @@ class Broker:
         self.kept: dict[str, dict[int, Note]] = {}
         self.holders: Counter[int] = Counter()
         self.routes: dict[str, Route] = {}
+        self.begun: set[str] = set()
         self.arrivals: list[Callable[[Line], None]] = []
         self.closed = False
 
@@ -163,7 +190,7 @@ class Broker:
             line = self.lines.pop(name, None)
             self.routes.clear()
             if line is not None:
-                line.alive, line.push = False, None
+                line.alive, line.push, line.sheet = False, None, None
                 line.changed.notify_all()
 
     def arrived(self, notes: Mapping[str, list[Note]]) -> None:
@@ -201,6 +228,7 @@ class Broker:
         with self.lock:
             self.closed = stopping
             self.arrivals.clear()
+            self.begun.clear()
             for line in self.lines.values():
-                line.alive, line.push = False, None
+                line.alive, line.push, line.sheet = False, None, None
                 line.changed.notify_all()

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from emulator.apis.pubsub.backlog import Terms
-from emulator.apis.pubsub.broker import Broker, Line, Note, Push
+from emulator.apis.pubsub.broker import Broker, Line, Note, Push, Sheet
 from emulator.apis.pubsub.filters import compiled
 from emulator.apis.pubsub.model import SUBSCRIPTIONS
 from emulator.core.store import Store
@@ -91,6 +91,7 @@ def arrange(line: Line, subscription: Any) -> None:
     line.matches = compiled(subscription.filter)
     line.push = push_of(subscription)
     line.pulled = not any(map(subscription.HasField, ("bigquery_config", "cloud_storage_config", "bigtable_config")))
+    line.sheet = sheet_of(subscription)
     line.dead_letter_topic = subscription.dead_letter_policy.dead_letter_topic
     line.backlog.terms = terms_of(subscription)
 
@@ -110,9 +111,25 @@ def push_of(subscription: Any) -> Push | None:
     )
 
 
+def sheet_of(subscription: Any) -> Sheet | None:
+    """Where a subscription writes rows."""
+    if not subscription.HasField("bigquery_config") or subscription.detached:
+        return None
+    config = subscription.bigquery_config
+    return Sheet(
+        config.table,
+        config.use_topic_schema,
+        config.use_table_schema,
+        config.write_metadata,
+        config.drop_unknown_fields,
+        config.service_account_email,
+    )
+
+
 def terms_of(subscription: Any) -> Terms:
     """How a subscription delivers."""
-    policy, pushed = subscription.retry_policy, bool(subscription.push_config.push_endpoint)
+    policy = subscription.retry_policy
+    pushed = bool(subscription.push_config.push_endpoint) or subscription.HasField("bigquery_config")
     chosen = (seconds(policy.minimum_backoff), seconds(policy.maximum_backoff))
     backoff = chosen if subscription.HasField("retry_policy") else PUSH_BACKOFF_S if pushed else None
     letters = subscription.dead_letter_policy

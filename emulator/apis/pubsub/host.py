@@ -6,19 +6,26 @@ Light to import: an emulator without push subscriptions loads none of Google's m
 from emulator.apis.pubsub.broker import Broker
 from emulator.apis.pubsub.work import Workers
 from emulator.core.api import Api
+from emulator.core.callbacks import resolve
 from emulator.core.world import World
 
 API = Api("pubsub-host")
 PUSHED = "pubsub.pushed"
 """Names of the subscriptions that push."""
+WRITTEN = "pubsub.written"
+"""Names of the subscriptions that write rows."""
+TO_TABLES = "emulator.apis.bigquery.messages.writing:begin"
+"""What writes rows, by name: BigQuery needs Pub/Sub, not the other way round."""
 
 
 def started(world: World) -> None:
-    """Push what waits."""
+    """Push and write what waits."""
     if world.store.list(PUSHED):
         from emulator.apis.pubsub import pushing  # noqa: PLC0415 - imports Pub/Sub's messages
 
         pushing.begin(world)
+    if world.store.list(WRITTEN):
+        resolve(TO_TABLES)(world)
 
 
 def let_go(world: World) -> None:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from emulator.apis.pubsub import holders, pushing
-from emulator.apis.pubsub.host import PUSHED
+from emulator.apis.pubsub.host import PUSHED, TO_TABLES, WRITTEN
 from emulator.apis.pubsub.model import SUBSCRIPTIONS
+from emulator.core.callbacks import resolve
 from emulator.core.world import World
 
 
@@ -19,6 +20,11 @@ def save(world: World, subscription: Any) -> None:
         world.store.put(PUSHED, settled.name, b"")
     else:
         world.store.delete(PUSHED, settled.name)
+    writes = settled.HasField("bigquery_config")
+    if writes:
+        world.store.put(WRITTEN, settled.name, b"")
+    else:
+        world.store.delete(WRITTEN, settled.name)
 
     def work() -> None:
         with found.lock:
@@ -28,6 +34,8 @@ def save(world: World, subscription: Any) -> None:
             found.wake(line)
         if pushes:
             pushing.begin(world)
+        if writes:
+            resolve(TO_TABLES)(world)
 
     world.store.after(work)
 
@@ -35,4 +43,5 @@ def save(world: World, subscription: Any) -> None:
 def forget(world: World, subscription: Any) -> None:
     """A subscription that is gone, with its messages. In a transaction."""
     world.store.delete(PUSHED, subscription.name)
+    world.store.delete(WRITTEN, subscription.name)
     holders.forget(world, subscription.name)

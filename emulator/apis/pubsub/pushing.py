@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 WINDOW = 30
 """Pushes of one subscription under way at once. Google's number follows how well the endpoint does."""
 ACKED = (102, 200, 201, 202, 204)
+NAME = "pushes"
 FOREVER = float("inf")
 """A push is out until it has been answered, however far the emulator's clock is moved meanwhile."""
 ALWAYS = {"User-Agent": "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)"}
@@ -35,8 +36,9 @@ def begin(world: World) -> None:
     """Push from now on, also what waits already."""
     found = holders.broker(world)
     with found.lock:
-        if found.arrivals or found.closed:
+        if NAME in found.begun or found.closed:
             return
+        found.begun.add(NAME)
         found.arrivals.append(partial(look_soon, world))
         for line in found.lines.values():
             look_soon(world, line)

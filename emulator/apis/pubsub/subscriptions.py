@@ -24,6 +24,7 @@ from emulator.apis.pubsub.model import (
 from emulator.apis.pubsub.topics import show_retention
 from emulator.apis.standard import Update, held, standard
 from emulator.core.api import Call
+from emulator.core.callbacks import resolve
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import by_id
 from emulator.core.world import World
@@ -35,6 +36,8 @@ WEEK_S, MONTH_S, DAY_S = 7 * 86_400, 31 * 86_400, 86_400
 BACKOFF_S = (10, 600)
 ATTEMPTS, ATTEMPTS_BETWEEN = 5, (5, 100)
 FILTER_MOST = 256
+TABLE_CHECK = "emulator.apis.bigquery.messages.checking:check"
+"""What looks at the table of a subscription, by name: BigQuery needs Pub/Sub, not the other way round."""
 VERSION, V1 = "x-goog-version", "v1"
 
 
@@ -76,6 +79,8 @@ def settle(world: World, subscription: Any) -> None:
     fill_delivery(subscription)
     check_delivery(world, subscription)  # first: it names the file's time, which the deadline has been raised to
     check(world, subscription)
+    if subscription.HasField("bigquery_config"):
+        resolve(TABLE_CHECK)(world, subscription)
 
 
 def fill(subscription: Any) -> None:

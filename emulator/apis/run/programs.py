@@ -239,6 +239,7 @@ def emulated(world: World, project: str, place: Place) -> dict[str, str]:
         "GCE_METADATA_HOST": place.metadata_host,
         "GCE_METADATA_IP": place.metadata_host,
         "STORAGE_EMULATOR_HOST": world.http_url,
+        "BIGQUERY_EMULATOR_HOST": world.http_url,
         "PUBSUB_EMULATOR_HOST": world.grpc_target,
         "MLSERVICE_EMULATOR": world.http_url,
         "MLSERVICE_EMULATOR_GRPC": world.grpc_target,

@@ -1,0 +1,206 @@
+"""DuckDB: keeps the rows, runs what was translated. One database per cloud, in its state folder.
+
+What runs here may read no file but ours, reach no network and load nothing; it has bounded memory, time and threads.
+Rows of a table lie in a table of their own with a name nobody else has: which table that is, the store says, so that a
+table is replaced whole by one write there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emulator.apis.bigquery import errors
+from emulator.apis.bigquery.macros import MACROS
+from emulator.apis.bigquery.types import literal
+
+if TYPE_CHECKING:
+    from emulator.core.world import World
+
+MEMORY, THREADS, DISK, QUERY_S = "1GB", 2, "8GB", 120.0
+SCHEMA = "bq"
+TABLE = "bigquery.table"
+"""In the store: tables, each with the name of its rows."""
+HINT = re.compile(r"\n\nLINE \d+:.*", re.DOTALL)
+
+
+class Engine:
+    """The database of one cloud. Each user has a cursor of its own; writers of one table come one at a time.
+
+    Who holds the lock of a table may ask for the store's; nobody does it the other way round.
+
+    Args:
+        folder: Where it lies.
+        readable: Where else files may be read: the objects of Cloud Storage.
+    """
+
+    def __init__(self, folder: Path, readable: Path) -> None:
+        import duckdb  # noqa: PLC0415 - 70 MB, for those who use BigQuery
+
+        self.files = folder / "files"
+        self.files.mkdir(parents=True, exist_ok=True)
+        self._locks: dict[str, threading.RLock] = {}
+        self._naming = threading.Lock()
+        self._error = duckdb.Error
+        self._database = duckdb.connect(str(folder / "rows.duckdb"), config=settings(folder))
+        self._database.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        for macro in MACROS:
+            self._database.execute(f"CREATE OR REPLACE MACRO {macro}")
+        self._database.execute("SET GLOBAL TimeZone = 'UTC'")
+        folders = ", ".join(literal(str(each)) for each in (self.files, readable))
+        self._database.execute(f"SET GLOBAL allowed_directories = [{folders}]")
+        self._database.execute("SET GLOBAL enable_external_access = false")
+        self._database.execute("SET GLOBAL lock_configuration = true")
+
+    def cursor(self) -> Any:
+        """A connection of its own, over the same data."""
+        return self._database.cursor()
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """A cursor for a few reads."""
+        cursor = self.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    def lock(self, rows: str) -> threading.RLock:
+        """What those hold who change rows, or the columns they have."""
+        with self._naming:
+            return self._locks.setdefault(rows, threading.RLock())
+
+    @contextmanager
+    def transaction(self, rows: str = "", cursor: Any = None) -> Iterator[Any]:
+        """A cursor whose writes are kept together, or none of them; of `rows` nobody else writes meanwhile."""
+        own = cursor is None
+        with self.lock(rows) if rows else nullcontext():
+            cursor = self.cursor() if own else cursor
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+            except BaseException:
+                self.run(cursor, "ROLLBACK")
+                raise
+            else:
+                self.run(cursor, "COMMIT")
+            finally:
+                if own:
+                    cursor.close()
+
+    def run(self, cursor: Any, sql: str, values: Sequence[Any] = (), *, within_s: float = QUERY_S) -> Any:
+        """Run one statement in bounded time; returns the cursor.
+
+        Raises:
+            BigQueryError: It failed, or took too long.
+        """
+        late = threading.Timer(within_s, cursor.interrupt)
+        late.daemon = True
+        late.start()
+        try:
+            return cursor.execute(sql, values) if values else cursor.execute(sql)
+        except self._error as error:
+            raise translated(error) from error
+        finally:
+            late.cancel()
+
+    def drop(self, *tables: str) -> None:
+        """Forget rows that no table has any more. What is being written just now is forgotten at the next start."""
+        with self.reading() as cursor, suppress(self._error):
+            for each in tables:
+                with self._naming:
+                    self._locks.pop(each, None)
+                cursor.execute(f"DROP TABLE IF EXISTS {physical(each)}")
+
+    def sweep(self, known: Collection[str]) -> None:
+        """Forget what no table has: the emulator was killed before it could say so."""
+        with self.reading() as cursor:
+            cursor.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = ?", [SCHEMA])
+            found = [name for (name,) in cursor.fetchall()]
+        self.drop(*(name for name in found if name not in known))
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        with self.reading() as cursor:
+            cursor.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+            cursor.execute(f"CREATE SCHEMA {SCHEMA}")
+        for file in self.files.iterdir():
+            file.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+
+def settings(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
+    """How DuckDB is started."""
+    return {
+        "memory_limit": MEMORY,
+        "threads": str(THREADS),
+        "temp_directory": str(folder / "spill"),
+        "max_temp_directory_size": DISK,
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "allow_community_extensions": "false",
+    }
+
+
+def engine(world: World) -> Engine:
+    """The database of a cloud, opened when it is first needed."""
+    return world.part(Engine, lambda: opened(world))
+
+
+def opened(world: World) -> Engine:
+    """The database, without what a kill left behind."""
+    made = Engine(world.state_dir / "bigquery", world.state_dir / "blobs")
+    made.sweep({json.loads(body)["rows"] for _, body in world.store.list(TABLE)})
+    return made
+
+
+def new_name() -> str:
+    """A name for rows that nobody else has."""
+    return f"t_{uuid.uuid4().hex}"
+
+
+def physical(name: str) -> str:
+    """Rows as SQL names them."""
+    return f'{SCHEMA}."{name}"'
+
+
+WORDS = (
+    (re.compile(r'Referenced column "([^"]+)" not found|column named "([^"]+)"'), "Unrecognized name: {0}"),
+    (re.compile(r"Could not convert string '([^']*)' to (?:INT64|BIGINT)"), "Bad int64 value: {0}"),
+    (re.compile(r"Could not convert string '([^']*)' to DOUBLE"), "Bad double value: {0}"),
+    (re.compile(r"Could not convert string '([^']*)' to BOOL"), "Bad bool value: {0}"),
+    (re.compile(r"invalid date field format: \"([^\"]*)\""), 'Invalid date: "{0}"'),
+    (re.compile(r"NOT NULL constraint failed: [^.]+\.(\S+)"), "Required field {0} cannot be null"),
+    (re.compile(r"(division by zero[^\n]*)"), "{0}"),
+)
+MISSING = re.compile(
+    r"(?:Function with name|function signature|No function matches the given name).*?['\"]?(\w+)['\"(]", re.DOTALL
+)
+
+
+def translated(error: Exception) -> errors.BigQueryError:
+    """A refusal of DuckDB's in BigQuery's words, where it has some."""
+    text, sort = HINT.sub("", str(error)), type(error).__name__
+    if sort == "InterruptException":
+        return errors.BigQueryError(400, "stopped", "Job execution was cancelled: User requested cancellation, or time")
+    if sort == "OutOfMemoryException":
+        return errors.BigQueryError(400, "resourcesExceeded", f"Resources exceeded during query execution: {text}")
+    if sort == "CatalogException" and "Function" in text:
+        found = re.search(r"name \"?(\w+)", text)
+        return errors.unimplemented(f"the function {found[1].upper() if found else text}")
+    for pattern, words in WORDS:
+        found = pattern.search(text)
+        if found is not None:
+            return errors.bad_query(words.format(next(each for each in found.groups() if each is not None)))
+    if sort == "ParserException":
+        return errors.unimplemented(f"this statement as it was translated: {text}")
+    return errors.bad_query(re.sub(r"^\w+ Error: ", "", text).split("\n")[0])

@@ -1,0 +1,1 @@
+"""GoogleSQL: parsed by sqlglot, its names resolved against the emulator's tables, and written for DuckDB."""
