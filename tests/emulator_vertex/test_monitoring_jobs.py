@@ -165,6 +165,16 @@ def test_an_objective_that_fails_leaves_the_other(cloud, watched):
     assert set(cloud.stats(watched)) == {"x", "c"}
 
 
+def table(address, **of):
+    """A table of BigQuery as a dataset."""
+    return {"columnized_dataset": {"bigquery_source": {"table_uri": address}} | of.pop("columnized", {}), **of}
+
+
+def query(text, **of):
+    """A query as a dataset."""
+    return {"columnized_dataset": {"bigquery_source": {"query": text}} | of.pop("columnized", {}), **of}
+
+
 DAY = files(f"gs://{BUCKET}/timed.csv", timestamp_field="at", time_offset={"window": "1d"})
 
 
@@ -179,9 +189,10 @@ DAY = files(f"gs://{BUCKET}/timed.csv", timestamp_field="at", time_offset={"wind
         pytest.param(files(f"gs://{BUCKET}/head.csv"), 9, "No data found in the target dataset", id="no-rows"),
         pytest.param(DAY, 9, "No data found in the target dataset gs://rows/timed.csv from ", id="empty-window"),
         pytest.param(files("gs://others/x.csv"), 7, "gcp-sa-vertex-mm", id="not-permitted"),
-        pytest.param(
-            {"columnized_dataset": {"bigquery_source": {"table_uri": "bq://local.a.b"}}}, 12, "BigQuery", id="table"
-        ),
+        pytest.param(table("bq://local.no.such"), 5, "Not found: Dataset local:no", id="no-dataset"),
+        pytest.param(query("SELECT 1 AS y"), 3, "Unrecognized name", id="no-such-column"),
+        pytest.param(query("SELECT 1 AS x, 'a' AS c LIMIT 0"), 9, "No data found in the target", id="no-result"),
+        pytest.param(query("SELECT 'someone@example.com' AS x, 'a' AS c"), 3, "not of the field's type", id="text"),
     ],
 )
 def test_a_job_that_finds_nothing_fails(cloud, watched, target, code, words):
@@ -282,3 +293,52 @@ def test_a_job_that_makes_no_sense_is_refused(cloud, watched, spec, words):
 
     assert words in refused.value.message
     assert list(cloud.api.list_model_monitoring_jobs(parent=watched)) == []
+
+
+def loaded(emulator, name, side, *, days_ago):
+    """Put one side of the vectors into a table, every row of one time; an older row is in each as well."""
+    base = f"{emulator.http}/bigquery/v2/projects/local/datasets"
+    HTTP.post(base, json={"datasetReference": {"datasetId": "ml"}})
+    fields = [("x", "FLOAT"), ("c", "STRING"), ("p", "FLOAT"), ("at", "TIMESTAMP")]
+    schema = {"fields": [{"name": each, "type": kind} for each, kind in fields]}
+    HTTP.post(f"{base}/ml/tables", json={"tableReference": {"tableId": name}, "schema": schema}).raise_for_status()
+    labels = [label for label, count in LABELS[side].items() for _ in range(count)]
+    now = datetime.fromisoformat(emulator.control("GET", "clock")["now"])
+    at = (now - timedelta(days=days_ago)).isoformat()
+    numbers = RAW[f"{side}_values"]
+    rows_ = [
+        {"x": numbers[n] if n < len(numbers) else None, "c": labels[n] if n < len(labels) else None, "at": at}
+        for n in range(max(len(labels), len(numbers)))
+    ]
+    rows_.append({"x": -1e9, "c": "of old", "at": (now - timedelta(days=300)).isoformat()})
+    sent = {"rows": [{"json": row} for row in rows_]}
+    answer = HTTP.post(f"{base}/ml/tables/{name}/insertAll", json=sent).raise_for_status().json()
+    assert not answer.get("insertErrors"), answer
+
+
+def test_tables_and_queries_give_what_files_give(cloud, watched):
+    """The same distances, of the rows of the window alone; the agent reads, by jobs of its own."""
+    cloud.run(watched, "files", **TARGET)
+    wanted = {name: points[0].current_stats for name, points in cloud.stats(watched).items()}
+    loaded(cloud.emulator, "training", "baseline", days_ago=40)
+    loaded(cloud.emulator, "served", "target", days_ago=0.5)
+    window = {"columnized": {"timestamp_field": "at"}, "time_offset": {"window": "1d"}}
+
+    job = cloud.run(
+        watched,
+        "tables",
+        objective_spec={
+            "baseline_dataset": query(
+                "SELECT * FROM ml.training WHERE c != 'of old' OR c IS NULL;".replace("ml.", "`local.ml`.")
+            ),
+            "target_dataset": table("bq://local.ml.served", **window),
+        },
+    )
+
+    assert state(job) == "SUCCEEDED", job
+    found = {name: points[0].current_stats for name, points in cloud.stats(watched).items()}
+    assert {name: each.distribution_value.distribution_deviation for name, each in found.items()} == pytest.approx(
+        {name: each.distribution_value.distribution_deviation for name, each in wanted.items()}
+    )
+    made = HTTP.get(f"{cloud.emulator.http}/bigquery/v2/projects/local/jobs?allUsers=true").json()["jobs"]
+    assert {each["user_email"].partition("@")[2] for each in made} == {"gcp-sa-vertex-mm.iam.gserviceaccount.com"}

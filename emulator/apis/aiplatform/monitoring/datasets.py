@@ -39,20 +39,20 @@ class CloudStorage:
         return chain.from_iterable(read(path, name, fields, window) for name, path in found)
 
 
-class NoTables:
-    """Tables that nobody reads yet."""
+def tables(world: World, caller: str, project: str, source: Any) -> Tables:
+    """Who reads a source.
 
-    def batches(self, source: Any, fields: Mapping[str, Field], window: Window | None) -> Iterator[Batch]:
-        """Refuse."""
-        del source, fields, window
-        raise ApiFailure("UNIMPLEMENTED", "The emulator's Model Monitoring does not read BigQuery yet.")
-
-
-def tables(world: World, caller: str, source: Any) -> Tables:
-    """Who reads a source."""
+    Raises:
+        ApiFailure: UNIMPLEMENTED: what the emulated BigQuery is made of is not installed.
+    """
     if source.WhichOneof("data_location") == "gcs_source":
         return CloudStorage(world, caller)
-    return NoTables()
+    try:
+        from emulator.apis.aiplatform.monitoring.bigquery import BigQuery  # noqa: PLC0415 - DuckDB: for those who use it
+    except ModuleNotFoundError as error:
+        text = f"The emulated BigQuery needs mlservice[bigquery]: {error.name} is not installed."
+        raise ApiFailure("UNIMPLEMENTED", text) from error
+    return BigQuery(world, caller, project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,20 @@ class Side:
             processed.time_range.start_time.CopyFrom(timestamp(window.start))
             processed.time_range.end_time.CopyFrom(timestamp(window.end))
 
-    def profile(self, world: World, caller: str, fields: Mapping[str, Field]) -> Profile:
+    def profile(self, world: World, caller: str, project: str, fields: Mapping[str, Field]) -> Profile:
         """What is kept of it.
+
+        Args:
+            world: Where.
+            caller: E-mail of the account that reads.
+            project: Whose jobs of BigQuery read it.
+            fields: The columns that are wanted.
 
         Raises:
             ApiFailure: It cannot be read, or has no rows.
         """
         source, window = self.given.columnized_dataset, self.window
-        with twice(partial(tables(world, caller, source).batches, source, fields, window)) as read:
+        with twice(partial(tables(world, caller, project, source).batches, source, fields, window)) as read:
             found = profile(read)
         if not found.rows:
             when = f" from {window.start.isoformat()} to {window.end.isoformat()}" if window is not None else ""
