@@ -163,11 +163,12 @@ class Pass:
             self.whole = planned
             planned = _without(planned, own)
         self.log.write("INFO", "plan made", **counts(planned.plan))
-        if locks := {} if self.changes_nothing else self._locked(planned):
-            self._leave_locked(documents, locks)
+        held = self.canary.holds(planned)
+        if locks := {} if held or self.changes_nothing else self._locked(planned):
+            self._leave_locked(documents, planned, locks)
             return
         self._tell(planned.plan)
-        if held := self.canary.holds(planned):
+        if held:
             self._hold_back(documents, planned.plan, held)
         elif planned.plan.protected:
             self._block(documents, planned, planned.plan.protected, "it would destroy what the spec protects")
@@ -188,8 +189,9 @@ class Pass:
             if key[1] in busy and inventory.lock and not inventory.lock.expired(now)
         }
 
-    def _leave_locked(self, documents: Sequence[Loaded], locks: Mapping[str, errors.Locked]) -> None:
+    def _leave_locked(self, documents: Sequence[Loaded], planned: Planned, locks: Mapping[str, errors.Locked]) -> None:
         """Leave services to the run that holds them, all at once: finding them one by one takes many plans."""
+        self.canary.leave(planned, names=locks)
         for loaded in documents:
             if loaded.name in locks:
                 self._refuse(loaded, locks[loaded.name])

@@ -105,7 +105,7 @@ class Later:
 async def execution_cancelled_at(**parts):
     """Run an execution that is cancelled when `parts` says; how its tasks ended."""
     (later,) = parts.pop("later")
-    execution, watcher = Execution(workshop(**parts)), Watcher()
+    execution, watcher = Execution("e", workshop(**parts)), Watcher()
     later.make = execution.cancel
     execution.begin(Batch("e", (container(),), tasks=2, parallelism=1), watcher)
     async with asyncio.timeout(WITHIN_S):
@@ -142,7 +142,7 @@ def test_an_execution_is_cancelled_before_it_begins():
     """Announced, cancelled, begun: every task ends as cancelled."""
 
     async def run():
-        execution, watcher = Execution(workshop()), Watcher()
+        execution, watcher = Execution("e", workshop()), Watcher()
         await execution.cancel()
         execution.begin(Batch("e", (container(),), tasks=3), watcher)
         async with asyncio.timeout(WITHIN_S):
