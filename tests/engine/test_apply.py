@@ -158,7 +158,7 @@ def test_a_held_lock_refuses_the_second_apply_by_name(operator):
 def test_an_expired_lock_is_taken_over(operator):
     """A lock whose holder died is free after its expiry."""
     InventoryStore(operator.session()).take(operator.plan(FULL).inventories[REGION, "churn"])
-    operator.emulator.advance(301)
+    operator.emulator.advance(310)
 
     assert not operator.apply(FULL).failed
     assert operator.inventories()[REGION, "churn"].lock is None

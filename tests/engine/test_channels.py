@@ -98,7 +98,7 @@ def test_killed_anywhere_there_are_never_two(operator, rule):
     """A run dies around the moment that Google makes a channel; the next one finds it and makes no second."""
     operator.apply(spec())
     assert killed_while(operator, rule, WANTED), "the run came to the point where it was to die"
-    operator.emulator.advance(301)  # the dead run's lock expires
+    operator.emulator.advance(310)  # the dead run's lock expires
 
     report = operator.apply(WANTED)
 

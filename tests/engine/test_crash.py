@@ -67,7 +67,7 @@ def test_killed_at_any_point_the_next_apply_converges(operator, wanted, sampled,
     for call in tried:
         furnish(operator)
         reached += killed_while(operator, {"method": "*", "mutating": True, "skip": call, "when": when}, wanted)
-        operator.emulator.advance(301)  # the dead run's lock expires
+        operator.emulator.advance(310)  # the dead run's lock expires
 
         report = operator.apply(wanted)
 
