@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,30 +72,66 @@ def _stopped(*_: Any) -> None:
 
 
 def _clean(chosen: argparse.Namespace, pool: Pool) -> int:
-    left = _tidied(chosen, pool)
+    """Show what would go, and take it away where somebody agrees."""
+
+    def agreed(lines: Sequence[str]) -> bool:
+        _say(f"in {chosen.project}, this would be taken away:", *(f"  {line}" for line in lines))
+        return _agreed()
+
+    left = _tidied(chosen, pool, agreed)
+    if left is None:
+        _say("nothing was done: say CONFIRM=yes, or answer yes")
+        return WRONG_USAGE
     return NOT_DONE if left else 0
 
 
-def _tidied(chosen: argparse.Namespace, pool: Pool) -> list[str]:
-    """Take away what dead runs of this machine left, and what is so old that it is nobody's."""
+def _tidied(chosen: argparse.Namespace, pool: Pool, agreed: Callable[[Sequence[str]], bool]) -> list[str] | None:
+    """Take away what dead runs of this machine left, and what an old run's label is on.
+
+    Args:
+        chosen: The command's arguments.
+        pool: For clients.
+        agreed: Asked once, where there is something, with a line for each.
+
+    Returns:
+        What is left; None where nobody agreed.
+    """
     found = list(journal.abandoned(chosen.journals, chosen.project))
     for each in found:
         each.settle()
-    ours = {each.run for each in found}
-    regions = dict.fromkeys([chosen.region, *(each.region for each in found if each.region)])
-    is_old = leftovers.abandoned(datetime.now(UTC))
+        _say(*(f"not of the run {each.run}, left alone: {made.sort} {made.name}" for made in each.foreign()))
+    searched = list(_searched(chosen, pool, found))
+    for _, each in searched:
+        _say(*(f"not looked at: {line}" for line in each.unseen))
+        _say(*(f"named like a run's, without its label or journal, left alone: {line}" for line in each.doubtful))
+    lines = list(dict.fromkeys(line for _, each in searched for line in each.lines))
+    if lines and not agreed(lines):
+        for each in found:
+            each.close(done=False)
+        return None
     left: list[str] = []
-    for region in regions:
-        target = Target(Place(chosen.project, region, "none-"), pool, Recorder())
-        mine = [each for each in found if each.region == region]
-        gone, kept = leftovers.clean(
-            target, lambda run: run in ours or is_old(run), by_sort(made for each in mine for made in each.entries())
-        )
+    for target, each in searched:
+        gone, kept = leftovers.take_away(target, each)
         _say(*(f"taken away: {name}" for name in gone), *(f"left: {line}" for line in kept))
         left += kept
     for each in found:
         each.close(done=not left)
     return left
+
+
+def _searched(
+    chosen: argparse.Namespace, pool: Pool, found: Sequence[journal.Journal]
+) -> Iterator[tuple[Target, leftovers.Search]]:
+    """Look into each region that a journal names, and into the chosen one."""
+    now = datetime.now(UTC)
+    ours = {each.run for each in found}
+    regions = dict.fromkeys([chosen.region, *(each.region for each in found if each.region)])
+    may = leftovers.may_go(ours, now)
+    for region in regions:
+        target = Target(Place(chosen.project, region, "none-"), pool, Recorder())
+        mine = [each for each in found if each.region == region]
+        noted = by_sort(made for each in mine for made in each.entries())
+        yield target, leftovers.search(target, may, noted, now)
 
 
 def by_sort(noted: Iterable[journal.Made]) -> dict[str, set[str]]:
@@ -117,7 +153,7 @@ def _run(chosen: argparse.Namespace, pool: Pool) -> int:
     if not _agreed():
         _say("nothing was done: say CONFIRM=yes, or answer yes")
         return WRONG_USAGE
-    _tidied(chosen, pool)
+    _tidied(chosen, pool, lambda _: True)
     kept = journal.start(chosen.journals, chosen.project, chosen.region, run)
     course = Course(kept, pool, _number(chosen, pool))
     left: list[str] = ["what was made, since the run ended early"]
@@ -192,7 +228,9 @@ class Course:
     def tidy(self) -> list[str]:
         """Take away what this run made; what is left."""
         noted = [made for made in self.kept.entries() if made not in self.gone]
-        _, left = leftovers.clean(self.target, lambda run: run == self.kept.run, by_sort(noted))
+        now = datetime.now(UTC)
+        found = leftovers.search(self.target, lambda seen: seen.run == self.kept.run, by_sort(noted), now)
+        _, left = leftovers.take_away(self.target, found)
         self.gone |= set() if left else set(noted)
         return left
 

@@ -28,6 +28,8 @@ ROOT = Path(__file__).parents[2]
 PROJECT = "acme-conformance"
 CHEAP = "artifact_repository,storage_notification,service_account"
 MADE = 4
+RUN = "mlchjbs0exmrmy"
+"""One of 2 January 2026."""
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def target(here, pool):
 
 def left(target):
     """All that any run made and did not take away."""
-    return sorted(name for sort in leftovers.SORTS for run, name in sort.find(target) if run)
+    return sorted(seen.name for sort in leftovers.SORTS for seen in sort.find(target) if seen.run)
 
 
 def test_nothing_is_made_before_somebody_agrees(emulator, target, conformance, here, monkeypatch):
@@ -207,30 +209,93 @@ def test_what_a_killed_run_left_goes_with_the_next(target, conformance, here):
     assert list(folder.iterdir()) == []
 
 
-def test_what_nobody_wrote_down_is_found_by_its_name(emulator, target, conformance, here, monkeypatch):
-    """An old run's topic of another machine goes; one of a run that may be at work, and somebody's own, stay."""
+def topics_of(target, labels):
+    """Make topics of these labels; what is there of them is asked of what is given."""
+    api = target.api("google.pubsub_v1", "publisher", "Publisher")
+    for name, label in labels.items():
+        more = {"labels": {journal.LABEL: label}} if label else {}
+        api.create_topic(request={"name": f"projects/{PROJECT}/topics/{name}", **more})
+    return lambda: {
+        topic.name.rpartition("/")[2] for topic in api.list_topics(request={"project": f"projects/{PROJECT}"})
+    }
+
+
+def test_what_nobody_wrote_down_is_found_by_its_label(target, conformance):
+    """An old run's topic of another machine goes; one that may be in use, is somebody's own, or has no label stays."""
     old = journal.new_run(datetime.now(UTC) - timedelta(hours=5))
     new = journal.new_run(datetime.now(UTC))
-    api = target.api("google.pubsub_v1", "publisher", "Publisher")
-    names = {sort: f"projects/{PROJECT}/topics/{sort}" for sort in (f"{old}0-orders", f"{new}0-orders", "mlc-orders")}
-    for name in names.values():
-        api.create_topic(request={"name": name})
+    stay = {
+        f"{new}0-orders": new,
+        f"{old}0-unlabelled": "",
+        "mlcatalogue-orders": "",
+        "mlcardfraud-scores": "mlcardfraud",
+        "theirs": "yes",
+        "labelled-by-hand": f"{old}x",
+    }
+    there = topics_of(target, {f"{old}0-orders": old, **stay})
 
     code, said = conformance("clean")
 
     assert code == 0, said
-    found = {topic.name for topic in api.list_topics(request={"project": f"projects/{PROJECT}"})}
-    assert found == set(names.values()) - {names[f"{old}0-orders"]}
+    assert there() == set(stay)
+    assert f"left alone: topic projects/{PROJECT}/topics/{old}0-unlabelled" in said
+
+
+def test_nothing_goes_before_somebody_agrees(target, conformance, monkeypatch):
+    """`clean` lists what it would take away; without a yes it is still there."""
+    monkeypatch.setenv("CONFIRM", "")
+    old = journal.new_run(datetime.now(UTC) - timedelta(hours=5))
+    there = topics_of(target, {f"{old}0-orders": old})
+
+    code, said = conformance("clean")
+
+    assert (code, there()) == (64, {f"{old}0-orders"})
+    assert f"  topic projects/{PROJECT}/topics/{old}0-orders\n" in said
+
+
+def test_a_journal_takes_only_what_is_of_its_run(target, conformance, here):
+    """Names of somebody else that stand in it are told and stay; so do those of a file that no run has written."""
+    there = topics_of(target, {f"{RUN}0-orders": "", "payments": "", "mlcatalogue-orders": ""})
+    folder = here / journal.FOLDER / PROJECT
+    for stem in (RUN, "mlcatalogu"):
+        kept = journal.Journal(folder / f"{stem}.jsonl", PROJECT, "europe-west1")
+        for name in (f"{RUN}0-orders", "payments", "mlcatalogue-orders"):
+            kept.note(journal.Made("topic", f"projects/{PROJECT}/topics/{name}"))
+        kept.close(done=False)
+
+    code, said = conformance("clean")
+
+    assert code == 0, said
+    assert there() == {"payments", "mlcatalogue-orders"}
+    assert f"left alone: topic projects/{PROJECT}/topics/payments" in said
+    assert [path.stem for path in folder.iterdir()] == ["mlcatalogu"]
+
+
+@pytest.mark.parametrize(
+    "said", ["mlcatalogue", "mlcardfraud", "mlcatalogueabc", "yes", "", "mlc", RUN + "0", RUN[:-1], RUN.upper()]
+)
+def test_no_word_is_a_run(said):
+    """A run has its form, a time at which there were runs, and check digits."""
+    assert journal.is_run(RUN)
+    assert not journal.is_run(said)
+    assert not said or RUN in said or journal.run_in(f"{said}0-orders") == journal.run_in(f"{said}-orders") == ""
+
+
+def test_each_digit_of_a_run_counts():
+    """Whichever is another, it is no run any more: but for one in many, which the fixed run here is none of."""
+    others = [RUN[:at] + digit + RUN[at + 1 :] for at in range(3, len(RUN)) for digit in "0az" if RUN[at] != digit]
+
+    assert list(filter(journal.is_run, others)) == []
 
 
 def test_a_run_at_work_is_left_alone(tmp_path):
     """Its journal is held by its process."""
-    kept = journal.start(tmp_path, PROJECT, "europe-west1", "mlc00000aa")
+    kept = journal.start(tmp_path, PROJECT, "europe-west1", RUN)
 
     assert list(journal.abandoned(tmp_path, PROJECT)) == []
     kept.close(done=False)
     [dead] = journal.abandoned(tmp_path, PROJECT)
-    assert dead.run == "mlc00000aa"
+    assert dead.run == RUN
     dead.close(done=True)
 
 
@@ -252,7 +317,7 @@ def test_what_would_not_be_found_again_is_not_made():
 
 def test_what_is_secret_or_somebodys_is_not_shown():
     """Payloads, people, other members of the project's policy."""
-    at = journal.place_of(PROJECT, "us-central1", "mlc00000aa", 0)
+    at = journal.place_of(PROJECT, "us-central1", RUN, 0)
     members = [f"serviceAccount:{at.name('churn')}@{PROJECT}.iam.gserviceaccount.com"]
     policy = {
         "etag": "BwX=",

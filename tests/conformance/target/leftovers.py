@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from google.iam.v1 import iam_policy_pb2, options_pb2
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING
 from tests.conformance.place import Place
 from tests.conformance.target.connection import Target
-from tests.conformance.target.journal import ABANDONED_AFTER, LABEL, Made, began, run_in
+from tests.conformance.target.journal import ABANDONED_AFTER, LABEL, Made, account_of, began, is_run, run_in
 
 _AGAIN = retry.Retry(
     predicate=retry.if_exception_type(
@@ -24,8 +24,24 @@ _AGAIN = retry.Retry(
     timeout=180.0,
 )
 """What is still being made cannot be deleted yet."""
-Found = Iterator[tuple[str, str]]
-"""The run that something is of, and its name."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Something that is there.
+
+    Args:
+        name: Its resource name.
+        run: The run that it is of by its name or label; empty for what is nobody's of ours.
+        labelled: Whether its label says so: a name alone is no proof where no journal has the run.
+    """
+
+    name: str
+    run: str
+    labelled: bool = False
+
+
+Found = Iterator[Seen]
 
 
 @dataclass(frozen=True)
@@ -52,15 +68,20 @@ def _listed(api: tuple[str, str, str], method: str, field: str, *, regional: boo
         parent = target.at.here if regional else target.at.top
         call = getattr(target.api(*api), method)
         for item in call(request={field: parent}, retry=READING, timeout=CALL_TIMEOUT_S):
-            yield _run_of(item), item.name
+            yield _seen(item)
 
     return find
 
 
-def _run_of(item: Any) -> str:
-    """The run by name or, where names are the server's, by label."""
+def _seen(item: Any) -> Seen:
+    """The run by label or, where there is none, by name; a label of any other form is somebody else's."""
     labels = getattr(item, "user_labels", None) or getattr(item, "labels", None) or {}
-    return run_in(item.name) or str(labels.get(LABEL, ""))
+    said = str(labels.get(LABEL, ""))
+    named = run_in(item.name)
+    if not said:
+        return Seen(item.name, named)
+    ours = is_run(said) and named in {"", said}
+    return Seen(item.name, said if ours else "", labelled=ours)
 
 
 def _deleted(api: tuple[str, str, str], method: str, field: str, **more: Any) -> Callable[[Target, str], Any]:
@@ -85,7 +106,7 @@ def _sort(
 
 def _buckets(target: Target) -> Found:
     for bucket in target.connection.storage.list_buckets(project=target.at.project, timeout=CALL_TIMEOUT_S):
-        yield run_in(bucket.name), bucket.name
+        yield _seen(bucket)
 
 
 def _without_bucket(target: Target, name: str) -> None:
@@ -105,15 +126,10 @@ def _policy(target: Target) -> Any:
     return _projects(target).get_iam_policy(request=request, timeout=CALL_TIMEOUT_S)
 
 
-def _account_of(member: str) -> str:
-    """The account that a member is or, where it was deleted meanwhile, was: `deleted:serviceAccount:a@b?uid=1`."""
-    return member.removeprefix("deleted:").removeprefix("serviceAccount:").partition("@")[0]
-
-
 def _grants(target: Target) -> Found:
     members = {member for binding in _policy(target).bindings for member in binding.members}
     for member in sorted(members):
-        yield run_in(_account_of(member)), member
+        yield Seen(member, run_in(account_of(member)))
 
 
 def _without_grants(target: Target, member: str) -> None:
@@ -241,7 +257,8 @@ def made_by(verb: str, url: str, body: Any, at: Place) -> list[Made]:
     """
     if url.endswith("/SetIamPolicy") and body.get("resource") == at.top:
         members = {member for binding in body["policy"].get("bindings", ()) for member in binding["members"]}
-        return [Made(GRANTS.name, member) for member in sorted(members) if run_in(_account_of(member))]
+        run = run_in(at.prefix)
+        return [Made(GRANTS.name, member) for member in sorted(members) if run and run_in(account_of(member)) == run]
     path = url.partition("?")[0].removeprefix("https://storage.googleapis.com")
     sort = BY_REQUEST.get(url if verb == "GRPC" else f"{verb} {path}")
     if sort is None:
@@ -254,31 +271,75 @@ def made_by(verb: str, url: str, body: Any, at: Place) -> list[Made]:
     return [Made(sort.name, name)]
 
 
-def abandoned(now: datetime) -> Callable[[str], bool]:
-    """Tell of any run's name whether it is so old that nobody can be at work on it."""
-    return lambda run: bool(run) and now - began(run) > ABANDONED_AFTER
+def may_go(here: Collection[str], now: datetime) -> Callable[[Seen], bool]:
+    """Tell what may be taken away: of runs that have a journal here, and what an old run's label is on.
+
+    Args:
+        here: Runs that are gone and have a journal on this machine.
+        now: What is much older than this is no run's that may be at work.
+    """
+
+    def may(seen: Seen) -> bool:
+        old = seen.labelled and now - began(seen.run) > ABANDONED_AFTER
+        return bool(seen.run) and (seen.run in here or old)
+
+    return may
 
 
-def clean(target: Target, is_ours: Callable[[str], bool], noted: Mapping[str, set[str]]) -> tuple[list[str], list[str]]:
-    """Take away what was noted, and what is found by name or label.
+@dataclass
+class Search:
+    """What was found.
+
+    Args:
+        going: By sort, what is to go.
+        doubtful: What has an old run's name, and neither a label nor a journal here.
+        left: What may have been left where it could not be looked for, with the reason.
+        unseen: What the project does not show: an API that is off, or that the caller may not ask.
+    """
+
+    going: dict[Sort, list[str]] = field(default_factory=dict)
+    doubtful: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+
+    @property
+    def lines(self) -> list[str]:
+        """What is to go, a line each."""
+        return [f"{sort.name} {name}" for sort, names in self.going.items() for name in names]
+
+
+def search(target: Target, may: Callable[[Seen], bool], noted: Mapping[str, set[str]], now: datetime) -> Search:
+    """Find what was noted, and what is there by name or label.
 
     Args:
         target: The project.
-        is_ours: Whether what is of a run may go.
+        may: Whether something that is there may go.
         noted: Names by sort, from journals.
-
-    Returns:
-        What went, and what could not be taken away, with the reason.
+        now: What has an older run's name is told where it may not go.
     """
-    gone: list[str] = []
-    left: list[str] = []
+    found = Search()
     for sort in SORTS:
         names = dict.fromkeys(name for name in sorted(noted.get(sort.name, ())) if not name.endswith("?"))
         try:
-            names |= dict.fromkeys(name for run, name in sort.find(target) if run and is_ours(run))
-        except Exception as error:  # noqa: BLE001 - an API that is off hides nothing of ours, and the others go on
-            if names:
-                left.append(f"{sort.name}: cannot be listed: {error}")
+            for seen in sort.find(target):
+                if may(seen):
+                    names[seen.name] = None
+                elif seen.run and seen.name not in names and now - began(seen.run) > ABANDONED_AFTER:
+                    found.doubtful.append(f"{sort.name} {seen.name}")
+        except (exceptions.Forbidden, exceptions.NotFound) as error:
+            known = found.left if noted.get(sort.name) else found.unseen
+            known.append(f"{sort.name}: cannot be listed: {error}")
+        except Exception as error:  # noqa: BLE001 - one sort that cannot be listed never keeps the others
+            found.left.append(f"{sort.name}: cannot be listed: {error}")
+        found.going[sort] = list(names)
+    return found
+
+
+def take_away(target: Target, found: Search) -> tuple[list[str], list[str]]:
+    """Take away what was found; what went, and what could not be taken away, with the reason."""
+    gone: list[str] = []
+    left = list(found.left)
+    for sort, names in found.going.items():
         for name in names:
             _take(target, sort, name, gone, left)
     return gone, left
