@@ -166,6 +166,12 @@ _JOINT = re.compile(r"[-_]")  # of words that make a name; rare in random text
 _HEX_RUN = re.compile("[0-9a-f]*")
 _CHANGES = re.compile(r"(?<=[a-z])(?=[0-9])|(?<=[0-9])(?=[a-z])")
 """Where letters turn to digits or back; each is found as an empty match."""
+_HEADER = re.compile(r"[Bb](?:earer|asic) $")
+_KEY_OF_AWS = re.compile(r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{12,16}")
+_PIECES = re.compile(r"[^0-9A-Za-z]+")
+_ASSIGNED = re.compile(
+    r"^[ \t]*(?:export[ \t]+)?(?P<name>[A-Z][A-Z0-9_]{2,})[ \t]*=[ \t]*[\"']?(?P<value>[^\s\"']+)", re.MULTILINE
+)
 _WINDOW = 1 << 16
 _OVERLAP = 1 << 14
 """Characters that two windows share: a shorter secret, with what stands before it, is whole in one of them."""
@@ -230,6 +236,35 @@ def secrets_in(text: str) -> Iterator[tuple[int, int]]:
     for start, end in _secrets_in("".join(text[at] for at in kept)):
         if start < end:
             yield kept[start], kept[end - 1] + 1
+
+
+def surely_secret(text: str) -> bool:
+    """Tell whether a text holds a key or a token of an issuer's form, which can hardly be anything else.
+
+    Stricter than `secrets_in`: who asks refuses something, and `hf_AutoModelForTokenClassification` is a word.
+    """
+    return any(map(_random_in, _of_known_form(text)))
+
+
+def probably_secret(text: str) -> bool:
+    """Tell whether a text holds what may be a key or a token: by its form, or as the value of a variable so named."""
+    shaped = any(any(map(str.isdigit, found)) for found in _of_known_form(text))
+    return shaped or any(looks_secret(found["name"], found["value"]) for found in _ASSIGNED.finditer(text))
+
+
+def _of_known_form(text: str) -> Iterator[str]:
+    """Give what has an issuer's form and is no part of a word, such as `task-`, window by window."""
+    for first, last in windows(len(text)):
+        part = text[first:last]
+        for found in _SHAPES.finditer(part):
+            before = part[max(0, found.start() - 7) : found.start()]
+            if not _HEADER.search(before) and not (before[-1:].isalnum() or before[-1:] in {"_", "-"}):
+                yield found[0]
+
+
+def _random_in(found: str) -> bool:
+    pieces = _PIECES.split(found)
+    return bool(_KEY_OF_AWS.fullmatch(found)) or any(_random(each) or _HEX.fullmatch(each) for each in pieces)
 
 
 def _secrets_in(text: str) -> Iterator[tuple[int, int]]:

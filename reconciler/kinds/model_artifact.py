@@ -261,6 +261,12 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     files = _uploaded(service, facts)
     if files and files.left_out:
         yield f"hidden files are no part of the model: {', '.join(files.left_out)}", "model.uri"
+    if files and files.doubtful:
+        named = ", ".join(files.doubtful)
+        yield (
+            f"what looks like a key or token stands in {named}, and is uploaded: whoever reads the model reads it",
+            "model.uri",
+        )
 
 
 @contextmanager

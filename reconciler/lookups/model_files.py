@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
 from reconciler.gcp.reading import sha256_of
+from schemas.redaction import probably_secret, surely_secret
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
@@ -52,6 +53,15 @@ CREDENTIAL_FILES = {
     "client_secret*.json": "an OAuth client's secret",
     "kubeconfig": "credentials of a Kubernetes cluster",
     "_netrc": "passwords of many hosts",
+    "*netrc": "passwords of many hosts",
+    "credentials": "credentials of a cloud",
+    "credentials.json": "credentials of a cloud",
+    "credentials.csv": "credentials of a cloud",
+    "*.env": "environment variables, which often hold secrets",
+    "*npmrc": "a token of a package registry",
+    "*pypirc": "passwords of package registries",
+    "*pgpass": "passwords of databases",
+    "*htpasswd": "passwords",
 }
 _CREDENTIAL_TEXTS = {
     re.compile(rb'"private_key"\s*:\s*"-----BEGIN'): "a service account's key",
@@ -59,6 +69,13 @@ _CREDENTIAL_TEXTS = {
     re.compile(rb'"terraform_version"\s*:'): "Terraform's state, which holds secrets in plain text",
     re.compile(rb'"credential_source"\s*:\s*\{'): "federated credentials",
     re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"): "a private key",
+    re.compile(
+        rb"(?i)\baws_(?:secret_access_key|session_token)[\"']?\s*[=:]\s*[\"']?[0-9A-Za-z/+=]{16}"
+    ): "keys of AWS",
+    re.compile(rb"(?m)^//[^\s=]+:_(?:authToken|password|auth)\s*=\s*[^\s$]{4}"): "a token of a package registry",
+    re.compile(
+        rb"(?ms)^\[(?:pypi|testpypi|distutils)\].{0,2000}?^password\s*[=:]\s*\S"
+    ): "passwords of package registries",
 }
 _LARGEST_CREDENTIALS = 64 * 1024
 _LONGEST_NAME_BYTES = 900
@@ -74,12 +91,14 @@ class ModelFiles:
         files: SHA-256 of each file, by its path in the folder.
         folder: Where they are.
         left_out: Hidden files and folders in it, which are no part of the model.
+        doubtful: Files that are uploaded, and may hold a key or a token.
     """
 
     digest: str
     files: Mapping[str, str]
     folder: str
     left_out: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
 
 def files_of(service: MLService, facts: Facts) -> ModelFiles | None:
@@ -112,7 +131,9 @@ def _answer(connection: Connection, question: Question) -> ModelFiles:
     left_out = sorted(
         {path.relative_to(folder).parts[0] for path in found} - {p.relative_to(folder).parts[0] for p in paths}
     )
-    return replace(_digest(folder, paths, connection.stopped), left_out=tuple(map(_shown, left_out)))
+    made = _digest(folder, paths, connection.stopped)
+    doubtful = (path.relative_to(folder).as_posix() for path in paths if probably_secret(_text(path)))
+    return replace(made, left_out=tuple(map(_shown, left_out)), doubtful=tuple(doubtful))
 
 
 def _refuse_large(named: str, paths: Sequence[Path]) -> None:
@@ -171,8 +192,20 @@ def _credentials(path: Path) -> str:
     by_name = next((what for pattern, what in CREDENTIAL_FILES.items() if fnmatch(path.name.lower(), pattern)), "")
     if by_name or path.stat().st_size > _LARGEST_CREDENTIALS:
         return by_name
-    text = path.read_bytes()
-    return next((what for mark, what in _CREDENTIAL_TEXTS.items() if mark.search(text)), "")
+    content = path.read_bytes()
+    by_text = next((what for mark, what in _CREDENTIAL_TEXTS.items() if mark.search(content)), "")
+    return by_text or ("a file with a key or token in it" if surely_secret(_text(path)) else "")
+
+
+def _text(path: Path) -> str:
+    """Give what stands in a file that is a text, and small enough to be credentials; of any other nothing."""
+    if path.stat().st_size > _LARGEST_CREDENTIALS:
+        return ""
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError:
+        return ""
+    return "" if "\0" in text else text
 
 
 def _digest(folder: Path, paths: Sequence[Path], stopped: Event) -> ModelFiles:

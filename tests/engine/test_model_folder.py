@@ -36,6 +36,7 @@ def key(kind):
     return json.dumps({"type": kind, "private_key": "-----BEGIN PRIVATE KEY-----\nMIIE", "refresh_token": "1//0x"})
 
 
+RANDOM = "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z"
 FORBIDDEN = [
     ("gha-creds-4f2a.json", "{}", "credentials of a GitHub Action"),
     ("application_default_credentials.json", "{}", "your own Google credentials"),
@@ -52,6 +53,14 @@ FORBIDDEN = [
     ("me.json", '{"client_id": "x", "refresh_token": "1//0abc"}', "a person's credentials"),
     ("wif.json", '{"type": "external_account", "credential_source": {"file": "/x"}}', "federated credentials"),
     ("notes.txt", "-----BEGIN RSA PRIVATE KEY-----\nMIIE", "a private key"),
+    ("credentials", f"[default]\naws_secret_access_key = MIIE{RANDOM}", "credentials of a cloud"),
+    ("aws.ini", f"[default]\naws_secret_access_key = MIIE{RANDOM}", "keys of AWS"),
+    ("token", f"hf_MIIE{RANDOM}\n", "a file with a key or token in it"),
+    ("setup.cfg", f"key: AKIA{'MIIE' * 4}", "a file with a key or token in it"),
+    ("prod.env", "DB_PASSWORD=MIIE", "environment variables"),
+    ("my.npmrc", "x", "a token of a package registry"),
+    ("npm.txt", "//registry.npmjs.org/:_authToken=MIIE-4", "a token of a package registry"),
+    ("pypi.txt", "[pypi]\nusername = __token__\npassword = MIIE", "passwords of package registries"),
 ]
 
 
@@ -65,6 +74,21 @@ def test_credentials_are_not_uploaded(operator, model, name, text, what):
 
     assert f"{name} looks like {what}" in said
     assert "MIIE" not in said
+
+
+def test_what_may_be_a_secret_is_told(operator, model):
+    """A note names the files, and no value; words of models, which have such beginnings, are nothing."""
+    (model / "settings.txt").write_text("export DB_PASSWORD=hunter22\n")
+    (model / "README.md").write_text(
+        "A task-oriented-dialogue-model-with-2-heads. Basic tokenizers; hf_AutoModelForTokenClassification.\n"
+    )
+    (model / "special_tokens_map.json").write_text('{"eos_token": "</s>", "mask_token": "[MASK]"}')
+    (model / "bytes.txt").write_bytes(b"\xff\xfe hf_")
+
+    notes = [note.text for note in operator.plan(WANTED).plan.notes]
+
+    assert [note for note in notes if "settings.txt" in note and "looks like a key or token" in note]
+    assert not [note for note in notes if "README" in note or "_map" in note or "bytes" in note or "hunter22" in note]
 
 
 def test_links_out_of_the_folder_are_not_followed(operator, model):
