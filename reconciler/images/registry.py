@@ -36,6 +36,10 @@ MANIFESTS = (
 MANIFEST_BYTES_MOST = 4 * 1024 * 1024
 BLOB_BYTES_MOST = 4 * 1024**3
 TIMEOUT_S = 120.0
+"""Of silence. A registry that sends a byte now and then is held to these as well:"""
+PATIENCE_S = 300.0
+SLOWEST_BYTES_S = 50_000
+"""A request may take `PATIENCE_S`, and what its bytes take at this pace."""
 PAUSES_S = (0.2, 1.0, 4.0)
 """Between tries of a request that met what passes."""
 _BEARER = re.compile(r'(\w+)="([^"]*)"')
@@ -86,7 +90,9 @@ class Repository:
         """Connect."""
         import httpx  # noqa: PLC0415 - late, for start-up
 
-        self._http = httpx.Client(timeout=TIMEOUT_S, trust_env=not self.place.direct)
+        # Sent as it is, every byte that comes is seen as it comes: so it can be counted, and its time be watched.
+        plain = {"accept-encoding": "identity"}
+        self._http = httpx.Client(timeout=TIMEOUT_S, trust_env=not self.place.direct, headers=plain)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,8 +105,9 @@ class Repository:
         Raises:
             ApiError: It cannot be had, or is not what its digest says.
         """
-        found = self._call("GET", f"manifests/{reference}", accept=", ".join(MANIFESTS))
+        found = self._call("GET", f"manifests/{reference}", expect=200, accept=", ".join(MANIFESTS))
         content: bytes = found.content
+        self._same("fetch", found, digest_of(content))
         if reference.startswith("sha256:") and digest_of(content) != reference:
             raise errors.InvalidRequest("fetch", self.place.shown, f"the registry's answer does not match {reference}")
         return str(found.headers.get("content-type", "")).partition(";")[0], content
@@ -115,7 +122,7 @@ class Repository:
     def has(self, digest: str) -> bool:
         """Tell whether the repository has a file."""
         try:
-            self._call("HEAD", f"blobs/{digest}")
+            self._same("fetch", self._call("HEAD", f"blobs/{digest}", expect=200), digest)
         except errors.NotFoundError:
             return False
         return True
@@ -142,8 +149,9 @@ class Repository:
         Raises:
             ApiError: It cannot be had, is too large, or is not what its digest says.
         """
-        found: bytes = self._call("GET", f"blobs/{blob.digest}").content
-        if digest_of(found) != blob.digest:
+        most = min(blob.size_bytes, MANIFEST_BYTES_MOST)
+        found: bytes = self._call("GET", f"blobs/{blob.digest}", expect=200, most=most).content
+        if digest_of(found) != blob.digest or len(found) != blob.size_bytes:
             raise errors.InvalidRequest("fetch", self.place.shown, f"what came does not match {blob.digest}")
         return found
 
@@ -154,7 +162,7 @@ class Repository:
             try:
                 seen = self._received(blob, file, tell)
                 file.close()
-                if seen != blob.digest:
+                if seen != blob.digest or partial.stat().st_size != blob.size_bytes:
                     why = f"what came does not match {blob.digest}"
                     raise errors.InvalidRequest("fetch", self.place.shown, why)
                 partial.replace(into)
@@ -163,10 +171,11 @@ class Repository:
 
     def _received(self, blob: Blob, file: IO[bytes], tell: Tell) -> str:
         """Write what comes, and no more than was announced; returns its digest."""
-        seen = hashlib.sha256()
+        seen, until = hashlib.sha256(), self._until(min(blob.size_bytes, BLOB_BYTES_MOST))
         try:
             with self._stream(f"blobs/{blob.digest}") as answer:
-                for data in answer.iter_bytes(CHUNK_BYTES):
+                for data in answer.iter_raw():
+                    until()
                     seen.update(data)
                     file.write(data)
                     tell(len(data))
@@ -181,18 +190,46 @@ class Repository:
         """Send a file, whole."""
         if blob.path is None:
             raise ValueError(f"{blob.digest} is not here")
-        opened = self._call("POST", "blobs/uploads/")
+        opened = self._call("POST", "blobs/uploads/", expect=202)
         place = urljoin(str(opened.request.url), opened.headers.get("location", ""))
         if urlsplit(place)[:2] != urlsplit(self.place.url)[:2]:
             raise errors.InvalidRequest("push to", self.place.shown, "the registry sends the upload elsewhere")
-        path = blob.path
+        path, until = blob.path, self._until
         size = {"content-length": str(blob.size_bytes), "content-type": "application/octet-stream"}
-        self._send("PUT", place, params={"digest": blob.digest}, headers=size, content=lambda: _read(path, tell))
+        taken = self._send(
+            "PUT",
+            place,
+            expect=201,
+            params={"digest": blob.digest},
+            headers=size,
+            content=lambda: _read(path, tell, until(blob.size_bytes)),
+        )
+        self._same("push to", taken, blob.digest)
 
     def put(self, reference: str, content: bytes, media_type: str) -> str:
         """Put a manifest under a tag or digest; returns its digest."""
-        self._call("PUT", f"manifests/{reference}", headers={"content-type": media_type}, content=lambda: content)
+        kind = {"content-type": media_type}
+        taken = self._call("PUT", f"manifests/{reference}", expect=201, headers=kind, content=lambda: content)
+        self._same("push to", taken, digest_of(content))
         return digest_of(content)
+
+    def _same(self, verb: str, answer: httpx.Response, digest: str) -> None:
+        """Hold the digest that an answer tells against ours; registries need not tell any."""
+        told = str(answer.headers.get("docker-content-digest", digest))
+        if told != digest:
+            raise errors.InvalidRequest(
+                verb, self.place.shown, f"the registry tells of {told[:80]} and not of {digest}"
+            )
+
+    def _until(self, size_bytes: int) -> Callable[[], None]:
+        """Give what is called as bytes go: it ends a request that has had time enough."""
+        ends = time.monotonic() + PATIENCE_S + size_bytes / SLOWEST_BYTES_S
+
+        def check() -> None:
+            if time.monotonic() >= ends:
+                raise errors.InvalidRequest("reach", self.place.shown, "it is too slow: a request never ended")
+
+        return check
 
     def _call(self, verb: str, path: str, *, accept: str = "*/*", **more: Any) -> httpx.Response:
         headers = {"accept": accept, **more.pop("headers", {})}
@@ -203,18 +240,23 @@ class Repository:
         verb: str,
         url: str,
         *,
+        expect: int,
         headers: Mapping[str, str],
+        most: int = MANIFEST_BYTES_MOST,
         params: Mapping[str, str] | None = None,
         content: Callable[[], bytes | Iterator[bytes]] | None = None,
     ) -> httpx.Response:
-        """Send one request: again with a token where one is asked for, and again after what passes."""
+        """Send one request: again with a token where one is asked for, and again after what passes.
+
+        What is read may lie elsewhere; what is written goes where it is meant to, or nowhere.
+        """
         import httpx  # noqa: PLC0415 - late, for start-up
 
         def once() -> httpx.Response:
             sent = dict(headers) | self._authorization
             body = content() if content else None
             request = self._http.build_request(verb, url, headers=sent, params=params, content=body)
-            return self._read(self._http.send(request, stream=True, follow_redirects=verb == "GET"))
+            return self._read(self._http.send(request, stream=True, follow_redirects=verb in {"GET", "HEAD"}), most)
 
         for pause_s in (*PAUSES_S, None):
             try:
@@ -229,24 +271,25 @@ class Repository:
                 if pause_s is None or answer.status_code not in _BROKEN:
                     break
             time.sleep(pause_s)
-        if answer.is_error:
+        if answer.status_code != expect:
             raise self._refused(verb, answer)
         return answer
 
-    def _read(self, answer: httpx.Response) -> httpx.Response:
-        """Read an answer that is no file, and no more of it than a manifest may be."""
+    def _read(self, answer: httpx.Response, most: int = MANIFEST_BYTES_MOST) -> httpx.Response:
+        """Read an answer that is no file, and of one that is no refusal no more than was announced."""
         import httpx  # noqa: PLC0415 - late, for start-up
 
-        content = b""
+        content, until = bytearray(), self._until(MANIFEST_BYTES_MOST)
         try:
-            for data in answer.iter_bytes(CHUNK_BYTES):
+            for data in answer.iter_raw():
+                until()
                 content += data
-                if len(content) > MANIFEST_BYTES_MOST:
+                if len(content) > (MANIFEST_BYTES_MOST if answer.is_error else most):
                     raise errors.InvalidRequest("fetch", self.place.shown, "its answer is too large")
         finally:
             answer.close()
         kept = {name: value for name, value in answer.headers.items() if name not in _OF_THE_WAY}
-        return httpx.Response(answer.status_code, headers=kept, content=content, request=answer.request)
+        return httpx.Response(answer.status_code, headers=kept, content=bytes(content), request=answer.request)
 
     @contextmanager
     def _stream(self, path: str) -> Iterator[httpx.Response]:
@@ -264,7 +307,7 @@ class Repository:
                     if answer.status_code == httpx.codes.UNAUTHORIZED and not last:
                         self._sign_in(answer)
                         continue
-                    if answer.is_error:
+                    if answer.status_code != httpx.codes.OK:
                         raise self._refused("GET", self._read(answer))
                     yield answer
                     return
@@ -287,7 +330,7 @@ class Repository:
             headers = {"authorization": f"Basic {pair}"}
         asked = self._http.build_request("GET", realm, params=said, headers=headers)
         answer = self._read(self._http.send(asked, stream=True))
-        if answer.is_error:
+        if not answer.is_success:
             raise self._refused("sign in to", answer)
         self._authorization = {"authorization": f"Bearer {self._token(answer)}"}
 
@@ -318,15 +361,12 @@ class Repository:
         return kind(verb, self.place.shown, why, hint=hints.get(answer.status_code, ""))
 
 
-def _read(path: Path, tell: Tell) -> Iterator[bytes]:
+def _read(path: Path, tell: Tell, until: Callable[[], None]) -> Iterator[bytes]:
     with path.open("rb") as file:
-        yield from _chunks(file, tell)
-
-
-def _chunks(file: IO[bytes], tell: Tell) -> Iterator[bytes]:
-    while data := file.read(CHUNK_BYTES):
-        yield data
-        tell(len(data))
+        while data := file.read(CHUNK_BYTES):
+            yield data
+            until()
+            tell(len(data))
 
 
 def _said(answer: httpx.Response) -> str:

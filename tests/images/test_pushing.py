@@ -22,6 +22,7 @@ from reconciler.core.errors import InvalidRequest, NotFoundError, NotPermitted, 
 from reconciler.engine.apply import apply
 from reconciler.engine.planning import make_plan
 from reconciler.gcp.connection import Connection, Endpoint
+from reconciler.images import registry as registry_module
 from reconciler.images.base import Reference, find
 from reconciler.images.building import Built
 from reconciler.images.layers import Blob, kept
@@ -379,6 +380,100 @@ def test_an_answer_without_end_is_refused(stranger):
 
     with Repository(place) as repository, pytest.raises(InvalidRequest, match="too large"):
         repository.manifest("v1")
+
+
+class Careless(BaseHTTPRequestHandler):
+    """A registry that answers one thing to everything."""
+
+    status = 200
+    told: ClassVar[dict[str, str]] = {}
+    body = b""
+
+    def answer(self) -> None:
+        """Take what comes and answer."""
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.send_response(self.status)
+        for name, value in {"content-length": str(len(self.body)), **self.told}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(self.body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815 - names of the standard library
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def careless(monkeypatch):
+    """A repository of it; what it answers is set first."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Careless) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        with Repository(Place(f"http://127.0.0.1:{server.server_port}", "x/y", "x/y", direct=True)) as repository:
+
+            def answers(status: int, body: bytes = b"", **told: str) -> Repository:
+                said = {"status": status, "body": body, "told": {k.replace("_", "-"): v for k, v in told.items()}}
+                for name, value in said.items():
+                    monkeypatch.setattr(Careless, name, value)
+                return repository
+
+            yield answers
+        server.shutdown()
+        thread.join()
+
+
+NOT_OURS = {"docker_content_digest": f"sha256:{'1' * 64}"}
+DONE = {"has": 200, "put": 201, "manifest": 200, "content": 200, "upload": 202, "fetch": 200}
+
+
+@pytest.mark.parametrize(
+    ("act", "status", "told"),
+    [(act, status, {}) for act in DONE for status in (204, 206, 304, 307, 200, 201) if status != DONE[act]]
+    + [("has", 200, NOT_OURS), ("put", 201, NOT_OURS), ("manifest", 200, NOT_OURS)],
+)
+def test_only_what_the_protocol_says_is_believed(careless, tmp_path, act, status, told):
+    """An answer of another status, as proxies and sign-in pages give, or of another digest is a refusal."""
+    blob = kept(FILE, LAYER, tmp_path)
+    body = b"" if status in {204, 304} else FILE
+    repository = careless(status, body, **told)
+    acts = {
+        "has": lambda: repository.has(blob.digest),
+        "put": lambda: repository.put("v1", b"{}", OCI),
+        "manifest": lambda: repository.manifest("v1"),
+        "content": lambda: repository.content(blob),
+        "upload": lambda: repository.upload(blob),
+        "fetch": lambda: repository.fetch(blob, tmp_path / "layer"),
+    }
+
+    with pytest.raises(InvalidRequest):
+        acts[act]()
+
+
+@pytest.mark.parametrize("off", [-1, 1])
+def test_a_file_has_the_size_that_was_announced(careless, tmp_path, off):
+    """Whatever its digest: what is announced larger or smaller than it is, is something else."""
+    blob = kept(FILE, LAYER, tmp_path)
+    other = Blob(blob.digest, len(FILE) + off, LAYER)
+    repository = careless(200, FILE)
+
+    assert repository.content(blob) == FILE
+    with pytest.raises(InvalidRequest):
+        repository.content(other)
+    with pytest.raises(InvalidRequest):
+        repository.fetch(other, tmp_path / "layer")
+
+
+def test_a_request_has_an_end(careless, tmp_path, monkeypatch):
+    """Bytes that come now and then do not keep it alive: here no time at all is enough."""
+    monkeypatch.setattr(registry_module, "PATIENCE_S", -1e9)
+    blob = kept(FILE, LAYER, tmp_path)
+    repository = careless(200, FILE)
+
+    for act in (lambda: repository.manifest("v1"), lambda: repository.fetch(blob, tmp_path / "layer")):
+        with pytest.raises(InvalidRequest, match="too slow"):
+            act()
 
 
 def test_a_file_is_fetched_again_where_a_line_breaks(stranger, tmp_path):
