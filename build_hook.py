@@ -10,6 +10,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 COMMIT = "COMMIT"
+PACKED = ("schemas", "reconciler", "runtime", "emulator", "docs/ci/github", "uv.lock", "README.md", "LICENSE")
+"""What goes into wheel and sdist, tracked or not: hatchling leaves out only what `.gitignore` says."""
 
 
 class Hook(BuildHookInterface[Any]):
@@ -30,12 +32,14 @@ class Hook(BuildHookInterface[Any]):
 
 
 def commit_of(root: Path) -> str:
-    """Give the commit of a clone, or of the sdist that this is; `-changed` where files differ from it."""
-    if (root / COMMIT).is_file():
+    """Give the commit of a clone, or of the sdist that this is; `-changed` where files are not as it has them."""
+    if (root / COMMIT).is_file() and not (root / ".git").exists():
         return (root / COMMIT).read_text(encoding="utf-8").strip()
     try:
         commit = _git(root, "rev-parse", "HEAD")
         changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+        # By `.gitignore` alone, as hatchling has it: what only this machine's git ignores is packed all the same.
+        changed += _git(root, "ls-files", "--others", "--exclude-per-directory=.gitignore", "--", *PACKED)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return f"{commit}-changed" if changed else commit

@@ -39,6 +39,18 @@ def git(folder: Path, *words: str, stdin: str = "", env: Mapping[str, str] | Non
         raise UsageError(f"git {words[0]}: {said}") from error
 
 
+def tracked(folder: Path) -> frozenset[str] | None:
+    """Give the files of a package in a clone of ours that git knows, as paths in it; None: it is of no clone.
+
+    Raises:
+        UsageError: It is of one, and git cannot be asked.
+    """
+    if not (folder.parent / ".git").exists():
+        return None
+    listed = git(folder, "ls-files", "-z", instead="push from an installed mlservice")
+    return frozenset(filter(None, listed.split("\0")))
+
+
 def told(folder: Path, *words: str) -> str:
     """Give what git says; nothing where it is not installed, refuses, or the folder is in no repository."""
     try:

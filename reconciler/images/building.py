@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -41,6 +41,10 @@ _ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     "ORT_DISABLE_TELEMETRY": "1",
 }
+
+
+Tracked = Callable[[Path], Collection[str] | None]
+"""Gives the files of a folder that are under version control, as paths in it; None: it is of no clone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,14 @@ class Built:
         return sum(blob.size_bytes for blob in self.blobs)
 
 
-def build(wanted: Wanted, base: Base, folder: Path, say: Callable[[str], None]) -> Built:
+def build(wanted: Wanted, base: Base, folder: Path, tracked: Tracked, say: Callable[[str], None]) -> Built:
     """Build an image.
 
     Args:
         wanted: What.
         base: On what, fetched.
         folder: An empty folder for what is made.
+        tracked: Asked for the files of each package of ours.
         say: Told of steps.
 
     Raises:
@@ -104,7 +109,7 @@ def build(wanted: Wanted, base: Base, folder: Path, say: Callable[[str], None]) 
     except wheels.WheelsError as error:
         raise errors.ReconcilerError(str(error), hint=error.hint) from error
     for name in _PACKAGES[wanted.target]:
-        shutil.copytree(_source(name), ours / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        copy_package(_source(name), ours / name, tracked, say)
     wheels.describe_ourselves(packages, metadata.version("mlservice"))
     weights = wheels.weights(packages)
     compiled = [wheels.compile_all(part, f"/{where}", platform) for part, where in ((packages, SITE), (ours, APP))]
@@ -126,6 +131,31 @@ def lock_text() -> str:
         if path.is_file():
             return path.read_text(encoding="utf-8")
     raise errors.ReconcilerError("the lock file is not here, so an image would not be the one that was tested")
+
+
+def copy_package(source: Path, into: Path, tracked: Tracked, say: Callable[[str], None]) -> None:
+    """Copy a package of ours: of a clone what is under version control, so that no file lands in an image by accident.
+
+    Args:
+        source: Its folder.
+        into: A folder that is not there yet.
+        tracked: Asked for the files of its clone.
+        say: Told of what is left out.
+    """
+    shutil.copytree(source, into, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    known = tracked(source)
+    if known is None:
+        return
+    strange = [path for path in sorted(into.rglob("*")) if not path.is_dir() or path.is_symlink()]
+    strange = [path for path in strange if path.relative_to(into).as_posix() not in known]
+    for path in strange:
+        path.unlink()
+    for path in sorted(into.rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    if strange:
+        names = ", ".join(f"{source.name}/{path.relative_to(into).as_posix()}" for path in strange[:10])
+        say(f"left out, since git does not know them: {names}{' and others' if len(strange) > 10 else ''}")  # noqa: PLR2004 - a line's worth
 
 
 def _source(name: str) -> Path:

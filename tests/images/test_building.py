@@ -5,21 +5,26 @@ import ctypes
 import gzip
 import io
 import os
+import runpy
 import shutil
+import subprocess
 import sys
 import tarfile
+import types
 from pathlib import Path
 
 import pytest
 
+from reconciler.cli import git
 from reconciler.core import own_images
 from reconciler.core.errors import UsageError
 from reconciler.images import wheels
 from reconciler.images.base import Base, Reference
-from reconciler.images.building import lock_text
+from reconciler.images.building import copy_package, lock_text
 from reconciler.images.layers import layer
 from reconciler.images.lock import LockError, Platform, pins, requirements
 
+ROOT = Path(__file__).resolve().parents[2]
 LOCK = """
 [[package]]
 name = "mlservice"
@@ -226,3 +231,54 @@ def test_nothing_of_the_working_directory_is_run_to_compile(tmp_path, monkeypatc
 
     assert not (tmp_path / "run").exists()
     assert len([*(tmp_path / "packages").rglob("one.*.pyc")]) == 1
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A clone with one package of one module, which is committed."""
+    folder = tmp_path / "clone"
+    (folder / "runtime").mkdir(parents=True)
+    (folder / "runtime/server.py").write_text("")
+    (folder / ".gitignore").write_text("*.pyc\n")
+    who = ["-c", "user.name=ann", "-c", "user.email=ann@acme.org"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "first"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    return folder
+
+
+def test_an_image_has_of_a_clone_what_git_knows(clone, tmp_path):
+    """A file that was left lying there is left out, and that is said; a package that was installed is copied whole."""
+    (clone / "runtime/notes").mkdir()
+    (clone / "runtime/notes/token.txt").write_text("x")
+    told = []
+
+    copy_package(clone / "runtime", tmp_path / "one", git.tracked, told.append)
+    shutil.rmtree(clone / ".git")
+    copy_package(clone / "runtime", tmp_path / "two", git.tracked, told.append)
+
+    assert [path.name for path in (tmp_path / "one").rglob("*")] == ["server.py"]
+    assert (tmp_path / "two/notes/token.txt").exists()
+    assert told == ["left out, since git does not know them: runtime/notes/token.txt"]
+
+
+@pytest.fixture
+def commit_of(monkeypatch):
+    """What a build asks for the commit; hatchling is there only while something is built."""
+    plugin = types.ModuleType("hatchling.builders.hooks.plugin.interface")
+    plugin.BuildHookInterface = list
+    monkeypatch.setitem(sys.modules, plugin.__name__, plugin)
+    return runpy.run_path(str(ROOT / "build_hook.py"))["commit_of"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [("runtime/more.py", True), ("runtime/server.py", True), ("runtime/x.pyc", False), ("n", False)],
+)
+def test_a_wheel_with_more_than_its_commit_says_so(clone, commit_of, name, changed):
+    """A packed file that git does not know, ignored on this machine or not, is a change; one beside is none."""
+    (clone / ".git/info/exclude").write_text("more.py\n")
+    before = commit_of(clone)
+    (clone / name).write_text("1")
+
+    assert not before.endswith("-changed")
+    assert commit_of(clone) == before + "-changed" * changed

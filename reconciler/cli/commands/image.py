@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconciler.cli import git
 from reconciler.cli.console import data, out, say
 from reconciler.cli.options import DEFAULT_FILE, Environment, Form, Local, Paths, Project
 from reconciler.cli.planning import Target, load_specs, working
@@ -153,7 +154,7 @@ def _build(
         with _counting("fetching the base", sum(each.size_bytes for each in found.layers), quiet=quiet) as tell:
             found = bases.fetch(repository, found, _cache(), tell)
     wanted = Wanted(target.value, [each.value for each in chosen])
-    return build(wanted, found, folder, lambda text: _say(text, quiet=quiet)), found
+    return build(wanted, found, folder, git.tracked, lambda text: _say(text, quiet=quiet)), found
 
 
 def _place(connection: Connection, reference: Reference) -> Place:
