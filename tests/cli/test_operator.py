@@ -3,11 +3,14 @@
 import json
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from emulator.images import bundled as hello
+from reconciler.core.inventory import Inventory
+from reconciler.engine.inventory_store import InventoryStore
 from tests.operating import BUCKET, REGION, spec
 
 IMAGES = f"{REGION}-docker.pkg.dev/local/ml"
@@ -147,3 +150,34 @@ def test_the_job_makes_services_and_mends_what_is_changed_behind_its_back(instal
     assert [service.name.rpartition("/")[2] for service in operator.services()] == ["churn"]
     assert {key[1] for key in operator.inventories()} == {"churn"}
     assert shell("operator", "status", "--local").code == 64
+
+
+def test_no_text_of_a_report_draws_a_line_of_its_own(shell, operator):
+    """Whoever may write a report may write line breaks into any text of it; each stays in the line that it is of."""
+    InventoryStore(operator.session()).take(Inventory(service="operator_mlservice", region=REGION))
+    text, now = "x\nFORGED", datetime.now(UTC).isoformat()
+    change = {
+        "address": text,
+        "action": text,
+        "outcome": text,
+        "reason": text,
+        "error": text,
+        "fields": [{"path": text}],
+    }
+    service = {"region": REGION, "state": text, "problems": [text], "changes": [change]}
+    said = {
+        "format": "mlservice/report/v2", "shard": {"index": 0}, "started": now, "ended": now, "exitCode": 1,
+        "problems": [text], "warnings": [text], "services": {text: service, "churn": service | {"state": "failed"}},
+        "orphaned": [{"region": text, "name": text, "since": text, "state": text, "reason": text}],
+        "bundle": {"digest": text, "commit": text}, "source": {"kind": text},
+        "calls": [{"api": text, "calls": 2, "throttled": 1}],
+        "canary": {"build": {"version": text}, "specs": text, "held": {text: text}},
+    }  # fmt: skip
+    blob = operator.connection.storage.bucket(BUCKET).blob("operators/mlservice/latest/0.json")
+    blob.upload_from_string(json.dumps(said))
+
+    for command in ("status", "logs", "proceed"):
+        shown = shell("operator", command, "--local")
+        lines = (shown.out + shown.err).splitlines()
+        assert any("x FORGED" in line for line in lines), shown
+        assert not [line for line in lines if line.startswith("FORGED")], command
