@@ -43,6 +43,13 @@ def test_install_looks_first_for_what_is_in_the_way(shell, operator):
     assert (done.code, "gcloud secrets create none" in done.err, done.out) == (3, True, ""), done.err
     assert operator.inventories() == {}
     shell.write(OPERATOR)
+    brief, whole = shell("install", "--local"), shell("install", "--local", "--verbose")
+    assert (brief.code, whole.code) == (64, 64), "there is nobody to ask"
+    assert 0 < 2 * len(brief.out.splitlines()) < len(whole.out.splitlines()), "a line for each, not one for each field"
+    assert set(brief.out.splitlines()) <= set(whole.out.splitlines())
+    assert all(each in brief.out for each in whole.out.splitlines() if "ermission" in each), (
+        "what gives access is whole"
+    )
     assert shell("install", "--local", "--yes").code == 0, "an operator alone is in nobody's way"
 
 
