@@ -64,4 +64,4 @@ def from_repository(session: Session, repository: Repository, before: Pointer | 
         )
         hint = "if history was rewritten on purpose: mlservice operator run --allow-older"
         return Fetched({}, before, f"{repository} went back in time: {why}", hint)
-    return Fetched(found.files, now)
+    return Fetched(found.files, now, odd=found.odd)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from schemas.problems import Problem
 from schemas.refusal import shown
 
 FORMAT = 1
@@ -93,12 +94,14 @@ class Fetched:
         pointer: Which they are; without files, which were applied last.
         trouble: Why these are not the current ones; empty where they are.
         hint: What to do about it.
+        odd: Files that cannot be used, beside those that can.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
     pointer: Pointer | None = None
     trouble: str = ""
     hint: str = ""
+    odd: tuple[Problem, ...] = ()
 
 
 _TEXTS = ("digest", "written", "published", "commit", "author", "run")

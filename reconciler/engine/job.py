@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -129,7 +129,8 @@ class Job:
             self.trouble = f"no specs could be read, and nothing was done: {fetched.trouble}{hint}"
             return self.of(Specs(()), [])
         with _unpacked(fetched.files):
-            return self.of(*load_telling([Path()], self.environment))
+            specs, problems = load_telling([Path()], self.environment)
+            return self.of(specs, [*tell(fetched.odd), *problems])
 
     def _beat(self, exit_code: int) -> None:
         """Tell that a pass of the operator's has ended. That this did not work is a warning, and no failed pass."""
@@ -313,10 +314,15 @@ def _unpacked(files: Mapping[str, bytes]) -> Iterator[None]:
 def load_telling(paths: Sequence[Path], environment: str | None) -> tuple[Specs, list[Problem]]:
     """Load what can be loaded, and tell what cannot."""
     specs, found = load_valid([*paths], environment=environment)
-    problems = [problem for problem in found if problem.severity is Severity.ERROR]
-    for problem in problems:
+    return specs, tell(problem for problem in found if problem.severity is Severity.ERROR)
+
+
+def tell(problems: Iterable[Problem]) -> list[Problem]:
+    """Write to the log which specs cannot be used, and why; gives them."""
+    told = list(problems)
+    for problem in told:
         Log("").write("ERROR", "spec refused", problem=str(problem), hint=problem.hint)
-    return specs, problems
+    return told
 
 
 class Log:

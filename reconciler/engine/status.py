@@ -23,6 +23,7 @@ from reconciler.engine.retraining import Retraining, read_retraining
 from reconciler.engine.session import Session
 from schemas.operator import is_operators
 
+SERVICE = "run_service"
 RETRAINS = "functions_function"
 """Kind of the function that starts trainings."""
 GOING = frozenset({"Claimed", "Started"})
@@ -85,7 +86,12 @@ class ServiceStatus:
         """Say why it does not work; nothing where it does."""
         if self.service:
             return self.service.problem
-        return "the Cloud Run service is gone" if self.inventory.entries else "nothing of it was made yet"
+        if not self.inventory.entries:
+            return "nothing of it was made yet"
+        listed = [entry for address, entry in self.inventory.entries.items() if address.kind == SERVICE]
+        if any(entry.changed or entry.server_name for entry in listed):
+            return "the Cloud Run service is gone"
+        return "its Cloud Run service is not made yet: the run that was to make it did not get that far"
 
     @property
     def needs_you(self) -> tuple[str, ...]:
@@ -229,8 +235,13 @@ class Statuses:
         return self.working and not troubled and not any(service.needs_you for service in self.services)
 
 
-def read_status(session: Session, names: Sequence[str]) -> Statuses:
+def read_status(session: Session, names: Sequence[str], region: str | None = None) -> Statuses:
     """Read services by name, or all of them. An inventory that cannot be read hides no other service.
+
+    Args:
+        session: The run's means.
+        names: Of services; none for all.
+        region: Only those there; None for everywhere.
 
     Raises:
         UsageError: A name is not known.
@@ -241,11 +252,13 @@ def read_status(session: Session, names: Sequence[str]) -> Statuses:
     services = [i for key, i in sorted(everything.items()) if not is_operators(key[1])]
     oversight = read_oversight(session, everything)
     services += [Inventory(service=name, region=region) for region, name in oversight.beyond(everything)]
+    services = [inventory for inventory in services if region in {None, inventory.region}]
     chosen = [inventory for inventory in services if not names or inventory.service in names]
     unknown = sorted(set(names) - {i.service for i in chosen})
     if unknown:
         known = ", ".join(sorted(inventory.service for inventory in services)) or "none"
-        raise errors.UsageError(f"not known here: {', '.join(unknown)}", hint=f"services applied here: {known}")
+        where = f"in {region}" if region else "here"
+        raise errors.UsageError(f"not known {where}: {', '.join(unknown)}", hint=f"services applied {where}: {known}")
     kinds = session.kinds.by_name
     asked = {a: "" for i in chosen for a in _closed(session.kinds, i)}
     asked |= {a: e.server_name for i in chosen for a, e in i.entries.items() if a.kind in kinds}

@@ -10,8 +10,9 @@ import re
 import secrets
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 _HERE = re.compile(r"127\.0\.0\.1:[0-9]{1,5}")
 _PROOF_WITHIN_S = 10.0
+STEP_S = 600.0
+MOST_STEPS = 2000
+STEP_WITHIN_S = 6 * 3600.0
+"""Of real time, for ten minutes there: passes that are as long as a job may be."""
 
 
 def state_dir() -> Path:
@@ -121,6 +126,24 @@ class Emulator:
             return json.loads(text)
         except ValueError:
             return text
+
+    def advance(self, seconds: float) -> Iterator[tuple[float, str]]:
+        """Let time pass, step by step: who waits sees how far it is, and may end it between two steps.
+
+        Gives after each step how many seconds have passed there, and what time it is.
+
+        Args:
+            seconds: How many, 0 or more. What happens on the way may take any time.
+        """
+        began = datetime.fromisoformat(self.control("GET", "clock")["now"])
+        step, past = max(STEP_S, seconds / MOST_STEPS), 0.0
+        while True:
+            wanted = min(step, seconds - past)
+            told = self.control("POST", "advance", {"seconds": max(0.0, wanted)}, timeout_s=STEP_WITHIN_S)
+            past = (datetime.fromisoformat(told["now"]) - began).total_seconds()
+            yield min(past, seconds), str(told["now"])
+            if past >= seconds:
+                return
 
     def clock(self) -> timedelta:
         """Give how far its clock is ahead of ours."""

@@ -11,16 +11,18 @@ Source:
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import resource
 import stat
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from reconciler.core.bundle import MOST_FILES, pack
+from reconciler.core.bundle import MOST_FILES, BundleError, digest_of, pack, unpack
 from schemas.files import SUFFIXES
 from schemas.yaml.reader import MAX_BYTES
 
@@ -28,6 +30,8 @@ PACK_MOST = 32 << 20
 MEMORY_MOST = 320 << 20
 """Bytes of address space, of which libraries take 50 MiB: together with a pass it fits into a job of 512 MiB."""
 DEEPEST = 32
+MOST_TOLD = 100
+LONGEST_SHOWN = 300
 _WAIT_S = 30.0
 _LFS = b"version https://git-lfs.github.com/spec/"
 _ANY_USER = "x-access-token"
@@ -47,10 +51,27 @@ class CloneError(Exception):
         self.hint = hint
 
 
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """What cannot be used, and keeps nobody from the rest.
+
+    Args:
+        name: Its path below the folder, as it may be shown.
+        why: In words.
+        hint: What to do about it.
+    """
+
+    name: str
+    why: str
+    hint: str = ""
+
+
 def clone(
     repository: str, branch: str, folder: str, token: str, *, most: int = PACK_MOST
-) -> tuple[dict[str, str], dict[str, bytes]]:
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Give what is to be told of the commit, and the spec files below the folder by their path in it.
+
+    What is told has, under `odd`, the files that cannot be used.
 
     Args:
         repository: `https://…`.
@@ -64,10 +85,23 @@ def clone(
     """
     store, tip = _fetched(repository, branch, token, most)
     commit = store[tip]
-    files = dict(_files(store, _tree(store, commit.tree, folder), "", 0))
+    files: dict[str, bytes] = {}
+    odd: list[Odd] = []
+    for name, found in _files(store, _tree(store, commit.tree, folder), "", 0):
+        if isinstance(found, Odd):
+            odd.append(found)
+        else:
+            files[name] = found
     author = commit.author.decode("utf-8", "replace")
     written = datetime.fromtimestamp(commit.commit_time, UTC).isoformat(timespec="seconds")
-    return {"commit": tip.decode(), "author": author, "written": written}, files
+    told = [dataclasses.asdict(each) for each in _some(odd)]
+    return {"commit": tip.decode(), "author": author, "written": written, "odd": told}, files
+
+
+def _some(odd: list[Odd]) -> list[Odd]:
+    """Cut what may be long: whoever mends the first ones has seen what is wrong."""
+    left = len(odd) - MOST_TOLD
+    return [*odd[:MOST_TOLD], *([Odd(".", f"{left} more files cannot be used")] if left > 0 else [])]
 
 
 def _fetched(repository: str, branch: str, token: str, most: int) -> tuple[Any, bytes]:
@@ -163,12 +197,14 @@ def _tree(store: Any, root: bytes, folder: str) -> Any:
     return here
 
 
-def _files(store: Any, tree: Any, above: str, depth: int) -> Iterator[tuple[str, bytes]]:
+def _files(store: Any, tree: Any, above: str, depth: int) -> Iterator[tuple[str, bytes | Odd]]:
     """Walk to the spec files as they would be found in a folder: links, submodules and hidden ones are left out."""
     if depth > DEEPEST:
-        raise CloneError(f"it has folders more than {DEEPEST} deep")
+        yield above, Odd(_shown(above), f"it is more than {DEEPEST} folders deep")
+        return
     for name, mode, sha in tree.items():
-        text = name.decode("utf-8", "replace")
+        # What is no UTF-8 stays to be told of: two such names may read alike.
+        text = name.decode("utf-8", "surrogateescape")
         if text.startswith("."):
             continue
         if stat.S_ISDIR(mode):
@@ -177,15 +213,32 @@ def _files(store: Any, tree: Any, above: str, depth: int) -> Iterator[tuple[str,
             yield f"{above}{text}", _content(store, sha, f"{above}{text}")
 
 
-def _content(store: Any, sha: bytes, name: str) -> bytes:
+def _content(store: Any, sha: bytes, name: str) -> bytes | Odd:
+    if not _is_plain(name):
+        return Odd(_shown(name), "its name is none for a spec", "letters, digits, '-', '_' and '.' do")
     if sha not in store or len(content := store[sha].data) > MAX_BYTES:
-        raise CloneError(f"{name} has more than {MAX_BYTES} bytes")
+        return Odd(_shown(name), f"it has more than {MAX_BYTES} bytes")
     if content.startswith(_LFS):
-        raise CloneError(f"{name} lies in LFS, which is not followed", "keep specs in git itself")
+        return Odd(_shown(name), "it lies in LFS, which is not followed", "keep specs in git itself")
     return bytes(content)
 
 
-def _answer(said: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
+def _is_plain(name: str) -> bool:
+    """Tell whether a bundle may hold a file of that name: it is asked itself, so that both always agree."""
+    try:
+        archive = pack({name: b""})
+        return set(unpack(archive, digest_of(archive))) == {name} and name.isprintable()
+    except (BundleError, UnicodeError):
+        return False
+
+
+def _shown(name: str) -> str:
+    """Give a path as anybody may see it: in one line, of a length."""
+    text = name if name.isprintable() else ascii(name)[1:-1]
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def _answer(said: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
     about, files = clone(said["repository"], said["branch"], said["folder"], said["token"])
     if len(files) > MOST_FILES:
         raise CloneError(f"it has more than {MOST_FILES} spec files in that folder")

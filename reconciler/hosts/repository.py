@@ -9,9 +9,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.bundle import BundleError, digest_of, unpack
+from schemas.problems import Problem, SourceRef
 
 PATIENCE_S = 120.0
 _KEPT = ("PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE", "SSL_CERT_DIR", "LANG")
@@ -51,6 +53,7 @@ class Cloned:
         commit: Which.
         author: Of the commit.
         written: The commit's time, ISO 8601 in UTC.
+        odd: Spec files that cannot be used, beside those that can.
     """
 
     archive: bytes
@@ -58,6 +61,7 @@ class Cloned:
     commit: str
     author: str
     written: str
+    odd: tuple[Problem, ...] = ()
 
 
 def clone(repository: Repository, token: str = "", *, patience_s: float = PATIENCE_S) -> Cloned:
@@ -85,10 +89,14 @@ def clone(repository: Repository, token: str = "", *, patience_s: float = PATIEN
         files = unpack(archive, digest_of(archive))
     except BundleError as error:
         raise CloneRefused(f"cannot use {repository}: {error}") from error
-    return Cloned(archive, files, said["commit"], said["author"], said["written"])
+    return Cloned(archive, files, said["commit"], said["author"], said["written"], _odd(said["odd"]))
 
 
-def _run(asked: bytes, repository: Repository, patience_s: float) -> tuple[dict[str, str], bytes]:
+def _odd(told: list[dict[str, str]]) -> tuple[Problem, ...]:
+    return tuple(Problem(SourceRef(each["name"]), each["why"], each["hint"], rule="file") for each in told)
+
+
+def _run(asked: bytes, repository: Repository, patience_s: float) -> tuple[dict[str, Any], bytes]:
     with TemporaryDirectory(prefix="mlservice-clone-") as home:
         env = {name: value for name in _KEPT if (value := os.environ.get(name))} | {"HOME": home}
         try:

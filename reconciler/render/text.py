@@ -18,6 +18,8 @@ SIGNS: Mapping[Action, tuple[str, str]] = {
     Action.WAIT: ("…", "cyan"),
     Action.NO_OP: (" ", "dim"),
 }
+_ACCESS = "iam_"
+"""What kinds begin with that say who may do what."""
 _WORDS = {
     Action.CREATE: "to create",
     Action.UPDATE: "to update",
@@ -27,16 +29,17 @@ _WORDS = {
 }
 
 
-def render_text(plan: Plan, *, titles: Mapping[str, str]) -> Text:
+def render_text(plan: Plan, *, titles: Mapping[str, str], brief: bool = False) -> Text:
     """Render a plan.
 
     Args:
         plan: The plan.
         titles: What people call each kind.
+        brief: Of what is made anew only a line, but for what gives access: that is shown whole.
     """
     text, names = Text(), Names(titles, plan.project)
     for group in _groups(plan):
-        text.append_text(_group(plan, group, names))
+        text.append_text(_group(plan, group, names, brief=brief))
     text.append_text(_notes(plan))
     text.append_text(summary(plan))
     return text
@@ -50,18 +53,18 @@ def _quiet(change: Change) -> bool:
     return change.action is Action.NO_OP and not change.problem
 
 
-def _group(plan: Plan, services: tuple[str, ...], names: Names) -> Text:
+def _group(plan: Plan, services: tuple[str, ...], names: Names, *, brief: bool) -> Text:
     text = Text()
     observing = set(services) <= set(plan.observing)
     text.append(", ".join(services), "bold")
     text.append("  (observed only: nothing is changed)\n" if observing else "\n", "dim")
     for change in sorted(plan.changes, key=lambda c: (c.rank, c.address)):
         if change.services == services and not _quiet(change):
-            text.append_text(_change(change, names))
+            text.append_text(_change(change, names, brief=brief))
     return text.append("\n")
 
 
-def _change(change: Change, names: Names) -> Text:
+def _change(change: Change, names: Names, *, brief: bool = False) -> Text:
     sign, style = ("!", "red") if change.problem else SIGNS[change.action]
     text = Text()
     text.append(f"  {sign} ", style)
@@ -72,6 +75,8 @@ def _change(change: Change, names: Names) -> Text:
     text.append(f"  {said}" if said else "", "dim")
     said = change.problem if change.contradicts else f"not working: {change.problem}"
     text.append(f"  {said}" if change.problem else "", "red").append("\n")
+    if brief and change.action is Action.CREATE and not change.address.kind.startswith(_ACCESS):
+        return text
     for line in _lines(change):
         text.append_text(line)
     return text

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from schemas.kept.document import Part
+from schemas.kept.document import Part, Seconds
 
 _DEEPEST = 20
 
@@ -50,7 +50,7 @@ class ToldChange(Part):
     )
     reason: str = Field("", description="Why, for people.")
     fields: tuple[FieldDifference, ...] = Field((), description="Fields that differ; of a new object none.")
-    seconds: float = Field(0.0, description="How long it took.")
+    seconds: Seconds = Field(0.0, description="How long it took.")
     error: str = Field("", description="Why it failed, or what it was skipped for.")
 
 

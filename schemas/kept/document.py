@@ -22,15 +22,27 @@ class KeptError(ValueError):
     """A document cannot be read. The text says why, and what to do about it."""
 
 
+_YEARS = range(1970, 3000)
+"""Years that moments may be of: beyond them, sums of a moment and a duration end in errors."""
+MOST = (1 << 53) - 1
+"""The largest count: every program that reads JSON reads it as it is."""
+MOST_SECONDS = 366 * 24 * 3600
+"""The longest that anything takes: no pass and no job of Google's runs for a year."""
+
+
 def _moment(text: str) -> str:
     found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError("a moment without a time zone")
+    if found.tzinfo is None or found.year not in _YEARS:
+        raise ValueError(f"a moment without a time zone, or not between {_YEARS[0]} and {_YEARS[-1]}")
+    if not set(text) <= set("0123456789-:.+TWZ "):
+        raise ValueError("a moment with something else in it")
     return text
 
 
 Moment = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})]
 """ISO 8601 with a time zone."""
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)]
 
 
 class Part(BaseModel):

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.kept.changes import ToldChange
-from schemas.kept.document import Kept, Moment, Part
+from schemas.kept.document import Count, Kept, Moment, Part
 
 
 class By(Part):
@@ -52,6 +52,6 @@ class HistoryEntry(Kept):
     reason: str = Field("", description="Why, for people.")
     problems: tuple[str, ...] = Field((), description="What is wrong, in sentences.")
     changes: tuple[ToldChange, ...] = Field((), description="What was to be done, and how it ended.")
-    left_out: int = Field(0, ge=0, description="Further changes that are not in `changes`, to keep this small.")
+    left_out: Count = Field(0, description="Further changes that are not in `changes`, to keep this small.")
     by: By = Field(description="Who did it, and with what.")
     source: Source = Field(default_factory=Source, description="Where the specs came from, as far as that is known.")

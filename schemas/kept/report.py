@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from schemas.kept.changes import Orphan, ToldChange
-from schemas.kept.document import Data, Kept, Moment, Part
+from schemas.kept.document import MOST, Count, Data, Kept, Moment, Part, Seconds
 
 STATES = ("ok", "changed", "reported", "frozen", "needs a person", "held", "locked", "blocked", "refused", "failed")
 """What may become of a service in a pass, the better ones first."""
@@ -15,8 +15,8 @@ STATES = ("ok", "changed", "reported", "frozen", "needs a person", "held", "lock
 class Shard(Part):
     """Which part of the services a report is about."""
 
-    index: int = Field(ge=0, description="From 0.")
-    count: int = Field(1, ge=1, description="How many there are.")
+    index: Count = Field(description="From 0.")
+    count: int = Field(1, ge=1, le=MOST, description="How many there are.")
 
 
 class Bundle(Part):
@@ -57,9 +57,11 @@ class Calls(Part):
     """What became of the calls to one of Google's APIs."""
 
     api: str = Field("", description="Such as `run.googleapis.com`.")
-    calls: int = Field(0, ge=0, description="How many were made, those that were made again included.")
-    throttled: int = Field(0, ge=0, description="How many of them were refused for their rate (429).")
-    waited_seconds: float = Field(0.0, ge=0, description="How long threads waited before calls, all together.")
+    calls: Count = Field(0, description="How many were made, those that were made again included.")
+    throttled: Count = Field(0, description="How many of them were refused for their rate (429).")
+    waited_seconds: float = Field(
+        0.0, ge=0, le=MOST, allow_inf_nan=False, description="How long threads waited before calls, all together."
+    )
 
 
 class ServiceReport(Part):
@@ -99,7 +101,7 @@ class PassReport(Kept):
     shard: Shard = Field(description="Which part of the services it is about.")
     started: Moment = Field(description="When it began.")
     ended: Moment = Field(description="When it ended.")
-    seconds: float = Field(0.0, ge=0, description="How long it took.")
+    seconds: Seconds = Field(0.0, description="How long it took.")
     drift: str = Field("Correct", description="`Correct`: what differs was changed. `Report`: told of.")
     dry_run: bool = Field(default=False, description="Nothing was to be changed, whatever was found.")
     build: Build | None = Field(None, description="What ran; null where it was not yet told.")
@@ -116,5 +118,5 @@ class PassReport(Kept):
     services: dict[str, ServiceReport] = Field(default_factory=dict, description="By name.")
     orphaned: tuple[Orphan, ...] = Field((), description="Services that no spec wants any more.")
     calls: tuple[Calls, ...] = Field((), description="By API.")
-    changed: int = Field(0, ge=0, description="Changes that were carried out.")
-    exit_code: int = Field(0, description="0 done, 1 failed, 3 blocked, 4 partly applied.")
+    changed: Count = Field(0, description="Changes that were carried out.")
+    exit_code: int = Field(0, ge=0, le=255, description="0 done, 1 failed, 3 blocked, 4 partly applied.")

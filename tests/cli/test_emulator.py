@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
 
+from reconciler.gcp.emulator import Emulator as Client
 from tests.cli.conftest import Shell
 from tests.operating import spec
 
@@ -36,6 +38,17 @@ def test_nothing_of_the_working_directory_is_run_for_the_emulator(own):
 
     assert started.code == 0, started.err
     assert not (own.folder / "run").exists()
+
+
+def test_time_passes_in_steps_that_are_told_of(emulator):
+    """No request lasts as long as a day of passes: each lets some minutes pass, in all what was asked for."""
+    client = Client(Path(), 0, emulator.http, emulator.grpc, "")
+
+    told = [past for past, _ in client.advance(1500)]
+
+    assert len(told) >= 3, "ten minutes at most a step"
+    assert (told, told[-1]) == (sorted(told), 1500)
+    assert [past for past, _ in client.advance(0)] == [0], "nothing is one step"
 
 
 @pytest.mark.slow

@@ -3,11 +3,14 @@
 import json
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from emulator.images import bundled as hello
+from reconciler.core.inventory import Inventory
+from reconciler.engine.inventory_store import InventoryStore
 from tests.operating import BUCKET, REGION, spec
 
 IMAGES = f"{REGION}-docker.pkg.dev/local/ml"
@@ -40,6 +43,13 @@ def test_install_looks_first_for_what_is_in_the_way(shell, operator):
     assert (done.code, "gcloud secrets create none" in done.err, done.out) == (3, True, ""), done.err
     assert operator.inventories() == {}
     shell.write(OPERATOR)
+    brief, whole = shell("install", "--local"), shell("install", "--local", "--verbose")
+    assert (brief.code, whole.code) == (64, 64), "there is nobody to ask"
+    assert 0 < 2 * len(brief.out.splitlines()) < len(whole.out.splitlines()), "a line for each, not one for each field"
+    assert set(brief.out.splitlines()) <= set(whole.out.splitlines())
+    assert all(each in brief.out for each in whole.out.splitlines() if "ermission" in each), (
+        "what gives access is whole"
+    )
     assert shell("install", "--local", "--yes").code == 0, "an operator alone is in nobody's way"
 
 
@@ -147,3 +157,34 @@ def test_the_job_makes_services_and_mends_what_is_changed_behind_its_back(instal
     assert [service.name.rpartition("/")[2] for service in operator.services()] == ["churn"]
     assert {key[1] for key in operator.inventories()} == {"churn"}
     assert shell("operator", "status", "--local").code == 64
+
+
+def test_no_text_of_a_report_draws_a_line_of_its_own(shell, operator):
+    """Whoever may write a report may write line breaks into any text of it; each stays in the line that it is of."""
+    InventoryStore(operator.session()).take(Inventory(service="operator_mlservice", region=REGION))
+    text, now = "x\nFORGED", datetime.now(UTC).isoformat()
+    change = {
+        "address": text,
+        "action": text,
+        "outcome": text,
+        "reason": text,
+        "error": text,
+        "fields": [{"path": text}],
+    }
+    service = {"region": REGION, "state": text, "problems": [text], "changes": [change]}
+    said = {
+        "format": "mlservice/report/v2", "shard": {"index": 0}, "started": now, "ended": now, "exitCode": 1,
+        "problems": [text], "warnings": [text], "services": {text: service, "churn": service | {"state": "failed"}},
+        "orphaned": [{"region": text, "name": text, "since": text, "state": text, "reason": text}],
+        "bundle": {"digest": text, "commit": text}, "source": {"kind": text},
+        "calls": [{"api": text, "calls": 2, "throttled": 1}],
+        "canary": {"build": {"version": text}, "specs": text, "held": {text: text}},
+    }  # fmt: skip
+    blob = operator.connection.storage.bucket(BUCKET).blob("operators/mlservice/latest/0.json")
+    blob.upload_from_string(json.dumps(said))
+
+    for command in ("status", "logs", "proceed"):
+        shown = shell("operator", command, "--local")
+        lines = (shown.out + shown.err).splitlines()
+        assert any("x FORGED" in line for line in lines), shown
+        assert not [line for line in lines if line.startswith("FORGED")], command

@@ -17,7 +17,7 @@ from tests.operating import BUCKET, REGION, spec
 from tests.repositories import Host
 
 pytestmark = pytest.mark.timeout(300)
-MONDAY, TUESDAY = "2026-11-23T10:00:00+00:00", "2026-11-24T10:00:00+00:00"
+MONDAY, TUESDAY, WEDNESDAY = (f"2026-11-{day}T10:00:00+00:00" for day in (23, 24, 25))
 TOKEN = "t0ps3cret"
 PLACE = f"gs://{BUCKET}/specs/mlservice"
 
@@ -73,6 +73,11 @@ def test_specs_are_cloned_at_each_pass(shell, operator, host):
     assert passes("--allow-older").code == 0
     assert not operator.service().template.containers[0].env
     assert passes().code == 0, "what was meant once is the last one now"
+
+    host.push(written(spec(env={"A": "2"})) | {"services/a\nb.yaml": "kind: no"}, WEDNESDAY)
+    assert passes().code == 1
+    assert operator.service().template.containers[0].env[0].value == "2", "one odd file keeps nobody from the rest"
+    assert any("a\\nb.yaml: its name is none" in problem for problem in report(operator)["problems"])
 
 
 def test_the_job_is_made_to_clone_with_a_secret(shell, operator):

@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from reconciler.cli.commands.operator import _pass_lines
 from reconciler.core.inventory import Inventory
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.operators import told as lines_of
 from reconciler.engine.oversight import Oversight, read_oversight
 from reconciler.engine.status import read_status
-from schemas.kept import PassReport
+from reconciler.render.moments import ago
+from schemas.kept import KeptError, PassReport
 from tests.operating import BUCKET, REGION, spec
 
 NOW = datetime(2026, 11, 26, 12, 0, 30, tzinfo=UTC)
@@ -152,3 +155,53 @@ def test_reads_of_a_fleet_do_not_grow_with_it(operator):
     operator.apply(*(spec(f"s{number}") for number in range(6)))
 
     assert reads() == few
+
+
+EXTREMES = [None, True, -1, 1 << 200, 1e308, float("inf"), float("nan"), "", "\ud800\n", [], {}, [[None]],
+            "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+00:00", "2026-11-26\n12:00:00+00:00"]  # fmt: skip
+
+
+def places(value, path=()):
+    """Every place in a document."""
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in items:
+        yield from places(each, (*path, key))
+
+
+def with_it(document, path, value):
+    """The same document with another value in one place."""
+    changed = json.loads(json.dumps(document))
+    holder = changed
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
+    return changed
+
+
+def test_any_report_is_told_of_or_refused_with_a_sentence():
+    """Whoever may write to the bucket may write anything: no number and no moment ends a command in a traceback."""
+    change = {"address": "a", "action": "update", "outcome": "done", "fields": [{"path": "p", "before": 1}]}
+    whole = report(
+        services={"churn": told("failed", "no") | {"changes": [change]}, "operator_mlservice": told("failed", "no")},
+        orphaned=[{"region": REGION, "name": "gone", "since": NOW.isoformat(), "changes": [change]}],
+        calls=[{"api": "run.googleapis.com", "calls": 3, "throttled": 1}],
+        bundle={"digest": "d"}, source={"kind": "git"}, problems=["p"], warnings=["w"],
+        canary={"build": {"version": "1"}, "held": {"a": "b"}},
+    ).to_json()  # fmt: skip
+    read = 0
+
+    for path in places(whole):
+        for value in EXTREMES:
+            try:
+                found = PassReport.read(with_it(whole, path, value))
+            except KeptError:
+                continue
+            read += 1
+            overseen = job(found)
+            shown = [*_pass_lines(found.to_json(), ago(found.ended, NOW)), *lines_of(found.to_json())]
+            assert shown, path
+            assert overseen.problems is not None
+            assert [overseen.of(REGION, name).to_json() for name in ("churn", "gone")], path
+    assert read > len(EXTREMES)

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.core.errors import NotPermitted
-from reconciler.core.inventory import Lock
+from reconciler.core.address import Address
+from reconciler.core.errors import NotPermitted, UsageError
+from reconciler.core.inventory import Entry, Inventory, Lock
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.status import read_status
-from tests.operating import spec
+from tests.operating import REGION, spec
 
 READ = "google.cloud.run.v2.Services/GetService"
 
@@ -45,6 +46,29 @@ def test_status_of_a_service_that_somebody_deleted(operator):
     told = status.to_json()
     assert (told["working"], told["problem"]) == (False, "the Cloud Run service is gone")
     assert "run_service/europe-west1/churn" in told["missing"]
+
+
+def test_status_of_a_service_that_a_killed_run_never_made(operator):
+    """It is listed, since it was about to be made; nobody deleted it."""
+    service = Entry(Address("run_service", REGION, "churn"))
+    InventoryStore(operator.session()).take(Inventory("churn", REGION).claim([service]))
+
+    [status] = read_status(operator.session(), ["churn"]).services
+
+    assert status.problem.startswith("its Cloud Run service is not made yet")
+
+
+def test_status_of_one_region(operator):
+    """Two services of one name are told apart; the rest of the world is not shown."""
+    store = InventoryStore(operator.session())
+    for region in (REGION, "us-east1"):
+        store.take(Inventory("churn", region).claim([Entry(Address("run_service", region, "churn"))]))
+
+    assert len(read_status(operator.session(), ["churn"]).services) == 2
+    [only] = read_status(operator.session(), ["churn"], "us-east1").services
+    assert only.inventory.region == "us-east1"
+    with pytest.raises(UsageError, match="not known in us-west1: churn"):
+        read_status(operator.session(), ["churn"], "us-west1")
 
 
 def test_a_read_that_is_refused_names_the_permission_and_a_role_that_has_it(operator):

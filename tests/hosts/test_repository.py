@@ -88,9 +88,6 @@ def test_a_token_goes_to_that_host_alone(host):
         pytest.param({"a.yaml": SPEC}, {"branch": "none"}, "no branch 'none'", id="branch"),
         pytest.param({"a.yaml": SPEC}, {"folder": "none"}, "no folder 'none'", id="folder"),
         pytest.param({"a.yaml": SPEC}, {"folder": "a.yaml"}, "no folder 'a.yaml'", id="a-file"),
-        pytest.param({"a.yaml": LFS}, {}, "a.yaml lies in LFS", id="lfs"),
-        pytest.param({"a.yaml": "#" * (1 << 20) + "#"}, {}, "a.yaml has more than 1048576 bytes", id="too-large"),
-        pytest.param({f"{'d/' * 40}a.yaml": SPEC}, {}, "more than 32 deep", id="too-deep"),
     ],
 )
 def test_what_is_no_spec_is_refused_in_words(host, files, what, said):
@@ -99,6 +96,33 @@ def test_what_is_no_spec_is_refused_in_words(host, files, what, said):
 
     with pytest.raises(cloning.CloneError, match=said):
         asked(host, **what)
+
+
+ODD = {
+    "a\\b.yaml": ("a\\b.yaml", "its name is none"),
+    "a\nb.yaml": ("a\\nb.yaml", "its name is none"),
+    "a\x1b[2Jb.yaml": ("a\\x1b[2Jb.yaml", "its name is none"),
+    "a\u202elmay.yaml": ("a\\u202elmay.yaml", "its name is none"),
+    os.fsdecode(b"a\xff.yaml"): ("a\\udcff.yaml", "its name is none"),
+    os.fsdecode(b"a\xfe.yaml"): ("a\\udcfe.yaml", "its name is none"),
+    "large.yaml": ("large.yaml", "it has more than 1048576 bytes"),
+    "lfs.yaml": ("lfs.yaml", "it lies in LFS"),
+    f"{'d/' * 40}deep.yaml": ("d/" * 33, "it is more than 32 folders deep"),
+}
+
+
+def test_a_file_that_cannot_be_used_is_told_of_and_keeps_nobody_from_the_rest(host):
+    """An odd name, one too large, one in LFS, one too deep: each is a problem whose name moves no cursor."""
+    contents = {"large.yaml": "#" * (1 << 20) + "#", "lfs.yaml": LFS}
+    host.push({"good.yaml": SPEC, "größe.yaml": SPEC} | {name: contents.get(name, SPEC) for name in ODD})
+
+    found = cloned(host)
+
+    assert set(found.files) == {"good.yaml", "größe.yaml"}
+    told = {each.where.file: each.summary for each in found.odd}
+    assert set(told) == {name for name, _ in ODD.values()}
+    assert not [name for name, why in ODD.values() if not told[name].startswith(why)]
+    assert all(str(each).isprintable() for each in found.odd)
 
 
 def test_what_is_large_and_no_spec_is_not_even_fetched(host):

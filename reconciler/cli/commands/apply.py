@@ -64,6 +64,7 @@ class How:
         spec: Path of the first spec, for history to name its commit; None where there is none.
         beside: What the JSON document says beside plan and report.
         dry_run: Show, and change nothing.
+        brief: A line for each new object, but for those that give access.
     """
 
     yes: bool = False
@@ -74,6 +75,7 @@ class How:
     spec: Path | None = None
     beside: Mapping[str, Any] = field(default_factory=dict)
     dry_run: bool = False
+    brief: bool = False
 
 
 @app.command()
@@ -158,7 +160,7 @@ def confirm_and_apply(session: Session, planned: Planned, how: How) -> int:
         UsageError: There is nobody to ask.
     """
     if how.output is not Output.JSON:
-        show(planned.plan, session.kinds, how.output)
+        show(planned.plan, session.kinds, how.output, brief=how.brief)
         return _carried_out(session, planned, how)[0]
     # One document whatever happens; its reader on a terminal sees the plan before it is asked.
     report: Report | None = None

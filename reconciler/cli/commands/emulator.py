@@ -25,6 +25,7 @@ iam = typer.Typer(
 app.add_typer(iam, name="iam")
 
 STOP_WITHIN_S = 15.0
+TELL_EVERY_S = 5.0
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 
 
@@ -96,15 +97,22 @@ def _without_proxy() -> str:
 
 @app.command()
 def advance(duration: Annotated[str, typer.Argument(help="Such as 90s, 15m, 24h or 7d.")]) -> None:
-    """Let time pass there. Schedules fire, holds end, idle instances go."""
+    """Let time pass there. Schedules fire, holds end, idle instances go.
+
+    It says on the way how far it is; Ctrl-C ends it after any ten minutes there.
+    """
     from schemas.units import duration_ms  # noqa: PLC0415 - late, for start-up
 
     try:
         seconds = duration_ms(duration) / 1000
     except ValueError as error:
         raise errors.UsageError(str(error), hint="such as 90s, 15m, 24h or 7d") from error
-    told = _running().control("POST", "advance", {"seconds": seconds})
-    out(f"it is {told['now']} there")
+    now, said = "", time.monotonic()
+    for past, now in _running().advance(seconds):
+        if time.monotonic() - said >= TELL_EVERY_S and past < seconds:
+            said = time.monotonic()
+            say(f"{past / 3600:.1f} of {seconds / 3600:.1f} h have passed: it is {now} there", "dim")
+    out(f"it is {now} there")
 
 
 @app.command()

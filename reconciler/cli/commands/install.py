@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,11 +37,14 @@ def install(
     skip_doctor: Annotated[
         bool, typer.Option("--skip-doctor", help="Do not look first for what is in the way of these specs.")
     ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show every field of what is made.")] = False,
 ) -> int:
     """Make the job that the `Operator` among the specs describes, its schedule, its accounts and what they may do.
 
     Run again it upgrades: to this version, and to the roles that the services beside it need by now. Services are not
     touched; the job reads them from the bundle that `mlservice publish` writes.
+
+    It shows a line for each object that it would make, and whole what gives access; all of them with `--verbose`.
 
     First it looks for what would be in the way of them, as `mlservice doctor` does: it exits with 3 where something is.
     """
@@ -53,7 +57,8 @@ def install(
     with working(target, specs) as session:
         if not skip_doctor and _ill(session, specs):
             return BLOCKED
-        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_operator(session, specs), named[0])
+        again = partial(plan_operator, session, specs)
+        how = How(yes, allow_destroy, lock_timeout, output, again, named[0], brief=not verbose)
         code = confirm_and_apply(session, plan_operator(session, specs), how)
         if code == 0:
             _first_beat(session, specs)

@@ -71,7 +71,7 @@ def _lines(found: dict[str, Any], now: datetime) -> Iterator[str]:
     for each in found["needsYou"]:
         yield f"  needs you  {one_line(each['name'])}: {one_line(each['why'])}"
     for missing in found["missing"]:
-        yield f"  missing {missing}: mlservice install"
+        yield f"  missing {one_line(missing)}: mlservice install"
     for problem in found["problems"]:
         yield f"  problem {one_line(problem)}"
 
@@ -81,12 +81,12 @@ def _pass_lines(report: dict[str, Any], age: str = "") -> Iterator[str]:
     from reconciler.render.values import one_line  # noqa: PLC0415 - late, for start-up
 
     bundle = report["bundle"] or {}
-    commit = f", commit {bundle['commit'][:12]}" if bundle.get("commit") else ""
-    kind = (report.get("source") or {}).get("kind", "bundle")
-    source = f"{kind} {bundle['digest'][:12]}{commit}" if bundle else "specs of the image"
+    commit = f", commit {one_line(bundle['commit'])[:12]}" if bundle.get("commit") else ""
+    kind = one_line((report.get("source") or {}).get("kind", "bundle"))
+    source = f"{kind} {one_line(bundle['digest'])[:12]}{commit}" if bundle else "specs of the image"
     states: dict[str, list[str]] = {}
     for name, service in sorted(report["services"].items()):
-        states.setdefault(service["state"], []).append(name)
+        states.setdefault(one_line(service["state"]), []).append(one_line(name))
     shown = [f"{len(names)} {state}" for state, names in sorted(states.items())]
     what = ", ".join(shown) or "no services"
     yield f"  pass    {report['ended']}{age} shard {report['shard']['index']}, {source}: {what}"
@@ -96,7 +96,7 @@ def _pass_lines(report: dict[str, Any], age: str = "") -> Iterator[str]:
     for orphan in report["orphaned"]:
         yield f"          {one_line(about_orphan(orphan))}"
     for warning in report.get("warnings", ()):
-        yield f"          warning: {warning}"
+        yield f"          warning: {one_line(warning)}"
 
 
 @app.command()
@@ -108,9 +108,11 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many, from the end.")] = 100,
 ) -> None:
     """Print what the latest pass did, line by line. Everything that it wrote is in Cloud Logging."""
+    from reconciler.render.values import one_line  # noqa: PLC0415 - late, for start-up
+
     with _installed(Target(project, local, state)) as operator:
         found = operator.logs(lines)
-    out("\n".join(found) or "no pass has reported yet")
+    out("\n".join(map(one_line, found)) or "no pass has reported yet")
 
 
 @app.command()
@@ -125,6 +127,8 @@ def run(
     ] = False,
 ) -> int:
     """Start a pass now."""
+    from reconciler.render.values import one_line  # noqa: PLC0415 - late, for start-up
+
     with _installed(Target(project, local, state)) as operator:
         execution = operator.run(*(["--allow-older"] if allow_older else []))
         say(f"started {execution}", "dim")
@@ -133,7 +137,7 @@ def run(
         well = operator.wait(execution, timeout_s=_PASS_WITHIN_S)
         reports = operator.reported(execution)
     for report in reports:
-        for line in (*_pass_lines(report), *(f"problem: {problem}" for problem in report["problems"])):
+        for line in (*_pass_lines(report), *(f"problem: {one_line(problem)}" for problem in report["problems"])):
             out(line.strip())
     if not reports:
         say(f"{execution} ended and reported nothing: what it wrote is in Cloud Logging", "red")
@@ -146,11 +150,13 @@ def proceed(*, project: Project = None, local: Local = False, state: State = Non
 
     Shows them and asks. It is for that version and those specs alone; the next pass goes on.
     """
+    from reconciler.render.values import one_line  # noqa: PLC0415 - late, for start-up
+
     with _installed(Target(project, local, state)) as operator:
         found = operator.held()
         for each in found:
             for address, why in sorted(each["held"].items()):
-                out(f"{address}: {why}")
+                out(f"{one_line(address)}: {one_line(why)}")
         if found and not yes and not confirmed("Let this version do that?"):
             say("nothing was changed", "yellow")
             return 1

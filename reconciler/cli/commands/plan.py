@@ -83,8 +83,8 @@ def save_plan(made: Plan, path: Path, specs: Sequence[Path], environment: str) -
         )
 
 
-def show(made: Plan, kinds: Kinds, output: Output) -> None:
-    """Print a plan in the form asked for."""
+def show(made: Plan, kinds: Kinds, output: Output, *, brief: bool = False) -> None:
+    """Print a plan in the form asked for; as text briefly, where a line for each new object does."""
     if output is Output.JSON:
         from reconciler.render.data import as_data  # noqa: PLC0415 - late, for start-up
 
@@ -96,4 +96,4 @@ def show(made: Plan, kinds: Kinds, output: Output) -> None:
     else:
         from reconciler.render.text import render_text  # noqa: PLC0415 - late, for start-up
 
-        out(render_text(made, titles=titles(kinds)))
+        out(render_text(made, titles=titles(kinds), brief=brief))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
+InRegion = Annotated[str | None, typer.Option("--region", help="Only services in this region.", show_default=False)]
+
 
 @app.command()
 def status(
@@ -23,6 +25,7 @@ def status(
         list[str] | None, typer.Argument(help="Services. Left out: a line for each.", show_default=False)
     ] = None,
     *,
+    region: InRegion = None,
     project: Project = None,
     local: Local = False,
     state: State = None,
@@ -37,7 +40,7 @@ def status(
     from reconciler.engine.status import read_status  # noqa: PLC0415 - late, for start-up
 
     with working(Target(project, local, state)) as session:
-        found = read_status(session, names or [])
+        found = read_status(session, names or [], region)
         _show(session, found, output, named=bool(names))
     return 0 if found.well else 1
 
