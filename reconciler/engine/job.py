@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -125,11 +125,20 @@ class Job:
             log = Log(self.session.run_id)
             log.write("ERROR", f"specs refused; {stays}", error=fetched.trouble, hint=fetched.hint)
         if fetched.trouble and not fetched.files:
-            hint = f"; {fetched.hint}" if fetched.hint else ""
-            self.trouble = f"no specs could be read, and nothing was done: {fetched.trouble}{hint}"
-            return self.of(Specs(()), [])
-        with _unpacked(fetched.files):
+            return self._of_none(fetched.trouble, fetched.hint)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(_unpacked(fetched.files))
+            except OSError as error:
+                why = f"the specs cannot be unpacked: {error.strerror or 'no file system holds them'}"
+                Log(self.session.run_id).write("ERROR", "specs refused; nothing is changed", error=why)
+                return self._of_none(why, "publish them anew: mlservice publish")
             return self.of(*load_telling([Path()], self.environment))
+
+    def _of_none(self, trouble: str, hint: str) -> int:
+        """Report a pass that had no specs to work on."""
+        self.trouble = f"no specs could be read, and nothing was done: {trouble}{f'; {hint}' if hint else ''}"
+        return self.of(Specs(()), [])
 
     def _beat(self, exit_code: int) -> None:
         """Tell that a pass of the operator's has ended. That this did not work is a warning, and no failed pass."""

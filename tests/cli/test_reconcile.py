@@ -5,7 +5,10 @@ import json
 import pytest
 
 from reconciler.cli.context import runtime_image
+from reconciler.core.bundle import Fetched
+from reconciler.core.orders import Orders
 from reconciler.core.orphans import NEVER, NOT_OURS, PROTECTED
+from reconciler.engine.job import Job, Shard
 from tests.operating import BUCKET, REGION, spec
 
 TOLD = {"name": "mlservice", "region": REGION, "environment": "", "drift": "Correct", "deletes": 10}
@@ -136,3 +139,17 @@ def test_the_image_that_the_job_was_told_comes_after_the_environments(monkeypatc
 
     monkeypatch.setenv("MLSERVICE_RUNTIME_IMAGE", "registry/named:1")
     assert runtime_image("acme", "registry/told:1") == "registry/named:1"
+
+
+def test_specs_that_no_folder_holds_are_reported(operator, monkeypatch):
+    """Whatever the disk refuses ends in a report, and not in a pass that nobody hears of."""
+    told = []
+    monkeypatch.setattr(Job, "of", lambda job, specs, _: told.append((job.trouble, specs.documents)) or 1)
+    orders = Orders.read(ORDERS)
+    made = Job(operator.session(), None, orders, Shard(), None, "v", dry_run=False, about=None, started=0.0)
+
+    assert made.of_fetched(Fetched({"a": b"", "a/b": b""})) == 1
+
+    [(trouble, documents)] = told
+    assert trouble.startswith("no specs could be read, and nothing was done: the specs cannot be unpacked")
+    assert documents == ()

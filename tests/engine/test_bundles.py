@@ -138,6 +138,11 @@ def test_a_pointer_that_cannot_be_read_is_replaced_if_that_is_meant(operator, bu
     [
         pytest.param({"a\u200b.yaml": b""}, "no plain file of a spec: .a.u200b.yaml", id="name"),
         pytest.param({"a.yaml": b"#" * LARGEST}, "more than 16777216 bytes", id="size"),
+        pytest.param({"a.yaml": b"", "a.yaml/b.yaml": b""}, "a file where it holds a folder: .a.yaml", id="clash"),
+        pytest.param({".": b""}, "no plain file of a spec", id="the-folder-itself"),
+        pytest.param({"é" * 128: b""}, "no plain file of a spec", id="part-too-long"),
+        pytest.param({"a/" * 600 + "b": b""}, "no plain file of a spec", id="path-too-long"),
+        pytest.param({f"{i}/a": b"" for i in range(5_001)}, "more than 5000 folders", id="folders"),
     ],
 )
 def test_what_the_job_would_refuse_is_not_published(operator, bundles, files, said):
