@@ -24,7 +24,7 @@ from reconciler.core.plan import Change
 from reconciler.core.shards import shard_of
 from reconciler.engine.bundles import Bundles
 from reconciler.engine.canary import Canary
-from reconciler.engine.entries import Circumstances, of_pass
+from reconciler.engine.entries import Circumstances, of_orphans, of_pass
 from reconciler.engine.heartbeat import beat
 from reconciler.engine.history import History
 from reconciler.engine.inventory_store import InventoryStore
@@ -175,7 +175,7 @@ class Job:
         if throttled:
             log.write("WARNING", "Google asked for fewer calls, and the pass went slower", apis=throttled)
         if not self.dry_run:
-            self._remember(made, began)
+            self._remember(made, orphaned, began)
         self._beat(made.exit_code)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
@@ -297,12 +297,14 @@ class Job:
         if self.pointer and self.some and self.shard.index == 0 and not self.trouble and not self.dry_run:
             self._reports.note_applied(replace(self.pointer, older=False))
 
-    def _remember(self, made: Pass, began: datetime) -> None:
+    def _remember(self, made: Pass, orphaned: list[dict[str, Any]], began: datetime) -> None:
         """Write history, before the report that tells the next pass what is news. A pass does not fail for it."""
         by_hand = not self.orders.name
         try:
             before = None if by_hand else self._reports.of_shard(self.shard.index)
-            History(self.session).write(of_pass(made.told, before, self.about(began, self.pointer), alone=by_hand))
+            about = self.about(began, self.pointer)
+            entries = [*of_pass(made.told, before, about, alone=by_hand), *of_orphans(orphaned, before, about)]
+            History(self.session).write(entries)
         except MLServiceError as error:
             log = Log(self.session.run_id)
             log.write("WARNING", "history not written", error=str(error), hint=getattr(error, "hint", ""))

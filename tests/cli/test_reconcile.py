@@ -91,6 +91,9 @@ def test_orphans_go_when_it_was_ordered_and_not_before(shell, operator):
     found = orphans(operator)
     assert (found["one"][0], found["two"][0], found["guarded"][1]) == ("pruned", "orphaned", PROTECTED)
     assert {key[1] for key in operator.inventories()} == {"theirs", "two", "guarded", "kept"}
+    gone = shell("history", "one", "--local", "-o", "json").json[0]
+    assert (gone["outcome"], gone["by"]["kind"], gone["reason"]) == ("destroyed", "operator", found["one"][1])
+    assert {change["action"] for change in gone["changes"]} == {"delete"}
 
 
 @pytest.mark.parametrize("specs", [(), (spec("a", immage="x"),)], ids=["none-left", "one-is-broken"])
