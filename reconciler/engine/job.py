@@ -103,6 +103,7 @@ class Job:
     trouble: str = ""
     untold: str = ""
     unheard: str = ""
+    unowned: str = ""
     some: bool = False
     known: frozenset[Key] | None = None
 
@@ -157,9 +158,11 @@ class Job:
         log, began = Log(self.session.run_id), self.session.clock.now()
         self.some = bool(specs.documents)
         services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
-        own = self._own(specs)
+        own, self.unowned = self._own(specs), self._renamed(specs)
         canary = self._canary([*services, own] if own else services)
         made = Pass(self.session, self.orders, self.plan, log, self.dry_run, canary)
+        if self.unowned:
+            made.warn(self.unowned)
         if canary.blind:
             log.write("ERROR", canary.blind)
         if problems or self.trouble or canary.blind or not specs.documents:
@@ -191,6 +194,17 @@ class Job:
         """Give the operator's own document, to the first shard."""
         wanted = [each for each in specs.operators if self.orders.name in {"", each.operator.name}]
         return wanted[0] if wanted and self.shard.index == 0 else None
+
+    def _renamed(self, specs: Specs) -> str:
+        """Say that there are documents of operators, and none is ours: whoever renamed it meant this one, or not."""
+        names = sorted({each.operator.name for each in specs.operators})
+        if not self.orders.name or not names or self.orders.name in names:
+            return ""
+        named = ", ".join(names)
+        return (
+            f"the specs hold no document of this operator, {self.orders.name}, and one of {named}: that is left aside, "
+            f"and no orphan goes; if it was renamed: mlservice uninstall, then mlservice install"
+        )
 
     def _canary(self, documents: Sequence[Loaded]) -> Canary:
         """Look what the passes before left of these documents; by hand nothing is compared."""
@@ -248,8 +262,8 @@ class Job:
             return ""  # which is why they stay
         if self.trouble or made.canary.blind:
             return "the specs of this pass are not the current ones" if self.trouble else made.canary.blind
-        if not specs.services:
-            return NO_SPECS
+        if self.unowned or not specs.services:
+            return "the specs hold another operator's document, and none of this one" if specs.services else NO_SPECS
         if made.changes_nothing:
             return "nothing is changed in a freeze" if made.frozen else "this pass only reports"
         if made.canary.held or made.canary.observes((each.region, each.name) for each in specs.documents):
@@ -284,7 +298,7 @@ class Job:
             "bundle": self.pointer and self.pointer.to_json(),
             "canary": made.canary.to_json(),
             "problems": [*filter(None, (self.trouble, made.canary.blind, self.untold)), *map(str, problems)],
-            "warnings": [*filter(None, (self.unheard,))],
+            "warnings": [*filter(None, (self.unheard,)), *made.warnings],
             "services": {name: service.to_json() for name, service in sorted(made.told.items())},
             "orphaned": orphaned,
             "calls": self._calls,

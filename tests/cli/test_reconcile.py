@@ -115,6 +115,23 @@ def test_without_specs_that_can_be_read_no_orphan_goes(shell, operator, specs):
     assert reason in json.dumps(report(operator)), done.err
 
 
+def test_another_operators_document_is_told_of(shell, operator):
+    """Renamed in the specs, nobody knows whether this one is meant: it says so, and destroys nothing."""
+    document = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "another"}}
+    shell.write(spec("a"), spec("b"))
+    shell("reconcile", "--local", env=pruning())
+    shell.write(spec("a"))
+    shell("reconcile", "--local", env=pruning())
+    operator.emulator.advance(WEEK_S)
+    shell.write(spec("a"), document | {"spec": {"region": REGION}})
+
+    done = shell("reconcile", "--local", env=pruning())
+
+    assert left(operator) == {"a", "b"}, done.err
+    assert any("no document of this operator, mlservice, and one of another" in e for e in report(operator)["warnings"])
+    assert "another operator's document" in orphans(operator)["b"][1]
+
+
 @pytest.mark.usefixtures("faultless")
 def test_a_pass_is_reported_even_if_it_cannot_tell_what_is_unwanted(shell, operator):
     """What was changed must not be lost because a last question has no answer."""

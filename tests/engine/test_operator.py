@@ -191,6 +191,30 @@ def test_it_changes_its_schedule_and_leaves_its_roles_to_a_person(job):
 
 
 @pytest.mark.slow
+def test_what_a_person_paused_stays_paused(operator, job):
+    """A pass that somebody starts meanwhile resumes neither the schedule nor the alert; `install` does."""
+    job.install(spec(), document(schedule="*/10 * * * *"))
+    job.publish(spec(), document(schedule="*/20 * * * *"))
+    Installed.find(operator.session()).pause()
+
+    [report] = job.run()
+
+    status = Installed.find(operator.session()).status()
+    assert (status["paused"], status["schedule"]) == (True, "*/20 * * * *")
+    assert not next(policy.enabled for policy in alerts(operator) if "no pass ends" in policy.display_name)
+    assert (report["exitCode"], any("operator resume" in each for each in report["warnings"])) == (0, True)
+    assert report["services"][ITSELF]["state"] == "changed"
+    assert job.run()[0]["services"][ITSELF]["state"] == "ok"
+    job.install(spec(), document(schedule="*/20 * * * *"))
+    assert not Installed.find(operator.session()).status()["paused"]
+
+
+def alerts(operator):
+    client = operator.api("google.cloud.monitoring_v3", "alert_policy_service", "AlertPolicyService")
+    return list(client.list_alert_policies(name=PROJECT))
+
+
+@pytest.mark.slow
 def test_shards_take_each_service_once(operator, job):
     """Three tasks, each with its share: together all services, none twice; one report each."""
     services = [spec(f"s{number}") for number in range(5)]
