@@ -84,7 +84,9 @@ _HOOKS = re.compile(
 # What stands before `@host` in an address, with a scheme or, as in an image's reference, without. An address that was
 # taken for a path has one slash.
 _USER_INFO = re.compile(
-    r"(?<=[a-z0-9]{2}:/)[^\s/@\"'\\:]*:[^\s/@\"'\\]++(?=@)|(?<=://)[^\s/@\"'\\]++(?=@)|(?<![\w/@.+-])[\w.+-]+:[^\s/@\"':]++(?=@[\w.-]+[/:])"
+    r"(?<=[a-z0-9]{2}:/)[^\s/@\"'\\:]*:[^\s/@\"'\\]++(?=@)|(?<=://)[^\s/@\"'\\]++(?=@)|(?<![\w/@.+-])"
+    r"(?!serviceAccount:[a-z][a-z0-9-]{0,62}@[a-z0-9.-]{1,99}\.gserviceaccount\.com)"
+    r"[\w.+-]+:[^\s/@\"':]++(?=@[\w.-]+[/:])"
 )
 _PARAMETER = re.compile(
     r"(?:(?<=[?&;\s,:/{(|\[])|^)(?P<name>[\w.-]+)\s?=\s?(?P<value>[^&;\s\"'\\,]+)",

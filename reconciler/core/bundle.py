@@ -22,7 +22,11 @@ FORMAT = 1
 LARGEST = 16 << 20
 """Bytes of an archive, at most: some ten thousand specs."""
 MOST_FILES = 20_000
+MOST_FOLDERS = 5_000
 _LONGEST = 64 << 10
+_LONGEST_NAME = 1024
+_LONGEST_PART = 255
+"""Bytes of a path and of a part of it, at most: what file systems take."""
 _MODE = 0o644
 
 
@@ -144,22 +148,44 @@ def unpack(archive: bytes, digest: str) -> dict[str, bytes]:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as opened:
             for entry in opened:
                 name = _name(entry)
+                if name in files:
+                    raise BundleError(f"the archive holds a file twice: {shown(ascii(name)[1:-1])}")
                 files[name] = _content(opened, entry)
                 if len(files) > MOST_FILES:
                     raise BundleError(f"the archive has more than {MOST_FILES} files")
     except (tarfile.TarError, EOFError, UnicodeError, OverflowError) as error:
         raise BundleError(f"the archive cannot be read: {error}") from error
+    _refuse_clashes(files)
     return files
+
+
+def _refuse_clashes(files: Mapping[str, bytes]) -> None:
+    """Refuse names that no folder can hold together, and more folders than specs have."""
+    folders: set[str] = set()
+    for name in files:
+        for parent in PurePosixPath(name).parents:
+            if str(parent) in folders:
+                break
+            folders.add(str(parent))
+    if len(folders) > MOST_FOLDERS:
+        raise BundleError(f"the archive has more than {MOST_FOLDERS} folders")
+    for name in sorted(folders & files.keys()):
+        raise BundleError(f"the archive holds a file where it holds a folder: {shown(ascii(name)[1:-1])}")
 
 
 def _name(entry: tarfile.TarInfo) -> str:
     path = PurePosixPath(entry.name)
     odd = not entry.name.isprintable() or "\\" in entry.name or path.is_absolute() or ".." in path.parts
-    if odd or not entry.isfile() or entry.issparse() or str(path) != entry.name:
+    if odd or not path.parts or _too_long(path) or not entry.isfile() or entry.issparse() or str(path) != entry.name:
         raise BundleError(
             f"the archive holds something that is no plain file of a spec: {shown(ascii(entry.name)[1:-1])}"
         )
     return entry.name
+
+
+def _too_long(path: PurePosixPath) -> bool:
+    parts = [len(part.encode()) for part in path.parts]
+    return max(parts) > _LONGEST_PART or sum(parts) + len(parts) > _LONGEST_NAME
 
 
 def _content(opened: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:

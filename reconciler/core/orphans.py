@@ -57,6 +57,11 @@ class Orphan:
         return self.region, self.name
 
 
+def goes(orphan: Orphan, rule: Rule, environment: str) -> bool:
+    """Tell whether an orphan that stays now goes by itself in a later pass."""
+    return rule.prune and orphan.environment == environment and not orphan.protected
+
+
 def in_turn(orphans: Iterable[Orphan]) -> list[Orphan]:
     """Sort orphans as they go: the oldest first."""
     return sorted(orphans, key=lambda each: (each.since, each.key))

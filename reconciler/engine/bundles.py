@@ -64,7 +64,8 @@ class Bundles:
             pointer: About it. `older` lets it replace a newer one, and one that cannot be read.
 
         Returns:
-            Whether anything was changed: what is current already, and whole, is left.
+            Whether anything was changed: what is current already, and whole, is left; with `older`, where its pointer
+            says that as well.
 
         Raises:
             BundleRefused: It could not be read back, a newer one is current, or others publish all the time.
@@ -73,7 +74,7 @@ class Bundles:
         self._refuse_unreadable(archive, pointer, body)
         for _ in range(_TRIES):
             now = self.current(broken=pointer.older)
-            same = now.pointer and (now.pointer.digest, now.pointer.commit) == (pointer.digest, pointer.commit)
+            same = now.pointer and _as_wanted(pointer, now.pointer)
             if not same:
                 refuse_older(pointer, now.pointer, self.place)
             mended = self._keep(archive, pointer)
@@ -187,16 +188,24 @@ class Bundles:
 def refuse_older(pointer: Pointer, before: Pointer | None, place: str) -> None:
     """Refuse a bundle that was written before another one: a CI job that is run again must not roll back production.
 
+    The same content is never older, whenever it was written.
+
     Raises:
         BundleRefused: It is older, and nobody said that this is meant.
     """
-    if before is None or pointer.older or pointer.written >= before.written:
+    if before is None or pointer.older or pointer.digest == before.digest or pointer.written >= before.written:
         return
     what = f"commit {pointer.commit[:12]}" if pointer.commit else "it"
     why = f"{what} was written at {pointer.written}, and what is there at {before.written}"
     raise BundleRefused(
         f"the bundle for {place} is older: {why}", hint="if that is meant: mlservice publish --allow-older"
     )
+
+
+def _as_wanted(pointer: Pointer, now: Pointer) -> bool:
+    """Tell whether what is current says the same. What was meant to replace a newer one says so in its pointer."""
+    same = (now.digest, now.commit) == (pointer.digest, pointer.commit)
+    return same and (not pointer.older or (now.older and now.written == pointer.written))
 
 
 def digested(archive: bytes, **about: Any) -> Pointer:

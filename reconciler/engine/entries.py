@@ -80,6 +80,26 @@ def of_pass(
             yield about.entry((service.region, name), _outcome(service), service.changes, service.problems)
 
 
+def of_orphans(
+    orphaned: Sequence[Mapping[str, Any]], before: PassReport | None, about: Circumstances
+) -> Iterator[dict[str, Any]]:
+    """Give the entries of services that no spec wanted any more and that went, or could not go.
+
+    Args:
+        orphaned: What became of each, as reports tell it.
+        before: What the same shard reported last; None where that is not known.
+        about: Who and when.
+    """
+    known = {(each.region, each.name): (each.state, each.reason) for each in before.orphaned} if before else {}
+    for orphan in orphaned:
+        key, state, changes = (orphan["region"], orphan["name"]), orphan["state"], orphan["changes"]
+        done = any(change["outcome"] == _DONE for change in changes)
+        if state == "pruned":
+            yield about.entry(key, "destroyed", changes, []) | {"reason": orphan["reason"]}
+        elif state == "failed" and (done or known.get(key) != (state, orphan["reason"])):
+            yield about.entry(key, "partly" if done else "failed", changes, [orphan["reason"]])
+
+
 def _carried_out(service: Service) -> bool:
     return any(change["outcome"] == _DONE for change in service.changes)
 

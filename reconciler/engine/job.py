@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from reconciler.core.plan import Change
 from reconciler.core.shards import shard_of
 from reconciler.engine.bundles import Bundles
 from reconciler.engine.canary import Canary
-from reconciler.engine.entries import Circumstances, of_pass
+from reconciler.engine.entries import Circumstances, of_orphans, of_pass
 from reconciler.engine.heartbeat import beat
 from reconciler.engine.history import History
 from reconciler.engine.inventory_store import InventoryStore
@@ -103,6 +103,7 @@ class Job:
     trouble: str = ""
     untold: str = ""
     unheard: str = ""
+    unowned: str = ""
     some: bool = False
     known: frozenset[Key] | None = None
 
@@ -125,12 +126,21 @@ class Job:
             log = Log(self.session.run_id)
             log.write("ERROR", f"specs refused; {stays}", error=fetched.trouble, hint=fetched.hint)
         if fetched.trouble and not fetched.files:
-            hint = f"; {fetched.hint}" if fetched.hint else ""
-            self.trouble = f"no specs could be read, and nothing was done: {fetched.trouble}{hint}"
-            return self.of(Specs(()), [])
-        with _unpacked(fetched.files):
+            return self._of_none(fetched.trouble, fetched.hint)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(_unpacked(fetched.files))
+            except OSError as error:
+                why = f"the specs cannot be unpacked: {error.strerror or 'no file system holds them'}"
+                Log(self.session.run_id).write("ERROR", "specs refused; nothing is changed", error=why)
+                return self._of_none(why, "publish them anew: mlservice publish")
             specs, problems = load_telling([Path()], self.environment)
             return self.of(specs, [*tell(fetched.odd), *problems])
+
+    def _of_none(self, trouble: str, hint: str) -> int:
+        """Report a pass that had no specs to work on."""
+        self.trouble = f"no specs could be read, and nothing was done: {trouble}{f'; {hint}' if hint else ''}"
+        return self.of(Specs(()), [])
 
     def _beat(self, exit_code: int) -> None:
         """Tell that a pass of the operator's has ended. That this did not work is a warning, and no failed pass."""
@@ -149,9 +159,11 @@ class Job:
         log, began = Log(self.session.run_id), self.session.clock.now()
         self.some = bool(specs.documents)
         services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
-        own = self._own(specs)
+        own, self.unowned = self._own(specs), self._renamed(specs)
         canary = self._canary([*services, own] if own else services)
         made = Pass(self.session, self.orders, self.plan, log, self.dry_run, canary)
+        if self.unowned:
+            made.warn(self.unowned)
         if canary.blind:
             log.write("ERROR", canary.blind)
         if problems or self.trouble or canary.blind or not specs.documents:
@@ -167,7 +179,7 @@ class Job:
         if throttled:
             log.write("WARNING", "Google asked for fewer calls, and the pass went slower", apis=throttled)
         if not self.dry_run:
-            self._remember(made, began)
+            self._remember(made, orphaned, began)
         self._beat(made.exit_code)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
@@ -183,6 +195,17 @@ class Job:
         """Give the operator's own document, to the first shard."""
         wanted = [each for each in specs.operators if self.orders.name in {"", each.operator.name}]
         return wanted[0] if wanted and self.shard.index == 0 else None
+
+    def _renamed(self, specs: Specs) -> str:
+        """Say that there are documents of operators, and none is ours: whoever renamed it meant this one, or not."""
+        names = sorted({each.operator.name for each in specs.operators})
+        if not self.orders.name or not names or self.orders.name in names:
+            return ""
+        named = ", ".join(names)
+        return (
+            f"the specs hold no document of this operator, {self.orders.name}, and one of {named}: that is left aside, "
+            f"and no orphan goes; if it was renamed: mlservice uninstall, then mlservice install"
+        )
 
     def _canary(self, documents: Sequence[Loaded]) -> Canary:
         """Look what the passes before left of these documents; by hand nothing is compared."""
@@ -240,8 +263,8 @@ class Job:
             return ""  # which is why they stay
         if self.trouble or made.canary.blind:
             return "the specs of this pass are not the current ones" if self.trouble else made.canary.blind
-        if not specs.services:
-            return NO_SPECS
+        if self.unowned or not specs.services:
+            return "the specs hold another operator's document, and none of this one" if specs.services else NO_SPECS
         if made.changes_nothing:
             return "nothing is changed in a freeze" if made.frozen else "this pass only reports"
         if made.canary.held or made.canary.observes((each.region, each.name) for each in specs.documents):
@@ -276,7 +299,7 @@ class Job:
             "bundle": self.pointer and self.pointer.to_json(),
             "canary": made.canary.to_json(),
             "problems": [*filter(None, (self.trouble, made.canary.blind, self.untold)), *map(str, problems)],
-            "warnings": [*filter(None, (self.unheard,))],
+            "warnings": [*filter(None, (self.unheard,)), *made.warnings],
             "services": {name: service.to_json() for name, service in sorted(made.told.items())},
             "orphaned": orphaned,
             "calls": self._calls,
@@ -289,12 +312,14 @@ class Job:
         if self.pointer and self.some and self.shard.index == 0 and not self.trouble and not self.dry_run:
             self._reports.note_applied(replace(self.pointer, older=False))
 
-    def _remember(self, made: Pass, began: datetime) -> None:
+    def _remember(self, made: Pass, orphaned: list[dict[str, Any]], began: datetime) -> None:
         """Write history, before the report that tells the next pass what is news. A pass does not fail for it."""
         by_hand = not self.orders.name
         try:
             before = None if by_hand else self._reports.of_shard(self.shard.index)
-            History(self.session).write(of_pass(made.told, before, self.about(began, self.pointer), alone=by_hand))
+            about = self.about(began, self.pointer)
+            entries = [*of_pass(made.told, before, about, alone=by_hand), *of_orphans(orphaned, before, about)]
+            History(self.session).write(entries)
         except MLServiceError as error:
             log = Log(self.session.run_id)
             log.write("WARNING", "history not written", error=str(error), hint=getattr(error, "hint", ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from reconciler.kinds.monitoring_alert_policy import SILENT, address_of
 from schemas.operator import PREFIX, is_operators
 
 _LOOK = "mlservice operator status"
+_RUN_ONE = "another pass writes it anew: mlservice operator run"
+_MAKE = "it was deleted; install makes it again: mlservice install"
 _RUN, _SCHEDULER = "google.cloud.run_v2", "google.cloud.scheduler_v1"
 _MONITORING = "google.cloud.monitoring_v3"
 
@@ -76,7 +79,7 @@ class Installed:
         """
         name = self._full("run_job")
         request: dict[str, Any] = {"name": name}
-        with calling("run", f"job {name.rpartition('/')[2]}"):
+        with _hinting(), calling("run", f"job {name.rpartition('/')[2]}"):
             if more:
                 job = self._jobs.get_job(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
                 given = [*job.template.template.containers[0].args, *more]
@@ -107,8 +110,15 @@ class Installed:
             return self._executions.get_execution(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
 
     def held(self) -> list[dict[str, Any]]:
-        """Give what the latest passes held, of every shard that there is: build, specs and addresses with reasons."""
-        return [report["canary"] for report in self.status()["passes"] if report.get("canary")]
+        """Give what the latest passes held, of every shard that there is: build, specs and addresses with reasons.
+
+        Raises:
+            UsageError: A report cannot be read: nobody knows what is held.
+        """
+        status = self.status()
+        if status["unreadable"]:
+            raise errors.UsageError(f"it is not known what is held: {'; '.join(status['unreadable'])}", hint=_RUN_ONE)
+        return [report["canary"] for report in status["passes"] if report.get("canary")]
 
     def proceed(self, found: Sequence[Mapping[str, Any]], by: str) -> tuple[Build, int]:
         """Let the held version go on with these specs; gives which one, and how many changes it held.
@@ -151,14 +161,14 @@ class Installed:
         if entry is None or not entry.server_name:
             return
         policy = {"name": entry.server_name, "enabled": watched}
-        with calling("switch", here):
+        with _hinting(), calling("switch", here):
             request = {"alert_policy": policy, "update_mask": {"paths": ["enabled"]}}
             self._alerts.update_alert_policy(request=request, timeout=CALL_TIMEOUT_S)
 
     def _switch(self, verb: str, wanted: str) -> bool:
         """Pause or resume the schedule. One that is as wanted is left: Google refuses to pause what is paused."""
         name = self._full("scheduler_job")
-        with calling(verb, f"schedule {name.rpartition('/')[2]}"):
+        with _hinting(), calling(verb, f"schedule {name.rpartition('/')[2]}"):
             found = self._schedules.get_job(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
             if found.state.name == wanted:
                 return False
@@ -171,7 +181,8 @@ class Installed:
         seen = self.session.observe(names)
         schedule = next((one for one in seen.values() if one.address.kind == "scheduler_job"), None)
         job = next((one for one in seen.values() if one.address.kind == "run_job"), None)
-        oversight = oversight_of(self.name, self.session.clock.now(), seen, self.reports.read())
+        latest = self.reports.read()
+        oversight = oversight_of(self.name, self.session.clock.now(), seen, latest)
         return {
             "name": self.name,
             "region": self.inventory.region,
@@ -181,6 +192,7 @@ class Installed:
             "next": str(schedule.output.get("next", "")) if schedule and not schedule.fields.paused else "",
             "image": job.fields.image if job else "",
             "shards": job.fields.tasks if job else 0,
+            "unreadable": list(latest.unreadable),
             "missing": sorted(str(address) for address in names if address not in seen),
             "lastPass": oversight.last,
             "problems": [*_ill(seen.values()), *oversight.problems],
@@ -194,7 +206,9 @@ class Installed:
 
     def logs(self, lines: int) -> list[str]:
         """Give the last lines of the latest pass, as far as its report tells them."""
-        return [line for report in self.reports.latest() for line in told(report)][-lines:]
+        latest = self.reports.read()
+        said = [line for report in latest.reports for line in told(report.to_json())]
+        return [*said, *(f"ERROR {why}; {_RUN_ONE}" for why in latest.unreadable)][-lines:]
 
     def _full(self, kind: str) -> str:
         """Give the full name of a part.
@@ -223,6 +237,15 @@ class Installed:
     @property
     def _schedules(self) -> Any:
         return self.session.connection.client(_SCHEDULER, "cloud_scheduler", "CloudScheduler")
+
+
+@contextmanager
+def _hinting() -> Iterator[None]:
+    """Say of a part that is gone how it comes back."""
+    try:
+        yield
+    except errors.NotFoundError as error:
+        raise errors.NotFoundError(error.verb, error.address, error.why, hint=_MAKE) from error
 
 
 def _ill(seen: Any) -> Iterator[str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.core.orphans import PROTECTED, Orphan, in_turn, why_stays
+from reconciler.core.orphans import NO_SPECS, PROTECTED, Orphan, goes, in_turn, why_stays
 from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome
 from reconciler.engine.passes import Pass, deletes_of
@@ -119,7 +119,8 @@ def settle(made: Pass, orphans: Sequence[Orphan], *, obstacle: str = "") -> list
 def _settled(made: Pass, orphan: Orphan, stays: str) -> dict[str, Any]:
     told = {"region": orphan.region, "name": orphan.name, "since": orphan.since.isoformat(timespec="seconds")}
     if stays:
-        return told | {"state": "orphaned", "reason": stays, "changes": []}
+        later = stays != NO_SPECS and goes(orphan, made.orders.orphans, made.orders.environment)
+        return told | {"state": "orphaned", "reason": stays, "goes": later, "changes": []}
     state, reason, changes = _gone(made, orphan)
     severity = {"failed": "ERROR", "pruned": "NOTICE"}.get(state, "WARNING")
     made.log.write(severity, f"orphan {state}", service=orphan.name, region=orphan.region, reason=reason)

@@ -24,7 +24,7 @@ from schemas.operator import PREFIX, is_operators
 MISSED = 2
 """Passes that may be due and unheard of: one of them may be at work."""
 _LEAST_GRACE_S = 60
-NOBODY, SILENT, ORPHANED, UNSEEN = "by hand", "not reported", "orphaned", "not looked at"
+NOBODY, SILENT, ORPHANED, UNSEEN, GOING = "by hand", "not reported", "orphaned", "not looked at", "going"
 """What may be said of a service beside the states of reports."""
 _NEEDS = {
     "reported": "it differs from its spec, and the job only reports: mlservice plan, then mlservice apply",
@@ -43,6 +43,7 @@ _SAID = {
     "changed": "it was changed to what its spec wants",
     "frozen": "it differs from its spec, and nothing is changed while the operator's freeze lasts",
     "locked": "another run was at work on it; the next pass looks again",
+    GOING: "no spec wants it any more, and a later pass lets it go",
     NOBODY: "no job reconciles this project: it changes by mlservice apply alone",
     SILENT: "no pass has reported yet",
     UNSEEN: "the last pass did not look at it: its spec could not be read, or it was applied since",
@@ -55,7 +56,7 @@ class Standing:
 
     Args:
         name: Of the service.
-        state: As reports say it, or `by hand`, `not reported`, `orphaned`, `not looked at`.
+        state: As reports say it, or `by hand`, `not reported`, `orphaned`, `going`, `not looked at`.
         ended: When that pass ended, ISO 8601; empty where there was none.
         stale: Two passes were due since, and none reported.
         shard: Which one it was.
@@ -163,8 +164,9 @@ class Oversight:
             return self._standing(newest, name, UNSEEN, newest.problems) if newest else Standing(name, SILENT)
         told = report.services.get(name)
         if told is None:
-            reasons = (each.reason for each in _there(report) if (each.region, each.name) == (region, name))
-            return self._standing(report, name, ORPHANED, tuple(filter(None, reasons)))
+            there = [each for each in _there(report) if (each.region, each.name) == (region, name)]
+            state = GOING if all(each.goes for each in there) else ORPHANED
+            return self._standing(report, name, state, tuple(each.reason for each in there if each.reason))
         changes = tuple(change.to_json() for change in told.changes)
         return self._standing(report, name, told.state, told.problems, changes)
 

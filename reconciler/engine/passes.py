@@ -24,6 +24,7 @@ from reconciler.engine.clock import by_the_wall
 from reconciler.engine.inventory_store import locked
 from reconciler.engine.session import Session
 from reconciler.engine.waiting import apply_when_free, taken_over
+from reconciler.kinds.monitoring_alert_policy import SILENT
 from schemas import Loaded, LoadedOperator, MLServiceError, SpecError
 
 _OF_ONE = (SpecError, errors.PlansRefused, errors.UnreadableInventory, errors.Locked, errors.StalePlan, errors.LockLost)
@@ -39,6 +40,7 @@ where its specs come from are a person's, as are its accounts and roles, and who
 follow its schedule: who may pause it by its document may as well say that nobody waits for it."""
 FAILED, BLOCKED, PARTLY = 1, 3, 4
 HELD = "this version would change what the one before it, with the same specs, would not"
+PAUSED = "its schedule is paused, and stays so: no pass starts by itself until mlservice operator resume"
 PROCEED = "look at the plan, then: mlservice operator proceed"
 
 
@@ -104,6 +106,7 @@ class Pass:
     codes: set[int] = field(default_factory=set)
     changed: int = 0
     deleted: int = 0
+    warnings: list[str] = field(default_factory=list)
     whole: Planned | None = None
 
     @property
@@ -311,7 +314,10 @@ class Pass:
         """
         self.told.setdefault(operator.name, Service(operator.region))
         try:
-            planned = (self.whole or self.plan([operator], beside=services)).only(operator)
+            whole = (self.whole or self.plan([operator], beside=services)).only(operator)
+            planned = _left_paused(whole)
+            if planned is not whole:
+                self.warn(PAUSED)
             if new := self.canary.holds(planned):
                 changes = [change for change in planned.plan.pending if change.address in new]
                 self._keep_back(operator.name, changes, new)
@@ -332,6 +338,11 @@ class Pass:
             self.log.write("ERROR", "the operator itself was not looked at", **why)
             self._note(operator.name, "failed", str(error))
             self.codes.add(FAILED)
+
+    def warn(self, text: str) -> None:
+        """Tell of what stops nothing, in the log and in the report."""
+        self.log.write("WARNING", text)
+        self.warnings.append(text)
 
     def _hold(self, operator: LoadedOperator, held: Sequence[Change]) -> None:
         if not held:
@@ -366,6 +377,36 @@ def _weakens(change: FieldChange, orders: Orders) -> bool:
     except MLServiceError:
         return True
     return wanted.weaker_than(told) or wanted.weaker_than(orders)
+
+
+def _left_paused(planned: Planned) -> Planned:
+    """Leave what a person paused as it is: the schedule, and the alert on passes that are missing, which follows it."""
+    updates = [change for change in planned.plan.changes if change.action is Action.UPDATE]
+    if not any(change.address.kind == "scheduler_job" and _differing(change, "paused") for change in updates):
+        return planned
+    for change in updates:
+        silent = change.address.name.endswith(f"/{SILENT}")
+        switch = {"scheduler_job": "paused"}.get(change.address.kind) or ("enabled" if silent else "")
+        if _differing(change, switch):
+            planned = _kept(planned, change, switch)
+    return planned
+
+
+def _differing(change: Change, switch: str) -> list[FieldChange]:
+    """Give what would resume a schedule, or switch an alert on."""
+    return [each for each in change.changes if each.path == switch and each.after is (switch == "enabled")]
+
+
+def _kept(planned: Planned, change: Change, switch: str) -> Planned:
+    """Want a field to be as it is; where that was all of the change there is nothing to do."""
+    before, want = {switch: switch == "paused"}, planned.wants[change.address]
+    changes = tuple(each for each in change.changes if each.path != switch)
+    left = replace(change, changes=changes, desired={**(change.desired or {}), **before})
+    if not changes:
+        left = replace(left, action=Action.NO_OP, reason="", consequence="")
+    plan = replace(planned.plan, changes=tuple(left if each is change else each for each in planned.plan.changes))
+    wants = {**planned.wants, change.address: replace(want, fields=replace(want.fields, **before))}
+    return replace(planned, plan=plan, wants=wants)
 
 
 def _without(planned: Planned, loaded: Loaded) -> Planned:

@@ -62,4 +62,5 @@ class Orphan(Part):
     since: str = Field("", description="Since when, ISO 8601.")
     state: str = Field("orphaned", description="`orphaned` while it stays, `pruned`, `failed`.")
     reason: str = Field("", description="Why it stays, went or failed.")
+    goes: bool = Field(default=False, description="It stays for now, and a later pass lets it go.")
     changes: tuple[ToldChange, ...] = Field((), description="What was to be deleted, and how it ended.")

@@ -5,7 +5,10 @@ import json
 import pytest
 
 from reconciler.cli.context import runtime_image
+from reconciler.core.bundle import Fetched
+from reconciler.core.orders import Orders
 from reconciler.core.orphans import NEVER, NOT_OURS, PROTECTED
+from reconciler.engine.job import Job, Shard
 from tests.operating import BUCKET, REGION, spec
 
 TOLD = {"name": "mlservice", "region": REGION, "environment": "", "drift": "Correct", "deletes": 10}
@@ -88,6 +91,9 @@ def test_orphans_go_when_it_was_ordered_and_not_before(shell, operator):
     found = orphans(operator)
     assert (found["one"][0], found["two"][0], found["guarded"][1]) == ("pruned", "orphaned", PROTECTED)
     assert {key[1] for key in operator.inventories()} == {"theirs", "two", "guarded", "kept"}
+    gone = shell("history", "one", "--local", "-o", "json").json[0]
+    assert (gone["outcome"], gone["by"]["kind"], gone["reason"]) == ("destroyed", "operator", found["one"][1])
+    assert {change["action"] for change in gone["changes"]} == {"delete"}
 
 
 @pytest.mark.parametrize("specs", [(), (spec("a", immage="x"),)], ids=["none-left", "one-is-broken"])
@@ -107,6 +113,23 @@ def test_without_specs_that_can_be_read_no_orphan_goes(shell, operator, specs):
     assert left(operator) == {"a", "b"}
     reason = "no wish to be rid" if not specs else "nobody knows which services"
     assert reason in json.dumps(report(operator)), done.err
+
+
+def test_another_operators_document_is_told_of(shell, operator):
+    """Renamed in the specs, nobody knows whether this one is meant: it says so, and destroys nothing."""
+    document = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "another"}}
+    shell.write(spec("a"), spec("b"))
+    shell("reconcile", "--local", env=pruning())
+    shell.write(spec("a"))
+    shell("reconcile", "--local", env=pruning())
+    operator.emulator.advance(WEEK_S)
+    shell.write(spec("a"), document | {"spec": {"region": REGION}})
+
+    done = shell("reconcile", "--local", env=pruning())
+
+    assert left(operator) == {"a", "b"}, done.err
+    assert any("no document of this operator, mlservice, and one of another" in e for e in report(operator)["warnings"])
+    assert "another operator's document" in orphans(operator)["b"][1]
 
 
 @pytest.mark.usefixtures("faultless")
@@ -136,3 +159,17 @@ def test_the_image_that_the_job_was_told_comes_after_the_environments(monkeypatc
 
     monkeypatch.setenv("MLSERVICE_RUNTIME_IMAGE", "registry/named:1")
     assert runtime_image("acme", "registry/told:1") == "registry/named:1"
+
+
+def test_specs_that_no_folder_holds_are_reported(operator, monkeypatch):
+    """Whatever the disk refuses ends in a report, and not in a pass that nobody hears of."""
+    told = []
+    monkeypatch.setattr(Job, "of", lambda job, specs, _: told.append((job.trouble, specs.documents)) or 1)
+    orders = Orders.read(ORDERS)
+    made = Job(operator.session(), None, orders, Shard(), None, "v", dry_run=False, about=None, started=0.0)
+
+    assert made.of_fetched(Fetched({"a": b"", "a/b": b""})) == 1
+
+    [(trouble, documents)] = told
+    assert trouble.startswith("no specs could be read, and nothing was done: the specs cannot be unpacked")
+    assert documents == ()

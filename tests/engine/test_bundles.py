@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.core.bundle import LARGEST, digest_of, pack
 from reconciler.core.errors import UsageError
-from reconciler.engine.bundles import POINTER, BundleRefused, Bundles, digested
+from reconciler.engine.bundles import POINTER, BundleRefused, Bundles, digested, refuse_older
 from tests.operating import BUCKET
 
 PLACE = f"gs://{BUCKET}/specs/prod"
@@ -57,6 +57,25 @@ def test_an_older_one_is_refused_unless_it_is_meant(bundles):
 
     bundles.publish(*bundle(b"1", MONDAY, older=True))
     assert bundles.files(bundles.latest()) == {"churn.yaml": b"1"}
+
+
+def test_that_it_is_meant_is_written_though_the_content_is_the_same(bundles):
+    """The pointer is of a time that the job refuses: published again with that word, it says so, once."""
+    bundles.publish(*bundle(b"1", MONDAY))
+
+    assert bundles.publish(*bundle(b"1", MONDAY, older=True))
+    assert bundles.latest().older
+    assert not bundles.publish(*bundle(b"1", MONDAY, older=True))
+
+
+def test_what_was_applied_last_is_never_older(bundles):
+    """Its pointer was written anew, with an earlier time: the content is the one that is there."""
+    (_, before), (_, now), (_, other) = bundle(b"1", TUESDAY), bundle(b"1", MONDAY), bundle(b"2", MONDAY)
+
+    refuse_older(now, before, PLACE)
+
+    with pytest.raises(BundleRefused, match="is older"):
+        refuse_older(other, before, PLACE)
 
 
 def test_of_two_at_once_one_is_seen_whole(bundles):
@@ -138,6 +157,11 @@ def test_a_pointer_that_cannot_be_read_is_replaced_if_that_is_meant(operator, bu
     [
         pytest.param({"a\u200b.yaml": b""}, "no plain file of a spec: .a.u200b.yaml", id="name"),
         pytest.param({"a.yaml": b"#" * LARGEST}, "more than 16777216 bytes", id="size"),
+        pytest.param({"a.yaml": b"", "a.yaml/b.yaml": b""}, "a file where it holds a folder: .a.yaml", id="clash"),
+        pytest.param({".": b""}, "no plain file of a spec", id="the-folder-itself"),
+        pytest.param({"é" * 128: b""}, "no plain file of a spec", id="part-too-long"),
+        pytest.param({"a/" * 600 + "b": b""}, "no plain file of a spec", id="path-too-long"),
+        pytest.param({f"{i}/a": b"" for i in range(5_001)}, "more than 5000 folders", id="folders"),
     ],
 )
 def test_what_the_job_would_refuse_is_not_published(operator, bundles, files, said):

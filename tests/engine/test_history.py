@@ -12,10 +12,11 @@ from reconciler.core.errors import UsageError
 from reconciler.core.plan import Action, Change
 from reconciler.core.told import told_change
 from reconciler.engine import history as module
-from reconciler.engine.entries import Circumstances, of_pass
+from reconciler.engine.entries import Circumstances, of_orphans, of_pass
 from reconciler.engine.history import History
 from reconciler.engine.passes import Service
 from schemas.kept import PassReport
+from schemas.kept.changes import Orphan
 from tests.operating import BUCKET, REGION
 
 START = datetime(2026, 11, 26, 10, tzinfo=UTC)
@@ -184,3 +185,18 @@ def test_where_nobody_keeps_reports_only_changes_are_kept():
     told = {"a": BLOCKED, "b": CHANGED}
 
     assert [each["service"] for each in of_pass(told, None, about(), alone=True)] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"), [("pruned", "destroyed"), ("failed", "failed"), ("orphaned", None)], ids=str
+)
+def test_a_service_that_went_for_want_of_a_spec_has_an_entry(state, outcome):
+    """With the reason; one that stays has none, and one that cannot go has it once."""
+    orphan = {"region": REGION, "name": "churn", "state": state, "reason": "no spec wanted it", "changes": []}
+    before = report()
+    after = before.model_copy(update={"orphaned": (Orphan.model_validate(orphan),)})
+
+    [*found] = of_orphans([orphan], before, about())
+
+    assert [(each["outcome"], each["reason"]) for each in found] == ([(outcome, orphan["reason"])] if outcome else [])
+    assert len([*of_orphans([orphan], after, about())]) == (state == "pruned")

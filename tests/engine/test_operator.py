@@ -10,9 +10,10 @@ from google.iam.v1 import iam_policy_pb2
 
 from emulator.identity import roles
 from reconciler.cli.commands.install import plan_operator
+from reconciler.cli.commands.operator import _lines
 from reconciler.cli.commands.publish import files_of
 from reconciler.core.bundle import pack
-from reconciler.core.errors import UsageError
+from reconciler.core.errors import NotFoundError, UsageError
 from reconciler.core.inventory import Inventory
 from reconciler.core.orphans import NEVER, Rule, why_stays
 from reconciler.engine.apply import apply
@@ -117,6 +118,28 @@ def test_what_needs_a_person_and_shards_that_are_no_more(operator, job):
     assert found["problems"] == [f"{ITSELF} needs a person: mlservice install"]
 
 
+def test_what_is_gone_or_cannot_be_read_is_said(operator, job):
+    """A report that is none, a schedule that was deleted: each command names it and the way back."""
+    job.install(spec(), document())
+    bucket = operator.connection.state.use()
+    bucket.blob("operators/mlservice/latest/0.json").upload_from_string("{")
+    schedules = operator.api("google.cloud.scheduler_v1", "cloud_scheduler", "CloudScheduler")
+    schedules.delete_job(name=f"{PROJECT}/locations/{REGION}/jobs/{ITSELF}")
+    installed = Installed.find(operator.session())
+
+    lines = "\n".join(_lines(installed.status(), operator.session().clock.now()))
+
+    assert "its schedule is gone" in lines
+    assert "what the latest pass did cannot be read" in lines
+    assert "(hidden)" not in lines
+    assert "it is no JSON" in installed.logs(9)[-1]
+    with pytest.raises(UsageError, match="not known what is held"):
+        installed.held()
+    with pytest.raises(NotFoundError) as refused:
+        installed.pause()
+    assert "mlservice install" in refused.value.hint
+
+
 def test_of_several_operators_none_is_chosen(operator):
     """Two that were installed at once are named: which one is meant is a person's to say."""
     store = InventoryStore(operator.session())
@@ -189,6 +212,30 @@ def test_it_changes_its_schedule_and_leaves_its_roles_to_a_person(job):
     job.install(*later)
     [report] = job.run()
     assert (report["drift"], report["services"][ITSELF]["state"]) == ("Report", "ok")
+
+
+@pytest.mark.slow
+def test_what_a_person_paused_stays_paused(operator, job):
+    """A pass that somebody starts meanwhile resumes neither the schedule nor the alert; `install` does."""
+    job.install(spec(), document(schedule="*/10 * * * *"))
+    job.publish(spec(), document(schedule="*/20 * * * *"))
+    Installed.find(operator.session()).pause()
+
+    [report] = job.run()
+
+    status = Installed.find(operator.session()).status()
+    assert (status["paused"], status["schedule"]) == (True, "*/20 * * * *")
+    assert not next(policy.enabled for policy in alerts(operator) if "no pass ends" in policy.display_name)
+    assert (report["exitCode"], any("operator resume" in each for each in report["warnings"])) == (0, True)
+    assert report["services"][ITSELF]["state"] == "changed"
+    assert job.run()[0]["services"][ITSELF]["state"] == "ok"
+    job.install(spec(), document(schedule="*/20 * * * *"))
+    assert not Installed.find(operator.session()).status()["paused"]
+
+
+def alerts(operator):
+    client = operator.api("google.cloud.monitoring_v3", "alert_policy_service", "AlertPolicyService")
+    return list(client.list_alert_policies(name=PROJECT))
 
 
 @pytest.mark.slow

@@ -56,6 +56,8 @@ def test_a_service_that_no_report_names():
     assert job().of(REGION, "churn").state == "not reported"
     assert job(orphan).of(REGION, "churn").state == "orphaned"
     assert "mlservice destroy churn" in job(orphan).of(REGION, "churn").needs
+    going = report(orphaned=[{"region": REGION, "name": "churn", "reason": "it goes after noon", "goes": True}])
+    assert (job(going).of(REGION, "churn").state, [*job(going).alarms()]) == ("going", []), "nobody has to do anything"
     assert job(unread).of(REGION, "churn").problems == ("specs/churn.yaml:3: no such key",)
     elsewhere = job(report(services={"churn": told(region="us-east1")}))
     assert elsewhere.of(REGION, "churn").state == "not looked at"

@@ -528,6 +528,8 @@ def test_ordinary_values_are_left():
     assert redacted(f"principalSet://{pools}/attribute.repository/acme/ml") == (
         f"principalSet://{pools}/attribute.repository/acme/ml"
     )
+    account = "iam_member/r/x roles/run.invoker serviceAccount:one-caller@local.iam.gserviceaccount.com: gone"
+    assert redacted(account) == account
     assert "Zq8" not in redacted(f"//{pools}/Zq8xK2mP0vL7tB4nR1sW9dC6")
     values = list(ordinary())
 

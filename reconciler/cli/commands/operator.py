@@ -61,12 +61,15 @@ def _lines(found: dict[str, Any], now: datetime) -> Iterator[str]:
 
     due = f", next {minute(found['next'])} UTC" if found["next"] else ""
     paused = ", paused: mlservice operator resume" if found["paused"] else due
-    yield f"{found['name']} in {found['region']}: {found['schedule']} ({found['timeZone']}){paused}"
-    yield f"  image   {found['image']}"
-    yield f"  shards  {found['shards']}"
+    when = f"{found['schedule']} ({found['timeZone']}){paused}" if found["schedule"] else "its schedule is gone"
+    yield f"{found['name']} in {found['region']}: {when}"
+    yield f"  image   {found['image'] or 'its job is gone'}"
+    yield f"  shards  {found['shards'] or 'not known'}"
     for report in found["passes"]:
         yield from _pass_lines(report, f" ({ago(report['ended'], now)})")
-    if not found["passes"]:
+    if not found["passes"] and found["unreadable"]:
+        yield "  what the latest pass did cannot be read; another one writes it anew: mlservice operator run"
+    elif not found["passes"]:
         yield "  no pass has reported yet: mlservice operator run"
     for each in found["needsYou"]:
         yield f"  needs you  {one_line(each['name'])}: {one_line(each['why'])}"

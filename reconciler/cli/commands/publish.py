@@ -70,7 +70,8 @@ def publish(
         if not session.connection.state.there:
             session.connection.state.make()
         changed = bundles.publish(archive, pointer)
-    what = f"{len(specs.documents)} documents, bundle {pointer.digest[:12]}"
+    count = len(specs.documents)
+    what = f"{count} document{'' if count == 1 else 's'}, bundle {pointer.digest[:12]}"
     out(f"published {what} to {place}" if changed else f"{place} has it already: {what}")
     return 0
 
