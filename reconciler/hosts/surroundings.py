@@ -14,6 +14,7 @@ from reconciler.hosts.gitlab import GitLab
 from reconciler.hosts.sticky import Host
 
 GITHUB, GITLAB = "github", "gitlab"
+_MOST_DIGITS = 18
 _TOKENS = {GITHUB: ("GITHUB_TOKEN", "GH_TOKEN"), GITLAB: ("GITLAB_TOKEN",)}
 
 
@@ -57,8 +58,8 @@ def place_of(environ: Mapping[str, str]) -> Place:
             environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", ""),
             environ.get("CI_JOB_URL", ""),
         )
-    request = event_of(environ).get("pull_request") or {}
-    head, base = (request.get(side) or {} for side in ("head", "base"))
+    request = _record(event_of(environ), "pull_request")
+    head, base = (_record(request, side) for side in ("head", "base"))
     server, repository, run = (environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     return Place(
         GITHUB,
@@ -80,8 +81,14 @@ def event_of(environ: Mapping[str, str]) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _whole(text: Any) -> int:
-    return int(text) if str(text or "").isdigit() else 0
+def _record(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = told.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _whole(said: Any) -> int:
+    text = str(said or "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
 
 
 def host_at(place: Place, environ: Mapping[str, str]) -> Host:
