@@ -14,7 +14,7 @@ from reconciler.render.names import Names
 from reconciler.render.report import Report
 from reconciler.render.safe import code_block, escaped
 from reconciler.render.text import SIGNS, summary
-from reconciler.render.values import differences, leaves, listing
+from reconciler.render.values import differences, gives_access, leaves, listing
 from schemas.redaction import redacted
 
 BUDGET = 60_000
@@ -23,6 +23,8 @@ _REASONS, _NAMES, _NOTES, _LINES = 20, 5, 10, 400
 _LONGEST = 300
 _MARGIN = 4096
 """Characters that are looked at beyond those shown, so that a secret is known that is cut by what is shown."""
+_WIDTH = 200
+"""Characters of a line of what is shown whole."""
 _RESERVE = 400
 """Characters kept for the sentences that count what is left out, and for what closes a block."""
 
@@ -218,10 +220,18 @@ def _has_lines(change: Change) -> bool:
 
 def _lines(change: Change) -> Iterator[str]:
     if change.action is Action.CREATE:
-        yield from (f"+ {path}: {value}" for path, value in listing(change.desired or {}))
+        for path, value in listing(change.desired or {}):
+            yield from _field("+", path, value)
     for path, before, after in differences(change):
-        yield f"- {path}: {before}"
-        yield f"+ {path}: {after}"
+        yield from _field("-", path, before)
+        yield from _field("+", path, after)
+
+
+def _field(sign: str, path: str, value: str) -> Iterator[str]:
+    """Give a line, or several for what says who may do what: it is shown whole."""
+    line = f"{path}: {value}"
+    parts = range(0, len(line), _WIDTH) if gives_access(path) else [0]
+    yield from (f"{sign} {line[at : at + _WIDTH] if gives_access(path) else line}" for at in parts)
 
 
 def _row(group: _Group, names: Names) -> str:

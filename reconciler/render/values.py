@@ -20,6 +20,9 @@ _MARGIN = 4096
 """Characters that are looked at beyond those shown, so that a secret is known that is cut by what is shown: looking for
 secrets takes a second or more for each hundred thousand, and whoever writes a report chooses how many there are."""
 
+_ACCESS, _WHOLE = frozenset({"condition", "permissions"}), 16_384
+"""Fields that say who may do what, and their most characters: a part of one could be consented to as anything."""
+
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _FEATURES = "model.features"
 
@@ -31,12 +34,12 @@ def shown(path: str, value: Any) -> str:
         path: Where it stands; values of environment variables that look secret are hidden.
         value: Plain data.
     """
-    return _cut(_said(path, value))
+    return _cut(_said(path, value), _longest(path))
 
 
 def _said(path: str, value: Any) -> str:
     if isinstance(value, str):
-        value = value[: 2 * _MARGIN]
+        value = value[: _longest(path) + _MARGIN]
     if is_plain_ref(value):
         return _later(value)
     if looks_secret(path, value):
@@ -46,7 +49,7 @@ def _said(path: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return feature(value) if _is_feature(path) else _mapping(path, value)
     if isinstance(value, list):
-        return _joined(_said(path, item) for item in value) or "[]"
+        return _joined((_said(path, item) for item in value), _longest(path)) or "[]"
     return _scalar(masked(path, value) if isinstance(value, str) else value)
 
 
@@ -62,10 +65,10 @@ def _mapping(path: str, value: Mapping[str, Any]) -> str:
     return _joined(f"{name}={_said(f'{path}.{name}', item)}" for name, item in value.items()) or "{}"
 
 
-def _joined(parts: Iterable[str]) -> str:
+def _joined(parts: Iterable[str], longest: int = _LONGEST) -> str:
     """Join as many as anybody will see."""
     kept: list[str] = []
-    left = 2 * _MARGIN
+    left = longest + 2 * _MARGIN
     for part in parts:
         kept.append(part)
         left -= len(part)
@@ -84,8 +87,17 @@ def _scalar(value: Any) -> str:
     return _DIGEST.sub(r"\1…", text.replace("\n", "\\n"))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def _cut(text: str, longest: int = _LONGEST) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def gives_access(path: str) -> bool:
+    """Tell whether a field says who may do what, and is shown whole."""
+    return path.partition(".")[0] in _ACCESS
+
+
+def _longest(path: str) -> int:
+    return _WHOLE if gives_access(path) else _LONGEST
 
 
 def one_line(text: Any) -> str:
@@ -207,6 +219,8 @@ def _near(old: Any, new: Any) -> tuple[Any, Any]:
 
 def _contrast(path: str, before: Any, after: Any) -> tuple[str, str]:
     """Give two values so that what differs is seen, however long they are."""
+    if gives_access(path):
+        return shown(path, before), shown(path, after)
     old, new = (_said(path, value) for value in _near(before, after))
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
     if max(len(old), len(new)) > _LONGEST and same > _CONTEXT:
