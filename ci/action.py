@@ -79,6 +79,8 @@ class Job:
             https://docs.github.com/actions/reference/workflow-commands-for-github-actions: `stop-commands`.
         """
         env = {name: value for name, value in self.env.items() if not name.startswith("INPUT_")}
+        # Never the branch's own folder: an emulator's state names programs that it runs.
+        env["MLSERVICE_EMULATOR_STATE"] = str(Path(self.env["RUNNER_TEMP"]) / "mlservice" / "emulator")
         token = f"end-{os.urandom(16).hex()}"
         print(f"::stop-commands::{token}", flush=True)
         try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic.alias_generators import to_camel
 
 from reconciler.core import errors
 from schemas import Problem, SpecError, load
@@ -71,14 +73,25 @@ def with_ci(loaded: LoadedOperator, wish: ContinuousIntegration | None) -> Edit 
     """
     there = loaded.operator.spec.ci
     if there is not None:
-        if wish is not None and wish.github.repository != there.github.repository:
-            why = f"{loaded.file} lets {there.github.repository} in, not {wish.github.repository}"
-            raise errors.UsageError(why, hint="one repository at a time: change spec.ci there")
+        if wish is not None and (others := list(_differences(there, wish))):
+            why = f"{loaded.file} says otherwise: {'; '.join(others)}"
+            raise errors.UsageError(why, hint="change spec.ci there: what it says holds")
         return None
     if wish is None:
         hint = f"--github owner/repository, or spec.ci in {loaded.file}"
         raise errors.UsageError("nobody says whose workflows are to be let in", hint=hint)
     return _edit(loaded, wish)
+
+
+def _differences(there: ContinuousIntegration, wish: ContinuousIntegration) -> Iterator[str]:
+    """Name what options ask for that a document does not say: in silence a door would stay wider than it was told."""
+    named = {"repository"} | wish.github.model_fields_set
+    for field in GitHubRepository.model_fields:
+        said, asked = getattr(there.github, field), getattr(wish.github, field)
+        if field in named and said != asked:
+            yield f"{to_camel(field)} is {said or 'not given'}, not {asked}"
+    if wish.on_merge not in {there.on_merge, OnMerge.PUBLISH}:
+        yield f"onMerge is {there.on_merge}, not {wish.on_merge}"
 
 
 def _edit(loaded: LoadedOperator, ci: ContinuousIntegration) -> Edit:

@@ -47,10 +47,18 @@ def told(folder: Path, *words: str) -> str:
         return ""
 
 
+SAFELY = tuple(
+    word
+    for setting in ("safe.bareRepository=explicit", "core.fsmonitor=false", "log.showSignature=false")
+    for word in ("-c", setting)
+)
+"""A folder of specs can be made to look like a repository whose own settings name programs: none of them is run."""
+
+
 def _said(
     folder: Path, words: tuple[str, ...], *, within_s: float, stdin: str = "", env: Mapping[str, str] | None = None
 ) -> str:
-    command = ["git", "-C", str(folder), *words]
+    command = ["git", "-C", str(folder), *SAFELY, *words]
     surroundings = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(env or {})}
     done = subprocess.run(  # noqa: S603 - git's words and names that were checked, no shell
         command, input=stdin.encode(), capture_output=True, check=True, timeout=within_s, env=surroundings

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from reconciler.cli.console import say
+from reconciler.cli.git import told
 from reconciler.core import errors
 from reconciler.gcp.emulator import Emulator, state_dir
 
@@ -41,13 +42,29 @@ def ensure_running(state: Path | None = None, *, quiet: bool = False) -> Emulato
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
-    """Start it in a session of its own, so that closing the terminal does not end it."""
+    """Start it in a session of its own, so that closing the terminal does not end it.
+
+    Raises:
+        UsageError: The folder's state came with somebody's files. It names programs, which the emulator would run.
+    """
+    _refuse_strangers(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Only its owner reads it: the emulator's log may quote what services were given.
     with open(folder / LOG_FILE, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
         # -P: the working directory is the user's, or a branch's; a folder `emulator` there is not ours to run.
         command = [sys.executable, "-P", "-m", "emulator", "serve", "--state", str(folder)]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own module
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Refuse a state that a branch brought along: a link to elsewhere, or files that git tracks."""
+    links = [each for each in (folder, *folder.parents) if not each.is_absolute() and each.is_symlink()]
+    if links:
+        hint = "remove it, or name the folder it leads to: MLSERVICE_EMULATOR_STATE"
+        raise errors.UsageError(f"the emulator's state may not be behind a link, and {links[0]} is one", hint=hint)
+    if folder.is_dir() and told(folder, "ls-files", "--", "."):
+        hint = f"git rm -r --cached {folder} and remove it: a state names programs that the emulator runs"
+        raise errors.UsageError(f"the emulator's state in {folder} is tracked by git", hint=hint)
 
 
 def _tail(path: Path, lines: int = 5) -> str:

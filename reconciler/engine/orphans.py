@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
@@ -51,7 +51,7 @@ class Orphanage:
             now: The time.
         """
         generation = self.reports.generation(_NAME)
-        known = _read(self.reports.document(_NAME)) if generation else {}
+        known = _read(self.reports.document(_NAME), now) if generation else {}
         same = {key: one for key in keys if (one := known.get(key)) and one.serial == everything[key].serial}
         new = [key for key in keys if key not in same]
         had = self.environments(new) if new else {}
@@ -64,7 +64,7 @@ class Orphanage:
     def clear(self) -> None:
         """Forget every orphan: it is not known any more whether they are."""
         generation = self.reports.generation(_NAME)
-        if generation and _read(self.reports.document(_NAME)):
+        if generation and _read(self.reports.document(_NAME), self.reports.session.clock.now()):
             self._keep({}, generation)
 
     def _keep(self, found: Mapping[Key, Orphan], generation: int) -> None:
@@ -77,7 +77,7 @@ def _said(orphan: Orphan) -> dict[str, Any]:
     return {"since": since, "serial": orphan.serial, "environment": orphan.environment}
 
 
-def _read(document: Mapping[str, Any] | None) -> dict[Key, Orphan]:
+def _read(document: Mapping[str, Any] | None, now: datetime) -> dict[Key, Orphan]:
     """Read the book. Of one that cannot be read nothing is assumed: each service is an orphan from now on."""
     found = {}
     services = document.get("services") if document and document.get("format") == FORMAT else None
@@ -85,9 +85,12 @@ def _read(document: Mapping[str, Any] | None) -> dict[Key, Orphan]:
         try:
             region, _, service = name.partition("/")
             environment = None if said["environment"] is None else str(said["environment"])
-            since = datetime.fromisoformat(said["since"])
-            found[region, service] = Orphan(region, service, since, int(said["serial"]), environment)
-        except (LookupError, TypeError, ValueError):
+            written = datetime.fromisoformat(said["since"])
+            if written.tzinfo is None:  # of some clock, nobody knows which
+                continue
+            since = written.astimezone(UTC)
+            found[region, service] = Orphan(region, service, min(since, now), int(said["serial"]), environment)
+        except (LookupError, TypeError, ValueError, OverflowError):
             continue
     return found
 
@@ -125,6 +128,7 @@ def _settled(made: Pass, orphan: Orphan, stays: str) -> dict[str, Any]:
 
 def _gone(made: Pass, orphan: Orphan) -> tuple[str, str, list[dict[str, Any]]]:
     """Delete everything of one orphan under its lock; what its last spec protects stays, and so does all of it."""
+    planned = None
     try:
         planned = plan_destroy(made.session, [orphan.key])
         if why := _refused(made, planned):
@@ -133,6 +137,7 @@ def _gone(made: Pass, orphan: Orphan) -> tuple[str, str, list[dict[str, Any]]]:
     except (errors.Locked, errors.StalePlan) as error:
         return "orphaned", str(error), []
     except MLServiceError as error:
+        made.deleted += len(deletes_of(planned.plan)) if planned else 0  # which of them were done is not told
         made.codes.add(FAILED)
         return "failed", str(error), []
     done = [result.change for result in report.results if result.outcome is Outcome.DONE]

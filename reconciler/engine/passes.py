@@ -256,7 +256,9 @@ class Pass:
         taken_over(self.session, planned, lambda text: self.log.write("WARNING", text))
         try:
             report = apply_when_free(self.session, planned, progress=self.log.change)
-        except errors.LockLost:
+        except (errors.Locked, errors.StalePlan):
+            raise  # before anything was done
+        except MLServiceError:
             self.deleted += len(deletes_of(planned.plan))  # which of them were done is not told
             raise
         self.canary.leave(whole or planned, report)

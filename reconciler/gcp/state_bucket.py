@@ -82,8 +82,11 @@ class StateBucket:
             self._there = True
 
     def remove(self) -> None:
-        """Take it away with the last service in it. One that holds anything, Google does not delete."""
-        if not self.there:
+        """Take it away with the last service in it. One that holds anything stays, whoever asks.
+
+        That is looked at first: an operator's account may not delete buckets, and a refusal would say that it failed.
+        """
+        if not self.there or self._holds_something():
             return
         try:
             with calling("delete", f"bucket {self.name}"):
@@ -91,6 +94,11 @@ class StateBucket:
         except (errors.Conflict, errors.NotFoundError):
             return
         self.forget()
+
+    def _holds_something(self) -> bool:
+        with calling("list", f"objects of bucket {self.name}"):
+            found = self.storage().list_blobs(self.name, max_results=1, fields="items(name)", timeout=CALL_TIMEOUT_S)
+            return any(True for _ in found)
 
     def _look(self) -> bool:
         """Find it among the project's buckets, or, when its name was chosen, wherever it is."""

@@ -58,7 +58,10 @@ def place_of(environ: Mapping[str, str]) -> Place:
             environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", ""),
             environ.get("CI_JOB_URL", ""),
         )
-    request = _record(event_of(environ), "pull_request")
+    event = event_of(environ)
+    request = _record(event, "pull_request")
+    # A workflow that another one started runs on the default branch, whose commit is not what was planned.
+    planned = head_of_run(event)
     head, base = (_record(request, side) for side in ("head", "base"))
     server, repository, run = (environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     return Place(
@@ -66,10 +69,16 @@ def place_of(environ: Mapping[str, str]) -> Place:
         repository,
         _whole(request.get("number")),
         environ.get("GITHUB_API_URL", "https://api.github.com"),
-        str(head.get("sha") or environ.get("GITHUB_SHA", "")),
+        str(head.get("sha") or planned or environ.get("GITHUB_SHA", "")),
         str(base.get("ref") or ""),
         f"{server}/{repository}/actions/runs/{run}" if server and repository and run else "",
     )
+
+
+def head_of_run(event: Mapping[str, Any]) -> str:
+    """Give the commit of the workflow that started this one; empty where none did."""
+    run = event.get("workflow_run")
+    return str(run.get("head_sha") or "") if isinstance(run, dict) else ""
 
 
 def event_of(environ: Mapping[str, str]) -> Mapping[str, Any]:

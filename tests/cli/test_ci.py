@@ -76,7 +76,7 @@ def test_a_ci_is_let_in_and_shut_out(shell, folder, operator):
     again = shell("install", "ci", "services", "--local", "-e", "prod", "--dry-run")
     assert (again.code, "Nothing to do" in again.out) == (0, True), again.err
     other = shell("install", "ci", "services", "--local", "-e", "prod", "--github", "else/where")
-    assert (other.code, "lets acme/ml in, not else/where" in other.err) == (64, True)
+    assert (other.code, "repository is acme/ml, not else/where" in other.err) == (64, True)
 
     gone = shell("uninstall", "ci", "--local", "--yes")
     assert gone.code == 0, gone.err
@@ -108,3 +108,16 @@ def test_without_ids_it_is_said_that_names_move(shell, folder):
     assert "gh api repos/acme/ml --jq '.id, .owner.id'" in done.err
     assert ".github/workflows/apply.yaml" in done.out
     assert "environment:" not in done.out.split("apply.yaml")[-1].split("# ----")[0]
+
+
+def test_options_that_the_document_does_not_say_are_no_silence(shell, folder):
+    """A door that is to be narrower than it is stays as it is until the document says so: that is told."""
+    by_name = ASKED[:2]
+    assert shell("install", "ci", "services", "--local", "--yes", "--write", *by_name).code == 0
+
+    done = shell("install", "ci", "services", "--local", "--yes", "--write", *ASKED)
+
+    assert done.code == 64, done.err
+    for told in ("repositoryId is not given, not 456", "environment is not given, not prod"):
+        assert told in done.err
+    assert shell("install", "ci", "services", "--local", "--yes", *by_name).code == 0

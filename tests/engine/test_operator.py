@@ -14,11 +14,12 @@ from reconciler.cli.commands.publish import files_of
 from reconciler.core.bundle import pack
 from reconciler.core.errors import UsageError
 from reconciler.core.inventory import Inventory
-from reconciler.core.orphans import NEVER
+from reconciler.core.orphans import NEVER, Rule, why_stays
 from reconciler.engine.apply import apply
 from reconciler.engine.bundles import Bundles, digested
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.operators import Installed
+from reconciler.engine.orphans import Orphanage
 from reconciler.engine.reports import FORMAT, Reports
 from reconciler.kinds.duties import WIDER
 from schemas import load
@@ -340,3 +341,39 @@ def test_a_role_that_is_left_out_is_held_by_another():
     permits = roles.predefined()
 
     assert [narrow for narrow, wide in WIDER.items() if not permits[narrow] <= permits[wide]] == []
+
+
+@pytest.mark.slow
+def test_the_job_prunes_within_its_limits(operator, job):
+    """As its own account, which may delete no bucket: one a pass is gone, and said to be; the others wait."""
+    limits = {"orphans": {"prune": True, "after": "1h", "most": 9}, "limits": {"deletes": 2}}
+    job.install(spec(), document(**limits))
+    both = [spec(name, management={"deletion": "Delete"}) for name in ("old", "older")]
+    for specs in ([spec(), *both], [spec()]):
+        job.publish(*specs, document(**limits))
+        job.run()
+    operator.emulator.advance(7200)
+
+    [report] = job.run()
+
+    states = {each["name"]: each["state"] for each in report["orphaned"]}
+    assert sorted(states.values()) == ["orphaned", "pruned"], report
+    assert names(operator) == {"churn", *(name for name, state in states.items() if state == "orphaned")}
+    assert (report["exitCode"], report["changed"] > 0) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "since", ["2026-11-26T10:00:00", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+14:00", 7, None]
+)
+def test_a_book_of_orphans_that_is_wrong_stops_no_pass(operator, since):
+    """Of what cannot be read nothing is assumed, and no orphan goes before its time."""
+    operator.apply(spec())
+    reports = Reports(operator.session(), "m")
+    entry = {"since": since, "serial": next(iter(operator.inventories().values())).serial, "environment": ""}
+    reports.keep("orphans.json", {"format": "mlservice/orphans/v1", "services": {f"{REGION}/churn": entry}})
+    now = operator.session().clock.now()
+
+    [orphan] = Orphanage(reports).look([(REGION, "churn")], operator.inventories(), now)
+
+    assert orphan.since <= now
+    assert why_stays(orphan, Rule(prune=True, after_s=60, most=1), now, environment="")

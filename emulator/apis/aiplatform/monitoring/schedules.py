@@ -99,8 +99,21 @@ def findings(schedule: Any) -> Iterator[checks.Finding]:
         yield "schedule.max_run_count", "It must not be negative."
     if schedule.WhichOneof("request") not in REQUESTS:
         yield "schedule.request", "A request to create a pipeline job or a model monitoring job is required."
-    if schedule.HasField("end_time") and schedule.end_time.ToDatetime(UTC) <= schedule.start_time.ToDatetime(UTC):
+    wrong = [name for name in ("start_time", "end_time") if not is_time(getattr(schedule, name))]
+    yield from ((f"schedule.{name}", "It is no time.") for name in wrong)
+    if wrong or not schedule.HasField("end_time"):
+        return
+    if schedule.end_time.ToDatetime(UTC) <= schedule.start_time.ToDatetime(UTC):
         yield "schedule.end_time", "It must be after the start time."
+
+
+def is_time(stamp: Any) -> bool:
+    """Whether a timestamp is one: its numbers may be any."""
+    try:
+        stamp.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        return False
+    return True
 
 
 def unwindowed(job: Any) -> Iterator[checks.Finding]:

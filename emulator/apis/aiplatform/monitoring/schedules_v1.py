@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf import json_format
-
 from emulator.apis.aiplatform.monitoring.schedules import SERVICE
 from emulator.apis.aiplatform.monitoring.stored import API
 from emulator.core.api import Call
@@ -34,8 +32,10 @@ def translated(verb: str) -> Callable[..., Any]:
 
 
 def message(source: Any, path: str) -> Any:
-    """The same message of another version, by the names of its fields."""
-    return json_format.ParseDict(json_format.MessageToDict(source), message_class(path)(), ignore_unknown_fields=True)
+    """The same message of another version: the fields that both have are numbered alike."""
+    found = message_class(path).FromString(source.SerializeToString())
+    found.DiscardUnknownFields()
+    return found
 
 
 for each in (*ANSWERS, "DeleteSchedule", "PauseSchedule", "ResumeSchedule"):
