@@ -54,6 +54,7 @@ dist: setup  ## wheel and sdist of this commit, in dist/
 
 changelog: setup  ## the notes of changes/ go into CHANGELOG.md as a release: VERSION=...
 	@test -n "$(VERSION)" || { echo "no version is named: make changelog VERSION=0.2.0" >&2; exit 1; }
+	@$(BIN)/python ci/release.py
 	$(BIN)/towncrier build --yes --version "$(VERSION)" $(ARGS)
 
 REGION ?= europe-west1

@@ -141,6 +141,6 @@ def _range(item: str, field: _Field) -> set[int]:
 def _number(text: str, field: _Field) -> int:
     if text in field.words:
         return field.words.index(text) + field.first_word
-    if not text.isdigit() or not field.least <= int(text) <= field.most:
+    if not (text.isascii() and text.isdigit()) or not field.least <= int(text) <= field.most:
         raise CronError(f"{shown(text)} is not a {field.name}: {field.least} to {field.most}")
     return int(text)

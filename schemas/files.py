@@ -1,6 +1,7 @@
 """Which files are specs: named files, and folders that are searched for them."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +45,13 @@ def read_bytes(file: SpecFile) -> bytes:
         SpecError: The file cannot be read.
     """
     try:
-        with file.path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+        # Opening a pipe waits for somebody to write into it, unless it is told not to wait.
+        with os.fdopen(os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+            if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise _unusable(file.path, f"cannot read the file: {error.strerror}", "") from None
+    raise _unusable(file.path, "is no regular file", "a pipe, a device or a link to one is no spec")
 
 
 def _as_paths(paths: str | Path | Iterable[str | Path]) -> Iterator[Path]:

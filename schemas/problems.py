@@ -1,8 +1,28 @@
 """What is wrong with a spec, where, and what to do about it."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_COMMAND = re.compile(r"\s*(?:::|##)")
+
+
+def shown_path(path: str) -> str:
+    """Give a path as it can be printed: on one line, and at its beginning nothing that a CI's runner would obey.
+
+    Whoever opens a pull request names its files.
+
+    Source:
+        https://docs.github.com/actions/reference/workflow-commands-for-github-actions: `::name::` begins a line.
+    """
+    plain = _UNSEEN.sub(_number, path)
+    return f"./{plain}" if _COMMAND.match(plain) else plain
+
+
+def _number(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 class Severity(StrEnum):
@@ -30,8 +50,9 @@ class SourceRef:
     path: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return f"{place}: {self.path}" if self.path else place
+        file = shown_path(self.file)
+        place = f"{file}:{self.line}:{self.column}" if self.line else file
+        return f"{place}: {shown_path(self.path)}" if self.path else place
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +67,7 @@ class Problem:
 
     def __str__(self) -> str:
         label = "warning: " if self.severity is Severity.WARNING else ""
-        return f"{self.where}: {label}{self.summary}"
+        return f"{self.where}: {label}{_UNSEEN.sub(_number, self.summary)}"
 
 
 def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:

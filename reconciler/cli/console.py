@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ def data(document: Any) -> None:
     """Print a result for programs: JSON that stays JSON, whatever is in it; what looks like a secret is hidden."""
     from reconciler.core.plain import in_json  # noqa: PLC0415 - late, for start-up
 
-    raw(in_json(document))
+    raw(in_json(document).replace("##[", "#\\u0023["))  # the same text, which no runner obeys
 
 
 def raw(text: str) -> None:
@@ -52,9 +53,32 @@ def clean(text: Text | str) -> Text | str:
     from schemas.redaction import HIDDEN, merged, redacted, secrets_in  # noqa: PLC0415 - late, for start-up
 
     if isinstance(text, str):
-        return _UNSEEN.sub(_seen, redacted(text))
+        return _powerless(_UNSEEN.sub(_seen, redacted(text)))
     text = _replaced(text, [(start, end, HIDDEN) for start, end in merged(secrets_in(text.plain))])
-    return _replaced(text, [(*found.span(), _seen(found)) for found in _UNSEEN.finditer(text.plain)])
+    text = _replaced(text, [(*found.span(), _seen(found)) for found in _UNSEEN.finditer(text.plain)])
+    orders = _ORDERS.finditer(text.plain) if _of_a_job() else ()
+    return _replaced(text, [(*found.span(), _broken(found)) for found in orders])
+
+
+def _of_a_job() -> bool:
+    return any(os.environ.get(name) for name in ("CI", "GITHUB_ACTIONS", "TF_BUILD"))
+
+
+def _powerless(text: str) -> str:
+    """Break what the runner of a job would obey: whoever opens a pull request chooses values that we print."""
+    return _ORDERS.sub(_broken, text) if _of_a_job() else text
+
+
+_ORDERS = re.compile(r"(?<=#)#(?=\[|vso\[)|^[^\S\n]*:(?=:)", re.MULTILINE)
+"""GitHub's runner obeys `##[name]` anywhere and `::name::` where a line begins, Azure's `##vso[name]`.
+
+Source:
+    https://github.com/actions/runner, ActionCommand.cs; https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+"""
+
+
+def _broken(found: re.Match[str]) -> str:
+    return f" {found[0]}" if found[0] == "#" else f"{found[0]} "
 
 
 def _replaced(text: Text, parts: list[tuple[int, int, str]]) -> Text:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 BLOCKED = 3
+_TRIVIAL = frozenset({"caller", "clock"})
+"""Checks whose answers say nothing of the project."""
 
 
 class Answer(StrEnum):
@@ -92,8 +94,14 @@ class Checkup:
 
     @property
     def exit_code(self) -> int:
-        """Give 0, or 3 when something is in the way."""
-        return BLOCKED if any(check.answer is Answer.FAIL for check in self.checks) else 0
+        """Give 0, or 3 when something is in the way or nothing could be looked at."""
+        return BLOCKED if self.unseen or any(check.answer is Answer.FAIL for check in self.checks) else 0
+
+    @property
+    def unseen(self) -> bool:
+        """Tell whether nothing of the project could be looked at, so that nobody knows what is in the way."""
+        answers = {check.answer for check in self.checks if check.name not in _TRIVIAL}
+        return Answer.UNKNOWN in answers and answers.isdisjoint({Answer.OK, Answer.FAIL})
 
     @property
     def counts(self) -> Mapping[Answer, int]:

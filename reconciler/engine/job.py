@@ -55,7 +55,7 @@ class Shard:
     def ours(cls) -> Shard:
         """Read what Cloud Run says; alone where it says nothing."""
         said = [os.environ.get(f"CLOUD_RUN_TASK_{name}", "") for name in ("INDEX", "COUNT")]
-        index, count = (int(text) if text.isdigit() else 0 for text in said)
+        index, count = (int(text) if text.isascii() and text.isdigit() else 0 for text in said)
         return cls(index, count) if index < count else cls()
 
     def takes(self, region: str, name: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from reconciler.core.errors import UsageError
-from reconciler.hosts.rest import HostError, Rest
+from reconciler.hosts.rest import Answer, HostError, Rest, number_of, text_of
 from reconciler.hosts.sticky import Comment
 
 _PAGE = 100
@@ -66,29 +66,37 @@ class GitHub:
 
     def _user(self) -> str:
         try:
-            return str(self._rest.call("GET", "/user").json()["login"])
+            return _login(self._rest.call("GET", "/user"))
         except HostError as error:
             if error.status != 403:  # noqa: PLR2004 - an app's token, which has no user
                 raise
         return self._viewer()
 
     def _viewer(self) -> str:
-        login = str(self._graphql(_VIEWER, {})["viewer"]["login"])
+        told = self._graphql(_VIEWER, {})
+        data = told.record().get("data")
+        login = text_of(data.get("viewer") if isinstance(data, dict) else None, "login")
+        if not login:
+            raise told.odd("it names no account")
         return login if login.endswith(_BOT) else f"{login}{_BOT}"
 
-    def _graphql(self, query: str, variables: dict[str, Any]) -> Any:
-        told = self._rest.call("POST", self._questions, body={"query": query, "variables": variables}).json()
-        if told.get("errors"):
-            raise HostError(f"cannot ask GitHub: {str(told['errors'][0].get('message', ''))[:300]}")
-        return told["data"]
+    def _graphql(self, query: str, variables: dict[str, Any]) -> Answer:
+        answer = self._rest.call("POST", self._questions, body={"query": query, "variables": variables})
+        if errors := answer.record().get("errors"):
+            first = errors[0] if isinstance(errors, list) else None
+            raise HostError(
+                f"cannot ask GitHub: {' '.join(text_of(first, 'message').split())[:300] or 'it does not say why'}"
+            )
+        return answer
 
     def comments(self) -> Sequence[Comment]:
         """Give all comments, of every page."""
         found: list[Comment] = []
         for page in range(1, _MOST_PAGES + 1):
             path = f"/repos/{self._repository}/issues/{self._number}/comments"
-            listed = self._rest.call("GET", path, query={"per_page": _PAGE, "page": page}).json()
-            found += [_comment(each) for each in listed]
+            answer = self._rest.call("GET", path, query={"per_page": _PAGE, "page": page})
+            listed = answer.listed()
+            found += [_comment(answer, each) for each in listed]
             if len(listed) < _PAGE:
                 return found
         raise HostError(f"there are more than {_PAGE * _MOST_PAGES} comments", hint="post without a comment")
@@ -96,20 +104,29 @@ class GitHub:
     def create(self, body: str) -> Comment:
         """Write a new one."""
         path = f"/repos/{self._repository}/issues/{self._number}/comments"
-        return _comment(self._rest.call("POST", path, body={"body": body}).json())
+        return _written(self._rest.call("POST", path, body={"body": body}))
 
     def update(self, comment: Comment, body: str) -> Comment:
         """Change one of ours."""
         path = f"/repos/{self._repository}/issues/comments/{comment.number}"
-        return _comment(self._rest.call("PATCH", path, body={"body": body}).json())
+        return _written(self._rest.call("PATCH", path, body={"body": body}))
 
     def hide(self, comment: Comment) -> None:
         """Minimise one that is one too many, as outdated."""
         self._graphql(_MINIMISE, {"id": comment.node})
 
 
-def _comment(told: Any) -> Comment:
+def _login(answer: Answer) -> str:
+    if login := text_of(answer.record(), "login"):
+        return login
+    raise answer.odd("it names no account")
+
+
+def _written(answer: Answer) -> Comment:
+    return _comment(answer, answer.record())
+
+
+def _comment(answer: Answer, told: Any) -> Comment:
     # A person may be called `github-actions`; only an app's account is of the type Bot, and has brackets in its login.
-    author = told.get("user") or {}
-    body, number = told.get("body") or "", int(told["id"])
-    return Comment(number, body, str(author.get("login", "")), told.get("html_url", ""), told.get("node_id", ""))
+    author, number = text_of(told.get("user"), "login"), number_of(answer, told, "id")
+    return Comment(number, text_of(told, "body"), author, text_of(told, "html_url"), text_of(told, "node_id"))

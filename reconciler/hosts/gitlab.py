@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from reconciler.hosts.rest import HostError, Rest
+from reconciler.hosts.rest import Answer, HostError, Rest, number_of, text_of
 from reconciler.hosts.sticky import Comment
 
 _PAGE = 100
@@ -39,7 +39,9 @@ class GitLab:
 
     def me(self) -> str:
         """Say whose the token is, once: the number of an account."""
-        self._me = self._me or str(self._rest.call("GET", "/user").json()["id"])
+        if not self._me:
+            answer = self._rest.call("GET", "/user")
+            self._me = str(number_of(answer, answer.record(), "id"))
         return self._me
 
     def comments(self) -> Sequence[Comment]:
@@ -47,25 +49,31 @@ class GitLab:
         found: list[Comment] = []
         for page in range(1, _MOST_PAGES + 1):
             query = {"per_page": _PAGE, "page": page, "sort": "asc", "order_by": "created_at"}
-            listed = self._rest.call("GET", self._notes, query=query).json()
-            found += [_comment(each) for each in listed if not each.get("system")]
+            answer = self._rest.call("GET", self._notes, query=query)
+            listed = answer.listed()
+            found += [_comment(answer, each) for each in listed if not each.get("system")]
             if len(listed) < _PAGE:
                 return found
         raise HostError(f"there are more than {_PAGE * _MOST_PAGES} notes", hint="post without a comment")
 
     def create(self, body: str) -> Comment:
         """Write a new one."""
-        return _comment(self._rest.call("POST", self._notes, body={"body": body}).json())
+        return _written(self._rest.call("POST", self._notes, body={"body": body}))
 
     def update(self, comment: Comment, body: str) -> Comment:
         """Change one of ours."""
-        return _comment(self._rest.call("PUT", f"{self._notes}/{comment.number}", body={"body": body}).json())
+        return _written(self._rest.call("PUT", f"{self._notes}/{comment.number}", body={"body": body}))
 
     def hide(self, comment: Comment) -> None:
         """Delete one that is one too many: GitLab has no way to put it aside."""
         self._rest.call("DELETE", f"{self._notes}/{comment.number}")
 
 
-def _comment(told: Any) -> Comment:
-    author = told.get("author") or {}
-    return Comment(int(told["id"]), told.get("body") or "", str(author.get("id", "")))
+def _written(answer: Answer) -> Comment:
+    return _comment(answer, answer.record())
+
+
+def _comment(answer: Answer, told: Any) -> Comment:
+    author = told.get("author")
+    number = author.get("id", "") if isinstance(author, dict) else ""
+    return Comment(number_of(answer, told, "id"), text_of(told, "body"), str(number))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -13,8 +15,13 @@ from reconciler.core.errors import ReconcilerError, UsageError
 _PATIENCE_S = 30.0
 _ATTEMPTS = 3
 _LONGEST_WAIT_S = 60.0
+_MOST_BYTES = 32 << 20
+"""Of one answer: a hundred of GitHub's longest comments have 7 MiB, and as JSON at most six times that."""
+_LONGEST_S = 120.0
+"""Of one answer, from the first byte asked to the last one read."""
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 _TOO_MANY, _FORBIDDEN, _BROKEN = 429, 403, 500
+_OTHER_API = "is that the address of its API? --api"
 
 
 class HostError(ReconcilerError):
@@ -31,6 +38,79 @@ class HostError(ReconcilerError):
         self.status = status
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a host answered.
+
+    Args:
+        status: Of HTTP.
+        headers: As sent.
+        content: The whole body.
+        whose: Which host, and what it was asked, for messages.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    whose: str
+
+    @property
+    def done(self) -> bool:
+        """Tell whether it did what was asked."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - what HTTP calls success
+
+    def record(self) -> dict[str, Any]:
+        """Give the object that it is.
+
+        Raises:
+            HostError: It is none.
+        """
+        found: dict[str, Any] = self._read(dict, "an object")
+        return found
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Give the objects that it lists.
+
+        Raises:
+            HostError: It lists none.
+        """
+        found: list[dict[str, Any]] = self._read(list, "a list")
+        if not all(isinstance(each, dict) for each in found):
+            raise self.odd("its list holds what is no object")
+        return found
+
+    def _read(self, sort: type, called: str) -> Any:
+        try:
+            found = json.loads(self.content)
+        except (ValueError, RecursionError):
+            raise self.odd("it is no JSON") from None
+        if not isinstance(found, sort):
+            raise self.odd(f"it is not {called}")
+        return found
+
+    def odd(self, why: str) -> HostError:
+        """Give what to raise for an answer that such a host does not give."""
+        return HostError(f"the answer of {self.whose} cannot be used: {why}", hint=_OTHER_API, status=self.status)
+
+
+def text_of(told: Any, name: str) -> str:
+    """Give a text of what a host told; empty for anything else."""
+    found = told.get(name) if isinstance(told, Mapping) else None
+    return found if isinstance(found, str) else ""
+
+
+def number_of(answer: Answer, told: Any, name: str) -> int:
+    """Give a number of what a host told.
+
+    Raises:
+        HostError: There is none.
+    """
+    found = told.get(name) if isinstance(told, Mapping) else None
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise answer.odd(f"its '{name}' is no number")
+    return found
+
+
 class Rest:
     """Calls one host.
 
@@ -44,66 +124,89 @@ class Rest:
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], *, sleep: Callable[[float], None] = time.sleep) -> None:
-        parsed = httpx.URL(url)
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL:
+            raise UsageError(f"'{url}' is no https address", hint="--api") from None
         if parsed.scheme != "https" and not (parsed.scheme == "http" and parsed.host in _HERE):
             raise UsageError(f"'{url}' is no https address", hint="the token must not be sent in the clear")
         # Without TLS there is nothing to verify, and reading all certificates takes a tenth of a second.
         secure = parsed.scheme == "https"
-        self._client = httpx.Client(base_url=url.rstrip("/"), headers=dict(headers), timeout=_PATIENCE_S, verify=secure)
+        sent = {**headers, "Accept-Encoding": "identity"}  # what is read is bounded, so it must not be unpacked first
+        self._client = httpx.Client(base_url=url.rstrip("/"), headers=sent, timeout=_PATIENCE_S, verify=secure)
+        self._name = parsed.netloc.decode("ascii", "replace").rpartition("@")[2]
         self._sleep = sleep
 
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()
 
-    def call(self, verb: str, path: str, *, body: Any = None, query: Mapping[str, Any] | None = None) -> httpx.Response:
+    def call(self, verb: str, path: str, *, body: Any = None, query: Mapping[str, Any] | None = None) -> Answer:
         """Make a call; what was not done for sure (429, or 5xx of a read) is tried again.
 
         Raises:
-            HostError: It was refused, or there was no answer.
+            HostError: It was refused, or there was no answer, or one without an end.
         """
+        whose = f"{self._name} to {verb} {path}"
         for attempt in range(_ATTEMPTS):
             last = attempt == _ATTEMPTS - 1
             try:
-                answer = self._client.request(verb, path, json=body, params=query)
-            except httpx.HTTPError as error:
+                with self._client.stream(verb, path, json=body, params=query) as told:
+                    answer = Answer(told.status_code, told.headers, _content(told, whose), whose)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 if verb == "GET" and not last:
                     self._sleep(2.0**attempt)
                     continue
-                raise HostError(f"cannot {verb} {path}: {type(error).__name__}", hint="check the network") from None
-            if answer.is_success:
+                why = f"cannot {verb} {path} at {self._name}: {type(error).__name__}"
+                raise HostError(why, hint="check the network") from None
+            if answer.done:
                 return answer
             if last or not _passes(verb, answer):
-                raise _refused(verb, path, answer)
+                raise _refused(answer)
             self._sleep(_wait_s(answer, attempt))
         raise AssertionError("unreachable")
 
 
-def _passes(verb: str, answer: httpx.Response) -> bool:
+def _content(told: httpx.Response, whose: str) -> bytes:
+    """Read a body, unless it is too large or does not end."""
+    until, found = time.monotonic() + _LONGEST_S, bytearray()
+    for part in told.iter_raw():
+        found += part
+        if len(found) > _MOST_BYTES:
+            raise HostError(f"the answer of {whose} has more than {_MOST_BYTES >> 20} MiB", hint=_OTHER_API)
+        if time.monotonic() > until:
+            raise HostError(f"the answer of {whose} took more than {_LONGEST_S:g} s", hint="check the network")
+    return bytes(found)
+
+
+def _passes(verb: str, answer: Answer) -> bool:
     """Tell whether trying again is safe and may help: the host counted the call and did nothing, or it was a read.
 
     Source:
         https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api: 403 or 429 with `retry-after`.
     """
-    slowed = answer.status_code == _TOO_MANY or (answer.status_code == _FORBIDDEN and "retry-after" in answer.headers)
-    return slowed or (verb == "GET" and answer.status_code >= _BROKEN)
+    slowed = answer.status == _TOO_MANY or (answer.status == _FORBIDDEN and "retry-after" in answer.headers)
+    return slowed or (verb == "GET" and answer.status >= _BROKEN)
 
 
-def _wait_s(answer: httpx.Response, attempt: int) -> float:
+def _wait_s(answer: Answer, attempt: int) -> float:
     asked = answer.headers.get("retry-after", "")
-    return min(float(asked) if asked.isdigit() else 2.0**attempt, _LONGEST_WAIT_S)
+    return min(float(asked) if asked.isascii() and asked.isdigit() else 2.0**attempt, _LONGEST_WAIT_S)
 
 
-def _refused(verb: str, path: str, answer: httpx.Response) -> HostError:
+def _refused(answer: Answer) -> HostError:
     try:
-        said = answer.json()
-        why = str(said.get("message") or said.get("error") or "")[:300] if isinstance(said, dict) else ""
-    except ValueError:
+        said = answer.record()
+        why = " ".join((text_of(said, "message") or text_of(said, "error")).split())[:300]
+    except HostError:
         why = ""
+    moved = "the repository was renamed or moved: name it as it is called now (--repository), or its API (--api)"
     hints = {
+        **dict.fromkeys((301, 302, 307, 308), moved),
         401: "the token is wrong or too old",
         403: "the token lacks a permission: pull-requests: write",
         404: "no such pull request, or the token may not see it",
     }
-    message = f"cannot {verb} {path}: {answer.status_code} {why}".rstrip()
-    return HostError(message, hint=hints.get(answer.status_code, ""), status=answer.status_code)
+    host, _, what = answer.whose.partition(" to ")
+    message = f"cannot {what} at {host}: {answer.status} {why}".rstrip()
+    return HostError(message, hint=hints.get(answer.status, ""), status=answer.status)

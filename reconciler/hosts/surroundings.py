@@ -14,6 +14,7 @@ from reconciler.hosts.gitlab import GitLab
 from reconciler.hosts.sticky import Host
 
 GITHUB, GITLAB = "github", "gitlab"
+_MOST_DIGITS = 18
 _TOKENS = {GITHUB: ("GITHUB_TOKEN", "GH_TOKEN"), GITLAB: ("GITLAB_TOKEN",)}
 
 
@@ -58,10 +59,10 @@ def place_of(environ: Mapping[str, str]) -> Place:
             environ.get("CI_JOB_URL", ""),
         )
     event = event_of(environ)
-    request = event.get("pull_request") or {}
+    request = _record(event, "pull_request")
     # A workflow that another one started runs on the default branch, whose commit is not what was planned.
     planned = head_of_run(event)
-    head, base = (request.get(side) or {} for side in ("head", "base"))
+    head, base = (_record(request, side) for side in ("head", "base"))
     server, repository, run = (environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     return Place(
         GITHUB,
@@ -89,8 +90,14 @@ def event_of(environ: Mapping[str, str]) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _whole(text: Any) -> int:
-    return int(text) if str(text or "").isdigit() else 0
+def _record(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = told.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _whole(said: Any) -> int:
+    text = str(said or "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
 
 
 def host_at(place: Place, environ: Mapping[str, str]) -> Host:

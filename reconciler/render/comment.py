@@ -7,20 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 from reconciler.core.plan import Action, Change
 from reconciler.render.names import Names
 from reconciler.render.report import Report
 from reconciler.render.safe import code_block, escaped
 from reconciler.render.text import SIGNS, summary
-from reconciler.render.values import differences, listing
+from reconciler.render.values import differences, gives_access, leaves, listing
 from schemas.redaction import redacted
 
 BUDGET = 60_000
 """Characters of a body. GitHub refuses more than 65,536 with 422; the rest is for what it counts otherwise."""
 _REASONS, _NAMES, _NOTES, _LINES = 20, 5, 10, 400
 _LONGEST = 300
+_MARGIN = 4096
+"""Characters that are looked at beyond those shown, so that a secret is known that is cut by what is shown."""
+_WIDTH = 200
+"""Characters of a line of what is shown whole."""
 _RESERVE = 400
 """Characters kept for the sentences that count what is left out, and for what closes a block."""
 
@@ -46,11 +50,9 @@ class _Group:
 
     Args:
         changes: All of them.
-        lines: The fields that differ, for the details.
     """
 
     changes: tuple[Change, ...]
-    lines: tuple[str, ...]
 
     @property
     def weight(self) -> int:
@@ -73,7 +75,7 @@ def render_comment(reports: Sequence[Report], *, titles: Mapping[str, str], abou
     if all(report.quiet for report in reports):
         return f"mlservice plan: no changes{_commit(about.commit)}\n"
     ordered = sorted(reports, key=lambda report: (report.environment, report.project))
-    must = [_head(about), *chain.from_iterable(_told(report) for report in ordered)]
+    must = chain([_head(about)], *map(_told, ordered))
     text, unseen = _join(must, budget), 0
     for report in ordered:
         block = _details(report, titles, budget - len(text))
@@ -92,7 +94,7 @@ def _commit(commit: str) -> str:
 
 def _value(text: str, longest: int = _LONGEST) -> str:
     """Give somebody else's text: secrets hidden, cut, and without power."""
-    hidden = redacted(text)
+    hidden = redacted(text[: longest + _MARGIN])
     return escaped(hidden if len(hidden) <= longest else hidden[: longest - 1] + "…")
 
 
@@ -152,21 +154,22 @@ def _details(report: Report, titles: Mapping[str, str], room: int) -> str | None
     groups = sorted(
         _groups(c for c in plan.changes if c.acts or c.problem), key=lambda g: (g.weight, g.changes[0].address)
     )
-    rows = [_row(group, names) for group in groups]
-    notes = [f"> {_value(note.text, 600)}\n" for note in plan.notes]
-    if not rows and not notes:
+    if not groups and not plan.notes:
         return ""
     title = _value(report.environment or plan.project or "plan")
-    opened = "" if len(rows) > _REASONS else " open"
+    opened = "" if len(groups) > _REASONS else " open"
     head = [f"<details{opened}><summary>{title}</summary>\n", "| | what | why |\n|---|---|---|"]
     room -= sum(map(len, head)) + _RESERVE
     if room <= 0:
         return None
-    kept, left = _fitting(rows, room * 2 // 3)
-    room -= _size(kept)
-    told, untold = _fitting(notes[:_NOTES], room)
-    untold += len(notes[_NOTES:])
-    blocks, unseen = _fitting([_fields(group, names) for group in groups if group.lines], room - _size(told))
+    # Each is made only while there is room: looking for secrets in what nobody sees would take minutes.
+    kept = _fitting((_row(group, names) for group in groups), room * 2 // 3)
+    left, room = len(groups) - len(kept), room - _size(kept)
+    told = _fitting((f"> {_value(note.text, 600)}\n" for note in plan.notes[:_NOTES]), room)
+    untold = len(plan.notes) - len(told)
+    detailed = [group for group in groups if _has_lines(group.changes[0])]
+    blocks = _fitting((_fields(group, names) for group in detailed), room - _size(told))
+    unseen = len(detailed) - len(blocks)
     rest = f"\n{left} more {'row' if left == 1 else 'rows'}: see the job.\n" if left else ""
     more = f"\nFields of {unseen} more: see the job.\n" if unseen else ""
     over = f"\n{untold} more {'note' if untold == 1 else 'notes'}: see the job.\n" if untold else ""
@@ -179,34 +182,56 @@ def _size(parts: Sequence[str]) -> int:
     return sum(len(part) + 1 for part in parts)
 
 
-def _fitting(parts: Sequence[str], room: int) -> tuple[list[str], int]:
-    """Give the first parts that fit, and how many do not."""
+def _fitting(parts: Iterable[str], room: int) -> list[str]:
+    """Give the first parts that fit."""
     kept: list[str] = []
     for part in parts:
         room -= len(part) + 1
         if room < 0:
             break
         kept.append(part)
-    return kept, len(parts) - len(kept)
+    return kept
 
 
 def _groups(changes: Iterable[Change]) -> list[_Group]:
     """Put changes together that do the same to objects of one kind: a label of two hundred services is one row."""
     found: dict[tuple[str, ...], list[Change]] = {}
     for change in changes:
-        lines = tuple(_lines(change))
-        alike = change.action is Action.UPDATE and bool(lines)
-        key = (change.address.kind, str(change.action), change.reason, change.problem, *lines)
+        alike = change.action is Action.UPDATE and bool(change.changes)
+        key = (change.address.kind, str(change.action), change.reason, change.problem, _differing(change))
         found.setdefault(key if alike else (str(change.address), str(change.action)), []).append(change)
-    return [_Group(tuple(many), tuple(_lines(many[0]))) for many in found.values()]
+    return [_Group(tuple(many)) for many in found.values()]
+
+
+def _differing(change: Change) -> str:
+    """Give all that the lines of a change are made of, without making them."""
+    fields = {item.field for item in change.changes}
+    lists = [
+        (field, (change.observed or {}).get(field), after)
+        for field, after in (change.desired or {}).items()
+        if field in fields and isinstance(after, list)
+    ]
+    return repr(([(item.path, item.before, item.after) for item in change.changes], lists))
+
+
+def _has_lines(change: Change) -> bool:
+    return bool(change.changes) or (change.action is Action.CREATE and any(True for _ in leaves(change.desired or {})))
 
 
 def _lines(change: Change) -> Iterator[str]:
     if change.action is Action.CREATE:
-        yield from (f"+ {path}: {value}" for path, value in listing(change.desired or {}))
+        for path, value in listing(change.desired or {}):
+            yield from _field("+", path, value)
     for path, before, after in differences(change):
-        yield f"- {path}: {before}"
-        yield f"+ {path}: {after}"
+        yield from _field("-", path, before)
+        yield from _field("+", path, after)
+
+
+def _field(sign: str, path: str, value: str) -> Iterator[str]:
+    """Give a line, or several for what says who may do what: it is shown whole."""
+    line = f"{path}: {value}"
+    parts = range(0, len(line), _WIDTH) if gives_access(path) else [0]
+    yield from (f"{sign} {line[at : at + _WIDTH] if gives_access(path) else line}" for at in parts)
 
 
 def _row(group: _Group, names: Names) -> str:
@@ -228,8 +253,9 @@ def _fields(group: _Group, names: Names) -> str:
     """Give the fields of a group as a block of code that nothing in it can close."""
     first = group.changes[0]
     more = f" and {len(group.changes) - 1} more" if len(group.changes) > 1 else ""
-    shown = [redacted(line) for line in group.lines[:_LINES]]
-    cut = [f"  … {len(group.lines) - _LINES} more"] if len(group.lines) > _LINES else []
+    lines = list(islice(_lines(group.changes[0]), _LINES + 1))
+    shown = [redacted(line) for line in lines[:_LINES]]
+    cut = ["  … and more"] if len(lines) > _LINES else []
     head = f"# {SIGNS[first.action][0].strip()} {redacted(names(first.address))}{more}"
     return "\n".join(["", *code_block("\n".join(map(_one_line, [head, *shown, *cut])), "diff"), ""])
 

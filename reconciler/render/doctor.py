@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -18,6 +19,7 @@ SIGNS = {
 
 
 _SHOWN = 3
+_SIGN_IN = "Sign in: gcloud auth application-default login"
 
 
 def render_checkup(checkup: Checkup, *, every: bool = False) -> Text:
@@ -30,7 +32,7 @@ def render_checkup(checkup: Checkup, *, every: bool = False) -> Text:
     text = Text()
     for who, checks in checkup.groups():
         text.append(f"{_heading(who)}\n", "bold")
-        for check in checks:
+        for check in _once(checks):
             text.append_text(_line(check))
         for command in commands_of(checks):
             text.append(f"    {command}\n", "cyan")
@@ -44,6 +46,25 @@ def render_checkup(checkup: Checkup, *, every: bool = False) -> Text:
 
 def _heading(who: Who) -> str:
     return f"For {who}:"
+
+
+def _once(checks: Iterable[Check]) -> list[Check]:
+    """Say once why several could not be made, with their names: the reason may be a long sentence."""
+    found: dict[tuple[str, str], list[Check]] = {}
+    for check in checks:
+        key = ("", check.line) if check.answer is Answer.UNKNOWN else (check.name, f"{check.line} {check.where}")
+        found.setdefault(key, []).append(check)
+    told: list[Check] = []
+    for same in found.values():
+        told += [_as_one(same)] if same[0].answer is Answer.UNKNOWN else same
+    return told
+
+
+def _as_one(same: list[Check]) -> Check:
+    names = list(dict.fromkeys(check.name for check in same))
+    services = tuple(sorted({name for check in same for name in check.services}))
+    line = f"{', '.join(names)}: {same[0].line}" if len(names) > 1 else same[0].line
+    return replace(same[0], line=line, services=services)
 
 
 def _line(check: Check) -> Text:
@@ -62,6 +83,9 @@ def _about(check: Check) -> str:
 
 def _summary(checkup: Checkup) -> str:
     counts = ", ".join(f"{n} {answer}" for answer in SHOWN if (n := checkup.counts[answer]))
+    if checkup.unseen:
+        whose = f"{', '.join(checkup.services)} in {checkup.project}"
+        return f"nothing could be looked at of {whose}: {counts}. Is this the account? {_SIGN_IN}"
     verdict = "something is in the way" if checkup.exit_code else "nothing is in the way"
     return f"{verdict} of {', '.join(checkup.services)} in {checkup.project}: {counts or 'nothing to look at'}"
 
@@ -78,5 +102,5 @@ def render_checkup_markdown(checkup: Checkup) -> str:
 
 
 def _rows(checks: tuple[Check, ...]) -> Iterator[str]:
-    for check in checks:
+    for check in _once(checks):
         yield f"- {SIGNS[check.answer][0]} {check.answer}: {inline(check.line + _about(check))}"

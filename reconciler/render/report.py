@@ -12,14 +12,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from reconciler.core.membership import KIND, Membership
 from reconciler.core.naming import fingerprint
-from reconciler.core.plan import Action, Change, Note, Plan
+from reconciler.core.plan import Change, Note, Plan
 from reconciler.core.secrecy import masked
 from reconciler.render.data import as_data
 
 FORMAT: Literal["mlservice/plan-report/v1"] = "mlservice/plan-report/v1"
-MOST_BYTES = 32 * 1024 * 1024
-_TEXT, _MANY = 4000, 20_000
+MOST_BYTES = 8 * 1024 * 1024
+"""Ten thousand objects have less."""
+_TEXT, _MANY, _DEEPEST = 4000, 20_000, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,9 @@ def read_report(text: bytes) -> Report:
     if len(text) > MOST_BYTES:
         raise ValueError(f"it has more than {MOST_BYTES // 2**20} MiB")
     try:
-        found = _Report.model_validate(json.loads(text))
+        said = json.loads(text)
+        _refuse_deep(said)
+        found = _Report.model_validate(said)
         plan = None if found.plan is None else _plan(found.plan)
     except ValidationError as error:
         places = sorted({".".join(map(str, each["loc"][:3])) for each in error.errors(include_input=False)})
@@ -145,6 +149,21 @@ def read_report(text: bytes) -> Report:
     except (ValueError, RecursionError):
         raise ValueError("it is no report of `mlservice plan --report`") from None
     return Report(found.environment, found.project, plan, tuple(found.blocked), found.rollouts, found.decision)
+
+
+def _refuse_deep(said: Any) -> None:
+    """Refuse what is nested so deep that whatever walks through it would run out of stack."""
+    level = [said]
+    for _ in range(_DEEPEST):
+        level = [
+            part
+            for each in level
+            if isinstance(each, dict | list)
+            for part in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    raise ValueError("too deep")
 
 
 def _plan(found: _Plan) -> Plan:
@@ -163,5 +182,7 @@ _LEFT_OUT = {"needs": [], "version": "", "uid": "", "owned": True, "source": "",
 
 
 def _change(found: _Change) -> Change:
-    Action(found.action)
-    return Change.from_json(_LEFT_OUT | found.model_dump())
+    change = Change.from_json(_LEFT_OUT | found.model_dump())
+    if change.address.kind == KIND:
+        Membership.of(change.address)
+    return change

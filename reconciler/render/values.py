@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -16,6 +16,13 @@ _LONGEST = 96
 _CONTEXT = 20
 """Characters shown before the place where two long values part."""
 
+_MARGIN = 4096
+"""Characters that are looked at beyond those shown, so that a secret is known that is cut by what is shown: looking for
+secrets takes a second or more for each hundred thousand, and whoever writes a report chooses how many there are."""
+
+_ACCESS, _WHOLE = frozenset({"condition", "permissions"}), 16_384
+"""Fields that say who may do what, and their most characters: a part of one could be consented to as anything."""
+
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _FEATURES = "model.features"
 
@@ -27,25 +34,47 @@ def shown(path: str, value: Any) -> str:
         path: Where it stands; values of environment variables that look secret are hidden.
         value: Plain data.
     """
-    return _cut(_said(path, value))
+    return _cut(_said(path, value), _longest(path))
 
 
 def _said(path: str, value: Any) -> str:
+    if isinstance(value, str):
+        value = value[: _longest(path) + _MARGIN]
     if is_plain_ref(value):
-        return f"(known after apply: {value['output']} of {Ref.of_plain(value).address})"
+        return _later(value)
     if looks_secret(path, value):
         return HIDDEN
-    if path == "traffic":
+    if path == "traffic" and _is_split(value):
         return traffic(value)
     if isinstance(value, Mapping):
         return feature(value) if _is_feature(path) else _mapping(path, value)
     if isinstance(value, list):
-        return ", ".join(_said(path, item) for item in value) or "[]"
+        return _joined((_said(path, item) for item in value), _longest(path)) or "[]"
     return _scalar(masked(path, value) if isinstance(value, str) else value)
 
 
+def _later(reference: Mapping[str, str]) -> str:
+    """Say a reference; what only looks like one, in a report that a stranger wrote, is a value like any other."""
+    try:
+        return f"(known after apply: {reference['output']} of {Ref.of_plain(reference).address})"
+    except ValueError:
+        return _mapping("", reference)
+
+
 def _mapping(path: str, value: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={_said(f'{path}.{name}', item)}" for name, item in value.items()) or "{}"
+    return _joined(f"{name}={_said(f'{path}.{name}', item)}" for name, item in value.items()) or "{}"
+
+
+def _joined(parts: Iterable[str], longest: int = _LONGEST) -> str:
+    """Join as many as anybody will see."""
+    kept: list[str] = []
+    left = longest + 2 * _MARGIN
+    for part in parts:
+        kept.append(part)
+        left -= len(part)
+        if left < 0:
+            break
+    return ", ".join(kept)
 
 
 def _scalar(value: Any) -> str:
@@ -58,8 +87,17 @@ def _scalar(value: Any) -> str:
     return _DIGEST.sub(r"\1…", text.replace("\n", "\\n"))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def _cut(text: str, longest: int = _LONGEST) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def gives_access(path: str) -> bool:
+    """Tell whether a field says who may do what, and is shown whole."""
+    return path.partition(".")[0] in _ACCESS
+
+
+def _longest(path: str) -> int:
+    return _WHOLE if gives_access(path) else _LONGEST
 
 
 def one_line(text: Any) -> str:
@@ -73,10 +111,19 @@ def traffic(shares: Any) -> str:
     return ", ".join(said) or "(none)"
 
 
+def _is_split(value: Any) -> bool:
+    """Tell whether it is what `traffic` says; a report that a stranger wrote may have anything there."""
+    shares = [] if value is None else value
+    return isinstance(shares, list) and all(
+        isinstance(share, Mapping) and {"version", "percent", "tag"} <= share.keys() for share in shares
+    )
+
+
 def feature(described: Mapping[str, Any]) -> str:
     """Give a model's feature, such as `number 0..100`, `category basic|pro` or `string, not logged`."""
     least, most = described.get("min"), described.get("max")
-    said = [str(described.get("type", "")), "|".join(map(str, described.get("values", ())))]
+    values = described.get("values", ())
+    said = [str(described.get("type", "")), "|".join(map(str, values)) if isinstance(values, (list, tuple)) else ""]
     if least is not None or most is not None:
         said.append(f"{'' if least is None else _scalar(least)}..{'' if most is None else _scalar(most)}")
     off = [words for name, words in (("log", "logged"), ("monitor", "monitored")) if described.get(name) is False]
@@ -143,14 +190,38 @@ def _whole_map(path: str, before: Any, after: Any) -> Iterator[tuple[str, str, s
     if _is_feature(path):
         yield path, *_contrast(path, before, after)
         return
-    old, new = dict(leaves(before or {}, path)), dict(leaves(after or {}, path))
+    old, new = (dict(_parts(value, path)) for value in (before, after))
     for key in sorted(old.keys() | new.keys()):
         yield key, *_contrast(key, old.get(key), new.get(key))
 
 
+def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        yield from leaves(value, path)
+    elif value:
+        yield path, value
+
+
+def _near(old: Any, new: Any) -> tuple[Any, Any]:
+    """Leave out what long values share far before they part."""
+    if isinstance(old, str) and isinstance(new, str):
+        margin = _MARGIN
+    elif isinstance(old, list) and isinstance(new, list):
+        margin = 1
+    else:
+        return old, new
+    if max(len(old), len(new)) <= _MARGIN:
+        return old, new
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    first = max(0, same - margin)
+    return old[first:], new[first:]
+
+
 def _contrast(path: str, before: Any, after: Any) -> tuple[str, str]:
     """Give two values so that what differs is seen, however long they are."""
-    old, new = _said(path, before), _said(path, after)
+    if gives_access(path):
+        return shown(path, before), shown(path, after)
+    old, new = (_said(path, value) for value in _near(before, after))
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
     if max(len(old), len(new)) > _LONGEST and same > _CONTEXT:
         old, new = (f"…{text[same - _CONTEXT :]}" for text in (old, new))

@@ -47,7 +47,7 @@ def declared_length(headers: Headers) -> int:
     The parser takes any number of leading zeros, and Python reads no number of more than 4300 digits.
     """
     digits = (find(headers, b"content-length") or b"").strip().lstrip(b"0")
-    return int(digits) if digits.isdigit() else 0
+    return int(digits) if digits.isascii() and digits.isdigit() else 0
 
 
 class Refused(Exception):

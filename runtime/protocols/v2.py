@@ -204,7 +204,7 @@ def split(request: Request) -> tuple[bytes, memoryview]:
     body = request.body
     if declared is None:
         return body, memoryview(b"")
-    if not declared.isdigit() or len(declared) > MAX_DIGITS or int(declared) > len(body):
+    if not (declared.isascii() and declared.isdigit()) or len(declared) > MAX_DIGITS or int(declared) > len(body):
         raise Refused(400, "Inference-Header-Content-Length must be a number of bytes within the body")
     length = int(declared)
     return body[:length], memoryview(body)[length:]

@@ -37,7 +37,11 @@ def latest(parts: Iterable[Part]) -> dict[str, Part]:
 
 def natural(text: str) -> list[tuple[int, str]]:
     """Sort key under which v10 comes after v9."""
-    return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"(\d+)", text) if piece]
+    return [
+        (int(piece), "") if piece.isascii() and piece.isdigit() else (-1, piece)
+        for piece in re.split(r"(\d+)", text)
+        if piece
+    ]
 
 
 def describe(part: Part, model: Model) -> Loaded:

@@ -47,7 +47,7 @@ def doctor(
     """Look for what is in the way of these specs before anything is applied. Writes nothing.
 
     Only what these specs need is looked at. What may not be looked at is `unknown`, which is no failure. Exits with 3
-    when something is in the way.
+    when something is in the way, or when nothing at all could be looked at.
     """
     from reconciler.engine.doctor import examine  # noqa: PLC0415 - late, for start-up
 

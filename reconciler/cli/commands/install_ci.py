@@ -92,7 +92,8 @@ def install_ci(
     how = How(yes, allow_destroy, lock_timeout, output, spec=named[0], dry_run=shown_only)
     with working(target, specs) as session:
         code = _let_in(session, specs, how, named)
-    return code or _told_what_to_add(edit, dry_run=dry_run, output=output)
+    way = "--write without --dry-run adds" if write else "Add --write, or"
+    return code or _told_what_to_add(edit, way, dry_run=dry_run, output=output)
 
 
 def _operator(specs: Specs) -> LoadedOperator:
@@ -122,12 +123,12 @@ def _let_in(session: Session, specs: Specs, how: How, paths: list[Path]) -> int:
     return code
 
 
-def _told_what_to_add(edit: Edit | None, *, dry_run: bool, output: Output) -> int:
+def _told_what_to_add(edit: Edit | None, way: str, *, dry_run: bool, output: Output) -> int:
     """Show the lines that the document lacks. Without them nothing was made, which is no success."""
     if edit is None:
         return 0
     say(
-        f"nothing was changed: {edit.file} does not say it yet. Add --write, or these lines below its `region`:",
+        f"nothing was changed: {edit.file} does not say it yet. {way} these lines below its `region`:",
         "yellow",
     )
     if output is Output.JSON:

@@ -83,7 +83,10 @@ def newest_tags(case: Case, reference: str) -> str:
 
 
 def _by_number(tag: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in tag.replace("-", ".").split(".")]
+    return [
+        (int(part), "") if part.isascii() and part.isdigit() else (-1, part)
+        for part in tag.replace("-", ".").split(".")
+    ]
 
 
 def looks(case: Case, number: str) -> Iterator[tuple[str, Checks]]:

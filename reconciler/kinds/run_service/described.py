@@ -63,7 +63,7 @@ def _secret(reference: str) -> dict[str, Any]:
     secret, _, version = reference.rpartition(":")
     found = {"secret": secret, "version": version}
     # Pinned, `latest` would be a number: a change, and a new revision of a service that is only taken over.
-    return found if version.isdigit() else {**found, "pin": False}
+    return found if (version.isascii() and version.isdigit()) else {**found, "pin": False}
 
 
 def _runtime(fields: RunService) -> dict[str, Any]:

@@ -1,0 +1,29 @@
+"""Whoever consents to access sees all of it: a condition that is cut could say anything."""
+
+import json
+
+from reconciler.render.comment import About, render_comment
+from reconciler.render.report import read_report
+from reconciler.render.text import render_text
+
+OLD = " || ".join(f"assertion.ref == 'refs/heads/branch-{n}'" for n in range(60))
+NEW = OLD.replace("branch-30", "other-30")
+
+
+def of(**change):
+    """A report of a change to a provider."""
+    base = {"address": "iam_workload_identity_pool_provider/global/p", "services": ["ci"], "changes": []}
+    plan = {"services": ["ci"], "changes": [base | change]}
+    return read_report(json.dumps({"format": "mlservice/plan-report/v1", "plan": plan}).encode())
+
+
+def test_a_condition_is_shown_whole():
+    """When it is made and when it is changed, in both forms."""
+    made = of(action="create", desired={"condition": OLD})
+    changed = of(action="update", changes=[{"path": "condition", "before": OLD, "after": NEW}])
+
+    assert OLD in render_text(made.plan, titles={}).plain
+    assert f"{OLD} → {NEW}" in render_text(changed.plan, titles={}).plain
+    for report in (made, changed):
+        text = render_comment([report], titles={}, about=About())
+        assert OLD in text.replace("\n+ ", "").replace("\n- ", "")
