@@ -5,6 +5,8 @@ from __future__ import annotations
 from reconciler.core.kind import Kinds
 from reconciler.kinds import (
     artifact_repository,
+    bigquery_dataset,
+    bigquery_table,
     functions_function,
     iam_member,
     iam_role,
@@ -24,6 +26,8 @@ from reconciler.kinds import (
 
 KINDS = Kinds.of(
     artifact_repository.KIND,
+    bigquery_dataset.KIND,
+    bigquery_table.KIND,
     service_account.KIND,
     iam_role.KIND,
     iam_workload_identity_pool.KIND,
