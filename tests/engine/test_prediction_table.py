@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.core.errors import PlansRefused
 from reconciler.engine.planning import plan_destroy
-from reconciler.kinds.bigquery_dataset import HOST, VERSION
+from reconciler.gcp.table_policies import HOST, VERSION
 from runtime.telemetry import prediction_rows
 from schemas.prediction_log import ABOUT
 from tests.operating import REGION, spec

@@ -25,6 +25,8 @@ NOUNS: Mapping[str, str] = {
     "service_account": "iam.serviceAccounts",
     "pubsub_topic": "pubsub.topics",
     "pubsub_subscription": "pubsub.subscriptions",
+    "pubsub_table_subscription": "pubsub.subscriptions",
+    "bigquery_table": "bigquery.tables",
     "artifact_repository": "artifactregistry.repositories",
 }
 """What permissions on a sort of resource begin with."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.core.address import Address
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
-from reconciler.kinds.bigquery_dataset import HOST
+from reconciler.gcp.table_policies import HOST
 from reconciler.kinds.bigquery_table.client import BigqueryTableClient
 from reconciler.kinds.bigquery_table.record import NAME, BigqueryTable, refine
 from reconciler.kinds.bigquery_table.wanted import address_of, columns, desired

@@ -10,7 +10,7 @@ from reconciler.core.diff import gone_keys
 from reconciler.core.naming import fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import calling
-from reconciler.kinds.bigquery_dataset import HOST, VERSION
+from reconciler.gcp.table_policies import HOST, VERSION
 from reconciler.kinds.bigquery_table.record import BigqueryTable, from_api
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from reconciler.core.address import Address
 from reconciler.core.naming import MANAGED_BY, MANAGER
-from reconciler.kinds.bigquery_dataset import HOST, VERSION, BigqueryDataset
+from reconciler.gcp.table_policies import HOST, VERSION
+from reconciler.kinds.bigquery_dataset import BigqueryDataset
 from tests.conformance.example import Example
 
 
