@@ -99,13 +99,17 @@ class Rest:
         """
         return self._call("PATCH", path, body, {}, {"If-Match": etag} if etag else {})
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, **query: str) -> None:
         """Delete something, once, where deleting has no operation.
+
+        Args:
+            path: A resource name.
+            query: Parameters.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Google said no.
         """
-        self._call("DELETE", path, None, {})
+        self._call("DELETE", path, None, query)
 
     def write(self, verb: str, path: str, body: Any = None, *, patience_s: float, **query: str) -> dict[str, Any]:
         """Write something, once, and wait until its operation is done.
