@@ -5,7 +5,7 @@ Nothing heavier than the HTTP session that Google's storage client brings anyway
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -86,6 +86,31 @@ class Rest:
         """
         return self._call("POST", path, body, {})
 
+    def patch(self, path: str, body: Any, etag: str = "") -> dict[str, Any]:
+        """Change something, once, where writing has no operation.
+
+        Args:
+            path: A resource name.
+            body: What changes.
+            etag: Of what was read; what was written since is refused. Empty for no such condition.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Google said no; `PreconditionFailed` for another etag.
+        """
+        return self._call("PATCH", path, body, {}, {"If-Match": etag} if etag else {})
+
+    def delete(self, path: str, **query: str) -> None:
+        """Delete something, once, where deleting has no operation.
+
+        Args:
+            path: A resource name.
+            query: Parameters.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Google said no.
+        """
+        self._call("DELETE", path, None, query)
+
     def write(self, verb: str, path: str, body: Any = None, *, patience_s: float, **query: str) -> dict[str, Any]:
         """Write something, once, and wait until its operation is done.
 
@@ -117,16 +142,20 @@ class Rest:
         response = done.get("response", {})
         return response if isinstance(response, dict) else {}
 
-    def _call(self, verb: str, path: str, body: Any, query: dict[str, str]) -> dict[str, Any]:
+    def _call(
+        self, verb: str, path: str, body: Any, query: dict[str, str], headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         import requests  # noqa: PLC0415 - late, for start-up
 
         url = f"{self.base}/{quote(path, safe=_LEFT_AS_WRITTEN)}"
         try:
-            answer = self.session.request(verb, url, json=body, params=query, timeout=CALL_TIMEOUT_S)
+            answer = self.session.request(verb, url, json=body, params=query, headers=headers, timeout=CALL_TIMEOUT_S)
         except requests.RequestException as error:
             raise ConnectionError(str(error)) from error
         if not answer.ok:
             raise google.from_http_response(answer)  # type: ignore[no-untyped-call]  # api_core is half typed
+        if answer.status_code == requests.codes.no_content:
+            return {}
         try:
             found = answer.json()
         except ValueError as error:

@@ -7,6 +7,7 @@ Source:
 from __future__ import annotations
 
 _ALONE = {
+    "bigquery.tables.getIamPolicy": "roles/bigquery.metadataViewer",
     "iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser",
     "pubsub.subscriptions.consume": "roles/pubsub.subscriber",
     "pubsub.topics.publish": "roles/pubsub.publisher",
@@ -18,6 +19,8 @@ _ALONE = {
 _READERS = {
     "aiplatform": "roles/aiplatform.viewer",
     "artifactregistry": "roles/artifactregistry.reader",
+    "bigquery.datasets": "roles/bigquery.metadataViewer",
+    "bigquery.tables": "roles/bigquery.metadataViewer",
     "cloudscheduler": "roles/cloudscheduler.viewer",
     "iam": "roles/iam.serviceAccountViewer",
     "iam.roles": "roles/iam.roleViewer",
@@ -34,6 +37,8 @@ _READERS = {
 _WRITERS = {
     "aiplatform": "roles/aiplatform.user",
     "artifactregistry": "roles/artifactregistry.admin",
+    "bigquery.datasets": "roles/bigquery.dataOwner",
+    "bigquery.tables": "roles/bigquery.dataOwner",
     "cloudscheduler": "roles/cloudscheduler.admin",
     "iam": "roles/iam.serviceAccountAdmin",
     "iam.serviceAccountKeys": "roles/iam.serviceAccountKeyAdmin",

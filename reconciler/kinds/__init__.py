@@ -5,6 +5,8 @@ from __future__ import annotations
 from reconciler.core.kind import Kinds
 from reconciler.kinds import (
     artifact_repository,
+    bigquery_dataset,
+    bigquery_table,
     functions_function,
     iam_member,
     iam_role,
@@ -14,6 +16,7 @@ from reconciler.kinds import (
     monitoring_alert_policy,
     monitoring_notification_channel,
     pubsub_subscription,
+    pubsub_table_subscription,
     pubsub_topic,
     run_job,
     run_service,
@@ -24,6 +27,8 @@ from reconciler.kinds import (
 
 KINDS = Kinds.of(
     artifact_repository.KIND,
+    bigquery_dataset.KIND,
+    bigquery_table.KIND,
     service_account.KIND,
     iam_role.KIND,
     iam_workload_identity_pool.KIND,
@@ -35,6 +40,7 @@ KINDS = Kinds.of(
     run_job.KIND,
     functions_function.KIND,
     pubsub_subscription.KIND,
+    pubsub_table_subscription.KIND,
     storage_notification.KIND,
     scheduler_job.KIND,
     monitoring_notification_channel.KIND,

@@ -6,7 +6,7 @@ is found granted already is used and not claimed; one that the spec rules out is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from reconciler.core.membership import KIND as NAME
 from reconciler.core.membership import PROJECT, Membership, any_role
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp import policy
+from reconciler.gcp.table_policies import TablePolicies
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -45,10 +46,12 @@ class Resource:
     Args:
         client: Google's client: package, module and name without `Client`.
         path: Full name, of project, location and name.
+        made: Makes what is used in its place, where there is no such client.
     """
 
     client: tuple[str, str, str]
     path: str
+    made: Callable[[Connection], Any] | None = None
 
 
 RESOURCES: Mapping[str, Resource] = {
@@ -69,6 +72,10 @@ RESOURCES: Mapping[str, Resource] = {
     "pubsub_subscription": Resource(
         ("google.pubsub_v1", "subscriber", "Subscriber"), "projects/{project}/subscriptions/{name}"
     ),
+    "pubsub_table_subscription": Resource(
+        ("google.pubsub_v1", "subscriber", "Subscriber"), "projects/{project}/subscriptions/{name}"
+    ),
+    "bigquery_table": Resource(("", "", ""), "projects/{project}/datasets/{name}", TablePolicies),
     "artifact_repository": Resource(
         ("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry"),
         "projects/{project}/locations/{location}/repositories/{name}",
@@ -152,12 +159,14 @@ class IamMemberClient:
     def members(self, target: Address, role: str) -> list[str]:
         """List who has a role on an object without a condition, for taking over what exists."""
         here = Membership(target.kind, target.name, role, "").at(target.location, target.project)
-        on = RESOURCES[target.kind]
-        live = policy.read(self.connection.client(*on.client), self._full(target.kind, target), here)
+        live = policy.read(self._client(RESOURCES[target.kind]), self._full(target.kind, target), here)
         return sorted({g.member for g in policy.grants(live) if g.role == role and not g.title}) if live else []
 
     def _api(self, address: Address) -> Any:
-        return self.connection.client(*_resource(address, Membership.of(address).on).client)
+        return self._client(_resource(address, Membership.of(address).on))
+
+    def _client(self, on: Resource) -> Any:
+        return on.made(self.connection) if on.made else self.connection.client(*on.client)
 
     def _path(self, address: Address) -> str:
         there = Membership.of(address)

@@ -143,23 +143,25 @@ def from_api(live: Any) -> PubsubSubscription:
         account=push.oidc_token.service_account_email,
         audience=push.oidc_token.audience,
         ack_deadline_s=live.ack_deadline_seconds,
-        min_backoff_s=_seconds(live.retry_policy.minimum_backoff),
-        max_backoff_s=_seconds(live.retry_policy.maximum_backoff),
+        min_backoff_s=seconds(live.retry_policy.minimum_backoff),
+        max_backoff_s=seconds(live.retry_policy.maximum_backoff),
         dead_letter=live.dead_letter_policy.dead_letter_topic,
         max_attempts=live.dead_letter_policy.max_delivery_attempts,
         attached=not live.detached,
-        never_expires="expiration_policy" in live and not _seconds(live.expiration_policy.ttl),
+        never_expires="expiration_policy" in live and not seconds(live.expiration_policy.ttl),
         labels=dict(live.labels),
     )
 
 
-def _seconds(duration: Any) -> int:
+def seconds(duration: Any) -> int:
+    """Give a duration in seconds; 0 for none."""
     return int(duration.total_seconds()) if duration else 0
 
 
 class PubsubSubscriptionClient:
-    """Thin and idempotent over Google's client."""
+    """Thin and idempotent over Google's client. A subclass says what another sort of subscription has."""
 
+    KIND_NAME = NAME
     MASK: Mapping[str, str] = {
         "endpoint": "push_config",
         "account": "push_config",
@@ -178,10 +180,10 @@ class PubsubSubscriptionClient:
         self._api = connection.client(_PACKAGE, "subscriber", "Subscriber")
         self._types = types_module(_PACKAGE, "pubsub")
 
-    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[PubsubSubscription]]:
+    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[Any]]:
         """List the project's subscriptions."""
         wanted = {address.name: address for address in addresses}
-        with calling("list", f"{NAME}/{GLOBAL}"):
+        with calling("list", f"{self.KIND_NAME}/{GLOBAL}"):
             request = {"project": f"projects/{self._project}", "page_size": 1000}
             found = list(self._api.list_subscriptions(request=request, retry=READING, timeout=CALL_TIMEOUT_S))
         for live in found:
@@ -189,39 +191,47 @@ class PubsubSubscriptionClient:
             if name in wanted:
                 yield Observed(
                     wanted[name],
-                    from_api(live),
-                    version=fingerprint(type(live).to_dict(live)),
+                    self.read(live),
+                    version=_version(live),
                     mark=mark_of(live.labels),
                     problem=_problem(live),
                     output={"name": live.name},
                     live=live,
                 )
 
-    def create(self, want: Desired[PubsubSubscription]) -> None:
-        """Create it; synchronous."""
-        fields = want.fields
-        subscription = self._types.Subscription(name=self._name(want.address), topic=fields.topic, filter=fields.filter)
+    def read(self, live: Any) -> Any:
+        """Turn a live subscription into the record."""
+        return from_api(live)
+
+    def write(self, subscription: Any, fields: Any) -> frozenset[str]:
+        """Write our fields, and name what else has to be written: other ways of delivery, which were taken out."""
         _write(self._types, subscription, fields)
+        return without_ways(subscription, "bigquery_config", "cloud_storage_config")
+
+    def create(self, want: Desired[Any]) -> None:
+        """Create it; synchronous."""
+        subscription = self._types.Subscription(name=self._name(want.address), topic=want.fields.topic)
+        self.write(subscription, want.fields)
         with calling("create", want.address):
             self._api.create_subscription(request=subscription, retry=None, timeout=CALL_TIMEOUT_S)
 
     def update(
         self,
-        want: Desired[PubsubSubscription],
-        seen: Observed[PubsubSubscription],
+        want: Desired[Any],
+        seen: Observed[Any],
         changes: tuple[FieldChange, ...],
     ) -> None:
         """Write the changed parts; a part that is named is written whole."""
         subscription = type(seen.live)(seen.live)
-        _write(self._types, subscription, want.fields)
+        others = self.write(subscription, want.fields)
         for key in gone_keys(changes, "labels"):
             subscription.labels.pop(key, None)
-        paths = sorted({self.MASK[change.field] for change in changes} | _other_ways(subscription))
+        paths = sorted({self.MASK[change.field] for change in changes} | others)
         with calling("update", want.address):
             request = {"subscription": subscription, "update_mask": {"paths": paths}}
             self._api.update_subscription(request=request, timeout=CALL_TIMEOUT_S)
 
-    def delete(self, seen: Observed[PubsubSubscription]) -> None:
+    def delete(self, seen: Observed[Any]) -> None:
         """Delete it, and with it the messages it still holds."""
         try:
             with calling("delete", seen.address):
@@ -236,10 +246,16 @@ class PubsubSubscriptionClient:
 
 def _write(types: Any, subscription: Any, fields: PubsubSubscription) -> None:
     """Write our fields, and leave what others set inside the same parts, such as how a push is wrapped."""
+    subscription.filter = fields.filter
     subscription.push_config.push_endpoint = fields.endpoint
     subscription.push_config.oidc_token.service_account_email = fields.account
     subscription.push_config.oidc_token.audience = fields.audience
     subscription.ack_deadline_seconds = fields.ack_deadline_s
+    write_terms(types, subscription, fields)
+
+
+def write_terms(types: Any, subscription: Any, fields: Any) -> None:
+    """Write what every sort of subscription has: pauses, dead letters, how long it lives, labels."""
     subscription.retry_policy = types.RetryPolicy(
         minimum_backoff={"seconds": fields.min_backoff_s}, maximum_backoff={"seconds": fields.max_backoff_s}
     )
@@ -253,17 +269,27 @@ def _write(types: Any, subscription: Any, fields: PubsubSubscription) -> None:
     subscription.labels.update(fields.labels)
 
 
-def _other_ways(subscription: Any) -> set[str]:
+def without_ways(subscription: Any, *ways: str) -> frozenset[str]:
     """Take out, and name, other ways of delivery that somebody chose: a subscription has one at most."""
-    ways = {way for way in ("bigquery_config", "cloud_storage_config") if way in subscription}
-    for way in ways:
+    found = frozenset(way for way in ways if way in subscription)
+    for way in found:
         setattr(subscription, way, None)
-    return ways
+    return found
+
+
+def _version(live: Any) -> str:
+    """Digest what somebody wrote: how it fares with its table is no change of it."""
+    said = type(live).to_dict(live)
+    said.pop("state", None)
+    (said.get("bigquery_config") or {}).pop("state", None)
+    return fingerprint(said)
 
 
 def _problem(live: Any) -> str:
     if live.topic == "_deleted-topic_":
         return "its topic was deleted"
+    if "bigquery_config" in live and live.bigquery_config.state.name not in {"ACTIVE", "STATE_UNSPECIFIED"}:
+        return f"it cannot write to its table ({live.bigquery_config.state.name})"
     return "it cannot be delivered (RESOURCE_ERROR)" if live.state.name == "RESOURCE_ERROR" else ""
 
 

@@ -15,13 +15,13 @@ from reconciler.core.objects import Desired, Existing, Observed, Wanted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
 from reconciler.kinds import iam_member, service_account
+from schemas.sections.events import Topic
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from reconciler.core.facts import Facts
     from reconciler.gcp.connection import Connection
     from schemas import MLService
-    from schemas.sections.events import Topic
 
 NAME = "pubsub_topic"
 PUBLISHER = "roles/pubsub.publisher"
@@ -73,6 +73,17 @@ def wanted(topic: Topic, service: str, facts: Facts, where: str) -> Desired[Pubs
     elsewhere = f" --project={here.project}" if here.project else ""
     let = "" if here.project or not where.startswith("events.") else ", or let the spec make it: create: true"
     return Existing(here, service, hint=f"make it (gcloud pubsub topics create {here.name}{elsewhere}){let}")
+
+
+def of_predictions(service: MLService) -> Topic | None:
+    """Give the topic of ours that the server logs predictions to; None where it logs none.
+
+    Topics are global and services regional. No service and no trigger has `_` in its name, so no two topics meet.
+    """
+    monitoring = service.spec.monitoring
+    if monitoring is None or monitoring.logging is None:
+        return None
+    return Topic(topic=f"{service.name}_predictions_{service.spec.region}", create=True)
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:

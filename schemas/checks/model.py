@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from schemas.checks.finding import Finding, repeated, warning
+from schemas.prediction_log import ABOUT, METADATA
 from schemas.refusal import shown
 from schemas.sections.model import Feature, Framework, Model, ValueType
 from schemas.sections.monitoring import Monitoring
@@ -149,18 +150,44 @@ def _values(path: str, kind: ValueType, values: tuple[str, ...], *, needed: bool
 
 
 def columns(model: Model | None, monitoring: Monitoring | None) -> Iterator[Finding]:
-    """What is logged must be able to be a BigQuery column."""
-    if model is None or monitoring is None or monitoring.logging is None:
+    """What is logged must be able to be a BigQuery column, and one that nothing else is written to."""
+    if monitoring is None or monitoring.logging is None:
+        return
+    yield from _logged_at_all(model, monitoring)
+    if model is None:
         return
     logged = {f"model.features.{name}": name for name, feature in model.features.items() if feature.log}
     if model.prediction is not None:
         logged["model.prediction.name"] = model.prediction.name
-    hint = "BigQuery: letters, digits and _, up to 300, first no digit; or set `log: false`"
     for path, name in logged.items():
-        if not _COLUMN.fullmatch(name) or name.upper().startswith(_COLUMN_RESERVED):
-            at_key = path != "model.prediction.name"
-            yield Finding(path, "column-name", f"{shown(name)} cannot be a column", hint, at_key=at_key)
+        yield from _column_name(path, name)
     paths = list(logged)
     for index, _ in repeated(name.lower() for name in logged.values()):
         summary = f"{shown(logged[paths[index]])} stands twice, and BigQuery ignores case"
         yield Finding(paths[index], "column-name", summary, at_key=True)
+
+
+def _logged_at_all(model: Model | None, monitoring: Monitoring) -> Iterator[Finding]:
+    """The table's columns are those of the model: it must name them. What a comparison lacks, that one says."""
+    features = model.features if model is not None else {}
+    prediction = model.prediction if model is not None else None
+    compares = monitoring.skew is not None or monitoring.drift is not None
+    missing = {
+        "model.features": not features and not compares,
+        "model.prediction": prediction is None and monitoring.prediction_drift is None,
+    }
+    names = " and ".join(name for name, lacks in missing.items() if lacks)
+    if names:
+        hint = "give `model: {features: …, prediction: {name: …}}`: they are the columns of the table"
+        yield Finding("monitoring.logging", "prediction-log", f"logging needs {names}", hint, at_key=True)
+
+
+def _column_name(path: str, name: str) -> Iterator[Finding]:
+    at_key = path != "model.prediction.name"
+    if not _COLUMN.fullmatch(name) or name.upper().startswith(_COLUMN_RESERVED):
+        hint = "BigQuery: letters, digits and _, up to 300, first no digit; or set `log: false`"
+        yield Finding(path, "column-name", f"{shown(name)} cannot be a column", hint, at_key=at_key)
+    elif name.lower() in {*ABOUT, *METADATA}:
+        hint = "rename it, or set `log: false`" if at_key else "rename it"
+        summary = f"{shown(name)} is a column of every prediction log"
+        yield Finding(path, "column-name", summary, hint, at_key=at_key)

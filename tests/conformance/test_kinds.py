@@ -21,6 +21,9 @@ READING = (
     "storage.buckets.get",
     "storage.buckets.list",
     "storage.notifications.list",
+    "bigquery.datasets.list",
+    "bigquery.tables.list",
+    "bigquery.tables.get",
 )
 
 

@@ -5,12 +5,15 @@ import json
 
 import pytest
 from google.api_core.exceptions import NotFound
+from google.iam.v1 import iam_policy_pb2, policy_pb2
 from rich.console import Console
 
 from reconciler.core.errors import PlanError, PlansRefused, StalePlan
 from reconciler.core.plan import Action, Plan
 from reconciler.engine.apply import apply
 from reconciler.engine.saved import check_saved
+from reconciler.gcp.table_policies import HOST, VERSION, TablePolicies
+from reconciler.lookups.project_number import agent
 from reconciler.render.data import as_data
 from reconciler.render.markdown import render_markdown
 from reconciler.render.text import render_text
@@ -206,9 +209,24 @@ def test_the_projects_own_id_is_the_same_topic(operator):
         operator.plan(spec(events={"requests": "orders", "answers": "projects/local/topics/orders"}))
 
 
+def make_table(operator):
+    """A table that Pub/Sub itself may write to."""
+    bigquery = operator.connection.rest(HOST, VERSION)
+    bigquery.post("projects/local/datasets", {"datasetReference": {"datasetId": "ml"}})
+    columns = {"fields": [{"name": "data", "type": "STRING"}]}
+    bigquery.post("projects/local/datasets/ml/tables", {"tableReference": {"tableId": "log"}, "schema": columns})
+    projects = operator.api("google.cloud.resourcemanager_v3", "projects", "Projects")
+    number = projects.get_project(request={"name": "projects/local"}).name.rpartition("/")[2]
+    binding = policy_pb2.Binding(role="roles/bigquery.dataEditor", members=[agent("pubsub", number)])
+    request = iam_policy_pb2.SetIamPolicyRequest(resource="projects/local/datasets/ml.log")
+    request.policy.bindings.append(binding)
+    TablePolicies(operator.connection).set_iam_policy(request)
+
+
 def test_another_way_of_delivery_is_put_back(operator):
     """Somebody made it an export to BigQuery: the push is back after an apply."""
     make_topic(operator)
+    make_table(operator)
     operator.apply(WANTED)
     api = operator.api("google.pubsub_v1", "subscriber", "Subscriber")
     live = {"name": NAME, "topic": "projects/local/topics/orders", "bigquery_config": {"table": "local.ml.log"}}

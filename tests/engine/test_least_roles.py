@@ -27,7 +27,14 @@ from tests.operating import BUCKET, REGION, Operator, spec
 from tests.operating_registry import Registered
 
 FULL = spec(
-    model={"uri": "./model", "framework": "custom", "alias": "champion"},
+    model={
+        "uri": "./model",
+        "framework": "custom",
+        "alias": "champion",
+        "features": {"age": {"type": "number"}},
+        "prediction": {"name": "score"},
+    },
+    monitoring={"logging": {"table": "ml_logs.churn"}},
     runtime={"startup": {"deadline": "10s"}},
     secrets={"TOKEN": {"secret": "key", "version": "latest"}},
     access={"invokers": ["user:ann@example.com"]},

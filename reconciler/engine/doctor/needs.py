@@ -15,6 +15,7 @@ from reconciler.core.membership import Membership
 from reconciler.core.objects import Desired, Wanted
 from reconciler.engine.resolve import Asked
 from schemas import LoadedService
+from schemas.sections.monitoring import Monitoring
 
 NOUNS: Mapping[str, str] = {
     "project": "resourcemanager.projects",
@@ -24,6 +25,8 @@ NOUNS: Mapping[str, str] = {
     "service_account": "iam.serviceAccounts",
     "pubsub_topic": "pubsub.topics",
     "pubsub_subscription": "pubsub.subscriptions",
+    "pubsub_table_subscription": "pubsub.subscriptions",
+    "bigquery_table": "bigquery.tables",
     "artifact_repository": "artifactregistry.repositories",
 }
 """What permissions on a sort of resource begin with."""
@@ -119,8 +122,15 @@ def _of_service(
     yield Need("storage.buckets.list", "the state bucket")
     for permission in (*_STATE, *(_STATE_WRITE if writing else ())):
         yield Need(permission, "the inventory", facts.bucket)
-    if loaded.service.spec.monitoring or loaded.service.spec.rollout.gates:
+    if _measures(loaded.service.spec.monitoring) or loaded.service.spec.rollout.gates:
         yield Need(_MEASURED, "gates and monitoring")
+
+
+def _measures(monitoring: Monitoring | None) -> bool:
+    """Tell whether something is measured, and not only logged."""
+    if monitoring is None:
+        return False
+    return bool(monitoring.skew or monitoring.drift or monitoring.slo) or monitoring.prediction_drift is not None
 
 
 def _in_use(kinds: Kinds, wants: Iterable[Wanted]) -> list[Kind[Any]]:

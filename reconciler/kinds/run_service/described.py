@@ -9,7 +9,7 @@ from reconciler.core.membership import EVERYONE
 from reconciler.core.objects import Described
 from reconciler.kinds.iam_member import IamMemberClient
 from reconciler.kinds.run_service.record import RunService, TrafficShare
-from reconciler.kinds.run_service.template import ANSWERS_ENV
+from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV
 from reconciler.kinds.run_service.wanted import INVOKER
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _spec(fields: RunService, region: str, members: list[str]) -> Iterator[tuple
     if fields.model:
         yield "model", _model(fields)
     yield "runtime", _runtime(fields)
-    env = {name: value for name, value in fields.env.items() if name != ANSWERS_ENV}
+    env = {name: value for name, value in fields.env.items() if name not in {ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV}}
     if env:
         yield "env", env
     if fields.secrets:

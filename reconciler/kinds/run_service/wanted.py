@@ -22,7 +22,7 @@ from reconciler.kinds import iam_member, model_artifact, service_account
 from reconciler.kinds import pubsub_topic as pubsub
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.run_service.record import DEFAULT_PORT, NAME, RunService
-from reconciler.kinds.run_service.template import ANSWERS_ENV, LIVE_PATH, columns, startup_probe
+from reconciler.kinds.run_service.template import ANSWERS_ENV, LIVE_PATH, LOG_ENV, LOG_RATE_ENV, columns, startup_probe
 from reconciler.kinds.run_service.traffic import wanted
 from reconciler.lookups.image_digest import image_of
 from reconciler.lookups.model_version import version_of
@@ -75,7 +75,7 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         runtime=_runtime_section(service) if spec.model or spec.image is None else {},
         version=label_value(str(model.get("version", ""))),
         attempt=facts.attempt or None,
-        env={**spec.env, **_answers(service, facts)},
+        env={**spec.env, **_answers(service, facts), **_logging(service, facts)},
         secrets={name: f"{ref.secret}:{secret_version_of(ref, facts)}" for name, ref in spec.secrets.items()},
         port=DEFAULT_PORT if ours else None,
         cpu_millis=spec.resources.cpu_millis,
@@ -107,6 +107,15 @@ def _answers(service: MLService, facts: Facts) -> dict[str, str]:
         return {}
     topic = pubsub.address_of(events.answers.topic, facts.project)
     return {ANSWERS_ENV: pubsub.full_name(topic, facts.project)}
+
+
+def _logging(service: MLService, facts: Facts) -> dict[str, str]:
+    """Tell the server where predictions are logged, and which share of them."""
+    topic, monitoring = pubsub.of_predictions(service), service.spec.monitoring
+    if topic is None or monitoring is None or monitoring.logging is None:
+        return {}
+    told = pubsub.full_name(pubsub.address_of(topic.topic, facts.project), facts.project)
+    return {LOG_ENV: told, LOG_RATE_ENV: str(monitoring.logging.sample_rate)}
 
 
 def _model_section(service: MLService, facts: Facts) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from google.api_core import exceptions, retry
 from google.iam.v1 import iam_policy_pb2, options_pb2
 
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING
+from reconciler.gcp.table_policies import HOST, VERSION
 from tests.conformance.place import Place
 from tests.conformance.target.connection import Target
 from tests.conformance.target.journal import ABANDONED_AFTER, LABEL, Made, account_of, began, is_run, run_in
@@ -114,6 +115,18 @@ def _without_bucket(target: Target, name: str) -> None:
     for blob in list(storage.list_blobs(name, timeout=CALL_TIMEOUT_S)):
         blob.delete(timeout=CALL_TIMEOUT_S)
     storage.bucket(name).delete(timeout=CALL_TIMEOUT_S)
+
+
+def _datasets(target: Target) -> Found:
+    """By name or label: what makes them goes another way than what is noted, so they are always looked for."""
+    for each in target.connection.rest(HOST, VERSION).listed(f"{target.at.top}/datasets", "datasets"):
+        name = each["datasetReference"]["datasetId"]
+        yield run_in(name.replace("_", "-")) or each.get("labels", {}).get(LABEL, ""), name
+
+
+def _without_dataset(target: Target, name: str) -> None:
+    """With its tables."""
+    target.connection.rest(HOST, VERSION).delete(f"{target.at.top}/datasets/{name}", deleteContents="true")
 
 
 def _projects(target: Target) -> Any:
@@ -227,6 +240,7 @@ SORTS = (
         listed="name",
         force=True,
     ),
+    Sort("dataset", "", "", _datasets, _without_dataset),
     Sort("bucket", "POST /storage/v1/b", "{name}", _buckets, _without_bucket),
     Sort(
         "role",

@@ -1,0 +1,187 @@
+"""The BigQuery dataset that tables of ours stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.address import GLOBAL, Address
+from reconciler.core.diff import gone_keys
+from reconciler.core.kind import Kind, Ownership, Permissions, Roles, by_project
+from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
+from reconciler.core.objects import Desired, Observed
+from reconciler.gcp.calls import calling
+from reconciler.gcp.table_policies import HOST, VERSION
+
+if TYPE_CHECKING:
+    from reconciler.core.diff import FieldChange
+    from reconciler.core.facts import Facts
+    from reconciler.gcp.connection import Connection
+    from schemas import MLService
+
+NAME = "bigquery_dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class BigqueryDataset:
+    """The fields we manage. Every other field of the live dataset is left as found: who may read it, above all.
+
+    Args:
+        location: Where its tables are; in lower case.
+        labels: Ours; others may add theirs.
+    """
+
+    location: str
+    labels: Mapping[str, str]
+
+
+def table_of(service: MLService, facts: Facts) -> tuple[str, str, str] | None:
+    """Give project, dataset and name of the table that predictions are logged to, or None.
+
+    The project is empty where it is our own.
+    """
+    monitoring = service.spec.monitoring
+    if monitoring is None or monitoring.logging is None:
+        return None
+    *named, dataset, table = monitoring.logging.table.rsplit(".", 2)
+    project = named[0] if named and named[0] != facts.project else ""
+    return project, dataset, table
+
+
+def address_of(service: MLService, facts: Facts) -> Address | None:
+    """Give the address of the dataset of the prediction log; None where there is none, or another project has it."""
+    there = table_of(service, facts)
+    return Address(NAME, GLOBAL, there[1]) if there and not there[0] else None
+
+
+def desired(service: MLService, facts: Facts) -> Iterator[Desired[BigqueryDataset]]:
+    """Want the dataset of the prediction log, in the service's region."""
+    here = address_of(service, facts)
+    if here:
+        # Several services may log into one dataset, so it carries the manager's mark and no service's labels.
+        yield Desired(here, BigqueryDataset(service.spec.region, {MANAGED_BY: MANAGER}), service.name)
+
+
+def refine(want: Desired[BigqueryDataset], seen: Observed[BigqueryDataset] | None) -> BigqueryDataset:
+    """Refuse a dataset that is elsewhere: it cannot move, and another one in its place would lose all of its tables.
+
+    Raises:
+        PlanError: Its location is another one.
+    """
+    if seen is not None and seen.fields.location != want.fields.location:
+        why = f"it is in {seen.fields.location}, and the service in {want.fields.location}"
+        hint = "name a new dataset in monitoring.logging.table: BigQuery moves none"
+        raise errors.PlanError(want.address, why, hint=hint)
+    return want.fields
+
+
+class BigqueryDatasetClient:
+    """Thin and idempotent over BigQuery's REST API."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._api = connection.rest(HOST, VERSION)
+        self._parent = f"projects/{connection.project}/datasets"
+
+    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[BigqueryDataset]]:
+        """List the project's datasets, and of ours the tables, which keep one from being deleted.
+
+        Source:
+            A listed dataset has id, labels and location (kinds.md 2.2).
+        """
+        wanted = {address.name: address for address in addresses}
+        with calling("list", f"{NAME}/{GLOBAL}"):
+            found = list(self._api.listed(self._parent, "datasets", maxResults="1000"))
+        for live in found:
+            name = live["datasetReference"]["datasetId"]
+            if name in wanted:
+                yield self._observed(wanted[name], live)
+
+    def _observed(self, address: Address, live: Mapping[str, Any]) -> Observed[BigqueryDataset]:
+        labels = dict(live.get("labels", {}))
+        mark = MANAGER if labels.get(MANAGED_BY) == MANAGER else ""
+        fields = BigqueryDataset(str(live.get("location", "")).lower(), labels)
+        return Observed(
+            address,
+            fields,
+            version=fingerprint([fields.location, labels]),
+            mark=mark,
+            output={"name": address.name, "tables": self._tables(address) if mark else ()},
+            live=live,
+        )
+
+    def _tables(self, address: Address) -> tuple[tuple[str, str], ...]:
+        """Give its tables: name, and the service of ours it is of, if any."""
+        with calling("list the tables of", address):
+            found = list(self._api.listed(f"{self._parent}/{address.name}/tables", "tables", maxResults="1000"))
+        return tuple((each["tableReference"]["tableId"], mark_of(each.get("labels", {}))) for each in found)
+
+    def create(self, want: Desired[BigqueryDataset]) -> None:
+        """Create it; synchronous."""
+        body = {
+            "datasetReference": {"datasetId": want.address.name},
+            "location": want.fields.location,
+            "labels": dict(want.fields.labels),
+        }
+        with calling("create", want.address):
+            self._api.post(self._parent, body)
+
+    def update(
+        self, want: Desired[BigqueryDataset], seen: Observed[BigqueryDataset], changes: tuple[FieldChange, ...]
+    ) -> None:
+        """Write the labels, key by key: a patch leaves those that it does not name, and null takes one away."""
+        del seen
+        labels = {**dict.fromkeys(gone_keys(changes, "labels")), **want.fields.labels}
+        with calling("update", want.address):
+            self._api.patch(f"{self._parent}/{want.address.name}", {"labels": labels})
+
+    def delete(self, seen: Observed[BigqueryDataset]) -> None:
+        """Delete it. Without `deleteContents`, BigQuery refuses to while it holds a table.
+
+        Raises:
+            InvalidRequest: It holds tables that are not ours.
+        """
+        try:
+            with calling("delete", seen.address):
+                self._api.delete(f"{self._parent}/{seen.address.name}")
+        except errors.NotFoundError:
+            return
+        except errors.InvalidRequest as error:
+            hint = f"delete what is in it, or keep it: take its label {MANAGED_BY} away; then run again"
+            raise errors.InvalidRequest(error.verb, error.address, error.why, hint=hint) from error
+
+
+def loss(seen: Observed[BigqueryDataset], services: Collection[str]) -> str:
+    """Say which tables of others keep it from being deleted."""
+    names = sorted(name for name, service in seen.output.get("tables", ()) if service not in services)
+    return f"refused while it holds tables of others: {', '.join(names)}" if names else ""
+
+
+def always(address: Address) -> bool:
+    """Keep it until the service goes, as its tables are kept."""
+    del address
+    return True
+
+
+KIND = Kind(
+    name=NAME,
+    title="BigQuery dataset",
+    fields=BigqueryDataset,
+    desired=desired,
+    connect=BigqueryDatasetClient,
+    acts_on=frozenset({"monitoring.logging.table"}),
+    permissions=Permissions(
+        read=("bigquery.datasets.get", "bigquery.tables.list"),
+        write=("bigquery.datasets.create", "bigquery.datasets.update", "bigquery.datasets.delete"),
+    ),
+    apis=(HOST,),
+    roles=Roles(read=("roles/bigquery.metadataViewer",), write=("roles/bigquery.dataOwner",)),
+    read_together=by_project,
+    ownership=Ownership.SHARED,
+    immutable=frozenset({"location"}),
+    keyed=frozenset({"labels"}),
+    refine=refine,
+    loss=loss,
+    retained=always,
+)

@@ -1,0 +1,40 @@
+"""The BigQuery table that predictions are logged to: widened with the model, never narrowed."""
+
+from __future__ import annotations
+
+from reconciler.core.address import Address
+from reconciler.core.kind import Kind, Permissions, Roles, by_project
+from reconciler.gcp.table_policies import HOST
+from reconciler.kinds.bigquery_table.client import BigqueryTableClient
+from reconciler.kinds.bigquery_table.record import NAME, BigqueryTable, refine
+from reconciler.kinds.bigquery_table.wanted import address_of, columns, desired
+
+__all__ = ["KIND", "NAME", "BigqueryTable", "address_of", "columns"]
+
+
+def always(address: Address) -> bool:
+    """Keep a table until the service goes, though the spec names another one: its rows were logged to be looked at."""
+    del address
+    return True
+
+
+KIND = Kind(
+    name=NAME,
+    title="BigQuery table",
+    fields=BigqueryTable,
+    desired=desired,
+    connect=BigqueryTableClient,
+    acts_on=frozenset({"monitoring.logging.table", "monitoring.logging.retention"}),
+    permissions=Permissions(
+        read=("bigquery.tables.get",),
+        write=("bigquery.tables.create", "bigquery.tables.update", "bigquery.tables.delete"),
+    ),
+    apis=(HOST,),
+    roles=Roles(read=("roles/bigquery.metadataViewer",), write=("roles/bigquery.dataOwner",)),
+    read_together=by_project,
+    immutable=frozenset({"partitioning"}),
+    keyed=frozenset({"labels"}),
+    refine=refine,
+    loss=lambda *_: "its logged predictions are lost",
+    retained=always,
+)

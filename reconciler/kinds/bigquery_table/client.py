@@ -1,0 +1,115 @@
+"""Tables by BigQuery's REST API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.diff import gone_keys
+from reconciler.core.naming import fingerprint, mark_of
+from reconciler.core.objects import Desired, Observed
+from reconciler.gcp.calls import calling
+from reconciler.gcp.table_policies import HOST, VERSION
+from reconciler.kinds.bigquery_table.record import BigqueryTable, from_api
+
+if TYPE_CHECKING:
+    from reconciler.core.address import Address
+    from reconciler.core.diff import FieldChange
+    from reconciler.gcp.connection import Connection
+
+_PARTS = {
+    "columns": "schema",
+    "expiration_s": "timePartitioning",
+    "clustering": "clustering",
+    "labels": "labels",
+}
+_WRITTEN = ("schema", "timePartitioning", "clustering", "labels", "description", "friendlyName", "expirationTime")
+"""What somebody writes. The etag moves with every row that arrives, which is no change of the table."""
+
+
+class BigqueryTableClient:
+    """Thin and idempotent."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._project = connection.project
+        self._api = connection.rest(HOST, VERSION)
+
+    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[BigqueryTable]]:
+        """Read each: a list tells neither columns nor retention (kinds.md 2.2)."""
+        for address in addresses:
+            try:
+                with calling("read", address):
+                    live = self._api.get(self._path(address))
+            except errors.NotFoundError:
+                continue
+            yield _observed(address, live)
+
+    def create(self, want: Desired[BigqueryTable]) -> None:
+        """Create it; synchronous."""
+        _, _, table = want.address.name.partition(".")
+        body = {"tableReference": {"tableId": table}, **_body(want.fields, {})}
+        with calling("create", want.address):
+            self._api.post(self._parent(want.address), body)
+
+    def update(
+        self, want: Desired[BigqueryTable], seen: Observed[BigqueryTable], changes: tuple[FieldChange, ...]
+    ) -> None:
+        """Write the changed parts, each whole but for labels, unless somebody wrote since it was read."""
+        body = _body(want.fields, seen.live)
+        body["labels"] = {**dict.fromkeys(gone_keys(changes, "labels")), **body["labels"]}
+        named = {_PARTS[change.field] for change in changes}
+        with calling("update", want.address):
+            self._api.patch(self._path(want.address), {part: body[part] for part in named}, seen.live.get("etag", ""))
+
+    def delete(self, seen: Observed[BigqueryTable]) -> None:
+        """Delete it and its rows."""
+        try:
+            with calling("delete", seen.address):
+                self._api.delete(self._path(seen.address))
+        except errors.NotFoundError:
+            return
+
+    def _parent(self, address: Address) -> str:
+        dataset, _, _ = address.name.partition(".")
+        return f"projects/{address.project or self._project}/datasets/{dataset}/tables"
+
+    def _path(self, address: Address) -> str:
+        return f"{self._parent(address)}/{address.name.partition('.')[2]}"
+
+
+def _observed(address: Address, live: Mapping[str, Any]) -> Observed[BigqueryTable]:
+    fields = from_api(live)
+    return Observed(
+        address,
+        fields,
+        # A table that was deleted and made again under its name is another one.
+        uid=str(live.get("creationTime", "")),
+        version=fingerprint({part: live.get(part) for part in _WRITTEN}),
+        mark=mark_of(fields.labels),
+        output={"name": address.name},
+        live=live,
+    )
+
+
+def _body(fields: BigqueryTable, live: Mapping[str, Any]) -> dict[str, Any]:
+    """Say our fields in BigQuery's words, with what others wrote inside the same parts."""
+    kept = [_column(each, fields.columns) for each in live.get("schema", {}).get("fields", ())]
+    there = {each["name"] for each in kept}
+    new = [{"name": name, "type": kind, "mode": "NULLABLE"} for name, kind in fields.columns.items()
+           if name not in there]  # fmt: skip
+    unit, _, column = fields.partitioning.partition(" of ")
+    parts = {**live.get("timePartitioning", {}), "type": unit, "field": column}
+    parts["expirationMs"] = str(fields.expiration_s * 1000) if fields.expiration_s else None
+    return {
+        "schema": {"fields": [*kept, *new]},
+        "timePartitioning": parts,
+        "clustering": {"fields": list(fields.clustering)} if fields.clustering else None,
+        "labels": dict(fields.labels),
+    }
+
+
+def _column(live: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:
+    """Keep a column as it is, but that it may be null from now on where that is wanted."""
+    plain = "REQUIRED" not in wanted.get(live["name"], "REQUIRED")
+    return {**live, "mode": "NULLABLE"} if plain and live.get("mode") == "REQUIRED" else dict(live)
