@@ -86,6 +86,19 @@ class Rest:
         """
         return self._call("POST", path, body, {})
 
+    def patch(self, path: str, body: Any, mask: str) -> dict[str, Any]:
+        """Change something at once, where there is no operation to wait for.
+
+        Args:
+            path: A resource name.
+            body: The fields that the mask names.
+            mask: Names of fields, with commas.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Google said no.
+        """
+        return self._call("PATCH", path, body, {"updateMask": mask})
+
     def write(self, verb: str, path: str, body: Any = None, *, patience_s: float, **query: str) -> dict[str, Any]:
         """Write something, once, and wait until its operation is done.
 

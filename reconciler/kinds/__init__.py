@@ -20,6 +20,7 @@ from reconciler.kinds import (
     scheduler_job,
     service_account,
     storage_notification,
+    vertex_model,
 )
 
 KINDS = Kinds.of(
@@ -39,4 +40,5 @@ KINDS = Kinds.of(
     scheduler_job.KIND,
     monitoring_notification_channel.KIND,
     monitoring_alert_policy.KIND,
+    vertex_model.KIND,
 )
