@@ -21,6 +21,7 @@ from reconciler.kinds import (
     service_account,
     storage_notification,
     vertex_model,
+    vertex_model_monitor,
 )
 
 KINDS = Kinds.of(
@@ -41,4 +42,5 @@ KINDS = Kinds.of(
     monitoring_notification_channel.KIND,
     monitoring_alert_policy.KIND,
     vertex_model.KIND,
+    vertex_model_monitor.KIND,
 )

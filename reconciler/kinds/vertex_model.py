@@ -145,6 +145,12 @@ def _observed(address: Address, live: dict[str, Any]) -> Observed[VertexModel]:
     )
 
 
+def always(address: Address) -> bool:
+    """Keep it until the service goes, as its monitor is."""
+    del address
+    return True
+
+
 KIND = Kind(
     name=NAME,
     title="Vertex AI model",
@@ -161,4 +167,5 @@ KIND = Kind(
     # An update takes no etag, and a mask of labels writes all of them.
     fenced=False,
     keyed=frozenset({"labels"}),
+    retained=always,
 )
