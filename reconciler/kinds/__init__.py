@@ -22,6 +22,7 @@ from reconciler.kinds import (
     storage_notification,
     vertex_model,
     vertex_model_monitor,
+    vertex_schedule,
 )
 
 KINDS = Kinds.of(
@@ -43,4 +44,5 @@ KINDS = Kinds.of(
     monitoring_alert_policy.KIND,
     vertex_model.KIND,
     vertex_model_monitor.KIND,
+    vertex_schedule.KIND,
 )

@@ -27,7 +27,12 @@ from tests.operating import BUCKET, REGION, Operator, spec
 from tests.operating_registry import Registered
 
 FULL = spec(
-    model={"uri": "./model", "framework": "custom", "alias": "champion"},
+    model={
+        "uri": "./model",
+        "framework": "custom",
+        "alias": "champion",
+        "features": {"spend": {"type": "number"}},
+    },
     runtime={"startup": {"deadline": "10s"}},
     secrets={"TOKEN": {"secret": "key", "version": "latest"}},
     access={"invokers": ["user:ann@example.com"]},
@@ -39,6 +44,12 @@ FULL = spec(
     triggers=[{"name": "weekly", "when": {"schedule": "0 3 * * 1"}}],
     retraining={"run": {"cloudRunJob": {"name": "train"}}, "promote": "Never"},
     notifications=[{"email": "ml@acme.example"}, {"pubsub": "orders"}],
+    monitoring={
+        "logging": {"table": "ml_logs.churn"},
+        "baseline": {"table": "ml.training"},
+        "skew": {"default": 0.3},
+        "drift": {"default": 0.3},
+    },
 )
 """Every section that a kind acts on today."""
 CUSTOM_JOB = {"run": {"customJob": {"image": "europe-west1-docker.pkg.dev/local/ml/train:1"}}, "promote": "Never"}
@@ -276,12 +287,13 @@ def test_moving_an_alias_takes_what_the_page_says(operator, deployer):
         found = read_models(session, REGION, "churn")
         move_alias(session, choose(found, "2", alias="champion", serving="", by="ann", force=False))
 
-    deployer.may(*(each for each in wanted() if each != "roles/aiplatform.viewer"))
+    elsewhere = [each for each in wanted() if not each.startswith("roles/aiplatform.")]
+    deployer.may(*elsewhere)
     [unread] = refusals(promote)
-    deployer.may(*wanted())
+    deployer.may(*elsewhere, "roles/aiplatform.viewer")
     [unmoved] = refusals(promote)
     still = models.holder("champion")
-    deployer.may(*wanted(), "roles/aiplatform.user")
+    deployer.may(*elsewhere, "roles/aiplatform.viewer", "roles/aiplatform.user")
     promote()
 
     assert (unread.permission, unmoved.permission) == ("aiplatform.models.list", "aiplatform.models.update")
