@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core.naming import MANAGED_BY, MANAGER
 from reconciler.gcp.calls import calling
 from reconciler.gcp.rest import Rest
 
@@ -60,11 +61,12 @@ class ModelRegistry:
         return sorted(found, key=lambda each: int(each.get("versionId", 0)), reverse=True)
 
     def models_of(self, service: str) -> list[str]:
-        """Give the ids of the models that a service's trainings registered."""
+        """Give the ids of the models that a service's trainings registered: what apply made is no training's."""
         with calling("list", f"models of {service}"):
             wanted = f'labels.{SERVICE_LABEL}="{service}"'
             found = list(self.api.listed(f"{self.place}/models", "models", filter=wanted))
-        return sorted(str(each["name"]).rpartition("/")[2].partition("@")[0] for each in found)
+        trained = (each for each in found if each.get("labels", {}).get(MANAGED_BY) != MANAGER)
+        return sorted(str(each["name"]).rpartition("/")[2].partition("@")[0] for each in trained)
 
     def give(self, model: str, version: str, alias: str) -> None:
         """Let an alias name a version; done again, it changes nothing.

@@ -86,18 +86,20 @@ class Rest:
         """
         return self._call("POST", path, body, {})
 
-    def patch(self, path: str, body: Any, etag: str = "") -> dict[str, Any]:
-        """Change something, once, where writing has no operation.
+    def patch(self, path: str, body: Any, *, mask: str = "", etag: str = "") -> dict[str, Any]:
+        """Change something, once, where there is no operation to wait for.
 
         Args:
             path: A resource name.
             body: What changes.
+            mask: Names of fields, with commas; empty where the API takes none.
             etag: Of what was read; what was written since is refused. Empty for no such condition.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Google said no; `PreconditionFailed` for another etag.
         """
-        return self._call("PATCH", path, body, {}, {"If-Match": etag} if etag else {})
+        headers = {"If-Match": etag} if etag else {}
+        return self._call("PATCH", path, body, {"updateMask": mask} if mask else {}, headers)
 
     def delete(self, path: str, **query: str) -> None:
         """Delete something, once, where deleting has no operation.

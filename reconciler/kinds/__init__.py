@@ -23,6 +23,9 @@ from reconciler.kinds import (
     scheduler_job,
     service_account,
     storage_notification,
+    vertex_model,
+    vertex_model_monitor,
+    vertex_schedule,
 )
 
 KINDS = Kinds.of(
@@ -45,4 +48,7 @@ KINDS = Kinds.of(
     scheduler_job.KIND,
     monitoring_notification_channel.KIND,
     monitoring_alert_policy.KIND,
+    vertex_model.KIND,
+    vertex_model_monitor.KIND,
+    vertex_schedule.KIND,
 )

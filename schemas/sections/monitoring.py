@@ -24,7 +24,7 @@ class Baseline(Section):
 
     table: Text | None = Field(None, description="BigQuery table, `project.dataset.table`.")
     uri: Text | None = Field(
-        None, description="A CSV or TFRecord file in Cloud Storage.", examples=["gs://b/train.csv"]
+        None, description="A CSV, JSON Lines or TFRecord file in Cloud Storage.", examples=["gs://b/train.csv"]
     )
 
 

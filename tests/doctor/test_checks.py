@@ -186,11 +186,12 @@ def test_what_is_asked_for_is_what_the_calls_need(patient, operator):
 
     # The bucket is made by the first apply, if nobody made it before, and goes with the last service.
     assert sorted(taken - asked) == ["storage.buckets.create", "storage.buckets.delete"]
-    # What deletes or changes in ways that this story does not, waits for operations, or is about policies; and what
-    # decides which datasets a list shows, without which none is refused.
+    # What deletes or changes in ways that this story does not, waits for operations, reads points, is about policies;
+    # and what decides which datasets a list shows, without which none is refused.
     assert sorted(p for p in asked - taken if not p.endswith(("IamPolicy", ".update", ".delete"))) == [
         "bigquery.datasets.get",
         "cloudfunctions.operations.get",
+        "monitoring.timeSeries.list",
         "run.operations.get",
         "run.services.list",
         "storage.objects.create",

@@ -31,10 +31,9 @@ FULL = spec(
         "uri": "./model",
         "framework": "custom",
         "alias": "champion",
-        "features": {"age": {"type": "number"}},
+        "features": {"age": {"type": "number"}, "spend": {"type": "number"}},
         "prediction": {"name": "score"},
     },
-    monitoring={"logging": {"table": "ml_logs.churn"}},
     runtime={"startup": {"deadline": "10s"}},
     secrets={"TOKEN": {"secret": "key", "version": "latest"}},
     access={"invokers": ["user:ann@example.com"]},
@@ -46,6 +45,12 @@ FULL = spec(
     triggers=[{"name": "weekly", "when": {"schedule": "0 3 * * 1"}}],
     retraining={"run": {"cloudRunJob": {"name": "train"}}, "promote": "Never"},
     notifications=[{"email": "ml@acme.example"}, {"pubsub": "orders"}],
+    monitoring={
+        "logging": {"table": "ml_logs.churn"},
+        "baseline": {"table": "ml.training"},
+        "skew": {"default": 0.3},
+        "drift": {"default": 0.3},
+    },
 )
 """Every section that a kind acts on today."""
 CUSTOM_JOB = {"run": {"customJob": {"image": "europe-west1-docker.pkg.dev/local/ml/train:1"}}, "promote": "Never"}
@@ -283,12 +288,13 @@ def test_moving_an_alias_takes_what_the_page_says(operator, deployer):
         found = read_models(session, REGION, "churn")
         move_alias(session, choose(found, "2", alias="champion", serving="", by="ann", force=False))
 
-    deployer.may(*(each for each in wanted() if each != "roles/aiplatform.viewer"))
+    elsewhere = [each for each in wanted() if not each.startswith("roles/aiplatform.")]
+    deployer.may(*elsewhere)
     [unread] = refusals(promote)
-    deployer.may(*wanted())
+    deployer.may(*elsewhere, "roles/aiplatform.viewer")
     [unmoved] = refusals(promote)
     still = models.holder("champion")
-    deployer.may(*wanted(), "roles/aiplatform.user")
+    deployer.may(*elsewhere, "roles/aiplatform.viewer", "roles/aiplatform.user")
     promote()
 
     assert (unread.permission, unmoved.permission) == ("aiplatform.models.list", "aiplatform.models.update")

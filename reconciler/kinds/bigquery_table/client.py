@@ -60,7 +60,9 @@ class BigqueryTableClient:
         body["labels"] = {**dict.fromkeys(gone_keys(changes, "labels")), **body["labels"]}
         named = {_PARTS[change.field] for change in changes}
         with calling("update", want.address):
-            self._api.patch(self._path(want.address), {part: body[part] for part in named}, seen.live.get("etag", ""))
+            self._api.patch(
+                self._path(want.address), {part: body[part] for part in named}, etag=seen.live.get("etag", "")
+            )
 
     def delete(self, seen: Observed[BigqueryTable]) -> None:
         """Delete it and its rows."""

@@ -88,10 +88,15 @@ class Bucket:
         self._call("POST", f"/upload{self._path}/o?{query}", content, "application/octet-stream")
 
     def make(self, project: str, location: str) -> None:
-        """Make the bucket, where it is not there."""
-        if self._world.store.get(records.BUCKET, self._name) is None:
-            body = f'{{"name": "{self._name}", "location": "{location}"}}'.encode()
+        """Make the bucket, where it is not there: another job of the same time may be faster."""
+        if self._world.store.get(records.BUCKET, self._name) is not None:
+            return
+        body = f'{{"name": "{self._name}", "location": "{location}"}}'.encode()
+        try:
             self._call("POST", f"/storage/v1/b?{urlencode({'project': project})}", body)
+        except ApiFailure as failure:
+            if failure.code != "ALREADY_EXISTS":
+                raise
 
 
 def bucket(world: World, caller: str, address: str) -> tuple[Bucket, str]:

@@ -1,0 +1,171 @@
+"""Vertex AI's reference entry of a service: a model of the registry without files, for a monitor to be of.
+
+Only for a service whose version the registry does not have: see decision 044. Plain REST, as there: `gcp/rest.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.address import Address
+from reconciler.core.diff import gone_keys
+from reconciler.core.kind import Kind, Permissions, Roles
+from reconciler.core.naming import fingerprint, mark_labels, mark_of
+from reconciler.core.objects import Desired, Observed
+from reconciler.gcp.calls import calling
+from reconciler.lookups.model_version import MODEL_VERSION, version_of
+
+if TYPE_CHECKING:
+    from reconciler.core.diff import FieldChange
+    from reconciler.core.facts import Facts
+    from reconciler.gcp.connection import Connection
+    from schemas import MLService
+
+NAME = "vertex_model"
+ONLY_VERSION = "1"
+"""What the registry calls the first version of a model (model_monitoring.md A.10)."""
+_WIRE = {"display_name": "displayName", "labels": "labels"}
+
+
+@dataclass(frozen=True, slots=True)
+class VertexModel:
+    """The fields we manage. Every other field of the live model is left as found.
+
+    Args:
+        display_name: For people, at most 128 characters.
+        labels: Ours; others may add theirs.
+    """
+
+    display_name: str
+    labels: Mapping[str, str]
+
+
+def address_of(service: MLService) -> Address:
+    """Give the address of a service's entry. No service has `_` in its name, so no service's own model meets it."""
+    return Address(NAME, service.spec.region, f"{service.name}_monitored")
+
+
+def compares(service: MLService) -> bool:
+    """Tell whether anything is compared: there is a log, a limit, and a column that may be looked at."""
+    found = service.spec.monitoring
+    if found is None or found.logging is None or service.spec.model is None:
+        return False
+    limits = (found.skew, found.drift, found.prediction_drift)
+    seen = any(each.log and each.monitor for each in service.spec.model.features.values())
+    return seen and any(limit is not None for limit in limits)
+
+
+def desired(service: MLService, facts: Facts) -> Iterator[Desired[VertexModel]]:
+    """Want an entry where something is compared, and no version of the registry is what serves."""
+    if compares(service) and version_of(service, facts) is None:
+        labels = {**service.labels, **mark_labels(service.name)}
+        fields = VertexModel(f"{service.name}, for its monitor", labels)
+        yield Desired(address_of(service), fields, service.name)
+
+
+def host(region: str) -> str:
+    """Give the host of Vertex AI in a region."""
+    return f"{region}-aiplatform.googleapis.com"
+
+
+class VertexModelClient:
+    """Thin and idempotent over Vertex AI's REST API."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[VertexModel]]:
+        """List the models of one region."""
+        wanted = {address.name: address for address in addresses}
+        location = addresses[0].location
+        with calling("list", f"{NAME}/{location}"):
+            found = list(self._api(location).listed(f"{self._place(location)}/models", "models"))
+        for live in found:
+            name = str(live["name"]).rpartition("/")[2].partition("@")[0]
+            if name in wanted:
+                yield _observed(wanted[name], live)
+
+    def create(self, want: Desired[VertexModel]) -> None:
+        """Upload it, without files and without a container, and wait until it is there.
+
+        Source:
+            aiplatform v1 `projects.locations.models.upload`; model_monitoring.md A.10.
+        """
+        at, body = want.address, {"model": _body(want.fields), "modelId": want.address.name}
+        with calling("create", at):
+            path = f"{self._place(at.location)}/models:upload"
+            self._api(at.location).write("POST", path, body, patience_s=self._connection.patience_s)
+
+    def update(self, want: Desired[VertexModel], seen: Observed[VertexModel], changes: tuple[FieldChange, ...]) -> None:
+        """Write the changed fields. Labels of others stay, though a mask of labels writes all of them."""
+        body = _body(want.fields)
+        body["labels"] = {**seen.live.get("labels", {}), **body["labels"]}
+        for key in gone_keys(changes, "labels"):
+            body["labels"].pop(key, None)
+        mask = ",".join(sorted({_WIRE[change.field] for change in changes}))
+        with calling("update", want.address):
+            self._api(want.address.location).patch(self._name(want.address), body, mask=mask)
+
+    def delete(self, seen: Observed[VertexModel]) -> None:
+        """Delete it."""
+        at = seen.address
+        try:
+            with calling("delete", at):
+                self._api(at.location).write("DELETE", self._name(at), patience_s=self._connection.patience_s)
+        except errors.NotFoundError:
+            return
+
+    def _api(self, region: str) -> Any:
+        return self._connection.rest(host(region), "v1")
+
+    def _place(self, region: str) -> str:
+        return f"projects/{self._connection.project}/locations/{region}"
+
+    def _name(self, address: Address) -> str:
+        return f"{self._place(address.location)}/models/{address.name}"
+
+
+def _body(fields: VertexModel) -> dict[str, Any]:
+    return {"displayName": fields.display_name, "labels": dict(fields.labels)}
+
+
+def _observed(address: Address, live: dict[str, Any]) -> Observed[VertexModel]:
+    labels = dict(live.get("labels", {}))
+    return Observed(
+        address,
+        VertexModel(str(live.get("displayName", "")), labels),
+        uid=str(live.get("createTime", "")),
+        version=fingerprint(live),
+        mark=mark_of(labels),
+        output={"name": live["name"]},
+        live=live,
+    )
+
+
+def always(address: Address) -> bool:
+    """Keep it until the service goes, as its monitor is."""
+    del address
+    return True
+
+
+KIND = Kind(
+    name=NAME,
+    title="Vertex AI model",
+    fields=VertexModel,
+    desired=desired,
+    connect=VertexModelClient,
+    permissions=Permissions(
+        read=("aiplatform.models.list",),
+        write=tuple(f"aiplatform.models.{verb}" for verb in ("upload", "update", "delete")),
+    ),
+    apis=("aiplatform.googleapis.com",),
+    roles=Roles(read=("roles/aiplatform.viewer",), write=("roles/aiplatform.user",)),
+    lookups=(MODEL_VERSION,),
+    # An update takes no etag, and a mask of labels writes all of them.
+    fenced=False,
+    keyed=frozenset({"labels"}),
+    retained=always,
+)

@@ -1,0 +1,44 @@
+"""Vertex AI's model monitors, version 2: what is watched of a version of a model, and with what it is compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.core.kind import Kind, Permissions, Roles
+from reconciler.kinds.vertex_model_monitor.client import ModelMonitorClient
+from reconciler.kinds.vertex_model_monitor.record import HOST, NAME, Limits, ModelMonitor, Objective, Rows
+from reconciler.kinds.vertex_model_monitor.wanted import address_of, desired
+from reconciler.lookups.model_version import MODEL_VERSION
+
+if TYPE_CHECKING:
+    from reconciler.core.address import Address
+
+__all__ = ["KIND", "NAME", "Limits", "ModelMonitor", "Objective", "Rows", "address_of"]
+
+
+def always(address: Address) -> bool:
+    """Keep the monitors of earlier versions until the service goes: with one goes all that it found."""
+    del address
+    return True
+
+
+KIND = Kind(
+    name=NAME,
+    title="model monitor",
+    fields=ModelMonitor,
+    desired=desired,
+    connect=ModelMonitorClient,
+    acts_on=frozenset({"monitoring.baseline.table", "monitoring.baseline.uri", "monitoring.skew.*"}),
+    permissions=Permissions(
+        read=("aiplatform.modelMonitors.list",),
+        write=tuple(f"aiplatform.modelMonitors.{verb}" for verb in ("create", "update", "delete")),
+    ),
+    apis=(HOST,),
+    roles=Roles(read=("roles/aiplatform.viewer",), write=("roles/aiplatform.user",)),
+    lookups=(MODEL_VERSION,),
+    # There is no etag; a part that is named is written whole.
+    fenced=False,
+    # The SDK never writes it again (model_monitoring.md A.2).
+    immutable=frozenset({"model", "model_version"}),
+    retained=always,
+)

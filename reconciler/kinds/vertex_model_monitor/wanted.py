@@ -1,0 +1,130 @@
+"""What a spec wants a monitor to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from reconciler.core.address import Address
+from reconciler.core.naming import fingerprint, note
+from reconciler.core.objects import Desired
+from reconciler.kinds import vertex_model
+from reconciler.kinds.vertex_model_monitor.record import NAME, Limits, ModelMonitor, Objective, Rows
+from reconciler.lookups.model_version import registered_name, version_of
+from schemas.sections.model import ValueType
+
+if TYPE_CHECKING:
+    from reconciler.core.facts import Facts
+    from schemas import MLService
+    from schemas.sections.monitoring import Drift, Monitoring, Skew
+
+TYPES = {
+    ValueType.NUMBER: "float",
+    ValueType.INTEGER: "integer",
+    ValueType.BOOLEAN: "boolean",
+    ValueType.CATEGORY: "categorical",
+    ValueType.STRING: "string",
+}
+"""A column's type, in Model Monitoring's words."""
+NUMERIC, CATEGORICAL = "jensen_shannon_divergence", "l_infinity"
+_FORMATS = {".jsonl": "JSONL", ".ndjson": "JSONL", ".json": "JSONL", ".tfrecord": "TF_RECORD"}
+"""Of a file by its ending; any other is CSV."""
+_PREDICTION = "prediction"
+"""Column of a prediction that has no name, as the log calls it."""
+
+
+def address_of(service: MLService, facts: Facts) -> Address:
+    """Give the address of the monitor of the version that serves.
+
+    Its id is the mark: one monitor per version, and no two services or versions share one. An id has no `_`.
+    """
+    _, model, version = target_of(service, facts)
+    return Address(NAME, service.spec.region, f"{service.name}-{fingerprint([model, version], length=8)}")
+
+
+def target_of(service: MLService, facts: Facts) -> tuple[Address | None, str, str]:
+    """Give the model that is watched, and its version: the registry's, else our entry, with its address."""
+    version = version_of(service, facts)
+    if version is not None:
+        return None, registered_name(service), version.number
+    entry = vertex_model.address_of(service)
+    return entry, entry.name, vertex_model.ONLY_VERSION
+
+
+def desired(service: MLService, facts: Facts) -> Iterator[Desired[ModelMonitor]]:
+    """Want a monitor of the version that serves, where anything is compared."""
+    found = service.spec.monitoring
+    if found is None or not vertex_model.compares(service):
+        return
+    entry, model, version = target_of(service, facts)
+    fields = ModelMonitor(
+        display_name=f"monitor of {service.name}. {_mark(service)}",
+        model=model,
+        model_version=version,
+        features=columns(service),
+        predictions=predictions(service),
+        training=training(found, facts),
+        objective=skew(service) if found.skew else drift(service),
+        log=True,
+    )
+    yield Desired(address_of(service, facts), fields, service.name, needs=frozenset({entry} if entry else ()))
+
+
+def _mark(service: MLService) -> str:
+    """Give the mark without its words: a display name has 128 characters."""
+    return note(service.name).rpartition(" ")[2]
+
+
+def columns(service: MLService) -> dict[str, str]:
+    """Give the type of every column that is compared: one that is not logged is not there to be."""
+    features = service.spec.model.features if service.spec.model else {}
+    return {name: TYPES[each.type] for name, each in features.items() if each.log and each.monitor}
+
+
+def predictions(service: MLService) -> dict[str, str]:
+    """Give the type of the column of predictions; nothing where the spec says nothing of them."""
+    predicted = service.spec.model.prediction if service.spec.model else None
+    return {predicted.name or _PREDICTION: TYPES[predicted.type]} if predicted else {}
+
+
+def training(monitoring: Monitoring, facts: Facts) -> Rows | None:
+    """Give what the model was trained on."""
+    baseline = monitoring.baseline
+    if baseline is None:
+        return None
+    if baseline.table:
+        return Rows(table=f"bq://{full_table(baseline.table, facts)}")
+    uri = baseline.uri or ""
+    ending = uri.lower().removesuffix(".gz")
+    format_ = next((name for suffix, name in _FORMATS.items() if ending.endswith(suffix)), "CSV")
+    return Rows(files=uri, format=format_)
+
+
+def full_table(table: str, facts: Facts) -> str:
+    """Give a table's name with its project: a table without one is of the service's."""
+    return table if table.count(".") > 1 or ":" in table else f"{facts.project}.{table}"
+
+
+def skew(service: MLService) -> Objective:
+    """Compare requests with what the model was trained on. Not its predictions: a training table may have none."""
+    found = service.spec.monitoring
+    return Objective(_limits(service, found.skew if found else None), None)
+
+
+def drift(service: MLService) -> Objective:
+    """Compare requests, and predictions where there is a limit, with those of an earlier window."""
+    found = service.spec.monitoring
+    most = found.prediction_drift if found else None
+    predicted = _made(most, {}) if most is not None and predictions(service) else None
+    return Objective(_limits(service, found.drift if found else None), predicted)
+
+
+def _limits(service: MLService, watched: Skew | Drift | None) -> Limits | None:
+    if watched is None:
+        return None
+    there = columns(service)
+    return _made(watched.default, {name: most for name, most in watched.features.items() if name in there})
+
+
+def _made(default: float | None, of_columns: Mapping[str, float]) -> Limits:
+    return Limits(NUMERIC, CATEGORICAL, default, default, of_columns)

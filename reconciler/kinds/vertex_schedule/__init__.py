@@ -1,0 +1,34 @@
+"""Vertex AI's schedules of monitoring jobs: what is compared, and when."""
+
+from __future__ import annotations
+
+from reconciler.core.kind import Kind, Permissions, Roles
+from reconciler.kinds.vertex_model_monitor.record import HOST
+from reconciler.kinds.vertex_schedule.client import ScheduleClient
+from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule
+from reconciler.kinds.vertex_schedule.wanted import DRIFT, SKEW, address_of, desired, log_query
+from reconciler.lookups.model_version import MODEL_VERSION
+
+__all__ = ["DRIFT", "KIND", "NAME", "SKEW", "MonitoringSchedule", "address_of", "log_query"]
+
+
+KIND = Kind(
+    name=NAME,
+    title="monitoring schedule",
+    fields=MonitoringSchedule,
+    desired=desired,
+    connect=ScheduleClient,
+    acts_on=frozenset({"monitoring.schedule", "monitoring.window", "monitoring.drift.*", "monitoring.predictionDrift"}),
+    permissions=Permissions(
+        read=("aiplatform.schedules.list",),
+        write=tuple(f"aiplatform.schedules.{verb}" for verb in ("create", "update", "delete")),
+    ),
+    apis=(HOST,),
+    roles=Roles(read=("roles/aiplatform.viewer",), write=("roles/aiplatform.user",)),
+    lookups=(MODEL_VERSION,),
+    server_named=True,
+    # There is no etag, and the request is written whole.
+    fenced=False,
+    # A schedule is of one monitor: that of another version has its own.
+    immutable=frozenset({"monitor"}),
+)

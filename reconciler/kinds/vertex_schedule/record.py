@@ -1,0 +1,99 @@
+"""What we manage of a schedule of monitoring jobs, and its JSON.
+
+Source:
+    `google.cloud.aiplatform_v1beta1.types.schedule`; model_monitoring.md A.6; kinds.md 7.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.kinds.vertex_model_monitor.messages import objective_of, objective_to_json, rows_of, rows_to_json
+from reconciler.kinds.vertex_model_monitor.record import Objective, Rows
+
+NAME = "vertex_schedule"
+REQUEST = "createModelMonitoringJobRequest"
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringSchedule:
+    """The fields we manage. Every other field of the live schedule is left as found.
+
+    Args:
+        display_name: Begins with what is compared, and carries our mark: schedules have no labels.
+        monitor: Id of the monitor whose jobs it makes.
+        cron: Five fields after a time zone, such as `TZ=Etc/UTC 0 6 * * *`.
+        at_once: How many runs may be starting at a time.
+        job: Name of its jobs, for people.
+        objective: What they compare. Always said: a part that is left out is the monitor's, which is one of two.
+        baseline: With what.
+        target: What is looked at.
+        log: Whether the end of a job is an entry in Cloud Logging.
+        paused: Whether it runs at all. Methods of its own switch that.
+    """
+
+    display_name: str
+    monitor: str
+    cron: str
+    at_once: int
+    job: str
+    objective: Objective
+    baseline: Rows | None
+    target: Rows | None
+    log: bool
+    paused: bool
+
+
+def to_json(fields: MonitoringSchedule, place: str, theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a `Schedule`.
+
+    Args:
+        fields: What we want.
+        place: What the monitor's name begins with, `projects/…/locations/…`.
+        theirs: The live one, or nothing: receivers of mail and a folder for results are kept.
+    """
+    spec = _spec(theirs)
+    told = {**spec.get("notificationSpec", {}), "enableCloudLogging": fields.log}
+    kept = {name: value for name, value in spec.items() if name == "outputSpec"}
+    job = {
+        "displayName": fields.job,
+        "modelMonitoringSpec": {**kept, "notificationSpec": told, "objectiveSpec": _objective(fields)},
+    }
+    return {
+        "displayName": fields.display_name,
+        "cron": fields.cron,
+        "maxConcurrentRunCount": str(fields.at_once),
+        REQUEST: {"parent": f"{place}/modelMonitors/{fields.monitor}", "modelMonitoringJob": job},
+    }
+
+
+def _objective(fields: MonitoringSchedule) -> dict[str, Any]:
+    rows = {"baselineDataset": fields.baseline, "targetDataset": fields.target}
+    given = {name: rows_to_json(each) for name, each in rows.items() if each is not None}
+    return {"tabularObjective": objective_to_json(fields.objective), **given}
+
+
+def of_json(live: Mapping[str, Any]) -> MonitoringSchedule:
+    """Read a `Schedule`. Of the monitor's name only the id counts: the rest is this project, by its number."""
+    request, spec = live.get(REQUEST, {}), _spec(live)
+    found = spec.get("objectiveSpec", {})
+    return MonitoringSchedule(
+        display_name=live.get("displayName", ""),
+        monitor=str(request.get("parent", "")).rpartition("/")[2],
+        cron=live.get("cron", ""),
+        at_once=int(live.get("maxConcurrentRunCount", 0)),
+        job=request.get("modelMonitoringJob", {}).get("displayName", ""),
+        objective=objective_of(found.get("tabularObjective")),
+        baseline=rows_of(found.get("baselineDataset")),
+        target=rows_of(found.get("targetDataset")),
+        log=bool(spec.get("notificationSpec", {}).get("enableCloudLogging")),
+        paused=live.get("state") == "PAUSED",
+    )
+
+
+def _spec(live: Mapping[str, Any]) -> Mapping[str, Any]:
+    job = live.get(REQUEST, {}).get("modelMonitoringJob", {})
+    found: Mapping[str, Any] = job.get("modelMonitoringSpec", {})
+    return found

@@ -1,0 +1,215 @@
+"""`monitoring` of a spec on Vertex AI: what is watched, when, and what becomes of it."""
+
+from datetime import datetime, timedelta
+
+from reconciler.engine.models import read_models
+from reconciler.kinds.vertex_model import host
+from tests.conftest import HTTP
+from tests.operating import REGION, spec
+from tests.operating_registry import Registered
+
+FEATURES = {
+    "spend": {"type": "number"},
+    "plan": {"type": "category", "values": ["basic", "plus"]},
+    "email": {"type": "string", "log": False, "monitor": False},
+}
+MONITORING = {
+    "logging": {"table": "ml_logs.churn"},
+    "baseline": {"table": "local.ml.training"},
+    "schedule": "0 6 * * *",
+    "skew": {"default": 0.3, "features": {"spend": 0.1}},
+    "drift": {"default": 0.25, "against": "2d"},
+    "predictionDrift": 0.2,
+}
+
+
+def watched(**which):
+    """A service whose predictions are compared.
+
+    Args:
+        which: Which model serves, in words of `model`.
+    """
+    which = which or {"uri": "gs://models/churn/", "version": "7"}
+    model = {**which, "framework": "onnx", "features": FEATURES, "prediction": {"name": "churns", "type": "number"}}
+    return spec(model=model, monitoring=MONITORING)
+
+
+def test_the_entry_that_is_watched_is_no_trained_model(operator):
+    """What apply made for a monitor is never offered for promotion, whatever a training registered beside it."""
+    other = Registered(operator, "churn-boosted")
+    other.version("run1", "champion")
+    api, place = other.registry.api, other.registry.place
+    made = {"displayName": "churn", "labels": {"mlservice-service": "churn", "managed-by": "mlservice"}}
+    api.write("POST", f"{place}/models:upload", {"model": made, "modelId": "churn_monitored"}, patience_s=20)
+
+    assert read_models(operator.session(), REGION, "churn", None).model == "churn-boosted"
+
+
+WANTED = watched()
+HERE = f"projects/local/locations/{REGION}"
+
+
+def vertex(operator):
+    return operator.connection.rest(host(REGION), "v1beta1")
+
+
+def monitors(operator):
+    return list(vertex(operator).listed(f"{HERE}/modelMonitors", "modelMonitors"))
+
+
+def schedules(operator):
+    """Schedules by what they compare."""
+    found = vertex(operator).listed(f"{HERE}/schedules", "schedules")
+    return {each["displayName"].partition(" ")[0]: each for each in found}
+
+
+def applied(operator, wanted=WANTED):
+    report = operator.apply(wanted)
+    assert not report.failed, [str(each.error) for each in report.failed]
+    assert operator.differences(wanted) == []
+
+
+def table(operator, name, columns, rows):
+    """Make a table of BigQuery with rows."""
+    dataset, _, name = name.partition(".")
+    base = f"{operator.emulator.http}/bigquery/v2/projects/local/datasets"
+    HTTP.post(base, json={"datasetReference": {"datasetId": dataset}})
+    fields = [{"name": each, "type": kind} for each, kind in columns.items()]
+    made = {"tableReference": {"tableId": name}, "schema": {"fields": fields}}
+    HTTP.post(f"{base}/{dataset}/tables", json=made).raise_for_status()
+    sent = {"rows": [{"json": row} for row in rows]}
+    answer = HTTP.post(f"{base}/{dataset}/tables/{name}/insertAll", json=sent).raise_for_status().json()
+    assert not answer.get("insertErrors"), answer
+
+
+OF_THE_LOG = {
+    "request_id": "STRING",
+    "logging_time": "TIMESTAMP",
+    "model": "STRING",
+    "model_version": "STRING",
+    "revision": "STRING",
+    "latency_ms": "FLOAT64",
+    "row_index": "INT64",
+    "spend": "FLOAT64",
+    "plan": "STRING",
+    "churns": "FLOAT64",
+}
+
+
+def logged(at, count, *, spend, plans, churns, version="7"):
+    """Rows as the server logs them: one request each, each delivered twice."""
+    rows = [
+        {
+            "request_id": f"{at:%d%H}-{version}-{n}",
+            "logging_time": at.isoformat(),
+            "model": "churn",
+            "model_version": version,
+            "revision": "churn-00001-abc",
+            "latency_ms": 3.5,
+            "row_index": 0,
+            "spend": spend + n % 10,
+            "plan": plans[n % len(plans)],
+            "churns": churns + (n % 10) / 100,
+        }
+        for n in range(count)
+    ]
+    return rows * 2
+
+
+def now(operator):
+    return datetime.fromisoformat(operator.emulator.control("GET", "clock")["now"])
+
+
+def test_skew_and_drift_are_measured_when_it_is_time(operator):
+    """Each schedule measures requests by its own limits; deliveries count once, other versions not at all."""
+    at = now(operator)
+    trained = [{"spend": n % 10, "plan": ("basic", "plus")[n % 2]} for n in range(200)]
+    table(operator, "ml.training", {"spend": "FLOAT64", "plan": "STRING"}, trained)
+    first_run = at.replace(hour=6, minute=0, second=0, microsecond=0) + timedelta(days=1 if at.hour >= 6 else 0)
+    today, before = first_run - timedelta(hours=3), first_run - timedelta(days=2, hours=3)
+    rows = [
+        *logged(before, 100, spend=0, plans=("basic", "plus"), churns=0.1),
+        *logged(today, 100, spend=50, plans=("basic", "basic", "basic", "plus"), churns=0.8),
+        *logged(today, 300, spend=-900, plans=("plus",), churns=0.1, version="6"),
+    ]
+    table(operator, "ml_logs.churn", OF_THE_LOG, rows)
+    applied(operator, WANTED)
+
+    operator.emulator.advance((first_run - at).total_seconds() + 60)
+
+    [monitor] = monitors(operator)
+    jobs = list(vertex(operator).listed(f"{monitor['name']}/modelMonitoringJobs", "modelMonitoringJobs"))
+    assert [job["state"] for job in jobs] == ["JOB_STATE_SUCCEEDED"] * 2, [
+        job["jobExecutionDetail"].get("error") for job in jobs
+    ]
+    plan = schedules(operator)
+    skew, drift = (measured(operator, monitor, plan[which]["name"]) for which in ("skew", "drift"))
+    assert {name: point["thresholdValue"] for name, point in skew.items()} == {"spend": 0.1, "plan": 0.3}
+    assert {name: point["thresholdValue"] for name, point in drift.items()} == {
+        "spend": 0.25,
+        "plan": 0.25,
+        "churns": 0.2,
+    }
+    assert skew["spend"]["currentStats"]["distributionValue"]["distributionDeviation"] == 1
+    assert skew["plan"]["currentStats"]["distributionValue"]["distributionDeviation"] == 0.25
+    assert [name for name, point in skew.items() if point.get("hasAnomaly")] == ["spend"]
+    assert sorted(name for name, point in drift.items() if point.get("hasAnomaly")) == ["churns", "spend"]
+    assert seen_rows(skew["spend"]) == 100
+    assert operator.differences(WANTED) == [], "what a run leaves in a schedule is no difference"
+
+
+def measured(operator, monitor, schedule):
+    """The newest point of every column, of one schedule."""
+    asked = {"statsFilter": {"tabularStatsFilter": {"modelMonitoringSchedule": schedule}}}
+    found = vertex(operator).post(f"{monitor['name']}:searchModelMonitoringStats", asked)["monitoringStats"]
+    return {each["tabularStats"]["statsName"]: each["tabularStats"]["dataPoints"][0] for each in found}
+
+
+def seen_rows(point):
+    [counted] = point["currentStats"]["distributionValue"]["distribution"]["features"]
+    return int(counted["numStats"]["commonStats"]["numNonMissing"])
+
+
+def test_what_hands_change_is_seen_and_put_back(operator):
+    """A schedule paused, a limit raised, a monitor deleted: each is in the plan, and right again after apply."""
+    applied(operator, WANTED)
+    plan, [monitor] = schedules(operator), monitors(operator)
+    api = vertex(operator)
+
+    api.post(f"{plan['skew']['name']}:pause", {})
+    limits = monitor["tabularObjective"]
+    limits["featureDriftSpec"]["featureAlertConditions"]["spend"]["threshold"] = 0.9
+    api.write("PATCH", monitor["name"], monitor, patience_s=20, updateMask="tabularObjective")
+
+    told = operator.differences(WANTED)
+    assert [line.partition(" [")[0] for line in told] == [
+        f"update vertex_model_monitor/{REGION}/{monitor['name'].rpartition('/')[2]}",
+        f"update vertex_schedule/{REGION}/{monitor['name'].rpartition('/')[2]}/skew",
+    ]
+    assert "('objective.features.columns.spend', 0.9, 0.1)" in told[0]
+    assert "('paused', True, False)" in told[1]
+    applied(operator, WANTED)
+
+    api.write("DELETE", monitor["name"], patience_s=20, force="true")
+    applied(operator, WANTED)
+    assert [each["name"] for each in monitors(operator)] == [monitor["name"]]
+    assert schedules(operator).keys() == {"skew", "drift"}
+
+
+def test_each_version_of_the_registry_has_its_monitor(operator):
+    """An alias that moves leaves the monitor of the version before, without schedules; all goes with the service."""
+    registered = Registered(operator)
+    registered.version("run1", "champion")
+    wanted = watched(alias="champion")
+    applied(operator, wanted)
+    registered.version("run2", "champion")
+    applied(operator, wanted)
+
+    versions = {
+        each["modelMonitoringTarget"]["vertexModel"]["modelVersionId"]: each["name"] for each in monitors(operator)
+    }
+    assert versions.keys() == {"1", "2"}
+    of = {each["createModelMonitoringJobRequest"]["parent"] for each in schedules(operator).values()}
+    assert of == {versions["2"]}
+    assert not operator.destroy("churn").failed
+    assert (monitors(operator), schedules(operator)) == ([], {})
