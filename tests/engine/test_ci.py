@@ -179,10 +179,11 @@ READS = {
     *("roles/aiplatform.viewer", "roles/cloudfunctions.viewer", "roles/iam.serviceAccountViewer"),
     *("roles/iam.workloadIdentityPoolViewer", "roles/monitoring.viewer", "roles/secretmanager.viewer"),
     *("iam.roles.list", "pubsub.subscriptions.getIamPolicy", "pubsub.topics.getIamPolicy"),
-    *("resourcemanager.projects.getIamPolicy", "storage.buckets.list"),
+    *("resourcemanager.projects.getIamPolicy", "roles/bigquery.metadataViewer", "storage.buckets.list"),
 }
 """What all need who plan the fullest spec and the operator."""
 WRITES = {
+    *("roles/aiplatform.user", "roles/bigquery.dataOwner"),
     *("roles/artifactregistry.admin", "roles/cloudfunctions.developer", "roles/cloudscheduler.admin"),
     *("roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser", "roles/monitoring.notificationChannelEditor"),
     *("roles/pubsub.editor", "roles/resourcemanager.projectIamAdmin", "roles/run.admin", "roles/storage.objectAdmin"),

@@ -19,7 +19,7 @@ def read(operator):
 
 
 def add_label(operator, key):
-    api(operator).patch(name(operator), {"labels": {**read(operator)["labels"], key: "theirs"}}, "labels")
+    api(operator).patch(name(operator), {"labels": {**read(operator)["labels"], key: "theirs"}}, mask="labels")
 
 
 def examples(at):
@@ -34,7 +34,7 @@ def examples(at):
         written_by_google=frozenset({"updateTime", "versionUpdateTime", "etag"}),
         owner=at.name("churn"),
         unmarked={"labels": {**ours, "managed-by": "somebody"}},
-        meddle=lambda operator: api(operator).patch(name(operator), {"description": "theirs"}, "description"),
+        meddle=lambda operator: api(operator).patch(name(operator), {"description": "theirs"}, mask="description"),
         theirs=lambda operator: read(operator).get("description") == "theirs",
         add_key={"labels": add_label},
     )

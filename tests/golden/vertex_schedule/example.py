@@ -46,7 +46,7 @@ def prepare(operator):
 def meddle(operator):
     live = read(operator)
     live[REQUEST]["modelMonitoringJob"]["modelMonitoringSpec"]["notificationSpec"]["emailConfig"] = MAIL
-    api(operator).patch(live["name"], live, REQUEST)
+    api(operator).patch(live["name"], live, mask=REQUEST)
 
 
 def theirs(operator):
