@@ -203,6 +203,8 @@ EXACT = {
 }
 """The roles and permissions of each account, of the fullest spec."""
 COVERED = {
+    "roles/aiplatform.viewer": ("roles/aiplatform.user",),
+    "roles/bigquery.metadataViewer": ("roles/bigquery.dataOwner",),
     "roles/cloudfunctions.viewer": ("roles/cloudfunctions.developer",),
     "roles/iam.serviceAccountViewer": ("roles/iam.serviceAccountAdmin",),
     "roles/monitoring.viewer": ("roles/monitoring.notificationChannelEditor",),
