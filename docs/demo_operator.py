@@ -38,9 +38,7 @@ def tell(folder: Path, service: str, *, number: int, meanwhile: Callable[[], Non
     meanwhile()
     mlservice("emulator", "advance", "30m")
     mlservice("operator", "status", "--local", expect=1)
-    say(
-        "it exits with 1, since something needs a person: the reader of digits was applied by hand, and is in no spec here"
-    )
+    say("it exits with 1: something needs a person. The reader of digits is in no spec that was published")
     mended(service)
     mlservice("uninstall", "--local", "--yes", quiet=True)
     mlservice("destroy", service, "--local", "--yes", quiet=True)
