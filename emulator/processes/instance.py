@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.processes.model import CannotStartError, Outcome, default_startup_probe
-from emulator.processes.ports import free_port
+from emulator.processes.ports import Port
 from emulator.processes.probe import liveness_fails, passes_startup
 from emulator.processes.process import GRACE_S, Process
 
@@ -41,7 +41,8 @@ class Instance:
 
     def __init__(self, revision: Revision, workshop: Workshop, log: Log) -> None:
         self.revision = revision
-        self.port = free_port()
+        self._port = Port()
+        self.port = self._port.number
         self.in_flight = 0
         self.ready = False
         self.stopping = False
@@ -161,6 +162,7 @@ class Instance:
 
     def _gone(self) -> None:
         self.ready = False
+        self._port.release()
         shutil.rmtree(self._scratch, ignore_errors=True)
         with suppress(asyncio.InvalidStateError):
             self.ended.set_result(None)

@@ -46,7 +46,27 @@ def _next() -> int:
     return FIRST + next(_TURNS.setdefault(os.getpid(), start)) % (LAST + 1 - FIRST)
 
 
-def free_port() -> int:
-    """Find a port that nobody listens on, for somebody else to bind."""
-    with bound() as candidate:
-        return int(candidate.getsockname()[1])
+class Port:
+    """A port that nobody listens on, kept for a program that is to bind it.
+
+    Its UDP side, which no container of Cloud Run has a use for, is held until it is released, by death at the latest:
+    between the choice of a port and its use lies the start of a program, and other emulators on this machine choose
+    too. A probe would find the other's program there, and requests would go to it.
+    """
+
+    def __init__(self) -> None:
+        for _ in range(TRIES):
+            with bound() as candidate:
+                self.number = int(candidate.getsockname()[1])
+            self._held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                self._held.bind(("127.0.0.1", self.number))
+            except OSError:
+                self._held.close()
+            else:
+                return
+        raise OSError("no port is free")
+
+    def release(self) -> None:
+        """Let others have it."""
+        self._held.close()

@@ -3,25 +3,45 @@
 import os
 from itertools import pairwise
 
-from emulator.processes.ports import FIRST, LAST, free_port
+from emulator.processes import ports
+from emulator.processes.ports import FIRST, LAST, Port
 
 
 def test_no_two_of_many_are_told_the_same():
     """Nobody has bound the first when the last one is told."""
-    told = [free_port() for _ in range(2000)]
+    told = [Port() for _ in range(500)]
+    for port in told:
+        port.release()
 
-    assert len(set(told)) == len(told)
-    assert all(FIRST <= port <= LAST for port in told)
+    numbers = {port.number for port in told}
+    assert len(numbers) == len(told)
+    assert all(FIRST <= number <= LAST for number in numbers)
+
+
+def test_another_emulator_is_not_told_it_either_until_it_is_released():
+    """Nobody listens there yet, and its program may be a second away from it."""
+    port = Port()
+    try:
+        ports._TURNS[os.getpid()] = iter(range(port.number - FIRST, LAST))  # as another process that comes by here
+        other = Port()
+        other.release()
+    finally:
+        port.release()
+
+    ports._TURNS[os.getpid()] = iter(range(port.number - FIRST, LAST))
+    again = Port()
+    again.release()
+    assert other.number != port.number == again.number
 
 
 def test_a_process_that_was_forked_takes_turns_of_its_own():
     """Emulators are forked from one program in our own tests; eight of them do not follow each other."""
-    free_port()
+    Port().release()
     firsts = set()
     for _ in range(8):
         read, write = os.pipe()
         if os.fork() == 0:
-            os.write(write, str(free_port()).encode())
+            os.write(write, str(Port().number).encode())
             os._exit(0)
         os.close(write)
         firsts.add(int(os.read(read, 20)))
