@@ -157,13 +157,18 @@ def _run(chosen: argparse.Namespace, pool: Pool) -> int:
     kept = journal.start(chosen.journals, chosen.project, chosen.region, run)
     course = Course(kept, pool, _number(chosen, pool))
     left: list[str] = ["what was made, since the run ended early"]
+    patience_s = 0.0  # whoever stopped it does not wait for replays
     try:
         for kind, example, at in planned:
             course.take(kind, example, at)
+        patience_s = chosen.patience
     finally:
-        left = course.tidy()
-        kept.close(done=not left)
-    return course.tell(chosen.out, left, chosen.patience)
+        try:
+            left = course.tidy()
+        finally:
+            kept.close(done=not left)
+            code = course.tell(chosen.out, left, patience_s)
+    return code
 
 
 def _planned(chosen: argparse.Namespace, run: str) -> Sequence[tuple[Kind[Any], Example, Place]]:
@@ -238,6 +243,7 @@ class Course:
         """Replay, write the report and the recordings, say where they are."""
         paths = {each.write(out / "recordings"): each for each in self.recordings}
         judged = list(judge(paths, patience_s))
+        out.mkdir(parents=True, exist_ok=True)
         (out / "report.md").write_text(report(self.trials, judged, left))
         failed = sum(step.outcome == FAILED for trial in self.trials for step in trial.steps)
         differ = sum(len(each.different) for each in judged)

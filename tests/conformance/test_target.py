@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from concurrent import futures
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.artifactregistry_v1.types import repository
 
+from reconciler.gcp.table_policies import HOST, VERSION
 from reconciler.kinds import KINDS
 from tests.conformance.__main__ import main
 from tests.conformance.example import examples_of
@@ -22,6 +24,7 @@ from tests.conformance.target import ceiling, journal, leftovers
 from tests.conformance.target.connection import Target
 from tests.conformance.target.recorder import Heard, Recorder
 from tests.conformance.target.scrubbing import Scrubber
+from tests.conformance.target.trial import FAILED, Trial
 from tests.recordings import cases
 
 ROOT = Path(__file__).parents[2]
@@ -239,6 +242,50 @@ def test_what_nobody_wrote_down_is_found_by_its_label(target, conformance):
     assert code == 0, said
     assert there() == set(stay)
     assert f"left alone: topic projects/{PROJECT}/topics/{old}0-unlabelled" in said
+
+
+def test_datasets_are_found_as_everything_else_is(target, conformance):
+    """Somebody's dataset, labelled or not, stays; that of an old run's label goes, with its tables."""
+    old = journal.new_run(datetime.now(UTC) - timedelta(hours=5))
+    api, datasets = target.connection.rest(HOST, VERSION), f"projects/{PROJECT}/datasets"
+    named = {f"{old}0_ml_logs": old, "theirs": "", "labelled": "yes", "by_hand": f"{old}x", "mlcatalogue_logs": ""}
+    for name, label in named.items():
+        labels = {"labels": {journal.LABEL: label}} if label else {}
+        api.post(datasets, {"datasetReference": {"datasetId": name}, **labels})
+    reference = {"tableReference": {"datasetId": f"{old}0_ml_logs", "tableId": f"{old}0_churn"}}
+    api.post(f"{datasets}/{old}0_ml_logs/tables", reference)
+
+    code, said = conformance("clean")
+
+    assert code == 0, said
+    left_over = {each["datasetReference"]["datasetId"] for each in api.listed(datasets, "datasets")}
+    assert left_over == {"theirs", "labelled", "by_hand", "mlcatalogue_logs"}
+
+
+def test_a_mistake_of_ours_is_no_sort_that_cannot_be_listed(target):
+    """What Google or the way to it refuses is told; an error of this program is not taken for that."""
+    sort = leftovers.SORTS[0]
+
+    def found(error):
+        def find(_):
+            raise error
+
+        return leftovers.search(target, bool, {}, datetime.now(UTC), [replace(sort, find=find)])
+
+    assert found(ConnectionError("reset")).left == [f"{sort.name}: cannot be listed: reset"]
+    with pytest.raises(AttributeError):
+        found(AttributeError("of ours"))
+
+
+def test_one_trial_that_breaks_ends_no_other(target):
+    """Whatever is raised is a step that failed, with its reason, and what was said until then is kept."""
+    example = replace(examples_of("pubsub_topic", target.at)[0], lacks=lambda _: 1 / 0)
+    trial = Trial(next(kind for kind in KINDS if kind.name == "pubsub_topic"), example, target, 0.0)
+
+    trial.run()
+
+    assert [(step.claim, step.outcome) for step in trial.steps] == [("comes to its end", FAILED)]
+    assert "ZeroDivisionError" in trial.steps[0].why
 
 
 def test_nothing_goes_before_somebody_agrees(target, conformance, monkeypatch):

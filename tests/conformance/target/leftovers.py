@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from google.api_core import exceptions, retry
+from google.auth.exceptions import GoogleAuthError
 from google.iam.v1 import iam_policy_pb2, options_pb2
 
+from reconciler.core.errors import ReconcilerError
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING
 from reconciler.gcp.table_policies import HOST, VERSION
 from tests.conformance.place import Place
@@ -25,6 +27,8 @@ _AGAIN = retry.Retry(
     timeout=180.0,
 )
 """What is still being made cannot be deleted yet."""
+REFUSALS = (exceptions.GoogleAPIError, GoogleAuthError, ReconcilerError, OSError)
+"""What a look ends with where the target or the way to it is the reason; anything else is a mistake of ours."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +73,22 @@ def _listed(api: tuple[str, str, str], method: str, field: str, *, regional: boo
         parent = target.at.here if regional else target.at.top
         call = getattr(target.api(*api), method)
         for item in call(request={field: parent}, retry=READING, timeout=CALL_TIMEOUT_S):
-            yield _seen(item)
+            yield _seen(item.name, _labels(item))
 
     return find
 
 
-def _seen(item: Any) -> Seen:
+def _labels(item: Any) -> Mapping[str, str]:
+    return getattr(item, "user_labels", None) or getattr(item, "labels", None) or {}
+
+
+def _seen(name: str, labels: Mapping[str, str]) -> Seen:
     """The run by label or, where there is none, by name; a label of any other form is somebody else's."""
-    labels = getattr(item, "user_labels", None) or getattr(item, "labels", None) or {}
-    said = str(labels.get(LABEL, ""))
-    named = run_in(item.name)
+    said, named = str(labels.get(LABEL, "")), run_in(name)
     if not said:
-        return Seen(item.name, named)
+        return Seen(name, named)
     ours = is_run(said) and named in {"", said}
-    return Seen(item.name, said if ours else "", labelled=ours)
+    return Seen(name, said if ours else "", labelled=ours)
 
 
 def _deleted(api: tuple[str, str, str], method: str, field: str, **more: Any) -> Callable[[Target, str], Any]:
@@ -107,7 +113,7 @@ def _sort(
 
 def _buckets(target: Target) -> Found:
     for bucket in target.connection.storage.list_buckets(project=target.at.project, timeout=CALL_TIMEOUT_S):
-        yield _seen(bucket)
+        yield _seen(bucket.name, _labels(bucket))
 
 
 def _without_bucket(target: Target, name: str) -> None:
@@ -120,8 +126,7 @@ def _without_bucket(target: Target, name: str) -> None:
 def _datasets(target: Target) -> Found:
     """By name or label: what makes them goes another way than what is noted, so they are always looked for."""
     for each in target.connection.rest(HOST, VERSION).listed(f"{target.at.top}/datasets", "datasets"):
-        name = each["datasetReference"]["datasetId"]
-        yield run_in(name.replace("_", "-")) or each.get("labels", {}).get(LABEL, ""), name
+        yield _seen(each["datasetReference"]["datasetId"], each.get("labels", {}))
 
 
 def _without_dataset(target: Target, name: str) -> None:
@@ -146,24 +151,17 @@ def _grants(target: Target) -> Found:
 
 
 def _without_grants(target: Target, member: str) -> None:
-    """Take a member out of the project's policy; somebody who is faster is read again."""
-    for last in (False, False, False, True):
-        policy = _policy(target)
-        kept = [binding for binding in policy.bindings if list(binding.members) != [member]]
-        for binding in kept:
-            if member in binding.members:
-                binding.members.remove(member)
-        kept = list(map(_copied, kept))
-        del policy.bindings[:]
-        policy.bindings.extend(kept)
-        try:
-            request = iam_policy_pb2.SetIamPolicyRequest(resource=target.at.top, policy=policy)
-            _projects(target).set_iam_policy(request=request, timeout=CALL_TIMEOUT_S)
-        except exceptions.Aborted:
-            if last:
-                raise
-        else:
-            return
+    """Take a member out of the project's policy; where somebody was faster, whoever asked asks again."""
+    policy = _policy(target)
+    kept = [binding for binding in policy.bindings if list(binding.members) != [member]]
+    for binding in kept:
+        if member in binding.members:
+            binding.members.remove(member)
+    kept = list(map(_copied, kept))
+    del policy.bindings[:]
+    policy.bindings.extend(kept)
+    request = iam_policy_pb2.SetIamPolicyRequest(resource=target.at.top, policy=policy)
+    _projects(target).set_iam_policy(request=request, timeout=CALL_TIMEOUT_S)
 
 
 def _copied(binding: Any) -> Any:
@@ -232,6 +230,14 @@ SORTS = (
         "{parent}/repositories/{repositoryId}",
     ),
     _sort(
+        "alert_policy",
+        ("google.cloud.monitoring_v3", "alert_policy_service", "AlertPolicyService"),
+        "google.monitoring.v3.AlertPolicyService",
+        "AlertPolicy",
+        "{name}/alertPolicies/?",
+        listed="name",
+    ),
+    _sort(
         "notification_channel",
         ("google.cloud.monitoring_v3", "notification_channel_service", "NotificationChannelService"),
         "google.monitoring.v3.NotificationChannelService",
@@ -259,6 +265,8 @@ SORTS = (
     ),
 )
 """In the order in which they go: what stands on others first."""
+STAYS = {"/google.monitoring.v3.MetricService/CreateMetricDescriptor"}
+"""Makes what is the project's and no run's: the description of a metric that all operators there write."""
 BY_REQUEST = {sort.made_by: sort for sort in SORTS if sort.made_by}
 GRANTS = next(sort for sort in SORTS if sort.name == "grant")
 
@@ -276,7 +284,7 @@ def made_by(verb: str, url: str, body: Any, at: Place) -> list[Made]:
     path = url.partition("?")[0].removeprefix("https://storage.googleapis.com")
     sort = BY_REQUEST.get(url if verb == "GRPC" else f"{verb} {path}")
     if sort is None:
-        if verb == "GRPC" and url.rpartition("/")[2].startswith("Create"):
+        if verb == "GRPC" and url.rpartition("/")[2].startswith("Create") and url not in STAYS:
             raise LookupError(f"{url} makes what nobody would find again: add it to SORTS")
         return []
     name = sort.called.format(**body)
@@ -322,7 +330,13 @@ class Search:
         return [f"{sort.name} {name}" for sort, names in self.going.items() for name in names]
 
 
-def search(target: Target, may: Callable[[Seen], bool], noted: Mapping[str, set[str]], now: datetime) -> Search:
+def search(
+    target: Target,
+    may: Callable[[Seen], bool],
+    noted: Mapping[str, set[str]],
+    now: datetime,
+    sorts: Sequence[Sort] = SORTS,
+) -> Search:
     """Find what was noted, and what is there by name or label.
 
     Args:
@@ -330,9 +344,10 @@ def search(target: Target, may: Callable[[Seen], bool], noted: Mapping[str, set[
         may: Whether something that is there may go.
         noted: Names by sort, from journals.
         now: What has an older run's name is told where it may not go.
+        sorts: What is looked for.
     """
     found = Search()
-    for sort in SORTS:
+    for sort in sorts:
         names = dict.fromkeys(name for name in sorted(noted.get(sort.name, ())) if not name.endswith("?"))
         try:
             for seen in sort.find(target):
@@ -343,7 +358,7 @@ def search(target: Target, may: Callable[[Seen], bool], noted: Mapping[str, set[
         except (exceptions.Forbidden, exceptions.NotFound) as error:
             known = found.left if noted.get(sort.name) else found.unseen
             known.append(f"{sort.name}: cannot be listed: {error}")
-        except Exception as error:  # noqa: BLE001 - one sort that cannot be listed never keeps the others
+        except REFUSALS as error:  # one sort that cannot be listed never keeps the others
             found.left.append(f"{sort.name}: cannot be listed: {error}")
         found.going[sort] = list(names)
     return found
