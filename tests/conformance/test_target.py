@@ -20,7 +20,7 @@ from reconciler.kinds import KINDS
 from tests.conformance.__main__ import main
 from tests.conformance.example import examples_of
 from tests.conformance.place import Place
-from tests.conformance.target import ceiling, journal, leftovers
+from tests.conformance.target import ceiling, journal, leftovers, sorts
 from tests.conformance.target.connection import Target
 from tests.conformance.target.recorder import Heard, Recorder
 from tests.conformance.target.scrubbing import Scrubber
@@ -63,7 +63,7 @@ def target(here, pool):
 
 def left(target):
     """All that any run made and did not take away."""
-    return sorted(seen.name for sort in leftovers.SORTS for seen in sort.find(target) if seen.run)
+    return sorted(seen.name for sort in sorts.SORTS for seen in sort.find(target) if seen.run)
 
 
 def test_nothing_is_made_before_somebody_agrees(emulator, target, conformance, here, monkeypatch):
@@ -264,7 +264,7 @@ def test_datasets_are_found_as_everything_else_is(target, conformance):
 
 def test_a_mistake_of_ours_is_no_sort_that_cannot_be_listed(target):
     """What Google or the way to it refuses is told; an error of this program is not taken for that."""
-    sort = leftovers.SORTS[0]
+    sort = sorts.SORTS[0]
 
     def found(error):
         def find(_):
@@ -359,7 +359,7 @@ def test_names_of_an_example_are_all_its_own(kind):
 def test_what_would_not_be_found_again_is_not_made():
     """A request that makes something of an unknown sort is refused before it is sent."""
     with pytest.raises(LookupError):
-        leftovers.made_by("GRPC", "/google.cloud.run.v2.WorkerPools/CreateWorkerPool", {}, Place())
+        sorts.made_by("GRPC", "/google.cloud.run.v2.WorkerPools/CreateWorkerPool", {}, Place())
 
 
 def test_what_is_secret_or_somebodys_is_not_shown():
@@ -388,7 +388,7 @@ def test_what_is_secret_or_somebodys_is_not_shown():
     assert "${uniqueId}-churn" in shown
 
 
-@pytest.mark.parametrize("sort", [sort for sort in leftovers.SORTS if sort.made_by], ids=lambda sort: sort.name)
+@pytest.mark.parametrize("sort", [sort for sort in sorts.SORTS if sort.made_by], ids=lambda sort: sort.name)
 def test_clients_of_google_cloud_are_recorded_too(sort, pool, monkeypatch):
     """Without addresses in the environment the clients are Google's own, with the recorder before each call."""
     monkeypatch.delenv("MLSERVICE_EMULATOR", raising=False)
