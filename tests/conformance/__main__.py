@@ -18,7 +18,7 @@ from reconciler.engine.pool import Pool
 from reconciler.kinds import KINDS
 from tests.conformance.example import Example, examples_of
 from tests.conformance.place import Place
-from tests.conformance.target import ceiling, journal, leftovers, sorts
+from tests.conformance.target import ceiling, journal, leftovers, making
 from tests.conformance.target.connection import Target
 from tests.conformance.target.fidelity import Recording, judge
 from tests.conformance.target.recorder import Recorder
@@ -212,7 +212,7 @@ class Course:
         self.target = Target(self.at, self.pool, self.recorder)
 
     def _announced(self, verb: str, url: str, body: Any) -> None:
-        for made in sorts.made_by(verb, url, body, self.at):
+        for made in making.made_by(verb, url, body, self.at):
             self.kept.note(made)
 
     def take(self, kind: Kind[Any], example: Example, at: Place) -> None:

@@ -20,7 +20,7 @@ from reconciler.kinds import KINDS
 from tests.conformance.__main__ import main
 from tests.conformance.example import examples_of
 from tests.conformance.place import Place
-from tests.conformance.target import ceiling, journal, leftovers, sorts
+from tests.conformance.target import ceiling, journal, leftovers, making, sorts
 from tests.conformance.target.connection import Target
 from tests.conformance.target.recorder import Heard, Recorder
 from tests.conformance.target.scrubbing import Scrubber
@@ -89,6 +89,25 @@ def test_a_run_tells_what_holds_and_leaves_nothing(emulator, target, conformance
     )
     assert left(target) == []
     assert list((here / journal.FOLDER / PROJECT).iterdir()) == []
+
+
+REST = "monitoring_alert_policy,iam_workload_identity_pool,bigquery_table,vertex_schedule"
+"""What has no labels, a name of Google's, a place in something else, a name that stays taken."""
+
+
+@pytest.mark.slow
+def test_what_plain_json_makes_is_recorded_and_goes(target, conformance, here, monkeypatch):
+    """Kinds whose APIs have no client here: made, read back, judged by their recordings, and gone; no edits here."""
+    monkeypatch.setattr(ceiling, "minutes_for", lambda *_: 0.0)
+
+    code, said = conformance("run", "--kinds", REST)
+
+    assert code == 0, said
+    assert re.search(r"0 claims failed; 0 of \d\d+ answers differ", said), said
+    urls = [path.read_text() for path in (here / "conformance" / "recordings").rglob("*.json")]
+    for posted in ("/schedules", "/workloadIdentityPools?", "/tables", "/CreateAlertPolicy"):
+        assert any(posted in text for text in urls), posted
+    assert left(target) == []
 
 
 def test_what_the_project_lacks_is_left_out_with_the_reason(target, conformance, here):
@@ -356,10 +375,54 @@ def test_names_of_an_example_are_all_its_own(kind):
         assert ceiling.bound(kind, example).usd < 50
 
 
-def test_what_would_not_be_found_again_is_not_made():
-    """A request that makes something of an unknown sort is refused before it is sent."""
+UNKNOWN = [
+    ("GRPC", "/google.cloud.run.v2.WorkerPools/CreateWorkerPool"),
+    ("POST", "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/endpoints"),
+    ("POST", "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/models:copy"),
+    ("POST", "https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets/theirs/tables"),
+    ("POST", "https://iam.googleapis.com/v1/projects/p/locations/global/workloadIdentityPools/theirs/providers"),
+    ("POST", "https://storage.googleapis.com/upload/storage/v1/b/theirs/o?uploadType=media"),
+]
+
+
+@pytest.mark.parametrize(("verb", "url"), UNKNOWN)
+def test_what_would_not_be_found_again_is_not_made(verb, url):
+    """A request that makes something of an unknown sort, or in what is not the run's, is refused before it is sent."""
     with pytest.raises(LookupError):
-        sorts.made_by("GRPC", "/google.cloud.run.v2.WorkerPools/CreateWorkerPool", {}, Place())
+        making.made_by(verb, url, {}, journal.place_of("p", "us-central1", RUN, 0))
+
+
+VERTEX = "https://us-central1-aiplatform.googleapis.com"
+HERE = "projects/p/locations/us-central1"
+POSTED = [
+    (f"{VERTEX}/v1beta1/{HERE}/schedules", {}, "vertex_schedule", f"{HERE}/schedules/?"),
+    (f"{VERTEX}/v1beta1/{HERE}/modelMonitors?modelMonitorId=m", {}, "vertex_model_monitor", f"{HERE}/modelMonitors/m"),
+    (f"{VERTEX}/v1/{HERE}/models:upload", {"modelId": "m"}, "vertex_model", f"{HERE}/models/m"),
+    (
+        "https://iam.googleapis.com/v1/projects/p/locations/global/workloadIdentityPools?workloadIdentityPoolId=ci",
+        {},
+        "workload_identity_pool",
+        "projects/p/locations/global/workloadIdentityPools/ci",
+    ),
+    (
+        "https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets",
+        {"datasetReference": {"datasetId": "d"}},
+        "dataset",
+        "d",
+    ),
+    ("https://storage.googleapis.com/storage/v1/b?project=p", {"name": "b"}, "bucket", "b"),
+    (f"{VERTEX}/v1beta1/{HERE}/schedules/1:pause", {}, None, None),
+    (f"https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets/{RUN}0_logs/tables", {}, None, None),
+    (f"https://storage.googleapis.com/upload/storage/v1/b/{RUN}0-state/o", None, None, None),
+]
+
+
+@pytest.mark.parametrize(("url", "body", "sort", "name"), POSTED)
+def test_what_plain_json_makes_is_written_down(url, body, sort, name):
+    """By its sort and resource name; what changes, or is made in something of the run's, needs no line of its own."""
+    noted = making.made_by("POST", url, body, journal.place_of("p", "us-central1", RUN, 0))
+
+    assert noted == ([journal.Made(sort, name)] if sort else [])
 
 
 def test_what_is_secret_or_somebodys_is_not_shown():

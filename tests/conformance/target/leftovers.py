@@ -12,7 +12,8 @@ from google.auth.exceptions import GoogleAuthError
 from reconciler.core.errors import ReconcilerError
 from tests.conformance.target.connection import Target
 from tests.conformance.target.journal import ABANDONED_AFTER, began
-from tests.conformance.target.sorts import SORTS, Seen, Sort
+from tests.conformance.target.sort import Seen, Sort
+from tests.conformance.target.sorts import SORTS
 
 _AGAIN = retry.Retry(
     predicate=retry.if_exception_type(

@@ -51,7 +51,7 @@ class Scrubber:
         """Scrub an exchange."""
         media = {key: self.text(value) for key, value in heard.media.items()} if heard.media else None
         asked, answer = heard.asked, self._listed(heard)
-        if heard.url.endswith("etIamPolicy") and asked.get("resource") == self._at.top:
+        if heard.verb == "GRPC" and heard.url.endswith("etIamPolicy") and asked.get("resource") == self._at.top:
             asked, answer = self._own(asked), self._own(answer)
         return replace(heard, url=self.text(heard.url), asked=self.value(asked), answer=self.value(answer), media=media)
 

@@ -2,54 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.iam.v1 import iam_policy_pb2, options_pb2
 
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING
-from reconciler.gcp.table_policies import HOST, VERSION
-from tests.conformance.place import Place
 from tests.conformance.target.connection import Target
-from tests.conformance.target.journal import LABEL, Made, account_of, is_run, run_in
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Something that is there.
-
-    Args:
-        name: Its resource name.
-        run: The run that it is of by its name or label; empty for what is nobody's of ours.
-        labelled: Whether its label says so: a name alone is no proof where no journal has the run.
-    """
-
-    name: str
-    run: str
-    labelled: bool = False
-
-
-Found = Iterator[Seen]
-
-
-@dataclass(frozen=True)
-class Sort:
-    """A sort of object.
-
-    Args:
-        name: In journals.
-        made_by: The request that makes one.
-        called: Its resource name, of the request's fields.
-        find: Give those that are there.
-        remove: Take one away; waits until it is gone.
-    """
-
-    name: str
-    made_by: str
-    called: str
-    find: Callable[[Target], Found]
-    remove: Callable[[Target, str], Any]
+from tests.conformance.target.journal import account_of, run_in
+from tests.conformance.target.plain import PLAIN
+from tests.conformance.target.sort import Found, Seen, Sort, seen_as
 
 
 def _listed(api: tuple[str, str, str], method: str, field: str, *, regional: bool) -> Callable[[Target], Found]:
@@ -57,22 +19,13 @@ def _listed(api: tuple[str, str, str], method: str, field: str, *, regional: boo
         parent = target.at.here if regional else target.at.top
         call = getattr(target.api(*api), method)
         for item in call(request={field: parent}, retry=READING, timeout=CALL_TIMEOUT_S):
-            yield _seen(item.name, _labels(item))
+            yield seen_as(item.name, _labels(item))
 
     return find
 
 
 def _labels(item: Any) -> Mapping[str, str]:
     return getattr(item, "user_labels", None) or getattr(item, "labels", None) or {}
-
-
-def _seen(name: str, labels: Mapping[str, str]) -> Seen:
-    """The run by label or, where there is none, by name; a label of any other form is somebody else's."""
-    said, named = str(labels.get(LABEL, "")), run_in(name)
-    if not said:
-        return Seen(name, named)
-    ours = is_run(said) and named in {"", said}
-    return Seen(name, said if ours else "", labelled=ours)
 
 
 def _deleted(api: tuple[str, str, str], method: str, field: str, **more: Any) -> Callable[[Target, str], Any]:
@@ -97,7 +50,7 @@ def _sort(
 
 def _buckets(target: Target) -> Found:
     for bucket in target.connection.storage.list_buckets(project=target.at.project, timeout=CALL_TIMEOUT_S):
-        yield _seen(bucket.name, _labels(bucket))
+        yield seen_as(bucket.name, _labels(bucket))
 
 
 def _without_bucket(target: Target, name: str) -> None:
@@ -105,17 +58,6 @@ def _without_bucket(target: Target, name: str) -> None:
     for blob in list(storage.list_blobs(name, timeout=CALL_TIMEOUT_S)):
         blob.delete(timeout=CALL_TIMEOUT_S)
     storage.bucket(name).delete(timeout=CALL_TIMEOUT_S)
-
-
-def _datasets(target: Target) -> Found:
-    """By name or label: what makes them goes another way than what is noted, so they are always looked for."""
-    for each in target.connection.rest(HOST, VERSION).listed(f"{target.at.top}/datasets", "datasets"):
-        yield _seen(each["datasetReference"]["datasetId"], each.get("labels", {}))
-
-
-def _without_dataset(target: Target, name: str) -> None:
-    """With its tables."""
-    target.connection.rest(HOST, VERSION).delete(f"{target.at.top}/datasets/{name}", deleteContents="true")
 
 
 def _projects(target: Target) -> Any:
@@ -230,7 +172,7 @@ SORTS = (
         listed="name",
         force=True,
     ),
-    Sort("dataset", "", "", _datasets, _without_dataset),
+    *PLAIN,
     Sort("bucket", "POST /storage/v1/b", "{name}", _buckets, _without_bucket),
     Sort(
         "role",
@@ -249,29 +191,3 @@ SORTS = (
     ),
 )
 """In the order in which they go: what stands on others first."""
-STAYS = {"/google.monitoring.v3.MetricService/CreateMetricDescriptor"}
-"""Makes what is the project's and no run's: the description of a metric that all operators there write."""
-BY_REQUEST = {sort.made_by: sort for sort in SORTS if sort.made_by}
-GRANTS = next(sort for sort in SORTS if sort.name == "grant")
-
-
-def made_by(verb: str, url: str, body: Any, at: Place) -> list[Made]:
-    """Say what a request is about to make.
-
-    Raises:
-        LookupError: It makes something that nobody would find again: it must not be sent.
-    """
-    if url.endswith("/SetIamPolicy") and body.get("resource") == at.top:
-        members = {member for binding in body["policy"].get("bindings", ()) for member in binding["members"]}
-        run = run_in(at.prefix)
-        return [Made(GRANTS.name, member) for member in sorted(members) if run and run_in(account_of(member)) == run]
-    path = url.partition("?")[0].removeprefix("https://storage.googleapis.com")
-    sort = BY_REQUEST.get(url if verb == "GRPC" else f"{verb} {path}")
-    if sort is None:
-        if verb == "GRPC" and url.rpartition("/")[2].startswith("Create") and url not in STAYS:
-            raise LookupError(f"{url} makes what nobody would find again: add it to SORTS")
-        return []
-    name = sort.called.format(**body)
-    if sort.name == "account":
-        name = f"{name}@{at.project}.iam.gserviceaccount.com"
-    return [Made(sort.name, name)]
