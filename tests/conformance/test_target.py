@@ -451,6 +451,36 @@ def test_what_is_secret_or_somebodys_is_not_shown():
     assert "${uniqueId}-churn" in shown
 
 
+@pytest.mark.parametrize(
+    ("url", "field"),
+    [
+        ("https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets", "datasets"),
+        ("https://iam.googleapis.com/v1/projects/p/locations/global/workloadIdentityPools", "workloadIdentityPools"),
+        ("https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/models?x=1", "models"),
+        ("https://storage.googleapis.com/storage/v1/b?project=p", "items"),
+    ],
+)
+def test_lists_in_plain_json_show_this_run_alone(url, field):
+    """What others have is in no recording; one object that is asked for by its name is shown whole."""
+    at = journal.place_of(PROJECT, "us-central1", RUN, 0)
+    answer = {field: [{"name": at.name("ours")}, {"name": "of-acme"}], "nextPageToken": "2"}
+
+    shown = Scrubber(at, "").heard(Heard("GET", url, None, 200, answer)).answer
+    whole = Scrubber(at, "").heard(Heard("GET", f"{url.partition('?')[0]}/one", None, 200, {"x": ["other"]})).answer
+
+    assert shown == {field: [{"name": "${uniqueId}-ours"}]}
+    assert whole == {"x": ["other"]}
+
+
+def test_asking_in_plain_json_is_no_write():
+    """Policies are asked for with POST."""
+    asked = "https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets/d/tables/t"
+
+    wrote = [Heard("POST", f"{asked}:{verb}", {}, 200, {}).writes for verb in ("getIamPolicy", "setIamPolicy")]
+
+    assert wrote == [False, True]
+
+
 @pytest.mark.parametrize("sort", [sort for sort in sorts.SORTS if sort.made_by], ids=lambda sort: sort.name)
 def test_clients_of_google_cloud_are_recorded_too(sort, pool, monkeypatch):
     """Without addresses in the environment the clients are Google's own, with the recorder before each call."""
