@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler.core import errors
 from reconciler.core.pace import api_of
@@ -47,6 +48,21 @@ class Endpoint:
         return bool(self.key_file) or self.inside
 
 
+class Listener(Protocol):
+    """Hears all that a connection says, each call once however often the throttle sends it."""
+
+    def interceptor(self) -> Any:
+        """Give what stands before every gRPC call."""
+
+    def adapter(self, inner: Any, host: str) -> Any:
+        """Give what stands before every request of an HTTP session.
+
+        Args:
+            inner: The adapter of `requests` that sends.
+            host: Google's name of where it goes, also where an emulator answers.
+        """
+
+
 @dataclass(slots=True)
 class Connection:
     """Builds Google's clients, each once.
@@ -60,6 +76,7 @@ class Connection:
         acting_as: E-mail of a service account to call as, with one's own permission to do so; empty for oneself.
         patience_s: How long to wait for one long-running operation.
         throttle: Paces the calls; one for a whole process, whoever it calls as.
+        listener: Hears the calls; None for nobody.
     """
 
     project: str
@@ -70,6 +87,7 @@ class Connection:
     acting_as: str = ""
     stopped: threading.Event = field(default_factory=threading.Event)
     throttle: Throttle = field(default_factory=Throttle)
+    listener: Listener | None = None
     state: StateBucket = field(init=False)
     _made: dict[str, Any] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -118,10 +136,11 @@ class Connection:
         client = client_class(package, service, f"{stem}Client")
         transport = transport_class(package, service, f"{stem}GrpcTransport")
         host = getattr(client, "DEFAULT_ENDPOINT", package)  # a few clients are for APIs of others, and have none
-        paced = Paced(self.throttle, api_of(host))
+        heard = [self.listener.interceptor()] if self.listener else []
+        before = (*heard, Paced(self.throttle, api_of(host)))
         if self.local is None:
-            return client(credentials=self.credentials, transport=partial(_paced, transport, paced))
-        return client(transport=transport(channel=_intercepted(self._channel(self.local), paced)))
+            return client(credentials=self.credentials, transport=partial(_paced, transport, before))
+        return client(transport=transport(channel=_intercepted(self._channel(self.local), before)))
 
     def _channel(self, local: Endpoint) -> Any:
         import grpc  # noqa: PLC0415 - only when a client is built
@@ -172,18 +191,18 @@ class Connection:
         from reconciler.gcp.rest import Rest  # noqa: PLC0415 - late, for start-up
 
         with self._lock:
-            api = api_of(host)
-            if api not in self._made:
-                self._made[api] = self._pace(self._session(), api)
+            if host not in self._made:
+                self._made[host] = self._pace(self._session(), host)
             base = f"https://{host}" if self.local is None else self.local.http
-            return Rest(self._made[api], f"{base}/{version}")
+            return Rest(self._made[host], f"{base}/{version}")
 
-    def _pace(self, session: Any, api: str) -> Any:
-        """Let what an HTTP session sends pass the throttle."""
+    def _pace(self, session: Any, host: str) -> Any:
+        """Let what an HTTP session sends pass the throttle, which is for an API and not for each of its hosts."""
         from reconciler.gcp.refusals import PacedAdapter  # noqa: PLC0415 - late, for start-up
 
         for scheme in ("https://", "http://"):
-            session.mount(scheme, PacedAdapter(session.get_adapter(scheme), self.throttle, api))
+            paced = PacedAdapter(session.get_adapter(scheme), self.throttle, api_of(host))
+            session.mount(scheme, self.listener.adapter(paced, host) if self.listener else paced)
         return session
 
     def _session(self) -> Any:
@@ -223,19 +242,19 @@ class Connection:
             return str(held.token)
 
 
-def _paced(transport: Any, paced: Any, **told: Any) -> Any:
+def _paced(transport: Any, before: Sequence[Any], **told: Any) -> Any:
     """Make a transport as Google's client asks for it, on a channel whose calls are paced."""
 
     def channel(*arguments: Any, **options: Any) -> Any:
-        return _intercepted(transport.create_channel(*arguments, **options), paced)
+        return _intercepted(transport.create_channel(*arguments, **options), before)
 
     return transport(channel=channel, **told)
 
 
-def _intercepted(channel: Any, paced: Any) -> Any:
+def _intercepted(channel: Any, before: Sequence[Any]) -> Any:
     import grpc  # noqa: PLC0415 - only when a client is built
 
-    return grpc.intercept_channel(channel, paced)
+    return grpc.intercept_channel(channel, *before)
 
 
 def _local_credentials(local: Endpoint, acting_as: str) -> Any:

@@ -18,7 +18,7 @@ from reconciler.engine.pool import Pool
 from reconciler.kinds import KINDS
 from tests.conformance.example import Example, examples_of
 from tests.conformance.place import Place
-from tests.conformance.target import ceiling, journal, leftovers
+from tests.conformance.target import ceiling, journal, leftovers, making
 from tests.conformance.target.connection import Target
 from tests.conformance.target.fidelity import Recording, judge
 from tests.conformance.target.recorder import Recorder
@@ -157,13 +157,18 @@ def _run(chosen: argparse.Namespace, pool: Pool) -> int:
     kept = journal.start(chosen.journals, chosen.project, chosen.region, run)
     course = Course(kept, pool, _number(chosen, pool))
     left: list[str] = ["what was made, since the run ended early"]
+    patience_s = 0.0  # whoever stopped it does not wait for replays
     try:
         for kind, example, at in planned:
             course.take(kind, example, at)
+        patience_s = chosen.patience
     finally:
-        left = course.tidy()
-        kept.close(done=not left)
-    return course.tell(chosen.out, left, chosen.patience)
+        try:
+            left = course.tidy()
+        finally:
+            kept.close(done=not left)
+            code = course.tell(chosen.out, left, patience_s)
+    return code
 
 
 def _planned(chosen: argparse.Namespace, run: str) -> Sequence[tuple[Kind[Any], Example, Place]]:
@@ -207,7 +212,7 @@ class Course:
         self.target = Target(self.at, self.pool, self.recorder)
 
     def _announced(self, verb: str, url: str, body: Any) -> None:
-        for made in leftovers.made_by(verb, url, body, self.at):
+        for made in making.made_by(verb, url, body, self.at):
             self.kept.note(made)
 
     def take(self, kind: Kind[Any], example: Example, at: Place) -> None:
@@ -238,6 +243,7 @@ class Course:
         """Replay, write the report and the recordings, say where they are."""
         paths = {each.write(out / "recordings"): each for each in self.recordings}
         judged = list(judge(paths, patience_s))
+        out.mkdir(parents=True, exist_ok=True)
         (out / "report.md").write_text(report(self.trials, judged, left))
         failed = sum(step.outcome == FAILED for trial in self.trials for step in trial.steps)
         differ = sum(len(each.different) for each in judged)

@@ -1,6 +1,6 @@
 """Every kind, on the emulator, through Google's own client. A new kind is picked up by itself."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -12,6 +12,9 @@ from reconciler.kinds import KINDS
 from tests.conformance.bench import Bench
 from tests.conformance.documented import along
 from tests.conformance.example import examples_of, flat
+from tests.conformance.place import LOCAL
+from tests.conformance.target import making
+from tests.conformance.target.recorder import Recorder
 
 READING = (
     "Get",
@@ -27,11 +30,26 @@ READING = (
 )
 
 
+def announced(verb, url, body):
+    making.made_by(verb, url, body, LOCAL)
+
+
+LISTENER = Recorder(announced)
+
+
+def heard(operator):
+    """Have a connection on which nothing is made that a run against a project would not find again: `made_by`."""
+    made = operator.emulator.clients.setdefault(Recorder, {})
+    LISTENER.heard.clear()
+    operator.connection = replace(operator.connection, listener=LISTENER, _made=made)
+    return operator
+
+
 class Counted(Bench):
-    """A bench on an empty cloud, which counts calls."""
+    """A bench on an empty cloud, which counts calls; what makes an unknown sort of object fails, as in a project."""
 
     def __init__(self, kind, example, operator):
-        super().__init__(kind, example, operator)
+        super().__init__(kind, example, heard(operator))
         example.prepare(operator)
 
     def written(self):

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from concurrent import futures
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,14 +15,16 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.artifactregistry_v1.types import repository
 
+from reconciler.gcp.table_policies import HOST, VERSION
 from reconciler.kinds import KINDS
 from tests.conformance.__main__ import main
 from tests.conformance.example import examples_of
 from tests.conformance.place import Place
-from tests.conformance.target import ceiling, journal, leftovers
+from tests.conformance.target import ceiling, journal, leftovers, making, sorts
 from tests.conformance.target.connection import Target
 from tests.conformance.target.recorder import Heard, Recorder
 from tests.conformance.target.scrubbing import Scrubber
+from tests.conformance.target.trial import FAILED, Trial
 from tests.recordings import cases
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +63,7 @@ def target(here, pool):
 
 def left(target):
     """All that any run made and did not take away."""
-    return sorted(seen.name for sort in leftovers.SORTS for seen in sort.find(target) if seen.run)
+    return sorted(seen.name for sort in sorts.SORTS for seen in sort.find(target) if seen.run)
 
 
 def test_nothing_is_made_before_somebody_agrees(emulator, target, conformance, here, monkeypatch):
@@ -86,6 +89,25 @@ def test_a_run_tells_what_holds_and_leaves_nothing(emulator, target, conformance
     )
     assert left(target) == []
     assert list((here / journal.FOLDER / PROJECT).iterdir()) == []
+
+
+REST = "monitoring_alert_policy,iam_workload_identity_pool,bigquery_table,vertex_schedule"
+"""What has no labels, a name of Google's, a place in something else, a name that stays taken."""
+
+
+@pytest.mark.slow
+def test_what_plain_json_makes_is_recorded_and_goes(target, conformance, here, monkeypatch):
+    """Kinds whose APIs have no client here: made, read back, judged by their recordings, and gone; no edits here."""
+    monkeypatch.setattr(ceiling, "minutes_for", lambda *_: 0.0)
+
+    code, said = conformance("run", "--kinds", REST)
+
+    assert code == 0, said
+    assert re.search(r"0 claims failed; 0 of \d\d+ answers differ", said), said
+    urls = [path.read_text() for path in (here / "conformance" / "recordings").rglob("*.json")]
+    for posted in ("/schedules", "/workloadIdentityPools?", "/tables", "/CreateAlertPolicy"):
+        assert any(posted in text for text in urls), posted
+    assert left(target) == []
 
 
 def test_what_the_project_lacks_is_left_out_with_the_reason(target, conformance, here):
@@ -241,6 +263,50 @@ def test_what_nobody_wrote_down_is_found_by_its_label(target, conformance):
     assert f"left alone: topic projects/{PROJECT}/topics/{old}0-unlabelled" in said
 
 
+def test_datasets_are_found_as_everything_else_is(target, conformance):
+    """Somebody's dataset, labelled or not, stays; that of an old run's label goes, with its tables."""
+    old = journal.new_run(datetime.now(UTC) - timedelta(hours=5))
+    api, datasets = target.connection.rest(HOST, VERSION), f"projects/{PROJECT}/datasets"
+    named = {f"{old}0_ml_logs": old, "theirs": "", "labelled": "yes", "by_hand": f"{old}x", "mlcatalogue_logs": ""}
+    for name, label in named.items():
+        labels = {"labels": {journal.LABEL: label}} if label else {}
+        api.post(datasets, {"datasetReference": {"datasetId": name}, **labels})
+    reference = {"tableReference": {"datasetId": f"{old}0_ml_logs", "tableId": f"{old}0_churn"}}
+    api.post(f"{datasets}/{old}0_ml_logs/tables", reference)
+
+    code, said = conformance("clean")
+
+    assert code == 0, said
+    left_over = {each["datasetReference"]["datasetId"] for each in api.listed(datasets, "datasets")}
+    assert left_over == {"theirs", "labelled", "by_hand", "mlcatalogue_logs"}
+
+
+def test_a_mistake_of_ours_is_no_sort_that_cannot_be_listed(target):
+    """What Google or the way to it refuses is told; an error of this program is not taken for that."""
+    sort = sorts.SORTS[0]
+
+    def found(error):
+        def find(_):
+            raise error
+
+        return leftovers.search(target, bool, {}, datetime.now(UTC), [replace(sort, find=find)])
+
+    assert found(ConnectionError("reset")).left == [f"{sort.name}: cannot be listed: reset"]
+    with pytest.raises(AttributeError):
+        found(AttributeError("of ours"))
+
+
+def test_one_trial_that_breaks_ends_no_other(target):
+    """Whatever is raised is a step that failed, with its reason, and what was said until then is kept."""
+    example = replace(examples_of("pubsub_topic", target.at)[0], lacks=lambda _: 1 / 0)
+    trial = Trial(next(kind for kind in KINDS if kind.name == "pubsub_topic"), example, target, 0.0)
+
+    trial.run()
+
+    assert [(step.claim, step.outcome) for step in trial.steps] == [("comes to its end", FAILED)]
+    assert "ZeroDivisionError" in trial.steps[0].why
+
+
 def test_nothing_goes_before_somebody_agrees(target, conformance, monkeypatch):
     """`clean` lists what it would take away; without a yes it is still there."""
     monkeypatch.setenv("CONFIRM", "")
@@ -309,10 +375,54 @@ def test_names_of_an_example_are_all_its_own(kind):
         assert ceiling.bound(kind, example).usd < 50
 
 
-def test_what_would_not_be_found_again_is_not_made():
-    """A request that makes something of an unknown sort is refused before it is sent."""
+UNKNOWN = [
+    ("GRPC", "/google.cloud.run.v2.WorkerPools/CreateWorkerPool"),
+    ("POST", "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/endpoints"),
+    ("POST", "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/models:copy"),
+    ("POST", "https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets/theirs/tables"),
+    ("POST", "https://iam.googleapis.com/v1/projects/p/locations/global/workloadIdentityPools/theirs/providers"),
+    ("POST", "https://storage.googleapis.com/upload/storage/v1/b/theirs/o?uploadType=media"),
+]
+
+
+@pytest.mark.parametrize(("verb", "url"), UNKNOWN)
+def test_what_would_not_be_found_again_is_not_made(verb, url):
+    """A request that makes something of an unknown sort, or in what is not the run's, is refused before it is sent."""
     with pytest.raises(LookupError):
-        leftovers.made_by("GRPC", "/google.cloud.run.v2.WorkerPools/CreateWorkerPool", {}, Place())
+        making.made_by(verb, url, {}, journal.place_of("p", "us-central1", RUN, 0))
+
+
+VERTEX = "https://us-central1-aiplatform.googleapis.com"
+HERE = "projects/p/locations/us-central1"
+POSTED = [
+    (f"{VERTEX}/v1beta1/{HERE}/schedules", {}, "vertex_schedule", f"{HERE}/schedules/?"),
+    (f"{VERTEX}/v1beta1/{HERE}/modelMonitors?modelMonitorId=m", {}, "vertex_model_monitor", f"{HERE}/modelMonitors/m"),
+    (f"{VERTEX}/v1/{HERE}/models:upload", {"modelId": "m"}, "vertex_model", f"{HERE}/models/m"),
+    (
+        "https://iam.googleapis.com/v1/projects/p/locations/global/workloadIdentityPools?workloadIdentityPoolId=ci",
+        {},
+        "workload_identity_pool",
+        "projects/p/locations/global/workloadIdentityPools/ci",
+    ),
+    (
+        "https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets",
+        {"datasetReference": {"datasetId": "d"}},
+        "dataset",
+        "d",
+    ),
+    ("https://storage.googleapis.com/storage/v1/b?project=p", {"name": "b"}, "bucket", "b"),
+    (f"{VERTEX}/v1beta1/{HERE}/schedules/1:pause", {}, None, None),
+    (f"https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets/{RUN}0_logs/tables", {}, None, None),
+    (f"https://storage.googleapis.com/upload/storage/v1/b/{RUN}0-state/o", None, None, None),
+]
+
+
+@pytest.mark.parametrize(("url", "body", "sort", "name"), POSTED)
+def test_what_plain_json_makes_is_written_down(url, body, sort, name):
+    """By its sort and resource name; what changes, or is made in something of the run's, needs no line of its own."""
+    noted = making.made_by("POST", url, body, journal.place_of("p", "us-central1", RUN, 0))
+
+    assert noted == ([journal.Made(sort, name)] if sort else [])
 
 
 def test_what_is_secret_or_somebodys_is_not_shown():
@@ -341,7 +451,37 @@ def test_what_is_secret_or_somebodys_is_not_shown():
     assert "${uniqueId}-churn" in shown
 
 
-@pytest.mark.parametrize("sort", [sort for sort in leftovers.SORTS if sort.made_by], ids=lambda sort: sort.name)
+@pytest.mark.parametrize(
+    ("url", "field"),
+    [
+        ("https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets", "datasets"),
+        ("https://iam.googleapis.com/v1/projects/p/locations/global/workloadIdentityPools", "workloadIdentityPools"),
+        ("https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/models?x=1", "models"),
+        ("https://storage.googleapis.com/storage/v1/b?project=p", "items"),
+    ],
+)
+def test_lists_in_plain_json_show_this_run_alone(url, field):
+    """What others have is in no recording; one object that is asked for by its name is shown whole."""
+    at = journal.place_of(PROJECT, "us-central1", RUN, 0)
+    answer = {field: [{"name": at.name("ours")}, {"name": "of-acme"}], "nextPageToken": "2"}
+
+    shown = Scrubber(at, "").heard(Heard("GET", url, None, 200, answer)).answer
+    whole = Scrubber(at, "").heard(Heard("GET", f"{url.partition('?')[0]}/one", None, 200, {"x": ["other"]})).answer
+
+    assert shown == {field: [{"name": "${uniqueId}-ours"}]}
+    assert whole == {"x": ["other"]}
+
+
+def test_asking_in_plain_json_is_no_write():
+    """Policies are asked for with POST."""
+    asked = "https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets/d/tables/t"
+
+    wrote = [Heard("POST", f"{asked}:{verb}", {}, 200, {}).writes for verb in ("getIamPolicy", "setIamPolicy")]
+
+    assert wrote == [False, True]
+
+
+@pytest.mark.parametrize("sort", [sort for sort in sorts.SORTS if sort.made_by], ids=lambda sort: sort.name)
 def test_clients_of_google_cloud_are_recorded_too(sort, pool, monkeypatch):
     """Without addresses in the environment the clients are Google's own, with the recorder before each call."""
     monkeypatch.delenv("MLSERVICE_EMULATOR", raising=False)

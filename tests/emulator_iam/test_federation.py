@@ -179,7 +179,7 @@ def test_deleted_and_disabled_ones_give_no_token_until_they_are_back(emulator, p
     assert [each["state"] for each in pool.call("GET", providers, showDeleted="true").popitem()[1]] == ["DELETED"]
     pool.call("POST", POOLS, {}, code=409, workloadIdentityPoolId="ci-pool")
     pool.done("POST", f"{POOLS}/ci-pool:undelete", {})
-    pool.done("POST", f"/v1/{pool.name}:undelete".replace("/v1//v1", "/v1"), {})
+    pool.done("POST", f"/v1/{pool.name}:undelete", {})
     assert refreshed(credentials)
     pool.done("DELETE", f"{POOLS}/ci-pool")
     emulator.advance(31 * 86_400)

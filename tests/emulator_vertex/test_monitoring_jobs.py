@@ -328,9 +328,7 @@ def test_tables_and_queries_give_what_files_give(cloud, watched):
         watched,
         "tables",
         objective_spec={
-            "baseline_dataset": query(
-                "SELECT * FROM ml.training WHERE c != 'of old' OR c IS NULL;".replace("ml.", "`local.ml`.")
-            ),
+            "baseline_dataset": query("SELECT * FROM `local.ml`.training WHERE c != 'of old' OR c IS NULL;"),
             "target_dataset": table("bq://local.ml.served", **window),
         },
     )

@@ -54,6 +54,26 @@ def test_http_of_the_real_cloud_is_paced():
     ]
 
 
+def test_a_listener_stands_before_the_throttle():
+    """Each session is heard as the host that it is for, and what is heard is paced all the same."""
+
+    class Ear:
+        def interceptor(self):
+            raise NotImplementedError
+
+        def adapter(self, inner, host):
+            return inner, host
+
+    connection = Connection("acme-prod", "bucket", listener=Ear(), _made={"credentials": AnonymousCredentials()})
+    hosts = ["europe-west1-aiplatform.googleapis.com", "us-central1-aiplatform.googleapis.com"]
+
+    sessions = [connection.storage._http, *(connection.rest(host, "v1").session for host in hosts)]
+
+    heard = [session.get_adapter("https://x") for session in sessions]
+    assert [host for _, host in heard] == ["storage.googleapis.com", *hosts]
+    assert [inner.api for inner, _ in heard] == ["storage.googleapis.com", *["aiplatform.googleapis.com"] * 2]
+
+
 def test_all_threads_share_one_quota():
     """A tenth of 500 writes a minute, four fifths of that: eight threads make 80 calls in the time that one needs."""
     clock = FakeClock()

@@ -6,58 +6,22 @@ import os
 from datetime import timedelta
 from typing import Any
 
-import grpc
-
 from reconciler.engine.clock import SystemClock
 from reconciler.engine.pool import Pool
 from reconciler.engine.session import Session
 from reconciler.gcp.connection import Connection, Endpoint
-from reconciler.gcp.light import client_class, transport_class
 from reconciler.kinds import KINDS
 from tests.conformance.place import Place
-from tests.conformance.target.recorder import Calls, Recorder, Requests
+from tests.conformance.target.recorder import Recorder
 
 HTTP, GRPC = "MLSERVICE_EMULATOR", "MLSERVICE_EMULATOR_GRPC"
 CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
-STORAGE = "storage.googleapis.com"
 
 
 def told() -> Endpoint | None:
     """Give the addresses that the environment names; None for Google's own."""
     http, target = os.environ.get(HTTP, ""), os.environ.get(GRPC, "")
     return Endpoint(http, target, os.environ.get(CREDENTIALS, "")) if http and target else None
-
-
-class Recorded(Connection):
-    """A connection that records what is said."""
-
-    recorder: Recorder
-
-    def _build(self, package: str, service: str, stem: str) -> Any:
-        if self.local is not None:
-            return Connection._build(self, package, service, stem)
-        client = client_class(package, service, f"{stem}Client")
-        transport = transport_class(package, service, f"{stem}GrpcTransport")
-        options = [("grpc.max_receive_message_length", -1)]
-        channel = transport.create_channel(
-            f"{client.DEFAULT_ENDPOINT}:443",
-            credentials=self.credentials,
-            scopes=transport.AUTH_SCOPES,
-            options=options,
-        )
-        return client(transport=transport(channel=grpc.intercept_channel(channel, Calls(self.recorder))))
-
-    def _channel(self, local: Endpoint) -> Any:
-        if "recorded" not in self._made:
-            channel = Connection._channel(self, local)
-            self._made["recorded"] = grpc.intercept_channel(channel, Calls(self.recorder))
-        return self._made["recorded"]
-
-    def _storage(self) -> Any:
-        client = Connection._storage(self)
-        for scheme in ("https://", "http://"):
-            client._http.mount(scheme, Requests(self.recorder, STORAGE))
-        return client
 
 
 class Target:
@@ -73,8 +37,7 @@ class Target:
     def __init__(self, at: Place, pool: Pool, recorder: Recorder, made: dict[str, Any] | None = None) -> None:
         self.at, self.pool, self.recorder = at, pool, recorder
         self._made = {} if made is None else made
-        self.connection = Recorded(at.project, at.bucket, told(), _made=self._made)
-        self.connection.recorder = recorder
+        self.connection = Connection(at.project, at.bucket, told(), listener=recorder, _made=self._made)
 
     def elsewhere(self, at: Place) -> Target:
         """Give the same target with other names, by the same clients."""

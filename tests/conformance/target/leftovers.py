@@ -1,20 +1,19 @@
-"""What runs make and leave behind: which requests make it, how it is found, and how it goes."""
+"""What runs left behind: it is found, and taken away."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from google.api_core import exceptions, retry
-from google.iam.v1 import iam_policy_pb2, options_pb2
+from google.auth.exceptions import GoogleAuthError
 
-from reconciler.gcp.calls import CALL_TIMEOUT_S, READING
-from reconciler.gcp.table_policies import HOST, VERSION
-from tests.conformance.place import Place
+from reconciler.core.errors import ReconcilerError
 from tests.conformance.target.connection import Target
-from tests.conformance.target.journal import ABANDONED_AFTER, LABEL, Made, account_of, began, is_run, run_in
+from tests.conformance.target.journal import ABANDONED_AFTER, began
+from tests.conformance.target.sort import Seen, Sort
+from tests.conformance.target.sorts import SORTS
 
 _AGAIN = retry.Retry(
     predicate=retry.if_exception_type(
@@ -25,264 +24,8 @@ _AGAIN = retry.Retry(
     timeout=180.0,
 )
 """What is still being made cannot be deleted yet."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Something that is there.
-
-    Args:
-        name: Its resource name.
-        run: The run that it is of by its name or label; empty for what is nobody's of ours.
-        labelled: Whether its label says so: a name alone is no proof where no journal has the run.
-    """
-
-    name: str
-    run: str
-    labelled: bool = False
-
-
-Found = Iterator[Seen]
-
-
-@dataclass(frozen=True)
-class Sort:
-    """A sort of object.
-
-    Args:
-        name: In journals.
-        made_by: The request that makes one.
-        called: Its resource name, of the request's fields.
-        find: Give those that are there.
-        remove: Take one away; waits until it is gone.
-    """
-
-    name: str
-    made_by: str
-    called: str
-    find: Callable[[Target], Found]
-    remove: Callable[[Target, str], Any]
-
-
-def _listed(api: tuple[str, str, str], method: str, field: str, *, regional: bool) -> Callable[[Target], Found]:
-    def find(target: Target) -> Found:
-        parent = target.at.here if regional else target.at.top
-        call = getattr(target.api(*api), method)
-        for item in call(request={field: parent}, retry=READING, timeout=CALL_TIMEOUT_S):
-            yield _seen(item)
-
-    return find
-
-
-def _seen(item: Any) -> Seen:
-    """The run by label or, where there is none, by name; a label of any other form is somebody else's."""
-    labels = getattr(item, "user_labels", None) or getattr(item, "labels", None) or {}
-    said = str(labels.get(LABEL, ""))
-    named = run_in(item.name)
-    if not said:
-        return Seen(item.name, named)
-    ours = is_run(said) and named in {"", said}
-    return Seen(item.name, said if ours else "", labelled=ours)
-
-
-def _deleted(api: tuple[str, str, str], method: str, field: str, **more: Any) -> Callable[[Target, str], Any]:
-    def remove(target: Target, name: str) -> None:
-        done = getattr(target.api(*api), method)(request={field: name, **more}, timeout=CALL_TIMEOUT_S)
-        if hasattr(done, "result"):
-            done.result(timeout=target.connection.patience_s)
-
-    return remove
-
-
-def _sort(
-    name: str, api: tuple[str, str, str], service: str, noun: str, called: str, *, field: str = "name", **options: Any
-) -> Sort:
-    """A sort whose API is like most: `parent` of a list, `Create…`, `list_…s`, `delete_…`."""
-    snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in noun).lstrip("_")
-    plural = f"{snake[:-1]}ies" if snake.endswith("y") else f"{snake}s"
-    regional = "{parent}" in called or name == "scheduler_job"
-    listed = _listed(api, f"list_{plural}", options.pop("listed", "parent"), regional=options.pop("regional", regional))
-    return Sort(name, f"/{service}/Create{noun}", called, listed, _deleted(api, f"delete_{snake}", field, **options))
-
-
-def _buckets(target: Target) -> Found:
-    for bucket in target.connection.storage.list_buckets(project=target.at.project, timeout=CALL_TIMEOUT_S):
-        yield _seen(bucket)
-
-
-def _without_bucket(target: Target, name: str) -> None:
-    storage = target.connection.storage
-    for blob in list(storage.list_blobs(name, timeout=CALL_TIMEOUT_S)):
-        blob.delete(timeout=CALL_TIMEOUT_S)
-    storage.bucket(name).delete(timeout=CALL_TIMEOUT_S)
-
-
-def _datasets(target: Target) -> Found:
-    """By name or label: what makes them goes another way than what is noted, so they are always looked for."""
-    for each in target.connection.rest(HOST, VERSION).listed(f"{target.at.top}/datasets", "datasets"):
-        name = each["datasetReference"]["datasetId"]
-        yield run_in(name.replace("_", "-")) or each.get("labels", {}).get(LABEL, ""), name
-
-
-def _without_dataset(target: Target, name: str) -> None:
-    """With its tables."""
-    target.connection.rest(HOST, VERSION).delete(f"{target.at.top}/datasets/{name}", deleteContents="true")
-
-
-def _projects(target: Target) -> Any:
-    return target.api("google.cloud.resourcemanager_v3", "projects", "Projects")
-
-
-def _policy(target: Target) -> Any:
-    options = options_pb2.GetPolicyOptions(requested_policy_version=3)
-    request = iam_policy_pb2.GetIamPolicyRequest(resource=target.at.top, options=options)
-    return _projects(target).get_iam_policy(request=request, timeout=CALL_TIMEOUT_S)
-
-
-def _grants(target: Target) -> Found:
-    members = {member for binding in _policy(target).bindings for member in binding.members}
-    for member in sorted(members):
-        yield Seen(member, run_in(account_of(member)))
-
-
-def _without_grants(target: Target, member: str) -> None:
-    """Take a member out of the project's policy; somebody who is faster is read again."""
-    for last in (False, False, False, True):
-        policy = _policy(target)
-        kept = [binding for binding in policy.bindings if list(binding.members) != [member]]
-        for binding in kept:
-            if member in binding.members:
-                binding.members.remove(member)
-        kept = list(map(_copied, kept))
-        del policy.bindings[:]
-        policy.bindings.extend(kept)
-        try:
-            request = iam_policy_pb2.SetIamPolicyRequest(resource=target.at.top, policy=policy)
-            _projects(target).set_iam_policy(request=request, timeout=CALL_TIMEOUT_S)
-        except exceptions.Aborted:
-            if last:
-                raise
-        else:
-            return
-
-
-def _copied(binding: Any) -> Any:
-    """A binding that lives on without the policy it was in."""
-    made = type(binding)()
-    made.CopyFrom(binding)
-    return made
-
-
-IAM = ("google.cloud.iam_admin_v1", "iam", "IAM")
-_RUN = "google.cloud.run.v2"
-SORTS = (
-    _sort(
-        "function",
-        ("google.cloud.functions_v2", "function_service", "FunctionService"),
-        "google.cloud.functions.v2.FunctionService",
-        "Function",
-        "{parent}/functions/{functionId}",
-    ),
-    _sort(
-        "scheduler_job",
-        ("google.cloud.scheduler_v1", "cloud_scheduler", "CloudScheduler"),
-        "google.cloud.scheduler.v1.CloudScheduler",
-        "Job",
-        "{job[name]}",
-    ),
-    _sort(
-        "subscription",
-        ("google.pubsub_v1", "subscriber", "Subscriber"),
-        "google.pubsub.v1.Subscriber",
-        "Subscription",
-        "{name}",
-        field="subscription",
-        listed="project",
-    ),
-    _sort(
-        "run_service",
-        ("google.cloud.run_v2", "services", "Services"),
-        f"{_RUN}.Services",
-        "Service",
-        "{parent}/services/{serviceId}",
-    ),
-    _sort("run_job", ("google.cloud.run_v2", "jobs", "Jobs"), f"{_RUN}.Jobs", "Job", "{parent}/jobs/{jobId}"),
-    _sort(
-        "topic",
-        ("google.pubsub_v1", "publisher", "Publisher"),
-        "google.pubsub.v1.Publisher",
-        "Topic",
-        "{name}",
-        field="topic",
-        listed="project",
-    ),
-    _sort(
-        "secret",
-        ("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService"),
-        "google.cloud.secretmanager.v1.SecretManagerService",
-        "Secret",
-        "{parent}/secrets/{secretId}",
-        regional=False,
-    ),
-    _sort(
-        "repository",
-        ("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry"),
-        "google.devtools.artifactregistry.v1.ArtifactRegistry",
-        "Repository",
-        "{parent}/repositories/{repositoryId}",
-    ),
-    _sort(
-        "notification_channel",
-        ("google.cloud.monitoring_v3", "notification_channel_service", "NotificationChannelService"),
-        "google.monitoring.v3.NotificationChannelService",
-        "NotificationChannel",
-        "{name}/notificationChannels/?",
-        listed="name",
-        force=True,
-    ),
-    Sort("dataset", "", "", _datasets, _without_dataset),
-    Sort("bucket", "POST /storage/v1/b", "{name}", _buckets, _without_bucket),
-    Sort(
-        "role",
-        "/google.iam.admin.v1.IAM/CreateRole",
-        "{parent}/roles/{roleId}",
-        _listed(IAM, "list_roles", "parent", regional=False),
-        _deleted(IAM, "delete_role", "name"),
-    ),
-    Sort("grant", "", "", _grants, _without_grants),
-    Sort(
-        "account",
-        "/google.iam.admin.v1.IAM/CreateServiceAccount",
-        "{name}/serviceAccounts/{accountId}",
-        _listed(IAM, "list_service_accounts", "name", regional=False),
-        _deleted(IAM, "delete_service_account", "name"),
-    ),
-)
-"""In the order in which they go: what stands on others first."""
-BY_REQUEST = {sort.made_by: sort for sort in SORTS if sort.made_by}
-GRANTS = next(sort for sort in SORTS if sort.name == "grant")
-
-
-def made_by(verb: str, url: str, body: Any, at: Place) -> list[Made]:
-    """Say what a request is about to make.
-
-    Raises:
-        LookupError: It makes something that nobody would find again: it must not be sent.
-    """
-    if url.endswith("/SetIamPolicy") and body.get("resource") == at.top:
-        members = {member for binding in body["policy"].get("bindings", ()) for member in binding["members"]}
-        run = run_in(at.prefix)
-        return [Made(GRANTS.name, member) for member in sorted(members) if run and run_in(account_of(member)) == run]
-    path = url.partition("?")[0].removeprefix("https://storage.googleapis.com")
-    sort = BY_REQUEST.get(url if verb == "GRPC" else f"{verb} {path}")
-    if sort is None:
-        if verb == "GRPC" and url.rpartition("/")[2].startswith("Create"):
-            raise LookupError(f"{url} makes what nobody would find again: add it to SORTS")
-        return []
-    name = sort.called.format(**body)
-    if sort.name == "account":
-        name = f"{name}@{at.project}.iam.gserviceaccount.com"
-    return [Made(sort.name, name)]
+REFUSALS = (exceptions.GoogleAPIError, GoogleAuthError, ReconcilerError, OSError)
+"""What a look ends with where the target or the way to it is the reason; anything else is a mistake of ours."""
 
 
 def may_go(here: Collection[str], now: datetime) -> Callable[[Seen], bool]:
@@ -322,7 +65,13 @@ class Search:
         return [f"{sort.name} {name}" for sort, names in self.going.items() for name in names]
 
 
-def search(target: Target, may: Callable[[Seen], bool], noted: Mapping[str, set[str]], now: datetime) -> Search:
+def search(
+    target: Target,
+    may: Callable[[Seen], bool],
+    noted: Mapping[str, set[str]],
+    now: datetime,
+    sorts: Sequence[Sort] = SORTS,
+) -> Search:
     """Find what was noted, and what is there by name or label.
 
     Args:
@@ -330,9 +79,10 @@ def search(target: Target, may: Callable[[Seen], bool], noted: Mapping[str, set[
         may: Whether something that is there may go.
         noted: Names by sort, from journals.
         now: What has an older run's name is told where it may not go.
+        sorts: What is looked for.
     """
     found = Search()
-    for sort in SORTS:
+    for sort in sorts:
         names = dict.fromkeys(name for name in sorted(noted.get(sort.name, ())) if not name.endswith("?"))
         try:
             for seen in sort.find(target):
@@ -343,7 +93,7 @@ def search(target: Target, may: Callable[[Seen], bool], noted: Mapping[str, set[
         except (exceptions.Forbidden, exceptions.NotFound) as error:
             known = found.left if noted.get(sort.name) else found.unseen
             known.append(f"{sort.name}: cannot be listed: {error}")
-        except Exception as error:  # noqa: BLE001 - one sort that cannot be listed never keeps the others
+        except REFUSALS as error:  # one sort that cannot be listed never keeps the others
             found.left.append(f"{sort.name}: cannot be listed: {error}")
         found.going[sort] = list(names)
     return found

@@ -12,12 +12,14 @@ import grpc
 import requests
 from google.api_core import exceptions
 from google.protobuf.json_format import MessageToDict
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter
 
 JSON = "application/json"
 MOST_MEDIA = 256 * 1024
 READING = ("Get", "List", "Search", "Test", "Wait")
 """What the names of methods begin with that change nothing."""
+ASKING = ("getIamPolicy", "testIamPermissions")
+"""What is asked of plain JSON with a body, and changes nothing."""
 
 Announce = Callable[[str, str, Any], None]
 """Told of a request before it is sent: verb (`GRPC` for a call), address or method, body."""
@@ -46,9 +48,10 @@ class Heard:
     @property
     def writes(self) -> bool:
         """Tell whether it asks for a change."""
+        last = self.url.partition("?")[0].rpartition("/")[2]
         if self.verb == "GRPC":
-            return not self.url.rpartition("/")[2].startswith(READING)
-        return self.verb != "GET"
+            return not last.startswith(READING)
+        return self.verb != "GET" and not last.rpartition(":")[2].startswith(ASKING)
 
     def asks_as(self, other: Heard) -> bool:
         """Tell whether the same is asked."""
@@ -69,6 +72,14 @@ class Recorder:
 
     announce: Announce = nobody
     heard: list[Heard] = field(default_factory=list)
+
+    def interceptor(self) -> Calls:
+        """Stand before gRPC calls: a `Listener` of `reconciler.gcp.connection`."""
+        return Calls(self)
+
+    def adapter(self, inner: Any, host: str) -> Requests:
+        """Stand before requests."""
+        return Requests(self, inner, host)
 
     def keep(self, heard: Heard) -> None:
         """Keep an exchange; of the same question asked again and again the last answer."""
@@ -111,12 +122,16 @@ def refusal(error: Any) -> tuple[int, dict[str, Any]]:
     return int(status or 500), {"error": {"grpc_code": name, "message": error.details()}}
 
 
-class Requests(HTTPAdapter):
-    """Records the requests of an HTTP session."""
+class Requests(BaseAdapter):
+    """Records the requests of an HTTP session, which another adapter sends."""
 
-    def __init__(self, recorder: Recorder, host: str) -> None:
+    def __init__(self, recorder: Recorder, inner: Any, host: str) -> None:
         super().__init__()
-        self._recorder, self._host = recorder, host
+        self._recorder, self._inner, self._host = recorder, inner, host
+
+    def close(self) -> None:
+        """Let connections go."""
+        self._inner.close()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Announce, send, keep; files that are fetched are not kept."""
@@ -124,7 +139,7 @@ class Requests(HTTPAdapter):
         url = f"https://{self._host}{where.path}{'?' if where.query else ''}{where.query}"
         asked, media = body_of(request)
         self._recorder.announce(request.method or "", url, asked)
-        answer = super().send(request, *args, **kwargs)
+        answer: requests.Response = self._inner.send(request, *args, **kwargs)
         if "alt=media" not in where.query and not where.path.startswith("/download/"):
             said = answer.json() if JSON in answer.headers.get("content-type", "") and answer.content else None
             self._recorder.keep(Heard(request.method or "", url, asked, answer.status_code, said, media))

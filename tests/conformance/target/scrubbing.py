@@ -51,7 +51,7 @@ class Scrubber:
         """Scrub an exchange."""
         media = {key: self.text(value) for key, value in heard.media.items()} if heard.media else None
         asked, answer = heard.asked, self._listed(heard)
-        if heard.url.endswith("etIamPolicy") and asked.get("resource") == self._at.top:
+        if heard.verb == "GRPC" and heard.url.endswith("etIamPolicy") and asked.get("resource") == self._at.top:
             asked, answer = self._own(asked), self._own(answer)
         return replace(heard, url=self.text(heard.url), asked=self.value(asked), answer=self.value(answer), media=media)
 
@@ -112,8 +112,15 @@ class Scrubber:
 
 def lists(heard: Heard) -> bool:
     """Tell whether an answer shows what is in the project."""
-    named = heard.url.rpartition("/")[2].startswith("List") or heard.url.partition("?")[0].endswith("/b")
-    return named and heard.status == OK and not heard.writes
+    if heard.verb == "GRPC":
+        return heard.url.rpartition("/")[2].startswith("List") and heard.status == OK
+    return heard.verb == "GET" and heard.status == OK and _collection(heard.url.partition("?")[0])
+
+
+def _collection(url: str) -> bool:
+    """Tell whether an address ends with what holds many: `projects/p/datasets`, `/storage/v1/b`."""
+    segments = url.partition("/projects/")[2].split("/")
+    return url.endswith("/b") or (len(segments) > 1 and len(segments) % 2 == 0)
 
 
 def as_recording(heard: Heard, provenance: str) -> dict[str, Any]:

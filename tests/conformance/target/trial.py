@@ -56,12 +56,15 @@ class Trial:
         return f"{self.kind.name} {self.example.part}".strip()
 
     def run(self) -> None:
-        """Take every step; one that fails ends those that stand on it."""
-        lacks = self._lacks()
+        """Take every step; one that fails ends those that stand on it, and nothing ends the other trials."""
         begin = len(self.target.recorder.heard)
         try:
+            lacks = self._lacks()
+            begin = len(self.target.recorder.heard)
             if not lacks and self._prepared():
                 self._lived(Bench(self.kind, self.example, self.target))
+        except Exception as error:  # noqa: BLE001 - whatever it is stands in the report, and the next kind begins
+            self.steps.append(Step("comes to its end", FAILED, f"{type(error).__name__}: {error}"))
         finally:
             self.heard = self.target.recorder.since(begin)
 
