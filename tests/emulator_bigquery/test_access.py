@@ -109,6 +109,9 @@ def test_a_view_that_is_let_in_reads_for_everybody(emulator, owner, account):
     owner.update_dataset(shop, ["access_entries"])
 
     assert [row.b for row in account.query_and_wait("SELECT b FROM open.v")] == [2]
+    for text in ("SELECT t.a FROM open.v, shop.t", "SELECT t.a FROM shop.t, open.v"):
+        with pytest.raises(exceptions.Forbidden, match="getData denied on table acme-prod:shop"):
+            account.query_and_wait(text, retry=None)
 
 
 def test_files_are_read_as_the_account(emulator, owner, account):
