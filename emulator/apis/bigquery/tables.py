@@ -37,8 +37,13 @@ LISTED = ("kind", "id", "tableReference", "type", "friendlyName", "labels", "tim
 def insert(call: Call) -> Reply:
     """Create a table or a view."""
     wanted = call.json()
-    reference = {"projectId": call.project, "datasetId": call.path["dataset"]} | (wanted.get("tableReference") or {})
-    table = create(call.world, Ref.of(reference, call.project), wanted, call.caller)
+    given = wanted.get("tableReference") or {}
+    ref = Ref(call.project, call.path["dataset"], str(given.get("tableId") or ""))
+    if not ref.table:
+        raise errors.required("tableId")
+    names.check_same(call.world.project_id(str(given.get("projectId") or "")), call.project, "tableReference.projectId")
+    names.check_same(given.get("datasetId"), ref.dataset, "tableReference.datasetId")
+    table = create(call.world, ref, wanted, call.caller)
     return Reply(counted(call.world, table))
 
 
