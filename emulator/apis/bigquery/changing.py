@@ -134,7 +134,7 @@ def inserting(task: Task, statement: exp.Insert, table: Table, context: Context,
     if isinstance(source, exp.Values):
         sql = values(source, fields, context)
     else:
-        found = describing.described(source, context, text)
+        found = describing.described(source.copy(), context, text)  # nothing around it counts
         check_count(len(found.fields), fields)
         check_types(found.fields, fields)
         given = ", ".join(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 import uuid
 from collections.abc import Collection, Iterator, Sequence
@@ -36,11 +37,10 @@ class Engine:
     Who holds the lock of a table may ask for the store's; nobody does it the other way round.
 
     Args:
-        folder: Where it lies.
-        readable: Where else files may be read: the objects of Cloud Storage.
+        folder: Where it lies. Its `files` are the only ones that SQL can reach.
     """
 
-    def __init__(self, folder: Path, readable: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         import duckdb  # noqa: PLC0415 - 70 MB, for those who use BigQuery
 
         self.files = folder / "files"
@@ -53,8 +53,7 @@ class Engine:
         for macro in MACROS:
             self._database.execute(f"CREATE OR REPLACE MACRO {macro}")
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
-        folders = ", ".join(literal(str(each)) for each in (self.files, readable))
-        self._database.execute(f"SET GLOBAL allowed_directories = [{folders}]")
+        self._database.execute(f"SET GLOBAL allowed_directories = [{literal(str(self.files))}]")
         self._database.execute("SET GLOBAL enable_external_access = false")
         self._database.execute("SET GLOBAL lock_configuration = true")
 
@@ -70,6 +69,22 @@ class Engine:
             yield cursor
         finally:
             cursor.close()
+
+    @contextmanager
+    def lent(self, paths: Sequence[Path]) -> Iterator[list[Path]]:
+        """Files where SQL can read them, for as long as this lasts."""
+        made: list[Path] = []
+        try:
+            for path in paths:
+                made.append(self.files / f"lent-{uuid.uuid4().hex}")
+                try:
+                    made[-1].hardlink_to(path)
+                except OSError:  # of another disk, or of one that has no links
+                    shutil.copyfile(path, made[-1])
+            yield made
+        finally:
+            for path in made:
+                path.unlink(missing_ok=True)
 
     def lock(self, rows: str) -> threading.RLock:
         """What those hold who change rows, or the columns they have."""
@@ -158,7 +173,7 @@ def engine(world: World) -> Engine:
 
 def opened(world: World) -> Engine:
     """The database, without what a kill left behind."""
-    made = Engine(world.state_dir / "bigquery", world.state_dir / "blobs")
+    made = Engine(world.state_dir / "bigquery")
     made.sweep({json.loads(body)["rows"] for _, body in world.store.list(TABLE)})
     return made
 

@@ -68,7 +68,7 @@ def create(task: Task, statement: exp.Create, context: Context, text: str) -> di
         raise errors.duplicate("Model", str(ref))
     if not isinstance(statement.expression, exp.Query):
         raise errors.bad_query("CREATE MODEL needs a query: AS SELECT ...")
-    query = describing.described(cast("exp.Expression", statement.expression), context, text)
+    query = describing.described(cast("exp.Expression", statement.expression).copy(), context, text)
     if not task.dry:
         with task.cursor() as cursor:
             engine(task.world).run(cursor, query.sql)
