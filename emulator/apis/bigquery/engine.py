@@ -12,7 +12,7 @@ import re
 import shutil
 import threading
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,7 @@ class Engine:
         self._error = duckdb.Error
         self._database = duckdb.connect(str(folder / "rows.duckdb"), config=settings(folder))
         self._database.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        self._left = self._found()
         for macro in MACROS:
             self._database.execute(f"CREATE OR REPLACE MACRO {macro}")
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -133,12 +134,17 @@ class Engine:
                     self._locks.pop(each, None)
                 cursor.execute(f"DROP TABLE IF EXISTS {physical(each)}")
 
-    def sweep(self, known: Collection[str]) -> None:
-        """Forget what no table has: the emulator was killed before it could say so."""
+    def _found(self) -> frozenset[str]:
         with self.reading() as cursor:
             cursor.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = ?", [SCHEMA])
-            found = [name for (name,) in cursor.fetchall()]
-        self.drop(*(name for name in found if name not in known))
+            return frozenset(name for (name,) in cursor.fetchall())
+
+    def sweep(self, known: Callable[[], Collection[str]]) -> None:
+        """Forget, once, what was there at the start and no table has: a kill came before it could be said."""
+        with self._naming:
+            left, self._left = self._left, frozenset()
+        if left:
+            self.drop(*left.difference(known()))
 
     def clear(self) -> None:
         """Forget all rows."""
@@ -167,15 +173,13 @@ def settings(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
 
 
 def engine(world: World) -> Engine:
-    """The database of a cloud, opened when it is first needed."""
-    return world.part(Engine, lambda: opened(world))
+    """The database of a cloud, opened when it is first needed, and without what a kill left behind.
 
-
-def opened(world: World) -> Engine:
-    """The database, without what a kill left behind."""
-    made = Engine(world.state_dir / "bigquery")
-    made.sweep({json.loads(body)["rows"] for _, body in world.store.list(TABLE)})
-    return made
+    It may be called with the store's lock held, so nothing here asks for the store while the part is made.
+    """
+    found = world.part(Engine, lambda: Engine(world.state_dir / "bigquery"))
+    found.sweep(lambda: {json.loads(body)["rows"] for _, body in world.store.list(TABLE)})
+    return found
 
 
 def new_name() -> str:
