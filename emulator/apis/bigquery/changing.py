@@ -58,7 +58,7 @@ def run(task: Task, statement: exp.Expression, context: Context, text: str) -> d
         except errors.BigQueryError as error:
             raise describing.located(error, text) from error
         found = cursor.fetchone()
-    records.put_table(task.world, table)
+    records.touch(task.world, table)
     count = int(found[0]) if found else 0
     stats = {
         "INSERT": "insertedRowCount",

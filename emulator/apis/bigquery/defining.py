@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from emulator.apis.bigquery import access, destinations, errors, records, tables
-from emulator.apis.bigquery.destinations import Destination
 from emulator.apis.bigquery.engine import engine
 from emulator.apis.bigquery.learning import statements
 from emulator.apis.bigquery.sql import describing, resolving
@@ -70,30 +69,27 @@ def create(task: Task, statement: exp.Create, context: Context, text: str) -> di
     if view:
         resource["view"] = {"query": original(query), "useLegacySql": False}
     if not task.dry:
-        fill(task, ref, resource, None if view else query, context, text)
+        fill(task, ref, resource, None if view else query, context, text, over=over)
     return said | {"ddlOperationPerformed": "REPLACE" if there is not None else "CREATE"}
 
 
 def fill(  # noqa: PLR0917 - a statement in its parts
-    task: Task, ref: Ref, resource: dict[str, Any], query: Any, context: Context, text: str
+    task: Task, ref: Ref, resource: dict[str, Any], query: Any, context: Context, text: str, *, over: bool
 ) -> None:
-    """Make a table as a statement describes it, in place of the one that is there."""
+    """Make a table as a statement describes it; the one that is there makes room for it when it has its rows."""
     found = describing.described(query.copy(), context, text) if query is not None else None
-    there = records.look_for_table(task.world, ref)
-    if there is not None:
-        records.forget_table(task.world, there)
     if found is not None and "schema" not in resource:
         resource["schema"] = {"fields": [each.resource for each in found.fields]}
-    tables.create(task.world, ref, resource, task.caller)
+    table = tables.made(task.world, ref, resource, task.caller)
     if found is not None:
-        to = Destination(ref, create=False, write="WRITE_APPEND", options=frozenset(), like={})
-        destinations.fill(
-            task,
-            to,
-            found.fields,
-            lambda table, cursor: destinations.insert(task, table, cursor, found.sql, found.fields),
-        )
-        task.statistics.pop("outputRows", None)
+        try:
+            with task.cursor() as cursor, engine(task.world).transaction(table.rows, cursor):
+                destinations.insert(task, table, cursor, found.sql, found.fields)
+                task.check()
+        except BaseException:
+            tables.discard(task.world, table)
+            raise
+    tables.publish(task.world, table, over=over)
 
 
 def original(query: exp.Expression | None) -> str:
@@ -213,8 +209,7 @@ def alter(task: Task, statement: exp.Alter, context: Context) -> dict[str, Any]:
     known = {each.name.lower() for each in found.fields}
     added = [column(each) for each in actions if not (each.args.get("exists") and each.name.lower() in known)]
     if not task.dry:
-        with engine(task.world).lock(found.rows), task.world.store.transaction():
-            now = records.find_table(task.world, ref)
+        with records.held(task.world, ref) as now:
             fields = [*(now.resource.get("schema") or {}).get("fields", []), *added]
             tables.altered_rows(task.world, now, tables.checked(now.resource | {"schema": {"fields": fields}}))
     return {"statementType": "ALTER_TABLE", "ddlTargetTable": ref.resource, "ddlOperationPerformed": "ALTER"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -122,6 +124,35 @@ def put_table(world: World, table: Table) -> Table:
     kept = replace(table, resource=resource)
     world.store.put(TABLE, table.ref.key, kept.encode())
     return kept
+
+
+def touch(world: World, table: Table) -> Table:
+    """Note that rows have changed. What else was changed meanwhile stays; so does a table that has other rows by now.
+
+    Raises:
+        BigQueryError: 404, it is no longer there.
+    """
+    with world.store.transaction():
+        now = find_table(world, table.ref)
+        return put_table(world, now) if now.rows == table.rows else now
+
+
+@contextmanager
+def held(world: World, ref: Ref) -> Iterator[Table]:
+    """A table as it is now, of which nobody else changes the rows or the record meanwhile, in a transaction.
+
+    The lock of the rows comes first, the store's second (`Engine`), so it is looked again whether they are its rows.
+
+    Raises:
+        BigQueryError: 404.
+    """
+    while True:
+        rows = find_table(world, ref).rows
+        with engine(world).lock(rows), world.store.transaction():
+            found = find_table(world, ref)
+            if found.rows == rows:
+                yield found
+                return
 
 
 def forget_table(world: World, table: Table) -> None:
