@@ -126,7 +126,7 @@ def shown(reply: Reply) -> Response:
     """A reply as an HTTP answer."""
     if reply.document is None:
         return Response(status_code=reply.status, headers=reply.headers)
-    text = json.dumps(reply.document, ensure_ascii=False)
+    text = json.dumps(reply.document)  # escaped: a refusal may quote text that is no Unicode
     return Response(text, reply.status, reply.headers, media_type="application/json; charset=UTF-8")
 
 

@@ -123,6 +123,8 @@ class Engine:
             return cursor.execute(sql, values) if values else cursor.execute(sql)
         except self._error as error:
             raise translated(error) from error
+        except UnicodeEncodeError:  # half a pair of UTF-16, which JSON can say
+            raise errors.bad_query("Syntax error: Illegal input character: text is no Unicode") from None
         finally:
             late.cancel()
 
