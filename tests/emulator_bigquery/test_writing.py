@@ -5,10 +5,11 @@ import threading
 import pytest
 
 from emulator import cloud
-from emulator.apis.bigquery import destinations, records, rows, tables
+from emulator.apis.bigquery import destinations, records, rows, tabledata, tables
 from emulator.apis.bigquery.destinations import Destination
 from emulator.apis.bigquery.engine import Engine, engine, physical
 from emulator.apis.bigquery.errors import BigQueryError
+from emulator.apis.bigquery.messages import writing
 from emulator.apis.bigquery.names import Ref
 from emulator.apis.bigquery.queries import run
 from emulator.apis.bigquery.work import Task
@@ -129,3 +130,29 @@ def test_rows_are_never_waited_for_with_the_store_held(world, monkeypatch):
 
     assert depths
     assert set(depths) == {0}
+
+
+def test_a_row_that_is_refused_keeps_no_other_back(world):
+    """Of messages that become rows: one by one where all at once does not go."""
+    table = tables.create(world, REF, COLUMN, "")
+    given = [(number, {"a": "x" if number == 3 else str(number)}) for number in range(6)]
+
+    assert writing.kept(world, "s", table, given) == {0, 1, 2, 4, 5}
+    assert values(world) == [0, 1, 2, 4, 5]
+
+
+def test_an_insert_id_counts_when_its_row_is_written(world):
+    """A row that failed may come again."""
+    table = tables.create(world, REF, COLUMN, "")
+    given = [{"insertId": "x"}]
+
+    def stream(value):
+        with tabledata.new_ones(world, table, given, [(0, {"a": value})]) as fresh:
+            rows.append(world, table, fresh)
+
+    with pytest.raises(BigQueryError):
+        stream("x")
+    stream("1")
+    stream("1")
+
+    assert values(world) == [1]
