@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 MEMORY, THREADS, DISK, QUERY_S = "1GB", 2, "8GB", 120.0
 SCHEMA = "bq"
-TABLE = "bigquery.table"
-"""In the store: tables, each with the name of its rows."""
+TABLE, UPLOAD = "bigquery.table", "bigquery.upload"
+"""In the store: tables, each with the name of its rows, and uploads that are under way, each with its file."""
 HINT = re.compile(r"\n\nLINE \d+:.*", re.DOTALL)
 
 
@@ -50,7 +50,7 @@ class Engine:
         self._error = duckdb.Error
         self._database = duckdb.connect(str(folder / "rows.duckdb"), config=settings(folder))
         self._database.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        self._left = self._found()
+        self._left = self._found() | {file.name for file in self.files.iterdir()}
         for macro in MACROS:
             self._database.execute(f"CREATE OR REPLACE MACRO {macro}")
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -142,11 +142,13 @@ class Engine:
             return frozenset(name for (name,) in cursor.fetchall())
 
     def sweep(self, known: Callable[[], Collection[str]]) -> None:
-        """Forget, once, what was there at the start and no table has: a kill came before it could be said."""
+        """Forget, once, the rows and files that were there at the start and nobody has: a kill came in between."""
         with self._naming:
             left, self._left = self._left, frozenset()
-        if left:
-            self.drop(*left.difference(known()))
+        gone = left.difference(known()) if left else ()
+        for each in gone:  # a name is one of rows or of a file, never of both
+            (self.files / each).unlink(missing_ok=True)
+        self.drop(*gone)
 
     def clear(self) -> None:
         """Forget all rows."""
@@ -180,8 +182,14 @@ def engine(world: World) -> Engine:
     It may be called with the store's lock held, so nothing here asks for the store while the part is made.
     """
     found = world.part(Engine, lambda: Engine(world.state_dir / "bigquery"))
-    found.sweep(lambda: {json.loads(body)["rows"] for _, body in world.store.list(TABLE)})
+    found.sweep(lambda: known(world))
     return found
+
+
+def known(world: World) -> set[str]:
+    """The names of rows that tables have, and of files that are being uploaded."""
+    uploads = (Path(json.loads(body)["path"]).name for _, body in world.store.list(UPLOAD))
+    return {json.loads(body)["rows"] for _, body in world.store.list(TABLE)}.union(uploads)
 
 
 def new_name() -> str:

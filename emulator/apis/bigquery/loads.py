@@ -81,8 +81,6 @@ def run(task: Task) -> None:
         load_parquet(task, to, files)
     else:
         load_lines(task, to, files, sort)
-    for path in task.files:
-        Path(path).unlink(missing_ok=True)
 
 
 def found_files(task: Task) -> list[tuple[str, Path]]:
