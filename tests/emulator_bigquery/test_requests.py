@@ -3,12 +3,14 @@
 import gzip
 import io
 import json
+from contextlib import contextmanager
 
 import pytest
 
 from emulator import cloud
 from emulator.apis.bigquery import app, jobs, records
 from emulator.apis.bigquery.engine import Engine, engine
+from emulator.apis.bigquery.learning import statements
 
 JOBS = "/bigquery/v2/projects/p/jobs"
 UPLOAD = "/upload/bigquery/v2/projects/p/jobs?uploadType="
@@ -55,15 +57,32 @@ class Cloud:
         return list(engine(self.world).files.iterdir())
 
 
+@contextmanager
+def started(folder):
+    """A cloud with an empty dataset."""
+    made = cloud.build(folder)
+    made.store.put(records.DATASET, "p/d", b'{"location": "US"}')
+    try:
+        yield Cloud(made)
+    finally:
+        for api in cloud.living(made):
+            for hook in api.stopped:
+                hook(made)
+
+
 @pytest.fixture
 def here(tmp_path):
-    """A cloud with an empty dataset."""
-    made = cloud.build(tmp_path)
-    made.store.put(records.DATASET, "p/d", b'{"location": "US"}')
-    yield Cloud(made)
-    for api in cloud.living(made):
-        for hook in api.stopped:
-            hook(made)
+    """A cloud of the test's own."""
+    with started(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory):
+    """A cloud with one row, in which nothing changes."""
+    with started(tmp_path_factory.mktemp("still")) as made:
+        made.query("CREATE TABLE d.t AS SELECT 1 AS a")
+        yield made
 
 
 def test_a_body_is_there_whole_or_refused(here, monkeypatch):
@@ -137,3 +156,63 @@ def test_a_job_that_somebody_sees_runs(here, monkeypatch):
     here.call("POST", JOBS, {"configuration": {"query": {"query": "SELECT 1", "useLegacySql": False}}})
 
     assert seen[0] == {"state": "RUNNING"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("UPDATE d.t SET b = 1 WHERE TRUE", "b"),
+        ("INSERT INTO d.t VALUES (1, 2)", "wrong column count"),
+        ("DELETE FROM d.t WHERE nobody", "nobody"),
+        ("CREATE TABLE d.u AS SELECT nobody", "nobody"),
+        ("CREATE VIEW d.v AS SELECT nobody", "nobody"),
+        ("CREATE TABLE d.u (a INT64) PARTITION BY nobody", "nobody"),
+        ("ALTER TABLE d.t ADD COLUMN a STRING", "a"),
+        ("CREATE MODEL d.m OPTIONS (model_type = 'LINEAR_REG') AS SELECT a FROM d.t", "label"),
+        ("CREATE MODEL d.m OPTIONS (model_type = 'KMEANS') AS SELECT a FROM d.t", "KMEANS"),
+    ],
+)
+def test_a_dry_run_finds_what_the_statement_would_fail_with(still, text, words):
+    """With the same words."""
+    body = {"query": text, "useLegacySql": False, "dryRun": True}
+
+    reply = still.call("POST", "/bigquery/v2/projects/p/queries", body)
+
+    assert reply.status in (400, 501)
+    assert words in reply.document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE OR REPLACE TABLE d.t AS SELECT 'x' AS b",
+        "INSERT INTO d.t VALUES (2)",
+        "DELETE FROM d.t WHERE TRUE",
+        "TRUNCATE TABLE d.t",
+        "ALTER TABLE d.t ADD COLUMN b STRING",
+        "DROP TABLE d.t",
+    ],
+)
+def test_a_dry_run_changes_nothing(still, text):
+    """Whatever it looks at."""
+    still.query(text, dryRun=True)
+
+    assert still.query("SELECT * FROM d.t") == [["1"]]
+
+
+def test_only_a_call_of_evaluate_is_one(still):
+    """Not a string or a comment that says so."""
+    assert still.query("SELECT 'ML.EVALUATE(' AS a -- ML.EVALUATE(") == [["ML.EVALUATE("]]
+    assert statements.spelled("SELECT * FROM ml . evaluate(MODEL d.m, TABLE d.t)")[1]
+    assert statements.spelled("SELECT 'ML.PREDICT(' FROM ML.EVALUATE(MODEL d.m, TABLE d.t)")[1]
+
+
+def test_a_model_is_trained_on_all_rows_or_on_none(here, monkeypatch):
+    """More than there is room for are refused."""
+    monkeypatch.setattr(statements, "MOST_ROWS", 2)
+    options = "OPTIONS (model_type = 'LINEAR_REG', input_label_cols = ['a'])"
+    text = f"CREATE MODEL d.m {options} AS SELECT a, a * 2 AS b FROM UNNEST([1, 2, 3]) AS a"
+
+    reply = here.call("POST", "/bigquery/v2/projects/p/queries", {"query": text, "useLegacySql": False})
+
+    assert (reply.status, "more than 2 rows" in reply.document["error"]["message"]) == (501, True)

@@ -50,13 +50,11 @@ def run(task: Task, statement: exp.Expression, context: Context, text: str) -> d
     )
     said: dict[str, Any] = {"statementType": sort, "dmlTargetTable": table.ref.resource}
     if task.dry:
+        with task.cursor() as cursor:
+            execute(task, cursor, f"EXPLAIN {sql}", text)
         return said
-    base = engine(task.world)
-    with task.cursor() as cursor, base.transaction(table.rows, cursor):
-        try:
-            base.run(cursor, sql)
-        except errors.BigQueryError as error:
-            raise describing.located(error, text) from error
+    with task.cursor() as cursor, engine(task.world).transaction(table.rows, cursor):
+        execute(task, cursor, sql, text)
         found = cursor.fetchone()
     records.touch(task.world, table)
     count = int(found[0]) if found else 0
@@ -68,6 +66,14 @@ def run(task: Task, statement: exp.Expression, context: Context, text: str) -> d
     }
     counts = {"numDmlAffectedRows": str(count)} | ({"dmlStats": {stats[sort]: str(count)}} if sort in stats else {})
     return said | counts
+
+
+def execute(task: Task, cursor: Any, sql: str, text: str) -> None:
+    """Run a statement of DuckDB's; a mistake is told of the text that it was made of."""
+    try:
+        engine(task.world).run(cursor, sql)
+    except errors.BigQueryError as error:
+        raise describing.located(error, text) from error
 
 
 def target(statement: exp.Expression, context: Context) -> Table:

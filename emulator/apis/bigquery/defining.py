@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from emulator.apis.bigquery import access, destinations, errors, records, tables
+from emulator.apis.bigquery import access, destinations, errors, records, schema, tables
 from emulator.apis.bigquery.engine import engine
 from emulator.apis.bigquery.learning import statements
 from emulator.apis.bigquery.sql import describing, resolving
 
 if TYPE_CHECKING:
     from emulator.apis.bigquery.names import Ref
+    from emulator.apis.bigquery.records import Table
     from emulator.apis.bigquery.sql.context import Context
     from emulator.apis.bigquery.work import Task
 
@@ -68,19 +69,24 @@ def create(task: Task, statement: exp.Create, context: Context, text: str) -> di
         }
     if view:
         resource["view"] = {"query": original(query), "useLegacySql": False}
-    if not task.dry:
-        fill(task, ref, resource, None if view else query, context, text, over=over)
+    fill(task, ref, resource, None if view else query, context, text, over=over)
     return said | {"ddlOperationPerformed": "REPLACE" if there is not None else "CREATE"}
 
 
 def fill(  # noqa: PLR0917 - a statement in its parts
     task: Task, ref: Ref, resource: dict[str, Any], query: Any, context: Context, text: str, *, over: bool
 ) -> None:
-    """Make a table as a statement describes it; the one that is there makes room for it when it has its rows."""
+    """Make a table as a statement describes it; the one that is there makes room for it when it has its rows.
+
+    A dry run makes it too, and nobody sees it: so it finds the same mistakes.
+    """
     found = describing.described(query.copy(), context, text) if query is not None else None
     if found is not None and "schema" not in resource:
         resource["schema"] = {"fields": [each.resource for each in found.fields]}
     table = tables.made(task.world, ref, resource, task.caller)
+    if task.dry:
+        tables.discard(task.world, table)
+        return
     if found is not None:
         try:
             with task.cursor() as cursor, engine(task.world).transaction(table.rows, cursor):
@@ -208,8 +214,15 @@ def alter(task: Task, statement: exp.Alter, context: Context) -> dict[str, Any]:
         raise errors.unimplemented("ALTER TABLE with anything but ADD COLUMN")
     known = {each.name.lower() for each in found.fields}
     added = [column(each) for each in actions if not (each.args.get("exists") and each.name.lower() in known)]
-    if not task.dry:
+    if task.dry:
+        schema.steps(found.fields, schema.read(widened(found, added)["schema"]), str(ref))
+    else:
         with records.held(task.world, ref) as now:
-            fields = [*(now.resource.get("schema") or {}).get("fields", []), *added]
-            tables.altered_rows(task.world, now, tables.checked(now.resource | {"schema": {"fields": fields}}))
+            tables.altered_rows(task.world, now, widened(now, added))
     return {"statementType": "ALTER_TABLE", "ddlTargetTable": ref.resource, "ddlOperationPerformed": "ALTER"}
+
+
+def widened(table: Table, added: list[dict[str, Any]]) -> dict[str, Any]:
+    """The resource of a table with further columns."""
+    fields = [*(table.resource.get("schema") or {}).get("fields", []), *added]
+    return tables.checked(table.resource | {"schema": {"fields": fields}})
