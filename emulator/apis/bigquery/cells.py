@@ -60,7 +60,10 @@ def real(value: Any) -> str:
     """A FLOAT64, infinite ones and NaN by their names."""
     if isinstance(value, str) and value.strip().lower() in FLOATS:
         return FLOATS[value.strip().lower()]
-    return repr(float(digits(value)))
+    found = float(digits(value))
+    if math.isinf(found) and not isinstance(value, float):
+        raise ValueError  # too large
+    return repr(found)
 
 
 def boolean(value: Any) -> str:
