@@ -74,6 +74,18 @@ def test_each_role_is_needed(emulator, owner, account, call, roles):
     call(account)
 
 
+def test_who_may_make_tables_may_not_write_over_them(emulator, owner, account):
+    """OR REPLACE takes the rows away."""
+    maker = {"included_permissions": ["bigquery.tables.create", "bigquery.tables.update"]}
+    roles = google_client(emulator, iam_admin_v1.IAMClient)
+    made = roles.create_role(request={"parent": "projects/acme-prod", "role_id": "maker", "role": maker})
+    grant(emulator, "roles/bigquery.jobUser", made.name)
+
+    account.query_and_wait("CREATE OR REPLACE TABLE shop.u (a INT64)", retry=None)
+    with pytest.raises(exceptions.Forbidden, match="updateData denied on table"):
+        account.query_and_wait("CREATE OR REPLACE TABLE shop.t (a INT64)", retry=None)
+
+
 def test_a_datasets_own_list_counts(emulator, owner, account):
     """READER may read, and no more; a policy of the table gives the rest."""
     grant(emulator, "roles/bigquery.jobUser")

@@ -156,3 +156,16 @@ def test_an_insert_id_counts_when_its_row_is_written(world):
     stream("1")
 
     assert values(world) == [1]
+
+
+def test_listed_columns_are_those_of_the_query_in_their_order(world):
+    """Whatever the query calls its own."""
+    query(world, "CREATE TABLE t (x FLOAT64 NOT NULL, y STRING) AS SELECT 1 AS y, 'q' AS a")
+
+    assert [(each.name, each.kind, each.mode) for each in records.find_table(world, REF).fields] == [
+        ("x", "FLOAT", "REQUIRED"),
+        ("y", "STRING", "NULLABLE"),
+    ]
+    with engine(world).reading() as cursor:
+        cursor.execute(f"SELECT x, y FROM {physical(records.find_table(world, REF).rows)}")
+        assert cursor.fetchall() == [(1.0, "q")]

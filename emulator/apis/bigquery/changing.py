@@ -12,7 +12,7 @@ from sqlglot import exp
 from emulator.apis.bigquery import access, errors, records, rows
 from emulator.apis.bigquery.engine import engine, physical
 from emulator.apis.bigquery.schema import Field
-from emulator.apis.bigquery.sql import describing, resolving, translating
+from emulator.apis.bigquery.sql import describing, parsing, resolving, translating
 from emulator.apis.bigquery.types import duck, names, quoted
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def target(statement: exp.Expression, context: Context) -> Table:
     """
     named = statement.this.this if isinstance(statement.this, exp.Schema) else statement.this
     if isinstance(statement, exp.TruncateTable):
-        named = statement.expressions[0]
+        named = parsing.only(statement.expressions)
     if not isinstance(named, exp.Table):
         raise errors.bad_query("Syntax error: a table is needed")
     resolving.check(named)

@@ -25,7 +25,7 @@ from emulator.apis.bigquery.learning.frames import columns_of
 from emulator.apis.bigquery.names import Ref, check_table
 from emulator.apis.bigquery.records import Table
 from emulator.apis.bigquery.schema import Field
-from emulator.apis.bigquery.sql import describing
+from emulator.apis.bigquery.sql import describing, parsing
 from emulator.apis.bigquery.types import quoted
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ def export(task: Task, context: Context, text: str) -> dict[str, Any] | None:
 
 def drop(task: Task, statement: exp.Drop, context: Context) -> dict[str, Any]:
     """DROP MODEL."""
-    named = statement.args["tables"][0]
+    named = parsing.only(statement.args["tables"])
     ref = context.ref(named.name, named.db, named.catalog)
     said = {"statementType": "DROP_MODEL", "ddlTargetTable": ref.resource}
     if kept.look_for(task.world, ref) is None and statement.args.get("exists"):
