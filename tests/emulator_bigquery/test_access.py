@@ -86,6 +86,21 @@ def test_who_may_make_tables_may_not_write_over_them(emulator, owner, account):
         account.query_and_wait("CREATE OR REPLACE TABLE shop.t (a INT64)", retry=None)
 
 
+def test_the_rows_of_a_job_are_its_callers_as_long_as_he_may_read_the_table(emulator, owner, account):
+    """Those of a query without a table of its own always."""
+    grant(emulator, "roles/bigquery.jobUser", "roles/bigquery.dataEditor")
+    own = account.query("SELECT 1 AS a")
+    job = account.query("SELECT 1 AS a", job_config=bigquery.QueryJobConfig(destination="acme-prod.shop.u"))
+    job.result()
+    grant(emulator, "roles/bigquery.jobUser")
+    owner.query_and_wait("CREATE OR REPLACE TABLE shop.u AS SELECT 'secret' AS a")
+
+    path = f"{emulator.http}/bigquery/v2/projects/acme-prod/queries"
+    headers = {"Authorization": f"Bearer {account._credentials.token}"}
+    assert HTTP.get(f"{path}/{job.job_id}", headers=headers).status_code == 403
+    assert HTTP.get(f"{path}/{own.job_id}", headers=headers).json()["totalRows"] == "1"
+
+
 def test_a_datasets_own_list_counts(emulator, owner, account):
     """READER may read, and no more; a policy of the table gives the rest."""
     grant(emulator, "roles/bigquery.jobUser")

@@ -119,6 +119,7 @@ def test_a_session_may_be_resumed_for_a_week(here):
     opened = [here.call("POST", f"{UPLOAD}resumable", {"configuration": {"load": LOAD}}) for _ in range(2)]
     first, second = (reply.headers["Location"] for reply in opened)
     assert here.call("PUT", first, b"1\n", content_range="bytes 0-1/*").status == 308
+    assert here.call("PUT", first.replace("/p/", "/other/"), b"1\n").status == 404
     (engine(here.world).files / "lent-x").touch()
     here.world.take(Engine).close()
 
@@ -191,6 +192,7 @@ def test_a_dry_run_finds_what_the_statement_would_fail_with(still, text, words):
         "TRUNCATE TABLE d.t",
         "ALTER TABLE d.t ADD COLUMN b STRING",
         "DROP TABLE d.t",
+        "ALTER TABLE IF EXISTS d.nope ADD COLUMN b STRING",
     ],
 )
 def test_a_dry_run_changes_nothing(still, text):

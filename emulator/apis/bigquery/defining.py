@@ -154,6 +154,9 @@ def alter(task: Task, statement: exp.Alter, context: Context) -> dict[str, Any]:
     resolving.check(named)
     ref = context.ref(named.name, named.db, named.catalog)
     access.on_table(task.world, task.caller, "bigquery.tables.update", ref)
+    said = {"statementType": "ALTER_TABLE", "ddlTargetTable": ref.resource}
+    if statement.args.get("exists") and records.look_for_table(task.world, ref) is None:
+        return said | {"ddlOperationPerformed": "SKIP"}
     found = records.find_table(task.world, ref)
     actions = statement.args.get("actions") or []
     if not actions or not all(isinstance(each, exp.ColumnDef) for each in actions):
@@ -165,7 +168,7 @@ def alter(task: Task, statement: exp.Alter, context: Context) -> dict[str, Any]:
     else:
         with records.held(task.world, ref) as now:
             tables.altered_rows(task.world, now, widened(now, added))
-    return {"statementType": "ALTER_TABLE", "ddlTargetTable": ref.resource, "ddlOperationPerformed": "ALTER"}
+    return said | {"ddlOperationPerformed": "ALTER"}
 
 
 def widened(table: Table, added: list[dict[str, Any]]) -> dict[str, Any]:

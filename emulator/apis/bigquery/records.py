@@ -93,7 +93,9 @@ def look_for_table(world: World, ref: Ref) -> Table | None:
     found = Table(ref, **json.loads(body))
     until = found.resource.get("expirationTime")
     if until is not None and int(until) <= int(millis(world.clock.now())):
-        forget_table(world, found)
+        with world.store.transaction():
+            if world.store.get(TABLE, ref.key) == body:  # else somebody has made another
+                forget_table(world, found)
         return None
     return found
 

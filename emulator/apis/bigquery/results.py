@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from emulator.apis.bigquery import errors, jobs, records, schema
+from emulator.apis.bigquery import access, errors, jobs, records, schema
 from emulator.apis.bigquery.names import Ref
 from emulator.apis.bigquery.tabledata import page_of
 from emulator.apis.bigquery.wire import Call, Reply
@@ -44,7 +44,8 @@ def query(call: Call) -> Reply:
         about = {"schema": said["query"].get("schema"), "totalBytesProcessed": said["totalBytesProcessed"]}
         return Reply(answer | about | {"cacheHit": False})
     if task is not None:
-        task.done.wait(min(int(wanted.get("timeoutMs") or WAIT_MS), WAIT_MOST_MS) / 1000)
+        timeout = wanted.get("timeoutMs")
+        task.done.wait(min(WAIT_MS if timeout is None else int(timeout), WAIT_MOST_MS) / 1000)
     asked = {key: str(wanted[key]) for key in ("maxResults",) if wanted.get(key) is not None}
     formatted = (wanted.get("formatOptions") or {}).get("useInt64Timestamp")
     asked["formatOptions.useInt64Timestamp"] = str(bool(formatted))
@@ -111,6 +112,7 @@ def rows_of(call: Call, resource: dict[str, Any]) -> dict[str, Any]:
     if columns is None:
         return {"totalRows": "0", "schema": {"fields": []}}
     ref = Ref.of(resource["configuration"]["query"]["destinationTable"], call.project)
+    access.on_table(call.world, call.caller, "bigquery.tables.getData", ref)  # others may have written there since
     table = records.find_table(call.world, ref)
     total = int(resource["statistics"]["query"].get("outputRows", 0))
     page, token = page_of(call, table.rows, schema.read(columns), total)

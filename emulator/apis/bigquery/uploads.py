@@ -100,7 +100,8 @@ def open_session(call: Call) -> Reply:
     job, session_id, path = call.json(), uuid.uuid4().hex, new_file(call)
     forget_old(call.world)
     path.touch()
-    kept = {"job": job, "path": str(path), "caller": call.caller, "begun": records.millis(call.world.clock.now())}
+    begun = records.millis(call.world.clock.now())
+    kept = {"job": job, "path": str(path), "project": call.project, "caller": call.caller, "begun": begun}
     call.world.store.put(UPLOAD, session_id, json.dumps(kept).encode())
     where = f"/upload/bigquery/v2/projects/{call.project}/jobs?uploadType=resumable&upload_id={session_id}"
     headers = {"Location": call.base_url + where, "X-GUploader-UploadID": session_id, "Content-Length": "0"}
@@ -124,6 +125,8 @@ def resume(call: Call) -> Reply:
     if body is None:
         raise errors.not_found("Upload", session_id)
     session: dict[str, Any] = json.loads(body)
+    if session["project"] != call.project:
+        raise errors.not_found("Upload", session_id)
     path = Path(session["path"])
     first, total = content_range(call)
     with path.open("r+b") as file:
