@@ -144,7 +144,8 @@ def drop(task: Task, statement: exp.Drop, context: Context) -> dict[str, Any]:
     if bool(found.view) != (statement.kind == "VIEW"):
         raise errors.bad_query(f"{ref} is not a {str(statement.kind).lower()}")
     if not task.dry:
-        records.forget_table(task.world, found)
+        with task.world.store.transaction():
+            records.forget_table(task.world, records.find_table(task.world, ref))
     return said | {"ddlOperationPerformed": "DROP"}
 
 

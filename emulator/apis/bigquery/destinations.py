@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 CREATE = ("CREATE_IF_NEEDED", "CREATE_NEVER")
 WRITE = ("WRITE_APPEND", "WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_TRUNCATE_DATA")
-LIKE_TABLE = ("timePartitioning", "rangePartitioning", "clustering", "destinationEncryptionConfiguration")
+LIKE_TABLE = {key: key for key in ("timePartitioning", "rangePartitioning", "clustering")} | {
+    "destinationEncryptionConfiguration": "encryptionConfiguration"
+}
+"""What a job says of a new table -> what a table calls it."""
 ADD, RELAX = "ALLOW_FIELD_ADDITION", "ALLOW_FIELD_RELAXATION"
 
 
@@ -70,7 +73,7 @@ def of(task: Task, ref: Ref, default: str) -> Destination:
     create, write = given.get("createDisposition") or CREATE[0], given.get("writeDisposition") or default
     if create not in CREATE or write not in WRITE:
         raise errors.invalid(f"Invalid value for disposition: {create}, {write}")
-    like = {key: given[key] for key in LIKE_TABLE if given.get(key)}
+    like = {ours: given[key] for key, ours in LIKE_TABLE.items() if given.get(key)}
     options = frozenset(given.get("schemaUpdateOptions") or ())
     return Destination(ref, create == CREATE[0], write.removesuffix("_DATA"), options, like)
 
@@ -176,7 +179,7 @@ def settle(world: World, ready: Prepared, to: Destination) -> Table | None:
             resource = before.resource | {key: resource[key] for key in ("schema", *to.like) if key in resource}
         kept = records.put_table(world, replace(table, resource=resource))
     if before is not None and before.rows:
-        engine(world).drop(before.rows)
+        engine(world).retire(before.rows)
     return kept
 
 

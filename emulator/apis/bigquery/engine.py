@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from emulator.core.world import World
 
 MEMORY, THREADS, DISK, QUERY_S = "1GB", 2, "8GB", 120.0
+KEPT_S = 30.0
+"""For so long rows stay that no table has any more."""
 SCHEMA = "bq"
 TABLE, UPLOAD = "bigquery.table", "bigquery.upload"
 """In the store: tables, each with the name of its rows, and uploads that are under way, each with its file."""
@@ -47,6 +50,7 @@ class Engine:
         self.files.mkdir(parents=True, exist_ok=True)
         self._locks: dict[str, threading.RLock] = {}
         self._naming = threading.Lock()
+        self._retired: list[tuple[float, str]] = []
         self._error = duckdb.Error
         self._database = duckdb.connect(str(folder / "rows.duckdb"), config=settings(folder))
         self._database.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
@@ -129,12 +133,21 @@ class Engine:
             late.cancel()
 
     def drop(self, *tables: str) -> None:
-        """Forget rows that no table has any more. What is being written just now is forgotten at the next start."""
+        """Forget rows that nobody sees. What is being written just now is forgotten at the next start."""
         with self.reading() as cursor, suppress(self._error):
             for each in tables:
                 with self._naming:
                     self._locks.pop(each, None)
                 cursor.execute(f"DROP TABLE IF EXISTS {physical(each)}")
+
+    def retire(self, *tables: str) -> None:
+        """Forget rows that no table has any more, in a while: who has just looked for them finds what there was."""
+        now = time.monotonic()
+        with self._naming:
+            self._retired += [(now + KEPT_S, each) for each in tables]
+            due = [name for until, name in self._retired if until <= now]
+            self._retired = [pair for pair in self._retired if pair[0] > now]
+        self.drop(*due)
 
     def _found(self) -> frozenset[str]:
         with self.reading() as cursor:
@@ -152,6 +165,8 @@ class Engine:
 
     def clear(self) -> None:
         """Forget all rows."""
+        with self._naming:
+            self._retired.clear()
         with self.reading() as cursor:
             cursor.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
             cursor.execute(f"CREATE SCHEMA {SCHEMA}")

@@ -165,7 +165,7 @@ def forget_table(world: World, table: Table) -> None:
     ref = table.ref
     iam_policy.forget(world, f"projects/{ref.project}/datasets/{ref.dataset}/tables/{ref.table}")
     if table.rows:
-        engine(world).drop(table.rows)
+        engine(world).retire(table.rows)
 
 
 def instant(text: Any) -> datetime:

@@ -97,8 +97,8 @@ def publish(world: World, table: Table, *, over: bool = False) -> Table:
     except BaseException:
         discard(world, table)
         raise
-    if before is not None:
-        discard(world, before)
+    if before is not None and before.rows:
+        engine(world).retire(before.rows)
     return kept
 
 
@@ -114,7 +114,7 @@ def make_room(world: World, before: Table, *, over: bool) -> None:
 
 
 def discard(world: World, table: Table) -> None:
-    """Drop the rows of a table that nobody sees, or sees any longer."""
+    """Drop the rows of a table that nobody has seen."""
     if table.rows:
         engine(world).drop(table.rows)
 
