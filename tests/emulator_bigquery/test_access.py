@@ -74,6 +74,33 @@ def test_each_role_is_needed(emulator, owner, account, call, roles):
     call(account)
 
 
+def test_who_may_make_tables_may_not_write_over_them(emulator, owner, account):
+    """OR REPLACE takes the rows away."""
+    maker = {"included_permissions": ["bigquery.tables.create", "bigquery.tables.update"]}
+    roles = google_client(emulator, iam_admin_v1.IAMClient)
+    made = roles.create_role(request={"parent": "projects/acme-prod", "role_id": "maker", "role": maker})
+    grant(emulator, "roles/bigquery.jobUser", made.name)
+
+    account.query_and_wait("CREATE OR REPLACE TABLE shop.u (a INT64)", retry=None)
+    with pytest.raises(exceptions.Forbidden, match="updateData denied on table"):
+        account.query_and_wait("CREATE OR REPLACE TABLE shop.t (a INT64)", retry=None)
+
+
+def test_the_rows_of_a_job_are_its_callers_as_long_as_he_may_read_the_table(emulator, owner, account):
+    """Those of a query without a table of its own always."""
+    grant(emulator, "roles/bigquery.jobUser", "roles/bigquery.dataEditor")
+    own = account.query("SELECT 1 AS a")
+    job = account.query("SELECT 1 AS a", job_config=bigquery.QueryJobConfig(destination="acme-prod.shop.u"))
+    job.result()
+    grant(emulator, "roles/bigquery.jobUser")
+    owner.query_and_wait("CREATE OR REPLACE TABLE shop.u AS SELECT 'secret' AS a")
+
+    path = f"{emulator.http}/bigquery/v2/projects/acme-prod/queries"
+    headers = {"Authorization": f"Bearer {account._credentials.token}"}
+    assert HTTP.get(f"{path}/{job.job_id}", headers=headers).status_code == 403
+    assert HTTP.get(f"{path}/{own.job_id}", headers=headers).json()["totalRows"] == "1"
+
+
 def test_a_datasets_own_list_counts(emulator, owner, account):
     """READER may read, and no more; a policy of the table gives the rest."""
     grant(emulator, "roles/bigquery.jobUser")
@@ -109,6 +136,9 @@ def test_a_view_that_is_let_in_reads_for_everybody(emulator, owner, account):
     owner.update_dataset(shop, ["access_entries"])
 
     assert [row.b for row in account.query_and_wait("SELECT b FROM open.v")] == [2]
+    for text in ("SELECT t.a FROM open.v, shop.t", "SELECT t.a FROM shop.t, open.v"):
+        with pytest.raises(exceptions.Forbidden, match="getData denied on table acme-prod:shop"):
+            account.query_and_wait(text, retry=None)
 
 
 def test_files_are_read_as_the_account(emulator, owner, account):

@@ -80,6 +80,21 @@ def call(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/datasets", {"datasetReference": {"projectId": "other", "datasetId": "e"}}),
+        ("/datasets/d/tables", {"tableReference": {"projectId": "other", "datasetId": "d", "tableId": "x"}}),
+        ("/datasets/d/tables", {"tableReference": {"datasetId": "e", "tableId": "x"}}),
+    ],
+)
+def test_a_body_names_the_place_of_its_path(call, path, body):
+    """Who may write to a place may not write to another by naming it in the body."""
+    reply = call("POST", path, body)
+
+    assert (reply.status, "does not agree with value" in reply.document["error"]["message"]) == (400, True)
+
+
+@pytest.mark.parametrize(
     ("verb", "path", "body"), BODIES, ids=[f"{verb}-{path}-{n}" for n, (verb, path, _) in enumerate(BODIES)]
 )
 def test_no_body_crashes_a_method(call, verb, path, body):

@@ -26,6 +26,7 @@ FITS = [
     ("long", 2**63 - 1),
     ("float", 1),
     ("double", 1.5),
+    ("double", 10**400),
     ("bytes", "\u00ff"),
     ("string", "é"),
     ({"type": "string"}, "a"),
@@ -129,3 +130,17 @@ def test_a_value_that_is_too_deep_is_refused():
 
     with pytest.raises(AvroError, match=r"too deep|not JSON"):
         Schema(json.dumps(NODE)).check(deep.encode())
+
+
+def test_a_name_with_its_namespace_counts_for_what_is_in_it():
+    """A type that is defined in one field is known in the next."""
+    fields = [
+        {"name": "a", "type": LEVEL},
+        {"name": "b", "type": "Level"},
+        {"name": "c", "type": ["null", "acme.Level"]},
+    ]
+    schema = Schema(json.dumps({"type": "record", "name": "acme.Score", "fields": fields}))
+
+    value = json.dumps({"a": "LOW", "b": "HIGH", "c": {"acme.Level": "LOW"}}).encode()
+    assert schema.read(value, lambda each, _: each) == {"a": "LOW", "b": "HIGH", "c": "LOW"}
+    assert schema.fields == ("a", "b", "c")

@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 HOST = "bigquery.googleapis.com"
 WORKERS = 32
 IN_MEMORY = 1 << 20
-MOST_UNPACKED = 256 << 20
+MOST_BYTES = 1 << 30
+"""Of a body, as it comes and unpacked: files that are uploaded with their job come in one."""
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 PATHS = (
     "/bigquery/v2/{rest:path}",
@@ -93,40 +94,57 @@ def routes(world: World) -> list[Route]:
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as body:
             try:
                 async for chunk in request.stream():
-                    body.write(chunk)
+                    if body.tell() <= MOST_BYTES:  # the rest is read, so that the client reads the refusal
+                        body.write(chunk)
             except ClientDisconnect:
                 return Response(status_code=499)
             body.seek(0)
             headers, base_url = dict(request.headers), str(request.base_url).rstrip("/")
 
             def work() -> Response:
-                with unpacked(cast("IO[bytes]", body), headers) as plain:
-                    return shown(answer(world, request.method, target, headers, plain, base_url))
+                return shown(answered(world, request.method, target, headers, cast("IO[bytes]", body), base_url))
 
             return await in_thread(request, pool, threading.Event(), work)
 
     return [Route(path, one, methods=VERBS) for path in PATHS]
 
 
-def unpacked(body: IO[bytes], headers: Mapping[str, str]) -> IO[bytes]:
-    """A body as it was before it was packed."""
-    plain = cast("IO[bytes]", tempfile.SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115 - the caller closes it
-    packed = headers.get("content-encoding") == "gzip"
-    source = cast("IO[bytes]", gzip.GzipFile(fileobj=body)) if packed else body
-    try:
-        while (chunk := source.read(IN_MEMORY)) and plain.tell() < MOST_UNPACKED:
-            plain.write(chunk)
-    except (OSError, EOFError, zlib.error):
-        plain.truncate(0)
+def answered(  # noqa: PLR0917 - the parts of a request, as HTTP has them
+    world: World, verb: str, target: str, headers: Mapping[str, str], body: IO[bytes], base_url: str
+) -> Reply:
+    """Answer one call, whose body may be packed."""
+    from emulator.apis.bigquery import errors  # noqa: PLC0415 - loaded by the first call
+    from emulator.apis.bigquery.wire import failure  # noqa: PLC0415 - loaded by the first call
+
+    with cast("IO[bytes]", tempfile.SpooledTemporaryFile(IN_MEMORY)) as plain:
+        try:
+            fits = body.seek(0, 2) <= MOST_BYTES
+            body.seek(0)
+            if fits and headers.get("content-encoding") == "gzip":
+                body, fits = plain, unpack(body, plain)
+        except (OSError, EOFError, zlib.error) as error:
+            return failure(errors.BigQueryError(400, "parseError", f"Parse Error: the body is no gzip: {error}"))
+        if not fits:
+            return failure(errors.BigQueryError(413, "uploadTooLarge", "Request size is too large."))
+        return answer(world, verb, target, headers, body, base_url)
+
+
+def unpack(packed: IO[bytes], plain: IO[bytes]) -> bool:
+    """Unpack a body; returns whether all of it is there, for it is not too long."""
+    source = gzip.GzipFile(fileobj=packed)
+    while chunk := source.read(IN_MEMORY):
+        if plain.tell() + len(chunk) > MOST_BYTES:
+            return False
+        plain.write(chunk)
     plain.seek(0)
-    return plain
+    return True
 
 
 def shown(reply: Reply) -> Response:
     """A reply as an HTTP answer."""
     if reply.document is None:
         return Response(status_code=reply.status, headers=reply.headers)
-    text = json.dumps(reply.document, ensure_ascii=False)
+    text = json.dumps(reply.document)  # escaped: a refusal may quote text that is no Unicode
     return Response(text, reply.status, reply.headers, media_type="application/json; charset=UTF-8")
 
 

@@ -23,6 +23,8 @@ NUMERIC_MOST = Decimal(10) ** 29
 NANOS, WIDE = Decimal("1e-9"), Context(prec=76)
 WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_SECONDS = 10**12
+"""More than any year has; whole numbers with a long exponent would take for ever."""
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 FLOATS = {"inf": "inf", "+inf": "inf", "infinity": "inf", "-inf": "-inf", "-infinity": "-inf", "nan": "nan"}
 LOOSE_DATE = re.compile(r"(\d{1,4})-(\d{1,2})-(\d{1,2})")
@@ -38,22 +40,30 @@ class CellError(ValueError):
         self.message = message
 
 
+def digits(value: Any) -> str:
+    """A number as text, as JSON and CSV have it: Python takes more, `1_0` and digits of other scripts."""
+    found = str(value).strip()
+    if isinstance(value, bool) or "_" in found or not found.isascii():
+        raise ValueError
+    return found
+
+
 def whole(value: Any) -> str:
     """An INT64."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not WHOLE.fullmatch(str(value)) or not -INT64 <= int(value) < INT64:
+    value = digits(int(value) if isinstance(value, float) and value.is_integer() else value)
+    if not WHOLE.fullmatch(value) or not -INT64 <= int(value) < INT64:
         raise ValueError
     return str(int(value))
 
 
 def real(value: Any) -> str:
     """A FLOAT64, infinite ones and NaN by their names."""
-    if isinstance(value, bool):
-        raise ValueError  # noqa: TRY004 - all that does not fit is one kind of error here
     if isinstance(value, str) and value.strip().lower() in FLOATS:
         return FLOATS[value.strip().lower()]
-    return repr(float(value))
+    found = float(digits(value))
+    if math.isinf(found) and not isinstance(value, float):
+        raise ValueError  # too large
+    return repr(found)
 
 
 def boolean(value: Any) -> str:
@@ -65,13 +75,14 @@ def boolean(value: Any) -> str:
 
 
 def numeric(value: Any) -> str:
-    """A NUMERIC: 29 digits before the point and 9 after it; further ones are rounded."""
-    if isinstance(value, bool):
-        raise ValueError  # noqa: TRY004 - all that does not fit is one kind of error here
-    found = Decimal(str(value).strip())
+    """A NUMERIC: 29 digits before the point and 9 after it; further ones are rounded, which may make it too large."""
+    found = Decimal(digits(value))
     if not found.is_finite() or found.copy_abs() >= NUMERIC_MOST:
         raise ValueError
-    return str(found.quantize(NANOS, rounding=ROUND_HALF_UP, context=WIDE))
+    rounded = found.quantize(NANOS, rounding=ROUND_HALF_UP, context=WIDE)
+    if rounded.copy_abs() >= NUMERIC_MOST:
+        raise ValueError
+    return f"{rounded:f}"
 
 
 def text(value: Any) -> str:
@@ -79,6 +90,7 @@ def text(value: Any) -> str:
     if isinstance(value, str):
         if "\0" in value:
             raise ValueError
+        value.encode()  # half a pair of UTF-16, which JSON can say, is no text
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -134,8 +146,8 @@ def instant(value: Any) -> str:
 
 
 def seconds(value: float | Decimal) -> str:
-    """Seconds since 1970; so many that no year could have them are micro- or milliseconds, as BigQuery takes them."""
-    if not math.isfinite(value):
+    """Seconds since 1970, of the years 1 to 9999."""
+    if not math.isfinite(value) or not -MOST_SECONDS < value < MOST_SECONDS:
         raise ValueError
     micros = round(Decimal(str(value)) * 1_000_000)
     return (EPOCH + timedelta(microseconds=micros)).isoformat(sep=" ")
@@ -159,7 +171,10 @@ def moment(given: str) -> datetime:
 
 def document(value: Any) -> str:
     """A JSON value; text is parsed, as BigQuery does for rows that are streamed or loaded."""
-    return json.dumps(json.loads(value) if isinstance(value, str) else value, separators=(",", ":"))
+    found = json.loads(value) if isinstance(value, str) else value
+    text = json.dumps(found, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text.encode()  # as in `text`
+    return text
 
 
 WRITERS: Mapping[str, Callable[[Any], str]] = {

@@ -12,7 +12,7 @@ from sqlglot import exp
 from emulator.apis.bigquery import access, errors, records, rows
 from emulator.apis.bigquery.engine import engine, physical
 from emulator.apis.bigquery.schema import Field
-from emulator.apis.bigquery.sql import describing, resolving, translating
+from emulator.apis.bigquery.sql import describing, parsing, resolving, translating
 from emulator.apis.bigquery.types import duck, names, quoted
 
 if TYPE_CHECKING:
@@ -50,15 +50,13 @@ def run(task: Task, statement: exp.Expression, context: Context, text: str) -> d
     )
     said: dict[str, Any] = {"statementType": sort, "dmlTargetTable": table.ref.resource}
     if task.dry:
+        with task.cursor() as cursor:
+            execute(task, cursor, f"EXPLAIN {sql}", text)
         return said
-    base = engine(task.world)
-    with task.cursor() as cursor, base.transaction(table.rows, cursor):
-        try:
-            base.run(cursor, sql)
-        except errors.BigQueryError as error:
-            raise describing.located(error, text) from error
+    with task.cursor() as cursor, engine(task.world).transaction(table.rows, cursor):
+        execute(task, cursor, sql, text)
         found = cursor.fetchone()
-    records.put_table(task.world, table)
+    records.touch(task.world, table)
     count = int(found[0]) if found else 0
     stats = {
         "INSERT": "insertedRowCount",
@@ -70,6 +68,14 @@ def run(task: Task, statement: exp.Expression, context: Context, text: str) -> d
     return said | counts
 
 
+def execute(task: Task, cursor: Any, sql: str, text: str) -> None:
+    """Run a statement of DuckDB's; a mistake is told of the text that it was made of."""
+    try:
+        engine(task.world).run(cursor, sql)
+    except errors.BigQueryError as error:
+        raise describing.located(error, text) from error
+
+
 def target(statement: exp.Expression, context: Context) -> Table:
     """The table that is changed.
 
@@ -78,7 +84,7 @@ def target(statement: exp.Expression, context: Context) -> Table:
     """
     named = statement.this.this if isinstance(statement.this, exp.Schema) else statement.this
     if isinstance(statement, exp.TruncateTable):
-        named = statement.expressions[0]
+        named = parsing.only(statement.expressions)
     if not isinstance(named, exp.Table):
         raise errors.bad_query("Syntax error: a table is needed")
     resolving.check(named)
@@ -134,7 +140,7 @@ def inserting(task: Task, statement: exp.Insert, table: Table, context: Context,
     if isinstance(source, exp.Values):
         sql = values(source, fields, context)
     else:
-        found = describing.described(source, context, text)
+        found = describing.described(source.copy(), context, text)  # nothing around it counts
         check_count(len(found.fields), fields)
         check_types(found.fields, fields)
         given = ", ".join(

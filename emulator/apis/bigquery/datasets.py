@@ -29,6 +29,8 @@ def insert(call: Call) -> Reply:
     wanted = call.json()
     name = str((wanted.get("datasetReference") or {}).get("datasetId") or "")
     names.check_dataset(name)
+    project = call.world.project_id(str((wanted.get("datasetReference") or {}).get("projectId") or ""))
+    names.check_same(project, call.project, "datasetReference.projectId")
     given = {key: value for key, value in wanted.items() if key not in OUTPUT and value is not None}
     with call.world.store.transaction():
         if call.world.store.get(records.DATASET, records.dataset_key(call.project, name)) is not None:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 CREATE = ("CREATE_IF_NEEDED", "CREATE_NEVER")
 WRITE = ("WRITE_APPEND", "WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_TRUNCATE_DATA")
-LIKE_TABLE = ("timePartitioning", "rangePartitioning", "clustering", "destinationEncryptionConfiguration")
+LIKE_TABLE = {key: key for key in ("timePartitioning", "rangePartitioning", "clustering")} | {
+    "destinationEncryptionConfiguration": "encryptionConfiguration"
+}
+"""What a job says of a new table -> what a table calls it."""
 ADD, RELAX = "ALLOW_FIELD_ADDITION", "ALLOW_FIELD_RELAXATION"
 
 
@@ -45,6 +48,21 @@ class Destination:
     like: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A table that is ready for the rows of a job.
+
+    Attributes:
+        table: It.
+        hidden: Whether nobody sees it, or these rows, before `settle`.
+        over: The rows that it takes the place of.
+    """
+
+    table: Table
+    hidden: bool
+    over: str = ""
+
+
 def of(task: Task, ref: Ref, default: str) -> Destination:
     """The destination of a job.
 
@@ -55,7 +73,7 @@ def of(task: Task, ref: Ref, default: str) -> Destination:
     create, write = given.get("createDisposition") or CREATE[0], given.get("writeDisposition") or default
     if create not in CREATE or write not in WRITE:
         raise errors.invalid(f"Invalid value for disposition: {create}, {write}")
-    like = {key: given[key] for key in LIKE_TABLE if given.get(key)}
+    like = {ours: given[key] for key, ours in LIKE_TABLE.items() if given.get(key)}
     options = frozenset(given.get("schemaUpdateOptions") or ())
     return Destination(ref, create == CREATE[0], write.removesuffix("_DATA"), options, like)
 
@@ -81,10 +99,8 @@ def allowed(task: Task, to: Destination) -> Table | None:
     return found
 
 
-def prepared(task: Task, to: Destination, fields: Sequence[Field]) -> Table:
+def prepared(task: Task, to: Destination, fields: Sequence[Field]) -> Prepared:
     """The table, with columns for these: made, widened or, where it is written anew, made over.
-
-    What is written anew gets rows of its own, which are nobody's until `settle` gives them to the table.
 
     Raises:
         BigQueryError: As `allowed`, or the columns are others.
@@ -92,15 +108,15 @@ def prepared(task: Task, to: Destination, fields: Sequence[Field]) -> Table:
     found = allowed(task, to)
     if found is None:
         resource = to.like | {"schema": {"fields": [each.resource for each in fields]}}
-        return tables.create(task.world, to.ref, resource, task.caller)
+        return Prepared(tables.made(task.world, to.ref, resource, task.caller), hidden=True)
     if to.write == "WRITE_TRUNCATE":
-        return made_over(task.world, found, to, fields)
+        return Prepared(made_over(task.world, found, to, fields), hidden=True, over=found.rows)
     if not found.fields:
-        return widened(task.world, found, tuple(fields))
+        return Prepared(widened(task.world, found, tuple(fields)), hidden=False)
     wanted = schema.united(
         found.fields, tuple(fields), add=ADD in to.options, relax=RELAX in to.options, table=str(to.ref)
     )
-    return widened(task.world, found, wanted)
+    return Prepared(widened(task.world, found, wanted), hidden=False)
 
 
 def made_over(world: World, found: Table, to: Destination, fields: Sequence[Field]) -> Table:
@@ -116,8 +132,7 @@ def widened(world: World, found: Table, fields: tuple[Field, ...]) -> Table:
     """A table with further or looser columns."""
     if fields == found.fields:
         return found
-    with engine(world).lock(found.rows), world.store.transaction():
-        now = records.find_table(world, found.ref)
+    with records.held(world, found.ref) as now:
         kept = {each["name"]: each for each in (now.resource.get("schema") or {}).get("fields", [])}
         shown = [kept.get(each.name, {}) | each.resource for each in fields]
         return tables.altered_rows(world, now, now.resource | {"schema": {"fields": shown}})
@@ -135,21 +150,44 @@ def fill(task: Task, to: Destination, fields: Sequence[Field], write: Callable[[
     Raises:
         BigQueryError: It may not, or it fails.
     """
-    table = prepared(task, to, fields)
-    base = engine(task.world)
-    with task.cursor() as cursor, base.transaction(table.rows, cursor):
-        task.statistics["outputRows"] = str(write(table, cursor))
-        task.check()
-    return settle(task.world, table, to)
+    ready = prepared(task, to, fields)
+    table, base = ready.table, engine(task.world)
+    try:
+        with task.cursor() as cursor, base.transaction(table.rows, cursor):
+            task.statistics["outputRows"] = str(write(table, cursor))
+            task.check()
+        kept = settle(task.world, ready, to)
+        return kept if kept is not None else moved(task, to, table)
+    except BaseException:
+        if ready.hidden:
+            tables.discard(task.world, table)
+        raise
 
 
-def settle(world: World, table: Table, to: Destination) -> Table:
-    """Give the table its new rows, where it was written anew; else note that it has changed."""
+def settle(world: World, ready: Prepared, to: Destination) -> Table | None:
+    """Show what was written; None: it cannot be shown, for another table was made there meanwhile."""
+    table = ready.table
+    if not ready.hidden:
+        return records.touch(world, table)
     with world.store.transaction():
         before = records.look_for_table(world, to.ref)
-        kept = records.put_table(world, table)
-    if before is not None and before.rows != table.rows:
-        engine(world).drop(before.rows)
+        if before is not None and to.write != "WRITE_TRUNCATE":
+            return None
+        records.find_dataset(world, to.ref.project, to.ref.dataset)
+        resource = table.resource
+        if before is not None and before.rows == ready.over:  # what else was changed meanwhile stays
+            resource = before.resource | {key: resource[key] for key in ("schema", *to.like) if key in resource}
+        kept = records.put_table(world, replace(table, resource=resource))
+    if before is not None and before.rows:
+        engine(world).retire(before.rows)
+    return kept
+
+
+def moved(task: Task, to: Destination, table: Table) -> Table:
+    """Add the rows of a table that nobody has seen to the one that was made in its place."""
+    sql = f"SELECT {names(table.fields)} FROM {physical(table.rows)}"
+    kept = fill(task, to, table.fields, lambda other, cursor: insert(task, other, cursor, sql, table.fields))
+    tables.discard(task.world, table)
     return kept
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
+import time
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
     from emulator.core.world import World
 
 MEMORY, THREADS, DISK, QUERY_S = "1GB", 2, "8GB", 120.0
+KEPT_S = 30.0
+"""For so long rows stay that no table has any more."""
 SCHEMA = "bq"
-TABLE = "bigquery.table"
-"""In the store: tables, each with the name of its rows."""
+TABLE, UPLOAD = "bigquery.table", "bigquery.upload"
+"""In the store: tables, each with the name of its rows, and uploads that are under way, each with its file."""
 HINT = re.compile(r"\n\nLINE \d+:.*", re.DOTALL)
 
 
@@ -36,25 +40,25 @@ class Engine:
     Who holds the lock of a table may ask for the store's; nobody does it the other way round.
 
     Args:
-        folder: Where it lies.
-        readable: Where else files may be read: the objects of Cloud Storage.
+        folder: Where it lies. Its `files` are the only ones that SQL can reach.
     """
 
-    def __init__(self, folder: Path, readable: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         import duckdb  # noqa: PLC0415 - 70 MB, for those who use BigQuery
 
         self.files = folder / "files"
         self.files.mkdir(parents=True, exist_ok=True)
         self._locks: dict[str, threading.RLock] = {}
         self._naming = threading.Lock()
+        self._retired: list[tuple[float, str]] = []
         self._error = duckdb.Error
         self._database = duckdb.connect(str(folder / "rows.duckdb"), config=settings(folder))
         self._database.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        self._left = self._found() | {file.name for file in self.files.iterdir()}
         for macro in MACROS:
             self._database.execute(f"CREATE OR REPLACE MACRO {macro}")
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
-        folders = ", ".join(literal(str(each)) for each in (self.files, readable))
-        self._database.execute(f"SET GLOBAL allowed_directories = [{folders}]")
+        self._database.execute(f"SET GLOBAL allowed_directories = [{literal(str(self.files))}]")
         self._database.execute("SET GLOBAL enable_external_access = false")
         self._database.execute("SET GLOBAL lock_configuration = true")
 
@@ -70,6 +74,22 @@ class Engine:
             yield cursor
         finally:
             cursor.close()
+
+    @contextmanager
+    def lent(self, paths: Sequence[Path]) -> Iterator[list[Path]]:
+        """Files where SQL can read them, for as long as this lasts."""
+        made: list[Path] = []
+        try:
+            for path in paths:
+                made.append(self.files / f"lent-{uuid.uuid4().hex}")
+                try:
+                    made[-1].hardlink_to(path)
+                except OSError:  # of another disk, or of one that has no links
+                    shutil.copyfile(path, made[-1])
+            yield made
+        finally:
+            for path in made:
+                path.unlink(missing_ok=True)
 
     def lock(self, rows: str) -> threading.RLock:
         """What those hold who change rows, or the columns they have."""
@@ -107,26 +127,46 @@ class Engine:
             return cursor.execute(sql, values) if values else cursor.execute(sql)
         except self._error as error:
             raise translated(error) from error
+        except UnicodeEncodeError:  # half a pair of UTF-16, which JSON can say
+            raise errors.bad_query("Syntax error: Illegal input character: text is no Unicode") from None
         finally:
             late.cancel()
 
     def drop(self, *tables: str) -> None:
-        """Forget rows that no table has any more. What is being written just now is forgotten at the next start."""
+        """Forget rows that nobody sees. What is being written just now is forgotten at the next start."""
         with self.reading() as cursor, suppress(self._error):
             for each in tables:
                 with self._naming:
                     self._locks.pop(each, None)
                 cursor.execute(f"DROP TABLE IF EXISTS {physical(each)}")
 
-    def sweep(self, known: Collection[str]) -> None:
-        """Forget what no table has: the emulator was killed before it could say so."""
+    def retire(self, *tables: str) -> None:
+        """Forget rows that no table has any more, in a while: who has just looked for them finds what there was."""
+        now = time.monotonic()
+        with self._naming:
+            self._retired += [(now + KEPT_S, each) for each in tables]
+            due = [name for until, name in self._retired if until <= now]
+            self._retired = [pair for pair in self._retired if pair[0] > now]
+        self.drop(*due)
+
+    def _found(self) -> frozenset[str]:
         with self.reading() as cursor:
             cursor.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = ?", [SCHEMA])
-            found = [name for (name,) in cursor.fetchall()]
-        self.drop(*(name for name in found if name not in known))
+            return frozenset(name for (name,) in cursor.fetchall())
+
+    def sweep(self, known: Callable[[], Collection[str]]) -> None:
+        """Forget, once, the rows and files that were there at the start and nobody has: a kill came in between."""
+        with self._naming:
+            left, self._left = self._left, frozenset()
+        gone = left.difference(known()) if left else ()
+        for each in gone:  # a name is one of rows or of a file, never of both
+            (self.files / each).unlink(missing_ok=True)
+        self.drop(*gone)
 
     def clear(self) -> None:
         """Forget all rows."""
+        with self._naming:
+            self._retired.clear()
         with self.reading() as cursor:
             cursor.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
             cursor.execute(f"CREATE SCHEMA {SCHEMA}")
@@ -152,15 +192,19 @@ def settings(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
 
 
 def engine(world: World) -> Engine:
-    """The database of a cloud, opened when it is first needed."""
-    return world.part(Engine, lambda: opened(world))
+    """The database of a cloud, opened when it is first needed, and without what a kill left behind.
+
+    It may be called with the store's lock held, so nothing here asks for the store while the part is made.
+    """
+    found = world.part(Engine, lambda: Engine(world.state_dir / "bigquery"))
+    found.sweep(lambda: known(world))
+    return found
 
 
-def opened(world: World) -> Engine:
-    """The database, without what a kill left behind."""
-    made = Engine(world.state_dir / "bigquery", world.state_dir / "blobs")
-    made.sweep({json.loads(body)["rows"] for _, body in world.store.list(TABLE)})
-    return made
+def known(world: World) -> set[str]:
+    """The names of rows that tables have, and of files that are being uploaded."""
+    uploads = (Path(json.loads(body)["path"]).name for _, body in world.store.list(UPLOAD))
+    return {json.loads(body)["rows"] for _, body in world.store.list(TABLE)}.union(uploads)
 
 
 def new_name() -> str:

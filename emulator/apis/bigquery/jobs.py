@@ -11,6 +11,7 @@ import logging
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.apis.bigquery import access, errors, names, records
@@ -58,7 +59,7 @@ def begin(call: Call, wanted: dict[str, Any], files: list[str] | None = None) ->
     Args:
         call: Who asks, and in which project.
         wanted: A `Job`.
-        files: Uploaded files that it loads.
+        files: Uploaded files that it loads; gone when it is over.
 
     Raises:
         BigQueryError: It is none, or its id is taken; of a dry run: what the job would have failed with.
@@ -72,12 +73,13 @@ def begin(call: Call, wanted: dict[str, Any], files: list[str] | None = None) ->
     resource = fresh(call, wanted, task, job_id, location)
     if task.dry:
         return looked_at(task, resource), task
-    key = f"{call.project}/{job_id}"
+    key, found = f"{call.project}/{job_id}", running(call.world)
     with call.world.store.transaction():
         if call.world.store.get(JOB, key) is not None:
             raise errors.duplicate("Job", f"{call.project}:{location}.{job_id}")
+        found.tasks[key] = task  # before anybody sees the job: one that runs nowhere is taken for lost
         call.world.store.put(JOB, key, json.dumps(resource).encode())
-    run_soon(task, key)
+    found.pool.submit(run, task, key)
     task.done.wait(AT_ONCE_S)
     return read(call.world, key), task
 
@@ -129,13 +131,6 @@ def runner(task: Task) -> Any:
     return importlib.import_module(f"emulator.apis.bigquery.{SORTS[task.sort]}").run
 
 
-def run_soon(task: Task, key: str) -> None:
-    """Run a job in a thread."""
-    found = running(task.world)
-    found.tasks[key] = task
-    found.pool.submit(run, task, key)
-
-
 def run(task: Task, key: str) -> None:
     """Run a job to its end, and write down how it went."""
     failure: dict[str, Any] | None = None
@@ -152,6 +147,8 @@ def run(task: Task, key: str) -> None:
     try:
         write_end(task, key, failure)
     finally:
+        for path in task.files:
+            Path(path).unlink(missing_ok=True)
         running(task.world).tasks.pop(key, None)
         task.done.set()
 

@@ -6,7 +6,7 @@ quote them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -81,8 +81,6 @@ def run(task: Task) -> None:
         load_parquet(task, to, files)
     else:
         load_lines(task, to, files, sort)
-    for path in task.files:
-        Path(path).unlink(missing_ok=True)
 
 
 def found_files(task: Task) -> list[tuple[str, Path]]:
@@ -185,7 +183,13 @@ def raw_rows(path: Path, sort: str, options: Options, *, headed: bool) -> Iterat
 
 def load_parquet(task: Task, to: Destination, files: list[tuple[str, Path]]) -> None:
     """Load Parquet, which DuckDB reads itself."""
-    listed = ", ".join(literal(str(path)) for _, path in files)
+    with engine(task.world).lent([path for _, path in files]) as lent:
+        read_parquet(task, to, lent)
+
+
+def read_parquet(task: Task, to: Destination, files: Sequence[Path]) -> None:
+    """Load files that SQL can read."""
+    listed = ", ".join(literal(str(path)) for path in files)
     source = f"read_parquet([{listed}], union_by_name := true)"
     base = engine(task.world)
     with base.reading() as cursor:

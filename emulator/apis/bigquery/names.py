@@ -83,6 +83,15 @@ def check_column(name: object) -> str:
     return text
 
 
+def check_same(said: object, meant: str, field: str) -> None:
+    """Refuse a body that names another place than its path: who may do something here may not do it there."""
+    if said and str(said) != meant:
+        text = (
+            f"Value '{said}' in content does not agree with value '{meant}'. This can happen when a value set through"
+        )
+        raise errors.invalid(f"{text} a parameter is inconsistent with a value set in the request.", field)
+
+
 def check_labels(labels: object) -> None:
     """Refuse labels that are none. Source: cloud.google.com/bigquery/docs/labels-intro."""
     if labels is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -91,7 +93,9 @@ def look_for_table(world: World, ref: Ref) -> Table | None:
     found = Table(ref, **json.loads(body))
     until = found.resource.get("expirationTime")
     if until is not None and int(until) <= int(millis(world.clock.now())):
-        forget_table(world, found)
+        with world.store.transaction():
+            if world.store.get(TABLE, ref.key) == body:  # else somebody has made another
+                forget_table(world, found)
         return None
     return found
 
@@ -124,6 +128,35 @@ def put_table(world: World, table: Table) -> Table:
     return kept
 
 
+def touch(world: World, table: Table) -> Table:
+    """Note that rows have changed. What else was changed meanwhile stays; so does a table that has other rows by now.
+
+    Raises:
+        BigQueryError: 404, it is no longer there.
+    """
+    with world.store.transaction():
+        now = find_table(world, table.ref)
+        return put_table(world, now) if now.rows == table.rows else now
+
+
+@contextmanager
+def held(world: World, ref: Ref) -> Iterator[Table]:
+    """A table as it is now, of which nobody else changes the rows or the record meanwhile, in a transaction.
+
+    The lock of the rows comes first, the store's second (`Engine`), so it is looked again whether they are its rows.
+
+    Raises:
+        BigQueryError: 404.
+    """
+    while True:
+        rows = find_table(world, ref).rows
+        with engine(world).lock(rows), world.store.transaction():
+            found = find_table(world, ref)
+            if found.rows == rows:
+                yield found
+                return
+
+
 def forget_table(world: World, table: Table) -> None:
     """Forget a table with its rows and its policy."""
     from emulator.identity import iam_policy  # noqa: PLC0415 - imports Google's messages
@@ -132,7 +165,7 @@ def forget_table(world: World, table: Table) -> None:
     ref = table.ref
     iam_policy.forget(world, f"projects/{ref.project}/datasets/{ref.dataset}/tables/{ref.table}")
     if table.rows:
-        engine(world).drop(table.rows)
+        engine(world).retire(table.rows)
 
 
 def instant(text: Any) -> datetime:

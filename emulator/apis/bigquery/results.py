@@ -5,14 +5,21 @@ Source: reference/rest/v2/jobs/query and getQueryResults.
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
 
-from emulator.apis.bigquery import errors, jobs, records, schema
+from emulator.apis.bigquery import access, errors, jobs, records, schema
 from emulator.apis.bigquery.names import Ref
 from emulator.apis.bigquery.tabledata import page_of
 from emulator.apis.bigquery.wire import Call, Reply
 
+if TYPE_CHECKING:
+    from emulator.apis.bigquery.work import Task
+
 WAIT_MS, WAIT_MOST_MS = 10_000, 200_000
+REMEMBERED_MS = 15 * 60_000
+"""For how long a `requestId` is known again. Source: reference/rest/v2/jobs/query."""
 COPIED = ("query", "defaultDataset", "queryParameters", "parameterMode", "maximumBytesBilled", "useLegacySql",
           "useQueryCache", "createSession", "connectionProperties", "destinationEncryptionConfiguration")  # fmt: skip
 CODES = {
@@ -30,19 +37,41 @@ def query(call: Call) -> Reply:
     if wanted.get("labels"):
         configuration["labels"] = wanted["labels"]
     job = {"configuration": configuration, "jobReference": {"location": wanted.get("location")}}
-    resource, task = jobs.begin(call, job)
-    if task.dry:
+    resource, task = begun(call, job, str(wanted.get("requestId") or ""))
+    if task is not None and task.dry:
         said = resource["statistics"]
         answer = {"kind": "bigquery#queryResponse", "jobReference": resource["jobReference"], "jobComplete": True}
         about = {"schema": said["query"].get("schema"), "totalBytesProcessed": said["totalBytesProcessed"]}
         return Reply(answer | about | {"cacheHit": False})
-    task.done.wait(min(int(wanted.get("timeoutMs") or WAIT_MS), WAIT_MOST_MS) / 1000)
+    if task is not None:
+        timeout = wanted.get("timeoutMs")
+        task.done.wait(min(WAIT_MS if timeout is None else int(timeout), WAIT_MOST_MS) / 1000)
     asked = {key: str(wanted[key]) for key in ("maxResults",) if wanted.get(key) is not None}
     formatted = (wanted.get("formatOptions") or {}).get("useInt64Timestamp")
     asked["formatOptions.useInt64Timestamp"] = str(bool(formatted))
     page = Call(call.world, call.path, asked, call.headers, call.body, call.base_url, call.caller)
     job_id = resource["jobReference"]["jobId"]
     return Reply({"kind": "bigquery#queryResponse"} | shown(page, jobs.read(call.world, f"{call.project}/{job_id}")))
+
+
+def begun(call: Call, job: dict[str, Any], request_id: str) -> tuple[dict[str, Any], Task | None]:
+    """Begin a query; the job, and its task if it still runs, of the same request that came a moment ago.
+
+    Source: reference/rest/v2/jobs/query, `requestId`: a client that got no answer asks again, and rows are added once.
+    """
+    if not request_id or job["configuration"]["dryRun"]:
+        return jobs.begin(call, job)
+    said = json.dumps([call.caller, call.project, request_id, job], sort_keys=True)
+    job_id = f"job_{hashlib.sha256(said.encode()).hexdigest()}"
+    try:
+        return jobs.begin(call, job | {"jobReference": job["jobReference"] | {"jobId": job_id}})
+    except errors.BigQueryError as error:
+        if error.reason != "duplicate":
+            raise
+    key = f"{call.project}/{job_id}"
+    there = jobs.read(call.world, key)
+    age_ms = int(records.millis(call.world.clock.now())) - int(there["statistics"]["creationTime"])
+    return jobs.begin(call, job) if age_ms > REMEMBERED_MS else (there, jobs.running(call.world).tasks.get(key))
 
 
 def get(call: Call) -> Reply:
@@ -83,6 +112,7 @@ def rows_of(call: Call, resource: dict[str, Any]) -> dict[str, Any]:
     if columns is None:
         return {"totalRows": "0", "schema": {"fields": []}}
     ref = Ref.of(resource["configuration"]["query"]["destinationTable"], call.project)
+    access.on_table(call.world, call.caller, "bigquery.tables.getData", ref)  # others may have written there since
     table = records.find_table(call.world, ref)
     total = int(resource["statistics"]["query"].get("outputRows", 0))
     page, token = page_of(call, table.rows, schema.read(columns), total)

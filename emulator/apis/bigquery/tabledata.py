@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,12 @@ class Seen:
             self.ids[table, insert_id] = now + REMEMBERED_FOR.total_seconds()
             return True
 
+    def forget(self, table: str, insert_ids: Sequence[str]) -> None:
+        """Know them no longer: their rows were not written."""
+        with self.lock:
+            for each in insert_ids:
+                self.ids.pop((table, each), None)
+
 
 def insert_all(call: Call) -> Reply:
     """Stream rows in. What is wrong with some is said by index; the others are stopped then, unless they may go on."""
@@ -113,7 +120,8 @@ def insert_all(call: Call) -> Reply:
     if bad and not wanted.get("skipInvalidRows"):
         bad |= {index: stopped() for index, _ in good}
         good = []
-    rows.append(call.world, table, new_ones(call.world, table, given, good))
+    with new_ones(call.world, table, given, good) as fresh:
+        rows.append(call.world, table, fresh)
     told = [{"index": index, "errors": [bad[index]]} for index in sorted(bad)]
     return Reply({"kind": "bigquery#tableDataInsertAllResponse"} | ({"insertErrors": told} if told else {}))
 
@@ -148,13 +156,16 @@ def stopped() -> dict[str, str]:
     return {"reason": "stopped", "location": "", "debugInfo": "", "message": ""}
 
 
+@contextmanager
 def new_ones(
     world: World, table: Table, given: Sequence[Any], good: Sequence[tuple[int, dict[str, Any]]]
-) -> list[dict[str, Any]]:
-    """Those rows whose insert ids were not seen a moment ago."""
+) -> Iterator[list[dict[str, Any]]]:
+    """Those rows whose insert ids were not seen a moment ago. Rows that cannot be written may come again."""
     seen, now = world.part(Seen, Seen), world.clock.now().timestamp()
-    return [
-        row
-        for index, row in good
-        if not (insert_id := str(given[index].get("insertId") or "")) or seen.is_new(table.rows, insert_id, now)
-    ]
+    named = [(str(given[index].get("insertId") or ""), row) for index, row in good]
+    fresh = [(each, row) for each, row in named if not each or seen.is_new(table.rows, each, now)]
+    try:
+        yield [row for _, row in fresh]
+    except BaseException:
+        seen.forget(table.rows, [each for each, _ in fresh])
+        raise

@@ -37,8 +37,13 @@ LISTED = ("kind", "id", "tableReference", "type", "friendlyName", "labels", "tim
 def insert(call: Call) -> Reply:
     """Create a table or a view."""
     wanted = call.json()
-    reference = {"projectId": call.project, "datasetId": call.path["dataset"]} | (wanted.get("tableReference") or {})
-    table = create(call.world, Ref.of(reference, call.project), wanted, call.caller)
+    given = wanted.get("tableReference") or {}
+    ref = Ref(call.project, call.path["dataset"], str(given.get("tableId") or ""))
+    if not ref.table:
+        raise errors.required("tableId")
+    names.check_same(call.world.project_id(str(given.get("projectId") or "")), call.project, "tableReference.projectId")
+    names.check_same(given.get("datasetId"), ref.dataset, "tableReference.datasetId")
+    table = create(call.world, ref, wanted, call.caller)
     return Reply(counted(call.world, table))
 
 
@@ -49,18 +54,69 @@ def create(world: World, ref: Ref, wanted: dict[str, Any], caller: str) -> Table
         BigQueryError: It is there, or a value is refused.
     """
     names.check_table(ref.table)
+    records.find_dataset(world, ref.project, ref.dataset)
+    if records.look_for_table(world, ref) is not None:
+        raise errors.duplicate("Table", str(ref))
+    return publish(world, made(world, ref, wanted, caller))
+
+
+def made(world: World, ref: Ref, wanted: dict[str, Any], caller: str) -> Table:
+    """A table, or a view, that nobody sees before `publish`.
+
+    Raises:
+        BigQueryError: A value is refused.
+    """
+    names.check_table(ref.table)
     given = {key: value for key, value in wanted.items() if key not in OUTPUT and value is not None}
-    with world.store.transaction():
-        dataset = records.find_dataset(world, ref.project, ref.dataset)
-        if records.look_for_table(world, ref) is not None:
-            raise errors.duplicate("Table", str(ref))
-        resource = checked(fresh(world, dataset, ref, given))
-        if "view" in resource:
-            resource["schema"] = {"fields": view_fields(world, resource, ref, caller)}
-            return records.put_table(world, Table(ref, resource))
-        fields = schema.read(resource.get("schema"))
-        made = Table(ref, resource)
-        return records.put_table(world, replace(made, rows=rows.make(world, fields, by_arrival=made.by_arrival)))
+    resource = checked(fresh(world, records.find_dataset(world, ref.project, ref.dataset), ref, given))
+    if "view" in resource:
+        resource["schema"] = {"fields": view_fields(world, resource, ref, caller)}
+        return Table(ref, resource)
+    table = Table(ref, resource)
+    return replace(table, rows=rows.make(world, table.fields, by_arrival=table.by_arrival))
+
+
+def publish(world: World, table: Table, *, over: bool = False) -> Table:
+    """Show a table that was made.
+
+    Args:
+        world: Where.
+        table: It.
+        over: Whether it takes the place of the one that is there.
+
+    Raises:
+        BigQueryError: There is one by now, and it stays; or its dataset is gone. Its rows are dropped then.
+    """
+    try:
+        with world.store.transaction():
+            records.find_dataset(world, table.ref.project, table.ref.dataset)
+            before = records.look_for_table(world, table.ref)
+            if before is not None:
+                make_room(world, before, over=over)
+            kept = records.put_table(world, table)
+    except BaseException:
+        discard(world, table)
+        raise
+    if before is not None and before.rows:
+        engine(world).retire(before.rows)
+    return kept
+
+
+def make_room(world: World, before: Table, *, over: bool) -> None:
+    """Forget the table that another takes the place of, all but its rows.
+
+    Raises:
+        BigQueryError: It must not be replaced.
+    """
+    if not over:
+        raise errors.duplicate("Table", str(before.ref))
+    records.forget_table(world, replace(before, rows=""))
+
+
+def discard(world: World, table: Table) -> None:
+    """Drop the rows of a table that nobody has seen."""
+    if table.rows:
+        engine(world).drop(table.rows)
 
 
 def view_fields(world: World, resource: dict[str, Any], ref: Ref, caller: str) -> list[dict[str, Any]]:
@@ -124,17 +180,36 @@ def ref_of(call: Call) -> Ref:
 def change(call: Call, *, whole: bool) -> Reply:
     """Patch or replace, where the etag is the one the caller names."""
     wanted = {key: value for key, value in call.json().items() if key not in OUTPUT and key != "tableReference"}
-    rows_now = records.find_table(call.world, ref_of(call)).rows
-    with engine(call.world).lock(rows_now), call.world.store.transaction():
-        old = records.find_table(call.world, ref_of(call))
-        if call.headers.get("if-match") not in (None, "*", old.resource["etag"]):
-            raise errors.stale()
-        changed = altered(call.world, old, wanted, call.caller, whole=whole)
+    changed = None
+    while changed is None:
+        changed = attempted(call, wanted, whole=whole)
     return Reply(counted(call.world, changed))
 
 
-def altered(world: World, old: Table, wanted: dict[str, Any], caller: str, *, whole: bool) -> Table:
-    """A table with another resource, and its rows with other columns where the schema says so. In a transaction."""
+def attempted(call: Call, wanted: dict[str, Any], *, whole: bool) -> Table | None:
+    """A table or a view that was changed; None: somebody else changed the view meanwhile.
+
+    What a view's query gives is found out before anything is locked: it asks for the rows of other tables.
+    """
+    before = records.find_table(call.world, ref_of(call))
+    view = described(call, altered(before, wanted, whole=whole)) if before.view else None
+    with records.held(call.world, before.ref) as old:
+        if call.headers.get("if-match") not in (None, "*", old.resource["etag"]):
+            raise errors.stale()
+        if view is None:
+            return altered_rows(call.world, old, altered(old, wanted, whole=whole))
+        if old.resource["etag"] != before.resource["etag"]:
+            return None
+        return records.put_table(call.world, replace(old, resource=view))
+
+
+def described(call: Call, resource: dict[str, Any]) -> dict[str, Any]:
+    """A view with the columns of its query."""
+    return resource | {"schema": {"fields": view_fields(call.world, resource, ref_of(call), call.caller)}}
+
+
+def altered(old: Table, wanted: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+    """The resource of a table as it is wanted."""
     fixed = {key: value for key, value in old.resource.items() if key in OUTPUT or key == "tableReference"}
     kept = {key: old.resource[key] for key in ("schema", "view") if key in old.resource and not wanted.get(key)}
     if whole:
@@ -145,17 +220,11 @@ def altered(world: World, old: Table, wanted: dict[str, Any], caller: str, *, wh
         resource = checked(merge(old.resource, wanted) | ({"schema": wanted["schema"]} if wanted.get("schema") else {}))
     if "requirePartitionFilter" in resource and "view" in resource:
         del resource["requirePartitionFilter"]
-    return altered_view(world, old, resource, caller) if old.view else altered_rows(world, old, resource)
-
-
-def altered_view(world: World, old: Table, resource: dict[str, Any], caller: str) -> Table:
-    """A view with another query or other descriptions."""
-    resource["schema"] = {"fields": view_fields(world, resource, old.ref, caller)}
-    return records.put_table(world, replace(old, resource=resource))
+    return resource
 
 
 def altered_rows(world: World, old: Table, resource: dict[str, Any]) -> Table:
-    """A table with further columns, or looser ones."""
+    """A table with further columns, or looser ones, and its rows with them. With the table held."""
     partitions.fixed(old.resource, resource)
     fields = schema.read(resource.get("schema"))
     steps = schema.steps(old.fields, fields, str(old.ref))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+Shown = Callable[[Any, Any], Any]
+"""A value and its schema -> what stands for it in plain JSON."""
 INT, LONG = 1 << 31, 1 << 63
 MOST_DEEP = 200
 """Levels of a value; deeper ones are refused before Python is."""
@@ -27,7 +29,9 @@ def is_int(value: Any, bound: int) -> bool:
 
 def is_real(value: Any) -> bool:
     """Whether a value is a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool | int):
+        return not isinstance(value, bool)  # also one that no float can be
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def is_bytes(value: Any) -> bool:
@@ -65,17 +69,55 @@ class Schema:
             raise AvroError(f"not JSON: {error}") from error
         self._define(self._root, "", "schema")
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of a record's fields; none where it is no record."""
+        listed = self._root.get("fields") if isinstance(self._root, dict) else None
+        return tuple(str(each["name"]) for each in listed or ())
+
     def check(self, data: bytes) -> None:
         """Refuse data that is no value.
 
         Raises:
             AvroError: The text says where.
         """
+        self.read(data, lambda value, _schema: value)
+
+    def read(self, data: bytes, shown: Shown) -> Any:
+        """A value as plain JSON: unions without their tags.
+
+        Args:
+            data: It, in Avro's JSON encoding.
+            shown: What stands for a map, or for a value that has no others in it, of the schema that is given with it.
+
+        Raises:
+            AvroError: It is none. The text says where.
+        """
         try:
             value = json.loads(data)
         except (ValueError, RecursionError) as error:
             raise AvroError(f"not JSON: {error}") from error
-        self._check(value, self._root, "", "message", 0)
+        return Walk(self, shown).value(value, self._root, "", "message", 0)
+
+    def named(self, name: str, space: str) -> tuple[Any, str]:
+        """A type that has a name, and the namespace of what is in it."""
+        found: tuple[Any, str] = self._named[self._full(name, space)]
+        return found
+
+    def inside(self, schema: Mapping[str, Any], space: str) -> str:
+        """The namespace of what is in a type that has a name."""
+        return self._full(schema["name"], schema.get("namespace") or space).rpartition(".")[0]
+
+    def tag(self, schema: Any, space: str) -> str:
+        """How a union's JSON names the type of its value."""
+        if isinstance(schema, list):
+            return "a union"
+        if isinstance(schema, dict):
+            kind = schema.get("type")
+            if kind in ("record", "error", "enum", "fixed"):
+                return self._full(str(schema.get("name")), schema.get("namespace") or space)
+            return str(kind) if isinstance(kind, str) else self.tag(kind, space)
+        return str(schema) if schema in PRIMITIVES else self._full(str(schema), space)
 
     def _define(self, schema: Any, space: str, where: str) -> None:
         """Look at a schema and all in it, and note the types that have names."""
@@ -94,7 +136,7 @@ class Schema:
     def _define_union(self, schemas: list[Any], space: str, where: str) -> None:
         for each in schemas:
             self._define(each, space, where)
-        tags = [self._tag(each, space) for each in schemas]
+        tags = [self.tag(each, space) for each in schemas]
         if not schemas or len(set(tags)) < len(tags) or any(isinstance(each, list) for each in schemas):
             raise AvroError(f"{where}: a union has different types, and none is a union")
 
@@ -138,69 +180,80 @@ class Schema:
     def _full(self, name: str, space: str) -> str:
         return name if "." in name or not space else f"{space}.{name}"
 
-    def _tag(self, schema: Any, space: str) -> str:
-        """How a union's JSON names the type of its value."""
-        if isinstance(schema, list):
-            return "a union"
-        if isinstance(schema, dict):
-            kind = schema.get("type")
-            if kind in ("record", "error", "enum", "fixed"):
-                return self._full(str(schema.get("name")), schema.get("namespace") or space)
-            return str(kind) if isinstance(kind, str) else self._tag(kind, space)
-        return str(schema) if schema in PRIMITIVES else self._full(str(schema), space)
 
-    def _check(self, value: Any, schema: Any, space: str, where: str, depth: int) -> None:
+class Walk:
+    """A way through a value, along its schema.
+
+    Args:
+        schema: Whose value it is.
+        shown: As `Schema.read` has it.
+    """
+
+    def __init__(self, schema: Schema, shown: Shown) -> None:
+        self._schema = schema
+        self._shown = shown
+
+    def value(self, value: Any, schema: Any, space: str, where: str, depth: int) -> Any:
+        """A value of any schema as plain JSON.
+
+        Raises:
+            AvroError: It is none.
+        """
         require(depth <= MOST_DEEP, where, "it is too deep")
         if isinstance(schema, str) and schema not in PRIMITIVES:
-            schema, space = self._named[self._full(schema, space)]
+            schema, space = self._schema.named(schema, space)
         if isinstance(schema, list):
-            self._check_union(value, schema, space, where, depth)
-            return
+            return self._union(value, schema, space, where, depth)
         kind = schema if isinstance(schema, str) else schema["type"]
-        if isinstance(kind, str) and kind in PRIMITIVES:
-            require(PRIMITIVES[kind](value), where, f"{kind} is needed")
-        elif kind in ("record", "error"):
-            self._check_record(value, schema, schema.get("namespace") or space, where, depth)
-        elif kind in ("array", "map"):
-            self._check_many(value, schema, space, where, depth)
-        elif kind == "enum":
+        if kind in ("record", "error"):
+            return self._record(value, schema, self._schema.inside(schema, space), where, depth)
+        if kind in ("array", "map"):
+            return self._many(value, schema, space, where, depth)
+        if isinstance(kind, str) and (kind in PRIMITIVES or kind in ("enum", "fixed")):
+            return self._single(value, kind, schema, where)
+        return self.value(value, kind, space, where, depth + 1)
+
+    def _single(self, value: Any, kind: str, schema: Any, where: str) -> Any:
+        """A value that has no others in it."""
+        if kind == "enum":
             require(value in schema["symbols"], where, f"one of {', '.join(schema['symbols'])} is needed")
         elif kind == "fixed":
             require(is_bytes(value) and len(value) == schema["size"], where, f"{schema['size']} bytes are needed")
         else:
-            self._check(value, kind, space, where, depth + 1)
+            require(PRIMITIVES[kind](value), where, f"{kind} is needed")
+        return self._shown(value, schema)
 
-    def _check_many(self, value: Any, schema: dict[str, Any], space: str, where: str, depth: int) -> None:
+    def _many(self, value: Any, schema: dict[str, Any], space: str, where: str, depth: int) -> Any:
         """Items of an array, values of a map."""
+        inner = schema["items" if schema["type"] == "array" else "values"]
         if schema["type"] == "array":
             require(isinstance(value, list), where, "an array is needed")
-            parts = [(f"{where}[{index}]", each) for index, each in enumerate(value)]
-        else:
-            require(isinstance(value, dict), where, "an object is needed")
-            parts = [(f"{where}.{key}", each) for key, each in value.items()]
-        inner = schema["items" if schema["type"] == "array" else "values"]
-        for place, each in parts:
-            self._check(each, inner, space, place, depth + 1)
+            return [self.value(each, inner, space, f"{where}[{at}]", depth + 1) for at, each in enumerate(value)]
+        require(isinstance(value, dict), where, "an object is needed")
+        made = {key: self.value(each, inner, space, f"{where}.{key}", depth + 1) for key, each in value.items()}
+        return self._shown(made, schema)
 
-    def _check_record(self, value: Any, schema: dict[str, Any], space: str, where: str, depth: int) -> None:
+    def _record(self, value: Any, schema: dict[str, Any], space: str, where: str, depth: int) -> Any:
         require(isinstance(value, dict), where, "an object is needed")
         fields = {each["name"]: each["type"] for each in schema["fields"]}
         strange = sorted(value.keys() - fields.keys())
         require(not strange, where, f"there is no field {', '.join(strange)}")
+        made = {}
         for name, kind in fields.items():
             require(name in value, where, f"{name} is missing")
-            self._check(value[name], kind, space, f"{where}.{name}", depth + 1)
+            made[name] = self.value(value[name], kind, space, f"{where}.{name}", depth + 1)
+        return made
 
-    def _check_union(self, value: Any, schemas: list[Any], space: str, where: str, depth: int) -> None:
+    def _union(self, value: Any, schemas: list[Any], space: str, where: str, depth: int) -> Any:
         """A union's value is null, or an object that names its type: `{"string": "a"}`."""
-        tagged = {self._tag(each, space): each for each in schemas}
+        tagged = {self._schema.tag(each, space): each for each in schemas}
         if value is None:
             require("null" in tagged, where, "null is none of the types")
-            return
+            return None
         one = isinstance(value, dict) and len(value) == 1
         require(one and next(iter(value)) in tagged, where, f"an object with one of {', '.join(tagged)} is needed")
         tag, inner = next(iter(value.items()))
-        self._check(inner, tagged[tag], space, where, depth + 1)
+        return self.value(inner, tagged[tag], space, where, depth + 1)
 
 
 def check_names(names: Any, where: str) -> None:

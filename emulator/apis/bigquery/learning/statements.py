@@ -10,11 +10,13 @@ import base64
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.bigquery import BigQuery
+from sqlglot.errors import TokenError
 
 from emulator.apis.bigquery import access, errors, objects, records, rows
 from emulator.apis.bigquery.engine import engine, new_name, physical
@@ -23,7 +25,7 @@ from emulator.apis.bigquery.learning.frames import columns_of
 from emulator.apis.bigquery.names import Ref, check_table
 from emulator.apis.bigquery.records import Table
 from emulator.apis.bigquery.schema import Field
-from emulator.apis.bigquery.sql import describing
+from emulator.apis.bigquery.sql import describing, parsing
 from emulator.apis.bigquery.types import quoted
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 ROW = "_row"
 MOST_ROWS = 2_000_000
-EVALUATE = re.compile(r"\bML\s*\.\s*EVALUATE\b", re.IGNORECASE)
+EVALUATE = re.compile(r"\bEVALUATE\b", re.IGNORECASE)
 EXPORT = re.compile(
     r"\s*EXPORT\s+MODEL\s+(?P<name>[`\w.\-]+)\s+OPTIONS\s*\(\s*URI\s*=\s*(?P<mark>['\"])(?P<uri>gs://[^'\"]+)(?P=mark)\s*\)\s*;?\s*",
     re.IGNORECASE,
@@ -48,9 +50,27 @@ def spelled(text: str) -> tuple[str, bool]:
     """
     if not EVALUATE.search(text):
         return text, False
-    if re.search(r"\bML\s*\.\s*PREDICT\b", text, re.IGNORECASE):
+    found = list(called(text))
+    places = [place for name, place in found if name == "EVALUATE"]
+    if not places:
+        return text, False
+    if len(places) < len(found):
         raise errors.unimplemented("ML.EVALUATE beside ML.PREDICT in one query")
-    return EVALUATE.sub("ML.PREDICT", text), True
+    for start, end in reversed(places):
+        text = f"{text[:start]}PREDICT{text[end:]}"
+    return text, True
+
+
+def called(text: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """The functions of ML that a query calls, each with its place: not what strings and comments say."""
+    try:
+        tokens = BigQuery().tokenize(text)
+    except TokenError:  # which parsing tells of
+        return
+    for space, dot, name, bracket in zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False):
+        word = text[space.start : space.end + 1]  # with its quotes, where it is no name
+        if (word.upper(), dot.text, bracket.text) == ("ML", ".", "("):
+            yield name.text.upper(), (name.start, name.end + 1)
 
 
 def create(task: Task, statement: exp.Create, context: Context, text: str) -> dict[str, Any]:
@@ -68,15 +88,27 @@ def create(task: Task, statement: exp.Create, context: Context, text: str) -> di
         raise errors.duplicate("Model", str(ref))
     if not isinstance(statement.expression, exp.Query):
         raise errors.bad_query("CREATE MODEL needs a query: AS SELECT ...")
-    query = describing.described(cast("exp.Expression", statement.expression), context, text)
+    query = describing.described(cast("exp.Expression", statement.expression).copy(), context, text)
+    training.chosen(options(statement), query.fields)
     if not task.dry:
-        with task.cursor() as cursor:
-            engine(task.world).run(cursor, query.sql)
-            found = cursor.fetchmany(MOST_ROWS)
-        model = training.train(options(statement), query.fields, found)
+        model = training.train(options(statement), query.fields, rows_of(task, query))
         task.check()
         kept.put(task.world, ref, model, location)
     return said | {"ddlOperationPerformed": "CREATE" if there is None else "REPLACE"}
+
+
+def rows_of(task: Task, query: describing.Query) -> list[tuple[Any, ...]]:
+    """The rows that a model is trained on.
+
+    Raises:
+        BigQueryError: There are too many: a model of some of them would be another model.
+    """
+    with task.cursor() as cursor:
+        engine(task.world).run(cursor, query.sql)
+        found: list[tuple[Any, ...]] = cursor.fetchmany(MOST_ROWS + 1)
+    if len(found) > MOST_ROWS:
+        raise errors.unimplemented(f"training on more than {MOST_ROWS} rows")
+    return found
 
 
 def options(statement: exp.Create) -> dict[str, Any]:
@@ -230,7 +262,7 @@ def export(task: Task, context: Context, text: str) -> dict[str, Any] | None:
 
 def drop(task: Task, statement: exp.Drop, context: Context) -> dict[str, Any]:
     """DROP MODEL."""
-    named = statement.args["tables"][0]
+    named = parsing.only(statement.args["tables"])
     ref = context.ref(named.name, named.db, named.catalog)
     said = {"statementType": "DROP_MODEL", "ddlTargetTable": ref.resource}
     if kept.look_for(task.world, ref) is None and statement.args.get("exists"):

@@ -6,7 +6,6 @@ Source: cloud.google.com/pubsub/docs/create-bigquery-subscription, "Prerequisite
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from google.pubsub_v1.types import pubsub, schema
@@ -18,6 +17,7 @@ from emulator.apis.bigquery.names import Ref
 from emulator.apis.bigquery.records import Table
 from emulator.apis.bigquery.schema import Field
 from emulator.apis.pubsub import holders, schemas
+from emulator.apis.pubsub.avro import Schema
 from emulator.apis.pubsub.broker import Sheet
 from emulator.apis.pubsub.dead_letters import account
 from emulator.apis.pubsub.model import SUBSCRIPTIONS, TOPICS
@@ -92,8 +92,8 @@ def found(world: World, name: str, sheet: Sheet) -> Table:
     return there
 
 
-def definition(world: World, topic: str) -> Any:
-    """The Avro schema of a topic; None: it has none, and the data is one column.
+def definition(world: World, topic: str) -> Schema:
+    """The Avro schema of a topic.
 
     Raises:
         TableError: The topic or its schema is gone, or it is no Avro schema in JSON.
@@ -109,10 +109,10 @@ def definition(world: World, topic: str) -> Any:
     if known.type_ != schema.Schema.Type.AVRO or settings.encoding != schema.Encoding.JSON:
         text = "The emulator writes messages of Avro schemas in JSON only."
         raise TableError(State.SCHEMA_MISMATCH, "UNIMPLEMENTED", text)
-    return json.loads(known.definition)
+    return schemas.avro_schema(known.definition)
 
 
-def check_columns(table: Table, sheet: Sheet, avro: Any) -> None:
+def check_columns(table: Table, sheet: Sheet, avro: Schema | None) -> None:
     """Refuse columns that the messages cannot fill.
 
     Raises:
@@ -121,8 +121,7 @@ def check_columns(table: Table, sheet: Sheet, avro: Any) -> None:
     columns = {each.name.lower(): each for each in table.fields}
     wanted: dict[str, tuple[str, ...]] = dict(METADATA) if sheet.metadata else {}
     if avro is not None:
-        names = [each["name"] for each in avro.get("fields", [])]
-        wanted |= {name: () for name in names if not sheet.drops or name.lower() in columns}
+        wanted |= {name: () for name in avro.fields if not sheet.drops or name.lower() in columns}
     elif not sheet.by_table:
         wanted["data"] = DATA
     for name, kinds in wanted.items():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,6 +15,7 @@ from typing import Any
 
 from emulator.apis.bigquery import cells
 from emulator.apis.bigquery.schema import Field
+from emulator.apis.pubsub.avro import AvroError, Schema
 from emulator.apis.pubsub.broker import Sheet
 
 METADATA = {
@@ -42,13 +42,13 @@ class Maker:
         subscription: Its name.
         sheet: What it says of the table.
         fields: The columns of the table.
-        avro: The definition of the topic's schema, where that is used.
+        avro: The topic's schema, where that is used.
     """
 
     subscription: str
     sheet: Sheet
     fields: tuple[Field, ...]
-    avro: Any = None
+    avro: Schema | None = None
 
     def row(self, message: Any) -> dict[str, Any]:
         """A message as `bigquery.rows.append` takes it.
@@ -69,8 +69,7 @@ class Maker:
             field = next((each for each in self.fields if each.name.lower() == "data"), None)
             kind = field.kind if field is not None else "STRING"
             return {"data": data_of(message.data, kind)}
-        found = parsed(message.data)
-        value = plain(found, self.avro) if self.avro is not None else found
+        value = parsed(message.data) if self.avro is None else decoded(message.data, self.avro)
         if not isinstance(value, dict):
             raise RowError("the message is no JSON object")
         return value
@@ -96,6 +95,18 @@ def parsed(data: bytes) -> Any:
         raise RowError(f"the message is no JSON: {error}") from None
 
 
+def decoded(data: bytes, schema: Schema) -> Any:
+    """The value of a schema that a message holds: it may be older than the schema.
+
+    Raises:
+        RowError: It holds none, or one that no column takes.
+    """
+    try:
+        return schema.read(data, shown)
+    except (AvroError, ValueError, TypeError, ArithmeticError) as error:
+        raise RowError(f"the message is no value of the topic's schema: {error}") from None
+
+
 def data_of(data: bytes, kind: str) -> str:
     """A message's data for the column `data`.
 
@@ -110,71 +121,16 @@ def data_of(data: bytes, kind: str) -> str:
         raise RowError(f"the message is no text: {error}") from None
 
 
-def plain(value: Any, schema: Any, named: Mapping[str, Any] | None = None) -> Any:
-    """A value of Avro's JSON encoding as plain JSON: unions without their tags, logical types as text."""
-    known = dict(named or {})
-    if isinstance(schema, str):
-        return plain(value, known[schema], known) if schema in known else of_primitive(value, schema)
-    if isinstance(schema, list):
-        return of_union(value, schema, known)
-    kind = schema.get("type")
-    if "name" in schema:
-        known[schema["name"]] = schema
-    if not isinstance(kind, str):
-        return plain(value, kind, known)
-    maker = COMPLEX.get(kind)
-    return logical(value, schema) if maker is None else maker(value, schema, known)
-
-
-def of_record(value: Any, schema: Any, known: dict[str, Any]) -> Any:
-    """A value of a record."""
-    return {each["name"]: plain(value[each["name"]], each["type"], known) for each in schema["fields"]}
-
-
-def of_array(value: Any, schema: Any, known: dict[str, Any]) -> Any:
-    """A value of an array."""
-    return [plain(each, schema["items"], known) for each in value]
-
-
-def of_map(value: Any, schema: Any, known: dict[str, Any]) -> Any:
-    """A value of a map, which is a repeated record of keys and values."""
-    return [{"key": key, "value": plain(each, schema["values"], known)} for key, each in value.items()]
-
-
-def of_primitive(value: Any, kind: str) -> Any:
-    """A value of a plain type; bytes are text of one character each."""
-    return base64.b64encode(value.encode("latin-1")).decode() if kind == "bytes" else value
-
-
-def of_union(value: Any, schemas: list[Any], known: Mapping[str, Any]) -> Any:
-    """A value of a union, which names its type."""
-    if value is None:
-        return None
-    tag, inner = next(iter(value.items()))
-    chosen = next(
-        (each for each in schemas if tag in (each, isinstance(each, dict) and (each.get("name") or each.get("type")))),
-        tag,
-    )
-    return plain(inner, chosen, known)
-
-
-def logical(value: Any, schema: Mapping[str, Any]) -> Any:
-    """A value of a logical type."""
-    sort = schema.get("logicalType")
-    if sort in SCALES:
+def shown(value: Any, schema: Any) -> Any:
+    """A value of Avro as a row has it: logical types as text, a map as a repeated record of keys and values."""
+    if isinstance(value, dict):
+        return [{"key": key, "value": each} for key, each in value.items()]
+    kind, sort = (schema, None) if isinstance(schema, str) else (schema["type"], schema.get("logicalType"))
+    if sort in SCALES and kind == "long":
         return str(Decimal(value).scaleb(-SCALES[str(sort)]))
-    if sort == "date":
+    if sort == "date" and kind == "int":
         return (EPOCH + timedelta(days=value)).isoformat()
-    if sort == "decimal":
+    if sort == "decimal" and kind in ("bytes", "fixed"):
         number = int.from_bytes(value.encode("latin-1"), "big", signed=True)
         return str(Decimal(number).scaleb(-int(schema.get("scale", 0))))
-    return of_primitive(value, str(schema["type"]))
-
-
-COMPLEX: Mapping[str, Callable[[Any, Any, dict[str, Any]], Any]] = {
-    "record": of_record,
-    "array": of_array,
-    "map": of_map,
-    "enum": lambda value, _schema, _known: value,
-    "fixed": lambda value, _schema, _known: of_primitive(value, "bytes"),
-}
+    return base64.b64encode(value.encode("latin-1")).decode() if kind in ("bytes", "fixed") else value

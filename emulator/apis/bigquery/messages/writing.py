@@ -17,6 +17,7 @@ from emulator.apis.bigquery.errors import BigQueryError
 from emulator.apis.bigquery.messages import checking
 from emulator.apis.bigquery.messages.checking import State, TableError
 from emulator.apis.bigquery.messages.making import Maker, RowError
+from emulator.apis.bigquery.records import Table
 from emulator.apis.pubsub import delivering, holders
 from emulator.apis.pubsub.backlog import Delivery, Handle
 from emulator.apis.pubsub.broker import Line, Sheet
@@ -77,8 +78,7 @@ def attempt(world: World, line: Line, sheet: Sheet, taken: Sequence[tuple[Delive
     try:
         table, maker = checking.maker(world, line.name, line.topic, sheet)
         good = fitting(line, maker, taken)
-        rows.append(world, table, list(good.values()))
-        written = set(good)
+        written = kept(world, line.name, table, list(good.items()))
         state = State.ACTIVE
     except TableError as error:
         log.info("table not written: %s", error.message, extra={"subscription": line.name})
@@ -100,6 +100,19 @@ def attempt(world: World, line: Line, sheet: Sheet, taken: Sequence[tuple[Delive
     back = [handle for number, handle in handles.items() if number not in written]
     if back:
         delivering.extend(world, line, back, 0)
+
+
+def kept(world: World, name: str, table: Table, good: list[tuple[int, dict[str, Any]]]) -> set[int]:
+    """Write rows, by number; returns the numbers of those that are written. One that is refused keeps no other back."""
+    try:
+        rows.append(world, table, [row for _, row in good])
+    except BigQueryError as error:
+        half = len(good) // 2
+        if not half:
+            log.info("row not written: %s", error.message, extra={"subscription": name})
+            return set()
+        return kept(world, name, table, good[:half]) | kept(world, name, table, good[half:])
+    return {number for number, _ in good}
 
 
 def fitting(line: Line, maker: Maker, taken: Sequence[tuple[Delivery, Any]]) -> dict[int, dict[str, Any]]:

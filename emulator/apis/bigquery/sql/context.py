@@ -71,9 +71,9 @@ class Context:
         Raises:
             BigQueryError: It is not there, or the caller may not read it.
         """
+        if not access.is_let_in(self.world, self.view, ref):  # each time: a view may read what its reader may not
+            access.on_table(self.world, self.caller, "bigquery.tables.getData", ref)
         if ref not in self.used:
-            if not access.is_let_in(self.world, self.view, ref):
-                access.on_table(self.world, self.caller, "bigquery.tables.getData", ref)
             found = records.look_for_table(self.world, ref)
             if found is None:
                 records.find_dataset(self.world, ref.project, ref.dataset)

@@ -79,3 +79,14 @@ def place(text: str, name: str) -> str:
         return ""
     before = text[: found.start()]
     return f" at [{before.count(chr(10)) + 1}:{found.start() - (before.rfind(chr(10)) + 1) + 1}]"
+
+
+def only(named: list[exp.Table]) -> exp.Table:
+    """What a statement names, where it may name one.
+
+    Raises:
+        BigQueryError: It names several.
+    """
+    if len(named) != 1:
+        raise errors.bad_query('Syntax error: Expected end of input but got ","')
+    return named[0]

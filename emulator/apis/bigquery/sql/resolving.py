@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 import sqlglot
@@ -73,16 +73,39 @@ def check(table: exp.Table) -> None:
 
 
 def is_cte(table: exp.Table) -> bool:
-    """Whether a name is that of a common table expression around it."""
+    """Whether a name is that of a common table expression around it.
+
+    Where DuckDB would see none, there must be none for us: the name would reach a table of DuckDB's own.
+    """
     if table.args.get("db"):
         return False
-    around = table.parent
-    while around is not None:
+    path: list[exp.Expr] = [table]
+    while (around := path[-1].parent) is not None:
         found = around.args.get("with_") or around.args.get("with")
-        if found is not None and any(each.alias.lower() == table.name.lower() for each in found.expressions):
+        if found is not None and table.name.lower() in visible(found, path):
             return True
-        around = around.parent
+        path.append(around)
     return False
+
+
+def visible(scope: exp.With, path: Sequence[exp.Expr]) -> set[str]:
+    """The names of a WITH that can be used at a place: all after it; in it, those before, and its own where it recurs.
+
+    Args:
+        scope: The WITH.
+        path: The place and what is around it, up to what has the WITH, or to the WITH itself.
+    """
+    names: set[str] = set()
+    for each in scope.expressions:
+        inside = next((index for index, node in enumerate(path) if node is each), None)
+        if inside is None:
+            names.add(each.alias.lower())
+            continue
+        recurs = scope.args.get("recursive") and isinstance(each.this, exp.Union)
+        if recurs and inside > 1 and path[inside - 2] is each.this.expression:
+            names.add(each.alias.lower())
+        break
+    return names
 
 
 def is_array(table: exp.Table) -> bool:

@@ -27,11 +27,14 @@ NOW: dict[type[Any], tuple[str, str]] = {
     exp.CurrentDatetime: ("TIMESTAMP", "%Y-%m-%d %H:%M:%S.%f"),
     exp.CurrentTime: ("TIME", "%H:%M:%S.%f"),
 }
+SOURCES = (exp.Table, exp.Subquery, exp.Unnest, exp.Values, exp.Lateral)
+"""What rows may come of: `check_sources` looks into the last."""
 DIVISIONS: dict[type[Any], str] = {exp.Div: "bq_div", exp.IntDiv: "bq_intdiv", exp.Mod: "bq_mod"}
 
 
 def prepared(statement: exp.Expression, context: Context) -> exp.Expression:
     """A statement with its tables, parameters and constants replaced; it is changed in place."""
+    check_sources(statement)
     parameters.replace(statement, context.parameters)
     resolving.resolve(statement, context, prepared)
     check_functions(statement)
@@ -62,6 +65,24 @@ def written(statement: exp.Expression) -> str:
         return statement.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
     except (sqlglot.UnsupportedError, ValueError, RecursionError) as error:
         raise errors.unimplemented(f"this: {str(error).splitlines()[0]}") from None
+
+
+def check_sources(statement: exp.Expression) -> None:
+    """Refuse rows that come of anything but tables, queries, arrays and values: DuckDB's functions read files.
+
+    Raises:
+        BigQueryError: 400, in BigQuery's words.
+    """
+    for found in statement.find_all(exp.UDTF, exp.ReadCSV, exp.ReadParquet):
+        inside = found.this if isinstance(found, exp.Lateral) else found
+        if not isinstance(inside, exp.Unnest | exp.Values):
+            raise errors.bad_query(f"Table-valued function not found: {inside.sql('bigquery').partition('(')[0]}")
+    for found in statement.find_all(exp.From, exp.Join):
+        if not isinstance(found.this, SOURCES):
+            raise errors.bad_query(f"Syntax error: Unexpected {found.this.sql('bigquery')[:100]}")
+    for found in statement.find_all(exp.Predict):
+        if not isinstance(found.parent, exp.Table):
+            raise errors.bad_query("Function not found: ML.PREDICT: it stands after FROM")
 
 
 def check_functions(statement: exp.Expression) -> None:
