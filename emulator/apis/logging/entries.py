@@ -9,10 +9,10 @@ from typing import Any
 
 from google.cloud.logging_v2.types import logging
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.json_format import MessageToDict, SerializeToJsonError
+from google.protobuf.json_format import MessageToDict
 
 from emulator.apis.logging import query, routing
-from emulator.apis.logging.keeping import dated, keep
+from emulator.apis.logging.keeping import checked, dated, keep
 from emulator.apis.logging.model import (
     API,
     ENTRIES,
@@ -31,7 +31,6 @@ from emulator.core.world import World
 from emulator.wire.dispatch import allow
 
 WRITE, READ, REMOVE = "logging.logEntries.create", "logging.logEntries.list", "logging.logs.delete"
-LARGEST = 256 * 1024
 MOST_AT_ONCE = 10 << 20
 ORDERS = {"": False, "timestamp asc": False, "timestamp desc": True}
 SERVICE = "google.logging.v2."
@@ -79,15 +78,7 @@ def completed(world: World, request: Any, sent: Any) -> Any:
     entry.labels.update({key: value for key, value in request.labels.items() if key not in sent.labels})
     if not entry.WhichOneof("payload"):
         raise ApiFailure("INVALID_ARGUMENT", "Log entry without payload.")
-    try:
-        MessageToDict(entry)  # or one such entry would be in the way of every list
-    except (ValueError, SerializeToJsonError) as error:
-        raise ApiFailure("INVALID_ARGUMENT", f"Log entry that is no JSON: {error}") from error
-    if entry.ByteSize() > LARGEST:
-        raise ApiFailure(
-            "INVALID_ARGUMENT", f"Log entry with size {entry.ByteSize()} exceeds maximum size of {LARGEST}"
-        )
-    return dated(world, entry)
+    return dated(world, checked(entry))
 
 
 @API.method(LOGGING + "ListLogEntries")
