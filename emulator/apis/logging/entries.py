@@ -102,6 +102,8 @@ def list_entries(world: World, request: Any, call: Call) -> Any:
 def chosen(world: World, projects: Iterable[str], text: str) -> list[Any]:
     """The entries of projects that a filter lets through, oldest first."""
     test = query.compiled(text)
+    if not text.strip():  # most lists: as JSON, an entry costs several times what reading it does
+        return [entry for project in projects for entry in stored(world, project)]
     return [entry for project in projects for entry in stored(world, project) if test(MessageToDict(entry))]
 
 

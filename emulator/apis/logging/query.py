@@ -9,6 +9,7 @@ Source: https://cloud.google.com/logging/docs/view/logging-query-language. Funct
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from emulator.core.failures import ApiFailure
@@ -42,6 +43,7 @@ INTEGERS = frozenset(
 """Numbers that JSON writes as text, for they may have 64 bits. Other text is compared as text, like a number or not."""
 
 
+@lru_cache(maxsize=64)
 def compiled(text: str) -> Test:
     """What tells of an entry, as JSON with Google's names, whether a filter lets it through.
 
