@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 
 import numpy as np
 from sklearn import datasets
+
+from benchmarks.environments import environment
 
 KEPT = Path("tests/emulator_vertex/tfdv_cases.json")
 TFDV = ("tensorflow-data-validation", "dill", "setuptools<81")
@@ -159,15 +160,6 @@ def theirs(python: str, folder: Path) -> dict[str, dict[str, float]]:
     return found
 
 
-def environment(folder: Path) -> str:
-    """An interpreter that has TFDV."""
-    uv = str(Path(sys.executable).with_name("uv"))
-    subprocess.run([uv, "venv", "--quiet", "--python", "3.11", str(folder)], check=True)
-    python = str(folder / "bin/python")
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *TFDV], check=True)
-    return python
-
-
 def differences(answers: dict[str, dict[str, float]]) -> dict[str, tuple[float, str, float | None, float | None]]:
     """By case the largest difference: how much, of which column, ours, theirs."""
     found = {}
@@ -194,9 +186,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--tfdv", help="an interpreter that has TensorFlow Data Validation")
     parser.add_argument("--write", action="store_true", help=f"keep TFDV's answers in {KEPT}")
-    asked, _ = parser.parse_known_args()
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        answers = theirs(asked.tfdv or environment(Path(folder, "tfdv")), Path(folder))
+        answers = theirs(asked.tfdv or environment(Path(folder, "tfdv"), TFDV), Path(folder))
     if asked.write:
         KEPT.write_text(json.dumps(answers, indent=1, sort_keys=True) + "\n")
     found = differences(answers)

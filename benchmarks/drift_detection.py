@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.environments import EVIDENTLY, environment
+
 SIZES = (100, 1_000, 10_000)
 BASELINE, RUNS = 10_000, 200
 CALM = "none"
@@ -188,15 +190,13 @@ def main() -> None:
     parser.add_argument("--evidently", help="an interpreter that has Evidently 0.7")
     parser.add_argument("--history", type=int, default=1000, help="windows that thresholds are found from")
     parser.add_argument("--theirs", action="store_true", help=argparse.SUPPRESS)
-    asked, _ = parser.parse_known_args()
+    asked = parser.parse_args()
     if asked.theirs:
         print(json.dumps(theirs()))
         return
     with tempfile.TemporaryDirectory() as folder:
         if asked.evidently is None:
-            from benchmarks.monitoring_job import environment  # noqa: PLC0415 - not in Evidently's environment
-
-            asked.evidently = environment(Path(folder, "evidently"))
+            asked.evidently = environment(Path(folder, "evidently"), EVIDENTLY)
         show(ours(asked.history), asked_of(asked.evidently))
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.environments import EVIDENTLY, environment
+
 NUMERIC, CATEGORICAL = 25, 5
 CHUNK = 100_000
-EVIDENTLY = ("evidently==0.7.*", "pandas<3")
-
 OURS = """
 import json, resource, sys, time
 begun = time.perf_counter()
@@ -97,23 +97,14 @@ def measured(python: str, program: str, files: list[Path]) -> dict[str, float]:
     return found
 
 
-def environment(folder: Path) -> str:
-    """An interpreter that has Evidently."""
-    uv = str(Path(sys.executable).with_name("uv"))
-    subprocess.run([uv, "venv", "--quiet", "--python", "3.11", str(folder)], check=True)
-    python = str(folder / "bin/python")
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *EVIDENTLY], check=True)
-    return python
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--evidently", help="an interpreter that has Evidently 0.7")
-    asked, _ = parser.parse_known_args()
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        evidently = asked.evidently or environment(Path(folder, "evidently"))
+        evidently = asked.evidently or environment(Path(folder, "evidently"), EVIDENTLY)
         print(f"{'rows':>10}  {'':10} {'seconds':>8} {'cpu s':>8} {'MiB':>6}")
         for rows, both in ((asked.rows // 10, True), (asked.rows, True), (asked.rows * 2, False)):
             files = [Path(folder, f"{side}.csv") for side in ("baseline", "target")]

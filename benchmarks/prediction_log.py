@@ -138,6 +138,8 @@ def report(rate: float, one: Running, base: Running, kept: int, cell: Cell) -> N
     first = 1  # the answer that is checked before anything is timed, of all rows
     if rate and not (handled - first) * cell.rows <= kept:
         raise SystemExit(f"{handled} requests were handled, and only {kept} rows came")
+    if rate == 1 and handled + dropped < sum(one.requests):
+        raise SystemExit(f"{sum(one.requests)} requests were answered, and the log counts {handled + dropped}")
 
 
 def main() -> None:

@@ -69,6 +69,7 @@ def drive(running: Running, cell: Cell, rows: list[list[float]], seconds: float)
     running.cpu_us.append((cpu_s(running.process.pid) - before) / max(measured["requests"], 1) * 1e6)
     running.p50_ms.append(measured["p50_ms"])
     running.p99_ms.append(measured["p99_ms"])
+    running.requests.append(measured["requests"])
 
 
 def measure(cell: Cell, wanted: list[Peer], rounds: int, seconds: float) -> None:

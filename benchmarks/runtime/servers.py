@@ -39,6 +39,7 @@ class Running:
     cpu_us: list[float] = field(default_factory=list)
     p50_ms: list[float] = field(default_factory=list)
     p99_ms: list[float] = field(default_factory=list)
+    requests: list[int] = field(default_factory=list)
 
 
 def free_port() -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from fractions import Fraction
 from typing import Any, Literal
 
 from emulator.core.failures import CODES, ApiFailure
@@ -87,8 +88,8 @@ class Counted:
         self.matched += 1
         if self.matched <= rule.skip or (rule.times is not None and self.applied >= rule.times):
             return False
-        due = (self.matched - rule.skip) * rule.percent / 100
-        if int(due) == int(due - rule.percent / 100):
+        share, turn = Fraction(str(float(rule.percent))) / 100, self.matched - rule.skip  # of floats 1 % is 11 in 1,000
+        if int(turn * share) == int((turn - 1) * share):
             return False
         self.applied += 1
         return True

@@ -31,6 +31,15 @@ def page(items: Sequence[T], size: int, token: str, *, default: int = 100, most:
     return items[start:end], following
 
 
+def reach(size: int, token: str, *, default: int = 100, most: int = 1000) -> int:
+    """How many of a list's items, from its first one, `page` needs: one more tells whether another page follows.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT for a token that was never given.
+    """
+    return _offset(token) + min(size or default, most) + 1
+
+
 def _offset(token: str) -> int:
     if not token:
         return 0

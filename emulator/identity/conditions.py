@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -25,6 +25,8 @@ TOKEN = re.compile(
 )
 LENGTH_MOST = 4096
 NESTED_MOST = 40
+WITHOUT_A_VALUE = (TypeError, ValueError, OverflowError, RecursionError, ZoneInfoNotFoundError, OSError)
+"""What evaluating raises where sorts of values are mixed, a zone is none, or calls are chained without end."""
 
 
 class UnknownConditionError(Exception):
@@ -58,14 +60,14 @@ def holds(expression: str, context: Context) -> bool:
     """
     try:
         found = parsed(expression)(context)
-    except (TypeError, ValueError, OverflowError, ZoneInfoNotFoundError, ApiFailure) as error:
+    except (*WITHOUT_A_VALUE, ApiFailure) as error:
         raise UnknownConditionError(expression) from error
     if not isinstance(found, bool):
         raise UnknownConditionError(expression)
     return found
 
 
-@cache
+@lru_cache(maxsize=1024)
 def parsed(expression: str) -> Node:
     """The function that an expression is."""
     if len(expression) > LENGTH_MOST:
@@ -300,7 +302,13 @@ def _duration(text: Any) -> timedelta:
 
 
 def _part(part: Callable[[datetime], int]) -> Callable[..., int]:
-    return lambda when, zone="UTC": part(when.astimezone(ZoneInfo(zone)))
+    return lambda when, zone="UTC": part(_time(when).astimezone(ZoneInfo(zone)))
+
+
+def _time(value: Any) -> datetime:
+    if not isinstance(value, datetime):
+        raise TypeError(value)
+    return value
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import grpc
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import artifactregistry_v1 as ar
 
+from emulator.core.faults import Counted, Rule
 from tests.emulator.clients import both_wires, client
 
 PARENT = "projects/local/locations/europe-west1"
@@ -196,6 +198,14 @@ def test_a_storm_hits_a_part_and_passes(emulator, api):
         api.get_repository(name=NAME)
 
     assert [len(each) for each in told] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("percent", "hit"), [(1, 10), (0.1, 1), (7, 70), (29, 290), (33.3, 333), (100, 1000), (0, 0)])
+def test_a_part_is_exact(percent, hit):
+    """Of a thousand calls as many are hit as the rule says."""
+    rule = Counted(Rule("*", times=None, percent=percent))
+
+    assert sum(rule.take("m", mutating=False, now=datetime.now(UTC)) for _ in range(1000)) == hit
 
 
 def test_cloud_storage_says_when_to_come_again(emulator):

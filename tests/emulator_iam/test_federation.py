@@ -9,7 +9,9 @@ from google.auth.transport.requests import Request
 from google.cloud import iam_admin_v1, resourcemanager_v3
 from google.iam.v1 import iam_policy_pb2
 
+from emulator.apis.workload_identity import fields, sts
 from emulator.apis.workload_identity.claims import MissingError, Subject, parsed, value
+from emulator.core.failures import ApiFailure
 from emulator.identity.conditions import UnknownConditionError
 from tests.conftest import HTTP
 from tests.emulator_iam import issuers
@@ -212,6 +214,79 @@ def test_what_a_provider_may_say(pool, provider, words):
     assert words in told["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("oidc", "words"),
+    [
+        ({"issuerUri": "https://["}, "must be a valid URI"),
+        ({"issuerUri": ["https://x"]}, "must be a valid URI"),
+        ({"issuerUri": issuers.GITHUB, "allowedAudiences": 5}, "must be a list of texts"),
+        ({"issuerUri": issuers.GITHUB, "jwksJson": {"keys": []}}, "must be text"),
+    ],
+)
+def test_values_of_another_sort(oidc, words):
+    """They are refused in words."""
+    with pytest.raises(ApiFailure, match=words):
+        fields.check_oidc(oidc)
+
+
+def test_bodies_that_are_no_provider():
+    """One whose issuer is text, and one without end."""
+    for body in (b'{"oidc": "issuerUri"}', b'{"oidc": ' + b"[" * 100_000):
+        with pytest.raises(ApiFailure, match="Invalid JSON payload"):
+            fields.sent(body, fields.PROVIDER)
+    assert fields.masked({"oidc": {"issuerUri": "x"}}, {}, "oidc,oidc.jwksJson", fields.PROVIDER) == {"oidc": {}}
+
+
+@pytest.mark.parametrize(
+    ("claims", "words"),
+    [
+        ({"sub": "x\nallAuthenticatedUsers"}, "google.subject must have no control characters"),
+        ({"groups": ["a", "b\nuser:boss@example.com"]}, "google.groups must have no control characters"),
+        ({"sub": "\ud800"}, "google.subject must have no control characters"),
+        ({"groups": "admins"}, "must be a list of texts"),
+        ({"groups": 5}, "must be a list of texts"),
+    ],
+)
+def test_names_that_a_claim_would_smuggle_in(claims, words):
+    """A caller's names are a line each: what a claim says is never a line of its own."""
+    mapping = {"google.subject": "assertion.sub", "google.groups": "assertion.groups"}
+    told = {"sub": "x", "groups": ["a"]}
+
+    assert len(list(sts.members("pool", {"attributeMapping": mapping}, told))) == 3
+    with pytest.raises(sts.RefusedError, match=words):
+        list(sts.members("pool", {"attributeMapping": mapping}, told | claims))
+
+
+def signed(**claims):
+    """A token, and its issuer's provider."""
+    provider = {"name": "it", "oidc": {"issuerUri": issuers.GITHUB, "jwksJson": json.dumps(issuers.jwks())}}
+    return provider, issuers.token("https://iam.googleapis.com/it", **claims)
+
+
+@pytest.mark.parametrize(
+    "claims", [{"exp": "9999999999"}, {"iat": float("inf")}, {"iat": "now"}, {"iss": "\ud800"}, {"aud": 5}]
+)
+def test_tokens_that_are_odd(claims):
+    """They are refused, in words that can be sent."""
+    with pytest.raises(sts.RefusedError) as told:
+        sts.verified(*signed(**claims))
+    assert str(told.value).encode()
+
+
+@pytest.mark.parametrize(
+    "keys", ["[]", "{", "[" * 100_000, '{"keys": 5}', '{"keys": [{"kid": "k1"}]}', '{"keys": ["x"]}']
+)
+def test_keys_that_are_none(keys):
+    """They are refused, whatever the issuer publishes."""
+    provider, token = signed()
+    provider["oidc"]["jwksJson"] = keys
+
+    with pytest.raises(sts.RefusedError, match=r"keys|no JSON|no object"):
+        sts.verified(provider, token)
+    with pytest.raises(sts.RefusedError, match="asks nobody beyond"):
+        sts.fetched("http://[")
+
+
 def test_each_method_needs_its_permission(emulator, pool, account):
     """A viewer reads and writes nothing, and is told what is missing, as Google writes it."""
     pool.make()
@@ -249,7 +324,16 @@ def test_expressions(expression, found):
     assert value(expression, SUBJECT) == found
 
 
-@pytest.mark.parametrize("expression", ["assertion.b", "assertion.n + 'x'", "assertion.a in assertion.n"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "assertion.b",
+        "assertion.n + 'x'",
+        "assertion.a in assertion.n",
+        "assertion.a.getHours()",
+        "assertion.a" + ".extract('')" * 330 + ".getHours()",
+    ],
+)
 def test_expressions_without_a_value(expression):
     """What is not there, or of another sort, is no value."""
     with pytest.raises(MissingError):
@@ -257,7 +341,8 @@ def test_expressions_without_a_value(expression):
 
 
 @pytest.mark.parametrize(
-    "expression", ["", "assertion", "x.a", "has(a)", "assertion.a ? 'x'", "(" * 50, "assertion.a b"]
+    "expression",
+    ["", "assertion", "x.a", "has(a)", "assertion.a ? 'x'", "(" * 50, "true?true:" * 400 + "true", "assertion.a b"],
 )
 def test_expressions_that_are_none(expression):
     """They are refused when they are read."""

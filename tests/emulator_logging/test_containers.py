@@ -6,7 +6,8 @@ import pytest
 from google.cloud import run_v2
 from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
 
-from emulator.apis.run.journal import entry
+from emulator.apis.logging.keeping import checked
+from emulator.apis.run.journal import TEXT_MOST, entry, shown
 from tests.emulator.clients import client
 from tests.emulator_run.cloud import PARENT, Cloud
 from tests.emulator_vertex.cloud import until
@@ -75,3 +76,28 @@ def test_labels_and_trace_are_taken_out():
     made = entry(REVISION, NOW, line)
 
     assert (dict(made.labels), made.trace, made.text_payload) == ({"team": "a"}, "projects/p/traces/1", "hi")
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ('{"n": 1e999}', '{"n": 1e999}'),
+        (r'{"a": "\ud800", "n": 1}', r'{"a": "\ud800", "n": 1}'),
+        (r'{"message": "\udfff"}', r'{"message": "\udfff"}'),
+        (r'{"\ud800": 1}', r'{"\ud800": 1}'),
+        (r'{"logging.googleapis.com/labels": {"a": "\ud800"}}', r'{"logging.googleapis.com/labels": {"a": "\ud800"}}'),
+        ("half \ud800", "half ?"),
+        ("x" * 300_000, "x" * TEXT_MOST),
+    ],
+)
+def test_a_line_that_is_no_entry_is_text(line, text):
+    """It is kept so that every list can show it, and others are kept beside it."""
+    made = shown(REVISION, NOW, line)
+
+    assert checked(made).text_payload == text
+    assert dict(made.json_payload) == {}
+
+
+def test_containers_that_no_api_names_have_no_entries():
+    """Their lines are let go."""
+    assert shown("a process of the emulator", NOW, "hi") is None

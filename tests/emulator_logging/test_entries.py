@@ -14,6 +14,9 @@ from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2
 from google.cloud.logging_v2.types import LogEntry, LogSink
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
+from emulator.apis.logging.entries import enough
+from emulator.apis.logging.model import Entry
+from emulator.core.paging import reach
 from tests.emulator.clients import client
 
 PROJECT = "projects/local"
@@ -54,6 +57,17 @@ def may_publish(emulator, topic, member):
     policy = publisher.get_iam_policy(request={"resource": topic})
     policy.bindings.add(role="roles/pubsub.publisher", members=[member])
     publisher.set_iam_policy(request={"resource": topic, "policy": policy})
+
+
+def test_a_page_reads_no_more_than_it_needs():
+    """Enough to know whether another page follows, and all of one moment, which has an order of its own."""
+
+    def entries():
+        for seconds in (1, 2, 2, 2, 3):
+            yield Entry(timestamp={"seconds": seconds})
+        raise AssertionError
+
+    assert [each.timestamp.seconds for each in enough(entries(), reach(1, ""))] == [1, 2, 2, 2]
 
 
 def test_entries_come_back_in_order_by_page_and_filter(logs, log):

@@ -1,5 +1,7 @@
 """The language of filters, as its page describes it."""
 
+import time
+
 import pytest
 
 from emulator.apis.logging.query import compiled
@@ -10,7 +12,8 @@ ENTRY = {
     "severity": "WARNING",
     "timestamp": "2026-11-26T08:00:00.123456789Z",
     "resource": {"type": "cloud_run_revision", "labels": {"service_name": "churn", "revision_name": "churn-00002"}},
-    "labels": {"a.b/c": "x", "team": "Risk"},
+    "labels": {"a.b/c": "x", "team": "Risk", "version": "1.10"},
+    "httpRequest": {"responseSize": "20000"},
     "jsonPayload": {
         "message": "model ready",
         "rows": 12.0,
@@ -47,6 +50,9 @@ TRUE = [
     "insertId=8 OR severity=WARNING AND insertId=7",
     "NOT (insertId=8 OR insertId=9)",
     "-- a comment\nseverity=WARNING",
+    "labels.version<1.9",
+    "httpRequest.responseSize>3000",
+    "httpRequest.responseSize!=3000",
 ]
 FALSE = [
     "severity>=ERROR",
@@ -58,8 +64,22 @@ FALSE = [
     "labels.team=ris",
     'log_id("stdout")',
     "absent",
+    "labels.version=1.1",
+    "jsonPayload.rows=twelve",
 ]
-WRONG = ["severity>=LOUD", "a=", "(a=b", "a=b)", 'timestamp>"yesterday"', 'a=~"("', "=b", "AND", "a=b OR", 'a="b']
+WRONG = [
+    "severity>=LOUD",
+    "severity>=²",
+    "a=",
+    "(a=b",
+    "a=b)",
+    'timestamp>"yesterday"',
+    'a=~"("',
+    "=b",
+    "AND",
+    "a=b OR",
+    'a="b',
+]
 
 
 @pytest.mark.parametrize("text", TRUE)
@@ -80,6 +100,18 @@ def test_refuses(text):
     with pytest.raises(ApiFailure) as refused:
         compiled(text)
     assert refused.value.code == "INVALID_ARGUMENT"
+
+
+def test_a_time_without_a_zone_is_utc(monkeypatch):
+    """Wherever the emulator runs."""
+    with monkeypatch.context() as here:
+        here.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        found = compiled('timestamp>"2026-11-26T08:00:00" timestamp<"2026-11-26T08:00:01"')(ENTRY)
+    time.tzset()
+
+    assert found
+    assert compiled('timestamp>"0001-01-01T00:00:00"')(ENTRY)
 
 
 def test_a_function_that_nobody_wrote_is_named():

@@ -7,7 +7,7 @@ from google.cloud import monitoring_v3 as monitoring
 from google.cloud import resourcemanager_v3
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
-from emulator.apis.monitoring.alerts.conditions import Condition, Query, judged
+from emulator.apis.monitoring.alerts.conditions import Condition, Query, Verdict, judged
 from emulator.apis.monitoring.alerts.incidents import Policy, State
 from emulator.apis.monitoring.alerts.incidents import step as step_of
 from emulator.apis.monitoring.series.reduction import Aggregation
@@ -383,6 +383,38 @@ def test_a_policy_older_than_the_kind_of_its_metric(office):
     found = office.policies.get_alert_policy(name=made.name)
 
     assert "cannot be applied to metrics with kind CUMULATIVE" in found.validity.message
+
+
+def test_a_policy_that_cannot_be_evaluated_is_looked_at_again(office):
+    """Its metric is made anew with words for values, which nobody foresaw: it says so until they are numbers again."""
+    made = office.make(threshold(aggregations=[step("ALIGN_NEXT_OLDER")]))
+    name = f"{PROJECT}/metricDescriptors/custom.googleapis.com/shop/orders"
+    said = []
+    for value in ({"string_value": "many"}, 9):
+        office.metrics.delete_metric_descriptor(name=name)
+        office.told(value, labels={"shop": "a"})
+        said.append(office.policies.get_alert_policy(name=made.name).validity.code)
+
+    assert said == [13, 0]
+    assert office.open() == ["a"]
+
+
+@pytest.mark.parametrize("combiner", ["OR", "AND_WITH_MATCHING_RESOURCE"])
+def test_each_series_closes_by_its_own_incident(combiner):
+    """One that has had no points for so long closes, however new another one of the condition is."""
+    second = 10**9
+    condition = Condition("c", "it", Query(FILTER))
+    rule = Policy("p", combiner, (condition,), 1800 * second)
+    old, new = ("resource.labels.shop", "old"), ("resource.labels.shop", "new")
+    lines = [Line("m", "global", (label,), "GAUGE", "INT64") for label in (old, new)]
+    first = step_of(rule, [[Verdict(lines[0], holds=True, value=9, last=1)]], State(), second)
+    later = [Verdict(lines[0], holds=None), Verdict(lines[1], holds=True, value=9, last=1700 * second)]
+    second_look = step_of(rule, [later], first.state, 1700 * second)
+
+    third = step_of(rule, [later], second_look.state, 1802 * second)
+
+    assert [each.held.labels for each in third.closed] == [(old,)]
+    assert [each.held.labels for each in third.state.open.values()] == [(new,)]
 
 
 @pytest.mark.slow

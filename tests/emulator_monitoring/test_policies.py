@@ -1,10 +1,15 @@
 """Alert policies through Google's own client: what is kept, what is refused."""
 
+from contextlib import nullcontext
+
 import httpx
 import pytest
+from google.api.metric_pb2 import MetricDescriptor
 from google.api_core import exceptions
 from google.cloud import monitoring_v3 as monitoring
 
+from emulator.apis.monitoring.alerts.checks import check_steps
+from emulator.core.failures import ApiFailure
 from tests.emulator.clients import client
 from tests.emulator_monitoring.making import FILTER, PROJECT, absence, now, policy, series, step, threshold
 
@@ -84,6 +89,27 @@ def test_policies_are_refused(policies, fields, words):
         make(policies, **fields)
 
     assert list(policies.list_alert_policies(name=PROJECT)) == []
+
+
+@pytest.mark.parametrize(
+    ("aligner", "reducer", "type_", "taken"),
+    [
+        ("ALIGN_NONE", "REDUCE_NONE", MetricDescriptor.STRING, False),
+        ("ALIGN_NEXT_OLDER", "REDUCE_NONE", MetricDescriptor.BOOL, False),
+        ("ALIGN_NEXT_OLDER", "REDUCE_COUNT", MetricDescriptor.STRING, True),
+        ("ALIGN_COUNT", "REDUCE_NONE", MetricDescriptor.STRING, True),
+        ("ALIGN_FRACTION_TRUE", "REDUCE_MAX", MetricDescriptor.BOOL, True),
+        ("ALIGN_NONE", "REDUCE_NONE", MetricDescriptor.DOUBLE, True),
+    ],
+)
+def test_what_is_compared_is_a_number(aligner, reducer, type_, taken):
+    """Words and yes or no are aligned to one, or the policy could never be evaluated; an absence compares nothing."""
+    how = monitoring.Aggregation.pb(monitoring.Aggregation(step(aligner, reducer)))
+    descriptor = MetricDescriptor(metric_kind=MetricDescriptor.GAUGE, value_type=type_)
+    check_steps("it", [how], descriptor, compared=False)
+
+    with nullcontext() if taken else pytest.raises(ApiFailure, match="cannot be compared with a threshold"):
+        check_steps("it", [how], descriptor, compared=True)
 
 
 @pytest.mark.parametrize("seconds", [120, 84_600])

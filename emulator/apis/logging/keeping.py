@@ -4,13 +4,33 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from google.protobuf.json_format import MessageToDict, SerializeToJsonError
+
 from emulator.apis.logging.model import ENTRIES, KEPT_S, MOST_KEPT, key_of, prefix
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import timestamp
 from emulator.core.world import World
 
+LARGEST = 256 * 1024
+"""Bytes of an entry."""
 AHEAD_S = 86_400
 """An entry may be of tomorrow."""
+
+
+def checked(entry: Any) -> Any:
+    """An entry that answers can show, and no larger than Google takes.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT: kept, it would be in the way of every list.
+    """
+    try:
+        MessageToDict(entry)
+    except (ValueError, SerializeToJsonError) as error:
+        raise ApiFailure("INVALID_ARGUMENT", f"Log entry that is no JSON: {error}") from error
+    if entry.ByteSize() > LARGEST:
+        text = f"Log entry with size {entry.ByteSize()} exceeds maximum size of {LARGEST}"
+        raise ApiFailure("INVALID_ARGUMENT", text)
+    return entry
 
 
 def dated(world: World, entry: Any) -> Any:

@@ -66,9 +66,10 @@ def prefix(project: str) -> str:
     return f"{project}/"
 
 
-def stored(world: World, project: str) -> Iterator[Any]:
-    """A project's entries, oldest first, without those that are too old."""
+def stored(world: World, project: str, *, newest_first: bool = False) -> Iterator[Any]:
+    """A project's entries in the order of time, without those that are too old; each is read when it is its turn."""
     since = (world.clock.now().timestamp() - KEPT_S) * 1e9
-    for name, body in world.store.list(ENTRIES, prefix(project)):
+    rows = world.store.list(ENTRIES, prefix(project))
+    for name, body in reversed(rows) if newest_first else rows:
         if int(name.split("/", 2)[1]) >= since:
             yield Entry.FromString(body)

@@ -8,7 +8,8 @@ Source: https://cloud.google.com/logging/docs/view/logging-query-language. Funct
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from emulator.core.failures import ApiFailure
@@ -31,8 +32,18 @@ SEVERITIES = {
     )
 }
 TIMES = frozenset({"timestamp", "receiveTimestamp"})
+INTEGERS = frozenset(
+    {
+        ("httpRequest", "requestSize"),
+        ("httpRequest", "responseSize"),
+        ("httpRequest", "cacheFillBytes"),
+        ("sourceLocation", "line"),
+    }
+)
+"""Numbers that JSON writes as text, for they may have 64 bits. Other text is compared as text, like a number or not."""
 
 
+@lru_cache(maxsize=64)
 def compiled(text: str) -> Test:
     """What tells of an entry, as JSON with Google's names, whether a filter lets it through.
 
@@ -213,7 +224,8 @@ def _compare(path: Sequence[str], sign: str, wanted: str, *, quoted: bool) -> Te
         return _by_severity(sign, wanted)
     if len(path) == 1 and path[0] in TIMES:
         return _by_time(path[0], sign, wanted)
-    return lambda entry: any(_holds(value, sign, wanted) for value in values_at(entry, path))
+    holds = _holds_number if path in INTEGERS else _holds
+    return lambda entry: any(holds(value, sign, wanted) for value in values_at(entry, path))
 
 
 def _matches(path: Sequence[str], wanted: str, *, found: bool) -> Test:
@@ -225,7 +237,7 @@ def _matches(path: Sequence[str], wanted: str, *, found: bool) -> Test:
 
 
 def _by_severity(sign: str, wanted: str) -> Test:
-    number = int(wanted) if wanted.isdigit() else SEVERITIES.get(wanted.upper())
+    number = int(wanted) if wanted.isdecimal() else SEVERITIES.get(wanted.upper())
     if number is None:
         raise unparsed(f"{wanted!r} is no severity")
     return lambda entry: _ordered(SEVERITIES.get(entry.get("severity", "DEFAULT"), 0), sign, number)
@@ -239,13 +251,13 @@ def _by_time(field: str, sign: str, wanted: str) -> Test:
 
 
 def _moment(text: str) -> datetime | None:
-    """A time, whose nanoseconds Python does not keep."""
+    """A time, whose nanoseconds Python does not keep; one that names no zone is UTC."""
     short = re.sub(r"(\.\d{6})\d+", r"\1", text)
     try:
         found = datetime.fromisoformat(short)
     except ValueError:
         return None
-    return found if found.tzinfo else found.astimezone()
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _holds(value: Any, sign: str, wanted: str) -> bool:
@@ -253,17 +265,21 @@ def _holds(value: Any, sign: str, wanted: str) -> bool:
         return sign == ":" and wanted in value
     if isinstance(value, bool):
         return _ordered(str(value).lower(), "=" if sign == ":" else sign, wanted.lower())
-    number = _number(wanted)
-    if isinstance(value, int | float) or (number is not None and _number(value) is not None):
-        return number is not None and _ordered(_number(value), "=" if sign == ":" else sign, number)
+    if isinstance(value, int | float):
+        return _holds_number(value, sign, wanted)
     text = str(value).lower()
     return wanted.lower() in text if sign == ":" else _ordered(text, sign, wanted.lower())
+
+
+def _holds_number(value: Any, sign: str, wanted: str) -> bool:
+    number, found = _number(wanted), _number(value)
+    return number is not None and found is not None and _ordered(found, "=" if sign == ":" else sign, number)
 
 
 def _number(value: Any) -> float | None:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

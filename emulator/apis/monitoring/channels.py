@@ -111,4 +111,5 @@ standard(
     CHANNELS,
     listing=Listing(matching=filters.matching),
     update=Update((*OUTPUT, "type_"), check_mask, settle),
+    deleted=None,  # beside the policies, which use them
 )

@@ -21,6 +21,8 @@ log = logging.getLogger("emulator")
 GATHER_S = 0.2
 MOST_WAITING = 20_000
 """Lines; then the oldest are lost: a container that writes without end must not fill the memory."""
+TEXT_MOST = 200 * 1024
+"""Bytes of a line that is kept as it is: an entry has other fields beside it."""
 STDOUT = "run.googleapis.com%2Fstdout"
 SPECIAL = "logging.googleapis.com/"
 SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
@@ -78,13 +80,30 @@ def keep(world: World, lines: list[tuple[str, datetime, str]]) -> None:
     """Keep lines as entries, and hand them to sinks."""
     from emulator.apis.logging import keeping, routing  # noqa: PLC0415 - imports Cloud Logging's messages
 
-    entries = [made for whose, at, line in lines if (made := entry(whose, at, line)) is not None]
+    entries = [made for each in lines if (made := shown(*each)) is not None]
     routing.hand_over(world, keeping.keep(world, [keeping.dated(world, each) for each in entries]))
 
 
-def entry(whose: str, at: datetime, line: str) -> Any:
-    """A line as an entry; None for what has no place in Cloud Logging: a container that no API names."""
-    from google.protobuf.json_format import ParseDict, ParseError  # noqa: PLC0415 - as below
+def shown(whose: str, at: datetime, line: str) -> Any:
+    """A line as an entry that lists can show: as text, where what it says cannot be one.
+
+    None for what has no place in Cloud Logging: a container that no API names.
+    """
+    from emulator.apis.logging.keeping import checked  # noqa: PLC0415 - imports Cloud Logging's messages
+
+    try:
+        made = entry(whose, at, line)
+        return None if made is None else checked(made)
+    except Exception:  # a line must not take others with it, whatever it says
+        log.debug("a line of a container is kept as text", exc_info=True)
+        made = bare(whose, at)
+        made.text_payload = clean(line)
+        return made
+
+
+def bare(whose: str, at: datetime) -> Any:
+    """An entry that says nothing yet, or None."""
+    from google.protobuf.json_format import ParseDict  # noqa: PLC0415 - imports protobuf
 
     from emulator.apis.logging.model import Entry  # noqa: PLC0415 - imports Cloud Logging's messages
     from emulator.core.resources import timestamp  # noqa: PLC0415 - imports protobuf
@@ -92,11 +111,26 @@ def entry(whose: str, at: datetime, line: str) -> Any:
     about = resource(whose)
     if about is None:
         return None
-    made = Entry(log_name=f"projects/{about['labels']['project_id']}/logs/{STDOUT}")
+    made = Entry(log_name=f"projects/{about['labels']['project_id']}/logs/{STDOUT}", severity="DEFAULT")
     made.timestamp.CopyFrom(timestamp(at))
     ParseDict(about, made.resource)
-    said = structured(line)
-    made.labels.update(executed(whose) | {key: str(value) for key, value in labels_of(said).items()})
+    made.labels.update(executed(whose))
+    return made
+
+
+def entry(whose: str, at: datetime, line: str) -> Any:
+    """A line as an entry, or None.
+
+    Raises:
+        ValueError: What it says is no text.
+        ParseError: It has a number that is none, or keys that are no text.
+    """
+    from google.protobuf.json_format import ParseDict  # noqa: PLC0415 - imports protobuf
+
+    made, said = bare(whose, at), structured(line)
+    if made is None:
+        return None
+    made.labels.update({key: str(value) for key, value in labels_of(said).items()})
     for key, field in (("trace", "trace"), ("spanId", "span_id"), ("insertId", "insert_id")):
         if isinstance(found := said.pop(SPECIAL + key, None), str):
             setattr(made, field, found)
@@ -105,12 +139,14 @@ def entry(whose: str, at: datetime, line: str) -> Any:
     made.severity = severity if severity in SEVERITIES else "DEFAULT"
     if not said or set(said) == {"message"}:
         made.text_payload = str(said["message"]) if said else line
-        return made
-    try:
+    else:
         ParseDict(said, made.json_payload)
-    except ParseError:  # a number that is none, keys that are no text
-        made.text_payload = line
     return made
+
+
+def clean(line: str) -> str:
+    """A line that any entry can hold: halves of characters are shown as `?`, and it is cut where it is too long."""
+    return line.encode(errors="replace")[:TEXT_MOST].decode(errors="ignore")
 
 
 def structured(line: str) -> dict[str, Any]:

@@ -12,10 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
-from emulator.identity.conditions import LENGTH_MOST, METHODS, Node, Parser, UnknownConditionError
+from emulator.identity.conditions import (
+    LENGTH_MOST,
+    METHODS,
+    NESTED_MOST,
+    WITHOUT_A_VALUE,
+    Node,
+    Parser,
+    UnknownConditionError,
+)
 
 
 class MissingError(Exception):
@@ -46,11 +54,11 @@ def value(expression: str, subject: Subject) -> Any:
     """
     try:
         return parsed(expression)(subject)
-    except (TypeError, ValueError, OverflowError) as error:
+    except WITHOUT_A_VALUE as error:
         raise MissingError(expression) from error
 
 
-@cache
+@lru_cache(maxsize=1024)
 def parsed(expression: str) -> Node:
     """The function that an expression is.
 
@@ -73,9 +81,13 @@ class _Parser(Parser):
         asked = super().either()
         if not self.take("?"):
             return asked
+        self._depth += 1
+        if self._depth > NESTED_MOST:
+            raise self.unknown()
         yes = self.either()
         self.need(":")
         no = self.either()
+        self._depth -= 1
         return lambda subject: yes(subject) if asked(subject) else no(subject)
 
     def comparison(self) -> Node:

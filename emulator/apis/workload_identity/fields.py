@@ -50,9 +50,9 @@ def sent(body: bytes, known: Iterable[str]) -> dict[str, Any]:
     """
     try:
         found = json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise invalid("Invalid JSON payload received.") from error
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not isinstance(found.get("oidc") or {}, dict):
         raise invalid("Invalid JSON payload received.")
     for name in found.keys() - {*known, *OUTPUT_ONLY}:
         raise invalid(f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
@@ -70,7 +70,9 @@ def masked(found: Mapping[str, Any], change: Mapping[str, Any], mask: str, known
         first, _, rest = path.partition(".")
         if first not in known or (rest and (first != "oidc" or rest not in OIDC)):
             raise invalid(f'Invalid field "{path}" in update_mask.')
-        into, source, key = (made["oidc"], change.get("oidc", {}), rest) if rest else (made, change, first)
+        into, source, key = (
+            (made.setdefault("oidc", {}), change.get("oidc", {}), rest) if rest else (made, change, first)
+        )
         into.pop(key, None)
         if key in source:
             into[key] = source[key]
@@ -126,12 +128,26 @@ def check_oidc(oidc: Mapping[str, Any]) -> None:
     """
     for name in oidc.keys() - OIDC:
         raise invalid(f"Invalid JSON payload received. Unknown name \"{name}\" at 'oidc': Cannot find field.")
-    issuer = urlsplit(str(oidc.get("issuerUri", "")))
-    if issuer.scheme != "https" and not (issuer.scheme == "http" and issuer.hostname in HERE):
+    if not is_issuer(oidc.get("issuerUri")):
         raise invalid("The issuer URI must be a valid URI that starts with https.")
+    if not isinstance(oidc.get("jwksJson", ""), str):
+        raise invalid("jwksJson must be text.")
     audiences = oidc.get("allowedAudiences", [])
-    if len(audiences) > AUDIENCES_MOST or any(len(str(each)) > AUDIENCE_LONGEST for each in audiences):
+    if not isinstance(audiences, list) or not all(isinstance(each, str) for each in audiences):
+        raise invalid("allowedAudiences must be a list of texts.")
+    if len(audiences) > AUDIENCES_MOST or any(len(each) > AUDIENCE_LONGEST for each in audiences):
         raise invalid(f"At most {AUDIENCES_MOST} audiences of {AUDIENCE_LONGEST} characters are allowed.")
+
+
+def is_issuer(text: Any) -> bool:
+    """Whether it is the address of an issuer."""
+    if not isinstance(text, str):
+        return False
+    try:
+        issuer = urlsplit(text)
+    except ValueError:
+        return False
+    return issuer.scheme == "https" or (issuer.scheme == "http" and issuer.hostname in HERE)
 
 
 def check_mapping(mapping: Any) -> None:

@@ -38,6 +38,9 @@ AUDIENCE = re.compile(
     r"//iam\.googleapis\.com/(?P<name>(?P<pool>projects/\d+/locations/global/workloadIdentityPools/[^/]+)/providers/[^/]+)"
 )
 BODY_MOST, KEYS_MOST = 64 * 1024, 256 * 1024
+UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+"""What reading a token comes to that somebody wrote by hand."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 SUBJECT_MOST, LIFE_MOST_S, SKEW_S = 127, 86_400, 60
 HERE = ("127.0.0.1", "localhost", "::1")
 NO_TARGET = (
@@ -55,7 +58,7 @@ class RefusedError(Exception):
     """
 
     def __init__(self, error: str, description: str) -> None:
-        super().__init__(description)
+        super().__init__(description.encode("utf-8", "replace").decode())  # half a character cannot be sent
         self.error = error
 
 
@@ -92,7 +95,7 @@ def asked(body: bytes) -> dict[str, str]:
         return dict(parse_qsl(body.decode("latin-1")))
     try:
         found = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RefusedError("invalid_request", "Invalid JSON payload received.") from error
     return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): str(each) for name, each in found.items()}
 
@@ -128,7 +131,7 @@ def verified(provider: kept.Resource, token: str) -> dict[str, Any]:
     try:
         told = jwt.decode(token, options={"verify_signature": False})
         key_id = str(jwt.get_unverified_header(token).get("kid", ""))
-    except jwt.InvalidTokenError as error:
+    except UNREADABLE as error:
         raise RefusedError("invalid_request", "Unable to parse the ID Token.") from error
     if told.get("iss") != issuer:
         text = f"The issuer in ID Token {told.get('iss')} does not match the expected ones: [{issuer}]"
@@ -147,8 +150,10 @@ def verified(provider: kept.Resource, token: str) -> dict[str, Any]:
         )
     except jwt.ExpiredSignatureError as error:
         raise RefusedError("invalid_grant", f"ID Token issued at {told.get('iat')} is stale to sign-in.") from error
-    except jwt.InvalidTokenError as error:
+    except UNREADABLE as error:
         raise RefusedError("invalid_grant", f"The ID Token cannot be verified: {error}") from error
+    if not all(isinstance(claims[name], int | float) for name in ("exp", "iat")):
+        raise RefusedError("invalid_grant", "The times of the ID Token must be numbers.")
     if claims["exp"] - claims["iat"] > LIFE_MOST_S:
         raise RefusedError("invalid_grant", "The ID Token lives for more than 24 hours.")
     return claims
@@ -180,8 +185,8 @@ def key_of(provider: kept.Resource, key_id: str) -> Any:
     """
     text = provider["oidc"].get("jwksJson") or published(provider["oidc"]["issuerUri"])
     try:
-        keys = jwt.PyJWKSet.from_json(text).keys
-    except (jwt.PyJWTError, ValueError, KeyError, TypeError) as error:
+        keys = jwt.PyJWKSet.from_dict(json_of(text)).keys
+    except (*UNREADABLE, KeyError, AttributeError) as error:
         raise RefusedError("invalid_grant", "The keys of the issuer cannot be read.") from error
     found = [key for key in keys if key.key_id == key_id]
     if not found:
@@ -195,8 +200,23 @@ def published(issuer: str) -> str:
     Raises:
         RefusedError: It is not on this machine, or does not answer.
     """
-    about = json.loads(fetched(f"{issuer.rstrip('/')}/.well-known/openid-configuration"))
+    about = json_of(fetched(f"{issuer.rstrip('/')}/.well-known/openid-configuration"))
     return fetched(str(about.get("jwks_uri", "")))
+
+
+def json_of(text: str) -> dict[str, Any]:
+    """What an issuer publishes.
+
+    Raises:
+        RefusedError: It is no object in JSON.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RefusedError("invalid_grant", "What the issuer publishes is no JSON.") from error
+    if not isinstance(found, dict):
+        raise RefusedError("invalid_grant", "What the issuer publishes is no object in JSON.")
+    return found
 
 
 def fetched(url: str) -> str:
@@ -207,7 +227,7 @@ def fetched(url: str) -> str:
     """
     import httpx  # noqa: PLC0415 - few emulators ask an issuer
 
-    if urlsplit(url).hostname not in HERE:
+    if host_of(url) not in HERE:
         text = f"The emulator asks nobody beyond this machine for keys: give the provider those of {url} (jwksJson)."
         raise RefusedError("invalid_grant", text)
     try:
@@ -216,6 +236,14 @@ def fetched(url: str) -> str:
             return read_some(answer.iter_bytes())
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise RefusedError("invalid_grant", f"The keys of the issuer cannot be fetched: {error}") from error
+
+
+def host_of(url: str) -> str | None:
+    """The host of an address; None: it has none, or is no address."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def read_some(chunks: Iterator[bytes]) -> str:
@@ -256,24 +284,39 @@ def members(pool: str, provider: kept.Resource, claims: dict[str, Any]) -> Itera
         raise RefusedError("invalid_grant", f"google.subject must be text of at most {SUBJECT_MOST} characters.")
     yield f"principal://iam.googleapis.com/{pool}/subject/{own}"
     yield f"principalSet://iam.googleapis.com/{pool}/*"
-    for group in mapped.get("google.groups", ()):
+    for group in groups(mapped):
         yield f"principalSet://iam.googleapis.com/{pool}/group/{group}"
     for name, each in mapped.items():
         if name.startswith("attribute."):
             yield f"principalSet://iam.googleapis.com/{pool}/{name}/{each}"
 
 
+def groups(mapped: Mapping[str, Any]) -> list[str]:
+    """The groups of the subject.
+
+    Raises:
+        RefusedError: They are no list of texts.
+    """
+    found = mapped.get("google.groups", [])
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise RefusedError("invalid_grant", "google.groups must be a list of texts.")
+    return found
+
+
 def attribute(name: str, expression: str, claims: dict[str, Any]) -> Any:
     """One attribute of the subject.
 
     Raises:
-        RefusedError: It cannot be mapped.
+        RefusedError: It cannot be mapped, or has a line break in it: each name of a caller stands on a line of its own.
     """
     try:
-        return value(expression, Subject(claims))
+        found = value(expression, Subject(claims))
     except (MissingError, UnknownConditionError) as error:
         text = f"The attribute {name} cannot be mapped: {expression} has no value for this credential."
         raise RefusedError("invalid_grant", text) from error
+    if any(CONTROL.search(str(each)) for each in (found if isinstance(found, list) else [found])):
+        raise RefusedError("invalid_grant", f"The attribute {name} must have no control characters.")
+    return found
 
 
 def admitted(condition: str, subject: Subject) -> bool:

@@ -108,7 +108,8 @@ def statement(source: Any, columns: list[str], window: Window | None) -> str:
         window: Only rows of that time.
     """
     named = source.table_uri.removeprefix(SCHEME)
-    of = f"({source.query.rstrip().rstrip(';')})" if source.query else f"`{named}`"
+    # On lines of its own: it may end in a comment.
+    of = f"(\n{source.query.rstrip().rstrip(';')}\n)" if source.query else f"`{named}`"
     wanted = ", ".join(map(quoted, columns))
     if window is None:
         return f"SELECT {wanted} FROM {of}"  # noqa: S608 - the user's own query, as its account

@@ -79,11 +79,7 @@ def dataset(found: Any, field: str) -> Iterator[Finding]:
     yield from location(source, f"{field}.columnized_dataset")
     if found.WhichOneof("time_spec") and not source.timestamp_field:
         yield f"{field}.columnized_dataset.timestamp_field", "A time specification needs the column with the time."
-    if found.HasField("time_offset"):
-        for name in ("offset", "window"):
-            text = getattr(found.time_offset, name)
-            if (text or name == "window") and windows.span(text) is None:
-                yield f"{field}.time_offset.{name}", f'"{text}" is not a number followed by h, d or w.'
+    yield from ((f"{field}.{name}", text) for name, text in windows.wrong(found))
 
 
 def location(source: Any, field: str) -> Iterator[Finding]:

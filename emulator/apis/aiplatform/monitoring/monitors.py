@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from emulator.apis.aiplatform import filters, lists, names
-from emulator.apis.aiplatform.monitoring import checks
+from emulator.apis.aiplatform.monitoring import checks, waiting
 from emulator.apis.aiplatform.monitoring.messages import CreateMetadata, JobState, ModelMonitor, UpdateMetadata
 from emulator.apis.aiplatform.monitoring.stored import (
     ALERTS,
@@ -178,6 +178,7 @@ def delete_model_monitor(world: World, request: Any, _: Call) -> Any:
         if any(job.state in (JobState.JOB_STATE_PENDING, JobState.JOB_STATE_RUNNING) for job in jobs_of(world, name)):
             raise ApiFailure("FAILED_PRECONDITION", "A job of the ModelMonitor is running: wait for its end.")
         for schedule in planned:
+            waiting.stop(world, schedule)
             SCHEDULES.remove(world, schedule.name)
         for kind in (JOBS.kind, STATS, ALERTS):
             forget_below(world, kind, name)

@@ -7,10 +7,10 @@ Source: model_monitoring.md A.3, A.7, B.
 
 import logging
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
+from typing import Any, TypeVar
 
 from emulator.apis.aiplatform import names
 from emulator.apis.aiplatform.monitoring import cloud_storage, drift, results, telling, tfdv
@@ -19,12 +19,11 @@ from emulator.apis.aiplatform.monitoring.drift import OBJECTIVES, Measure, Objec
 from emulator.apis.aiplatform.monitoring.jobs import OVER, own_bucket
 from emulator.apis.aiplatform.monitoring.messages import JobState
 from emulator.apis.aiplatform.monitoring.stored import JOBS, MONITORS
-from emulator.apis.aiplatform.monitoring.tables import Field
 from emulator.core.failures import CODES, ApiFailure
 from emulator.core.resources import timestamp
 from emulator.core.world import World
-from emulator.statistics.profiles import Profile
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -35,18 +34,16 @@ class Outcome:
     Attributes:
         objective: Which.
         failure: Why nothing did.
-        fields: The fields it is about.
-        measures: How far each is.
-        baseline: Statistics of one side.
-        target: Statistics of the other.
+        measures: How far each field is.
+        baseline: `DatasetFeatureStatistics` of one side.
+        target: The same of the other.
     """
 
     objective: Objective
     failure: ApiFailure | None = None
-    fields: dict[str, Field] = field(default_factory=dict)
     measures: Sequence[Measure] = ()
-    baseline: Profile | None = None
-    target: Profile | None = None
+    baseline: Any = None
+    target: Any = None
 
 
 def run(world: World, payload: dict[str, Any]) -> None:
@@ -58,11 +55,18 @@ def run(world: World, payload: dict[str, Any]) -> None:
         monitor = MONITORS.get(world, job.name.partition("/modelMonitoringJobs/")[0])
         move(world, job, JobState.JOB_STATE_RUNNING)
         telling.begun(world, job)
-    sides = sides_of(job)
-    outcomes = [attempt(world, monitor, job, each, sides) for each in OBJECTIVES if asked(job, each)]
-    with world.store.transaction():
-        if JOBS.find(world, job.name) is not None:
-            conclude(world, job, outcomes)
+    outcomes = list(outcomes_of(world, monitor, job))
+    failure = attempt(job, lambda: conclude(world, job, outcomes))
+    if isinstance(failure, ApiFailure):
+        conclude(world, job, [Outcome(each.objective, failure) for each in outcomes])
+
+
+def outcomes_of(world: World, monitor: Any, job: Any) -> Iterator[Outcome]:
+    """What comes of each objective; one that fails stops no other."""
+    sides = attempt(job, lambda: sides_of(job))
+    for each in OBJECTIVES:
+        if asked(job, each):
+            yield measured(world, monitor, job, each, sides)
 
 
 def asked(job: Any, objective: Objective) -> bool:
@@ -80,17 +84,27 @@ def sides_of(job: Any) -> tuple[Side, Side]:
     return sides
 
 
-def attempt(world: World, monitor: Any, job: Any, objective: Objective, sides: tuple[Side, Side]) -> Outcome:
-    """Measure one objective, and write its files; one that fails stops no other."""
+def measured(
+    world: World, monitor: Any, job: Any, objective: Objective, sides: tuple[Side, Side] | ApiFailure
+) -> Outcome:
+    """What comes of an objective whose datasets are known, or known to be wrong."""
+    if isinstance(sides, ApiFailure):
+        return Outcome(objective, sides)
+    found = attempt(job, lambda: compare(world, monitor, job, objective, sides))
+    return Outcome(objective, found) if isinstance(found, ApiFailure) else found
+
+
+def attempt(job: Any, work: Callable[[], T]) -> T | ApiFailure:
+    """Do a part of a job; whatever goes wrong is a failure that ends the job, or it would run for ever."""
     try:
-        return compare(world, monitor, job, objective, sides)
+        return work()
     except ApiFailure as failure:
-        return Outcome(objective, failure)
+        return failure
     except sqlite3.ProgrammingError:  # the emulator is stopping: its next start runs the job again
         raise
     except Exception:
         log.exception("monitoring failed", extra={"job": job.name})
-        return Outcome(objective, ApiFailure("INTERNAL", "an internal error of the emulator: see its log"))
+        return ApiFailure("INTERNAL", "an internal error of the emulator: see its log")
 
 
 def compare(world: World, monitor: Any, job: Any, objective: Objective, sides: tuple[Side, Side]) -> Outcome:
@@ -105,7 +119,8 @@ def compare(world: World, monitor: Any, job: Any, objective: Objective, sides: t
     project = names.project_id(world, job.name)
     baseline, target = (side.profile(world, caller, project, fields) for side in sides)
     found = list(drift.measures(spec, fields, baseline, target))
-    outcome = Outcome(objective, None, fields, found, baseline, target)
+    shown = (tfdv.statistics(each, fields, side.name) for each, side in zip((baseline, target), sides, strict=True))
+    outcome = Outcome(objective, None, found, *shown)
     write(world, job, outcome)
     return outcome
 
@@ -116,16 +131,13 @@ def write(world: World, job: Any, outcome: Outcome) -> None:
     Raises:
         ApiFailure: The account may not, or the bucket is not there.
     """
-    if outcome.baseline is None or outcome.target is None:
-        return
     caller = cloud_storage.agent(world, job.name.split("/")[1])
     address = folder(job, outcome.objective)
     held, prefix = cloud_storage.bucket(world, caller, address)
     if address.startswith(own_bucket(job.name)):
         held.make(names.project_id(world, job.name), job.name.split("/")[3])
     for side in ("baseline", "target"):
-        found = tfdv.statistics(getattr(outcome, side), outcome.fields, side)
-        held.write(f"{prefix}/{side}/statistics", tfdv.listed(found))
+        held.write(f"{prefix}/{side}/statistics", tfdv.listed(getattr(outcome, side)))
     held.write(f"{prefix}/anomalies.textproto", tfdv.anomalies(each for each in outcome.measures if each.anomalous))
 
 
@@ -136,11 +148,19 @@ def folder(job: Any, objective: Objective) -> str:
 
 
 def conclude(world: World, job: Any, outcomes: Sequence[Outcome]) -> None:
-    """Keep what was found, and end the job; then it is told."""
+    """Keep what was found, and end the job, if it still is there; then it is told."""
+    with world.store.transaction():
+        if JOBS.find(world, job.name) is not None:
+            end(world, job, outcomes)
+
+
+def end(world: World, job: Any, outcomes: Sequence[Outcome]) -> None:
+    """The same of a job that is there; in a transaction of the caller's."""
     detail = job.job_execution_detail
     job.update_time.CopyFrom(timestamp(world.clock.now()))
     for outcome in outcomes:
         status = detail.objective_status[outcome.objective.type]
+        status.Clear()
         status.SetInParent()
         if outcome.failure is not None:
             set_status(status, outcome.failure)
@@ -157,18 +177,11 @@ def conclude(world: World, job: Any, outcomes: Sequence[Outcome]) -> None:
 
 def keep(world: World, job: Any, outcome: Outcome) -> None:
     """Keep the measures of an objective."""
-    objective, fields, baseline, target = outcome.objective, outcome.fields, outcome.baseline, outcome.target
-    if baseline is None or target is None:
-        return
     points = [
-        (
-            each,
-            tfdv.of_field(baseline, each.name, fields[each.name], "baseline"),
-            tfdv.of_field(target, each.name, fields[each.name], "target"),
-        )
+        (each, tfdv.of_field(outcome.baseline, each.name), tfdv.of_field(outcome.target, each.name))
         for each in outcome.measures
     ]
-    results.keep(world, job, objective, points, folder(job, objective))
+    results.keep(world, job, outcome.objective, points, folder(job, outcome.objective))
 
 
 def set_status(status: Any, failure: ApiFailure) -> None:

@@ -14,7 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from emulator.apis.aiplatform import filters, lists, names
 from emulator.apis.aiplatform.labels import check_display_name
-from emulator.apis.aiplatform.monitoring import checks, timing, turns
+from emulator.apis.aiplatform.monitoring import checks, timing, turns, waiting, windows
 from emulator.apis.aiplatform.monitoring.jobs import completed
 from emulator.apis.aiplatform.monitoring.messages import ModelMonitoringJob, Schedule, ScheduleState
 from emulator.apis.aiplatform.monitoring.stored import API, MONITORS, SCHEDULES, deleted
@@ -99,21 +99,12 @@ def findings(schedule: Any) -> Iterator[checks.Finding]:
         yield "schedule.max_run_count", "It must not be negative."
     if schedule.WhichOneof("request") not in REQUESTS:
         yield "schedule.request", "A request to create a pipeline job or a model monitoring job is required."
-    wrong = [name for name in ("start_time", "end_time") if not is_time(getattr(schedule, name))]
+    wrong = [name for name in ("start_time", "end_time") if not windows.is_time(getattr(schedule, name))]
     yield from ((f"schedule.{name}", "It is no time.") for name in wrong)
     if wrong or not schedule.HasField("end_time"):
         return
     if schedule.end_time.ToDatetime(UTC) <= schedule.start_time.ToDatetime(UTC):
         yield "schedule.end_time", "It must be after the start time."
-
-
-def is_time(stamp: Any) -> bool:
-    """Whether a timestamp is one: its numbers may be any."""
-    try:
-        stamp.ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        return False
-    return True
 
 
 def unwindowed(job: Any) -> Iterator[checks.Finding]:
@@ -167,13 +158,13 @@ def lost(before: Any, after: Any, paths: list[str]) -> Iterator[checks.Finding]:
         return
     for path in paths:
         field = field_of(before, path.partition(".")[0])
-        if (
-            field is not None
-            and field.name not in OUTPUT
-            and getattr(before, field.name)
-            and not getattr(after, field.name)
-        ):
+        if field is not None and field.name not in OUTPUT and is_set(before, field) and not is_set(after, field):
             yield f"schedule.{field.name}", "A field that is set cannot be unset."
+
+
+def is_set(message: Any, field: Any) -> bool:
+    """Whether a field has a value: a message that is there has one, and is true whatever it holds."""
+    return bool(message.HasField(field.name) if field.has_presence else getattr(message, field.name))
 
 
 @API.method(SERVICE + "PauseSchedule")
@@ -182,7 +173,7 @@ def pause_schedule(world: World, request: Any, _: Call) -> Any:
     with world.store.transaction():
         schedule = unfinished(world, request.name)
         if schedule.state == ScheduleState.ACTIVE:
-            turns.stop(world, schedule)
+            waiting.stop(world, schedule)
             schedule.state = ScheduleState.PAUSED
             schedule.last_pause_time.CopyFrom(timestamp(world.clock.now()))
             SCHEDULES.save(world, schedule)
@@ -221,6 +212,6 @@ def delete_schedule(world: World, request: Any, _: Call) -> Any:
     """Gone at once; its jobs and what they found stay (docs "Run monitoring jobs")."""
     with world.store.transaction():
         schedule = SCHEDULES.get(world, SCHEDULES.key(world, request.name))
-        turns.stop(world, schedule)
+        waiting.stop(world, schedule)
         SCHEDULES.remove(world, schedule.name)
     return deleted(world, schedule.name)

@@ -30,9 +30,10 @@ def statistics(profile: Profile, fields: Mapping[str, Field], side: str) -> Any:
     return found
 
 
-def of_field(profile: Profile, name: str, field: Field, side: str) -> Any:
-    """The same of one field."""
-    return statistics(profile, {name: field}, side)
+def of_field(found: Any, name: str) -> Any:
+    """The part of such statistics that is about one field."""
+    features = [each for each in found.features if list(each.path.step) == [name]]
+    return statistics_pb2.DatasetFeatureStatistics(name=found.name, num_examples=found.num_examples, features=features)
 
 
 def type_of(field: Field) -> Any:

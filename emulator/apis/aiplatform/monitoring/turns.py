@@ -3,7 +3,8 @@
 Source: comments of `Schedule`: `maxConcurrentRunCount` limits the starts, and a start takes no time here.
 """
 
-import json
+import logging
+import sqlite3
 import uuid
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,8 @@ from google.protobuf import json_format
 from emulator.apis.aiplatform.monitoring import jobs, timing
 from emulator.apis.aiplatform.monitoring.messages import ScheduleState
 from emulator.apis.aiplatform.monitoring.monitors import SERVICE
-from emulator.apis.aiplatform.monitoring.stored import SCHEDULES
+from emulator.apis.aiplatform.monitoring.stored import JOBS, SCHEDULES
+from emulator.apis.aiplatform.monitoring.waiting import keep, stop, turn_of
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import timestamp
@@ -21,7 +23,7 @@ from emulator.core.world import World
 from emulator.wire.dispatch import guarded, perform
 from emulator.wire.table import message_class
 
-KIND = "aiplatform.schedule_turn"
+log = logging.getLogger(__name__)
 PIPELINE = "google.cloud.aiplatform.v1.PipelineService/CreatePipelineJob"
 PIPELINE_REQUEST = "google.cloud.aiplatform_v1.types.pipeline_service:CreatePipelineJobRequest"
 
@@ -35,47 +37,59 @@ def plan(world: World, schedule: Any, after: datetime) -> None:
         return
     payload = {"name": schedule.name, "key": uuid.uuid4().hex, "due": due.isoformat()}
     timer = world.clock.call_at(due, fire, payload)
-    world.store.put(KIND, schedule.name, json.dumps({"key": payload["key"], "timer": timer}).encode())
+    keep(world, schedule.name, key=payload["key"], timer=timer)
     schedule.next_run_time.CopyFrom(timestamp(due))
 
 
-def stop(world: World, schedule: Any) -> None:
-    """Let a schedule wait for nothing any more."""
-    if (turn := turn_of(world, schedule.name)) is not None:
-        world.clock.cancel(turn["timer"])
-        world.store.delete(KIND, schedule.name)
-    schedule.ClearField("next_run_time")
-
-
-def turn_of(world: World, name: str) -> dict[str, str] | None:
-    """What a schedule waits for."""
-    body = world.store.get(KIND, name)
-    found: dict[str, str] | None = None if body is None else json.loads(body)
-    return found
-
-
 def fire(world: World, payload: dict[str, Any]) -> None:
-    """Make a schedule's run, if it still is its turn. Killed in between, it is made again: it was not kept."""
+    """Make a schedule's run, if it still is its turn, and wait for the next one.
+
+    The run begins without the store's lock: a fault may hold it for long. Killed before it is written down, it is made
+    again, but for a monitoring job that is there already.
+    """
     due = datetime.fromisoformat(payload["due"])
+    schedule = SCHEDULES.find(world, payload["name"])
+    if schedule is None or not is_turn(world, payload):
+        return
+    said = begun(world, schedule, due)
     with world.store.transaction():
-        schedule, turn = SCHEDULES.find(world, payload["name"]), turn_of(world, payload["name"])
-        if schedule is None or turn is None or turn["key"] != payload["key"]:
+        schedule = SCHEDULES.find(world, payload["name"])
+        if schedule is None:
             return
         schedule.last_scheduled_run_response.scheduled_run_time.CopyFrom(timestamp(due))
-        schedule.last_scheduled_run_response.run_response = begun(world, schedule, due)
+        schedule.last_scheduled_run_response.run_response = said
         schedule.started_run_count += 1
-        plan(world, schedule, due)
+        if is_turn(world, payload):  # else it was paused, or planned anew, in the meantime
+            plan(world, schedule, due)
         SCHEDULES.save(world, schedule)
+
+
+def is_turn(world: World, payload: dict[str, Any]) -> bool:
+    """Whether a schedule waits for this very run."""
+    turn = turn_of(world, payload["name"])
+    return turn is not None and turn["key"] == payload["key"]
 
 
 def begun(world: World, schedule: Any, due: datetime) -> str:
     """Begin a run; the name of its job, or why there is none."""
     try:
         if schedule.HasField("create_model_monitoring_job_request"):
-            return monitored(world, schedule, due)
+            return there(world, schedule, due) or monitored(world, schedule, due)
         return piped(world, schedule)
     except ApiFailure as failure:
         return str(failure)
+    except sqlite3.ProgrammingError:  # the emulator is stopping: its next start fires again
+        raise
+    except Exception:  # or the schedule would never run again
+        log.exception("a scheduled run cannot begin", extra={"schedule": schedule.name})
+        return str(ApiFailure("INTERNAL", "an internal error of the emulator: see its log"))
+
+
+def there(world: World, schedule: Any, due: datetime) -> str:
+    """The job of a run that a kill interrupted; nothing, where there is none."""
+    jobs_of = JOBS.all(world, f"{schedule.create_model_monitoring_job_request.parent}/")
+    when = timestamp(due)
+    return next((each.name for each in jobs_of if each.schedule == schedule.name and each.schedule_time == when), "")
 
 
 def monitored(world: World, schedule: Any, due: datetime) -> str:

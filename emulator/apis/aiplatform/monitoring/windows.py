@@ -4,11 +4,55 @@ Source: comments of `ModelMonitoringInput.TimeOffset`; model_monitoring.md A.5 a
 """
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 SPAN = re.compile(r"(?P<count>\d{1,6})(?P<unit>[hdwHDW])")
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+LONGEST = timedelta(days=36_500)
+"""Of an offset and of a window. Google's bound is not known: from there on dates would begin to run out."""
+
+
+def is_time(stamp: Any) -> bool:
+    """Whether a timestamp is one: its numbers may be any."""
+    try:
+        stamp.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def wrong(given: Any) -> Iterator[tuple[str, str]]:
+    """What is wrong with the time specification of a `ModelMonitoringInput`: field and words."""
+    kind = given.WhichOneof("time_spec")
+    if kind == "time_offset":
+        yield from wrong_offset(given.time_offset)
+    if kind == "time_interval":
+        yield from wrong_interval(given.time_interval)
+
+
+def wrong_offset(given: Any) -> Iterator[tuple[str, str]]:
+    """Lengths that are none, and those that no date has before it."""
+    for name in ("offset", "window"):
+        text = getattr(given, name)
+        length = span(text)
+        if length is None and (text or name == "window"):
+            yield f"time_offset.{name}", f'"{text}" is not a number followed by h, d or w.'
+        elif length is not None and length > LONGEST:
+            yield f"time_offset.{name}", f'"{text}" is more than {LONGEST.days} days.'
+
+
+def wrong_interval(given: Any) -> Iterator[tuple[str, str]]:
+    """Times that are none, and an end before the start."""
+    bad = [name for name in ("start_time", "end_time") if not is_time(getattr(given, name))]
+    yield from ((f"time_interval.{name}", "It is no time.") for name in bad)
+    if bad or not (given.HasField("start_time") and given.HasField("end_time")):
+        return
+    if given.end_time.ToDatetime(UTC) < given.start_time.ToDatetime(UTC):
+        yield "time_interval.end_time", "It must not be before the start time."
 
 
 def span(text: str) -> timedelta | None:

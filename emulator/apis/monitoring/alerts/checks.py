@@ -16,7 +16,7 @@ from emulator.apis.monitoring.series import metrics
 from emulator.apis.monitoring.series.alignment import ALIGNERS, aligner_of
 from emulator.apis.monitoring.series.keeping import TYPES
 from emulator.apis.monitoring.series.reading import aggregation_of, selector_of
-from emulator.apis.monitoring.series.reduction import canonical
+from emulator.apis.monitoring.series.reduction import REDUCERS, Aggregation, canonical
 from emulator.apis.monitoring.series.values import Line
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import by_id, check_labels
@@ -30,6 +30,7 @@ LONGEST_S = 23 * 3600 + 30 * MINUTE
 ABSENCE_LEAST_S = 2 * MINUTE
 CLOSE_LEAST_S, CLOSE_MOST_S = 30 * MINUTE, 7 * 86_400
 GT, LT = common.ComparisonType.COMPARISON_GT, common.ComparisonType.COMPARISON_LT
+WORDS = frozenset({"BOOL", "STRING"})
 OURS = ("condition_threshold", "condition_absent")
 Condition = alert.AlertPolicy.Condition
 
@@ -120,10 +121,12 @@ def check_condition(world: World, project: str, where: str, condition: Any) -> N
     found = getattr(condition, sort)
     CHECKS[sort](f"{where}.{sort}", found)
     check_trigger(f"{where}.{sort}.trigger", found.trigger)
-    check_query(world, project, f"{where}.{sort}", found.filter, found.aggregations)
+    compared = sort == "condition_threshold"
+    check_query(world, project, f"{where}.{sort}", found.filter, found.aggregations, compared=compared)
     if sort == "condition_threshold" and found.denominator_filter:
         place = f"{where}.{sort}.denominator_filter"
-        check_query(world, project, place, found.denominator_filter, found.denominator_aggregations, field="")
+        below = found.denominator_filter, found.denominator_aggregations
+        check_query(world, project, place, *below, field="", compared=True)
 
 
 def check_threshold(where: str, found: Any) -> None:
@@ -182,7 +185,9 @@ def check_trigger(where: str, trigger: Any) -> None:
         raise invalid(f"{where}.percent", str(trigger.percent), "must be more than 0, and 100 at most.")
 
 
-def check_query(world: World, project: str, where: str, text: str, steps: Any, *, field: str = ".filter") -> None:
+def check_query(
+    world: World, project: str, where: str, text: str, steps: Any, *, field: str = ".filter", compared: bool
+) -> None:
     """Refuse a filter that does not name metric and resource, a metric that is not there, and steps that do not fit.
 
     Raises:
@@ -199,17 +204,18 @@ def check_query(world: World, project: str, where: str, text: str, steps: Any, *
     found = metrics.find(world, project, type_)
     if found is None and type_.partition("/")[0] in metrics.WRITABLE:
         raise metrics.missing(type_)
-    check_steps(where, steps, found)
+    check_steps(where, steps, found, compared=compared)
 
 
-def check_steps(where: str, steps: Any, descriptor: Any) -> None:
-    """Refuse steps that cannot be applied.
+def check_steps(where: str, steps: Any, descriptor: Any, *, compared: bool) -> None:
+    """Refuse steps that cannot be applied, and those that leave no number where one is `compared`.
 
     Raises:
         ApiFailure: INVALID_ARGUMENT, UNIMPLEMENTED.
     """
     if len(steps) > STEPS_MOST:
         raise invalid(f"{where}.aggregations", str(len(steps)), f"at most {STEPS_MOST}.")
+    type_ = "" if descriptor is None else TYPES[descriptor.value_type]
     for index, step in enumerate(steps):
         how = aggregation_of(step)
         for group in how.groups:
@@ -218,4 +224,16 @@ def check_steps(where: str, steps: Any, descriptor: Any) -> None:
             raise ApiFailure("UNIMPLEMENTED", f"The emulator does not know the aligner {how.aligner}.")
         if index == 0 and descriptor is not None and how.aligner != "ALIGN_NONE":
             kind = metrics.KINDS[descriptor.metric_kind]
-            aligner_of(how.aligner, Line("", "", (), kind, TYPES[descriptor.value_type]))
+            aligner_of(how.aligner, Line("", "", (), kind, type_))
+        type_ = given(how, type_)
+    if compared and type_ in WORDS:
+        why = f"a value of type {type_} cannot be compared with a threshold: align it to a number, with ALIGN_COUNT"
+        raise invalid(f"{where}.aggregations", "", f"{why} or, of BOOL, ALIGN_FRACTION_TRUE.")
+
+
+def given(how: Aggregation, type_: str) -> str:
+    """The type of the values that a step gives, of those of another type; nothing, where that is not known."""
+    aligner, reducer = ALIGNERS.get(how.aligner), REDUCERS.get(how.reducer)
+    for found in (aligner, reducer):
+        type_ = found.gives if found is not None and found.gives else type_
+    return type_

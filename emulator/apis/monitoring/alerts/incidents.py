@@ -215,8 +215,8 @@ def worn_out(
     for condition, of_series in held.items():
         made[condition] = {}
         for key, each in of_series.items():
-            opened = max((i.opened for i in there.values() if i.condition == condition), default=now)
-            end = max(each.last, opened) + policy.auto_close_ns
+            mine = there.get(incident_of(policy, condition, key, each))
+            end = max(each.last, now if mine is None else mine.opened) + policy.auto_close_ns
             if each.met and now >= end:
                 made[condition][key] = replace(each, since=0, met=False, done=max(each.last, 1))
             else:
@@ -228,13 +228,20 @@ def worn_out(
 Found = tuple[str, Held]
 
 
+def incident_of(policy: Policy, condition: str, key: str, held: Held) -> str:
+    """The key of the incident that a series of a condition has a part in."""
+    if policy.combiner == "OR":
+        return f"{condition}\n{key}"
+    return "" if policy.combiner == "AND" else resource_of(held)
+
+
 def combined(policy: Policy, held: Mapping[str, Mapping[str, Held]]) -> Iterator[tuple[str, Found]]:
     """The incidents there are to be: key, and the condition and series that each is about."""
     met = {condition.name: enough(condition, held[condition.name]) for condition in policy.conditions}
     if policy.combiner == "OR":
         for name, of_series in met.items():
             for key, each in sorted(of_series.items()):
-                yield f"{name}\n{key}", (name, each)
+                yield incident_of(policy, name, key, each), (name, each)
     elif policy.combiner == "AND":
         if all(met.values()):
             first = policy.conditions[0].name

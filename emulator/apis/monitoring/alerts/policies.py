@@ -18,6 +18,7 @@ from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import apply_mask, by_id, fits, timestamp
 from emulator.core.world import World
+from emulator.identity.callers import shown
 
 SERVICE = "google.monitoring.v3.AlertPolicyService/"
 OUTPUT = ("name", "creation_record", "mutation_record", "validity")
@@ -78,7 +79,7 @@ def settle(world: World, policy: Any, call: Call) -> None:
     for condition in policy.conditions:
         condition.name = condition.name or f"{policy.name}/conditions/{number()}"
     policy.mutation_record.mutate_time.CopyFrom(timestamp(world.clock.now()))
-    policy.mutation_record.mutated_by = call.caller
+    policy.mutation_record.mutated_by = shown(call.caller)
 
 
 def deleted(world: World, policy: Any) -> None:

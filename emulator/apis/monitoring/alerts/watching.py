@@ -7,6 +7,7 @@ changes, however many policies there are.
 
 import json
 import logging
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +24,8 @@ from emulator.core.failures import ApiFailure
 from emulator.core.world import World
 
 log = logging.getLogger(__name__)
-WATCH, DUE = "monitoring.watch", "monitoring.due"
+WATCH, WATCHED, DUE = "monitoring.watch", "monitoring.watched", "monitoring.due"
+"""By metric and policy; the names of those by policy; when a policy is due."""
 AFTER_NS = 10 * SECOND
 """How long after a point is written the policies on its metric are looked at. Google takes longer."""
 TOGETHER_NS = 5 * SECOND
@@ -41,17 +43,17 @@ def begin(world: World, policy: Any) -> None:
     """Watch a policy that was just saved, and only what it now says; in a transaction of the caller's."""
     stop(world, policy.name)
     project = project_of(policy.name)
-    for condition in policy_of(policy).conditions:
-        for query in condition.queries:
-            for type_ in parse(query.filter).metrics:
-                world.store.put(WATCH, f"{below(project, type_)}{policy.name}", b"")
+    queries = [query for condition in policy_of(policy).conditions for query in condition.queries]
+    rows = {f"{below(project, type_)}{policy.name}" for query in queries for type_ in parse(query.filter).metrics}
+    world.store.put_all(WATCH, ((row, b"") for row in sorted(rows)))
+    world.store.put(WATCHED, policy.name, json.dumps(sorted(rows)).encode())
     due(world, policy.name, now_ns(world) + AFTER_NS)
 
 
 def stop(world: World, policy: str) -> None:
     """Watch a policy no longer."""
-    watched = [name for name in world.store.names(WATCH) if name.endswith(f"\n{policy}")]
-    world.store.delete_all(WATCH, watched)
+    world.store.delete_all(WATCH, json.loads(world.store.get(WATCHED, policy) or b"[]"))
+    world.store.delete(WATCHED, policy)
     row = world.store.get(DUE, policy)
     if row is not None:
         world.clock.cancel(json.loads(row)["timer"])
@@ -79,20 +81,44 @@ def due(world: World, policy: str, when_ns: int) -> None:
 
 
 def look(world: World, payload: dict[str, Any]) -> None:
-    """Look at a policy, if it still is its time."""
-    name = payload["policy"]
+    """Look at a policy, if it still is its time. One that cannot be evaluated says so, and is looked at again."""
+    try:
+        with world.store.transaction():
+            if (policy := taken(world, payload)) is not None:
+                evaluate(world, policy, max(now_ns(world), payload["at"]))
+                say(world, policy, None)
+    except sqlite3.ProgrammingError:  # the emulator is stopping: its next start looks again
+        raise
+    except ApiFailure as failure:  # it was saved before its metric was known
+        log.warning("alert policy cannot be evaluated", extra={"policy": payload["policy"], "why": str(failure)})
+        give_up(world, payload, failure)
+    except Exception:  # or nobody would look at this policy any more
+        log.exception("alert policy cannot be evaluated", extra={"policy": payload["policy"]})
+        give_up(world, payload, ApiFailure("INTERNAL", "an internal error of the emulator: see its log"))
+
+
+def taken(world: World, payload: dict[str, Any]) -> Any:
+    """The policy whose time it is, which is over with it; None: another time, or no policy. In a transaction."""
+    row = world.store.get(DUE, payload["policy"])
+    if row is None or json.loads(row)["at"] != payload["at"]:
+        return None
+    world.store.delete(DUE, payload["policy"])
+    return POLICIES.find(world, payload["policy"])
+
+
+def give_up(world: World, payload: dict[str, Any], failure: ApiFailure) -> None:
+    """Keep nothing of a look but that it failed: the next point has the policy looked at again."""
     with world.store.transaction():
-        row = world.store.get(DUE, name)
-        policy = POLICIES.find(world, name)
-        if row is None or json.loads(row)["at"] != payload["at"] or policy is None:
-            return
-        world.store.delete(DUE, name)
-        try:
-            evaluate(world, policy, max(now_ns(world), payload["at"]))
-        except ApiFailure as failure:  # it was saved before its metric was known
-            log.warning("alert policy cannot be evaluated", extra={"policy": name, "why": str(failure)})
-            policy.validity.code, policy.validity.message = failure.number, failure.message
-            POLICIES.save(world, policy)
+        if (policy := taken(world, payload)) is not None:
+            say(world, policy, failure)
+
+
+def say(world: World, policy: Any, failure: ApiFailure | None) -> None:
+    """Show whether a policy can be evaluated."""
+    code, message = (failure.number, failure.message) if failure is not None else (0, "")
+    if (policy.validity.code, policy.validity.message) != (code, message):
+        policy.validity.code, policy.validity.message = code, message
+        POLICIES.save(world, policy)
 
 
 def evaluate(world: World, policy: Any, now: int) -> None:

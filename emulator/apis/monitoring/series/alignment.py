@@ -104,7 +104,6 @@ ALIGNERS = {
         for name, share in SHARES.items()
     },
 }
-NOT_EMULATED = ("ALIGN_INTERPOLATE", "ALIGN_PERCENT_CHANGE")
 
 
 def aligner_of(name: str, line: Line) -> Aligner:

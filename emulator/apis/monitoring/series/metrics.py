@@ -32,11 +32,6 @@ KINDS = {Descriptor.GAUGE: "GAUGE", Descriptor.DELTA: "DELTA", Descriptor.CUMULA
 Listed = metric_service.ListMetricDescriptorsResponse.pb()
 
 
-def stored_name(world: World, name: str) -> str:
-    """The stored name of a descriptor: `projects/P/metricDescriptors/TYPE`."""
-    return by_id(world, name)
-
-
 def find(world: World, project: str, type_: str) -> Any:
     """The descriptor of a metric, or None."""
     body = world.store.get(KIND, f"{project}/metricDescriptors/{type_}")
@@ -134,7 +129,7 @@ def missing(type_: str) -> ApiFailure:
 @API.method(SERVICE + "GetMetricDescriptor")
 def get(world: World, request: Any, _: Call) -> Any:
     """One descriptor, by a name that has the type's slashes in it."""
-    body = world.store.get(KIND, stored_name(world, request.name))
+    body = world.store.get(KIND, by_id(world, request.name))
     if body is None:
         raise missing(request.name.partition("/metricDescriptors/")[2])
     return Descriptor.FromString(body)
@@ -167,7 +162,7 @@ def delete(world: World, request: Any, __: Call) -> Any:
     """A custom metric goes with its data."""
     from google.protobuf.empty_pb2 import Empty  # noqa: PLC0415 - only here
 
-    name = stored_name(world, request.name)
+    name = by_id(world, request.name)
     project, _, type_ = name.partition("/metricDescriptors/")
     check_type(type_, "name")
     with world.store.transaction():

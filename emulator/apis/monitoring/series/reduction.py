@@ -5,15 +5,13 @@ Source: comments of `google.monitoring.v3.Aggregation` and its `Reducer`.
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from emulator.apis.monitoring.series.alignment import ANY, COUNTED, NUMBERS, SHARES, aligned, total
 from emulator.apis.monitoring.series.selectors import BadFilter, path_of
 from emulator.apis.monitoring.series.values import Line, Point, Spread, Value, deviation_of, joined, mean_of, number
 from emulator.core.failures import ApiFailure
-
-NONE = "NONE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +165,3 @@ def reducer_of(name: str, lines: Sequence[Line]) -> Reducer:
             text = f'Field aggregation.crossSeriesReducer had an invalid value of "{name}": {why}'
             raise ApiFailure("INVALID_ARGUMENT", text)
     return found
-
-
-def labels_of(line: Line) -> Mapping[str, str]:
-    """What a filter may ask of a series."""
-    return {"metric.type": line.metric, "resource.type": line.resource, **dict(line.labels)}
