@@ -142,8 +142,9 @@ def _observed(address: Address, live: Any) -> Observed[IamRole]:
 
 
 _PERMISSIONS = Permissions(
-    read=("iam.roles.get", "iam.roles.list"),
-    write=("iam.roles.create", "iam.roles.delete", "iam.roles.undelete", "iam.roles.update"),
+    read=("iam.roles.list",),
+    # One that is made may have been deleted before: that is looked at by itself.
+    write=("iam.roles.create", "iam.roles.delete", "iam.roles.get", "iam.roles.undelete", "iam.roles.update"),
 )
 """No predefined role is as narrow."""
 

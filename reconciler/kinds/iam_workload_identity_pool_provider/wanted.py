@@ -42,17 +42,6 @@ PLANNER, APPLIER = CI_PURPOSES
 USER = "roles/iam.workloadIdentityUser"
 PUBLISHER = "roles/storage.objectUser"
 ON_MERGE = ("push", "schedule", "workflow_dispatch")
-LOOKS = (
-    "iam.roles.list",
-    "resourcemanager.projects.getIamPolicy",
-    "roles/artifactregistry.reader",
-    "roles/cloudscheduler.viewer",
-    "roles/iam.serviceAccountViewer",
-    "roles/iam.workloadIdentityPoolViewer",
-    "roles/run.viewer",
-)
-"""What looking at the operator itself needs: its job, schedule, accounts and roles are planned with the services beside
-them."""
 SERVICE_ACCOUNT = "service_account"
 _POOL_LONGEST = 32
 
@@ -181,7 +170,7 @@ def _provider(
 def _planner(operator: Operator, facts: Facts) -> Iterator[Wanted]:
     """Want roles that read what plans read, and change nothing."""
     who = Account.own(operator, facts, PLANNER)
-    needed = {*duties.reading_of(facts.duties), *LOOKS, duties.finding(facts)}
+    needed = {*duties.reading_of(facts.duties), *duties.looking_at(operator, facts)}
     yield from duties.granted(operator, facts, who, needed, duties.role_name(operator, PLANNER))
     yield duties.on_project(operator, who, duties.STATE_READER, "mlservice-state", below(facts.bucket, ""))
 
@@ -197,6 +186,6 @@ def _publisher(operator: Operator, facts: Facts) -> Iterator[Wanted]:
 def _applier(operator: Operator, facts: Facts) -> Iterator[Wanted]:
     """Want what working on the services needs, and looking at the operator; not what changing that would need."""
     who = Account.own(operator, facts, APPLIER)
-    needed = {*duties.all_of(facts.duties), *LOOKS, duties.finding(facts)}
+    needed = {*duties.all_of(facts.duties), *duties.looking_at(operator, facts)}
     yield from duties.granted(operator, facts, who, needed, duties.role_name(operator, APPLIER))
     yield duties.on_project(operator, who, duties.STATE_WRITER, "mlservice-state", below(facts.bucket, ""))
