@@ -100,7 +100,7 @@ def _odd(told: list[dict[str, str]]) -> tuple[Problem, ...]:
 
 
 def _run(asked: bytes, repository: Repository, patience_s: float) -> subprocess.CompletedProcess[bytes]:
-    """Run the program. It takes no module from the folder that this runs in: specs may lie there, and code with them."""
+    """Run the program. It takes no module from the folder that this runs in: specs may lie there, and code too."""
     with TemporaryDirectory(prefix="mlservice-clone-") as home:
         env = {name: value for name in _KEPT if (value := os.environ.get(name))} | {"HOME": home}
         try:
