@@ -75,7 +75,7 @@ class WorkloadIdentityPoolClient:
                 yield _observed(wanted[name], live)
 
     def create(self, want: Desired[WorkloadIdentityPool]) -> None:
-        """Create it. One of the name that was deleted comes back: for 30 days Google gives its name to no other.
+        """Create it. One of ours that was deleted comes back: for 30 days Google gives its name to no other.
 
         Source:
             cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools/create.

@@ -55,9 +55,9 @@ class WorkloadIdentityPoolProviderClient:
                 yield _observed(wanted[name], live)
 
     def create(self, want: Desired[WorkloadIdentityPoolProvider]) -> None:
-        """Create it. One of the name that was deleted comes back, as its pool does.
+        """Create it. One of ours that was deleted comes back, as its pool does, and is written anew at once.
 
-        Until it is written anew, at once after, it takes whom it took before; nobody has a role by it yet.
+        It was disabled when we deleted it; one that somebody else did takes whom it took before until it is written.
         """
         with calling("create", want.address):
             collection, _, name = self._name(want.address).rpartition("/")
