@@ -128,9 +128,14 @@ def looking_at(operator: Operator, facts: Facts) -> set[str]:
     return {*LOOKING, *topics, *secrets, *(LOOKING_AT_CI if spec.ci else ()), finding(facts)}
 
 
-def role_name(operator: Operator, purpose: str = "") -> str:
-    """Give the name of an operator's custom role."""
-    return f"mlservice_{operator.name.replace('-', '_')}{f'_{purpose}' if purpose else ''}"
+def role_name(operator: str, purpose: str = "") -> str:
+    """Give the name of an operator's custom role.
+
+    Args:
+        operator: Its name.
+        purpose: Of the account that has it; empty for the job's own.
+    """
+    return f"mlservice_{operator.replace('-', '_')}{f'_{purpose}' if purpose else ''}"
 
 
 def granted(

@@ -168,7 +168,7 @@ def _schedule(operator: Operator, facts: Facts, account: Account, *, needs: froz
 def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
     """Want the roles of the kinds that the specs lead to, and the operator's own."""
     needed = {*duties.all_of(facts.duties), *duties.looking_at(operator, facts), *FOLLOWING, *OWN}
-    yield from duties.granted(operator, facts, account, needed, duties.role_name(operator))
+    yield from duties.granted(operator, facts, account, needed, duties.role_name(operator.name))
     yield _acting_as(operator, account, account)
     yield _acting_as(operator, account, _starter(operator, facts))
     yield duties.on_project(operator, account, duties.STATE_WRITER, "mlservice-state", below(facts.bucket, ""))
