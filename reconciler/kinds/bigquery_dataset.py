@@ -45,9 +45,19 @@ def table_of(service: MLService, facts: Facts) -> tuple[str, str, str] | None:
     monitoring = service.spec.monitoring
     if monitoring is None or monitoring.logging is None:
         return None
-    *named, dataset, table = monitoring.logging.table.rsplit(".", 2)
-    project = named[0] if named and named[0] != facts.project else ""
-    return project, dataset, table
+    project, dataset, table = split_table(monitoring.logging.table, facts.project)
+    return "" if project == facts.project else project, dataset, table
+
+
+def split_table(table: str, project: str) -> tuple[str, str, str]:
+    """Divide a table as specs write it into project, dataset and name. A project of a domain has dots itself.
+
+    Args:
+        table: `dataset.table`, or `project.dataset.table`.
+        project: Whose it is where it names none.
+    """
+    *named, dataset, name = table.rsplit(".", 2)
+    return named[0] if named else project, dataset, name
 
 
 def address_of(service: MLService, facts: Facts) -> Address | None:

@@ -94,7 +94,7 @@ def _snake(name: str) -> str:
 
 def _which(live: Mapping[str, Any]) -> str:
     """Name a schedule as addresses do: by its monitor and what it compares."""
-    monitor = str(live[REQUEST].get("parent", "")).rpartition("/")[2]
+    monitor = str(live.get(REQUEST, {}).get("parent", "")).rpartition("/")[2]
     return f"{monitor}/{str(live.get('displayName', '')).partition(' ')[0]}"
 
 
