@@ -82,12 +82,12 @@ def _deleted(found: Mapping[str, Any]) -> bool:
 
 
 def _check_ours(name: str, found: Mapping[str, Any], body: Mapping[str, Any]) -> None:
-    """Refuse to bring back what carries another mark than it is to carry, or none.
+    """Refuse to bring back, as one with our mark, what carries another one, or none.
 
     Raises:
         NotOursError: It does.
     """
-    whose = noted(str(found.get("description", "")))
-    if whose != noted(str(body.get("description", ""))):
+    ours = noted(str(body.get("description", "")))
+    if ours and noted(str(found.get("description", ""))) != ours:
         why = "a deleted one that is not ours has its name for 30 days"
         raise errors.NotOursError("create", name, why, hint="wait for these days, or name the operator otherwise")
