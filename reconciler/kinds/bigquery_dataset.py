@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Kind, Ownership, Permissions, Roles, by_project
+from reconciler.core.kind import Kind, Ownership, Permissions, Roles, always, by_project
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import calling
@@ -168,12 +168,6 @@ def loss(seen: Observed[BigqueryDataset], services: Collection[str]) -> str:
     return f"refused while it holds tables of others: {', '.join(names)}" if names else ""
 
 
-def always(address: Address) -> bool:
-    """Keep it until the service goes, as its tables are kept."""
-    del address
-    return True
-
-
 KIND = Kind(
     name=NAME,
     title="BigQuery dataset",
@@ -193,5 +187,5 @@ KIND = Kind(
     keyed=frozenset({"labels"}),
     refine=refine,
     loss=loss,
-    retained=always,
+    retained=always,  # as its tables are
 )

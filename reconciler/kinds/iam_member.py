@@ -6,13 +6,13 @@ is found granted already is used and not claimed; one that the spec rules out is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.decide import covers
-from reconciler.core.kind import Kind, Ownership, Roles
+from reconciler.core.kind import Kind, Ownership, Roles, for_no_service
 from reconciler.core.membership import KIND as NAME
 from reconciler.core.membership import PROJECT, Membership, any_role
 from reconciler.core.objects import Desired, Observed
@@ -22,9 +22,7 @@ from reconciler.gcp.table_policies import TablePolicies
 if TYPE_CHECKING:
     from reconciler.core.address import Address
     from reconciler.core.diff import FieldChange
-    from reconciler.core.facts import Facts
     from reconciler.gcp.connection import Connection
-    from schemas import MLService
     from schemas.sections.management import Management
 
 
@@ -115,12 +113,6 @@ def granted(
 def left_to_others(management: Management, path: str) -> bool:
     """Tell whether a spec leaves who has a role to others: `management.externallyOwned`."""
     return any(covers(theirs, path) for theirs in management.externally_owned)
-
-
-def _of_others(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
-    """Want nothing: roles come with what needs them."""
-    del service, facts
-    yield from ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +211,7 @@ KIND = Kind(
     name=NAME,
     title="role of a member",
     fields=IamMember,
-    desired=_of_others,
+    desired=for_no_service,  # roles come with what needs them
     connect=IamMemberClient,
     roles=Roles(
         read=("resourcemanager.projects.getIamPolicy",),

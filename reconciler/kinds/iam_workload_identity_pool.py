@@ -5,12 +5,12 @@ Nobody gets anything by being in one: roles are given to who comes from it, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.core.kind import Kind, Permissions, Roles, by_project
+from reconciler.core.kind import Kind, Permissions, Roles, by_project, for_no_service
 from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import calling
@@ -19,9 +19,7 @@ from reconciler.gcp.soft_deleted import SoftDeleted
 if TYPE_CHECKING:
     from reconciler.core.address import Address
     from reconciler.core.diff import FieldChange
-    from reconciler.core.facts import Facts
     from reconciler.gcp.connection import Connection
-    from schemas import MLService
 
 NAME = "iam_workload_identity_pool"
 HOST = "iam.googleapis.com"
@@ -41,12 +39,6 @@ class WorkloadIdentityPool:
     display_name: str
     description: str
     disabled: bool
-
-
-def desired(service: MLService, facts: Facts) -> Iterator[Desired[WorkloadIdentityPool]]:
-    """Want nothing: no service is called from outside by an identity of its own."""
-    del service, facts
-    yield from ()
 
 
 def place(project: str) -> str:
@@ -128,7 +120,7 @@ KIND = Kind(
     name=NAME,
     title="workload identity pool",
     fields=WorkloadIdentityPool,
-    desired=desired,
+    desired=for_no_service,  # no service is called from outside by an identity of its own
     connect=WorkloadIdentityPoolClient,
     read_together=by_project,
     permissions=Permissions(

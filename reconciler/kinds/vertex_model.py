@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Kind, Permissions, Roles
+from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.core.naming import fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import calling
@@ -119,12 +119,6 @@ def _observed(address: Address, live: dict[str, Any]) -> Observed[VertexModel]:
     )
 
 
-def always(address: Address) -> bool:
-    """Keep it until the service goes, as its monitor is."""
-    del address
-    return True
-
-
 KIND = Kind(
     name=NAME,
     title="Vertex AI model",
@@ -141,5 +135,5 @@ KIND = Kind(
     # An update takes no etag, and a mask of labels writes all of them.
     fenced=False,
     keyed=frozenset({"labels"}),
-    retained=always,
+    retained=always,  # as its monitor is
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.address import Address
-from reconciler.core.kind import Kind, Permissions, Roles
+from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.gcp.table_policies import HOST
 from reconciler.kinds.bigquery_table.client import BigqueryTableClient
 from reconciler.kinds.bigquery_table.record import NAME, BigqueryTable, refine
@@ -15,12 +15,6 @@ __all__ = ["KIND", "NAME", "BigqueryTable", "address_of", "columns"]
 def one_table(address: Address) -> tuple[str, ...]:
     """Group by table: each is read by a call of its own, beside the others, and one that is refused costs no other."""
     return address.project, address.name
-
-
-def always(address: Address) -> bool:
-    """Keep a table until the service goes, though the spec names another one: its rows were logged to be looked at."""
-    del address
-    return True
 
 
 KIND = Kind(
@@ -41,5 +35,5 @@ KIND = Kind(
     keyed=frozenset({"labels"}),
     refine=refine,
     loss=lambda *_: "its logged predictions are lost",
-    retained=always,
+    retained=always,  # its rows were logged to be looked at, though the spec names another table
 )
