@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
 from reconciler.core.kind import Kind, Permissions, Roles, by_project, for_no_service
 from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
@@ -52,9 +51,7 @@ class WorkloadIdentityPoolClient:
     def __init__(self, connection: Connection) -> None:
         self._place = place(connection.project)
         self._api = connection.rest(HOST, "v1")
-        self._kept = SoftDeleted(
-            self._api, connection.patience_s, "workloadIdentityPoolId", ",".join(sorted(_WIRE.values()))
-        )
+        self._kept = SoftDeleted(self._api, connection.patience_s, "workloadIdentityPoolId", _WIRE)
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[WorkloadIdentityPool]]:
         """List the project's pools. Deleted ones are left out: they are none, though their names are taken."""
@@ -72,8 +69,7 @@ class WorkloadIdentityPoolClient:
         Source:
             cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools/create.
         """
-        with calling("create", want.address):
-            self._kept.create(self._place, want.address.name, _body(want.fields))
+        self._kept.create(want.address, self._name(want.address), _body(want.fields))
 
     def update(
         self,
@@ -83,17 +79,11 @@ class WorkloadIdentityPoolClient:
     ) -> None:
         """Write the changed fields."""
         del seen
-        mask = ",".join(sorted({_WIRE[change.field] for change in changes}))
-        with calling("update", want.address):
-            self._kept.update(self._name(want.address), _body(want.fields), mask)
+        self._kept.update(want.address, self._name(want.address), _body(want.fields), changes)
 
     def delete(self, seen: Observed[WorkloadIdentityPool]) -> None:
         """Delete it, and with it its providers. Whose roles name it gets no token any more."""
-        try:
-            with calling("delete", seen.address):
-                self._kept.delete(self._name(seen.address))
-        except errors.NotFoundError:
-            return
+        self._kept.delete(seen.address, self._name(seen.address))
 
     def _name(self, address: Address) -> str:
         return f"{self._place}/{address.name}"
