@@ -86,8 +86,8 @@ class Cron:
         over_night = _days_apart(self) * _DAY_MINUTES - runs[-1] + runs[0]
         return max(within, over_night) * 60
 
-    def fires_on(self, day: date) -> bool:
-        """Whether there are runs on a day."""
+    def runs_on(self, day: date) -> bool:
+        """Tell whether there are runs on a day."""
         of_month = self.days is None or day.day in self.days
         of_week = self.weekdays is None or day.isoweekday() % 7 in self.weekdays
         fits = of_month or of_week if self.either else of_month and of_week
@@ -99,7 +99,7 @@ def _days_apart(cron: Cron) -> int:
     """Most days from one day with runs to the next, over the 28 years in which calendars come round."""
     if cron.days is None and cron.weekdays is None and len(cron.months) == _MONTHS_OF_A_YEAR:
         return 1
-    found = [day for day in range(_CALENDAR_DAYS) if cron.fires_on(_FIRST_DAY + timedelta(days=day))]
+    found = [day for day in range(_CALENDAR_DAYS) if cron.runs_on(_FIRST_DAY + timedelta(days=day))]
     return max((later - earlier for earlier, later in itertools.pairwise(found)), default=_CALENDAR_DAYS)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from schemas.cron import CronError, parse_cron
+from schemas.cron import Cron, CronError, parse_cron
 
 _MOST_DAYS = 800
 """A schedule that does not fire in two years is taken to never fire."""
@@ -34,7 +34,7 @@ def due(schedule: str, time_zone: str, after: datetime, until: datetime, *, most
     count = 0
     for number in range(min(_MOST_DAYS, (last.date() - first.date()).days + 1)):
         day = first.date() + timedelta(days=number)
-        if not cron.fires_on(day):
+        if not _fits(cron, day.month, day.day, day.isoweekday() % 7):
             continue
         for minute in sorted(hour * 60 + minute for hour in cron.hours for minute in cron.minutes):
             moment = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone).astimezone(UTC)
@@ -42,3 +42,11 @@ def due(schedule: str, time_zone: str, after: datetime, until: datetime, *, most
             if count >= most:
                 return count
     return count
+
+
+def _fits(cron: Cron, month: int, day: int, weekday: int) -> bool:
+    """Tell whether it fires on a day; days of month and of week are either, where both are said."""
+    if month not in cron.months:
+        return False
+    said = [number in chosen for number, chosen in ((day, cron.days), (weekday, cron.weekdays)) if chosen is not None]
+    return any(said) or not said
