@@ -2,12 +2,14 @@
 
 Source:
     https://cloud.google.com/scheduler/docs/configuring/cron-job-schedules
+    man 5 crontab, of Vixie cron: of the two fields of days that begin with `*`.
 """
 
 import itertools
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from schemas.refusal import shown
 
@@ -44,18 +46,28 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """The minutes a schedule fires in. `days` and `weekdays` (0 is Sunday) are None where the field begins with `*`."""
+    """The minutes a schedule fires in.
+
+    Args:
+        minutes: Of an hour.
+        hours: Of a day.
+        days: Of a month; None for `*`.
+        months: Of a year.
+        weekdays: 0 is Sunday; None for `*`.
+        either: A day that is one of `days` or of `weekdays` will do; it must be both where a field begins with `*`.
+    """
 
     minutes: frozenset[int]
     hours: frozenset[int]
     days: frozenset[int] | None
     months: frozenset[int]
     weekdays: frozenset[int] | None
+    either: bool
 
     @property
     def never(self) -> bool:
         """Whether no date fits, as with 31 February."""
-        if self.weekdays is not None or self.days is None:
+        if self.either or self.days is None:
             return False
         return all(min(self.days) > _DAYS_OF_MONTH[month - 1] for month in self.months)
 
@@ -71,27 +83,24 @@ class Cron:
         """Most seconds from one run to the next, where clocks do not change."""
         runs = sorted(hour * 60 + minute for hour in self.hours for minute in self.minutes)
         within = max((later - earlier for earlier, later in itertools.pairwise(runs)), default=0)
-        over_night = self._days_apart * _DAY_MINUTES - runs[-1] + runs[0]
+        over_night = _days_apart(self) * _DAY_MINUTES - runs[-1] + runs[0]
         return max(within, over_night) * 60
 
-    @property
-    def _days_apart(self) -> int:
-        """Most days from one day with runs to the next, over the 28 years in which calendars come round."""
-        if self.days is None and self.weekdays is None and len(self.months) == _MONTHS_OF_A_YEAR:
-            return 1
-        found = [day for day in range(_CALENDAR_DAYS) if self._has(_FIRST_DAY + timedelta(days=day))]
-        return max((later - earlier for earlier, later in itertools.pairwise(found)), default=_CALENDAR_DAYS)
+    def runs_on(self, day: date) -> bool:
+        """Tell whether there are runs on a day."""
+        of_month = self.days is None or day.day in self.days
+        of_week = self.weekdays is None or day.isoweekday() % 7 in self.weekdays
+        fits = of_month or of_week if self.either else of_month and of_week
+        return fits and day.month in self.months
 
-    def _has(self, day: date) -> bool:
-        """Whether there are runs on a day: where days of month and of week are both given, either will do."""
-        if day.month not in self.months:
-            return False
-        asked = [
-            given
-            for given, fits in ((self.days, day.day), (self.weekdays, day.isoweekday() % 7))
-            if given is not None and fits in given
-        ]
-        return bool(asked) or (self.days is None and self.weekdays is None)
+
+@lru_cache(maxsize=64)  # ten thousand days are looked at
+def _days_apart(cron: Cron) -> int:
+    """Most days from one day with runs to the next, over the 28 years in which calendars come round."""
+    if cron.days is None and cron.weekdays is None and len(cron.months) == _MONTHS_OF_A_YEAR:
+        return 1
+    found = [day for day in range(_CALENDAR_DAYS) if cron.runs_on(_FIRST_DAY + timedelta(days=day))]
+    return max((later - earlier for earlier, later in itertools.pairwise(found)), default=_CALENDAR_DAYS)
 
 
 def parse_cron(text: str) -> Cron:
@@ -108,9 +117,10 @@ def parse_cron(text: str) -> Cron:
     return Cron(
         minutes=minutes,
         hours=hours,
-        days=None if parts[2].startswith("*") else days,
+        days=None if parts[2] == "*" else days,
         months=months,
-        weekdays=None if parts[4].startswith("*") else frozenset(day % 7 for day in weekdays),
+        weekdays=None if parts[4] == "*" else frozenset(day % 7 for day in weekdays),
+        either=not (parts[2].startswith("*") or parts[4].startswith("*")),
     )
 
 

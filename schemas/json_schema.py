@@ -40,7 +40,7 @@ def json_schema() -> Schema:
     for model in dict.fromkeys(each for document in DOCUMENTS for each in _models(document)):
         _describe(definitions[model.__name__], model)
     for definition in definitions.values():
-        _without_titles(definition)
+        without_titles(definition)
     for model, key in SHORTHANDS.items():
         definitions[model.__name__] = _with_shorthand(definitions[model.__name__], key)
     definitions["Spec"]["anyOf"] = [{"required": ["image"]}, {"required": ["model"]}]
@@ -118,16 +118,16 @@ def _default(attribute: str, field: FieldInfo) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _without_titles(schema: Any) -> None:
-    """Pydantic titles every property with its own name: noise in an editor."""
+def without_titles(schema: Any) -> None:
+    """Take away the titles of properties: Pydantic gives each its own name, which is noise in an editor."""
     if isinstance(schema, dict):
         if isinstance(schema.get("title"), str):
             del schema["title"]
         for value in schema.values():
-            _without_titles(value)
+            without_titles(value)
     elif isinstance(schema, list):
         for value in schema:
-            _without_titles(value)
+            without_titles(value)
 
 
 def _with_shorthand(definition: Schema, key: str) -> Schema:
@@ -143,7 +143,7 @@ def _environments(definitions: Schema, name: str, document: Schema) -> Schema:
         target = f"{document[key]['$ref']}Patch"
         described = {"description": patch["properties"][key]["description"], "$ref": target}
         patch["properties"][key] = _nullable(described)
-    _without_titles(patch)
+    without_titles(patch)
     definitions[name] = patch
     description = "The same somewhere else: changes per environment, chosen with `--environment`."
     return {"type": "object", "description": description, "additionalProperties": {"$ref": f"#/$defs/{name}"}}

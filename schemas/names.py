@@ -42,13 +42,13 @@ def service_account_id(service: str, role: str = "run") -> str:
     return derived_name(service, role, longest=ACCOUNT_LONGEST, shortest=ACCOUNT_SHORTEST)
 
 
-def of_a_ci(account: str) -> bool:
-    """Whether an operator's account is one that a CI acts as.
+def ci_accounts(operator: str) -> frozenset[str]:
+    """Ids of the accounts of an operator's that a CI acts as.
 
     Args:
-        account: Its id, or its e-mail.
+        operator: Its name.
     """
-    return account.partition("@")[0].rpartition("-")[2] in CI_PURPOSES
+    return frozenset(service_account_id(operator, purpose) for purpose in CI_PURPOSES)
 
 
 def own_topics(service: str, storage_triggers: Iterable[str]) -> frozenset[str]:

@@ -193,6 +193,10 @@ class Operator(Section):
 
 
 PREFIX = "operator_"
+PASS_S = 600
+"""What a pass may take until its end is missed."""
+WATCHED_S = 23 * 3600 + 1800
+"""How long Cloud Monitoring waits for a point at most. Source: cloud.google.com/monitoring/alerts/metric-absence."""
 
 
 def is_operators(owner: str) -> bool:

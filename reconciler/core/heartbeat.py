@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from schemas.operator import PASS_S, WATCHED_S
+
 TYPE = "custom.googleapis.com/mlservice/operator/passes"
 RESOURCE = "generic_task"
 NAMESPACE = "mlservice"
@@ -23,10 +25,8 @@ LABELS = {
 OK, FAILED, BLOCKED = "ok", "failed", "blocked"
 OUTCOMES = (OK, FAILED, BLOCKED)
 _BLOCKED_CODE = 3
-_SPARE_S = 600
 _SERIES_MOST = 198
 """Of a request: Google takes 200, and a shard has three."""
-_LONGEST_S = 23 * 3600 + 1800
 
 
 def outcome_of(exit_code: int) -> str:
@@ -83,15 +83,15 @@ def silence_s(gap_s: int) -> int | None:
     Returns:
         Seconds, whole minutes; None where passes are so far apart that no absence can tell that one is missed.
     """
-    wanted = 2 * gap_s + _SPARE_S
-    if wanted <= _LONGEST_S:
+    wanted = 2 * gap_s + PASS_S
+    if wanted <= WATCHED_S:
         return wanted
-    return _LONGEST_S if gap_s + _SPARE_S <= _LONGEST_S else None
+    return WATCHED_S if gap_s + PASS_S <= WATCHED_S else None
 
 
 def window_s(gap_s: int) -> int:
     """Say how long a pass counts: until the next one has ended, as far as Google looks back."""
-    return min(gap_s + _SPARE_S, _LONGEST_S)
+    return min(gap_s + PASS_S, WATCHED_S)
 
 
 def requests(

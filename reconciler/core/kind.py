@@ -137,6 +137,18 @@ def never(address: Address) -> bool:
     return False
 
 
+def always(address: Address) -> bool:
+    """Keep what no spec wants any more until the service goes."""
+    del address
+    return True
+
+
+def for_no_service(service: MLService, facts: Facts) -> Iterator[Wanted]:
+    """Want nothing: objects of the kind come with others, or with an operator."""
+    del service, facts
+    yield from ()
+
+
 def nothing_lost(seen: Observed[Any], services: Collection[str]) -> str:
     """Say that deleting loses nothing that the next apply would not make again."""
     del seen, services

@@ -16,23 +16,28 @@ from reconciler.core.planned import Planned
 from reconciler.engine.operators import Installed
 from reconciler.engine.planning import plan_destroy
 from reconciler.engine.session import Session
-from reconciler.kinds.iam_workload_identity_pool_provider.wanted import USER, lets_in
+from reconciler.kinds.iam_workload_identity_pool_provider.wanted import USER, acts, lets_in
 from reconciler.kinds.run_job import NAME as RUN_JOB
-from schemas.names import of_a_ci
+from schemas.operator import PREFIX
 
 _SET = "principalSet://iam.googleapis.com/"
 
 
-def narrowing(session: Session) -> Session:
+def narrowing(session: Session, operator: str) -> Session:
     """Give a run that takes from a CI's accounts what they have no need of any more.
 
     Roles on the project otherwise stay with who has them, for what still runs. What a CI acts as runs nothing that
     stays; and only a person's install takes roles away, no pass and no apply.
+
+    Args:
+        session: The run's means.
+        operator: The operator's name.
     """
     members = session.kinds.by_name[IAM_MEMBER]
 
     def retained(address: Address) -> bool:
-        return members.retained(address) and not of_a_ci(Membership.of(address).member.partition(":")[2])
+        member = Membership.of(address).member
+        return members.retained(address) and not acts(member, operator, session.connection.project)
 
     kinds = Kinds({**session.kinds.by_name, IAM_MEMBER: replace(members, retained=retained)})
     return replace(session, kinds=kinds, _clients={}, _lock=threading.Lock())
@@ -56,7 +61,7 @@ def ways(planned: Planned) -> Mapping[str, Way]:
     found: dict[str, Way] = {}
     for address in planned.wants:
         there = Membership.of(address) if address.kind == IAM_MEMBER else None
-        if there and there.role == USER and lets_in(address):
+        if there and there.role == USER and _lets_in(planned, address):
             pool = there.member.removeprefix(_SET).partition("/attribute.")[0]
             purpose = there.name.rpartition("-")[2]
             email = account_email(there.name, planned.plan.project)
@@ -72,7 +77,7 @@ def letting_in(planned: Planned) -> Planned:
     entries = [address for inventory in planned.inventories.values() for address in inventory.entries]
     if any(address.kind == RUN_JOB for address in entries):
         return planned
-    changes = tuple(change for change in planned.plan.changes if lets_in(change.address))
+    changes = tuple(change for change in planned.plan.changes if _lets_in(planned, change.address))
     return replace(planned, plan=replace(planned.plan, changes=changes))
 
 
@@ -84,10 +89,16 @@ def plan_shutting_out(session: Session) -> Planned:
     """
     installed = Installed.find(session)
     planned = plan_destroy(session, [installed.key])
-    changes = tuple(change for change in planned.plan.changes if lets_in(change.address))
-    if not any(lets_in(address) for address in installed.inventory.entries):
+    changes = tuple(change for change in planned.plan.changes if _lets_in(planned, change.address))
+    if not any(_lets_in(planned, address) for address in installed.inventory.entries):
         raise errors.UsageError("no CI is let into this project", hint="mlservice install ci")
     if len(changes) == len(planned.plan.changes):
         return planned
     changes = tuple(replace(change, reason="the CI is let in no more") for change in changes)
     return replace(planned, plan=replace(planned.plan, changes=changes, destroy=False))
+
+
+def _lets_in(planned: Planned, address: Address) -> bool:
+    """Tell whether an object of the one operator of a plan lets a CI in."""
+    [owner] = planned.plan.services
+    return lets_in(address, owner.removeprefix(PREFIX), planned.plan.project)

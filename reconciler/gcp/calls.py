@@ -65,6 +65,29 @@ _NO_ACCOUNT_YET = re.compile(
 _MAX_MESSAGE = 600
 
 
+class StillGoingError(Exception):
+    """An operation is not done in time.
+
+    Args:
+        patience_s: How long it was waited for.
+    """
+
+    def __init__(self, patience_s: float) -> None:
+        super().__init__(f"still going after {patience_s:.0f} s")
+
+
+class EndedBadlyError(Exception):
+    """An operation ended badly.
+
+    Args:
+        error: Google's reason.
+    """
+
+    def __init__(self, error: google.GoogleAPICallError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 @contextmanager
 def calling(verb: str, address: Address | str) -> Iterator[None]:
     """Add verb and address to whatever Google answers.
@@ -76,6 +99,10 @@ def calling(verb: str, address: Address | str) -> Iterator[None]:
         yield
     except google.GoogleAPICallError as error:
         raise translate(verb, address, error) from error
+    except StillGoingError as error:
+        raise timed_out(verb, address, error) from error
+    except EndedBadlyError as error:
+        raise ended(verb, address, error.error) from error
     except (google.RetryError, auth.TransportError, ConnectionError, TimeoutError) as error:
         last = error.cause if isinstance(error, google.RetryError) else None
         if isinstance(last, google.GoogleAPICallError):  # Google answered, and went on refusing
@@ -100,6 +127,18 @@ def translate(verb: str, address: Address | str, error: google.GoogleAPICallErro
         if isinstance(error, theirs):
             return ours(verb, address, why, hint=hint if isinstance(hint, str) else hint(error))
     return errors.Unavailable(verb, address, why, hint="run again in a moment")
+
+
+def timed_out(verb: str, address: Address | str, why: StillGoingError) -> errors.OperationTimeout:
+    """Give the error of an operation that is still going."""
+    hint = "Google carries on; run again to see how it ended"
+    return errors.OperationTimeout(verb, address, str(why), hint=hint)
+
+
+def ended(verb: str, address: Address | str, error: google.GoogleAPICallError) -> errors.OperationFailed:
+    """Give the error of an operation that ended badly, with what helps where that is known."""
+    told = translate(verb, address, error)
+    return errors.OperationFailed(verb, address, told.why, hint=told.hint)
 
 
 def _forbidden(verb: str, address: Address | str, why: str, error: google.Forbidden) -> errors.NotPermitted:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core.naming import MANAGED_BY, MANAGER
 from reconciler.gcp.calls import calling
 from reconciler.gcp.rest import Rest
+from reconciler.gcp.vertex import Vertex
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
@@ -37,8 +38,8 @@ class ModelRegistry:
     @classmethod
     def of(cls, connection: Connection, region: str) -> ModelRegistry:
         """Give the registry of a region of the project at hand."""
-        api = connection.rest(f"{region}-aiplatform.googleapis.com", "v1")
-        return cls(api, f"projects/{connection.project}/locations/{region}")
+        there = Vertex(connection, "models")
+        return cls(there.api(region), there.place(region))
 
     def version(self, model: str, wanted: str) -> Mapping[str, Any]:
         """Read a version by its number or an alias.

@@ -8,7 +8,7 @@ from google.api_core import exceptions as google
 from google.api_core.future.polling import DEFAULT_POLLING
 
 from reconciler.core import errors
-from reconciler.gcp.calls import READING, calling, translate
+from reconciler.gcp.calls import READING, StillGoingError, calling, ended, timed_out
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -38,9 +38,7 @@ def wait(operation: Any, verb: str, address: Address, *, timeout_s: float) -> An
     except errors.ApiError as error:
         cause = error.__cause__
         if isinstance(cause, (google.RetryError, TimeoutError)) and not operation.operation.done:
-            why = f"still going after {timeout_s:.0f} s"
-            hint = "Google carries on; run again to see how it ended"
-            raise errors.OperationTimeout(verb, address, why, hint=hint) from cause
+            raise timed_out(verb, address, StillGoingError(timeout_s)) from cause
         if operation.operation.done and isinstance(cause, google.GoogleAPICallError):
-            raise errors.OperationFailed(verb, address, translate(verb, address, cause).why) from cause
+            raise ended(verb, address, cause) from cause
         raise

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from google.api_core import exceptions as google
 from google.api_core import retry as retries
 
-from reconciler.gcp.calls import CALL_TIMEOUT_S, READING
+from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, EndedBadlyError, StillGoingError
 
 _LEFT_AS_WRITTEN = "/:@"
 _MOST_PAGES = 200
@@ -127,8 +127,9 @@ class Rest:
             The operation's response.
 
         Raises:
-            google.api_core.exceptions.GoogleAPICallError: Google said no, at once or in the end.
-            google.api_core.exceptions.RetryError: It is not done in time.
+            google.api_core.exceptions.GoogleAPICallError: Google said no at once.
+            gcp.calls.EndedBadlyError: It did so in the end.
+            gcp.calls.StillGoingError: It is not done in time.
         """
         operation = self._call(verb, path, body, query)
 
@@ -138,9 +139,14 @@ class Rest:
                 raise _PendingError
             return found
 
-        done = operation if operation.get("done") else _polling(patience_s)(look)()
+        try:
+            done = operation if operation.get("done") else _polling(patience_s)(look)()
+        except google.RetryError as error:
+            if not isinstance(error.cause, _PendingError):
+                raise
+            raise StillGoingError(patience_s) from error
         if "error" in done:
-            raise _failed(done["error"])
+            raise EndedBadlyError(_failed(done["error"]))
         response = done.get("response", {})
         return response if isinstance(response, dict) else {}
 

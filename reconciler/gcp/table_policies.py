@@ -20,7 +20,8 @@ class TablePolicies:
         connection: To Google Cloud, or the emulator.
 
     Source:
-        https://cloud.google.com/bigquery/docs/reference/rest/v2/tables/getIamPolicy, setIamPolicy.
+        https://cloud.google.com/bigquery/docs/reference/rest/v2/tables/getIamPolicy, setIamPolicy,
+            testIamPermissions.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -45,6 +46,15 @@ class TablePolicies:
         del settings
         body = {"policy": MessageToDict(request.policy)}
         return _parsed(self._api.post(f"{_path(request.resource)}:setIamPolicy", body))
+
+    def test_iam_permissions(self, request: Any, **settings: Any) -> Any:
+        """Give which of some permissions the caller has."""
+        from google.iam.v1 import iam_policy_pb2  # noqa: PLC0415 - late, for start-up
+
+        del settings
+        read: Any = READING(self._api.post)
+        found = read(f"{_path(request.resource)}:testIamPermissions", {"permissions": list(request.permissions)})
+        return iam_policy_pb2.TestIamPermissionsResponse(permissions=found.get("permissions", ()))
 
 
 def _path(resource: str) -> str:

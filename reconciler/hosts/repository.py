@@ -14,8 +14,10 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.bundle import BundleError, digest_of, unpack
 from schemas.problems import Problem, SourceRef
+from schemas.redaction import HIDDEN, redacted
 
 PATIENCE_S = 120.0
+_LONGEST_TOLD = 300
 _KEPT = ("PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE", "SSL_CERT_DIR", "LANG")
 """Variables that the program has: none with a credential, none that git or its libraries read settings from."""
 
@@ -81,9 +83,10 @@ def clone(repository: Repository, token: str = "", *, patience_s: float = PATIEN
         "folder": repository.folder,
         "token": token.strip(),
     }
-    said, archive = _run(json.dumps(asked).encode(), repository, patience_s)
+    done = _run(json.dumps(asked).encode(), repository, patience_s)
+    said, archive = _answer(done.stdout)
     if "error" in said or "commit" not in said:
-        why = said.get("error", "the program that clones ended without an answer")
+        why = said.get("error") or _crash(done, asked["token"])
         raise CloneRefused(f"cannot clone {repository}: {why}", hint=said.get("hint", ""))
     try:
         files = unpack(archive, digest_of(archive))
@@ -96,12 +99,13 @@ def _odd(told: list[dict[str, str]]) -> tuple[Problem, ...]:
     return tuple(Problem(SourceRef(each["name"]), each["why"], each["hint"], rule="file") for each in told)
 
 
-def _run(asked: bytes, repository: Repository, patience_s: float) -> tuple[dict[str, Any], bytes]:
+def _run(asked: bytes, repository: Repository, patience_s: float) -> subprocess.CompletedProcess[bytes]:
+    """Run the program. It takes no module from the folder that this runs in: specs may lie there, and code too."""
     with TemporaryDirectory(prefix="mlservice-clone-") as home:
         env = {name: value for name in _KEPT if (value := os.environ.get(name))} | {"HOME": home}
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "reconciler.hosts.cloning"],
+            return subprocess.run(
+                [sys.executable, "-P", "-m", "reconciler.hosts.cloning"],
                 input=asked,
                 capture_output=True,
                 timeout=patience_s,
@@ -110,9 +114,24 @@ def _run(asked: bytes, repository: Repository, patience_s: float) -> tuple[dict[
             )
         except subprocess.TimeoutExpired as error:
             raise CloneRefused(f"cannot clone {repository}: it took more than {patience_s:g} s") from error
-    line, _, archive = done.stdout.partition(b"\n")
+
+
+def _answer(stdout: bytes) -> tuple[dict[str, Any], bytes]:
+    """Read what the program wrote: a line of JSON, empty where it is none, and the files."""
+    line, _, archive = stdout.partition(b"\n")
     try:
         said = json.loads(line)
     except ValueError:
         said = {}
     return said if isinstance(said, dict) else {}, archive
+
+
+def _crash(done: subprocess.CompletedProcess[bytes], token: str) -> str:
+    """Say how the program ended that told nothing: of its traceback the last line, without what may be a secret."""
+    lines = done.stderr.decode("utf-8", "replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    for secret in {token, token.rpartition(":")[2]} - {""}:
+        last = last.replace(secret, HIDDEN)
+    how = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
+    told = "".join(sign if sign.isprintable() else "?" for sign in redacted(last)[:_LONGEST_TOLD])
+    return f"the program that clones ended with {how}{f': {told}' if told else ''}"

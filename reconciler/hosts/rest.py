@@ -46,13 +46,20 @@ class Answer:
         status: Of HTTP.
         headers: As sent.
         content: The whole body.
-        whose: Which host, and what it was asked, for messages.
+        host: Who answered, for messages.
+        asked: What was, such as `GET /user`.
     """
 
     status: int
     headers: Mapping[str, str]
     content: bytes
-    whose: str
+    host: str
+    asked: str
+
+    @property
+    def whose(self) -> str:
+        """Say which host answers, and what."""
+        return f"{self.host} to {self.asked}"
 
     @property
     def done(self) -> bool:
@@ -147,17 +154,18 @@ class Rest:
         Raises:
             HostError: It was refused, or there was no answer, or one without an end.
         """
-        whose = f"{self._name} to {verb} {path}"
+        asked = f"{verb} {path}"
         for attempt in range(_ATTEMPTS):
-            last = attempt == _ATTEMPTS - 1
+            last, until = attempt == _ATTEMPTS - 1, time.monotonic() + _LONGEST_S
             try:
                 with self._client.stream(verb, path, json=body, params=query) as told:
-                    answer = Answer(told.status_code, told.headers, _content(told, whose), whose)
+                    content = _content(told, f"{self._name} to {asked}", until)
+                    answer = Answer(told.status_code, told.headers, content, self._name, asked)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 if verb == "GET" and not last:
                     self._sleep(2.0**attempt)
                     continue
-                why = f"cannot {verb} {path} at {self._name}: {type(error).__name__}"
+                why = f"cannot {asked} at {self._name}: {type(error).__name__}"
                 raise HostError(why, hint="check the network") from None
             if answer.done:
                 return answer
@@ -167,9 +175,9 @@ class Rest:
         raise AssertionError("unreachable")
 
 
-def _content(told: httpx.Response, whose: str) -> bytes:
+def _content(told: httpx.Response, whose: str, until: float) -> bytes:
     """Read a body, unless it is too large or does not end."""
-    until, found = time.monotonic() + _LONGEST_S, bytearray()
+    found = bytearray()
     for part in told.iter_raw():
         found += part
         if len(found) > _MOST_BYTES:
@@ -207,6 +215,5 @@ def _refused(answer: Answer) -> HostError:
         403: "the token lacks a permission: pull-requests: write",
         404: "no such pull request, or the token may not see it",
     }
-    host, _, what = answer.whose.partition(" to ")
-    message = f"cannot {what} at {host}: {answer.status} {why}".rstrip()
+    message = f"cannot {answer.asked} at {answer.host}: {answer.status} {why}".rstrip()
     return HostError(message, hint=hints.get(answer.status, ""), status=answer.status)

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reconciler.core import errors
@@ -43,6 +43,7 @@ _ENVIRONMENT = {
 }
 
 
+_compiled = shutil.ignore_patterns("__pycache__", "*.pyc")
 Tracked = Callable[[Path], Collection[str] | None]
 """Gives the files of a folder that are under version control, as paths in it; None: it is of no clone."""
 
@@ -142,20 +143,28 @@ def copy_package(source: Path, into: Path, tracked: Tracked, say: Callable[[str]
         tracked: Asked for the files of its clone.
         say: Told of what is left out.
     """
-    shutil.copytree(source, into, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     known = tracked(source)
-    if known is None:
-        return
-    strange = [path for path in sorted(into.rglob("*")) if not path.is_dir() or path.is_symlink()]
-    strange = [path for path in strange if path.relative_to(into).as_posix() not in known]
-    for path in strange:
-        path.unlink()
-    for path in sorted(into.rglob("*"), reverse=True):
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
+    wanted = (
+        None if known is None else {*known, *(str(above) for path in known for above in PurePosixPath(path).parents)}
+    )
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        here = Path(folder).relative_to(source)
+        strange = {name for name in names if wanted is not None and (here / name).as_posix() not in wanted}
+        return strange | _compiled(folder, names)
+
+    shutil.copytree(source, into, ignore=ignored)
+    strange = sorted(_files(source) - {*known}) if known is not None else []
     if strange:
-        names = ", ".join(f"{source.name}/{path.relative_to(into).as_posix()}" for path in strange[:10])
+        names = ", ".join(f"{source.name}/{path}" for path in strange[:10])
         say(f"left out, since git does not know them: {names}{' and others' if len(strange) > 10 else ''}")  # noqa: PLR2004 - a line's worth
+
+
+def _files(folder: Path) -> set[str]:
+    """Give the files of a folder, but what Python compiled."""
+    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    paths = (path.relative_to(folder) for path in found)
+    return {path.as_posix() for path in paths if "__pycache__" not in path.parts and path.suffix != ".pyc"}
 
 
 def _source(name: str) -> Path:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from reconciler.core import errors
@@ -44,15 +44,31 @@ PAUSES_S = (0.2, 1.0, 4.0)
 """Between tries of a request that met what passes."""
 _BEARER = re.compile(r'(\w+)="([^"]*)"')
 _OF_THE_WAY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-_BROKEN = frozenset({429, 500, 502, 503, 504})
 _GOOGLES = {
     401: "run `gcloud auth application-default login`",
     403: "grant the caller roles/artifactregistry.writer on the repository",
 }
 _STRANGE = "it may not exist, or want a password, which we have none of: name another"
 """What to do about a refusal, by status: Google's roles and tokens mean nothing to other registries."""
+T = TypeVar("T")
 Tell = Callable[[int], None]
 """Told of bytes as they go, and of fewer than none where a file begins again."""
+
+
+class _TooSlowError(errors.Unavailable):
+    """A request that had time enough; another one would have no less to do."""
+
+
+def _tried(act: Callable[[], T]) -> T:
+    """Do something, and again after what passes."""
+    for pause_s in PAUSES_S:
+        try:
+            return act()
+        except _TooSlowError:
+            raise
+        except (errors.Unavailable, errors.QuotaExhausted):
+            time.sleep(pause_s)
+    return act()
 
 
 def nobody(_: int) -> None:
@@ -133,15 +149,7 @@ class Repository:
         Raises:
             ApiError: It cannot be had, or is not what its digest says.
         """
-        for pause_s in (*PAUSES_S, None):
-            try:
-                self._fetch_once(blob, into, tell)
-            except (errors.Unavailable, errors.QuotaExhausted):
-                if pause_s is None:
-                    raise
-                time.sleep(pause_s)
-            else:
-                return
+        _tried(lambda: self._fetch_once(blob, into, tell))
 
     def content(self, blob: Blob) -> bytes:
         """Fetch a file as small as a manifest, and check it.
@@ -194,7 +202,17 @@ class Repository:
         place = urljoin(str(opened.request.url), opened.headers.get("location", ""))
         if urlsplit(place)[:2] != urlsplit(self.place.url)[:2]:
             raise errors.InvalidRequest("push to", self.place.shown, "the registry sends the upload elsewhere")
-        path, until = blob.path, self._until
+        path, gone = blob.path, 0
+
+        def count(size_bytes: int) -> None:
+            nonlocal gone
+            gone += size_bytes
+            tell(size_bytes)
+
+        def content() -> Iterator[bytes]:
+            count(-gone)  # of an earlier try
+            yield from _read(path, count, self._until(blob.size_bytes))
+
         size = {"content-length": str(blob.size_bytes), "content-type": "application/octet-stream"}
         taken = self._send(
             "PUT",
@@ -202,7 +220,7 @@ class Repository:
             expect=201,
             params={"digest": blob.digest},
             headers=size,
-            content=lambda: _read(path, tell, until(blob.size_bytes)),
+            content=content,
         )
         self._same("push to", taken, blob.digest)
 
@@ -227,7 +245,7 @@ class Repository:
 
         def check() -> None:
             if time.monotonic() >= ends:
-                raise errors.InvalidRequest("reach", self.place.shown, "it is too slow: a request never ended")
+                raise _TooSlowError("reach", self.place.shown, "it is too slow: a request never ended")
 
         return check
 
@@ -252,28 +270,25 @@ class Repository:
         """
         import httpx  # noqa: PLC0415 - late, for start-up
 
-        def once() -> httpx.Response:
+        def send() -> httpx.Response:
             sent = dict(headers) | self._authorization
             body = content() if content else None
             request = self._http.build_request(verb, url, headers=sent, params=params, content=body)
             return self._read(self._http.send(request, stream=True, follow_redirects=verb in {"GET", "HEAD"}), most)
 
-        for pause_s in (*PAUSES_S, None):
+        def once() -> httpx.Response:
             try:
-                answer = once()
+                answer = send()
                 if answer.status_code == httpx.codes.UNAUTHORIZED:
                     self._sign_in(answer)
-                    answer = once()
+                    answer = send()
             except httpx.HTTPError as error:
-                if pause_s is None:
-                    raise self._unreachable(error) from error
-            else:
-                if pause_s is None or answer.status_code not in _BROKEN:
-                    break
-            time.sleep(pause_s)
-        if answer.status_code != expect:
-            raise self._refused(verb, answer)
-        return answer
+                raise self._unreachable(error) from error
+            if answer.status_code != expect:
+                raise self._refused(verb, answer)
+            return answer
+
+        return _tried(once)
 
     def _read(self, answer: httpx.Response, most: int = MANIFEST_BYTES_MOST) -> httpx.Response:
         """Read an answer that is no file, and of one that is no refusal no more than was announced."""

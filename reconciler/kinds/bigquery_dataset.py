@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Kind, Ownership, Permissions, Roles, by_project
+from reconciler.core.kind import Kind, Ownership, Permissions, Roles, always, by_project
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import calling
@@ -45,9 +45,19 @@ def table_of(service: MLService, facts: Facts) -> tuple[str, str, str] | None:
     monitoring = service.spec.monitoring
     if monitoring is None or monitoring.logging is None:
         return None
-    *named, dataset, table = monitoring.logging.table.rsplit(".", 2)
-    project = named[0] if named and named[0] != facts.project else ""
-    return project, dataset, table
+    project, dataset, table = split_table(monitoring.logging.table, facts.project)
+    return "" if project == facts.project else project, dataset, table
+
+
+def split_table(table: str, project: str) -> tuple[str, str, str]:
+    """Divide a table as specs write it into project, dataset and name. A project of a domain has dots itself.
+
+    Args:
+        table: `dataset.table`, or `project.dataset.table`.
+        project: Whose it is where it names none.
+    """
+    *named, dataset, name = table.rsplit(".", 2)
+    return named[0] if named else project, dataset, name
 
 
 def address_of(service: MLService, facts: Facts) -> Address | None:
@@ -158,12 +168,6 @@ def loss(seen: Observed[BigqueryDataset], services: Collection[str]) -> str:
     return f"refused while it holds tables of others: {', '.join(names)}" if names else ""
 
 
-def always(address: Address) -> bool:
-    """Keep it until the service goes, as its tables are kept."""
-    del address
-    return True
-
-
 KIND = Kind(
     name=NAME,
     title="BigQuery dataset",
@@ -183,5 +187,5 @@ KIND = Kind(
     keyed=frozenset({"labels"}),
     refine=refine,
     loss=loss,
-    retained=always,
+    retained=always,  # as its tables are
 )

@@ -33,8 +33,22 @@ LOOKING = (
     "monitoring.alertPolicies.list",
     "monitoring.notificationChannels.list",
     "resourcemanager.projects.getIamPolicy",
+    "roles/artifactregistry.reader",
+    "roles/cloudscheduler.viewer",
+    "roles/run.viewer",
 )
-"""What looking at the operator's accounts and roles needs: none of it changes them."""
+"""What looking at any operator needs: its job, schedule, alerts, accounts and roles. None of it changes them."""
+LOOKING_AT_SECRETS = ("secretmanager.secrets.getIamPolicy", "secretmanager.versions.get")
+"""What looking at the secret needs that its specs are cloned with."""
+LOOKING_AT_TOPICS = (
+    "pubsub.subscriptions.list",
+    "pubsub.topics.getIamPolicy",
+    "pubsub.topics.list",
+    "resourcemanager.projects.get",
+)
+"""What looking at a topic needs that is told of its passes."""
+LOOKING_AT_CI = ("roles/iam.workloadIdentityPoolViewer",)
+"""What looking at what lets a CI in needs."""
 WIDER = {
     "roles/artifactregistry.reader": "roles/artifactregistry.admin",
     "roles/cloudscheduler.viewer": "roles/cloudscheduler.admin",
@@ -106,14 +120,22 @@ def finding(facts: Facts) -> str:
     return "storage.buckets.list" if facts.bucket == f"{facts.project}-mlservice" else "storage.buckets.get"
 
 
-def looking_at_ci(operator: Operator) -> tuple[str, ...]:
-    """Give what looking at what lets a CI in needs, where there is one."""
-    return ("roles/iam.workloadIdentityPoolViewer",) if operator.spec.ci else ()
+def looking_at(operator: Operator, facts: Facts) -> set[str]:
+    """Give what looking at the operator itself needs: by its own job, and by a CI that plans it beside the services."""
+    spec = operator.spec
+    topics = LOOKING_AT_TOPICS if any(entry.pubsub for entry in spec.notifications) else ()
+    secrets = LOOKING_AT_SECRETS if spec.specs.git and spec.specs.git.token else ()
+    return {*LOOKING, *topics, *secrets, *(LOOKING_AT_CI if spec.ci else ()), finding(facts)}
 
 
-def role_name(operator: Operator, purpose: str = "") -> str:
-    """Give the name of an operator's custom role."""
-    return f"mlservice_{operator.name.replace('-', '_')}{f'_{purpose}' if purpose else ''}"
+def role_name(operator: str, purpose: str = "") -> str:
+    """Give the name of an operator's custom role.
+
+    Args:
+        operator: Its name.
+        purpose: Of the account that has it; empty for the job's own.
+    """
+    return f"mlservice_{operator.replace('-', '_')}{f'_{purpose}' if purpose else ''}"
 
 
 def granted(

@@ -6,13 +6,13 @@ is found granted already is used and not claimed; one that the spec rules out is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.decide import covers
-from reconciler.core.kind import Kind, Ownership, Roles
+from reconciler.core.kind import Kind, Ownership, Roles, for_no_service
 from reconciler.core.membership import KIND as NAME
 from reconciler.core.membership import PROJECT, Membership, any_role
 from reconciler.core.objects import Desired, Observed
@@ -22,9 +22,7 @@ from reconciler.gcp.table_policies import TablePolicies
 if TYPE_CHECKING:
     from reconciler.core.address import Address
     from reconciler.core.diff import FieldChange
-    from reconciler.core.facts import Facts
     from reconciler.gcp.connection import Connection
-    from schemas import MLService
     from schemas.sections.management import Management
 
 
@@ -44,40 +42,48 @@ class Resource:
     """A sort of resource that has a policy.
 
     Args:
-        client: Google's client: package, module and name without `Client`.
+        connect: Makes what reads and writes policies, in the way of Google's generated clients.
         path: Full name, of project, location and name.
-        made: Makes what is used in its place, where there is no such client.
     """
 
-    client: tuple[str, str, str]
+    connect: Callable[[Connection], Any]
     path: str
-    made: Callable[[Connection], Any] | None = None
+
+
+def _generated(package: str, module: str, name: str) -> Callable[[Connection], Any]:
+    """Make Google's client: of a package, a module, and its name without `Client`."""
+    return lambda connection: connection.client(package, module, name)
 
 
 RESOURCES: Mapping[str, Resource] = {
-    PROJECT: Resource(("google.cloud.resourcemanager_v3", "projects", "Projects"), "projects/{project}"),
+    PROJECT: Resource(_generated("google.cloud.resourcemanager_v3", "projects", "Projects"), "projects/{project}"),
     "run_service": Resource(
-        ("google.cloud.run_v2", "services", "Services"), "projects/{project}/locations/{location}/services/{name}"
+        _generated("google.cloud.run_v2", "services", "Services"),
+        "projects/{project}/locations/{location}/services/{name}",
     ),
-    "run_job": Resource(("google.cloud.run_v2", "jobs", "Jobs"), "projects/{project}/locations/{location}/jobs/{name}"),
+    "run_job": Resource(
+        _generated("google.cloud.run_v2", "jobs", "Jobs"), "projects/{project}/locations/{location}/jobs/{name}"
+    ),
     "secret": Resource(
-        ("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService"),
+        _generated("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService"),
         "projects/{project}/secrets/{name}",
     ),
     "service_account": Resource(
-        ("google.cloud.iam_admin_v1", "iam", "IAM"),
+        _generated("google.cloud.iam_admin_v1", "iam", "IAM"),
         "projects/{project}/serviceAccounts/{name}@{project}.iam.gserviceaccount.com",
     ),
-    "pubsub_topic": Resource(("google.pubsub_v1", "publisher", "Publisher"), "projects/{project}/topics/{name}"),
+    "pubsub_topic": Resource(
+        _generated("google.pubsub_v1", "publisher", "Publisher"), "projects/{project}/topics/{name}"
+    ),
     "pubsub_subscription": Resource(
-        ("google.pubsub_v1", "subscriber", "Subscriber"), "projects/{project}/subscriptions/{name}"
+        _generated("google.pubsub_v1", "subscriber", "Subscriber"), "projects/{project}/subscriptions/{name}"
     ),
     "pubsub_table_subscription": Resource(
-        ("google.pubsub_v1", "subscriber", "Subscriber"), "projects/{project}/subscriptions/{name}"
+        _generated("google.pubsub_v1", "subscriber", "Subscriber"), "projects/{project}/subscriptions/{name}"
     ),
-    "bigquery_table": Resource(("", "", ""), "projects/{project}/datasets/{name}", TablePolicies),
+    "bigquery_table": Resource(TablePolicies, "projects/{project}/datasets/{name}"),
     "artifact_repository": Resource(
-        ("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry"),
+        _generated("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry"),
         "projects/{project}/locations/{location}/repositories/{name}",
     ),
 }
@@ -107,12 +113,6 @@ def granted(
 def left_to_others(management: Management, path: str) -> bool:
     """Tell whether a spec leaves who has a role to others: `management.externallyOwned`."""
     return any(covers(theirs, path) for theirs in management.externally_owned)
-
-
-def _of_others(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
-    """Want nothing: roles come with what needs them."""
-    del service, facts
-    yield from ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +159,11 @@ class IamMemberClient:
     def members(self, target: Address, role: str) -> list[str]:
         """List who has a role on an object without a condition, for taking over what exists."""
         here = Membership(target.kind, target.name, role, "").at(target.location, target.project)
-        live = policy.read(self._client(RESOURCES[target.kind]), self._full(target.kind, target), here)
+        live = policy.read(RESOURCES[target.kind].connect(self.connection), self._full(target.kind, target), here)
         return sorted({g.member for g in policy.grants(live) if g.role == role and not g.title}) if live else []
 
     def _api(self, address: Address) -> Any:
-        return self._client(_resource(address, Membership.of(address).on))
-
-    def _client(self, on: Resource) -> Any:
-        return on.made(self.connection) if on.made else self.connection.client(*on.client)
+        return _resource(address, Membership.of(address).on).connect(self.connection)
 
     def _path(self, address: Address) -> str:
         there = Membership.of(address)
@@ -214,7 +211,7 @@ KIND = Kind(
     name=NAME,
     title="role of a member",
     fields=IamMember,
-    desired=_of_others,
+    desired=for_no_service,  # roles come with what needs them
     connect=IamMemberClient,
     roles=Roles(
         read=("resourcemanager.projects.getIamPolicy",),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.kind import Kind, Permissions, Roles, by_project
+from reconciler.core.kind import Kind, Permissions, Roles, by_project, for_no_service
 from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
@@ -16,9 +16,7 @@ from reconciler.gcp.light import types_module
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
-    from reconciler.core.facts import Facts
     from reconciler.gcp.connection import Connection
-    from schemas import MLService
 
 NAME = "iam_role"
 _PACKAGE = "google.cloud.iam_admin_v1"
@@ -38,12 +36,6 @@ class IamRole:
     title: str
     description: str
     permissions: tuple[str, ...]
-
-
-def desired(service: MLService, facts: Facts) -> Iterator[Desired[IamRole]]:
-    """Want nothing: no service needs a role of its own."""
-    del service, facts
-    yield from ()
 
 
 def full_name(role: Address, project: str) -> str:
@@ -142,8 +134,9 @@ def _observed(address: Address, live: Any) -> Observed[IamRole]:
 
 
 _PERMISSIONS = Permissions(
-    read=("iam.roles.get", "iam.roles.list"),
-    write=("iam.roles.create", "iam.roles.delete", "iam.roles.undelete", "iam.roles.update"),
+    read=("iam.roles.list",),
+    # One that is made may have been deleted before: that is looked at by itself.
+    write=("iam.roles.create", "iam.roles.delete", "iam.roles.get", "iam.roles.undelete", "iam.roles.update"),
 )
 """No predefined role is as narrow."""
 
@@ -151,7 +144,7 @@ KIND = Kind(
     name=NAME,
     title="custom role",
     fields=IamRole,
-    desired=desired,
+    desired=for_no_service,  # no service needs a role of its own
     connect=IamRoleClient,
     read_together=by_project,
     permissions=_PERMISSIONS,

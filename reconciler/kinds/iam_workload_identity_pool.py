@@ -5,12 +5,11 @@ Nobody gets anything by being in one: roles are given to who comes from it, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
-from reconciler.core.kind import Kind, Permissions, Roles, by_project
+from reconciler.core.kind import Kind, Permissions, Roles, by_project, for_no_service
 from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import calling
@@ -19,9 +18,7 @@ from reconciler.gcp.soft_deleted import SoftDeleted
 if TYPE_CHECKING:
     from reconciler.core.address import Address
     from reconciler.core.diff import FieldChange
-    from reconciler.core.facts import Facts
     from reconciler.gcp.connection import Connection
-    from schemas import MLService
 
 NAME = "iam_workload_identity_pool"
 HOST = "iam.googleapis.com"
@@ -43,12 +40,6 @@ class WorkloadIdentityPool:
     disabled: bool
 
 
-def desired(service: MLService, facts: Facts) -> Iterator[Desired[WorkloadIdentityPool]]:
-    """Want nothing: no service is called from outside by an identity of its own."""
-    del service, facts
-    yield from ()
-
-
 def place(project: str) -> str:
     """Give what every pool's name begins with."""
     return f"projects/{project}/locations/global/workloadIdentityPools"
@@ -60,9 +51,7 @@ class WorkloadIdentityPoolClient:
     def __init__(self, connection: Connection) -> None:
         self._place = place(connection.project)
         self._api = connection.rest(HOST, "v1")
-        self._kept = SoftDeleted(
-            self._api, connection.patience_s, "workloadIdentityPoolId", ",".join(sorted(_WIRE.values()))
-        )
+        self._kept = SoftDeleted(self._api, connection.patience_s, "workloadIdentityPoolId", _WIRE)
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[WorkloadIdentityPool]]:
         """List the project's pools. Deleted ones are left out: they are none, though their names are taken."""
@@ -75,13 +64,12 @@ class WorkloadIdentityPoolClient:
                 yield _observed(wanted[name], live)
 
     def create(self, want: Desired[WorkloadIdentityPool]) -> None:
-        """Create it. One of the name that was deleted comes back: for 30 days Google gives its name to no other.
+        """Create it. One of ours that was deleted comes back: for 30 days Google gives its name to no other.
 
         Source:
             cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools/create.
         """
-        with calling("create", want.address):
-            self._kept.create(self._place, want.address.name, _body(want.fields))
+        self._kept.create(want.address, self._name(want.address), _body(want.fields))
 
     def update(
         self,
@@ -91,17 +79,11 @@ class WorkloadIdentityPoolClient:
     ) -> None:
         """Write the changed fields."""
         del seen
-        mask = ",".join(sorted({_WIRE[change.field] for change in changes}))
-        with calling("update", want.address):
-            self._kept.update(self._name(want.address), _body(want.fields), mask)
+        self._kept.update(want.address, self._name(want.address), _body(want.fields), changes)
 
     def delete(self, seen: Observed[WorkloadIdentityPool]) -> None:
         """Delete it, and with it its providers. Whose roles name it gets no token any more."""
-        try:
-            with calling("delete", seen.address):
-                self._kept.delete(self._name(seen.address))
-        except errors.NotFoundError:
-            return
+        self._kept.delete(seen.address, self._name(seen.address))
 
     def _name(self, address: Address) -> str:
         return f"{self._place}/{address.name}"
@@ -128,7 +110,7 @@ KIND = Kind(
     name=NAME,
     title="workload identity pool",
     fields=WorkloadIdentityPool,
-    desired=desired,
+    desired=for_no_service,  # no service is called from outside by an identity of its own
     connect=WorkloadIdentityPoolClient,
     read_together=by_project,
     permissions=Permissions(

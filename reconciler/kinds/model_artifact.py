@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.kind import Kind, Permissions, Roles, by_project
+from reconciler.core.kind import Kind, Permissions, Roles, always, by_project
 from reconciler.core.naming import fingerprint
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
@@ -290,12 +290,6 @@ def _version(file: Path) -> tuple[int, ...]:
     return now.st_ino, now.st_size, now.st_mtime_ns
 
 
-def always(address: Address) -> bool:
-    """Keep every upload until the service goes: older revisions may still serve from theirs."""
-    del address
-    return True
-
-
 KIND = Kind(
     name="model_artifact",
     title="model",
@@ -312,5 +306,5 @@ KIND = Kind(
     lookups=(MODEL_FILES, MODEL_VERSION, STATE_BUCKET),
     notes=notes,
     read_together=by_project,
-    retained=always,
+    retained=always,  # older revisions may still serve from what was uploaded for them
 )

@@ -14,6 +14,7 @@ from reconciler.core.naming import account_email, fingerprint, mark_labels, mark
 from reconciler.core.objects import Desired, Observed, Wanted
 from reconciler.core.reference import Ref
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.durations import seconds
 from reconciler.gcp.light import types_module
 from reconciler.kinds import iam_member, pubsub_topic, run_service, service_account
 from reconciler.lookups.project_number import agent, asked_when, number_of
@@ -153,11 +154,6 @@ def from_api(live: Any) -> PubsubSubscription:
     )
 
 
-def seconds(duration: Any) -> int:
-    """Give a duration in seconds; 0 for none."""
-    return int(duration.total_seconds()) if duration else 0
-
-
 class PubsubSubscriptionClient:
     """Thin and idempotent over Google's client. A subclass says what another sort of subscription has."""
 
@@ -293,6 +289,21 @@ def _problem(live: Any) -> str:
     return "it cannot be delivered (RESOURCE_ERROR)" if live.state.name == "RESOURCE_ERROR" else ""
 
 
+PERMISSIONS = Permissions(
+    read=("pubsub.subscriptions.list",),
+    write=(
+        "pubsub.subscriptions.create",
+        "pubsub.subscriptions.update",
+        "pubsub.subscriptions.delete",
+        "pubsub.topics.attachSubscription",
+    ),
+)
+ROLES = Roles(
+    # The project's number, too, is read with roles/pubsub.viewer: it has resourcemanager.projects.get.
+    read=("roles/pubsub.viewer", "pubsub.subscriptions.getIamPolicy"),
+    write=("roles/pubsub.editor", "pubsub.subscriptions.setIamPolicy"),
+)
+
 KIND = Kind(
     name=NAME,
     title="Pub/Sub subscription",
@@ -300,21 +311,9 @@ KIND = Kind(
     desired=desired,
     connect=PubsubSubscriptionClient,
     acts_on=frozenset({"events.requests.*"}),
-    permissions=Permissions(
-        read=("pubsub.subscriptions.list",),
-        write=(
-            "pubsub.subscriptions.create",
-            "pubsub.subscriptions.update",
-            "pubsub.subscriptions.delete",
-            "pubsub.topics.attachSubscription",
-        ),
-    ),
+    permissions=PERMISSIONS,
     apis=("pubsub.googleapis.com",),
-    roles=Roles(
-        # The project's number, too, is read with roles/pubsub.viewer: it has resourcemanager.projects.get.
-        read=("roles/pubsub.viewer", "pubsub.subscriptions.getIamPolicy"),
-        write=("roles/pubsub.editor", "pubsub.subscriptions.setIamPolicy"),
-    ),
+    roles=ROLES,
     gives=(
         Gift(run_service.INVOKER, run_service.KIND.name, "an account of its own for pushes", "asking for predictions"),
         Gift(pubsub_topic.PUBLISHER, pubsub_topic.NAME, "Pub/Sub itself", "putting dead letters into their topic"),

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import GLOBAL, Address
-from reconciler.core.kind import Gift, Kind, Permissions, Roles, by_project
+from reconciler.core.kind import Gift, Kind, by_project
 from reconciler.core.naming import account_email, mark_labels
 from reconciler.core.objects import Desired, Wanted
 from reconciler.core.reference import Ref
+from reconciler.gcp.durations import seconds
 from reconciler.kinds import bigquery_table, iam_member, pubsub_topic, service_account
 from reconciler.kinds.pubsub_subscription import (
+    PERMISSIONS,
+    ROLES,
     SUBSCRIBER,
     PubsubSubscriptionClient,
-    seconds,
     without_ways,
     write_terms,
 )
@@ -180,21 +182,9 @@ KIND = Kind(
     desired=desired,
     connect=PubsubTableSubscriptionClient,
     acts_on=frozenset({"monitoring.logging.*"}),
-    permissions=Permissions(
-        read=("pubsub.subscriptions.list",),
-        write=(
-            "pubsub.subscriptions.create",
-            "pubsub.subscriptions.update",
-            "pubsub.subscriptions.delete",
-            "pubsub.topics.attachSubscription",
-        ),
-    ),
+    permissions=PERMISSIONS,
     apis=("pubsub.googleapis.com",),
-    roles=Roles(
-        # The project's number, too, is read with roles/pubsub.viewer: it has resourcemanager.projects.get.
-        read=("roles/pubsub.viewer", "pubsub.subscriptions.getIamPolicy"),
-        write=("roles/pubsub.editor", "pubsub.subscriptions.setIamPolicy"),
-    ),
+    roles=ROLES,
     gives=(
         Gift(WRITER, bigquery_table.NAME, "an account of its own for rows", "writing logged predictions"),
         Gift(TOKENS, "service_account", "Pub/Sub itself", "writing rows as that account"),

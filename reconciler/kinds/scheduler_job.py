@@ -14,6 +14,7 @@ from reconciler.core.naming import fingerprint, note, noted
 from reconciler.core.objects import Desired, Observed, Wanted
 from reconciler.core.reference import Ref
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.durations import seconds
 from reconciler.gcp.light import types_module
 from reconciler.kinds import pubsub_topic
 from schemas.sections.events import Topic
@@ -155,18 +156,14 @@ def from_api(live: Any) -> SchedulerJob:
         scope=http.oauth_token.scope,
         topic=message.topic_name,
         attributes=dict(message.attributes),
-        attempt_deadline_s=0 if message.topic_name else _seconds(live.attempt_deadline),
+        attempt_deadline_s=0 if message.topic_name else seconds(live.attempt_deadline),
         retry_count=retry.retry_count,
-        max_retry_s=_seconds(retry.max_retry_duration),
-        min_backoff_s=_seconds(retry.min_backoff_duration),
-        max_backoff_s=_seconds(retry.max_backoff_duration),
+        max_retry_s=seconds(retry.max_retry_duration),
+        min_backoff_s=seconds(retry.min_backoff_duration),
+        max_backoff_s=seconds(retry.max_backoff_duration),
         max_doublings=retry.max_doublings,
         paused=live.state.name == "PAUSED",
     )
-
-
-def _seconds(duration: Any) -> int:
-    return int(duration.total_seconds()) if duration else 0
 
 
 class SchedulerJobClient:

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import gone_keys
-from reconciler.core.kind import Kind, Permissions, Roles
+from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.core.naming import fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import calling
+from reconciler.gcp.vertex import Vertex
 from reconciler.lookups.model_version import MODEL_VERSION, version_of
 
 if TYPE_CHECKING:
@@ -66,27 +66,15 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[VertexModel]]:
         yield Desired(address_of(service), fields, service.name)
 
 
-def host(region: str) -> str:
-    """Give the host of Vertex AI in a region."""
-    return f"{region}-aiplatform.googleapis.com"
-
-
 class VertexModelClient:
     """Thin and idempotent over Vertex AI's REST API."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._vertex = Vertex(connection, "models")
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[VertexModel]]:
         """List the models of one region."""
-        wanted = {address.name: address for address in addresses}
-        location = addresses[0].location
-        with calling("list", f"{NAME}/{location}"):
-            found = list(self._api(location).listed(f"{self._place(location)}/models", "models"))
-        for live in found:
-            name = str(live["name"]).rpartition("/")[2].partition("@")[0]
-            if name in wanted:
-                yield _observed(wanted[name], live)
+        return (_observed(address, live) for address, live in self._vertex.picked(addresses))
 
     def create(self, want: Desired[VertexModel]) -> None:
         """Upload it, without files and without a container, and wait until it is there.
@@ -96,8 +84,8 @@ class VertexModelClient:
         """
         at, body = want.address, {"model": _body(want.fields), "modelId": want.address.name}
         with calling("create", at):
-            path = f"{self._place(at.location)}/models:upload"
-            self._api(at.location).write("POST", path, body, patience_s=self._connection.patience_s)
+            path = f"{self._vertex.place(at.location)}/models:upload"
+            self._vertex.api(at.location).write("POST", path, body, patience_s=self._vertex.patience_s)
 
     def update(self, want: Desired[VertexModel], seen: Observed[VertexModel], changes: tuple[FieldChange, ...]) -> None:
         """Write the changed fields. Labels of others stay, though a mask of labels writes all of them."""
@@ -107,25 +95,11 @@ class VertexModelClient:
             body["labels"].pop(key, None)
         mask = ",".join(sorted({_WIRE[change.field] for change in changes}))
         with calling("update", want.address):
-            self._api(want.address.location).patch(self._name(want.address), body, mask=mask)
+            self._vertex.api(want.address.location).patch(self._vertex.name(want.address), body, mask=mask)
 
     def delete(self, seen: Observed[VertexModel]) -> None:
         """Delete it."""
-        at = seen.address
-        try:
-            with calling("delete", at):
-                self._api(at.location).write("DELETE", self._name(at), patience_s=self._connection.patience_s)
-        except errors.NotFoundError:
-            return
-
-    def _api(self, region: str) -> Any:
-        return self._connection.rest(host(region), "v1")
-
-    def _place(self, region: str) -> str:
-        return f"projects/{self._connection.project}/locations/{region}"
-
-    def _name(self, address: Address) -> str:
-        return f"{self._place(address.location)}/models/{address.name}"
+        self._vertex.delete(seen.address, self._vertex.name(seen.address))
 
 
 def _body(fields: VertexModel) -> dict[str, Any]:
@@ -145,12 +119,6 @@ def _observed(address: Address, live: dict[str, Any]) -> Observed[VertexModel]:
     )
 
 
-def always(address: Address) -> bool:
-    """Keep it until the service goes, as its monitor is."""
-    del address
-    return True
-
-
 KIND = Kind(
     name=NAME,
     title="Vertex AI model",
@@ -167,5 +135,5 @@ KIND = Kind(
     # An update takes no etag, and a mask of labels writes all of them.
     fenced=False,
     keyed=frozenset({"labels"}),
-    retained=always,
+    retained=always,  # as its monitor is
 )

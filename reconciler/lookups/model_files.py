@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -15,7 +13,8 @@ from typing import TYPE_CHECKING
 from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
 from reconciler.gcp.reading import sha256_of
-from schemas.redaction import probably_secret, surely_secret
+from schemas.credentials import LARGEST_BYTES, held, named, text_of
+from schemas.redaction import probably_secret
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
@@ -29,55 +28,6 @@ Source:
     cloud.google.com/run/docs/configuring/services/memory-limits.
 """
 
-CREDENTIAL_FILES = {
-    "gha-creds-*.json": "credentials of a GitHub Action",
-    "application_default_credentials.json": "your own Google credentials",
-    "credentials.db": "gcloud's credentials",
-    "access_tokens.db": "gcloud's credentials",
-    "*.pem": "a private key or certificate",
-    "*.key": "a private key",
-    "*.p12": "a private key",
-    "*.pfx": "a private key",
-    "id_rsa*": "an SSH key",
-    "id_ed25519*": "an SSH key",
-    "id_ecdsa*": "an SSH key",
-    "id_dsa*": "an SSH key",
-    "*.ppk": "an SSH key",
-    "*.jks": "a store of keys",
-    "*.keystore": "a store of keys",
-    "*.kdbx": "a password safe",
-    "*.tfstate": "Terraform's state, which holds secrets in plain text",
-    "*.tfstate.*": "Terraform's state, which holds secrets in plain text",
-    "*.tfvars": "Terraform's variables, which hold secrets in plain text",
-    "*.tfvars.json": "Terraform's variables, which hold secrets in plain text",
-    "client_secret*.json": "an OAuth client's secret",
-    "kubeconfig": "credentials of a Kubernetes cluster",
-    "_netrc": "passwords of many hosts",
-    "*netrc": "passwords of many hosts",
-    "credentials": "credentials of a cloud",
-    "credentials.json": "credentials of a cloud",
-    "credentials.csv": "credentials of a cloud",
-    "*.env": "environment variables, which often hold secrets",
-    "*npmrc": "a token of a package registry",
-    "*pypirc": "passwords of package registries",
-    "*pgpass": "passwords of databases",
-    "*htpasswd": "passwords",
-}
-_CREDENTIAL_TEXTS = {
-    re.compile(rb'"private_key"\s*:\s*"-----BEGIN'): "a service account's key",
-    re.compile(rb'"refresh_token"\s*:\s*"'): "a person's credentials",
-    re.compile(rb'"terraform_version"\s*:'): "Terraform's state, which holds secrets in plain text",
-    re.compile(rb'"credential_source"\s*:\s*\{'): "federated credentials",
-    re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"): "a private key",
-    re.compile(
-        rb"(?i)\baws_(?:secret_access_key|session_token)[\"']?\s*[=:]\s*[\"']?[0-9A-Za-z/+=]{16}"
-    ): "keys of AWS",
-    re.compile(rb"(?m)^//[^\s=]+:_(?:authToken|password|auth)\s*=\s*[^\s$]{4}"): "a token of a package registry",
-    re.compile(
-        rb"(?ms)^\[(?:pypi|testpypi|distutils)\].{0,2000}?^password\s*[=:]\s*\S"
-    ): "passwords of package registries",
-}
-_LARGEST_CREDENTIALS = 64 * 1024
 _LONGEST_NAME_BYTES = 900
 """Of 1024 that an object's name may have; the rest is for the folder that it goes into."""
 
@@ -123,8 +73,8 @@ def _answer(connection: Connection, question: Question) -> ModelFiles:
         why = f"'{named}' has more than {MAX_MODEL_FILES} files" if paths else f"there are no files in '{named}'"
         hint = "name the folder that holds the model, beside this file, or a gs:// folder"
         raise errors.Unanswered(why, hint=hint)
-    wrong = [line for path in paths if (line := _wrong(folder, path))]
-    if wrong:
+    looked = {path: _look(folder, path) for path in paths}
+    if wrong := [line for line, _ in looked.values() if line]:
         hint = "take it out of the folder: everything in it is uploaded, and read by whoever may read the model"
         raise errors.Unanswered(f"'{named}' is not uploaded: {'; '.join(wrong)}", hint=hint)
     _refuse_large(named, paths)
@@ -132,8 +82,8 @@ def _answer(connection: Connection, question: Question) -> ModelFiles:
         {path.relative_to(folder).parts[0] for path in found} - {p.relative_to(folder).parts[0] for p in paths}
     )
     made = _digest(folder, paths, connection.stopped)
-    doubtful = (path.relative_to(folder).as_posix() for path in paths if probably_secret(_text(path)))
-    return replace(made, left_out=tuple(map(_shown, left_out)), doubtful=tuple(doubtful))
+    doubtful = tuple(path.relative_to(folder).as_posix() for path, (_, doubt) in looked.items() if doubt)
+    return replace(made, left_out=tuple(map(_shown, left_out)), doubtful=doubtful)
 
 
 def _refuse_large(named: str, paths: Sequence[Path]) -> None:
@@ -157,16 +107,18 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _wrong(folder: Path, path: Path) -> str:
-    """Say why a file must not be uploaded; nothing when it may be."""
+def _look(folder: Path, path: Path) -> tuple[str, bool]:
+    """Say why a file must not be uploaded, nothing when it may be; and whether it may hold a secret all the same."""
     name = path.relative_to(folder).as_posix()
     if unnamable := _unnamable(name):
-        return f"{_shown(name)} {unnamable}"
+        return f"{_shown(name)} {unnamable}", False
     if not path.resolve().is_relative_to(folder):
-        return f"{name} is a link out of the folder"
+        return f"{name} is a link out of the folder", False
     if not path.is_file():
-        return f"{name} is a link to nothing"
-    return f"{name} looks like {what}" if (what := _credentials(path)) else ""
+        return f"{name} is a link to nothing", False
+    content = _content(path)
+    what = named(path.name) or held(content)
+    return (f"{name} looks like {what}", False) if what else ("", probably_secret(text_of(content)))
 
 
 def _unnamable(name: str) -> str:
@@ -187,25 +139,9 @@ def _shown(name: str) -> str:
     return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
-def _credentials(path: Path) -> str:
-    """Say what sort of credentials a file holds, by its name and, where it is small enough to be one, by its text."""
-    by_name = next((what for pattern, what in CREDENTIAL_FILES.items() if fnmatch(path.name.lower(), pattern)), "")
-    if by_name or path.stat().st_size > _LARGEST_CREDENTIALS:
-        return by_name
-    content = path.read_bytes()
-    by_text = next((what for mark, what in _CREDENTIAL_TEXTS.items() if mark.search(content)), "")
-    return by_text or ("a file with a key or token in it" if surely_secret(_text(path)) else "")
-
-
-def _text(path: Path) -> str:
-    """Give what stands in a file that is a text, and small enough to be credentials; of any other nothing."""
-    if path.stat().st_size > _LARGEST_CREDENTIALS:
-        return ""
-    try:
-        text = path.read_bytes().decode()
-    except UnicodeDecodeError:
-        return ""
-    return "" if "\0" in text else text
+def _content(path: Path) -> bytes:
+    """Read a file that is small enough to be credentials; of any other nothing."""
+    return path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b""
 
 
 def _digest(folder: Path, paths: Sequence[Path], stopped: Event) -> ModelFiles:

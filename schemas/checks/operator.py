@@ -10,7 +10,7 @@ from schemas.checks.finding import Finding, repeated, warning
 from schemas.checks.schedules import cron
 from schemas.checks.schedules import time_zone as known_zone
 from schemas.cron import CronError, parse_cron
-from schemas.operator import Freeze, OperatorMetadata, SpecsInGit, SpecsSource
+from schemas.operator import PASS_S, WATCHED_S, Freeze, OperatorMetadata, SpecsInGit, SpecsSource
 from schemas.refusal import shown
 from schemas.sections.access import AUTO
 
@@ -22,8 +22,6 @@ _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 _FOLDER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._/ -]{0,199}")
 _AT = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-WATCHED_GAP_S = 23 * 3600 + 20 * 60
-"""With ten minutes for the pass itself, what Cloud Monitoring waits for at most."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -41,7 +39,7 @@ def passes(schedule: str, time_zone: str) -> Iterator[Finding]:
     yield from known_zone("timeZone", time_zone)
     with suppress(CronError):
         found = parse_cron(schedule)
-        if not found.never and found.longest_gap_s > WATCHED_GAP_S:
+        if not found.never and found.longest_gap_s + PASS_S > WATCHED_S:
             summary = "passes are more than 23 h 20 min apart at times: no alert can tell that one is missing"
             yield warning("schedule", "schedule", summary, "Cloud Monitoring waits for at most 23.5 hours")
 

@@ -55,7 +55,7 @@ def cron(path: str, text: str) -> Iterator[Finding]:
         return
     if schedule.never:
         yield Finding(path, "cron", f"{shown(text)} never comes: no such date", "check day of month and month")
-    if schedule.days is not None and schedule.weekdays is not None:
+    if schedule.either:
         hint = "cron means either of them, not both"
         yield warning(path, "cron", f"{shown(text)} names days of the month and of the week", hint)
 

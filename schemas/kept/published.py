@@ -5,8 +5,8 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
+from schemas.json_schema import without_titles
 from schemas.kept.document import Kept
 from schemas.kept.history import HistoryEntry
 from schemas.kept.report import PassReport
@@ -27,21 +27,9 @@ def schema_text(name: str) -> str:
     """
     document = DOCUMENTS[name]
     schema = document.model_json_schema(by_alias=True, mode="serialization")
-    _without_titles(schema)
+    without_titles(schema)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": document.form()}
     return json.dumps(head | schema | head, indent=2, ensure_ascii=False) + "\n"
-
-
-def _without_titles(schema: Any) -> None:
-    """Pydantic titles every property with its own name: noise."""
-    if isinstance(schema, dict):
-        if isinstance(schema.get("title"), str):
-            del schema["title"]
-        for value in schema.values():
-            _without_titles(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            _without_titles(value)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from reconciler.engine.models import read_models
-from reconciler.kinds.vertex_model import host
+from reconciler.gcp.vertex import host
 from tests.conftest import HTTP
 from tests.operating import REGION, spec
 from tests.operating_registry import Registered

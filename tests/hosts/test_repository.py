@@ -82,6 +82,27 @@ def test_a_token_goes_to_that_host_alone(host):
     assert len(host.asked) == 1
 
 
+def test_code_beside_the_specs_is_not_run(host, tmp_path, monkeypatch):
+    """A folder named like ours, where the command runs, is not what clones, and gets no token."""
+    host.push({"a.yaml": SPEC})
+    (tmp_path / "reconciler").mkdir()
+    (tmp_path / "reconciler" / "__init__.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+
+    assert cloned(host).files
+
+
+def test_a_program_that_crashes_says_how(host, tmp_path, monkeypatch):
+    """Its status and the last line of what it wrote, without the token."""
+    crash = "import os, sys; sys.stderr.write('x\\nSomeError: \\x1b[2J t0ps3cret\\n'); sys.stderr.flush(); os._exit(3)"
+    (tmp_path / "dulwich").mkdir()
+    (tmp_path / "dulwich" / "__init__.py").write_text(crash)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    with pytest.raises(CloneRefused, match=r"ended with status 3: SomeError: \?\[2J \(hidden\)$"):
+        cloned(host, token="user:t0ps3cret")
+
+
 @pytest.mark.parametrize(
     ("files", "what", "said"),
     [

@@ -388,11 +388,13 @@ class Careless(BaseHTTPRequestHandler):
     status = 200
     told: ClassVar[dict[str, str]] = {}
     body = b""
+    statuses: ClassVar[list[int]] = []
+    """Of the first answers, in place of `status`."""
 
     def answer(self) -> None:
         """Take what comes and answer."""
         self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.send_response(self.status)
+        self.send_response(self.statuses.pop(0) if self.statuses else self.status)
         for name, value in {"content-length": str(len(self.body)), **self.told}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -472,8 +474,20 @@ def test_a_request_has_an_end(careless, tmp_path, monkeypatch):
     repository = careless(200, FILE)
 
     for act in (lambda: repository.manifest("v1"), lambda: repository.fetch(blob, tmp_path / "layer")):
-        with pytest.raises(InvalidRequest, match="too slow"):
+        with pytest.raises(Unavailable, match="too slow"):
             act()
+
+
+def test_a_file_that_is_sent_again_is_counted_once(careless, tmp_path, monkeypatch):
+    """Whoever watches is told of fewer bytes than none where it begins again."""
+    monkeypatch.setattr(registry_module, "PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(Careless, "statuses", [202, 503, 503, 201])
+    told = []
+
+    careless(202, location="/there").upload(kept(FILE, LAYER, tmp_path), told.append)
+
+    assert told.count(len(FILE)) == told.count(-len(FILE)) + 1
+    assert sum(told) == len(FILE)
 
 
 def test_a_file_is_fetched_again_where_a_line_breaks(stranger, tmp_path):

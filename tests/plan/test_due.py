@@ -19,6 +19,7 @@ NOW = datetime(2026, 11, 26, 12, 0, 30, tzinfo=UTC)
         ("0 14 * * *", "Europe/Paris", timedelta(hours=1), 0),
         ("0 12 1 * thu", "Etc/UTC", timedelta(days=27), 5),
         ("0 12 * * thu", "Etc/UTC", timedelta(days=8), 2),
+        ("0 12 */10 * *", "Etc/UTC", timedelta(days=26), 3),
         ("0 12 25 * *", "Etc/UTC", timedelta(days=40), 2),
         ("0 0 1 1 *", "Etc/UTC", timedelta(days=100), 0),
         ("0 0 31 2 *", "Etc/UTC", timedelta(days=9000), 0),

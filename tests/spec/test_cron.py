@@ -12,7 +12,7 @@ from schemas.cron import CronError, parse_cron
         ("*/20 0-2 1,15 jan-mar *", ({0, 20, 40}, {0, 1, 2}, {1, 15}, {1, 2, 3}, None)),
         ("5/30 * * DEC SUN-TUE", ({5, 35}, set(range(24)), None, {12}, {0, 1, 2})),
         ("0 0 * * 7", ({0}, {0}, None, set(range(1, 13)), {0})),
-        ("1-9/4 0 */10 * *", ({1, 5, 9}, {0}, None, set(range(1, 13)), None)),
+        ("1-9/4 0 */10 * *", ({1, 5, 9}, {0}, {1, 11, 21, 31}, set(range(1, 13)), None)),
     ],
 )
 def test_fields(text, fields):
@@ -59,6 +59,7 @@ def test_what_is_no_schedule(text):
         ("0 0 31 4,6,9,11 *", True),
         ("0 0 29 2 *", False),
         ("0 0 31 2 1", False),
+        ("0 0 31 2 */2", True),
     ],
 )
 def test_dates_that_never_come(text, never):
@@ -74,6 +75,9 @@ LONGEST = {
     "0 9 * * 1-5": 3 * 86_400,
     "0 9 1 * *": 31 * 86_400,
     "0 9 1 * 1": 7 * 86_400,
+    "0 9 */10 * *": 10 * 86_400,
+    "0 9 * * */3": 3 * 86_400,
+    "0 9 */2 * 1": 21 * 86_400,
     "0 0 29 2 *": 1461 * 86_400,
     "*/30 * * 7 *": 335 * 86_400 + 1800,
 }
@@ -81,7 +85,7 @@ LONGEST = {
 
 @pytest.mark.parametrize(("text", "seconds"), LONGEST.items())
 def test_longest_gap(text, seconds):
-    """Over nights, weekends, months and leap years."""
+    """Over nights, weekends, months and leap years; steps over all days restrict, and both fields then."""
     assert parse_cron(text).longest_gap_s == seconds
 
 

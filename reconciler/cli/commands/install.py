@@ -96,4 +96,5 @@ def plan_operator(session: Session, specs: Specs) -> Planned:
     from reconciler.engine.ci import narrowing  # noqa: PLC0415 - late, for start-up
 
     [operator] = specs.operators
-    return plan_documents(narrowing(session), [operator], beside=specs.services).only(operator)
+    own = narrowing(session, operator.operator.name)
+    return plan_documents(own, [operator], beside=specs.services).only(operator)

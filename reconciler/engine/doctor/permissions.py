@@ -159,7 +159,7 @@ def _of_object(case: Case, sort: str, address: Address, names: set[str]) -> froz
     project = address.project or case.project
     full = resource.path.format(project=project, location=address.location, name=address.name)
     try:
-        return held_on(case.session.connection.client(*resource.client), full, names)[0]
+        return held_on(resource.connect(case.session.connection), full, names)[0]
     except errors.ApiError:
         return frozenset()
 

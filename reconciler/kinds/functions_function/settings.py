@@ -26,7 +26,6 @@ ACCOUNT_ROLE = "retrain"
 TRAIN_ROLE = "train"
 """Last part of the name of the account that trainings run as."""
 CANDIDATE = "candidate"
-"""Alias of the winner that waits for somebody to promote it."""
 """Alias of a better model that somebody is to accept."""
 SORTS = ("schedule", "storage", "pubsub")
 """What fires a trigger, beside what monitors find."""

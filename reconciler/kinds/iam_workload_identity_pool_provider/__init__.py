@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reconciler.core.kind import Kind, Permissions, Roles
+from reconciler.core.kind import Kind, Permissions, Roles, for_no_service
 from reconciler.kinds.iam_workload_identity_pool import HOST
 from reconciler.kinds.iam_workload_identity_pool_provider.client import WorkloadIdentityPoolProviderClient
 from reconciler.kinds.iam_workload_identity_pool_provider.record import NAME, WorkloadIdentityPoolProvider
@@ -14,17 +13,8 @@ from reconciler.lookups.project_number import asked_when
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
-    from reconciler.core.facts import Facts
-    from reconciler.core.objects import Desired
-    from schemas import MLService
 
 __all__ = ["KIND", "NAME", "WorkloadIdentityPoolProvider", "operates"]
-
-
-def desired(service: MLService, facts: Facts) -> Iterator[Desired[WorkloadIdentityPoolProvider]]:
-    """Want nothing: no service is called from outside by an identity of its own."""
-    del service, facts
-    yield from ()
 
 
 def one_pool(address: Address) -> tuple[str, ...]:
@@ -36,7 +26,7 @@ KIND = Kind(
     name=NAME,
     title="workload identity provider",
     fields=WorkloadIdentityPoolProvider,
-    desired=desired,
+    desired=for_no_service,  # no service is called from outside by an identity of its own
     operates=operates,
     connect=WorkloadIdentityPoolProviderClient,
     read_together=one_pool,

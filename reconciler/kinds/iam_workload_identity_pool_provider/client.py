@@ -35,9 +35,7 @@ class WorkloadIdentityPoolProviderClient:
     def __init__(self, connection: Connection) -> None:
         self._place = place(connection.project)
         self._api = connection.rest(HOST, "v1")
-        self._kept = SoftDeleted(
-            self._api, connection.patience_s, "workloadIdentityPoolProviderId", ",".join(sorted(_WIRE.values()))
-        )
+        self._kept = SoftDeleted(self._api, connection.patience_s, "workloadIdentityPoolProviderId", _WIRE)
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[WorkloadIdentityPoolProvider]]:
         """List the providers of one pool; a pool that is not there has none."""
@@ -55,13 +53,11 @@ class WorkloadIdentityPoolProviderClient:
                 yield _observed(wanted[name], live)
 
     def create(self, want: Desired[WorkloadIdentityPoolProvider]) -> None:
-        """Create it. One of the name that was deleted comes back, as its pool does.
+        """Create it. One of ours that was deleted comes back, as its pool does, and is written anew at once.
 
-        Until it is written anew, at once after, it takes whom it took before; nobody has a role by it yet.
+        It was disabled when we deleted it; one that somebody else did takes whom it took before until it is written.
         """
-        with calling("create", want.address):
-            collection, _, name = self._name(want.address).rpartition("/")
-            self._kept.create(collection, name, _body(want.fields))
+        self._kept.create(want.address, self._name(want.address), _body(want.fields))
 
     def update(
         self,
@@ -71,17 +67,11 @@ class WorkloadIdentityPoolProviderClient:
     ) -> None:
         """Write the changed fields."""
         del seen
-        mask = ",".join(sorted({_WIRE[change.field] for change in changes}))
-        with calling("update", want.address):
-            self._kept.update(self._name(want.address), _body(want.fields), mask)
+        self._kept.update(want.address, self._name(want.address), _body(want.fields), changes)
 
     def delete(self, seen: Observed[WorkloadIdentityPoolProvider]) -> None:
         """Delete it: nobody comes in by it any more, and tokens that it gave last an hour at most."""
-        try:
-            with calling("delete", seen.address):
-                self._kept.delete(self._name(seen.address))
-        except errors.NotFoundError:
-            return
+        self._kept.delete(seen.address, self._name(seen.address))
 
     def _name(self, address: Address) -> str:
         pool, _, name = address.name.partition("/")

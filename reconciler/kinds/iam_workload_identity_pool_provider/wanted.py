@@ -19,7 +19,7 @@ from reconciler.core.address import GLOBAL, Address
 from reconciler.core.condition import below, quoted
 from reconciler.core.membership import KIND as IAM_MEMBER
 from reconciler.core.membership import Membership
-from reconciler.core.naming import note
+from reconciler.core.naming import account_email, note
 from reconciler.core.objects import Desired, Wanted
 from reconciler.kinds import duties, iam_member
 from reconciler.kinds.duties import Account
@@ -29,7 +29,7 @@ from reconciler.kinds.iam_workload_identity_pool import WorkloadIdentityPool, pl
 from reconciler.kinds.iam_workload_identity_pool_provider.record import NAME, WorkloadIdentityPoolProvider
 from reconciler.kinds.run_job import bundle_of
 from reconciler.lookups.project_number import number_of
-from schemas.names import CI_PURPOSES, derived_name, of_a_ci
+from schemas.names import CI_PURPOSES, ci_accounts, derived_name
 from schemas.sections.ci import OnMerge
 
 if TYPE_CHECKING:
@@ -42,17 +42,6 @@ PLANNER, APPLIER = CI_PURPOSES
 USER = "roles/iam.workloadIdentityUser"
 PUBLISHER = "roles/storage.objectUser"
 ON_MERGE = ("push", "schedule", "workflow_dispatch")
-LOOKS = (
-    "iam.roles.list",
-    "resourcemanager.projects.getIamPolicy",
-    "roles/artifactregistry.reader",
-    "roles/cloudscheduler.viewer",
-    "roles/iam.serviceAccountViewer",
-    "roles/iam.workloadIdentityPoolViewer",
-    "roles/run.viewer",
-)
-"""What looking at the operator itself needs: its job, schedule, accounts and roles are planned with the services beside
-them."""
 SERVICE_ACCOUNT = "service_account"
 _POOL_LONGEST = 32
 
@@ -105,15 +94,32 @@ def operates(operator: Operator, facts: Facts) -> Iterator[Wanted]:
     yield from _publisher(operator, facts) if ci.on_merge is OnMerge.PUBLISH else _applier(operator, facts)
 
 
-def lets_in(address: Address) -> bool:
-    """Tell whether an object of an operator's is one of those that let a CI in."""
-    if address.kind in {POOL, NAME}:
-        return True
+def lets_in(address: Address, operator: str, project: str) -> bool:
+    """Tell whether an object of an operator's is one of those that let a CI in.
+
+    Args:
+        address: Of the object.
+        operator: The operator's name.
+        project: Where it is.
+    """
+    accounts = ci_accounts(operator)
     if address.kind == IAM_MEMBER:
         there = Membership.of(address)
-        return of_a_ci(there.member) or (there.on == SERVICE_ACCOUNT and of_a_ci(there.name))
-    name = address.name.replace("_", "-")
-    return address.kind in {SERVICE_ACCOUNT, IAM_ROLE} and of_a_ci(name)
+        return acts(there.member, operator, project) or (there.on == SERVICE_ACCOUNT and there.name in accounts)
+    if address.kind == IAM_ROLE:
+        return address.name in {duties.role_name(operator, purpose) for purpose in CI_PURPOSES}
+    return address.kind in {POOL, NAME} or (address.kind == SERVICE_ACCOUNT and address.name in accounts)
+
+
+def acts(member: str, operator: str, project: str) -> bool:
+    """Tell whether a member of policies is an account that a CI acts as.
+
+    Args:
+        member: As policies name it.
+        operator: The operator's name.
+        project: Where it is.
+    """
+    return member in {f"serviceAccount:{account_email(each, project)}" for each in ci_accounts(operator)}
 
 
 def of_the_repository(github: GitHubRepository) -> list[str]:
@@ -181,8 +187,8 @@ def _provider(
 def _planner(operator: Operator, facts: Facts) -> Iterator[Wanted]:
     """Want roles that read what plans read, and change nothing."""
     who = Account.own(operator, facts, PLANNER)
-    needed = {*duties.reading_of(facts.duties), *LOOKS, duties.finding(facts)}
-    yield from duties.granted(operator, facts, who, needed, duties.role_name(operator, PLANNER))
+    needed = {*duties.reading_of(facts.duties), *duties.looking_at(operator, facts)}
+    yield from duties.granted(operator, facts, who, needed, duties.role_name(operator.name, PLANNER))
     yield duties.on_project(operator, who, duties.STATE_READER, "mlservice-state", below(facts.bucket, ""))
 
 
@@ -190,13 +196,13 @@ def _publisher(operator: Operator, facts: Facts) -> Iterator[Wanted]:
     """Want what publishing needs: the folder of the bundle, and finding its bucket."""
     who = Account.own(operator, facts, APPLIER)
     bucket, _, folder = bundle_of(operator, facts.bucket).removeprefix("gs://").partition("/")
-    yield from duties.granted(operator, facts, who, (duties.finding(facts),), duties.role_name(operator, APPLIER))
+    yield from duties.granted(operator, facts, who, (duties.finding(facts),), duties.role_name(operator.name, APPLIER))
     yield duties.on_project(operator, who, PUBLISHER, "mlservice-bundle", below(bucket, f"{folder}/"))
 
 
 def _applier(operator: Operator, facts: Facts) -> Iterator[Wanted]:
     """Want what working on the services needs, and looking at the operator; not what changing that would need."""
     who = Account.own(operator, facts, APPLIER)
-    needed = {*duties.all_of(facts.duties), *LOOKS, duties.finding(facts)}
-    yield from duties.granted(operator, facts, who, needed, duties.role_name(operator, APPLIER))
+    needed = {*duties.all_of(facts.duties), *duties.looking_at(operator, facts)}
+    yield from duties.granted(operator, facts, who, needed, duties.role_name(operator.name, APPLIER))
     yield duties.on_project(operator, who, duties.STATE_WRITER, "mlservice-state", below(facts.bucket, ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reconciler.core.kind import Kind, Permissions, Roles, by_project
+from reconciler.core.kind import Kind, Permissions, Roles, by_project, for_no_service
 from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds.monitoring_alert_policy.client import AlertPolicyClient
 from reconciler.kinds.monitoring_alert_policy.record import NAME, WHICH_LABEL, AlertPolicy, Condition, Step, refine
@@ -14,15 +14,9 @@ from reconciler.kinds.monitoring_alert_policy.wanted import OF_OPERATORS, SILENT
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from reconciler.core.objects import Desired
-    from schemas import MLService, Operator
+    from schemas import Operator
 
 __all__ = ["KIND", "NAME", "SILENT", "WHICH_LABEL", "Alert", "AlertPolicy", "Condition", "Step", "address_of", "policy"]
-
-
-def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
-    """Want nothing: no section of a service leads to an alert yet."""
-    del service, facts
-    yield from ()
 
 
 def operates(operator: Operator, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
@@ -41,7 +35,7 @@ KIND = Kind(
     name=NAME,
     title="alert policy",
     fields=AlertPolicy,
-    desired=desired,
+    desired=for_no_service,  # no section of a service leads to an alert yet
     operates=operates,
     connect=AlertPolicyClient,
     permissions=Permissions(

@@ -13,6 +13,7 @@ from reconciler.core.heartbeat import METRICS
 from reconciler.core.naming import SERVICE_LABEL, fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.durations import seconds
 from reconciler.gcp.light import types_module
 from reconciler.kinds.monitoring_alert_policy.record import NAME, WHICH_LABEL, AlertPolicy, Condition, Step
 
@@ -104,7 +105,7 @@ def from_api(live: Any) -> AlertPolicy:
         combiner=live.combiner.name,
         conditions=tuple(_condition(each) for each in live.conditions),
         channels=tuple(live.notification_channels),
-        auto_close_s=_seconds(live.alert_strategy.auto_close),
+        auto_close_s=seconds(live.alert_strategy.auto_close),
         labels=dict(live.user_labels),
     )
 
@@ -114,7 +115,7 @@ def _condition(live: Any) -> Condition:
     if live.condition_absent:
         found = live.condition_absent
         steps = tuple(_step(each) for each in found.aggregations)
-        return Condition(live.display_name, found.filter, "", 0.0, _seconds(found.duration), "", steps)
+        return Condition(live.display_name, found.filter, "", 0.0, seconds(found.duration), "", steps)
     if not live.condition_threshold:
         return Condition(live.display_name, "", "", 0.0, 0)
     found = live.condition_threshold
@@ -124,7 +125,7 @@ def _condition(live: Any) -> Condition:
         found.filter,
         found.comparison.name.removeprefix("COMPARISON_"),
         found.threshold_value,
-        _seconds(found.duration),
+        seconds(found.duration),
         missing,
         tuple(_step(each) for each in found.aggregations),
     )
@@ -132,15 +133,11 @@ def _condition(live: Any) -> Condition:
 
 def _step(live: Any) -> Step:
     return Step(
-        _seconds(live.alignment_period),
+        seconds(live.alignment_period),
         live.per_series_aligner.name.removeprefix("ALIGN_"),
         live.cross_series_reducer.name.removeprefix("REDUCE_").replace("NONE", ""),
         tuple(live.group_by_fields),
     )
-
-
-def _seconds(duration: Any) -> int:
-    return int(duration.total_seconds()) if duration else 0
 
 
 def _observed(address: Address, live: Any) -> Observed[AlertPolicy]:

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-from reconciler.core.kind import Kind, Permissions, Roles
+from reconciler.core.kind import Kind, Permissions, Roles, for_no_service
 from reconciler.kinds.run_job.client import RunJobClient
 from reconciler.kinds.run_job.record import NAME, RunJob, full_name, run_address
 from reconciler.kinds.run_job.wanted import address_of, bundle_of, operates, schedule_of
-
-if TYPE_CHECKING:
-    from reconciler.core.facts import Facts
-    from reconciler.core.objects import Desired
-    from schemas import MLService
 
 __all__ = [
     "KIND",
@@ -28,17 +20,11 @@ __all__ = [
 ]
 
 
-def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunJob]]:
-    """Want nothing: the jobs that train are made by those who train."""
-    del service, facts
-    yield from ()
-
-
 KIND = Kind(
     name=NAME,
     title="Cloud Run job",
     fields=RunJob,
-    desired=desired,
+    desired=for_no_service,  # the jobs that train are made by those who train
     operates=operates,
     connect=RunJobClient,
     keyed=frozenset({"env", "secrets", "labels"}),

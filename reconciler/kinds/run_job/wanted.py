@@ -17,7 +17,7 @@ from reconciler.core.naming import mark_labels, note
 from reconciler.core.objects import Desired, Wanted
 from reconciler.core.orders import GIT_TOKEN_ENV, ORDERS_ENV
 from reconciler.kinds import duties, iam_member
-from reconciler.kinds.duties import LOOKING, Account
+from reconciler.kinds.duties import Account
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.run_job.record import NAME, RunJob, run_address
 from reconciler.kinds.scheduler_job import NAME as SCHEDULER_JOB
@@ -31,24 +31,14 @@ if TYPE_CHECKING:
     from schemas import Operator
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-LOOKING_AT_SECRETS = ("secretmanager.secrets.getIamPolicy", "secretmanager.versions.get")
-"""What looking at the secret needs that its specs are cloned with."""
 OWN = (
     "roles/run.developer",
     "roles/cloudscheduler.admin",
-    "roles/artifactregistry.reader",
     "roles/monitoring.metricWriter",
 )
 """What changing its own image and schedule needs, and telling that a pass has ended."""
 FOLLOWING = ("monitoring.alertPolicies.update",)
 """What its alerts need to follow its schedule and its shards, which it may change."""
-TOPICS = (
-    "pubsub.subscriptions.list",
-    "pubsub.topics.getIamPolicy",
-    "pubsub.topics.list",
-    "resourcemanager.projects.get",
-)
-"""What looking at a topic needs that is told of its passes."""
 
 
 def address_of(operator: Operator) -> Address:
@@ -177,11 +167,8 @@ def _schedule(operator: Operator, facts: Facts, account: Account, *, needs: froz
 
 def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
     """Want the roles of the kinds that the specs lead to, and the operator's own."""
-    topics = TOPICS if any(entry.pubsub for entry in operator.spec.notifications) else ()
-    secrets = LOOKING_AT_SECRETS if _secrets(operator, facts) else ()
-    looking = {*LOOKING, *FOLLOWING, *topics, *secrets, *duties.looking_at_ci(operator), duties.finding(facts)}
-    needed = duties.all_of(facts.duties) | looking
-    yield from duties.granted(operator, facts, account, needed | {*OWN}, duties.role_name(operator))
+    needed = {*duties.all_of(facts.duties), *duties.looking_at(operator, facts), *FOLLOWING, *OWN}
+    yield from duties.granted(operator, facts, account, needed, duties.role_name(operator.name))
     yield _acting_as(operator, account, account)
     yield _acting_as(operator, account, _starter(operator, facts))
     yield duties.on_project(operator, account, duties.STATE_WRITER, "mlservice-state", below(facts.bucket, ""))

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from reconciler.core.kind import Kind, Permissions, Roles
+from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.kinds.vertex_model_monitor.client import ModelMonitorClient
 from reconciler.kinds.vertex_model_monitor.record import HOST, NAME, Limits, ModelMonitor, Objective, Rows
 from reconciler.kinds.vertex_model_monitor.wanted import address_of, desired
 from reconciler.lookups.model_version import MODEL_VERSION
 
-if TYPE_CHECKING:
-    from reconciler.core.address import Address
-
 __all__ = ["KIND", "NAME", "Limits", "ModelMonitor", "Objective", "Rows", "address_of"]
-
-
-def always(address: Address) -> bool:
-    """Keep the monitors of earlier versions until the service goes: with one goes all that it found."""
-    del address
-    return True
 
 
 KIND = Kind(
@@ -40,5 +29,5 @@ KIND = Kind(
     fenced=False,
     # The SDK never writes it again (model_monitoring.md A.2).
     immutable=frozenset({"model", "model_version"}),
-    retained=always,
+    retained=always,  # with one of an earlier version goes all that it found
 )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
 from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import calling
-from reconciler.kinds.vertex_model import host
+from reconciler.gcp.vertex import Vertex
 from reconciler.kinds.vertex_model_monitor.messages import monitor_of, monitor_to_json
-from reconciler.kinds.vertex_model_monitor.record import NAME, VERSION, ModelMonitor
+from reconciler.kinds.vertex_model_monitor.record import VERSION, ModelMonitor
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -32,56 +31,37 @@ class ModelMonitorClient:
     """Thin and idempotent."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._vertex = Vertex(connection, "modelMonitors", VERSION)
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[ModelMonitor]]:
         """List the monitors of one region."""
-        wanted = {address.name: address for address in addresses}
-        location = addresses[0].location
-        with calling("list", f"{NAME}/{location}"):
-            found = list(self._api(location).listed(f"{self._place(location)}/modelMonitors", "modelMonitors"))
-        for live in found:
-            name = str(live["name"]).rpartition("/")[2]
-            if name in wanted:
-                yield _observed(wanted[name], live)
+        return (_observed(address, live) for address, live in self._vertex.picked(addresses))
 
     def create(self, want: Desired[ModelMonitor]) -> None:
         """Create it, and wait until it is there."""
         at = want.address
-        place = self._place(at.location)
+        place = self._vertex.place(at.location)
         body = monitor_to_json(want.fields, place, {})
         with calling("create", at):
-            patience_s = self._connection.patience_s
+            patience_s = self._vertex.patience_s
             path = f"{place}/modelMonitors"
-            self._api(at.location).write("POST", path, body, patience_s=patience_s, modelMonitorId=at.name)
+            self._vertex.api(at.location).write("POST", path, body, patience_s=patience_s, modelMonitorId=at.name)
 
     def update(
         self, want: Desired[ModelMonitor], seen: Observed[ModelMonitor], changes: tuple[FieldChange, ...]
     ) -> None:
         """Write the changed parts. A part that is named is written whole, with what others set in it."""
-        at, patience_s = want.address, self._connection.patience_s
-        body = monitor_to_json(want.fields, self._place(at.location), _left(seen, changes))
+        at, patience_s = want.address, self._vertex.patience_s
+        body = monitor_to_json(want.fields, self._vertex.place(at.location), _left(seen, changes))
         mask = ",".join(sorted({_MASK[change.field] for change in changes}))
         with calling("update", at):
-            self._api(at.location).write("PATCH", self._name(at), body, patience_s=patience_s, updateMask=mask)
+            self._vertex.api(at.location).write(
+                "PATCH", self._vertex.name(at), body, patience_s=patience_s, updateMask=mask
+            )
 
     def delete(self, seen: Observed[ModelMonitor]) -> None:
         """Delete it, with its jobs and what they found. One that somebody's schedule is of is refused."""
-        at = seen.address
-        try:
-            with calling("delete", at):
-                self._api(at.location).write("DELETE", self._name(at), patience_s=self._connection.patience_s)
-        except errors.NotFoundError:
-            return
-
-    def _api(self, region: str) -> Any:
-        return self._connection.rest(host(region), VERSION)
-
-    def _place(self, region: str) -> str:
-        return f"projects/{self._connection.project}/locations/{region}"
-
-    def _name(self, address: Address) -> str:
-        return f"{self._place(address.location)}/modelMonitors/{address.name}"
+        self._vertex.delete(seen.address, self._vertex.name(seen.address))
 
 
 def _left(seen: Observed[ModelMonitor], changes: tuple[FieldChange, ...]) -> dict[str, Any]:

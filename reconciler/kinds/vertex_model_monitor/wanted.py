@@ -9,6 +9,7 @@ from reconciler.core.address import Address
 from reconciler.core.naming import fingerprint, note
 from reconciler.core.objects import Desired
 from reconciler.kinds import vertex_model
+from reconciler.kinds.bigquery_dataset import split_table
 from reconciler.kinds.vertex_model_monitor.record import NAME, Limits, ModelMonitor, Objective, Rows
 from reconciler.lookups.model_version import registered_name, version_of
 from schemas.sections.model import ValueType
@@ -102,7 +103,7 @@ def training(monitoring: Monitoring, facts: Facts) -> Rows | None:
 
 def full_table(table: str, facts: Facts) -> str:
     """Give a table's name with its project: a table without one is of the service's."""
-    return table if table.count(".") > 1 or ":" in table else f"{facts.project}.{table}"
+    return ".".join(split_table(table, facts.project))
 
 
 def skew(service: MLService) -> Objective:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import calling
-from reconciler.kinds.vertex_model import host
+from reconciler.gcp.vertex import Vertex
 from reconciler.kinds.vertex_model_monitor.record import VERSION
 from reconciler.kinds.vertex_schedule.record import NAME, REQUEST, MonitoringSchedule, of_json, to_json
 
@@ -28,7 +27,7 @@ class ScheduleClient:
     """Thin and idempotent."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._vertex = Vertex(connection, "schedules", VERSION)
 
     def find(
         self, addresses: Sequence[Address], names: Mapping[Address, str]
@@ -37,9 +36,7 @@ class ScheduleClient:
         by_name = {name.rpartition("/")[2]: address for address, name in names.items() if name}
         by_mark = {address.name: address for address in addresses}
         location = addresses[0].location
-        with calling("list", f"{NAME}/{location}"):
-            path, only = f"{self._place(location)}/schedules", f"{_snake(REQUEST)}:*"
-            found = list(self._api(location).listed(path, "schedules", filter=only))
+        found = self._vertex.listed(NAME, location, filter=f"{_snake(REQUEST)}:*")
         for live in sorted(found, key=lambda each: (str(each.get("createTime")), str(each["name"]))):
             address = by_name.get(str(live["name"]).rpartition("/")[2]) or by_mark.get(_which(live))
             if address:
@@ -47,7 +44,7 @@ class ScheduleClient:
 
     def create(self, want: Desired[MonitoringSchedule]) -> str:
         """Create it; synchronous. One that is to be paused is so a moment later."""
-        place, api = self._place(want.address.location), self._api(want.address.location)
+        place, api = self._vertex.place(want.address.location), self._vertex.api(want.address.location)
         with calling("create", want.address):
             name = str(api.post(f"{place}/schedules", to_json(want.fields, place, {}))["name"])
             if want.fields.paused:
@@ -61,11 +58,11 @@ class ScheduleClient:
         changes: tuple[FieldChange, ...],
     ) -> None:
         """Write the changed parts, and pause or resume it: runs that were missed are not made up for."""
-        api, fields = self._api(want.address.location), {change.field for change in changes}
+        api, fields = self._vertex.api(want.address.location), {change.field for change in changes}
         mask = ",".join(sorted({_MASK.get(field, REQUEST) for field in fields - {"paused"}}))
         with calling("update", want.address):
             if mask:
-                body = to_json(want.fields, self._place(want.address.location), seen.live)
+                body = to_json(want.fields, self._vertex.place(want.address.location), seen.live)
                 api.patch(seen.server_name, body, mask=mask)
             if "paused" in fields:
                 verb, how = ("pause", {}) if want.fields.paused else ("resume", {"catchUp": False})
@@ -73,18 +70,7 @@ class ScheduleClient:
 
     def delete(self, seen: Observed[MonitoringSchedule]) -> None:
         """Delete it. Its jobs and what they found stay with the monitor."""
-        try:
-            with calling("delete", seen.address):
-                api = self._api(seen.address.location)
-                api.write("DELETE", seen.server_name, patience_s=self._connection.patience_s)
-        except errors.NotFoundError:
-            return
-
-    def _api(self, region: str) -> Any:
-        return self._connection.rest(host(region), VERSION)
-
-    def _place(self, region: str) -> str:
-        return f"projects/{self._connection.project}/locations/{region}"
+        self._vertex.delete(seen.address, seen.server_name)
 
 
 def _snake(name: str) -> str:
@@ -94,7 +80,7 @@ def _snake(name: str) -> str:
 
 def _which(live: Mapping[str, Any]) -> str:
     """Name a schedule as addresses do: by its monitor and what it compares."""
-    monitor = str(live[REQUEST].get("parent", "")).rpartition("/")[2]
+    monitor = str(live.get(REQUEST, {}).get("parent", "")).rpartition("/")[2]
     return f"{monitor}/{str(live.get('displayName', '')).partition(' ')[0]}"
 
 

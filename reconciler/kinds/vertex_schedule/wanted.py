@@ -99,7 +99,7 @@ def log_query(service: MLService, facts: Facts, reach_h: int) -> str:
     columns = (TIME_COLUMN, *monitors.columns(service), *monitors.predictions(service))
     version = _version(service, facts)
     only = [f"service = {_text(service.name)}", *([f"model_version = {_text(version)}"] if version else [])]
-    table = monitors.full_table(logging.table, facts).replace(":", ".") if logging else ""
+    table = monitors.full_table(logging.table, facts) if logging else ""
     return (
         f"SELECT {', '.join(map(_name, columns))} FROM {_name(table)}"  # noqa: S608 - BigQuery reads it, every part quoted
         f" WHERE {' AND '.join(only)}"

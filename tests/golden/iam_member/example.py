@@ -36,7 +36,7 @@ def example(at, there, location, theirs, prepare, *, condition="", edited=""):
     def policy(operator):
         options = options_pb2.GetPolicyOptions(requested_policy_version=3)
         request = iam_policy_pb2.GetIamPolicyRequest(resource=path, options=options)
-        return operator.api(*on.client).get_iam_policy(request=request)
+        return on.connect(operator.connection).get_iam_policy(request=request)
 
     def read(operator):
         return {f"{g.role} {g.member} {g.title}": g.expression for g in grants(policy(operator))}
@@ -45,7 +45,7 @@ def example(at, there, location, theirs, prepare, *, condition="", edited=""):
         live = policy(operator)
         live.bindings.add(role=theirs, members=[at.member("theirs")])
         request = iam_policy_pb2.SetIamPolicyRequest(resource=path, policy=live)
-        operator.api(*on.client).set_iam_policy(request=request)
+        on.connect(operator.connection).set_iam_policy(request=request)
 
     return Example(
         address=there.at(location),

@@ -28,7 +28,8 @@ def read(operator):
 
 def deleted_before(operator):
     rest = api(operator)
-    rest.write("POST", place(operator), {"displayName": "of old"}, patience_s=5, workloadIdentityPoolId=pool(operator))
+    old = {"displayName": "of old", "description": note(operator.at.name("churn"))}
+    rest.write("POST", place(operator), old, patience_s=5, workloadIdentityPoolId=pool(operator))
     rest.write("DELETE", name(operator), patience_s=5)
 
 

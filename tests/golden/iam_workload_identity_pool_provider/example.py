@@ -45,7 +45,8 @@ def with_a_pool(operator):
 def deleted_before(operator):
     with_a_pool(operator)
     rest = api(operator)
-    rest.write("POST", providers(operator), OLD, patience_s=5, workloadIdentityPoolProviderId="planner")
+    old = OLD | {"description": note(operator.at.name("churn"))}
+    rest.write("POST", providers(operator), old, patience_s=5, workloadIdentityPoolProviderId="planner")
     rest.write("DELETE", name(operator), patience_s=5)
 
 

@@ -2,7 +2,8 @@
 
 from reconciler.core.address import Address
 from reconciler.core.naming import mark_labels
-from reconciler.kinds.vertex_model import VertexModel, host
+from reconciler.gcp.vertex import host
+from reconciler.kinds.vertex_model import VertexModel
 from tests.conformance.example import Example
 
 

@@ -1,7 +1,7 @@
 """A monitor of two columns and a prediction, of whose jobs somebody else gets mail."""
 
 from reconciler.core.address import Address
-from reconciler.kinds.vertex_model import host
+from reconciler.gcp.vertex import host
 from reconciler.kinds.vertex_model_monitor import Limits, ModelMonitor, Objective, Rows
 from tests.conformance.example import Example
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from reconciler.core.address import Address
-from reconciler.kinds.vertex_model import host
+from reconciler.gcp.vertex import host
 from reconciler.kinds.vertex_model_monitor import Limits, Objective, Rows
 from reconciler.kinds.vertex_schedule import MonitoringSchedule
 from tests.conformance.example import Example
