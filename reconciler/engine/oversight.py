@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.due import due
-from reconciler.core.inventory import Inventory, Key
+from reconciler.core.inventory import Inventories, Inventory, Key
 from reconciler.core.objects import Observed
 from reconciler.engine.reports import Latest, Reports
 from reconciler.engine.session import Session
@@ -170,12 +170,15 @@ class Oversight:
         changes = tuple(change.to_json() for change in told.changes)
         return self._standing(report, name, told.state, told.problems, changes)
 
-    def beyond(self, known: Mapping[Key, Inventory]) -> Iterator[Key]:
-        """Name the services that specs want and nothing was made of: passes were kept from it."""
-        for report in self.reports:
-            for name, told in sorted(report.services.items()):
-                if not is_operators(name) and (told.region, name) not in known:
-                    yield told.region, name
+    def beyond(self, known: Inventories) -> Iterator[Key]:
+        """Name the services that specs want and nothing was made of: passes were kept from it. Each once.
+
+        Of one whose inventory cannot be read that is not known, and a report that names no region names no place.
+        """
+        found = {(told.region, name) for report in self.reports for name, told in report.services.items()}
+        for region, name in sorted(found - known.keys(), key=lambda key: (key[1], key[0])):
+            if region and not is_operators(name) and known.broken_of(name) is None:
+                yield region, name
 
     def _standing(
         self,

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.cli.commands.operator import _pass_lines
-from reconciler.core.inventory import Inventory
+from reconciler.core.errors import UnreadableInventory
+from reconciler.core.inventory import Inventories, Inventory
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.operators import told as lines_of
 from reconciler.engine.oversight import Oversight, read_oversight
@@ -61,6 +62,15 @@ def test_a_service_that_no_report_names():
     assert job(unread).of(REGION, "churn").problems == ("specs/churn.yaml:3: no such key",)
     elsewhere = job(report(services={"churn": told(region="us-east1")}))
     assert elsewhere.of(REGION, "churn").state == "not looked at"
+
+
+def test_what_nothing_was_made_of():
+    """Named once, whatever number of shards told of it; not where nobody can know that, or where it would be."""
+    said = {name: told("refused") for name in ("churn", "known", "broken")} | {"lost": told("refused", region="")}
+    known = Inventories({(REGION, "known"): Inventory(service="known", region=REGION)})
+    known.broken = {f"inventories/{REGION}/broken.json": UnreadableInventory("damaged")}
+
+    assert [*job(report(services=said), report(9, index=1, services=said)).beyond(known)] == [(REGION, "churn")]
 
 
 def test_the_newer_report_is_believed():
