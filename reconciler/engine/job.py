@@ -18,7 +18,8 @@ from reconciler.core.bundle import Fetched, Pointer
 from reconciler.core.canary import Build
 from reconciler.core.inventory import Key
 from reconciler.core.orders import Orders
-from reconciler.core.orphans import NO_SPECS
+from reconciler.core.orphans import Circumstances as Around
+from reconciler.core.orphans import Obstacle, obstacle_of
 from reconciler.core.plain import in_json
 from reconciler.core.plan import Change
 from reconciler.core.shards import shard_of
@@ -257,26 +258,29 @@ class Job:
             made.log.write("WARNING", "no spec wants these any more; they stay", services=stay)
         return told
 
-    def _obstacle(self, specs: Specs, made: Pass) -> str:
+    def _obstacle(self, specs: Specs, made: Pass) -> Obstacle | None:
         """Say why no service is destroyed in this pass for want of a spec; nothing where that may be."""
         if not self.orders.orphans.prune:
-            return ""  # which is why they stay
-        if self.trouble or made.canary.blind:
-            return "the specs of this pass are not the current ones" if self.trouble else made.canary.blind
-        if self.unowned or not specs.services:
-            return "the specs hold another operator's document, and none of this one" if specs.services else NO_SPECS
-        if made.changes_nothing:
-            return "nothing is changed in a freeze" if made.frozen else "this pass only reports"
-        if made.canary.held or made.canary.observes((each.region, each.name) for each in specs.documents):
-            return "the first pass of another version only observes"
-        return self._overtaken()
+            return None  # which is why they stay
+        keys = ((each.region, each.name) for each in specs.documents)
+        said = Around(
+            services=bool(specs.services),
+            ours=not self.unowned,
+            current=not self.trouble,
+            blind=made.canary.blind,
+            corrects=self.orders.correct,
+            frozen=made.frozen,
+            dry_run=made.dry_run,
+            observes=bool(made.canary.held) or made.canary.observes(keys),
+        )
+        return obstacle_of(said) or self._overtaken()
 
-    def _overtaken(self) -> str:
+    def _overtaken(self) -> Obstacle | None:
         """Tell whether other specs were published meanwhile: they may want what these do not."""
         if self.bundles is None or self.pointer is None:
-            return ""
+            return None
         now = self.bundles.latest().digest
-        return "" if now == self.pointer.digest else "other specs were published meanwhile"
+        return None if now == self.pointer.digest else Obstacle("other specs were published meanwhile")
 
     def _report(self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, Any]], began: datetime) -> None:
 
