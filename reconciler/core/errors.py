@@ -156,6 +156,10 @@ class InvalidRequest(ApiError):
     """Google refuses the value."""
 
 
+class TooOften(InvalidRequest):
+    """A point of a metric comes less than five seconds after another one: somebody was just heard of."""
+
+
 class NotFoundError(ApiError):
     """Something that is needed does not exist."""
 

@@ -30,7 +30,7 @@ from reconciler.engine.heartbeat import beat
 from reconciler.engine.history import History
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.orphans import Orphanage, settle
-from reconciler.engine.passes import Pass, Planner, orphans
+from reconciler.engine.passes import FAILED, Pass, Planner, orphans
 from reconciler.engine.reports import FORMAT, Reports
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedOperator, MLServiceError, Problem, Severity, Specs, load_valid
@@ -151,6 +151,15 @@ class Job:
         if self.unheard:
             Log(self.session.run_id).write("WARNING", self.unheard)
 
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Tell of a pass that ends before its end as of one that failed, whatever it is that stops it."""
+        try:
+            yield
+        except Exception:
+            self._beat(FAILED)
+            raise
+
     @property
     def _reports(self) -> Reports:
         return Reports(self.session, self.orders.name)
@@ -181,7 +190,6 @@ class Job:
             log.write("WARNING", "Google asked for fewer calls, and the pass went slower", apis=throttled)
         if not self.dry_run:
             self._remember(made, orphaned, began)
-        self._beat(made.exit_code)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
         return made.exit_code
@@ -283,8 +291,21 @@ class Job:
         return None if now == self.pointer.digest else Obstacle("other specs were published meanwhile")
 
     def _report(self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, Any]], began: datetime) -> None:
+        """Write what this pass did, then say that it ended: one that nobody can read of has failed."""
+        report = self._told(made, problems, orphaned, began)
+        self._reports.write(report)
+        if not self.dry_run and self.some:
+            made.canary.save(self.known)
+        if self.pointer and self.some and self.shard.index == 0 and not self.trouble and not self.dry_run:
+            self._reports.note_applied(replace(self.pointer, older=False))
+        self._beat(made.exit_code)
+        if self.unheard:
+            self._reports.write(report | {"warnings": [self.unheard, *report["warnings"]]})
 
-        report = {
+    def _told(
+        self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, Any]], began: datetime
+    ) -> dict[str, Any]:
+        return {
             "format": FORMAT,
             "operator": self.orders.name,
             "project": self.session.connection.project,
@@ -303,18 +324,13 @@ class Job:
             "bundle": self.pointer and self.pointer.to_json(),
             "canary": made.canary.to_json(),
             "problems": [*filter(None, (self.trouble, made.canary.blind, self.untold)), *map(str, problems)],
-            "warnings": [*filter(None, (self.unheard,)), *made.warnings],
+            "warnings": made.warnings,
             "services": {name: service.to_json() for name, service in sorted(made.told.items())},
             "orphaned": orphaned,
             "calls": self._calls,
             "changed": made.changed,
             "exitCode": made.exit_code,
         }
-        self._reports.write(report)
-        if not self.dry_run and self.some:
-            made.canary.save(self.known)
-        if self.pointer and self.some and self.shard.index == 0 and not self.trouble and not self.dry_run:
-            self._reports.note_applied(replace(self.pointer, older=False))
 
     def _remember(self, made: Pass, orphaned: list[dict[str, Any]], began: datetime) -> None:
         """Write history, before the report that tells the next pass what is news. A pass does not fail for it."""

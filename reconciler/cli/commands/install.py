@@ -66,16 +66,12 @@ def install(
 
 
 def _first_beat(session: Session, specs: Specs) -> None:
-    """Begin what an absence is the absence of: a job whose first pass never ends would not be missed else.
-
-    Source:
-        cloud.google.com/monitoring/alerts/metric-absence: a point is needed that is newer than the policy.
-    """
-    from reconciler.engine.heartbeat import beat  # noqa: PLC0415 - late, for start-up
+    """Begin what an absence is the absence of: a job whose first pass never ends would not be missed else."""
+    from reconciler.engine.heartbeat import begin  # noqa: PLC0415 - late, for start-up
 
     [loaded] = specs.operators
     spec = loaded.operator.spec
-    if unheard := beat(session, loaded.operator.name, spec.region, range(spec.shards), 0):
+    if unheard := begin(session, loaded.operator.name, spec.region, spec.shards):
         say(f"warning: {unheard}", "yellow")
 
 

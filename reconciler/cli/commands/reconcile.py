@@ -73,7 +73,9 @@ def reconcile(
         if bundle or git:
             repository = Repository(git, branch, folder) if git else None
             with working(target, quiet=True) as session:
-                return _of_published(job(session), bundle or "", repository, allow_older=allow_older)
+                made = job(session)
+                with made.telling():
+                    return _of_published(made, bundle or "", repository, allow_older=allow_older)
         return _of_files(job, spec_paths(paths), target, named=bool(orders.name))
     except MLServiceError as error:
         Log("").write("ERROR", "pass failed", error=str(error), hint=getattr(error, "hint", ""))
@@ -103,9 +105,10 @@ def _of_files(job: Callable[[Session], Job], paths: Sequence[Path], target: Targ
         return 1
     with working(target, specs, quiet=True) as session:
         made = job(session)
-        made.digest = _digest_of(paths)
+        made.digest = _digest_of(paths) if named else ""
         made.source = {"kind": "folder", "place": " ".join(map(str, paths))}
-        return made.of(specs, problems)
+        with made.telling():
+            return made.of(specs, problems)
 
 
 def _job(session: Session, *, target: Target, orders: Orders, dry_run: bool, started: float) -> Job:
