@@ -8,6 +8,7 @@ Source:
 ABOUT = {
     "request_id": "STRING",
     "logging_time": "TIMESTAMP",
+    "service": "STRING",
     "model": "STRING",
     "model_version": "STRING",
     "revision": "STRING",

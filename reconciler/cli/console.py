@@ -39,7 +39,7 @@ def data(document: Any) -> None:
     """Print a result for programs: JSON that stays JSON, whatever is in it; what looks like a secret is hidden."""
     from reconciler.core.plain import in_json  # noqa: PLC0415 - late, for start-up
 
-    raw(in_json(document).replace("##[", "#\\u0023["))  # the same text, which no runner obeys
+    raw(_HASHES.sub("#\\\\u0023", in_json(document)))  # the same text, which no runner obeys
 
 
 def raw(text: str) -> None:
@@ -69,6 +69,7 @@ def _powerless(text: str) -> str:
     return _ORDERS.sub(_broken, text) if _of_a_job() else text
 
 
+_HASHES = re.compile(r"##(?=\[|vso\[)")
 _ORDERS = re.compile(r"(?<=#)#(?=\[|vso\[)|^[^\S\n]*:(?=:)", re.MULTILINE)
 """GitHub's runner obeys `##[name]` anywhere and `::name::` where a line begins, Azure's `##vso[name]`.
 

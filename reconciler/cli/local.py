@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from reconciler.cli.console import say
-from reconciler.cli.git import told
+from reconciler.cli.git import git
 from reconciler.core import errors
 from reconciler.gcp.emulator import Emulator, state_dir
 
@@ -62,7 +62,13 @@ def _refuse_strangers(folder: Path) -> None:
     if links:
         hint = "remove it, or name the folder it leads to: MLSERVICE_EMULATOR_STATE"
         raise errors.UsageError(f"the emulator's state may not be behind a link, and {links[0]} is one", hint=hint)
-    if folder.is_dir() and told(folder, "ls-files", "--", "."):
+    # Where git cannot be asked it is not known, and that is no leave: `git` raises.
+    cloned = any((each / ".git").exists() for each in folder.absolute().parents)
+    if (
+        cloned
+        and folder.is_dir()
+        and git(folder, "ls-files", "--", ".", instead="name another place: MLSERVICE_EMULATOR_STATE")
+    ):
         hint = f"git rm -r --cached {folder} and remove it: a state names programs that the emulator runs"
         raise errors.UsageError(f"the emulator's state in {folder} is tracked by git", hint=hint)
 

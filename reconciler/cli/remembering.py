@@ -93,7 +93,7 @@ def _circumstances(
         project=session.connection.project,
         environment=environment,
         started=began.isoformat(timespec="seconds"),
-        ended=session.clock.now().isoformat(timespec="seconds"),
+        ended=session.clock.now().isoformat(timespec="milliseconds"),
         by={**by, "run": session.run_id, "program": version("mlservice")},
         source=source,
     )

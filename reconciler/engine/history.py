@@ -1,7 +1,8 @@
 """What became of each service, one small object per change in the state bucket: the job writes them, and so does apply.
 
-Names are `history/SERVICE/REGION/MOMENT-RUN.json`: one list gives what there is of a service, in the order of time. A
-service keeps its last `KEPT`; who writes one removes what is older.
+Names are `history/SERVICE/REGION/MOMENT-RUN.json`: one list gives what there is of a service, in the order of time, to
+the millisecond: two commands of one second are told in the order they ran. A service keeps its last `KEPT`; who writes
+one removes what is older.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ MOST_CHANGES = 100
 """Changes that an entry tells of."""
 _NAME = re.compile(r"(operator_)?[a-z]([-a-z0-9]{0,62}[a-z0-9])?")
 _PLACE = re.compile(r"[a-z0-9-]{1,63}")
-_FILE = re.compile(r"(?P<moment>\d{8}T\d{6}Z)-[0-9A-Za-z-]{1,100}\.json")
-_MOMENT = "%Y%m%dT%H%M%SZ"
+_FILE = re.compile(r"(?P<moment>\d{8}T\d{6}\.\d{3})Z-[0-9A-Za-z-]{1,100}\.json")
+_MOMENT = "%Y%m%dT%H%M%S.%f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,8 @@ class History:
     def _write(self, entry: Mapping[str, Any]) -> None:
         whole = HistoryEntry.model_validate(redacted_data(_bounded(dict(entry))) | {"format": HistoryEntry.form()})
         folder = f"{ROOT}/{whole.service}/{whole.region}/"
-        moment = datetime.fromisoformat(whole.ended).astimezone(UTC)
-        blob = self._bucket.blob(f"{folder}{moment:{_MOMENT}}-{whole.by.run}.json")
+        moment = f"{datetime.fromisoformat(whole.ended).astimezone(UTC):{_MOMENT}}"[:-3]
+        blob = self._bucket.blob(f"{folder}{moment}Z-{whole.by.run}.json")
         body = json.dumps(whole.to_json(), indent=1)
         with calling("write", f"gs://{self._bucket.name}/{blob.name}"):
             blob.upload_from_string(body, "application/json", timeout=CALL_TIMEOUT_S)

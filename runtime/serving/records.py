@@ -41,9 +41,9 @@ class Records:
         )
         self._shadow = ShadowCalls(shadow, options) if shadow is not None else None
         sink = sink or _sink(options.prediction_log)
-        columns, revision = options.prediction_log_columns, options.revision
+        columns, where = options.prediction_log_columns, (options.service, options.revision)
         self._predictions = (
-            PredictionLog(sink, options.prediction_log_rate, columns, revision) if sink is not None else None
+            PredictionLog(sink, options.prediction_log_rate, columns, where) if sink is not None else None
         )
         self._trace, self._flush_traces = _tracer(options)
 

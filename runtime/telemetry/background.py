@@ -21,7 +21,8 @@ class Background(Generic[Item]):
 
     Args:
         name: For the thread and the log.
-        handle: Takes items in order; what it raises is logged, and the items are lost.
+        handle: Takes items in order, and tells how many of them were lost, None for none; what it raises is logged,
+            and all of them are.
         size: Items that may wait.
         at_once: Items given to one call.
         weigh: Tells how many bytes an item holds; None to count items only.
@@ -34,7 +35,7 @@ class Background(Generic[Item]):
     def __init__(
         self,
         name: str,
-        handle: Callable[[list[Item]], None],
+        handle: Callable[[list[Item]], int | None],
         *,
         size: int = 1000,
         at_once: int = 100,
@@ -94,20 +95,19 @@ class Background(Generic[Item]):
                 self._take([self._items.popleft() for _ in range(min(self._at_once, len(self._items)))])
 
     def _take(self, items: list[Item]) -> None:
-        if self._guarded(partial(self._handle, items), len(items)):
-            self.handled += len(items)
-        else:
-            self.failed += len(items)
+        lost = self._guarded(partial(self._handle, items), len(items))
+        self.handled += len(items) - lost
+        self.failed += lost
         if self._weigh is not None:
             self._left += sum(map(self._weigh, items))
         with self._idle:
             self._gone += len(items)
             self._idle.notify_all()
 
-    def _guarded(self, work: Callable[[], None], items: int) -> bool:
+    def _guarded(self, work: Callable[[], int | None], items: int) -> int:
+        """Do something; returns how many items it lost."""
         try:
-            work()
+            return work() or 0
         except Exception:  # a sink may fail in any way; requests go on
             log.exception("background work failed", extra={"work": self.name, "items": items})
-            return False
-        return True
+            return items

@@ -6,6 +6,7 @@ implement `Sink`.
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from random import random
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from runtime.data.models import Loaded
     from runtime.data.seen import Seen
 
+log = logging.getLogger("runtime")
+
 OK = 200
 WAITING, AT_ONCE = 20_000, 1000
 """Requests that may wait, and that one call of the sink gets: a slow topic takes a second for a thousand."""
@@ -34,14 +37,14 @@ _BESIDE = 1024
 
 
 class Sink(Protocol):
-    """Where records go. Called in one thread, in order; may block, and may raise."""
+    """Where records go, as JSON, a list per request. Called in one thread, in order; may block, and may raise."""
 
     def begin(self) -> None:
         """Get ready; called once, before the first records."""
         ...
 
-    def write(self, records: list[msgspec.Struct]) -> None:
-        """Keep records; when it raises, all of them count as failed."""
+    def write(self, requests: list[list[bytes]]) -> int:
+        """Keep records; returns of how many requests some are lost. When it raises, all count as lost."""
         ...
 
 
@@ -54,15 +57,16 @@ class Lines:
     def begin(self) -> None:
         """Need nothing."""
 
-    def write(self, records: list[msgspec.Struct]) -> None:
+    def write(self, requests: list[list[bytes]]) -> int:
         """Append a line per record; the file is opened anew each time, so that it may be rotated."""
-        lines = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
+        lines = b"".join(record + b"\n" for records in requests for record in records)
         if self._path == "-":
             sys.stdout.buffer.write(lines)
             sys.stdout.buffer.flush()
-            return
+            return 0
         with Path(self._path).open("ab") as file:
             file.write(lines)
+        return 0
 
 
 class PredictionLog:
@@ -72,14 +76,21 @@ class PredictionLog:
         sink: Where records go.
         rate: Share of requests, 0 to 1.
         columns: Name of the column of each feature, where it is not the feature's.
-        revision: Of the service; empty where there is none.
+        where: Service and revision on Cloud Run; empty elsewhere.
     """
 
-    def __init__(self, sink: Sink, rate: float, columns: Mapping[str, str] | None = None, revision: str = "") -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        rate: float,
+        columns: Mapping[str, str] | None = None,
+        where: tuple[str, str] = ("", ""),
+    ) -> None:
         self._sink = sink
+        self._encode = msgspec.json.Encoder().encode
         self._rate = rate
         self._columns = columns or {}
-        self._revision = revision
+        self._where = where
         self.background: Background[tuple[float, Rows, Seen]] = Background(
             "prediction-log",
             self._write,
@@ -92,7 +103,7 @@ class PredictionLog:
 
     def follower(self, loaded: Loaded) -> Callable[[Seen], None]:
         """Give what takes a model's requests that were predicted and are in the sample."""
-        rows = Rows(loaded, self._columns, self._revision)
+        rows = Rows(loaded, self._columns, self._where)
         put, rate = self.background.put, self._rate
 
         def follow(seen: Seen) -> None:
@@ -101,13 +112,19 @@ class PredictionLog:
 
         return follow
 
-    def _write(self, items: list[tuple[float, Rows, Seen]]) -> None:
-        records: list[msgspec.Struct] = []
+    def _write(self, items: list[tuple[float, Rows, Seen]]) -> int:
+        requests: list[list[bytes]] = []
+        lost = 0
         for number, (at, rows, seen) in enumerate(items, 1):
-            records += rows.of(at, seen)
+            try:
+                requests.append([self._encode(record) for record in rows.of(at, seen)])
+            except Exception:  # text that is none, a value that JSON has no form for: of this request alone
+                lost += 1
+                if lost == 1:
+                    log.exception("a prediction cannot be logged", extra={"model": rows.model})
             if not number % POLITE:
                 sleep(0)  # gives the interpreter to a request that waits for it, which else it would for 5 ms
-        self._sink.write(records)
+        return lost + self._sink.write(requests)
 
 
 def _weight(item: tuple[float, Rows, Seen]) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runtime.data.models import Loaded
     from runtime.data.seen import Seen
 
-ABOUT = ("request_id", "logging_time", "model", "model_version", "revision", "latency_ms", "row_index")
+ABOUT = ("request_id", "logging_time", "service", "model", "model_version", "revision", "latency_ms", "row_index")
 """Columns of every record, before those of the features and that of the prediction."""
 PREDICTION = "prediction"
 """Column of a prediction that has no name; its values are as the model gave them."""
@@ -36,10 +36,10 @@ class Rows:
     Args:
         loaded: The model.
         columns: Name of the column of each feature, where it is not the feature's.
-        revision: Of the service; empty where there is none.
+        where: Service and revision on Cloud Run; empty elsewhere. A model may be called otherwise than its service.
     """
 
-    def __init__(self, loaded: Loaded, columns: Mapping[str, str], revision: str) -> None:
+    def __init__(self, loaded: Loaded, columns: Mapping[str, str], where: tuple[str, str] = ("", "")) -> None:
         self._loaded = loaded
         features = loaded.layout.schema.features if loaded.layout else {}
         self._names = [name for name, feature in features.items() if feature.log]
@@ -52,8 +52,10 @@ class Rows:
         ]
         predicted = loaded.part.settings.prediction
         self._read_prediction = _READERS[predicted.type] if predicted else None
-        self._about = (loaded.part.name, loaded.part.version, revision)
+        service, revision = where
+        self._about = (service, loaded.part.name, loaded.part.version, revision)
         last = (predicted.name if predicted else "") or PREDICTION
+        self.model = loaded.part.name
         self._record = _record([*ABOUT, *(columns.get(name, name) for name in self._names), last])
 
     def of(self, at: float, seen: Seen) -> list[msgspec.Struct]:

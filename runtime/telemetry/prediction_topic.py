@@ -5,12 +5,13 @@ A subscription of the topic writes them into a BigQuery table, a column per key,
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+log = logging.getLogger("runtime")
 
 MOST_MESSAGES = 1000
 MOST_BYTES = 8 << 20
@@ -31,7 +32,6 @@ class Topic:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._encoder = msgspec.json.Encoder()
         self._client: Any = None
 
     def begin(self) -> None:
@@ -40,35 +40,40 @@ class Topic:
 
         self._client = self._client or PublisherClient()
 
-    def write(self, records: Sequence[object]) -> None:
-        """Publish records.
+    def write(self, requests: Sequence[Sequence[bytes]]) -> int:
+        """Publish the records of requests; a call that Pub/Sub refuses costs its own, and the others are made.
 
-        Raises:
-            google.api_core.exceptions.GoogleAPICallError: Pub/Sub did not take them: no such topic, not allowed, no
-                answer in time. The client has tried again what is worth that.
+        The client has tried again what is worth that: no such topic and not allowed are not.
         """
         from google.api_core.retry import Retry  # noqa: PLC0415 - late, for start-up
         from google.pubsub_v1 import PublisherClient, PublishRequest  # noqa: PLC0415 - late, for start-up
 
         self.begin()
-        make = PublishRequest.pb()
-        for messages in self._calls(records):
+        make, lost = PublishRequest.pb(), set[int]()
+        for whose, messages in self._calls(requests):
             request = make(topic=self._name, messages=[{"data": data} for data in messages])
-            # The client of one message at a time keeps threads and a future for each: this one call takes a thousand.
-            PublisherClient.publish(
-                self._client, PublishRequest.wrap(request), retry=Retry(timeout=PATIENCE_S), timeout=PATIENCE_S
-            )
+            try:
+                # The client of one message at a time keeps threads and a future for each: this call takes a thousand.
+                PublisherClient.publish(
+                    self._client, PublishRequest.wrap(request), retry=Retry(timeout=PATIENCE_S), timeout=PATIENCE_S
+                )
+            except Exception:  # whatever kept it from being kept
+                log.exception("predictions were not logged", extra={"topic": self._name, "records": len(messages)})
+                lost |= whose
+        return len(lost)
 
-    def _calls(self, records: Sequence[object]) -> Iterator[list[bytes]]:
-        """Divide messages into what one call takes."""
+    def _calls(self, requests: Sequence[Sequence[bytes]]) -> Iterator[tuple[set[int], list[bytes]]]:
+        """Divide messages into what one call takes; tells whose they are, by place."""
+        whose: set[int] = set()
         messages: list[bytes] = []
         held = 0
-        for record in records:
-            data = self._encoder.encode(record)
-            if messages and (len(messages) == MOST_MESSAGES or held + len(data) > MOST_BYTES):
-                yield messages
-                messages, held = [], 0
-            messages.append(data)
-            held += len(data)
+        for place, records in enumerate(requests):
+            for data in records:
+                if messages and (len(messages) == MOST_MESSAGES or held + len(data) > MOST_BYTES):
+                    yield whose, messages
+                    whose, messages, held = set(), [], 0
+                whose.add(place)
+                messages.append(data)
+                held += len(data)
         if messages:
-            yield messages
+            yield whose, messages

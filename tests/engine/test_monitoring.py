@@ -95,7 +95,8 @@ def logged(at, count, *, spend, plans, churns, version="7"):
         {
             "request_id": f"{at:%d%H}-{version}-{n}",
             "logging_time": at.isoformat(),
-            "model": "churn",
+            "service": "churn",
+            "model": "churn-boosted",
             "model_version": version,
             "revision": "churn-00001-abc",
             "latency_ms": 3.5,

@@ -73,7 +73,7 @@ def test_prediction_log_leaves_out_what_must_not_be_logged(serve, specs, feature
     assert (records[0]["request_id"], records[0]["model_version"]) == ("r1", "v2")
 
 
-ABOUT = {"request_id", "logging_time", "model", "model_version", "revision", "row_index", "latency_ms"}
+ABOUT = {"request_id", "logging_time", "service", "model", "model_version", "revision", "row_index", "latency_ms"}
 
 
 class Stranger(http.server.BaseHTTPRequestHandler):

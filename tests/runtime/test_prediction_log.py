@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.telemetry.background import Background
+from runtime.telemetry.prediction_log import PredictionLog
 from runtime.telemetry.prediction_rows import plain, shortest
 from runtime.telemetry.prediction_topic import MOST_MESSAGES, Topic
 from tests.emulator.clients import client
 
-ABOUT = {"request_id", "logging_time", "model", "model_version", "revision", "row_index", "latency_ms"}
+ABOUT = {"request_id", "logging_time", "service", "model", "model_version", "revision", "row_index", "latency_ms"}
 
 
 @given(st.floats(width=32, allow_nan=False))
@@ -129,11 +130,44 @@ def test_a_topic_that_is_not_there_costs_no_answer(emulator, start, specs, featu
 
 def test_calls_hold_what_pub_sub_takes():
     """At most a thousand messages and eight megabytes; nothing is left out, and order is kept."""
-    small = [{"n": number} for number in range(2500)]
-    large = [{"n": number, "text": "x" * (3 << 20)} for number in range(5)]
+    one = [b"%d" % number for number in range(2500)]
+    large = [[b"%d" % number + b" " * (3 << 20)] for number in range(5)]
 
-    calls = list(Topic("t")._calls([*small, *large]))
+    calls = list(Topic("t")._calls([one, [], *large]))
 
-    assert [json.loads(message)["n"] for call in calls for message in call] == [*range(2500), *range(5)]
-    assert max(map(len, calls)) == MOST_MESSAGES
-    assert max(sum(map(len, call)) for call in calls) < 10_000_000
+    assert [int(message) for _, call in calls for message in call] == [*range(2500), *range(5)]
+    assert max(len(call) for _, call in calls) == MOST_MESSAGES
+    assert max(sum(map(len, call)) for _, call in calls) < 10_000_000
+    assert [whose for whose, _ in calls][:2] == [{0}, {0}]
+    assert set().union(*(whose for whose, _ in calls)) == {0, 2, 3, 4, 5, 6}
+
+
+class Kept:
+    """A sink that keeps what it gets."""
+
+    def __init__(self):
+        self.requests = []
+
+    def begin(self):
+        pass
+
+    def write(self, requests):
+        self.requests += requests
+        return 0
+
+
+class Odd:
+    """Rows of requests, one of which nothing can write."""
+
+    model = "m"
+
+    def of(self, _at, seen):
+        return [seen]
+
+
+def test_a_request_that_cannot_be_written_costs_no_other():
+    """It is counted and named; those before and after it are kept."""
+    sink = Kept()
+    written = PredictionLog(sink, 1.0)._write([(0.0, Odd(), text) for text in ("a", "\ud800", "b")])
+
+    assert (written, sink.requests) == (1, [[b'"a"'], [b'"b"']])

@@ -1,12 +1,13 @@
 """Whoever opens a pull request chooses which files there are, of which sort, and what they are called."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 from rich.text import Text
 
-from reconciler.cli.console import clean
+from reconciler.cli.console import clean, data
 from schemas import SpecError, load
 from schemas.problems import Problem, SourceRef
 
@@ -49,3 +50,15 @@ def test_what_a_job_prints_gives_its_runner_no_orders(make, monkeypatch):
     for name in ("CI", "GITHUB_ACTIONS", "TF_BUILD"):
         monkeypatch.delenv(name, raising=False)
     assert str(clean(make(text))) == text
+
+
+def test_json_gives_no_orders_and_stays_the_same(capsys):
+    """Of GitHub's runner or of Azure's: programs read the same text."""
+    said = {"a": "##[error]boo ##vso[task.setvariable]x", "b": "# ##"}
+
+    data(said)
+
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == said
+    assert "##[" not in printed
+    assert "##vso" not in printed

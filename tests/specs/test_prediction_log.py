@@ -8,11 +8,13 @@ from pathlib import Path
 import httpx
 
 from reconciler.cli.context import runtime_image
+from reconciler.core.facts import Facts
 from reconciler.engine.apply import apply
 from reconciler.engine.planning import make_plan
 from reconciler.gcp.table_policies import HOST, VERSION
+from reconciler.kinds.vertex_schedule.wanted import log_query
 from schemas import load
-from tests.operating import spec, told
+from tests.operating import BUCKET, spec, told
 from tests.specs.test_examples import token_for
 
 IRIS = Path(__file__).resolve().parents[2] / "specs" / "iris"
@@ -41,6 +43,9 @@ def test_an_answered_prediction_is_a_row_of_the_table(operator):
         "prediction": {"name": "species", "type": "string"},
     }
     shutil.copytree(IRIS / "model", operator.folder / "model")
+    (operator.folder / "model" / "model.yaml").write_text(
+        "name: flowers\n"
+    )  # the server's name of it, not the service's
     wanted = spec("iris", model=model, monitoring={"logging": {"table": "ml_logs.iris"}})
     del wanted["spec"]["image"]
     session, file = operator.session(), operator.write(wanted)
@@ -57,5 +62,10 @@ def test_an_answered_prediction_is_a_row_of_the_table(operator):
     found = sorted(logged(operator, len(rows)), key=lambda row: int(row["row_index"]))
     assert [row["species"] for row in found] == [str(each) for each in answer.json()["predictions"]]
     assert [[float(row[name]) for name in NAMES[:3]] for row in found] == [row[:3] for row in rows]
-    assert {(row["request_id"], row["model"], row["model_version"]) for row in found} == {("r1", "iris", "1")}
+    assert {(row["request_id"], row["model"], row["model_version"]) for row in found} == {("r1", "flowers", "1")}
     assert all("petal_width" not in row and row["revision"] for row in found)
+    query = log_query(load(file).services[0].service, Facts("local", BUCKET), reach_h=48)
+    asked = operator.connection.rest(HOST, VERSION).post(
+        "projects/local/queries", {"query": query, "useLegacySql": False}
+    )
+    assert int(asked["totalRows"]) == len(rows), "what monitors ask for are these rows"

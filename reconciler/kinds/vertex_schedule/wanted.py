@@ -98,7 +98,7 @@ def log_query(service: MLService, facts: Facts, reach_h: int) -> str:
     logging = service.spec.monitoring.logging if service.spec.monitoring else None
     columns = (TIME_COLUMN, *monitors.columns(service), *monitors.predictions(service))
     version = _version(service, facts)
-    only = [f"model = {_text(service.name)}", *([f"model_version = {_text(version)}"] if version else [])]
+    only = [f"service = {_text(service.name)}", *([f"model_version = {_text(version)}"] if version else [])]
     table = monitors.full_table(logging.table, facts).replace(":", ".") if logging else ""
     return (
         f"SELECT {', '.join(map(_name, columns))} FROM {_name(table)}"  # noqa: S608 - BigQuery reads it, every part quoted
