@@ -253,10 +253,12 @@ class Job:
 
     def _unwanted(self, specs: Specs, made: Pass) -> list[dict[str, Any]]:
         """Look for orphans, of all shards: the first one keeps the book of them."""
-        everything = InventoryStore(self.session).read_all()
-        self.known = frozenset([*everything, *((each.region, each.name) for each in specs.documents)])
+        store, wanted = InventoryStore(self.session), ((each.region, each.name) for each in specs.documents)
         if self.shard.index:
+            self.known = frozenset([*store.applied(), *wanted])
             return []
+        everything = store.read_all()
+        self.known = frozenset([*everything, *wanted])
         keys = orphans((key for key in everything if not is_operators(key[1])), specs.services)
         book = Orphanage(self._reports, made.canary.environments)
         found = book.look(keys, everything, self.session.clock.now())
