@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from reconciler.core import exits
+
 TYPE = "custom.googleapis.com/mlservice/operator/passes"
 RESOURCE = "generic_task"
 NAMESPACE = "mlservice"
@@ -22,7 +24,6 @@ LABELS = {
 }
 OK, FAILED, BLOCKED = "ok", "failed", "blocked"
 OUTCOMES = (OK, FAILED, BLOCKED)
-_BLOCKED_CODE = 3
 _SPARE_S = 600
 _SERIES_MOST = 198
 """Of a request: Google takes 200, and a shard has three."""
@@ -31,7 +32,7 @@ _LONGEST_S = 23 * 3600 + 1800
 
 def outcome_of(exit_code: int) -> str:
     """Say in a word how a pass ended: blocked is one that would destroy what a spec protects."""
-    return OK if exit_code == 0 else BLOCKED if exit_code == _BLOCKED_CODE else FAILED
+    return OK if exit_code == 0 else BLOCKED if exit_code == exits.BLOCKED else FAILED
 
 
 def descriptor() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from reconciler.core.bundle import Fetched, Pointer
 from reconciler.core.canary import Build
+from reconciler.core.exits import FAILED
 from reconciler.core.inventory import Key
 from reconciler.core.orders import Orders
 from reconciler.core.orphans import Circumstances as Around
@@ -30,7 +31,7 @@ from reconciler.engine.heartbeat import beat
 from reconciler.engine.history import History
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.orphans import Orphanage, settle
-from reconciler.engine.passes import FAILED, Pass, Planner, orphans
+from reconciler.engine.passes import Pass, Planner, orphans
 from reconciler.engine.reports import FORMAT, Reports
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedOperator, MLServiceError, Problem, Severity, Specs, load_valid
@@ -177,7 +178,7 @@ class Job:
         if canary.blind:
             log.write("ERROR", canary.blind)
         if problems or self.trouble or canary.blind or not specs.documents:
-            made.codes.add(1)
+            made.codes.add(FAILED)
         made.run(services, own if self.shard.count == 1 else None)
         if own:
             made.run_own(own, specs.services)
@@ -240,7 +241,7 @@ class Job:
         except MLServiceError as error:
             self.untold = f"it is not known which services no spec wants any more: {error}"
             made.log.write("ERROR", self.untold, hint=getattr(error, "hint", ""))
-            made.codes.add(int(getattr(error, "exit_code", 1)))
+            made.codes.add(int(getattr(error, "exit_code", FAILED)))
             return []
 
     def _without_some(self) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
+from reconciler.core.exits import FAILED
 from reconciler.core.orphans import PROTECTED, Obstacle, Orphan, in_turn, too_many, why_stays
 from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 FORMAT = "mlservice/orphans/v1"
 _NAME = "orphans.json"
-FAILED = 1
 _IN_VAIN = 5
 """How many more are tried than may go: one that is too large for the limits must not be in the way of all others."""
 

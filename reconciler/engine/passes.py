@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange
+from reconciler.core.exits import BLOCKED, FAILED, PARTLY
 from reconciler.core.inventory import Key
 from reconciler.core.orders import ORDERS_ENV, Orders
 from reconciler.core.plan import Action, Change, Plan
@@ -38,7 +39,6 @@ _ITS_OWN = {
 """Fields of an operator that it may change itself, by kind. What it runs as, what it starts, how long it may take and
 where its specs come from are a person's, as are its accounts and roles, and who is told of its passes. Its alerts
 follow its schedule: who may pause it by its document may as well say that nobody waits for it."""
-FAILED, BLOCKED, PARTLY = 1, 3, 4
 HELD = "this version would change what the one before it, with the same specs, would not"
 PAUSED = "its schedule is paused, and stays so: no pass starts by itself until mlservice operator resume"
 PROCEED = "look at the plan, then: mlservice operator proceed"
