@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from reconciler.render.comment import About, render_comment
 from reconciler.render.report import read_report
 from reconciler.render.text import render_text
@@ -17,12 +19,21 @@ def of(**change):
     return read_report(json.dumps({"format": "mlservice/plan-report/v1", "plan": plan}).encode())
 
 
-def test_a_condition_is_shown_whole():
-    """When it is made and when it is changed, in both forms."""
-    made = of(action="create", desired={"condition": OLD})
-    changed = of(action="update", changes=[{"path": "condition", "before": OLD, "after": NEW}])
+@pytest.mark.parametrize(
+    ("path", "at", "value"),
+    [
+        ("condition", "condition", str),
+        ("mapping.attribute.way", "mapping", lambda text: {"attribute.way": text}),
+        ("audiences", "audiences", lambda text: [text]),
+        ("issuer", "issuer", str),
+    ],
+)
+def test_what_gives_access_is_shown_whole(path, at, value):
+    """When it is made, also in brief, and when it is changed, in both forms."""
+    made = of(action="create", desired={at: value(OLD)})
+    changed = of(action="update", changes=[{"path": path, "before": OLD, "after": NEW}])
 
-    assert OLD in render_text(made.plan, titles={}).plain
+    assert OLD in render_text(made.plan, titles={}, brief=True).plain
     assert f"{OLD} → {NEW}" in render_text(changed.plan, titles={}).plain
     for report in (made, changed):
         text = render_comment([report], titles={}, about=About())
