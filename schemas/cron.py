@@ -79,11 +79,11 @@ class Cron:
         """Most days from one day with runs to the next, over the 28 years in which calendars come round."""
         if self.days is None and self.weekdays is None and len(self.months) == _MONTHS_OF_A_YEAR:
             return 1
-        found = [day for day in range(_CALENDAR_DAYS) if self._has(_FIRST_DAY + timedelta(days=day))]
+        found = [day for day in range(_CALENDAR_DAYS) if self.runs_on(_FIRST_DAY + timedelta(days=day))]
         return max((later - earlier for earlier, later in itertools.pairwise(found)), default=_CALENDAR_DAYS)
 
-    def _has(self, day: date) -> bool:
-        """Whether there are runs on a day: where days of month and of week are both given, either will do."""
+    def runs_on(self, day: date) -> bool:
+        """Tell whether there are runs on a day: where days of month and of week are both given, either will do."""
         if day.month not in self.months:
             return False
         asked = [

@@ -82,11 +82,12 @@ def test_the_newer_report_is_believed():
 
 
 @pytest.mark.parametrize(
-    ("minutes", "paused", "stale"), [(3, False, False), (6, False, False), (12, False, True), (900, True, False)]
+    ("minutes", "more", "stale"),
+    [(3, {}, False), (6, {}, False), (12, {}, True), (900, {"paused": True}, False), (900, {"time_zone": "?"}, False)],
 )
-def test_two_missed_passes_make_a_report_stale(minutes, paused, stale):
-    """One may be at work still; of a job that is paused none is due."""
-    found = job(report(minutes, services={"churn": told()}), paused=paused)
+def test_two_missed_passes_make_a_report_stale(minutes, more, stale):
+    """One may be at work still; of a job that is paused, or whose time nobody here can tell, none is due."""
+    found = job(report(minutes, services={"churn": told()}), **more)
 
     assert found.of(REGION, "churn").stale is stale
     assert any("no pass has reported since" in problem for problem in found.problems) is stale
