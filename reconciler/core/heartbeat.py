@@ -24,6 +24,8 @@ LABELS = {
 }
 OK, FAILED, BLOCKED = "ok", "failed", "blocked"
 OUTCOMES = (OK, FAILED, BLOCKED)
+SILENT = "pass-missing"
+"""Name of the alert on its absence."""
 _SPARE_S = 600
 _SERIES_MOST = 198
 """Of a request: Google takes 200, and a shard has three."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,49 +20,20 @@ from reconciler.core.inventory import Key
 from reconciler.core.orders import Orders
 from reconciler.core.orphans import Circumstances as Around
 from reconciler.core.orphans import Obstacle, obstacle_of
-from reconciler.core.plain import in_json
-from reconciler.core.plan import Change
-from reconciler.core.shards import shard_of
 from reconciler.engine.bundles import Bundles
 from reconciler.engine.canary import Canary
 from reconciler.engine.entries import Circumstances, of_orphans, of_pass
 from reconciler.engine.heartbeat import beat
 from reconciler.engine.history import History
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.log import Log
 from reconciler.engine.orphans import Orphanage, settle
 from reconciler.engine.passes import Pass, Planner, orphans
 from reconciler.engine.reports import FORMAT, Reports
 from reconciler.engine.session import Session
+from reconciler.engine.shard import Shard
 from schemas import Loaded, LoadedOperator, MLServiceError, Problem, Severity, Specs, load_valid
 from schemas.operator import is_operators
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """Which part of the services is ours.
-
-    Args:
-        index: From 0.
-        count: How many there are.
-
-    Source:
-        cloud.google.com/run/docs/container-contract#jobs-env-vars.
-    """
-
-    index: int = 0
-    count: int = 1
-
-    @classmethod
-    def ours(cls) -> Shard:
-        """Read what Cloud Run says; alone where it says nothing."""
-        said = [os.environ.get(f"CLOUD_RUN_TASK_{name}", "") for name in ("INDEX", "COUNT")]
-        index, count = (int(text) if text.isascii() and text.isdigit() else 0 for text in said)
-        return cls(index, count) if index < count else cls()
-
-    def takes(self, region: str, name: str) -> bool:
-        """Tell whether a service is ours."""
-        return shard_of(region, name, self.count) == self.index
-
 
 STORM_S = 1200.0
 """How long a pass makes one call again that Google refuses for its rate: nobody waits for it, and the next one would
@@ -371,29 +341,3 @@ def tell(problems: Iterable[Problem]) -> list[Problem]:
     for problem in told:
         Log("").write("ERROR", "spec refused", problem=str(problem), hint=problem.hint)
     return told
-
-
-class Log:
-    """Writes structured log lines.
-
-    Args:
-        run_id: Bound to every line.
-
-    Source:
-        Special fields `severity`, `message` and `time`: cloud.google.com/logging/docs/structured-logging.
-    """
-
-    def __init__(self, run_id: str) -> None:
-        self._bound = {"run_id": run_id} if run_id else {}
-
-    def write(self, severity: str, message: str, **keys: Any) -> None:
-        """Write one line. What looks like a secret in it is hidden."""
-        line = {"severity": severity, "message": message, "time": datetime.now(UTC).isoformat(), **self._bound, **keys}
-        sys.stderr.write(in_json(line, indent=None) + "\n")
-        sys.stderr.flush()
-
-    def change(self, change: Change, what: str, seconds: float) -> None:
-        """Write one line per change that ended."""
-        if what == "done":
-            about = {"address": str(change.address), "action": str(change.action)}
-            self.write("INFO", "change applied", **about, seconds=round(seconds, 3))

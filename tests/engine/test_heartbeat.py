@@ -14,9 +14,9 @@ from reconciler.core.orders import Orders
 from reconciler.engine.entries import Circumstances
 from reconciler.engine.heartbeat import beat, begin
 from reconciler.engine.job import Job as Pass
-from reconciler.engine.job import Shard
 from reconciler.engine.operators import Installed
 from reconciler.engine.planning import make_plan
+from reconciler.engine.shard import Shard
 from schemas import load
 from tests.emulator.clients import client
 from tests.emulator_iam.callers import PROJECT

@@ -61,7 +61,7 @@ def reconcile(
     What is cloned is read with the token in MLSERVICE_GIT_TOKEN. Where it cannot be cloned nothing is changed.
     """
     from reconciler.core.orders import ORDERS_ENV, Orders  # noqa: PLC0415 - late, for start-up
-    from reconciler.engine.job import Log  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.log import Log  # noqa: PLC0415 - late, for start-up
     from reconciler.hosts.repository import Repository  # noqa: PLC0415 - late, for start-up
     from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
 
@@ -115,7 +115,8 @@ def _job(session: Session, *, target: Target, orders: Orders, dry_run: bool, sta
     from reconciler.cli.origin import Origin  # noqa: PLC0415 - late, for start-up
     from reconciler.cli.remembering import by_operator, by_somebody  # noqa: PLC0415 - late, for start-up
     from reconciler.cli.version import version_line  # noqa: PLC0415 - late, for start-up
-    from reconciler.engine.job import Job, Shard  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.job import Job  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.shard import Shard  # noqa: PLC0415 - late, for start-up
 
     def about(began: datetime, pointer: Pointer | None) -> Circumstances:
         if orders.name:
