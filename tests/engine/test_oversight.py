@@ -5,14 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.cli.commands.operator import _pass_lines
 from reconciler.core.errors import UnreadableInventory
 from reconciler.core.inventory import Inventories, Inventory
 from reconciler.engine.inventory_store import InventoryStore
-from reconciler.engine.operators import told as lines_of
 from reconciler.engine.oversight import Oversight, read_oversight
 from reconciler.engine.status import read_status
 from reconciler.render.moments import ago
+from reconciler.render.operator import log_lines, pass_lines
 from schemas.kept import KeptError, PassReport
 from tests.operating import BUCKET, REGION, spec
 
@@ -213,7 +212,7 @@ def test_any_report_is_told_of_or_refused_with_a_sentence():
                 continue
             read += 1
             overseen = job(found)
-            shown = [*_pass_lines(found.to_json(), ago(found.ended, NOW)), *lines_of(found.to_json())]
+            shown = [*pass_lines(found.to_json(), ago(found.ended, NOW)), *log_lines(found.to_json())]
             assert shown, path
             assert overseen.problems is not None
             assert [overseen.of(REGION, name).to_json() for name in ("churn", "gone")], path
