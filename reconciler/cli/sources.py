@@ -58,10 +58,9 @@ def from_repository(session: Session, repository: Repository, before: Pointer | 
     published = session.clock.now().astimezone(UTC).isoformat(timespec="seconds")
     origin = {"written": found.written, "commit": found.commit, "author": found.author}
     now = digested(found.archive, published=published, **origin)
-    if before and not allow_older and now.written < before.written:
-        why = (
-            f"commit {now.commit[:12]} is of {now.written}, and {before.commit[:12]}, applied last, of {before.written}"
-        )
+    if before and not allow_older and now.older_than(before):
+        last = f"{before.commit[:12]}, applied last, of {before.written}"
+        why = f"commit {now.commit[:12]} is of {now.written}, and {last}"
         hint = "if history was rewritten on purpose: mlservice operator run --allow-older"
         return Fetched({}, before, f"{repository} went back in time: {why}", hint)
     return Fetched(found.files, now, odd=found.odd)

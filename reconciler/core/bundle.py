@@ -63,6 +63,10 @@ class Pointer:
         """Name of the archive's object, below the bundle's folder."""
         return f"bundles/{self.digest}.tar"
 
+    def older_than(self, before: Pointer | None) -> bool:
+        """Tell whether it was written before another one. The same content is never older, whenever it was written."""
+        return before is not None and self.digest != before.digest and self.written < before.written
+
     def to_json(self) -> dict[str, Any]:
         """Give the stored form."""
         fields: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.diff import plain
@@ -22,13 +23,17 @@ if TYPE_CHECKING:
     from reconciler.core.plan import Change
     from reconciler.core.planned import Planned
 
-ASKS = "this version asks for something else than the one before it"
-NEW = "the version before did not look at it"
-READS = "nothing was changed there since; this version sees it otherwise than the one before"
-DESTROYS = "it would be lost, and the version before did not mean to do that"
-UNKNOWN = "it cannot be told whether somebody changed it or this version sees it otherwise"
-LEFT_ALONE = "the version before could not work on this service at all"
-FORGOTTEN = "what the version before left cannot be read"
+
+class Hold(StrEnum):
+    """Why a change is held; its text is for people."""
+
+    ASKS = "this version asks for something else than the one before it"
+    NEW = "the version before did not look at it"
+    READS = "nothing was changed there since; this version sees it otherwise than the one before"
+    DESTROYS = "it would be lost, and the version before did not mean to do that"
+    UNKNOWN = "it cannot be told whether somebody changed it or this version sees it otherwise"
+    LEFT_ALONE = "the version before could not work on this service at all"
+    FORGOTTEN = "what the version before left cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ class Now:
     confirmed: bool = False
 
 
-def decide_holds(planned: Planned, past: Past, now: Now) -> dict[Address, str]:
+def decide_holds(planned: Planned, past: Past, now: Now) -> dict[Address, Hold]:
     """Name what is held: pending changes that the version before would not have made, each with the reason.
 
     Args:
@@ -159,20 +164,20 @@ def decide_holds(planned: Planned, past: Past, now: Now) -> dict[Address, str]:
     if now.confirmed:
         return {}
     keys = {key[1]: key for key in planned.inventories}
-    held = {}
+    held: dict[Address, Hold] = {}
     for change in planned.plan.pending:
         wanted = wanted_there(planned, change.address)
         services = [keys[name] for name in change.services if name in keys]
-        if why := next(filter(None, (_why_held(change, wanted, key, past, now) for key in services)), ""):
+        if why := next(filter(None, (_why_held(change, wanted, key, past, now) for key in services)), None):
             held[change.address] = why
     return _without_followers(planned, held)
 
 
-def _without_followers(planned: Planned, held: Mapping[Address, str]) -> dict[Address, str]:
+def _without_followers(planned: Planned, held: Mapping[Address, Hold]) -> dict[Address, Hold]:
     """Let go what differs only because it refers to something that somebody took away, and that is made again."""
     again = {c.address for c in planned.plan.pending if c.action is Action.CREATE and c.address not in held}
     refer = {c.address for c in planned.plan.pending if not again.isdisjoint(c.needs)}
-    return {address: why for address, why in held.items() if why != READS or address not in refer}
+    return {address: why for address, why in held.items() if why is not Hold.READS or address not in refer}
 
 
 def observes(services: Iterable[tuple[str, str]], past: Past, build: Build) -> bool:
@@ -181,15 +186,15 @@ def observes(services: Iterable[tuple[str, str]], past: Past, build: Build) -> b
     return bool(builds - {build, None})
 
 
-def _why_held(change: Change, wanted: str, key: tuple[str, str], past: Past, now: Now) -> str:
+def _why_held(change: Change, wanted: str, key: tuple[str, str], past: Past, now: Now) -> Hold | None:
     trace = past.traces.get(key)
     if trace is None and past.unreadable:
-        return FORGOTTEN
+        return Hold.FORGOTTEN
     if trace is None or trace.specs != now.specs:
         other = past.build not in {None, now.build} and past.specs == now.specs
-        return LEFT_ALONE if other else ""
+        return Hold.LEFT_ALONE if other else None
     if trace.build == now.build:
-        return ""
+        return None
     return why_new(change, wanted, _sight_of(change, trace))
 
 
@@ -200,8 +205,8 @@ def _sight_of(change: Change, trace: Trace) -> Sight | None:
     return trace.sights.get(str(any_role(change.address)))
 
 
-def why_new(change: Change, wanted: str, before: Sight | None) -> str:
-    """Say why a change is this version's own; empty: the one before would have made it, or the world moved.
+def why_new(change: Change, wanted: str, before: Sight | None) -> Hold | None:
+    """Say why a change is this version's own; None: the one before would have made it, or the world moved.
 
     Args:
         change: To be done.
@@ -209,23 +214,23 @@ def why_new(change: Change, wanted: str, before: Sight | None) -> str:
         before: What the version before left there, with the same specs.
     """
     if before is None:
-        return NEW
+        return Hold.NEW
     if before.wanted != wanted:
-        return ASKS
+        return Hold.ASKS
     if before.pending == change.action:
-        return ""
+        return None
     if change.destroys and not change.contradicts:
-        return DESTROYS
+        return Hold.DESTROYS
     return _unmoved(before, Sight.of(change, wanted))
 
 
-def _unmoved(before: Sight, now: Sight) -> str:
-    """Say why the world does not explain a difference; empty where it does."""
+def _unmoved(before: Sight, now: Sight) -> Hold | None:
+    """Say why the world does not explain a difference; None where it does."""
     if bool(before.shown) != bool(now.shown):
-        return ""  # somebody made it, or took it away
+        return None  # somebody made it, or took it away
     if before.shown == now.shown or (now.version and before.version == now.version):
-        return READS
-    return "" if now.version else UNKNOWN
+        return Hold.READS
+    return None if now.version else Hold.UNKNOWN
 
 
 def wanted_there(planned: Planned, address: Address) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-BLOCKED = 3
+from reconciler.core.exits import BLOCKED
+
 _TRIVIAL = frozenset({"caller", "clock"})
 """Checks whose answers say nothing of the project."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from reconciler.core import exits
 from schemas.problems import MLServiceError, Retry
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class ReconcilerError(MLServiceError):
         hint: What to do about it, or nothing.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = exits.FAILED
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -31,7 +32,7 @@ class ReconcilerError(MLServiceError):
 class UsageError(ReconcilerError):
     """The command line cannot be carried out as written."""
 
-    exit_code = 64
+    exit_code = exits.WRONG_USAGE
 
 
 class Interrupted(ReconcilerError):
@@ -76,7 +77,7 @@ class PlansRefused(ReconcilerError):
         problems: Every refusal, in the order of addresses.
     """
 
-    exit_code = 3
+    exit_code = exits.BLOCKED
 
     def __init__(self, problems: Sequence[PlanError]) -> None:
         hints = {problem.hint for problem in problems}
@@ -89,7 +90,7 @@ class PlansRefused(ReconcilerError):
 class ConsentNeeded(ReconcilerError):
     """The plan destroys something that the spec protects."""
 
-    exit_code = 3
+    exit_code = exits.BLOCKED
 
 
 class StalePlan(ReconcilerError):
@@ -154,6 +155,10 @@ class NotOursError(ApiError):
 
 class InvalidRequest(ApiError):
     """Google refuses the value."""
+
+
+class TooOften(InvalidRequest):
+    """A point of a metric comes less than five seconds after another one: somebody was just heard of."""
 
 
 class NotFoundError(ApiError):

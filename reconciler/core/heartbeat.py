@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from reconciler.core import exits
 from schemas.operator import PASS_S, WATCHED_S
 
 TYPE = "custom.googleapis.com/mlservice/operator/passes"
@@ -24,14 +25,15 @@ LABELS = {
 }
 OK, FAILED, BLOCKED = "ok", "failed", "blocked"
 OUTCOMES = (OK, FAILED, BLOCKED)
-_BLOCKED_CODE = 3
+SILENT = "pass-missing"
+"""Name of the alert on its absence."""
 _SERIES_MOST = 198
 """Of a request: Google takes 200, and a shard has three."""
 
 
 def outcome_of(exit_code: int) -> str:
     """Say in a word how a pass ended: blocked is one that would destroy what a spec protects."""
-    return OK if exit_code == 0 else BLOCKED if exit_code == _BLOCKED_CODE else FAILED
+    return OK if exit_code == 0 else BLOCKED if exit_code == exits.BLOCKED else FAILED
 
 
 def descriptor() -> dict[str, Any]:

@@ -57,17 +57,67 @@ class Orphan:
         return self.region, self.name
 
 
-def goes(orphan: Orphan, rule: Rule, environment: str) -> bool:
-    """Tell whether an orphan that stays now goes by itself in a later pass."""
-    return rule.prune and orphan.environment == environment and not orphan.protected
-
-
 def in_turn(orphans: Iterable[Orphan]) -> list[Orphan]:
     """Sort orphans as they go: the oldest first."""
     return sorted(orphans, key=lambda each: (each.since, each.key))
 
 
-def why_stays(orphan: Orphan, rule: Rule, now: datetime, *, environment: str, obstacle: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why an orphan stays.
+
+    Args:
+        why: In words, for people; nothing branches on them.
+        lasts: It is not over by itself: a person has to do something, or the orphan stays for ever.
+    """
+
+    why: str
+    lasts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What of a pass says whether orphans may go in it.
+
+    Args:
+        services: The specs hold one at least.
+        ours: They hold this operator's document, or no operator's.
+        current: They are those that were published.
+        blind: Why it is not known what the passes before left; empty where it is.
+        corrects: The operator was told to change what differs.
+        frozen: Not now.
+        dry_run: Not in this pass.
+        observes: Another version ran before.
+    """
+
+    services: bool = True
+    ours: bool = True
+    current: bool = True
+    blind: str = ""
+    corrects: bool = True
+    frozen: bool = False
+    dry_run: bool = False
+    observes: bool = False
+
+
+def obstacle_of(said: Circumstances) -> Obstacle | None:
+    """Give what keeps every orphan in a pass; what lasts before what is over by itself."""
+    obstacles = {
+        Obstacle(NO_SPECS, lasts=True): not said.services,
+        Obstacle("the specs hold another operator's document, and none of this one", lasts=True): not said.ours,
+        Obstacle("the operator only reports (drift: Report)", lasts=True): not said.corrects,
+        Obstacle("the specs of this pass are not the current ones"): not said.current,
+        Obstacle(said.blind): bool(said.blind),
+        Obstacle("nothing is changed in a freeze"): said.frozen,
+        Obstacle("this pass only reports"): said.dry_run,
+        Obstacle("the first pass of another version only observes"): said.observes,
+    }
+    return next((obstacle for obstacle, there in obstacles.items() if there), None)
+
+
+def why_stays(
+    orphan: Orphan, rule: Rule, now: datetime, *, environment: str, obstacle: Obstacle | None = None
+) -> Obstacle | None:
     """Say why an orphan stays; nothing where it is to go, in its turn.
 
     Args:
@@ -75,15 +125,35 @@ def why_stays(orphan: Orphan, rule: Rule, now: datetime, *, environment: str, ob
         rule: What was ordered.
         now: The time.
         environment: That this operator applies.
-        obstacle: Why none goes in this pass, whatever was ordered; empty for nothing.
+        obstacle: Why none goes in this pass, whatever was ordered; None for nothing.
     """
+    if why := _never(orphan, rule, environment):
+        return Obstacle(why, lasts=True)
+    due = orphan.since + timedelta(seconds=rule.after_s)
+    if now >= due or (obstacle and obstacle.lasts):
+        return obstacle
+    return Obstacle(f"it goes after {due:%Y-%m-%d %H:%M} UTC (orphans.after)")
+
+
+def _never(orphan: Orphan, rule: Rule, environment: str) -> str:
+    """Say why it goes in no pass of this operator; empty where it may."""
     if not rule.prune:
         return NEVER
     if orphan.environment is None:
         return NOT_OURS
     if orphan.environment != environment:
         return f"it was applied for environment {orphan.environment or 'none'}, and this operator applies another"
-    if orphan.protected:
-        return PROTECTED
-    due = orphan.since + timedelta(seconds=rule.after_s)
-    return f"it goes after {due:%Y-%m-%d %H:%M} UTC (orphans.after)" if now < due else obstacle
+    return PROTECTED if orphan.protected else ""
+
+
+def too_many(deletes: int, done: int, most: int | None) -> Obstacle | None:
+    """Say that an orphan has more objects than may still be deleted; for ever, where it alone has too many.
+
+    Args:
+        deletes: How many it has.
+        done: How many were deleted in this pass.
+        most: In one pass; None for any number.
+    """
+    if most is None or done + deletes <= most:
+        return None
+    return Obstacle(f"more than {most} objects would be deleted in this pass (limits.deletes)", lasts=deletes > most)

@@ -94,7 +94,7 @@ def compose(
     refuse_broken(everything, [s.name for s in services])
     _refuse_another_operator(services, everything)
     wants = Wants.of(kinds, [*services, *(one for one, _ in beside)], [*facts, *(known for _, known in beside)])
-    wants = wants.only(services[0].name) if beside else wants
+    wants = wants.only(s.name for s in services) if beside else wants
     keys = [_key(s) for s in services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
     owners = owners_of(kinds, wants, inventories, everything, services)

@@ -53,12 +53,13 @@ class Wants:
         """Every address that matters."""
         return frozenset(self.made) | frozenset(self.used) | frozenset(self.unwanted)
 
-    def only(self, name: str) -> Wants:
-        """Give what is one document's, with others or alone: they may have been asked only for what it must do."""
+    def only(self, names: Iterable[str]) -> Wants:
+        """Give what is some documents', with others or alone: those may have been asked only for what these must do."""
+        ours = frozenset(names)
         return Wants(
-            {a: want for a, want in self.made.items() if name in want.services},
-            {a: one for a, one in self.used.items() if one.service == name},
-            {a: one for a, one in self.unwanted.items() if one.service == name},
+            {a: want for a, want in self.made.items() if ours & want.services},
+            {a: one for a, one in self.used.items() if one.service in ours},
+            {a: one for a, one in self.unwanted.items() if one.service in ours},
         )
 
     def meeting(self, there: Iterable[Address]) -> Wants:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from reconciler.core import errors
+from reconciler.core import errors, exits
 from reconciler.core.address import Address
 from reconciler.core.decide import applied_digest, observed_digest, owned
 from reconciler.core.inventory import Entry, Inventory, Key
@@ -70,8 +70,8 @@ class Report:
     def exit_code(self) -> int:
         """0 done, 1 nothing worked, 4 partly applied."""
         if not self.failed:
-            return 1 if self.unwell else 0
-        return 4 if len(self.failed) < len(self.results) else 1
+            return exits.FAILED if self.unwell else 0
+        return exits.PARTLY if len(self.failed) < len(self.results) else exits.FAILED
 
     def to_json(self) -> dict[str, Any]:
         """Give the serialised form."""

@@ -188,12 +188,10 @@ class Bundles:
 def refuse_older(pointer: Pointer, before: Pointer | None, place: str) -> None:
     """Refuse a bundle that was written before another one: a CI job that is run again must not roll back production.
 
-    The same content is never older, whenever it was written.
-
     Raises:
         BundleRefused: It is older, and nobody said that this is meant.
     """
-    if before is None or pointer.older or pointer.digest == before.digest or pointer.written >= before.written:
+    if before is None or pointer.older or not pointer.older_than(before):
         return
     what = f"commit {pointer.commit[:12]}" if pointer.commit else "it"
     why = f"{what} was written at {pointer.written}, and what is there at {before.written}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.canary import (
     Build,
+    Hold,
     Now,
     Past,
     Sight,
@@ -95,7 +96,7 @@ class Canary:
         """Tell whether this is a first pass of another version, for some of these services."""
         return self.reports is not None and observes(services, self._past, self.build)
 
-    def holds(self, planned: Planned) -> dict[Address, str]:
+    def holds(self, planned: Planned) -> dict[Address, Hold]:
         """Name what of a plan is held, with the reasons."""
         if self.reports is None:
             return {}
@@ -103,7 +104,7 @@ class Canary:
         held = decide_holds(planned, self._past, now)
         if held and self._may_proceed():
             held = decide_holds(planned, self._past, replace(now, confirmed=True))
-        self.held |= {str(address): why for address, why in held.items()}
+        self.held |= {str(address): str(why) for address, why in held.items()}
         names = {name for change in planned.plan.changes if change.address in held for name in change.services}
         for key in planned.inventories:
             trace = self._past.traces.get(key)

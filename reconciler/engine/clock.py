@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
 from reconciler.core.errors import UsageError
@@ -56,9 +56,18 @@ def by_the_wall(now: datetime, zone: str) -> datetime:
     Raises:
         UsageError: There is no such zone here.
     """
+    return now.astimezone(zone_of(zone))
+
+
+def zone_of(name: str) -> tzinfo:
+    """Give a time zone of this machine.
+
+    Raises:
+        UsageError: There is no such zone here.
+    """
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - most runs have no freeze
 
     try:
-        return now.astimezone(ZoneInfo(zone))
+        return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise UsageError(f"'{zone}' is no time zone here", hint="a name of the tz database: Europe/Paris") from error
+        raise UsageError(f"'{name}' is no time zone here", hint="a name of the tz database: Europe/Paris") from error

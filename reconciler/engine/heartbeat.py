@@ -5,15 +5,17 @@ Not to be able to tell it is never a failed pass: what was reconciled is reconci
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
 
 from reconciler.core import errors, heartbeat
 from reconciler.engine.session import Session
-from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
+from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 
 _PACKAGE = "google.cloud.monitoring_v3"
-_JUST_NOW = "more frequently than the maximum sampling period"
-"""Google's words for a point that comes less than five seconds after another one: somebody was just heard of."""
+_LOOKED_AT = timedelta(hours=24)
+"""Longer than any absence is watched for."""
 
 
 def beat(session: Session, operator: str, region: str, shards: Iterable[int], exit_code: int) -> str:
@@ -33,14 +35,57 @@ def beat(session: Session, operator: str, region: str, shards: Iterable[int], ex
     now, project = session.clock.now(), session.connection.project
     at = {"seconds": int(now.timestamp()), "nanos": now.microsecond * 1000}
     outcome = heartbeat.outcome_of(exit_code)
+    requests = heartbeat.requests(project, operator, region, shards, outcome, at=at)
+    return next(filter(None, [_write(session, request) for request in requests]), "")
+
+
+def _write(session: Session, request: Mapping[str, Any]) -> str:
     try:
         api = session.connection.client(_PACKAGE, "metric_service", "MetricService")
-        for request in heartbeat.requests(project, operator, region, shards, outcome, at=at):
-            with calling("write", "the metric of passes"):
-                api.create_time_series(request=request, timeout=CALL_TIMEOUT_S)
+        with calling("write", "the metric of passes"):
+            api.create_time_series(request=request, timeout=CALL_TIMEOUT_S)
+    except errors.TooOften:
+        return ""
     except errors.ReconcilerError as error:
-        if _JUST_NOW in str(error):
-            return ""
         hint = f"; {error.hint}" if error.hint else ""
         return f"Cloud Monitoring was not told that a pass has ended: {error}{hint}"
     return ""
+
+
+def begin(session: Session, operator: str, region: str, shards: int) -> str:
+    """Write a first point for each shard that was not heard of: without one its absence is not noticed.
+
+    What the passes before said stays: a new point would end the alert on one that failed.
+
+    Args:
+        session: The run's means.
+        operator: Name of the operator.
+        region: Of its job.
+        shards: How many it has.
+
+    Returns:
+        Why that could not be told; empty when it was.
+
+    Source:
+        cloud.google.com/monitoring/alerts/metric-absence: a point is needed that is newer than the policy.
+    """
+    try:
+        heard = _heard(session, operator, region, shards)
+    except errors.ReconcilerError:  # one beat too many is better than an absence that nobody notices
+        heard = set()
+    return beat(session, operator, region, [n for n in range(shards) if str(n) not in heard], 0)
+
+
+def _heard(session: Session, operator: str, region: str, shards: int) -> set[str]:
+    """Give the shards that there are points of, by their labels."""
+    now = session.clock.now()
+    request = {
+        "name": f"projects/{session.connection.project}",
+        "filter": heartbeat.selected(operator, region, shards),
+        "interval": {"start_time": now - _LOOKED_AT, "end_time": now},
+        "view": "HEADERS",
+    }
+    api = session.connection.client(_PACKAGE, "metric_service", "MetricService")
+    with calling("read", "the metric of passes"):
+        found = api.list_time_series(request=request, timeout=CALL_TIMEOUT_S, retry=READING)
+        return {line.metric.labels["shard"] for line in found}

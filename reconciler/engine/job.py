@@ -3,65 +3,37 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from reconciler.core.bundle import Fetched, Pointer
 from reconciler.core.canary import Build
+from reconciler.core.exits import FAILED
 from reconciler.core.inventory import Key
 from reconciler.core.orders import Orders
-from reconciler.core.orphans import NO_SPECS
-from reconciler.core.plain import in_json
-from reconciler.core.plan import Change
-from reconciler.core.shards import shard_of
+from reconciler.core.orphans import Circumstances as Around
+from reconciler.core.orphans import Obstacle, obstacle_of
 from reconciler.engine.bundles import Bundles
 from reconciler.engine.canary import Canary
 from reconciler.engine.entries import Circumstances, of_orphans, of_pass
 from reconciler.engine.heartbeat import beat
 from reconciler.engine.history import History
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.log import Log
 from reconciler.engine.orphans import Orphanage, settle
 from reconciler.engine.passes import Pass, Planner, orphans
 from reconciler.engine.reports import FORMAT, Reports
 from reconciler.engine.session import Session
+from reconciler.engine.shard import Shard
 from schemas import Loaded, LoadedOperator, MLServiceError, Problem, Severity, Specs, load_valid
 from schemas.operator import is_operators
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """Which part of the services is ours.
-
-    Args:
-        index: From 0.
-        count: How many there are.
-
-    Source:
-        cloud.google.com/run/docs/container-contract#jobs-env-vars.
-    """
-
-    index: int = 0
-    count: int = 1
-
-    @classmethod
-    def ours(cls) -> Shard:
-        """Read what Cloud Run says; alone where it says nothing."""
-        said = [os.environ.get(f"CLOUD_RUN_TASK_{name}", "") for name in ("INDEX", "COUNT")]
-        index, count = (int(text) if text.isascii() and text.isdigit() else 0 for text in said)
-        return cls(index, count) if index < count else cls()
-
-    def takes(self, region: str, name: str) -> bool:
-        """Tell whether a service is ours."""
-        return shard_of(region, name, self.count) == self.index
-
 
 STORM_S = 1200.0
 """How long a pass makes one call again that Google refuses for its rate: nobody waits for it, and the next one would
@@ -150,6 +122,15 @@ class Job:
         if self.unheard:
             Log(self.session.run_id).write("WARNING", self.unheard)
 
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Tell of a pass that ends before its end as of one that failed, whatever it is that stops it."""
+        try:
+            yield
+        except Exception:
+            self._beat(FAILED)
+            raise
+
     @property
     def _reports(self) -> Reports:
         return Reports(self.session, self.orders.name)
@@ -167,7 +148,7 @@ class Job:
         if canary.blind:
             log.write("ERROR", canary.blind)
         if problems or self.trouble or canary.blind or not specs.documents:
-            made.codes.add(1)
+            made.codes.add(FAILED)
         made.run(services, own if self.shard.count == 1 else None)
         if own:
             made.run_own(own, specs.services)
@@ -180,7 +161,6 @@ class Job:
             log.write("WARNING", "Google asked for fewer calls, and the pass went slower", apis=throttled)
         if not self.dry_run:
             self._remember(made, orphaned, began)
-        self._beat(made.exit_code)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
         return made.exit_code
@@ -231,7 +211,7 @@ class Job:
         except MLServiceError as error:
             self.untold = f"it is not known which services no spec wants any more: {error}"
             made.log.write("ERROR", self.untold, hint=getattr(error, "hint", ""))
-            made.codes.add(int(getattr(error, "exit_code", 1)))
+            made.codes.add(int(getattr(error, "exit_code", FAILED)))
             return []
 
     def _without_some(self) -> list[dict[str, Any]]:
@@ -244,10 +224,12 @@ class Job:
 
     def _unwanted(self, specs: Specs, made: Pass) -> list[dict[str, Any]]:
         """Look for orphans, of all shards: the first one keeps the book of them."""
-        everything = InventoryStore(self.session).read_all()
-        self.known = frozenset([*everything, *((each.region, each.name) for each in specs.documents)])
+        store, wanted = InventoryStore(self.session), ((each.region, each.name) for each in specs.documents)
         if self.shard.index:
+            self.known = frozenset([*store.applied(), *wanted])
             return []
+        everything = store.read_all()
+        self.known = frozenset([*everything, *wanted])
         keys = orphans((key for key in everything if not is_operators(key[1])), specs.services)
         book = Orphanage(self._reports, made.canary.environments)
         found = book.look(keys, everything, self.session.clock.now())
@@ -257,30 +239,46 @@ class Job:
             made.log.write("WARNING", "no spec wants these any more; they stay", services=stay)
         return told
 
-    def _obstacle(self, specs: Specs, made: Pass) -> str:
+    def _obstacle(self, specs: Specs, made: Pass) -> Obstacle | None:
         """Say why no service is destroyed in this pass for want of a spec; nothing where that may be."""
         if not self.orders.orphans.prune:
-            return ""  # which is why they stay
-        if self.trouble or made.canary.blind:
-            return "the specs of this pass are not the current ones" if self.trouble else made.canary.blind
-        if self.unowned or not specs.services:
-            return "the specs hold another operator's document, and none of this one" if specs.services else NO_SPECS
-        if made.changes_nothing:
-            return "nothing is changed in a freeze" if made.frozen else "this pass only reports"
-        if made.canary.held or made.canary.observes((each.region, each.name) for each in specs.documents):
-            return "the first pass of another version only observes"
-        return self._overtaken()
+            return None  # which is why they stay
+        keys = ((each.region, each.name) for each in specs.documents)
+        said = Around(
+            services=bool(specs.services),
+            ours=not self.unowned,
+            current=not self.trouble,
+            blind=made.canary.blind,
+            corrects=self.orders.correct,
+            frozen=made.frozen,
+            dry_run=made.dry_run,
+            observes=bool(made.canary.held) or made.canary.observes(keys),
+        )
+        return obstacle_of(said) or self._overtaken()
 
-    def _overtaken(self) -> str:
+    def _overtaken(self) -> Obstacle | None:
         """Tell whether other specs were published meanwhile: they may want what these do not."""
         if self.bundles is None or self.pointer is None:
-            return ""
+            return None
         now = self.bundles.latest().digest
-        return "" if now == self.pointer.digest else "other specs were published meanwhile"
+        return None if now == self.pointer.digest else Obstacle("other specs were published meanwhile")
 
     def _report(self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, Any]], began: datetime) -> None:
+        """Write what this pass did, then say that it ended: one that nobody can read of has failed."""
+        report = self._told(made, problems, orphaned, began)
+        self._reports.write(report)
+        if not self.dry_run and self.some:
+            made.canary.save(self.known)
+        if self.pointer and self.some and self.shard.index == 0 and not self.trouble and not self.dry_run:
+            self._reports.note_applied(replace(self.pointer, older=False))
+        self._beat(made.exit_code)
+        if self.unheard:
+            self._reports.write(report | {"warnings": [self.unheard, *report["warnings"]]})
 
-        report = {
+    def _told(
+        self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, Any]], began: datetime
+    ) -> dict[str, Any]:
+        return {
             "format": FORMAT,
             "operator": self.orders.name,
             "project": self.session.connection.project,
@@ -299,18 +297,13 @@ class Job:
             "bundle": self.pointer and self.pointer.to_json(),
             "canary": made.canary.to_json(),
             "problems": [*filter(None, (self.trouble, made.canary.blind, self.untold)), *map(str, problems)],
-            "warnings": [*filter(None, (self.unheard,)), *made.warnings],
+            "warnings": made.warnings,
             "services": {name: service.to_json() for name, service in sorted(made.told.items())},
             "orphaned": orphaned,
             "calls": self._calls,
             "changed": made.changed,
             "exitCode": made.exit_code,
         }
-        self._reports.write(report)
-        if not self.dry_run and self.some:
-            made.canary.save(self.known)
-        if self.pointer and self.some and self.shard.index == 0 and not self.trouble and not self.dry_run:
-            self._reports.note_applied(replace(self.pointer, older=False))
 
     def _remember(self, made: Pass, orphaned: list[dict[str, Any]], began: datetime) -> None:
         """Write history, before the report that tells the next pass what is news. A pass does not fail for it."""
@@ -348,29 +341,3 @@ def tell(problems: Iterable[Problem]) -> list[Problem]:
     for problem in told:
         Log("").write("ERROR", "spec refused", problem=str(problem), hint=problem.hint)
     return told
-
-
-class Log:
-    """Writes structured log lines.
-
-    Args:
-        run_id: Bound to every line.
-
-    Source:
-        Special fields `severity`, `message` and `time`: cloud.google.com/logging/docs/structured-logging.
-    """
-
-    def __init__(self, run_id: str) -> None:
-        self._bound = {"run_id": run_id} if run_id else {}
-
-    def write(self, severity: str, message: str, **keys: Any) -> None:
-        """Write one line. What looks like a secret in it is hidden."""
-        line = {"severity": severity, "message": message, "time": datetime.now(UTC).isoformat(), **self._bound, **keys}
-        sys.stderr.write(in_json(line, indent=None) + "\n")
-        sys.stderr.flush()
-
-    def change(self, change: Change, what: str, seconds: float) -> None:
-        """Write one line per change that ended."""
-        if what == "done":
-            about = {"address": str(change.address), "action": str(change.action)}
-            self.write("INFO", "change applied", **about, seconds=round(seconds, 3))

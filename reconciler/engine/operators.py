@@ -21,7 +21,7 @@ from reconciler.kinds.monitoring_alert_policy import SILENT, address_of
 from schemas.operator import PREFIX, is_operators
 
 _LOOK = "mlservice operator status"
-_RUN_ONE = "another pass writes it anew: mlservice operator run"
+RUN_ONE = "another pass writes it anew: mlservice operator run"
 _MAKE = "it was deleted; install makes it again: mlservice install"
 _RUN, _SCHEDULER = "google.cloud.run_v2", "google.cloud.scheduler_v1"
 _MONITORING = "google.cloud.monitoring_v3"
@@ -117,7 +117,7 @@ class Installed:
         """
         status = self.status()
         if status["unreadable"]:
-            raise errors.UsageError(f"it is not known what is held: {'; '.join(status['unreadable'])}", hint=_RUN_ONE)
+            raise errors.UsageError(f"it is not known what is held: {'; '.join(status['unreadable'])}", hint=RUN_ONE)
         return [report["canary"] for report in status["passes"] if report.get("canary")]
 
     def proceed(self, found: Sequence[Mapping[str, Any]], by: str) -> tuple[Build, int]:
@@ -204,12 +204,6 @@ class Installed:
         """Give what the shards of one execution reported; nothing of those that another one came after."""
         return [report for report in self.reports.latest() if report["execution"] == execution]
 
-    def logs(self, lines: int) -> list[str]:
-        """Give the last lines of the latest pass, as far as its report tells them."""
-        latest = self.reports.read()
-        said = [line for report in latest.reports for line in told(report.to_json())]
-        return [*said, *(f"ERROR {why}; {_RUN_ONE}" for why in latest.unreadable)][-lines:]
-
     def _full(self, kind: str) -> str:
         """Give the full name of a part.
 
@@ -252,38 +246,3 @@ def _ill(seen: Any) -> Iterator[str]:
     for one in seen:
         if one.problem:
             yield f"{one.address}: {one.problem}"
-
-
-def told(report: dict[str, Any]) -> Iterator[str]:
-    """Say in lines what one report says."""
-    here = f"{report['ended']} shard {report['shard']['index']}"
-    for problem in report["problems"]:
-        yield f"{here} ERROR {problem}"
-    for warning in report.get("warnings", ()):
-        yield f"{here} WARNING {warning}"
-    for name, service in sorted(report["services"].items()):
-        yield from (f"{here} {_change_line(change)}" for change in service["changes"])
-        yield from (f"{here} {service['state']} {name}: {problem}" for problem in service["problems"])
-    for orphan in report["orphaned"]:
-        yield f"{here} {about_orphan(orphan)}"
-        yield from (f"{here} {_change_line(change)}" for change in orphan.get("changes", ()))
-    for each in report.get("calls", ()):
-        if each["throttled"]:
-            refused = f"{each['throttled']} of {each['calls']} calls"
-            yield f"{here} WARNING {each['api']} refused {refused} for their rate: waited {each['waitedSeconds']} s"
-    services, changed = len(report["services"]), report["changed"]
-    yield f"{here} pass over {services} services done in {report['seconds']} s, {changed} changed"
-
-
-def about_orphan(orphan: dict[str, Any]) -> str:
-    """Say what became of a service that no spec wants any more, and why it stays where it does."""
-    reason = f": {orphan['reason']}" if orphan.get("reason") else ""
-    since = f" since {orphan['since']}" if orphan.get("since") else ""
-    return f"{orphan.get('state', 'orphaned')}{since}: {orphan['name']} in {orphan['region']}{reason}"
-
-
-def _change_line(change: dict[str, Any]) -> str:
-    fields = f" {', '.join(each['path'] for each in change['fields'])}" if change["fields"] else ""
-    reason = f" ({change['reason']})" if change["reason"] else ""
-    error = f": {change['error']}" if change.get("error") else ""
-    return f"{change['outcome']} {change['action']} {change['address']}{fields}{reason}{error}"

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.core.orphans import NO_SPECS, PROTECTED, Orphan, goes, in_turn, why_stays
+from reconciler.core.exits import FAILED
+from reconciler.core.orphans import PROTECTED, Obstacle, Orphan, in_turn, too_many, why_stays
 from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome
 from reconciler.engine.passes import Pass, deletes_of
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 FORMAT = "mlservice/orphans/v1"
 _NAME = "orphans.json"
-FAILED = 1
 _IN_VAIN = 5
 """How many more are tried than may go: one that is too large for the limits must not be in the way of all others."""
 
@@ -95,13 +95,13 @@ def _read(document: Mapping[str, Any] | None, now: datetime) -> dict[Key, Orphan
     return found
 
 
-def settle(made: Pass, orphans: Sequence[Orphan], *, obstacle: str = "") -> list[dict[str, Any]]:
+def settle(made: Pass, orphans: Sequence[Orphan], *, obstacle: Obstacle | None = None) -> list[dict[str, Any]]:
     """Let those go that may, the oldest first, and say of each what became of it.
 
     Args:
         made: The pass: its orders and limits hold for this as well.
         orphans: All of them.
-        obstacle: Why none may go in this pass; empty for nothing.
+        obstacle: Why none may go in this pass; None for nothing.
     """
     rule, now = made.orders.orphans, made.session.clock.now()
     told: list[dict[str, Any]] = []
@@ -109,52 +109,58 @@ def settle(made: Pass, orphans: Sequence[Orphan], *, obstacle: str = "") -> list
     for orphan in in_turn(orphans):
         why = why_stays(orphan, rule, now, environment=made.orders.environment, obstacle=obstacle)
         if not why and (gone >= rule.most or tried >= rule.most + _IN_VAIN):
-            why = f"{rule.most} go in one pass at most (orphans.most)"
+            why = Obstacle(f"{rule.most} go in one pass at most (orphans.most)")
         tried += not why
         told.append(_settled(made, orphan, why))
         gone += told[-1]["state"] != "orphaned"
     return sorted(told, key=lambda each: (each["region"], each["name"]))
 
 
-def _settled(made: Pass, orphan: Orphan, stays: str) -> dict[str, Any]:
+def _settled(made: Pass, orphan: Orphan, stays: Obstacle | None) -> dict[str, Any]:
     told = {"region": orphan.region, "name": orphan.name, "since": orphan.since.isoformat(timespec="seconds")}
     if stays:
-        later = stays != NO_SPECS and goes(orphan, made.orders.orphans, made.orders.environment)
-        return told | {"state": "orphaned", "reason": stays, "goes": later, "changes": []}
-    state, reason, changes = _gone(made, orphan)
-    severity = {"failed": "ERROR", "pruned": "NOTICE"}.get(state, "WARNING")
-    made.log.write(severity, f"orphan {state}", service=orphan.name, region=orphan.region, reason=reason)
-    return told | {"state": state, "reason": reason, "changes": changes}
+        return told | _stayed(stays)
+    became = _gone(made, orphan)
+    severity = {"failed": "ERROR", "pruned": "NOTICE"}.get(became["state"], "WARNING")
+    about = {"service": orphan.name, "region": orphan.region, "reason": became["reason"]}
+    made.log.write(severity, f"orphan {became['state']}", **about)
+    return told | became
 
 
-def _gone(made: Pass, orphan: Orphan) -> tuple[str, str, list[dict[str, Any]]]:
+def _stayed(why: Obstacle, changes: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    return _became("orphaned", why.why, changes) | {"goes": not why.lasts}
+
+
+def _became(state: str, reason: str, changes: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    return {"state": state, "reason": reason, "changes": [*changes]}
+
+
+def _gone(made: Pass, orphan: Orphan) -> dict[str, Any]:
     """Delete everything of one orphan under its lock; what its last spec protects stays, and so does all of it."""
     planned = None
     try:
         planned = plan_destroy(made.session, [orphan.key])
         if why := _refused(made, planned):
-            return "orphaned", why, [told_change(change, "left") for change in planned.plan.pending]
+            return _stayed(why, [told_change(change, "left") for change in planned.plan.pending])
         report = apply_when_free(made.session, planned, progress=made.log.change)
     except (errors.Locked, errors.StalePlan) as error:
-        return "orphaned", str(error), []
+        return _stayed(Obstacle(str(error)))  # the next pass tries again
     except MLServiceError as error:
         made.deleted += len(deletes_of(planned.plan)) if planned else 0  # which of them were done is not told
         made.codes.add(FAILED)
-        return "failed", str(error), []
+        return _became("failed", str(error))
     done = [result.change for result in report.results if result.outcome is Outcome.DONE]
     made.changed += len(done)
     made.deleted += sum(change.destroys for change in done)
     made.codes.add(report.exit_code)
     changes = [told_change(result.change, str(result.outcome)) for result in report.results]
     if report.failed:
-        return "failed", "; ".join(f"{each.change.address}: {each.error}" for each in report.failed), changes
-    return "pruned", f"no spec wanted it since {orphan.since:%Y-%m-%d %H:%M} UTC", changes
+        errors_said = "; ".join(f"{each.change.address}: {each.error}" for each in report.failed)
+        return _became("failed", errors_said, changes)
+    return _became("pruned", f"no spec wanted it since {orphan.since:%Y-%m-%d %H:%M} UTC", changes)
 
 
-def _refused(made: Pass, planned: Planned) -> str:
+def _refused(made: Pass, planned: Planned) -> Obstacle | None:
     if planned.plan.protected:
-        return PROTECTED
-    most = made.orders.deletes
-    if most is not None and made.deleted + len(deletes_of(planned.plan)) > most:
-        return f"more than {most} objects would be deleted in this pass (limits.deletes)"
-    return ""
+        return Obstacle(PROTECTED, lasts=True)
+    return too_many(len(deletes_of(planned.plan)), made.deleted, made.orders.deletes)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from functools import cached_property
 from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.due import due
-from reconciler.core.inventory import Inventory, Key
+from reconciler.core.inventory import Inventories, Inventory, Key
 from reconciler.core.objects import Observed
+from reconciler.engine.clock import zone_of
 from reconciler.engine.reports import Latest, Reports
 from reconciler.engine.session import Session
 from schemas.kept import PassReport
@@ -104,7 +106,7 @@ class Standing:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is stale is told once
 class Oversight:
     """The job that reconciles a project, and what its shards reported last.
 
@@ -147,11 +149,20 @@ class Oversight:
             if standing.needs and not is_operators(name):
                 yield standing
 
-    def stale(self, report: PassReport) -> bool:
-        """Tell whether two passes were due since a report."""
+    @cached_property
+    def stale(self) -> frozenset[int]:
+        """Numbers of the shards since whose reports two passes were due; none where the schedule cannot be read."""
+        try:
+            zone = zone_of(self.time_zone)
+        except errors.UsageError:
+            return frozenset()
+        late = (report for report in self.reports if self._due(report, zone) >= MISSED)
+        return frozenset() if self.paused else frozenset(report.shard.index for report in late)
+
+    def _due(self, report: PassReport, zone: tzinfo) -> int:
         ended = datetime.fromisoformat(report.ended)
         until = self.now - timedelta(seconds=max(_LEAST_GRACE_S, 2 * report.seconds))
-        return not self.paused and due(self.schedule, self.time_zone, ended, until, most=MISSED) >= MISSED
+        return due(self.schedule, zone, ended, until, most=MISSED)
 
     def of(self, region: str, name: str) -> Standing:
         """Say what the last pass found of a service."""
@@ -170,12 +181,15 @@ class Oversight:
         changes = tuple(change.to_json() for change in told.changes)
         return self._standing(report, name, told.state, told.problems, changes)
 
-    def beyond(self, known: Mapping[Key, Inventory]) -> Iterator[Key]:
-        """Name the services that specs want and nothing was made of: passes were kept from it."""
-        for report in self.reports:
-            for name, told in sorted(report.services.items()):
-                if not is_operators(name) and (told.region, name) not in known:
-                    yield told.region, name
+    def beyond(self, known: Inventories) -> Iterator[Key]:
+        """Name the services that specs want and nothing was made of: passes were kept from it. Each once.
+
+        Of one whose inventory cannot be read that is not known, and a report that names no region names no place.
+        """
+        found = {(told.region, name) for report in self.reports for name, told in report.services.items()}
+        for region, name in sorted(found - known.keys(), key=lambda key: (key[1], key[0])):
+            if region and not is_operators(name) and known.broken_of(name) is None:
+                yield region, name
 
     def _standing(
         self,
@@ -186,14 +200,15 @@ class Oversight:
         changes: tuple[Mapping[str, Any], ...] = (),
     ) -> Standing:
         bundle = report.bundle.to_json() if report.bundle else {}
-        return Standing(name, state, report.ended, self.stale(report), report.shard.index, problems, changes, bundle)
+        shard = report.shard.index
+        return Standing(name, state, report.ended, shard in self.stale, shard, problems, changes, bundle)
 
     def _silent(self) -> Iterator[str]:
         """Name shards that no report is of, and those whose last one is stale."""
         there = {report.shard.index: report for report in self.reports}
         if not there:
             return
-        stale = [report for report in self.reports if self.stale(report)]
+        stale = [report for report in self.reports if report.shard.index in self.stale]
         if len(stale) == len(there):
             yield f"no pass has reported since {self.last}, though {MISSED} were due: mlservice operator status"
         else:

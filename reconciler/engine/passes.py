@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.diff import FieldChange
+from reconciler.core.exits import BLOCKED, FAILED, PARTLY
 from reconciler.core.inventory import Key
-from reconciler.core.orders import ORDERS_ENV, Orders
-from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.orders import Orders
+from reconciler.core.own import left_paused, may_change
+from reconciler.core.plan import Change, Plan
 from reconciler.core.planned import Planned
 from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome, Report, Result
@@ -24,21 +25,10 @@ from reconciler.engine.clock import by_the_wall
 from reconciler.engine.inventory_store import locked
 from reconciler.engine.session import Session
 from reconciler.engine.waiting import apply_when_free, taken_over
-from reconciler.kinds.monitoring_alert_policy import SILENT
 from schemas import Loaded, LoadedOperator, MLServiceError, SpecError
 
 _OF_ONE = (SpecError, errors.PlansRefused, errors.UnreadableInventory, errors.Locked, errors.StalePlan, errors.LockLost)
 """What is wrong with single services; anything else would be wrong with each half as well."""
-_ORDERS = f"env.{ORDERS_ENV}"
-_ITS_OWN = {
-    "run_job": frozenset({"image", "cpu_millis", "memory_mib", "tasks", "labels", _ORDERS}),
-    "scheduler_job": frozenset({"schedule", "time_zone", "paused", "description"}),
-    "monitoring_alert_policy": frozenset({"conditions", "documentation", "enabled"}),
-}
-"""Fields of an operator that it may change itself, by kind. What it runs as, what it starts, how long it may take and
-where its specs come from are a person's, as are its accounts and roles, and who is told of its passes. Its alerts
-follow its schedule: who may pause it by its document may as well say that nobody waits for it."""
-FAILED, BLOCKED, PARTLY = 1, 3, 4
 HELD = "this version would change what the one before it, with the same specs, would not"
 PAUSED = "its schedule is paused, and stays so: no pass starts by itself until mlservice operator resume"
 PROCEED = "look at the plan, then: mlservice operator proceed"
@@ -315,7 +305,7 @@ class Pass:
         self.told.setdefault(operator.name, Service(operator.region))
         try:
             whole = (self.whole or self.plan([operator], beside=services)).only(operator)
-            planned = _left_paused(whole)
+            planned = left_paused(whole)
             if planned is not whole:
                 self.warn(PAUSED)
             if new := self.canary.holds(planned):
@@ -355,58 +345,6 @@ class Pass:
 
 
 _RANK = ["ok", "changed", "reported", "frozen", "needs a person", "held", "locked", "blocked", "refused", "failed"]
-
-
-def may_change(change: Change, orders: Orders) -> bool:
-    """Tell whether an operator may do this to itself.
-
-    Args:
-        change: What is to be done.
-        orders: What it obeys now.
-    """
-    fields = _ITS_OWN.get(change.address.kind, frozenset())
-    return change.action is Action.UPDATE and all(
-        each.field in fields or (each.path in fields and not _weakens(each, orders)) for each in change.changes
-    )
-
-
-def _weakens(change: FieldChange, orders: Orders) -> bool:
-    """Tell whether the job would be told to be less careful than it is or was told to be. In doubt it would."""
-    try:
-        wanted, told = Orders.read(str(change.after)), Orders.read(str(change.before))
-    except MLServiceError:
-        return True
-    return wanted.weaker_than(told) or wanted.weaker_than(orders)
-
-
-def _left_paused(planned: Planned) -> Planned:
-    """Leave what a person paused as it is: the schedule, and the alert on passes that are missing, which follows it."""
-    updates = [change for change in planned.plan.changes if change.action is Action.UPDATE]
-    if not any(change.address.kind == "scheduler_job" and _differing(change, "paused") for change in updates):
-        return planned
-    for change in updates:
-        silent = change.address.name.endswith(f"/{SILENT}")
-        switch = {"scheduler_job": "paused"}.get(change.address.kind) or ("enabled" if silent else "")
-        if _differing(change, switch):
-            planned = _kept(planned, change, switch)
-    return planned
-
-
-def _differing(change: Change, switch: str) -> list[FieldChange]:
-    """Give what would resume a schedule, or switch an alert on."""
-    return [each for each in change.changes if each.path == switch and each.after is (switch == "enabled")]
-
-
-def _kept(planned: Planned, change: Change, switch: str) -> Planned:
-    """Want a field to be as it is; where that was all of the change there is nothing to do."""
-    before, want = {switch: switch == "paused"}, planned.wants[change.address]
-    changes = tuple(each for each in change.changes if each.path != switch)
-    left = replace(change, changes=changes, desired={**(change.desired or {}), **before})
-    if not changes:
-        left = replace(left, action=Action.NO_OP, reason="", consequence="")
-    plan = replace(planned.plan, changes=tuple(left if each is change else each for each in planned.plan.changes))
-    wants = {**planned.wants, change.address: replace(want, fields=replace(want.fields, **before))}
-    return replace(planned, plan=plan, wants=wants)
 
 
 def _without(planned: Planned, loaded: Loaded) -> Planned:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core import errors
+from reconciler.core import errors, exits
 from reconciler.core.kind import Roles
 from reconciler.engine.inventory_store import calling
 from reconciler.engine.models import Models, Version
@@ -23,7 +23,7 @@ MOVING = Roles(write=("roles/aiplatform.user",))
 class NotBetter(errors.ReconcilerError):
     """The version was compared with the one that served, and was not better."""
 
-    exit_code = 3
+    exit_code = exits.BLOCKED
 
 
 @dataclass(frozen=True, slots=True)

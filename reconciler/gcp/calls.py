@@ -55,6 +55,8 @@ READING = retries.Retry(
 _PERMISSION = re.compile(
     r"'?([a-z]+)\.([a-zA-Z]+)\.([a-zA-Z]+)'? (?:denied|permission|access)|[Pp]ermission ['\"]([\w.]+)['\"]"
 )
+_TOO_OFTEN = "more frequently than the maximum sampling period"
+"""Google's words; its answer has no other mark of it."""
 _API = re.compile(r"/([a-z]+\.googleapis\.com)/")
 _NO_ACCOUNT_YET = re.compile(
     r"service account .* does not exist|account .* was not found|service account .*\(or it may not exist\)"
@@ -121,6 +123,8 @@ def translate(verb: str, address: Address | str, error: google.GoogleAPICallErro
         return errors.NotReadyYet(verb, address, why, hint=remedy)
     if isinstance(error, google.Forbidden):
         return _forbidden(verb, address, why, error)
+    if isinstance(error, google.BadRequest) and _TOO_OFTEN in why:
+        return errors.TooOften(verb, address, why)
     if rate_limited(error):
         return errors.RateLimited(verb, address, why, hint=_quota(error))
     for theirs, ours, hint in _TRANSLATIONS:

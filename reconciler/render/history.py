@@ -7,9 +7,10 @@ from typing import Any
 
 from rich.text import Text
 
+from reconciler.render.changes import change_text
 from reconciler.render.moments import minute
 from reconciler.render.text import table
-from reconciler.render.values import one_line, shown
+from reconciler.render.values import one_line
 
 _COLOURS = {"changed": "green", "ok": "green", "destroyed": "yellow", "reported": "yellow", "frozen": "yellow"}
 _SHORT = 12
@@ -58,7 +59,7 @@ def render_entry(entry: Mapping[str, Any]) -> Text:
     for problem in entry["problems"]:
         text.append(f"  problem     {one_line(problem)}\n", "red")
     for change in entry["changes"]:
-        text.append_text(_change(change))
+        text.append_text(change_text(change))
     if entry["leftOut"]:
         text.append(f"  and {entry['leftOut']} further changes, which are not kept\n", "dim")
     return text
@@ -80,16 +81,3 @@ def _facts(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         *more,
     ]
     return ((name, value) for name, value in facts if value)
-
-
-def _change(change: Mapping[str, Any]) -> Text:
-    seconds = f" in {change['seconds']} s" if change["seconds"] else ""
-    text = Text()
-    text.append(f"  {one_line(change['outcome'])} {one_line(change['action'])} {one_line(change['address'])}{seconds}")
-    text.append(f": {one_line(change['reason'])}\n" if change["reason"] else "\n")
-    for each in change["fields"]:
-        before, after = (one_line(shown(each["path"], each[side])) for side in ("before", "after"))
-        text.append(f"      {one_line(each['path'])}: {before} -> {after}\n", "dim")
-    if change["error"]:
-        text.append(f"      {one_line(change['error'])}\n", "red")
-    return text

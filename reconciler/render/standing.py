@@ -8,8 +8,9 @@ from typing import Any
 
 from rich.text import Text
 
+from reconciler.render.changes import change_text
 from reconciler.render.moments import ago, minute
-from reconciler.render.values import one_line, shown
+from reconciler.render.values import one_line
 
 _GOOD = frozenset({"ok", "changed"})
 _SHORT = 12
@@ -41,7 +42,7 @@ def render_standing(name: str, region: str, found: Mapping[str, Any], job: Seque
     for problem in found["problems"]:
         text.append(f"  problem     {one_line(problem)}\n", "red")
     for change in found["changes"]:
-        text.append_text(_change(change))
+        text.append_text(change_text(change))
     for problem in job:
         if problem not in found["problems"]:
             text.append(f"  the job     {one_line(problem)}\n", "red")
@@ -53,17 +54,3 @@ def _source(bundle: Mapping[str, Any]) -> str:
         return ""
     commit = f", commit {bundle['commit'][:_SHORT]}" if bundle["commit"] else ""
     return f", bundle {bundle['digest'][:_SHORT]}{commit}"
-
-
-def _change(change: Mapping[str, Any]) -> Text:
-    text = Text()
-    reason = f" ({one_line(change['reason'])})" if change["reason"] else ""
-    text.append(
-        f"  {one_line(change['outcome']):<11} {one_line(change['action'])} {one_line(change['address'])}{reason}\n"
-    )
-    for each in change["fields"]:
-        before, after = (one_line(shown(each["path"], each[side])) for side in ("before", "after"))
-        text.append(f"              {one_line(each['path'])}: {before} -> {after}\n", "dim")
-    if change["error"]:
-        text.append(f"              {one_line(change['error'])}\n", "red")
-    return text

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.render.names import Names
-from reconciler.render.values import differences, listing
+from reconciler.render.values import differences, gives_access, listing
 
 SIGNS: Mapping[Action, tuple[str, str]] = {
     Action.CREATE: ("+", "green"),
@@ -18,8 +18,6 @@ SIGNS: Mapping[Action, tuple[str, str]] = {
     Action.WAIT: ("…", "cyan"),
     Action.NO_OP: (" ", "dim"),
 }
-_ACCESS = "iam_"
-"""What kinds begin with that say who may do what."""
 _WORDS = {
     Action.CREATE: "to create",
     Action.UPDATE: "to update",
@@ -75,7 +73,7 @@ def _change(change: Change, names: Names, *, brief: bool = False) -> Text:
     text.append(f"  {said}" if said else "", "dim")
     said = change.problem if change.contradicts else f"not working: {change.problem}"
     text.append(f"  {said}" if change.problem else "", "red").append("\n")
-    if brief and change.action is Action.CREATE and not change.address.kind.startswith(_ACCESS):
+    if brief and change.action is Action.CREATE and not any(map(gives_access, change.desired or {})):
         return text
     for line in _lines(change):
         text.append_text(line)

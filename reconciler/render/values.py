@@ -20,8 +20,9 @@ _MARGIN = 4096
 """Characters that are looked at beyond those shown, so that a secret is known that is cut by what is shown: looking for
 secrets takes a second or more for each hundred thousand, and whoever writes a report chooses how many there are."""
 
-_ACCESS, _WHOLE = frozenset({"condition", "permissions"}), 16_384
-"""Fields that say who may do what, and their most characters: a part of one could be consented to as anything."""
+_ACCESS, _WHOLE = frozenset({"condition", "permissions", "mapping", "issuer", "audiences"}), 16_384
+"""Fields that say who may do what, and their most characters: a part of one could be consented to as anything. What has
+one gives access; of a provider of identities the mapping says who somebody is taken for."""
 
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _FEATURES = "model.features"
@@ -62,7 +63,8 @@ def _later(reference: Mapping[str, str]) -> str:
 
 
 def _mapping(path: str, value: Mapping[str, Any]) -> str:
-    return _joined(f"{name}={_said(f'{path}.{name}', item)}" for name, item in value.items()) or "{}"
+    parts = (f"{name}={_said(f'{path}.{name}', item)}" for name, item in value.items())
+    return _joined(parts, _longest(path)) or "{}"
 
 
 def _joined(parts: Iterable[str], longest: int = _LONGEST) -> str:

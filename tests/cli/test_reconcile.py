@@ -8,7 +8,8 @@ from reconciler.cli.context import runtime_image
 from reconciler.core.bundle import Fetched
 from reconciler.core.orders import Orders
 from reconciler.core.orphans import NEVER, NOT_OURS, PROTECTED
-from reconciler.engine.job import Job, Shard
+from reconciler.engine.job import Job
+from reconciler.engine.shard import Shard
 from tests.operating import BUCKET, REGION, spec
 
 TOLD = {"name": "mlservice", "region": REGION, "environment": "", "drift": "Correct", "deletes": 10}
@@ -74,7 +75,7 @@ def test_orphans_go_when_it_was_ordered_and_not_before(shell, operator):
     operator.emulator.advance(WEEK_S)
     stays = {
         "nothing is changed in a freeze": pruning(freeze=ALWAYS),
-        "this pass only reports": pruning(drift="Report"),
+        "the operator only reports": pruning(drift="Report"),
         "the first pass of another version only observes": pruning(image="another"),
         "more than 0 objects would be deleted": pruning(image="another", deletes=0),
     }

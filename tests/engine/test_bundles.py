@@ -76,6 +76,7 @@ def test_what_was_applied_last_is_never_older(bundles):
 
     with pytest.raises(BundleRefused, match="is older"):
         refuse_older(other, before, PLACE)
+    assert (now.older_than(before), other.older_than(before), other.older_than(None)) == (False, True, False)
 
 
 def test_of_two_at_once_one_is_seen_whole(bundles):

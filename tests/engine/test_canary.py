@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.core.canary import ASKS, NEW, READS, Build
+from reconciler.core.canary import Build, Hold
 from reconciler.core.orders import Orders
 from reconciler.engine.canary import Canary, confirmation
 from reconciler.engine.inventory_store import InventoryStore
@@ -59,7 +59,7 @@ def test_a_new_version_changes_nothing_that_the_one_before_would_not(operator, p
 
     assert states(made) == {"churn": "held", "other": "changed"}
     assert made.exit_code == 3
-    assert set(made.canary.held.values()) == {ASKS}
+    assert set(made.canary.held.values()) == {Hold.ASKS}
     assert made.canary.before == OLD
     assert not operator.service().template.containers[0].env
     assert operator.service("other").template.max_instance_request_concurrency == 80
@@ -103,7 +103,7 @@ def test_a_new_version_makes_no_object_that_the_one_before_did_not(operator, pas
 
     made = passing(NEXT, spec(registry={"repository": "ml"}))
 
-    assert set(made.canary.held.values()) == {NEW}
+    assert set(made.canary.held.values()) == {Hold.NEW}
 
 
 def test_other_specs_go_on(passing):
@@ -161,7 +161,7 @@ def test_a_version_that_reads_otherwise_is_held(operator, passing):
 
     made = passing(NEXT, spec(**CHANGED))
 
-    assert made.canary.held == {place: READS}
+    assert made.canary.held == {place: Hold.READS}
 
 
 def test_a_service_that_moves_to_another_shard_is_remembered(operator, passing):

@@ -15,11 +15,11 @@ from reconciler.core import errors
 from reconciler.core.bundle import pack
 from reconciler.core.checkup import Answer
 from reconciler.core.orders import Orders
+from reconciler.core.own import may_change
 from reconciler.engine.apply import apply
 from reconciler.engine.bundles import Bundles, digested
 from reconciler.engine.ci import letting_in, plan_shutting_out, ways
 from reconciler.engine.doctor import examine
-from reconciler.engine.passes import may_change
 from reconciler.kinds.iam_workload_identity_pool import HOST
 from schemas import load
 from tests.emulator_iam import issuers

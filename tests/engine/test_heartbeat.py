@@ -9,8 +9,14 @@ from google.iam.v1 import iam_policy_pb2
 
 from reconciler.cli.commands.install import _first_beat
 from reconciler.core import heartbeat
-from reconciler.engine.heartbeat import beat
+from reconciler.core.errors import ApiError
+from reconciler.core.orders import Orders
+from reconciler.engine.entries import Circumstances
+from reconciler.engine.heartbeat import beat, begin
+from reconciler.engine.job import Job as Pass
 from reconciler.engine.operators import Installed
+from reconciler.engine.planning import make_plan
+from reconciler.engine.shard import Shard
 from schemas import load
 from tests.emulator.clients import client
 from tests.emulator_iam.callers import PROJECT
@@ -171,6 +177,39 @@ def test_two_passes_at_once_are_one_beat(operator, job):
 
     assert [beat(session, "mlservice", REGION, [0], code) for code in (0, 1)] == ["", ""]
     assert job.beats() == {"0": {"ok": 1, "failed": 0, "blocked": 0}}
+
+
+def test_a_pass_that_stops_before_its_end_has_failed(operator, job):
+    """What stops it goes on to whoever started it, and Cloud Monitoring is told that it failed."""
+    session, orders = operator.session(), Orders(name="mlservice", region=REGION)
+    made = Pass(session, make_plan, orders, Shard(), None, "1", dry_run=False, about=Circumstances, started=0.0)
+
+    with pytest.raises(ApiError, match="no answer"), made.telling():
+        raise ApiError("read", "the bundle", "no answer")
+
+    assert job.beats() == {"0": {"ok": 0, "failed": 1, "blocked": 0}}
+
+
+def test_an_upgrade_says_nothing_of_passes(operator, job):
+    """A shard that failed has still failed; one that is new begins to be missed."""
+    session = operator.session()
+    assert beat(session, "mlservice", REGION, [0], 1) == ""
+
+    assert begin(session, "mlservice", REGION, 2) == ""
+
+    failed, ok = {"ok": 0, "failed": 1, "blocked": 0}, {"ok": 1, "failed": 0, "blocked": 0}
+    assert job.beats() == {"0": failed, "1": ok}
+
+
+def test_what_was_just_told_hides_no_other_shard(operator, job):
+    """Google refuses a point of the first request, and the second one is written."""
+    session = operator.session()
+    assert beat(session, "mlservice", REGION, [0], 1) == ""
+
+    assert beat(session, "mlservice", REGION, range(67), 0) == ""
+
+    beats = job.beats()
+    assert (beats["0"]["ok"], beats["66"]["ok"]) == (0, 1)
 
 
 def test_a_pause_is_no_silence(operator, job):

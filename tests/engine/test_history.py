@@ -75,12 +75,12 @@ def test_one_that_cannot_be_read_hides_no_other(kept, operator):
     [whole] = kept.of("churn", limit=1).entries
     folder = f"history/churn/{REGION}/"
     lies = {
-        "20261126T110000Z-a.json": "{",
-        "20261126T110001Z-b.json": json.dumps(whole.to_json() | {"format": "mlservice/history/v9"}),
-        "20261126T110002Z-c.json": json.dumps(whole.to_json() | {"service": "other"}),
-        "20261126T110003Z-d.json": "[" * 100_000,
+        "20261126T110000.000Z-a.json": "{",
+        "20261126T110001.000Z-b.json": json.dumps(whole.to_json() | {"format": "mlservice/history/v9"}),
+        "20261126T110002.000Z-c.json": json.dumps(whole.to_json() | {"service": "other"}),
+        "20261126T110003.000Z-d.json": "[" * 100_000,
         "notes.txt": "mine",
-        "../../20261126T110004Z-e.json": "{}",
+        "../../20261126T110004.000Z-e.json": "{}",
     }
     for name, content in lies.items():
         bucket.blob(folder + name).upload_from_string(content)

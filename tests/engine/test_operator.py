@@ -10,7 +10,6 @@ from google.iam.v1 import iam_policy_pb2
 
 from emulator.identity import roles
 from reconciler.cli.commands.install import plan_operator
-from reconciler.cli.commands.operator import _lines
 from reconciler.cli.commands.publish import files_of
 from reconciler.core.bundle import pack
 from reconciler.core.errors import NotFoundError, UsageError
@@ -23,6 +22,7 @@ from reconciler.engine.operators import Installed
 from reconciler.engine.orphans import Orphanage
 from reconciler.engine.reports import FORMAT, Reports
 from reconciler.kinds.duties import WIDER
+from reconciler.render.operator import status_lines
 from schemas import load
 from tests.emulator_iam.callers import PROJECT, Account
 from tests.engine.test_least_roles import FULL, LATER, AsAccount, failures
@@ -127,12 +127,12 @@ def test_what_is_gone_or_cannot_be_read_is_said(operator, job):
     schedules.delete_job(name=f"{PROJECT}/locations/{REGION}/jobs/{ITSELF}")
     installed = Installed.find(operator.session())
 
-    lines = "\n".join(_lines(installed.status(), operator.session().clock.now()))
+    lines = "\n".join(status_lines(installed.status(), operator.session().clock.now()))
 
     assert "its schedule is gone" in lines
     assert "what the latest pass did cannot be read" in lines
     assert "(hidden)" not in lines
-    assert "it is no JSON" in installed.logs(9)[-1]
+    assert "it is no JSON" in installed.reports.read().unreadable[-1]
     with pytest.raises(UsageError, match="not known what is held"):
         installed.held()
     with pytest.raises(NotFoundError) as refused:

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.cli.commands.operator import _pass_lines
-from reconciler.core.inventory import Inventory
+from reconciler.core.errors import UnreadableInventory
+from reconciler.core.inventory import Inventories, Inventory
 from reconciler.engine.inventory_store import InventoryStore
-from reconciler.engine.operators import told as lines_of
 from reconciler.engine.oversight import Oversight, read_oversight
 from reconciler.engine.status import read_status
 from reconciler.render.moments import ago
+from reconciler.render.operator import log_lines, pass_lines
 from schemas.kept import KeptError, PassReport
 from tests.operating import BUCKET, REGION, spec
 
@@ -63,6 +63,15 @@ def test_a_service_that_no_report_names():
     assert elsewhere.of(REGION, "churn").state == "not looked at"
 
 
+def test_what_nothing_was_made_of():
+    """Named once, whatever number of shards told of it; not where nobody can know that, or where it would be."""
+    said = {name: told("refused") for name in ("churn", "known", "broken")} | {"lost": told("refused", region="")}
+    known = Inventories({(REGION, "known"): Inventory(service="known", region=REGION)})
+    known.broken = {f"inventories/{REGION}/broken.json": UnreadableInventory("damaged")}
+
+    assert [*job(report(services=said), report(9, index=1, services=said)).beyond(known)] == [(REGION, "churn")]
+
+
 def test_the_newer_report_is_believed():
     """Another number of shards gave a service to another one; what its old shard said of it is past."""
     old = report(9, index=1, services={"churn": told("failed", "no")})
@@ -72,11 +81,12 @@ def test_the_newer_report_is_believed():
 
 
 @pytest.mark.parametrize(
-    ("minutes", "paused", "stale"), [(3, False, False), (6, False, False), (12, False, True), (900, True, False)]
+    ("minutes", "more", "stale"),
+    [(3, {}, False), (6, {}, False), (12, {}, True), (900, {"paused": True}, False), (900, {"time_zone": "?"}, False)],
 )
-def test_two_missed_passes_make_a_report_stale(minutes, paused, stale):
-    """One may be at work still; of a job that is paused none is due."""
-    found = job(report(minutes, services={"churn": told()}), paused=paused)
+def test_two_missed_passes_make_a_report_stale(minutes, more, stale):
+    """One may be at work still; of a job that is paused, or whose time nobody here can tell, none is due."""
+    found = job(report(minutes, services={"churn": told()}), **more)
 
     assert found.of(REGION, "churn").stale is stale
     assert any("no pass has reported since" in problem for problem in found.problems) is stale
@@ -202,7 +212,7 @@ def test_any_report_is_told_of_or_refused_with_a_sentence():
                 continue
             read += 1
             overseen = job(found)
-            shown = [*_pass_lines(found.to_json(), ago(found.ended, NOW)), *lines_of(found.to_json())]
+            shown = [*pass_lines(found.to_json(), ago(found.ended, NOW)), *log_lines(found.to_json())]
             assert shown, path
             assert overseen.problems is not None
             assert [overseen.of(REGION, name).to_json() for name in ("churn", "gone")], path

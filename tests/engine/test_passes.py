@@ -1,17 +1,12 @@
 """A pass over many services: what is wrong with one stops no other, and nothing is done that was not ordered."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from reconciler.core import errors
-from reconciler.core.address import Address
-from reconciler.core.diff import FieldChange
 from reconciler.core.orders import Freeze, Orders
-from reconciler.core.plan import Action, Change
-from reconciler.engine import passes
 from reconciler.engine.clock import SystemClock
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.passes import Pass
@@ -161,37 +156,6 @@ def test_an_operator_that_could_not_look_at_itself_says_so(operator, error, stat
 
     assert states(made) == {"operator_m": state}
     assert made.exit_code == code
-
-
-def said(**orders):
-    """What the job of an operator is told."""
-    body = {"name": "m", "region": REGION, "environment": "", "drift": "Correct", "deletes": 10}
-    return json.dumps(body | {"timeZone": "Etc/UTC", "freeze": [], "runtimeImage": ""} | orders)
-
-
-@pytest.mark.parametrize(
-    ("kind", "path", "after", "may"),
-    [
-        ("run_job", "image", "b", True),
-        ("run_job", "env.MLSERVICE_OPERATOR", said(runtimeImage="b"), True),
-        ("run_job", "env.MLSERVICE_OPERATOR", said(deletes=10_000), False),
-        ("run_job", "env.MLSERVICE_OPERATOR", "{", False),
-        ("run_job", "env.OTHER", said(), False),
-        ("run_job", "args[2]", "gs://another/place", False),
-        ("run_job", "service_account", "editor@acme.iam.gserviceaccount.com", False),
-        ("run_job", "timeout_s", 86_400, False),
-        ("scheduler_job", "schedule", "*/20 * * * *", True),
-        ("scheduler_job", "account", "editor@acme.iam.gserviceaccount.com", False),
-        ("iam_member", "role", "roles/editor", False),
-    ],
-)
-def test_specs_lift_no_limit_of_the_job_that_reads_them(kind, path, after, may):
-    """Who may publish may not order the job to delete more, to run as somebody else or to read elsewhere."""
-    change = Change(
-        Address(kind, REGION, "m"), Action.UPDATE, ("operator_m",), changes=(FieldChange(path, said(), after),)
-    )
-
-    assert passes.may_change(change, Orders.read(said())) == may
 
 
 def test_a_service_that_somebody_changes_now_is_left_for_the_next_pass(operator, reconcile):

@@ -1,6 +1,7 @@
 """How many passes were due: by cron and time zone, however long ago, for whatever stands in the schedule."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -25,17 +26,16 @@ NOW = datetime(2026, 11, 26, 12, 0, 30, tzinfo=UTC)
         ("0 0 31 2 *", "Etc/UTC", timedelta(days=9000), 0),
         ("*/5 * * * *", "Etc/UTC", timedelta(days=700_000), 9),
         ("whenever", "Etc/UTC", timedelta(days=1), 0),
-        ("* * * * *", "Europe/Atlantis", timedelta(days=1), 0),
-        ("", "", timedelta(days=1), 0),
+        ("", "Etc/UTC", timedelta(days=1), 0),
     ],
 )
 def test_passes_that_were_due(schedule, zone, ago, count):
     """Counted to nine at most."""
-    assert due(schedule, zone, NOW - ago, NOW, most=9) == count
+    assert due(schedule, ZoneInfo(zone), NOW - ago, NOW, most=9) == count
 
 
 def test_what_fires_at_the_ends_counts_once():
     """The first moment is the last pass's own, the last one is now."""
     at = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 
-    assert due("0 * * * *", "Etc/UTC", at - timedelta(hours=1), at, most=9) == 1
+    assert due("0 * * * *", UTC, at - timedelta(hours=1), at, most=9) == 1

@@ -303,3 +303,11 @@ def test_what_only_uses_an_object_is_for_that_service():
     assert wants.services(ONE) == {"churn"}
     assert wants.services(TWO) == {"fraud"}
     assert wants.services(Address("toy", GLOBAL, "three")) == frozenset()
+
+
+def test_what_stands_beside_is_left_out_and_every_one_that_is_planned_stays():
+    """Not only what the first of them wants."""
+    wants = Wants({ONE: toy("one")}, {TWO: Existing(TWO, "fraud")}, {TWO: Unwanted(TWO, "beside", "because")})
+
+    assert wants.only(["churn", "fraud"]) == Wants(wants.made, wants.used)
+    assert wants.only(["churn"]) == Wants(wants.made)

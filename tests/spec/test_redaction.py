@@ -206,7 +206,7 @@ def entry_with(value):
 def failed_with(value):
     """Fail in every way that ends a command: refused, a bug, a file."""
     from reconciler.cli.app import failed  # noqa: PLC0415 - the process's streams are ours by now
-    from reconciler.engine.job import Log  # noqa: PLC0415 - the same
+    from reconciler.engine.log import Log  # noqa: PLC0415 - the same
 
     failed(StalePlan([value]))
     failed(ReconcilerError("no", hint=value))

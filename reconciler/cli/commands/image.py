@@ -100,13 +100,7 @@ def push(
     all_said = regions and (frameworks or target is Program.RECONCILER)
     specs = None if all_said else _specs(paths, environment)
     chosen = tuple(dict.fromkeys(frameworks or _frameworks(specs))) if target is Program.RUNTIME else ()
-    where = regions or sorted({each.service.spec.region for each in specs.services} if specs else ())
-    if not where and layout is None:
-        raise errors.UsageError("no region is known", hint="give --region, or name the specs that need the image")
-    quiet = output is Form.JSON
-    if layout is not None:
-        where = []
-        _check_empty(layout)
+    quiet, where = output is Form.JSON, _regions(regions, specs, layout)
     with (
         working(Target(project, local, None, environment), specs, quiet=quiet) as session,
         tempfile.TemporaryDirectory(prefix="mlservice-image-") as folder,
@@ -117,11 +111,7 @@ def push(
         if layout is not None:
             write(built, version("mlservice"), layout)
         pushed = [_push(session.connection, built, target, region, dry_run=dry_run, quiet=quiet) for region in where]
-    told = _told(built, stands_on, target, chosen, pushed, dry_run=dry_run)
-    if quiet:
-        data(told)
-    else:
-        out("\n".join(_lines(told)))
+    _show(_told(built, stands_on, target, chosen, pushed, dry_run=dry_run), quiet=quiet)
     return 0
 
 
@@ -173,8 +163,22 @@ def _cache() -> Path:
     return Path(home) / "mlservice" / "layers"
 
 
+def _regions(regions: list[str] | None, specs: Specs | None, layout: Path | None) -> list[str]:
+    """Name where to push to: nowhere, where it goes into a folder.
+
+    Raises:
+        UsageError: Nobody said, or the folder is in use. That is before the build, which would be in vain.
+    """
+    if layout is not None:
+        _check_empty(layout)
+        return []
+    where = regions or sorted({each.service.spec.region for each in specs.services} if specs else ())
+    if not where:
+        raise errors.UsageError("no region is known", hint="give --region, or name the specs that need the image")
+    return where
+
+
 def _check_empty(layout: Path) -> None:
-    """Refuse before the build what the build could not be written to."""
     if layout.exists() and not (layout.is_dir() and not any(layout.iterdir())):
         raise errors.UsageError(f"{layout} is not an empty folder", hint="name a new folder")
 
@@ -230,6 +234,13 @@ def _counting(what: str, total_bytes: int, *, quiet: bool) -> Iterator[Tell]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total_bytes)
         yield lambda amount: bar.advance(task, amount)
+
+
+def _show(told: dict[str, Any], *, quiet: bool) -> None:
+    if quiet:
+        data(told)
+    else:
+        out("\n".join(_lines(told)))
 
 
 def _told(

@@ -11,7 +11,7 @@ from reconciler.cli.commands.apply import AllowDestroy, Form, How, confirm_and_a
 from reconciler.cli.console import say
 from reconciler.cli.options import Environment, Local, LockTimeout, Output, Paths, Project, State, Yes, spec_paths
 from reconciler.cli.planning import Target, load_specs, model_server, plan_documents, working
-from reconciler.core import errors
+from reconciler.core import errors, exits
 
 if TYPE_CHECKING:
     from reconciler.core.planned import Planned
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from schemas import Specs
 
 app = typer.Typer(add_completion=False)
-BLOCKED = 3
 
 
 @app.command()
@@ -56,7 +55,7 @@ def install(
         raise errors.UsageError("there is no Operator among these specs", hint=hint)
     with working(target, specs) as session:
         if not skip_doctor and _ill(session, specs):
-            return BLOCKED
+            return exits.BLOCKED
         again = partial(plan_operator, session, specs)
         how = How(yes, allow_destroy, lock_timeout, output, again, named[0], brief=not verbose)
         code = confirm_and_apply(session, plan_operator(session, specs), how)
@@ -66,16 +65,12 @@ def install(
 
 
 def _first_beat(session: Session, specs: Specs) -> None:
-    """Begin what an absence is the absence of: a job whose first pass never ends would not be missed else.
-
-    Source:
-        cloud.google.com/monitoring/alerts/metric-absence: a point is needed that is newer than the policy.
-    """
-    from reconciler.engine.heartbeat import beat  # noqa: PLC0415 - late, for start-up
+    """Begin what an absence is the absence of: a job whose first pass never ends would not be missed else."""
+    from reconciler.engine.heartbeat import begin  # noqa: PLC0415 - late, for start-up
 
     [loaded] = specs.operators
     spec = loaded.operator.spec
-    if unheard := beat(session, loaded.operator.name, spec.region, range(spec.shards), 0):
+    if unheard := begin(session, loaded.operator.name, spec.region, spec.shards):
         say(f"warning: {unheard}", "yellow")
 
 

@@ -18,10 +18,13 @@ from reconciler.core import errors
 from schemas.sections.ci import OnMerge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reconciler.cli.ci_lines import Edit
     from reconciler.core.planned import Planned
     from reconciler.engine.session import Session
     from schemas import LoadedOperator, Specs
+    from schemas.sections.ci import ContinuousIntegration
 
 app = typer.Typer(add_completion=False)
 
@@ -73,27 +76,36 @@ def install_ci(
     shown which lines to add: nothing is made that no document describes. Of the operator only what lets the CI in is
     made, and where the job is installed its roles as well. Then the workflows are printed, with this project's values.
     """
-    from reconciler.cli.ci_lines import wished, with_ci  # noqa: PLC0415 - late, for start-up
+    from reconciler.cli.ci_lines import wished  # noqa: PLC0415 - late, for start-up
 
     target = Target(project, local, state, environment)
     named = spec_paths(paths)
-    specs = load_specs(named, target)
     said = {"repository_id": repository_id, "owner_id": owner_id, "branch": branch, "environment": github_environment}
-    wish = wished(github, said, on_merge)
-    edit = with_ci(_operator(specs), wish)
-    if edit is not None and write and not dry_run:
-        write_in_place(edit.file, edit.text.encode())
-        say(f"wrote `ci` into {edit.file}:{edit.line}", "green")
-        specs, edit = load_specs(named, target), None
-    if edit is not None:
-        show_problems(edit.warnings)
-        specs = replace(specs, operators=(edit.operator,))
+    specs, edit = _with_ci(named, target, wished(github, said, on_merge), write=write and not dry_run)
     shown_only = dry_run or edit is not None
     how = How(yes, allow_destroy, lock_timeout, output, spec=named[0], dry_run=shown_only)
     with working(target, specs) as session:
         code = _let_in(session, specs, how, named)
     way = "--write without --dry-run adds" if write else "Add --write, or"
     return code or _told_what_to_add(edit, way, dry_run=dry_run, output=output)
+
+
+def _with_ci(
+    named: Sequence[Path], target: Target, wish: ContinuousIntegration | None, *, write: bool
+) -> tuple[Specs, Edit | None]:
+    """Load the specs as `ci` makes them, with what their files do not say of it: nothing, once that is written."""
+    from reconciler.cli.ci_lines import with_ci  # noqa: PLC0415 - late, for start-up
+
+    specs = load_specs(named, target)
+    edit = with_ci(_operator(specs), wish)
+    if edit is None:
+        return specs, None
+    if write:
+        write_in_place(edit.file, edit.text.encode())
+        say(f"wrote `ci` into {edit.file}:{edit.line}", "green")
+        return load_specs(named, target), None
+    show_problems(edit.warnings)
+    return replace(specs, operators=(edit.operator,)), edit
 
 
 def _operator(specs: Specs) -> LoadedOperator:

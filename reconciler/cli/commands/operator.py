@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +13,6 @@ from reconciler.cli.options import Form, Local, Project, State, Yes
 from reconciler.cli.planning import Target, working
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from reconciler.engine.operators import Installed
 
 app = typer.Typer(
@@ -44,62 +42,16 @@ def status(
     output: Annotated[Form, typer.Option("--output", "-o", help="Form of the output.")] = Form.TEXT,
 ) -> int:
     """Show the job, its schedule and its latest pass; exits with 1 when something needs a person."""
+    from reconciler.render.operator import status_lines  # noqa: PLC0415 - late, for start-up
+
     with _installed(Target(project, local, state)) as operator:
         found, now = operator.status(), operator.session.clock.now()
     if output is Form.JSON:
         data(found)
     else:
-        for line in _lines(found, now):
-            out(line)
+        out("\n".join(status_lines(found, now)))
     ill = any(report["exitCode"] for report in found["passes"])
     return 1 if ill or found["missing"] or found["problems"] or found["needsYou"] else 0
-
-
-def _lines(found: dict[str, Any], now: datetime) -> Iterator[str]:
-    from reconciler.render.moments import ago, minute  # noqa: PLC0415 - late, for start-up
-    from reconciler.render.values import one_line  # noqa: PLC0415 - late, for start-up
-
-    due = f", next {minute(found['next'])} UTC" if found["next"] else ""
-    paused = ", paused: mlservice operator resume" if found["paused"] else due
-    when = f"{found['schedule']} ({found['timeZone']}){paused}" if found["schedule"] else "its schedule is gone"
-    yield f"{found['name']} in {found['region']}: {when}"
-    yield f"  image   {found['image'] or 'its job is gone'}"
-    yield f"  shards  {found['shards'] or 'not known'}"
-    for report in found["passes"]:
-        yield from _pass_lines(report, f" ({ago(report['ended'], now)})")
-    if not found["passes"] and found["unreadable"]:
-        yield "  what the latest pass did cannot be read; another one writes it anew: mlservice operator run"
-    elif not found["passes"]:
-        yield "  no pass has reported yet: mlservice operator run"
-    for each in found["needsYou"]:
-        yield f"  needs you  {one_line(each['name'])}: {one_line(each['why'])}"
-    for missing in found["missing"]:
-        yield f"  missing {one_line(missing)}: mlservice install"
-    for problem in found["problems"]:
-        yield f"  problem {one_line(problem)}"
-
-
-def _pass_lines(report: dict[str, Any], age: str = "") -> Iterator[str]:
-    from reconciler.engine.operators import about_orphan  # noqa: PLC0415 - late, for start-up
-    from reconciler.render.values import one_line  # noqa: PLC0415 - late, for start-up
-
-    bundle = report["bundle"] or {}
-    commit = f", commit {one_line(bundle['commit'])[:12]}" if bundle.get("commit") else ""
-    kind = one_line((report.get("source") or {}).get("kind", "bundle"))
-    source = f"{kind} {one_line(bundle['digest'])[:12]}{commit}" if bundle else "specs of the image"
-    states: dict[str, list[str]] = {}
-    for name, service in sorted(report["services"].items()):
-        states.setdefault(one_line(service["state"]), []).append(one_line(name))
-    shown = [f"{len(names)} {state}" for state, names in sorted(states.items())]
-    what = ", ".join(shown) or "no services"
-    yield f"  pass    {report['ended']}{age} shard {report['shard']['index']}, {source}: {what}"
-    for state, names in sorted(states.items()):
-        if state not in {"ok", "changed"}:
-            yield f"          {state}: {', '.join(names)}"
-    for orphan in report["orphaned"]:
-        yield f"          {one_line(about_orphan(orphan))}"
-    for warning in report.get("warnings", ()):
-        yield f"          warning: {one_line(warning)}"
 
 
 @app.command()
@@ -111,11 +63,15 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many, from the end.")] = 100,
 ) -> None:
     """Print what the latest pass did, line by line. Everything that it wrote is in Cloud Logging."""
+    from reconciler.engine.operators import RUN_ONE  # noqa: PLC0415 - late, for start-up
+    from reconciler.render.operator import log_lines  # noqa: PLC0415 - late, for start-up
     from reconciler.render.values import one_line  # noqa: PLC0415 - late, for start-up
 
     with _installed(Target(project, local, state)) as operator:
-        found = operator.logs(lines)
-    out("\n".join(map(one_line, found)) or "no pass has reported yet")
+        latest = operator.reports.read()
+    found = [line for report in latest.reports for line in log_lines(report.to_json())]
+    found += [f"ERROR {one_line(why)}; {RUN_ONE}" for why in latest.unreadable]
+    out("\n".join(found[-lines:]) or "no pass has reported yet")
 
 
 @app.command()
@@ -130,6 +86,7 @@ def run(
     ] = False,
 ) -> int:
     """Start a pass now."""
+    from reconciler.render.operator import pass_lines  # noqa: PLC0415 - late, for start-up
     from reconciler.render.values import one_line  # noqa: PLC0415 - late, for start-up
 
     with _installed(Target(project, local, state)) as operator:
@@ -140,7 +97,7 @@ def run(
         well = operator.wait(execution, timeout_s=_PASS_WITHIN_S)
         reports = operator.reported(execution)
     for report in reports:
-        for line in (*_pass_lines(report), *(f"problem: {one_line(problem)}" for problem in report["problems"])):
+        for line in (*pass_lines(report), *(f"problem: {one_line(problem)}" for problem in report["problems"])):
             out(line.strip())
     if not reports:
         say(f"{execution} ended and reported nothing: what it wrote is in Cloud Logging", "red")

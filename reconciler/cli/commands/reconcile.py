@@ -61,7 +61,7 @@ def reconcile(
     What is cloned is read with the token in MLSERVICE_GIT_TOKEN. Where it cannot be cloned nothing is changed.
     """
     from reconciler.core.orders import ORDERS_ENV, Orders  # noqa: PLC0415 - late, for start-up
-    from reconciler.engine.job import Log  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.log import Log  # noqa: PLC0415 - late, for start-up
     from reconciler.hosts.repository import Repository  # noqa: PLC0415 - late, for start-up
     from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
 
@@ -73,7 +73,9 @@ def reconcile(
         if bundle or git:
             repository = Repository(git, branch, folder) if git else None
             with working(target, quiet=True) as session:
-                return _of_published(job(session), bundle or "", repository, allow_older=allow_older)
+                made = job(session)
+                with made.telling():
+                    return _of_published(made, bundle or "", repository, allow_older=allow_older)
         return _of_files(job, spec_paths(paths), target, named=bool(orders.name))
     except MLServiceError as error:
         Log("").write("ERROR", "pass failed", error=str(error), hint=getattr(error, "hint", ""))
@@ -103,16 +105,18 @@ def _of_files(job: Callable[[Session], Job], paths: Sequence[Path], target: Targ
         return 1
     with working(target, specs, quiet=True) as session:
         made = job(session)
-        made.digest = _digest_of(paths)
+        made.digest = _digest_of(paths) if named else ""
         made.source = {"kind": "folder", "place": " ".join(map(str, paths))}
-        return made.of(specs, problems)
+        with made.telling():
+            return made.of(specs, problems)
 
 
 def _job(session: Session, *, target: Target, orders: Orders, dry_run: bool, started: float) -> Job:
     from reconciler.cli.origin import Origin  # noqa: PLC0415 - late, for start-up
     from reconciler.cli.remembering import by_operator, by_somebody  # noqa: PLC0415 - late, for start-up
     from reconciler.cli.version import version_line  # noqa: PLC0415 - late, for start-up
-    from reconciler.engine.job import Job, Shard  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.job import Job  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.shard import Shard  # noqa: PLC0415 - late, for start-up
 
     def about(began: datetime, pointer: Pointer | None) -> Circumstances:
         if orders.name:

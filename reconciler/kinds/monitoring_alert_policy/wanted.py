@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import Operator
 
-SILENT, FAILING = "pass-missing", "pass-failed"
+SILENT, FAILING = heartbeat.SILENT, "pass-failed"
 _SHARD, _OUTCOME = "metric.label.shard", "metric.label.outcome"
 
 
