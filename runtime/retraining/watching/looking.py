@@ -91,8 +91,9 @@ def look(how: Look, now: datetime) -> list[Window]:
     """
     known, _ = how.remembers.read()
     ended, failed = _ended(how, now - BACK)
-    found = [window for window in ended if not known.knows(window.sort, window.job)]
-    for window in sorted(found, key=lambda each: (each.at, each.sort)):
+    new = (window for window in ended if not known.knows(window.sort, window.job))
+    found = sorted(new, key=lambda each: (each.at, each.sort))
+    for window in found:
         came = _acted(window, how)
         how.tell(window, came)
         _remember(window, how)

@@ -59,7 +59,7 @@ def examples(at):
             "filter": ["filter"],
             "description": ["description"],
             "disabled": ["disabled"],
-        },  # fmt: skip
+        },
         owner=at.name("churn"),
         unmarked={"description": "theirs"},
         prepare=prepare,
