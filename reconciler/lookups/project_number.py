@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 AGENTS = {
     "pubsub": "gcp-sa-pubsub",
     "monitoring": "gcp-sa-monitoring-notification",
+    "logging": "gcp-sa-logging",
     "storage": "gs-project-accounts",
 }
 """Domain of each API's agent. Source: cloud.google.com/iam/docs/service-agents."""

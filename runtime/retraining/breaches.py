@@ -20,6 +20,8 @@ from typing import Any
 
 SERVICE, REGION, BREACH = "mlservice-service", "mlservice-region", "mlservice-breach"
 OPEN, CLOSED = "open", "closed"
+MONITOR = "aiplatform.googleapis.com/ModelMonitor"
+"""Resource of what Model Monitoring logs."""
 _LONGEST = 500
 
 
@@ -79,6 +81,21 @@ def watching(watches: Sequence[Watch], monitor: str) -> Watch | None:
     """Give the trigger that fires for a finding: of several the one that takes the fewest in a row."""
     found = [watch for watch in watches if monitor in watch.monitors]
     return min(found, key=lambda watch: watch.consecutive) if found else None
+
+
+def logged(data: bytes) -> bool:
+    """Tell whether a message is a log entry of a monitor, by its resource alone: nothing else of it is documented.
+
+    Source:
+        https://cloud.google.com/logging/docs/api/v2/resource-list; entries come as sinks write them:
+        https://cloud.google.com/logging/docs/export/pubsub
+    """
+    try:
+        told = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    resource = told.get("resource") if isinstance(told, Mapping) else None
+    return isinstance(resource, Mapping) and resource.get("type") == MONITOR
 
 
 def incident(data: bytes, published: datetime) -> Breach | None:

@@ -151,6 +151,10 @@ def decide(event: Event, history: History, guards: Guards, evidence: Evidence, n
     standing = [each for each in held if each.guard not in event.force]
     if standing:
         return standing[0]
+    before = history.of_incident(event.monitor, event.trigger) if event.monitor else None
+    if before is not None:
+        reason = f"{event.monitor} is found without a break since it led to {before.name or before.key}"
+        return Decision(Action.SKIP, event.key, event.trigger, reason)
     overridden = tuple(each.guard for each in held if each.guard is not None)
     reason = event.about or f"{event.trigger} fired"
     if overridden:

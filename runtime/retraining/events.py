@@ -23,6 +23,8 @@ from runtime.retraining.guards import Guard
 from runtime.retraining.settings import Settings
 
 MANUAL = "manual"
+LOOK = "look"
+"""What a log entry of a monitor is: a reason to look at what it measured, whatever it says; none to train."""
 SWEEP = "sweep"
 """What is sent every few minutes to look after what goes on; no reason to train."""
 FILES = "storage"
@@ -48,12 +50,14 @@ class Here:
         region: Where it is.
         watches: Triggers that fire for what monitors find.
         triggers: What fires each trigger, by its name; None where nobody says.
+        looks: Whether monitors are looked at.
     """
 
     service: str = ""
     region: str = ""
     watches: Sequence[Watch] = ()
     triggers: Mapping[str, str] | None = None
+    looks: bool = False
 
     def knows(self, trigger: str) -> bool:
         """Tell whether a trigger is one of the spec's, or of those that each service has."""
@@ -66,9 +70,8 @@ class Here:
     @classmethod
     def of(cls, settings: Settings) -> Here:
         """Read it from the function's settings."""
-        return cls(
-            settings.service, settings.region, tuple(Watch.of(told) for told in settings.breaches), settings.triggers
-        )
+        watches = tuple(Watch.of(told) for told in settings.breaches)
+        return cls(settings.service, settings.region, watches, settings.triggers, bool(settings.watched))
 
 
 def read(trigger: str, body: bytes, now: datetime, here: Here = Here()) -> Event | None:
@@ -130,10 +133,11 @@ def _of_monitor(
     message: Mapping[str, Any], attributes: Mapping[str, str], number: str, at: datetime, here: Here
 ) -> Event | None:
     """Read what a monitor found. What is another service's, or nobody trains for, is no event."""
+    data = base64.b64decode(message.get("data") or "")
+    if breaches.logged(data):
+        return Event(key_of(LOOK, number), LOOK, at) if here.looks else None
     try:
-        found = breaches.told(attributes, number, at) or breaches.incident(
-            base64.b64decode(message.get("data") or ""), at
-        )
+        found = breaches.told(attributes, number, at) or breaches.incident(data, at)
     except breaches.NoBreach as error:
         raise NoEvent(str(error)) from error
     if found is None:

@@ -12,12 +12,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runtime.retraining import closing, events, handling, taking, telling
+from runtime.retraining.breaches import Watch
 from runtime.retraining.decision import Event, Evidence
 from runtime.retraining.google import Bucket, Google, Refused
 from runtime.retraining.ledger import BucketLedger
 from runtime.retraining.runs import History
 from runtime.retraining.settings import Settings
 from runtime.retraining.trainers import Trainer, trainer
+from runtime.retraining.watching.looking import Look, look
+from runtime.retraining.watching.monitors import Monitors
+from runtime.retraining.watching.windows import BucketWindows
 from runtime.retraining.workshop import Shelf, Workshop, policy_of
 
 LARGEST = 10 << 20
@@ -59,14 +63,18 @@ def act(trigger: str, body: bytes, settings: Settings, google: Google) -> Answer
     way = trainer(settings, google)
     desk = _desk(settings, google, teller, way, event.at)
     try:
-        if event.trigger == events.SWEEP:
-            return _swept(desk, way, settings, google, teller)
-        return _acted(event, desk), 200
+        if event.trigger == events.LOOK:
+            done = _looked(way, settings, google, teller, event.at)
+        elif event.trigger == events.SWEEP:
+            done = _swept(desk, way, settings, google, teller)
+        else:
+            done = _acted(event, desk)
     except handling.NotNow as later:
         return {"again": str(later)}, 503
     except Exception as error:  # noqa: BLE001 - the log says which; Pub/Sub delivers again
         telling.log("ERROR", f"{settings.service}: {type(error).__name__}: {error}")
         return {"error": type(error).__name__}, 500
+    return done, 200
 
 
 def _acted(event: Event, desk: handling.Desk) -> Mapping[str, Any]:
@@ -108,8 +116,34 @@ def _rows(settings: Settings, google: Google) -> int | None:
         return None
 
 
-def _swept(desk: handling.Desk, way: Trainer, settings: Settings, google: Google, teller: telling.Teller) -> Answer:
+def _swept(
+    desk: handling.Desk, way: Trainer, settings: Settings, google: Google, teller: telling.Teller
+) -> Mapping[str, Any]:
     lines = closing.sweep(desk, Workshop(settings, google, way, desk), settings.timeout)
     for line in lines:
         teller.ended(line)
-    return {"swept": lines}, 200
+    # After the trainings: a monitor that cannot be read keeps none of them from being closed.
+    return {"swept": lines, **_looked(way, settings, google, teller, desk.now())}
+
+
+def _looked(
+    way: Trainer, settings: Settings, google: Google, teller: telling.Teller, at: datetime
+) -> Mapping[str, Any]:
+    """Look at what monitors measured since the last time; a log entry may be lost, so each sweep does it as well."""
+    if not settings.watched:
+        return {}
+    how = Look(
+        Monitors(settings, google),
+        BucketWindows(Bucket(google, settings.bucket), settings.folder),
+        settings.watched["schedules"],
+        int(settings.watched["least"]),
+        tuple(Watch.of(told) for told in settings.breaches),
+        lambda event: _told(_acted(event, _desk(settings, google, teller, way, max(event.at, at)))),
+        teller.judged,
+    )
+    found = look(how, max(datetime.now(UTC), at))
+    return {"windows": [{"sort": each.sort, "finding": each.to_json()["finding"]} for each in found]}
+
+
+def _told(decided: Mapping[str, Any]) -> str:
+    return f"{decided['action']}: {decided['reason']}" if decided.get("reason") else ""

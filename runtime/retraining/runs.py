@@ -128,14 +128,16 @@ class Row:
     Args:
         count: How many; 0 after one that found nothing.
         last: When the last of them began.
+        began: When the first of them did: since when it is one incident.
     """
 
     count: int
     last: datetime
+    began: datetime
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data."""
-        return {"count": self.count, "last": self.last.isoformat()}
+        return {"count": self.count, "last": self.last.isoformat(), "began": self.began.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +167,21 @@ class History:
         row = self.rows.get(monitor)
         if over:
             ends = row is not None and row.count > 0 and at >= row.last
-            return replace(self, rows={**self.rows, monitor: Row(0, at)}) if ends else self
+            return replace(self, rows={**self.rows, monitor: Row(0, at, at)}) if ends else self
         # Zero: the monitor found nothing at that time, and something since.
         if row is not None and at <= row.last + (SAME_LOOK if row.count else timedelta()):
             return self
         count = min(row.count if row is not None else 0, _LONGEST_ROW) + 1
-        return replace(self, rows={**self.rows, monitor: Row(count, at)})
+        began = row.began if row is not None and row.count else at
+        return replace(self, rows={**self.rows, monitor: Row(count, at, began)})
+
+    def of_incident(self, monitor: str, trigger: str) -> Run | None:
+        """Give the training that what a monitor finds without a break led to already, if it did."""
+        row = self.rows.get(monitor)
+        if row is None or not row.count:
+            return None
+        since = (run for run in reversed(list(self.runs.values())) if run.claimed >= row.began and run.counts)
+        return next((run for run in since if run.trigger == trigger), None)
 
     def going(self) -> list[Run]:
         """Give the runs that may be at work."""
@@ -247,7 +258,8 @@ class History:
                 _moment(data[name]) if data.get(name) else None for name in ("circuitReset", "circuitUntil")
             )
             rows = {
-                str(name): Row(int(row["count"]), _moment(row["last"])) for name, row in data.get("rows", {}).items()
+                str(name): Row(int(row["count"]), _moment(row["last"]), _moment(row.get("began", row["last"])))
+                for name, row in data.get("rows", {}).items()
             }
             return cls({run.key: run for run in runs}, reset, str(data.get("frozen", "")), until, rows)
         except (TypeError, ValueError, KeyError, AttributeError) as error:

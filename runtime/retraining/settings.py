@@ -43,6 +43,8 @@ class Settings:
         account: E-mail of the account that trainings run as; empty for the project's default.
         rows: Table whose rows `minNewRows` counts; empty for none.
         breaches: Which triggers fire for which findings of monitors: `trigger`, `of`, `consecutive`.
+        watched: Monitors that are looked at: `schedules`, the display name of each by what it compares (`skew`,
+            `drift`), and `least`, the values below which nothing is said of a column; None for none.
         triggers: What fires each trigger of the spec, by its name: `schedule`, `storage`, `pubsub` or `breach`; None
             where nobody says, and then any name is one.
     """
@@ -66,6 +68,7 @@ class Settings:
     account: str = ""
     rows: str = ""
     breaches: Sequence[Mapping[str, Any]] = ()
+    watched: Mapping[str, Any] | None = None
     triggers: Mapping[str, str] | None = None
 
     @property

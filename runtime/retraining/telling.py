@@ -11,6 +11,7 @@ from typing import Any
 from runtime.retraining.decision import VERDICTS, Action, Decision, Event
 from runtime.retraining.google import Google
 from runtime.retraining.settings import Settings
+from runtime.retraining.watching.windows import Window
 
 SEVERITY = {
     Action.SKIP: "NOTICE",
@@ -68,6 +69,18 @@ class Teller:
         text = f"{self._settings.service}: {words.get(decision.action, decision.action)}: {decision.reason}"
         log(SEVERITY.get(decision.action, "DEBUG"), text, retraining=told)
         self._publish("verdict" if decision.action in VERDICTS else "decision", told)
+
+    def judged(self, window: Window, came: str) -> None:
+        """Tell what was said of a monitor's window, and what came of it.
+
+        Raises:
+            Refused, Unavailable: The topic did not take it.
+        """
+        told = window.to_json() | {"service": self._settings.service, "came": came}
+        severity = "WARNING" if window.says else "NOTICE" if window.says is None else "INFO"
+        text = f"{self._settings.service}: {window.sort}: {told['finding']}: {told['reason']}"
+        log(severity, text, monitoring={name: value for name, value in told.items() if name != "columns"})
+        self._publish("window", told)
 
     def ended(self, line: str) -> None:
         """Tell what a sweep found out."""

@@ -1,11 +1,17 @@
 """`monitoring` of a spec on Vertex AI: what is watched, when, and what becomes of it."""
 
+import json
 from datetime import datetime, timedelta
 
+import pytest
+from google.api_core import exceptions
+
 from reconciler.engine.models import read_models
+from reconciler.engine.retraining import read_retraining
 from reconciler.gcp.vertex import host
 from tests.conftest import HTTP
-from tests.operating import REGION, spec
+from tests.engine.test_retraining import until
+from tests.operating import BUCKET, REGION, spec
 from tests.operating_registry import Registered
 
 FEATURES = {
@@ -207,3 +213,68 @@ def test_each_version_of_the_registry_has_its_monitor(operator):
     assert of == {versions["2"]}
     assert not operator.destroy("churn").failed
     assert (monitors(operator), schedules(operator)) == ([], {})
+
+
+TRAINS = {
+    **watched(),
+    "spec": {
+        **WANTED["spec"],
+        "monitoring": {**MONITORING, "minSamples": 50},
+        "triggers": [{"name": "moved", "when": {"breach": ["skew"], "consecutive": 2}}],
+        "retraining": {"run": {"cloudRunJob": {"name": "train"}}, "guards": {"cooldown": "1m", "maxConcurrent": 5}},
+    },
+}
+RETRAINING = "projects/local/topics/churn-retrain"
+
+
+def kept(operator, name):
+    """An object of the service's retraining; None where there is none."""
+    blob = operator.connection.storage.bucket(BUCKET).blob(f"retraining/{REGION}/churn/{name}")
+    try:
+        return json.loads(blob.download_as_bytes())
+    except exceptions.NotFound:
+        return None
+
+
+def windows(operator):
+    """What was said of each window of one sort, the oldest first."""
+    judged = (kept(operator, "windows.json") or {"windows": []})["windows"]
+    return [(each["finding"], each["reason"]) for each in judged if each["sort"] == "skew"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_requests_that_moved_start_one_training_when_they_stay_so(operator):
+    """A few rows say nothing, one window is not two; the second one starts it, and the third not another one.
+
+    The log entry of a breach wakes the function, whatever it says.
+    """
+    operator.make_job()
+    at = now(operator)
+    trained = [{"spend": n % 10, "plan": ("basic", "plus")[n % 2]} for n in range(400)]
+    table(operator, "ml.training", {"spend": "FLOAT64", "plan": "STRING"}, trained)
+    applied(operator, TRAINS)
+    first_run = at.replace(hour=6, minute=0, second=0, microsecond=0) + timedelta(days=1 if at.hour >= 6 else 0)
+    rows = [20, 200, 200, 200]
+    for day, count in enumerate(rows):
+        moved = logged(first_run + timedelta(days=day, hours=-3), count, spend=50, plans=("basic", "plus"), churns=0.1)
+        fill(operator, "ml_logs.churn", moved)
+
+    for day in range(len(rows)):
+        passed = first_run + timedelta(days=day, minutes=11)
+        operator.emulator.advance((passed - now(operator)).total_seconds())
+        until(lambda day=day: len(windows(operator)) == day + 1)
+
+    few, *moved = windows(operator)
+    assert few == ("NotEnoughData", "20 rows; fewer than 50 tell nothing")
+    assert moved == [("Breach", "1 of 2 columns too far: spend 1, limit 0.1")] * 3
+    until(lambda: len(kept(operator, "history.json")["runs"]) == 1)
+    found = read_retraining(operator.session(), REGION, "churn", last=50)
+    held_back = [each["reason"] for each in found.decisions if each["action"] == "Skip"]
+    assert sorted(reason.partition(" since")[0] for reason in held_back) == [
+        "skew is found without a break",
+        "skew was found 1 of 2 times in a row",
+    ]
+    assert [each["action"] for each in found.decisions if each["action"] != "Skip"] == ["Start"]
+    assert [run["trigger"] for run in found.runs] == ["moved"]
+    assert operator.differences(TRAINS) == []

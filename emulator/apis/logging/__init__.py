@@ -2,7 +2,8 @@
 
 Source: message comments of google-cloud-logging 3.17.0 (`google.logging.v2`);
 https://cloud.google.com/logging/docs/view/logging-query-language; https://cloud.google.com/logging/quotas.
-Not there, and answered UNIMPLEMENTED: buckets, views, links, exclusions, log-based metrics, tailing, settings.
+Not there, and answered UNIMPLEMENTED: buckets, views, links, exclusions of projects, log-based metrics, tailing,
+settings.
 """
 
 from emulator.apis.logging import entries, sinks

@@ -34,7 +34,8 @@ def hand_over(world: World, entries: Sequence[Any]) -> None:
         mine = [(entry, MessageToDict(entry)) for entry in entries if entry.log_name.split("/")[1] == project]
         for sink in sinks:
             test = query.compiled(sink.filter)
-            wanted = [entry for entry, said in mine if test(said)]
+            left_out = [query.compiled(each.filter) for each in sink.exclusions if not each.disabled]
+            wanted = [entry for entry, said in mine if test(said) and not any(one(said) for one in left_out)]
             for start in range(0, len(wanted), MOST):
                 _publish(world, project, sink, wanted[start : start + MOST])
 

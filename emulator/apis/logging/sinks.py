@@ -53,8 +53,12 @@ def create(world: World, request: Any, _: Call) -> Any:
 
 def check(sink: Any) -> None:
     """Refuse a destination or a filter that is none, and what the emulator does not export to."""
-    if sink.include_children or sink.exclusions:
-        raise ApiFailure("UNIMPLEMENTED", "The emulator's sinks have neither children nor exclusions.")
+    if sink.include_children:
+        raise ApiFailure("UNIMPLEMENTED", "The emulator's sinks have no children.")
+    for each in sink.exclusions:
+        if not NAME.fullmatch(each.name) or not each.filter:
+            raise ApiFailure("INVALID_ARGUMENT", "An exclusion has a name and a filter.")
+        query.compiled(each.filter)
     if sink.destination.startswith(OTHERS):
         raise ApiFailure("UNIMPLEMENTED", f"The emulator exports to topics only, not to {sink.destination!r}.")
     if not TOPIC.fullmatch(sink.destination):

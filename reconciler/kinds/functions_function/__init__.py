@@ -7,6 +7,7 @@ from reconciler.core.membership import PROJECT
 from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
+from reconciler.kinds.functions_function.settings import watched_monitors
 from reconciler.kinds.functions_function.training import GIFTS
 from reconciler.kinds.functions_function.wanted import HISTORY_WRITER, address_of, desired
 from reconciler.kinds.pubsub_subscription import SUBSCRIBER
@@ -15,7 +16,7 @@ from reconciler.kinds.run_service import INVOKER
 from reconciler.lookups.function_source import FUNCTION_SOURCE
 from reconciler.lookups.project_number import asked_when
 
-__all__ = ["KIND", "FunctionsFunction", "address_of"]
+__all__ = ["KIND", "FunctionsFunction", "address_of", "watched_monitors"]
 
 ACTS_ON = frozenset(
     {

@@ -9,11 +9,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import account_email
+from reconciler.kinds import vertex_model, vertex_schedule
 from reconciler.kinds.model_artifact import readable
 from reconciler.lookups.model_version import registered_name
 from schemas.names import service_account_id
 from schemas.sections.events import Topic
-from schemas.sections.retraining import Better, Promote
+from schemas.sections.retraining import Better, Breach, Promote
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -52,6 +53,7 @@ def settings(service: MLService, retraining: Retraining, facts: Facts) -> dict[s
         **_registering(service, retraining, facts),
         "triggers": {each.name: _fires(each) for each in service.spec.triggers},
         **_breaches(service),
+        **_watched(service),
         **({"rows": rows.table} if (rows := retraining.guards.min_new_rows) else {}),
     }
 
@@ -131,6 +133,31 @@ def _breaches(service: MLService) -> dict[str, Any]:
         if each.when.breach
     ]
     return {"breaches": found} if found else {}
+
+
+def knows(retraining: Retraining) -> bool:
+    """Tell whether the function knows the way to train."""
+    return retraining.run.bigquery_ml is None
+
+
+def watched_monitors(service: MLService) -> bool:
+    """Tell whether the function looks at monitors: a training starts for what they find."""
+    retraining = service.spec.retraining
+    if retraining is None or not knows(retraining) or not vertex_model.compares(service):
+        return False
+    return any(one in _OF_MONITORS for trigger in service.spec.triggers for one in trigger.when.breach)
+
+
+_OF_MONITORS = frozenset({Breach.SKEW, Breach.DRIFT, Breach.PREDICTION_DRIFT})
+"""What Vertex AI's monitors find. What `slo` is about is told by alerts."""
+
+
+def _watched(service: MLService) -> dict[str, Any]:
+    """Give which schedules are looked at, and how many values tell something."""
+    found = service.spec.monitoring
+    if found is None or not watched_monitors(service):
+        return {}
+    return {"watched": {"schedules": vertex_schedule.display_names(service), "least": found.min_samples}}
 
 
 def guards(wanted: Guards) -> dict[str, Any]:

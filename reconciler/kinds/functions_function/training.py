@@ -29,6 +29,7 @@ from reconciler.kinds.functions_function.settings import (
     serving,
     train_email_of,
     trains_on_vertex,
+    watched_monitors,
 )
 from reconciler.kinds.iam_member import IamMember
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 JOB_RUNNERS = ("roles/run.jobsExecutorWithOverrides", "roles/run.viewer")
 """What running one job with words of ours takes, and looking at its executions."""
 VERTEX_USER = "roles/aiplatform.user"
+VERTEX_READER = "roles/aiplatform.viewer"
+"""What looking at monitors takes, where nothing is registered: monitors have no policies of their own."""
 ACT_AS = "roles/iam.serviceAccountUser"
 OBJECT_USER, OBJECT_READER = "roles/storage.objectUser", "roles/storage.objectViewer"
 TABLE_READER, QUERIES = "roles/bigquery.dataViewer", "roles/bigquery.jobUser"
@@ -49,6 +52,7 @@ _FUNCTION, _TRAINING = "the retraining function's own account", "the account tha
 GIFTS = (
     *(Gift(role, "run_job", _FUNCTION, "running the job that trains") for role in JOB_RUNNERS),
     Gift(VERTEX_USER, PROJECT, _FUNCTION, "starting trainings on Vertex AI, registering models and moving aliases"),
+    Gift(VERTEX_READER, PROJECT, _FUNCTION, "looking at what monitors measured"),
     Gift(ACT_AS, service_account.KIND.name, _FUNCTION, "starting trainings as their account"),
     Gift(OBJECT_READER, PROJECT, _FUNCTION, "reading the compiled pipeline in Cloud Storage: only that object"),
     Gift(TEMPLATE_READER, "artifact_repository", _FUNCTION, "reading the compiled pipeline in Artifact Registry"),
@@ -76,6 +80,8 @@ def wanted(service: MLService, retraining: Retraining, facts: Facts, function: A
         yield Desired(here, IamMember(), service.name, needs=frozenset({function}))
     if registers(service, retraining):
         yield _on_project(service, function, VERTEX_USER, member)
+    elif watched_monitors(service):
+        yield _on_project(service, function, VERTEX_READER, member)
     if trains_on_vertex(retraining):
         yield from _account(service, facts, function)
     if retraining.run.vertex_pipeline is not None:

@@ -14,7 +14,14 @@ from reconciler.core.reference import Ref
 from reconciler.kinds import iam_member, pubsub_topic, service_account
 from reconciler.kinds.functions_function import training, triggers
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
-from reconciler.kinds.functions_function.settings import ACCOUNT_ROLE, email_of, environment, events_topic, folder_of
+from reconciler.kinds.functions_function.settings import (
+    ACCOUNT_ROLE,
+    email_of,
+    environment,
+    events_topic,
+    folder_of,
+    knows,
+)
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.run_service.wanted import LETS_NOBODY_CALL
 from reconciler.lookups.function_source import source_of
@@ -23,7 +30,6 @@ from schemas.names import SERVICE_LONGEST, derived_name
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import MLService
-    from schemas.sections.retraining import Retraining
 
 RUNTIME = "python313"
 MEMORY_MIB, CPU_MILLIS, CONCURRENCY, TIMEOUT_S = 512, 1000, 4, 300
@@ -48,7 +54,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     Another way is "not acted on yet" in the plan: a function that could only refuse each event would look as if it did.
     """
     retraining, source = service.spec.retraining, source_of(service, facts)
-    if retraining is None or source is None or not _knows(retraining):
+    if retraining is None or source is None or not knows(retraining):
         return
     account = service_account.another(service, ACCOUNT_ROLE, "Retrains")
     history = _history_access(service, facts, account.address)
@@ -74,10 +80,6 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     yield Desired(address_of(service), fields, service.name, needs=needs, source=source.folder)
     yield from _never_everyone(service)
     yield from triggers.wanted(service, facts, address_of(service))
-
-
-def _knows(retraining: Retraining) -> bool:
-    return retraining.run.bigquery_ml is None
 
 
 def _history_access(service: MLService, facts: Facts, account: Address) -> Desired[IamMember]:

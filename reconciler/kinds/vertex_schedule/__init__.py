@@ -6,10 +6,10 @@ from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.kinds.vertex_model_monitor.record import HOST
 from reconciler.kinds.vertex_schedule.client import ScheduleClient
 from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule
-from reconciler.kinds.vertex_schedule.wanted import DRIFT, SKEW, address_of, desired, log_query
+from reconciler.kinds.vertex_schedule.wanted import DRIFT, SKEW, address_of, desired, display_names, log_query
 from reconciler.lookups.model_version import MODEL_VERSION
 
-__all__ = ["DRIFT", "KIND", "NAME", "SKEW", "MonitoringSchedule", "address_of", "log_query"]
+__all__ = ["DRIFT", "KIND", "NAME", "SKEW", "MonitoringSchedule", "address_of", "display_names", "log_query"]
 
 
 KIND = Kind(

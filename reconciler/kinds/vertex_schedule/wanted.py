@@ -37,15 +37,28 @@ def address_of(monitor: Address, which: str) -> Address:
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[MonitoringSchedule]]:
     """Want a schedule against the training data, and one against an earlier window."""
+    found, which = service.spec.monitoring, _which(service)
+    if found is None:
+        return
+    if SKEW in which:
+        yield _schedule(service, facts, SKEW, (monitors.skew(service), monitors.training(found, facts)))
+    if DRIFT in which:
+        yield _schedule(service, facts, DRIFT, (monitors.drift(service), _earlier(service, found, facts)))
+
+
+def _which(service: MLService) -> tuple[str, ...]:
+    """Give what is compared."""
     found = service.spec.monitoring
     if found is None or not vertex_model.compares(service):
-        return
-    if found.skew is not None and found.baseline is not None:
-        baseline = monitors.training(found, facts)
-        yield _schedule(service, facts, SKEW, (monitors.skew(service), baseline))
+        return ()
     drift = monitors.drift(service)
-    if drift.features or drift.predictions:
-        yield _schedule(service, facts, DRIFT, (drift, _earlier(service, found, facts)))
+    skew = found.skew is not None and found.baseline is not None
+    return (*((SKEW,) if skew else ()), *((DRIFT,) if drift.features or drift.predictions else ()))
+
+
+def display_names(service: MLService) -> dict[str, str]:
+    """Give the display name of each of a service's schedules, by what it compares: the same for every version."""
+    return {which: f"{which} of {service.name}. {note(service.name).rpartition(' ')[2]}" for which in _which(service)}
 
 
 def _schedule(
@@ -54,7 +67,7 @@ def _schedule(
     found = service.spec.monitoring
     monitor = vertex_model_monitor.address_of(service, facts)
     fields = MonitoringSchedule(
-        display_name=f"{which} of {service.name}. {note(service.name).rpartition(' ')[2]}",
+        display_name=display_names(service)[which],
         monitor=monitor.name,
         cron=f"TZ=Etc/UTC {found.schedule}" if found else "",
         at_once=1,

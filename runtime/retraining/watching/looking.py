@@ -1,0 +1,174 @@
+"""Monitors are looked at: every window that ended since the last look is judged, recorded, and acted on once.
+
+Woken by a log entry, and by the sweep in any case. The order is: judge, act, remember. Who dies in between judges
+again, and what that leads to has the same key, so nothing is started twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from runtime.retraining.breaches import Watch, watching
+from runtime.retraining.decision import Event
+from runtime.retraining.events import key_of
+from runtime.retraining.google import Refused, Unavailable
+from runtime.retraining.handling import TRIES, Moved, NotNow
+from runtime.retraining.watching.measured import FEATURES, PREDICTIONS
+from runtime.retraining.watching.monitors import Measured
+from runtime.retraining.watching.verdict import Column, judge
+from runtime.retraining.watching.windows import Window, Windows
+
+BACK = timedelta(days=1)
+"""How far back windows are looked for. A function that was away for longer starts nothing for what is over."""
+SKEW, DRIFT, PREDICTIONS_DRIFT = "skew", "drift", "predictiondrift"
+_SORTS: Mapping[tuple[str, str], str] = {
+    (SKEW, FEATURES): SKEW,
+    (DRIFT, FEATURES): DRIFT,
+    (DRIFT, PREDICTIONS): PREDICTIONS_DRIFT,
+}
+"""What a schedule's objective is, as triggers call it."""
+
+
+class Reads(Protocol):
+    """Who reads monitors."""
+
+    def schedules(self, shown: str) -> Iterator[tuple[str, str]]:
+        """Give our schedules of a display name, and the monitor of each."""
+
+    def measured(self, schedule: str, monitor: str, since: datetime) -> Iterator[Measured]:
+        """Give what the jobs of a schedule measured since then, the oldest first."""
+
+
+class Remembers(Protocol):
+    """Who remembers windows."""
+
+    def read(self) -> tuple[Windows, int]:
+        """Give what is remembered, and its generation."""
+
+    def write(self, windows: Windows, generation: int) -> None:
+        """Write it, unless somebody wrote since that generation, which raises `Moved`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Everything that a look takes.
+
+    Args:
+        reads: Reads monitors.
+        remembers: Remembers windows.
+        schedules: Display name of each schedule, by what it compares.
+        least: Values below which nothing is said of a column.
+        watches: Which triggers fire for what.
+        act: Acts on an event; gives what was decided, for people.
+        tell: Tells of a window.
+    """
+
+    reads: Reads
+    remembers: Remembers
+    schedules: Mapping[str, str]
+    least: int
+    watches: Sequence[Watch]
+    act: Callable[[Event], str]
+    tell: Callable[[Window, str], None]
+
+
+def look(how: Look, now: datetime) -> list[Window]:
+    """Judge what ended since the last look.
+
+    Args:
+        how: With what.
+        now: The time it is, aware.
+
+    Returns:
+        The windows that were judged, the oldest first.
+
+    Raises:
+        Refused, Unavailable: A monitor cannot be read; what was judged before stays.
+        NotNow: Others wrote at every try.
+    """
+    known, _ = how.remembers.read()
+    ended, failed = _ended(how, now - BACK)
+    new = (window for window in ended if not known.knows(window.sort, window.job))
+    found = sorted(new, key=lambda each: (each.at, each.sort))
+    for window in found:
+        came = _acted(window, how)
+        how.tell(window, came)
+        _remember(window, how)
+    for error in failed:
+        raise error
+    return found
+
+
+def _ended(how: Look, since: datetime) -> tuple[list[Window], list[Exception]]:
+    """Give what every schedule measured, and what went wrong: a monitor that cannot be read keeps no other from it."""
+    found: list[Window] = []
+    failed: list[Exception] = []
+    for compares, shown in how.schedules.items():
+        try:
+            found += _windows(how, compares, shown, since)
+        except (Refused, Unavailable) as error:
+            failed.append(error)
+    return found, failed
+
+
+def _windows(how: Look, compares: str, shown: str, since: datetime) -> Iterator[Window]:
+    for schedule, monitor in how.reads.schedules(shown):
+        for measured in how.reads.measured(schedule, monitor, since):
+            if measured.ended:
+                yield from _judged(compares, measured, how.least)
+
+
+def _judged(compares: str, measured: Measured, least: int) -> Iterator[Window]:
+    for objective, columns in measured.columns.items():
+        sort = _SORTS.get((compares, objective))
+        if sort is not None:
+            yield Window(sort, measured.job, measured.at, judge(_once(columns), least=least))
+
+
+def _once(columns: Sequence[Column]) -> list[Column]:
+    """Give each column once: an answer may tell of one by two distances, and the greater part of its limit counts."""
+    found: dict[str, Column] = {}
+    for each in columns:
+        before = found.get(each.name)
+        if before is None or _part(each) > _part(before):
+            found[each.name] = each
+    return list(found.values())
+
+
+def _part(column: Column) -> float:
+    return (column.distance or 0.0) / column.limit if column.limit else -1.0
+
+
+def _acted(window: Window, how: Look) -> str:
+    """Give what came of it, for people. Where nothing can be said, nothing begins and nothing ends."""
+    watch = watching(how.watches, window.sort)
+    if watch is None or window.says is None:
+        return ""
+    reason = window.verdict.reason if window.verdict else ""
+    return how.act(
+        Event(
+            key_of(watch.trigger, window.sort, window.job),
+            watch.trigger,
+            window.at,
+            f"{window.sort}: {reason}"[:500],
+            monitor=window.sort,
+            needed=watch.consecutive,
+            over=not window.says,
+        )
+    )
+
+
+def _remember(window: Window, how: Look) -> None:
+    for _ in range(TRIES):
+        known, generation = how.remembers.read()
+        if known.knows(window.sort, window.job):
+            return
+        try:
+            how.remembers.write(known.with_window(window), generation)
+        except Moved:
+            continue
+        return
+    raise NotNow("too many are looking at once")

@@ -1,0 +1,218 @@
+"""Whether a window is a breach: a pure function of what was measured, so that every reason can be tested and told.
+
+Vertex AI's own alert knows a limit per feature and nothing else. What a person would ask before believing it is asked
+here: were there rows enough, is it more than chance makes among so many features, was it measured at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from runtime.retraining.watching import chance
+
+_NAMED = 3
+
+
+class Finding(StrEnum):
+    """What is said of a column, or of a window.
+
+    Of a window: `BREACH` where a column is one, `TOO_FEW` where nothing could be told of any column, else `CALM`.
+    """
+
+    BREACH = "Breach"
+    CALM = "Calm"
+    CHANCE = "Chance"  # beyond its limit, and within what so few rows do by chance
+    TOO_FEW = "NotEnoughData"
+    UNMEASURED = "NotMeasured"  # a side had nothing that could be compared
+    UNLIMITED = "NoLimit"
+
+
+TELLING = frozenset({Finding.BREACH, Finding.CALM, Finding.CHANCE})
+"""What a verdict can rest on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What was measured of one feature, or of the predictions.
+
+    Args:
+        name: Of the column.
+        distance: From its baseline, 0 to 1; None where the API tells none.
+        limit: Greatest distance that is fine; None for none.
+        algorithm: Which distance, in Model Monitoring's words.
+        rows: Values in the window, without those that are missing; None where the API does not tell.
+        baseline_rows: Values in the baseline.
+        missing: Share of the window's rows without a value, 0 to 1.
+        baseline_missing: Share of the baseline's.
+        values: Buckets, or labels, of both sides together.
+    """
+
+    name: str
+    distance: float | None
+    limit: float | None
+    algorithm: str
+    rows: int | None
+    baseline_rows: int | None
+    missing: float = 0.0
+    baseline_missing: float = 0.0
+    values: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is said of one column.
+
+    Args:
+        column: Which.
+        finding: What.
+        reason: Why, for people.
+        expected: The distance that chance alone makes; None where that cannot be said.
+    """
+
+    column: Column
+    finding: Finding
+    reason: str
+    expected: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain data, as it is kept and told."""
+        found = {
+            "name": self.column.name,
+            "finding": str(self.finding),
+            "reason": self.reason,
+            "distance": self.column.distance,
+            "limit": self.column.limit,
+            "algorithm": self.column.algorithm,
+            "rows": self.column.rows,
+            "baselineRows": self.column.baseline_rows,
+            "missing": self.column.missing,
+            "baselineMissing": self.column.baseline_missing,
+            "expected": self.expected,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said of a window.
+
+    Args:
+        finding: Of the window.
+        reason: Why, for people: the columns, with their numbers.
+        columns: What was said of each, the worst first.
+    """
+
+    finding: Finding
+    reason: str
+    columns: tuple[Judged, ...]
+
+
+def judge(columns: Sequence[Column], *, least: int, windows: float = chance.WINDOW) -> Verdict:
+    """Judge a window.
+
+    Args:
+        columns: What was measured.
+        least: Values below which nothing is said of a column.
+        windows: Of all windows in which nothing changed, the share that may be called a breach.
+    """
+    compared = sum(_can_tell(each, least) for each in columns)
+    found = [_judged(each, least, windows / max(compared, 1)) for each in columns]
+    found.sort(key=lambda each: (_ORDER.index(each.finding), -_over(each.column), each.column.name))
+    return Verdict(*_summed(found, least), tuple(found))
+
+
+_ORDER = (
+    Finding.BREACH,
+    Finding.CHANCE,
+    Finding.TOO_FEW,
+    Finding.UNMEASURED,
+    Finding.CALM,
+    Finding.UNLIMITED,
+)
+
+
+def _can_tell(column: Column, least: int) -> bool:
+    return column.distance is not None and column.limit is not None and (column.rows or 0) >= least
+
+
+def _over(column: Column) -> float:
+    """Give how far a column is, by its limit."""
+    return column.distance / column.limit if column.distance is not None and column.limit else 0.0
+
+
+def _judged(column: Column, least: int, windows: float) -> Judged:
+    distance, limit = column.distance, column.limit
+    if column.rows is None:
+        # A limit that nobody can check is no leave.
+        return Judged(column, Finding.TOO_FEW, "nobody tells how many values there were")
+    if column.rows < least:
+        return Judged(column, Finding.TOO_FEW, f"{column.rows} of at least {least} values{_gone(column)}")
+    if distance is None:
+        return Judged(column, Finding.UNMEASURED, f"there was nothing to compare{_gone(column)}")
+    expected = chance.of_distance(column.algorithm, column.values, column.rows, column.baseline_rows or 0, windows)
+    if limit is None:
+        return Judged(column, Finding.UNLIMITED, f"{distance:.3g}, and no limit is set", expected)
+    return _compared(column, distance, limit, expected)
+
+
+def _compared(column: Column, distance: float, limit: float, expected: float) -> Judged:
+    told = f"{distance:.3g}, limit {limit:g}"
+    if distance <= limit:
+        return Judged(column, Finding.CALM, told, expected)
+    if distance <= expected:
+        few = f"{column.rows} values beside {column.baseline_rows or 0} differ by up to {expected:.3g} by chance"
+        return Judged(column, Finding.CHANCE, f"{told}: {few}", expected)
+    return Judged(column, Finding.BREACH, told + _gone(column), expected)
+
+
+def _gone(column: Column) -> str:
+    """Say how many values are missing, where that is news: no distance knows of it."""
+    if column.missing <= column.baseline_missing or column.missing < _SHOWN:
+        return ""
+    return f"; {column.missing:.0%} are missing, {column.baseline_missing:.0%} of the baseline"
+
+
+_SHOWN = 0.005
+
+
+def _summed(found: Sequence[Judged], least: int) -> tuple[Finding, str]:
+    breaches = [each for each in found if each.finding is Finding.BREACH]
+    if breaches:
+        words = [f"{each.column.name} {each.reason}" for each in breaches[:_NAMED]]
+        more = f"; and {len(breaches) - _NAMED} more" if len(breaches) > _NAMED else ""
+        return Finding.BREACH, f"{len(breaches)} of {len(found)} columns too far: {'; '.join(words)}{more}"
+    if not any(each.finding in TELLING for each in found):
+        return Finding.TOO_FEW, _nothing(found, least)
+    by_chance = [each.column.name for each in found if each.finding is Finding.CHANCE]
+    unknown = [each.column.name for each in found if each.finding in {Finding.TOO_FEW, Finding.UNMEASURED}]
+    parts = [f"all {len(found)} columns within their limits" if not by_chance and not unknown else ""]
+    parts += [f"{_listed(by_chance)} beyond the limit, as chance does" if by_chance else ""]
+    parts += [f"nothing can be said of {_listed(unknown)}" if unknown else ""]
+    return Finding.CALM, "; ".join(part for part in parts if part)
+
+
+def _nothing(found: Sequence[Judged], least: int) -> str:
+    if not found:
+        return "nothing was measured"
+    if all(each.finding is Finding.UNLIMITED for each in found):
+        return "no limit is set"
+    most = max((each.column.rows or 0 for each in found), default=0)
+    if most < least:
+        return f"{most} rows; fewer than {least} tell nothing"
+    return f"nothing can be said of {_listed([each.column.name for each in found])}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def counted(columns: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Count findings of columns as they are kept."""
+    found: dict[str, int] = {}
+    for each in columns:
+        found[str(each["finding"])] = found.get(str(each["finding"]), 0) + 1
+    return found

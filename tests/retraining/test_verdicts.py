@@ -1,0 +1,246 @@
+"""Whether a monitor's window is a breach: rows enough, more than chance, as many in a row as the spec says."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.statistics.distances import divergence_of_histograms
+from emulator.statistics.histograms import count, edges_of, with_infinities
+from runtime.retraining.breaches import Watch
+from runtime.retraining.google import Unavailable
+from runtime.retraining.handling import Moved
+from runtime.retraining.watching.looking import Look, look
+from runtime.retraining.watching.measured import FEATURES, PREDICTIONS, by_job
+from runtime.retraining.watching.monitors import Measured
+from runtime.retraining.watching.verdict import Column, Finding, judge
+from runtime.retraining.watching.windows import KEPT, Window, Windows
+from tests.retraining.simulated import START
+
+JSD, LINF = "jensen_shannon_divergence", "l_infinity"
+SPEND = Column("spend", 0.4, 0.3, JSD, 1000, 10_000, values=20)
+PLAN = Column("plan", 0.1, 0.3, LINF, 1000, 10_000, values=3)
+
+CASES = {
+    "too-far": (SPEND, Finding.BREACH),
+    "at-its-limit": (replace(SPEND, distance=0.3), Finding.CALM),
+    "few-rows": (replace(SPEND, rows=499), Finding.TOO_FEW),
+    "nobody-counts": (replace(SPEND, rows=None), Finding.TOO_FEW),
+    "no-distance": (replace(SPEND, distance=None), Finding.UNMEASURED),
+    "no-limit": (replace(SPEND, limit=None), Finding.UNLIMITED),
+    "hardly-a-baseline": (replace(SPEND, baseline_rows=8), Finding.CHANCE),
+    "no-baseline": (replace(SPEND, baseline_rows=None), Finding.CHANCE),
+    "all-missing": (replace(SPEND, rows=0, missing=1.0), Finding.TOO_FEW),
+}
+
+
+@pytest.mark.parametrize(("column", "finding"), CASES.values(), ids=CASES)
+def test_what_is_said_of_a_column(column, finding):
+    """Each with a reason that has its numbers."""
+    [found] = judge([column], least=500).columns
+
+    assert found.finding is finding
+    assert found.reason
+
+
+def test_a_window_is_what_its_worst_column_is_and_says_which():
+    """One column too far is a breach; where nothing can be said the window says nothing either way."""
+    gone = replace(PLAN, rows=3, missing=0.997)
+
+    breach = judge([PLAN, SPEND, gone], least=500)
+    calm = judge([PLAN, gone], least=500)
+    few = judge([gone], least=500)
+
+    assert breach.finding is Finding.BREACH
+    assert breach.reason == "1 of 3 columns too far: spend 0.4, limit 0.3"
+    assert [each.column.name for each in breach.columns] == ["spend", "plan", "plan"]
+    assert (calm.finding, calm.reason) == (Finding.CALM, "nothing can be said of plan")
+    assert (few.finding, few.reason) == (Finding.TOO_FEW, "3 rows; fewer than 500 tell nothing")
+    assert judge([], least=1).finding is Finding.TOO_FEW
+
+
+@given(
+    distance=st.floats(0, 1), limit=st.floats(0.001, 0.999), rows=st.integers(0, 10**6), others=st.integers(0, 600),
+    algorithm=st.sampled_from([JSD, LINF]),
+)  # fmt: skip
+def test_more_rows_and_fewer_columns_never_hide_a_breach(distance, limit, rows, others, algorithm):
+    """And what is within its limit is never one."""
+    column = Column("a", distance, limit, algorithm, rows, 10_000, values=20)
+    rest = [replace(column, name=f"b{n}", distance=0.0) for n in range(others)]
+
+    def is_breach(one, beside):
+        return judge([one, *beside], least=100).finding is Finding.BREACH
+
+    found = is_breach(column, rest)
+
+    assert not found or (distance > limit and rows >= 100)
+    assert not found or is_breach(replace(column, rows=rows * 2), rest)
+    assert not found or is_breach(column, rest[: others // 2])
+
+
+def drawn(seed, rows):
+    """Features that nothing happened to: normal, uniform, and two-humped ones."""
+    random = np.random.default_rng(seed)
+    normal, flat = random.normal(size=(40, rows)), random.uniform(size=(40, rows))
+    return [*normal, *flat, *(random.normal(size=(20, rows)) + 4 * random.integers(0, 2, (20, rows)))]
+
+
+def buckets(values):
+    """As Google's: ten of equal width between a side's own extremes."""
+    edges = edges_of(values.min(), values.max())
+    return with_infinities(edges, count(values, edges), 0, 0, 0)
+
+
+@pytest.mark.parametrize("rows", [30, 300, 3000])
+def test_of_a_hundred_features_that_nothing_happened_to_none_is_a_breach(rows):
+    """With a limit that each of them would be beyond by chance, at few rows; one window in a hundred may be."""
+    baseline = [buckets(each) for each in drawn(1, 10_000)]
+    breaches = 0
+    for window in range(12):
+        columns = [
+            Column(str(n), divergence_of_histograms(before, buckets(now)), 0.005, JSD, rows, 10_000, values=20)
+            for n, (before, now) in enumerate(zip(baseline, drawn(100 + window, rows), strict=True))
+        ]
+        assert any(each.distance > 0.005 for each in columns)
+        breaches += judge(columns, least=30).finding is Finding.BREACH
+
+    assert breaches <= 1
+
+
+def point(distance, *, job="j1", limit=0.3, gone=0, there=100):
+    counts = {"numNonMissing": str(there), "numMissing": str(gone)}
+    side = {"distribution": {"features": [{"numStats": {"commonStats": counts}}]}, "distributionDeviation": distance}
+    return {
+        "modelMonitoringJob": job, "algorithm": JSD, "thresholdValue": limit,
+        "currentStats": {"distributionValue": side}, "baselineStats": {"distributionValue": side},
+    }  # fmt: skip
+
+
+ODD = [
+    {}, {"tabularStats": 7}, {"tabularStats": {"dataPoints": [{}]}},
+    {"tabularStats": {"dataPoints": [{"currentStats": {"distributionValue": {"distribution": "?"}}}]}},
+    {"tabularStats": {"dataPoints": [{"thresholdValue": "NaN", "currentStats": {"distributionValue": None}}]}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_answer_that_makes_no_sense_says_nothing(odd):
+    """And is no breach."""
+    for objectives in by_job([odd]).values():
+        for columns in objectives.values():
+            assert judge(columns, least=1).finding is Finding.TOO_FEW
+
+
+def test_counts_and_missing_shares_are_read_from_inside_the_statistics():
+    """Numbers are texts there."""
+    told = {"statsName": "spend", "objectiveType": FEATURES, "dataPoints": [point(0.4, gone=300)]}
+
+    [column] = by_job([{"tabularStats": told}])["j1"][FEATURES]
+
+    assert (column.distance, column.limit, column.rows, column.missing) == (0.4, 0.3, 100, 0.75)
+
+
+class Monitor:
+    """Monitors and a memory, without a cloud."""
+
+    def __init__(self):
+        self.jobs, self.windows, self.generation, self.events, self.told = [], Windows(), 0, [], []
+        self.broken, self.moves = frozenset(), 0
+
+    def schedules(self, shown):
+        if shown in self.broken:
+            raise Unavailable("no answer")
+        yield f"schedules/{shown}", "monitors/m"
+
+    def measured(self, schedule, monitor, since):
+        del monitor
+        yield from (each for shown, each in self.jobs if schedule.endswith(shown) and each.at >= since)
+
+    def read(self):
+        return self.windows, self.generation
+
+    def write(self, windows, generation):
+        if self.moves:
+            self.moves -= 1
+            raise Moved
+        assert generation == self.generation
+        self.windows, self.generation = windows, generation + 1
+
+    def job(self, name, at, distance, *, which="skew", ended=True, objective=FEATURES):
+        columns = {objective: [replace(SPEND, distance=distance)]}
+        self.jobs.append((which, Measured(name, at, ended, columns)))
+
+    def look(self, now):
+        watches = (Watch("moved", frozenset({"skew", "drift", "predictiondrift"}), 2),)
+
+        def act(event):
+            self.events.append(event)
+            return "Start: because"
+
+        def tell(window, came):
+            self.told.append((window.sort, window.job, came))
+
+        shown = {"skew": "skew", "drift": "drift"}
+        return look(Look(self, self, shown, 500, watches, act, tell), now)
+
+
+def test_each_window_is_judged_once_in_their_order():
+    """Whatever wakes us, and however often; one that is not at its end waits."""
+    monitor, hour = Monitor(), timedelta(hours=1)
+    monitor.job("late", START + hour, 0.9, ended=False)
+    monitor.job("second", START, 0.1)
+    monitor.job("first", START - hour, 0.9)
+    monitor.job("predicted", START, 0.9, which="drift", objective=PREDICTIONS)
+    monitor.job("old", START - timedelta(days=3), 0.9)
+
+    found = [[(each.sort, each.job) for each in monitor.look(START + hour)] for _ in range(2)]
+
+    assert found == [[("skew", "first"), ("predictiondrift", "predicted"), ("skew", "second")], []]
+    assert [(event.monitor, event.over, event.needed) for event in monitor.events] == [
+        ("skew", False, 2), ("predictiondrift", False, 2), ("skew", True, 2),
+    ]  # fmt: skip
+    assert monitor.told == [
+        ("skew", "first", "Start: because"), ("predictiondrift", "predicted", "Start: because"),
+        ("skew", "second", "Start: because"),
+    ]  # fmt: skip
+    assert monitor.events[0].about == "skew: 1 of 1 columns too far: spend 0.9, limit 0.3"
+
+
+def test_a_monitor_that_cannot_be_read_keeps_no_other_from_it():
+    """What was judged is remembered, and the trouble is told so that it is tried again."""
+    monitor = Monitor()
+    monitor.broken = {"skew"}
+    monitor.job("d", START, 0.9, which="drift")
+    monitor.moves = 3
+
+    with pytest.raises(Unavailable):
+        monitor.look(START)
+
+    assert [(each["sort"], each["job"]) for each in monitor.windows.judged] == [("drift", "d")]
+
+
+def test_a_window_without_rows_enough_begins_nothing_and_ends_nothing():
+    """An empty night is no recovery."""
+    monitor = Monitor()
+    monitor.jobs.append(
+        ("skew", Measured("j", START, ended=True, columns={FEATURES: [replace(SPEND, distance=0.9, rows=2)]}))
+    )
+
+    [window] = monitor.look(START)
+
+    assert (window.says, monitor.events) == (None, [])
+
+
+def test_memory_does_not_grow():
+    """Of each sort so many; the other's stay."""
+    windows = Windows().with_window(Window("drift", "d", START, judge([SPEND], least=1)))
+    for number in range(KEPT + 5):
+        windows = windows.with_window(Window("skew", str(number), START, judge([SPEND], least=1)))
+
+    assert len(windows.judged) == KEPT + 1
+    assert windows.knows("drift", "d")
+    assert not windows.knows("skew", "4")
+    assert windows.knows("skew", "5")
