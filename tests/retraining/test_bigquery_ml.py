@@ -35,11 +35,11 @@ FROM UNNEST(GENERATE_ARRAY(1, 100)) AS x
 class World:
     """BigQuery with a table of customers, and a bucket."""
 
-    def __init__(self, emulator):
+    def __init__(self, emulator, bucket=BUCKET):
         self.http = emulator.http
         self.post("/bigquery/v2/projects/local/datasets", {"datasetReference": {"datasetId": "ml"}, "location": "EU"})
         self.query(ROWS)
-        self.post("/storage/v1/b?project=local", {"name": BUCKET})
+        self.post("/storage/v1/b?project=local", {"name": bucket})
 
     def post(self, path, body):
         return HTTP.post(self.http + path, json=body).raise_for_status().json()
