@@ -8,8 +8,8 @@ from typing import Any
 from reconciler.gcp.soft_deleted import SoftDeleted
 from reconciler.gcp.table_policies import HOST as BIGQUERY
 from reconciler.gcp.table_policies import VERSION as BIGQUERY_VERSION
+from reconciler.gcp.vertex import host
 from reconciler.kinds.iam_workload_identity_pool import HOST as IAM
-from reconciler.kinds.vertex_model import host
 from reconciler.kinds.vertex_model_monitor.record import VERSION as MONITORING
 from tests.conformance.target.connection import Target
 from tests.conformance.target.journal import run_in
