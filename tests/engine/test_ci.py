@@ -301,7 +301,7 @@ def test_the_job_changes_its_schedule_and_nothing_that_lets_a_ci_in(operator, tm
     [left] = [change for change in itself if not may_change(change, Orders())]
 
     assert str(left.address) == "iam_workload_identity_pool_provider/global/mlservice-ci/applier"
-    assert {each.path for each in left.fields} == {"condition", "keys"}
+    assert {each.path for each in left.changes} == {"condition", "keys"}
     assert project.install(FULL, project.itself) == len({"the condition", "the schedule"})
 
 
