@@ -14,6 +14,13 @@ from runtime.retraining.watching.verdict import Column
 
 FEATURES, PREDICTIONS = "raw-feature-drift", "prediction-output-drift"
 """Objectives, in the API's words."""
+SKEW, DRIFT, PREDICTIONS_DRIFT = "skew", "drift", "predictiondrift"
+SORTS: Mapping[tuple[str, str], str] = {
+    (SKEW, FEATURES): SKEW,
+    (DRIFT, FEATURES): DRIFT,
+    (DRIFT, PREDICTIONS): PREDICTIONS_DRIFT,
+}
+"""What is compared by a schedule's objective, as triggers call it."""
 
 
 def by_job(stats: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[Column]]]:
