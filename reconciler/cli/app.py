@@ -24,6 +24,7 @@ COMMANDS = {
     "predict": "Send rows to a service.",
     "models": "Show the versions of a model, and where each serves.",
     "promote": "Let another version of a model serve.",
+    "monitor": "Show how far requests and answers are from their baseline.",
     "triggers": "Show what fires trainings, and when next.",
     "retrain": "Train a model again now, through the guards.",
     "why": "Show why a service was retrained, or why not.",
