@@ -11,6 +11,7 @@ from rich.text import Text
 
 from reconciler.render.moments import ago, minute
 from reconciler.render.values import one_line
+from schemas.redaction import redacted
 
 NAMES: Mapping[str, str] = {"skew": "skew", "drift": "drift", "predictiondrift": "prediction drift"}
 AGAINST: Mapping[str, str] = {
@@ -32,6 +33,8 @@ QUIET = frozenset({"Calm", "NoLimit"})
 _LEVELS = "▁▂▃▄▅▆▇█"
 _LONGEST = 40
 _REASON = 160
+_MARGIN = 4096
+"""Characters beyond those shown that are looked at for secrets: a report may be of any length."""
 _HEAD = (
     "column",
     "verdict",
@@ -57,8 +60,10 @@ def render_monitored(found: Mapping[str, Any], *, now: datetime, every: bool) ->
     """
     text = Text()
     text.append(found["name"], "bold").append(f"  {found['region']}  ").append(*headline(found)).append("\n")
-    monitor = found["monitor"].rpartition("/")[2]
-    text.append(f"  monitor {monitor} of {one_line(found['model'])}, version {one_line(found['version'])}\n", "dim")
+    text.append(
+        f"  monitor {one_line(found['monitor'])} of {one_line(found['model'])}, version {one_line(found['version'])}\n",
+        "dim",
+    )
     for each in found["comparisons"]:
         text.append("\n").append_text(_comparison(each, now, every=every))
     for which in found["gone"]:
@@ -110,8 +115,13 @@ def lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
 
 def short(reason: str) -> str:
     """Give a reason on a line that one reads: the API quotes whole queries. JSON has all of it."""
-    line = one_line(reason)
-    return line if len(line) <= _REASON else f"{line[: _REASON - 1]}…"
+    return _cut(reason, _REASON)
+
+
+def _cut(text: Any, longest: int) -> str:
+    """Cut a text to a line, after what looks like a secret is hidden: half of one is known by nothing any more."""
+    line = redacted(one_line(str(text)[: longest + _MARGIN]))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def _past(moment: str, now: datetime) -> bool:
@@ -158,9 +168,8 @@ def _part(column: Mapping[str, Any]) -> float:
 
 
 def _cells(column: Mapping[str, Any]) -> tuple[str, ...]:
-    name = one_line(column["name"])
     return (
-        name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…",
+        _cut(column["name"], _LONGEST),
         WORDS[column["finding"]][0],
         _number(column.get("distance"), ".3f"),
         _number(column.get("limit"), "g"),

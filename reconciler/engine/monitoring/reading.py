@@ -55,7 +55,7 @@ class Monitored:
         return {
             "name": self.watched.service,
             "region": self.watched.region,
-            "monitor": self.watched.name,
+            "monitor": self.watched.monitor.address.name,
             "model": fields.model,
             "version": fields.model_version,
             "breach": self.breached,
@@ -157,22 +157,23 @@ def _windows(
     measured: Mapping[str, list[dict[str, Any]]],
 ) -> dict[str, Comparison]:
     """Give the comparisons of a schedule with what its jobs measured."""
-    which, wanted, live = compares(schedule.address), objectives(schedule), schedule.live
+    which, wanted = compares(schedule.address), objectives(schedule)
     least = least_of(schedule.fields.job) or DEFAULT_LEAST
     windows: dict[str, list[Window]] = {sort: [] for sort in wanted}
     for job in jobs:
         judged = windows_of(job, which, measured.get(str(job["name"]), ()), least=least, only=found.columns)
         for sort, objective in wanted.items():
             windows[sort].append(judged.get(sort) or nothing_of(job, objective))
-    paused = schedule.fields.paused
-    due = "" if paused else str(live.get("nextRunTime", ""))
     problem = schedule.problem or _not_begun(schedule, jobs)
-    return {
-        sort: Comparison(
-            sort, schedule.server_name, schedule.fields.cron, due, paused, least, tuple(each), problem=problem
-        )
-        for sort, each in windows.items()
-    }
+    return {sort: replace(comparison(sort, schedule, tuple(each)), problem=problem) for sort, each in windows.items()}
+
+
+def comparison(sort: str, schedule: Observed[Any], windows: tuple[Window, ...]) -> Comparison:
+    """Give a comparison of a schedule with its windows, the newest first."""
+    paused = schedule.fields.paused
+    due = "" if paused else str(schedule.live.get("nextRunTime", ""))
+    least = least_of(schedule.fields.job) or DEFAULT_LEAST
+    return Comparison(sort, schedule.server_name, schedule.fields.cron, due, paused, least, windows)
 
 
 def _not_begun(schedule: Observed[Any], jobs: Sequence[Mapping[str, Any]]) -> str:
