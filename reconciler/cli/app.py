@@ -25,6 +25,8 @@ COMMANDS = {
     "models": "Show the versions of a model, and where each serves.",
     "promote": "Let another version of a model serve.",
     "monitor": "Show how far requests and answers are from their baseline.",
+    "monitor run": "Compare now what is compared by schedule.",
+    "monitor calibrate": "Find limits that hold a rate of false alarms.",
     "triggers": "Show what fires trainings, and when next.",
     "retrain": "Train a model again now, through the guards.",
     "why": "Show why a service was retrained, or why not.",

@@ -79,18 +79,20 @@ class MonitoringResults:
         """
         return list(self._found(monitor, {"modelMonitoringJob": job}, {"pageSize": _PAGE}))
 
-    def of_schedule(self, monitor: str, schedule: str, since: datetime) -> Iterator[dict[str, Any]]:
-        """Give what the jobs of a schedule measured since then; what was read is not kept.
+    def of_schedule(self, monitor: str, schedule: str, since: datetime, until: datetime) -> Iterator[dict[str, Any]]:
+        """Give what the jobs of a schedule measured in a time; what was read is not kept.
 
         Args:
             monitor: Its full name.
             schedule: The schedule's.
             since: From when on, aware.
+            until: Before when, aware.
 
         Raises:
             ApiError: It cannot be read.
         """
-        interval = {"startTime": since.astimezone(UTC).isoformat().replace("+00:00", "Z")}
+        ends = {"startTime": since, "endTime": until}
+        interval = {name: at.astimezone(UTC).isoformat().replace("+00:00", "Z") for name, at in ends.items()}
         yield from self._found(
             monitor, {"modelMonitoringSchedule": schedule}, {"pageSize": _FEW, "timeInterval": interval}
         )

@@ -67,6 +67,17 @@ def test_what_was_measured_is_shown_judged_and_nothing_personal(shell, operator,
     }
     assert "email" not in text.out + whole.out + told.out
 
+    would = shell("monitor", "run", "churn", "--local", "--dry-run")
+    ran = shell("monitor", "run", "churn", "--which", "skew", "--local")
+    calibrated = shell("monitor", "calibrate", "churn", "--local", "--false-alarms", "0.05")
+    assert (would.code, ran.code, calibrated.code) == (0, 0, 0)
+    assert "skew: 2 features, from 50 values on\n" in would.out
+    assert "  against all of local.ml.training\ndrift: 2 features and 1 predictions" in would.out
+    assert "skew: succeeded after" in ran.err
+    assert "1 of 2 columns too far: spend 1, limit 0.1" in ran.out
+    assert "skew  1 window that tells something since" in calibrated.out, "what ran on demand is no window"
+    assert "too few for any limit: 38 windows tell of 5.00%" in calibrated.out
+
     plain, unknown = shell("monitor", "plain", "--local"), shell("monitor", "nobody", "--local")
     assert (plain.code, unknown.code) == (64, 64)
     assert "nothing of plain is compared" in plain.err
