@@ -139,14 +139,26 @@ def test_a_wish_for_another_region_is_not_ours(world):
     assert len(world.read().decisions) == len(world.trainings()) == 1
 
 
-def test_a_way_to_train_that_the_function_does_not_know_makes_no_function(operator):
-    """It is named in the plan; what could only refuse each event is not deployed."""
+def test_a_statement_of_bigquery_makes_a_function_that_may_do_no_more(operator):
+    """Models in the dataset of the statement, jobs in the project; the model's name is whole in the settings."""
     wanted = spec(retraining={"run": {"bigqueryML": {"query": "CREATE MODEL ml.churn OPTIONS() AS SELECT 1"}}})
 
     planned = operator.plan(wanted)
 
-    assert not [change for change in planned.plan.changes if change.address.kind == "functions_function"]
-    assert "not acted on yet: retraining" in " ".join(note.text for note in planned.plan.notes)
+    [function] = [change for change in planned.plan.changes if change.address.kind == "functions_function"]
+    told = json.loads(function.desired["environment"]["MLSERVICE_RETRAINING"])
+    assert told["run"] == {"bigqueryML": {"model": "local.ml.churn", "statement": " OPTIONS() AS SELECT 1"}}
+    assert told["model"] == "churn"
+    given = {
+        change.address.name.partition("roles/")[2].partition("/serviceAccount")[0]: change.desired["condition"]
+        for change in planned.plan.changes
+        if "roles/bigquery." in change.address.name
+    }
+    assert sorted(given.values()) == [
+        "",
+        'resource.name == "projects/local/datasets/ml" || resource.name.startsWith("projects/local/datasets/ml/")',
+    ]
+    assert not [note.text for note in planned.plan.notes if "not acted on yet" in note.text]
 
 
 @pytest.mark.slow
