@@ -178,6 +178,7 @@ def check(found, taken):
 READS = {
     *("roles/aiplatform.viewer", "roles/cloudfunctions.viewer", "roles/iam.serviceAccountViewer"),
     *("roles/iam.workloadIdentityPoolViewer", "roles/monitoring.viewer", "roles/secretmanager.viewer"),
+    "roles/logging.viewer",
     *("iam.serviceAccounts.getIamPolicy", "iam.serviceAccounts.list"),
     *("monitoring.alertPolicies.list", "monitoring.notificationChannels.list"),
     *("iam.roles.list", "pubsub.subscriptions.getIamPolicy", "pubsub.topics.getIamPolicy"),
@@ -190,7 +191,7 @@ BARE = {
 }
 """Of these what looking at the operator needs and services have by roles."""
 WRITES = {
-    *("roles/aiplatform.user", "roles/bigquery.dataOwner"),
+    *("roles/aiplatform.user", "roles/bigquery.dataOwner", "roles/logging.configWriter"),
     *("roles/artifactregistry.admin", "roles/cloudfunctions.developer", "roles/cloudscheduler.admin"),
     *("roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser", "roles/monitoring.notificationChannelEditor"),
     *("roles/pubsub.editor", "roles/resourcemanager.projectIamAdmin", "roles/run.admin", "roles/storage.objectAdmin"),
@@ -212,6 +213,7 @@ COVERED = {
     "roles/bigquery.metadataViewer": ("roles/bigquery.dataOwner",),
     "roles/cloudfunctions.viewer": ("roles/cloudfunctions.developer",),
     "roles/iam.serviceAccountViewer": ("roles/iam.serviceAccountAdmin",),
+    "roles/logging.viewer": ("roles/logging.configWriter",),
     "roles/monitoring.viewer": ("roles/monitoring.notificationChannelEditor",),
     "roles/run.viewer": ("roles/cloudfunctions.viewer",),
 }

@@ -16,6 +16,7 @@ from tests.emulator.clients import client
 from tests.emulator_iam.callers import Account
 from tests.emulator_vertex.cloud import BUCKET as PIPELINES
 from tests.emulator_vertex.cloud import IMAGE, Vertex
+from tests.engine.test_monitoring import TRAINS
 from tests.operating import BUCKET, REGION, spec
 from tests.retraining.conftest import pushed
 from tests.retraining.test_vertex import FAST, PIPELINE, WAIT
@@ -72,8 +73,7 @@ class Function:
 
 def given(operator, way, account):
     """Every role that the spec gives an account, from the plan."""
-    changes = operator.plan(wanted(way)).plan.changes
-    found = [Membership.of(change.address) for change in changes if change.address.kind == "iam_member"]
+    found = [Membership.of(each.address) for each in operator.plan(wanted(way)).plan.changes if is_member(each)]
     return [each for each in found if each.member.startswith(f"serviceAccount:{account}@") and each.role != "*"]
 
 
@@ -185,3 +185,28 @@ def test_a_training_needs_each_of_its_roles(operator, applied):
                         attempt()
                 else:
                     attempt()
+
+
+def test_looking_at_monitors_takes_the_reader_and_cloud_loggings_leave_to_publish(operator, monkeypatch, tmp_path):
+    """Without the first nothing can be looked at, and that is an error; the second is Cloud Logging's, on one topic."""
+    operator.make_job()
+    assert not operator.apply(TRAINS).failed
+    function = Function(operator, monkeypatch, tmp_path)
+    granted = [Membership.of(each.address) for each in operator.plan(TRAINS).plan.changes if is_member(each)]
+    [reader] = [each for each in granted if each.role == "roles/aiplatform.viewer"]
+    [logging] = [each for each in granted if "gcp-sa-logging" in each.member]
+
+    def look():
+        return act("", pushed("1", trigger="sweep"), function.settings, Google(REGION))
+
+    with Without(operator.emulator, reader):
+        refused = look()
+
+    assert refused == ({"error": "Refused"}, 500)
+    assert look() == ({"swept": [], "windows": []}, 200)
+    assert (logging.role, logging.on, logging.name) == ("roles/pubsub.publisher", "pubsub_topic", "churn-retrain")
+
+
+def is_member(change):
+    """Whether a change is about a role of somebody's."""
+    return change.address.kind == "iam_member"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from reconciler.core.address import GLOBAL, Address
 from reconciler.gcp.soft_deleted import SoftDeleted
 from reconciler.gcp.table_policies import HOST as BIGQUERY
 from reconciler.gcp.table_policies import VERSION as BIGQUERY_VERSION
+from reconciler.gcp.vertex import host
 from reconciler.kinds.iam_workload_identity_pool import HOST as IAM
-from reconciler.kinds.vertex_model import host
 from reconciler.kinds.vertex_model_monitor.record import VERSION as MONITORING
 from tests.conformance.target.connection import Target
 from tests.conformance.target.journal import run_in
@@ -39,7 +40,8 @@ def _pools(target: Target) -> Found:
 
 def _without_pool(target: Target, name: str) -> None:
     """With its providers. It keeps its name for 30 days, trusts nobody meanwhile, and is no more among the others."""
-    SoftDeleted(target.connection.rest(IAM, "v1"), target.connection.patience_s, "", "").delete(name)
+    address = Address("iam_workload_identity_pool", GLOBAL, name.rpartition("/")[2])
+    SoftDeleted(target.connection.rest(IAM, "v1"), target.connection.patience_s, "", {}).delete(address, name)
 
 
 def _vertex(target: Target, version: str) -> Any:
