@@ -15,6 +15,7 @@ from reconciler.kinds import (
     logging_sink,
     model_artifact,
     monitoring_alert_policy,
+    monitoring_dashboard,
     monitoring_notification_channel,
     pubsub_subscription,
     pubsub_table_subscription,
@@ -53,4 +54,5 @@ KINDS = Kinds.of(
     vertex_model.KIND,
     vertex_model_monitor.KIND,
     vertex_schedule.KIND,
+    monitoring_dashboard.KIND,
 )

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from schemas.section import Section
-from schemas.values import Milliseconds, Number, Seconds, Text, Whole
+from schemas.values import Flag, Milliseconds, Number, Seconds, Text, Whole
 
 
 class PredictionLogging(Section):
@@ -70,3 +70,7 @@ class Monitoring(Section):
         None, description="Greatest distance of the predictions from their reference, in (0, 1)."
     )
     slo: Slo | None = Field(None, description="What callers are promised; becomes alerts.")
+    dashboard: Flag = Field(
+        default=True,
+        description="Whether the service has a dashboard in Cloud Monitoring: requests, latency, instances, distances.",
+    )
