@@ -50,6 +50,7 @@ FULL = spec(
         "baseline": {"table": "ml.training"},
         "skew": {"default": 0.3},
         "drift": {"default": 0.3},
+        "uptime": {"every": "15m"},
     },
 )
 """Every section that a kind acts on today."""

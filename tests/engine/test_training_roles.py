@@ -195,6 +195,31 @@ def test_a_training_needs_each_of_its_roles(operator, applied):
                     attempt()
 
 
+def test_looking_at_monitors_takes_the_reader_and_cloud_loggings_leave_to_publish(operator, monkeypatch, tmp_path):
+    """Without the first nothing can be looked at, and that is an error; the second is Cloud Logging's, on one topic."""
+    operator.make_job()
+    assert not operator.apply(TRAINS).failed
+    function = Function(operator, monkeypatch, tmp_path)
+    granted = [Membership.of(each.address) for each in operator.plan(TRAINS).plan.changes if is_member(each)]
+    [reader] = [each for each in granted if each.role == "roles/aiplatform.viewer"]
+    [logging] = [each for each in granted if "gcp-sa-logging" in each.member]
+
+    def look():
+        return act("", pushed("1", trigger="sweep"), function.settings, Google(REGION))
+
+    with Without(operator.emulator, reader):
+        refused = look()
+
+    assert refused == ({"error": "Refused"}, 500)
+    assert look() == ({"swept": [], "windows": []}, 200)
+    assert (logging.role, logging.on, logging.name) == ("roles/pubsub.publisher", "pubsub_topic", "churn-retrain")
+
+
+def is_member(change):
+    """Whether a change is about a role of somebody's."""
+    return change.address.kind == "iam_member"
+
+
 def test_bigquery_trains_with_the_roles_of_the_function_and_none_is_spare(operator, monkeypatch, tmp_path):
     """Without one of the three nothing is trained, or nothing measured; other datasets are closed to it."""
     tables = Tables(operator.emulator, "others")  # ours is made by apply
@@ -223,28 +248,3 @@ def test_bigquery_trains_with_the_roles_of_the_function_and_none_is_spare(operat
     assert outcome(8) == ""
     elsewhere = {"bigqueryML": {**settings.run["bigqueryML"], "model": "local.kept.model"}}
     assert "Access Denied: Dataset local:kept" in outcome(9, replace(settings, run=elsewhere))
-
-
-def test_looking_at_monitors_takes_the_reader_and_cloud_loggings_leave_to_publish(operator, monkeypatch, tmp_path):
-    """Without the first nothing can be looked at, and that is an error; the second is Cloud Logging's, on one topic."""
-    operator.make_job()
-    assert not operator.apply(TRAINS).failed
-    function = Function(operator, monkeypatch, tmp_path)
-    granted = [Membership.of(each.address) for each in operator.plan(TRAINS).plan.changes if is_member(each)]
-    [reader] = [each for each in granted if each.role == "roles/aiplatform.viewer"]
-    [logging] = [each for each in granted if "gcp-sa-logging" in each.member]
-
-    def look():
-        return act("", pushed("1", trigger="sweep"), function.settings, Google(REGION))
-
-    with Without(operator.emulator, reader):
-        refused = look()
-
-    assert refused == ({"error": "Refused"}, 500)
-    assert look() == ({"swept": [], "windows": []}, 200)
-    assert (logging.role, logging.on, logging.name) == ("roles/pubsub.publisher", "pubsub_topic", "churn-retrain")
-
-
-def is_member(change):
-    """Whether a change is about a role of somebody's."""
-    return change.address.kind == "iam_member"

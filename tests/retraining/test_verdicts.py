@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.statistics.distances import divergence_of_histograms
@@ -62,6 +62,7 @@ def test_a_window_is_what_its_worst_column_is_and_says_which():
     assert judge([], least=1).finding is Finding.TOO_FEW
 
 
+@settings(deadline=None)
 @given(
     distance=st.floats(0, 1), limit=st.floats(0.001, 0.999), rows=st.integers(0, 10**6), others=st.integers(0, 600),
     algorithm=st.sampled_from([JSD, LINF]),
@@ -141,6 +142,17 @@ def test_counts_and_missing_shares_are_read_from_inside_the_statistics():
     [column] = by_job([{"tabularStats": told}])["j1"][FEATURES]
 
     assert (column.distance, column.limit, column.rows, column.missing) == (0.4, 0.3, 100, 0.75)
+
+
+def test_a_distance_of_nothing_is_one():
+    """Protobuf's JSON leaves out what is 0: two sides that are alike are calm, and not unmeasured."""
+    alike = point(0.0)
+    del alike["currentStats"]["distributionValue"]["distributionDeviation"]
+    told = {"statsName": "spend", "objectiveType": FEATURES, "dataPoints": [alike]}
+
+    [found] = judge(by_job([{"tabularStats": told}])["j1"][FEATURES], least=50).columns
+
+    assert (found.column.distance, found.finding) == (0.0, Finding.CALM)
 
 
 class Monitor:

@@ -172,6 +172,14 @@ SORTS = (
         listed="name",
     ),
     _sort(
+        "uptime_check",
+        ("google.cloud.monitoring_v3", "uptime_check_service", "UptimeCheckService"),
+        "google.monitoring.v3.UptimeCheckService",
+        "UptimeCheckConfig",
+        "{parent}/uptimeCheckConfigs/?",
+        regional=False,
+    ),
+    _sort(
         "notification_channel",
         ("google.cloud.monitoring_v3", "notification_channel_service", "NotificationChannelService"),
         "google.monitoring.v3.NotificationChannelService",
