@@ -294,13 +294,14 @@ def test_the_job_changes_its_schedule_and_nothing_that_lets_a_ci_in(operator, tm
     assert failures(project.reschedule()) == []
     rest = operator.connection.rest(HOST, "v1")
     [name] = [each.provider for purpose, each in project.ways().items() if purpose == "applier"]
-    body = {"attributeCondition": "assertion.repository_owner == 'acme'"}
-    rest.write("PATCH", name, body, patience_s=5, updateMask="attributeCondition")
+    body = {"attributeCondition": "assertion.repository_owner == 'acme'", "oidc": {"jwksJson": '{"keys": []}'}}
+    rest.write("PATCH", name, body, patience_s=5, updateMask="attributeCondition,oidc.jwksJson")
 
     itself = [change for change in project.plan().plan.pending if change.services == ("operator_mlservice",)]
     [left] = [change for change in itself if not may_change(change, Orders())]
 
     assert str(left.address) == "iam_workload_identity_pool_provider/global/mlservice-ci/applier"
+    assert {each.path for each in left.changes} == {"condition", "keys"}
     assert project.install(FULL, project.itself) == len({"the condition", "the schedule"})
 
 
