@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from reconciler.core.kind import Kind, Permissions, Roles, by_project, for_no_service
+from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds.monitoring_alert_policy.client import AlertPolicyClient
+from reconciler.kinds.monitoring_alert_policy.downtime import downtime
 from reconciler.kinds.monitoring_alert_policy.record import NAME, WHICH_LABEL, AlertPolicy, Condition, Step, refine
 from reconciler.kinds.monitoring_alert_policy.wanted import OF_OPERATORS, SILENT, Alert, address_of, policy
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from reconciler.core.objects import Desired
-    from schemas import Operator
+    from schemas import MLService, Operator
 
 __all__ = ["KIND", "NAME", "SILENT", "WHICH_LABEL", "Alert", "AlertPolicy", "Condition", "Step", "address_of", "policy"]
+
+
+OF_SERVICES: tuple[Callable[[MLService, Facts], Iterator[Alert]], ...] = (downtime,)
+"""What people should hear of a service."""
+
+
+def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
+    """Want a policy per alert that anybody asks for."""
+    for rule in OF_SERVICES:
+        for alert in rule(service, facts):
+            told = [
+                channels.address_of(service, entry)
+                for entry in service.spec.notifications
+                if alert.event in {str(event) for event in entry.events}
+            ]
+            if told:
+                yield policy(service.name, service.name, alert, told)
 
 
 def operates(operator: Operator, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
@@ -35,7 +53,7 @@ KIND = Kind(
     name=NAME,
     title="alert policy",
     fields=AlertPolicy,
-    desired=for_no_service,  # no section of a service leads to an alert yet
+    desired=desired,
     operates=operates,
     connect=AlertPolicyClient,
     permissions=Permissions(

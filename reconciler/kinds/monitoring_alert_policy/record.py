@@ -37,7 +37,7 @@ class Condition:
 
     Args:
         name: For people; unique in its policy, by which its incidents survive a change.
-        filter: Which series.
+        filter: Which series; a reference where only Google can tell what they are of.
         comparison: `GT` or `LT`; empty for an absence.
         threshold: In the metric's unit; 0 for an absence.
         duration_s: How long it must hold, or there must be no points: whole minutes.
@@ -46,7 +46,7 @@ class Condition:
     """
 
     name: str
-    filter: str
+    filter: str | Ref
     comparison: str
     threshold: float
     duration_s: int
