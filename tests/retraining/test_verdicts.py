@@ -246,6 +246,20 @@ def test_a_window_without_rows_enough_begins_nothing_and_ends_nothing():
     assert (window.says, monitor.events) == (None, [])
 
 
+def test_what_is_known_is_not_read_again():
+    """Statistics of a day are a gigabyte where there are many labels; a job that took longer than the next is found."""
+    monitor, hour = Monitor(), timedelta(hours=1)
+    monitor.job("new", START, 0.1)
+    monitor.look(START)
+    monitor.job("slow", START - 2 * hour, 0.1)
+    monitor.job("long-ago", START - 4 * hour, 0.1)
+    monitor.job("predicted", START - 4 * hour, 0.1, which="drift")
+
+    found = monitor.look(START + hour)
+
+    assert [each.job for each in found] == ["predicted", "slow"]
+
+
 def test_memory_does_not_grow():
     """Of each sort so many; the other's stay."""
     windows = Windows().with_window(Window("drift", "d", START, judge([SPEND], least=1)))

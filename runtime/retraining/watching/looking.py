@@ -23,6 +23,8 @@ from runtime.retraining.watching.windows import Window, Windows
 
 BACK = timedelta(days=1)
 """How far back windows are looked for. A function that was away for longer starts nothing for what is over."""
+OVERLAP = timedelta(hours=3)
+"""How far before the last window known: a job may take so much longer than the one after it."""
 
 
 class Reads(Protocol):
@@ -83,7 +85,7 @@ def look(how: Look, now: datetime) -> list[Window]:
         NotNow: Others wrote at every try.
     """
     known, _ = how.remembers.read()
-    ended, failed = _ended(how, now - BACK)
+    ended, failed = _ended(how, known, now - BACK)
     new = (window for window in ended if not known.knows(window.sort, window.job))
     found = sorted(new, key=lambda each: (each.at, each.sort))
     for window in found:
@@ -95,13 +97,14 @@ def look(how: Look, now: datetime) -> list[Window]:
     return found
 
 
-def _ended(how: Look, since: datetime) -> tuple[list[Window], list[Exception]]:
+def _ended(how: Look, known: Windows, since: datetime) -> tuple[list[Window], list[Exception]]:
     """Give what every schedule measured, and what went wrong: a monitor that cannot be read keeps no other from it."""
     found: list[Window] = []
     failed: list[Exception] = []
     for compares, shown in how.schedules.items():
         try:
-            found += _windows(how, compares, shown, since)
+            newest = known.newest([sort for (each, _), sort in SORTS.items() if each == compares])
+            found += _windows(how, compares, shown, max(since, newest - OVERLAP) if newest else since)
         except (Refused, Unavailable) as error:
             failed.append(error)
     return found, failed
