@@ -75,8 +75,6 @@ OF_AN_OPERATOR = frozenset(
     }
 )
 """Kinds that no service leads to: who installs an operator needs their roles."""
-OF_OPERATORS_ALONE = frozenset({"roles/monitoring.metricWriter"})
-"""Roles of kinds that services lead to as well: alerts of services are on no metric that we would have to describe."""
 OF_SERVICES = tuple(kind for kind in KINDS if kind.name not in OF_AN_OPERATOR)
 
 
@@ -85,7 +83,7 @@ def wanted(kinds=OF_SERVICES, *, writing=True):
     every = [STATE, *(kind.roles for kind in kinds)]
     on_the_project = [roles for roles in every if not roles.on]
     every_role = {role for roles in on_the_project for role in (*roles.read, *(roles.write if writing else ()))}
-    return sorted(every_role - OF_OPERATORS_ALONE)
+    return sorted(every_role)
 
 
 @dataclass
