@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import xgboost
 
 from runtime.data.columns import Column, encoding
-from runtime.frameworks import LoadError, bigquery_ml, cpus, xgboost_old
+from runtime.frameworks import LoadError, bigquery_ml, cpus, xgboost_old, xgboost_trees
 from runtime.frameworks.boosters import Booster
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def load(file: Path, settings: ModelSettings) -> Booster | bigquery_ml.Classifie
     booster = xgboost.Booster({"nthread": cpus()})
     try:
         booster.load_model(_readable(file))
+        xgboost_trees.check(bytes(booster.save_raw("ubj")))
     except (xgboost.core.XGBoostError, ValueError, OSError) as error:
         raise LoadError(f"XGBoost cannot read {file.name}: {error}") from error
     if bigquery_ml.exported(file):

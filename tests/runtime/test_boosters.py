@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import lightgbm
 import numpy as np
 import pytest
 import xgboost
 
+from runtime.frameworks import LoadError, xgboost_trees
 from tests.runtime.offline import ask, dumped, loaded, probabilities
 
 RANDOM = np.random.default_rng(8)
@@ -79,3 +82,58 @@ def test_a_linear_booster(tmp_path, noisy):
     model.save_model(tmp_path / "model.json")
 
     np.testing.assert_allclose(ask(loaded(tmp_path, {}), asked.tolist()), model.predict(xgboost.DMatrix(asked)))
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        ({"objective": "multi:softprob", "num_class": 3, "num_parallel_tree": 2}, "q"),
+        ({"booster": "dart", "grow_policy": "lossguide", "max_leaves": 9}, "q"),
+        ({"tree_method": "exact", "gamma": 0.3}, "q"),
+        ({"max_cat_to_onehot": 1}, "c"),
+        ({"multi_strategy": "multi_output_tree", "tree_method": "hist"}, "q"),
+        ({"booster": "gblinear"}, "q"),
+    ],
+)
+def test_what_xgboost_makes_is_found_whole(told, kind):
+    """Of every sort of booster: classes, forests, pruned trees, categories, several targets, weights."""
+    rows = RANDOM.integers(0, 20, (200, 2)).astype(float)
+    labels = rows % 3 if "multi_strategy" in told else rows[:, 0] % 3
+    asked = xgboost.DMatrix(rows, labels, feature_types=[kind] * 2, enable_categorical=True)
+    booster = xgboost.train({"nthread": 1, **told}, asked, 3)
+    booster.set_attr(name="\u2028 é")
+    xgboost_trees.check(bytes(booster.save_raw("ubj")))
+
+
+def _first(model, name, value):
+    model["trees"][0][name][0] = value
+
+
+@pytest.mark.parametrize("ending", ["json", "ubj"])
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda model: model.update(tree_info=[0, 1]), "trees of a class that it has not"),
+        (lambda model: model.update(tree_info=[0, -9]), "trees of a class that it has not"),
+        (lambda model: model.update(iteration_indptr=[-9, 1, 2]), "iterations of other trees"),
+        (lambda model: _first(model, "left_children", 99), "a tree that is none"),
+        (lambda model: _first(model, "left_children", 0), "a tree that is none"),
+        (lambda model: _first(model, "right_children", 1), "a tree that is none"),
+        (lambda model: _first(model, "right_children", -9), "a tree that is none"),
+        (lambda model: _first(model, "split_indices", 3), "a column that it has not"),
+    ],
+)
+def test_a_booster_that_leads_out_of_itself_is_refused(tmp_path, noisy, ending, harm, words):
+    """XGBoost reads it, and would write and read wherever in memory its numbers lead."""
+    given, labels, _ = noisy
+    told = {"nthread": 1, "max_depth": 2, "objective": "binary:logistic"}
+    booster = xgboost.train(told, xgboost.DMatrix(given, labels), 2)
+    found = json.loads(booster.save_raw("json"))
+    harm(found["learner"]["gradient_booster"]["model"])
+    file = tmp_path / f"model.{ending}"
+    file.write_text(json.dumps(found))
+    if ending == "ubj":
+        harmed = xgboost.Booster(model_file=bytearray(file.read_bytes()))
+        harmed.save_model(file)
+    with pytest.raises(LoadError, match=words):
+        loaded(tmp_path, {})
