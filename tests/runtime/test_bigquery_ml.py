@@ -68,6 +68,12 @@ def test_a_classifier_gives_the_name_of_the_likeliest_class(tmp_path, listed):
     ]
 
 
+def test_numbers_that_are_too_large_are_names(tmp_path):
+    """A label of 20 digits was NUMERIC or text."""
+    export(tmp_path, "classifier", class_names=["1", "-2", "9" * 19])
+    assert load(tmp_path, settings_of(FEATURES)).outputs[0].datatype == "BYTES"
+
+
 def test_a_word_that_training_has_not_seen_is_no_value(tmp_path):
     """As Google's own reader has it; words that are all unknown are a mistake."""
     export(tmp_path, "regressor")
@@ -98,6 +104,10 @@ def test_what_is_not_served_says_why(tmp_path):
             ({"listed": "1_categorical_label.txt"}, "no words of the column line"),
             ({"feature_names": ["speed"]}, "has 3 columns, and assets/model_metadata.json 1"),
             ({"feature_names": "speed"}, "names no features"),
+            ({"class_names": {"a": 1}}, "are no list of names"),
+            ({"class_names": "abc"}, "are no list of names"),
+            ({"class_names": [["a"], "b", "c"]}, "are no list of names"),
+            ({"class_names": ["a", "b", "a"]}, "names one class alone, or one twice"),
             ({"class_names": ["a", "b"]}, "the booster has 3 scores, and assets/model_metadata.json 2 classes"),
         ]
     ):
