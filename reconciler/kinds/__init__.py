@@ -48,9 +48,9 @@ KINDS = Kinds.of(
     storage_notification.KIND,
     scheduler_job.KIND,
     logging_sink.KIND,
-    monitoring_notification_channel.KIND,
-    monitoring_alert_policy.KIND,
     vertex_model.KIND,
     vertex_model_monitor.KIND,
     vertex_schedule.KIND,
+    monitoring_notification_channel.KIND,
+    monitoring_alert_policy.KIND,
 )

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from reconciler.core.kind import Kind, Permissions, Roles, by_project, for_no_service
+from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds.monitoring_alert_policy.client import AlertPolicyClient
+from reconciler.kinds.monitoring_alert_policy.distances import distances
 from reconciler.kinds.monitoring_alert_policy.record import NAME, WHICH_LABEL, AlertPolicy, Condition, Step, refine
 from reconciler.kinds.monitoring_alert_policy.wanted import OF_OPERATORS, SILENT, Alert, address_of, policy
+from reconciler.lookups.model_version import MODEL_VERSION
+from schemas.sections.notifications import Event
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from reconciler.core.objects import Desired
-    from schemas import Operator
+    from schemas import MLService, Operator
 
 __all__ = ["KIND", "NAME", "SILENT", "WHICH_LABEL", "Alert", "AlertPolicy", "Condition", "Step", "address_of", "policy"]
+
+
+OF_SERVICES: tuple[Callable[[MLService, Facts], Iterator[Alert]], ...] = (distances,)
+"""What people should hear of a service."""
+TOLD = frozenset({Event.DRIFT_DETECTED})
+"""Events that there are alerts of."""
+
+
+def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
+    """Want a policy per alert that anybody asks for."""
+    for rule in OF_SERVICES:
+        for alert in rule(service, facts):
+            told = [
+                channels.address_of(service, entry)
+                for entry in service.spec.notifications
+                if alert.event in {str(event) for event in entry.events}
+            ]
+            if told:
+                yield policy(service.name, service.name, alert, told)
+
+
+def notes(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
+    """Name the events that somebody asks for and nobody tells of yet."""
+    del facts
+    for index, entry in enumerate(service.spec.notifications):
+        untold = [str(event) for event in entry.events if event not in TOLD]
+        if untold and "events" in entry.model_fields_set:
+            yield f"not acted on yet: {', '.join(untold)}", f"notifications[{index}].events"
 
 
 def operates(operator: Operator, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
@@ -35,9 +66,10 @@ KIND = Kind(
     name=NAME,
     title="alert policy",
     fields=AlertPolicy,
-    desired=for_no_service,  # no section of a service leads to an alert yet
+    desired=desired,
     operates=operates,
     connect=AlertPolicyClient,
+    acts_on=frozenset({"notifications.events"}),
     permissions=Permissions(
         read=("monitoring.alertPolicies.list",),
         write=(
@@ -53,6 +85,8 @@ KIND = Kind(
         read=("roles/monitoring.viewer",),
         write=("roles/monitoring.alertPolicyEditor", "roles/monitoring.metricWriter"),
     ),
+    lookups=(MODEL_VERSION,),
+    notes=notes,
     read_together=by_project,
     lane=channels.in_turn,
     server_named=True,

@@ -56,7 +56,7 @@ class AlertPolicyClient:
         policy = self._types.AlertPolicy()
         _write(policy, want.fields)
         for type_, describe in METRICS.items():
-            if any(f'"{type_}"' in condition.filter for condition in want.fields.conditions):
+            if any(f'"{type_}"' in str(condition.filter) for condition in want.fields.conditions):
                 self._describe(want.address, describe())
         until = time.monotonic() + self._patience_s
         while True:

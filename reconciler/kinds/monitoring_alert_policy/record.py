@@ -12,6 +12,8 @@ NAME = "monitoring_alert_policy"
 """Name of the kind, as in addresses."""
 WHICH_LABEL = "mlservice-alert"
 """Label that says which of a document's policies it is."""
+REGION_LABEL, BREACH_LABEL = "mlservice-region", "mlservice-breach"
+"""Labels that say of a service's policy where the service is, and what was found (`runtime/retraining/breaches.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Condition:
 
     Args:
         name: For people; unique in its policy, by which its incidents survive a change.
-        filter: Which series.
+        filter: Which series; a reference where only Google can tell what they are of.
         comparison: `GT` or `LT`; empty for an absence.
         threshold: In the metric's unit; 0 for an absence.
         duration_s: How long it must hold, or there must be no points: whole minutes.
@@ -46,7 +48,7 @@ class Condition:
     """
 
     name: str
-    filter: str
+    filter: str | Ref
     comparison: str
     threshold: float
     duration_s: int
