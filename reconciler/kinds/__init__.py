@@ -16,6 +16,8 @@ from reconciler.kinds import (
     model_artifact,
     monitoring_alert_policy,
     monitoring_notification_channel,
+    monitoring_service,
+    monitoring_slo,
     pubsub_subscription,
     pubsub_table_subscription,
     pubsub_topic,
@@ -51,6 +53,8 @@ KINDS = Kinds.of(
     vertex_model.KIND,
     vertex_model_monitor.KIND,
     vertex_schedule.KIND,
+    monitoring_service.KIND,
+    monitoring_slo.KIND,
     monitoring_notification_channel.KIND,
     monitoring_alert_policy.KIND,
 )

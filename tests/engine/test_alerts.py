@@ -2,11 +2,15 @@
 
 from datetime import timedelta
 
+from tests.conftest import HTTP
 from tests.engine.test_monitoring import WANTED, applied, fill, logged, now, table
+from tests.operating import spec
 
 TOLD = {**WANTED, "spec": {**WANTED["spec"], "notifications": [{"email": "ml@acme.example"}]}}
-_MINUTES = 20
+_ENDED_S = 20 * 60
 """By then a run has ended."""
+_MINUTE_S = 60 + 15
+"""Requests are counted when the minute ends, and policies looked at a little later."""
 
 
 def policies(operator):
@@ -42,7 +46,7 @@ def test_a_column_that_moved_is_told_of_until_it_is_back(operator):
         ],
     )
 
-    operator.emulator.advance((first - now(operator)).total_seconds() + _MINUTES * 60)
+    operator.emulator.advance((first - now(operator)).total_seconds() + _ENDED_S)
     assert incidents(operator) == [("skew", "spend")]
 
     operator.emulator.advance(86_400)
@@ -71,3 +75,62 @@ def test_what_hands_do_to_an_alert_is_in_the_plan(operator):
     fewer = {**WANTED["spec"], "notifications": [{"email": "ml@acme.example", "events": ["RolloutFailed"]}]}
     applied(operator, {**WANTED, "spec": fewer})
     assert policies(operator) == {}
+
+
+PROMISED = spec(
+    access={"authentication": "Public"},
+    monitoring={"slo": {"availability": 0.99, "latencyP95": "2s"}},
+    notifications=[{"email": "ml@acme.example", "events": ["SloBreached"]}],
+)
+
+
+def answered(operator, code, times):
+    """Call the service, and let the minute end."""
+    uri = operator.service().uri
+    assert {HTTP.get(uri, params={"status": code}).status_code for _ in range(times)} == {code}
+    operator.emulator.advance(_MINUTE_S)
+
+
+def burning(operator, state="open"):
+    found = operator.emulator.control("GET", "incidents")
+    return sorted(each["policy_user_labels"]["mlservice-alert"] for each in found if each["state"] == state)
+
+
+def test_a_broken_promise_is_told_of_until_it_is_kept_again(operator):
+    """A service that answers 500 opens the alerts on availability alone; good answers close them; both are mailed."""
+    applied(operator, PROMISED)
+
+    answered(operator, 200, 20)
+    assert burning(operator) == []
+    answered(operator, 500, 10)
+    both = ["slo-availability-fast-europe-west1", "slo-availability-slow-europe-west1"]
+    assert burning(operator) == both
+
+    operator.emulator.advance(31 * _MINUTE_S)
+    answered(operator, 200, 20)
+    assert (burning(operator), burning(operator, "closed")) == ([], both)
+    sent = [(each["to"], each["state"]) for each in operator.emulator.control("GET", "notifications")]
+    assert sent == [("ml@acme.example", "open")] * 2 + [("ml@acme.example", "closed")] * 2
+    assert operator.differences(PROMISED) == []
+
+
+def test_what_hands_do_to_a_promise_is_in_the_plan(operator):
+    """A goal that somebody lowered, an objective that somebody deleted; taken out of the spec, all of it goes."""
+    applied(operator, PROMISED)
+    api = operator.api("google.cloud.monitoring_v3", "service_monitoring_service", "ServiceMonitoringService")
+    parent = "projects/local/services/churn-europe-west1"
+    found = {each.name.rpartition("/")[2]: each for each in api.list_service_level_objectives(parent=parent)}
+    found["availability"].goal = 0.5
+    api.update_service_level_objective(service_level_objective=found["availability"])
+    api.delete_service_level_objective(name=found["latency"].name)
+
+    told = operator.differences(PROMISED)
+    assert [line.partition(" [")[0] for line in told] == [
+        "update monitoring_slo/global/churn-europe-west1/availability",
+        "create monitoring_slo/global/churn-europe-west1/latency",
+    ]
+    assert "('goal', 0.5, 0.99)" in told[0]
+    applied(operator, PROMISED)
+
+    applied(operator, spec(access={"authentication": "Public"}))
+    assert list(api.list_services(parent="projects/local")) == []

@@ -9,7 +9,7 @@ from reconciler.kinds.monitoring_alert_policy.distances import FEATURES, MODEL, 
 from schemas import MLService
 from tests.operating import spec
 
-FACTS = Facts("acme", "acme-mlservice", "", {})
+FACTS = Facts("acme", "acme-mlservice")
 LOGGED = {"logging": {"table": "ml_logs.churn"}, "baseline": {"table": "acme.ml.churn"}}
 
 

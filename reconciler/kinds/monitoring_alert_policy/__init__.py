@@ -9,7 +9,16 @@ from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds.monitoring_alert_policy.client import AlertPolicyClient
 from reconciler.kinds.monitoring_alert_policy.distances import distances
-from reconciler.kinds.monitoring_alert_policy.record import NAME, WHICH_LABEL, AlertPolicy, Condition, Step, refine
+from reconciler.kinds.monitoring_alert_policy.promises import SLO, promises
+from reconciler.kinds.monitoring_alert_policy.record import (
+    BREACH_LABEL,
+    NAME,
+    WHICH_LABEL,
+    AlertPolicy,
+    Condition,
+    Step,
+    refine,
+)
 from reconciler.kinds.monitoring_alert_policy.wanted import OF_OPERATORS, SILENT, Alert, address_of, policy
 from reconciler.lookups.model_version import MODEL_VERSION
 from schemas.sections.notifications import Event
@@ -22,9 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["KIND", "NAME", "SILENT", "WHICH_LABEL", "Alert", "AlertPolicy", "Condition", "Step", "address_of", "policy"]
 
 
-OF_SERVICES: tuple[Callable[[MLService, Facts], Iterator[Alert]], ...] = (distances,)
+OF_SERVICES: tuple[Callable[[MLService, Facts], Iterator[Alert]], ...] = (distances, promises)
 """What people should hear of a service."""
-TOLD = frozenset({Event.DRIFT_DETECTED})
+TOLD = frozenset({Event.DRIFT_DETECTED, Event.SLO_BREACHED})
 """Events that there are alerts of."""
 
 
@@ -37,8 +46,10 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
                 for entry in service.spec.notifications
                 if alert.event in {str(event) for event in entry.events}
             ]
+            if alert.labels[BREACH_LABEL] == SLO:
+                told += [channels.address_of(service, entry) for entry in channels.function_of(service)]
             if told:
-                yield policy(service.name, service.name, alert, told)
+                yield policy(service.name, service.name, alert, set(told))
 
 
 def notes(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
