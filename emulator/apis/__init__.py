@@ -38,6 +38,12 @@ LISTED = (
     Listed("emulator.apis.logging", ("google.logging.v2.",), "google.cloud.logging_v2", "LOGGING"),
     Listed("emulator.apis.monitoring", ("google.monitoring.v3.",), "google.cloud.monitoring_v3", "MONITORING"),
     Listed(
+        "emulator.apis.dashboards",
+        ("google.monitoring.dashboard.v1.",),
+        "google.cloud.monitoring_dashboard_v1",
+        "MONITORING",
+    ),
+    Listed(
         "emulator.apis.functions.api",
         ("google.cloud.functions.v2.", POLICIES),
         "google.cloud.functions_v2",

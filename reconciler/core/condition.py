@@ -40,6 +40,16 @@ def only(resource: str) -> str:
     return f"resource.name == {quoted(resource)}"
 
 
+def dataset(project: str, name: str) -> str:
+    """Write the condition: a dataset of BigQuery, and the tables and models in it.
+
+    Source:
+        cloud.google.com/iam/docs/conditions-resource-attributes: what is made in a dataset is asked of the dataset.
+    """
+    whole = f"projects/{project}/datasets/{name}"
+    return f"resource.name == {quoted(whole)} || resource.name.startsWith({quoted(f'{whole}/')})"
+
+
 def only_roles(roles: Iterable[str]) -> str:
     """Write the condition of a role that manages access: nothing but these roles is given or taken.
 

@@ -150,6 +150,32 @@ def read_retraining(session: Session, region: str, service: str, *, last: int) -
     )
 
 
+def read_windows(session: Session, region: str, service: str) -> tuple[tuple[Mapping[str, Any], ...], str]:
+    """Read what the function said of monitors' windows.
+
+    Args:
+        session: The run.
+        region: Of the service.
+        service: Its name.
+
+    Returns:
+        Windows, the oldest first, none where no function looks at monitors; and why they cannot be read, or nothing.
+
+    Raises:
+        ApiError: The bucket cannot be read.
+    """
+    state = session.connection.state
+    if not state.there:
+        return (), ""
+    reading = _Reading(state.use(), f"retraining/{region}/{service}/")
+    name = f"{reading.folder}windows.json"
+    found = reading.json(name)
+    if found and found.get("format") != FORMAT:
+        return (), f"gs://{state.name}/{name} was written by another version of mlservice"
+    windows = tuple(each for each in _list(found.get("windows")) if isinstance(each, Mapping))
+    return windows, "; ".join(reading.unreadable)
+
+
 def read_decision(session: Session, region: str, service: str, key: str) -> Mapping[str, Any]:
     """Read the decision on one event; empty while there is none."""
     reading = _Reading(session.connection.state.use(), f"retraining/{region}/{service}/")

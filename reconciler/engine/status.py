@@ -18,14 +18,17 @@ from reconciler.core.naming import label_value
 from reconciler.core.objects import Observed
 from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.monitoring import standing as monitoring
 from reconciler.engine.oversight import Oversight, Standing, read_oversight
-from reconciler.engine.retraining import Retraining, read_retraining
+from reconciler.engine.retraining import Retraining, read_retraining, read_windows
 from reconciler.engine.session import Session
 from schemas.operator import is_operators
 
 SERVICE = "run_service"
 RETRAINS = "functions_function"
 """Kind of the function that starts trainings."""
+WATCHES = "vertex_schedule"
+"""Kind of what measures for it."""
 GOING = frozenset({"Claimed", "Started"})
 """States of a training that has not ended."""
 
@@ -61,6 +64,7 @@ class ServiceStatus:
         open: What lets everyone in, though the spec last applied rules that out.
         retraining: What became of its trainings; None for a service that is not trained again.
         standing: What the last pass of the job found of it; None where that was not asked.
+        monitoring: What the retraining function said of each comparison last; none where it looks at no monitors.
     """
 
     inventory: Inventory
@@ -70,6 +74,7 @@ class ServiceStatus:
     open: tuple[Opening, ...] = ()
     retraining: Retraining | None = None
     standing: Standing | None = None
+    monitoring: tuple[monitoring.Standing, ...] = ()
 
     @property
     def working(self) -> bool:
@@ -150,6 +155,7 @@ class ServiceStatus:
             "lastPass": self.standing and self.standing.to_json(),
             "open": [plain(opening) for opening in self.open],
             "retraining": self.retraining and _told(self.retraining, self.waits),
+            "monitoring": [each.to_json() for each in self.monitoring],
             "needs": list(self.needs),
             "settled": seen.settled if seen else True,
             "url": seen.output["uri"] if seen else "",
@@ -264,7 +270,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
     asked |= {a: e.server_name for i in chosen for a, e in i.entries.items() if a.kind in kinds}
     seen = session.observe(asked)
     now = session.clock.now().isoformat(timespec="seconds")
-    trained = _trained(session, chosen)
+    trained, measured = _trained(session, chosen), _measured(session, chosen)
     found = [
         ServiceStatus(
             inventory,
@@ -274,6 +280,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
             tuple(_openings(session.kinds, inventory, seen)),
             trained.get((inventory.region, inventory.service)),
             oversight.of(inventory.region, inventory.service),
+            measured.get((inventory.region, inventory.service), ()),
         )
         for inventory in chosen
     ]
@@ -285,6 +292,14 @@ def _trained(session: Session, inventories: Sequence[Inventory]) -> dict[Key, Re
     keys = [(i.region, i.service) for i in inventories if any(a.kind == RETRAINS for a in i.entries)]
     found = session.pool.gather([partial(read_retraining, session, *key, last=0) for key in keys])
     return dict(zip(keys, found, strict=True))
+
+
+def _measured(session: Session, inventories: Sequence[Inventory]) -> dict[Key, tuple[monitoring.Standing, ...]]:
+    """Read what the function said of monitors' windows, of those services that have both."""
+    wanted = {RETRAINS, WATCHES}
+    keys = [(i.region, i.service) for i in inventories if wanted <= {a.kind for a in i.entries}]
+    found = session.pool.gather([partial(read_windows, session, *key) for key in keys])
+    return {key: tuple(monitoring.standings(windows)) for key, (windows, _) in zip(keys, found, strict=True)}
 
 
 def _closed(kinds: Kinds, inventory: Inventory) -> Mapping[Address, str]:

@@ -78,6 +78,23 @@ class Rest:
             if not token:
                 return
 
+    def searched(self, path: str, asked: Mapping[str, Any], field: str) -> Iterator[dict[str, Any]]:
+        """Read every page of a search, which is a POST that changes nothing; what passes is tried again.
+
+        Args:
+            path: As for `get`, with the method's name.
+            asked: What is searched for.
+            field: Where the answer holds the items.
+        """
+        read: Any = READING(self._call)
+        token = ""
+        for _ in range(_MOST_PAGES):
+            page = read("POST", path, {**asked, **({"pageToken": token} if token else {})}, {})
+            yield from page.get(field, ())
+            token = page.get("nextPageToken", "")
+            if not token:
+                return
+
     def post(self, path: str, body: Any) -> dict[str, Any]:
         """Write something, once.
 

@@ -15,7 +15,6 @@ from reconciler.core.objects import Desired, Observed, Wanted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
 from reconciler.kinds import iam_member, pubsub_topic, scheduler_job
-from reconciler.kinds.functions_function.settings import knows
 from reconciler.lookups.project_number import agent, asked_when, number_of
 from schemas.sections.events import Topic
 from schemas.sections.notifications import Receiver
@@ -90,7 +89,7 @@ def function_of(service: MLService) -> tuple[Receiver, ...]:
     """Give the topic of the retraining function, where broken promises start trainings; it is told of nothing else."""
     slo = service.spec.monitoring.slo if service.spec.monitoring else None
     asked = any(Breach.SLO in trigger.when.breach for trigger in service.spec.triggers)
-    if slo is None or not asked or service.spec.retraining is None or not knows(service.spec.retraining):
+    if slo is None or not asked or service.spec.retraining is None:
         return ()
     return (Receiver(pubsub=scheduler_job.retrain_topic(service).topic),)
 

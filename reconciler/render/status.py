@@ -9,6 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from reconciler.render.moments import ago, minute
+from reconciler.render.monitoring import NAMES, WORDS
 from reconciler.render.text import table
 from reconciler.render.values import one_line
 
@@ -41,6 +42,8 @@ def render_status(status: Mapping[str, Any], *, now: datetime) -> Text:
         text.append(f"  missing       {address}\n", "red")
     if status["retraining"]:
         text.append(f"  retraining    {' · '.join(_retraining(status))}\n")
+    for each in status["monitoring"]:
+        text.append("  monitoring    ").append(*stands(each, now)).append("\n")
     for need in status["needs"]:
         text.append(f"  NEEDS YOU     {need}\n", "bold red")
     return text.append_text(_conditions(status)).append_text(_revisions(status))
@@ -83,6 +86,17 @@ def _retraining(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"last {_ENDS.get(became, became)} {moment} ({last.get('trigger', '')})"
     if found["waits"]:
         yield f"version {found['waits']} is better and does not serve: mlservice models {status['name']}"
+
+
+def stands(found: Mapping[str, Any], now: datetime) -> tuple[str, str]:
+    """Say how a comparison stands, with a style."""
+    words, style = WORDS.get(found["finding"], WORDS["NotMeasured"])
+    if found["since"]:
+        count = len(found["columns"])
+        of = f"breach of {count} feature{'s' if count != 1 else ''} since {minute(found['since'])} UTC"
+        words = of if found["finding"] == "Breach" else f"{words}, and {of} before"
+        style = WORDS["Breach"][1]
+    return f"{NAMES[found['which']]}: {words} ({ago(found['at'], now)})", style
 
 
 def _opening(opening: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ _MARGIN = 4096
 """Characters that are looked at beyond those shown, so that a secret is known that is cut by what is shown: looking for
 secrets takes a second or more for each hundred thousand, and whoever writes a report chooses how many there are."""
 
-_ACCESS, _WHOLE = frozenset({"condition", "permissions", "mapping", "issuer", "audiences"}), 16_384
+_ACCESS, _WHOLE = frozenset({"condition", "permissions", "mapping", "issuer", "audiences", "keys"}), 16_384
 """Fields that say who may do what, and their most characters: a part of one could be consented to as anything. What has
 one gives access; of a provider of identities the mapping says who somebody is taken for."""
 

@@ -200,12 +200,12 @@ def encoding(features: Mapping[str, Feature], columns: Sequence[Column], file: s
     return Encoding(order if moved else None, tables) if moved or tables else None
 
 
-def _codes(name: str, feature: Feature, column: Column, file: str) -> list[int] | None:
-    """Give the model's code of each value; None where the numbers of the caller are the model's."""
+def _codes(name: str, feature: Feature, column: Column, file: str) -> Sequence[float] | None:
+    """Give the model's code of each value, NaN for one that it does not know; None where the numbers are its own."""
     if feature.type == "category" and feature.values:
         if column.categories is not None:
             found = matched(name, feature, column, file)
-            return [found[value] for value in feature.values]
+            return [found.get(value, math.nan) for value in feature.values]
         return codes_without_names(name, feature, column, file)
     if column.kind == "category" and feature.type != "string":  # text is refused by its own sentence
         hint = "write type: category, with values"

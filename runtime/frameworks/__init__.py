@@ -22,6 +22,7 @@ ENDINGS: dict[str, Framework] = {
     ".onnx": "onnx",
     ".skops": "sklearn",
     ".ubj": "xgboost",
+    ".bst": "xgboost",
     ".json": "xgboost",
     ".txt": "lightgbm",
     ".pt2": "torch",
@@ -35,6 +36,11 @@ ENDINGS: dict[str, Framework] = {
 SHARED_ENDINGS = frozenset({".json", ".txt", ".py"})
 # Whatever these are given they run; the others look at the file first. docs/model-files.md has it format by format.
 RUN_ANYTHING = frozenset({"torch"})
+_SAVED_MODEL = "saved_model.pb"
+_NO_SAVED_MODEL = (
+    "the folder holds a TensorFlow SavedModel, which is not served; of BigQuery ML, BOOSTED_TREE_CLASSIFIER, "
+    "BOOSTED_TREE_REGRESSOR and both RANDOM_FOREST types export what is"
+)
 
 
 class LoadError(Exception):
@@ -77,7 +83,8 @@ def load(folder: Path, settings: ModelSettings) -> Model:
 
 def holds_model(folder: Path) -> bool:
     """Whether a folder is a model's own, and not one of models."""
-    return (folder / MODEL_FILE).is_file() or any(_may_be_model(p) for p in folder.iterdir() if p.is_file())
+    named = (folder / MODEL_FILE, folder / _SAVED_MODEL)  # the latter is refused by its own sentence
+    return any(p.is_file() for p in named) or any(_may_be_model(p) for p in folder.iterdir() if p.is_file())
 
 
 def _may_be_model(file: Path) -> bool:
@@ -101,6 +108,8 @@ def find(folder: Path, settings: ModelSettings) -> Path:
     found = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in endings and _may_be_model(p))
     if len(found) == 1:
         return found[0]
+    if (folder / _SAVED_MODEL).is_file():
+        raise LoadError(_NO_SAVED_MODEL)
     names = ", ".join(p.name for p in found) or "none"
     raise LoadError(f"cannot tell which file is the model (found: {names}); name it with `file`")
 

@@ -1,4 +1,4 @@
-"""XGBoost models in its own formats: `.ubj` and `.json`."""
+"""XGBoost models in its own formats: `.ubj`, `.json`, and `.bst`, as BigQuery ML exports them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import xgboost
 
 from runtime.data.columns import Column, encoding
-from runtime.frameworks import LoadError, cpus
+from runtime.frameworks import LoadError, bigquery_ml, cpus, xgboost_old
 from runtime.frameworks.boosters import Booster
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ CATEGORICAL = "c"
 SAVED_BY_SKLEARN = "scikit_learn"
 
 
-def load(file: Path, settings: ModelSettings) -> Booster:
+def load(file: Path, settings: ModelSettings) -> Booster | bigquery_ml.Classifier:
     """Load a booster.
 
     Raises:
@@ -35,11 +35,25 @@ def load(file: Path, settings: ModelSettings) -> Booster:
     """
     booster = xgboost.Booster({"nthread": cpus()})
     try:
-        booster.load_model(str(file))
-    except (xgboost.core.XGBoostError, ValueError) as error:
+        booster.load_model(_readable(file))
+    except (xgboost.core.XGBoostError, ValueError, OSError) as error:
         raise LoadError(f"XGBoost cannot read {file.name}: {error}") from error
+    if bigquery_ml.exported(file):
+        return bigquery_ml.model(file, settings, booster.num_features(), _predict(booster))
     found = encoding(settings.features, columns_of(booster), file.name) if settings.features else None
     return Booster("xgboost", booster.num_features(), "FP32", _predict(booster), found)
+
+
+def _readable(file: Path) -> str | bytearray:
+    """Give what XGBoost reads: the file, or what a file of the format of old says.
+
+    Raises:
+        NotOld: It is said to be of that format, and is not.
+    """
+    if file.suffix != ".bst":
+        return str(file)
+    content = file.read_bytes()
+    return bytearray(xgboost_old.as_json(content) if xgboost_old.is_old(content) else content)
 
 
 def _predict(booster: Any) -> Callable[[Array], Any]:

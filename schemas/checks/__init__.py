@@ -70,6 +70,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     rollout.unique_shares,
     monitoring.tables,
     monitoring.thresholds,
+    monitoring.uptime,
     monitoring.log_rate,
     monitoring.inputs,
     monitoring.windows,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from schemas.checks.finding import Finding, exactly_one, fraction, warning
 from schemas.refusal import shown
 from schemas.sections.model import Model
-from schemas.sections.monitoring import Monitoring
+from schemas.sections.monitoring import CheckRegion, Monitoring
 from schemas.spelling import closest
 from schemas.units import duration_text
 
@@ -19,6 +19,11 @@ _HOUR = 3600
 _GOAL_MOST = 0.9999
 """Of an objective (comment of `ServiceLevelObjective.goal`)."""
 _TABLE = re.compile(r"(?:(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{0,28}[a-z0-9]\.)?[A-Za-z0-9_]{1,1024}\.[A-Za-z0-9_-]{1,1024}")
+_PERIODS_S = (60, 300, 600, 900)
+"""How often Cloud Monitoring may ask (constraints.md section 8)."""
+_PLACES, _PLACES_LEAST = {CheckRegion.USA: 3}, 3
+"""Of regions with several, and of a check."""
+_PATH = re.compile(r"/[!-~]*")
 _OBJECT = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/\S*[^/\s]")
 
 
@@ -146,3 +151,20 @@ def predicted_value(monitoring: Monitoring | None, model: Model | None) -> Itera
         hint = "give `model.prediction: {name: …}`"
         summary = "predictionDrift needs model.prediction"
         yield Finding("monitoring.predictionDrift", "monitoring-features", summary, hint, at_key=True)
+
+
+def uptime(monitoring: Monitoring | None) -> Iterator[Finding]:
+    """Cloud Monitoring asks at four paces, from three places at least."""
+    if monitoring is None or monitoring.uptime is None:
+        return
+    asked = monitoring.uptime
+    if asked.every_s not in _PERIODS_S:
+        summary = f"{duration_text(int(asked.every_s * 1000))} is not a pace of Cloud Monitoring's"
+        yield Finding("monitoring.uptime.every", "uptime", summary, "write 1m, 5m, 10m or 15m")
+    if asked.path is not None and not _PATH.fullmatch(asked.path):
+        hint = "write /health/ready, in ASCII without blanks"
+        yield Finding("monitoring.uptime.path", "uptime", f"{shown(asked.path)} is not a path", hint)
+    places = sum(_PLACES.get(region, 1) for region in set(asked.regions))
+    if asked.regions and places < _PLACES_LEAST:
+        hint = "USA is three places, every other one is one; leave `regions` out for everywhere"
+        yield Finding("monitoring.uptime.regions", "uptime", f"that is {places} of three places at least", hint)

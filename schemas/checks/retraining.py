@@ -8,7 +8,7 @@ Source:
 import re
 from collections.abc import Iterator, Mapping
 
-from schemas import names
+from schemas import create_model, names
 from schemas.checks.finding import Finding, exactly_one, repeated, warning
 from schemas.checks.image import reference
 from schemas.redaction import looks_secret
@@ -16,7 +16,17 @@ from schemas.refusal import shown
 from schemas.sections.events import Events
 from schemas.sections.model import Model
 from schemas.sections.monitoring import Monitoring
-from schemas.sections.retraining import Breach, Condition, CustomJob, Promote, Retraining, Trigger, VertexPipeline
+from schemas.sections.retraining import (
+    BigQueryML,
+    Breach,
+    Condition,
+    CustomJob,
+    Evaluation,
+    Promote,
+    Retraining,
+    Trigger,
+    VertexPipeline,
+)
 from schemas.sections.rollout import Rollout, Strategy
 from schemas.service import Metadata
 from schemas.units import duration_text
@@ -164,9 +174,8 @@ def run(retraining: Retraining | None) -> Iterator[Finding]:
     if run.cloud_run_job is not None and not _JOB.fullmatch(run.cloud_run_job.name):
         summary = f"{shown(run.cloud_run_job.name)} is not the name of a Cloud Run job"
         yield Finding(f"{path}.cloudRunJob.name", "job-name", summary, "it is in the service's region")
-    if run.bigquery_ml is not None and "create" not in run.bigquery_ml.query.lower():
-        summary = "the query creates no model"
-        yield Finding(f"{path}.bigqueryML.query", "bigquery-ml", summary, "begin with CREATE OR REPLACE MODEL")
+    if run.bigquery_ml is not None:
+        yield from _statement(f"{path}.bigqueryML.query", run.bigquery_ml)
     if run.webhook is not None:
         yield from https(f"{path}.webhook.url", run.webhook.url, secret=True)
 
@@ -186,6 +195,16 @@ def _custom_job(path: str, job: CustomJob) -> Iterator[Finding]:
     if job.accelerator_type is None and "accelerator_count" in job.model_fields_set:
         summary = "acceleratorCount without acceleratorType"
         yield Finding(f"{path}.acceleratorCount", "accelerator-type", summary, "say which", at_key=True)
+
+
+def _statement(path: str, wanted: BigQueryML) -> Iterator[Finding]:
+    found = create_model.read(wanted.query)
+    if found is None:
+        hint = "begin with CREATE OR REPLACE MODEL project.dataset.model"
+        yield Finding(path, "bigquery-ml", "the query creates no model in a dataset", hint)
+    elif found.sort and found.sort not in create_model.EXPORTED:
+        hint = "the model server serves boosters alone: use BOOSTED_TREE_CLASSIFIER or BOOSTED_TREE_REGRESSOR"
+        yield warning(path, "bigquery-ml", f"of {shown(found.sort)} BigQuery exports no booster", hint)
 
 
 def _pipeline(path: str, pipeline: VertexPipeline) -> Iterator[Finding]:
@@ -247,7 +266,16 @@ def evaluation(retraining: Retraining | None) -> Iterator[Finding]:
         )
     if rows is not None:
         yield from _rows_of("retraining.guards.minNewRows.table", rows.table, (_TABLE,), "project.dataset.table")
+    if retraining.run.bigquery_ml is not None:
+        yield from _measured(found)
     yield from _given("retraining.parameters", retraining.parameters)
+
+
+def _measured(wanted: Evaluation | None) -> Iterator[Finding]:
+    """BigQuery measures by ML.EVALUATE, on a table."""
+    if wanted is not None and wanted.dataset is not None and wanted.dataset.startswith("gs://"):
+        summary = f"{shown(wanted.dataset)} is no table, and BigQuery ML measures on one"
+        yield Finding("retraining.evaluation.dataset", "dataset", summary, "write project.dataset.table")
 
 
 def _given(path: str, parameters: Mapping[str, str]) -> Iterator[Finding]:

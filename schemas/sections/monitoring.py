@@ -1,9 +1,11 @@
 """`monitoring`: is the model still right."""
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from schemas.section import Section
-from schemas.values import Milliseconds, Number, Seconds, Text, Whole
+from schemas.values import Flag, Milliseconds, Number, Seconds, Text, Whole
 
 
 class PredictionLogging(Section):
@@ -54,6 +56,36 @@ class Slo(Section):
     )
 
 
+class CheckRegion(StrEnum):
+    """Where a service may be asked from, in Cloud Monitoring's words."""
+
+    USA = "USA"
+    USA_OREGON = "USA_OREGON"
+    USA_IOWA = "USA_IOWA"
+    USA_VIRGINIA = "USA_VIRGINIA"
+    EUROPE = "EUROPE"
+    SOUTH_AMERICA = "SOUTH_AMERICA"
+    ASIA_PACIFIC = "ASIA_PACIFIC"
+
+
+class Uptime(Section):
+    """Whether the service answers, asked from outside: it counts as requests, and keeps an instance awake."""
+
+    every_s: Seconds = Field(300, description="How often, from every place: `1m`, `5m`, `10m` or `15m`.")
+    path: Text | None = Field(
+        None,
+        description="What is asked for, and must be answered with a 2xx. Without it `/health/ready` of the bundled"
+        " server, `/` of another image.",
+        examples=["/health/ready"],
+    )
+    timeout_s: Seconds = Field(10, ge=1, le=60, description="How long an answer may take: whole seconds.")
+    regions: tuple[CheckRegion, ...] = Field(
+        (),
+        description="Where it is asked from: three places at least, and `USA` is three. Empty: from everywhere.",
+        examples=[["EUROPE", "USA"]],
+    )
+
+
 class Monitoring(Section):
     """What is watched, how often, and when it is too much."""
 
@@ -70,3 +102,8 @@ class Monitoring(Section):
         None, description="Greatest distance of the predictions from their reference, in (0, 1)."
     )
     slo: Slo | None = Field(None, description="What callers are promised; becomes alerts.")
+    dashboard: Flag = Field(
+        default=True,
+        description="Whether the service has a dashboard in Cloud Monitoring: requests, latency, instances, distances.",
+    )
+    uptime: Uptime | None = Field(None, description="Whether the service answers, asked from outside.")

@@ -76,9 +76,13 @@ class CloudRunJob(Section):
 
 
 class BigQueryML(Section):
-    """A `CREATE MODEL` statement."""
+    """A `CREATE MODEL` statement: trained by BigQuery, exported, and served as any other model."""
 
-    query: Text = Field(description="The statement, GoogleSQL.")
+    query: Text = Field(
+        description="The statement, GoogleSQL. Each training makes a model of its own, called as is written here with "
+        "the run's key behind it.",
+        examples=["CREATE OR REPLACE MODEL ml.churn OPTIONS(model_type = 'BOOSTED_TREE_CLASSIFIER') AS SELECT …"],
+    )
 
 
 class Webhook(Section):

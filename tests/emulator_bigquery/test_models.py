@@ -87,9 +87,20 @@ def test_boosted_trees_are_exported_as_xgboost_reads_them(emulator, rows, homes)
         return HTTP.get(f"{emulator.http}/storage/v1/b/files/o/model%2F{name}?alt=media").content
 
     about = json.loads(read("assets%2Fmodel_metadata.json"))
+    words = read("assets%2F1_categorical_label.txt").decode().splitlines()
     booster = xgboost.Booster(model_file=bytearray(read("model.bst")))
-    data = xgboost.DMatrix([[80, about["vocabularies"]["area"].index("a")]], feature_names=about["feature_names"])
+    data = xgboost.DMatrix([[80, words.index("a")]], feature_names=about["feature_names"])
     assert booster.predict(data)[0] == pytest.approx(170, rel=0.05)
+    assert about == {
+        "model_type": "boosted_tree_regressor",
+        "label_col": "price",
+        "feature_names": ["size", "area"],
+        "features": {"size": {}, "area": {"encode_type": "categorical_label"}},
+    }
+    train(rows, "BOOSTED_TREE_CLASSIFIER", "sort")
+    rows("EXPORT MODEL `local.shop.m` OPTIONS(URI='gs://files/model')")
+    assert json.loads(read("assets%2Fmodel_metadata.json"))["class_names"] == ["big", "small"]
+    assert xgboost.Booster(model_file=bytearray(read("model.bst"))).predict(data).shape == (1, 2)
     train(rows, "LINEAR_REG", "price")
     with pytest.raises(exceptions.MethodNotImplemented, match="SavedModel"):
         rows("EXPORT MODEL m OPTIONS(URI='gs://files/linear')")

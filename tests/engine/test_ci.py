@@ -178,6 +178,7 @@ def check(found, taken):
 READS = {
     *("roles/aiplatform.viewer", "roles/cloudfunctions.viewer", "roles/iam.serviceAccountViewer"),
     *("roles/iam.workloadIdentityPoolViewer", "roles/monitoring.viewer", "roles/secretmanager.viewer"),
+    "roles/logging.viewer",
     *("iam.serviceAccounts.getIamPolicy", "iam.serviceAccounts.list"),
     *("monitoring.alertPolicies.list", "monitoring.notificationChannels.list"),
     *("iam.roles.list", "pubsub.subscriptions.getIamPolicy", "pubsub.topics.getIamPolicy"),
@@ -190,7 +191,7 @@ BARE = {
 }
 """Of these what looking at the operator needs and services have by roles."""
 WRITES = {
-    *("roles/aiplatform.user", "roles/bigquery.dataOwner"),
+    *("roles/aiplatform.user", "roles/bigquery.dataOwner", "roles/logging.configWriter"),
     *("roles/artifactregistry.admin", "roles/cloudfunctions.developer", "roles/cloudscheduler.admin"),
     *("roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser", "roles/monitoring.notificationChannelEditor"),
     *("roles/pubsub.editor", "roles/resourcemanager.projectIamAdmin", "roles/run.admin", "roles/storage.objectAdmin"),
@@ -212,6 +213,7 @@ COVERED = {
     "roles/bigquery.metadataViewer": ("roles/bigquery.dataOwner",),
     "roles/cloudfunctions.viewer": ("roles/cloudfunctions.developer",),
     "roles/iam.serviceAccountViewer": ("roles/iam.serviceAccountAdmin",),
+    "roles/logging.viewer": ("roles/logging.configWriter",),
     "roles/monitoring.viewer": ("roles/monitoring.notificationChannelEditor",),
     "roles/run.viewer": ("roles/cloudfunctions.viewer",),
 }
@@ -292,13 +294,14 @@ def test_the_job_changes_its_schedule_and_nothing_that_lets_a_ci_in(operator, tm
     assert failures(project.reschedule()) == []
     rest = operator.connection.rest(HOST, "v1")
     [name] = [each.provider for purpose, each in project.ways().items() if purpose == "applier"]
-    body = {"attributeCondition": "assertion.repository_owner == 'acme'"}
-    rest.write("PATCH", name, body, patience_s=5, updateMask="attributeCondition")
+    body = {"attributeCondition": "assertion.repository_owner == 'acme'", "oidc": {"jwksJson": '{"keys": []}'}}
+    rest.write("PATCH", name, body, patience_s=5, updateMask="attributeCondition,oidc.jwksJson")
 
     itself = [change for change in project.plan().plan.pending if change.services == ("operator_mlservice",)]
     [left] = [change for change in itself if not may_change(change, Orders())]
 
     assert str(left.address) == "iam_workload_identity_pool_provider/global/mlservice-ci/applier"
+    assert {each.path for each in left.changes} == {"condition", "keys"}
     assert project.install(FULL, project.itself) == len({"the condition", "the schedule"})
 
 

@@ -42,7 +42,7 @@ FULL = spec(
         "requests": {"topic": "orders", "deadLetter": {"topic": "dead", "create": True}},
         "answers": {"topic": "scores", "create": True},
     },
-    triggers=[{"name": "weekly", "when": {"schedule": "0 3 * * 1"}}],
+    triggers=[{"name": "weekly", "when": {"schedule": "0 3 * * 1"}}, {"name": "moved", "when": {"breach": ["skew"]}}],
     retraining={"run": {"cloudRunJob": {"name": "train"}}, "promote": "Never"},
     notifications=[{"email": "ml@acme.example"}, {"pubsub": "orders"}],
     monitoring={
@@ -50,6 +50,7 @@ FULL = spec(
         "baseline": {"table": "ml.training"},
         "skew": {"default": 0.3},
         "drift": {"default": 0.3},
+        "uptime": {"every": "15m"},
     },
 )
 """Every section that a kind acts on today."""

@@ -7,7 +7,9 @@ import pytest
 from google.api_core import exceptions
 
 from reconciler.engine.models import read_models
+from reconciler.engine.monitoring.reading import read_monitored
 from reconciler.engine.retraining import read_retraining
+from reconciler.engine.status import read_status
 from reconciler.gcp.vertex import host
 from tests.conftest import HTTP
 from tests.engine.test_retraining import until
@@ -278,3 +280,9 @@ def test_requests_that_moved_start_one_training_when_they_stay_so(operator):
     assert [each["action"] for each in found.decisions if each["action"] != "Skip"] == ["Start"]
     assert [run["trigger"] for run in found.runs] == ["moved"]
     assert operator.differences(TRAINS) == []
+    [status] = read_status(operator.session(), ["churn"]).services
+    assert status.to_json()["monitoring"][0]["columns"] == ["spend"]
+    shown = next(each for each in read_monitored(operator.session(), "churn", None, last=9).comparisons)
+    said = [(each.finding, each.reason) for each in reversed(shown.windows)]
+    assert said == windows(operator), "the command and the function say the same"
+    assert (shown.since, shown.in_a_row) == (shown.windows[2].at.replace("Z", "+00:00"), 3)

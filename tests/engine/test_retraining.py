@@ -2,13 +2,12 @@
 
 import json
 import time
-from contextlib import suppress
 
 import pytest
-from google.api_core import exceptions
 
 from reconciler.engine import retraining
 from reconciler.engine.planning import plan_destroy
+from tests.conftest import HTTP
 from tests.operating import REGION, spec
 
 PLACE = f"projects/local/locations/{REGION}"
@@ -140,14 +139,26 @@ def test_a_wish_for_another_region_is_not_ours(world):
     assert len(world.read().decisions) == len(world.trainings()) == 1
 
 
-def test_a_way_to_train_that_the_function_does_not_know_makes_no_function(operator):
-    """It is named in the plan; what could only refuse each event is not deployed."""
+def test_a_statement_of_bigquery_makes_a_function_that_may_do_no_more(operator):
+    """Models in the dataset of the statement, jobs in the project; the model's name is whole in the settings."""
     wanted = spec(retraining={"run": {"bigqueryML": {"query": "CREATE MODEL ml.churn OPTIONS() AS SELECT 1"}}})
 
     planned = operator.plan(wanted)
 
-    assert not [change for change in planned.plan.changes if change.address.kind == "functions_function"]
-    assert "not acted on yet: retraining" in " ".join(note.text for note in planned.plan.notes)
+    [function] = [change for change in planned.plan.changes if change.address.kind == "functions_function"]
+    told = json.loads(function.desired["environment"]["MLSERVICE_RETRAINING"])
+    assert told["run"] == {"bigqueryML": {"model": "local.ml.churn", "statement": " OPTIONS() AS SELECT 1"}}
+    assert told["model"] == "churn"
+    given = {
+        change.address.name.partition("roles/")[2].partition("/serviceAccount")[0]: change.desired["condition"]
+        for change in planned.plan.changes
+        if "roles/bigquery." in change.address.name
+    }
+    assert sorted(given.values()) == [
+        "",
+        'resource.name == "projects/local/datasets/ml" || resource.name.startsWith("projects/local/datasets/ml/")',
+    ]
+    assert not [note.text for note in planned.plan.notes if "not acted on yet" in note.text]
 
 
 @pytest.mark.slow
@@ -177,16 +188,13 @@ def test_a_message_that_is_no_event_ends_as_a_dead_letter(world):
     request = {"topic": "projects/local/topics/churn-retrain", "messages": [{"attributes": {"no": "trigger"}}]}
     world.publisher.publish(request=request)
 
-    letters = []
-    for _ in range(40):
+    def tried_again():
         world.operator.emulator.advance(600)
-        with suppress(exceptions.DeadlineExceeded):
-            asked = {"subscription": looking, "max_messages": 1}
-            letters += subscriber.pull(request=asked, timeout=2).received_messages
-        if letters:
-            break
+        url = f"{world.operator.emulator.http}/v1/{looking}:pull"
+        return HTTP.post(url, json={"maxMessages": 1, "returnImmediately": True}).json().get("receivedMessages")
 
-    assert dict(letters[0].message.attributes)["no"] == "trigger"
+    letters = until(tried_again)
+    assert letters[0]["message"]["attributes"]["no"] == "trigger"
     assert world.read().decisions == ()
     log = world.operator.emulator.control("GET", "logs?service=churn-retrain")
     assert "churn: a message is no event: the message names no trigger" in json.dumps(log)

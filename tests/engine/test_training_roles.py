@@ -1,6 +1,8 @@
 """What the function and its trainings are given is enough, and nothing of it too much."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from google.api_core.exceptions import Forbidden
@@ -9,15 +11,22 @@ from google.iam.v1 import iam_policy_pb2
 from google.pubsub_v1 import PublisherClient
 
 from reconciler.core.membership import Membership
+from runtime.retraining.decision import Event
 from runtime.retraining.function import act
 from runtime.retraining.google import Google
+from runtime.retraining.handling import NotStarted
+from runtime.retraining.runs import Run
 from runtime.retraining.settings import VARIABLE, Settings
+from runtime.retraining.trainers.bigquery_ml import BigQueryML
 from tests.emulator.clients import client
 from tests.emulator_iam.callers import Account
 from tests.emulator_vertex.cloud import BUCKET as PIPELINES
 from tests.emulator_vertex.cloud import IMAGE, Vertex
+from tests.engine.test_monitoring import TRAINS
 from tests.operating import BUCKET, REGION, spec
 from tests.retraining.conftest import pushed
+from tests.retraining.test_bigquery_ml import SELECT, TREES, ended
+from tests.retraining.test_bigquery_ml import World as Tables
 from tests.retraining.test_vertex import FAST, PIPELINE, WAIT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -72,8 +81,7 @@ class Function:
 
 def given(operator, way, account):
     """Every role that the spec gives an account, from the plan."""
-    changes = operator.plan(wanted(way)).plan.changes
-    found = [Membership.of(change.address) for change in changes if change.address.kind == "iam_member"]
+    found = [Membership.of(each.address) for each in operator.plan(wanted(way)).plan.changes if is_member(each)]
     return [each for each in found if each.member.startswith(f"serviceAccount:{account}@") and each.role != "*"]
 
 
@@ -185,3 +193,58 @@ def test_a_training_needs_each_of_its_roles(operator, applied):
                         attempt()
                 else:
                     attempt()
+
+
+def test_looking_at_monitors_takes_the_reader_and_cloud_loggings_leave_to_publish(operator, monkeypatch, tmp_path):
+    """Without the first nothing can be looked at, and that is an error; the second is Cloud Logging's, on one topic."""
+    operator.make_job()
+    assert not operator.apply(TRAINS).failed
+    function = Function(operator, monkeypatch, tmp_path)
+    granted = [Membership.of(each.address) for each in operator.plan(TRAINS).plan.changes if is_member(each)]
+    [reader] = [each for each in granted if each.role == "roles/aiplatform.viewer"]
+    [logging] = [each for each in granted if "gcp-sa-logging" in each.member]
+
+    def look():
+        return act("", pushed("1", trigger="sweep"), function.settings, Google(REGION))
+
+    with Without(operator.emulator, reader):
+        refused = look()
+
+    assert refused == ({"error": "Refused"}, 500)
+    assert look() == ({"swept": [], "windows": []}, 200)
+    assert (logging.role, logging.on, logging.name) == ("roles/pubsub.publisher", "pubsub_topic", "churn-retrain")
+
+
+def is_member(change):
+    """Whether a change is about a role of somebody's."""
+    return change.address.kind == "iam_member"
+
+
+def test_bigquery_trains_with_the_roles_of_the_function_and_none_is_spare(operator, monkeypatch, tmp_path):
+    """Without one of the three nothing is trained, or nothing measured; other datasets are closed to it."""
+    tables = Tables(operator.emulator, "others")  # ours is made by apply
+    tables.post("/bigquery/v2/projects/local/datasets", {"datasetReference": {"datasetId": "kept"}})
+    tables.query("CREATE TABLE kept.out AS SELECT * FROM ml.churn")
+    query = f"CREATE MODEL ml.model {TREES}{SELECT.replace('@least', '3')}"
+    evaluation = {"metric": "roc_auc", "dataset": "local.kept.out"}
+    trains = spec(retraining={"run": {"bigqueryML": {"query": query}}, "evaluation": evaluation})
+    report = operator.apply(trains)
+    assert not report.failed, [f"{result.change.address}: {result.error}" for result in report.failed]
+    settings = Function(operator, monkeypatch, tmp_path).settings
+    members = [Membership.of(each.address) for each in operator.plan(trains).plan.changes if "iam" in each.address.kind]
+    grants = [each for each in members if "churn-retrain@" in each.member and each.role.startswith("roles/bigquery.")]
+
+    def outcome(number, settings=settings):
+        way, run = BigQueryML(settings, Google(REGION)), Run(f"{number:024}", "manual", datetime.now(UTC))
+        try:
+            return ended(tables, way, replace(run, name=way.start(run, Event(run.key, "manual", run.claimed)))).why
+        except NotStarted as refusal:
+            return str(refusal)
+
+    assert len(grants) == 3
+    for number, there in enumerate(grants):
+        with Without(operator.emulator, there):
+            assert "Access Denied" in outcome(number), there
+    assert outcome(8) == ""
+    elsewhere = {"bigqueryML": {**settings.run["bigqueryML"], "model": "local.kept.model"}}
+    assert "Access Denied: Dataset local:kept" in outcome(9, replace(settings, run=elsewhere))

@@ -59,6 +59,7 @@ KINDS = (
         "one on a threshold: create, get, list, change of its name, delete; by a test server with channels; no absence",
         {"promql": "Conditions in PromQL are not emulated."},
     ),
+    Kind("monitoring_dashboard", "a grid, rows, and a mosaic with a table: create, get, update, delete; no charts"),
     Kind("monitoring_notification_channel", "an e-mail channel: create, get, list, filter by label, delete; no update"),
     Kind("pubsub_schema", "a protocol buffer's: create, get, delete"),
     Kind(

@@ -112,6 +112,7 @@ def replay(address: str, case: Case, known: list[Known], *, patience_s: float = 
         names = Placeholders(
             {"projectId": PROJECT, "uniqueId": UNIQUE, "projectNumber": project_number(http), "helloFolder": str(HELLO)}
         )
+        names.values["dashboardID"] = f"dashboard-{UNIQUE}"  # the caller's to choose
         if job := case.job_id():
             names.values["jobID"] = names.fill(job)
         if dataset := case.dataset_id():

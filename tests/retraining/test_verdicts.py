@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.statistics.distances import divergence_of_histograms
@@ -62,6 +62,7 @@ def test_a_window_is_what_its_worst_column_is_and_says_which():
     assert judge([], least=1).finding is Finding.TOO_FEW
 
 
+@settings(deadline=None)
 @given(
     distance=st.floats(0, 1), limit=st.floats(0.001, 0.999), rows=st.integers(0, 10**6), others=st.integers(0, 600),
     algorithm=st.sampled_from([JSD, LINF]),
@@ -141,6 +142,17 @@ def test_counts_and_missing_shares_are_read_from_inside_the_statistics():
     [column] = by_job([{"tabularStats": told}])["j1"][FEATURES]
 
     assert (column.distance, column.limit, column.rows, column.missing) == (0.4, 0.3, 100, 0.75)
+
+
+def test_a_distance_of_nothing_is_one():
+    """Protobuf's JSON leaves out what is 0: two sides that are alike are calm, and not unmeasured."""
+    alike = point(0.0)
+    del alike["currentStats"]["distributionValue"]["distributionDeviation"]
+    told = {"statsName": "spend", "objectiveType": FEATURES, "dataPoints": [alike]}
+
+    [found] = judge(by_job([{"tabularStats": told}])["j1"][FEATURES], least=50).columns
+
+    assert (found.column.distance, found.finding) == (0.0, Finding.CALM)
 
 
 class Monitor:
@@ -232,6 +244,20 @@ def test_a_window_without_rows_enough_begins_nothing_and_ends_nothing():
     [window] = monitor.look(START)
 
     assert (window.says, monitor.events) == (None, [])
+
+
+def test_what_is_known_is_not_read_again():
+    """Statistics of a day are a gigabyte where there are many labels; a job that took longer than the next is found."""
+    monitor, hour = Monitor(), timedelta(hours=1)
+    monitor.job("new", START, 0.1)
+    monitor.look(START)
+    monitor.job("slow", START - 2 * hour, 0.1)
+    monitor.job("long-ago", START - 4 * hour, 0.1)
+    monitor.job("predicted", START - 4 * hour, 0.1, which="drift")
+
+    found = monitor.look(START + hour)
+
+    assert [each.job for each in found] == ["predicted", "slow"]
 
 
 def test_memory_does_not_grow():

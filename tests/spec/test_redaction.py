@@ -23,6 +23,7 @@ from reconciler.render.fleet import render_fleet
 from reconciler.render.history import render_entry, render_history
 from reconciler.render.markdown import render_markdown
 from reconciler.render.models import render_models
+from reconciler.render.monitoring import render_monitored
 from reconciler.render.names import Names
 from reconciler.render.standing import render_standing
 from reconciler.render.status import render_status
@@ -141,6 +142,7 @@ def rendered(value):
     out(render_status(status_with(value), now=datetime(2026, 11, 25, tzinfo=UTC)))
     out(json.dumps(status_with(value)))
     out(render_models(models_with(value)))
+    out(render_monitored(monitored_with(value), now=datetime(2026, 11, 25, tzinfo=UTC), every=False))
     out(render_triggers(triggers_with(value)))
     out(render_fleet([status_with(value)], job_with(value), now=datetime(2026, 11, 25, tzinfo=UTC)))
     out(render_standing("churn", "r", standing_with(value), [value], now=datetime(2026, 11, 25, tzinfo=UTC)))
@@ -161,7 +163,25 @@ def status_with(value):
     return {"name": "churn", "region": "r", "problem": value, "settled": True, "url": value, "tags": {"t": value},
             "lastChecked": "", "lastChanged": "", "lock": lock, "missing": [value], "open": [opening],
             "conditions": [condition], "revisions": [revision], "retraining": retraining, "needs": [value],
-            "asked": value, "serving": value, "needsYou": [value], "lastPass": standing_with(value)}  # fmt: skip
+            "asked": value, "serving": value, "needsYou": [value], "lastPass": standing_with(value),
+            "monitoring": [{"which": "skew", "finding": value, "since": value, "at": value, "columns": [value]}],
+            }  # fmt: skip
+
+
+def monitored_with(value):
+    """Comparisons with a value wherever Model Monitoring, or whoever may write a row, has put one."""
+    column = {"name": value, "finding": "Breach", "reason": value, "distance": 0.4, "limit": 0.1, "missing": 0.0,
+              "baselineMissing": 0.0, "since": value,
+              "histogram": {"bins": [value], "baseline": [1.0], "serving": [0.5]}}  # fmt: skip
+    schedule = {"name": value, "cron": value, "next": value, "paused": False, "problem": value}
+    window = {"job": value, "at": value, "finding": value, "reason": value, "distances": {value: 0.4}}
+    comparison = {"which": "skew", "finding": "Breach", "reason": value, "at": value, "job": value, "since": value,
+                  "inARow": 2, "columns": [column, {**column, "finding": "Calm"}], "minSamples": 1,
+                  "schedule": schedule,
+                  "unmeasured": {"job": value, "at": value, "reason": value, "going": False},
+                  "history": [window, window]}  # fmt: skip
+    return {"name": "churn", "region": "r", "monitor": value, "model": value, "version": value,
+            "comparisons": [comparison], "gone": [value], "unreadable": []}  # fmt: skip
 
 
 def standing_with(value):

@@ -148,6 +148,10 @@ def test_where(loaded, path, place):
             "6:74: retraining.guards.maxPerDay: warning: 5 starts a day cannot be reached",
         ),
         (
+            "retraining: {run: {bigqueryML: {query: \"CREATE MODEL a.b OPTIONS(model_type='ARIMA') AS SELECT 1\"}}}",
+            '6:42: retraining.run.bigqueryML.query: warning: of "ARIMA" BigQuery exports no booster',
+        ),
+        (
             "retraining: {run: {cloudRunJob: {name: train}}, promote: Auto}",
             "6:60: retraining.promote: warning: Auto has no alias to move: a better model is only registered",
         ),

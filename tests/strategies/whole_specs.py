@@ -70,6 +70,8 @@ def monitorings(draw: st.DrawFn, model: Data) -> Data:
         drift=st.builds(lambda base, span: {**base, "against": span}, distances, _SPANS),
         predictionDrift=_DISTANCES,
         slo=_optional(availability=st.sampled_from([0.99, 0.995]), latencyP95=st.sampled_from(["250ms", "1s"])),
+        dashboard=st.booleans(),
+        uptime=_optional(every=st.sampled_from(["1m", "15m"]), regions=st.sampled_from([["USA"], []])),
     )
     logging = {"table": "ml_logs.churn", "sampleRate": draw(st.sampled_from([0.2, 1])), "retention": "90d"}
     return {"logging": logging, "baseline": {"table": "acme.ml.training"}, **draw(chosen)}

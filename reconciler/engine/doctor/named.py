@@ -25,7 +25,7 @@ _NAMES = {
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "onnx": (".onnx",),
     "sklearn": (".skops", ".pkl", ".pickle", ".joblib"),
-    "xgboost": (".ubj", ".json", ".model"),
+    "xgboost": (".ubj", ".json", ".bst", ".model"),
     "lightgbm": (".txt", ".lgb"),
     "torch": (".pt", ".pt2", ".pth"),
 }

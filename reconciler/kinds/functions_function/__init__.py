@@ -24,6 +24,7 @@ ACTS_ON = frozenset(
         "retraining.run.webhook.*",
         "retraining.run.customJob.*",
         "retraining.run.vertexPipeline.*",
+        "retraining.run.bigqueryML.*",
         "retraining.parameters.*",
         "retraining.timeout",
         "retraining.guards.cooldown",

@@ -12,6 +12,7 @@ from reconciler.core.naming import account_email
 from reconciler.kinds import vertex_model, vertex_schedule
 from reconciler.kinds.model_artifact import readable
 from reconciler.lookups.model_version import registered_name
+from schemas import create_model
 from schemas.names import service_account_id
 from schemas.sections.events import Topic
 from schemas.sections.retraining import Better, Breach, Promote
@@ -19,6 +20,7 @@ from schemas.sections.retraining import Better, Breach, Promote
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import MLService
+    from schemas.create_model import CreateModel
     from schemas.sections.retraining import Evaluation, Guards, Retraining, Trigger
 
 VARIABLE = "MLSERVICE_RETRAINING"
@@ -44,7 +46,7 @@ def settings(service: MLService, retraining: Retraining, facts: Facts) -> dict[s
         "project": facts.project,
         "region": service.spec.region,
         "bucket": facts.bucket,
-        "run": retraining.run.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "run": _run(retraining, facts),
         "parameters": dict(retraining.parameters),
         "guards": guards(retraining.guards),
         "timeout": retraining.timeout_s,
@@ -56,6 +58,20 @@ def settings(service: MLService, retraining: Retraining, facts: Facts) -> dict[s
         **_watched(service),
         **({"rows": rows.table} if (rows := retraining.guards.min_new_rows) else {}),
     }
+
+
+def _run(retraining: Retraining, facts: Facts) -> dict[str, Any]:
+    """Give how to train, as the spec has it; of a statement the model's full name and what follows it."""
+    statement = statement_of(retraining)
+    if statement is None:
+        return retraining.run.model_dump(mode="json", by_alias=True, exclude_none=True)
+    name = f"{statement.project or facts.project}.{statement.dataset}.{statement.model}"
+    return {"bigqueryML": {"model": name, "statement": statement.rest}}
+
+
+def statement_of(retraining: Retraining) -> CreateModel | None:
+    """Give the statement that trains, where BigQuery does; a spec with another one is refused before."""
+    return create_model.read(retraining.run.bigquery_ml.query) if retraining.run.bigquery_ml else None
 
 
 def _evaluation(wanted: Evaluation | None) -> dict[str, Any]:
@@ -82,7 +98,8 @@ def registers(service: MLService, retraining: Retraining) -> bool:
     model = service.spec.model
     # Of a webhook's training only its measures tell that it ended.
     follows = model is not None and model.alias is not None and retraining.run.webhook is None
-    return trains_on_vertex(retraining) or retraining.evaluation is not None or follows
+    made_by_us = trains_on_vertex(retraining) or retraining.run.bigquery_ml is not None
+    return made_by_us or retraining.evaluation is not None or follows
 
 
 def trains_on_vertex(retraining: Retraining) -> bool:
@@ -135,15 +152,10 @@ def _breaches(service: MLService) -> dict[str, Any]:
     return {"breaches": found} if found else {}
 
 
-def knows(retraining: Retraining) -> bool:
-    """Tell whether the function knows the way to train."""
-    return retraining.run.bigquery_ml is None
-
-
 def watched_monitors(service: MLService) -> bool:
     """Tell whether the function looks at monitors: a training starts for what they find."""
     retraining = service.spec.retraining
-    if retraining is None or not knows(retraining) or not vertex_model.compares(service):
+    if retraining is None or not vertex_model.compares(service):
         return False
     return any(one in _OF_MONITORS for trigger in service.spec.triggers for one in trigger.when.breach)
 

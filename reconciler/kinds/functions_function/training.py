@@ -27,6 +27,7 @@ from reconciler.kinds.functions_function.settings import (
     folder_of,
     registers,
     serving,
+    statement_of,
     train_email_of,
     trains_on_vertex,
     watched_monitors,
@@ -46,6 +47,8 @@ VERTEX_READER = "roles/aiplatform.viewer"
 ACT_AS = "roles/iam.serviceAccountUser"
 OBJECT_USER, OBJECT_READER = "roles/storage.objectUser", "roles/storage.objectViewer"
 TABLE_READER, QUERIES = "roles/bigquery.dataViewer", "roles/bigquery.jobUser"
+MODEL_MAKER = "roles/bigquery.dataEditor"
+"""The least predefined role that makes models, exports them, and says where their dataset is."""
 TEMPLATE_READER = "roles/artifactregistry.reader"
 _REGISTRY = re.compile(r"https://(?P<region>[a-z0-9-]+)-kfp\.pkg\.dev/(?P<project>[^/]+)/(?P<repository>[^/]+)/\S+")
 _FUNCTION, _TRAINING = "the retraining function's own account", "the account that trainings on Vertex AI run as"
@@ -56,6 +59,9 @@ GIFTS = (
     Gift(ACT_AS, service_account.KIND.name, _FUNCTION, "starting trainings as their account"),
     Gift(OBJECT_READER, PROJECT, _FUNCTION, "reading the compiled pipeline in Cloud Storage: only that object"),
     Gift(TEMPLATE_READER, "artifact_repository", _FUNCTION, "reading the compiled pipeline in Artifact Registry"),
+    Gift(QUERIES, PROJECT, _FUNCTION, "training by BigQuery ML, whose jobs run as whoever begins them"),
+    Gift(MODEL_MAKER, PROJECT, _FUNCTION, "making and exporting models of BigQuery ML: only the statement's dataset"),
+    Gift(TABLE_READER, PROJECT, _FUNCTION, "measuring models of BigQuery ML: only the table of `evaluation.dataset`"),
     Gift(OBJECT_USER, PROJECT, _TRAINING, "writing model and measures: only below the service's folder of runs"),
     Gift(OBJECT_READER, PROJECT, _TRAINING, "reading `evaluation.dataset` and the live model: only those"),
     Gift(TABLE_READER, PROJECT, _TRAINING, "reading the table of `evaluation.dataset`: only that one"),
@@ -82,11 +88,29 @@ def wanted(service: MLService, retraining: Retraining, facts: Facts, function: A
         yield _on_project(service, function, VERTEX_USER, member)
     elif watched_monitors(service):
         yield _on_project(service, function, VERTEX_READER, member)
+    if retraining.run.bigquery_ml is not None:
+        yield from _bigquery(service, retraining, facts, function)
     if trains_on_vertex(retraining):
         yield from _account(service, facts, function)
     if retraining.run.vertex_pipeline is not None:
         yield from _template(service, retraining.run.vertex_pipeline.template, facts, function)
         yield from _pipeline(service, retraining, facts)
+
+
+def _bigquery(service: MLService, retraining: Retraining, facts: Facts, function: Address) -> Iterator[Wanted]:
+    """Want that the function makes models in the statement's dataset, and measures them.
+
+    What the statement reads, nobody but BigQuery can tell: tables of the dataset come with it, others are for their
+    owners to give.
+    """
+    statement, member = statement_of(retraining), f"serviceAccount:{email_of(service, facts)}"
+    yield _on_project(service, function, QUERIES, member)
+    if statement is not None and statement.project in {"", facts.project}:
+        there = condition.dataset(facts.project, statement.dataset)
+        yield _on_project(service, function, MODEL_MAKER, member, title="models", holds=there)
+    rows = retraining.evaluation.dataset if retraining.evaluation else None
+    if rows:
+        yield from _table(service, facts, function, member, rows)
 
 
 def training_account(service: MLService) -> Address:
@@ -122,11 +146,16 @@ def _dataset(service: MLService, facts: Facts, account: Address, member: str) ->
         only = condition.one_object(bucket, name)
         yield _on_project(service, account, OBJECT_READER, member, title="dataset", holds=only)
     elif rows:
-        project, dataset, table = rows.rsplit(".", 2)
-        if project == facts.project:
-            one = condition.only(f"projects/{project}/datasets/{dataset}/tables/{table}")
-            yield _on_project(service, account, TABLE_READER, member, title="dataset", holds=one)
+        yield from _table(service, facts, account, member, rows)
         yield _on_project(service, account, QUERIES, member)
+
+
+def _table(service: MLService, facts: Facts, account: Address, member: str, rows: str) -> Iterator[Wanted]:
+    """Want that an account reads one table, of this project."""
+    project, dataset, table = rows.rsplit(".", 2)
+    if project == facts.project:
+        one = condition.only(f"projects/{project}/datasets/{dataset}/tables/{table}")
+        yield _on_project(service, account, TABLE_READER, member, title="dataset", holds=one)
 
 
 def _template(service: MLService, template: str, facts: Facts, function: Address) -> Iterator[Wanted]:

@@ -20,7 +20,6 @@ from reconciler.kinds.functions_function.settings import (
     environment,
     events_topic,
     folder_of,
-    knows,
 )
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.run_service.wanted import LETS_NOBODY_CALL
@@ -49,12 +48,9 @@ def address_of(service: MLService) -> Address:
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
-    """Want them where the spec says how to train again, in a way that the function knows.
-
-    Another way is "not acted on yet" in the plan: a function that could only refuse each event would look as if it did.
-    """
+    """Want them where the spec says how to train again."""
     retraining, source = service.spec.retraining, source_of(service, facts)
-    if retraining is None or source is None or not knows(retraining):
+    if retraining is None or source is None:
         return
     account = service_account.another(service, ACCOUNT_ROLE, "Retrains")
     history = _history_access(service, facts, account.address)

@@ -26,6 +26,7 @@ _WIRE = {
     "audiences": "oidc.allowedAudiences",
     "mapping": "attributeMapping",
     "condition": "attributeCondition",
+    "keys": "oidc.jwksJson",
 }
 
 
@@ -85,7 +86,11 @@ def _body(fields: WorkloadIdentityPoolProvider) -> dict[str, Any]:
         "disabled": fields.disabled,
         "attributeMapping": dict(fields.mapping),
         "attributeCondition": fields.condition,
-        "oidc": {"issuerUri": fields.issuer, "allowedAudiences": list(fields.audiences)},
+        "oidc": {
+            "issuerUri": fields.issuer,
+            "allowedAudiences": list(fields.audiences),
+            **({"jwksJson": fields.keys} if fields.keys else {}),
+        },
     }
 
 
@@ -99,6 +104,7 @@ def _observed(address: Address, live: dict[str, Any]) -> Observed[WorkloadIdenti
         audiences=tuple(oidc.get("allowedAudiences", ())),
         mapping=dict(live.get("attributeMapping", {})),
         condition=str(live.get("attributeCondition", "")),
+        keys=str(oidc.get("jwksJson", "")),
     )
     return Observed(
         address,

@@ -11,7 +11,7 @@ NAME = "iam_workload_identity_pool_provider"
 
 @dataclass(frozen=True, slots=True)
 class WorkloadIdentityPoolProvider:
-    """The fields we manage. Keys that somebody uploaded for the issuer are left as found.
+    """The fields we manage.
 
     Args:
         display_name: For people, at most 32 characters.
@@ -21,6 +21,8 @@ class WorkloadIdentityPoolProvider:
         audiences: For whom they must be made out; empty for the provider itself.
         mapping: CEL expression by attribute: `google.subject`, `attribute.repository`.
         condition: CEL expression that must be true.
+        keys: Those that tokens are checked with, as JSON Web Keys; empty for those that the issuer publishes. Who
+            uploads others in their place makes tokens of whomever he likes.
     """
 
     display_name: str
@@ -30,3 +32,4 @@ class WorkloadIdentityPoolProvider:
     audiences: tuple[str, ...]
     mapping: Mapping[str, str]
     condition: str
+    keys: str

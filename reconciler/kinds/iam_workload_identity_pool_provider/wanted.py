@@ -180,6 +180,7 @@ def _provider(
         audiences=(),
         mapping=mapping,
         condition=" && ".join(true),
+        keys="",
     )
     return Desired(here, fields, operator.owner, needs=frozenset({pool_of(operator)}))
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.kinds.vertex_model_monitor.record import HOST
 from reconciler.kinds.vertex_schedule.client import ScheduleClient
-from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule
+from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule, least_of
 from reconciler.kinds.vertex_schedule.wanted import DRIFT, SKEW, address_of, desired, display_names, log_query
 from reconciler.lookups.model_version import MODEL_VERSION
 
-__all__ = ["DRIFT", "KIND", "NAME", "SKEW", "MonitoringSchedule", "address_of", "display_names", "log_query"]
+__all__ = [
+    "DRIFT",
+    "KIND",
+    "NAME",
+    "SKEW",
+    "MonitoringSchedule",
+    "address_of",
+    "display_names",
+    "least_of",
+    "log_query",
+]
 
 
 KIND = Kind(
@@ -18,7 +28,15 @@ KIND = Kind(
     fields=MonitoringSchedule,
     desired=desired,
     connect=ScheduleClient,
-    acts_on=frozenset({"monitoring.schedule", "monitoring.window", "monitoring.drift.*", "monitoring.predictionDrift"}),
+    acts_on=frozenset(
+        {
+            "monitoring.schedule",
+            "monitoring.window",
+            "monitoring.minSamples",
+            "monitoring.drift.*",
+            "monitoring.predictionDrift",
+        }
+    ),
     permissions=Permissions(
         read=("aiplatform.schedules.list",),
         write=tuple(f"aiplatform.schedules.{verb}" for verb in ("create", "update", "delete")),

@@ -93,7 +93,11 @@ def _observed(address: Address, live: dict[str, Any]) -> Observed[MonitoringSche
         version=fingerprint({name: value for name, value in live.items() if name not in _NEWS}),
         mark=noted(fields.display_name),
         problem="it is over for good, and never runs again: delete it" if live.get("state") == "COMPLETED" else "",
-        output={"name": live["name"], "id": str(live["name"]).rpartition("/")[2], "next": live.get("nextRunTime", "")},
+        output={
+            "name": live["name"],
+            "id": str(live["name"]).rpartition("/")[2],
+            "next": live.get("nextRunTime", ""),
+        },
         server_name=str(live["name"]),
         live=live,
     )

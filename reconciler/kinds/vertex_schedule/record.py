@@ -6,6 +6,7 @@ Source:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from reconciler.kinds.vertex_model_monitor.record import Objective, Rows
 
 NAME = "vertex_schedule"
 REQUEST = "createModelMonitoringJobRequest"
+_LEAST = re.compile(r", from (\d{1,9}) values on$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class MonitoringSchedule:
         monitor: Id of the monitor whose jobs it makes.
         cron: Five fields after a time zone, such as `TZ=Etc/UTC 0 6 * * *`.
         at_once: How many runs may be starting at a time.
-        job: Name of its jobs, for people.
+        job: Name of its jobs, for people: what is compared, and how many values tell something, for which Model
+            Monitoring has no field.
         objective: What they compare. Always said: a part that is left out is the monitor's, which is one of two.
         baseline: With what.
         target: What is looked at.
@@ -44,6 +47,16 @@ class MonitoringSchedule:
     target: Rows | None
     log: bool
     paused: bool
+
+
+def least_of(job: str) -> int | None:
+    """Give how many values tell something, by the name of a job of ours.
+
+    Returns:
+        None of one whose schedule an older version of this program made.
+    """
+    found = _LEAST.search(job)
+    return int(found[1]) if found else None
 
 
 def to_json(fields: MonitoringSchedule, place: str, theirs: Mapping[str, Any]) -> dict[str, Any]:

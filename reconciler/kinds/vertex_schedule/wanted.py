@@ -71,7 +71,7 @@ def _schedule(
         monitor=monitor.name,
         cron=f"TZ=Etc/UTC {found.schedule}" if found else "",
         at_once=1,
-        job=f"{which} of {service.name}",
+        job=f"{which} of {service.name}, from {found.min_samples} values on" if found else "",
         objective=compared[0],
         baseline=compared[1],
         target=_logged(service, found, facts, 0) if found else None,

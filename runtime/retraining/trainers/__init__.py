@@ -49,6 +49,10 @@ def trainer(settings: Settings, google: Google) -> Trainer:
         from runtime.retraining.trainers.cloud_run_job import CloudRunJob  # noqa: PLC0415 - one way to train per process
 
         return CloudRunJob(settings, google)
+    if way == "bigqueryML":
+        from runtime.retraining.trainers.bigquery_ml import BigQueryML  # noqa: PLC0415 - one way to train per process
+
+        return BigQueryML(settings, google)
     if way == "webhook":
         from runtime.retraining.trainers.webhook import Webhook  # noqa: PLC0415 - one way to train per process
 

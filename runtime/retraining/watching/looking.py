@@ -16,20 +16,15 @@ from runtime.retraining.decision import Event
 from runtime.retraining.events import key_of
 from runtime.retraining.google import Refused, Unavailable
 from runtime.retraining.handling import TRIES, Moved, NotNow
-from runtime.retraining.watching.measured import FEATURES, PREDICTIONS
+from runtime.retraining.watching.measured import SORTS
 from runtime.retraining.watching.monitors import Measured
-from runtime.retraining.watching.verdict import Column, judge
+from runtime.retraining.watching.verdict import judge, once
 from runtime.retraining.watching.windows import Window, Windows
 
 BACK = timedelta(days=1)
 """How far back windows are looked for. A function that was away for longer starts nothing for what is over."""
-SKEW, DRIFT, PREDICTIONS_DRIFT = "skew", "drift", "predictiondrift"
-_SORTS: Mapping[tuple[str, str], str] = {
-    (SKEW, FEATURES): SKEW,
-    (DRIFT, FEATURES): DRIFT,
-    (DRIFT, PREDICTIONS): PREDICTIONS_DRIFT,
-}
-"""What a schedule's objective is, as triggers call it."""
+OVERLAP = timedelta(hours=3)
+"""How far before the last window known: a job may take so much longer than the one after it."""
 
 
 class Reads(Protocol):
@@ -90,7 +85,7 @@ def look(how: Look, now: datetime) -> list[Window]:
         NotNow: Others wrote at every try.
     """
     known, _ = how.remembers.read()
-    ended, failed = _ended(how, now - BACK)
+    ended, failed = _ended(how, known, now - BACK)
     new = (window for window in ended if not known.knows(window.sort, window.job))
     found = sorted(new, key=lambda each: (each.at, each.sort))
     for window in found:
@@ -102,13 +97,14 @@ def look(how: Look, now: datetime) -> list[Window]:
     return found
 
 
-def _ended(how: Look, since: datetime) -> tuple[list[Window], list[Exception]]:
+def _ended(how: Look, known: Windows, since: datetime) -> tuple[list[Window], list[Exception]]:
     """Give what every schedule measured, and what went wrong: a monitor that cannot be read keeps no other from it."""
     found: list[Window] = []
     failed: list[Exception] = []
     for compares, shown in how.schedules.items():
         try:
-            found += _windows(how, compares, shown, since)
+            newest = known.newest([sort for (each, _), sort in SORTS.items() if each == compares])
+            found += _windows(how, compares, shown, max(since, newest - OVERLAP) if newest else since)
         except (Refused, Unavailable) as error:
             failed.append(error)
     return found, failed
@@ -123,23 +119,9 @@ def _windows(how: Look, compares: str, shown: str, since: datetime) -> Iterator[
 
 def _judged(compares: str, measured: Measured, least: int) -> Iterator[Window]:
     for objective, columns in measured.columns.items():
-        sort = _SORTS.get((compares, objective))
+        sort = SORTS.get((compares, objective))
         if sort is not None:
-            yield Window(sort, measured.job, measured.at, judge(_once(columns), least=least))
-
-
-def _once(columns: Sequence[Column]) -> list[Column]:
-    """Give each column once: an answer may tell of one by two distances, and the greater part of its limit counts."""
-    found: dict[str, Column] = {}
-    for each in columns:
-        before = found.get(each.name)
-        if before is None or _part(each) > _part(before):
-            found[each.name] = each
-    return list(found.values())
-
-
-def _part(column: Column) -> float:
-    return (column.distance or 0.0) / column.limit if column.limit else -1.0
+            yield Window(sort, measured.job, measured.at, judge(once(columns), least=least))
 
 
 def _acted(window: Window, how: Look) -> str:

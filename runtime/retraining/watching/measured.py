@@ -14,6 +14,14 @@ from runtime.retraining.watching.verdict import Column
 
 FEATURES, PREDICTIONS = "raw-feature-drift", "prediction-output-drift"
 """Objectives, in the API's words."""
+_KINDS = ("numStats", "stringStats", "bytesStats")
+SKEW, DRIFT, PREDICTIONS_DRIFT = "skew", "drift", "predictiondrift"
+SORTS: Mapping[tuple[str, str], str] = {
+    (SKEW, FEATURES): SKEW,
+    (DRIFT, FEATURES): DRIFT,
+    (DRIFT, PREDICTIONS): PREDICTIONS_DRIFT,
+}
+"""What is compared by a schedule's objective, as triggers call it."""
 
 
 def by_job(stats: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[Column]]]:
@@ -35,54 +43,60 @@ def by_job(stats: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[Colum
 
 
 def _column(name: str, point: Mapping[str, Any]) -> Column:
-    here, there = (_side(point.get(which)) for which in ("currentStats", "baselineStats"))
+    here, there = (side(point.get(which)) for which in ("currentStats", "baselineStats"))
     counted, baseline = _counts(here), _counts(there)
     return Column(
         name,
-        _number(_inner(point, "currentStats").get("distributionDeviation")),
-        _number(point.get("thresholdValue")),
+        _distance(_mapping(_mapping(point.get("currentStats")).get("distributionValue"))),
+        number(point.get("thresholdValue")),
         str(point.get("algorithm", "")),
         counted[0],
         baseline[0],
         counted[1],
         baseline[1],
-        len(_labels(here) | _labels(there)) or len(_buckets(here)) + len(_buckets(there)) or 2,
+        len({*labels(here), *labels(there)}) or len(buckets(here)) + len(buckets(there)) or 2,
     )
 
 
-def _inner(point: Mapping[str, Any], which: str) -> Mapping[str, Any]:
-    return _mapping(_mapping(point.get(which)).get("distributionValue"))
+def _distance(value: Mapping[str, Any]) -> float | None:
+    """Give the distance: protobuf's JSON leaves out a number that is 0, as two sides that are alike have it."""
+    if "distributionDeviation" not in value:
+        return 0.0 if value.get("distribution") else None
+    return number(value["distributionDeviation"])
 
 
-def _side(value: Any) -> Mapping[str, Any]:
-    """Give the statistics of the one feature that a side is about."""
+def side(value: Any) -> Mapping[str, Any]:
+    """Give the statistics of the one feature that a side of a data point is about."""
     distribution = _mapping(_mapping(_mapping(value).get("distributionValue")).get("distribution"))
     features = distribution.get("features")
     return _mapping(features[0]) if isinstance(features, list) and features else {}
 
 
-def _kind(side: Mapping[str, Any]) -> Mapping[str, Any]:
-    return next((_mapping(side[name]) for name in ("numStats", "stringStats", "bytesStats") if name in side), {})
+def _kind(statistics: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next((_mapping(statistics[name]) for name in _KINDS if name in statistics), {})
 
 
-def _counts(side: Mapping[str, Any]) -> tuple[int | None, float]:
+def _counts(statistics: Mapping[str, Any]) -> tuple[int | None, float]:
     """Give how many values there are, and the share of rows without one."""
-    common = _mapping(_kind(side).get("commonStats"))
+    common = _mapping(_kind(statistics).get("commonStats"))
     if not common:
         return None, 0.0
     there, gone = (_whole(common.get(name)) for name in ("numNonMissing", "numMissing"))
     return there, gone / (there + gone) if there + gone else 0.0
 
 
-def _labels(side: Mapping[str, Any]) -> set[str]:
-    ranked = _mapping(_kind(side).get("rankHistogram")).get("buckets")
-    return {str(_mapping(each).get("label", "")) for each in ranked or ()}
+def labels(statistics: Mapping[str, Any]) -> dict[str, float]:
+    """Give how often each label was seen."""
+    ranked = _mapping(_kind(statistics).get("rankHistogram")).get("buckets")
+    found = [_mapping(each) for each in ranked or ()]
+    return {str(each.get("label", "")): number(each.get("sampleCount")) or 0.0 for each in found}
 
 
-def _buckets(side: Mapping[str, Any]) -> list[Any]:
-    for histogram in _kind(side).get("histograms") or ():
+def buckets(statistics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Give the buckets of equal width, as the API has them: `lowValue`, `highValue`, `sampleCount`."""
+    for histogram in _kind(statistics).get("histograms") or ():
         if _mapping(histogram).get("type", "STANDARD") == "STANDARD":
-            return list(_mapping(histogram).get("buckets") or ())
+            return [_mapping(each) for each in _mapping(histogram).get("buckets") or ()]
     return []
 
 
@@ -93,11 +107,12 @@ def pages(answers: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 
 def _whole(value: Any) -> int:
-    number = _number(value)
-    return int(number) if number is not None and number > 0 else 0
+    found = number(value)
+    return int(found) if found is not None and found > 0 else 0
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
+    """Give a number, which the API may write as a text; None for what is none, or not finite."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

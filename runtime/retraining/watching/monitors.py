@@ -21,7 +21,8 @@ SUCCEEDED, PARTLY, FAILED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEED
 ENDS = frozenset({SUCCEEDED, PARTLY, FAILED})
 _PAGES = 100
 """Of one answer, at most: some thousand columns."""
-_PAGE = 100
+_PAGE = 20
+"""Columns of one page: the statistics of one have a thousand labels, for each window, and a function has 512 MiB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def judge(columns: Sequence[Column], *, least: int, windows: float = chance.WIND
     """Judge a window.
 
     Args:
-        columns: What was measured.
+        columns: What was measured, each column once.
         least: Values below which nothing is said of a column.
         windows: Of all windows in which nothing changed, the share that may be called a breach.
     """
@@ -122,6 +122,20 @@ def judge(columns: Sequence[Column], *, least: int, windows: float = chance.WIND
     found = [_judged(each, least, windows / max(compared, 1)) for each in columns]
     found.sort(key=lambda each: (_ORDER.index(each.finding), -_over(each.column), each.column.name))
     return Verdict(*_summed(found, least), tuple(found))
+
+
+def once(columns: Sequence[Column]) -> list[Column]:
+    """Give each column once: an answer may tell of one by two distances, and the greater part of its limit counts."""
+    found: dict[str, Column] = {}
+    for each in columns:
+        before = found.get(each.name)
+        if before is None or _part(each) > _part(before):
+            found[each.name] = each
+    return list(found.values())
+
+
+def _part(column: Column) -> float:
+    return (column.distance or 0.0) / column.limit if column.limit else -1.0
 
 
 _ORDER = (

@@ -6,7 +6,7 @@ One object beside the history of trainings, written only where nobody else wrote
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -77,6 +77,11 @@ class Windows:
         """Tell whether a window was judged."""
         return any((each.get("sort"), each.get("job")) == (sort, job) for each in self.judged)
 
+    def newest(self, sorts: Collection[str]) -> datetime | None:
+        """Give when the last window of these sorts was to be looked at; None where there was none."""
+        found = [datetime.fromisoformat(str(each["at"])) for each in self.judged if each.get("sort") in sorts]
+        return max(found, default=None)
+
     def with_window(self, window: Window) -> Windows:
         """Give them with one more, and without what is long past."""
         same = [each for each in self.judged if each.get("sort") == window.sort]
@@ -86,6 +91,11 @@ class Windows:
     def to_json(self) -> dict[str, Any]:
         """Give plain data."""
         return {"format": FORMAT, "windows": list(self.judged)}
+
+
+def _whole(each: Any) -> bool:
+    """Tell whether something is a window: the object is in a bucket, where others write too."""
+    return isinstance(each, Mapping) and datetime.fromisoformat(each["at"]).tzinfo is not None
 
 
 def _among(one: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> bool:
@@ -114,7 +124,7 @@ class BucketWindows:
             return Windows(), 0
         try:
             data = json.loads(found[0])
-            judged = [each for each in data["windows"] if isinstance(each, Mapping)] if data["format"] == FORMAT else []
+            judged = [each for each in data["windows"] if _whole(each)] if data["format"] == FORMAT else []
         except (ValueError, RecursionError, TypeError, KeyError):
             judged = []
         return Windows(tuple(judged)), found[1]

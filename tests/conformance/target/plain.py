@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from reconciler.core.address import GLOBAL, Address
 from reconciler.gcp.soft_deleted import SoftDeleted
 from reconciler.gcp.table_policies import HOST as BIGQUERY
 from reconciler.gcp.table_policies import VERSION as BIGQUERY_VERSION
+from reconciler.gcp.vertex import host
 from reconciler.kinds.iam_workload_identity_pool import HOST as IAM
-from reconciler.kinds.vertex_model import host
+from reconciler.kinds.monitoring_dashboard.record import HOST as DASHBOARDS
+from reconciler.kinds.monitoring_dashboard.record import VERSION as DASHBOARDS_VERSION
 from reconciler.kinds.vertex_model_monitor.record import VERSION as MONITORING
 from tests.conformance.target.connection import Target
 from tests.conformance.target.journal import run_in
@@ -39,7 +42,8 @@ def _pools(target: Target) -> Found:
 
 def _without_pool(target: Target, name: str) -> None:
     """With its providers. It keeps its name for 30 days, trusts nobody meanwhile, and is no more among the others."""
-    SoftDeleted(target.connection.rest(IAM, "v1"), target.connection.patience_s, "", "").delete(name)
+    address = Address("iam_workload_identity_pool", GLOBAL, name.rpartition("/")[2])
+    SoftDeleted(target.connection.rest(IAM, "v1"), target.connection.patience_s, "", {}).delete(address, name)
 
 
 def _vertex(target: Target, version: str) -> Any:
@@ -70,6 +74,18 @@ def _without_vertex(version: str, **query: str) -> Callable[[Target, str], Any]:
     return remove
 
 
+def _dashboards(target: Target) -> Found:
+    """Google's names have the project's number, journals its id."""
+    for each in target.connection.rest(DASHBOARDS, DASHBOARDS_VERSION).listed(
+        f"{target.at.top}/dashboards", "dashboards"
+    ):
+        yield seen_as(f"{target.at.top}/dashboards/{each['name'].rpartition('/')[2]}", each.get("labels", {}))
+
+
+def _without_dashboard(target: Target, name: str) -> None:
+    target.connection.rest(DASHBOARDS, DASHBOARDS_VERSION).delete(name)
+
+
 REGIONAL = "projects/*/locations/*"
 PLAIN = (
     Sort(
@@ -93,6 +109,7 @@ PLAIN = (
         _of_vertex("v1", "models"),
         _without_vertex("v1"),
     ),
+    Sort("dashboard", "POST /v1/projects/*/dashboards", "{name}", _dashboards, _without_dashboard),
     Sort(
         "workload_identity_pool",
         "POST /v1/projects/*/locations/global/workloadIdentityPools",

@@ -69,6 +69,13 @@ def _without_bucket(target: Target, name: str) -> None:
     storage.bucket(name).delete(timeout=CALL_TIMEOUT_S)
 
 
+def _sinks(target: Target) -> Found:
+    """Log sinks, which name themselves without their project."""
+    request = {"parent": target.at.top}
+    for sink in target.api(*LOGGING).list_sinks(request=request, retry=READING, timeout=CALL_TIMEOUT_S):
+        yield seen_as(f"{target.at.top}/sinks/{sink.name}", {})
+
+
 def _projects(target: Target) -> Any:
     return target.api("google.cloud.resourcemanager_v3", "projects", "Projects")
 
@@ -108,6 +115,7 @@ def _copied(binding: Any) -> Any:
 
 PROMISES = ("google.cloud.monitoring_v3", "service_monitoring_service", "ServiceMonitoringService")
 IAM = ("google.cloud.iam_admin_v1", "iam", "IAM")
+LOGGING = ("google.cloud.logging_v2", "config_service_v2", "ConfigServiceV2")
 _RUN = "google.cloud.run.v2"
 SORTS = (
     _sort(
@@ -174,6 +182,14 @@ SORTS = (
         listed="name",
     ),
     _sort(
+        "uptime_check",
+        ("google.cloud.monitoring_v3", "uptime_check_service", "UptimeCheckService"),
+        "google.monitoring.v3.UptimeCheckService",
+        "UptimeCheckConfig",
+        "{parent}/uptimeCheckConfigs/?",
+        regional=False,
+    ),
+    _sort(
         "notification_channel",
         ("google.cloud.monitoring_v3", "notification_channel_service", "NotificationChannelService"),
         "google.monitoring.v3.NotificationChannelService",
@@ -196,6 +212,13 @@ SORTS = (
         "Service",
         "{parent}/services/{serviceId}",
         regional=False,
+    ),
+    Sort(
+        "log_sink",
+        "/google.logging.v2.ConfigServiceV2/CreateSink",
+        "{parent}/sinks/{sink[name]}",
+        _sinks,
+        _deleted(LOGGING, "delete_sink", "sink_name"),
     ),
     *PLAIN,
     Sort("bucket", "POST /storage/v1/b", "{name}", _buckets, _without_bucket),

@@ -1,4 +1,4 @@
-"""A provider, whose issuer's keys somebody else uploads; of a name that was deleted, it comes back."""
+"""A provider; of a name that was deleted, it comes back."""
 
 from reconciler.core.address import Address
 from reconciler.core.naming import note
@@ -50,11 +50,6 @@ def deleted_before(operator):
     rest.write("DELETE", name(operator), patience_s=5)
 
 
-def meddle(operator):
-    body = {"oidc": {"jwksJson": '{"keys": []}'}}
-    api(operator).write("PATCH", name(operator), body, patience_s=5, updateMask="oidc.jwksJson")
-
-
 def example(at, part, prepare):
     mark = note(at.name("churn"))
     return Example(
@@ -68,6 +63,7 @@ def example(at, part, prepare):
             audiences=(),
             mapping={"google.subject": "assertion.sub"},
             condition="assertion.repository_id == '456'",
+            keys="",
         ),
         edits=(
             {"display_name": "Plans more"},
@@ -77,6 +73,7 @@ def example(at, part, prepare):
             {"audiences": ("mlservice",)},
             {"mapping": {"google.subject": "assertion.sub", "attribute.ref": "assertion.ref"}},
             {"condition": "assertion.repository_id == '457'"},
+            {"keys": '{"keys": []}'},
         ),
         read=read,
         places={
@@ -87,11 +84,10 @@ def example(at, part, prepare):
             "audiences": ["oidc.allowedAudiences"],
             "mapping": ["attributeMapping"],
             "condition": ["attributeCondition"],
+            "keys": ["oidc.jwksJson"],
         },
         prepare=prepare,
         unmarked={"description": "made by hand"},
-        meddle=meddle,
-        theirs=lambda operator: "keys" in read(operator)["oidc"].get("jwksJson", ""),
         part=part,
     )
 

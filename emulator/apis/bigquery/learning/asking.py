@@ -34,8 +34,7 @@ def scores(model: Trained, given: Mapping[str, Sequence[Any]], count: int) -> li
     told = booster.predict(data)
     if not model.classifies:
         return [[float(value)] for value in told]
-    two = len(model.classes) == 2  # noqa: PLR2004 - two classes have one score
-    return [[1 - float(row), float(row)] if two else [float(value) for value in row] for row in told]
+    return [[float(value) for value in row] for row in told]
 
 
 def _transposed(weights: Sequence[Sequence[float]]) -> Any:

@@ -44,15 +44,18 @@ class Feature:
         """The column for a linear model: itself, or one column per word."""
         if self.is_number:
             return [[self.mean if value is None else float(value) for value in values]]
-        texts = [None if value is None else str(value) for value in values]
+        texts = [None if value is None else spelt(value) for value in values]
         return [[float(text == word) for text in texts] for word in self.words]
 
     def single(self, values: Sequence[Any]) -> list[float]:
-        """The column for trees: itself, or the place of its word; what is missing or new is no number."""
+        """The column for trees: itself, or the place of its word, from 1; what is missing or new is no number.
+
+        Source: bigquery-ml-utils, `xgboost_predictor`: the first place is kept for a filler (`exporting.FILLER`).
+        """
         if self.is_number:
             return [math.nan if value is None else float(value) for value in values]
-        places = {word: float(place) for place, word in enumerate(self.words)}
-        return [math.nan if value is None else places.get(str(value), math.nan) for value in values]
+        places = {word: float(place) for place, word in enumerate(self.words, 1)}
+        return [math.nan if value is None else places.get(spelt(value), math.nan) for value in values]
 
 
 def feature_of(field: Field, values: Sequence[Any]) -> Feature:
@@ -67,10 +70,15 @@ def feature_of(field: Field, values: Sequence[Any]) -> Feature:
     given = [value for value in values if value is not None]
     if field.kind in NUMBERS:
         return Feature(field.name, field.kind, mean=sum(map(float, given)) / len(given) if given else 0.0)
-    words = tuple(sorted({str(value) for value in given}))
+    words = tuple(sorted({spelt(value) for value in given}))
     if len(words) > MOST_WORDS:
         raise errors.unimplemented(f"columns with more than {MOST_WORDS} words (column {field.name})")
     return Feature(field.name, field.kind, words=words)
+
+
+def spelt(value: Any) -> str:
+    """A value of a column of text or truth values, as BigQuery writes it as text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def columns_of(fields: Sequence[Field], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:

@@ -6,9 +6,7 @@ cloud.google.com/bigquery/docs/exporting-models.
 
 from __future__ import annotations
 
-import base64
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +18,7 @@ from sqlglot.errors import TokenError
 
 from emulator.apis.bigquery import access, errors, objects, records, rows
 from emulator.apis.bigquery.engine import engine, new_name, physical
-from emulator.apis.bigquery.learning import asking, kept, training
+from emulator.apis.bigquery.learning import asking, exporting, kept, training
 from emulator.apis.bigquery.learning.frames import columns_of
 from emulator.apis.bigquery.names import Ref, check_table
 from emulator.apis.bigquery.records import Table
@@ -250,12 +248,7 @@ def export(task: Task, context: Context, text: str) -> dict[str, Any] | None:
         )
     if not task.dry:
         folder = found["uri"].rstrip("/")
-        about: dict[str, Any] = {"feature_names": [each.name for each in model.features], "labels": list(model.classes)}
-        about |= {"vocabularies": {each.name: list(each.words) for each in model.features if not each.is_number}}
-        for name, content in (
-            ("model.bst", base64.b64decode(model.booster)),
-            ("assets/model_metadata.json", json.dumps(about).encode()),
-        ):
+        for name, content in exporting.files(model):
             objects.write(task.world, task.caller, f"{folder}/{name}", io.BytesIO(content), "application/octet-stream")
     return {"statementType": "EXPORT_MODEL"}
 

@@ -168,9 +168,8 @@ def trees(sort: str, label: Field, features: tuple[Feature, ...], given: Mapping
 
 
 def objective_of(classes: Sequence[Any]) -> dict[str, Any]:
-    """What trees are to get better at: two classes share one score."""
-    two = len(classes) == 2  # noqa: PLR2004 - the number of classes with one score
-    return {"objective": "binary:logistic"} if two else {"objective": "multi:softprob", "num_class": len(classes)}
+    """What trees are to get better at: each class has a score, two of them as well, as exported models have it."""
+    return {"objective": "multi:softprob", "num_class": len(classes)}
 
 
 def classes_of(labels: Sequence[Any]) -> tuple[Any, ...]:

@@ -1,0 +1,1 @@
+"""Uptime checks, and the requests that they send."""

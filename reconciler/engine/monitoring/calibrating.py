@@ -1,0 +1,213 @@
+"""What limits a service's history of windows speaks for, and what would have fired with those and with today's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reconciler.engine.monitoring.limits import FEWEST, Limits, limits_of, windows_for
+from reconciler.engine.monitoring.reading import DEFAULT_LEAST, READING
+from reconciler.engine.monitoring.watched import Watched, objectives, watched
+from reconciler.engine.session import Session, naming_roles
+from reconciler.gcp.monitoring_results import MonitoringResults
+from reconciler.kinds.vertex_schedule import least_of
+from runtime.retraining.watching.measured import PREDICTIONS_DRIFT, by_job
+from runtime.retraining.watching.verdict import Column, Finding, judge, once
+
+if TYPE_CHECKING:
+    from reconciler.core.objects import Observed
+
+AT_ONCE = timedelta(days=7)
+"""Of a search: some hundred windows of the shortest schedule, so that an answer stays small."""
+HEAVY = 0.05
+"""A usual distance from which on a column has heavy tails, or few values: buckets of equal width between each side's
+own extremes make it, and no change does. Source: model_monitoring.md B.4."""
+
+Found = tuple[str, list[Column]]
+"""When a window was measured, and its columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """One comparison.
+
+    Args:
+        which: `skew`, `drift`, `predictiondrift`.
+        windows: How many windows there are.
+        since: When the oldest was measured, ISO 8601; empty without any.
+        least: Values below which nothing is said of a column.
+        limits: What they speak for; None where they are too few.
+        present: Limit of each column now; columns without one are left out.
+        fired: Per column, how many windows are a breach of it now, and with the limits proposed.
+        breaches: How many windows are a breach now, and with the limits proposed.
+    """
+
+    which: str
+    windows: int
+    since: str
+    least: int
+    limits: Limits | None
+    present: Mapping[str, float]
+    fired: Mapping[str, tuple[int, int]]
+    breaches: tuple[int, int]
+
+    @property
+    def heavy(self) -> list[str]:
+        """Columns whose distance is large though nothing changes."""
+        return [name for name, far in self.limits.usual.items() if far > HEAVY] if self.limits else []
+
+    def to_json(self, false_alarms: float) -> dict[str, Any]:
+        """Give plain data: the form that `mlservice monitor calibrate --output json` documents."""
+        found = self.limits
+        told = {
+            "which": self.which,
+            "windows": self.windows,
+            "since": self.since,
+            "minSamples": self.least,
+            "windowsNeeded": windows_for(false_alarms),
+            "breaches": {"present": self.breaches[0], "proposed": self.breaches[1]},
+        }
+        if found is None:
+            return {**told, "limits": None}
+        stated = {
+            "rate": found.rate,
+            "smallestRate": found.smallest,
+            "beyond": found.beyond,
+            "of": found.windows,
+            "interval": list(found.interval),
+            "heavy": self.heavy,
+        }
+        return {**told, **stated, "limits": [self._column(found, name) for name in found.columns]}
+
+    def _column(self, found: Limits, name: str) -> dict[str, Any]:
+        now, then = self.fired.get(name, (0, 0))
+        told = {"name": name, "usual": found.usual[name], "limit": found.columns[name], "fires": then, "firesNow": now}
+        return told | ({"limitNow": self.present[name]} if name in self.present else {})
+
+
+def calibrated(
+    which: str, windows: Sequence[Found], false_alarms: float, *, least: int, present: Mapping[str, float] | None = None
+) -> Calibrated:
+    """Find the limits of one comparison.
+
+    Args:
+        which: Its name.
+        windows: In any order.
+        false_alarms: The rate of false alarms that is wanted, all columns together, in (0, 1).
+        least: Values below which nothing is said of a column.
+        present: Limit of each column now; left out, those of the newest window.
+    """
+    ordered = sorted(windows, key=lambda each: each[0])
+    columns = [once(each) for _, each in ordered]
+    told = [each for each in map(partial(_distances, least=least), columns) if each]
+    limits = limits_of(told, false_alarms) if len(told) >= FEWEST else None
+    now = _limits(columns) if present is None else present
+    proposed = {**now, **(limits.columns if limits else {})}
+    fired = [_fired(columns, each, least) for each in (now, proposed)]
+    names = sorted({name for each in fired for window in each for name in window})
+    counts = {name: tuple(sum(name in window for window in each) for each in fired) for name in names}
+    return Calibrated(
+        which,
+        len(told),
+        ordered[0][0] if ordered else "",
+        least,
+        limits,
+        now,
+        {name: (one, other) for name, (one, other) in counts.items()},
+        (sum(map(bool, fired[0])), sum(map(bool, fired[1]))),
+    )
+
+
+def _distances(columns: Iterable[Column], *, least: int) -> dict[str, float]:
+    return {each.name: each.distance for each in columns if each.distance is not None and (each.rows or 0) >= least}
+
+
+def _limits(windows: Sequence[Sequence[Column]]) -> dict[str, float]:
+    return {each.name: each.limit for each in windows[-1] if each.limit is not None} if windows else {}
+
+
+def _fired(windows: Sequence[Sequence[Column]], limits: Mapping[str, float], least: int) -> list[set[str]]:
+    """Give the columns of each window that are a breach with these limits: the verdict that starts trainings."""
+    return [
+        {
+            each.column.name
+            for each in judge([replace(one, limit=limits.get(one.name)) for one in window], least=least).columns
+            if each.finding is Finding.BREACH
+        }
+        for window in windows
+    ]
+
+
+def calibrate(session: Session, name: str, region: str | None, *, false_alarms: float, days: int) -> list[Calibrated]:
+    """Find the limits of every comparison of a service.
+
+    Args:
+        session: The run.
+        name: Of the service.
+        region: Where; None for wherever it is.
+        false_alarms: The rate that is wanted, in (0, 1).
+        days: How far back windows are read, in days.
+
+    Raises:
+        UsageError: As `watched` says.
+        ApiError: Something cannot be read.
+    """
+    with naming_roles(READING):
+        found = watched(session, name, region)
+        results = MonitoringResults.of(session.connection, found.region)
+        until = session.clock.now() + timedelta(minutes=1)
+        times = list(_times(until - timedelta(days=days), until))
+        asked = [(which, each, time) for which, each in found.schedules.items() for time in times]
+        answers = session.pool.gather([partial(_search, results, found, each, time) for _, each, time in asked])
+    windows: dict[str, list[Found]] = {sort: [] for each in found.schedules.values() for sort in objectives(each)}
+    for (_, schedule, _), answer in zip(asked, answers, strict=True):
+        for sort, objective in objectives(schedule).items():
+            windows[sort] += [(at, columns[objective]) for at, columns in answer if objective in columns]
+    leasts = {sort: _least(each) for each in found.schedules.values() for sort in objectives(each)}
+    return [calibrated(sort, each, false_alarms, least=leasts[sort]) for sort, each in windows.items()]
+
+
+def _least(schedule: Observed[Any]) -> int:
+    return least_of(schedule.fields.job) or DEFAULT_LEAST
+
+
+def _times(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    while since < until:
+        yield since, min(until, since + AT_ONCE)
+        since += AT_ONCE
+
+
+def _search(
+    results: MonitoringResults, found: Watched, schedule: Observed[Any], time: tuple[datetime, datetime]
+) -> list[tuple[str, Mapping[str, list[Column]]]]:
+    """Give the windows of a time. Of each the numbers are kept, and not the histograms."""
+    made: dict[str, str] = {}
+    stats = results.of_schedule(found.name, schedule.server_name, *time)
+    told = by_job(_timed((each for each in stats if _name(each) in found.columns), made))
+    return [(made.get(job, ""), columns) for job, columns in told.items()]
+
+
+def _name(stats: Mapping[str, Any]) -> str:
+    return str((stats.get("tabularStats") or {}).get("statsName", ""))
+
+
+def _timed(stats: Iterable[Mapping[str, Any]], made: dict[str, str]) -> Iterator[Mapping[str, Any]]:
+    """Pass statistics on, and note when each job made them."""
+    for each in stats:
+        for point in each["tabularStats"].get("dataPoints") or ():
+            made.setdefault(str(point.get("modelMonitoringJob", "")), str(point.get("createTime", "")))
+        yield each
+
+
+def spec_words(found: Sequence[Calibrated]) -> dict[str, Any]:
+    """Give the limits as `monitoring` of a spec has them."""
+    words: dict[str, Any] = {}
+    for each in found:
+        if each.limits and each.which == PREDICTIONS_DRIFT:
+            words["predictionDrift"] = max(each.limits.columns.values())
+        elif each.limits:
+            words[each.which] = {"features": dict(each.limits.columns)}
+    return {"monitoring": words} if words else {}

@@ -1,0 +1,118 @@
+"""Limits that hold a stated rate of false alarms, from windows in which nothing changed. Pure.
+
+Each column is measured by its own usual distance, the median of the first half of the windows. Of each window of the
+second half the column counts that is farthest by it. The limit is a quantile of those, so that one more window
+like them is beyond it no more often than stated, whatever the distances are distributed like and however columns hang
+together: split conformal prediction, which asks only that the windows could have come in any order.
+
+Source: V. Vovk et al., Algorithmic Learning in a Random World, 2005; C. Clopper and E. Pearson, 1934, for the interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+SMALLEST = 0.001
+"""A usual distance below which a column is measured as if it had this one: nothing was ever a hundred times nothing."""
+LARGEST = 0.999
+"""Of a limit, as the spec takes it; no distance is beyond 1."""
+FEWEST = 4
+"""Windows from which limits can be told at all."""
+_CONFIDENCE = 0.95
+_DIGITS = 3
+
+Distances = Mapping[str, float]
+"""Of a window, by column; those that could not be judged are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of one comparison.
+
+    Args:
+        columns: The greatest distance of each.
+        usual: The usual distance of each.
+        rate: Windows without a change that are beyond them, at most, as a share.
+        smallest: The smallest such rate that so many windows can state.
+        beyond: How many windows of the second half are beyond.
+        windows: How many there are in the second half.
+        interval: In which the true share of such windows lies, by those, with a confidence of 95 %.
+    """
+
+    columns: Mapping[str, float]
+    usual: Mapping[str, float]
+    rate: float
+    smallest: float
+    beyond: int
+    windows: int
+    interval: tuple[float, float]
+
+
+def limits_of(windows: Sequence[Distances], false_alarms: float) -> Limits:
+    """Find limits.
+
+    Args:
+        windows: The oldest first, `FEWEST` at least.
+        false_alarms: The rate wanted, in (0, 1); where too few windows are there for it, the smallest they can state.
+    """
+    half = len(windows) // 2
+    usual = _usual(windows[:half])
+    ratios = sorted(
+        max((far / usual[name] for name, far in each.items() if name in usual), default=0.0) for each in windows[half:]
+    )
+    count = len(ratios)
+    rank = min(count, math.ceil((count + 1) * (1 - false_alarms) - 1e-9))
+    rank = max(rank, 1)
+    most = ratios[rank - 1]
+    columns = {name: _rounded(most * scale) for name, scale in usual.items()}
+    beyond = sum(1 for each in ratios if each > most)
+    return Limits(
+        columns, usual, (count + 1 - rank) / (count + 1), 1 / (count + 1), beyond, count, interval(beyond, count)
+    )
+
+
+def windows_for(false_alarms: float) -> int:
+    """Give how many windows it takes to state a rate."""
+    return 2 * math.ceil(1 / false_alarms - 1 - 1e-9)
+
+
+def _usual(windows: Sequence[Distances]) -> dict[str, float]:
+    names = sorted({name for each in windows for name in each})
+    return {name: max(SMALLEST, median(each[name] for each in windows if name in each)) for name in names}
+
+
+def _rounded(limit: float) -> float:
+    """Give three digits, upwards: a lower limit would be another rate."""
+    step = 10.0 ** (math.floor(math.log10(limit)) - _DIGITS + 1) if limit > 0 else SMALLEST
+    return min(LARGEST, max(SMALLEST, round(math.ceil(limit / step - 1e-9) * step, 12)))
+
+
+def interval(found: int, of: int, confidence: float = _CONFIDENCE) -> tuple[float, float]:
+    """Give Clopper and Pearson's interval of a share.
+
+    Args:
+        found: How many.
+        of: Of how many, 1 or more.
+        confidence: In (0, 1).
+    """
+    tail = (1 - confidence) / 2
+    low = 0.0 if found == 0 else _root(lambda share: 1 - _at_most(found - 1, of, share) - tail)
+    high = 1.0 if found == of else _root(lambda share: tail - _at_most(found, of, share))
+    return low, high
+
+
+def _at_most(most: int, of: int, share: float) -> float:
+    """Give the chance of no more than so many in a binomial distribution."""
+    return math.fsum(math.comb(of, n) * share**n * (1 - share) ** (of - n) for n in range(most + 1))
+
+
+def _root(rising: Callable[[float], float]) -> float:
+    """Find where a rising function of a share is 0."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
+    return (low + high) / 2

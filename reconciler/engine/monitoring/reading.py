@@ -1,0 +1,185 @@
+"""The newest windows of a service's comparisons: of each schedule the newest job, or as many as are asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.core.kind import Roles
+from reconciler.engine.monitoring.comparing import MEASURED, Comparison, Window, nothing_of, time_of, windows_of
+from reconciler.engine.monitoring.standing import COMPARISONS, standings
+from reconciler.engine.monitoring.watched import Watched, compares, objectives, watched
+from reconciler.engine.retraining import read_windows
+from reconciler.engine.session import Session, naming_roles
+from reconciler.gcp.monitoring_results import MonitoringResults
+from reconciler.kinds.vertex_schedule import least_of
+from runtime.retraining.watching.verdict import Finding
+
+if TYPE_CHECKING:
+    from reconciler.core.objects import Observed
+
+READING = Roles(read=("roles/aiplatform.viewer",))
+DEFAULT_LEAST = 1000
+"""`monitoring.minSamples` where a spec has none: of schedules that an older version of this program made."""
+MOST = 200
+"""Windows of one comparison that are read, at most."""
+_JOB = re.compile(r"projects/[^/\s]+/locations/[^/\s]+/modelMonitors/[^/\s]+/modelMonitoringJobs/[^/\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """What is known of a service's comparisons.
+
+    Args:
+        watched: What watches it.
+        comparisons: Each of them, as it is now.
+        unreadable: What cannot be read, and why.
+    """
+
+    watched: Watched
+    comparisons: tuple[Comparison, ...]
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def breached(self) -> bool:
+        """Tell whether one of them is a breach."""
+        return any(each.finding == Finding.BREACH for each in self.comparisons)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain data: the form that `mlservice monitor --output json` documents."""
+        fields = self.watched.monitor.fields
+        return {
+            "name": self.watched.service,
+            "region": self.watched.region,
+            "monitor": self.watched.monitor.address.name,
+            "model": fields.model,
+            "version": fields.model_version,
+            "breach": self.breached,
+            "comparisons": [each.to_json() for each in self.comparisons],
+            "gone": list(self.watched.gone),
+            "unreadable": list(self.unreadable),
+        }
+
+
+def read_monitored(session: Session, name: str, region: str | None, *, last: int = 1) -> Monitored:
+    """Read the newest windows of a service, judged.
+
+    Args:
+        session: The run.
+        name: Of the service.
+        region: Where; None for wherever it is.
+        last: How many windows of each schedule; with one, nothing is listed.
+
+    Raises:
+        UsageError: As `watched` says.
+        ApiError: Something cannot be read.
+    """
+    with naming_roles(READING):
+        found = watched(session, name, region)
+        results = MonitoringResults.of(session.connection, found.region)
+        jobs = _jobs(session, found, results, last)
+        measured = _measured(session, found, results, jobs)
+    windows = [_windows(found, schedule, jobs.get(which, ()), measured) for which, schedule in found.schedules.items()]
+    remembered, unreadable = read_windows(session, found.region, name)
+    standing = {each.which: each for each in standings(remembered)}
+    by_sort = {sort: comparison for each in windows for sort, comparison in each.items()}
+    told = tuple(
+        replace(by_sort[sort], since=at.since, in_a_row=at.windows, columns=at.columns or {})
+        if (at := standing.get(sort))
+        else by_sort[sort]
+        for sort in COMPARISONS
+        if sort in by_sort
+    )
+    return Monitored(found, told, (unreadable,) if unreadable else ())
+
+
+def _jobs(
+    session: Session, found: Watched, results: MonitoringResults, last: int
+) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """Give the newest jobs of each schedule, the newest first.
+
+    A schedule names its last run; a list of jobs, which grows with the years, is read only where that measured nothing
+    or more windows are wanted.
+    """
+    newest = session.pool.gather([partial(_newest, results, each) for each in found.schedules.values()])
+    if last == 1 and all(each and each.get("state") in MEASURED for each in newest):
+        return {which: [each] for which, each in zip(found.schedules, newest, strict=True) if each}
+    listed = results.jobs(found.name)
+    return {which: _of(each, listed, last) for which, each in found.schedules.items()}
+
+
+def _newest(results: MonitoringResults, schedule: Observed[Any]) -> Mapping[str, Any] | None:
+    """Give the job of a schedule's last run; None where it does not tell, or the job was deleted."""
+    said = str((schedule.live.get("lastScheduledRunResponse") or {}).get("runResponse", ""))
+    if not _JOB.fullmatch(said):
+        return None
+    try:
+        return results.job(said)
+    except errors.NotFoundError:
+        return None
+
+
+def _of(schedule: Observed[Any], jobs: Sequence[Mapping[str, Any]], last: int) -> list[Mapping[str, Any]]:
+    """Give the newest jobs of a schedule: so many that measured something, and what failed in between."""
+    ours = [each for each in jobs if _last(each.get("schedule", "")) == _last(schedule.server_name)]
+    chosen: list[Mapping[str, Any]] = []
+    left = last
+    for job in sorted(ours, key=time_of, reverse=True)[:MOST]:
+        if left == 0:
+            break
+        chosen.append(job)
+        left -= job.get("state") in MEASURED
+    return chosen
+
+
+def _last(name: Any) -> str:
+    """Give the id: of a project some answers have the number, others the id."""
+    return str(name).rpartition("/")[2]
+
+
+def _measured(
+    session: Session, found: Watched, results: MonitoringResults, jobs: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> Mapping[str, list[dict[str, Any]]]:
+    """Give what each job measured, by its name."""
+    ended = [str(job["name"]) for of_one in jobs.values() for job in of_one if job.get("state") in MEASURED]
+    stats = session.pool.gather([partial(results.of_job, found.name, name) for name in ended])
+    return dict(zip(ended, stats, strict=True))
+
+
+def _windows(
+    found: Watched,
+    schedule: Observed[Any],
+    jobs: Sequence[Mapping[str, Any]],
+    measured: Mapping[str, list[dict[str, Any]]],
+) -> dict[str, Comparison]:
+    """Give the comparisons of a schedule with what its jobs measured."""
+    which, wanted = compares(schedule.address), objectives(schedule)
+    least = least_of(schedule.fields.job) or DEFAULT_LEAST
+    windows: dict[str, list[Window]] = {sort: [] for sort in wanted}
+    for job in jobs:
+        judged = windows_of(job, which, measured.get(str(job["name"]), ()), least=least, only=found.columns)
+        for sort, objective in wanted.items():
+            windows[sort].append(judged.get(sort) or nothing_of(job, objective))
+    problem = schedule.problem or _not_begun(schedule, jobs)
+    return {sort: replace(comparison(sort, schedule, tuple(each)), problem=problem) for sort, each in windows.items()}
+
+
+def comparison(sort: str, schedule: Observed[Any], windows: tuple[Window, ...]) -> Comparison:
+    """Give a comparison of a schedule with its windows, the newest first."""
+    paused = schedule.fields.paused
+    due = "" if paused else str(schedule.live.get("nextRunTime", ""))
+    least = least_of(schedule.fields.job) or DEFAULT_LEAST
+    return Comparison(sort, schedule.server_name, schedule.fields.cron, due, paused, least, windows)
+
+
+def _not_begun(schedule: Observed[Any], jobs: Sequence[Mapping[str, Any]]) -> str:
+    """Say why the last run has no job, where it has none and says why."""
+    told = schedule.live.get("lastScheduledRunResponse") or {}
+    said, at = str(told.get("runResponse", "")), str(told.get("scheduledRunTime", ""))
+    if not said or _JOB.fullmatch(said) or any(time_of(job) >= at for job in jobs):
+        return ""
+    return f"its last run, {at}, did not begin: {said}"

@@ -1,0 +1,229 @@
+"""What monitors measured, for a terminal: per comparison a table of columns, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from reconciler.render.moments import ago, minute
+from reconciler.render.values import one_line
+from schemas.redaction import redacted
+
+NAMES: Mapping[str, str] = {"skew": "skew", "drift": "drift", "predictiondrift": "prediction drift"}
+AGAINST: Mapping[str, str] = {
+    "skew": "requests against the training data",
+    "drift": "requests against an earlier window",
+    "predictiondrift": "answers against an earlier window",
+}
+WORDS: Mapping[str, tuple[str, str]] = {
+    "Breach": ("breach", "bold red"),
+    "Chance": ("by chance", "yellow"),
+    "NotEnoughData": ("not enough data", "yellow"),
+    "NotMeasured": ("not measured", "yellow"),
+    "Calm": ("calm", "green"),
+    "NoLimit": ("no limit", "dim"),
+    "NoWindow": ("no window yet", "yellow"),
+}
+QUIET = frozenset({"Calm", "NoLimit"})
+"""Findings of columns that say nothing of their own."""
+_LEVELS = "▁▂▃▄▅▆▇█"
+_LONGEST = 40
+_REASON = 160
+_MARGIN = 4096
+"""Characters beyond those shown that are looked at for secrets: a report may be of any length."""
+_HEAD = (
+    "column",
+    "verdict",
+    "distance",
+    "limit",
+    "by chance",
+    "values",
+    "baseline",
+    "missing",
+    "baseline",
+    "baseline │ serving",
+)
+_RIGHT = frozenset(range(2, 9))
+
+
+def render_monitored(found: Mapping[str, Any], *, now: datetime, every: bool) -> Text:
+    """Render what `engine.monitoring` found.
+
+    Args:
+        found: As plain data.
+        now: The time, for ages.
+        every: Show calm columns, too.
+    """
+    text = Text()
+    text.append(found["name"], "bold").append(f"  {found['region']}  ").append(*headline(found)).append("\n")
+    text.append(
+        f"  monitor {one_line(found['monitor'])} of {one_line(found['model'])}, version {one_line(found['version'])}\n",
+        "dim",
+    )
+    for each in found["comparisons"]:
+        text.append("\n").append_text(_comparison(each, now, every=every))
+    for which in found["gone"]:
+        text.append(f"\n  {which}: its schedule is gone: the next apply makes it again\n", "red")
+    return text
+
+
+def headline(found: Mapping[str, Any]) -> tuple[str, str]:
+    """Say in a few words how a service stands, with a style."""
+    said = {each: [NAMES[one["which"]] for one in found["comparisons"] if one["finding"] == each] for each in WORDS}
+    for finding in ("Breach", "Calm", "NotEnoughData", "NoWindow"):
+        if said[finding]:
+            words, style = WORDS[finding]
+            return (f"breach of {', '.join(said[finding])}" if finding == "Breach" else words), style
+    return WORDS["NotMeasured"]
+
+
+def _comparison(found: Mapping[str, Any], now: datetime, *, every: bool) -> Text:
+    text = Text()
+    words, style = WORDS.get(found["finding"], WORDS["NotMeasured"])
+    text.append(f"  {NAMES[found['which']]}", "bold").append("  ").append(words, style)
+    text.append(f"{standing(found, now)}\n  {AGAINST[found['which']]}\n")
+    for line in lines(found, now):
+        text.append(f"    {line}\n")
+    for line, how in troubles(found):
+        text.append(f"    {line}\n", how)
+    text.append_text(_columns(found["columns"], every=every))
+    return text.append_text(_history(found["history"])) if len(found["history"]) > 1 else text
+
+
+def standing(found: Mapping[str, Any], now: datetime) -> str:
+    """Say since when a breach stands; nothing where nobody remembers."""
+    if not found["since"]:
+        return ""
+    row = f", {found['inARow']} windows in a row" if found["inARow"] > 1 else ""
+    return f" since {minute(found['since'])} UTC ({ago(found['since'], now)}){row}"
+
+
+def lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """Say when it was, when it is next, and what is said of it."""
+    schedule = found["schedule"]
+    late = " (late)" if schedule["next"] and _past(schedule["next"], now) else ""
+    due = "paused: no next one" if schedule["paused"] else f"next {minute(schedule['next']) or 'unknown'} UTC{late}"
+    until = f"window until {minute(found['at'])} UTC ({ago(found['at'], now)})" if found["at"] else "no window yet"
+    yield f"{until} · {due} · {found['minSamples']} values tell something"
+    if found["reason"]:
+        yield one_line(found["reason"])
+
+
+def short(reason: str) -> str:
+    """Give a reason on a line that one reads: the API quotes whole queries. JSON has all of it."""
+    return _cut(reason, _REASON)
+
+
+def _cut(text: Any, longest: int) -> str:
+    """Cut a text to a line, after what looks like a secret is hidden: half of one is known by nothing any more."""
+    line = redacted(one_line(str(text)[: longest + _MARGIN]))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def _past(moment: str, now: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(moment) < now
+    except (ValueError, TypeError):
+        return False
+
+
+def troubles(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say what went wrong of late, each with a style."""
+    failed = found["unmeasured"]
+    if failed and failed["going"]:
+        yield f"a job for {minute(failed['at'])} UTC has not ended yet", "yellow"
+    elif failed:
+        yield f"the job for {minute(failed['at'])} UTC failed: {short(failed['reason'])}", "red"
+    if found["schedule"]["problem"]:
+        yield one_line(found["schedule"]["problem"]), "red"
+
+
+def _columns(columns: Sequence[Mapping[str, Any]], *, every: bool) -> Text:
+    shown = [each for each in columns if every or each["finding"] not in QUIET]
+    text = Text()
+    if shown:
+        text.append_text(_table([_cells(each) for each in shown], [WORDS[each["finding"]][1] for each in shown]))
+    left = [each for each in columns if each not in shown]
+    if left:
+        text.append(f"    {quiet(left)}; --all shows {'them' if len(left) > 1 else 'it'}\n", "dim")
+    return text
+
+
+def quiet(columns: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many columns say nothing, and which of them is the farthest by its limit."""
+    calm = sum(1 for each in columns if each["finding"] == "Calm")
+    free = len(columns) - calm
+    said = [f"{calm} calm" if calm else "", f"{free} without a limit" if free else ""]
+    far = max((each for each in columns if each.get("limit")), key=_part, default=None)
+    most = f", the farthest {one_line(far['name'])}: {far['distance']:.3g} of {far['limit']:g}" if far else ""
+    return ", ".join(each for each in said if each) + most
+
+
+def _part(column: Mapping[str, Any]) -> float:
+    return float(column.get("distance", 0.0)) / float(column["limit"])
+
+
+def _cells(column: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        _cut(column["name"], _LONGEST),
+        WORDS[column["finding"]][0],
+        _number(column.get("distance"), ".3f"),
+        _number(column.get("limit"), "g"),
+        _number(column.get("expected"), ".3f"),
+        _number(column.get("rows"), "d"),
+        _number(column.get("baselineRows"), "d"),
+        f"{column['missing']:.1%}",
+        f"{column['baselineMissing']:.1%}",
+        bars(column.get("histogram")),
+    )
+
+
+def _number(value: Any, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def bars(shape: Mapping[str, Any] | None) -> str:
+    """Draw both sides over the same bins, to the same height; what is empty is a space."""
+    if not shape:
+        return ""
+    most = max((*shape["baseline"], *shape["serving"]), default=0.0)
+    baseline, serving = ("".join(_bar(share, most) for share in shape[side]) for side in ("baseline", "serving"))
+    return f"│{baseline}│{serving}│"
+
+
+def _bar(share: float, most: float) -> str:
+    if share <= 0 or most <= 0:
+        return " "
+    return _LEVELS[min(len(_LEVELS) - 1, int(share / most * len(_LEVELS)))]
+
+
+def _table(rows: Sequence[tuple[str, ...]], styles: Sequence[str]) -> Text:
+    widths = [max(cell_len(row[n]) for row in (_HEAD, *rows)) for n in range(len(_HEAD))]
+    text = Text()
+    text.append(f"    {_line(_HEAD, widths)}\n", "bold")
+    for row, style in zip(rows, styles, strict=True):
+        text.append(f"    {_line(row, widths)}\n", style)
+    return text
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    parts = []
+    for n, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        space = " " * (width - cell_len(cell))
+        parts.append(f"{space}{cell}" if n in _RIGHT else f"{cell}{space}")
+    return "  ".join(parts).rstrip()
+
+
+def _history(windows: Sequence[Mapping[str, Any]]) -> Text:
+    text = Text()
+    text.append("    earlier windows\n", "bold")
+    for each in windows[1:]:
+        words, style = WORDS.get(each["finding"], WORDS["NotMeasured"])
+        text.append(f"    {minute(each['at'])}  ").append(f"{words:<15}", style).append(
+            f"  {one_line(each['reason'])}\n"
+        )
+    return text

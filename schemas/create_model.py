@@ -1,0 +1,55 @@
+"""The head of a `CREATE MODEL` statement: whose model it makes, and the rest, which is given on as it is.
+
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-syntax-create
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Possessive: what is passed over is never looked at a second time.
+_GAP = r"(?:\s|--[^\n]*(?:\n|\Z)|\#[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*+\*/)"
+_HEAD = re.compile(
+    rf"{_GAP}*+CREATE{_GAP}++(?:OR{_GAP}++REPLACE{_GAP}++)?MODEL{_GAP}++(?:IF{_GAP}++NOT{_GAP}++EXISTS{_GAP}++)?"
+    r"(?P<name>(?:`[^`\n]*`|[\w.:-])++)",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?:(?P<project>[a-z0-9][a-z0-9.:-]*)\.)?(?P<dataset>\w{1,1024})\.(?P<model>\w{1,900})", re.ASCII)
+_SORT = re.compile(r"\bmodel_type\s*=\s*(['\"])(?P<sort>\w+)\1", re.IGNORECASE)
+EXPORTED = frozenset(
+    {"BOOSTED_TREE_CLASSIFIER", "BOOSTED_TREE_REGRESSOR", "RANDOM_FOREST_CLASSIFIER", "RANDOM_FOREST_REGRESSOR"}
+)
+"""Types of which an XGBoost booster is exported; of the others a TensorFlow SavedModel, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateModel:
+    """A statement that makes a model.
+
+    Args:
+        project: Whose dataset; empty where the statement does not say.
+        dataset: The model's.
+        model: Its name.
+        rest: What follows the name.
+    """
+
+    project: str
+    dataset: str
+    model: str
+    rest: str
+
+    @property
+    def sort(self) -> str:
+        """What `model_type` says, in capitals; empty where it is not there."""
+        found = _SORT.search(self.rest)
+        return found["sort"].upper() if found else ""
+
+
+def read(query: str) -> CreateModel | None:
+    """Read a statement; None for one that makes no model, or one in no dataset."""
+    head = _HEAD.match(query)
+    name = _NAME.fullmatch(head["name"].replace("`", "")) if head else None
+    if head is None or name is None:
+        return None
+    return CreateModel(name["project"] or "", name["dataset"], name["model"], query[head.end() :])

@@ -1,0 +1,54 @@
+"""The uptime check of a service: it gets in where nobody else does, is mended, and goes with the service."""
+
+from datetime import datetime, timedelta
+
+from google.cloud import monitoring_v3 as monitoring
+
+from tests.operating import spec
+
+ASKED = spec(monitoring={"dashboard": False, "uptime": {"every": "1m", "path": "/", "regions": ["USA"]}})
+
+
+def checks(operator):
+    """Google's client of checks, and those that are there."""
+    api = operator.api("google.cloud.monitoring_v3", "uptime_check_service", "UptimeCheckService")
+    return api, list(api.list_uptime_check_configs(request={"parent": "projects/local"}))
+
+
+def passed(operator):
+    """What was found, the newest first, by place."""
+    api = operator.api("google.cloud.monitoring_v3", "metric_service", "MetricService")
+    at = datetime.fromisoformat(operator.emulator.control("GET", "clock")["now"])
+    which = 'metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND resource.type="cloud_run_revision"'
+    interval = {"start_time": at - timedelta(hours=1), "end_time": at}
+    found = api.list_time_series(request={"name": "projects/local", "filter": which, "interval": interval})
+    return {each.metric.labels["checker_location"]: [point.value.bool_value for point in each.points] for each in found}
+
+
+def test_a_private_service_is_asked_from_outside(operator):
+    """As Cloud Monitoring's own agent, which may call it; without that right, the check does not pass."""
+    assert not operator.apply(ASKED).failed
+    assert operator.differences(ASKED) == []
+    operator.emulator.advance(70)
+    assert passed(operator) == {place: [True, True] for place in ("usa-iowa", "usa-oregon", "usa-virginia")}
+
+    api, [check] = checks(operator)
+    changed = monitoring.UptimeCheckConfig(name=check.name, http_check={"service_agent_authentication": None})
+    api.update_uptime_check_config(
+        request={
+            "uptime_check_config": changed,
+            "update_mask": {"paths": ["http_check.service_agent_authentication"]},
+        }
+    )
+    operator.emulator.advance(60)
+    assert {found[0] for found in passed(operator).values()} == {False}, "nobody is let in without a name"
+
+    [told] = operator.differences(ASKED)
+    assert told.startswith("update monitoring_uptime_check/global/churn/europe-west1")
+    assert "('as_agent', False, True)" in told
+    assert not operator.apply(ASKED).failed
+    operator.emulator.advance(60)
+    assert {found[0] for found in passed(operator).values()} == {True}
+
+    assert not operator.destroy("churn").failed
+    assert checks(operator)[1] == []

@@ -1,0 +1,95 @@
+"""Limits hold the rate of false alarms that is stated with them, and say what so few windows cannot state."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.engine.monitoring.calibrating import calibrated, spec_words
+from reconciler.engine.monitoring.limits import LARGEST, interval, limits_of, windows_for
+from runtime.retraining.watching.verdict import Column
+
+
+def quiet(chance, columns):
+    """A window in which nothing changed: columns of all scales that hang together, some with heavy tails."""
+    together = chance.gauss(0, 0.4)
+    return {
+        f"f{n}": min(1.0, 0.002 * (n + 1) * 2.718 ** (together + chance.gauss(0, 0.9 if n % 5 == 0 else 0.3)))
+        for n in range(columns)
+    }
+
+
+@pytest.mark.parametrize(("asked", "windows"), [(0.05, 40), (0.2, 24), (0.01, 60)])
+def test_one_more_window_is_beyond_no_more_often_than_stated(asked, windows):
+    """All columns together; where the windows are too few for what was asked, the rate that they can state holds."""
+    chance, tries, beyond = random.Random(7), 500, 0  # noqa: S311 - a simulation
+    for _ in range(tries):
+        found = limits_of([quiet(chance, 12) for _ in range(windows)], asked)
+        beyond += any(far > found.columns[name] for name, far in quiet(chance, 12).items())
+
+    stated = max(asked, 1 / (windows // 2 + 1))
+    assert found.rate <= stated + 1e-9
+    assert found.smallest == 1 / (windows // 2 + 1)
+    assert beyond / tries <= stated + 3 * (stated * (1 - stated) / tries) ** 0.5
+
+
+def test_how_many_windows_a_rate_takes():
+    """And with so many it can be stated."""
+    assert windows_for(0.01) == 198
+    assert limits_of([{"a": 0.1}] * windows_for(0.01), 0.01).rate <= 0.01
+    assert limits_of([{"a": 0.1}] * (windows_for(0.01) - 2), 0.01).rate > 0.01
+
+
+@pytest.mark.parametrize(
+    ("found", "of", "low", "high"),
+    [(0, 10, 0, 0.3085), (5, 10, 0.1871, 0.8129), (10, 10, 0.6915, 1), (1, 100, 0.0003, 0.0545)],
+)
+def test_the_interval_is_clopper_and_pearsons(found, of, low, high):
+    """By tables."""
+    assert interval(found, of) == pytest.approx((low, high), abs=1e-4)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.dictionaries(st.sampled_from("abc"), st.floats(0, 1), min_size=1), min_size=4, max_size=30),
+    st.floats(0.001, 0.9),
+)
+def test_every_limit_is_one_that_a_spec_takes(windows, asked):
+    """Whatever was measured; and no window of those but so many is beyond."""
+    found = limits_of(windows, asked)
+
+    assert all(0 < limit <= LARGEST for limit in found.columns.values())
+    assert 0 <= found.interval[0] <= found.beyond / found.windows <= found.interval[1] <= 1
+    assert found.beyond <= (found.windows + 1) * max(asked, found.smallest)
+
+
+def column(name, distance, limit=0.1, rows=5000):
+    return Column(name, distance, limit, "jensen_shannon_divergence", rows, 10_000, values=20)
+
+
+def test_what_would_have_fired_is_told_with_the_limits_of_now_and_with_those_proposed():
+    """A heavy tail is named; a window of few values and a column that nobody judges count for nothing."""
+    days = [
+        (
+            f"2026-11-{n + 1:02}",
+            [column("price", 0.12 + n % 3 / 50), column("age", 0.01 + n % 2 / 1000, rows=10 if n > 18 else 900)],
+        )
+        for n in range(20)
+    ]
+
+    found = calibrated("skew", days, 0.1, least=500)
+    told = found.to_json(0.1)
+
+    assert (told["windows"], told["since"], told["heavy"]) == (20, "2026-11-01", ["price"])
+    assert told["breaches"]["present"] == 20
+    assert told["breaches"]["proposed"] <= 2
+    assert {each["name"]: (each["firesNow"], each["limitNow"]) for each in told["limits"]} == {
+        "age": (0, 0.1),
+        "price": (20, 0.1),
+    }
+    words = spec_words([found, calibrated("predictiondrift", days, 0.1, least=500)])["monitoring"]
+    assert words["skew"]["features"].keys() == {"age", "price"}
+    assert words["predictionDrift"] == words["skew"]["features"]["price"]
+    assert calibrated("drift", days[:3], 0.1, least=500).limits is None
+    assert spec_words([calibrated("drift", [], 0.1, least=500)]) == {}

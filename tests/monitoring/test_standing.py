@@ -1,0 +1,34 @@
+"""Since when a breach stands, from what the function remembers of windows."""
+
+from reconciler.engine.monitoring.standing import standings
+
+
+def window(hour, finding, *columns, which="skew"):
+    return {
+        "sort": which,
+        "at": f"2026-11-26T{hour:02}:00:00+00:00",
+        "finding": finding,
+        "reason": "",
+        "columns": [{"name": each, "finding": "Breach"} for each in columns],
+    }
+
+
+def test_a_breach_stands_since_the_first_window_of_an_unbroken_row():
+    """Of each column since its own; a window that says nothing neither breaks the row nor makes one."""
+    calm = window(1, "Calm")
+    moved = [window(2, "Breach", "a"), window(3, "NotEnoughData"), window(4, "Breach", "a", "b")]
+
+    [found] = standings([calm, *moved, window(5, "NotMeasured")])
+
+    assert (found.finding, found.since, found.windows) == ("NotMeasured", moved[0]["at"], 2)
+    assert found.columns == {"a": moved[0]["at"], "b": moved[2]["at"]}
+    assert standings([*moved, window(9, "Calm")])[0].since == ""
+
+
+def test_comparisons_are_apart_and_odd_windows_harm_none():
+    """Whoever may write the bucket wrote them."""
+    odd = [{}, {"sort": "skew", "columns": 7, "finding": "Breach"}, {"sort": "slo"}]
+
+    found = standings([*odd, window(2, "Breach", "a", which="drift")])
+
+    assert [(each.which, each.windows) for each in found] == [("skew", 1), ("drift", 1)]
