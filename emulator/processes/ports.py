@@ -28,6 +28,8 @@ def bound(wanted: int = 0) -> socket.socket:
     """
     chosen = [wanted] if wanted else []
     for port in itertools.chain(chosen, (_next() for _ in range(TRIES)), [0]):
+        if _is_held(port):
+            continue
         candidate = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -39,6 +41,16 @@ def bound(wanted: int = 0) -> socket.socket:
         else:
             return candidate
     raise OSError("no port is free")
+
+
+def _is_held(port: int) -> bool:
+    """Tell whether a port is kept for a program that has not bound it yet; see `Port`."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as candidate:
+        try:
+            candidate.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def _next() -> int:

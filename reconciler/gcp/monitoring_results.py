@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
     from reconciler.gcp.rest import Rest
 
-_PAGE = 100
-_FEW = 10
-"""Columns of an answer that has many windows of each: an answer stays within some ten megabytes."""
+_JOBS = 100
+_PAGE = 20
+_FEW = 5
+"""Columns of one page, and of one with many windows of each: the statistics of a column have a thousand labels."""
 _OF_A_JOB = "name,schedule,scheduleTime,createTime,state,jobExecutionDetail"
 
 
@@ -61,7 +62,7 @@ class MonitoringResults:
             ApiError: They cannot be read.
         """
         with calling("list", f"monitoring jobs of {_last(monitor)}"):
-            asked = {"pageSize": str(_PAGE), "readMask": _OF_A_JOB}
+            asked = {"pageSize": str(_JOBS), "readMask": _OF_A_JOB}
             return list(self.api.listed(f"{monitor}/modelMonitoringJobs", "modelMonitoringJobs", **asked))
 
     def of_job(self, monitor: str, job: str) -> list[dict[str, Any]]:

@@ -86,7 +86,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
         display_name=f"{service.name} in {service.spec.region}",
         location=service.spec.region,
         service=service.name,
-        path=asked.path or path_of(service),
+        path=path_asked(service),
         as_agent=asks_as_agent(service),
         period_s=int(asked.every_s),
         timeout_s=int(asked.timeout_s),
@@ -103,8 +103,11 @@ def asks_as_agent(service: MLService) -> bool:
     return private and monitoring is not None and monitoring.uptime is not None
 
 
-def path_of(service: MLService) -> str:
-    """Give what is asked for where the spec does not say: whether the model is loaded, of the bundled server."""
+def path_asked(service: MLService) -> str:
+    """Give what is asked for; where the spec does not say, of the bundled server whether its model is loaded."""
+    monitoring = service.spec.monitoring
+    if monitoring and monitoring.uptime and monitoring.uptime.path:
+        return monitoring.uptime.path
     ours = service.spec.image is None or service.spec.model is not None
     return READY_PATH if ours else "/"
 

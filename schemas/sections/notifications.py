@@ -16,6 +16,7 @@ class Event(StrEnum):
     APPROVAL_NEEDED = "ApprovalNeeded"
     DRIFT_DETECTED = "DriftDetected"
     SLO_BREACHED = "SloBreached"
+    SERVICE_DOWN = "ServiceDown"
     RETRAINING_FAILED = "RetrainingFailed"
     RETRAINING_FINISHED = "RetrainingFinished"
     BUDGET_EXCEEDED = "BudgetExceeded"
@@ -34,7 +35,7 @@ class Notification(Receiver):
     """One receiver: exactly one of `email`, `pubsub`, `webhook`."""
 
     events: tuple[Event, ...] = Field(
-        (Event.ROLLOUT_FAILED, Event.DRIFT_DETECTED, Event.SLO_BREACHED, Event.BUDGET_EXCEEDED),
+        (Event.ROLLOUT_FAILED, Event.DRIFT_DETECTED, Event.SLO_BREACHED, Event.SERVICE_DOWN, Event.BUDGET_EXCEEDED),
         description="What this receiver hears of.",
         min_length=1,
     )

@@ -67,6 +67,10 @@ def test_what_was_measured_is_shown_judged_and_nothing_personal(shell, operator,
     }
     assert "email" not in text.out + whole.out + told.out
 
+    paged = shell("monitor", "churn", "--local", "--html", "churn.html")
+    assert (paged.code, "wrote churn.html" in paged.err) == (0, True)
+    assert '<th scope="row">spend</th>' in (shell.folder / "churn.html").read_text()
+
     would = shell("monitor", "run", "churn", "--local", "--dry-run")
     ran = shell("monitor", "run", "churn", "--which", "skew", "--local")
     calibrated = shell("monitor", "calibrate", "churn", "--local", "--false-alarms", "0.05")

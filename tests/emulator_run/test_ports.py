@@ -25,6 +25,8 @@ def test_another_emulator_is_not_told_it_either_until_it_is_released():
         ports._TURNS[os.getpid()] = iter(range(port.number - FIRST, LAST))  # as another process that comes by here
         other = Port()
         other.release()
+        with ports.bound(port.number) as address:  # where an address had it before
+            assert address.getsockname()[1] != port.number
     finally:
         port.release()
 

@@ -194,6 +194,8 @@ WRITES = {
     *("roles/aiplatform.user", "roles/bigquery.dataOwner", "roles/logging.configWriter"),
     *("roles/artifactregistry.admin", "roles/cloudfunctions.developer", "roles/cloudscheduler.admin"),
     *("roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser", "roles/monitoring.notificationChannelEditor"),
+    *("roles/monitoring.alertPolicyEditor", "roles/monitoring.dashboardEditor"),
+    "roles/monitoring.uptimeCheckConfigEditor",
     *("roles/pubsub.editor", "roles/resourcemanager.projectIamAdmin", "roles/run.admin", "roles/storage.objectAdmin"),
     *("pubsub.subscriptions.setIamPolicy", "pubsub.topics.setIamPolicy", "secretmanager.secrets.setIamPolicy"),
 }

@@ -72,7 +72,6 @@ OF_AN_OPERATOR = frozenset(
         "iam_role",
         "iam_workload_identity_pool",
         "iam_workload_identity_pool_provider",
-        "monitoring_alert_policy",
     }
 )
 """Kinds that no service leads to: who installs an operator needs their roles."""
@@ -83,7 +82,8 @@ def wanted(kinds=OF_SERVICES, *, writing=True):
     """The roles and permissions on the project, as the page lists them."""
     every = [STATE, *(kind.roles for kind in kinds)]
     on_the_project = [roles for roles in every if not roles.on]
-    return sorted({role for roles in on_the_project for role in (*roles.read, *(roles.write if writing else ()))})
+    every_role = {role for roles in on_the_project for role in (*roles.read, *(roles.write if writing else ()))}
+    return sorted(every_role)
 
 
 @dataclass

@@ -195,7 +195,8 @@ def test_a_message_that_is_no_event_ends_as_a_dead_letter(world):
 
     letters = until(tried_again)
     assert letters[0]["message"]["attributes"]["no"] == "trigger"
-    assert world.read().decisions == ()
+    # The clock may pass three in the morning meanwhile.
+    assert {each["trigger"] for each in world.read().decisions} <= {"nightly"}
     log = world.operator.emulator.control("GET", "logs?service=churn-retrain")
     assert "churn: a message is no event: the message names no trigger" in json.dumps(log)
 

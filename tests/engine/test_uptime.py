@@ -6,7 +6,10 @@ from google.cloud import monitoring_v3 as monitoring
 
 from tests.operating import spec
 
-ASKED = spec(monitoring={"dashboard": False, "uptime": {"every": "1m", "path": "/", "regions": ["USA"]}})
+ASKED = spec(
+    monitoring={"dashboard": False, "uptime": {"every": "1m", "path": "/", "regions": ["USA"]}},
+    notifications=[{"email": "ml@acme.example"}],
+)
 
 
 def checks(operator):
@@ -25,8 +28,13 @@ def passed(operator):
     return {each.metric.labels["checker_location"]: [point.value.bool_value for point in each.points] for each in found}
 
 
+def told(operator):
+    """Who was told, and what."""
+    return [(each["state"], each["to"]) for each in operator.emulator.control("GET", "notifications")]
+
+
 def test_a_private_service_is_asked_from_outside(operator):
-    """As Cloud Monitoring's own agent, which may call it; without that right, the check does not pass."""
+    """As Cloud Monitoring's own agent, which may call it; without a name it does not pass, and somebody is told."""
     assert not operator.apply(ASKED).failed
     assert operator.differences(ASKED) == []
     operator.emulator.advance(70)
@@ -40,15 +48,17 @@ def test_a_private_service_is_asked_from_outside(operator):
             "update_mask": {"paths": ["http_check.service_agent_authentication"]},
         }
     )
-    operator.emulator.advance(60)
+    operator.emulator.advance(150)
     assert {found[0] for found in passed(operator).values()} == {False}, "nobody is let in without a name"
+    assert told(operator) == [("open", "ml@acme.example")]
 
-    [told] = operator.differences(ASKED)
-    assert told.startswith("update monitoring_uptime_check/global/churn/europe-west1")
-    assert "('as_agent', False, True)" in told
+    [line] = operator.differences(ASKED)
+    assert line.startswith("update monitoring_uptime_check/global/churn/europe-west1")
+    assert "('as_agent', False, True)" in line
     assert not operator.apply(ASKED).failed
-    operator.emulator.advance(60)
+    operator.emulator.advance(150)
     assert {found[0] for found in passed(operator).values()} == {True}
+    assert told(operator) == [("open", "ml@acme.example"), ("closed", "ml@acme.example")]
 
     assert not operator.destroy("churn").failed
     assert checks(operator)[1] == []

@@ -4,7 +4,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.diff import diff_fields
@@ -21,6 +21,7 @@ TITLES = [f"t{n}" for n in range(12)]
 places = st.builds(Place, st.integers(-2, 50), st.integers(-2, 30), st.integers(0, 50), st.integers(0, 20))
 
 
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.sampled_from(TITLES), unique=True), st.sets(st.sampled_from(TITLES)), st.data())
 def test_tiles_never_meet_and_never_leave_the_grid(titles, banners, data):
     """Whatever somebody did to them; one that stands where it may stays there."""

@@ -61,6 +61,11 @@ KINDS = (
     ),
     Kind("monitoring_dashboard", "a grid, rows, and a mosaic with a table: create, get, update, delete; no charts"),
     Kind("monitoring_notification_channel", "an e-mail channel: create, get, list, filter by label, delete; no update"),
+    Kind(
+        "monitoring_uptime_check",
+        "nothing: the one recorded is of a group, by TCP",
+        {"tcp-group": "Groups are not emulated, nor are checks by TCP."},
+    ),
     Kind("pubsub_schema", "a protocol buffer's: create, get, delete"),
     Kind(
         "pubsub_subscription",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
+_ON_A_PAGE = 30
+
 
 @app.command()
 def monitor(
@@ -24,8 +27,18 @@ def monitor(
     *,
     every: Annotated[bool, typer.Option("--all", help="Show calm columns, too.")] = False,
     last: Annotated[
-        int, typer.Option("--last", min=1, max=200, help="How many windows; of the earlier ones a line each.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--last",
+            min=1,
+            max=200,
+            help="How many windows; of the earlier ones a line each. Left out: 1, and 30 with --html.",
+            show_default=False,
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="File to write as a page that needs nothing else.", show_default=False)
+    ] = None,
     fail_on_breach: Annotated[
         bool, typer.Option("--fail-on-breach", help="Exit with 1 when a comparison is a breach.")
     ] = False,
@@ -43,10 +56,15 @@ def monitor(
     from reconciler.engine.monitoring.reading import read_monitored  # noqa: PLC0415 - late, for start-up
 
     with working(Target(project, local, state), quiet=output is Form.JSON) as session:
-        found = read_monitored(session, name, region, last=last)
+        found = read_monitored(session, name, region, last=last or (_ON_A_PAGE if html else 1))
         now = session.clock.now()
     for line in found.unreadable:
         say(line, "red")
+    if html:
+        from reconciler.render.monitoring_page import render_page  # noqa: PLC0415 - late, for start-up
+
+        html.write_text(render_page(found.to_json(), now=now), encoding="utf-8")
+        say(f"wrote {html}", "dim")
     _show(found, output, now, every=every)
     return 1 if fail_on_breach and found.breached else 0
 

@@ -20,8 +20,8 @@ from runtime.retraining.watching.verdict import Column, Finding, judge, once
 if TYPE_CHECKING:
     from reconciler.core.objects import Observed
 
-AT_ONCE = timedelta(days=7)
-"""Of a search: some hundred windows of the shortest schedule, so that an answer stays small."""
+AT_ONCE = timedelta(days=2)
+"""Of a search: some fifty windows of the shortest schedule, so that an answer stays small."""
 HEAVY = 0.05
 """A usual distance from which on a column has heavy tails, or few values: buckets of equal width between each side's
 own extremes make it, and no change does. Source: model_monitoring.md B.4."""

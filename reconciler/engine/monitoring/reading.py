@@ -12,7 +12,7 @@ from reconciler.core import errors
 from reconciler.core.kind import Roles
 from reconciler.engine.monitoring.comparing import MEASURED, Comparison, Window, nothing_of, time_of, windows_of
 from reconciler.engine.monitoring.standing import COMPARISONS, standings
-from reconciler.engine.monitoring.watched import Watched, compares, objectives, watched
+from reconciler.engine.monitoring.watched import Watched, objectives, watched
 from reconciler.engine.retraining import read_windows
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.monitoring_results import MonitoringResults
@@ -82,8 +82,8 @@ def read_monitored(session: Session, name: str, region: str | None, *, last: int
         found = watched(session, name, region)
         results = MonitoringResults.of(session.connection, found.region)
         jobs = _jobs(session, found, results, last)
-        measured = _measured(session, found, results, jobs)
-    windows = [_windows(found, schedule, jobs.get(which, ()), measured) for which, schedule in found.schedules.items()]
+        judged = _judged(session, found, results, jobs)
+    windows = [_windows(schedule, jobs.get(which, ()), judged) for which, schedule in found.schedules.items()]
     remembered, unreadable = read_windows(session, found.region, name)
     standing = {each.which: each for each in standings(remembered)}
     by_sort = {sort: comparison for each in windows for sort, comparison in each.items()}
@@ -141,29 +141,31 @@ def _last(name: Any) -> str:
     return str(name).rpartition("/")[2]
 
 
-def _measured(
+def _judged(
     session: Session, found: Watched, results: MonitoringResults, jobs: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> Mapping[str, list[dict[str, Any]]]:
-    """Give what each job measured, by its name."""
-    ended = [str(job["name"]) for of_one in jobs.values() for job in of_one if job.get("state") in MEASURED]
-    stats = session.pool.gather([partial(results.of_job, found.name, name) for name in ended])
-    return dict(zip(ended, stats, strict=True))
+) -> Mapping[str, Mapping[str, Window]]:
+    """Give what is said of what each job measured, by its name and comparison. Statistics are large, and not kept."""
+    ended = [(which, job) for which, each in jobs.items() for job in each if job.get("state") in MEASURED]
+    said = session.pool.gather([partial(_of_job, results, found, which, job) for which, job in ended])
+    return {str(job["name"]): each for (_, job), each in zip(ended, said, strict=True)}
+
+
+def _of_job(results: MonitoringResults, found: Watched, which: str, job: Mapping[str, Any]) -> dict[str, Window]:
+    stats = results.of_job(found.name, str(job["name"]))
+    least = least_of(found.schedules[which].fields.job) or DEFAULT_LEAST
+    return windows_of(job, which, stats, least=least, only=found.columns)
 
 
 def _windows(
-    found: Watched,
-    schedule: Observed[Any],
-    jobs: Sequence[Mapping[str, Any]],
-    measured: Mapping[str, list[dict[str, Any]]],
+    schedule: Observed[Any], jobs: Sequence[Mapping[str, Any]], judged: Mapping[str, Mapping[str, Window]]
 ) -> dict[str, Comparison]:
     """Give the comparisons of a schedule with what its jobs measured."""
-    which, wanted = compares(schedule.address), objectives(schedule)
-    least = least_of(schedule.fields.job) or DEFAULT_LEAST
+    wanted = objectives(schedule)
     windows: dict[str, list[Window]] = {sort: [] for sort in wanted}
     for job in jobs:
-        judged = windows_of(job, which, measured.get(str(job["name"]), ()), least=least, only=found.columns)
+        told = judged.get(str(job["name"]), {})
         for sort, objective in wanted.items():
-            windows[sort].append(judged.get(sort) or nothing_of(job, objective))
+            windows[sort].append(told.get(sort) or nothing_of(job, objective))
     problem = schedule.problem or _not_begun(schedule, jobs)
     return {sort: replace(comparison(sort, schedule, tuple(each)), problem=problem) for sort, each in windows.items()}
 

@@ -9,6 +9,7 @@ from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds.monitoring_alert_policy.client import AlertPolicyClient
 from reconciler.kinds.monitoring_alert_policy.distances import distances
+from reconciler.kinds.monitoring_alert_policy.downtime import downtime
 from reconciler.kinds.monitoring_alert_policy.promises import SLO, promises
 from reconciler.kinds.monitoring_alert_policy.record import (
     BREACH_LABEL,
@@ -31,10 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["KIND", "NAME", "SILENT", "WHICH_LABEL", "Alert", "AlertPolicy", "Condition", "Step", "address_of", "policy"]
 
 
-OF_SERVICES: tuple[Callable[[MLService, Facts], Iterator[Alert]], ...] = (distances, promises)
+OF_SERVICES: tuple[Callable[[MLService, Facts], Iterator[Alert]], ...] = (distances, downtime, promises)
 """What people should hear of a service."""
-TOLD = frozenset({Event.DRIFT_DETECTED, Event.SLO_BREACHED})
-"""Events that there are alerts of."""
+TOLD = {
+    Event.DRIFT_DETECTED: "no limit in monitoring.skew, drift or predictionDrift",
+    Event.SLO_BREACHED: "no monitoring.slo",
+    Event.SERVICE_DOWN: "no monitoring.uptime",
+}
+"""Events that there are alerts of, and what a spec lacks that has none."""
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
@@ -46,19 +51,23 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
                 for entry in service.spec.notifications
                 if alert.event in {str(event) for event in entry.events}
             ]
-            if alert.labels[BREACH_LABEL] == SLO:
+            if alert.labels.get(BREACH_LABEL) == SLO:
                 told += [channels.address_of(service, entry) for entry in channels.function_of(service)]
             if told:
                 yield policy(service.name, service.name, alert, set(told))
 
 
 def notes(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
-    """Name the events that somebody asks for and nobody tells of yet."""
-    del facts
+    """Name the events that somebody asks for and will not hear of: nobody tells of them yet, or there is no alert."""
+    there = {alert.event for rule in OF_SERVICES for alert in rule(service, facts)}
     for index, entry in enumerate(service.spec.notifications):
-        untold = [str(event) for event in entry.events if event not in TOLD]
-        if untold and "events" in entry.model_fields_set:
-            yield f"not acted on yet: {', '.join(untold)}", f"notifications[{index}].events"
+        if "events" not in entry.model_fields_set:
+            continue
+        field = f"notifications[{index}].events"
+        if untold := [str(event) for event in entry.events if event not in TOLD]:
+            yield f"not acted on yet: {', '.join(untold)}", field
+        if silent := [f"{event} ({TOLD[event]})" for event in entry.events if event in TOLD and event not in there]:
+            yield f"nothing to tell of: {', '.join(silent)}", field
 
 
 def operates(operator: Operator, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
@@ -87,15 +96,10 @@ KIND = Kind(
             "monitoring.alertPolicies.create",
             "monitoring.alertPolicies.update",
             "monitoring.alertPolicies.delete",
-            "monitoring.metricDescriptors.create",
         ),
     ),
     apis=("monitoring.googleapis.com",),
-    # The metric is described before the first alert on it: Google refuses one on what it does not know.
-    roles=Roles(
-        read=("roles/monitoring.viewer",),
-        write=("roles/monitoring.alertPolicyEditor", "roles/monitoring.metricWriter"),
-    ),
+    roles=Roles(read=("roles/monitoring.viewer",), write=("roles/monitoring.alertPolicyEditor",)),
     lookups=(MODEL_VERSION,),
     notes=notes,
     read_together=by_project,

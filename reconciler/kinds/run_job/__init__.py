@@ -30,8 +30,16 @@ KIND = Kind(
     keyed=frozenset({"env", "secrets", "labels"}),
     permissions=Permissions(
         read=("run.jobs.get", "run.jobs.list"),
-        write=("run.jobs.create", "run.jobs.update", "run.jobs.delete", "run.operations.get"),
+        write=(
+            "run.jobs.create",
+            "run.jobs.update",
+            "run.jobs.delete",
+            "run.operations.get",
+            "monitoring.metricDescriptors.create",
+        ),
     ),
     apis=("run.googleapis.com",),
-    roles=Roles(read=("roles/run.viewer",), write=("roles/run.admin",)),
+    # What an operator's passes write is described before the first alert on it: Google refuses one on a metric that it
+    # does not know. Only who has such a job needs it; alerts on services look at Google's own metrics.
+    roles=Roles(read=("roles/run.viewer",), write=("roles/run.admin", "roles/monitoring.metricWriter")),
 )
