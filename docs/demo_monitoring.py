@@ -20,6 +20,8 @@ from demo_stage import REGION, ROOT, await_it, chapter, clients, identity, kept,
 
 EXAMPLE = ROOT / "specs" / "diabetes"
 SERVICE, OUTCOME = "progression", "progression"
+PAGE = ROOT / ".mlservice" / "demo-monitor.html"
+"""Stays when the demo is over, to be looked at."""
 JUDGED_BY = 11
 """Minute of an hour by which the window that ended with it was compared, and looked at."""
 TWENTY_PAST = 20
@@ -50,11 +52,10 @@ def tell(folder: Path, first: int) -> None:
     ask(rows, "first-requests.jsonl")
     ask(rows, "second-requests.jsonl", times=4)
     hour_passes()
-    mlservice("monitor", SERVICE, "--local")
+    PAGE.parent.mkdir(exist_ok=True)
+    mlservice("monitor", SERVICE, "--local", "--html", str(PAGE))
     mails()
-    chapter(
-        first + 2, "It stays so for another hour: a training starts, on the rows that the new clinic has sent meanwhile"
-    )
+    chapter(first + 2, "It stays so for another hour: a training starts, with what has become of the new patients, too")
     fill("clinic.patients", lines(rows, "second.jsonl"))
     hour_passes()
     trained(2)
