@@ -66,9 +66,18 @@ def render_monitored(found: Mapping[str, Any], *, now: datetime, every: bool) ->
     )
     for each in found["comparisons"]:
         text.append("\n").append_text(_comparison(each, now, every=every))
-    for which in found["gone"]:
-        text.append(f"\n  {which}: its schedule is gone: the next apply makes it again\n", "red")
+    for line in amiss(found):
+        text.append(f"\n  {line}\n", "red")
     return text
+
+
+def amiss(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say which schedules are not there, and which are and should not be."""
+    for which in found["gone"]:
+        yield f"{one_line(which)}: its schedule is gone: the next apply makes it again"
+    for each in found["others"]:
+        of = f"{one_line(each['model'])}, version {one_line(each['version'])}"
+        yield f"monitor {one_line(each['monitor'])} of {of} has schedules, too: the next apply deletes them"
 
 
 def headline(found: Mapping[str, Any]) -> tuple[str, str]:

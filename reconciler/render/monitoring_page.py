@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from reconciler.render.moments import minute
-from reconciler.render.monitoring import AGAINST, NAMES, QUIET, WORDS, headline, lines, quiet, standing, troubles
+from reconciler.render.monitoring import AGAINST, NAMES, QUIET, WORDS, amiss, headline, lines, quiet, standing, troubles
 from reconciler.render.safe import visible
 from schemas.redaction import redacted
 
@@ -62,7 +62,7 @@ def render_page(found: Mapping[str, Any], *, now: datetime) -> str:
         f'<p class="dim">{_text(told)}</p>',
         _KEY,
         *(line for each in found["comparisons"] for line in _comparison(each, now)),
-        *(f'<p class="bad">{_text(which)}: its schedule is gone</p>' for which in found["gone"]),
+        *(f'<p class="bad">{_text(line)}</p>' for line in amiss(found)),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"

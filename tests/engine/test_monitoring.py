@@ -11,6 +11,7 @@ from reconciler.engine.monitoring.reading import read_monitored
 from reconciler.engine.retraining import read_retraining
 from reconciler.engine.status import read_status
 from reconciler.gcp.vertex import host
+from reconciler.render.monitoring import render_monitored
 from tests.conftest import HTTP
 from tests.engine.test_retraining import until
 from tests.operating import BUCKET, REGION, spec
@@ -215,6 +216,30 @@ def test_each_version_of_the_registry_has_its_monitor(operator):
     assert of == {versions["2"]}
     assert not operator.destroy("churn").failed
     assert (monitors(operator), schedules(operator)) == ([], {})
+
+
+def test_the_version_that_serves_is_shown_when_two_have_schedules(operator):
+    """An apply that ends before it deletes the schedules of the version before: no monitor gets those of another."""
+    registered = Registered(operator)
+    first, wanted = registered.version("run1", "champion"), watched(alias="champion")
+    applied(operator, wanted)
+    second = registered.version("run2", "champion")
+    operator.emulator.faults({"method": "*/DeleteSchedule", "status": "PERMISSION_DENIED", "times": None})
+    assert operator.apply(wanted).failed
+    operator.emulator.faults()
+    assert len(list(vertex(operator).listed(f"{HERE}/schedules", "schedules"))) == 4
+
+    found = read_monitored(operator.session(), "churn", None).to_json()
+
+    assert (found["version"], [each["version"] for each in found["others"]]) == (second, [first])
+    plan = {each["name"]: each for each in vertex(operator).listed(f"{HERE}/schedules", "schedules")}
+    of = {plan[each["schedule"]["name"]]["createModelMonitoringJobRequest"]["parent"] for each in found["comparisons"]}
+    assert {each.rpartition("/")[2] for each in of} == {found["monitor"]}
+    [other] = found["others"]
+    assert (
+        f"monitor {other['monitor']} of churn, version {first} has schedules, too"
+        in render_monitored(found, now=now(operator), every=False).plain
+    )
 
 
 TRAINS = {

@@ -181,7 +181,8 @@ def monitored_with(value):
                   "unmeasured": {"job": value, "at": value, "reason": value, "going": False},
                   "history": [window, window]}  # fmt: skip
     return {"name": "churn", "region": "r", "monitor": value, "model": value, "version": value,
-            "comparisons": [comparison], "gone": [value], "unreadable": []}  # fmt: skip
+            "comparisons": [comparison], "gone": [value], "unreadable": [],
+            "others": [{"monitor": value, "model": value, "version": value}]}  # fmt: skip
 
 
 def standing_with(value):

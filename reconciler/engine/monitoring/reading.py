@@ -61,8 +61,14 @@ class Monitored:
             "breach": self.breached,
             "comparisons": [each.to_json() for each in self.comparisons],
             "gone": list(self.watched.gone),
+            "others": [_other(each) for each in self.watched.others],
             "unreadable": list(self.unreadable),
         }
+
+
+def _other(monitor: Observed[Any]) -> dict[str, str]:
+    fields = monitor.fields
+    return {"monitor": monitor.address.name, "model": str(fields.model), "version": str(fields.model_version)}
 
 
 def read_monitored(session: Session, name: str, region: str | None, *, last: int = 1) -> Monitored:
