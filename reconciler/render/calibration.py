@@ -45,7 +45,10 @@ def _said(found: Mapping[str, Any], asked: float) -> Iterator[tuple[str, str]]:
     low, high = found["interval"]
     yield f"at most {found['rate']:.2%} of windows without a change are beyond these limits, all columns together", ""
     yield f"{found['beyond']} of the {found['of']} last ones are: {low:.1%} to {high:.1%}, with 95 % confidence", "dim"
-    if found["rate"] > asked:
+    if found["unheld"]:
+        names = ", ".join(map(one_line, found["unheld"]))
+        yield f"as far as can be in a window or more, which no limit that a spec takes holds: {names}", "yellow"
+    elif found["rate"] > asked:
         least = f"so many windows can state {found['smallestRate']:.2%} at best"
         yield f"{least}: {found['windowsNeeded']} tell of {asked:.2%}", "yellow"
     now, then = found["breaches"]["present"], found["breaches"]["proposed"]

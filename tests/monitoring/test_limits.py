@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.engine.monitoring.calibrating import calibrated, spec_words
 from reconciler.engine.monitoring.limits import LARGEST, interval, limits_of, windows_for
+from reconciler.render.calibration import render_calibration
 from runtime.retraining.watching.verdict import Column
 
 
@@ -61,7 +62,28 @@ def test_every_limit_is_one_that_a_spec_takes(windows, asked):
 
     assert all(0 < limit <= LARGEST for limit in found.columns.values())
     assert 0 <= found.interval[0] <= found.beyond / found.windows <= found.interval[1] <= 1
-    assert found.beyond <= (found.windows + 1) * max(asked, found.smallest)
+    beyond = [any(far > found.columns.get(name, 1) for name, far in each.items()) for each in windows]
+    assert found.beyond == sum(beyond[len(windows) // 2 :]), "counted with the limits that are given"
+    assert found.beyond <= (found.windows + 1) * found.rate
+    assert found.unheld or found.rate <= max(asked, found.smallest) + 1e-9
+
+
+def test_what_no_limit_holds_is_named_and_its_windows_are_beyond():
+    """A distance of 1 is beyond every limit that a spec takes: the rate that is stated has those windows in it."""
+    windows = [{"a": 0.1, "b": 0.2} for _ in range(40)]
+    windows[-1], windows[-2] = {"a": 1.0, "b": 0.2}, {"a": 1.0, "b": 0.3}
+
+    found = limits_of(windows, 0.05)
+
+    assert (found.unheld, found.beyond, found.windows) == (("a",), 2, 20)
+    assert found.rate == 3 / 21
+    assert found.interval == interval(2, 20)
+    assert (found.columns["b"], limits_of(windows[:-2], 0.06).unheld) == (0.2, ())
+    told = calibrated("skew", [(f"{n:02}", [column("a", each["a"])]) for n, each in enumerate(windows)], 0.05, least=9)
+    shown = render_calibration(
+        {"name": "churn", "falseAlarms": 0.05, "days": 90, "comparisons": [told.to_json(0.05)]}
+    ).plain
+    assert "which no limit that a spec takes holds: a\n" in shown
 
 
 def column(name, distance, limit=0.1, rows=5000):

@@ -79,6 +79,7 @@ class Calibrated:
             "of": found.windows,
             "interval": list(found.interval),
             "heavy": self.heavy,
+            "unheld": list(found.unheld),
         }
         return {**told, **stated, "limits": [self._column(found, name) for name in found.columns]}
 
