@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.engine.test_monitoring import WANTED, fill, logged, now, table
+from tests.engine.test_monitoring import WANTED, fill, let_pass, logged, run_to_come, table
 from tests.operating import BUCKET, REGION, spec
 
 MONITORING = {**WANTED["spec"]["monitoring"], "minSamples": 50}
@@ -15,15 +15,14 @@ WATCHED = {**WANTED, "spec": {**WANTED["spec"], "monitoring": MONITORING}}
 @pytest.fixture
 def measured(operator):
     """A service whose monitors ran once: `spend` moved, `plan` did not, drift had nothing to compare with."""
-    at = now(operator)
+    run = run_to_come(operator)
     trained = [{"spend": n % 10, "plan": ("basic", "plus")[n % 2]} for n in range(200)]
     table(operator, "ml.training", {"spend": "FLOAT64", "plan": "STRING"}, trained)
     assert not operator.apply(WATCHED, spec("plain")).failed
-    run = at.replace(hour=6, minute=0, second=0, microsecond=0) + timedelta(days=1 if at.hour >= 6 else 0)
     fill(
         operator, "ml_logs.churn", logged(run - timedelta(hours=3), 100, spend=50, plans=("basic", "plus"), churns=0.1)
     )
-    operator.emulator.advance((run - at).total_seconds() + 60)
+    let_pass(operator, run + timedelta(minutes=1))
     return run
 
 
