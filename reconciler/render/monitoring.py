@@ -82,17 +82,24 @@ def amiss(found: Mapping[str, Any]) -> Iterator[str]:
 
 def headline(found: Mapping[str, Any]) -> tuple[str, str]:
     """Say in a few words how a service stands, with a style."""
-    said = {each: [NAMES[one["which"]] for one in found["comparisons"] if one["finding"] == each] for each in WORDS}
-    for finding in ("Breach", "Calm", "NotEnoughData", "NoWindow"):
-        if said[finding]:
-            words, style = WORDS[finding]
-            return (f"breach of {', '.join(said[finding])}" if finding == "Breach" else words), style
-    return WORDS["NotMeasured"]
+    breaches = [NAMES[each["which"]] for each in found["comparisons"] if each["finding"] == "Breach"]
+    if breaches:
+        return f"breach of {', '.join(breaches)}", WORDS["Breach"][1]
+    silent = [each for each in found["comparisons"] if each["finding"] != "Calm"]
+    if len({each["finding"] for each in found["comparisons"]}) == 1:
+        return _words(found["comparisons"][0]["finding"])
+    told = ", ".join(f"{NAMES[each['which']]} ({_words(each['finding'])[0]})" for each in silent)
+    some = "calm but for " if len(silent) < len(found["comparisons"]) else ""
+    return f"{some}{told}" or WORDS["NotMeasured"][0], WORDS["NotMeasured"][1]
+
+
+def _words(finding: str) -> tuple[str, str]:
+    return WORDS.get(finding, WORDS["NotMeasured"])
 
 
 def _comparison(found: Mapping[str, Any], now: datetime, *, every: bool) -> Text:
     text = Text()
-    words, style = WORDS.get(found["finding"], WORDS["NotMeasured"])
+    words, style = _words(found["finding"])
     text.append(f"  {NAMES[found['which']]}", "bold").append("  ").append(words, style)
     text.append(f"{standing(found, now)}\n  {AGAINST[found['which']]}\n")
     for line in lines(found, now):

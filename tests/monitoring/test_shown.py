@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reconciler.render.monitoring import bars, quiet
+from reconciler.render.monitoring import bars, headline, quiet
 from reconciler.render.status import stands
 
 NOW = datetime(2026, 11, 27, 6, tzinfo=UTC)
@@ -25,6 +25,24 @@ LINES = {
 def test_a_comparison_has_a_line_in_the_status_of_its_service(found, line):
     """A window that says nothing ends no breach."""
     assert stands(found, NOW)[0] == line
+
+
+HEADLINES = {
+    "all-calm": (("Calm", "Calm"), ("calm", "green")),
+    "some-calm": (("Calm", "NoWindow"), ("calm but for drift (no window yet)", "yellow")),
+    "none": (("NotEnoughData", "NoWindow"), ("skew (not enough data), drift (no window yet)", "yellow")),
+    "all-silent": (("NoWindow", "NoWindow"), ("no window yet", "yellow")),
+    "a-breach": (("Breach", "NoWindow"), ("breach of skew", "bold red")),
+    "nothing": ((), ("not measured", "yellow")),
+}
+
+
+@pytest.mark.parametrize(("findings", "told"), HEADLINES.values(), ids=HEADLINES)
+def test_a_service_is_calm_where_all_of_it_is(findings, told):
+    """What was compared by nobody is no calm."""
+    found = [{"which": which, "finding": each} for which, each in zip(("skew", "drift"), findings, strict=False)]
+
+    assert headline({"comparisons": found}) == told
 
 
 def test_both_sides_have_one_scale_and_what_is_empty_is_empty():
