@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from reconciler.core.inventory import Inventory
 from reconciler.engine.monitoring.standing import standings
+from reconciler.engine.status import ServiceStatus
 from reconciler.render.status import stands
 
 
@@ -57,3 +59,13 @@ def test_comparisons_are_apart_and_odd_windows_harm_none():
     found = standings([*odd, window(2, "Breach", "a", which="drift")])
 
     assert [(each.which, each.windows) for each in found] == [("skew", 1), ("drift", 1)]
+
+
+def test_windows_that_cannot_be_read_need_somebody():
+    """Silence would look like a service whose monitors nobody looks at."""
+    why = "gs://b/windows.json is no JSON object of ours"
+
+    status = ServiceStatus(Inventory("churn", "r"), None, (), "2026-11-27T06:00:00Z", unread=why)
+
+    assert why in status.needs_you
+    assert status.to_json()["needs"] == [why]
