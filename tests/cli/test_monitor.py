@@ -10,6 +10,7 @@ from tests.operating import BUCKET, REGION, spec
 
 MONITORING = {**WANTED["spec"]["monitoring"], "minSamples": 50}
 WATCHED = {**WANTED, "spec": {**WANTED["spec"], "monitoring": MONITORING}}
+CREATES = "google.cloud.aiplatform.v1beta1.ModelMonitoringService/CreateModelMonitoringJob"
 
 
 @pytest.fixture
@@ -80,6 +81,17 @@ def test_what_was_measured_is_shown_judged_and_nothing_personal(shell, operator,
     assert "1 of 2 columns too far: spend 1, limit 0.1" in ran.out
     assert "skew  1 window that tells something since" in calibrated.out, "what ran on demand is no window"
     assert "too few for any limit: 38 windows tell of 5.00%" in calibrated.out
+
+    operator.emulator.faults({"method": CREATES, "status": "INVALID_ARGUMENT", "skip": 1, "times": 1})
+    part = shell("monitor", "run", "churn", "--local", "--output", "json")
+    started = shell("monitor", "run", "churn", "--local", "--wait", "0s", "--output", "json")
+    assert (part.code, started.code) == (1, 0)
+    assert [each["which"] for each in part.json["comparisons"]] == ["skew"]
+    assert part.json["comparisons"][0]["finding"] == "Breach"
+    assert f"skew: started job {part.json['comparisons'][0]['job']}" in part.err
+    assert "cannot start a monitoring job" in part.err, "the other one was refused"
+    assert all(each["unmeasured"]["going"] for each in started.json["comparisons"])
+    assert {each["which"] for each in started.json["comparisons"]} == {"skew", "drift", "predictiondrift"}
 
     plain, unknown = shell("monitor", "plain", "--local"), shell("monitor", "nobody", "--local")
     assert (plain.code, unknown.code) == (64, 64)
