@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.engine.monitoring.calibrating import calibrated, spec_words
+from reconciler.engine.monitoring.calibrating import calibrated, merged, spec_words
 from reconciler.engine.monitoring.limits import LARGEST, interval, limits_of, windows_for
 from reconciler.render.calibration import render_calibration
 from runtime.retraining.watching.verdict import Column
@@ -115,3 +115,37 @@ def test_what_would_have_fired_is_told_with_the_limits_of_now_and_with_those_pro
     assert words["predictionDrift"] == words["skew"]["features"]["price"]
     assert calibrated("drift", days[:3], 0.1, least=500).limits is None
     assert spec_words([calibrated("drift", [], 0.1, least=500)]) == {}
+
+
+def test_answers_have_one_limit_and_what_is_told_of_it_is_told_of_that_one():
+    """The spec takes one number for all of them: what is proposed, counted and printed is that number."""
+    days = [
+        (f"2026-11-{n + 1:02}", [column("wide", 0.3 + n % 3 / 50), column("narrow", 0.9 if n == 15 else 0.02)])
+        for n in range(20)
+    ]
+
+    each, one = (calibrated(which, days, 0.2, least=500) for which in ("drift", "predictiondrift"))
+
+    assert len({*each.limits.columns.values()}) == 2
+    [limit] = {*one.limits.columns.values()}
+    assert spec_words([one]) == {"monitoring": {"predictionDrift": limit}}
+    further = sum(any(far.distance > limit for far in columns) for _, columns in days)
+    assert further == one.breaches[1] == one.limits.beyond == 1
+
+
+def test_a_window_whose_numbers_were_written_at_the_end_of_a_search_is_one():
+    """Where one search ends the next begins: neither half may be judged alone."""
+    price, age, answer = column("price", 0.1), column("age", 0.2), column("answer", 0.3)
+
+    found = merged(
+        [
+            ("j1", "2026-11-01T05:59:59Z", {"f": [price]}),
+            ("j2", "2026-11-03T06:00:00Z", {"f": [price]}),
+            ("j1", "2026-11-01T06:00:00Z", {"f": [age], "p": [answer]}),
+        ]
+    )
+
+    assert found == [
+        ("2026-11-01T05:59:59Z", {"f": [price, age], "p": [answer]}),
+        ("2026-11-03T06:00:00Z", {"f": [price]}),
+    ]

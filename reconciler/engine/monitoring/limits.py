@@ -54,21 +54,24 @@ class Limits:
     unheld: tuple[str, ...] = ()
 
 
-def limits_of(windows: Sequence[Distances], false_alarms: float) -> Limits:
+def limits_of(windows: Sequence[Distances], false_alarms: float, *, alike: bool = False) -> Limits:
     """Find limits.
 
     Args:
         windows: The oldest first, `FEWEST` at least.
         false_alarms: The rate wanted, in (0, 1); where too few windows are there for it, the smallest they can state.
+        alike: Whether all columns have one limit, as a spec takes it of answers: then none is measured by its
+            own usual distance.
     """
     half = len(windows) // 2
     usual, later = _usual(windows[:half]), windows[half:]
-    ratios = sorted(_ratio(each, usual) for each in later)
+    scales = dict.fromkeys(usual, 1.0) if alike else usual
+    ratios = sorted(_ratio(each, scales) for each in later)
     count = len(ratios)
     held = sum(map(math.isfinite, ratios))
     rank = min(held, max(1, math.ceil((count + 1) * (1 - false_alarms) - 1e-9)))
     most = ratios[rank - 1] if rank else math.inf
-    columns = {name: _rounded(most * scale) for name, scale in usual.items()}
+    columns = {name: _rounded(most * scale) for name, scale in scales.items()}
     beyond = sum(any(far > columns[name] for name, far in each.items() if name in columns) for each in later)
     unheld = {name for each in later for name, far in each.items() if name in usual and far > LARGEST}
     rate = (count + 1 - rank) / (count + 1)

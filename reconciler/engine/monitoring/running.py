@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.kind import Roles
 from reconciler.engine.monitoring.comparing import ENDED, MEASURED, id_of, nothing_of, windows_of
-from reconciler.engine.monitoring.reading import DEFAULT_LEAST, Monitored, comparison
-from reconciler.engine.monitoring.watched import Watched, compares, objectives, watched
+from reconciler.engine.monitoring.reading import Monitored, comparison
+from reconciler.engine.monitoring.watched import Watched, compares, objectives, values_needed, watched
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.monitoring_results import MonitoringResults
-from reconciler.kinds.vertex_schedule import least_of
 from reconciler.kinds.vertex_schedule.record import REQUEST
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def _intended(found: Watched, schedule: Observed[Any], now: datetime) -> Intende
         {sort: count for sort, count in columns.items() if wanted[sort] is not None},
         _rows(fields.target, now),
         _rows(fields.baseline or monitor.training, now),
-        least_of(fields.job) or DEFAULT_LEAST,
+        values_needed(schedule),
     )
 
 
@@ -213,8 +212,7 @@ class Running:
         for which, job in self.jobs.items():
             schedule = self.watched.schedules[which]
             stats = results.of_job(self.watched.name, str(job["name"])) if job.get("state") in MEASURED else []
-            least = least_of(schedule.fields.job) or DEFAULT_LEAST
-            judged = windows_of(job, which, stats, least=least, only=self.watched.columns)
+            judged = windows_of(job, which, stats, least=values_needed(schedule), only=self.watched.columns)
             for sort, objective in objectives(schedule).items():
                 window = judged.get(sort) or nothing_of(job, objective)
                 told.append(comparison(sort, schedule, (window,)))

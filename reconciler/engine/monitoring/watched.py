@@ -13,6 +13,7 @@ from reconciler.engine.retraining import the_service
 from reconciler.kinds.vertex_model import OWN_ENTRY
 from reconciler.kinds.vertex_model_monitor.record import NAME as MONITOR
 from reconciler.kinds.vertex_schedule import NAME as SCHEDULE
+from reconciler.kinds.vertex_schedule import least_of
 from runtime.retraining.watching.measured import DRIFT, FEATURES, PREDICTIONS, PREDICTIONS_DRIFT, SKEW
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 HOW_TO = "docs/how-to/watch-a-model.md"
 _ORDER = (SKEW, DRIFT)
+DEFAULT_LEAST = 1000
+"""`monitoring.minSamples` where a spec has none: of schedules that an older version of this program made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,11 @@ def objectives(schedule: Observed[Any]) -> dict[str, str]:
 def compares(schedule: Address) -> str:
     """Give what a schedule compares, by its address."""
     return schedule.name.rpartition("/")[2]
+
+
+def values_needed(schedule: Observed[Any]) -> int:
+    """Give how many values of a column tell something."""
+    return least_of(schedule.fields.job) or DEFAULT_LEAST
 
 
 def watched(session: Session, name: str, region: str | None) -> Watched:
