@@ -13,6 +13,7 @@ from reconciler.render.text import table
 from reconciler.render.values import one_line
 
 _HEAD = ("    column", "usual", "limit", "fires", "limit now", "fires now")
+_RIGHT = range(1, 6)
 
 
 def render_calibration(found: Mapping[str, Any]) -> Text:
@@ -28,7 +29,7 @@ def render_calibration(found: Mapping[str, Any]) -> Text:
         for line, style in _said(each, found["falseAlarms"]):
             text.append(f"    {line}\n", style)
         if each["limits"]:
-            text.append_text(table([_row(one) for one in each["limits"]], _HEAD))
+            text.append_text(table([_row(one) for one in each["limits"]], _HEAD, right=_RIGHT))
     return text
 
 
