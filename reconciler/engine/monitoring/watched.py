@@ -94,15 +94,21 @@ def watched(session: Session, name: str, region: str | None) -> Watched:
     listed = {a: entry.server_name for a, entry in inventory.entries.items() if a.kind == SCHEDULE}
     if not listed:
         raise _unwatched(inventory)
-    service = Address(session.kinds.primary.name, inventory.region, name)
-    seen = session.observe({**listed, **{_monitor_of(a): "" for a in listed}, service: ""})
+    seen = session.observe({**listed, **{_monitor_of(a): "" for a in listed}})
     here = [seen[each] for each in {_monitor_of(a) for a in listed if a in seen} if each in seen]
     if not here:
         raise _gone(name)
-    first, *others = by_traffic(here, seen[service].output["runs"] if service in seen else None)
+    first, *others = by_traffic(here, _runs(session, inventory)) if len(here) > 1 else here
     ours = {compares(a): a for a in listed if _monitor_of(a) == first.address}
     there = {which: seen[ours[which]] for which in _ORDER if ours.get(which) in seen}
     return Watched(name, inventory.region, first, there, tuple(sorted({*ours} - {*there})), tuple(others))
+
+
+def _runs(session: Session, inventory: Inventory) -> Runs | None:
+    """Read who serves: asked for only where it decides, since it takes a role on Cloud Run."""
+    service = Address(session.kinds.primary.name, inventory.region, inventory.service)
+    seen = session.observe({service: ""})
+    return seen[service].output["runs"] if service in seen else None
 
 
 def _monitor_of(schedule: Address) -> Address:
