@@ -273,7 +273,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
     asked |= {a: e.server_name for i in chosen for a, e in i.entries.items() if a.kind in kinds}
     seen = session.observe(asked)
     now = session.clock.now().isoformat(timespec="seconds")
-    trained, measured = _trained(session, chosen), _measured(session, chosen)
+    trained, measured = _trained(session, chosen), windows_said(session, chosen)
     found = [
         ServiceStatus(
             inventory,
@@ -297,7 +297,7 @@ def _trained(session: Session, inventories: Sequence[Inventory]) -> dict[Key, Re
     return dict(zip(keys, found, strict=True))
 
 
-def _measured(
+def windows_said(
     session: Session, inventories: Sequence[Inventory]
 ) -> dict[Key, tuple[tuple[monitoring.Standing, ...], str]]:
     """Read what the function said of monitors' windows, and why it cannot be read, of those services that have both."""

@@ -334,8 +334,3 @@ def test_requests_that_moved_start_one_training_when_they_stay_so(operator):
     said = [(each.finding, each.reason) for each in reversed(shown.windows)]
     assert said == windows(operator), "the command and the function say the same"
     assert (shown.since, shown.in_a_row) == (shown.windows[2].at.replace("Z", "+00:00"), 3)
-
-    windows_file = operator.connection.storage.bucket(BUCKET).blob(f"retraining/{REGION}/churn/windows.json")
-    windows_file.upload_from_string("[")
-    [status] = read_status(operator.session(), ["churn"]).services
-    assert status.needs == (f"gs://{BUCKET}/{windows_file.name} is no JSON object of ours",)
