@@ -1,20 +1,23 @@
 """What a booster of XGBoost consists of, checked: it follows the numbers of a file to wherever in memory they lead.
 
 Its own reader compares the lengths of lists; that a tree stays within itself, its columns and its classes it takes on
-trust, and writes out of bounds where it does not. So what it has read is asked back, in its binary JSON, and checked
-before the first row is answered. Arrays are taken as they lie there: a third of a second for a thousand trees.
+trust, and writes out of bounds where it does not. What the reader itself follows is checked in the file, before it
+reads; all else in what it has read, which is asked back in its binary JSON before the first row is answered. Arrays are
+taken as they lie there: both together are less than a second for a thousand trees.
 
 Source: XGBoost 3.2, `src/gbm/gbtree_model.cc`, `src/tree/tree_model.cc`, `src/common/json.cc` (`UBJWriter`).
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from runtime.data.tensors import Array
 
@@ -23,8 +26,90 @@ _NUMBERS = {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f
 _WORDS = {"T": True, "F": False, "Z": None}
 
 
+_ROOT = (-1, 2**31 - 1)
+"""What is written for the parent of a root."""
+
+
 class Impossible(ValueError):
     """A booster that leads out of itself. The text says where."""
+
+
+class _Tree(msgspec.Struct):
+    """What is read of a tree; the rest is passed over."""
+
+    id: int
+    parents: list[int]
+    tree_param: dict[str, str]
+    base_weights: list[float]
+    categories: list[int] = []
+    categories_nodes: list[int] = []
+    categories_segments: list[int] = []
+    categories_sizes: list[int] = []
+
+
+class _Model(msgspec.Struct):
+    trees: list[_Tree] = []
+
+
+class _Inner(msgspec.Struct):
+    model: _Model = msgspec.field(default_factory=_Model)
+
+
+class _Booster(_Inner):
+    gbtree: _Inner = msgspec.field(default_factory=_Inner)
+
+
+class _Learner(msgspec.Struct):
+    gradient_booster: _Booster
+
+
+class _Whole(msgspec.Struct):
+    learner: _Learner
+
+
+def check_json(content: bytes) -> None:
+    """Check a file of JSON for what XGBoost follows while it reads.
+
+    Raises:
+        Impossible: It leads out of itself, or is no booster.
+    """
+    try:
+        try:
+            found = msgspec.json.decode(content, type=_Whole)
+        except msgspec.DecodeError:  # XGBoost writes NaN and Infinity
+            found = msgspec.convert(json.loads(content), _Whole)
+        booster = found.learner.gradient_booster
+        _check_read([msgspec.structs.asdict(each) for each in booster.model.trees or booster.gbtree.model.trees])
+    except Impossible:
+        raise
+    except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, msgspec.MsgspecError) as error:
+        raise Impossible(f"it is no booster in JSON: {error}") from error
+
+
+def check_binary(content: bytes) -> None:
+    """Check a file of binary JSON for what XGBoost follows while it reads.
+
+    Raises:
+        Impossible: It leads out of itself, or is no booster.
+    """
+    try:
+        made = _Reader(content).value()["learner"]["gradient_booster"]
+        _check_read(made.get("gbtree", made)["model"].get("trees", ()))
+    except Impossible:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise Impossible(f"it is no booster in binary JSON: {error!r}") from error
+
+
+def _check_read(trees: Sequence[Mapping[str, Any]]) -> None:
+    _check_that(sorted(int(tree["id"]) for tree in trees) == list(range(len(trees))), "trees of one number")
+    for tree in trees:
+        parents = np.asarray(tree["parents"], np.int64)
+        nodes = len(parents)
+        _check_that(_within(parents[~np.isin(parents, _ROOT)], nodes), "a tree that is none")
+        size = int(tree["tree_param"].get("size_leaf_vector", 1))
+        _check_that(0 <= size <= 1 or len(tree["base_weights"]) == size * nodes, "leaves without values")
+        _check_categories(tree, np.zeros(nodes, bool))
 
 
 def check(saved: bytes) -> None:
@@ -98,7 +183,7 @@ def _once(numbers: Array) -> bool:
 
 
 class _Reader:
-    """Reads UBJSON as XGBoost writes it: what is read is its own, and no file of others."""
+    """Reads UBJSON as XGBoost writes it."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -116,12 +201,16 @@ class _Reader:
 
     def _letter(self) -> str:
         self._at += 1
+        if self._at > len(self._content):
+            raise Impossible("it ends early")
         return chr(self._content[self._at - 1])
 
     def _object(self) -> dict[str, Any]:
-        found = {}
+        found: dict[str, Any] = {}
         while self._content[self._at : self._at + 1] != b"}":
             name = self._text()
+            if name in found:  # who reads the first, and who the last, is nobody's to guess
+                raise Impossible("it says something twice")
             found[name] = self.value()
         self._at += 1
         return found
@@ -143,7 +232,10 @@ class _Reader:
 
     def _count(self) -> int:
         """Read a length, with the letter of its sort."""
-        return int(self._numbers(self._letter(), 1)[0])
+        found = int(self._numbers(self._letter(), 1)[0])
+        if not 0 <= found <= len(self._content):
+            raise Impossible("it ends early")
+        return found
 
     def _text(self) -> str:
         length = self._count()
