@@ -54,6 +54,7 @@ def test_a_jobs_lines_become_entries(emulator):
         ("{" * 20_000, "DEFAULT", "{" * 20_000, {}),
         ('{"a":' * 5_000, "DEFAULT", '{"a":' * 5_000, {}),
     ],
+    ids=["plain", "message", "fields", "odd-severity", "broken", "list", "no-number", "braces", "depth"],
 )
 def test_lines_of_json_say_how_severe_they_are(line, severity, text, fields):
     """And what is no object of JSON is text, whatever it looks like."""
@@ -89,6 +90,7 @@ def test_labels_and_trace_are_taken_out():
         ("half \ud800", "half ?"),
         ("x" * 300_000, "x" * TEXT_MOST),
     ],
+    ids=["infinity", "value", "message", "name", "label", "text", "long"],  # its own words would be in the environment
 )
 def test_a_line_that_is_no_entry_is_text(line, text):
     """It is kept so that every list can show it, and others are kept beside it."""
