@@ -9,6 +9,7 @@ import pytest
 
 from emulator import cloud
 from emulator.apis.bigquery import app, jobs, records
+from emulator.apis.bigquery.engine import UPLOAD as UPLOADS
 from emulator.apis.bigquery.engine import Engine, engine
 from emulator.apis.bigquery.learning import statements
 
@@ -129,6 +130,19 @@ def test_a_session_may_be_resumed_for_a_week(here):
     here.call("POST", f"{UPLOAD}resumable", {"configuration": {"load": LOAD}})
 
     assert here.call("PUT", second, b"1\n").status == 404
+    assert len(here.files()) == 1
+
+
+def test_a_session_of_an_older_emulator_is_over(here):
+    """It did not say when it began; others go on."""
+    url, wanted = f"{UPLOAD}resumable", {"configuration": {"load": LOAD}}
+    first = here.call("POST", url, wanted).headers["Location"]
+    [(name, body)] = here.world.store.list(UPLOADS)
+    kept = {key: value for key, value in json.loads(body).items() if key != "begun"}
+    here.world.store.put(UPLOADS, name, json.dumps(kept).encode())
+
+    assert here.call("POST", url, wanted).status == 200
+    assert here.call("PUT", first, b"1\n").status == 404
     assert len(here.files()) == 1
 
 
