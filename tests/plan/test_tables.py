@@ -4,8 +4,9 @@ import pytest
 import yaml
 
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.diff import FieldChange
 from reconciler.core.facts import Facts
-from reconciler.kinds.bigquery_table import KIND
+from reconciler.kinds.bigquery_table import KIND, BigqueryTable
 from reconciler.kinds.vertex_model_monitor.wanted import full_table
 from reconciler.kinds.vertex_schedule.wanted import log_query
 from schemas import load
@@ -36,8 +37,29 @@ def test_a_table_is_the_same_for_all_that_name_it(tmp_path, given, full):
     assert f"{here.project or project}.{here.name}" == full
 
 
-def test_a_table_that_is_refused_costs_no_other():
-    """Each is read by a call of its own, beside the others."""
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (90 * DAY, 30 * DAY, "rows older than 30d are deleted"),
+        (0, 30 * DAY, "rows older than 30d are deleted"),
+        (30 * DAY, 90 * DAY, ""),
+        (30 * DAY, 0, ""),
+        (None, 30 * DAY, ""),
+    ],
+)
+def test_a_plan_says_which_rows_go(before, after, said):
+    """Those of a table that kept them for longer, or for ever; none where they stay longer, or only labels change."""
+    path, was = ("labels.team", "ml") if before is None else ("expiration_s", before)
+    table = BigqueryTable({}, "DAY of logging_time", after, (), {})
+
+    assert KIND.consequence([FieldChange(path, was, after)], table) == said
+
+
+def test_each_table_is_read_by_a_call_of_its_own():
+    """So one that is refused costs no other what is known of it."""
     assert KIND.read_together(here("ml.a")) != KIND.read_together(here("ml.b"))
 
 

@@ -6,7 +6,7 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.gcp.table_policies import HOST
 from reconciler.kinds.bigquery_table.client import BigqueryTableClient
-from reconciler.kinds.bigquery_table.record import NAME, BigqueryTable, refine
+from reconciler.kinds.bigquery_table.record import NAME, BigqueryTable, consequence, refine
 from reconciler.kinds.bigquery_table.wanted import address_of, columns, desired
 
 __all__ = ["KIND", "NAME", "BigqueryTable", "address_of", "columns"]
@@ -34,6 +34,7 @@ KIND = Kind(
     immutable=frozenset({"partitioning"}),
     keyed=frozenset({"labels"}),
     refine=refine,
+    consequence=consequence,
     loss=lambda *_: "its logged predictions are lost",
     retained=always,  # its rows were logged to be looked at, though the spec names another table
 )
