@@ -8,7 +8,7 @@ Source:
 import re
 from collections.abc import Iterator, Mapping
 
-from schemas.checks.finding import Finding, exactly_one, fraction, warning
+from schemas.checks.finding import Finding, exactly_one, fraction, repeated, warning
 from schemas.refusal import shown
 from schemas.sections.model import Feature, Model
 from schemas.sections.monitoring import CheckRegion, Monitoring
@@ -186,3 +186,5 @@ def uptime(monitoring: Monitoring | None) -> Iterator[Finding]:
     if asked.regions and places < _PLACES_LEAST:
         hint = "USA is three places, every other one is one; leave `regions` out for everywhere"
         yield Finding("monitoring.uptime.regions", "uptime", f"that is {places} of three places at least", hint)
+    for index, region in repeated(asked.regions):
+        yield Finding(f"monitoring.uptime.regions[{index}]", "repeated", f'"{region}" is listed twice')
