@@ -31,6 +31,8 @@ KIND = Kind(
     apis=(HOST,),
     roles=Roles(read=("roles/bigquery.metadataViewer",), write=("roles/bigquery.dataOwner",)),
     read_together=one_table,
+    # An etag would refuse a change of a table into which rows arrive, and every part is written whole.
+    fenced=False,
     immutable=frozenset({"partitioning"}),
     keyed=frozenset({"labels"}),
     refine=refine,
