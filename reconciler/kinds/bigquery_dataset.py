@@ -186,6 +186,7 @@ KIND = Kind(
     immutable=frozenset({"location"}),
     keyed=frozenset({"labels"}),
     refine=refine,
+    agree="a dataset is in one region: name another one in monitoring.logging.table for each region",
     loss=loss,
     retained=always,  # as its tables are
 )

@@ -12,7 +12,8 @@ class PredictionLogging(Section):
     """Where predictions are logged."""
 
     table: Text = Field(
-        description="BigQuery table, `dataset.table` or `project.dataset.table`.",
+        description="BigQuery table, `dataset.table` or `project.dataset.table`. A dataset is in one region: services"
+        " of several regions log into different ones.",
         examples=["ml_logs.churn_scorer"],
     )
     sample_rate: Number = Field(1.0, description="Share of requests that are logged, in (0, 1].")

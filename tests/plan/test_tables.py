@@ -5,7 +5,11 @@ import yaml
 
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import FieldChange
+from reconciler.core.errors import PlansRefused
 from reconciler.core.facts import Facts
+from reconciler.core.kind import Kinds
+from reconciler.core.wants import Wants
+from reconciler.kinds import bigquery_dataset
 from reconciler.kinds.bigquery_table import KIND, BigqueryTable
 from reconciler.kinds.vertex_model_monitor.wanted import full_table
 from reconciler.kinds.vertex_schedule.wanted import log_query
@@ -35,6 +39,23 @@ def test_a_table_is_the_same_for_all_that_name_it(tmp_path, given, full):
     assert f"FROM `{full}` WHERE" in log_query(service, facts, 24)
     [here] = [want.address for want in KIND.desired(service, facts)]
     assert f"{here.project or project}.{here.name}" == full
+
+
+def test_a_dataset_is_in_one_region(tmp_path):
+    """Two services that log into one from two regions are told what to write."""
+    model = {"uri": "gs://acme-models/churn", "features": {"age": {"type": "number"}}, "prediction": {"name": "p"}}
+    spec = {"image": "gcr.io/acme/app:1", "model": model, "monitoring": {"logging": {"table": "ml.log"}}}
+    for name, region in (("churn", "europe-west1"), ("fraud", "us-central1")):
+        written = {"apiVersion": "mlservice/v1", "metadata": {"name": name}, "spec": {"region": region, **spec}}
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(written))
+    services = load(sorted(tmp_path.glob("*.yaml"))).services
+
+    with pytest.raises(PlansRefused) as refused:
+        Wants.of(Kinds.of(bigquery_dataset.KIND), services, [Facts("acme", "bucket")] * 2)
+
+    [problem] = refused.value.problems
+    assert problem.message == "cannot plan bigquery_dataset/global/ml: churn and fraud want it to be different"
+    assert problem.hint == "a dataset is in one region: name another one in monitoring.logging.table for each region"
 
 
 DAY = 86_400
