@@ -9,7 +9,7 @@ from reconciler.core.diff import FieldChange
 from reconciler.core.errors import PlansRefused
 from reconciler.core.objects import Desired
 from reconciler.engine.planning import plan_destroy
-from reconciler.gcp.table_policies import HOST, VERSION
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.kinds.bigquery_table import KIND, NAME
 from runtime.telemetry import prediction_rows
 from schemas.prediction_log import ABOUT

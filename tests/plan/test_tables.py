@@ -1,5 +1,7 @@
 """Tables as specs write them: with a project, without one, or with one of a domain."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -79,9 +81,11 @@ def test_a_plan_says_which_rows_go(before, after, said):
     assert KIND.consequence([FieldChange(path, was, after)], table) == said
 
 
-def test_each_table_is_read_by_a_call_of_its_own():
-    """So one that is refused costs no other what is known of it."""
-    assert KIND.read_together(here("ml.a")) != KIND.read_together(here("ml.b"))
+def test_no_two_tables_are_read_together():
+    """What is read together is refused together: neither of a dataset, nor of one name in two projects, are."""
+    mine, beside, elsewhere = here("ml.a"), here("ml.b"), replace(here("ml.a"), project="other")
+
+    assert len({KIND.read_together(each) for each in (mine, beside, elsewhere)}) == 3
 
 
 def here(name):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.core.address import Address
 from reconciler.core.kind import Kind, Permissions, Roles, always
-from reconciler.gcp.table_policies import HOST
+from reconciler.gcp.bigquery import HOST
 from reconciler.kinds.bigquery_table.client import BigqueryTableClient
 from reconciler.kinds.bigquery_table.record import NAME, BigqueryTable, consequence, refine
 from reconciler.kinds.bigquery_table.wanted import address_of, columns, desired

@@ -9,8 +9,8 @@ from reconciler.core import errors
 from reconciler.core.diff import gone_keys
 from reconciler.core.naming import fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.gcp.calls import calling
-from reconciler.gcp.table_policies import HOST, VERSION
 from reconciler.kinds.bigquery_table.record import BigqueryTable, from_api
 
 if TYPE_CHECKING:
