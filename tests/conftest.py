@@ -75,6 +75,17 @@ class Emulator:
         """Set the fault rules; without any, none are left."""
         return self.control("PUT", "faults", list(rules))
 
+    def forget_the_dead(self, within_s: float = 60) -> None:
+        """Delete the rules that hold calls of clients that were killed, once it has seen that these have gone.
+
+        Deleted before, the held calls would go on as those of living clients do: a dead run would still write.
+        """
+        deadline = time.monotonic() + within_s
+        while any(rule["waiting"] for rule in self.control("GET", "faults")):
+            assert time.monotonic() < deadline, "a call is held whose client lives"
+            time.sleep(0.02)
+        self.faults()
+
     def reset(self) -> None:
         """Empty the cloud."""
         self.control("POST", "reset")

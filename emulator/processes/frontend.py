@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,15 +55,25 @@ class Gate(Protocol):
         """Tell 200, 401 (the token is no good here) or 403 (its principal has no right)."""
 
 
+class Answered(Protocol):
+    """Told of each request that reached a container: its revision's full name, the code, and how long it took."""
+
+    def __call__(self, revision: str, code: int, took_s: float) -> None:
+        """Take it, in no time: the loop waits."""
+
+
 class FrontEnd:
     """The ASGI application behind every address."""
 
-    def __init__(self, pool: Callable[[str], Pool], gate: Gate, random: Random) -> None:
+    def __init__(
+        self, pool: Callable[[str], Pool], gate: Gate, random: Random, answered: Answered | None = None
+    ) -> None:
         self.routes: dict[int, Route] = {}
         self.internal_token = secrets.token_hex(16)
         self._pool = pool
         self._gate = gate
         self._random = random
+        self._answered = answered
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -79,7 +90,9 @@ class FrontEnd:
             return
         # Between this choice and taking the slot nothing is awaited: traffic cannot move in between.
         pool = self._pool(self.choose(route))
-        await Exchange(pool, scope, headers, receive, send, private=not route.public).run()
+        exchange = Exchange(pool, scope, headers, receive, send, private=not route.public)
+        exchange.answered = self._answered
+        await exchange.run()
 
     def choose(self, route: Route) -> str:
         """Pick the revision for one request, at random by the declared percentages."""
@@ -108,7 +121,11 @@ class FrontEnd:
 
 
 class Exchange:
-    """One request on its way to an instance, and the answer on its way back."""
+    """One request on its way to an instance, and the answer on its way back.
+
+    Attributes:
+        answered: Told what became of it.
+    """
 
     def __init__(
         self,
@@ -131,6 +148,8 @@ class Exchange:
         self._started = False
         self._timed_out = False
         self._connection: Connection | None = None
+        self._began_s = 0.0
+        self.answered: Answered | None = None
 
     async def run(self) -> None:
         """Carry out the exchange; every failure becomes the front end's own answer."""
@@ -143,6 +162,7 @@ class Exchange:
             await answer(self._send, pages.SERVICE_UNAVAILABLE)
             return
         self._connection = connection
+        self._began_s = time.monotonic()
         timer = asyncio.get_running_loop().call_later(instance.revision.timeout_s, self._time_out)
         try:
             await self._forward(instance)
@@ -235,12 +255,15 @@ class Exchange:
         self._started = True
         await self._send({"type": "http.response.start", "status": connection.status, "headers": headers})
         if connection.complete:
-            await self._send({"type": "http.response.body", "body": await connection.chunk()})
+            body = await connection.chunk()
+            self._count(connection.status)  # before the caller has it all: what it does next is not ahead of this
+            await self._send({"type": "http.response.body", "body": body})
             return
         hangup = asyncio.create_task(self._until_hangup(connection)) if self._sent_all else None
         try:
             await self._stream(connection)
         finally:
+            self._count(connection.status)
             if hangup is not None:
                 hangup.cancel()
 
@@ -295,7 +318,13 @@ class Exchange:
         """Answer for the instance; an answer already begun can only be cut."""
         if self._started:
             return  # the server closes the caller's connection over an unfinished answer
-        await answer(self._send, pages.UPSTREAM_TIMEOUT if self._timed_out else pages.UPSTREAM_RESET)
+        page = pages.UPSTREAM_TIMEOUT if self._timed_out else pages.UPSTREAM_RESET
+        self._count(page.status)
+        await answer(self._send, page)
+
+    def _count(self, code: int) -> None:
+        if self.answered is not None:
+            self.answered(self._pool.name, code, time.monotonic() - self._began_s)
 
     def _leave(self, instance: Instance) -> None:
         connection = self._connection

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from emulator.processes.execution import Batch, Watcher
-    from emulator.processes.frontend import Gate
+    from emulator.processes.frontend import Answered, Gate
     from emulator.processes.metadata import Tokens
     from emulator.processes.model import Identity, Outcome, Revision, Route
 
@@ -63,6 +63,7 @@ class Plane:
         now: Callable[[], datetime],
         settings: Settings | None = None,
         written: Callable[[str, str], None] | None = None,
+        answered: Answered | None = None,
     ) -> None:
         self._load = load
         self._now = now
@@ -70,7 +71,8 @@ class Plane:
         self._settings = settings or Settings()
         self._pools: dict[str, Pool] = {}
         self._executions: dict[str, Execution] = {}
-        self._front = FrontEnd(self._pool, gate, Random(self._settings.seed))  # noqa: S311 - a split, not a secret
+        random = Random(self._settings.seed)  # noqa: S311 - a split, not a secret
+        self._front = FrontEnd(self._pool, gate, random, answered)
         self._metadata = MetadataServer(tokens)
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name="run-data-plane", daemon=True)

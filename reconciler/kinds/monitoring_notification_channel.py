@@ -14,16 +14,17 @@ from reconciler.core.naming import SERVICE_LABEL, fingerprint, label_value, mark
 from reconciler.core.objects import Desired, Observed, Wanted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
-from reconciler.kinds import iam_member, pubsub_topic
+from reconciler.kinds import iam_member, pubsub_topic, scheduler_job
 from reconciler.lookups.project_number import agent, asked_when, number_of
 from schemas.sections.events import Topic
+from schemas.sections.notifications import Receiver
+from schemas.sections.retraining import Breach
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from reconciler.core.facts import Facts
     from reconciler.gcp.connection import Connection
     from schemas import MLService, Operator
-    from schemas.sections.notifications import Receiver
 
 NAME = "monitoring_notification_channel"
 WHICH_LABEL = "mlservice-channel"
@@ -77,7 +78,20 @@ def _said(entry: Receiver) -> str:
 
 def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     """Want a channel per receiver; a topic must be there, and Cloud Monitoring be allowed to publish to it."""
-    yield from _channels(service.name, service.name, service.labels, service.spec.notifications, facts)
+    own, listed = function_of(service), service.spec.notifications
+    yield from _channels(service.name, service.name, service.labels, listed, facts)
+    for entry in own if not {_which(each) for each in own} & {_which(each) for each in listed} else ():
+        yield _channel(service.name, service.name, service.labels, entry, facts)
+        yield _may_publish(service.name, entry, facts)
+
+
+def function_of(service: MLService) -> tuple[Receiver, ...]:
+    """Give the topic of the retraining function, where broken promises start trainings; it is told of nothing else."""
+    slo = service.spec.monitoring.slo if service.spec.monitoring else None
+    asked = any(Breach.SLO in trigger.when.breach for trigger in service.spec.triggers)
+    if slo is None or not asked or service.spec.retraining is None:
+        return ()
+    return (Receiver(pubsub=scheduler_job.retrain_topic(service).topic),)
 
 
 def operates(operator: Operator, facts: Facts) -> Iterator[Wanted]:
@@ -89,16 +103,25 @@ def _channels(
     owner: str, name: str, theirs: Mapping[str, str], entries: Iterable[Receiver], facts: Facts
 ) -> Iterator[Wanted]:
     for entry in entries:
-        sort, receiver = _receiver(entry, facts)
-        labels = {**theirs, **mark_labels(owner), WHICH_LABEL: _which(entry)}
-        fields = NotificationChannel(sort, receiver, f"{name}: {_said(entry)}", enabled=True, labels=labels)
-        topic = pubsub_topic.address_of(entry.pubsub, facts.project) if entry.pubsub else None
-        needs = frozenset({topic} if topic else ())
-        yield Desired(channel_of(owner, entry), fields, owner, needs=needs)
-        if topic and entry.pubsub:
+        yield _channel(owner, name, theirs, entry, facts)
+        if entry.pubsub:
             yield pubsub_topic.wanted(Topic(topic=entry.pubsub), owner, facts, "notifications")
-            sender = agent("monitoring", number_of(facts))
-            yield iam_member.granted(topic, pubsub_topic.PUBLISHER, sender, owner)
+            yield _may_publish(owner, entry, facts)
+
+
+def _channel(
+    owner: str, name: str, theirs: Mapping[str, str], entry: Receiver, facts: Facts
+) -> Desired[NotificationChannel]:
+    sort, receiver = _receiver(entry, facts)
+    labels = {**theirs, **mark_labels(owner), WHICH_LABEL: _which(entry)}
+    fields = NotificationChannel(sort, receiver, f"{name}: {_said(entry)}", enabled=True, labels=labels)
+    topic = pubsub_topic.address_of(entry.pubsub, facts.project) if entry.pubsub else None
+    return Desired(channel_of(owner, entry), fields, owner, needs=frozenset({topic} if topic else ()))
+
+
+def _may_publish(owner: str, entry: Receiver, facts: Facts) -> Wanted:
+    topic = pubsub_topic.address_of(entry.pubsub or "", facts.project)
+    return iam_member.granted(topic, pubsub_topic.PUBLISHER, agent("monitoring", number_of(facts)), owner)
 
 
 def _receiver(entry: Receiver, facts: Facts) -> tuple[str, str]:
@@ -199,6 +222,10 @@ def _tells_a_topic(document: MLService | Operator) -> bool:
     return any(entry.pubsub for entry in document.spec.notifications)
 
 
+def _tells_the_function(service: MLService) -> bool:
+    return bool(function_of(service))
+
+
 def in_turn(address: Address) -> str:
     """Change one project's Cloud Monitoring configuration at a time, as Google asks for (kinds.md 9.1)."""
     return f"monitoring of {address.project or 'this project'}"
@@ -223,7 +250,10 @@ KIND = Kind(
     apis=("monitoring.googleapis.com",),
     roles=Roles(read=("roles/monitoring.viewer",), write=("roles/monitoring.notificationChannelEditor",)),
     gives=(Gift(pubsub_topic.PUBLISHER, pubsub_topic.NAME, "Cloud Monitoring itself", "publishing alerts to a topic"),),
-    lookups=(asked_when(_tells_a_topic, "notifications", operators=_tells_a_topic),),
+    lookups=(
+        asked_when(_tells_a_topic, "notifications", operators=_tells_a_topic),
+        asked_when(_tells_the_function, "triggers"),
+    ),
     read_together=by_project,
     lane=in_turn,
     server_named=True,

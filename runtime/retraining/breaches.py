@@ -2,8 +2,9 @@
 
 A notification of Cloud Monitoring names no trigger of ours, but carries the labels of its policy: `mlservice-service`
 and `mlservice-region` say whose it is, `mlservice-breach` what was found (`skew`, `drift`, `prediction-drift`, `slo`;
-labels have no capitals). A message of ours says the same in its attributes: `service`, `region`, `breach`, the window
-as `key`, and `state`: `open`, or `closed` where the monitor looked and found nothing.
+labels have no capitals). Where the function looks at monitors itself, alerts on what these find start nothing. A
+message of ours says the same in its attributes: `service`, `region`, `breach`, the window as `key`, and `state`:
+`open`, or `closed` where the monitor looked and found nothing.
 
 Source: https://cloud.google.com/monitoring/support/notification-options (Pub/Sub: the incident as JSON);
     fields as public receivers read them: `incident_id`, `state` (`open`, `closed`), `started_at` and `ended_at` in
@@ -22,6 +23,8 @@ SERVICE, REGION, BREACH = "mlservice-service", "mlservice-region", "mlservice-br
 OPEN, CLOSED = "open", "closed"
 MONITOR = "aiplatform.googleapis.com/ModelMonitor"
 """Resource of what Model Monitoring logs."""
+LOOKED_AT = frozenset({"skew", "drift", "predictiondrift"})
+"""What Vertex AI's monitors find: alerts on it are for people, where the function looks at these monitors itself."""
 _LONGEST = 500
 
 

@@ -142,6 +142,8 @@ def _of_monitor(
         raise NoEvent(str(error)) from error
     if found is None:
         raise NoEvent("the message names no trigger")
+    if here.looks and found.monitor in breaches.LOOKED_AT and not attributes.get("breach"):
+        return None  # an alert on what the function judges itself: one window must not count twice
     watch = breaches.watching(here.watches, found.monitor)
     if watch is None or found.service not in {"", here.service} or found.region not in {"", here.region}:
         return None

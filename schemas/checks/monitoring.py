@@ -16,6 +16,8 @@ from schemas.spelling import closest
 from schemas.units import duration_text
 
 _HOUR = 3600
+_GOAL_MOST = 0.9999
+"""Of an objective (comment of `ServiceLevelObjective.goal`)."""
 _TABLE = re.compile(r"(?:(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{0,28}[a-z0-9]\.)?[A-Za-z0-9_]{1,1024}\.[A-Za-z0-9_-]{1,1024}")
 _PERIODS_S = (60, 300, 600, 900)
 """How often Cloud Monitoring may ask (constraints.md section 8)."""
@@ -65,6 +67,13 @@ def thresholds(monitoring: Monitoring | None) -> Iterator[Finding]:
     yield from fraction("monitoring.predictionDrift", monitoring.prediction_drift, "a distance")
     if monitoring.slo is not None:
         yield from fraction("monitoring.slo.availability", monitoring.slo.availability, "a share of answers")
+        yield from _promise(monitoring.slo.availability)
+
+
+def _promise(availability: float | None) -> Iterator[Finding]:
+    if availability is not None and _GOAL_MOST < availability < 1:
+        summary = f"{availability:g} is more than Cloud Monitoring can keep watch over"
+        yield Finding("monitoring.slo.availability", "fraction-range", summary, f"{_GOAL_MOST} is the most")
 
 
 def log_rate(monitoring: Monitoring | None) -> Iterator[Finding]:

@@ -145,7 +145,7 @@ class Shards:
         for process in running:
             process.kill()
             process.wait()
-        faults.faults()
+        faults.forget_the_dead()
         return reached
 
     @contextmanager

@@ -30,5 +30,5 @@ def killed_while(operator: Operator, rule: dict, *specs: dict) -> bool:
         time.sleep(0.02)
     process.kill()
     process.wait()
-    operator.emulator.faults()
+    operator.emulator.forget_the_dead()
     return reached

@@ -195,7 +195,7 @@ WRITES = {
     *("roles/artifactregistry.admin", "roles/cloudfunctions.developer", "roles/cloudscheduler.admin"),
     *("roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser", "roles/monitoring.notificationChannelEditor"),
     *("roles/monitoring.alertPolicyEditor", "roles/monitoring.dashboardEditor"),
-    "roles/monitoring.uptimeCheckConfigEditor",
+    *("roles/monitoring.servicesEditor", "roles/monitoring.uptimeCheckConfigEditor"),
     *("roles/pubsub.editor", "roles/resourcemanager.projectIamAdmin", "roles/run.admin", "roles/storage.objectAdmin"),
     *("pubsub.subscriptions.setIamPolicy", "pubsub.topics.setIamPolicy", "secretmanager.secrets.setIamPolicy"),
 }

@@ -51,6 +51,7 @@ FULL = spec(
         "skew": {"default": 0.3},
         "drift": {"default": 0.3},
         "uptime": {"every": "15m"},
+        "slo": {"availability": 0.99, "latencyP95": "300ms"},
     },
 )
 """Every section that a kind acts on today."""

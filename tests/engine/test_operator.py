@@ -287,7 +287,7 @@ def test_a_pass_that_is_killed_is_finished_by_the_next_one(operator, job, call):
     while not operator.emulator.control("GET", "faults")[0]["waiting"]:
         assert not executions.get_execution(name=name).completion_time, "it ended before it was killed"
     executions.cancel_execution(request={"name": name}).result(timeout=60)
-    operator.emulator.faults()
+    operator.emulator.forget_the_dead()
     operator.emulator.advance(310)  # the dead run's lock expires
 
     [report] = job.run()

@@ -70,6 +70,16 @@ def test_what_is_not_ours_is_no_event(body):
     assert read(body) is None
 
 
+@pytest.mark.parametrize("monitor", ["skew", "drift", "prediction-drift"])
+def test_an_alert_on_what_the_function_looks_at_starts_nothing(monitor):
+    """Its own look starts the training: a window that is told of both ways counts once. Promises are told of so."""
+    looking = Here("churn", "europe-west1", (*WATCHES, Watch("broken", frozenset({"slo"}))), looks=True)
+
+    assert read(alert(labels=LABELS | {"mlservice-breach": monitor}), looking) is None
+    assert read(alert(labels=LABELS | {"mlservice-breach": "slo"}), looking).trigger == "broken"
+    assert read(pushed(breach=monitor, key="w1"), looking) is not None
+
+
 SENSELESS = {
     "no-labels": alert(labels=None),
     "no-breach": alert(labels={"mlservice-service": "churn"}),

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from emulator.apis.run.journal import Journal
+from emulator.apis.run.traffic import Traffic
 from emulator.core import settings
 from emulator.core.world import World
 from emulator.identity.enforcement import OWNERS
@@ -24,6 +25,7 @@ class Running:
     Attributes:
         started: It, if it runs.
         journal: Takes what containers write.
+        traffic: Counts what they answer.
         claimed: Executions that the data plane knows and will end; read and written inside a transaction of the store.
     """
 
@@ -32,6 +34,7 @@ class Running:
         self._making = threading.Lock()
         self.started: Plane | None = None
         self.journal = Journal(world)
+        self.traffic = Traffic(world)
         self.claimed: set[str] = set()
 
     def plane(self) -> "Plane":
@@ -52,6 +55,7 @@ class Running:
             tokens=MetadataTokens(self._world),
             now=self._world.clock.now,
             written=self.journal.write,
+            answered=self.traffic.answered,
             settings=Settings(int(chosen.run_seed) or None, chosen.run_pending_s, int(chosen.run_most_idle)),
         )
 
@@ -72,6 +76,7 @@ def stop(world: World) -> None:
     if found is not None and found.started is not None:
         found.started.stop()
         found.journal.close(keep=True)
+        found.traffic.close()
 
 
 def drop(world: World) -> None:
@@ -80,6 +85,7 @@ def drop(world: World) -> None:
     if found is not None and found.started is not None:
         found.started.stop(grace_s=0)
         found.journal.close(keep=False)
+        found.traffic.close()
 
 
 def revision(world: World, name: str) -> Revision:

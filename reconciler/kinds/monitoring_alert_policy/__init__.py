@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds.monitoring_alert_policy.client import AlertPolicyClient
+from reconciler.kinds.monitoring_alert_policy.distances import distances
 from reconciler.kinds.monitoring_alert_policy.downtime import downtime
-from reconciler.kinds.monitoring_alert_policy.record import NAME, WHICH_LABEL, AlertPolicy, Condition, Step, refine
+from reconciler.kinds.monitoring_alert_policy.promises import SLO, promises
+from reconciler.kinds.monitoring_alert_policy.record import (
+    BREACH_LABEL,
+    NAME,
+    WHICH_LABEL,
+    AlertPolicy,
+    Condition,
+    Step,
+    refine,
+)
 from reconciler.kinds.monitoring_alert_policy.wanted import OF_OPERATORS, SILENT, Alert, address_of, policy
+from reconciler.lookups.model_version import MODEL_VERSION
+from schemas.sections.notifications import Event
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -20,8 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["KIND", "NAME", "SILENT", "WHICH_LABEL", "Alert", "AlertPolicy", "Condition", "Step", "address_of", "policy"]
 
 
-OF_SERVICES: tuple[Callable[[MLService, Facts], Iterator[Alert]], ...] = (downtime,)
+OF_SERVICES: tuple[Callable[[MLService, Facts], Iterator[Alert]], ...] = (distances, downtime, promises)
 """What people should hear of a service."""
+TOLD = {
+    Event.DRIFT_DETECTED: "no limit in monitoring.skew, drift or predictionDrift",
+    Event.SLO_BREACHED: "no monitoring.slo",
+    Event.SERVICE_DOWN: "no monitoring.uptime",
+}
+"""Events that there are alerts of, and what a spec lacks that has none."""
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
@@ -33,8 +51,23 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
                 for entry in service.spec.notifications
                 if alert.event in {str(event) for event in entry.events}
             ]
+            if alert.labels.get(BREACH_LABEL) == SLO:
+                told += [channels.address_of(service, entry) for entry in channels.function_of(service)]
             if told:
-                yield policy(service.name, service.name, alert, told)
+                yield policy(service.name, service.name, alert, set(told))
+
+
+def notes(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
+    """Name the events that somebody asks for and will not hear of: nobody tells of them yet, or there is no alert."""
+    there = {alert.event for rule in OF_SERVICES for alert in rule(service, facts)}
+    for index, entry in enumerate(service.spec.notifications):
+        if "events" not in entry.model_fields_set:
+            continue
+        field = f"notifications[{index}].events"
+        if untold := [str(event) for event in entry.events if event not in TOLD]:
+            yield f"not acted on yet: {', '.join(untold)}", field
+        if silent := [f"{event} ({TOLD[event]})" for event in entry.events if event in TOLD and event not in there]:
+            yield f"nothing to tell of: {', '.join(silent)}", field
 
 
 def operates(operator: Operator, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
@@ -56,6 +89,7 @@ KIND = Kind(
     desired=desired,
     operates=operates,
     connect=AlertPolicyClient,
+    acts_on=frozenset({"notifications.events"}),
     permissions=Permissions(
         read=("monitoring.alertPolicies.list",),
         write=(
@@ -66,6 +100,8 @@ KIND = Kind(
     ),
     apis=("monitoring.googleapis.com",),
     roles=Roles(read=("roles/monitoring.viewer",), write=("roles/monitoring.alertPolicyEditor",)),
+    lookups=(MODEL_VERSION,),
+    notes=notes,
     read_together=by_project,
     lane=channels.in_turn,
     server_named=True,

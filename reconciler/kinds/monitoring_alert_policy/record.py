@@ -12,6 +12,8 @@ NAME = "monitoring_alert_policy"
 """Name of the kind, as in addresses."""
 WHICH_LABEL = "mlservice-alert"
 """Label that says which of a document's policies it is."""
+REGION_LABEL, BREACH_LABEL = "mlservice-region", "mlservice-breach"
+"""Labels that say of a service's policy where the service is, and what was found (`runtime/retraining/breaches.py`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ A new alert is a new rule. What all of them have in common (names, marks, channe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.core import heartbeat
@@ -39,6 +39,9 @@ class Alert:
         conditions: When.
         enabled: Whether it is looked at.
         combiner: How conditions are joined.
+        auto_close_s: How long an incident stays open without points; 0 for Google's default.
+        labels: Of its policy, beside those that say whose it is.
+        needs: Objects that must be there first, beside those that conditions refer to.
     """
 
     which: str
@@ -49,6 +52,9 @@ class Alert:
     conditions: tuple[Condition, ...]
     enabled: bool = True
     combiner: str = "OR"
+    auto_close_s: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    needs: frozenset[Address] = frozenset()
 
 
 def address_of(owner: str, which: str) -> Address:
@@ -73,10 +79,10 @@ def policy(owner: str, name: str, alert: Alert, channels: Iterable[Address]) -> 
         combiner=alert.combiner,
         conditions=alert.conditions,
         channels=tuple(Ref(channel, "name") for channel in sorted(channels)),
-        auto_close_s=0,
-        labels={**mark_labels(owner), WHICH_LABEL: alert.which},
+        auto_close_s=alert.auto_close_s,
+        labels={**alert.labels, **mark_labels(owner), WHICH_LABEL: alert.which},
     )
-    return Desired(address_of(owner, alert.which), fields, owner)
+    return Desired(address_of(owner, alert.which), fields, owner, needs=alert.needs)
 
 
 def silence(operator: Operator, facts: Facts) -> Iterator[Alert]:

@@ -48,6 +48,15 @@ def _sort(
     return Sort(name, f"/{service}/Create{noun}", called, listed, _deleted(api, f"delete_{snake}", field, **options))
 
 
+def _objectives(target: Target) -> Found:
+    """Those of each service: of a project's there is no list of all."""
+    api = target.api(*PROMISES)
+    for service in api.list_services(request={"parent": target.at.top}, retry=READING, timeout=CALL_TIMEOUT_S):
+        request = {"parent": service.name}
+        for item in api.list_service_level_objectives(request=request, retry=READING, timeout=CALL_TIMEOUT_S):
+            yield seen_as(item.name, _labels(item))
+
+
 def _buckets(target: Target) -> Found:
     for bucket in target.connection.storage.list_buckets(project=target.at.project, timeout=CALL_TIMEOUT_S):
         yield seen_as(bucket.name, _labels(bucket))
@@ -104,6 +113,7 @@ def _copied(binding: Any) -> Any:
     return made
 
 
+PROMISES = ("google.cloud.monitoring_v3", "service_monitoring_service", "ServiceMonitoringService")
 IAM = ("google.cloud.iam_admin_v1", "iam", "IAM")
 LOGGING = ("google.cloud.logging_v2", "config_service_v2", "ConfigServiceV2")
 _RUN = "google.cloud.run.v2"
@@ -187,6 +197,21 @@ SORTS = (
         "{name}/notificationChannels/?",
         listed="name",
         force=True,
+    ),
+    Sort(
+        "slo",
+        "/google.monitoring.v3.ServiceMonitoringService/CreateServiceLevelObjective",
+        "{parent}/serviceLevelObjectives/{serviceLevelObjectiveId}",
+        _objectives,
+        _deleted(PROMISES, "delete_service_level_objective", "name"),
+    ),
+    _sort(
+        "monitored_service",
+        PROMISES,
+        "google.monitoring.v3.ServiceMonitoringService",
+        "Service",
+        "{parent}/services/{serviceId}",
+        regional=False,
     ),
     Sort(
         "log_sink",

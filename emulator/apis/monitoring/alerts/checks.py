@@ -11,7 +11,9 @@ from typing import Any
 
 from google.cloud.monitoring_v3.types import alert, common
 
+from emulator.apis.monitoring.alerts.burning import asked
 from emulator.apis.monitoring.channels import CHANNELS, DISPLAY_NAME_MOST, invalid
+from emulator.apis.monitoring.promised import OBJECTIVES
 from emulator.apis.monitoring.series import metrics
 from emulator.apis.monitoring.series.alignment import ALIGNERS, aligner_of
 from emulator.apis.monitoring.series.keeping import TYPES
@@ -195,6 +197,9 @@ def check_query(
     """
     if not text:
         raise ApiFailure("INVALID_ARGUMENT", f"Request was missing field {where}{field}.")
+    if burn := asked(text):
+        check_burn(world, where, burn, steps, compared=compared and field == ".filter")
+        return
     selector = selector_of(text, f"{where}{field}")
     if not selector.resources:
         why = 'must specify a restriction on "resource.type" in the filter; see'
@@ -205,6 +210,21 @@ def check_query(
     if found is None and type_.partition("/")[0] in metrics.WRITABLE:
         raise metrics.missing(type_)
     check_steps(where, steps, found, compared=compared)
+
+
+def check_burn(world: World, where: str, burn: tuple[str, int], steps: Any, *, compared: bool) -> None:
+    """Refuse the burn rate of what is not there, and what cannot be done with one.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT, NOT_FOUND.
+    """
+    slo, lookback_ns = burn
+    OBJECTIVES.get(world, by_id(world, slo))
+    if not compared or any(aggregation_of(each) != Aggregation() for each in steps):
+        why = "a burn rate is compared with a threshold as it is, without aggregations."
+        raise invalid(f"{where}.filter", slo, why)
+    if not lookback_ns:
+        raise invalid(f"{where}.filter", slo, "the lookback period must be positive.")
 
 
 def check_steps(where: str, steps: Any, descriptor: Any, *, compared: bool) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from emulator.apis.monitoring.alerts.burning import Burn, burnt
 from emulator.apis.monitoring.series.reduction import Aggregation, aggregated
 from emulator.apis.monitoring.series.values import SECOND, Line, Value, number
 
@@ -32,15 +33,24 @@ class Query:
     Attributes:
         filter: As the policy has it.
         steps: Aligning and reducing, in order.
+        burn: The objective whose burn rate it is; None: of the series themselves.
     """
 
     filter: str
     steps: tuple[Aggregation, ...] = ()
+    burn: Burn | None = None
 
     @property
     def reach_ns(self) -> int:
         """How far back the points lie that count at a time."""
+        if self.burn is not None:
+            return self.burn.lookback_ns
         return sum(step.period_ns for step in self.steps) or RAW_NS
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What selects the series."""
+        return self.burn.filters if self.burn is not None else (self.filter,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,8 @@ def bare(line: Line) -> Line:
 
 def values(query: Query, lines: Iterable[Line], now: int) -> list[Line]:
     """What there is to compare: each series with one point at most, for now."""
+    if query.burn is not None:
+        return burnt(query.burn, lines, now)
     made = [*lines]
     for step in query.steps:
         made = aggregated(made, step, [now])

@@ -1,9 +1,11 @@
 """An alert policy as a plain value: what of it decides."""
 
+from collections.abc import Callable
 from typing import Any
 
 from google.cloud.monitoring_v3.types import alert, common
 
+from emulator.apis.monitoring.alerts.burning import Burn, asked
 from emulator.apis.monitoring.alerts.conditions import Condition, Missing, Query
 from emulator.apis.monitoring.alerts.incidents import Policy
 from emulator.apis.monitoring.series.reading import aggregation_of
@@ -19,23 +21,29 @@ MISSING = {
 }
 
 
-def policy_of(message: Any) -> Policy:
-    """A policy as a plain value."""
+Find = Callable[[str], Any]
+"""Gives the objective of a name, or refuses as the API does."""
+
+
+def policy_of(message: Any, find: Find) -> Policy:
+    """A policy as a plain value, with what its objectives are now."""
     close = message.alert_strategy.auto_close.ToNanoseconds()
     return Policy(
         message.name,
         alert.AlertPolicy.ConditionCombinerType(message.combiner).name,
-        tuple(map(condition_of, message.conditions)),
+        tuple(condition_of(each, find) for each in message.conditions),
         close or AUTO_CLOSE_NS,
         nanoseconds(message.mutation_record.mutate_time),
     )
 
 
-def condition_of(message: Any) -> Condition:
+def condition_of(message: Any, find: Find) -> Condition:
     """A condition as a plain value."""
     sort = message.WhichOneof("condition")
     found = getattr(message, sort)
-    query = Query(found.filter, steps_of(found.aggregations))
+    burn = asked(found.filter)
+    of = Burn.of(find(burn[0]), burn[1]) if burn else None
+    query = Query(found.filter, steps_of(found.aggregations), of)
     duration = found.duration.ToNanoseconds()
     count, percent = found.trigger.count or 1, found.trigger.percent
     if sort == "condition_absent":

@@ -9,18 +9,22 @@ import json
 import logging
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from emulator.apis.monitoring.alerts import incidents, keeping, telling
+from emulator.apis.monitoring.alerts.burning import asked
 from emulator.apis.monitoring.alerts.conditions import Condition, Query, Verdict, judged
 from emulator.apis.monitoring.alerts.incidents import Policy
 from emulator.apis.monitoring.alerts.keeping import POLICIES
 from emulator.apis.monitoring.alerts.plain import policy_of
+from emulator.apis.monitoring.promised import OBJECTIVES
 from emulator.apis.monitoring.series import keeping as series
 from emulator.apis.monitoring.series.metrics import below
 from emulator.apis.monitoring.series.selectors import parse
 from emulator.apis.monitoring.series.values import SECOND, Line
 from emulator.core.failures import ApiFailure
+from emulator.core.resources import by_id
 from emulator.core.world import World
 
 log = logging.getLogger(__name__)
@@ -43,11 +47,31 @@ def begin(world: World, policy: Any) -> None:
     """Watch a policy that was just saved, and only what it now says; in a transaction of the caller's."""
     stop(world, policy.name)
     project = project_of(policy.name)
-    queries = [query for condition in policy_of(policy).conditions for query in condition.queries]
-    rows = {f"{below(project, type_)}{policy.name}" for query in queries for type_ in parse(query.filter).metrics}
+    plain = policy_of(policy, partial(objective, world))
+    filters = [text for each in plain.conditions for query in each.queries for text in query.filters]
+    rows = {f"{below(project, type_)}{policy.name}" for text in filters for type_ in parse(text).metrics}
     world.store.put_all(WATCH, ((row, b"") for row in sorted(rows)))
     world.store.put(WATCHED, policy.name, json.dumps(sorted(rows)).encode())
     due(world, policy.name, now_ns(world) + AFTER_NS)
+
+
+def objective(world: World, name: str) -> Any:
+    """An objective that a policy is about.
+
+    Raises:
+        ApiFailure: NOT_FOUND.
+    """
+    return OBJECTIVES.get(world, by_id(world, name))
+
+
+def promised(world: World, slo: str) -> None:
+    """An objective was changed, or is about to be deleted: policies on it are looked at; in a transaction."""
+    for policy in POLICIES.all(world, f"{slo.partition('/services/')[0]}/"):
+        texts = [condition.condition_threshold.filter for condition in policy.conditions]
+        if any(burn and by_id(world, burn[0]) == slo for burn in map(asked, texts)):
+            if OBJECTIVES.find(world, slo) is not None:
+                begin(world, policy)
+            due(world, policy.name, now_ns(world) + AFTER_NS)
 
 
 def stop(world: World, policy: str) -> None:
@@ -123,7 +147,7 @@ def say(world: World, policy: Any, failure: ApiFailure | None) -> None:
 
 def evaluate(world: World, policy: Any, now: int) -> None:
     """Open and close the incidents of a policy, and have people told; one that is disabled has none."""
-    plain, before = policy_of(policy), keeping.state_of(world, policy.name)
+    plain, before = policy_of(policy, partial(objective, world)), keeping.state_of(world, policy.name)
     if not policy.enabled.value:
         closed = tuple(incidents.ended(each, now) for each in before.open.values())
         step = incidents.Step(incidents.State(), closed=closed)
@@ -146,10 +170,10 @@ def verdicts(world: World, policy: Policy, condition: Condition, now: int) -> li
 
 def lines_of(world: World, project: str, query: Query, now: int, *, newest: bool) -> list[Line]:
     """The series of a query, with the points that count now."""
-    found = series.selected(world, project, parse(query.filter))
+    found = {name: line for text in query.filters for name, line in series.selected(world, project, parse(text))}
     if newest:
-        return [line for _, line in found]
-    return [series.filled(world, name, line, now - query.reach_ns, now) for name, line in found]
+        return list(found.values())
+    return [series.filled(world, name, line, now - query.reach_ns, now) for name, line in found.items()]
 
 
 def project_of(policy: str) -> str:

@@ -221,7 +221,7 @@ def parse(text: str) -> Selector:
     if len(text) > LONGEST:
         raise BadFilter(f"it has {len(text)} characters, {LONGEST} at most are allowed")
     if text.lstrip().startswith("select_slo"):
-        raise ApiFailure("UNIMPLEMENTED", f"The emulator has no service level objectives: {text.partition('(')[0]}.")
+        raise ApiFailure("UNIMPLEMENTED", f"The emulator does not select by {text.partition('(')[0]} here.")
     reader = _Reader([*tokens_of(text)])
     test = reader.all_of(outermost=True)
     if reader.next[0] != "end":

@@ -92,6 +92,19 @@ class Spread:
             before = reached
         return self.bounds[-1]
 
+    def within(self, low: float, high: float) -> float:
+        """How many of the values lie from `low` to `high`, estimated within buckets."""
+        if not self.bounds:
+            return float(self.count) if low <= self.mean <= high else 0.0
+        found = 0.0
+        for index, count in enumerate(self.counts):
+            start, end = self._edges(index)
+            if index == len(self.bounds):  # nobody knows how far it goes
+                found += count if high > end else 0
+            elif count and end > start:
+                found += count * max(min(high, end) - max(low, start), 0.0) / (end - start)
+        return found
+
     def _edges(self, index: int) -> tuple[float, float]:
         low = self.bounds[index - 1] if index else min(0.0, self.bounds[0])
         high = self.bounds[index] if index < len(self.bounds) else self.bounds[-1]

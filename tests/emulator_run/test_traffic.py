@@ -1,0 +1,57 @@
+"""What containers answered becomes time series of Cloud Monitoring."""
+
+from collections import Counter
+
+import httpx
+import pytest
+from google.cloud import monitoring_v3
+
+from emulator.apis.run.traffic import BOUNDS_MS, Answers
+from tests.emulator.clients import client
+from tests.emulator_monitoring.making import now
+from tests.emulator_run.cloud import Cloud, service
+
+
+def points(emulator, metric):
+    """Every point of a metric: labels of the resource and the metric, and the value."""
+    at = now(emulator)
+    request = {
+        "name": "projects/local",
+        "filter": f'metric.type = "run.googleapis.com/{metric}" AND resource.type = "cloud_run_revision"',
+        "interval": {"start_time": {"seconds": int(at.timestamp()) - 3600}, "end_time": at},
+    }
+    for found in client(emulator, monitoring_v3.MetricServiceClient).list_time_series(request=request):
+        for point in found.points:
+            yield dict(found.resource.labels), dict(found.metric.labels), point
+
+
+def test_requests_are_counted_by_revision_and_code(emulator):
+    """In one point per minute, at its end; what no container saw is not counted."""
+    found = Cloud(emulator).create("hello", service())
+    for code in (200, 200, 500):
+        assert httpx.get(found.uri, params={"status": code}).status_code == code
+    assert httpx.get(found.uri, headers={"Host": "elsewhere.example"}).status_code == 404
+    emulator.advance(60)
+
+    counted = Counter()
+    for resource, labels, point in points(emulator, "request_count"):
+        assert (point.interval.end_time - point.interval.start_time).total_seconds() == 60
+        counted[resource["revision_name"], labels["response_code"], labels["response_code_class"]] += (
+            point.value.int64_value
+        )
+    revision = found.latest_ready_revision.rpartition("/")[2]
+    assert counted == {(revision, "200", "2xx"): 2, (revision, "500", "5xx"): 1}
+    assert sum(point.value.distribution_value.count for *_, point in points(emulator, "request_latencies")) == 3
+
+
+@pytest.mark.parametrize("took_ms", [0.0, 0.5, 1.0, 42.0, 1e9])
+def test_latencies_fall_into_their_bucket(took_ms):
+    """Whatever there is below the first bound and from the last one on included."""
+    answers = Answers()
+    answers.add(took_ms)
+    answers.add(took_ms)
+
+    [bucket] = [index for index, count in enumerate(answers.buckets) if count]
+    low, high = [0.0, *BOUNDS_MS][bucket], [*BOUNDS_MS, float("inf")][bucket]
+    assert low <= took_ms < high
+    assert (answers.count, answers.mean_ms, answers.squares) == (2, took_ms, 0.0)
