@@ -12,7 +12,19 @@ from html import escape
 from typing import Any
 
 from reconciler.render.moments import minute
-from reconciler.render.monitoring import AGAINST, NAMES, QUIET, WORDS, headline, lines, quiet, standing, troubles
+from reconciler.render.monitoring import (
+    AGAINST,
+    NAMES,
+    QUIET,
+    WORDS,
+    amiss,
+    headline,
+    lines,
+    number,
+    quiet,
+    standing,
+    troubles,
+)
 from reconciler.render.safe import visible
 from schemas.redaction import redacted
 
@@ -62,7 +74,7 @@ def render_page(found: Mapping[str, Any], *, now: datetime) -> str:
         f'<p class="dim">{_text(told)}</p>',
         _KEY,
         *(line for each in found["comparisons"] for line in _comparison(each, now)),
-        *(f'<p class="bad">{_text(which)}: its schedule is gone</p>' for which in found["gone"]),
+        *(f'<p class="bad">{_text(line)}</p>' for line in amiss(found)),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
@@ -114,11 +126,11 @@ def _row(column: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> str:
     words, style = WORDS[column["finding"]]
     since = f" since {minute(column['since'])} UTC" if column.get("since") else ""
     numbers = (
-        _number(column.get("distance"), ".3f"),
-        _number(column.get("limit"), "g"),
-        _number(column.get("expected"), ".3f"),
-        _number(column.get("rows"), ",d"),
-        _number(column.get("baselineRows"), ",d"),
+        number(column.get("distance"), ".3f"),
+        number(column.get("limit"), "g"),
+        number(column.get("expected"), ".3f"),
+        number(column.get("rows"), ",d"),
+        number(column.get("baselineRows"), ",d"),
         f"{column['missing']:.1%}",
         f"{column['baselineMissing']:.1%}",
     )
@@ -126,10 +138,6 @@ def _row(column: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> str:
     drawn = f"<td>{histogram(column.get('histogram'))}</td><td>{_over_time(column, past)}</td>"
     verdict = f"<td>{_styled(words + since, style)}</td>"
     return f'<tr><th scope="row">{_text(column["name"])}</th>{verdict}{cells}{drawn}</tr>'
-
-
-def _number(value: Any, form: str) -> str:
-    return "-" if value is None else format(value, form)
 
 
 def histogram(shape: Mapping[str, Any] | None) -> str:

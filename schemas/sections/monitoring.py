@@ -24,7 +24,7 @@ class PredictionLogging(Section):
 class Baseline(Section):
     """The data the model was trained on: exactly one of the two."""
 
-    table: Text | None = Field(None, description="BigQuery table, `project.dataset.table`.")
+    table: Text | None = Field(None, description="BigQuery table, `dataset.table` or `project.dataset.table`.")
     uri: Text | None = Field(
         None, description="A CSV, JSON Lines or TFRecord file in Cloud Storage.", examples=["gs://b/train.csv"]
     )

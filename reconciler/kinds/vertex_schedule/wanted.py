@@ -14,6 +14,7 @@ from reconciler.kinds.vertex_model_monitor import wanted as monitors
 from reconciler.kinds.vertex_model_monitor.record import Objective, Rows
 from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule
 from reconciler.lookups.model_version import version_of
+from schemas.tables import full_table
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -112,7 +113,7 @@ def log_query(service: MLService, facts: Facts, reach_h: int) -> str:
     columns = (TIME_COLUMN, *monitors.columns(service), *monitors.predictions(service))
     version = _version(service, facts)
     only = [f"service = {_text(service.name)}", *([f"model_version = {_text(version)}"] if version else [])]
-    table = monitors.full_table(logging.table, facts) if logging else ""
+    table = full_table(logging.table, facts.project) if logging else ""
     return (
         f"SELECT {', '.join(map(_name, columns))} FROM {_name(table)}"  # noqa: S608 - BigQuery reads it, every part quoted
         f" WHERE {' AND '.join(only)}"
