@@ -12,7 +12,7 @@ from pathlib import Path
 from demo_monitoring import PAGE
 
 DOCS = Path(__file__).resolve().parent
-SIZE = "1120,560"
+SIZE = "1400,480"
 SCHEMES = {"dark": 0, "light": 1}
 """As Blink counts them."""
 
