@@ -15,7 +15,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.artifactregistry_v1.types import repository
 
-from reconciler.gcp.table_policies import HOST, VERSION
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.kinds import KINDS
 from tests.conformance.__main__ import main
 from tests.conformance.example import examples_of
