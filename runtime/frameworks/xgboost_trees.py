@@ -74,16 +74,20 @@ def check_json(content: bytes) -> None:
         Impossible: It leads out of itself, or is no booster.
     """
     try:
-        try:
-            found = msgspec.json.decode(content, type=_Whole)
-        except msgspec.DecodeError:  # XGBoost writes NaN and Infinity
-            found = msgspec.convert(json.loads(content), _Whole)
+        # Not msgspec's own reader: XGBoost writes NaN and Infinity, and of two keys of one name each takes another.
+        found = msgspec.convert(json.loads(content, object_pairs_hook=_each_once), _Whole)
         booster = found.learner.gradient_booster
         _check_read([msgspec.structs.asdict(each) for each in booster.model.trees or booster.gbtree.model.trees])
     except Impossible:
         raise
     except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, msgspec.MsgspecError) as error:
         raise Impossible(f"it is no booster in JSON: {error}") from error
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    _check_that(len(found) == len(pairs), "a key that is there twice")
+    return found
 
 
 def check_binary(content: bytes) -> None:

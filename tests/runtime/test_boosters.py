@@ -180,6 +180,8 @@ def test_what_xgboost_writes_for_no_number_is_read():
     content = json.loads(xgboost.Booster(model_file=bytearray(FEW)).save_raw("json"))
     content["learner"]["gradient_booster"]["model"]["trees"][0]["loss_changes"][0] = math.inf
     xgboost_trees.check_json(json.dumps(content).encode())
+    with pytest.raises(xgboost_trees.Impossible, match="twice"):
+        xgboost_trees.check_json(json.dumps(content).encode().replace(b'"id": 0', b'"id": 9, "id": 0'))
     with pytest.raises(xgboost_trees.Impossible, match="no booster"):
         xgboost_trees.check_json(b"[" * 10_000)
 
