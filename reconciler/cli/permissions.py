@@ -31,6 +31,9 @@ or let the first `apply` make it with `roles/storage.admin` on the project.
 `predict` needs `roles/run.invoker` on the service; `models` and `monitor` need `roles/aiplatform.viewer`, and
 `promote --write` with `model.alias` needs `roles/aiplatform.user`, and writes what it did into the state bucket.
 
+A baseline in Cloud Storage needs `roles/storage.objectViewer` on its bucket, for `plan` as well; a table of another
+project needs `roles/bigquery.metadataViewer` there.
+
 Try an account's roles on the emulator, which refuses what Google would ([how](emulator.md#permissions)). A test applies
 the fullest spec there with just what stands here, and without each of it in turn.
 

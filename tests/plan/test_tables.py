@@ -5,8 +5,8 @@ import yaml
 
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.facts import Facts
+from reconciler.core.tables import full_table
 from reconciler.kinds.bigquery_table import KIND
-from reconciler.kinds.vertex_model_monitor.wanted import full_table
 from reconciler.kinds.vertex_schedule.wanted import log_query
 from schemas import load
 
@@ -30,7 +30,7 @@ def test_a_table_is_the_same_for_all_that_name_it(tmp_path, given, full):
     (tmp_path / "mlservice.yaml").write_text(yaml.safe_dump(written))
     service, facts = load([tmp_path / "mlservice.yaml"]).services[0].service, Facts(project, "bucket")
 
-    assert full_table(table, facts) == full
+    assert full_table(table, facts.project) == full
     assert f"FROM `{full}` WHERE" in log_query(service, facts, 24)
     [here] = [want.address for want in KIND.desired(service, facts)]
     assert f"{here.project or project}.{here.name}" == full

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from reconciler.core.address import Address
 from reconciler.core.naming import fingerprint, note
 from reconciler.core.objects import Desired
+from reconciler.core.tables import full_table
 from reconciler.kinds import vertex_model
-from reconciler.kinds.bigquery_dataset import split_table
 from reconciler.kinds.vertex_model_monitor.record import NAME, Limits, ModelMonitor, Objective, Rows
 from reconciler.lookups.model_version import registered_name, version_of
 from schemas.sections.model import ValueType
+from schemas.training_data import format_of
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -28,8 +29,6 @@ TYPES = {
 }
 """A column's type, in Model Monitoring's words."""
 NUMERIC, CATEGORICAL = "jensen_shannon_divergence", "l_infinity"
-_FORMATS = {".jsonl": "JSONL", ".ndjson": "JSONL", ".json": "JSONL", ".tfrecord": "TF_RECORD"}
-"""Of a file by its ending; any other is CSV."""
 _PREDICTION = "prediction"
 """Column of a prediction that has no name, as the log calls it."""
 
@@ -94,16 +93,9 @@ def training(monitoring: Monitoring, facts: Facts) -> Rows | None:
     if baseline is None:
         return None
     if baseline.table:
-        return Rows(table=f"bq://{full_table(baseline.table, facts)}")
+        return Rows(table=f"bq://{full_table(baseline.table, facts.project)}")
     uri = baseline.uri or ""
-    ending = uri.lower().removesuffix(".gz")
-    format_ = next((name for suffix, name in _FORMATS.items() if ending.endswith(suffix)), "CSV")
-    return Rows(files=uri, format=format_)
-
-
-def full_table(table: str, facts: Facts) -> str:
-    """Give a table's name with its project: a table without one is of the service's."""
-    return ".".join(split_table(table, facts.project))
+    return Rows(files=uri, format=format_of(uri))
 
 
 def skew(service: MLService) -> Objective:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.core.address import Address
 from reconciler.core.naming import note
 from reconciler.core.objects import Desired
+from reconciler.core.tables import full_table
 from reconciler.kinds import vertex_model, vertex_model_monitor
 from reconciler.kinds.vertex_model_monitor import wanted as monitors
 from reconciler.kinds.vertex_model_monitor.record import Objective, Rows
@@ -112,7 +113,7 @@ def log_query(service: MLService, facts: Facts, reach_h: int) -> str:
     columns = (TIME_COLUMN, *monitors.columns(service), *monitors.predictions(service))
     version = _version(service, facts)
     only = [f"service = {_text(service.name)}", *([f"model_version = {_text(version)}"] if version else [])]
-    table = monitors.full_table(logging.table, facts) if logging else ""
+    table = full_table(logging.table, facts.project) if logging else ""
     return (
         f"SELECT {', '.join(map(_name, columns))} FROM {_name(table)}"  # noqa: S608 - BigQuery reads it, every part quoted
         f" WHERE {' AND '.join(only)}"
