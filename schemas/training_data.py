@@ -16,3 +16,8 @@ def format_of(uri: str) -> str:
     """Give the format of a file by its ending, which may be followed by `.gz`; any other is CSV."""
     ending = uri.lower().removesuffix(".gz")
     return next((form for suffix, form in _ENDINGS.items() if ending.endswith(suffix)), CSV)
+
+
+def loaded_table(service: str) -> str:
+    """Give the name of the table that Parquet files are loaded into, in the dataset of the prediction log."""
+    return f"{service}_baseline"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core.parquet import UnreadableError, read_footer
 from reconciler.core.tables import type_of
 from schemas.refusal import shown
 from schemas.sections.model import ValueType
@@ -149,6 +150,22 @@ def _held(values: Iterable[Any]) -> str:
 def _word(value: Any) -> str:
     words = ((bool, TRUTHS), (int, NUMBERS), (float, NUMBERS), (str, TEXT), (dict, NESTED))
     return next((word for sort, word in words if isinstance(value, sort)), UNKNOWN)
+
+
+def of_parquet(what: str, footer: bytes, *, whole: bool) -> Baseline:
+    """Read the columns of a Parquet file, as BigQuery loads them.
+
+    Args:
+        what: As people call it.
+        footer: Of the file, perhaps without its end.
+        whole: There are no other files.
+    """
+    try:
+        found = read_footer(footer)
+    except UnreadableError:  # loading it tells what is wrong with it
+        return Baseline(what, None)
+    empty = whole and not found.rows
+    return Baseline(what, found.columns, empty=empty, by_case=False, partly=not whole)
 
 
 def _unpacked(first: bytes, *, whole: bool) -> tuple[str, bool]:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.core.baseline import SAMPLE_BYTES, Baseline, lacks, of_csv, of_json_lines, of_table
+from reconciler.core.baseline import (
+    SAMPLE_BYTES,
+    Baseline,
+    lacks,
+    of_csv,
+    of_json_lines,
+    of_parquet,
+    of_table,
+)
 from reconciler.core.facts import Facts, Lookup, Question
 from reconciler.core.naming import fingerprint
+from reconciler.core.parquet import TAIL_BYTES, footer_length
 from reconciler.core.tables import full_table, split_table
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
 from reconciler.gcp.table_policies import HOST, VERSION
@@ -23,9 +33,13 @@ if TYPE_CHECKING:
     from schemas.sections.monitoring import Baseline as Named
 
 _TABLE, _URI = "monitoring.baseline.table", "monitoring.baseline.uri"
+FOOTER_BYTES = 1024 * 1024
+"""How much of a long footer is read: the columns stand at its beginning."""
 _MOST_FILES = 10_000
 _WILD = re.compile(r"\*\*|\*|\?|\[[^\]]*\]")
 _MEANS = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+_TO_BIGQUERY = {"*": ".*"}
+"""It loads what is in folders, too (cloud.google.com/bigquery/docs/batch-loading-data#load-wildcards)."""
 
 
 def _named(loaded: LoadedService) -> Named | None:
@@ -82,16 +96,45 @@ def _file(connection: Connection, question: Question) -> Baseline:
 
 def _looked_at(uri: str, blob: Any, version: str, *, alone: bool) -> Baseline:
     form = format_of(uri)
-    if form in {PARQUET, TF_RECORD}:
+    if form == TF_RECORD:
         return Baseline(uri, None, version=version)
-    first = blob.download_as_bytes(end=SAMPLE_BYTES - 1, raw_download=True, timeout=CALL_TIMEOUT_S, checksum=None)
+    if form == PARQUET:
+        return replace(of_parquet(uri, _footer(uri, blob), whole=alone), version=version)
     read = of_json_lines if form == JSON_LINES else of_csv
-    found = read(uri, first, whole=alone and blob.size <= SAMPLE_BYTES)
-    return Baseline(uri, found.columns, empty=found.empty, version=version, partly=found.partly)
+    found = read(uri, _part(blob, 0, SAMPLE_BYTES), whole=alone and blob.size <= SAMPLE_BYTES)
+    return replace(found, version=version)
+
+
+def _part(blob: Any, start: int, count: int) -> bytes:
+    """Read some bytes of an object, as they are kept."""
+    end = min(start + count, blob.size) - 1
+    found: bytes = blob.download_as_bytes(
+        start=start, end=end, raw_download=True, timeout=CALL_TIMEOUT_S, checksum=None
+    )
+    return found
+
+
+def _footer(uri: str, blob: Any) -> bytes:
+    """Read what a Parquet file says of itself at its end, as far as it tells of columns.
+
+    Raises:
+        Unanswered: It does not end as one does.
+    """
+    tail = _part(blob, max(0, blob.size - SAMPLE_BYTES), SAMPLE_BYTES)
+    length = footer_length(tail)
+    if length is None:
+        hint = "name a file that is one, or a CSV or JSON Lines file by its own ending"
+        raise errors.Unanswered(f"{uri} is called a Parquet file, and is none", hint=hint)
+    if length + TAIL_BYTES <= len(tail):
+        return tail[-length - TAIL_BYTES : -TAIL_BYTES]
+    return _part(blob, max(0, blob.size - length - TAIL_BYTES), FOOTER_BYTES)
 
 
 def _files(storage: Any, uri: str) -> list[Any]:
     """Give the objects that an address means, by name.
+
+    Raises:
+        Unanswered: Its wildcards mean nothing.
 
     Source:
         https://cloud.google.com/storage/docs/wildcards.
@@ -101,17 +144,26 @@ def _files(storage: Any, uri: str) -> list[Any]:
     if wild is None:
         found = storage.bucket(bucket).get_blob(name, timeout=CALL_TIMEOUT_S)
         return [found] if found else []
-    pattern = _pattern(name)
+    pattern = _pattern(name, _TO_BIGQUERY if format_of(uri) == PARQUET else _MEANS)
     listed = storage.list_blobs(bucket, prefix=name[: wild.start()], max_results=_MOST_FILES, timeout=CALL_TIMEOUT_S)
     return sorted((each for each in listed if pattern.fullmatch(each.name)), key=lambda each: str(each.name))
 
 
-def _pattern(name: str) -> re.Pattern[str]:
+def _pattern(name: str, means: Mapping[str, str]) -> re.Pattern[str]:
+    """Give wildcards as a pattern.
+
+    Raises:
+        Unanswered: They mean nothing.
+    """
     made, at = "", 0
     for found in _WILD.finditer(name):
-        made += re.escape(name[at : found.start()]) + _MEANS.get(found[0], _one_of(found[0]))
+        made += re.escape(name[at : found.start()]) + (means.get(found[0]) or _one_of(found[0]))
         at = found.end()
-    return re.compile(made + re.escape(name[at:]))
+    try:
+        return re.compile(made + re.escape(name[at:]))
+    except re.error as error:  # a range from z to a
+        hint = "write [a-z] for one character of these, * for any number of any"
+        raise errors.Unanswered(f"no file is called like '{name}': its brackets mean nothing", hint=hint) from error
 
 
 def _one_of(text: str) -> str:

@@ -192,7 +192,7 @@ BARE = {
 }
 """Of these what looking at the operator needs and services have by roles."""
 WRITES = {
-    *("roles/aiplatform.user", "roles/bigquery.dataOwner", "roles/logging.configWriter"),
+    *("roles/aiplatform.user", "roles/bigquery.dataOwner", "roles/bigquery.jobUser", "roles/logging.configWriter"),
     *("roles/artifactregistry.admin", "roles/cloudfunctions.developer", "roles/cloudscheduler.admin"),
     *("roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser", "roles/monitoring.notificationChannelEditor"),
     *("roles/monitoring.alertPolicyEditor", "roles/monitoring.dashboardEditor"),

@@ -27,7 +27,7 @@ from tests.emulator.clients import client
 from tests.emulator_iam.callers import PROJECT, Account, grant
 from tests.operating import BUCKET, REGION, Operator, spec
 from tests.operating_registry import Registered
-from tests.operating_tables import table
+from tests.operating_tables import parquet, upload
 
 FULL = spec(
     model={
@@ -50,7 +50,7 @@ FULL = spec(
     notifications=[{"email": "ml@acme.example"}, {"pubsub": "orders"}],
     monitoring={
         "logging": {"table": "ml_logs.churn"},
-        "baseline": {"table": "ml.training"},
+        "baseline": {"uri": "gs://acme-data/train.parquet"},
         "skew": {"default": 0.3},
         "drift": {"default": 0.3},
         "uptime": {"every": "15m"},
@@ -108,8 +108,12 @@ class Deployer:
 
 
 def trained_on(operator):
-    """Make the table that the fullest spec names as its baseline."""
-    table(operator, "ml.training", {"age": "FLOAT64", "spend": "FLOAT64"}, [{"age": 40, "spend": 1}])
+    """Make the file that the fullest spec names as its baseline, in a bucket that every account may read."""
+    upload(operator, "train.parquet", parquet({"age": [40.0], "spend": [1.5]}))
+    bucket = operator.connection.storage.bucket("acme-data")
+    policy = bucket.get_iam_policy(requested_policy_version=3)
+    policy.bindings.append({"role": "roles/storage.objectViewer", "members": {"allAuthenticatedUsers"}})
+    bucket.set_iam_policy(policy)
 
 
 @pytest.fixture

@@ -3,13 +3,16 @@
 import gzip
 import json
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.baseline import Baseline, lacks, of_csv, of_json_lines, of_table
+from reconciler.core.baseline import Baseline, lacks, of_csv, of_json_lines, of_parquet, of_table
+from reconciler.core.parquet import footer_length, read_footer
 from schemas.sections.model import Model
 from schemas.training_data import format_of
+from tests.operating_tables import parquet
 
 MODEL = Model.model_validate(
     {
@@ -169,3 +172,69 @@ def test_whatever_bytes_there_are_nothing_breaks(first, whole):
 def test_the_ending_says_the_format(uri, form):
     """As people name files."""
     assert format_of(uri) == form
+
+
+NESTED = pa.struct([("a", pa.struct([("b", pa.string())])), ("c", pa.list_(pa.int64()))])
+TYPES = {
+    "BOOL": pa.bool_(),
+    "INT64": pa.int16(),
+    "FLOAT64": pa.float32(),
+    "STRING": pa.string(),
+    "BYTES": pa.binary(),
+    "NUMERIC": pa.decimal128(9, 2),
+    "DATE": pa.date32(),
+    "TIME": pa.time64("us"),
+    "TIMESTAMP": pa.timestamp("us", "UTC"),
+    "STRUCT": NESTED,
+    "": pa.list_(pa.string()),
+}
+
+
+def footer_of(content):
+    length = footer_length(content)
+    assert length is not None
+    return content[-length - 8 : -8]
+
+
+@given(kinds=st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=20), rows=st.integers(0, 2))
+def test_columns_of_a_parquet_file_are_read_from_its_footer(kinds, rows):
+    """Names, types as BigQuery loads them, and how many rows there are: as pyarrow wrote them."""
+    columns = {f"c{at}": kind for at, kind in enumerate(kinds)}
+    made = pa.table({name: pa.nulls(rows, TYPES[kind]) for name, kind in columns.items()})
+    footer = footer_of(parquet(made))
+
+    found = read_footer(footer)
+
+    assert (found.columns, found.rows) == (columns, rows)
+    assert of_parquet("F", footer, whole=True).empty is (rows == 0)
+
+
+def test_a_footer_is_read_as_far_as_it_tells_of_columns():
+    """Of thousands of row groups nothing is read; a part that ends within the columns is no footer."""
+    made = parquet(pa.table({"spend": [1.5] * 3000, "plan": ["basic"] * 3000}), row_group_size=1)
+    footer = footer_of(made)
+
+    assert read_footer(footer[:1000]) == read_footer(footer)
+    assert len(footer) > 100_000
+    assert of_parquet("F", footer[:20], whole=True).columns is None
+
+
+@given(footer=st.binary(max_size=200))
+def test_whatever_a_footer_is_nothing_breaks(footer):
+    """Somebody else writes these files: no bytes make it go deep, go round, or take memory."""
+    found = of_parquet("F", footer, whole=True)
+
+    assert found.columns is None or all(isinstance(name, str) for name in found.columns)
+    assert footer_length(footer) is None or footer.endswith(b"PAR1")
+
+
+@given(at=st.integers(0, 400), value=st.integers(0, 255))
+def test_a_damaged_footer_is_read_or_not(at, value):
+    """One byte that is another one is a footer all the same, or none."""
+    footer = bytearray(FOOTER)
+    footer[at % len(footer)] = value
+
+    of_parquet("F", bytes(footer), whole=True)
+
+
+FOOTER = footer_of(parquet(pa.table({f"c{at}": pa.nulls(1, kind) for at, kind in enumerate(TYPES.values())})))

@@ -9,7 +9,7 @@ from reconciler.core.address import Address
 from reconciler.core.naming import fingerprint, note
 from reconciler.core.objects import Desired
 from reconciler.core.tables import full_table
-from reconciler.kinds import vertex_model
+from reconciler.kinds import bigquery_baseline, vertex_model
 from reconciler.kinds.vertex_model_monitor.record import NAME, Limits, ModelMonitor, Objective, Rows
 from reconciler.lookups.model_version import registered_name, version_of
 from schemas.sections.model import ValueType
@@ -18,7 +18,7 @@ from schemas.training_data import format_of
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import MLService
-    from schemas.sections.monitoring import Drift, Monitoring, Skew
+    from schemas.sections.monitoring import Drift, Skew
 
 TYPES = {
     ValueType.NUMBER: "float",
@@ -63,11 +63,12 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[ModelMonitor]]
         model_version=version,
         features=columns(service),
         predictions=predictions(service),
-        training=training(found, facts),
+        training=training(service, facts),
         objective=skew(service) if found.skew else drift(service),
         log=True,
     )
-    yield Desired(address_of(service, facts), fields, service.name, needs=frozenset({entry} if entry else ()))
+    needs = (entry, bigquery_baseline.address_of(service, facts))
+    yield Desired(address_of(service, facts), fields, service.name, needs=frozenset(filter(None, needs)))
 
 
 def _mark(service: MLService) -> str:
@@ -87,13 +88,14 @@ def predictions(service: MLService) -> dict[str, str]:
     return {predicted.name or _PREDICTION: TYPES[predicted.type]} if predicted else {}
 
 
-def training(monitoring: Monitoring, facts: Facts) -> Rows | None:
-    """Give what the model was trained on."""
-    baseline = monitoring.baseline
+def training(service: MLService, facts: Facts) -> Rows | None:
+    """Give what the model was trained on: Parquet files by the table that they are loaded into."""
+    baseline = service.spec.monitoring.baseline if service.spec.monitoring else None
     if baseline is None:
         return None
-    if baseline.table:
-        return Rows(table=f"bq://{full_table(baseline.table, facts.project)}")
+    loaded = bigquery_baseline.address_of(service, facts)
+    if table := loaded.name if loaded else baseline.table:
+        return Rows(table=f"bq://{full_table(table, facts.project)}")
     uri = baseline.uri or ""
     return Rows(files=uri, format=format_of(uri))
 
