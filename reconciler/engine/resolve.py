@@ -9,9 +9,9 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
-from reconciler.core.tables import full_table
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedService, Problem, SpecError
+from schemas.tables import full_table
 
 Asked = tuple[Lookup[Any], Question]
 Once = tuple[str, str, str, bool]

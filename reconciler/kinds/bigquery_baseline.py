@@ -16,13 +16,13 @@ from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.core.naming import fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed
-from reconciler.core.tables import split_table
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.gcp.calls import calling
 from reconciler.gcp.load_job import load
-from reconciler.gcp.table_policies import HOST, VERSION
 from reconciler.kinds import bigquery_dataset
 from reconciler.kinds.bigquery_table import one_table
 from reconciler.lookups.baseline import BASELINE_FILE
+from schemas.tables import split_table
 from schemas.training_data import PARQUET, loaded_table
 
 if TYPE_CHECKING:

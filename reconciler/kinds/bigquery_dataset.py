@@ -12,10 +12,10 @@ from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Ownership, Permissions, Roles, always, by_project
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
-from reconciler.core.tables import split_table
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.gcp.calls import calling
-from reconciler.gcp.table_policies import HOST, VERSION
 from reconciler.kinds.vertex_model import compares
+from schemas.tables import split_table
 from schemas.training_data import PARQUET, format_of
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ KIND = Kind(
     immutable=frozenset({"location"}),
     keyed=frozenset({"labels"}),
     refine=refine,
+    agree="a dataset is in one region: name another one in monitoring.logging.table for each region",
     loss=loss,
     retained=always,  # as its tables are
 )

@@ -21,10 +21,10 @@ from reconciler.core.baseline import (
 from reconciler.core.facts import Facts, Lookup, Question
 from reconciler.core.naming import fingerprint
 from reconciler.core.parquet import TAIL_BYTES, footer_length
-from reconciler.core.tables import full_table, split_table
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
-from reconciler.gcp.table_policies import HOST, VERSION
 from schemas import Problem
+from schemas.tables import full_table, split_table
 from schemas.training_data import JSON_LINES, PARQUET, TF_RECORD, format_of
 
 if TYPE_CHECKING:

@@ -33,6 +33,7 @@ from reconciler.kinds.functions_function.settings import (
     watched_monitors,
 )
 from reconciler.kinds.iam_member import IamMember
+from schemas.tables import split_table
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -152,7 +153,7 @@ def _dataset(service: MLService, facts: Facts, account: Address, member: str) ->
 
 def _table(service: MLService, facts: Facts, account: Address, member: str, rows: str) -> Iterator[Wanted]:
     """Want that an account reads one table, of this project."""
-    project, dataset, table = rows.rsplit(".", 2)
+    project, dataset, table = split_table(rows, facts.project)
     if project == facts.project:
         one = condition.only(f"projects/{project}/datasets/{dataset}/tables/{table}")
         yield _on_project(service, account, TABLE_READER, member, title="dataset", holds=one)
