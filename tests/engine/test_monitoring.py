@@ -232,6 +232,7 @@ def test_each_version_of_the_registry_has_its_monitor(operator):
 
 def test_the_version_that_serves_is_shown_when_two_have_schedules(operator):
     """An apply that ends before it deletes the schedules of the version before: no monitor gets those of another."""
+    trained_on(operator)
     registered = Registered(operator)
     first, wanted = registered.version("run1", "champion"), watched(alias="champion")
     applied(operator, wanted)
