@@ -69,6 +69,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     rollout.traffic,
     rollout.unique_shares,
     monitoring.tables,
+    monitoring.loaded_baseline,
     monitoring.thresholds,
     monitoring.uptime,
     monitoring.log_rate,

@@ -12,7 +12,9 @@ from schemas.checks.finding import Finding, exactly_one, fraction, repeated, war
 from schemas.refusal import shown
 from schemas.sections.model import Feature, Model
 from schemas.sections.monitoring import CheckRegion, Monitoring
+from schemas.service import Metadata
 from schemas.spelling import closest
+from schemas.training_data import PARQUET, format_of, loaded_table
 from schemas.units import duration_text
 
 _HOUR = 3600
@@ -43,6 +45,25 @@ def tables(monitoring: Monitoring | None) -> Iterator[Finding]:
         hint = "write gs://bucket/path/file.csv"
         summary = f"{shown(baseline.uri)} is not a file in Cloud Storage"
         yield Finding("monitoring.baseline.uri", "baseline", summary, hint)
+
+
+def loaded_baseline(metadata: Metadata, monitoring: Monitoring | None) -> Iterator[Finding]:
+    """Parquet files are loaded into a table of their own, by BigQuery, whose wildcard is one `*`."""
+    uri = monitoring.baseline.uri if monitoring and monitoring.baseline else None
+    if monitoring is None or uri is None or format_of(uri) != PARQUET:
+        return
+    path = "monitoring.baseline.uri"
+    if uri.lower().endswith(".gz"):
+        yield Finding(
+            path, "baseline", f"{shown(uri)} is packed", "Parquet is packed inside: BigQuery loads it as it is"
+        )
+    if uri.count("*") > 1 or any(sign in uri for sign in "?["):
+        hint = "write gs://bucket/path/part-*.parquet"
+        yield Finding(path, "baseline", f"{shown(uri)} has more than one `*`, or other wildcards", hint)
+    table = loaded_table(metadata.name)
+    if monitoring.logging is not None and monitoring.logging.table.rpartition(".")[2] == table:
+        summary = f"{shown(monitoring.logging.table)} is where the baseline is loaded into"
+        yield Finding("monitoring.logging.table", "baseline", summary, f"call it anything but {table}")
 
 
 def _table(path: str, table: str) -> Iterator[Finding]:

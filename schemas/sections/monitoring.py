@@ -27,7 +27,9 @@ class Baseline(Section):
 
     table: Text | None = Field(None, description="BigQuery table, `dataset.table` or `project.dataset.table`.")
     uri: Text | None = Field(
-        None, description="A CSV, JSON Lines or TFRecord file in Cloud Storage.", examples=["gs://b/train.csv"]
+        None,
+        description="A CSV, JSON Lines or TFRecord file in Cloud Storage; Parquet is loaded into a table of its own.",
+        examples=["gs://b/train.csv"],
     )
 
 

@@ -42,7 +42,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[MonitoringSche
     if found is None:
         return
     if SKEW in which:
-        yield _schedule(service, facts, SKEW, (monitors.skew(service), monitors.training(found, facts)))
+        yield _schedule(service, facts, SKEW, (monitors.skew(service), monitors.training(service, facts)))
     if DRIFT in which:
         yield _schedule(service, facts, DRIFT, (monitors.drift(service), _earlier(service, found, facts)))
 
