@@ -56,7 +56,7 @@ def test_errors_are_what_numpy_says():
         "rmse": Finding.CALM,
         "bias": Finding.CHANCE,
     }
-    assert found.reason == "1 of 3 measures past its limit: mae 3, at most 2.5; of 400 labelled predictions"
+    assert found.reason == "1 of 3 measures past their limits: mae 3, at most 2.5; of 400 labelled predictions"
 
 
 CASES = {

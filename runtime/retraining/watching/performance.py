@@ -207,7 +207,10 @@ def _summed(found: Sequence[Measure], counted: Counted) -> tuple[Finding, str]:
     of = f"of {counted.labelled} labelled predictions"
     breaches = [f"{each.name} {each.reason}" for each in found if each.finding is Finding.BREACH]
     if breaches:
-        return Finding.BREACH, f"{len(breaches)} of {len(found)} measures past its limit: {'; '.join(breaches)}; {of}"
+        return (
+            Finding.BREACH,
+            f"{len(breaches)} of {len(found)} measures past their limits: {'; '.join(breaches)}; {of}",
+        )
     said = "; ".join(f"{each.name} {each.reason}" for each in found)
     if not any(each.finding in TELLING for each in found):
         return Finding.TOO_FEW, f"nothing can be measured {of}: {said}"
