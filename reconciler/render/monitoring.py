@@ -13,7 +13,12 @@ from reconciler.render.moments import ago, minute
 from reconciler.render.values import one_line
 from schemas.redaction import redacted
 
-NAMES: Mapping[str, str] = {"skew": "skew", "drift": "drift", "predictiondrift": "prediction drift"}
+NAMES: Mapping[str, str] = {
+    "skew": "skew",
+    "drift": "drift",
+    "predictiondrift": "prediction drift",
+    "performance": "performance",
+}
 AGAINST: Mapping[str, str] = {
     "skew": "requests against the training data",
     "drift": "requests against an earlier window",
@@ -60,12 +65,13 @@ def render_monitored(found: Mapping[str, Any], *, now: datetime, every: bool) ->
     """
     text = Text()
     text.append(found["name"], "bold").append(f"  {found['region']}  ").append(*headline(found)).append("\n")
-    text.append(
-        f"  monitor {one_line(found['monitor'])} of {one_line(found['model'])}, version {one_line(found['version'])}\n",
-        "dim",
-    )
+    if found["monitor"]:
+        monitor, model, version = (one_line(found[each]) for each in ("monitor", "model", "version"))
+        text.append(f"  monitor {monitor} of {model}, version {version}\n", "dim")
     for each in found["comparisons"]:
         text.append("\n").append_text(_comparison(each, now, every=every))
+    if found["performance"]:
+        text.append("\n").append_text(_performance(found["performance"], now))
     for which in found["gone"]:
         text.append(f"\n  {which}: its schedule is gone: the next apply makes it again\n", "red")
     return text
@@ -73,7 +79,9 @@ def render_monitored(found: Mapping[str, Any], *, now: datetime, every: bool) ->
 
 def headline(found: Mapping[str, Any]) -> tuple[str, str]:
     """Say in a few words how a service stands, with a style."""
-    said = {each: [NAMES[one["which"]] for one in found["comparisons"] if one["finding"] == each] for each in WORDS}
+    right = found["performance"]
+    every = [*found["comparisons"], *([{**right, "which": "performance"}] if right else [])]
+    said = {each: [NAMES[one["which"]] for one in every if one["finding"] == each] for each in WORDS}
     for finding in ("Breach", "Calm", "NotEnoughData", "NoWindow"):
         if said[finding]:
             words, style = WORDS[finding]
@@ -142,6 +150,64 @@ def troubles(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield one_line(found["schedule"]["problem"]), "red"
 
 
+def _performance(found: Mapping[str, Any], now: datetime) -> Text:
+    text = Text()
+    words, style = WORDS.get(found["finding"], WORDS["NotMeasured"])
+    text.append("  performance", "bold").append("  ").append(words, style)
+    text.append(f"{standing(found, now)}\n  predictions against labels that came later\n")
+    for line in outcome_lines(found, now):
+        text.append(f"    {line}\n")
+    if found["unmeasured"]:
+        text.append(f"    {unmeasured(found)}\n", "red")
+    rows = [measure_cells(each) for each in found["measures"]]
+    styles = [WORDS.get(each["finding"], WORDS["NotMeasured"])[1] for each in found["measures"]]
+    if rows:
+        text.append_text(_table(rows, styles, MEASURES))
+    return text.append_text(_history(found["history"])) if len(found["history"]) > 1 else text
+
+
+def outcome_lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """Say which window it was, how many labels it has, and what is said of it."""
+    late = f"labels come {found['after'] / _DAY_S:g} d later" if found["after"] else "labels come at once"
+    between = f"window {minute(found['from'])} to {minute(found['to'])} UTC, judged {ago(found['at'], now)}"
+    yield f"{between if found['at'] else 'no window yet'} · {late} · {found['minSamples']} tell something"
+    if found["predictions"]:
+        some, of = found["labelled"], found["predictions"]
+        yield f"{some} of {of} predictions have a label ({some / of:.1%}){''.join(_lost(found))}"
+    if found["reason"] and not any("value" in each for each in found["measures"]):
+        yield short(found["reason"])
+
+
+def _lost(found: Mapping[str, Any]) -> Iterator[str]:
+    for name, why in (("contradictory", "contradict each other"), ("unreadable", "cannot be read")):
+        if found[name]:
+            yield f"; those of {found[name]} {why}"
+
+
+def unmeasured(found: Mapping[str, Any]) -> str:
+    """Say why the newest window could not be measured."""
+    failed = found["unmeasured"]
+    return f"the window judged {minute(failed['at'])} UTC could not be measured: {short(failed['reason'])}"
+
+
+_DAY_S = 86_400
+MEASURES = ("measure", "verdict", "value", "limit", "by chance", "of rows")
+_ERRORS = frozenset({"mae", "rmse", "bias"})
+
+
+def measure_cells(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the cells of a measure."""
+    limit = _number(found.get("limit"), "g")
+    return (
+        _cut(found["name"], _LONGEST),
+        WORDS.get(found["finding"], WORDS["NotMeasured"])[0],
+        _number(found.get("value"), ".3g"),
+        f"{'at most' if found['name'] in _ERRORS else 'at least'} {limit}",
+        _number(found.get("expected"), ".3g"),
+        _number(found.get("rows"), ".0f"),
+    )
+
+
 def _columns(columns: Sequence[Mapping[str, Any]], *, every: bool) -> Text:
     shown = [each for each in columns if every or each["finding"] not in QUIET]
     text = Text()
@@ -201,10 +267,10 @@ def _bar(share: float, most: float) -> str:
     return _LEVELS[min(len(_LEVELS) - 1, int(share / most * len(_LEVELS)))]
 
 
-def _table(rows: Sequence[tuple[str, ...]], styles: Sequence[str]) -> Text:
-    widths = [max(cell_len(row[n]) for row in (_HEAD, *rows)) for n in range(len(_HEAD))]
+def _table(rows: Sequence[tuple[str, ...]], styles: Sequence[str], head: tuple[str, ...] = _HEAD) -> Text:
+    widths = [max(cell_len(row[n]) for row in (head, *rows)) for n in range(len(head))]
     text = Text()
-    text.append(f"    {_line(_HEAD, widths)}\n", "bold")
+    text.append(f"    {_line(head, widths)}\n", "bold")
     for row, style in zip(rows, styles, strict=True):
         text.append(f"    {_line(row, widths)}\n", style)
     return text

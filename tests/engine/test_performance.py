@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.core.membership import Membership
+from reconciler.engine.monitoring.reading import read_monitored
 from runtime.retraining.function import act
 from runtime.retraining.google import Google
 from tests.engine.test_monitoring import fill, kept, table
@@ -80,6 +81,10 @@ def test_predictions_that_were_wrong_start_one_training_when_they_stay_so(operat
         *[f"{breach}; of 98 labelled predictions"] * 2,
         "accuracy 0.898, at least 0.7; recall 0.898, at least 0.8; of 98 labelled predictions",
     ]
+    shown = read_monitored(operator.session(), "churn", None, last=9)
+    told = shown.to_json()["performance"]
+    assert (shown.watched, shown.breached, told["labelled"], told["minSamples"]) == (None, False, 98, 50)
+    assert [each["finding"] for each in reversed(told["history"])] == [finding for finding, _ in windows(operator)]
     [run] = kept(operator, "history.json")["runs"]
     assert run["trigger"] == "wrong"
     assert operator.differences(WANTED) == []

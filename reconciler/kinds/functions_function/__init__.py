@@ -7,7 +7,7 @@ from reconciler.core.membership import PROJECT
 from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
-from reconciler.kinds.functions_function.settings import watched_monitors
+from reconciler.kinds.functions_function.settings import VARIABLE, watched_monitors
 from reconciler.kinds.functions_function.training import GIFTS
 from reconciler.kinds.functions_function.wanted import HISTORY_WRITER, address_of, desired
 from reconciler.kinds.pubsub_subscription import SUBSCRIBER
@@ -17,7 +17,7 @@ from reconciler.lookups.function_source import FUNCTION_SOURCE
 from reconciler.lookups.model_version import MODEL_VERSION
 from reconciler.lookups.project_number import asked_when
 
-__all__ = ["KIND", "FunctionsFunction", "address_of", "watched_monitors"]
+__all__ = ["KIND", "NAME", "VARIABLE", "FunctionsFunction", "address_of", "watched_monitors"]
 
 ACTS_ON = frozenset(
     {
