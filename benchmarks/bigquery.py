@@ -4,9 +4,9 @@ Bar: 10,000 messages of a topic are rows of a table about a second after the las
 about 150 bytes with six columns. Beside it: the same rows streamed by `insertAll`, loaded as JSON, and read back.
 """
 
+import argparse
 import io
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -95,7 +95,9 @@ def report(what: str, count: int, begun: float) -> None:
 
 def main() -> None:
     """Measure."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rows", nargs="?", type=int, default=10_000)
+    count = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as folder, ours(Path(folder)) as target:
         options = {"api_endpoint": json.loads((Path(folder) / "emulator.json").read_text())["http"]}
         client = bigquery.Client("benchmark", AnonymousCredentials(), client_options=options)

@@ -8,7 +8,7 @@ functions count. Imports for type checkers alone do not, as nothing runs them: w
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -107,7 +107,9 @@ def main() -> None:
     """Print those named, or all that the import contracts know."""
     settings = tomllib.loads(Path("pyproject.toml").read_text())
     known = settings["tool"]["importlinter"]["root_packages"]
-    for package in [each for each in sys.argv[1:] if each in known] or known:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("packages", nargs="*", metavar="PACKAGE", help=f"of {', '.join(known)}")
+    for package in [each for each in parser.parse_args().packages if each in known] or known:
         show(package)
 
 

@@ -5,6 +5,7 @@ least of several rounds, as anything else that runs can only add. Both import th
 client pays 0.2 s and 470 modules for what all of them share: gRPC, protobuf, google-auth and google-api-core.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -69,7 +70,9 @@ def together() -> Cost:
 
 def main() -> None:
     """Print the table."""
-    named = [each for each in sys.argv[1:] if each in PACKAGES]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("packages", nargs="*", metavar="PACKAGE", help="as google.pubsub_v1")
+    named = [each for each in parser.parse_args().packages if each in PACKAGES]
     print(f"{'package and service':<72} {'light: seconds, modules, MB':<25}   ordinary")
     print(f"{'what all share: google.api_core.gapic_v1':<72} {cost('import google.api_core.gapic_v1')}")
     for package in named or PACKAGES:

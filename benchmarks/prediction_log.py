@@ -144,7 +144,7 @@ def report(rate: float, one: Running, base: Running, kept: int, cell: Cell) -> N
 
 def main() -> None:
     """Do as asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.prediction_log", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--cells", default="onnx-1-32,onnx-32-32")

@@ -1,7 +1,8 @@
 """The main job, end to end, on the embedded emulator: `make demo`.
 
 A real model is served from a YAML file and changed by editing the file; a plan comes before every change. Another one
-is trained again when a schedule fires and when new rows come in. A job installs itself, and goes on by itself.
+is watched: what it is asked becomes something else, which is found, told, and trained for. A third one is trained again
+when a schedule fires and when new rows come in. A job installs itself, and goes on by itself.
 Everything the story does is an `mlservice` command anyone can type, or a call of Google's own APIs.
 """
 
@@ -15,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import demo_monitoring
 import demo_operator
 import demo_retraining
 import httpx
@@ -138,8 +140,9 @@ def main() -> None:
         chapter(7, "Destroy it, and look whether anything is left")
         mlservice("destroy", SERVICE, "--local", "--yes")
         nothing_left()
-        demo_retraining.tell(folder, first=8)
-        demo_operator.tell(folder, SERVICE, number=12, meanwhile=behind_its_back)
+        demo_monitoring.tell(folder, first=8)
+        demo_retraining.tell(folder, first=13)
+        demo_operator.tell(folder, SERVICE, number=17, meanwhile=behind_its_back)
     print(f"\n{BOLD}That was {time.monotonic() - started:.0f} s.{OFF} Now yours:")
     print("  mlservice init my-service && mlservice apply my-service --local    the tutorial: docs/tutorial.md")
 

@@ -1,7 +1,8 @@
-"""The demo's second act: a model that is trained again by itself, and comes back through the same plan and apply.
+"""The demo's act of training: a model that is trained again by itself, and comes back through plan and apply.
 
-`make demo` tells it after the first act, `python docs/demo_retraining.py` by itself. Clock and triggers, the function
-that decides, the training with its account and its rows, the registry: all run as on Google Cloud, on this machine.
+`make demo` tells it after that of watching, `python docs/demo_retraining.py` by itself. Clock and triggers, the
+function that decides, the training with its account and its rows, the registry: all run as on Google Cloud, on this
+machine.
 """
 
 import json
@@ -9,21 +10,18 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-from demo_stage import REGION, ROOT, chapter, clients, mlservice, say, workspace
+from demo_stage import REGION, ROOT, await_it, chapter, clients, kept, mlservice, say, workspace
 
 EXAMPLE = ROOT / "specs" / "digits"
 SERVICE, BUCKET = "digit-reader", "acme-digits"
 IMAGE = "europe-west1-docker.pkg.dev/acme/ml/digit-reader-train:1"
 PLACE = f"projects/local/locations/{REGION}"
-PATIENCE_S = 120
 
 
 def tell(folder: Path, first: int) -> None:
@@ -107,14 +105,14 @@ def before_three() -> None:
 
 def ended(trainings: int) -> None:
     """Wait for a training's end, let the next look at it take its model in, and tell what came of it."""
-    job = await_it(lambda: newest(trainings))
+    job = await_it(lambda: newest(trainings), SERVICE)
     name = job["name"].rpartition("/")[2]
     say(f"{job['displayName']}: custom job {name} {job['state'].removeprefix('JOB_STATE_').lower()}")
     logs = httpx.get(f"{os.environ['MLSERVICE_EMULATOR']}/_emulator/logs?job={name}").json()
     for line in [line for lines in logs.values() for line in lines][-3:]:
         say(f"  {line}")
     mlservice("emulator", "advance", "10m", quiet=True)
-    say(await_it(lambda: verdict(trainings)))
+    say(await_it(lambda: verdict(trainings), SERVICE))
 
 
 def newest(count: int) -> dict[str, Any] | None:
@@ -126,19 +124,8 @@ def newest(count: int) -> dict[str, Any] | None:
 
 def verdict(count: int) -> str:
     """Give what came of the last training; empty while nobody has looked at it."""
-    history = bucket().client.bucket("local-mlservice").get_blob(f"retraining/{REGION}/{SERVICE}/history.json")
-    runs = json.loads(history.download_as_bytes())["runs"] if history else []
+    runs = (kept(SERVICE, "history.json") or {"runs": []})["runs"]
     return str(runs[-1].get("why", "")) if len(runs) == count else ""
-
-
-def await_it(what: Callable[[], Any]) -> Any:
-    """Wait for what other programs do."""
-    until = time.monotonic() + PATIENCE_S
-    while not (found := what()):
-        if time.monotonic() > until:
-            sys.exit("the demo failed: the training did not end; look with: mlservice why digit-reader --local")
-        time.sleep(0.1)
-    return found
 
 
 def read(example: Path, rows: Path) -> None:

@@ -1,15 +1,19 @@
 """What the demo's chapters are told with: commands as a user types them, Google's clients, a folder and an emulator."""
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "europe-west1"
+PATIENCE_S = 120
 BOLD, DIM, GREEN, OFF = ("\033[1m", "\033[2m", "\033[32m", "\033[0m") if sys.stdout.isatty() else ("", "", "", "")
 
 
@@ -55,6 +59,30 @@ def clients() -> None:
     for line in mlservice("emulator", "env", quiet=True).splitlines():
         name, _, value = line.removeprefix("export ").partition("=")
         os.environ[name] = value.strip("'")
+
+
+def await_it(what: Callable[[], Any], service: str) -> Any:
+    """Wait for what other programs do."""
+    until = time.monotonic() + PATIENCE_S
+    while not (found := what()):
+        if time.monotonic() > until:
+            sys.exit(f"the demo failed: what was waited for did not come; look with: mlservice why {service} --local")
+        time.sleep(0.1)
+    return found
+
+
+def kept(service: str, name: str) -> Any:
+    """Give an object of a service's retraining; None where there is none."""
+    from google.api_core import exceptions  # noqa: PLC0415 - only here
+    from google.cloud import storage  # noqa: PLC0415 - only here
+
+    client = storage.Client.from_service_account_json(os.environ["GOOGLE_APPLICATION_CREDENTIALS"])
+    try:
+        return json.loads(
+            client.bucket("local-mlservice").blob(f"retraining/{REGION}/{service}/{name}").download_as_bytes()
+        )
+    except exceptions.NotFound:
+        return None
 
 
 def identity(url: str) -> str:

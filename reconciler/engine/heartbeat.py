@@ -53,9 +53,9 @@ def _write(session: Session, request: Mapping[str, Any]) -> str:
 
 
 def begin(session: Session, operator: str, region: str, shards: int) -> str:
-    """Write a first point for each shard that was not heard of: without one its absence is not noticed.
+    """Write a point for each shard, newer than the policies that were just written: else its absence is not noticed.
 
-    What the passes before said stays: a new point would end the alert on one that failed.
+    A shard that was heard of says again what it said last: another outcome would end the alert on a pass that failed.
 
     Args:
         session: The run's means.
@@ -72,20 +72,34 @@ def begin(session: Session, operator: str, region: str, shards: int) -> str:
     try:
         heard = _heard(session, operator, region, shards)
     except errors.ReconcilerError:  # one beat too many is better than an absence that nobody notices
-        heard = set()
-    return beat(session, operator, region, [n for n in range(shards) if str(n) not in heard], 0)
+        heard = {}
+    now, project = session.clock.now(), session.connection.project
+    at = {"seconds": int(now.timestamp()), "nanos": now.microsecond * 1000}
+    by_outcome: dict[str, list[int]] = {}
+    for shard in range(shards):
+        by_outcome.setdefault(heard.get(str(shard), heartbeat.OK), []).append(shard)
+    many = [
+        request
+        for outcome, some in by_outcome.items()
+        for request in heartbeat.requests(project, operator, region, some, outcome, at=at)
+    ]
+    return next(filter(None, [_write(session, request) for request in many]), "")
 
 
-def _heard(session: Session, operator: str, region: str, shards: int) -> set[str]:
-    """Give the shards that there are points of, by their labels."""
+def _heard(session: Session, operator: str, region: str, shards: int) -> dict[str, str]:
+    """Give what each shard said last, where there are points of it."""
     now = session.clock.now()
     request = {
         "name": f"projects/{session.connection.project}",
         "filter": heartbeat.selected(operator, region, shards),
         "interval": {"start_time": now - _LOOKED_AT, "end_time": now},
-        "view": "HEADERS",
     }
     api = session.connection.client(_PACKAGE, "metric_service", "MetricService")
     with calling("read", "the metric of passes"):
-        found = api.list_time_series(request=request, timeout=CALL_TIMEOUT_S, retry=READING)
-        return {line.metric.labels["shard"] for line in found}
+        found = list(api.list_time_series(request=request, timeout=CALL_TIMEOUT_S, retry=READING))
+    said = sorted(  # the newest point of each line comes first
+        (line.points[0].interval.end_time, line.metric.labels["shard"], line.metric.labels["outcome"])
+        for line in found
+        if line.points and line.points[0].value.int64_value
+    )
+    return {shard: outcome for _, shard, outcome in said}

@@ -65,6 +65,7 @@ class ServiceStatus:
         retraining: What became of its trainings; None for a service that is not trained again.
         standing: What the last pass of the job found of it; None where that was not asked.
         monitoring: What the retraining function said of each comparison last; none where it looks at no monitors.
+        unread: Why that cannot be read; empty where it can.
     """
 
     inventory: Inventory
@@ -75,6 +76,7 @@ class ServiceStatus:
     retraining: Retraining | None = None
     standing: Standing | None = None
     monitoring: tuple[monitoring.Standing, ...] = ()
+    unread: str = ""
 
     @property
     def working(self) -> bool:
@@ -83,8 +85,9 @@ class ServiceStatus:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What a person has to see to about its trainings, in words; what works is no reason."""
-        return tuple(_needs(self.retraining, self.checked)) if self.retraining else ()
+        """What a person has to see to about its trainings and what starts them, in words; what works is no reason."""
+        trainings = _needs(self.retraining, self.checked) if self.retraining else ()
+        return (*trainings, *([self.unread] if self.unread else ()))
 
     @property
     def problem(self) -> str:
@@ -270,7 +273,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
     asked |= {a: e.server_name for i in chosen for a, e in i.entries.items() if a.kind in kinds}
     seen = session.observe(asked)
     now = session.clock.now().isoformat(timespec="seconds")
-    trained, measured = _trained(session, chosen), _measured(session, chosen)
+    trained, measured = _trained(session, chosen), windows_said(session, chosen)
     found = [
         ServiceStatus(
             inventory,
@@ -280,7 +283,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
             tuple(_openings(session.kinds, inventory, seen)),
             trained.get((inventory.region, inventory.service)),
             oversight.of(inventory.region, inventory.service),
-            measured.get((inventory.region, inventory.service), ()),
+            *measured.get((inventory.region, inventory.service), ((), "")),
         )
         for inventory in chosen
     ]
@@ -294,12 +297,14 @@ def _trained(session: Session, inventories: Sequence[Inventory]) -> dict[Key, Re
     return dict(zip(keys, found, strict=True))
 
 
-def _measured(session: Session, inventories: Sequence[Inventory]) -> dict[Key, tuple[monitoring.Standing, ...]]:
-    """Read what the function said of monitors' windows, of those services that have both."""
+def windows_said(
+    session: Session, inventories: Sequence[Inventory]
+) -> dict[Key, tuple[tuple[monitoring.Standing, ...], str]]:
+    """Read what the function said of monitors' windows, and why it cannot be read, of those services that have both."""
     wanted = {RETRAINS, WATCHES}
     keys = [(i.region, i.service) for i in inventories if wanted <= {a.kind for a in i.entries}]
     found = session.pool.gather([partial(read_windows, session, *key) for key in keys])
-    return {key: tuple(monitoring.standings(windows)) for key, (windows, _) in zip(keys, found, strict=True)}
+    return {key: (tuple(monitoring.standings(each)), why) for key, (each, why) in zip(keys, found, strict=True)}
 
 
 def _closed(kinds: Kinds, inventory: Inventory) -> Mapping[Address, str]:

@@ -5,7 +5,7 @@ Nothing heavier than the HTTP session that Google's storage client brings anyway
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +28,19 @@ def _failed(error: Any) -> google.GoogleAPICallError:
     made: Any = google.from_grpc_status
     found: google.GoogleAPICallError = made(error.get("code"), str(error.get("message", "")))
     return found
+
+
+def _paged(read: Callable[[dict[str, str]], Mapping[str, Any]], field: str) -> Iterator[dict[str, Any]]:
+    """Read every page. Part of a list is none: what is not on it would be taken for what is not there."""
+    token: dict[str, str] = {}
+    for _ in range(_MOST_PAGES):
+        page = read(token)
+        yield from page.get(field, ())
+        if not page.get("nextPageToken"):
+            return
+        token = {"pageToken": str(page["nextPageToken"])}
+    made: Any = google.OutOfRange
+    raise made(f"there are more than {_MOST_PAGES} pages of {field}, which is as many as are read")
 
 
 def _polling(patience_s: float) -> Any:
@@ -69,14 +82,11 @@ class Rest:
             path: As for `get`.
             field: Where the answer holds the items.
             query: Parameters.
+
+        Raises:
+            google.api_core.exceptions.OutOfRange: There are more pages than are read.
         """
-        token = ""
-        for _ in range(_MOST_PAGES):
-            page = self.get(path, **query, **({"pageToken": token} if token else {}))
-            yield from page.get(field, ())
-            token = page.get("nextPageToken", "")
-            if not token:
-                return
+        yield from _paged(lambda token: self.get(path, **query, **token), field)
 
     def searched(self, path: str, asked: Mapping[str, Any], field: str) -> Iterator[dict[str, Any]]:
         """Read every page of a search, which is a POST that changes nothing; what passes is tried again.
@@ -85,15 +95,12 @@ class Rest:
             path: As for `get`, with the method's name.
             asked: What is searched for.
             field: Where the answer holds the items.
+
+        Raises:
+            google.api_core.exceptions.OutOfRange: There are more pages than are read.
         """
         read: Any = READING(self._call)
-        token = ""
-        for _ in range(_MOST_PAGES):
-            page = read("POST", path, {**asked, **({"pageToken": token} if token else {})}, {})
-            yield from page.get(field, ())
-            token = page.get("nextPageToken", "")
-            if not token:
-                return
+        yield from _paged(lambda token: read("POST", path, {**asked, **token}, {}), field)
 
     def post(self, path: str, body: Any) -> dict[str, Any]:
         """Write something, once.
@@ -103,20 +110,18 @@ class Rest:
         """
         return self._call("POST", path, body, {})
 
-    def patch(self, path: str, body: Any, *, mask: str = "", etag: str = "") -> dict[str, Any]:
+    def patch(self, path: str, body: Any, *, mask: str = "") -> dict[str, Any]:
         """Change something, once, where there is no operation to wait for.
 
         Args:
             path: A resource name.
             body: What changes.
             mask: Names of fields, with commas; empty where the API takes none.
-            etag: Of what was read; what was written since is refused. Empty for no such condition.
 
         Raises:
-            google.api_core.exceptions.GoogleAPICallError: Google said no; `PreconditionFailed` for another etag.
+            google.api_core.exceptions.GoogleAPICallError: Google said no.
         """
-        headers = {"If-Match": etag} if etag else {}
-        return self._call("PATCH", path, body, {"updateMask": mask} if mask else {}, headers)
+        return self._call("PATCH", path, body, {"updateMask": mask} if mask else {})
 
     def delete(self, path: str, **query: str) -> None:
         """Delete something, once, where deleting has no operation.
@@ -167,14 +172,12 @@ class Rest:
         response = done.get("response", {})
         return response if isinstance(response, dict) else {}
 
-    def _call(
-        self, verb: str, path: str, body: Any, query: dict[str, str], headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
+    def _call(self, verb: str, path: str, body: Any, query: dict[str, str]) -> dict[str, Any]:
         import requests  # noqa: PLC0415 - late, for start-up
 
         url = f"{self.base}/{quote(path, safe=_LEFT_AS_WRITTEN)}"
         try:
-            answer = self.session.request(verb, url, json=body, params=query, headers=headers, timeout=CALL_TIMEOUT_S)
+            answer = self.session.request(verb, url, json=body, params=query, timeout=CALL_TIMEOUT_S)
         except requests.RequestException as error:
             raise ConnectionError(str(error)) from error
         if not answer.ok:

@@ -12,8 +12,9 @@ from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Ownership, Permissions, Roles, always, by_project
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.gcp.calls import calling
-from reconciler.gcp.table_policies import HOST, VERSION
+from schemas.tables import split_table
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
@@ -47,17 +48,6 @@ def table_of(service: MLService, facts: Facts) -> tuple[str, str, str] | None:
         return None
     project, dataset, table = split_table(monitoring.logging.table, facts.project)
     return "" if project == facts.project else project, dataset, table
-
-
-def split_table(table: str, project: str) -> tuple[str, str, str]:
-    """Divide a table as specs write it into project, dataset and name. A project of a domain has dots itself.
-
-    Args:
-        table: `dataset.table`, or `project.dataset.table`.
-        project: Whose it is where it names none.
-    """
-    *named, dataset, name = table.rsplit(".", 2)
-    return named[0] if named else project, dataset, name
 
 
 def address_of(service: MLService, facts: Facts) -> Address | None:
@@ -186,6 +176,7 @@ KIND = Kind(
     immutable=frozenset({"location"}),
     keyed=frozenset({"labels"}),
     refine=refine,
+    agree="a dataset is in one region: name another one in monitoring.logging.table for each region",
     loss=loss,
     retained=always,  # as its tables are
 )

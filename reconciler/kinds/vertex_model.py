@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 NAME = "vertex_model"
 ONLY_VERSION = "1"
 """What the registry calls the first version of a model (model_monitoring.md A.10)."""
+OWN_ENTRY = "_monitored"
+"""How the id of a service's own entry ends."""
 _WIRE = {"display_name": "displayName", "labels": "labels"}
 
 
@@ -45,7 +47,7 @@ class VertexModel:
 
 def address_of(service: MLService) -> Address:
     """Give the address of a service's entry. No service has `_` in its name, so no service's own model meets it."""
-    return Address(NAME, service.spec.region, f"{service.name}_monitored")
+    return Address(NAME, service.spec.region, f"{service.name}{OWN_ENTRY}")
 
 
 def compares(service: MLService) -> bool:

@@ -13,6 +13,7 @@ from reconciler.render.text import table
 from reconciler.render.values import one_line
 
 _HEAD = ("    column", "usual", "limit", "fires", "limit now", "fires now")
+_RIGHT = range(1, 6)
 
 
 def render_calibration(found: Mapping[str, Any]) -> Text:
@@ -28,7 +29,7 @@ def render_calibration(found: Mapping[str, Any]) -> Text:
         for line, style in _said(each, found["falseAlarms"]):
             text.append(f"    {line}\n", style)
         if each["limits"]:
-            text.append_text(table([_row(one) for one in each["limits"]], _HEAD))
+            text.append_text(table([_row(one) for one in each["limits"]], _HEAD, right=_RIGHT))
     return text
 
 
@@ -45,7 +46,10 @@ def _said(found: Mapping[str, Any], asked: float) -> Iterator[tuple[str, str]]:
     low, high = found["interval"]
     yield f"at most {found['rate']:.2%} of windows without a change are beyond these limits, all columns together", ""
     yield f"{found['beyond']} of the {found['of']} last ones are: {low:.1%} to {high:.1%}, with 95 % confidence", "dim"
-    if found["rate"] > asked:
+    if found["unheld"]:
+        names = ", ".join(map(one_line, found["unheld"]))
+        yield f"as far as can be in a window or more, which no limit that a spec takes holds: {names}", "yellow"
+    elif found["rate"] > asked:
         least = f"so many windows can state {found['smallestRate']:.2%} at best"
         yield f"{least}: {found['windowsNeeded']} tell of {asked:.2%}", "yellow"
     now, then = found["breaches"]["present"], found["breaches"]["proposed"]

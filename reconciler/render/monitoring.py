@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from reconciler.render.moments import ago, minute
+from reconciler.render.text import table
 from reconciler.render.values import one_line
 from schemas.redaction import redacted
 
@@ -41,7 +41,7 @@ _REASON = 160
 _MARGIN = 4096
 """Characters beyond those shown that are looked at for secrets: a report may be of any length."""
 _HEAD = (
-    "column",
+    "    column",
     "verdict",
     "distance",
     "limit",
@@ -72,26 +72,42 @@ def render_monitored(found: Mapping[str, Any], *, now: datetime, every: bool) ->
         text.append("\n").append_text(_comparison(each, now, every=every))
     if found["performance"]:
         text.append("\n").append_text(_performance(found["performance"], now))
-    for which in found["gone"]:
-        text.append(f"\n  {which}: its schedule is gone: the next apply makes it again\n", "red")
+    for line in amiss(found):
+        text.append(f"\n  {line}\n", "red")
     return text
+
+
+def amiss(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say which schedules are not there, and which are and should not be."""
+    for which in found["gone"]:
+        yield f"{one_line(which)}: its schedule is gone: the next apply makes it again"
+    for each in found["others"]:
+        of = f"{one_line(each['model'])}, version {one_line(each['version'])}"
+        yield f"monitor {one_line(each['monitor'])} of {of} has schedules, too: the next apply deletes them"
 
 
 def headline(found: Mapping[str, Any]) -> tuple[str, str]:
     """Say in a few words how a service stands, with a style."""
-    right = found["performance"]
-    every = [*found["comparisons"], *([{**right, "which": "performance"}] if right else [])]
-    said = {each: [NAMES[one["which"]] for one in every if one["finding"] == each] for each in WORDS}
-    for finding in ("Breach", "Calm", "NotEnoughData", "NoWindow"):
-        if said[finding]:
-            words, style = WORDS[finding]
-            return (f"breach of {', '.join(said[finding])}" if finding == "Breach" else words), style
-    return WORDS["NotMeasured"]
+    every = [*found["comparisons"]]
+    every += [{**found["performance"], "which": "performance"}] if found["performance"] else []
+    breaches = [NAMES[each["which"]] for each in every if each["finding"] == "Breach"]
+    if breaches:
+        return f"breach of {', '.join(breaches)}", WORDS["Breach"][1]
+    silent = [each for each in every if each["finding"] != "Calm"]
+    if len({each["finding"] for each in every}) == 1:
+        return _words(every[0]["finding"])
+    told = ", ".join(f"{NAMES[each['which']]} ({_words(each['finding'])[0]})" for each in silent)
+    some = "calm but for " if len(silent) < len(every) else ""
+    return f"{some}{told}" or WORDS["NotMeasured"][0], WORDS["NotMeasured"][1]
+
+
+def _words(finding: str) -> tuple[str, str]:
+    return WORDS.get(finding, WORDS["NotMeasured"])
 
 
 def _comparison(found: Mapping[str, Any], now: datetime, *, every: bool) -> Text:
     text = Text()
-    words, style = WORDS.get(found["finding"], WORDS["NotMeasured"])
+    words, style = _words(found["finding"])
     text.append(f"  {NAMES[found['which']]}", "bold").append("  ").append(words, style)
     text.append(f"{standing(found, now)}\n  {AGAINST[found['which']]}\n")
     for line in lines(found, now):
@@ -99,7 +115,7 @@ def _comparison(found: Mapping[str, Any], now: datetime, *, every: bool) -> Text
     for line, how in troubles(found):
         text.append(f"    {line}\n", how)
     text.append_text(_columns(found["columns"], every=every))
-    return text.append_text(_history(found["history"])) if len(found["history"]) > 1 else text
+    return text.append_text(_history(left)) if (left := others(found)) else text
 
 
 def standing(found: Mapping[str, Any], now: datetime) -> str:
@@ -152,7 +168,7 @@ def troubles(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _performance(found: Mapping[str, Any], now: datetime) -> Text:
     text = Text()
-    words, style = WORDS.get(found["finding"], WORDS["NotMeasured"])
+    words, style = _words(found["finding"])
     text.append("  performance", "bold").append("  ").append(words, style)
     text.append(f"{standing(found, now)}\n  predictions against labels that came later\n")
     for line in outcome_lines(found, now):
@@ -160,10 +176,11 @@ def _performance(found: Mapping[str, Any], now: datetime) -> Text:
     if found["unmeasured"]:
         text.append(f"    {unmeasured(found)}\n", "red")
     rows = [measure_cells(each) for each in found["measures"]]
-    styles = [WORDS.get(each["finding"], WORDS["NotMeasured"])[1] for each in found["measures"]]
     if rows:
-        text.append_text(_table(rows, styles, MEASURES))
-    return text.append_text(_history(found["history"])) if len(found["history"]) > 1 else text
+        styles = [_words(each["finding"])[1] for each in found["measures"]]
+        text.append_text(table(rows, MEASURES, right=range(2, len(MEASURES)), styles=styles))
+    earlier = [each for each in found["history"] if each["at"] != found["at"]]
+    return text.append_text(_history(earlier)) if earlier else text
 
 
 def outcome_lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
@@ -191,20 +208,20 @@ def unmeasured(found: Mapping[str, Any]) -> str:
 
 
 _DAY_S = 86_400
-MEASURES = ("measure", "verdict", "value", "limit", "by chance", "of rows")
+MEASURES = ("    measure", "verdict", "value", "limit", "by chance", "of rows")
 _ERRORS = frozenset({"mae", "rmse", "bias"})
 
 
 def measure_cells(found: Mapping[str, Any]) -> tuple[str, ...]:
     """Give the cells of a measure."""
-    limit = _number(found.get("limit"), "g")
+    limit = number(found.get("limit"), "g")
     return (
-        _cut(found["name"], _LONGEST),
-        WORDS.get(found["finding"], WORDS["NotMeasured"])[0],
-        _number(found.get("value"), ".3g"),
+        f"    {_cut(found['name'], _LONGEST)}",
+        _words(found["finding"])[0],
+        number(found.get("value"), ".3g"),
         f"{'at most' if found['name'] in _ERRORS else 'at least'} {limit}",
-        _number(found.get("expected"), ".3g"),
-        _number(found.get("rows"), ".0f"),
+        number(found.get("expected"), ".3g"),
+        number(found.get("rows"), ".0f"),
     )
 
 
@@ -212,7 +229,8 @@ def _columns(columns: Sequence[Mapping[str, Any]], *, every: bool) -> Text:
     shown = [each for each in columns if every or each["finding"] not in QUIET]
     text = Text()
     if shown:
-        text.append_text(_table([_cells(each) for each in shown], [WORDS[each["finding"]][1] for each in shown]))
+        styles = [_words(each["finding"])[1] for each in shown]
+        text.append_text(table([_cells(each) for each in shown], _HEAD, right=_RIGHT, styles=styles))
     left = [each for each in columns if each not in shown]
     if left:
         text.append(f"    {quiet(left)}; --all shows {'them' if len(left) > 1 else 'it'}\n", "dim")
@@ -235,20 +253,21 @@ def _part(column: Mapping[str, Any]) -> float:
 
 def _cells(column: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        _cut(column["name"], _LONGEST),
+        f"    {_cut(column['name'], _LONGEST)}",
         WORDS[column["finding"]][0],
-        _number(column.get("distance"), ".3f"),
-        _number(column.get("limit"), "g"),
-        _number(column.get("expected"), ".3f"),
-        _number(column.get("rows"), "d"),
-        _number(column.get("baselineRows"), "d"),
+        number(column.get("distance"), ".3f"),
+        number(column.get("limit"), "g"),
+        number(column.get("expected"), ".3f"),
+        number(column.get("rows"), "d"),
+        number(column.get("baselineRows"), "d"),
         f"{column['missing']:.1%}",
         f"{column['baselineMissing']:.1%}",
         bars(column.get("histogram")),
     )
 
 
-def _number(value: Any, form: str) -> str:
+def number(value: Any, form: str) -> str:
+    """Give a number, or a dash where none is known."""
     return "-" if value is None else format(value, form)
 
 
@@ -267,29 +286,16 @@ def _bar(share: float, most: float) -> str:
     return _LEVELS[min(len(_LEVELS) - 1, int(share / most * len(_LEVELS)))]
 
 
-def _table(rows: Sequence[tuple[str, ...]], styles: Sequence[str], head: tuple[str, ...] = _HEAD) -> Text:
-    widths = [max(cell_len(row[n]) for row in (head, *rows)) for n in range(len(head))]
-    text = Text()
-    text.append(f"    {_line(head, widths)}\n", "bold")
-    for row, style in zip(rows, styles, strict=True):
-        text.append(f"    {_line(row, widths)}\n", style)
-    return text
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    parts = []
-    for n, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        space = " " * (width - cell_len(cell))
-        parts.append(f"{space}{cell}" if n in _RIGHT else f"{cell}{space}")
-    return "  ".join(parts).rstrip()
-
-
 def _history(windows: Sequence[Mapping[str, Any]]) -> Text:
     text = Text()
-    text.append("    earlier windows\n", "bold")
-    for each in windows[1:]:
-        words, style = WORDS.get(each["finding"], WORDS["NotMeasured"])
-        text.append(f"    {minute(each['at'])}  ").append(f"{words:<15}", style).append(
-            f"  {one_line(each['reason'])}\n"
-        )
+    text.append("    other windows\n", "bold")
+    for each in windows:
+        words, style = _words(each["finding"])
+        text.append(f"    {minute(each['at'])}  ").append(f"{words:<15}", style).append(f"  {short(each['reason'])}\n")
     return text
+
+
+def others(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Give the windows of a comparison of which nothing is told yet."""
+    told = {found["job"], (found["unmeasured"] or {}).get("job")}
+    return [each for each in found["history"] if each["job"] not in told]

@@ -18,9 +18,11 @@ from reconciler.render.monitoring import (
     NAMES,
     QUIET,
     WORDS,
+    amiss,
     headline,
     lines,
     measure_cells,
+    number,
     outcome_lines,
     quiet,
     standing,
@@ -44,6 +46,7 @@ p { margin: .25rem 0; } .dim { color: var(--dim); } .bad { color: var(--bad); } 
 .good { color: var(--good); } .scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .75rem 0; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .75rem; text-align: left; vertical-align: middle; }
 .number { text-align: right; font-variant-numeric: tabular-nums; } td:first-child { overflow-wrap: anywhere; }
+.verdict { white-space: nowrap; }
 svg { display: block; } svg.key { display: inline; } .before { fill: var(--before); } .now { fill: var(--now); }
 .far { fill: none; stroke: var(--now); stroke-width: 1.5; } .limit { stroke: var(--bad); stroke-dasharray: 4 3; }
 .axis { stroke: var(--line); } summary { cursor: pointer; }
@@ -80,7 +83,7 @@ def render_page(found: Mapping[str, Any], *, now: datetime) -> str:
         _KEY,
         *(line for each in found["comparisons"] for line in _comparison(each, now)),
         *(_performance(found["performance"], now) if found["performance"] else ()),
-        *(f'<p class="bad">{_text(which)}: its schedule is gone</p>' for which in found["gone"]),
+        *(f'<p class="bad">{_text(line)}</p>' for line in amiss(found)),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
@@ -152,24 +155,20 @@ def _number_class(column: int) -> str:
 
 def _row(column: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> str:
     words, style = WORDS[column["finding"]]
-    since = f" since {minute(column['since'])} UTC" if column.get("since") else ""
+    since = f"<br/><small>since {_text(minute(column['since']))} UTC</small>" if column.get("since") else ""
     numbers = (
-        _number(column.get("distance"), ".3f"),
-        _number(column.get("limit"), "g"),
-        _number(column.get("expected"), ".3f"),
-        _number(column.get("rows"), ",d"),
-        _number(column.get("baselineRows"), ",d"),
+        number(column.get("distance"), ".3f"),
+        number(column.get("limit"), "g"),
+        number(column.get("expected"), ".3f"),
+        number(column.get("rows"), ",d"),
+        number(column.get("baselineRows"), ",d"),
         f"{column['missing']:.1%}",
         f"{column['baselineMissing']:.1%}",
     )
     cells = "".join(f'<td class="number">{_text(each)}</td>' for each in numbers)
     drawn = f"<td>{histogram(column.get('histogram'))}</td><td>{_over_time(column, past)}</td>"
-    verdict = f"<td>{_styled(words + since, style)}</td>"
+    verdict = f'<td class="verdict">{_styled(words, style)}{since}</td>'
     return f'<tr><th scope="row">{_text(column["name"])}</th>{verdict}{cells}{drawn}</tr>'
-
-
-def _number(value: Any, form: str) -> str:
-    return "-" if value is None else format(value, form)
 
 
 def histogram(shape: Mapping[str, Any] | None) -> str:

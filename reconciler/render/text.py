@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from reconciler.core.plan import Action, Change, Plan
@@ -114,9 +115,30 @@ def summary(plan: Plan) -> Text:
     return Text(f"Plan: {', '.join(said)}; {counts[Action.NO_OP]} unchanged.\n", "bold")
 
 
-def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> Text:
-    """Lay out columns, for what reads best as a table."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    head = "  ".join(cell.ljust(width) for cell, width in zip(header, widths, strict=True)).rstrip()
-    return Text.assemble((head + "\n", "bold"), "\n".join(lines) + "\n" if lines else "")
+def table(
+    rows: Sequence[Sequence[str]],
+    header: Sequence[str],
+    *,
+    right: Collection[int] = (),
+    styles: Sequence[str] | None = None,
+) -> Text:
+    """Lay out columns, for what reads best as a table.
+
+    Args:
+        rows: Cells, as many as the header has.
+        header: Of each column; what stands before the first cell of a row is part of it, and so is what indents it.
+        right: Columns whose cells end below each other, as numbers do, from 0.
+        styles: One of each row; None for none.
+    """
+    lines = [header, *rows]
+    widths = [max(cell_len(line[n]) for line in lines) for n in range(len(header))]
+    text = Text()
+    for line, style in zip(lines, ("bold", *(styles or [""] * len(rows))), strict=True):
+        text.append(f"{_laid_out(line, widths, right)}\n", style)
+    return text
+
+
+def _laid_out(cells: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:
+    spaces = [" " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
+    parts = (f"{spaces[n]}{cell}" if n in right else f"{cell}{spaces[n]}" for n, cell in enumerate(cells))
+    return "  ".join(parts).rstrip()

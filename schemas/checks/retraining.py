@@ -43,7 +43,10 @@ _BUCKET = r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
 _PREFIX = re.compile(_BUCKET + r"(/[^\s*?\[\]#\"\\]*)?")
 _OBJECT = re.compile(_BUCKET + r"/[^\s*?\[\]#\"\\]+")
 _FOLDER = re.compile(_BUCKET + r"/(?!/)[^\s*?\[\]#\"\\]+")
-_TABLE = re.compile(r"[a-z0-9:.-]+\.[A-Za-z0-9_]+\.[\w-]+")
+_TABLE = re.compile(
+    r"[a-z0-9:.-]+\.[A-Za-z0-9_]+\.[\w-]+|[A-Za-z0-9_]+\.(?!(?:csv|jsonl?|parquet|avro|orc|txt|gz)\Z)[\w-]+"
+)
+_TABLES = "dataset.table or project.dataset.table"
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _BELOW = re.compile(r"(?!/)(?!.*(^|/)\.\.?(/|$))[^\s\\]+(?<!/)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -203,9 +206,16 @@ def _statement(path: str, wanted: BigQueryML) -> Iterator[Finding]:
     if found is None:
         hint = "begin with CREATE OR REPLACE MODEL project.dataset.model"
         yield Finding(path, "bigquery-ml", "the query creates no model in a dataset", hint)
-    elif found.sort and found.sort not in create_model.EXPORTED:
-        hint = "the model server serves boosters alone: use BOOSTED_TREE_CLASSIFIER or BOOSTED_TREE_REGRESSOR"
+        return
+    if found.sort and found.sort not in create_model.EXPORTED:
+        hint = f"the model server serves boosters alone: use {' or '.join(sorted(create_model.EXPORTED))}"
         yield warning(path, "bigquery-ml", f"of {shown(found.sort)} BigQuery exports no booster", hint)
+    if found.transforms:
+        hint = "which is not served: write what it does into the query's SELECT"
+        yield warning(path, "bigquery-ml", "a model with TRANSFORM is exported as a program", hint)
+    if found.encoding not in {"", create_model.SERVED_ENCODING}:
+        hint = f"use category_encoding_method = '{create_model.SERVED_ENCODING}'"
+        yield warning(path, "bigquery-ml", f"a model with {shown(found.encoding)} is not served", hint)
 
 
 def _pipeline(path: str, pipeline: VertexPipeline) -> Iterator[Finding]:
@@ -263,10 +273,15 @@ def evaluation(retraining: Retraining | None) -> Iterator[Finding]:
         yield Finding("retraining.evaluation.metrics", "metrics-file", summary, "write a relative path: metrics.json")
     if found is not None and found.dataset is not None:
         yield from _rows_of(
-            "retraining.evaluation.dataset", found.dataset, (_OBJECT, _TABLE), "gs://bucket/file or P.D.T"
+            "retraining.evaluation.dataset",
+            found.dataset,
+            (_OBJECT, _TABLE),
+            "gs://bucket/file, dataset.table or project.dataset.table",
         )
     if rows is not None:
-        yield from _rows_of("retraining.guards.minNewRows.table", rows.table, (_TABLE,), "project.dataset.table")
+        yield from _rows_of(
+            "retraining.guards.minNewRows.table", rows.table, (_TABLE,), "dataset.table or project.dataset.table"
+        )
     if retraining.run.bigquery_ml is not None:
         yield from _measured(found)
     yield from _given("retraining.parameters", retraining.parameters)
@@ -276,7 +291,9 @@ def _measured(wanted: Evaluation | None) -> Iterator[Finding]:
     """BigQuery measures by ML.EVALUATE, on a table."""
     if wanted is not None and wanted.dataset is not None and wanted.dataset.startswith("gs://"):
         summary = f"{shown(wanted.dataset)} is no table, and BigQuery ML measures on one"
-        yield Finding("retraining.evaluation.dataset", "dataset", summary, "write project.dataset.table")
+        yield Finding(
+            "retraining.evaluation.dataset", "dataset", summary, "write dataset.table or project.dataset.table"
+        )
 
 
 def _given(path: str, parameters: Mapping[str, str]) -> Iterator[Finding]:

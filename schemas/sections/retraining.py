@@ -112,7 +112,10 @@ class OpenCircuitAfter(Section):
 class NewRows(Section):
     """Rows that must have come before it is worth training again."""
 
-    table: Text = Field(description="BigQuery table of the training data.", examples=["acme-prod.ml.churn_training"])
+    table: Text = Field(
+        description="BigQuery table of the training data, `dataset.table` or `project.dataset.table`.",
+        examples=["acme-prod.ml.churn_training"],
+    )
     at_least: Whole = Field(ge=1, description="Rows more than the last training that succeeded had.")
 
 
@@ -155,7 +158,7 @@ class Evaluation(Section):
     dataset: Text | None = Field(
         None,
         description="Rows kept out of training, on which training is to measure the new and the live model: a "
-        "`gs://…` file or a BigQuery table.",
+        "`gs://…` file or a BigQuery table, `dataset.table` or `project.dataset.table`.",
         examples=["gs://acme-data/churn/holdout.csv"],
     )
 

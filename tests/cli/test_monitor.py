@@ -5,25 +5,27 @@ from datetime import timedelta
 
 import pytest
 
-from tests.engine.test_monitoring import WANTED, fill, logged, now, table
+from tests.engine.test_monitoring import WANTED, fill, let_pass, logged, run_to_come, table
 from tests.operating import BUCKET, REGION, spec
 
 MONITORING = {**WANTED["spec"]["monitoring"], "minSamples": 50}
 WATCHED = {**WANTED, "spec": {**WANTED["spec"], "monitoring": MONITORING}}
+READS_SERVICES = [f"google.cloud.run.v2.Services/{each}" for each in ("GetService", "ListServices")]
+"""Of one version nobody needs to ask who serves, which takes a role."""
+CREATES = "google.cloud.aiplatform.v1beta1.ModelMonitoringService/CreateModelMonitoringJob"
 
 
 @pytest.fixture
 def measured(operator):
     """A service whose monitors ran once: `spend` moved, `plan` did not, drift had nothing to compare with."""
-    at = now(operator)
+    run = run_to_come(operator)
     trained = [{"spend": n % 10, "plan": ("basic", "plus")[n % 2]} for n in range(200)]
     table(operator, "ml.training", {"spend": "FLOAT64", "plan": "STRING"}, trained)
     assert not operator.apply(WATCHED, spec("plain")).failed
-    run = at.replace(hour=6, minute=0, second=0, microsecond=0) + timedelta(days=1 if at.hour >= 6 else 0)
     fill(
         operator, "ml_logs.churn", logged(run - timedelta(hours=3), 100, spend=50, plans=("basic", "plus"), churns=0.1)
     )
-    operator.emulator.advance((run - at).total_seconds() + 60)
+    let_pass(operator, run + timedelta(minutes=1))
     return run
 
 
@@ -34,6 +36,31 @@ def remember(operator, *windows):
     blob.upload_from_string(json.dumps({"format": 1, "windows": told}))
 
 
+def runs_on_demand(shell, operator):
+    """What is started is told and shown, whatever becomes of another; it is no window."""
+    would = shell("monitor", "run", "churn", "--local", "--dry-run")
+    ran = shell("monitor", "run", "churn", "--which", "skew", "--local")
+    calibrated = shell("monitor", "calibrate", "churn", "--local", "--false-alarms", "0.05")
+    assert (would.code, ran.code, calibrated.code) == (0, 0, 0)
+    assert "skew: 2 features, from 50 values on\n" in would.out
+    assert "  against all of local.ml.training\ndrift: 2 features and 1 predictions" in would.out
+    assert "skew: succeeded after" in ran.err
+    assert "1 of 2 columns too far: spend 1, limit 0.1" in ran.out
+    assert "skew  1 window that tells something since" in calibrated.out, "what ran on demand is no window"
+    assert "too few for any limit: 38 windows tell of 5.00%" in calibrated.out
+
+    operator.emulator.faults({"method": CREATES, "status": "INVALID_ARGUMENT", "skip": 1, "times": 1})
+    part = shell("monitor", "run", "churn", "--local", "--output", "json")
+    started = shell("monitor", "run", "churn", "--local", "--wait", "0s", "--output", "json")
+    assert (part.code, started.code) == (1, 0)
+    assert [each["which"] for each in part.json["comparisons"]] == ["skew"]
+    assert part.json["comparisons"][0]["finding"] == "Breach"
+    assert f"skew: started job {part.json['comparisons'][0]['job']}" in part.err
+    assert "cannot start a monitoring job" in part.err, "the other one was refused"
+    assert all(each["unmeasured"]["going"] for each in started.json["comparisons"])
+    assert {each["which"] for each in started.json["comparisons"]} == {"skew", "drift", "predictiondrift"}
+
+
 def test_what_was_measured_is_shown_judged_and_nothing_personal(shell, operator, measured):
     """By people and by programs; who asks for it learns of a breach by the exit code."""
     spend = {"name": "spend", "finding": "Breach"}
@@ -41,7 +68,10 @@ def test_what_was_measured_is_shown_judged_and_nothing_personal(shell, operator,
     moved = [{"at": day, "finding": "Breach", "reason": "spend", "columns": [spend]} for day in days[1:]]
     remember(operator, {"at": days[0], "finding": "Calm", "reason": "", "columns": []}, *moved)
 
-    text, whole = shell("monitor", "churn", "--local"), shell("monitor", "churn", "--local", "--all", "--last", "3")
+    operator.emulator.faults(*({"method": each, "status": "PERMISSION_DENIED"} for each in READS_SERVICES))
+    text = shell("monitor", "churn", "--local")
+    operator.emulator.faults()
+    whole = shell("monitor", "churn", "--local", "--all", "--last", "3")
     told = shell("monitor", "churn", "--local", "--output", "json", "--fail-on-breach")
 
     assert (text.code, whole.code, told.code) == (0, 0, 1)
@@ -71,16 +101,7 @@ def test_what_was_measured_is_shown_judged_and_nothing_personal(shell, operator,
     assert (paged.code, "wrote churn.html" in paged.err) == (0, True)
     assert '<th scope="row">spend</th>' in (shell.folder / "churn.html").read_text()
 
-    would = shell("monitor", "run", "churn", "--local", "--dry-run")
-    ran = shell("monitor", "run", "churn", "--which", "skew", "--local")
-    calibrated = shell("monitor", "calibrate", "churn", "--local", "--false-alarms", "0.05")
-    assert (would.code, ran.code, calibrated.code) == (0, 0, 0)
-    assert "skew: 2 features, from 50 values on\n" in would.out
-    assert "  against all of local.ml.training\ndrift: 2 features and 1 predictions" in would.out
-    assert "skew: succeeded after" in ran.err
-    assert "1 of 2 columns too far: spend 1, limit 0.1" in ran.out
-    assert "skew  1 window that tells something since" in calibrated.out, "what ran on demand is no window"
-    assert "too few for any limit: 38 windows tell of 5.00%" in calibrated.out
+    runs_on_demand(shell, operator)
 
     plain, unknown = shell("monitor", "plain", "--local"), shell("monitor", "nobody", "--local")
     assert (plain.code, unknown.code) == (64, 64)

@@ -1,4 +1,4 @@
-"""The demo's second act is told by itself, on an emulator of its own."""
+"""Acts of the demo are told by themselves, each on an emulator of its own."""
 
 import os
 import subprocess
@@ -7,20 +7,46 @@ from pathlib import Path
 
 import pytest
 
-ACT = Path(__file__).resolve().parents[2] / "docs" / "demo_retraining.py"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def told(act, folder):
+    """Tell an act, and give the lines of it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLSERVICE_")}
+    environment["TMPDIR"] = str(folder)
+    command = [sys.executable, str(DOCS / act)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line.strip() for line in done.stdout.splitlines()]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_second_act_ends_as_it_says(tmp_path):
-    """A schedule trains; the better model is promoted, planned and served; one of bad rows is refused with numbers."""
-    told = {name: value for name, value in os.environ.items() if not name.startswith("MLSERVICE_")}
-    done = subprocess.run(
-        [sys.executable, str(ACT)], env={**told, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False
-    )
+def test_the_act_of_watching_ends_as_it_says(tmp_path):
+    """The column that moved is named, people are told, two windows start one training; then all is calm, told too.
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = [line.strip() for line in done.stdout.splitlines()]
+    The whole way with BigQuery ML: a table's rows, a statement, its model served, watched, and trained again.
+    """
+    found = told("demo_monitoring.py", tmp_path)
+
+    judged = [line.partition(":")[2].strip() for line in found if line.startswith("skew: ")]
+    moved = "1 of 10 columns too far: body_mass_index 0."
+    assert [line.partition(" 0.")[0] + " 0." if "too far" in line else line for line in judged] == [
+        f"Breach: {moved}",
+        f"Breach: {moved}",
+        "Calm: all 10 columns within their limits",
+    ]
+    assert any(line.startswith("version 2 is champion now: mean_absolute_error 48.") for line in found)
+    mails = [line.partition("[")[2].partition("]")[0] for line in found if line.startswith("mail to clinic@acme")]
+    assert mails == ["ALERT", "ALERT", "RESOLVED"], "each look at the letter box shows all that is in it"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_act_of_training_ends_as_it_says(tmp_path):
+    """A schedule trains; the better model is promoted, planned and served; one of bad rows is refused with numbers."""
+    found = told("demo_retraining.py", tmp_path)
+
     assert any(line.startswith("version 2 is champion now: accuracy 0.89") for line in found)
     assert any("model 1 -> 2 (alias champion)" in line for line in found)
     assert any(line.endswith(": 8 of 10 right") for line in found)

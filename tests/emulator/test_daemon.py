@@ -98,7 +98,7 @@ def test_a_clean_stop_removes_its_file(own):
 @pytest.mark.slow
 def test_state_and_ports_survive_kill_9(start, own):
     """What was written is there after a power cut, at the same addresses; the stale file of the dead is replaced."""
-    create(own).result(timeout=10)
+    create(own).result(timeout=60)
     own.kill()
     assert (own.state / "emulator.json").exists()
 
@@ -174,7 +174,7 @@ def test_parallel_creates_of_many_names_make_all(emulator):
 
 def test_reset_empties_everything(emulator):
     """Objects, time and calls."""
-    create(emulator).result(timeout=10)
+    create(emulator).result(timeout=60)
     emulator.advance(3600)
 
     emulator.reset()

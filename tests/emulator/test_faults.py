@@ -38,7 +38,7 @@ def test_a_call_is_refused_once(emulator, api):
         create(api)
     with pytest.raises(exceptions.NotFound):
         api.get_repository(name=NAME)
-    create(api).result(timeout=10)
+    create(api).result(timeout=60)
 
     (rule,) = emulator.control("GET", "faults")
     assert (rule["matched"], rule["applied"], rule["waiting"]) == (2, 1, 0)
@@ -70,7 +70,7 @@ def test_rules_can_skip_count_and_pick_writes(emulator, api):
     """`skip` lets the first calls go, `times: null` hits all others, `mutating` tells reads from writes."""
     emulator.faults({"method": "*", "mutating": True, "status": "RESOURCE_EXHAUSTED", "skip": 1, "times": None})
 
-    create(api).result(timeout=10)
+    create(api).result(timeout=60)
     for _ in range(2):
         with pytest.raises(exceptions.TooManyRequests):
             api.update_repository(repository=ar.Repository(name=NAME, description="x"))
@@ -80,7 +80,7 @@ def test_rules_can_skip_count_and_pick_writes(emulator, api):
 
 def test_latency_is_added(emulator, api):
     """`latency_ms` without a status delays and then answers."""
-    create(api).result(timeout=10)
+    create(api).result(timeout=60)
     emulator.faults({"method": GET, "latency_ms": 200, "times": None})
 
     before = time.monotonic()
@@ -91,7 +91,7 @@ def test_latency_is_added(emulator, api):
 
 def waiting(emulator, number: int) -> None:
     """Wait until so many calls hang."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while emulator.control("GET", "faults")[0]["waiting"] != number:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -99,7 +99,7 @@ def waiting(emulator, number: int) -> None:
 
 def test_a_call_hangs_until_the_faults_are_deleted(emulator, api):
     """The control API answers meanwhile; then the call goes through."""
-    create(api).result(timeout=10)
+    create(api).result(timeout=60)
     emulator.faults({"method": GET, "hang": True})
     with ThreadPoolExecutor() as pool:
         held = pool.submit(api.get_repository, name=NAME)
@@ -108,7 +108,7 @@ def test_a_call_hangs_until_the_faults_are_deleted(emulator, api):
 
         emulator.control("DELETE", "faults")
 
-        assert held.result(timeout=10).name == NAME
+        assert held.result(timeout=60).name == NAME
 
 
 def test_a_hanging_call_ends_when_its_client_goes(emulator):
@@ -130,7 +130,7 @@ def test_an_operation_can_be_stuck_or_fail(emulator, api):
     failing = api.delete_repository(name=NAME)
 
     with pytest.raises(exceptions.GoogleAPICallError, match="injected fault"):
-        failing.result(timeout=10)
+        failing.result(timeout=60)
     assert not stuck.done()
 
 
@@ -156,7 +156,7 @@ def test_many_hanging_calls_leave_the_control_api_alive(emulator):
     emulator.control("DELETE", "faults")
 
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(timeout=60)
         assert not thread.is_alive()
 
 
@@ -183,7 +183,7 @@ def test_unknown_methods_are_unimplemented(emulator, wire):
 
 def test_a_storm_hits_a_part_and_passes(emulator, api):
     """Of ten calls three are refused, told when to come again; when its time is over none is."""
-    create(api).result(timeout=10)
+    create(api).result(timeout=60)
     storm = {"method": GET, "times": None, "percent": 30, "for_s": 600, "status": "RESOURCE_EXHAUSTED"}
     emulator.faults({**storm, "reason": "RATE_LIMIT_EXCEEDED", "retry_after_s": 7})
     told = []

@@ -261,6 +261,24 @@ def test_alert_policies(variables):
     assert found["name"].startswith("projects/local/alertPolicies/")
 
 
+def test_dashboards_and_uptime_checks(gcloud, tmp_path):
+    """Both are made, shown and deleted by what a person types."""
+    tile = {"title": "about", "text": {"content": "# Orders", "format": "MARKDOWN"}}
+    (tmp_path / "board.json").write_text(json.dumps({"displayName": "orders", "gridLayout": {"widgets": [tile]}}))
+    board = gcloud(f"monitoring dashboards create --config-from-file={tmp_path / 'board.json'}")
+    assert names(gcloud("monitoring dashboards list")) == names([board])
+    assert gcloud(f"monitoring dashboards describe {board['name']}")["gridLayout"]["widgets"][0]["title"] == "about"
+
+    host = "resource-type=uptime-url --resource-labels=host=shop.example.com,project_id=local"
+    check = gcloud(f"monitoring uptime create front --{host} --path=/ready --period=5 --protocol=https")
+    assert [each["displayName"] for each in gcloud("monitoring uptime list-configs")] == ["front"]
+    assert gcloud(f"monitoring uptime describe {check['name']}")["httpCheck"]["path"] == "/ready"
+
+    gcloud(f"monitoring uptime delete {check['name']}", as_json=False)
+    gcloud(f"monitoring dashboards delete {board['name']}", as_json=False)
+    assert gcloud("monitoring uptime list-configs") == gcloud("monitoring dashboards list") == []
+
+
 def test_scheduler(gcloud, emulator):
     """Jobs made, changed, paused, resumed, run and deleted by gcloud; what came of a run shows."""
     place = "--location=europe-west1"

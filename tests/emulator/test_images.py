@@ -23,7 +23,7 @@ def make_repository(api, **docker_config):
     repository = ar.Repository(
         format_=ar.Repository.Format.DOCKER, docker_config=ar.Repository.DockerRepositoryConfig(**docker_config)
     )
-    api.create_repository(parent=PARENT, repository=repository, repository_id="models").result(timeout=10)
+    api.create_repository(parent=PARENT, repository=repository, repository_id="models").result(timeout=60)
 
 
 def push(emulator, folder: Path, content: str, image="fraud/scorer:v1") -> str:
@@ -69,7 +69,7 @@ def test_packages_versions_and_tags_can_be_walked(emulator, tmp_path):
     assert made.version == f"{package.name}/versions/{digest}"
     with pytest.raises(exceptions.FailedPrecondition, match="is tagged"):
         api.delete_version(name=version.name)
-    api.delete_version(request={"name": version.name, "force": True}).result(timeout=10)
+    api.delete_version(request={"name": version.name, "force": True}).result(timeout=60)
     assert list(api.list_docker_images(parent=REPOSITORY)) == []
     with pytest.raises(exceptions.NotFound):
         api.get_tag(name=f"{package.name}/tags/stable")
@@ -116,7 +116,7 @@ def hello():
     process = subprocess.Popen(image.command, cwd=image.sources[""], env=env, stdout=subprocess.PIPE, text=True)
     yield f"http://127.0.0.1:{process.stdout.readline().rsplit(' ', 1)[1].strip()}"
     process.terminate()
-    assert process.wait(timeout=5) == 0
+    assert process.wait(timeout=60) == 0
     process.stdout.close()
 
 

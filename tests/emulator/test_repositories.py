@@ -26,7 +26,7 @@ def test_a_repository_lives_its_life(emulator, wire):
 
     started = api.create_repository(parent=PARENT, repository=docker(labels={"a": "b"}), repository_id="models")
     assert not started.operation.done
-    created = started.result(timeout=10)
+    created = started.result(timeout=60)
     found = api.get_repository(name=NAME)
     changed = api.update_repository(
         repository=ar.Repository(name=NAME, description="new"), update_mask={"paths": ["description", "labels"]}
@@ -36,7 +36,7 @@ def test_a_repository_lives_its_life(emulator, wire):
     assert found.vulnerability_scanning_config.enablement_state.name == "SCANNING_DISABLED"
     assert (changed.description, dict(changed.labels)) == ("new", {})
     assert [each.name for each in api.list_repositories(parent=PARENT)] == [NAME]
-    api.delete_repository(name=NAME).result(timeout=10)
+    api.delete_repository(name=NAME).result(timeout=60)
     with pytest.raises(exceptions.NotFound, match="Requested entity was not found"):
         api.get_repository(name=NAME)
 

@@ -170,7 +170,7 @@ def test_what_cannot_change_is_refused(emulator):
     """Format and mode are fixed for ever (kinds.md 2.2); naming them unchanged is fine."""
     api = client(emulator, ar.ArtifactRegistryClient)
     docker = ar.Repository(format_=ar.Repository.Format.DOCKER)
-    api.create_repository(parent=PARENT, repository=docker, repository_id="models").result(timeout=10)
+    api.create_repository(parent=PARENT, repository=docker, repository_id="models").result(timeout=60)
     name = f"{PARENT}/repositories/models"
 
     docker.name = name

@@ -1,10 +1,20 @@
 """BigQuery ML: trained on a table's rows, asked in queries, exported."""
 
 import json
+from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 from google.api_core import exceptions
 
+from emulator.apis.bigquery import records
+from emulator.apis.bigquery.errors import BigQueryError
+from emulator.apis.bigquery.learning import exporting, kept
+from emulator.apis.bigquery.learning.frames import Feature
+from emulator.apis.bigquery.learning.training import Trained
+from emulator.apis.bigquery.names import Ref
+from emulator.apis.bigquery.schema import Field
+from emulator.core.world import World
 from tests.conftest import HTTP
 
 ROWS = """
@@ -104,6 +114,36 @@ def test_boosted_trees_are_exported_as_xgboost_reads_them(emulator, rows, homes)
     train(rows, "LINEAR_REG", "price")
     with pytest.raises(exceptions.MethodNotImplemented, match="SavedModel"):
         rows("EXPORT MODEL m OPTIONS(URI='gs://files/linear')")
+
+
+def learned(*words):
+    """Trees over one column of text."""
+    feature = Feature("area", "STRING", words=words)
+    return Trained("BOOSTED_TREE_CLASSIFIER", Field("sort", "STRING"), (feature,), ("a", "b"), booster="eA==")
+
+
+@pytest.mark.parametrize("word", ["a\nb", "a\rb"])
+def test_words_that_no_exported_file_can_hold_are_refused(word):
+    """Each has a line there; other marks that end lines somewhere are letters."""
+    exporting.check(learned("", "a", "a\u2028b", "a\x0bb"))
+
+    with pytest.raises(BigQueryError, match=r"line break .column area"):
+        exporting.check(learned("a", word))
+
+
+def test_trees_of_an_older_emulator_are_refused(tmp_path):
+    """Their scores and words mean something else; linear models are as they were."""
+    world, ref = World(tmp_path), Ref("p", "d", "m")
+    for model in (learned("a"), replace(learned("a"), sort="LOGISTIC_REG", booster="")):
+        kept.put(world, ref, model, "US")
+        assert kept.trained(world, ref) == model
+        body = kept.find(world, ref)
+        del body["format"]
+        world.store.put(records.MODEL, ref.key, json.dumps(body).encode())
+        with pytest.raises(BigQueryError, match="CREATE OR REPLACE MODEL") if model.booster else nullcontext():
+            assert kept.trained(world, ref) == model
+    world.operations.stop()
+    world.store.close()
 
 
 REFUSED = [

@@ -6,11 +6,15 @@ import json
 from contextlib import contextmanager
 
 import pytest
+from google.iam.v1 import policy_pb2
 
 from emulator import cloud
 from emulator.apis.bigquery import app, jobs, records
+from emulator.apis.bigquery.engine import UPLOAD as UPLOADS
 from emulator.apis.bigquery.engine import Engine, engine
 from emulator.apis.bigquery.learning import statements
+from emulator.identity import iam_policy
+from emulator.identity.tokens import Tokens
 
 JOBS = "/bigquery/v2/projects/p/jobs"
 UPLOAD = "/upload/bigquery/v2/projects/p/jobs?uploadType="
@@ -129,6 +133,36 @@ def test_a_session_may_be_resumed_for_a_week(here):
     here.call("POST", f"{UPLOAD}resumable", {"configuration": {"load": LOAD}})
 
     assert here.call("PUT", second, b"1\n").status == 404
+    assert len(here.files()) == 1
+
+
+def test_a_caller_without_an_e_mail_is_named_by_one_line(here):
+    """As policies name him, not with all his groups: of jobs, and as the owner of what he made."""
+    members = ["principal://pool/subject/me", "principalSet://pool/group/us"]
+    policy = policy_pb2.Policy(bindings=[{"role": "roles/bigquery.admin", "members": members[1:]}])
+    here.world.store.put(iam_policy.KIND, "projects/p", policy.SerializeToString())
+    bearer = f"Bearer {here.world.part(Tokens).federated_token(members)}"
+
+    made = here.call("POST", f"{JOBS[:-5]}/datasets", {"datasetReference": {"datasetId": "e"}}, authorization=bearer)
+    job = {"configuration": {"query": {"query": "SELECT 1", "useLegacySql": False}}}
+    done = here.call("POST", JOBS, job, authorization=bearer)
+    listed = here.call("GET", JOBS, authorization=bearer)
+
+    assert {"role": "OWNER", "iamMember": members[0]} in made.document["access"]
+    assert (done.document["user_email"], done.document["principal_subject"]) == (members[0], members[0])
+    assert [each["user_email"] for each in listed.document["jobs"]] == members[:1]
+
+
+def test_a_session_of_an_older_emulator_is_over(here):
+    """It did not say when it began; others go on."""
+    url, wanted = f"{UPLOAD}resumable", {"configuration": {"load": LOAD}}
+    first = here.call("POST", url, wanted).headers["Location"]
+    [(name, body)] = here.world.store.list(UPLOADS)
+    kept = {key: value for key, value in json.loads(body).items() if key != "begun"}
+    here.world.store.put(UPLOADS, name, json.dumps(kept).encode())
+
+    assert here.call("POST", url, wanted).status == 200
+    assert here.call("PUT", first, b"1\n").status == 404
     assert len(here.files()) == 1
 
 

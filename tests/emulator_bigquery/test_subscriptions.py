@@ -85,7 +85,7 @@ def pipe(bare):
 
 def until(look, wanted):
     """Look until there is what is wanted; what was seen last, once it is too late."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (seen := look()) != wanted and time.monotonic() < deadline:
         pass
     return seen

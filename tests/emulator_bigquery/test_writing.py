@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -153,8 +154,81 @@ def test_a_row_that_is_refused_keeps_no_other_back(world):
     table = tables.create(world, REF, COLUMN, "")
     given = [(number, {"a": "x" if number == 3 else str(number)}) for number in range(6)]
 
-    assert writing.kept(world, "s", table, given) == {0, 1, 2, 4, 5}
+    written = set()
+    writing.keep(world, "s", table, given, written)
+
+    assert written == {0, 1, 2, 4, 5}
     assert values(world) == [0, 1, 2, 4, 5]
+
+
+def test_what_no_other_values_would_mend_is_tried_once(world, monkeypatch):
+    """The table, time or memory; what was written before is known."""
+    table = tables.create(world, REF, COLUMN, "")
+    given = [(number, {"a": "x" if number == 1 else str(number)}) for number in range(8)]
+    right, tried, written = rows.append, [], set()
+
+    def append(world, table, records):
+        tried.append(len(records))
+        name = "none" if len(tried) == 6 else table.rows  # as where somebody drops it meanwhile
+        right(world, replace(table, rows=name), records)
+
+    monkeypatch.setattr(rows, "append", append)
+    with pytest.raises(BigQueryError, match="none"):
+        writing.keep(world, "s", table, given, written)
+
+    assert tried == [8, 4, 2, 1, 1, 2]
+    assert (written, values(world)) == ({0}, [0])
+    writing.keep(world, "s", table, [(9, {"a": "9"}), (10, {"a": "\ud800"})], written)
+    assert written == {0, 9}
+
+
+def test_rows_of_a_table_that_is_not_forgotten_after_all_stay(world):
+    """What a transaction deletes is there again when that is taken back; also where the database is opened in it."""
+    query(world, "CREATE TABLE t AS SELECT 1 AS a")
+    base, table = engine(world), records.find_table(world, REF)
+
+    def forget():
+        with world.store.transaction():
+            records.forget_table(world, table)
+            engine(world)
+            raise ZeroDivisionError
+
+    base._left = base._found()  # as a start finds it
+    with pytest.raises(ZeroDivisionError):
+        forget()
+    engine(world)
+
+    assert (base._retired, base.unswept, values(world)) == ([], False, [1])
+
+
+def test_rows_that_cannot_be_dropped_keep_no_others(world):
+    """Somebody writes them just now; the next start drops them."""
+    base, many = engine(world), [rows.make(world, (rows.Field("a", "INTEGER"),)) for _ in range(3)]
+    with base.reading() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(f"INSERT INTO {physical(many[0])} VALUES (1)")
+        cursor.execute(f"ALTER TABLE {physical(many[0])} ADD COLUMN b BIGINT")
+        base.drop(*many)
+        cursor.execute("ROLLBACK")
+
+    assert base._found() == {many[0]}
+
+
+@pytest.mark.parametrize("disposition", ["WRITE_APPEND", "WRITE_TRUNCATE"])
+def test_a_view_that_is_made_meanwhile_stays(world, disposition):
+    """A job that was to make a table there fails, as where the view was there before."""
+    task = Task(world, "developer@example.com", "p", {}, "query")
+    to = Destination(REF, create=True, write=disposition, options=frozenset(), like={})
+
+    def write(there, cursor):
+        query(world, "CREATE VIEW t AS SELECT 7 AS a")
+        return destinations.insert(task, there, cursor, "SELECT 1 AS a", there.fields)
+
+    with pytest.raises(BigQueryError, match="currently a VIEW"):
+        destinations.fill(task, to, (rows.Field("a", "INTEGER"),), write)
+
+    assert records.find_table(world, REF).view == "SELECT 7 AS a"
+    assert kept(world) == 0
 
 
 def test_an_insert_id_counts_when_its_row_is_written(world):

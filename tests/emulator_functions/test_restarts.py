@@ -1,7 +1,5 @@
 """What a kill of the emulator does to functions: nothing that lasts."""
 
-import time
-
 import httpx
 import pytest
 from google.auth.credentials import AnonymousCredentials
@@ -10,6 +8,7 @@ from google.cloud import functions_v2, run_v2, storage
 from tests.conftest import Emulator
 from tests.emulator.clients import client
 from tests.emulator_functions.conftest import BUCKET, NAME, PLACE, Cloud
+from tests.emulator_vertex.cloud import until
 
 pytestmark = pytest.mark.slow
 STATE = functions_v2.Function.State
@@ -59,8 +58,7 @@ def test_a_deployment_that_was_killed_is_finished(start):
     cloud.emulator.faults({"method": "*Services/UpdateService", "hang": True})
     request = {"parent": PLACE, "function_id": "greeter", "function": wanted}
     operation = cloud.functions.create_function(request=request).operation.name
-    while not cloud.emulator.control("GET", "faults")[0]["waiting"]:
-        time.sleep(0.02)
+    until(lambda: cloud.emulator.control("GET", "faults")[0]["waiting"], bool)
     assert cloud.get().state == STATE.DEPLOYING
     cloud.emulator.kill()
 

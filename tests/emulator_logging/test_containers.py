@@ -7,7 +7,7 @@ from google.cloud import run_v2
 from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
 
 from emulator.apis.logging.keeping import checked
-from emulator.apis.run.journal import TEXT_MOST, entry, shown
+from emulator.apis.run.journal import SEVERITIES, SPECIAL, TEXT_MOST, entry, shown
 from tests.emulator.clients import client
 from tests.emulator_run.cloud import PARENT, Cloud
 from tests.emulator_vertex.cloud import until
@@ -54,6 +54,7 @@ def test_a_jobs_lines_become_entries(emulator):
         ("{" * 20_000, "DEFAULT", "{" * 20_000, {}),
         ('{"a":' * 5_000, "DEFAULT", '{"a":' * 5_000, {}),
     ],
+    ids=["plain", "message", "fields", "odd-severity", "broken", "list", "no-number", "braces", "depth"],
 )
 def test_lines_of_json_say_how_severe_they_are(line, severity, text, fields):
     """And what is no object of JSON is text, whatever it looks like."""
@@ -89,6 +90,7 @@ def test_labels_and_trace_are_taken_out():
         ("half \ud800", "half ?"),
         ("x" * 300_000, "x" * TEXT_MOST),
     ],
+    ids=["infinity", "value", "message", "name", "label", "text", "long"],  # its own words would be in the environment
 )
 def test_a_line_that_is_no_entry_is_text(line, text):
     """It is kept so that every list can show it, and others are kept beside it."""
@@ -96,6 +98,32 @@ def test_a_line_that_is_no_entry_is_text(line, text):
 
     assert checked(made).text_payload == text
     assert dict(made.json_payload) == {}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ['"n": 1e999', r'"a": "\ud800", "n": 1', '"a": "' + "x" * 300_000 + '"'],
+    ids=["infinity", "half", "long"],
+)
+def test_a_line_that_is_text_after_all_keeps_what_is_said_of_it(payload):
+    """Its severity above all: an error is found as one, whatever it carries."""
+    labels = r'{"team": "a", "half": "\udfff"}'
+    line = f'{{"severity": "ERROR", "{SPECIAL}labels": {labels}, "{SPECIAL}trace": "projects/p/traces/1", {payload}}}'
+
+    made = checked(shown(REVISION, NOW, line))
+
+    assert made.text_payload == line[:TEXT_MOST]
+    assert (made.severity, made.trace) == (SEVERITIES.index("ERROR") * 100, "projects/p/traces/1")
+    assert dict(made.labels) == {"team": "a", "half": "?"}
+
+
+def test_labels_that_no_entry_can_hold_are_let_go():
+    """The line is text without them."""
+    line = f'{{"{SPECIAL}labels": {{"a": "{"x" * 250_000}"}}}}'
+
+    made = checked(shown(REVISION, NOW, line))
+
+    assert (made.text_payload, dict(made.labels)) == (line[:TEXT_MOST], {})
 
 
 def test_containers_that_no_api_names_have_no_entries():

@@ -163,6 +163,31 @@ def test_sinks_hand_over_what_their_filter_lets_through(emulator, logs, log, top
     assert (message["textPayload"], message["severity"], message["logName"]) == ("great", "CRITICAL", log)
 
 
+def test_an_exclusion_keeps_entries_back_unless_it_is_disabled(emulator, logs, log, topic):
+    """Those that its filter finds, of one sink; they stay in the log."""
+    name, pulled = topic
+    config = client(emulator, ConfigServiceV2Client)
+    exclusions = [
+        {"name": "small", "filter": "severity<ERROR"},
+        {"name": "great", "filter": "severity>=CRITICAL", "disabled": True},
+    ]
+    wanted = LogSink(
+        name=f"s-{uuid.uuid4().hex[:6]}",
+        destination=f"pubsub.googleapis.com/{name}",
+        filter=f'logName="{log}"',
+        exclusions=exclusions,
+    )
+    made = config.create_sink(request={"parent": PROJECT, "sink": wanted, "unique_writer_identity": True})
+    may_publish(emulator, name, made.writer_identity)
+    severities = ("INFO", "CRITICAL", "WARNING", "ERROR")
+    entries = [LogEntry(text_payload=each, severity=each) for each in severities]
+    logs.write_log_entries(log_name=log, resource=RESOURCE, entries=entries)
+
+    assert {each["textPayload"] for each in pulled()} == {"CRITICAL", "ERROR"}
+    asked = {"resource_names": [PROJECT], "filter": f'logName="{log}"'}
+    assert {each.text_payload for each in logs.list_log_entries(request=asked)} == set(severities)
+
+
 def test_a_sink_is_read_changed_and_deleted(emulator, topic):
     """`_Default` and `_Required` are there from the start; a name is taken once; what is not done is refused."""
     name, _ = topic

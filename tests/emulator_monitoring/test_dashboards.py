@@ -4,6 +4,8 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import monitoring_dashboard_v1 as dashboards
 
+from emulator.apis.dashboards.checks import check_tiles
+from emulator.core.failures import ApiFailure
 from tests.emulator.clients import WIRES, client
 
 PROJECT, HERE = "projects/local", "projects/local/dashboards/churn"
@@ -99,6 +101,14 @@ BAD = {
     "half-a-step": (board(tile(0, 0, widget=chart(aggregation={"cross_series_reducer": "REDUCE_SUM"}))), "ALIGN_NONE"),
     "coloured-line": (board(tile(0, 0, widget={"xy_chart": COLOURED})), "color"),
 }
+
+
+def test_a_dashboard_has_a_bounded_number_of_tiles():
+    """Each is compared with every other one."""
+    spot = {"x_pos": 0, "y_pos": 0, "width": 1, "height": 1}
+
+    with pytest.raises(ApiFailure, match="500 at most, not 501"):
+        check_tiles(dashboards.MosaicLayout.pb(dashboards.MosaicLayout({"columns": 1, "tiles": [spot] * 501})))
 
 
 @pytest.mark.parametrize(("wanted", "words"), BAD.values(), ids=BAD.keys())

@@ -77,7 +77,7 @@ REFUSED = {
     "type": (lambda b: [series(b.at(1), 1.5)], "value type INT64"),
     "twice": (lambda b: [series(b.at(1), 1), series(b.at(0), 1)], "Duplicate TimeSeries encountered"),
     "old": (lambda b: [series(b.at(26 * 60), 1)], "25h5m0s in the past"),
-    "future": (lambda b: [series(b.at(-6), 1)], "5m0s in the future"),
+    "future": (lambda b: [series(b.at(-60), 1)], "5m0s in the future"),
     "domain": (lambda b: [series(b.at(1), 1, metric="run.googleapis.com/request_count")], "domain must be one of"),
     "form": (lambda b: [series(b.at(1), 1, metric="orders")], "URL-formatted string"),
     "resource": (lambda b: [series(b.at(1), 1, resource={"type": "cloud_run_revision"})], "resource.type"),

@@ -1,9 +1,14 @@
 """Uptime checks through Google's own client: what is kept, what is refused, and what a check finds."""
 
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
 import pytest
 from google.api_core import exceptions
 from google.cloud import monitoring_v3 as monitoring
 
+from emulator.apis.monitoring.uptime.probing import accepted
 from tests.emulator.clients import client
 from tests.emulator_monitoring.making import PROJECT, now
 
@@ -55,6 +60,11 @@ BAD = {
     "period": ({"period": {"seconds": 90}}, exceptions.BadRequest, "60s, 300s, 600s or 900s"),
     "timeout": ({"timeout": {"seconds": 61}}, exceptions.BadRequest, "between 1s and 60s"),
     "regions": ({"selected_regions": ["EUROPE", "ASIA_PACIFIC"]}, exceptions.BadRequest, "minimum of 3 locations"),
+    "repeated": ({"selected_regions": ["EUROPE"] * 3}, exceptions.BadRequest, "minimum of 3 locations"),
+    "nowhere": ({"selected_regions": [77]}, exceptions.BadRequest, "77.* is no region"),
+    "unspecified": ({"selected_regions": [0]}, exceptions.BadRequest, "is no region"),
+    "port": ({"http_check": {"port": 70000}}, exceptions.BadRequest, "from 1 to 65535"),
+    "below": ({"http_check": {"port": -1}}, exceptions.BadRequest, "from 1 to 65535"),
     "service": (
         {"monitored_resource": {"type": "cloud_run_revision", "labels": {"location": "x"}}},
         exceptions.BadRequest,
@@ -115,3 +125,71 @@ def test_a_service_that_is_not_there_does_not_pass_and_alerts(emulator, checks):
     with pytest.raises(exceptions.BadRequest, match="alerting policies is using it"):
         checks.delete_uptime_check_config(name=made.name)
     assert checks.get_uptime_check_config(name=made.name) == made
+
+
+def test_every_answer_of_a_class_passes():
+    """Of 200s alone, unless the check says which statuses or classes, or that any will do."""
+    passes = {
+        name: [code for code in (200, 204, 301, 404, 503) if accepted(check(http_check=http).http_check, code)]
+        for name, http in {
+            "silent": {},
+            "any": {"accepted_response_status_codes": [{"status_class": "STATUS_CLASS_ANY"}]},
+            "class": {"accepted_response_status_codes": [{"status_class": "STATUS_CLASS_4XX"}]},
+            "values": {"accepted_response_status_codes": [{"status_value": 301}, {"status_value": 503}]},
+        }.items()
+    }
+
+    assert passes == {"silent": [200, 204], "any": [200, 204, 301, 404, 503], "class": [404], "values": [301, 503]}
+
+
+def address(**labels):
+    """A check of an address."""
+    return {"type": "uptime_url", "labels": {"host": "127.0.0.1"} | labels}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"monitored_resource": address(host="[x")},
+        {"monitored_resource": address(), "http_check": {"headers": {"ü": "ü"}}},
+    ],
+    ids=["host", "header"],
+)
+def test_what_cannot_be_asked_does_not_pass(emulator, checks, fields):
+    """A point says so, as where nobody answers."""
+    made = make(checks, selected_regions=["USA"], **fields)
+    emulator.advance(10)
+
+    found = points(emulator, made.name).values()
+    assert [set(each) for each in found] == [{False}] * 3
+
+
+def test_an_address_of_this_machine_is_probed(emulator, checks):
+    """With the headers that the check says, and a token of Monitoring's own; the same one in every round."""
+    seen = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.path, self.headers["x-who"], self.headers["authorization"]))
+            self.send_response(HTTPStatus.OK)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Tests say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            token = {"type_": "OIDC_TOKEN"}
+            http = {"path": "up", "port": server.server_port, "headers": {"x-who": "me"}}
+            http["service_agent_authentication"] = token
+            made = make(checks, selected_regions=["USA"], monitored_resource=address(), http_check=http)
+            emulator.advance(70)
+        finally:
+            server.shutdown()
+            thread.join()
+
+    assert [set(each) for each in points(emulator, made.name).values()] == [{True}] * 3
+    assert (len(seen) >= 2, len(set(seen)), seen[0][:2]) == (True, 1, ("/up", "me"))
+    assert seen[0][2].startswith("Bearer ")

@@ -108,12 +108,12 @@ def test_pushes_of_a_key_wait_for_each_other(emulator, endpoint):
 def test_a_push_rests_by_the_emulators_clock(emulator, endpoint):
     """As the retry policy says."""
     endpoint.answers = [500]
-    bench = pushing(emulator, endpoint.url, retry_policy={"minimum_backoff": {"seconds": 300}})
+    bench = pushing(emulator, endpoint.url, retry_policy={"minimum_backoff": {"seconds": 600}})
     bench.publish("a")
     [first] = ids(endpoint, 1)
-    emulator.advance(299)
+    emulator.advance(540)
     assert endpoint.asked.empty()
-    emulator.advance(301)  # the rest may begin after the first advance: our answer takes its time to be read
+    emulator.advance(660)  # the rest may begin after the first advance: our answer takes its time to be read
 
     assert ids(endpoint, 1) == [first]
 

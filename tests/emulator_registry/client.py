@@ -32,7 +32,7 @@ def make_repository(emulator: Emulator, name: str = "models", **docker_config: A
     api = client(emulator, ar.ArtifactRegistryClient)
     config = ar.Repository.DockerRepositoryConfig(**docker_config)
     repository = ar.Repository(format_=ar.Repository.Format.DOCKER, docker_config=config)
-    api.create_repository(parent=PARENT, repository=repository, repository_id=name).result(timeout=10)
+    api.create_repository(parent=PARENT, repository=repository, repository_id=name).result(timeout=60)
     return api
 
 

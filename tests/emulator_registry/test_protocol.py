@@ -86,7 +86,7 @@ def test_a_repository_that_is_deleted_has_nothing_left(emulator):
     api = make_repository(emulator)
     with registry(emulator) as made:
         config = upload(made, b"{}")
-        api.delete_repository(name=f"{PARENT}/repositories/models").result(timeout=10)
+        api.delete_repository(name=f"{PARENT}/repositories/models").result(timeout=60)
         missing = made.head(f"/v2/{NAME}/blobs/{config['digest']}")
         make_repository(emulator)
         empty = made.get(f"/v2/{NAME}/blobs/{config['digest']}")

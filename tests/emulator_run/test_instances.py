@@ -18,7 +18,7 @@ from tests.emulator_run.conftest import HERE, SCRIPT
 pytestmark = pytest.mark.slow
 
 
-def eventually(holds, within_s=5.0):
+def eventually(holds, within_s=60.0):
     """Wait for what another process or thread is about to do."""
     until = time.monotonic() + within_s
     while not holds() and time.monotonic() < until:

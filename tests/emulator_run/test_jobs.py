@@ -144,7 +144,7 @@ def test_an_execution_is_cancelled(cloud):
     create(cloud, env=SLOW)
     started = cloud.jobs.run_job(name=NAME)
     name = started.metadata.name
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not cloud.executions.get_execution(name=name).running_count and time.monotonic() < until:
         time.sleep(0.05)
 

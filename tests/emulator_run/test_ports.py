@@ -1,10 +1,13 @@
 """Ports for instances: whoever starts at once is told different ones."""
 
 import os
+import signal
 from itertools import pairwise
 
 from emulator.processes import ports
 from emulator.processes.ports import FIRST, LAST, Port
+
+HUNG_S = 60
 
 
 def test_no_two_of_many_are_told_the_same():
@@ -36,18 +39,31 @@ def test_another_emulator_is_not_told_it_either_until_it_is_released():
     assert other.number != port.number == again.number
 
 
+def tell(write):
+    """Write a port, as a forked process that ends here whatever happens: it is no second run of the tests."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(HUNG_S)  # one that hangs, on a lock that some thread held, ends too: the pipe closes
+    failed = 1
+    try:
+        os.write(write, str(Port().number).encode())
+        failed = 0
+    finally:
+        os._exit(failed)
+
+
 def test_a_process_that_was_forked_takes_turns_of_its_own():
     """Emulators are forked from one program in our own tests; eight of them do not follow each other."""
     Port().release()
     firsts = set()
     for _ in range(8):
         read, write = os.pipe()
-        if os.fork() == 0:
-            os.write(write, str(Port().number).encode())
-            os._exit(0)
+        child = os.fork()
+        if child == 0:
+            tell(write)
         os.close(write)
-        firsts.add(int(os.read(read, 20)))
+        said = os.read(read, 20)
         os.close(read)
-        os.wait()
+        assert os.waitpid(child, 0) == (child, 0), "it ended before it told its port"
+        firsts.add(int(said))
 
     assert max(after - before for before, after in pairwise(sorted(firsts))) > 8, firsts

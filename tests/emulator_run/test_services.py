@@ -173,7 +173,7 @@ def test_validate_only_stores_nothing(cloud):
     """A dry run answers the completed service and leaves nothing behind; it refuses what a write would refuse."""
     request = {"parent": PARENT, "service_id": "dry", "service": service(), "validate_only": True}
 
-    answered = cloud.services.create_service(request=request).result(timeout=10)
+    answered = cloud.services.create_service(request=request).result(timeout=60)
 
     assert answered.template.timeout.total_seconds() == 300
     assert list(cloud.services.list_services(parent=PARENT)) == []
@@ -339,7 +339,7 @@ def test_no_request_fails_while_revisions_come_and_traffic_moves(cloud):
                     failed.append((answer.status_code, answer.text))
 
     def until_seen(revision):
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not seen[revision] and time.monotonic() < until:
             time.sleep(0.01)
 
@@ -487,8 +487,8 @@ def test_a_revision_in_use_is_not_deleted(cloud):
     assert active.revision_reason.name == "RETIRED"
 
     with pytest.raises(exceptions.FailedPrecondition, match="serving traffic"):
-        cloud.revisions.delete_revision(name=second.latest_ready_revision).result(timeout=10)
-    cloud.revisions.delete_revision(name=first.latest_ready_revision).result(timeout=10)
+        cloud.revisions.delete_revision(name=second.latest_ready_revision).result(timeout=60)
+    cloud.revisions.delete_revision(name=first.latest_ready_revision).result(timeout=60)
 
     assert cloud.revision_ids() == [short(second.latest_ready_revision)]
 
@@ -523,7 +523,7 @@ def test_services_and_logs_are_shown(cloud, emulator):
 def test_deleting_twice_is_not_found(cloud):
     """The name is free at once."""
     found = cloud.create()
-    cloud.services.delete_service(name=found.name).result(timeout=10)
+    cloud.services.delete_service(name=found.name).result(timeout=60)
 
     with pytest.raises(exceptions.NotFound):
         cloud.services.delete_service(name=found.name)

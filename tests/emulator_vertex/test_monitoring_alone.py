@@ -19,6 +19,7 @@ from emulator.apis.aiplatform.monitoring.stored import JOBS, MONITORS, SCHEDULES
 from emulator.core.faults import Rule
 from emulator.core.resources import timestamp
 from emulator.core.world import World
+from tests.emulator_vertex.cloud import WITHIN_S, until
 
 PLACE = "projects/1/locations/europe-west1"
 MONITOR = f"{PLACE}/modelMonitors/churn"
@@ -98,18 +99,17 @@ def test_a_run_that_a_fault_holds_holds_nobody_else(world):
     world.faults.replace([Rule(method="*", hang=True)])
     run = threading.Thread(target=turns.fire, args=(world, turn), daemon=True)
     run.start()
-    while not world.faults.status()[0]["waiting"]:
-        run.join(0.01)
+    until(lambda: world.faults.status()[0]["waiting"], bool)
     free = threading.Thread(target=world.store.put, args=("other", "name", b""), daemon=True)
     free.start()
-    free.join(10)
+    free.join(WITHIN_S)
 
     assert not free.is_alive()
     with world.store.transaction():
         waiting.stop(world, made)
         SCHEDULES.save(world, made)
     world.faults.replace([])
-    run.join(10)
+    run.join(WITHIN_S)
     seen = SCHEDULES.find(world, made.name)
     assert (seen.started_run_count, seen.HasField("next_run_time")) == (1, False)
     assert "NOT_FOUND" in seen.last_scheduled_run_response.run_response

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from tests.conftest import HTTP
-from tests.engine.test_monitoring import WANTED, applied, fill, logged, now, table
+from tests.engine.test_monitoring import WANTED, applied, fill, let_pass, logged, run_to_come, table
 from tests.operating import spec
 
 TOLD = {**WANTED, "spec": {**WANTED["spec"], "notifications": [{"email": "ml@acme.example"}]}}
-_ENDED_S = 20 * 60
+_ENDED = timedelta(minutes=20)
 """By then a run has ended."""
 _MINUTE_S = 60 + 15
 """Requests are counted when the minute ends, and policies looked at a little later."""
@@ -32,10 +32,9 @@ def incidents(operator, state="open"):
 
 def test_a_column_that_moved_is_told_of_until_it_is_back(operator):
     """One incident per comparison and column, mailed when it opens and when the next run finds it near enough."""
-    at = now(operator)
+    first = run_to_come(operator)
     trained = [{"spend": n % 10, "plan": ("basic", "plus")[n % 2]} for n in range(200)]
     table(operator, "ml.training", {"spend": "FLOAT64", "plan": "STRING"}, trained)
-    first = at.replace(hour=6, minute=0, second=0, microsecond=0) + timedelta(days=1 if at.hour >= 6 else 0)
     applied(operator, TOLD)
     fill(
         operator,
@@ -46,7 +45,7 @@ def test_a_column_that_moved_is_told_of_until_it_is_back(operator):
         ],
     )
 
-    operator.emulator.advance((first - now(operator)).total_seconds() + _ENDED_S)
+    let_pass(operator, first + _ENDED)
     assert incidents(operator) == [("skew", "spend")]
 
     operator.emulator.advance(86_400)

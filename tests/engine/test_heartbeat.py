@@ -201,6 +201,24 @@ def test_an_upgrade_says_nothing_of_passes(operator, job):
     assert job.beats() == {"0": failed, "1": ok}
 
 
+def test_who_changes_an_operator_that_is_dead_hears_of_it(operator, job):
+    """Its last pass ended long before the policy was changed: what it said is said again, and then missed."""
+    job.install(spec(), document(**EVERY_TEN))
+    assert beat(operator.session(), "mlservice", REGION, [0], 1) == ""
+    schedules = operator.api("google.cloud.scheduler_v1", "cloud_scheduler", "CloudScheduler")
+    schedules.pause_job(request={"name": f"{PROJECT}/locations/{REGION}/jobs/{ITSELF}"})
+    job.advance(600)
+    policy = job.policy("pass-missing")
+    policy.display_name = "changed just now"
+    job.policies.update_alert_policy(alert_policy=policy)
+    job.start_beating(document(**EVERY_TEN))
+
+    job.advance(SILENT_S + 120)
+
+    assert "changed just now" in job.open()
+    assert job.beats()["0"] == {"ok": 0, "failed": 1, "blocked": 0}
+
+
 def test_what_was_just_told_hides_no_other_shard(operator, job):
     """Google refuses a point of the first request, and the second one is written."""
     session = operator.session()

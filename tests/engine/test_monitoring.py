@@ -11,11 +11,14 @@ from reconciler.engine.monitoring.reading import read_monitored
 from reconciler.engine.retraining import read_retraining
 from reconciler.engine.status import read_status
 from reconciler.gcp.vertex import host
+from reconciler.render.monitoring import render_monitored
 from tests.conftest import HTTP
 from tests.engine.test_retraining import until
 from tests.operating import BUCKET, REGION, spec
 from tests.operating_registry import Registered
 
+RUNS_AT = 6
+"""Hour of the day, of `MONITORING`."""
 FEATURES = {
     "spend": {"type": "number"},
     "plan": {"type": "category", "values": ["basic", "plus"]},
@@ -24,7 +27,7 @@ FEATURES = {
 MONITORING = {
     "logging": {"table": "ml_logs.churn"},
     "baseline": {"table": "local.ml.training"},
-    "schedule": "0 6 * * *",
+    "schedule": f"0 {RUNS_AT} * * *",
     "skew": {"default": 0.3, "features": {"spend": 0.1}},
     "drift": {"default": 0.25, "against": "2d"},
     "predictionDrift": 0.2,
@@ -122,12 +125,35 @@ def now(operator):
     return datetime.fromisoformat(operator.emulator.control("GET", "clock")["now"])
 
 
+def run_to_come(operator):
+    """When schedules run next; never so soon that it passes while the test still makes what is to be measured."""
+    if now(operator).hour == RUNS_AT - 1:
+        operator.emulator.advance(3600)
+    at = now(operator)
+    return at.replace(hour=RUNS_AT, minute=0, second=0, microsecond=0) + timedelta(days=1 if at.hour >= RUNS_AT else 0)
+
+
+def let_pass(operator, until):
+    """Let time pass until a moment."""
+    operator.emulator.advance((until - now(operator)).total_seconds())
+
+
+@pytest.mark.parametrize("begun", ["04:59:58", "05:59:58", "06:00:00"])
+def test_no_run_passes_while_a_test_prepares_for_it(operator, begun):
+    """An hour at least is left, whenever the suite runs."""
+    day = (now(operator) + timedelta(days=1)).date()
+    let_pass(operator, datetime.fromisoformat(f"{day}T{begun}+00:00"))
+
+    left = run_to_come(operator) - now(operator)
+
+    assert timedelta(minutes=59) < left <= timedelta(days=1)
+
+
 def test_skew_and_drift_are_measured_when_it_is_time(operator):
     """Each schedule measures requests by its own limits; deliveries count once, other versions not at all."""
-    at = now(operator)
+    first_run = run_to_come(operator)
     trained = [{"spend": n % 10, "plan": ("basic", "plus")[n % 2]} for n in range(200)]
     table(operator, "ml.training", {"spend": "FLOAT64", "plan": "STRING"}, trained)
-    first_run = at.replace(hour=6, minute=0, second=0, microsecond=0) + timedelta(days=1 if at.hour >= 6 else 0)
     today, before = first_run - timedelta(hours=3), first_run - timedelta(days=2, hours=3)
     rows = [
         *logged(before, 100, spend=0, plans=("basic", "plus"), churns=0.1),
@@ -137,7 +163,7 @@ def test_skew_and_drift_are_measured_when_it_is_time(operator):
     applied(operator, WANTED)
     fill(operator, "ml_logs.churn", rows)
 
-    operator.emulator.advance((first_run - at).total_seconds() + 60)
+    let_pass(operator, first_run + timedelta(minutes=1))
 
     [monitor] = monitors(operator)
     jobs = list(vertex(operator).listed(f"{monitor['name']}/modelMonitoringJobs", "modelMonitoringJobs"))
@@ -217,6 +243,30 @@ def test_each_version_of_the_registry_has_its_monitor(operator):
     assert (monitors(operator), schedules(operator)) == ([], {})
 
 
+def test_the_version_that_serves_is_shown_when_two_have_schedules(operator):
+    """An apply that ends before it deletes the schedules of the version before: no monitor gets those of another."""
+    registered = Registered(operator)
+    first, wanted = registered.version("run1", "champion"), watched(alias="champion")
+    applied(operator, wanted)
+    second = registered.version("run2", "champion")
+    operator.emulator.faults({"method": "*/DeleteSchedule", "status": "PERMISSION_DENIED", "times": None})
+    assert operator.apply(wanted).failed
+    operator.emulator.faults()
+    assert len(list(vertex(operator).listed(f"{HERE}/schedules", "schedules"))) == 4
+
+    found = read_monitored(operator.session(), "churn", None).to_json()
+
+    assert (found["version"], [each["version"] for each in found["others"]]) == (second, [first])
+    plan = {each["name"]: each for each in vertex(operator).listed(f"{HERE}/schedules", "schedules")}
+    of = {plan[each["schedule"]["name"]]["createModelMonitoringJobRequest"]["parent"] for each in found["comparisons"]}
+    assert {each.rpartition("/")[2] for each in of} == {found["monitor"]}
+    [other] = found["others"]
+    assert (
+        f"monitor {other['monitor']} of churn, version {first} has schedules, too"
+        in render_monitored(found, now=now(operator), every=False).plain
+    )
+
+
 TRAINS = {
     **watched(),
     "spec": {
@@ -252,19 +302,17 @@ def test_requests_that_moved_start_one_training_when_they_stay_so(operator):
     The log entry of a breach wakes the function, whatever it says.
     """
     operator.make_job()
-    at = now(operator)
+    first_run = run_to_come(operator)
     trained = [{"spend": n % 10, "plan": ("basic", "plus")[n % 2]} for n in range(400)]
     table(operator, "ml.training", {"spend": "FLOAT64", "plan": "STRING"}, trained)
     applied(operator, TRAINS)
-    first_run = at.replace(hour=6, minute=0, second=0, microsecond=0) + timedelta(days=1 if at.hour >= 6 else 0)
     rows = [20, 200, 200, 200]
     for day, count in enumerate(rows):
         moved = logged(first_run + timedelta(days=day, hours=-3), count, spend=50, plans=("basic", "plus"), churns=0.1)
         fill(operator, "ml_logs.churn", moved)
 
     for day in range(len(rows)):
-        passed = first_run + timedelta(days=day, minutes=11)
-        operator.emulator.advance((passed - now(operator)).total_seconds())
+        let_pass(operator, first_run + timedelta(days=day, minutes=11))
         until(lambda day=day: len(windows(operator)) == day + 1)
 
     few, *moved = windows(operator)

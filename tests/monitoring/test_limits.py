@@ -3,11 +3,12 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.engine.monitoring.calibrating import calibrated, spec_words
+from reconciler.engine.monitoring.calibrating import calibrated, merged, spec_words
 from reconciler.engine.monitoring.limits import LARGEST, interval, limits_of, windows_for
+from reconciler.render.calibration import render_calibration
 from runtime.retraining.watching.verdict import Column
 
 
@@ -55,13 +56,36 @@ def test_the_interval_is_clopper_and_pearsons(found, of, low, high):
     st.lists(st.dictionaries(st.sampled_from("abc"), st.floats(0, 1), min_size=1), min_size=4, max_size=30),
     st.floats(0.001, 0.9),
 )
+@example([{"a": 0.0}] * 3 + [{"a": 5e-324}], 0.5)
+@example([{"a": 0.1}, {"c": 0.1}] + [{"a": 0.1, "b": 0.1, "c": 0.20000000000020002}] * 2, 0.5)
 def test_every_limit_is_one_that_a_spec_takes(windows, asked):
     """Whatever was measured; and no window of those but so many is beyond."""
     found = limits_of(windows, asked)
 
     assert all(0 < limit <= LARGEST for limit in found.columns.values())
     assert 0 <= found.interval[0] <= found.beyond / found.windows <= found.interval[1] <= 1
-    assert found.beyond <= (found.windows + 1) * max(asked, found.smallest)
+    beyond = [any(far > found.columns.get(name, 1) for name, far in each.items()) for each in windows]
+    assert found.beyond == sum(beyond[len(windows) // 2 :]), "counted with the limits that are given"
+    assert found.beyond <= (found.windows + 1) * found.rate
+    assert found.unheld or found.rate <= max(asked, found.smallest) + 1e-9
+
+
+def test_what_no_limit_holds_is_named_and_its_windows_are_beyond():
+    """A distance of 1 is beyond every limit that a spec takes: the rate that is stated has those windows in it."""
+    windows = [{"a": 0.1, "b": 0.2} for _ in range(40)]
+    windows[-1], windows[-2] = {"a": 1.0, "b": 0.2}, {"a": 1.0, "b": 0.3}
+
+    found = limits_of(windows, 0.05)
+
+    assert (found.unheld, found.beyond, found.windows) == (("a",), 2, 20)
+    assert found.rate == 3 / 21
+    assert found.interval == interval(2, 20)
+    assert (found.columns["b"], limits_of(windows[:-2], 0.06).unheld) == (0.2, ())
+    told = calibrated("skew", [(f"{n:02}", [column("a", each["a"])]) for n, each in enumerate(windows)], 0.05, least=9)
+    shown = render_calibration(
+        {"name": "churn", "falseAlarms": 0.05, "days": 90, "comparisons": [told.to_json(0.05)]}
+    ).plain
+    assert "which no limit that a spec takes holds: a\n" in shown
 
 
 def column(name, distance, limit=0.1, rows=5000):
@@ -93,3 +117,37 @@ def test_what_would_have_fired_is_told_with_the_limits_of_now_and_with_those_pro
     assert words["predictionDrift"] == words["skew"]["features"]["price"]
     assert calibrated("drift", days[:3], 0.1, least=500).limits is None
     assert spec_words([calibrated("drift", [], 0.1, least=500)]) == {}
+
+
+def test_answers_have_one_limit_and_what_is_told_of_it_is_told_of_that_one():
+    """The spec takes one number for all of them: what is proposed, counted and printed is that number."""
+    days = [
+        (f"2026-11-{n + 1:02}", [column("wide", 0.3 + n % 3 / 50), column("narrow", 0.9 if n == 15 else 0.02)])
+        for n in range(20)
+    ]
+
+    each, one = (calibrated(which, days, 0.2, least=500) for which in ("drift", "predictiondrift"))
+
+    assert len({*each.limits.columns.values()}) == 2
+    [limit] = {*one.limits.columns.values()}
+    assert spec_words([one]) == {"monitoring": {"predictionDrift": limit}}
+    further = sum(any(far.distance > limit for far in columns) for _, columns in days)
+    assert further == one.breaches[1] == one.limits.beyond == 1
+
+
+def test_a_window_whose_numbers_were_written_at_the_end_of_a_search_is_one():
+    """Where one search ends the next begins: neither half may be judged alone."""
+    price, age, answer = column("price", 0.1), column("age", 0.2), column("answer", 0.3)
+
+    found = merged(
+        [
+            ("j1", "2026-11-01T05:59:59Z", {"f": [price]}),
+            ("j2", "2026-11-03T06:00:00Z", {"f": [price]}),
+            ("j1", "2026-11-01T06:00:00Z", {"f": [age], "p": [answer]}),
+        ]
+    )
+
+    assert found == [
+        ("2026-11-01T05:59:59Z", {"f": [price, age], "p": [answer]}),
+        ("2026-11-03T06:00:00Z", {"f": [price]}),
+    ]

@@ -1,6 +1,8 @@
 """What people look at: both sides of a column over the same bins."""
 
-from hypothesis import given, settings
+from math import inf, nextafter
+
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.engine.monitoring.shapes import BINS, OTHERS, shape_of
@@ -53,8 +55,22 @@ def test_what_makes_no_sense_has_no_shape():
     assert sum(shape_of({"currentStats": numbers((0, 1, 5))}).baseline) == 0
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.tuples(*[st.floats(allow_nan=False)] * 2, st.floats(0, 1e12)), min_size=1, max_size=6))
+def near(start, steps):
+    """Numbers so near each other that bins between them have no width."""
+    found = [start]
+    for _ in range(steps):
+        found.append(nextafter(found[-1], inf))
+    return found
+
+
+ANY = st.floats(allow_nan=False)
+NEAR = st.builds(near, st.floats(-1e300, 1e300), st.integers(0, 4))
+ENDS = st.one_of(st.just(ANY), NEAR.map(st.sampled_from))
+
+
+@settings(deadline=None, max_examples=100)
+@given(ENDS.flatmap(lambda end: st.lists(st.tuples(end, end, st.floats(0, 1e12)), min_size=1, max_size=6)))
+@example([(1.0, 1.0, 2.0), (1.0, nextafter(1.0, 2), 1.0), (nextafter(1.0, 2), nextafter(1.0, 2), 1.0)])
 def test_no_value_is_lost_and_none_is_made(found):
     """Whatever the ends are: of a side that has values the shares are one in all."""
     sides = numbers(*((min(low, high), max(low, high), count) for low, high, count in found))

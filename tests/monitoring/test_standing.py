@@ -1,6 +1,14 @@
 """Since when a breach stands, from what the function remembers of windows."""
 
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from reconciler.core.inventory import Inventory
 from reconciler.engine.monitoring.standing import standings
+from reconciler.engine.status import ServiceStatus
+from reconciler.render.status import stands
 
 
 def window(hour, finding, *columns, which="skew"):
@@ -25,6 +33,25 @@ def test_a_breach_stands_since_the_first_window_of_an_unbroken_row():
     assert standings([*moved, window(9, "Calm")])[0].since == ""
 
 
+ODD = [None, True, 7, 1e400, "?", [], [[]], {}, {"name": {}}, [{"name": [], "finding": {}}, 7, None]]
+
+
+@pytest.mark.parametrize("field", ["sort", "at", "finding", "reason", "columns"])
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_a_window_with_any_value_anywhere_harms_none_and_can_be_shown(field, value):
+    """Beside others, and alone: of every type that JSON has, nested ones, too."""
+    odd = {**window(3, "Breach", "a"), field: value}
+
+    found = standings([odd, window(2, "Breach", "b"), window(2, "Breach", "a", which="drift")])
+    alone = standings([odd])
+
+    assert found[-1] == standings([window(2, "Breach", "a", which="drift")])[0]
+    for each in (*found, *alone):
+        json.dumps(each.to_json())
+        assert all(isinstance(text, str) for text in (each.finding, each.reason, each.at, each.since))
+        assert stands(each.to_json(), datetime(2026, 11, 27, tzinfo=UTC))
+
+
 def test_comparisons_are_apart_and_odd_windows_harm_none():
     """Whoever may write the bucket wrote them."""
     odd = [{}, {"sort": "skew", "columns": 7, "finding": "Breach"}, {"sort": "slo"}]
@@ -32,3 +59,13 @@ def test_comparisons_are_apart_and_odd_windows_harm_none():
     found = standings([*odd, window(2, "Breach", "a", which="drift")])
 
     assert [(each.which, each.windows) for each in found] == [("skew", 1), ("drift", 1)]
+
+
+def test_windows_that_cannot_be_read_need_somebody():
+    """Silence would look like a service whose monitors nobody looks at."""
+    why = "gs://b/windows.json is no JSON object of ours"
+
+    status = ServiceStatus(Inventory("churn", "r"), None, (), "2026-11-27T06:00:00Z", unread=why)
+
+    assert why in status.needs_you
+    assert status.to_json()["needs"] == [why]

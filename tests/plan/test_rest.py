@@ -59,3 +59,16 @@ def test_an_operation_that_ends_badly_says_why_and_what_helps(answers):
     with pytest.raises(errors.OperationFailed, match=r"cannot create thing: Permission 'a\.b\.c' denied") as told:
         written(*answers)
     assert "grant" in told.value.hint
+
+
+@pytest.mark.parametrize(
+    "read", [lambda api: api.listed("things", "things"), lambda api: api.searched("x", {}, "things")]
+)
+def test_a_list_that_is_not_read_to_its_end_is_none(read):
+    """What is left off would be taken for what is not there."""
+    session = requests.Session()
+    session.mount("https://", Server({"things": [{}], "nextPageToken": "more"}))
+
+    refused = pytest.raises(errors.InvalidRequest, match=r"cannot list things: .* more than 200 pages of things")
+    with refused, calling("list", "things"):
+        list(read(Rest(session, "https://x.example/v1")))

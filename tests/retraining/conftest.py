@@ -18,7 +18,7 @@ PLACE = f"projects/local/locations/{REGION}"
 
 def until(condition):
     """Wait for what other processes do; Cloud Run runs the job beside us."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.05)

@@ -6,8 +6,11 @@ import pytest
 
 from reconciler.cli.commands.retrain import GUARDS as GUARDS_OF_COMMAND
 from reconciler.cli.commands.retrain import _told as words_of
+from reconciler.core.address import Address
 from reconciler.core.errors import UsageError
+from reconciler.core.inventory import Entry, Inventory
 from reconciler.engine.retraining import key_of_wish, read_decision, read_retraining, region_of, reset_circuit
+from reconciler.engine.status import RETRAINS, WATCHES, windows_said
 from reconciler.render.retraining import render_retraining
 from runtime.retraining.events import MANUAL, key_of
 from runtime.retraining.guards import Guard
@@ -50,6 +53,20 @@ def test_what_cannot_be_read_is_named_and_hides_nothing(retraining):
     assert len(found.decisions) == 1
     assert len(found.unreadable) == 2
     assert all("is no JSON object of ours" in line for line in found.unreadable)
+
+
+def test_windows_of_monitors_that_cannot_be_read_are_told_with_the_reason(retraining):
+    """Of a service that is trained again by what monitors find; no other has any."""
+    retraining.deliver(pushed("1"), "new-data")
+    path = f"retraining/{REGION}/churn/windows.json"
+    retraining.storage.bucket("local-mlservice").blob(path).upload_from_string("[]")
+    of = [Address(kind, REGION, "churn") for kind in (RETRAINS, WATCHES)]
+    inventories = [Inventory(f"s{n}", REGION, {a: Entry(a) for a in of[n:]}) for n in (1, 2)]
+    watched = Inventory("churn", REGION, {a: Entry(a) for a in of})
+
+    found = windows_said(retraining.operator.session(), [watched, *inventories])
+
+    assert found == {(REGION, "churn"): ((), f"gs://local-mlservice/{path} is no JSON object of ours")}
 
 
 def test_nothing_that_fired_is_said_in_words(retraining):

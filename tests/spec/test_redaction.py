@@ -179,10 +179,10 @@ def monitored_with(value):
                   "inARow": 2, "columns": [column, {**column, "finding": "Calm"}], "minSamples": 1,
                   "schedule": schedule,
                   "unmeasured": {"job": value, "at": value, "reason": value, "going": False},
-                  "history": [window, window]}  # fmt: skip
+                  "history": [window, {**window, "job": "another"}]}  # fmt: skip
     return {"name": "churn", "region": "r", "monitor": value, "model": value, "version": value,
-            "comparisons": [comparison], "performance": performance_with(value), "gone": [value],
-            "unreadable": []}  # fmt: skip
+            "comparisons": [comparison], "performance": performance_with(value), "gone": [value], "unreadable": [],
+            "others": [{"monitor": value, "model": value, "version": value}]}  # fmt: skip
 
 
 def performance_with(value):

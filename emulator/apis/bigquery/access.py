@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.apis.bigquery import errors
 from emulator.apis.bigquery.records import DATASET, dataset_key
 from emulator.core import permissions
+from emulator.identity.callers import is_federated, shown
 from emulator.identity.enforcement import enforcement, is_account
 
 if TYPE_CHECKING:
@@ -162,6 +163,11 @@ def is_let_in(world: World, view: Ref | None, ref: Ref) -> bool:
 def role_of(entry: dict[str, Any]) -> str:
     """The role of an entry of `access`."""
     return BASIC.get(str(entry.get("role")), str(entry.get("role")))
+
+
+def entry_of(caller: str) -> dict[str, str]:
+    """Whom an entry of `access` for a caller is for: one without an e-mail is a member of policies alone."""
+    return {"iamMember": shown(caller)} if is_federated(caller) else {"userByEmail": caller}
 
 
 def member_of(entry: dict[str, Any], project: str) -> str:

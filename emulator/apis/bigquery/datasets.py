@@ -161,7 +161,7 @@ def fresh(call: Call, name: str, given: dict[str, Any]) -> dict[str, Any]:
         "access": [
             {"role": "WRITER", "specialGroup": "projectWriters"},
             {"role": "OWNER", "specialGroup": "projectOwners"},
-            {"role": "OWNER", "userByEmail": call.caller},
+            {"role": "OWNER", **access.entry_of(call.caller)},
             {"role": "READER", "specialGroup": "projectReaders"},
         ],
     } | given | {

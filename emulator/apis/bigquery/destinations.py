@@ -171,7 +171,7 @@ def settle(world: World, ready: Prepared, to: Destination) -> Table | None:
         return records.touch(world, table)
     with world.store.transaction():
         before = records.look_for_table(world, to.ref)
-        if before is not None and to.write != "WRITE_TRUNCATE":
+        if before is not None and (before.view or to.write != "WRITE_TRUNCATE"):
             return None
         records.find_dataset(world, to.ref.project, to.ref.dataset)
         resource = table.resource

@@ -127,18 +127,19 @@ class Engine:
             return cursor.execute(sql, values) if values else cursor.execute(sql)
         except self._error as error:
             raise translated(error) from error
-        except UnicodeEncodeError:  # half a pair of UTF-16, which JSON can say
-            raise errors.bad_query("Syntax error: Illegal input character: text is no Unicode") from None
+        except UnicodeEncodeError as error:  # half a pair of UTF-16, which JSON can say
+            raise errors.bad_query("Syntax error: Illegal input character: text is no Unicode") from error
         finally:
             late.cancel()
 
     def drop(self, *tables: str) -> None:
         """Forget rows that nobody sees. What is being written just now is forgotten at the next start."""
-        with self.reading() as cursor, suppress(self._error):
+        with self.reading() as cursor:
             for each in tables:
                 with self._naming:
                     self._locks.pop(each, None)
-                cursor.execute(f"DROP TABLE IF EXISTS {physical(each)}")
+                with suppress(self._error):
+                    cursor.execute(f"DROP TABLE IF EXISTS {physical(each)}")
 
     def retire(self, *tables: str) -> None:
         """Forget rows that no table has any more, in a while: who has just looked for them finds what there was."""
@@ -153,6 +154,11 @@ class Engine:
         with self.reading() as cursor:
             cursor.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = ?", [SCHEMA])
             return frozenset(name for (name,) in cursor.fetchall())
+
+    @property
+    def unswept(self) -> bool:
+        """Whether something was there at the start of which it is not known yet if anybody has it."""
+        return bool(self._left)
 
     def sweep(self, known: Callable[[], Collection[str]]) -> None:
         """Forget, once, the rows and files that were there at the start and nobody has: a kill came in between."""
@@ -194,10 +200,12 @@ def settings(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
 def engine(world: World) -> Engine:
     """The database of a cloud, opened when it is first needed, and without what a kill left behind.
 
-    It may be called with the store's lock held, so nothing here asks for the store while the part is made.
+    It may be called with the store's lock held, so nothing here asks for the store while the part is made; and in a
+    transaction, which may yet be taken back, so what it says is believed only after it.
     """
     found = world.part(Engine, lambda: Engine(world.state_dir / "bigquery"))
-    found.sweep(lambda: known(world))
+    if found.unswept:
+        world.store.after(lambda: found.sweep(lambda: known(world)))
     return found
 
 
@@ -229,6 +237,15 @@ WORDS = (
 MISSING = re.compile(
     r"(?:Function with name|function signature|No function matches the given name).*?['\"]?(\w+)['\"(]", re.DOTALL
 )
+
+
+VALUES = frozenset({"ConversionException", "ConstraintException", "InvalidInputException", "OutOfRangeException"})
+"""What DuckDB raises about a value, whatever else is written beside it."""
+
+
+def is_about_values(error: errors.BigQueryError) -> bool:
+    """Whether a statement failed by what it was to write, and not by the table, time or memory."""
+    return type(error.__cause__).__name__ in VALUES | {"UnicodeEncodeError"}
 
 
 def translated(error: Exception) -> errors.BigQueryError:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.apis.bigquery import access, errors, names, records
 from emulator.apis.bigquery.wire import Call, Reply, page
 from emulator.apis.bigquery.work import Task
+from emulator.identity.callers import shown
 
 if TYPE_CHECKING:
     from emulator.core.world import World
@@ -108,12 +109,12 @@ def fresh(call: Call, wanted: dict[str, Any], task: Task, job_id: str, location:
         "etag": records.new_etag(),
         "id": f"{call.project}:{location}.{job_id}",
         "selfLink": where,
-        "user_email": call.caller,
+        "user_email": shown(call.caller),
         "configuration": wanted["configuration"] | {"jobType": task.sort.upper()},
         "jobReference": {"projectId": call.project, "jobId": job_id, "location": location},
         "statistics": {"creationTime": now, "startTime": now},
         "status": {"state": "RUNNING"},
-        "principal_subject": f"user:{call.caller}",
+        "principal_subject": access.member_of(access.entry_of(call.caller), call.project),
     }
 
 
@@ -208,7 +209,7 @@ def found(call: Call, permission: str) -> dict[str, Any]:
         BigQueryError: 403 or 404.
     """
     resource = read(call.world, f"{call.project}/{call.path['job']}")
-    if resource["user_email"] != call.caller:
+    if resource["user_email"] != shown(call.caller):
         access.require(call.world, call.caller, permission, call.project)
     return resource
 
@@ -250,7 +251,7 @@ def list_(call: Call) -> Reply:
     wanted = [
         each
         for each in every
-        if (everybody or each["user_email"] == call.caller)
+        if (everybody or each["user_email"] == shown(call.caller))
         and (state is None or each["status"]["state"] == state)
         and least <= int(each["statistics"]["creationTime"]) <= most
     ]

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from emulator.apis.bigquery import changing, datasets, defining, destinations, errors, records, rows
+from emulator.apis.bigquery import access, changing, datasets, defining, destinations, errors, records, rows
 from emulator.apis.bigquery.destinations import Destination
 from emulator.apis.bigquery.engine import engine
 from emulator.apis.bigquery.learning import statements
 from emulator.apis.bigquery.names import Ref
 from emulator.apis.bigquery.sql import describing, parsing
 from emulator.apis.bigquery.sql.context import Context
+from emulator.identity.callers import shown
 
 if TYPE_CHECKING:
     from emulator.apis.bigquery.work import Task
@@ -122,7 +123,7 @@ def destination(task: Task) -> Destination:
 
 def anonymous(world: World, project: str, caller: str) -> str:
     """The hidden dataset of a caller's results, made when it is first needed. What is over in it is forgotten."""
-    name = "_" + hashlib.sha256(caller.encode()).hexdigest()[:40]
+    name = "_" + hashlib.sha256(shown(caller).encode()).hexdigest()[:40]
     if world.store.get(records.DATASET, records.dataset_key(project, name)) is None:
         now = records.millis(world.clock.now())
         made = {
@@ -134,7 +135,7 @@ def anonymous(world: World, project: str, caller: str) -> str:
             "creationTime": now,
             "lastModifiedTime": now,
             "type": "DEFAULT",
-            "access": [{"role": "OWNER", "userByEmail": caller}],
+            "access": [{"role": "OWNER", **access.entry_of(caller)}],
         }
         datasets.put(world, project, name, made)
     records.tables(world, project, name)

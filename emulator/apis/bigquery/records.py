@@ -165,7 +165,7 @@ def forget_table(world: World, table: Table) -> None:
     ref = table.ref
     iam_policy.forget(world, f"projects/{ref.project}/datasets/{ref.dataset}/tables/{ref.table}")
     if table.rows:
-        engine(world).retire(table.rows)
+        world.store.after(lambda: engine(world).retire(table.rows))  # they are still wanted, if this is taken back
 
 
 def instant(text: Any) -> datetime:

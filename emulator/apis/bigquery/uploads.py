@@ -113,7 +113,7 @@ def forget_old(world: World) -> None:
     oldest = int(records.millis(world.clock.now())) - LASTS_MS
     for session_id, body in world.store.list(UPLOAD):
         session = json.loads(body)
-        if int(session["begun"]) < oldest:
+        if int(session.get("begun", 0)) < oldest:
             world.store.delete(UPLOAD, session_id)
             Path(session["path"]).unlink(missing_ok=True)
 

@@ -13,7 +13,8 @@ from emulator.apis.monitoring.series.reduction import REDUCERS
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import check_labels
 
-COLUMNS_MOST = 48
+COLUMNS_MOST, TILES_MOST = 48, 500
+"""The columns are Google's; the tiles are ours: each is compared with every other one."""
 CHARTED = ("xy_chart", "time_series_table", "pie_chart")
 """Contents with several sets of data."""
 ONE = ("scorecard",)
@@ -62,6 +63,8 @@ def check_tiles(layout: Any) -> None:
     """
     if not 1 <= layout.columns <= COLUMNS_MOST:
         raise invalid("mosaicLayout.columns", f"{layout.columns} is not from 1 to {COLUMNS_MOST}.")
+    if len(layout.tiles) > TILES_MOST:
+        raise invalid("mosaicLayout.tiles", f"the emulator compares {TILES_MOST} at most, not {len(layout.tiles)}.")
     for number, tile in enumerate(layout.tiles):
         where = f"mosaicLayout.tiles[{number}]"
         if min(tile.width, tile.height) < 1 or min(tile.x_pos, tile.y_pos) < 0:

@@ -87,18 +87,20 @@ def keep(world: World, lines: list[tuple[str, datetime, str]]) -> None:
 def shown(whose: str, at: datetime, line: str) -> Any:
     """A line as an entry that lists can show: as text, where what it says cannot be one.
 
-    None for what has no place in Cloud Logging: a container that no API names.
+    Its severity, labels and trace stay then, unless they are what is too large. None for what has no place in Cloud
+    Logging: a container that no API names.
     """
     from emulator.apis.logging.keeping import checked  # noqa: PLC0415 - imports Cloud Logging's messages
 
-    try:
-        made = entry(whose, at, line)
-        return None if made is None else checked(made)
-    except Exception:  # a line must not take others with it, whatever it says
-        log.debug("a line of a container is kept as text", exc_info=True)
-        made = bare(whose, at)
-        made.text_payload = clean(line)
-        return made
+    for read in (entry, headed):
+        try:
+            made = read(whose, at, line)
+            return None if made is None else checked(made)
+        except Exception:  # a line must not take others with it, whatever it says
+            log.debug("a line of a container is kept as text", exc_info=True)
+    made = bare(whose, at)
+    made.text_payload = clean(line)
+    return made
 
 
 def bare(whose: str, at: datetime) -> Any:
@@ -130,18 +132,32 @@ def entry(whose: str, at: datetime, line: str) -> Any:
     made, said = bare(whose, at), structured(line)
     if made is None:
         return None
-    made.labels.update({key: str(value) for key, value in labels_of(said).items()})
-    for key, field in (("trace", "trace"), ("spanId", "span_id"), ("insertId", "insert_id")):
-        if isinstance(found := said.pop(SPECIAL + key, None), str):
-            setattr(made, field, found)
-    severity = str(said.pop("severity", "")).upper()
-    severity = OTHER_NAMES.get(severity, severity)
-    made.severity = severity if severity in SEVERITIES else "DEFAULT"
+    tell(made, said)
     if not said or set(said) == {"message"}:
         made.text_payload = str(said["message"]) if said else line
     else:
         ParseDict(said, made.json_payload)
     return made
+
+
+def headed(whose: str, at: datetime, line: str) -> Any:
+    """A line as text, with the severity, labels and trace that it names; or None."""
+    made = bare(whose, at)
+    if made is not None:
+        tell(made, structured(line))
+        made.text_payload = clean(line)
+    return made
+
+
+def tell(made: Any, said: dict[str, Any]) -> None:
+    """Take out of what a line says what fields of its entry are for."""
+    made.labels.update({clean(key): clean(str(value)) for key, value in labels_of(said).items()})
+    for key, field in (("trace", "trace"), ("spanId", "span_id"), ("insertId", "insert_id")):
+        if isinstance(found := said.pop(SPECIAL + key, None), str):
+            setattr(made, field, clean(found))
+    severity = str(said.pop("severity", "")).upper()
+    severity = OTHER_NAMES.get(severity, severity)
+    made.severity = severity if severity in SEVERITIES else "DEFAULT"
 
 
 def clean(line: str) -> str:

@@ -47,7 +47,7 @@ def run(
     """Start a monitoring job with what a schedule compares, wait for it, and show what it measured.
 
     Its window ends now. It starts no training and counts as no window: those are the schedule's. Exits with 1 when a
-    job measured nothing, or has not ended in time.
+    job measured nothing, was refused, or has not ended in time; what the others measured is shown.
     """
     from reconciler.engine.monitoring.running import Running, intended  # noqa: PLC0415 - late, for start-up
     from schemas.units import duration_ms  # noqa: PLC0415 - late, for start-up
@@ -56,22 +56,24 @@ def run(
     with working(Target(project, local, state), quiet=output is Form.JSON) as session:
         if dry_run:
             return _would(intended(session, name, region, words), output)
-        running = Running.start(session, name, region, words)
-        say(f"started {', '.join(running.jobs)}", "dim")
-        if within_s == 0:
-            return 0
-        ended = running.wait(within_s, _tell)
+        running = Running.start(session, name, region, words, _started)
+        if within_s:
+            running.wait(within_s, _tell)
         found, now = running.found(), session.clock.now()
-    if not ended:
-        hint = f"mlservice monitor {name} shows windows of schedules; this one is in Vertex AI"
-        raise errors.Unavailable("learn", f"what was measured of {name}", f"it has not ended after {wait}", hint=hint)
     if output is Form.JSON:
         data(found.to_json())
-    else:
+    elif within_s:
         from reconciler.render.monitoring import render_monitored  # noqa: PLC0415 - late, for start-up
 
         out(render_monitored(found.to_json(), now=now, every=every))
-    return 0 if all(each.latest for each in found.comparisons) else 1
+    problems = running.problems(wait if within_s else "")
+    if problems:
+        raise problems[0] if len(problems) == 1 else errors.SeveralErrors(problems)
+    return 0 if within_s == 0 or all(each.latest for each in found.comparisons) else 1
+
+
+def _started(which: str, job: str) -> None:
+    say(f"{which}: started job {job}", "dim")
 
 
 def _tell(which: str, state: str, seconds: float) -> None:

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from reconciler.engine.monitoring.comparing import name_of
 from reconciler.engine.monitoring.limits import FEWEST, Limits, limits_of, windows_for
-from reconciler.engine.monitoring.reading import DEFAULT_LEAST, READING
-from reconciler.engine.monitoring.watched import Watched, objectives, watched
+from reconciler.engine.monitoring.reading import READING
+from reconciler.engine.monitoring.watched import Watched, objectives, values_needed, watched
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.monitoring_results import MonitoringResults
-from reconciler.kinds.vertex_schedule import least_of
 from runtime.retraining.watching.measured import PREDICTIONS_DRIFT, by_job
 from runtime.retraining.watching.verdict import Column, Finding, judge, once
 
@@ -28,6 +28,8 @@ own extremes make it, and no change does. Source: model_monitoring.md B.4."""
 
 Found = tuple[str, list[Column]]
 """When a window was measured, and its columns."""
+Part = tuple[str, str, Mapping[str, list[Column]]]
+"""A job, when it measured this, and its columns by objective."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Calibrated:
             "of": found.windows,
             "interval": list(found.interval),
             "heavy": self.heavy,
+            "unheld": list(found.unheld),
         }
         return {**told, **stated, "limits": [self._column(found, name) for name in found.columns]}
 
@@ -103,7 +106,7 @@ def calibrated(
     ordered = sorted(windows, key=lambda each: each[0])
     columns = [once(each) for _, each in ordered]
     told = [each for each in map(partial(_distances, least=least), columns) if each]
-    limits = limits_of(told, false_alarms) if len(told) >= FEWEST else None
+    limits = limits_of(told, false_alarms, alike=which == PREDICTIONS_DRIFT) if len(told) >= FEWEST else None
     now = _limits(columns) if present is None else present
     proposed = {**now, **(limits.columns if limits else {})}
     fired = [_fired(columns, each, least) for each in (now, proposed)]
@@ -162,16 +165,15 @@ def calibrate(session: Session, name: str, region: str | None, *, false_alarms: 
         times = list(_times(until - timedelta(days=days), until))
         asked = [(which, each, time) for which, each in found.schedules.items() for time in times]
         answers = session.pool.gather([partial(_search, results, found, each, time) for _, each, time in asked])
-    windows: dict[str, list[Found]] = {sort: [] for each in found.schedules.values() for sort in objectives(each)}
-    for (_, schedule, _), answer in zip(asked, answers, strict=True):
+    windows: dict[str, list[Found]] = {}
+    for which, schedule in found.schedules.items():
+        of_one = merged(
+            each for (one, _, _), answer in zip(asked, answers, strict=True) if one == which for each in answer
+        )
         for sort, objective in objectives(schedule).items():
-            windows[sort] += [(at, columns[objective]) for at, columns in answer if objective in columns]
-    leasts = {sort: _least(each) for each in found.schedules.values() for sort in objectives(each)}
+            windows[sort] = [(at, columns[objective]) for at, columns in of_one if objective in columns]
+    leasts = {sort: values_needed(each) for each in found.schedules.values() for sort in objectives(each)}
     return [calibrated(sort, each, false_alarms, least=leasts[sort]) for sort, each in windows.items()]
-
-
-def _least(schedule: Observed[Any]) -> int:
-    return least_of(schedule.fields.job) or DEFAULT_LEAST
 
 
 def _times(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -180,18 +182,26 @@ def _times(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetim
         since += AT_ONCE
 
 
+def merged(parts: Iterable[Part]) -> list[tuple[str, Mapping[str, list[Column]]]]:
+    """Put windows together: what a job measured just before a time that is searched ends, and just after, is one."""
+    at: dict[str, str] = {}
+    windows: dict[str, dict[str, list[Column]]] = {}
+    for job, made, columns in parts:
+        at[job] = min(at.get(job, made), made)
+        window = windows.setdefault(job, {})
+        for objective, each in columns.items():
+            window[objective] = window.get(objective, []) + each
+    return [(at[job], columns) for job, columns in windows.items()]
+
+
 def _search(
     results: MonitoringResults, found: Watched, schedule: Observed[Any], time: tuple[datetime, datetime]
-) -> list[tuple[str, Mapping[str, list[Column]]]]:
+) -> list[Part]:
     """Give the windows of a time. Of each the numbers are kept, and not the histograms."""
     made: dict[str, str] = {}
     stats = results.of_schedule(found.name, schedule.server_name, *time)
-    told = by_job(_timed((each for each in stats if _name(each) in found.columns), made))
-    return [(made.get(job, ""), columns) for job, columns in told.items()]
-
-
-def _name(stats: Mapping[str, Any]) -> str:
-    return str((stats.get("tabularStats") or {}).get("statsName", ""))
+    told = by_job(_timed((each for each in stats if name_of(each) in found.columns), made))
+    return [(job, made.get(job, ""), columns) for job, columns in told.items()]
 
 
 def _timed(stats: Iterable[Mapping[str, Any]], made: dict[str, str]) -> Iterator[Mapping[str, Any]]:
@@ -207,7 +217,7 @@ def spec_words(found: Sequence[Calibrated]) -> dict[str, Any]:
     words: dict[str, Any] = {}
     for each in found:
         if each.limits and each.which == PREDICTIONS_DRIFT:
-            words["predictionDrift"] = max(each.limits.columns.values())
+            words["predictionDrift"] = max(each.limits.columns.values())  # which all of them have
         elif each.limits:
             words[each.which] = {"features": dict(each.limits.columns)}
     return {"monitoring": words} if words else {}

@@ -169,7 +169,7 @@ def windows_of(
     Returns:
         By comparison; those of which it measured nothing are left out.
     """
-    told = [each for each in stats if _name(each) in only]
+    told = [each for each in stats if name_of(each) in only]
     found = by_job(told).get(str(job["name"]), {})
     shapes = dict(_shapes(told))
     return {
@@ -184,7 +184,8 @@ def windows_of(
     }
 
 
-def _name(stats: Mapping[str, Any]) -> str:
+def name_of(stats: Mapping[str, Any]) -> str:
+    """Give the column that statistics are of; empty for what is of none."""
     return str((stats.get("tabularStats") or {}).get("statsName", ""))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context
 from statistics import median
 
 SMALLEST = 0.001
@@ -22,7 +23,8 @@ LARGEST = 0.999
 FEWEST = 4
 """Windows from which limits can be told at all."""
 _CONFIDENCE = 0.95
-_DIGITS = 3
+_UPWARDS = Context(prec=3, rounding=ROUND_CEILING)
+_NOISE = 1e-12
 
 Distances = Mapping[str, float]
 """Of a window, by column; those that could not be judged are left out."""
@@ -40,6 +42,8 @@ class Limits:
         beyond: How many windows of the second half are beyond.
         windows: How many there are in the second half.
         interval: In which the true share of such windows lies, by those, with a confidence of 95 %.
+        unheld: Columns that were farther than `LARGEST` in the second half: no limit that a spec takes holds those
+            windows, so the rate is no smaller than their share.
     """
 
     columns: Mapping[str, float]
@@ -49,29 +53,38 @@ class Limits:
     beyond: int
     windows: int
     interval: tuple[float, float]
+    unheld: tuple[str, ...] = ()
 
 
-def limits_of(windows: Sequence[Distances], false_alarms: float) -> Limits:
+def limits_of(windows: Sequence[Distances], false_alarms: float, *, alike: bool = False) -> Limits:
     """Find limits.
 
     Args:
         windows: The oldest first, `FEWEST` at least.
         false_alarms: The rate wanted, in (0, 1); where too few windows are there for it, the smallest they can state.
+        alike: Whether all columns have one limit, as a spec takes it of answers: then none is measured by its
+            own usual distance.
     """
     half = len(windows) // 2
-    usual = _usual(windows[:half])
-    ratios = sorted(
-        max((far / usual[name] for name, far in each.items() if name in usual), default=0.0) for each in windows[half:]
-    )
+    usual, later = _usual(windows[:half]), windows[half:]
+    scales = dict.fromkeys(usual, 1.0) if alike else usual
+    ratios = sorted(_ratio(each, scales) for each in later)
     count = len(ratios)
-    rank = min(count, math.ceil((count + 1) * (1 - false_alarms) - 1e-9))
-    rank = max(rank, 1)
-    most = ratios[rank - 1]
-    columns = {name: _rounded(most * scale) for name, scale in usual.items()}
-    beyond = sum(1 for each in ratios if each > most)
-    return Limits(
-        columns, usual, (count + 1 - rank) / (count + 1), 1 / (count + 1), beyond, count, interval(beyond, count)
-    )
+    held = sum(map(math.isfinite, ratios))
+    rank = min(held, max(1, math.ceil((count + 1) * (1 - false_alarms) - 1e-9)))
+    most = ratios[rank - 1] if rank else math.inf
+    kept = [each for each in later if _ratio(each, scales) <= most]
+    columns = {name: _limit(name, most * scale, kept) for name, scale in scales.items()}
+    beyond = sum(any(far > columns[name] for name, far in each.items() if name in columns) for each in later)
+    unheld = {name for each in later for name, far in each.items() if name in usual and far > LARGEST}
+    rate = (count + 1 - rank) / (count + 1)
+    return Limits(columns, usual, rate, 1 / (count + 1), beyond, count, interval(beyond, count), tuple(sorted(unheld)))
+
+
+def _ratio(window: Distances, usual: Mapping[str, float]) -> float:
+    """Give how far the farthest column is by its usual distance; infinite where no limit holds it."""
+    found = ((far, usual[name]) for name, far in window.items() if name in usual)
+    return max((far / scale if far <= LARGEST else math.inf for far, scale in found), default=0.0)
 
 
 def windows_for(false_alarms: float) -> int:
@@ -84,10 +97,16 @@ def _usual(windows: Sequence[Distances]) -> dict[str, float]:
     return {name: max(SMALLEST, median(each[name] for each in windows if name in each)) for name in names}
 
 
+def _limit(name: str, limit: float, kept: Sequence[Distances]) -> float:
+    """Give the limit of a column that holds these windows, with three digits: what arithmetic adds makes no step."""
+    return _rounded(max(limit * (1 - _NOISE), *(each.get(name, 0.0) for each in kept), 0.0))
+
+
 def _rounded(limit: float) -> float:
     """Give three digits, upwards: a lower limit would be another rate."""
-    step = 10.0 ** (math.floor(math.log10(limit)) - _DIGITS + 1) if limit > 0 else SMALLEST
-    return min(LARGEST, max(SMALLEST, round(math.ceil(limit / step - 1e-9) * step, 12)))
+    if not SMALLEST < limit < LARGEST:
+        return min(LARGEST, max(SMALLEST, limit))
+    return min(LARGEST, float(_UPWARDS.create_decimal(repr(limit))))
 
 
 def interval(found: int, of: int, confidence: float = _CONFIDENCE) -> tuple[float, float]:

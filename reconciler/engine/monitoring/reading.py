@@ -13,11 +13,10 @@ from reconciler.core.kind import Roles
 from reconciler.engine.monitoring.comparing import MEASURED, Comparison, Window, nothing_of, time_of, windows_of
 from reconciler.engine.monitoring.outcomes import Outcomes, outcomes
 from reconciler.engine.monitoring.standing import COMPARISONS, standings
-from reconciler.engine.monitoring.watched import Watched, is_watched, objectives, watched_of
+from reconciler.engine.monitoring.watched import Watched, is_watched, objectives, values_needed, watched_of
 from reconciler.engine.retraining import read_windows, the_service
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.monitoring_results import MonitoringResults
-from reconciler.kinds.vertex_schedule import least_of
 from runtime.retraining.watching.verdict import Finding
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from reconciler.core.objects import Observed
 
 READING = Roles(read=("roles/aiplatform.viewer",))
-DEFAULT_LEAST = 1000
-"""`monitoring.minSamples` where a spec has none: of schedules that an older version of this program made."""
 MOST = 200
 """Windows of one comparison that are read, at most."""
 _JOB = re.compile(r"projects/[^/\s]+/locations/[^/\s]+/modelMonitors/[^/\s]+/modelMonitoringJobs/[^/\s]+")
@@ -71,8 +68,14 @@ class Monitored:
             "comparisons": [each.to_json() for each in self.comparisons],
             "performance": self.outcomes and self.outcomes.to_json(),
             "gone": list(self.watched.gone) if self.watched else [],
+            "others": [_other(each) for each in self.watched.others] if self.watched else [],
             "unreadable": list(self.unreadable),
         }
+
+
+def _other(monitor: Observed[Any]) -> dict[str, str]:
+    fields = monitor.fields
+    return {"monitor": monitor.address.name, "model": str(fields.model), "version": str(fields.model_version)}
 
 
 def read_monitored(session: Session, name: str, region: str | None, *, last: int = 1) -> Monitored:
@@ -175,8 +178,7 @@ def _judged(
 
 def _of_job(results: MonitoringResults, found: Watched, which: str, job: Mapping[str, Any]) -> dict[str, Window]:
     stats = results.of_job(found.name, str(job["name"]))
-    least = least_of(found.schedules[which].fields.job) or DEFAULT_LEAST
-    return windows_of(job, which, stats, least=least, only=found.columns)
+    return windows_of(job, which, stats, least=values_needed(found.schedules[which]), only=found.columns)
 
 
 def _windows(
@@ -197,8 +199,7 @@ def comparison(sort: str, schedule: Observed[Any], windows: tuple[Window, ...]) 
     """Give a comparison of a schedule with its windows, the newest first."""
     paused = schedule.fields.paused
     due = "" if paused else str(schedule.live.get("nextRunTime", ""))
-    least = least_of(schedule.fields.job) or DEFAULT_LEAST
-    return Comparison(sort, schedule.server_name, schedule.fields.cron, due, paused, least, windows)
+    return Comparison(sort, schedule.server_name, schedule.fields.cron, due, paused, values_needed(schedule), windows)
 
 
 def _not_begun(schedule: Observed[Any], jobs: Sequence[Mapping[str, Any]]) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.kind import Roles
-from reconciler.engine.monitoring.comparing import ENDED, MEASURED, nothing_of, windows_of
-from reconciler.engine.monitoring.reading import DEFAULT_LEAST, Monitored, comparison
-from reconciler.engine.monitoring.watched import Watched, compares, objectives, watched
+from reconciler.engine.monitoring.comparing import ENDED, MEASURED, id_of, nothing_of, windows_of
+from reconciler.engine.monitoring.reading import Monitored, comparison
+from reconciler.engine.monitoring.watched import Watched, compares, objectives, values_needed, watched
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.monitoring_results import MonitoringResults
-from reconciler.kinds.vertex_schedule import least_of
 from reconciler.kinds.vertex_schedule.record import REQUEST
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def _intended(found: Watched, schedule: Observed[Any], now: datetime) -> Intende
         {sort: count for sort, count in columns.items() if wanted[sort] is not None},
         _rows(fields.target, now),
         _rows(fields.baseline or monitor.training, now),
-        least_of(fields.job) or DEFAULT_LEAST,
+        values_needed(schedule),
     )
 
 
@@ -117,27 +116,46 @@ class Running:
         session: The run.
         watched: What watches the service.
         jobs: By what they compare.
+        refused: Why one did not start.
     """
 
     session: Session
     watched: Watched
     jobs: dict[str, dict[str, Any]]
+    refused: list[errors.ReconcilerError] = field(default_factory=list)
 
     @classmethod
-    def start(cls, session: Session, name: str, region: str | None, which: Sequence[str]) -> Running:
+    def start(
+        cls, session: Session, name: str, region: str | None, which: Sequence[str], tell: Callable[[str, str], None]
+    ) -> Running:
         """Start a job per schedule, with the schedule's own specification. Of another region's API each is one call.
+
+        Args:
+            session: The run.
+            name: Of the service.
+            region: Where; None for wherever it is.
+            which: `skew`, `drift`; none for all.
+            tell: Is told of each that was started: which, and the job's id. One that is refused keeps no other.
 
         Raises:
             UsageError: As `watched` and `chosen` say.
-            ApiError: A job is refused.
+            ApiError: The monitor cannot be read.
         """
         found = watched(session, name, region)
-        results = MonitoringResults.of(session.connection, found.region)
         running = cls(session, found, {})
-        with naming_roles(STARTING):
-            for one, schedule in chosen(found, which).items():
-                running.jobs[one] = results.start(found.name, _job(schedule.live))
+        for one, schedule in chosen(found, which).items():
+            try:
+                running._start(one, schedule)
+            except errors.ApiError as error:
+                running.refused.append(error)
+            else:
+                tell(one, id_of(str(running.jobs[one]["name"])))
         return running
+
+    def _start(self, which: str, schedule: Observed[Any]) -> None:
+        results = MonitoringResults.of(self.session.connection, self.watched.region)
+        with naming_roles(STARTING):
+            self.jobs[which] = results.start(self.watched.name, _job(schedule.live))
 
     def wait(self, within_s: float, tell: Callable[[str, str, float], None]) -> bool:
         """Wait until all have ended.
@@ -166,6 +184,20 @@ class Running:
                     tell(which, str(self.jobs[which].get("state", "")), clock.monotonic() - began)
         return True
 
+    def problems(self, waited: str) -> list[errors.ReconcilerError]:
+        """Say what did not start, and what has not ended.
+
+        Args:
+            waited: How long was waited, in words; empty where nobody wanted to.
+        """
+        hint = f"mlservice monitor {self.watched.service} shows windows of schedules; this one is in Vertex AI"
+        late = [f"{which} (job {id_of(str(self.jobs[which]['name']))})" for which in self._going()] if waited else []
+        why = f"it has not ended after {waited}"
+        return [
+            *self.refused,
+            *(errors.Unavailable("learn", f"what was measured: {each}", why, hint=hint) for each in late),
+        ]
+
     def _going(self) -> Iterator[str]:
         yield from (which for which, job in self.jobs.items() if job.get("state") not in ENDED)
 
@@ -180,8 +212,7 @@ class Running:
         for which, job in self.jobs.items():
             schedule = self.watched.schedules[which]
             stats = results.of_job(self.watched.name, str(job["name"])) if job.get("state") in MEASURED else []
-            least = least_of(schedule.fields.job) or DEFAULT_LEAST
-            judged = windows_of(job, which, stats, least=least, only=self.watched.columns)
+            judged = windows_of(job, which, stats, least=values_needed(schedule), only=self.watched.columns)
             for sort, objective in objectives(schedule).items():
                 window = judged.get(sort) or nothing_of(job, objective)
                 told.append(comparison(sort, schedule, (window,)))

@@ -88,11 +88,18 @@ def _shares(counts: Mapping[str, float]) -> dict[str, float]:
 def _of_numbers(baseline: Sequence[Bucket], serving: Sequence[Bucket]) -> Shape:
     low = min(each[0] for each in (*baseline, *serving))
     high = max(each[1] for each in (*baseline, *serving))
-    count = BINS if low < high else 1
-    # By halves: the width from one end of the numbers to the other is none.
-    edges = [low * (1 - n / count) + high * (n / count) for n in range(count + 1)]
+    edges = _edges(low, high)
     sides = [_spread(each, edges) for each in (baseline, serving)]
     return Shape(tuple(f"{edge:.6g}" for edge in edges[:-1]), high, *map(tuple, sides))
+
+
+def _edges(low: float, high: float) -> list[float]:
+    """Give where bins begin and where the last one ends, each once: between two numbers may be fewer than `BINS`."""
+    if low == high:
+        return [low, high]
+    # By halves: the width from one end of the numbers to the other is none.
+    inner = (low * (1 - n / BINS) + high * (n / BINS) for n in range(1, BINS))
+    return sorted({low, high, *(min(high, max(low, each)) for each in inner)})
 
 
 def _spread(found: Sequence[Bucket], edges: Sequence[float]) -> list[float]:
@@ -109,5 +116,5 @@ def _spread(found: Sequence[Bucket], edges: Sequence[float]) -> list[float]:
 def _part(low: float, high: float, start: float, end: float, *, last: bool) -> float:
     """Give the share of a bucket that lies in a bin."""
     if high / 2 <= low / 2:
-        return 1.0 if start <= low < end or (last and low == end) or start == end else 0.0
+        return 1.0 if start <= low < end or (last and low == end) else 0.0
     return max(0.0, min(high, end) / 2 - max(low, start) / 2) / (high / 2 - low / 2)

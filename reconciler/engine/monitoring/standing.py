@@ -65,7 +65,7 @@ def standings(windows: Sequence[Mapping[str, Any]]) -> list[Standing]:
 def _standing(windows: Sequence[Mapping[str, Any]]) -> Standing:
     latest_first = sorted(windows, key=lambda each: str(each.get("at", "")), reverse=True)
     latest = latest_first[0]
-    told = [each for each in latest_first if each.get("finding") not in SILENT]
+    told = [each for each in latest_first if str(each.get("finding", "")) not in SILENT]
     row = list(takewhile(lambda each: each.get("finding") == Finding.BREACH, told))
     return Standing(
         which=str(latest.get("sort", "")),

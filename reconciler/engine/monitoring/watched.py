@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
+from reconciler.core.naming import label_value
 from reconciler.engine.retraining import the_service
+from reconciler.kinds.vertex_model import OWN_ENTRY
 from reconciler.kinds.vertex_model_monitor.record import NAME as MONITOR
 from reconciler.kinds.vertex_schedule import NAME as SCHEDULE
+from reconciler.kinds.vertex_schedule import least_of
 from runtime.retraining.watching.measured import DRIFT, FEATURES, PREDICTIONS, PREDICTIONS_DRIFT, SKEW
 
 if TYPE_CHECKING:
     from reconciler.core.inventory import Inventory
     from reconciler.core.objects import Observed
     from reconciler.engine.session import Session
+    from reconciler.kinds.run_service.record import Runs
 
 HOW_TO = "docs/how-to/watch-a-model.md"
 _ORDER = (SKEW, DRIFT)
+DEFAULT_LEAST = 1000
+"""`monitoring.minSamples` where a spec has none: of schedules that an older version of this program made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Watched:
         monitor: The monitor of the version that serves.
         schedules: By what they compare: `skew`, `drift`.
         gone: Schedules that the inventory lists and that are not there, by what they compare.
+        others: Monitors of other versions that have schedules, too: an apply ended before it deleted those.
     """
 
     service: str
@@ -39,6 +46,7 @@ class Watched:
     monitor: Observed[Any]
     schedules: Mapping[str, Observed[Any]]
     gone: tuple[str, ...] = ()
+    others: tuple[Observed[Any], ...] = ()
 
     @property
     def name(self) -> str:
@@ -70,6 +78,11 @@ def compares(schedule: Address) -> str:
     return schedule.name.rpartition("/")[2]
 
 
+def values_needed(schedule: Observed[Any]) -> int:
+    """Give how many values of a column tell something."""
+    return least_of(schedule.fields.job) or DEFAULT_LEAST
+
+
 def watched(session: Session, name: str, region: str | None) -> Watched:
     """Find what watches a service.
 
@@ -91,15 +104,51 @@ def watched_of(session: Session, inventory: Inventory) -> Watched:
     listed = {a: entry.server_name for a, entry in inventory.entries.items() if a.kind == SCHEDULE}
     if not listed:
         raise _unwatched(inventory)
-    of = {Address(MONITOR, address.location, address.name.rpartition("/")[0]): "" for address in listed}
-    seen = session.observe({**listed, **of})
-    there = {compares(a): seen[a] for a in sorted(listed) if a in seen}
-    monitor = next((seen[each] for each in sorted(of) if each in seen), None)
-    if monitor is None or not there:
+    seen = session.observe({**listed, **{_monitor_of(a): "" for a in listed}})
+    here = [seen[each] for each in {_monitor_of(a) for a in listed if a in seen} if each in seen]
+    if not here:
         raise _gone(name)
-    order = [which for which in _ORDER if which in there]
-    gone = tuple(sorted({compares(a) for a in listed} - {*there}))
-    return Watched(name, inventory.region, monitor, {which: there[which] for which in order}, gone)
+    first, *others = by_traffic(here, _runs(session, inventory)) if len(here) > 1 else here
+    ours = {compares(a): a for a in listed if _monitor_of(a) == first.address}
+    there = {which: seen[ours[which]] for which in _ORDER if ours.get(which) in seen}
+    return Watched(name, inventory.region, first, there, tuple(sorted({*ours} - {*there})), tuple(others))
+
+
+def _runs(session: Session, inventory: Inventory) -> Runs | None:
+    """Read who serves: asked for only where it decides, since it takes a role on Cloud Run."""
+    service = Address(session.kinds.primary.name, inventory.region, inventory.service)
+    seen = session.observe({service: ""})
+    return seen[service].output["runs"] if service in seen else None
+
+
+def _monitor_of(schedule: Address) -> Address:
+    """Give the monitor of a schedule, by its address."""
+    return Address(MONITOR, schedule.location, schedule.name.rpartition("/")[0])
+
+
+def by_traffic(monitors: Sequence[Observed[Any]], runs: Runs | None) -> list[Observed[Any]]:
+    """Order monitors of versions by the requests that those answer, the most first.
+
+    Args:
+        monitors: Of one service.
+        runs: Its revisions, each with the version that it carries, and who serves; None where it is gone.
+    """
+    percent: dict[str, int] = {}
+    for each in runs.revisions if runs else ():
+        percent[each.version] = percent.get(each.version, 0) + (runs.serving.get(each.name, 0) if runs else 0)
+    registered = {label_value(each.fields.model_version) for each in monitors if not _of_our_entry(each)}
+    # The files of a service's own entry have any version that its spec says, or none.
+    left = sum(share for version, share in percent.items() if version not in registered)
+
+    def rank(monitor: Observed[Any]) -> tuple[int, str]:
+        version = label_value(monitor.fields.model_version)
+        return -(left if _of_our_entry(monitor) else percent.get(version, 0)), monitor.address.name
+
+    return sorted(monitors, key=rank)
+
+
+def _of_our_entry(monitor: Observed[Any]) -> bool:
+    return str(monitor.fields.model).endswith(OWN_ENTRY)
 
 
 def _unwatched(inventory: Inventory) -> errors.UsageError:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import vertex_schedule
-from reconciler.kinds.bigquery_dataset import split_table
 from schemas.cron import parse_cron
+from schemas.tables import full_table
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -28,7 +28,7 @@ def tables(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     found, monitoring = wanted_performance(service), service.spec.monitoring
     if found is not None and monitoring is not None and monitoring.logging is not None:
         for title, table in (("log", monitoring.logging.table), ("labels", found.labels.table)):
-            yield title, ".".join(split_table(table, facts.project))
+            yield title, full_table(table, facts.project)
 
 
 def told(service: MLService, facts: Facts) -> dict[str, Any]:

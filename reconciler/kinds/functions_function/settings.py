@@ -17,6 +17,7 @@ from schemas import create_model
 from schemas.names import service_account_id
 from schemas.sections.events import Topic
 from schemas.sections.retraining import Better, Breach, Promote
+from schemas.tables import full_table
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -52,13 +53,13 @@ def settings(service: MLService, retraining: Retraining, facts: Facts) -> dict[s
         "guards": guards(retraining.guards),
         "timeout": retraining.timeout_s,
         "topic": f"projects/{facts.project}/topics/{events_topic(service).topic}",
-        **_evaluation(retraining.evaluation),
+        **_evaluation(retraining.evaluation, facts),
         **_registering(service, retraining, facts),
         "triggers": {each.name: _fires(each) for each in service.spec.triggers},
         **_breaches(service),
         **_watched(service),
         **performance.told(service, facts),
-        **({"rows": rows.table} if (rows := retraining.guards.min_new_rows) else {}),
+        **({"rows": full_table(rows.table, facts.project)} if (rows := retraining.guards.min_new_rows) else {}),
     }
 
 
@@ -76,7 +77,7 @@ def statement_of(retraining: Retraining) -> CreateModel | None:
     return create_model.read(retraining.run.bigquery_ml.query) if retraining.run.bigquery_ml else None
 
 
-def _evaluation(wanted: Evaluation | None) -> dict[str, Any]:
+def _evaluation(wanted: Evaluation | None, facts: Facts) -> dict[str, Any]:
     if wanted is None:
         return {}
     compared = {
@@ -84,7 +85,12 @@ def _evaluation(wanted: Evaluation | None) -> dict[str, Any]:
         "lower_is_better": wanted.better is Better.LOWER,
         "min_gain": wanted.min_gain,
     }
-    return {"evaluation": compared, "metrics": wanted.metrics, "dataset": wanted.dataset or ""}
+    return {"evaluation": compared, "metrics": wanted.metrics, "dataset": _rows(wanted.dataset or "", facts)}
+
+
+def _rows(dataset: str, facts: Facts) -> str:
+    """Give rows by their whole name: a table without a project is of this one."""
+    return dataset if not dataset or dataset.startswith("gs://") else full_table(dataset, facts.project)
 
 
 def events_topic(service: MLService) -> Topic:

@@ -34,6 +34,7 @@ from reconciler.kinds.functions_function.settings import (
     watched_monitors,
 )
 from reconciler.kinds.iam_member import IamMember
+from schemas.tables import split_table
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -161,7 +162,7 @@ def _table(
     service: MLService, facts: Facts, account: Address, member: str, rows: str, *, title: str = "dataset"
 ) -> Iterator[Wanted]:
     """Want that an account reads one table, of this project. One of another is for its owner to give."""
-    project, dataset, table = rows.rsplit(".", 2)
+    project, dataset, table = split_table(rows, facts.project)
     if project == facts.project:
         one = condition.only(f"projects/{project}/datasets/{dataset}/tables/{table}")
         yield _on_project(service, account, TABLE_READER, member, title=title, holds=one)

@@ -75,7 +75,11 @@ class AlertPolicyClient:
             self._metrics.create_metric_descriptor(request=request, timeout=CALL_TIMEOUT_S)
 
     def update(self, want: Desired[AlertPolicy], seen: Observed[AlertPolicy], changes: tuple[FieldChange, ...]) -> None:
-        """Write the changed fields. Conditions keep their names, and so their incidents."""
+        """Write the changed fields. Conditions that look at the same as before keep names, and so incidents.
+
+        One that looks at something else is another one to Cloud Monitoring: incidents of what nobody looks at any more
+        end, and do not wait until they close by themselves.
+        """
         policy = type(seen.live)(seen.live)
         _write(policy, want.fields)
         for key in gone_keys(changes, "labels"):
@@ -157,16 +161,22 @@ def _observed(address: Address, live: Any) -> Observed[AlertPolicy]:
 
 def _write(policy: Any, fields: AlertPolicy) -> None:
     """Write our fields into a policy and leave every other field as it is."""
-    names = {each.display_name: each.name for each in policy.conditions}
+    names = {(each.display_name, _looks_at(each)): each.name for each in policy.conditions}
     policy.display_name = fields.display_name
     policy.enabled = fields.enabled
     policy.severity = fields.severity or 0
     policy.documentation.content = fields.documentation
     policy.combiner = fields.combiner
-    policy.conditions = [_condition_message(each, names.get(each.name, "")) for each in fields.conditions]
+    policy.conditions = [
+        _condition_message(each, names.get((each.name, str(each.filter)), "")) for each in fields.conditions
+    ]
     policy.notification_channels = list(fields.channels)
     policy.alert_strategy.auto_close = {"seconds": fields.auto_close_s} if fields.auto_close_s else None
     policy.user_labels.update(fields.labels)
+
+
+def _looks_at(condition: Any) -> str:
+    return str(condition.condition_threshold.filter or condition.condition_absent.filter)
 
 
 def _condition_message(condition: Condition, name: str) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def _told_apart(comparison: Comparison) -> Iterator[tuple[str, list[str], float]
         elif limit == default and len(_one_of(own)) <= NAMES_LONGEST:
             others = [column for column in own if column not in columns]
             terms = [f"NOT metric.labels.feature_name = {_one_of(others)}"] if others else []
-            yield f"another column is {far}", terms, limit
+            yield f"a column without a limit of its own is {far}", terms, limit
         else:
             parts = list(_pieces(columns))
             for number, some in enumerate(parts, 1):

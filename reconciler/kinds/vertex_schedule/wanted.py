@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.core.address import Address
-from reconciler.core.naming import note
+from reconciler.core.naming import mark_text
 from reconciler.core.objects import Desired
 from reconciler.kinds import vertex_model, vertex_model_monitor
 from reconciler.kinds.vertex_model_monitor import wanted as monitors
 from reconciler.kinds.vertex_model_monitor.record import Objective, Rows
 from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule
 from reconciler.lookups.model_version import version_of
+from schemas.tables import full_table
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -58,7 +59,7 @@ def _which(service: MLService) -> tuple[str, ...]:
 
 def display_names(service: MLService) -> dict[str, str]:
     """Give the display name of each of a service's schedules, by what it compares: the same for every version."""
-    return {which: f"{which} of {service.name}. {note(service.name).rpartition(' ')[2]}" for which in _which(service)}
+    return {which: f"{which} of {service.name}. {mark_text(service.name)}" for which in _which(service)}
 
 
 def _schedule(
@@ -112,7 +113,7 @@ def log_query(service: MLService, facts: Facts, reach_h: int) -> str:
     columns = (TIME_COLUMN, *monitors.columns(service), *monitors.predictions(service))
     version = logged_version(service, facts)
     only = [f"service = {_text(service.name)}", *([f"model_version = {_text(version)}"] if version else [])]
-    table = monitors.full_table(logging.table, facts) if logging else ""
+    table = full_table(logging.table, facts.project) if logging else ""
     return (
         f"SELECT {', '.join(map(_name, columns))} FROM {_name(table)}"  # noqa: S608 - BigQuery reads it, every part quoted
         f" WHERE {' AND '.join(only)}"

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from emulator.apis.bigquery import errors
 from emulator.apis.bigquery.learning.frames import spelt
 
 if TYPE_CHECKING:
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 FILLER = "_null_filler"
 """What is in the place of no value, first in every list of words."""
 PROGRAM = b"raise SystemExit('Google exports a program here, to try the model with; nothing else needs it')\n"
+
+
+def check(model: Trained) -> None:
+    """Refuse what its files cannot hold: they have a word per line, and nothing that stands for a line break.
+
+    Raises:
+        BigQueryError: 501.
+    """
+    for each in model.features:
+        if any(mark in word for word in each.words for mark in "\r\n"):
+            raise errors.unimplemented(f"EXPORT MODEL of words with a line break (column {each.name})")
 
 
 def files(model: Trained) -> Iterator[tuple[str, bytes]]:

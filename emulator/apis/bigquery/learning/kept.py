@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from emulator.apis.bigquery.names import Ref
     from emulator.core.world import World
 
+FORMAT = 2
+"""Of what is kept. Before there was a number, two classes shared one score, and words were counted from 0."""
 STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 SHOWN = {
     "LINEAR_REG": "LINEAR_REGRESSION",
@@ -45,7 +47,8 @@ def put(world: World, ref: Ref, model: Trained, location: str) -> None:
         ],
         "trainingRuns": [{"trainingOptions": {"inputLabelColumns": [model.label.name]}}],
     }
-    world.store.put(MODEL, ref.key, json.dumps({"resource": resource, "learned": asdict(model)}).encode())
+    body = {"resource": resource, "learned": asdict(model), "format": FORMAT}
+    world.store.put(MODEL, ref.key, json.dumps(body).encode())
 
 
 def look_for(world: World, ref: Ref) -> dict[str, Any] | None:
@@ -70,9 +73,12 @@ def trained(world: World, ref: Ref) -> Trained:
     """What a model has learned.
 
     Raises:
-        BigQueryError: 404.
+        BigQueryError: 404; or it is of an emulator whose trees were others.
     """
-    raw = find(world, ref)["learned"]
+    body = find(world, ref)
+    raw = body["learned"]
+    if raw["booster"] and body.get("format") != FORMAT:
+        raise errors.invalid(f"Model {ref} was trained by another version of the emulator: CREATE OR REPLACE MODEL.")
     label = Field(raw["label"]["name"], raw["label"]["kind"])
     features = tuple(
         Feature(each["name"], each["kind"], each["mean"], tuple(each["words"])) for each in raw["features"]

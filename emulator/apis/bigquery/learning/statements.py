@@ -246,6 +246,7 @@ def export(task: Task, context: Context, text: str) -> dict[str, Any] | None:
         raise errors.unimplemented(
             f"EXPORT MODEL of {model.sort}: Google writes a TensorFlow SavedModel, which nothing here can"
         )
+    exporting.check(model)
     if not task.dry:
         folder = found["uri"].rstrip("/")
         for name, content in exporting.files(model):

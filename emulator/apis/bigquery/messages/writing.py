@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from emulator.apis.bigquery import rows
+from emulator.apis.bigquery.engine import is_about_values
 from emulator.apis.bigquery.errors import BigQueryError
 from emulator.apis.bigquery.messages import checking
 from emulator.apis.bigquery.messages.checking import State, TableError
@@ -78,7 +79,7 @@ def attempt(world: World, line: Line, sheet: Sheet, taken: Sequence[tuple[Delive
     try:
         table, maker = checking.maker(world, line.name, line.topic, sheet)
         good = fitting(line, maker, taken)
-        written = kept(world, line.name, table, list(good.items()))
+        keep(world, line.name, table, list(good.items()), written)
         state = State.ACTIVE
     except TableError as error:
         log.info("table not written: %s", error.message, extra={"subscription": line.name})
@@ -102,17 +103,32 @@ def attempt(world: World, line: Line, sheet: Sheet, taken: Sequence[tuple[Delive
         delivering.extend(world, line, back, 0)
 
 
-def kept(world: World, name: str, table: Table, good: list[tuple[int, dict[str, Any]]]) -> set[int]:
-    """Write rows, by number; returns the numbers of those that are written. One that is refused keeps no other back."""
+def keep(world: World, name: str, table: Table, good: list[tuple[int, dict[str, Any]]], written: set[int]) -> None:
+    """Write rows. One whose values are refused keeps no other back.
+
+    Args:
+        world: Where.
+        name: Of the subscription.
+        table: Where to.
+        good: The rows, by the numbers of their messages.
+        written: Gets the numbers of those that are written, also where a later one raises.
+
+    Raises:
+        BigQueryError: Nothing can be written now, whatever the values.
+    """
     try:
         rows.append(world, table, [row for _, row in good])
     except BigQueryError as error:
         half = len(good) // 2
+        if not is_about_values(error):
+            raise
         if not half:
             log.info("row not written: %s", error.message, extra={"subscription": name})
-            return set()
-        return kept(world, name, table, good[:half]) | kept(world, name, table, good[half:])
-    return {number for number, _ in good}
+            return
+        keep(world, name, table, good[:half], written)
+        keep(world, name, table, good[half:], written)
+    else:
+        written.update(number for number, _ in good)
 
 
 def fitting(line: Line, maker: Maker, taken: Sequence[tuple[Delivery, Any]]) -> dict[int, dict[str, Any]]:

@@ -34,6 +34,8 @@ AFTER_NS = 10 * SECOND
 """How long after a point is written the policies on its metric are looked at. Google takes longer."""
 TOGETHER_NS = 5 * SECOND
 """Looks are due at multiples of this: the clock has fewer times to stop at."""
+AGAIN_NS, AGAIN_MOST_NS = 5 * 60 * SECOND, 24 * 3600 * SECOND
+"""How long after a look that failed there is another, and after many that did: each wait is twice the one before."""
 
 
 def written(world: World, project: str, type_: str) -> None:
@@ -90,8 +92,15 @@ def end(world: World, policy: str) -> None:
     keeping.forget(world, policy)
 
 
-def due(world: World, policy: str, when_ns: int) -> None:
-    """Have a policy looked at, at a time or before; within five seconds of it, together with others."""
+def due(world: World, policy: str, when_ns: int, *, failed: int = 0) -> None:
+    """Have a policy looked at, at a time or before; within five seconds of it, together with others.
+
+    Args:
+        world: Where it is.
+        policy: Its name.
+        when_ns: The time, in nanoseconds.
+        failed: How many looks have failed, one after the other.
+    """
     when_ns = -(-when_ns // TOGETHER_NS) * TOGETHER_NS
     with world.store.transaction():
         row = world.store.get(DUE, policy)
@@ -100,7 +109,7 @@ def due(world: World, policy: str, when_ns: int) -> None:
             return
         if before is not None:
             world.clock.cancel(before["timer"])
-        timer = world.clock.call_at(moment(when_ns), look, {"policy": policy, "at": when_ns})
+        timer = world.clock.call_at(moment(when_ns), look, {"policy": policy, "at": when_ns, "failed": failed})
         world.store.put(DUE, policy, json.dumps({"at": when_ns, "timer": timer}).encode())
 
 
@@ -131,10 +140,13 @@ def taken(world: World, payload: dict[str, Any]) -> Any:
 
 
 def give_up(world: World, payload: dict[str, Any], failure: ApiFailure) -> None:
-    """Keep nothing of a look but that it failed: the next point has the policy looked at again."""
+    """Keep nothing of a look but that it failed: the next point, or time, has the policy looked at again."""
+    failed = payload.get("failed", 0)  # none in what an older emulator has planned
     with world.store.transaction():
         if (policy := taken(world, payload)) is not None:
             say(world, policy, failure)
+            wait = min(AGAIN_NS << min(failed, 16), AGAIN_MOST_NS)
+            due(world, policy.name, now_ns(world) + wait, failed=failed + 1)
 
 
 def say(world: World, policy: Any, failure: ApiFailure | None) -> None:

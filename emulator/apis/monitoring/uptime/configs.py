@@ -16,7 +16,7 @@ from emulator.apis.monitoring.alerts.keeping import POLICIES
 from emulator.apis.monitoring.channels import DISPLAY_NAME_MOST, invalid
 from emulator.apis.monitoring.descriptors import API
 from emulator.apis.monitoring.uptime import probing
-from emulator.apis.monitoring.uptime.keeping import CHECKS, LOCATIONS, Check, project_of
+from emulator.apis.monitoring.uptime.keeping import CHECKS, LOCATIONS, Check, locations_of, project_of
 from emulator.apis.standard import Listing, Update, standard
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
@@ -26,7 +26,7 @@ from emulator.core.world import World
 SERVICE = "google.monitoring.v3.UptimeCheckService/"
 PERIODS_S = (60, 300, 600, 900)
 TIMEOUT_MOST_S, LOCATIONS_LEAST = 60, 3
-PORTS = {False: 80, True: 443}
+PORTS, PORT_MOST = {False: 80, True: 443}, 65535
 FIXED = ("monitored_resource", "resource_group", "synthetic_monitor", "checker_type", "http_check.request_method")
 NEEDED = {"cloud_run_revision": ("location", "service_name"), "uptime_url": ("host",)}
 """Resources that can be probed, and the labels that say where."""
@@ -65,11 +65,22 @@ def settle(check: Any) -> None:
         raise invalid("uptime_check_config.timeout", f"{check.timeout.seconds}s", "must be between 1s and 60s.")
     if check.monitored_resource.type == "cloud_run_revision":
         check.monitored_resource.labels["project_id"] = project_of(check)
-    regions = [int(each) for each in check.selected_regions]
-    if regions and sum(len(LOCATIONS[each]) for each in regions) < LOCATIONS_LEAST:
-        names = ", ".join(uptime.UptimeCheckRegion(each).name for each in regions)
-        why = f"must include a minimum of {LOCATIONS_LEAST} locations."
-        raise invalid("uptime_check_config.selected_regions", names, why)
+    check_regions(check)
+
+
+def check_regions(check: Any) -> None:
+    """Refuse regions that are none, and too few places.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT.
+    """
+    field = "uptime_check_config.selected_regions"
+    for each in check.selected_regions:
+        if each not in LOCATIONS:
+            raise invalid(field, str(each), "is no region of uptime checks.")
+    if check.selected_regions and len(locations_of(check)) < LOCATIONS_LEAST:
+        names = ", ".join(uptime.UptimeCheckRegion(each).name for each in check.selected_regions)
+        raise invalid(field, names, f"must include a minimum of {LOCATIONS_LEAST} locations.")
 
 
 def check_whole(check: Any) -> None:
@@ -106,6 +117,8 @@ def check_http(http: Any) -> None:
         raise invalid("http_check", "auth_info", "Do not set both auth_method and auth_info.")
     http.path = http.path if http.path.startswith("/") else f"/{http.path}"
     http.port = http.port or PORTS[http.use_ssl]
+    if not 1 <= http.port <= PORT_MOST:
+        raise invalid("uptime_check_config.http_check.port", str(http.port), f"must be from 1 to {PORT_MOST}.")
 
 
 def check_mask(paths: Sequence[str]) -> None:

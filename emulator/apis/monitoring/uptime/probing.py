@@ -15,6 +15,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from google.cloud.monitoring_v3.types import uptime
+
 from emulator.apis import outgoing
 from emulator.apis.monitoring.uptime.keeping import CHECKS, locations_of, project_of
 from emulator.core.failures import ApiFailure
@@ -28,6 +30,8 @@ FIRST_AFTER_S = 5
 """How long after it was made or changed a check is made first."""
 AGENT = "service-{number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
 USER_AGENT = "GoogleStackdriverMonitoring-UptimeChecks(https://cloud.google.com/monitoring)"
+ANY = uptime.UptimeCheckConfig.HttpCheck.ResponseStatusCode.StatusClass.STATUS_CLASS_ANY
+"""Every answer passes. Other classes have the number of their first status."""
 
 
 def begin(world: World, check: Any) -> None:
@@ -69,7 +73,7 @@ def probe(world: World, check: Any) -> bool:
         base = address(world, check)
         headers = {**dict(http.headers), "User-Agent": USER_AGENT, **authorization(world, check, base)}
         code = outgoing.send(world, "GET", f"{base}{http.path}", headers, timeout_s=check.timeout.seconds)
-    except ApiFailure:
+    except (ApiFailure, ValueError):  # nobody answers, or what is asked for is no address or no header
         return False
     return accepted(http, code)
 
@@ -97,7 +101,8 @@ def authorization(world: World, check: Any, base: str) -> dict[str, str]:
         return {}
     number = world.project_number(project_of(check))
     parts = urlsplit(base)
-    token = world.part(Tokens).id_token(AGENT.format(number=number), f"{parts.scheme}://{parts.netloc}")
+    agent, audience = AGENT.format(number=number), f"{parts.scheme}://{parts.netloc}"
+    token = world.part(outgoing.Sent, outgoing.Sent).token(world.part(Tokens), agent, audience)
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -106,7 +111,7 @@ def accepted(http: Any, code: int) -> bool:
     if not http.accepted_response_status_codes:
         return HTTPStatus.OK <= code < HTTPStatus.MULTIPLE_CHOICES
     return any(
-        code == each.status_value or (each.status_class and each.status_class // 100 == code // 100)
+        each.status_class == ANY or code == each.status_value or each.status_class == code // 100 * 100
         for each in http.accepted_response_status_codes
     )
 

@@ -1,0 +1,42 @@
+"""Looks at policies, without a server: one that fails is not the last."""
+
+from itertools import pairwise
+
+import pytest
+
+from emulator.apis.monitoring.alerts import watching
+from emulator.apis.monitoring.alerts.keeping import POLICIES
+from emulator.core.world import World
+from tests.emulator_monitoring.making import PROJECT, policy
+
+NAME = f"{PROJECT}/alertPolicies/1"
+DAY_S = 86_400
+
+
+@pytest.fixture
+def world(tmp_path):
+    """One with a policy."""
+    made = World(tmp_path)
+    with made.store.transaction():
+        kept = type(policy()).pb(policy(name=NAME))
+        POLICIES.insert(made, kept)
+        watching.begin(made, kept)
+    yield made
+    made.operations.stop()
+    made.store.close()
+
+
+def test_a_policy_whose_look_failed_is_looked_at_again(world, monkeypatch):
+    """Without a new point, by time alone: after minutes, then ever later, so that a year is no million of looks."""
+    looks, right = [], watching.evaluate
+    monkeypatch.setattr(watching, "evaluate", lambda *_: looks.append(world.clock.now()) or 1 / 0)
+
+    world.clock.advance(30 * DAY_S)
+    assert POLICIES.get(world, NAME).validity.code == 13
+    waits = [(after - before).total_seconds() for before, after in pairwise(looks)]
+    assert waits[0] < DAY_S / 24 < DAY_S / 2 < waits[-1]
+    assert len(looks) < 60
+
+    monkeypatch.setattr(watching, "evaluate", right)
+    world.clock.advance(2 * DAY_S)
+    assert POLICIES.get(world, NAME).validity.code == 0
