@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.engine.monitoring.standing import Standing, standings
+from reconciler.engine.monitoring.watched import is_watched
 from reconciler.kinds.functions_function import NAME as FUNCTION
 from reconciler.kinds.functions_function import VARIABLE
 from runtime.retraining.watching.measured import number
@@ -109,6 +110,9 @@ def outcomes(
 
     Returns:
         None where nobody judges that.
+
+    Raises:
+        ApiError: Whether somebody does cannot be read, and there is nothing else to show.
     """
     said = [each for each in remembered if each.get("sort") == PERFORMANCE]
     told = _told(session, inventory, said)
@@ -127,6 +131,10 @@ def _told(session: Session, inventory: Inventory, said: Sequence[Mapping[str, An
         found = session.observe_one(address)
         settings = json.loads(found.fields.environment.get(VARIABLE) or "{}") if found else {}
         told = settings.get("performance")
-    except (errors.ApiError, ValueError, RecursionError, AttributeError):
+    except errors.ApiError:
+        if not said and not is_watched(inventory):
+            raise
+        return {} if said else None
+    except (ValueError, RecursionError, AttributeError):
         return {} if said else None
     return told if isinstance(told, Mapping) else None
