@@ -61,6 +61,8 @@ def fewest(rows: int, share: float, chance: float) -> int:
     """
     spread = math.sqrt(rows * share * (1 - share))
     right = min(max(int(rows * share - NormalDist().inv_cdf(1 - chance) * spread), 0), rows)
+    if rows > _MANY:
+        return right
     log = math.lgamma(rows + 1) - math.lgamma(right + 1) - math.lgamma(rows - right + 1)
     term = math.exp(log + right * math.log(share) + (rows - right) * math.log1p(-share))
     odds = share / (1 - share)
@@ -82,6 +84,8 @@ def fewest(rows: int, share: float, chance: float) -> int:
 
 
 _NOTHING = 1e-15
+_MANY = 10_000_000
+"""Of so many rows the normal distribution says the same but for a few, and adding up takes seconds."""
 
 
 def chi_square(share: float, degrees: int) -> float:
