@@ -21,6 +21,8 @@ IRIS = Path(__file__).resolve().parents[2] / "specs" / "iris"
 TABLE = "projects/local/datasets/ml_logs/tables/iris"
 NAMES = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 WITHIN_S = 30
+SAME_ID = 60
+"""Requests of one caller that names all of them alike."""
 
 
 def logged(operator, count):
@@ -33,8 +35,17 @@ def logged(operator, count):
     return [dict(zip(names, (cell["v"] for cell in row["f"]), strict=True)) for row in found]
 
 
+def queried(operator, query):
+    """What BigQuery answers."""
+    asked = {"query": query, "useLegacySql": False}
+    return operator.connection.rest(HOST, VERSION).post("projects/local/queries", asked)
+
+
 def test_an_answered_prediction_is_a_row_of_the_table(operator):
-    """Each row asked for is one there, with its prediction and without what must not be logged; the plan is empty."""
+    """Each row asked for is one there, with its prediction and without what must not be logged; the plan is empty.
+
+    Monitors read each once, however often it is delivered, and whatever id the caller gives.
+    """
     features = {name: {"type": "number", "log": name != "petal_width"} for name in NAMES}
     model = {
         "uri": "./model",
@@ -65,7 +76,11 @@ def test_an_answered_prediction_is_a_row_of_the_table(operator):
     assert {(row["request_id"], row["model"], row["model_version"]) for row in found} == {("r1", "flowers", "1")}
     assert all("petal_width" not in row and row["revision"] for row in found)
     query = log_query(load(file).services[0].service, Facts("local", BUCKET), reach_h=48)
-    asked = operator.connection.rest(HOST, VERSION).post(
-        "projects/local/queries", {"query": query, "useLegacySql": False}
+    assert int(queried(operator, query)["totalRows"]) == len(rows), "what monitors ask for are these rows"
+    for _ in range(SAME_ID):
+        httpx.post(f"{url}/predict", json={"instances": rows[:1]}, headers=headers, timeout=60).raise_for_status()
+    assert len(logged(operator, len(rows) + SAME_ID)) == len(rows) + SAME_ID
+    queried(operator, "INSERT INTO ml_logs.iris SELECT * FROM ml_logs.iris")  # as if each were delivered again
+    assert int(queried(operator, query)["totalRows"]) == len(rows) + SAME_ID, (
+        "a caller cannot hide requests by their id"
     )
-    assert int(asked["totalRows"]) == len(rows), "what monitors ask for are these rows"

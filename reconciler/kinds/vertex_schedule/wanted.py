@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 SKEW, DRIFT = "skew", "drift"
 TIME_COLUMN = "logging_time"
 """Of the prediction log: its names are those of `runtime.telemetry.prediction_rows`."""
+SAME = (TIME_COLUMN, "request_id", "revision", "row_index")
+"""Columns in which a row that is delivered again equals itself, and no other row. `request_id` alone is the caller's:
+one that sends the same with every request would be one request, and nobody would see what it asks. The time is the
+server's, set once per request, in microseconds, and sent again as it is.
+"""
 _AGAINST_S = 7 * 86_400
 """How far back predictions are compared with where the spec has no `drift`."""
 _LATE_H = 24
@@ -118,7 +123,7 @@ def log_query(service: MLService, facts: Facts, reach_h: int) -> str:
         f"SELECT {', '.join(map(_name, columns))} FROM {_name(table)}"  # noqa: S608 - BigQuery reads it, every part quoted
         f" WHERE {' AND '.join(only)}"
         f" AND {TIME_COLUMN} >= TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {reach_h} HOUR)"
-        f" QUALIFY ROW_NUMBER() OVER (PARTITION BY request_id, row_index ORDER BY {TIME_COLUMN}) = 1"
+        f" QUALIFY ROW_NUMBER() OVER (PARTITION BY {', '.join(SAME)} ORDER BY {TIME_COLUMN}) = 1"
     )
 
 
