@@ -5,7 +5,9 @@ import random
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from reconciler.cli.commands.monitor_calibrate import app
 from reconciler.engine.monitoring.calibrating import calibrated, merged, spec_words
 from reconciler.engine.monitoring.limits import LARGEST, interval, limits_of, windows_for
 from reconciler.render.calibration import render_calibration
@@ -49,6 +51,40 @@ def test_how_many_windows_a_rate_takes():
 def test_the_interval_is_clopper_and_pearsons(found, of, low, high):
     """By tables."""
     assert interval(found, of) == pytest.approx((low, high), abs=1e-4)
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(1, 2000), st.floats(0, 1))
+@example(5000, 0.5)
+@example(5000, 0.9999)
+def test_the_interval_of_long_histories_is_one(of, share):
+    """Half of ten thousand windows: no number on the way is too large; what is not found has the interval's mirror."""
+    found = round(share * of)
+
+    low, high = interval(found, of)
+
+    assert 0 <= low <= found / of <= high <= 1
+    assert high - low <= 4 / of**0.5
+    assert interval(of - found, of) == pytest.approx((1 - high, 1 - low), abs=1e-7)
+
+
+def test_limits_come_of_ten_thousand_windows():
+    """A year of hours and more."""
+    chance = random.Random(7)  # noqa: S311 - a simulation
+
+    found = limits_of([quiet(chance, 2) for _ in range(10_000)], 0.05)
+
+    assert 0.045 < found.beyond / found.windows <= found.rate <= 0.05
+    assert found.interval[0] < found.rate < found.interval[1]
+
+
+@pytest.mark.parametrize("rate", ["1e-310", "0", "1", "-0.1", "nan"])
+def test_a_rate_that_no_history_states_is_refused(rate):
+    """In words, before anything is read."""
+    told = CliRunner().invoke(app, ["churn", "--false-alarms", rate])
+
+    assert told.exit_code == 2
+    assert "is no rate: write one from 0.000001 to below 1" in " ".join(told.output.replace("│", " ").split())
 
 
 @settings(deadline=None, max_examples=50)

@@ -15,9 +15,13 @@ app = typer.Typer(add_completion=False)
 _LONGEST_DAYS = 366
 
 
+_RAREST = 1e-6
+"""A rate that takes two million windows: no history has more."""
+
+
 def _rate(share: float) -> float:
-    if not 0 < share < 1:
-        raise typer.BadParameter(f"{share:g} is no rate: write one between 0 and 1, such as 0.01")
+    if not _RAREST <= share < 1:
+        raise typer.BadParameter(f"{share:g} is no rate: write one from {_RAREST:f} to below 1, such as 0.01")
     return share
 
 
@@ -29,7 +33,7 @@ def calibrate(
         float,
         typer.Option(
             "--false-alarms",
-            help="Share of windows without a change that may be a breach, all columns together.",
+            help="Share of windows without a change that may be a breach, all columns together; at least 0.000001.",
             callback=_rate,
         ),
     ] = 0.01,

@@ -124,8 +124,17 @@ def interval(found: int, of: int, confidence: float = _CONFIDENCE) -> tuple[floa
 
 
 def _at_most(most: int, of: int, share: float) -> float:
-    """Give the chance of no more than so many in a binomial distribution."""
-    return math.fsum(math.comb(of, n) * share**n * (1 - share) ** (of - n) for n in range(most + 1))
+    """Give the chance of no more than so many in a binomial distribution; by logarithms, which do not overflow.
+
+    Args:
+        most: At most so many.
+        of: Of how many.
+        share: The chance of each, in (0, 1).
+    """
+    yes, no, ways = math.log(share), math.log1p(-share), math.lgamma(of + 1)
+    return math.fsum(
+        math.exp(ways - math.lgamma(n + 1) - math.lgamma(of - n + 1) + n * yes + (of - n) * no) for n in range(most + 1)
+    )
 
 
 def _root(rising: Callable[[float], float]) -> float:
