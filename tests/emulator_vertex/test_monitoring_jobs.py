@@ -317,7 +317,7 @@ def loaded(emulator, name, side, *, days_ago):
 
 
 def test_tables_and_queries_give_what_files_give(cloud, watched):
-    """The same distances, of the rows of the window alone; the agent reads, by jobs of its own."""
+    """The same distances, of the rows of the window alone, whatever the case of a column's name; the agent reads."""
     cloud.run(watched, "files", **TARGET)
     wanted = {name: points[0].current_stats for name, points in cloud.stats(watched).items()}
     loaded(cloud.emulator, "training", "baseline", days_ago=40)
@@ -328,7 +328,9 @@ def test_tables_and_queries_give_what_files_give(cloud, watched):
         watched,
         "tables",
         objective_spec={
-            "baseline_dataset": query("SELECT * FROM `local.ml`.training WHERE c != 'of old' OR c IS NULL;"),
+            "baseline_dataset": query(
+                "SELECT * EXCEPT (x), x AS X FROM `local.ml`.training WHERE c != 'of old' OR c IS NULL;"
+            ),
             "target_dataset": table("bq://local.ml.served", **window),
         },
     )

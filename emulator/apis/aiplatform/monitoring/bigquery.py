@@ -54,14 +54,17 @@ class BigQuery:
 
     def batches(self, source: Any, fields: Mapping[str, Field], window: Window | None) -> Iterator[Batch]:
         """The rows of a table or of a query."""
-        ref = self._answered(statement(source.bigquery_source, columns_of(fields, window), window))
+        wanted = columns_of(fields, window)
+        ref = self._answered(statement(source.bigquery_source, wanted, window))
         table = records.find_table(self.world, ref)
         base = engine(self.world)
         with base.reading() as cursor:
             base.run(cursor, f"SELECT {names(table.fields)} FROM {physical(table.rows)}")  # noqa: S608 - quoted
             for rows in cursor.to_arrow_reader(ROWS):
+                # As they were asked for: to BigQuery `Age` and `age` are one column, and the table may have the other.
+                named = pa.RecordBatch.from_arrays(rows.columns, names=wanted)
                 try:
-                    yield batch_of(rows, fields, None)
+                    yield batch_of(named, fields, None)
                 except pa.ArrowException:  # which quotes a value
                     text = "Failed to read the rows: a value is not of the field's type."
                     raise ApiFailure("INVALID_ARGUMENT", text) from None
