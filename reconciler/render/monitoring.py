@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -115,7 +116,7 @@ def _comparison(found: Mapping[str, Any], now: datetime, *, every: bool) -> Text
     for line, how in troubles(found):
         text.append(f"    {line}\n", how)
     text.append_text(_columns(found["columns"], every=every))
-    return text.append_text(_history(left)) if (left := others(found)) else text
+    return text.append_text(_history(left, found["which"])) if (left := others(found)) else text
 
 
 def standing(found: Mapping[str, Any], now: datetime) -> str:
@@ -131,7 +132,8 @@ def lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
     schedule = found["schedule"]
     late = " (late)" if schedule["next"] and _past(schedule["next"], now) else ""
     due = "paused: no next one" if schedule["paused"] else f"next {minute(schedule['next']) or 'unknown'} UTC{late}"
-    until = f"window until {minute(found['at'])} UTC ({ago(found['at'], now)})" if found["at"] else "no window yet"
+    none = "no window yet (a run on demand counts as none)"
+    until = f"window until {minute(found['at'])} UTC ({ago(found['at'], now)})" if found["at"] else none
     yield f"{until} · {due} · {found['minSamples']} values tell something"
     if found["reason"]:
         yield one_line(found["reason"])
@@ -160,10 +162,34 @@ def troubles(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     failed = found["unmeasured"]
     if failed and failed["going"]:
         yield f"a job for {minute(failed['at'])} UTC has not ended yet", "yellow"
+    elif failed and (empty := _EMPTY.match(failed["reason"])):
+        expected = found["which"] in _AGAINST_EARLIER and empty["side"] == "baseline"
+        told = f"the job for {minute(failed['at'])} UTC measured nothing: {why(failed['reason'], found['which'])}"
+        yield told, "yellow" if expected else "red"
     elif failed:
         yield f"the job for {minute(failed['at'])} UTC failed: {short(failed['reason'])}", "red"
     if found["schedule"]["problem"]:
         yield one_line(found["schedule"]["problem"]), "red"
+
+
+_EMPTY = re.compile(r"No data found in the (?P<side>baseline|target) dataset\b")
+"""Model Monitoring's words of a side without rows, before its query, which nobody wants to read."""
+_AGAINST_EARLIER = frozenset({"drift", "predictiondrift"})
+
+
+def why(reason: str, which: str) -> str:
+    """Give the reason of a window in a line.
+
+    Args:
+        reason: As it was told.
+        which: What was compared.
+    """
+    empty = _EMPTY.match(reason)
+    if empty is None:
+        return short(reason)
+    if empty["side"] == "target":
+        return "no rows in the window"
+    return "no rows in the earlier window" if which in _AGAINST_EARLIER else "no rows in the baseline"
 
 
 def _performance(found: Mapping[str, Any], now: datetime) -> Text:
@@ -180,7 +206,7 @@ def _performance(found: Mapping[str, Any], now: datetime) -> Text:
         styles = [_words(each["finding"])[1] for each in found["measures"]]
         text.append_text(table(rows, MEASURES, right=range(2, len(MEASURES)), styles=styles))
     earlier = [each for each in found["history"] if each["at"] != found["at"]]
-    return text.append_text(_history(earlier)) if earlier else text
+    return text.append_text(_history(earlier, "performance")) if earlier else text
 
 
 def outcome_lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
@@ -286,12 +312,14 @@ def _bar(share: float, most: float) -> str:
     return _LEVELS[min(len(_LEVELS) - 1, int(share / most * len(_LEVELS)))]
 
 
-def _history(windows: Sequence[Mapping[str, Any]]) -> Text:
+def _history(windows: Sequence[Mapping[str, Any]], which: str) -> Text:
     text = Text()
     text.append("    other windows\n", "bold")
     for each in windows:
         words, style = _words(each["finding"])
-        text.append(f"    {minute(each['at'])}  ").append(f"{words:<15}", style).append(f"  {short(each['reason'])}\n")
+        text.append(f"    {minute(each['at'])}  ").append(f"{words:<15}", style).append(
+            f"  {why(each['reason'], which)}\n"
+        )
     return text
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from reconciler.cli.commands.predict import read_rows
+from reconciler.core.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,30 @@ def test_cells_of_csv_are_what_they_would_be_in_json(tmp_path, cell, value):
     (row,) = read_rows(str(tmp_path / "rows.csv"))
 
     assert json.dumps(row) == json.dumps({"a": value, "b": "x"})
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
+def test_json_lines_are_rows(tmp_path, name):
+    """An object or a list a line, whatever the file is called; empty lines are none."""
+    file = tmp_path / name
+    file.write_text('{"age": 3, "note": "a\u2028b"}\n\n[4]\r\n', encoding="utf-8")
+
+    assert read_rows(str(file)) == [{"age": 3, "note": "a\u2028b"}, [4]]
+
+
+def test_a_single_json_line_is_a_row(tmp_path):
+    """Of a file that is called so."""
+    (tmp_path / "rows.jsonl").write_text('{"age": 3}\n')
+
+    assert read_rows(str(tmp_path / "rows.jsonl")) == [{"age": 3}]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [('{"age": 3}\n{"age"\n', "line 2 is no JSON"), ("[3]\n4\n", "line 2 is no row")]
+)
+def test_a_line_that_is_no_row_is_named(tmp_path, text, said):
+    """With its number."""
+    (tmp_path / "rows.jsonl").write_text(text)
+
+    with pytest.raises(UsageError, match=said):
+        read_rows(str(tmp_path / "rows.jsonl"))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reconciler.render.monitoring import bars, headline, others, quiet, render_monitored
+from reconciler.render.monitoring import bars, headline, others, quiet, render_monitored, troubles
 from reconciler.render.status import stands
 from reconciler.render.text import table
 from tests.spec.test_redaction import monitored_with
@@ -86,3 +86,34 @@ def test_windows_that_are_told_already_are_no_others():
     shown = render_monitored(found, now=NOW, every=False).plain
     [line] = [line for line in shown.splitlines() if line.startswith("    2026-11-20 06:00  calm ")]
     assert len(line) < 210
+
+
+EMPTY = "No data found in the {} dataset SELECT `age` FROM `acme.ml.log` from 2026-11-20 to 2026-11-21."
+
+
+@pytest.mark.parametrize(
+    ("which", "side", "told", "style"),
+    [
+        ("drift", "baseline", "no rows in the earlier window", "yellow"),
+        ("predictiondrift", "baseline", "no rows in the earlier window", "yellow"),
+        ("skew", "baseline", "no rows in the baseline", "red"),
+        ("drift", "target", "no rows in the window", "red"),
+    ],
+)
+def test_a_window_without_rows_is_said_without_its_query(which, side, told, style):
+    """What `drift` has in its first days is no alarm."""
+    failed = {"job": "1", "at": AT, "reason": EMPTY.format(side), "going": False}
+
+    [(line, how)] = troubles({"which": which, "unmeasured": failed, "schedule": {"problem": ""}})
+
+    assert (line, how) == (f"the job for 2026-11-27 05:00 UTC measured nothing: {told}", style)
+
+
+def test_a_service_without_a_window_is_told_that_runs_on_demand_make_none():
+    """Who has just compared wonders why."""
+    found = monitored_with("x")
+    found["comparisons"][0] |= {"at": "", "finding": "NoWindow"}
+
+    shown = render_monitored(found, now=NOW, every=False).plain
+
+    assert "no window yet (a run on demand counts as none) · " in shown

@@ -17,6 +17,8 @@ from reconciler.cli.planning import Target, working
 from reconciler.core import errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconciler.engine.session import Session
 
 app = typer.Typer(add_completion=False)
@@ -33,7 +35,7 @@ _WHOLE = re.compile(r"[+-]?\d+")
 @app.command()
 def predict(
     name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
-    rows: Annotated[str, typer.Argument(help='JSON or CSV file of rows; "-" is standard input.')] = "-",
+    rows: Annotated[str, typer.Argument(help='JSON, JSON Lines or CSV file of rows; "-" is standard input.')] = "-",
     *,
     tag: Annotated[str | None, typer.Option("--tag", help="A tagged revision's address.", show_default=False)] = None,
     project: Project = None,
@@ -42,8 +44,8 @@ def predict(
 ) -> None:
     """Send rows and print the predictions, one JSON value a line.
 
-    JSON is a list of rows, or an object with `instances`; CSV has feature names in its first line. The call carries
-    your identity, so you need roles/run.invoker on a private service.
+    JSON is a list of rows, or an object with `instances`; JSON Lines are a row a line; CSV has feature names in its
+    first line. The call carries your identity, so you need roles/run.invoker on a private service.
     """
     from reconciler.engine.status import read_status  # noqa: PLC0415 - late, for start-up
     from reconciler.gcp.identity import identity_token  # noqa: PLC0415 - late, for start-up
@@ -76,9 +78,11 @@ def read_rows(source: str) -> list[Any]:
     """
     try:
         text = _stdin() if source == "-" else Path(source).read_text()
-        return _csv(text) if source.endswith(".csv") else _json(text)
+        if source.endswith(".csv"):
+            return _csv(text)
+        return [*_json_lines(text)] if source.endswith((".jsonl", ".ndjson")) else _json(text)
     except (OSError, ValueError) as error:
-        hint = 'rows are JSON, such as [{"age": 3}, {"age": 4}], or a .csv file with a header'
+        hint = 'rows are JSON, such as [{"age": 3}, {"age": 4}], or one a line, or a .csv file with a header'
         raise errors.UsageError(f"cannot read rows from {source}: {error}", hint=hint) from error
 
 
@@ -89,11 +93,30 @@ def _stdin() -> str:
 
 
 def _json(text: str) -> list[Any]:
-    data = json.loads(text, parse_constant=_no_number)
+    try:
+        data = json.loads(text, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data":
+            raise
+        return [*_json_lines(text)]
     found = data.get("instances") if isinstance(data, dict) else data
     if not isinstance(found, list):
         raise ValueError("it is neither a list of rows nor an object with 'instances'")  # noqa: TRY004 - bad input
     return found
+
+
+def _json_lines(text: str) -> Iterator[Any]:
+    """Give the rows of JSON Lines: an object or a list a line."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line, parse_constant=_no_number)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"line {number} is no JSON: {error}") from error
+        if not isinstance(row, dict | list):
+            raise ValueError(f"line {number} is no row: neither an object nor a list")  # noqa: TRY004 - bad input
+        yield row
 
 
 def _csv(text: str) -> list[Any]:
