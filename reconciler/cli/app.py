@@ -39,7 +39,7 @@ COMMANDS = {
     "uninstall ci": "Let no workflow in any more.",
     "operator": "The job that reconciles: what it did, start it, pause it.",
     "reconcile": "One pass over a folder: what the scheduled job runs.",
-    "image": "Build and push our own images, with no container engine.",
+    "image": "Build and push our own images; show what cleanup takes.",
     "serve": "Serve a model folder on this machine.",
     "emulator": "Google Cloud on this machine.",
 }
