@@ -23,6 +23,7 @@ from reconciler.gcp.image_versions import Cleaning, ImageVersions
 from reconciler.gcp.running_images import functions_in, jobs_in, revisions_in
 
 REPOSITORY = "artifact_repository"
+_POLICIES = frozenset({"keep_last", "delete_untagged_after_s", "keep_needed"})
 _FUNCTION = "functions_function"
 _HINT = "grant roles/artifactregistry.writer on it, or take registry.cleanup from the spec that has it"
 
@@ -108,7 +109,8 @@ class Keeper:
         if change.action not in {Action.CREATE, Action.UPDATE, Action.REPLACE}:
             return
         if change.address.kind == REPOSITORY:
-            if change.action is Action.UPDATE and (change.desired or {}).get("keep_needed"):
+            # A new repository is empty.
+            if change.action is Action.UPDATE and _POLICIES & {each.field for each in change.changes}:
                 self._settle(self._path(change.address), release=False)
             return
         for image in sorted({*_named(change), *self._back(change)}):
@@ -116,17 +118,31 @@ class Keeper:
                 self._claim(image)
 
     def after(self) -> dict[Address, str]:
-        """Tag what is needed, release what is not, in every repository that a spec of this run has cleaned.
+        """Tag what is needed, and release what is not.
+
+        That is in every repository that a spec of this run has cleaned, and in those of other projects that specs take
+        images from, where they are cleaned: nobody there sees what runs here.
 
         Returns:
-            Why something may not be kept, by repository.
+            Why something may not be kept, by whose repository it is, or who needs it.
         """
         found = {}
-        for address in self._repositories():
+        for path, address in self._settled().items():
             try:
-                self._settle(self._path(address), release=True)
+                self._settle(path, release=True)
             except errors.ReconcilerError as error:
                 found[address] = f"its cleanup may delete what is needed: {error}"
+        return found
+
+    def _settled(self) -> dict[str, Address]:
+        """Give the repositories to settle, each with the object on whose behalf."""
+        found = {self._path(address): address for address in self._repositories()}
+        ours, observing = f"projects/{self.session.connection.project}/", set(self.planned.plan.observing)
+        for address, want in sorted(self.planned.wants.items()):
+            named = [getattr(want.fields, field, None) for field in ("image", "environment")]
+            for image in () if want.services <= observing else _texts(named):
+                if not image.repository.startswith(ours) and self._is_cleaned(image.repository):
+                    found.setdefault(image.repository, address)
         return found
 
     def _repositories(self) -> Iterator[Address]:

@@ -1,6 +1,7 @@
 """What serves, or may be needed again, survives every cleanup; the rest goes."""
 
 import sys
+from datetime import timedelta
 
 import pytest
 
@@ -12,9 +13,14 @@ PATH = f"{REGION}-docker.pkg.dev/local/ml/scorer"
 REGISTRY = {"repository": "ml", "cleanup": {"keepLast": 1, "deleteUntaggedAfter": "1h"}}
 ARTIFACTS = ("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
 DAY_S = 86400
+KEEPS = {
+    "id": "keep-needed",
+    "action": "KEEP",
+    "condition": {"tag_state": "TAGGED", "tag_prefixes": ["mlservice-keep-"]},
+}
 
 
-def push(operator, content, tag="v1"):
+def push(operator, content, tag="v1", path=PATH):
     """Push a server with a note; the digest."""
     from emulator.images.bundled import HERE  # noqa: PLC0415 - the folder of the image that starts fastest
 
@@ -22,13 +28,13 @@ def push(operator, content, tag="v1"):
     folder.mkdir(exist_ok=True)
     (folder / "server.py").write_text((HERE / "hello" / "server.py").read_text() + f"\n# {content}\n")
     command = [sys.executable, "-S", "-E", "-B", "server.py"]
-    wanted = {"image": f"{PATH}:{tag}", "folder": str(folder), "command": command}
+    wanted = {"image": f"{path}:{tag}", "folder": str(folder), "command": command}
     return operator.emulator.control("POST", "images", wanted)["digest"]
 
 
-def tags(operator):
+def tags(operator, repository=REPOSITORY):
     """Tags by digest, of everything in the repository."""
-    found = operator.api(*ARTIFACTS).list_docker_images(request={"parent": REPOSITORY})
+    found = operator.api(*ARTIFACTS).list_docker_images(request={"parent": repository})
     return {image.name.rpartition("@")[2]: set(image.tags) for image in found}
 
 
@@ -185,3 +191,22 @@ def test_a_service_without_cleanup_asks_no_more_than_before(operator):
 
     called = operator.emulator.calls()
     assert not [name for name in called if name.endswith(("ListDockerImages", "CreateTag", "Jobs/ListJobs"))]
+
+
+def test_a_registry_of_another_project_has_tags_of_this_one(operator):
+    """Images come from a shared project's registry, which is cleaned there: what runs here is kept, in our name."""
+    shared, path = f"projects/shared/locations/{REGION}/repositories/ml", PATH.replace("/local/", "/shared/")
+    policies = {
+        "keep-needed": KEEPS,
+        "all": {"id": "all", "action": "DELETE", "condition": {"older_than": timedelta(minutes=1)}},
+    }
+    made = {"format_": "DOCKER", "cleanup_policies": policies}
+    request = {"parent": shared.rpartition("/repositories/")[0], "repository_id": "ml", "repository": made}
+    operator.api(*ARTIFACTS).create_repository(request=request).result(timeout=60)
+    old = push(operator, "old", path=path)
+    push(operator, "new", path=path)
+
+    applied(operator, spec(image=f"{path}@{old}"))
+    operator.emulator.advance(1.5 * DAY_S)
+
+    assert tags(operator, shared) == {old: {tag_of("local", old)}}
