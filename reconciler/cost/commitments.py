@@ -67,7 +67,8 @@ class Spot:
 
 def commitments(found: Iterable[Estimate]) -> list[Commitment]:
     """Compare what can be committed to for all services of a billing account; none where nothing always runs."""
-    lines = [line for each in found for line in each.lines if line.price and line.price.discounts]
+    runs = [line for each in found for line in each.lines if not line.key.startswith("function.")]
+    lines = [line for line in runs if line.price and line.price.discounts]
     made = []
     for key in TERMS:
         covered = sum((line.cost.floor for line in lines if line.price and key in line.price.discounts), NOTHING)

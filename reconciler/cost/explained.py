@@ -106,7 +106,8 @@ def _warm(found: Estimate) -> str:
 def _logged(found: Estimate) -> str:
     usage, rate = found.usage, found.shape.log_rate or Decimal(0)
     rows = _said(usage, "rows_per_request", f"{usage.rows_per_request.normalize():f} rows a request")
-    return f"{rate * 100:.3g} % of requests, {rows}, {_said(usage, 'row_bytes', f'{usage.row_bytes} bytes each')}"
+    share = f"{(rate * 100).normalize():f} % of requests"
+    return f"{share}, {rows}, {_said(usage, 'row_bytes', f'{usage.row_bytes} bytes each')}"
 
 
 def _trainings(found: Estimate) -> str:
