@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from reconciler.cost.amounts import NOTHING, Amounts
+from reconciler.cost.amounts import Amounts
 from reconciler.cost.estimate import Estimate, estimate
+from reconciler.cost.lines import Line
 from reconciler.cost.prices import snapshot
 from reconciler.cost.shape import Shape
 from reconciler.cost.usage import Usage
@@ -136,6 +137,6 @@ def most_that_fits(found: Estimate, limit: Decimal) -> int:
     return low
 
 
-def greatest(found: Estimate) -> str:
-    """Name the line that is most of the worst case."""
-    return max(found.lines, key=lambda line: line.cost.worst if line.price else NOTHING).key
+def greatest(found: Estimate) -> Line:
+    """Give the line that is most of the worst case."""
+    return max(found.lines, key=lambda line: line.cost.worst)

@@ -71,6 +71,7 @@ class Prices:
         tiers: Price tier of Cloud Run, 1 or 2, by region. A disputed region counts as tier 2, the dearer one.
         disputed: Regions of which sources disagree.
         gpu_regions: Regions in which the price of an accelerator was seen, by the beginning of its name.
+        known: What was looked for before: a fleet asks for the same few prices again and again.
     """
 
     as_of: str
@@ -78,6 +79,7 @@ class Prices:
     tiers: Mapping[str, int]
     disputed: frozenset[str]
     gpu_regions: Mapping[str, frozenset[str]]
+    known: dict[tuple[str, str], Price | None] = field(default_factory=dict, compare=False)
 
     def find(self, family: str, region: str) -> Price | None:
         """Give the price that holds in a region, or None where none is known: never a price of zero instead.
@@ -89,6 +91,12 @@ class Prices:
         Source:
             https://cloud.google.com/run/pricing, "Regional price tiers".
         """
+        key = family, region
+        if key not in self.known:
+            self.known[key] = self._look(family, region)
+        return self.known[key]
+
+    def _look(self, family: str, region: str) -> Price | None:
         seen = next((regions for name, regions in self.gpu_regions.items() if family.startswith(name)), None)
         if seen is not None and region not in seen:
             return None

@@ -236,6 +236,28 @@ def runs_per_month(schedule: str) -> Decimal:
     return runs * sum(cron.runs_on(first + timedelta(days=day)) for day in range(_FOUR_YEARS)) / _FOUR_YEARS
 
 
+def sized(shape: Shape, record: Mapping[str, Any]) -> Shape:
+    """Give a shape with the instances of a Cloud Run service as its plain record says them.
+
+    Args:
+        shape: Of the spec.
+        record: As wanted, or as it is live.
+    """
+    least = record["min_instances"]
+    instances = replace(
+        shape.instances,
+        cpu_millis=record["cpu_millis"],
+        memory_mib=record["memory_mib"],
+        least=least,
+        most=max(record["max_instances"], least, 1),
+        concurrency=record["concurrency"] or 1,
+        gpu=record["gpu"],
+        zonal=record["gpu_zonal_redundancy"],
+        always=bool(record["cpu_always"]),
+    )
+    return replace(shape, instances=instances)
+
+
 def as_live(shape: Shape, observed: Mapping[str, Any], new: Mapping[str, int]) -> Shape:
     """Give a spec's shape as it was before a plan: the instances as they run, without what the plan makes anew.
 
@@ -246,21 +268,10 @@ def as_live(shape: Shape, observed: Mapping[str, Any], new: Mapping[str, int]) -
         observed: Plain record of the live Cloud Run service.
         new: Objects that the plan makes, less those that it deletes, by kind.
     """
-    instances = replace(
-        shape.instances,
-        cpu_millis=observed["cpu_millis"],
-        memory_mib=observed["memory_mib"],
-        least=observed["min_instances"],
-        most=max(observed["max_instances"], observed["min_instances"], 1),
-        concurrency=observed["concurrency"] or 1,
-        gpu=observed["gpu"],
-        zonal=observed["gpu_zonal_redundancy"],
-        always=bool(observed["cpu_always"]),
-    )
     without: dict[str, Any] = {"jobs": max(0, shape.jobs - new.get("scheduler_job", 0))}
     for kind, gone in _MADE_OF.items():
         without |= gone if new.get(kind, 0) > 0 else {}
-    return replace(shape, instances=instances, **without)
+    return replace(sized(shape, observed), **without)
 
 
 _MADE_OF: Mapping[str, Mapping[str, Any]] = {
