@@ -145,6 +145,7 @@ def main() -> None:
         demo_operator.tell(folder, SERVICE, number=17, meanwhile=behind_its_back)
     print(f"\n{BOLD}That was {time.monotonic() - started:.0f} s.{OFF} Now yours:")
     print("  mlservice init my-service && mlservice apply my-service --local    the tutorial: docs/tutorial.md")
+    print(f"  {demo_monitoring.PAGE.relative_to(ROOT)}    what the monitor found, as a page: open it in a browser")
 
 
 if __name__ == "__main__":

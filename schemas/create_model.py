@@ -12,11 +12,15 @@ from dataclasses import dataclass
 _GAP = r"(?:\s|--[^\n]*(?:\n|\Z)|\#[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*+\*/)"
 _HEAD = re.compile(
     rf"{_GAP}*+CREATE{_GAP}++(?:OR{_GAP}++REPLACE{_GAP}++)?MODEL{_GAP}++(?:IF{_GAP}++NOT{_GAP}++EXISTS{_GAP}++)?"
-    r"(?P<name>(?:`[^`\n]*`|[\w.:-])++)",
+    r"(?P<name>(?:`[^`\n]*`|[\w.:]|-(?!-))++)",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?:(?P<project>[a-z0-9][a-z0-9.:-]*)\.)?(?P<dataset>\w{1,1024})\.(?P<model>\w{1,900})", re.ASCII)
 _SORT = re.compile(r"\bmodel_type\s*=\s*(['\"])(?P<sort>\w+)\1", re.IGNORECASE)
+_ENCODING = re.compile(r"\bcategory_encoding_method\s*=\s*(['\"])(?P<how>\w+)\1", re.IGNORECASE)
+_TRANSFORM = re.compile(rf"{_GAP}*+TRANSFORM{_GAP}*+\(", re.IGNORECASE)
+SERVED_ENCODING = "LABEL_ENCODING"
+"""How words may become numbers: each its place in a list. The others make several columns of one."""
 EXPORTED = frozenset(
     {"BOOSTED_TREE_CLASSIFIER", "BOOSTED_TREE_REGRESSOR", "RANDOM_FOREST_CLASSIFIER", "RANDOM_FOREST_REGRESSOR"}
 )
@@ -44,6 +48,17 @@ class CreateModel:
         """What `model_type` says, in capitals; empty where it is not there."""
         found = _SORT.search(self.rest)
         return found["sort"].upper() if found else ""
+
+    @property
+    def encoding(self) -> str:
+        """What `category_encoding_method` says, in capitals; empty where it is not there."""
+        found = _ENCODING.search(self.rest)
+        return found["how"].upper() if found else ""
+
+    @property
+    def transforms(self) -> bool:
+        """Whether it has a TRANSFORM clause, which stands behind the name."""
+        return _TRANSFORM.match(self.rest) is not None
 
 
 def read(query: str) -> CreateModel | None:

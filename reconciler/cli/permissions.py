@@ -28,8 +28,10 @@ A role on the state bucket needs the bucket: make it first (`gcloud storage buck
 --uniform-bucket-level-access --public-access-prevention`, then `buckets update --update-labels=managed-by=mlservice`),
 or let the first `apply` make it with `roles/storage.admin` on the project.
 
-`predict` needs `roles/run.invoker` on the service; `models` and `monitor` need `roles/aiplatform.viewer`, and
-`promote --write` with `model.alias` needs `roles/aiplatform.user`, and writes what it did into the state bucket.
+`predict` needs `roles/run.invoker` on the service; `models`, `monitor` and `monitor calibrate` need
+`roles/aiplatform.viewer` and, as `plan` does, `roles/storage.objectViewer` on the state bucket, and `roles/run.viewer`
+while monitors of two versions have schedules. `monitor run` needs `roles/aiplatform.user` for its jobs; so does
+`promote --write` with `model.alias`, which writes what it did into the state bucket.
 
 Try an account's roles on the emulator, which refuses what Google would ([how](emulator.md#permissions)). A test applies
 the fullest spec there with just what stands here, and without each of it in turn.

@@ -211,6 +211,7 @@ class Kind(Generic[F]):
             does that it rules out.
         leaves: Further paths that `management.externallyOwned` may name: `desired` itself then rules out less.
         takes_over: The command that helps with an object made elsewhere; empty when there is none.
+        agree: What to do where services want the same object to be different; empty where their specs show it.
         describe: Say what is there in a spec's words, through a `gcp.connection.Connection`; for the primary kind.
         primary: A service has one of them, with its name and in its region: what `status` shows and `import` reads.
         rank: Place among the kinds; set by `Kinds.of`. Deletes go from the last kind to the first.
@@ -245,6 +246,7 @@ class Kind(Generic[F]):
     entry: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
     takes_over: str = ""
+    agree: str = ""
     describe: Callable[[Any, Observed[F]], Described] | None = None
     primary: bool = False
     rank: int = 0

@@ -28,9 +28,14 @@ def mark_of(labels: Any) -> str:
     return str(labels.get(SERVICE_LABEL, "")) if labels.get(MANAGED_BY) == MANAGER else ""
 
 
+def mark_text(service: str) -> str:
+    """Give the mark for any text, as short as it can be: `noted` reads it back."""
+    return f"[mlservice:{service}]"
+
+
 def note(service: str) -> str:
     """Give the mark for a description, where an API has no labels."""
-    return f"Managed by mlservice [mlservice:{service}]"
+    return f"Managed by mlservice {mark_text(service)}"
 
 
 def noted(description: str) -> str:

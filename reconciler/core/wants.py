@@ -15,6 +15,9 @@ from reconciler.core.membership import Membership, any_role
 from reconciler.core.objects import Desired, Existing, Unwanted, Wanted
 from schemas import Loaded, LoadedOperator, LoadedService
 
+_AGREE = "make the specs agree"
+_NOTHING: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Wants:
@@ -46,7 +49,7 @@ class Wants:
             if isinstance(loaded, LoadedOperator):
                 told = replace(known, duties=duties)
                 found += [want for kind in kinds for want in kind.operates(loaded.operator, told)]
-        return joined(found)
+        return joined(found, {kind.name: kind.agree for kind in kinds if kind.agree})
 
     @property
     def addresses(self) -> frozenset[Address]:
@@ -90,8 +93,12 @@ def _met(never: Unwanted, address: Address) -> Unwanted:
     return replace(never, address=address, left=never.left or spared)
 
 
-def joined(found: Iterable[Wanted]) -> Wants:
+def joined(found: Iterable[Wanted], agree: Mapping[str, str] = _NOTHING) -> Wants:
     """Join what is wanted by address. Services that share an object must want it alike.
+
+    Args:
+        found: What is wanted.
+        agree: What to do where they do not, by kind.
 
     Raises:
         PlansRefused: They do not.
@@ -107,17 +114,17 @@ def joined(found: Iterable[Wanted]) -> Wants:
             used[want.address] = replace(want, requires={**before.requires, **want.requires})
         else:
             unwanted[want.address] = want
-    clashes = [*_unlike(made), *_contradicted(made, unwanted)]
+    clashes = [*_unlike(made, agree), *_contradicted(made, unwanted)]
     if clashes:
         raise errors.PlansRefused(clashes)
     return Wants({a: many[0].also(w.service for w in many) for a, many in made.items()}, used, unwanted)
 
 
-def _unlike(made: Mapping[Address, Sequence[Desired[Any]]]) -> Iterator[errors.PlanError]:
+def _unlike(made: Mapping[Address, Sequence[Desired[Any]]], agree: Mapping[str, str]) -> Iterator[errors.PlanError]:
     for address, many in made.items():
         if any(want.fields != many[0].fields for want in many):
-            who = " and ".join(want.service for want in many)
-            yield errors.PlanError(address, f"{who} want it to be different", hint="make the specs agree")
+            who, hint = " and ".join(want.service for want in many), agree.get(address.kind, _AGREE)
+            yield errors.PlanError(address, f"{who} want it to be different", hint=hint)
 
 
 def _contradicted(
@@ -128,4 +135,4 @@ def _contradicted(
         if never is None:
             continue
         why = f"{made[address][0].service} wants it, and {never.why} in {never.service}"
-        yield errors.PlanError(address, why, hint="make the specs agree")
+        yield errors.PlanError(address, why, hint=_AGREE)

@@ -98,16 +98,27 @@ class History:
         Returns:
             False where the bucket stays.
         """
-        if not self.session.connection.state.there:
+        state = self.session.connection.state
+        if not state.there:
             return True
+        try:
+            names = self._alone_in_the_bucket()
+        except errors.NotFoundError:  # another run's last service went in this moment, and took it
+            state.forget()
+            return True
+        if names is None:
+            return False
+        self.session.pool.gather([partial(self._remove, name) for name in names])
+        state.remove()
+        return True
+
+    def _alone_in_the_bucket(self) -> list[str] | None:
+        """Name every entry there is; None where the bucket holds anything else."""
         with calling("list", f"gs://{self._bucket.name}"):
             top = self._bucket.list_blobs(delimiter="/", timeout=CALL_TIMEOUT_S)
             if list(top) or set(top.prefixes) - {f"{ROOT}/"}:
-                return False
-            names = [blob.name for blob in self._bucket.list_blobs(prefix=f"{ROOT}/", timeout=CALL_TIMEOUT_S)]
-        self.session.pool.gather([partial(self._remove, name) for name in names])
-        self.session.connection.state.remove()
-        return True
+                return None
+            return [blob.name for blob in self._bucket.list_blobs(prefix=f"{ROOT}/", timeout=CALL_TIMEOUT_S)]
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         whole = HistoryEntry.model_validate(redacted_data(_bounded(dict(entry))) | {"format": HistoryEntry.form()})

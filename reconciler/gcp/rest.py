@@ -110,20 +110,18 @@ class Rest:
         """
         return self._call("POST", path, body, {})
 
-    def patch(self, path: str, body: Any, *, mask: str = "", etag: str = "") -> dict[str, Any]:
+    def patch(self, path: str, body: Any, *, mask: str = "") -> dict[str, Any]:
         """Change something, once, where there is no operation to wait for.
 
         Args:
             path: A resource name.
             body: What changes.
             mask: Names of fields, with commas; empty where the API takes none.
-            etag: Of what was read; what was written since is refused. Empty for no such condition.
 
         Raises:
-            google.api_core.exceptions.GoogleAPICallError: Google said no; `PreconditionFailed` for another etag.
+            google.api_core.exceptions.GoogleAPICallError: Google said no.
         """
-        headers = {"If-Match": etag} if etag else {}
-        return self._call("PATCH", path, body, {"updateMask": mask} if mask else {}, headers)
+        return self._call("PATCH", path, body, {"updateMask": mask} if mask else {})
 
     def delete(self, path: str, **query: str) -> None:
         """Delete something, once, where deleting has no operation.
@@ -174,14 +172,12 @@ class Rest:
         response = done.get("response", {})
         return response if isinstance(response, dict) else {}
 
-    def _call(
-        self, verb: str, path: str, body: Any, query: dict[str, str], headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
+    def _call(self, verb: str, path: str, body: Any, query: dict[str, str]) -> dict[str, Any]:
         import requests  # noqa: PLC0415 - late, for start-up
 
         url = f"{self.base}/{quote(path, safe=_LEFT_AS_WRITTEN)}"
         try:
-            answer = self.session.request(verb, url, json=body, params=query, headers=headers, timeout=CALL_TIMEOUT_S)
+            answer = self.session.request(verb, url, json=body, params=query, timeout=CALL_TIMEOUT_S)
         except requests.RequestException as error:
             raise ConnectionError(str(error)) from error
         if not answer.ok:

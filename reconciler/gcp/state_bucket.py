@@ -86,13 +86,17 @@ class StateBucket:
 
         That is looked at first: an operator's account may not delete buckets, and a refusal would say that it failed.
         """
-        if not self.there or self._holds_something():
+        if not self.there:
             return
         try:
+            if self._holds_something():
+                return
             with calling("delete", f"bucket {self.name}"):
                 self.storage().bucket(self.name).delete(timeout=CALL_TIMEOUT_S)
-        except (errors.Conflict, errors.NotFoundError):
+        except errors.Conflict:  # something was written since
             return
+        except errors.NotFoundError:  # another run's last service went in this moment, and took it
+            pass
         self.forget()
 
     def _holds_something(self) -> bool:

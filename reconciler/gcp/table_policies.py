@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.gcp.calls import READING
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
-
-HOST, VERSION = "bigquery.googleapis.com", "bigquery/v2"
-"""Google's own client is slow to import at every start, and needs nothing that plain JSON does not say."""
 
 
 class TablePolicies:

@@ -12,8 +12,8 @@ from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Ownership, Permissions, Roles, always, by_project
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.gcp.calls import calling
-from reconciler.gcp.table_policies import HOST, VERSION
 from schemas.tables import split_table
 
 if TYPE_CHECKING:
@@ -176,6 +176,7 @@ KIND = Kind(
     immutable=frozenset({"location"}),
     keyed=frozenset({"labels"}),
     refine=refine,
+    agree="a dataset is in one region: name another one in monitoring.logging.table for each region",
     loss=loss,
     retained=always,  # as its tables are
 )

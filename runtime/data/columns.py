@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from runtime.configuration.settings import Feature
     from runtime.data.tensors import Array
@@ -100,17 +100,6 @@ def contradiction(name: str, said: str, file: str, known: str, hint: str = "") -
     return Contradiction(f"model.features.{name} {said}, but {file} {known}{f'; {hint}' if hint else ''}")
 
 
-def same_category(value: str, category: object) -> bool:
-    """Whether a value of the spec, which is text, is a category of the model's: that text, number or boolean."""
-    if is_missing(category):
-        return False
-    if isinstance(category, (bool, np.bool_)):
-        return value.lower() == str(category).lower()
-    number = number_of(value)
-    is_number = isinstance(category, (int, float, np.number))
-    return number == category if is_number else value == str(category)
-
-
 def number_of(value: str) -> float | None:
     """Read a value of the spec as a number; None for text."""
     try:
@@ -141,16 +130,48 @@ def matched(name: str, feature: Feature, column: Column, file: str) -> dict[str,
         Contradiction: One is not there and the model has no answer for it, or none is there.
     """
     categories = list(column.categories or ())
-    places = {
-        value: next((place for place, known in enumerate(categories) if same_category(value, known)), -1)
-        for value in feature.values
-    }
+    places = places_of(feature.values, categories)
     absent = [value for value, place in places.items() if place < 0]
     if absent and (not column.unknown_allowed or len(absent) == len(places)):
         known = [category for category in categories if not is_missing(category)]
         said = f"has the value{'s' if len(absent) > 1 else ''} {_list(absent)}"
         raise contradiction(name, said, file, f"knows {_list(known)} there")
     return {value: place for value, place in places.items() if place >= 0}
+
+
+def places_of(values: Sequence[str], categories: Sequence[Any]) -> dict[str, int]:
+    """Find each value's first place among categories, -1 without one: the same text, number or boolean.
+
+    By an index for each sort of category: there may be a hundred thousand words on both sides.
+    """
+    indices: dict[Any, dict[Any, int]] = {}
+    for place, known in enumerate(categories):
+        if not is_missing(known):
+            sort, key = _key(known)
+            indices.setdefault(sort, {}).setdefault(key, place)
+    return {value: min(_found(value, indices), default=-1) for value in values}
+
+
+def _key(known: Any) -> tuple[Any, Any]:
+    """Give the sort of a category, and what it is found by."""
+    if isinstance(known, (bool, np.bool_)):
+        return bool, str(known).lower()
+    if isinstance(known, (int, float)):
+        return float, known
+    # Of numpy's own each is compared at its own precision.
+    return (type(known), known) if isinstance(known, np.number) else (str, str(known))
+
+
+def _found(value: str, indices: Mapping[Any, Mapping[Any, int]]) -> Iterator[int]:
+    """Give the place of a value in each index that has it."""
+    number = number_of(value)
+    for sort, index in indices.items():
+        key: Any = value if sort is str else value.lower() if sort is bool else number
+        if key is not None and issubclass(sort, np.floating):
+            with np.errstate(over="ignore"):
+                key = sort(key)
+        if key is not None and key in index:
+            yield index[key]
 
 
 @dataclass(frozen=True, slots=True)

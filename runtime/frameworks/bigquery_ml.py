@@ -10,6 +10,7 @@ unknown word is no value.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,7 @@ LARGEST = 64 << 20
 """Bytes of a file beside the booster: the words of one column."""
 _AS_IT_IS, _BY_PLACE = frozenset({"", "numerical_identity"}), frozenset({"categorical_label", "ohe"})
 """How columns are encoded. What is in neither makes several columns of one."""
+_INT64 = re.compile(r"-?[0-9]{1,19}")
 
 
 class Classifier:
@@ -71,7 +73,7 @@ class Classifier:
 
 def _values(classes: Sequence[str]) -> Array:
     """Give classes as the label had them: whole numbers where all are, else text."""
-    if all(name.removeprefix("-").isdecimal() and str(int(name)) == name for name in classes):
+    if all(_INT64.fullmatch(name) and str(int(name)) == name and abs(int(name)) < 1 << 63 for name in classes):
         return np.array([int(name) for name in classes], np.int64)
     return np.array(classes, object)
 
@@ -99,8 +101,20 @@ def model(file: Path, settings: ModelSettings, width: int, predict: Callable[[Ar
     if len(columns) != width:
         raise LoadError(f"{file.name} has {width} columns, and {ABOUT} {len(columns)}")
     found = encoding(settings.features, columns, file.name) if settings.features else None
-    classes = [str(each) for each in about.get("class_names") or ()]
+    classes = _classes(about.get("class_names"))
     return Classifier(classes, width, predict, found) if classes else Booster("xgboost", width, "FP32", predict, found)
+
+
+def _classes(told: object) -> list[str]:
+    """Give the names of classes; none where the booster is no classifier."""
+    if told is None:
+        return []
+    if not isinstance(told, list) or not all(isinstance(each, (str, int, float)) for each in told):
+        raise LoadError(f"the class_names of {ABOUT} are no list of names")
+    names = [str(each) for each in told]
+    if len(names) == 1 or len(set(names)) < len(names):
+        raise LoadError(f"{ABOUT} names one class alone, or one twice")
+    return names
 
 
 def _about(file: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import lightgbm
 
-from runtime.data.columns import LISTED, Column, Contradiction, encoding, same_category, spelt
+from runtime.data.columns import LISTED, Column, Contradiction, encoding, places_of, spelt
 from runtime.frameworks import LoadError, cpus
 from runtime.frameworks.boosters import Booster
 
@@ -142,7 +142,7 @@ def _of_categories(feature: Feature | None, table: tuple[Any, ...]) -> bool:
 
 def _of_same_categories(feature: Feature | None, table: tuple[Any, ...]) -> bool:
     values = () if feature is None else feature.values
-    return all(any(same_category(value, category) for category in table) for value in values)
+    return -1 not in places_of(values, table).values()
 
 
 def _in_order(may: Sequence[Sequence[bool]]) -> list[int] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import xgboost
 
 from runtime.data.columns import Column, encoding
-from runtime.frameworks import LoadError, bigquery_ml, cpus, xgboost_old
+from runtime.frameworks import LoadError, bigquery_ml, cpus, xgboost_old, xgboost_trees
 from runtime.frameworks.boosters import Booster
 
 if TYPE_CHECKING:
@@ -35,13 +35,29 @@ def load(file: Path, settings: ModelSettings) -> Booster | bigquery_ml.Classifie
     """
     booster = xgboost.Booster({"nthread": cpus()})
     try:
+        _check_file(file)
         booster.load_model(_readable(file))
+        xgboost_trees.check(bytes(booster.save_raw("ubj")))
     except (xgboost.core.XGBoostError, ValueError, OSError) as error:
         raise LoadError(f"XGBoost cannot read {file.name}: {error}") from error
     if bigquery_ml.exported(file):
         return bigquery_ml.model(file, settings, booster.num_features(), _predict(booster))
     found = encoding(settings.features, columns_of(booster), file.name) if settings.features else None
     return Booster("xgboost", booster.num_features(), "FP32", _predict(booster), found)
+
+
+def _check_file(file: Path) -> None:
+    """Check what XGBoost follows while it reads; a file of the format of old is checked as it is given on.
+
+    Raises:
+        Impossible: It leads out of itself.
+    """
+    content = file.read_bytes()
+    if file.suffix == ".bst" and xgboost_old.is_old(content):
+        return
+    # As XGBoost tells them apart: by the name, and by the second byte where that says nothing.
+    is_json = content[1:2].isspace() or content[1:2] == b'"' if file.suffix == ".bst" else file.suffix == ".json"
+    (xgboost_trees.check_json if is_json else xgboost_trees.check_binary)(content)
 
 
 def _readable(file: Path) -> str | bytearray:

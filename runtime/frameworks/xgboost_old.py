@@ -67,7 +67,9 @@ def as_json(content: bytes) -> bytes:
     (count,) = file.fields(_TREES)
     trees = [_tree(file, width, place) for place in range(count)]
     groups = file.array(np.dtype("<i4"), count).tolist()
-    if not all(0 <= each < max(classes, 1) for each in groups):
+    # Only these have a score per class, whatever the header says of others.
+    most = max(classes, 1) if name.startswith("multi:") else 1
+    if not all(0 <= each < most for each in groups):
         raise NotOld("it has trees of a class that it has not")
     model = {
         "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(count)},

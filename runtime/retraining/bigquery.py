@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime.retraining.google import Google, Refused, Unavailable, found_or_none
+from runtime.retraining.google import PASSING, Google, Refused, Unavailable, found_or_none
 
 TAKEN = 409
 WAIT_MS = 10_000
@@ -26,11 +26,20 @@ class Job:
         done: Whether it has ended.
         why: Why it failed, in BigQuery's words; empty where it did not.
         stopped: Whether somebody cancelled it.
+        reason: BigQuery's word for why it failed, such as `notFound`.
+        name: Its id.
     """
 
     done: bool
     why: str = ""
     stopped: bool = False
+    reason: str = ""
+    name: str = ""
+
+    @property
+    def passing(self) -> bool:
+        """Tell whether it failed for a reason that passes: another one may succeed."""
+        return self.done and self.reason in PASSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,8 @@ class Jobs:
         status = found.get("status", {})
         failed = status.get("errorResult") or {}
         why = str(failed.get("message") or failed.get("reason") or "")
-        return Job(status.get("state") == "DONE", why, failed.get("reason") == "stopped")
+        reason = str(failed.get("reason") or "")
+        return Job(status.get("state") == "DONE", why, reason == "stopped", reason, name)
 
     def wait(self, name: str) -> Job | None:
         """Tell how far a job is, after a while where it has not ended."""

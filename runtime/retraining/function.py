@@ -14,7 +14,7 @@ from typing import Any
 from runtime.retraining import closing, events, handling, taking, telling
 from runtime.retraining.breaches import Watch
 from runtime.retraining.decision import Event, Evidence
-from runtime.retraining.google import Bucket, Google, Refused
+from runtime.retraining.google import Bucket, Google, Refused, Unavailable
 from runtime.retraining.ledger import BucketLedger
 from runtime.retraining.runs import History
 from runtime.retraining.settings import Settings
@@ -120,10 +120,21 @@ def _swept(
     desk: handling.Desk, way: Trainer, settings: Settings, google: Google, teller: telling.Teller
 ) -> Mapping[str, Any]:
     lines = closing.sweep(desk, Workshop(settings, google, way, desk), settings.timeout)
-    for line in lines:
-        teller.ended(line)
+    failed = [error for line in lines if (error := _ended(teller, line))]
     # After the trainings: a monitor that cannot be read keeps none of them from being closed.
-    return {"swept": lines, **_looked(way, settings, google, teller, desk.now())}
+    done = {"swept": lines, **_looked(way, settings, google, teller, desk.now())}
+    for error in failed:
+        raise error
+    return done
+
+
+def _ended(teller: telling.Teller, line: str) -> Exception | None:
+    """Tell what a sweep found out; what kept the topic from taking it: the line is in the log, and nothing waits."""
+    try:
+        teller.ended(line)
+    except (Refused, Unavailable) as error:
+        return error
+    return None
 
 
 def _looked(

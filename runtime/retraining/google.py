@@ -17,6 +17,15 @@ PATIENCE_S = (5, 30)
 """Seconds to wait for a connection, and for an answer."""
 _MAY_PASS = frozenset({408, 429, 500, 502, 503, 504})
 MISSING, MOVED = 404, 412
+PASSING = frozenset({
+    "backendError", "internalError", "jobBackendError", "jobInternalError", "jobRateLimitExceeded", "quotaExceeded",
+    "rateLimitExceeded", "tableUnavailable", "userRateLimitExceeded",
+})  # fmt: skip
+"""Reasons that pass. Of a call that is refused with 403 they tell this from what nobody may.
+
+Source: https://cloud.google.com/bigquery/docs/error-messages; https://cloud.google.com/storage/docs/json_api/v1/status-codes
+"""
+_FORBIDDEN = 403
 _LOOKS = 5
 """At an object that is overwritten between the look at it and the read of its bytes."""
 
@@ -28,11 +37,13 @@ class Refused(Exception):
         what: The call, such as `start jobs/train`.
         status: HTTP status.
         why: Google's words.
+        reason: Google's word for it, such as `notFound`; empty where there is none.
     """
 
-    def __init__(self, what: str, status: int, why: str) -> None:
+    def __init__(self, what: str, status: int, why: str, reason: str = "") -> None:
         super().__init__(f"cannot {what}: {why} ({status})")
         self.status = status
+        self.reason = reason
 
 
 class Unavailable(Exception):
@@ -125,9 +136,10 @@ class Google:
         if answer.status_code < 300:  # noqa: PLR2004 - a redirect is followed nowhere, and is no answer
             return answer
         why = _words(answer)
-        if answer.status_code in _MAY_PASS:
+        reason = _reason(answer)
+        if answer.status_code in _MAY_PASS or (answer.status_code == _FORBIDDEN and reason in PASSING):
             raise Unavailable(f"cannot {what}: {why} ({answer.status_code})")
-        raise Refused(what, answer.status_code, why)
+        raise Refused(what, answer.status_code, why, reason)
 
 
 def found_or_none(call: Callable[[], Any]) -> Any:
@@ -235,3 +247,11 @@ def _words(answer: Any) -> str:
     except (ValueError, KeyError, TypeError):
         text = answer.text or answer.reason or "no words"
     return " ".join(str(text).split())[:500]
+
+
+def _reason(answer: Any) -> str:
+    """Give Google's word for a failure; empty where there is none."""
+    try:
+        return str(answer.json()["error"]["errors"][0]["reason"])
+    except (ValueError, LookupError, TypeError):
+        return ""

@@ -176,12 +176,16 @@ class History:
         return replace(self, rows={**self.rows, monitor: Row(count, at, began)})
 
     def of_incident(self, monitor: str, trigger: str) -> Run | None:
-        """Give the training that what a monitor finds without a break led to already, if it did."""
+        """Give the training that what a monitor finds without a break led to already, if it did.
+
+        One that goes on, or ended well: after one that came to nothing the next finding may start another.
+        """
         row = self.rows.get(monitor)
         if row is None or not row.count:
             return None
-        since = (run for run in reversed(list(self.runs.values())) if run.claimed >= row.began and run.counts)
-        return next((run for run in since if run.trigger == trigger), None)
+        known = (run for run in reversed(list(self.runs.values())) if run.claimed >= row.began)
+        well = (run for run in known if run.going or run.status is Status.SUCCEEDED)
+        return next((run for run in well if run.trigger == trigger), None)
 
     def going(self) -> list[Run]:
         """Give the runs that may be at work."""

@@ -84,6 +84,10 @@ class Settings:
         """Give the name of a run's metrics file within the bucket."""
         return f"{self.folder}runs/{key}/{self.metrics}"
 
+    def model_object(self, key: str) -> str:
+        """Give what the objects of a run's model begin with, within the bucket, with a slash at its end."""
+        return f"{self.folder}runs/{key}/model/"
+
     def model_folder(self, key: str) -> str:
         """Give the folder that a run leaves its model in, as a `gs://` address with a slash at its end."""
         return f"{self.output(key)}model/"

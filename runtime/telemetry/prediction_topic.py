@@ -43,8 +43,10 @@ class Topic:
     def write(self, requests: Sequence[Sequence[bytes]]) -> int:
         """Publish the records of requests; a call that Pub/Sub refuses costs its own, and the others are made.
 
-        The client has tried again what is worth that: no such topic and not allowed are not.
+        The client has tried again what is worth that: no such topic and not allowed are not. After a call that got no
+        answer in time the rest is given up: each would wait as long, and what is logged meanwhile with it.
         """
+        from google.api_core.exceptions import DeadlineExceeded, RetryError  # noqa: PLC0415 - late, for start-up
         from google.api_core.retry import Retry  # noqa: PLC0415 - late, for start-up
         from google.pubsub_v1 import PublisherClient, PublishRequest  # noqa: PLC0415 - late, for start-up
 
@@ -57,6 +59,11 @@ class Topic:
                 PublisherClient.publish(
                     self._client, PublishRequest.wrap(request), retry=Retry(timeout=PATIENCE_S), timeout=PATIENCE_S
                 )
+            except (DeadlineExceeded, RetryError):
+                rest = {place for place, records in enumerate(requests) if records and place >= min(whose)}
+                text = "predictions were not logged: Pub/Sub does not answer"
+                log.exception(text, extra={"topic": self._name, "requests": len(rest)})
+                return len(lost | rest)
             except Exception:  # whatever kept it from being kept
                 log.exception("predictions were not logged", extra={"topic": self._name, "records": len(messages)})
                 lost |= whose

@@ -171,7 +171,8 @@ def _logged_at_all(model: Model | None, monitoring: Monitoring) -> Iterator[Find
     """The table's columns are those of the model: it must name them. What a comparison lacks, that one says."""
     features = model.features if model is not None else {}
     prediction = model.prediction if model is not None else None
-    compares = monitoring.skew is not None or monitoring.drift is not None
+    limits = (monitoring.skew, monitoring.drift, monitoring.prediction_drift)
+    compares = any(limit is not None for limit in limits)
     missing = {
         "model.features": not features and not compares,
         "model.prediction": prediction is None and monitoring.prediction_drift is None,

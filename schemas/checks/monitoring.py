@@ -6,11 +6,11 @@ Source:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from schemas.checks.finding import Finding, exactly_one, fraction, warning
+from schemas.checks.finding import Finding, exactly_one, fraction, repeated, warning
 from schemas.refusal import shown
-from schemas.sections.model import Model
+from schemas.sections.model import Feature, Model
 from schemas.sections.monitoring import CheckRegion, Monitoring
 from schemas.spelling import closest
 from schemas.units import duration_text
@@ -122,25 +122,43 @@ def windows(monitoring: Monitoring | None) -> Iterator[Finding]:
 
 
 def watched_features(monitoring: Monitoring | None, model: Model | None) -> Iterator[Finding]:
-    """Thresholds name features that exist and are monitored."""
+    """Thresholds name features that exist, are logged and are monitored, and no comparison is without any."""
     if monitoring is None:
         return
     declared = model.features if model is not None else {}
     for section, watched in (("skew", monitoring.skew), ("drift", monitoring.drift)):
         if watched is None:
             continue
-        if not declared:
-            hint = "list the columns under `model.features`"
-            yield Finding(f"monitoring.{section}", "monitoring-features", f"{section} needs columns", hint, at_key=True)
         for name in watched.features if declared else ():
-            path = f"monitoring.{section}.features.{name}"
-            if name not in declared:
-                meant = closest(name, list(declared))
-                hint = f"did you mean `{meant}`?" if meant else f"features: {', '.join(declared)}"
-                yield Finding(path, "monitoring-features", f"{shown(name)} is not a feature", hint, at_key=True)
-            elif not declared[name].monitor:
-                summary = f"{shown(name)} has `monitor: false`"
-                yield Finding(path, "monitoring-features", summary, "remove one of the two", at_key=True)
+            yield from _watched(f"monitoring.{section}.features.{name}", name, declared)
+        if not (declared and watched.features):
+            yield from _left(section, declared)
+    if monitoring.prediction_drift is not None:
+        yield from _left("predictionDrift", declared)
+
+
+def _watched(path: str, name: str, declared: Mapping[str, Feature]) -> Iterator[Finding]:
+    """Tell why a threshold of one feature means nothing."""
+    if name not in declared:
+        meant = closest(name, list(declared))
+        hint = f"did you mean `{meant}`?" if meant else f"features: {', '.join(declared)}"
+        yield Finding(path, "monitoring-features", f"{shown(name)} is not a feature", hint, at_key=True)
+        return
+    without = [key for key, on in (("log", declared[name].log), ("monitor", declared[name].monitor)) if not on]
+    if without:
+        summary = f"{shown(name)} has {' and '.join(f'`{key}: false`' for key in without)}"
+        hint = "remove one of the two" if len(without) == 1 else "remove the threshold, or both of them"
+        yield Finding(path, "monitoring-features", summary, hint, at_key=True)
+
+
+def _left(section: str, declared: Mapping[str, Feature]) -> Iterator[Finding]:
+    """Tell where no column is left: a monitor is of columns, even where only predictions are compared."""
+    if any(each.log and each.monitor for each in declared.values()):
+        return
+    summary = f"{section} is left without a column" if declared else f"{section} needs columns"
+    hint = f"every feature has `log: false` or `monitor: false`: leave one on, or remove {section}"
+    hint = hint if declared else "list the columns under `model.features`"
+    yield Finding(f"monitoring.{section}", "monitoring-features", summary, hint, at_key=True)
 
 
 def predicted_value(monitoring: Monitoring | None, model: Model | None) -> Iterator[Finding]:
@@ -168,3 +186,5 @@ def uptime(monitoring: Monitoring | None) -> Iterator[Finding]:
     if asked.regions and places < _PLACES_LEAST:
         hint = "USA is three places, every other one is one; leave `regions` out for everywhere"
         yield Finding("monitoring.uptime.regions", "uptime", f"that is {places} of three places at least", hint)
+    for index, region in repeated(asked.regions):
+        yield Finding(f"monitoring.uptime.regions[{index}]", "repeated", f'"{region}" is listed twice')

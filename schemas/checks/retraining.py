@@ -205,9 +205,16 @@ def _statement(path: str, wanted: BigQueryML) -> Iterator[Finding]:
     if found is None:
         hint = "begin with CREATE OR REPLACE MODEL project.dataset.model"
         yield Finding(path, "bigquery-ml", "the query creates no model in a dataset", hint)
-    elif found.sort and found.sort not in create_model.EXPORTED:
-        hint = "the model server serves boosters alone: use BOOSTED_TREE_CLASSIFIER or BOOSTED_TREE_REGRESSOR"
+        return
+    if found.sort and found.sort not in create_model.EXPORTED:
+        hint = f"the model server serves boosters alone: use {' or '.join(sorted(create_model.EXPORTED))}"
         yield warning(path, "bigquery-ml", f"of {shown(found.sort)} BigQuery exports no booster", hint)
+    if found.transforms:
+        hint = "which is not served: write what it does into the query's SELECT"
+        yield warning(path, "bigquery-ml", "a model with TRANSFORM is exported as a program", hint)
+    if found.encoding not in {"", create_model.SERVED_ENCODING}:
+        hint = f"use category_encoding_method = '{create_model.SERVED_ENCODING}'"
+        yield warning(path, "bigquery-ml", f"a model with {shown(found.encoding)} is not served", hint)
 
 
 def _pipeline(path: str, pipeline: VertexPipeline) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ class PredictionLogging(Section):
     """Where predictions are logged."""
 
     table: Text = Field(
-        description="BigQuery table, `dataset.table` or `project.dataset.table`.",
+        description="BigQuery table, `dataset.table` or `project.dataset.table`. A dataset is in one region: services"
+        " of several regions log into different ones.",
         examples=["ml_logs.churn_scorer"],
     )
     sample_rate: Number = Field(1.0, description="Share of requests that are logged, in (0, 1].")
@@ -95,7 +96,9 @@ class Monitoring(Section):
         "0 * * * *", description="When the monitor runs: cron, five fields, in UTC.", examples=["0 * * * *"]
     )
     window_s: Seconds = Field(86_400, ge=3600, description="How much of the log each run looks at; whole hours.")
-    min_samples: Whole = Field(1000, ge=1, description="Fewer logged rows in a window give no verdict.")
+    min_samples: Whole = Field(
+        1000, ge=1, description="A column with fewer values in a window gets no verdict: rows without one do not count."
+    )
     skew: Skew | None = Field(None, description="Serving inputs against the training baseline.")
     drift: Drift | None = Field(None, description="Serving inputs against earlier serving inputs.")
     prediction_drift: Number | None = Field(

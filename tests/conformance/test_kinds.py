@@ -13,7 +13,7 @@ from tests.conformance.bench import Bench
 from tests.conformance.documented import along
 from tests.conformance.example import examples_of, flat
 from tests.conformance.place import LOCAL
-from tests.conformance.target import making
+from tests.conformance.target import journal, making
 from tests.conformance.target.recorder import Recorder
 
 READING = (
@@ -30,8 +30,12 @@ READING = (
 )
 
 
+RUN = journal.place_of(LOCAL.project, LOCAL.region, "mlchjbs0exmrmy", 0)
+"""Where all of it stands: at a place without a run's prefix nobody could tell what is in something of the run's."""
+
+
 def announced(verb, url, body):
-    making.made_by(verb, url, body, LOCAL)
+    making.made_by(verb, url, body, RUN)
 
 
 LISTENER = Recorder(announced)
@@ -41,7 +45,8 @@ def heard(operator):
     """Have a connection on which nothing is made that a run against a project would not find again: `made_by`."""
     made = operator.emulator.clients.setdefault(Recorder, {})
     LISTENER.heard.clear()
-    operator.connection = replace(operator.connection, listener=LISTENER, _made=made)
+    operator.at = RUN
+    operator.connection = replace(operator.connection, bucket=RUN.bucket, listener=LISTENER, _made=made)
     return operator
 
 
@@ -67,8 +72,17 @@ CASES = [
         marks=[pytest.mark.slow] if kind.name in LONG else [],
     )
     for kind in KINDS
-    for example in examples_of(kind.name)
+    for example in examples_of(kind.name, RUN)
 ]
+
+
+def test_what_is_made_in_what_nobody_of_the_run_made_is_refused():
+    """The check that every kind here meets refuses a table in a dataset that no run would find again."""
+    tables = "https://bigquery.googleapis.com/bigquery/v2/projects/local/datasets/{}/tables"
+    announced("POST", tables.format(f"{RUN.prefix.replace('-', '_')}logs"), {})
+
+    with pytest.raises(LookupError):
+        announced("POST", tables.format("theirs"), {})
 
 
 @pytest.fixture(params=CASES)

@@ -15,7 +15,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.artifactregistry_v1.types import repository
 
-from reconciler.gcp.table_policies import HOST, VERSION
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.kinds import KINDS
 from tests.conformance.__main__ import main
 from tests.conformance.example import examples_of
@@ -24,6 +24,7 @@ from tests.conformance.target import ceiling, journal, leftovers, making, sorts
 from tests.conformance.target.connection import Target
 from tests.conformance.target.recorder import Heard, Recorder
 from tests.conformance.target.scrubbing import Scrubber
+from tests.conformance.target.sort import Seen
 from tests.conformance.target.trial import FAILED, Trial
 from tests.recordings import cases
 
@@ -84,7 +85,7 @@ def test_a_run_tells_what_holds_and_leaves_nothing(emulator, target, conformance
     code, said = conformance("run", "--kinds", CHEAP)
 
     assert code == 0, said
-    assert re.search(r"0 claims failed; 0 of \d\d+ answers differ", said), (
+    assert re.search(r"^0 claims failed; 0 of \d\d+ answers differ", said, re.MULTILINE), (
         said + (here / "conformance/report.md").read_text()
     )
     assert left(target) == []
@@ -103,7 +104,7 @@ def test_what_plain_json_makes_is_recorded_and_goes(target, conformance, here, m
     code, said = conformance("run", "--kinds", REST)
 
     assert code == 0, said
-    assert re.search(r"0 claims failed; 0 of \d\d+ answers differ", said), said
+    assert re.search(r"^0 claims failed; 0 of \d\d+ answers differ", said, re.MULTILINE), said
     urls = [path.read_text() for path in (here / "conformance" / "recordings").rglob("*.json")]
     for posted in ("/schedules", "/workloadIdentityPools?", "/tables", "/CreateAlertPolicy"):
         assert any(posted in text for text in urls), posted
@@ -281,19 +282,27 @@ def test_datasets_are_found_as_everything_else_is(target, conformance):
     assert left_over == {"theirs", "labelled", "by_hand", "mlcatalogue_logs"}
 
 
-def test_a_mistake_of_ours_is_no_sort_that_cannot_be_listed(target):
-    """What Google or the way to it refuses is told; an error of this program is not taken for that."""
-    sort = sorts.SORTS[0]
+def test_a_mistake_of_ours_leaves_nothing_else_in_the_project(target):
+    """What Google refuses is told, an error of this program apart from it, with its line; all other sorts still go."""
+    sort, went = sorts.SORTS[0], []
 
     def found(error):
         def find(_):
+            yield Seen("seen before", RUN)
             raise error
 
-        return leftovers.search(target, bool, {}, datetime.now(UTC), [replace(sort, find=find)])
+        broken = replace(sort, find=find, remove=lambda _, name: went.append(name))
+        other = replace(broken, name="other", find=lambda _: iter([Seen("another", RUN)]))
+        search = leftovers.search(target, bool, {sort.name: {"noted"}}, datetime.now(UTC), [broken, other])
+        went.clear()
+        _, left = leftovers.take_away(target, search)
+        return left
 
-    assert found(ConnectionError("reset")).left == [f"{sort.name}: cannot be listed: reset"]
-    with pytest.raises(AttributeError):
-        found(AttributeError("of ours"))
+    assert found(ConnectionError("reset")) == [f"{sort.name}: cannot be listed: reset"]
+    [told] = found(AttributeError("of ours"))
+    assert told.startswith(f"{sort.name}: not all looked for, by a mistake of ours: AttributeError: of ours (")
+    assert Path(__file__).name in told
+    assert went == ["noted", "seen before", "another"]
 
 
 def test_one_trial_that_breaks_ends_no_other(target):
@@ -411,6 +420,12 @@ POSTED = [
         "d",
     ),
     ("https://storage.googleapis.com/storage/v1/b?project=p", {"name": "b"}, "bucket", "b"),
+    (
+        "https://monitoring.googleapis.com/v1/projects/p/dashboards",
+        {"name": "projects/p/dashboards/churn"},
+        "dashboard",
+        "projects/p/dashboards/churn",
+    ),
     (f"{VERTEX}/v1beta1/{HERE}/schedules/1:pause", {}, None, None),
     (f"https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets/{RUN}0_logs/tables", {}, None, None),
     (f"https://storage.googleapis.com/upload/storage/v1/b/{RUN}0-state/o", None, None, None),

@@ -1,7 +1,7 @@
 """What `doctor` asks of single objects: whoever may do something on them alone needs no role on the project."""
 
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.gcp.held import held_on
-from reconciler.gcp.table_policies import HOST, VERSION
 from reconciler.kinds.iam_member import RESOURCES
 
 ASKED = {"bigquery.tables.getIamPolicy", "bigquery.tables.setIamPolicy"}

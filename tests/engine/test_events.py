@@ -12,7 +12,8 @@ from reconciler.core.errors import PlanError, PlansRefused, StalePlan
 from reconciler.core.plan import Action, Plan
 from reconciler.engine.apply import apply
 from reconciler.engine.saved import check_saved
-from reconciler.gcp.table_policies import HOST, VERSION, TablePolicies
+from reconciler.gcp.bigquery import HOST, VERSION
+from reconciler.gcp.table_policies import TablePolicies
 from reconciler.lookups.project_number import agent
 from reconciler.render.data import as_data
 from reconciler.render.markdown import render_markdown

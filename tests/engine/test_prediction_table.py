@@ -1,10 +1,16 @@
 """The table that predictions are logged to: made, widened, never narrowed, and not lost by the way."""
 
+from dataclasses import replace
+
 import pytest
 
+from reconciler.core.address import GLOBAL, Address
+from reconciler.core.diff import FieldChange
 from reconciler.core.errors import PlansRefused
+from reconciler.core.objects import Desired
 from reconciler.engine.planning import plan_destroy
-from reconciler.gcp.table_policies import HOST, VERSION
+from reconciler.gcp.bigquery import HOST, VERSION
+from reconciler.kinds.bigquery_table import KIND, NAME
 from runtime.telemetry import prediction_rows
 from schemas.prediction_log import ABOUT
 from tests.operating import REGION, spec
@@ -86,6 +92,23 @@ def test_columns_come_and_never_go(operator):
     [kept] = bigquery(operator).get(f"{LOGS}/tables/churn/data", selectedFields="age")["rows"]
     assert kept == {"f": [{"v": "40"}]}
     assert operator.differences(wanted({"spend": NUMBER})) == []
+
+
+def test_rows_that_arrive_stop_no_change(operator):
+    """They move the table's etag, and are no write that a change could undo."""
+    applied(operator, wanted())
+    client, before = operator.session().client(KIND), table(operator)["etag"]
+    [seen] = client.observe([Address(NAME, GLOBAL, "ml_logs.churn")])
+    insert = "INSERT INTO ml_logs.churn (request_id, logging_time, age) VALUES ('r1', CURRENT_TIMESTAMP(), 40)"
+    bigquery(operator).post("projects/local/queries", {"query": insert, "useLegacySql": False})
+    assert table(operator)["etag"] != before
+
+    longer = replace(seen.fields, expiration_s=90 * 86_400)
+    change = FieldChange("expiration_s", seen.fields.expiration_s, longer.expiration_s)
+    client.update(Desired(seen.address, longer, "churn"), seen, (change,))
+
+    assert table(operator)["timePartitioning"]["expirationMs"] == "7776000000"
+    assert table(operator)["numRows"] == "1"
 
 
 def test_a_type_that_changes_is_refused_before_anything_is_done(operator):

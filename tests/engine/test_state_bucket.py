@@ -7,6 +7,7 @@ import zlib
 import pytest
 
 from reconciler.core.errors import NotOursError, UnreadableInventory
+from reconciler.engine.history import History
 from reconciler.engine.status import read_status
 from reconciler.gcp.connection import Connection
 from tests.operating import BUCKET, REGION, spec
@@ -75,6 +76,24 @@ def test_a_bucket_that_was_chosen_may_be_elsewhere(operator):
 
     assert objects(operator, "team-state") == [f"inventory/{REGION}/churn.json"]
     assert operator.differences(spec()) == []
+
+
+def test_two_last_services_may_go_at_once(operator):
+    """The run that comes second to the bucket finds it gone, which is what it wanted, and knows that it is."""
+    make_bucket(operator, labels=OURS)
+    session = fresh(operator).session()
+    second = session.connection.state
+    assert second.there
+    operator.connection.storage.bucket(BUCKET).delete()
+
+    second.remove()
+    assert not second.there
+
+    make_bucket(operator, labels=OURS)
+    assert second.there
+    operator.connection.storage.bucket(BUCKET).delete()
+    assert History(session).go_with_the_bucket()
+    assert not second.there
 
 
 def packed(text):

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.engine.monitoring.calibrating import calibrated, merged, spec_words
@@ -56,6 +56,8 @@ def test_the_interval_is_clopper_and_pearsons(found, of, low, high):
     st.lists(st.dictionaries(st.sampled_from("abc"), st.floats(0, 1), min_size=1), min_size=4, max_size=30),
     st.floats(0.001, 0.9),
 )
+@example([{"a": 0.0}] * 3 + [{"a": 5e-324}], 0.5)
+@example([{"a": 0.1}, {"c": 0.1}] + [{"a": 0.1, "b": 0.1, "c": 0.20000000000020002}] * 2, 0.5)
 def test_every_limit_is_one_that_a_spec_takes(windows, asked):
     """Whatever was measured; and no window of those but so many is beyond."""
     found = limits_of(windows, asked)

@@ -38,6 +38,11 @@ def said(**orders):
         ("run_job", "timeout_s", 86_400, False),
         ("scheduler_job", "schedule", "*/20 * * * *", True),
         ("scheduler_job", "account", "editor@acme.iam.gserviceaccount.com", False),
+        ("monitoring_alert_policy", "conditions", [{"duration_s": 7200}], True),
+        ("monitoring_alert_policy", "documentation", "look at the job", True),
+        ("monitoring_alert_policy", "enabled", False, True),
+        ("monitoring_alert_policy", "channels", [], False),
+        ("monitoring_alert_policy", "labels.mlservice-service", "another", False),
         ("iam_member", "role", "roles/editor", False),
     ],
 )

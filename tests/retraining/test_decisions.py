@@ -1,6 +1,7 @@
 """Each guard by itself: what it holds back, what it says, and when it lets go."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from runtime.retraining.decision import LEASE, Action, Event, Evidence, decide
 from runtime.retraining.guards import Guard, Guards
 from runtime.retraining.ledger import LARGEST
-from runtime.retraining.runs import History, Run, Status
+from runtime.retraining.runs import History, Row, Run, Status
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -159,6 +160,23 @@ def test_a_storm_starts_one_training():
             before = before.with_run(run(event.key, ago=timedelta(), status=Status.STARTED), now=NOW)
 
     assert started == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "starts"),
+    [(Status.SUCCEEDED, False), (Status.STARTED, False), (Status.FAILED, True), (Status.CANCELLED, True)],
+)
+def test_a_training_that_came_to_nothing_does_not_use_up_its_incident(status, starts):
+    """One incident is one training that ended well, or that goes on."""
+    known = run("first", ago=2 * DAY, status=status)
+    before = history(replace(known, trigger="moved"))
+    before = replace(before, rows={"drift": Row(5, NOW - HOUR, NOW - 3 * DAY)})
+    event = Event("second", "moved", NOW, monitor="drift", needed=2)
+
+    found = decide(event, before, LOOSE, Evidence(), NOW)
+
+    assert (found.action is Action.START) is starts
+    assert starts or "without a break" in found.reason
 
 
 def test_a_history_comes_back_from_json_as_it_was():

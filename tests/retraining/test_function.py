@@ -1,12 +1,20 @@
 """Messages come in, trainings start, reasons are kept: the function against emulated Google Cloud."""
 
 import json
+import random
+from dataclasses import replace
 
 import pytest
 
-from runtime.retraining.google import SCOPE, Bucket, Google, quiet
+from runtime.retraining import function
+from runtime.retraining.google import SCOPE, Bucket, Google, Refused, Unavailable, quiet
+from runtime.retraining.guards import Guards
+from runtime.retraining.runs import Run, Status
+from runtime.retraining.settings import Settings
+from runtime.retraining.telling import Teller
 from tests.operating import BUCKET, REGION
 from tests.retraining.conftest import pushed, until
+from tests.retraining.simulated import START, World
 
 
 def test_a_message_starts_one_training_and_its_repetition_none(retraining):
@@ -275,3 +283,45 @@ def test_an_object_is_one_event_per_generation(retraining):
     assert repeated["key"] == first["key"] != second["key"]
     assert repeated["action"] == "Repeat"
     assert deleted == {"action": "Ignore"}
+
+
+class Nowhere:
+    """A cloud in which nothing is, and that remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def address(self, service, *, regional=False):
+        del regional
+        return f"https://{service}"
+
+    def call(self, what, method, url, **more):
+        del method, url, more
+        self.asked.append(what)
+        if what == "list schedules":
+            return {}
+        raise Refused(what, 404, "not found")
+
+
+class Silent:
+    """A training that nobody can tell anything of."""
+
+    def progress(self, run):
+        raise Unavailable(f"no answer about {run.key}")
+
+
+def test_a_topic_that_is_gone_keeps_no_monitor_from_being_looked_at(capsys):
+    """What a sweep found out is in the log, and the call fails at its end."""
+    google, world = Nowhere(), World(Guards(), random.Random(1))  # noqa: S311 - no secret
+    before, generation = world.desk.ledger.read()
+    run = Run("one", "weekly", START, Status.STARTED, name="jobs/1", started=START)
+    world.desk.ledger.write(before.with_run(run, now=START), generation)
+    settings = Settings("churn", "local", REGION, BUCKET, {}, topic="projects/local/topics/gone")
+    settings = replace(settings, watched={"schedules": {"skew": "churn-skew"}, "least": 1})
+
+    with pytest.raises(Refused, match="publish to"):
+        function._swept(world.desk, Silent(), settings, google, Teller(settings, google))
+
+    assert google.asked[0].startswith("publish to")
+    assert "list schedules" in google.asked
+    assert "no answer about one" in capsys.readouterr().out

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from emulator.statistics.distances import divergence_of_histograms
 from emulator.statistics.histograms import count, edges_of, with_infinities
 from runtime.retraining.breaches import Watch
-from runtime.retraining.google import Unavailable
+from runtime.retraining.google import Refused, Unavailable
 from runtime.retraining.handling import Moved
+from runtime.retraining.settings import Settings
 from runtime.retraining.watching.looking import Look, look
 from runtime.retraining.watching.measured import FEATURES, PREDICTIONS, by_job
-from runtime.retraining.watching.monitors import Measured
+from runtime.retraining.watching.monitors import Measured, Monitors
 from runtime.retraining.watching.verdict import Column, Finding, judge
 from runtime.retraining.watching.windows import KEPT, Window, Windows
 from tests.retraining.simulated import START
@@ -160,7 +161,7 @@ class Monitor:
 
     def __init__(self):
         self.jobs, self.windows, self.generation, self.events, self.told = [], Windows(), 0, [], []
-        self.broken, self.moves = frozenset(), 0
+        self.broken, self.moves, self.mute = frozenset(), 0, frozenset()
 
     def schedules(self, shown):
         if shown in self.broken:
@@ -189,11 +190,15 @@ class Monitor:
         watches = (Watch("moved", frozenset({"skew", "drift", "predictiondrift"}), 2),)
 
         def act(event):
+            if event.monitor in self.mute:
+                raise Refused("publish to topic", 404, "no such topic")
             self.events.append(event)
             return "Start: because"
 
         def tell(window, came):
             self.told.append((window.sort, window.job, came))
+            if "told" in self.mute:
+                raise Refused("publish to topic", 404, "no such topic")
 
         shown = {"skew": "skew", "drift": "drift"}
         return look(Look(self, self, shown, 500, watches, act, tell), now)
@@ -232,6 +237,73 @@ def test_a_monitor_that_cannot_be_read_keeps_no_other_from_it():
         monitor.look(START)
 
     assert [(each["sort"], each["job"]) for each in monitor.windows.judged] == [("drift", "d")]
+
+
+@pytest.mark.parametrize(
+    ("mute", "remembered"),
+    [({"told"}, {"s1", "s2", "d"}), ({"skew"}, {"d"}), ({"drift", "told"}, {"s1", "s2"})],
+)
+def test_what_cannot_be_told_or_acted_on_keeps_no_other_from_it(mute, remembered):
+    """The topic is gone: windows are remembered all the same, in the order of their sort, and it is said at the end."""
+    monitor, hour = Monitor(), timedelta(hours=1)
+    monitor.mute = mute
+    monitor.job("s1", START - hour, 0.9)
+    monitor.job("d", START - hour, 0.9, which="drift")
+    monitor.job("s2", START, 0.9)
+
+    with pytest.raises(Refused, match="no such topic"):
+        monitor.look(START)
+    assert {each["job"] for each in monitor.windows.judged} == remembered
+
+    monitor.mute = frozenset()
+    monitor.look(START)
+    assert {each["job"] for each in monitor.windows.judged} == {"s1", "s2", "d"}
+    assert len(monitor.events) == 3
+
+
+class Vertex:
+    """Vertex AI's answers, by the end of the address."""
+
+    def __init__(self, jobs, pages=1):
+        self.jobs, self.pages = jobs, pages
+
+    def address(self, service, *, regional):
+        return f"https://{service}" if regional else ""
+
+    def call(self, what, method, url, **more):
+        del method, more
+        name = url.rpartition("/")[2]
+        if name.endswith("searchModelMonitoringStats"):
+            self.pages -= 1
+            points = [point(0.9, job=job) for job in [*self.jobs, ""]] + ["?"]
+            told = {"statsName": "spend", "objectiveType": FEATURES, "dataPoints": points}
+            return {"monitoringStats": [{"tabularStats": told}], **({"nextPageToken": "t"} if self.pages else {})}
+        if self.jobs[name] is None:
+            raise Refused(what, 404, "not found")
+        return {"state": "JOB_STATE_SUCCEEDED", **self.jobs[name]}
+
+
+def read_by(vertex):
+    settings = Settings("churn", "local", "europe-west1", "bucket", {})
+    return [(each.job, each.at) for each in Monitors(settings, vertex).measured("schedule", "monitors/m", START)]
+
+
+def test_a_job_of_which_nothing_can_be_said_keeps_no_other_from_it():
+    """Deleted, without a time or with one that is none; a point without a job is of no window."""
+    told = START.isoformat()
+    jobs = {
+        "gone": None, "good": {"scheduleTime": told}, "odd": {"createTime": "soon"}, "timeless": {},
+        "local": {"createTime": START.replace(tzinfo=None).isoformat()},
+    }  # fmt: skip
+
+    assert read_by(Vertex(jobs)) == [("good", START), ("local", START)]
+
+
+def test_an_answer_of_too_many_pages_is_no_half_one():
+    """What was cut off could be the breach."""
+    assert len(read_by(Vertex({"good": {"scheduleTime": START.isoformat()}}, pages=100))) == 1
+    with pytest.raises(Refused, match="more than 100 pages"):
+        read_by(Vertex({"good": {"scheduleTime": START.isoformat()}}, pages=101))
 
 
 def test_a_window_without_rows_enough_begins_nothing_and_ends_nothing():

@@ -68,6 +68,12 @@ def test_a_classifier_gives_the_name_of_the_likeliest_class(tmp_path, listed):
     ]
 
 
+def test_numbers_that_are_too_large_are_names(tmp_path):
+    """A label of 20 digits was NUMERIC or text."""
+    export(tmp_path, "classifier", class_names=["1", "-2", "9" * 19])
+    assert load(tmp_path, settings_of(FEATURES)).outputs[0].datatype == "BYTES"
+
+
 def test_a_word_that_training_has_not_seen_is_no_value(tmp_path):
     """As Google's own reader has it; words that are all unknown are a mistake."""
     export(tmp_path, "regressor")
@@ -98,6 +104,10 @@ def test_what_is_not_served_says_why(tmp_path):
             ({"listed": "1_categorical_label.txt"}, "no words of the column line"),
             ({"feature_names": ["speed"]}, "has 3 columns, and assets/model_metadata.json 1"),
             ({"feature_names": "speed"}, "names no features"),
+            ({"class_names": {"a": 1}}, "are no list of names"),
+            ({"class_names": "abc"}, "are no list of names"),
+            ({"class_names": [["a"], "b", "c"]}, "are no list of names"),
+            ({"class_names": ["a", "b", "a"]}, "names one class alone, or one twice"),
             ({"class_names": ["a", "b"]}, "the booster has 3 scores, and assets/model_metadata.json 2 classes"),
         ]
     ):
@@ -120,15 +130,38 @@ def test_a_file_that_ends_early_or_goes_on_wrong_is_refused(tmp_path, name):
     assert "XGBoost cannot read model.bst: it is none of XGBoost's formats" in refused(tmp_path)
 
 
-@given(st.integers(0, 2000), st.integers(0, 255))
+def within(found):
+    """Check that no number of a model leads out of it: XGBoost would follow it."""
+    learner = found["learner"]
+    made = learner["gradient_booster"]
+    model, numbers = made.get("gbtree", made)["model"], learner["learner_model_param"]
+    assert len(model["tree_info"]) == len(model["trees"]) == int(model["gbtree_model_param"]["num_trees"])
+    assert all(0 <= each < max(int(numbers["num_class"]), 1) for each in model["tree_info"])
+    for tree in model["trees"]:
+        assert max(tree["left_children"] + tree["right_children"]) < len(tree["left_children"])
+        assert max(tree["split_indices"]) < int(numbers["num_feature"])
+
+
+@given(st.sampled_from(["regressor", "dart", "classifier", "forest", "logistic"]), st.floats(0, 1), st.integers(0, 255))
 @settings(max_examples=150, deadline=None)
-def test_a_byte_that_is_another_makes_a_model_or_a_sentence(place, value):
-    """Never another error, a walk without end, or a tree that leads out of itself."""
-    content = bytearray((HERE / "regressor.bst").read_bytes())
-    content[place] = value
+def test_a_byte_that_is_another_makes_a_model_or_a_sentence(name, place, value):
+    """Wherever it is: never another error, a walk without end, or a model that leads out of itself."""
+    content = bytearray((HERE / f"{name}.bst").read_bytes())
+    content[int(place * (len(content) - 1))] = value
     try:
         found = json.loads(xgboost_old.as_json(bytes(content)))
     except xgboost_old.NotOld:
         return
-    for tree in found["learner"]["gradient_booster"].get("model", {"trees": []})["trees"]:
-        assert max(tree["left_children"] + tree["right_children"]) < len(tree["left_children"])
+    within(found)
+
+
+def test_trees_of_classes_that_only_the_header_has(tmp_path):
+    """It says three, of an objective with one score per row: XGBoost would write the others behind its end."""
+    content = (HERE / "classifier.bst").read_bytes()
+    within(json.loads(xgboost_old.as_json(content)))
+    (tmp_path / "model.bst").write_bytes(content.replace(_text("multi:softprob"), _text("reg:squarederror")))
+    assert "trees of a class that it has not" in refused(tmp_path)
+
+
+def _text(word):
+    return len(word).to_bytes(8, "little") + word.encode()

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import math
+import struct
+
 import lightgbm
 import numpy as np
 import pytest
 import xgboost
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from runtime.frameworks import LoadError, xgboost_trees
 from tests.runtime.offline import ask, dumped, loaded, probabilities
 
 RANDOM = np.random.default_rng(8)
+FEW = bytes(xgboost.train({"nthread": 1}, xgboost.DMatrix([[0.0], [1.0]], [0.0, 1.0]), 2).save_raw("ubj"))
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +88,126 @@ def test_a_linear_booster(tmp_path, noisy):
     model.save_model(tmp_path / "model.json")
 
     np.testing.assert_allclose(ask(loaded(tmp_path, {}), asked.tolist()), model.predict(xgboost.DMatrix(asked)))
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        ({"objective": "multi:softprob", "num_class": 3, "num_parallel_tree": 2}, "q"),
+        ({"booster": "dart", "grow_policy": "lossguide", "max_leaves": 9}, "q"),
+        ({"tree_method": "exact", "gamma": 0.3}, "q"),
+        ({"max_cat_to_onehot": 1}, "c"),
+        ({"multi_strategy": "multi_output_tree", "tree_method": "hist"}, "q"),
+        ({"booster": "gblinear"}, "q"),
+    ],
+)
+def test_what_xgboost_makes_is_found_whole(told, kind):
+    """Of every sort of booster: classes, forests, pruned trees, categories, several targets, weights."""
+    rows = RANDOM.integers(0, 20, (200, 2)).astype(float)
+    labels = rows % 3 if "multi_strategy" in told else rows[:, 0] % 3
+    asked = xgboost.DMatrix(rows, labels, feature_types=[kind] * 2, enable_categorical=True)
+    booster = xgboost.train({"nthread": 1, **told}, asked, 3)
+    booster.set_attr(name="\u2028 é")
+    xgboost_trees.check_json(bytes(booster.save_raw("json")))
+    xgboost_trees.check_binary(bytes(booster.save_raw("ubj")))
+    xgboost_trees.check(bytes(booster.save_raw("ubj")))
+
+
+def _first(model, name, value):
+    model["trees"][0][name][0] = value
+
+
+def _binary(value):
+    """Write binary JSON as XGBoost does, of lists without types."""
+    if isinstance(value, dict):
+        return b"{" + b"".join(_binary(name)[1:] + _binary(each) for name, each in value.items()) + b"}"
+    if isinstance(value, list):
+        return b"[#L" + len(value).to_bytes(8, "big") + b"".join(map(_binary, value))
+    if isinstance(value, str):
+        return b"SL" + len(value).to_bytes(8, "big") + value.encode()
+    return b"L" + value.to_bytes(8, "big", signed=True) if isinstance(value, int) else b"d" + struct.pack(">f", value)
+
+
+@pytest.mark.parametrize("ending", ["json", "ubj", "bst"])
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda model: model["trees"][1].update(id=0), "trees of one number"),
+        (lambda model: model["trees"][1].update(id=9), "trees of one number"),
+        (lambda model: model["trees"][0]["parents"].__setitem__(1, 10**8), "a tree that is none"),
+        (lambda model: model["trees"][0]["parents"].__setitem__(1, -9), "a tree that is none"),
+        (lambda model: model["trees"][0]["tree_param"].update(size_leaf_vector="1000"), "leaves without values"),
+        (lambda model: _category(model, categories_segments=[10**8]), "categories that it has not"),
+        (lambda model: _category(model, categories_sizes=[10**8]), "categories that it has not"),
+        (lambda model: _category(model, categories_nodes=[99]), "categories that it has not"),
+        (lambda model: _category(model, categories=[-5]), "categories that it has not"),
+        (lambda model: model["trees"][0].pop("parents"), "it is no booster in"),
+    ],
+)
+def test_a_file_that_leads_out_of_itself_is_refused_unread(tmp_path, noisy, ending, harm, words):
+    """XGBoost follows these numbers while it reads, and ends the process at best."""
+    given, labels, _ = noisy
+    told = {"nthread": 1, "max_depth": 2, "objective": "binary:logistic"}
+    booster = xgboost.train(told, xgboost.DMatrix(given, labels), 2)
+    found = json.loads(booster.save_raw("json"))
+    harm(found["learner"]["gradient_booster"]["model"])
+    content = json.dumps(found).encode() if ending == "json" else _binary(found)
+    (tmp_path / f"model.{ending}").write_bytes(content)
+    with pytest.raises(LoadError, match=words):
+        loaded(tmp_path, {})
+
+
+def _category(model, **told):
+    whole = {"categories": [5], "categories_nodes": [0], "categories_segments": [0], "categories_sizes": [1]}
+    model["trees"][0].update(whole | told)
+    model["trees"][0]["split_type"][0] = 1
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_binary_json_of_others_is_read_or_refused(data):
+    """Cut, or with another byte: never without end, and never another error."""
+    content = bytearray(FEW)
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] = data.draw(st.integers(0, 255))
+    content = bytes(content[: data.draw(st.sampled_from([len(content), place + 1]))])
+    with contextlib.suppress(xgboost_trees.Impossible):
+        xgboost_trees.check_binary(content)
+
+
+def test_what_xgboost_writes_for_no_number_is_read():
+    """NaN and Infinity, which are no JSON."""
+    content = json.loads(xgboost.Booster(model_file=bytearray(FEW)).save_raw("json"))
+    content["learner"]["gradient_booster"]["model"]["trees"][0]["loss_changes"][0] = math.inf
+    xgboost_trees.check_json(json.dumps(content).encode())
+    with pytest.raises(xgboost_trees.Impossible, match="twice"):
+        xgboost_trees.check_json(json.dumps(content).encode().replace(b'"id": 0', b'"id": 9, "id": 0'))
+    with pytest.raises(xgboost_trees.Impossible, match="no booster"):
+        xgboost_trees.check_json(b"[" * 10_000)
+
+
+@pytest.mark.parametrize("ending", ["json", "ubj"])
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda model: model.update(tree_info=[0, 1]), "trees of a class that it has not"),
+        (lambda model: model.update(tree_info=[0, -9]), "trees of a class that it has not"),
+        (lambda model: model.update(iteration_indptr=[-9, 1, 2]), "iterations of other trees"),
+        (lambda model: _first(model, "left_children", 99), "a tree that is none"),
+        (lambda model: _first(model, "left_children", 0), "a tree that is none"),
+        (lambda model: _first(model, "right_children", 1), "a tree that is none"),
+        (lambda model: _first(model, "right_children", -9), "a tree that is none"),
+        (lambda model: _first(model, "split_indices", 3), "a column that it has not"),
+    ],
+)
+def test_a_booster_that_leads_out_of_itself_is_refused(tmp_path, noisy, ending, harm, words):
+    """XGBoost reads it, and would write and read wherever in memory its numbers lead."""
+    given, labels, _ = noisy
+    told = {"nthread": 1, "max_depth": 2, "objective": "binary:logistic"}
+    booster = xgboost.train(told, xgboost.DMatrix(given, labels), 2)
+    found = json.loads(booster.save_raw("json"))
+    harm(found["learner"]["gradient_booster"]["model"])
+    content = json.dumps(found).encode() if ending == "json" else _binary(found)
+    (tmp_path / f"model.{ending}").write_bytes(content)
+    with pytest.raises(LoadError, match=words):
+        loaded(tmp_path, {})

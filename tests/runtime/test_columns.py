@@ -21,7 +21,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from runtime.data.columns import Contradiction
+from runtime.data.columns import Contradiction, is_missing, number_of, places_of
 from tests.runtime.offline import ask, dumped, loaded, probabilities
 
 if TYPE_CHECKING:
@@ -628,3 +628,67 @@ def test_a_refusal_is_in_the_log_and_the_server_never_ready(serve, tmp_path):
 
     server.wait(lambda: "was trained on speed, age: the model has no years" in server.log.read_text())
     assert json.dumps(server.get("/health/ready").text) == '"failed"'
+
+
+CATEGORIES = [
+    None, float("nan"), "1", 1, 1.0, 1.5, "1.5", np.float32(0.1), "0.1", np.int64(7), True, np.bool_(0), "False",
+    "true", b"x", "b'x'", "a", "A", pd.Timestamp("2026-01-01"), "", "nan", np.float16(2.0), np.float32("inf"),
+]  # fmt: skip
+SPELT = [
+    "1",
+    "1.0",
+    "1e0",
+    "1.5",
+    "0.1",
+    "7",
+    "TRUE",
+    "true",
+    "false",
+    "b'x'",
+    "a",
+    "A",
+    "c",
+    "",
+    "nan",
+    "None",
+    "2",
+    "1e9",
+]
+
+
+def same(value, known):
+    if is_missing(known):
+        return False
+    if isinstance(known, (bool, np.bool_)):
+        return value.lower() == str(known).lower()
+    if not isinstance(known, (int, float, np.number)):
+        return value == str(known)
+    with np.errstate(over="ignore"):
+        return number_of(value) == known
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_values_are_found_among_categories_of_every_sort(seed):
+    """The first that is the same, be it text, a number of any precision, or true and false."""
+    known = [CATEGORIES[place] for place in np.random.default_rng(seed).permutation(len(CATEGORIES))]
+    one_by_one = {value: next((place for place, each in enumerate(known) if same(value, each)), -1) for value in SPELT}
+    assert places_of(SPELT, known) == one_by_one
+
+
+def test_many_words_are_not_compared_with_each_other():
+    """A hundred thousand of a BigQuery ML export against as many of the spec would take hours."""
+
+    class Word(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+        compared = 0
+
+        def __eq__(self, other):
+            Word.compared += 1
+            return str.__eq__(self, other)
+
+    values = [Word(f"w{number}") for number in range(300)]
+    found = places_of(values, [str(each) for each in reversed(values)])
+
+    assert list(found.values()) == list(range(299, -1, -1))
+    assert Word.compared < 5 * len(values)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import socket
 import threading
 import uuid
 
@@ -12,6 +13,7 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.telemetry import prediction_topic
 from runtime.telemetry.background import Background
 from runtime.telemetry.prediction_log import PredictionLog
 from runtime.telemetry.prediction_rows import plain, shortest
@@ -140,6 +142,21 @@ def test_calls_hold_what_pub_sub_takes():
     assert max(sum(map(len, call)) for _, call in calls) < 10_000_000
     assert [whose for whose, _ in calls][:2] == [{0}, {0}]
     assert set().union(*(whose for whose, _ in calls)) == {0, 2, 3, 4, 5, 6}
+
+
+def test_after_a_call_without_an_answer_the_rest_is_given_up(monkeypatch, caplog):
+    """Each would wait as long, and what is logged meanwhile would be dropped: a port that takes and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{deaf.getsockname()[1]}")
+        monkeypatch.setattr(prediction_topic, "PATIENCE_S", 0.1)
+        monkeypatch.setattr(prediction_topic, "MOST_MESSAGES", 1)
+
+        lost = Topic("projects/local/topics/t").write([[b"a", b"b"], [], [b"c"], [b"d"]])
+
+    assert lost == 3
+    assert [(each.message, each.requests) for each in caplog.records if each.name == "runtime"] == [
+        ("predictions were not logged: Pub/Sub does not answer", 3)
+    ]
 
 
 class Kept:

@@ -161,6 +161,14 @@ def test_where(loaded, path, place):
             '6:42: retraining.run.bigqueryML.query: warning: of "ARIMA" BigQuery exports no booster',
         ),
         (
+            'retraining: {run: {bigqueryML: {query: "CREATE MODEL a.b--note\\n TRANSFORM (x) AS SELECT 1"}}}',
+            "6:42: retraining.run.bigqueryML.query: warning: a model with TRANSFORM is exported as a program",
+        ),
+        (
+            "retraining: {run: {bigqueryML: {query: \"CREATE MODEL a.b OPTIONS(category_encoding_method='ohe')\"}}}",
+            '6:42: retraining.run.bigqueryML.query: warning: a model with "OHE" is not served',
+        ),
+        (
             "retraining: {run: {cloudRunJob: {name: train}}, promote: Auto}",
             "6:60: retraining.promote: warning: Auto has no alias to move: a better model is only registered",
         ),

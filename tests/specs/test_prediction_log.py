@@ -11,7 +11,7 @@ from reconciler.cli.context import runtime_image
 from reconciler.core.facts import Facts
 from reconciler.engine.apply import apply
 from reconciler.engine.planning import make_plan
-from reconciler.gcp.table_policies import HOST, VERSION
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.kinds.vertex_schedule.wanted import log_query
 from schemas import load
 from tests.operating import BUCKET, spec, told

@@ -58,17 +58,22 @@ def models(draw: st.DrawFn) -> Data:
 @st.composite
 def monitorings(draw: st.DrawFn, model: Data) -> Data:
     """Whatever is watched has what it needs."""
-    watched = st.sampled_from(sorted(model["features"]))
+    # A comparison has a column, and a limit is of one that is logged.
+    logged = sorted(name for name, each in model["features"].items() if each.get("log", True))
+    watched = st.sampled_from(logged) if logged else st.nothing()
     distances = st.fixed_dictionaries(
         {"default": _DISTANCES}, optional={"features": st.dictionaries(watched, _DISTANCES, max_size=2)}
     )
+    compared = {
+        "skew": distances,
+        "drift": st.builds(lambda base, span: {**base, "against": span}, distances, _SPANS),
+        "predictionDrift": _DISTANCES,
+    }
     chosen = _optional(
         schedule=st.sampled_from(["0 * * * *", "*/30 0-6 * * mon-fri"]),
         window=_SPANS,
         minSamples=st.integers(1, 5000),
-        skew=distances,
-        drift=st.builds(lambda base, span: {**base, "against": span}, distances, _SPANS),
-        predictionDrift=_DISTANCES,
+        **(compared if logged else {}),
         slo=_optional(availability=st.sampled_from([0.99, 0.995]), latencyP95=st.sampled_from(["250ms", "1s"])),
         dashboard=st.booleans(),
         uptime=_optional(every=st.sampled_from(["1m", "15m"]), regions=st.sampled_from([["USA"], []])),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context
 from statistics import median
 
 SMALLEST = 0.001
@@ -22,7 +23,8 @@ LARGEST = 0.999
 FEWEST = 4
 """Windows from which limits can be told at all."""
 _CONFIDENCE = 0.95
-_DIGITS = 3
+_UPWARDS = Context(prec=3, rounding=ROUND_CEILING)
+_NOISE = 1e-12
 
 Distances = Mapping[str, float]
 """Of a window, by column; those that could not be judged are left out."""
@@ -71,7 +73,8 @@ def limits_of(windows: Sequence[Distances], false_alarms: float, *, alike: bool 
     held = sum(map(math.isfinite, ratios))
     rank = min(held, max(1, math.ceil((count + 1) * (1 - false_alarms) - 1e-9)))
     most = ratios[rank - 1] if rank else math.inf
-    columns = {name: _rounded(most * scale) for name, scale in scales.items()}
+    kept = [each for each in later if _ratio(each, scales) <= most]
+    columns = {name: _limit(name, most * scale, kept) for name, scale in scales.items()}
     beyond = sum(any(far > columns[name] for name, far in each.items() if name in columns) for each in later)
     unheld = {name for each in later for name, far in each.items() if name in usual and far > LARGEST}
     rate = (count + 1 - rank) / (count + 1)
@@ -94,12 +97,16 @@ def _usual(windows: Sequence[Distances]) -> dict[str, float]:
     return {name: max(SMALLEST, median(each[name] for each in windows if name in each)) for name in names}
 
 
+def _limit(name: str, limit: float, kept: Sequence[Distances]) -> float:
+    """Give the limit of a column that holds these windows, with three digits: what arithmetic adds makes no step."""
+    return _rounded(max(limit * (1 - _NOISE), *(each.get(name, 0.0) for each in kept), 0.0))
+
+
 def _rounded(limit: float) -> float:
     """Give three digits, upwards: a lower limit would be another rate."""
-    if limit >= LARGEST:
-        return LARGEST
-    step = 10.0 ** (math.floor(math.log10(limit)) - _DIGITS + 1) if limit > 0 else SMALLEST
-    return min(LARGEST, max(SMALLEST, round(math.ceil(limit / step - 1e-9) * step, 12)))
+    if not SMALLEST < limit < LARGEST:
+        return min(LARGEST, max(SMALLEST, limit))
+    return min(LARGEST, float(_UPWARDS.create_decimal(repr(limit))))
 
 
 def interval(found: int, of: int, confidence: float = _CONFIDENCE) -> tuple[float, float]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from reconciler.core.address import Address
 from reconciler.core.kind import Kind, Permissions, Roles, always
-from reconciler.gcp.table_policies import HOST
+from reconciler.gcp.bigquery import HOST
 from reconciler.kinds.bigquery_table.client import BigqueryTableClient
-from reconciler.kinds.bigquery_table.record import NAME, BigqueryTable, refine
+from reconciler.kinds.bigquery_table.record import NAME, BigqueryTable, consequence, refine
 from reconciler.kinds.bigquery_table.wanted import address_of, columns, desired
 
 __all__ = ["KIND", "NAME", "BigqueryTable", "address_of", "columns"]
@@ -31,9 +31,12 @@ KIND = Kind(
     apis=(HOST,),
     roles=Roles(read=("roles/bigquery.metadataViewer",), write=("roles/bigquery.dataOwner",)),
     read_together=one_table,
+    # An etag would refuse a change of a table into which rows arrive, and every part is written whole.
+    fenced=False,
     immutable=frozenset({"partitioning"}),
     keyed=frozenset({"labels"}),
     refine=refine,
+    consequence=consequence,
     loss=lambda *_: "its logged predictions are lost",
     retained=always,  # its rows were logged to be looked at, though the spec names another table
 )

@@ -9,8 +9,8 @@ from reconciler.core import errors
 from reconciler.core.diff import gone_keys
 from reconciler.core.naming import fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.gcp.calls import calling
-from reconciler.gcp.table_policies import HOST, VERSION
 from reconciler.kinds.bigquery_table.record import BigqueryTable, from_api
 
 if TYPE_CHECKING:
@@ -55,14 +55,12 @@ class BigqueryTableClient:
     def update(
         self, want: Desired[BigqueryTable], seen: Observed[BigqueryTable], changes: tuple[FieldChange, ...]
     ) -> None:
-        """Write the changed parts, each whole but for labels, unless somebody wrote since it was read."""
+        """Write the changed parts, each whole but for labels. By no etag, which rows that arrive move as well."""
         body = _body(want.fields, seen.live)
         body["labels"] = {**dict.fromkeys(gone_keys(changes, "labels")), **body["labels"]}
         named = {_PARTS[change.field] for change in changes}
         with calling("update", want.address):
-            self._api.patch(
-                self._path(want.address), {part: body[part] for part in named}, etag=seen.live.get("etag", "")
-            )
+            self._api.patch(self._path(want.address), {part: body[part] for part in named})
 
     def delete(self, seen: Observed[BigqueryTable]) -> None:
         """Delete it and its rows."""

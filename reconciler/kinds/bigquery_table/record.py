@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
+from schemas.units import duration_text
 
 if TYPE_CHECKING:
+    from reconciler.core.diff import FieldChange
     from reconciler.core.objects import Desired, Observed
 
 NAME = "bigquery_table"
@@ -85,6 +87,19 @@ def _widened(wanted: Mapping[str, str], seen: Mapping[str, str]) -> dict[str, st
     new = {name: kind for name, kind in wanted.items() if name.lower() not in there}
     # A column that nobody writes any more must not be one that each row has to have.
     return {name: kind.removesuffix(_REQUIRED) for name, kind in seen.items()} | new
+
+
+def consequence(changes: Sequence[FieldChange], want: BigqueryTable) -> str:
+    """Say that rows go, where they are to be kept for less long than they are.
+
+    Source:
+        https://cloud.google.com/bigquery/docs/managing-partitioned-tables: a new expiration is that of all
+        partitions, however old.
+    """
+    [kept_s] = [change.before for change in changes if change.path == "expiration_s"] or [want.expiration_s]
+    if not want.expiration_s or 0 < kept_s <= want.expiration_s:
+        return ""
+    return f"rows older than {duration_text(want.expiration_s * 1000)} are deleted"
 
 
 def _by_name(columns: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PASSED = "monitoring.googleapis.com/uptime_check/check_passed"
 _LOOKED_BACK_S = 1200
 """How old what a place found last may be: more than the longest period of a check, 900 s."""
-_AT_LEAST = 1.0
+_MORE_THAN = 1.0
 """So many places may fail to get an answer without anybody being told: one place alone may have trouble of its own."""
 _FOR_S = 60
 
@@ -40,7 +40,7 @@ def downtime(service: MLService, facts: Facts) -> Iterator[Alert]:
         name="two places or more get no answer",
         filter=Ref(check, "id", " AND ".join(parts)),
         comparison="GT",
-        threshold=_AT_LEAST,
+        threshold=_MORE_THAN,
         duration_s=_FOR_S,
         steps=(Step(_LOOKED_BACK_S, "NEXT_OLDER", "COUNT_FALSE", ("resource.label.service_name",)),),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from reconciler.core.address import Address
-from reconciler.core.naming import fingerprint, note
+from reconciler.core.naming import fingerprint, mark_text
 from reconciler.core.objects import Desired
 from reconciler.kinds import vertex_model
 from reconciler.kinds.vertex_model_monitor.record import NAME, Limits, ModelMonitor, Objective, Rows
@@ -59,7 +59,8 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[ModelMonitor]]
         return
     entry, model, version = target_of(service, facts)
     fields = ModelMonitor(
-        display_name=f"monitor of {service.name}. {_mark(service)}",
+        # A display name has 128 characters: the mark goes without its words.
+        display_name=f"monitor of {service.name}. {mark_text(service.name)}",
         model=model,
         model_version=version,
         features=columns(service),
@@ -69,11 +70,6 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[ModelMonitor]]
         log=True,
     )
     yield Desired(address_of(service, facts), fields, service.name, needs=frozenset({entry} if entry else ()))
-
-
-def _mark(service: MLService) -> str:
-    """Give the mark without its words: a display name has 128 characters."""
-    return note(service.name).rpartition(" ")[2]
 
 
 def columns(service: MLService) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.core.address import Address
-from reconciler.core.naming import note
+from reconciler.core.naming import mark_text
 from reconciler.core.objects import Desired
 from reconciler.kinds import vertex_model, vertex_model_monitor
 from reconciler.kinds.vertex_model_monitor import wanted as monitors
@@ -59,7 +59,7 @@ def _which(service: MLService) -> tuple[str, ...]:
 
 def display_names(service: MLService) -> dict[str, str]:
     """Give the display name of each of a service's schedules, by what it compares: the same for every version."""
-    return {which: f"{which} of {service.name}. {note(service.name).rpartition(' ')[2]}" for which in _which(service)}
+    return {which: f"{which} of {service.name}. {mark_text(service.name)}" for which in _which(service)}
 
 
 def _schedule(

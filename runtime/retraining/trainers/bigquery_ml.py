@@ -2,7 +2,8 @@
 
 A run is up to four jobs, one after the other, whose ids are made of its key: the model, its export, what `ML.EVALUATE`
 says of it, and of the model that serves, where an earlier run made that and its rows are the same. Each is begun by
-whoever finds the one before it ended; one that was begun is found by its id.
+whoever finds the one before it ended; one that was begun is found by its id. One that failed for a reason that passes
+(BigQuery is too busy, or not well) is begun again at the next look, under an id with a number behind, twice at most.
 
 Every run makes a model of its own, called as the statement calls it with the key behind: two runs at once do not write
 over each other, and what was exported is what was measured. Older ones are the user's to drop.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -30,6 +31,11 @@ from runtime.retraining.vertex import RUN_LABEL, SERVICE_LABEL, label_of
 
 EXPORT, MEASURE, MEASURE_LIVE = "-export", "-measure", "-live"
 """Ends of the ids of a run's further jobs."""
+_AGAIN = ("", "-2", "-3")
+"""Ends of the ids of a job that is begun again."""
+_NOT_THERE = frozenset({"notFound", "invalidQuery"})
+"""Reasons for which an earlier model is not measured: it is gone, or knows other columns."""
+BOOSTER = "model.bst"
 _JOB = re.compile(r"(?P<project>.+):(?P<location>[\w-]+)\.(?P<id>[\w-]+)")
 
 
@@ -60,10 +66,9 @@ class BigQueryML:
             Unavailable: BigQuery is too busy, or not well.
         """
         del event
-        query = f"CREATE OR REPLACE MODEL {self._named(run.key)}{self._statement}"
         try:
             jobs = self._jobs(run.key)
-            jobs.begin(self._id(run.key), query, dict(self._told()))
+            jobs.begin(self._id(run.key), self._creating(run.key), dict(self._told()))
         except Refused as refusal:
             raise NotStarted(str(refusal)) from refusal
         return _name(jobs, self._id(run.key))
@@ -75,9 +80,10 @@ class BigQueryML:
             Refused, Unavailable: BigQuery or Cloud Storage said no, or nothing.
         """
         jobs = self._again(run)
-        first = jobs.look(self._id(run.key))
-        if first is None:
-            return Progress(Stage.GONE)
+        known = jobs.look(self._id(run.key))
+        if known is None or not known.done:
+            return Progress(Stage.GONE if known is None else Stage.GOING)
+        first = self._latest(jobs, self._id(run.key), self._creating(run.key), dict(self._told()))
         for found in chain((first,), self._rest(jobs, run)):  # one by one: none is begun before that ahead of it ended
             if not found.done:
                 return Progress(Stage.GOING)
@@ -89,41 +95,77 @@ class BigQueryML:
         """Stop whichever of a run's jobs runs."""
         jobs = self._again(run)
         for end in ("", EXPORT, MEASURE, MEASURE_LIVE):
-            jobs.cancel(self._id(run.key) + end)
+            for again in _AGAIN:
+                jobs.cancel(self._id(run.key) + end + again)
 
     def _rest(self, jobs: Jobs, run: Run) -> Iterator[bigquery.Job]:
         """Begin what follows a model, job by job, as whoever asks goes on."""
         where = json.dumps(self._settings.model_folder(run.key).rstrip("/"))
         export = f"EXPORT MODEL {self._named(run.key)} OPTIONS(URI = {where})"
-        yield self._done(jobs, self._id(run.key) + EXPORT, export)
-        if self._settings.evaluation is None:
+        yield self._latest(jobs, self._id(run.key) + EXPORT, export)
+        yield bigquery.Job(done=True, why=self._unserved(run))
+        if self._settings.evaluation is None or self._written(run):
             return
-        yield self._done(jobs, self._id(run.key) + MEASURE, self._measuring(run.key))
+        measured = self._latest(jobs, self._id(run.key) + MEASURE, self._measuring(run.key))
+        yield measured
         live = self._key_of(run.live)
+        beside = None
         if live and self._settings.dataset:
-            found = self._done(jobs, self._id(run.key) + MEASURE_LIVE, self._measuring(live))
-            # One that failed: that model is gone, or knows other columns. Then what was recorded of it counts.
-            yield bigquery.Job(found.done)
-            live = "" if found.why else live
-        self._write(jobs, run, measured_live=bool(live and self._settings.dataset))
+            found = self._latest(jobs, self._id(run.key) + MEASURE_LIVE, self._measuring(live))
+            # That model is gone, or knows other columns: then what was recorded of it counts.
+            dropped = found.reason in _NOT_THERE
+            yield bigquery.Job(found.done) if dropped else found
+            beside = None if dropped else found
+        self._write(jobs, run, measured, beside)
 
-    def _done(self, jobs: Jobs, name: str, query: str) -> bigquery.Job:
-        """Begin a job unless it was, and look at it after a while."""
-        found = jobs.look(name)
-        if found is None:
-            try:
-                jobs.begin(name, query)
-            except Refused as refusal:
-                return bigquery.Job(done=True, why=str(refusal))
-        return jobs.wait(name) or bigquery.Job(done=False)
+    def _latest(self, jobs: Jobs, name: str, query: str, parameters: Mapping[str, str] | None = None) -> bigquery.Job:
+        """Look at a job after a while; begin it unless it was, and again where it failed for a reason that passes."""
+        found = bigquery.Job(done=False)
+        for again in _AGAIN:
+            known = jobs.wait(name + again)
+            if known is None:
+                return self._begun(jobs, name + again, query, parameters)
+            found = known
+            if not found.passing:
+                break
+        return found
 
-    def _write(self, jobs: Jobs, run: Run, *, measured_live: bool) -> None:
-        """Write the measures as every training does."""
-        told: dict[str, Any] = dict(bigquery.numbers(jobs.row(self._id(run.key) + MEASURE)))
-        if measured_live:
-            told["live"] = dict(bigquery.numbers(jobs.row(self._id(run.key) + MEASURE_LIVE)))
+    def _begun(self, jobs: Jobs, name: str, query: str, parameters: Mapping[str, str] | None) -> bigquery.Job:
+        """Begin a job, and look at it after a while. One that fails for a reason that passes has the next look."""
+        try:
+            jobs.begin(name, query, parameters)
+        except Refused as refusal:
+            return bigquery.Job(done=True, why=str(refusal), reason=refusal.reason)
+        found = jobs.wait(name) or bigquery.Job(done=False)
+        return bigquery.Job(done=False) if found.passing and not name.endswith(_AGAIN[-1]) else found
+
+    def _unserved(self, run: Run) -> str:
+        """Tell why what was exported is none that is served; empty where it is."""
+        bucket, folder = Bucket(self._google, self._settings.bucket), self._settings.model_object(run.key)
+        if bucket.holds(f"{folder}transform/"):
+            return (
+                "the model was made with TRANSFORM, of which BigQuery exports a TensorFlow program: that is not served"
+            )
+        if bucket.read(f"{folder}{BOOSTER}", most=1) is None:
+            return f"BigQuery exported no {BOOSTER}: only boosted trees and random forests are served"
+        return ""
+
+    def _written(self, run: Run) -> bool:
+        """Tell whether the measures were written."""
+        bucket = Bucket(self._google, self._settings.bucket)
+        return bucket.read(self._settings.metrics_object(run.key), most=1) is not None
+
+    def _write(self, jobs: Jobs, run: Run, measured: bigquery.Job, live: bigquery.Job | None) -> None:
+        """Write the measures as every training does, once: what was judged by them does not change."""
+        told: dict[str, Any] = dict(bigquery.numbers(jobs.row(measured.name)))
+        if live is not None:
+            told["live"] = dict(bigquery.numbers(jobs.row(live.name)))
         bucket, name = Bucket(self._google, self._settings.bucket), self._settings.metrics_object(run.key)
-        bucket.write(name, json.dumps(told).encode(), generation=None)
+        bucket.write(name, json.dumps(told).encode(), generation=0)
+
+    def _creating(self, key: str) -> str:
+        """Give the statement that makes a run's model."""
+        return f"CREATE OR REPLACE MODEL {self._named(key)}{self._statement}"
 
     def _measuring(self, key: str) -> str:
         """Give the query that measures a run's model: on the rows kept out, else on those BigQuery kept out itself."""

@@ -1,7 +1,7 @@
 """Monitors are looked at: every window that ended since the last look is judged, recorded, and acted on once.
 
-Woken by a log entry, and by the sweep in any case. The order is: judge, act, remember. Who dies in between judges
-again, and what that leads to has the same key, so nothing is started twice.
+Woken by a log entry, and by the sweep in any case. The order is: judge, act, remember, tell. Who dies before it is
+remembered judges again, and what that leads to has the same key, so nothing is started twice.
 """
 
 from __future__ import annotations
@@ -81,19 +81,31 @@ def look(how: Look, now: datetime) -> list[Window]:
         The windows that were judged, the oldest first.
 
     Raises:
-        Refused, Unavailable: A monitor cannot be read; what was judged before stays.
+        Refused, Unavailable: A monitor cannot be read, a window not be acted on or told; all others were. One that was
+            not acted on is judged again, with those of its sort behind it; one that was not told is in the log alone.
         NotNow: Others wrote at every try.
     """
     known, _ = how.remembers.read()
     ended, failed = _ended(how, known, now - BACK)
     new = (window for window in ended if not known.knows(window.sort, window.job))
     found = sorted(new, key=lambda each: (each.at, each.sort))
+    stuck: set[str] = set()
     for window in found:
-        came = _acted(window, how)
-        how.tell(window, came)
+        if window.sort in stuck:  # in their order: what is in a row is counted
+            continue
+        try:
+            came = _acted(window, how)
+        except (Refused, Unavailable) as error:
+            stuck.add(window.sort)
+            failed.append(error)
+            continue
         _remember(window, how)
-    for error in failed:
-        raise error
+        try:
+            how.tell(window, came)
+        except (Refused, Unavailable) as error:
+            failed.append(error)
+    for first in failed:
+        raise first
     return found
 
 
@@ -129,13 +141,12 @@ def _acted(window: Window, how: Look) -> str:
     watch = watching(how.watches, window.sort)
     if watch is None or window.says is None:
         return ""
-    reason = window.verdict.reason if window.verdict else ""
     return how.act(
         Event(
             key_of(watch.trigger, window.sort, window.job),
             watch.trigger,
             window.at,
-            f"{window.sort}: {reason}"[:500],
+            f"{window.sort}: {window.verdict.reason}"[:500],
             monitor=window.sort,
             needed=watch.consecutive,
             over=not window.says,

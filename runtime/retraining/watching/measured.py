@@ -35,9 +35,11 @@ def by_job(stats: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[Colum
         told = each.get("tabularStats")
         if not isinstance(told, Mapping):
             continue
-        for point in told.get("dataPoints") or ():
+        for point in map(_mapping, told.get("dataPoints") or ()):
+            job = str(point.get("modelMonitoringJob") or "")
+            if not job:  # of no window: nothing can be said of any
+                continue
             column = _column(str(told.get("statsName", "")), point)
-            job = str(point.get("modelMonitoringJob", ""))
             found.setdefault(job, {}).setdefault(str(told.get("objectiveType", "")), []).append(column)
     return found
 

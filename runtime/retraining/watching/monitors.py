@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from runtime.retraining.google import Google
+from runtime.retraining.google import Google, Refused, found_or_none
 from runtime.retraining.settings import Settings
 from runtime.retraining.watching import measured
 from runtime.retraining.watching.verdict import Column
@@ -71,8 +71,10 @@ class Monitors:
     def measured(self, schedule: str, monitor: str, since: datetime) -> Iterator[Measured]:
         """Give what the jobs of a schedule measured since then, the oldest first.
 
+        A job that was deleted, or that has no time, is left out: nothing can be said of its window.
+
         Raises:
-            Refused, Unavailable: It cannot be read.
+            Refused, Unavailable: They cannot be read.
         """
         asked = {
             "statsFilter": {"tabularStatsFilter": {"modelMonitoringSchedule": schedule}},
@@ -82,11 +84,13 @@ class Monitors:
         answers = self._pages("read what was measured", "POST", url, asked)
         jobs = measured.by_job(measured.pages(answers))
         found = [self._job(name, columns) for name, columns in jobs.items()]
-        yield from sorted(found, key=lambda each: (each.at, each.job))
+        yield from sorted((each for each in found if each is not None), key=lambda each: (each.at, each.job))
 
-    def _job(self, name: str, columns: Mapping[str, list[Column]]) -> Measured:
-        told = self._google.call(f"read {name}", "GET", f"{self._root}/{name}")
-        at = datetime.fromisoformat(str(told.get("scheduleTime") or told["createTime"]))
+    def _job(self, name: str, columns: Mapping[str, list[Column]]) -> Measured | None:
+        told = found_or_none(lambda: self._google.call(f"read {name}", "GET", f"{self._root}/{name}"))
+        at = _moment(told.get("scheduleTime") or told.get("createTime")) if told is not None else None
+        if at is None:
+            return None
         return Measured(name, at, told.get("state") in ENDS, columns)
 
     def _pages(self, what: str, method: str, url: str, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -98,3 +102,13 @@ class Monitors:
             token = str(answer.get("nextPageToken") or "")
             if not token:
                 return
+        raise Refused(what, 200, f"the answer has more than {_PAGES} pages")
+
+
+def _moment(told: Any) -> datetime | None:
+    """Read a time; None for what is none."""
+    try:
+        found = datetime.fromisoformat(str(told))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -32,21 +32,17 @@ class Window:
         sort: Which comparison: `skew`, `drift`, `predictiondrift`.
         job: Full name of the job that measured it.
         at: When it was to be looked at: its end.
-        verdict: What was said; None of one that could not be measured.
-        problem: Why it could not; empty where it was.
+        verdict: What was said.
     """
 
     sort: str
     job: str
     at: datetime
-    verdict: Verdict | None
-    problem: str = ""
+    verdict: Verdict
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data, with the columns that something is said of, and the count of all."""
         told = {"sort": self.sort, "job": self.job, "at": self.at.isoformat()}
-        if self.verdict is None:
-            return told | {"finding": "NotMeasured", "reason": self.problem, "columns": [], "counts": {}}
         columns = [each.to_json() for each in self.verdict.columns]
         return told | {
             "finding": str(self.verdict.finding),
@@ -58,7 +54,7 @@ class Window:
     @property
     def says(self) -> bool | None:
         """Tell whether it is a breach; None where nothing can be said."""
-        if self.verdict is None or self.verdict.finding is Finding.TOO_FEW:
+        if self.verdict.finding is Finding.TOO_FEW:
             return None
         return self.verdict.finding is Finding.BREACH
 

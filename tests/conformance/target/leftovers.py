@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from traceback import extract_tb
 
 from google.api_core import exceptions, retry
 from google.auth.exceptions import GoogleAuthError
@@ -25,7 +27,7 @@ _AGAIN = retry.Retry(
 )
 """What is still being made cannot be deleted yet."""
 REFUSALS = (exceptions.GoogleAPIError, GoogleAuthError, ReconcilerError, OSError)
-"""What a look ends with where the target or the way to it is the reason; anything else is a mistake of ours."""
+"""What a look ends with where the target or the way to it is the reason; anything else is told as a mistake of ours."""
 
 
 def may_go(here: Collection[str], now: datetime) -> Callable[[Seen], bool]:
@@ -95,8 +97,16 @@ def search(
             known.append(f"{sort.name}: cannot be listed: {error}")
         except REFUSALS as error:  # one sort that cannot be listed never keeps the others
             found.left.append(f"{sort.name}: cannot be listed: {error}")
+        except Exception as error:  # noqa: BLE001 - a mistake of ours in one sort leaves nothing else in the project
+            found.left.append(f"{sort.name}: not all looked for, by a mistake of ours: {_told(error)}")
         found.going[sort] = list(names)
     return found
+
+
+def _told(error: Exception) -> str:
+    """Say what was raised and where: the line to mend."""
+    where = extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
 
 
 def take_away(target: Target, found: Search) -> tuple[list[str], list[str]]:

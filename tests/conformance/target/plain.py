@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.core.address import GLOBAL, Address
+from reconciler.gcp.bigquery import HOST as BIGQUERY
+from reconciler.gcp.bigquery import VERSION as BIGQUERY_VERSION
 from reconciler.gcp.soft_deleted import SoftDeleted
-from reconciler.gcp.table_policies import HOST as BIGQUERY
-from reconciler.gcp.table_policies import VERSION as BIGQUERY_VERSION
 from reconciler.gcp.vertex import host
 from reconciler.kinds.iam_workload_identity_pool import HOST as IAM
 from reconciler.kinds.monitoring_dashboard.record import HOST as DASHBOARDS

@@ -5,7 +5,8 @@ from google.pubsub_v1.types import pubsub
 
 from reconciler.core.address import Address
 from reconciler.core.naming import mark_labels
-from reconciler.gcp.table_policies import HOST, VERSION, TablePolicies
+from reconciler.gcp.bigquery import HOST, VERSION
+from reconciler.gcp.table_policies import TablePolicies
 from reconciler.kinds.pubsub_table_subscription import WRITER, PubsubTableSubscription
 from tests.conformance.example import Example
 from tests.conformance.ground import accounts, late
