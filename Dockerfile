@@ -53,6 +53,10 @@ ENTRYPOINT ["python", "-m", "reconciler.cli"]
 CMD ["reconcile"]
 
 FROM base AS runtime
+ARG FRAMEWORKS="onnx sklearn"
+# LightGBM's wheel stands on the system's OpenMP, which a slim Python has not.
+RUN case " ${FRAMEWORKS} " in *" lightgbm "*) apt-get update && apt-get install -y --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/* ;; esac
 COPY --from=build-runtime /app/.venv /app/.venv
 COPY --from=build-runtime /app/schemas /app/schemas
 COPY --from=build-runtime /app/runtime /app/runtime

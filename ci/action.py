@@ -65,6 +65,17 @@ class Job:
         """Where reports lie."""
         return Path(self.env["RUNNER_TEMP"]) / "mlservice" / "reports"
 
+    @property
+    def state(self) -> Path:
+        """Where the emulator's state lies: where the workflow says, but never in the branch's own folder.
+
+        A state names programs that the emulator runs.
+        """
+        told = Path(self.env.get("MLSERVICE_EMULATOR_STATE", ""))
+        if told.is_absolute() and not told.resolve().is_relative_to(Path.cwd().resolve()):
+            return told
+        return Path(self.env["RUNNER_TEMP"]) / "mlservice" / "emulator"
+
     def command(self, *arguments: str) -> list[str]:
         """Give a command line of ours. Files come last, behind `--`: one may be called like an option."""
         program = Path(self.env.get("MLSERVICE_PATH", "")) / "mlservice"
@@ -79,8 +90,7 @@ class Job:
             https://docs.github.com/actions/reference/workflow-commands-for-github-actions: `stop-commands`.
         """
         env = {name: value for name, value in self.env.items() if not name.startswith("INPUT_")}
-        # Never the branch's own folder: an emulator's state names programs that it runs.
-        env["MLSERVICE_EMULATOR_STATE"] = str(Path(self.env["RUNNER_TEMP"]) / "mlservice" / "emulator")
+        env["MLSERVICE_EMULATOR_STATE"] = str(self.state)
         token = f"end-{os.urandom(16).hex()}"
         print(f"::stop-commands::{token}", flush=True)
         try:

@@ -78,6 +78,9 @@ def load(folder: Path, settings: ModelSettings) -> Model:
         module = import_module(f"runtime.frameworks.{framework}")
     except ModuleNotFoundError as error:
         raise LoadError(f"{framework} needs {error.name}: pip install 'mlservice[{framework}]'") from error
+    except (ImportError, OSError) as error:  # a library of the system's that it stands on is not there
+        hint = "; install libgomp1" if "libgomp" in str(error) else ""
+        raise LoadError(f"{framework} cannot be loaded here: {error}{hint}") from error
     return cast("Model", module.load(file, settings))
 
 

@@ -93,6 +93,19 @@ def runner(tmp_path, emulator):
         yield Runner(tmp_path, fake, emulator.state)
 
 
+@pytest.mark.parametrize("told", ["workspace/state", "workspace/../workspace/.mlservice/emulator", "state", ""])
+def test_a_branch_brings_no_state_of_the_emulator_along(tmp_path, monkeypatch, told):
+    """Where a workflow says, but not in the checkout: a state names programs that the emulator runs."""
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    monkeypatch.chdir(workspace)
+    monkeypatch.syspath_prepend(str(ROOT / "ci"))
+    job = __import__("action").Job
+    env = {"RUNNER_TEMP": "/runner", "MLSERVICE_EMULATOR_STATE": str(tmp_path / told) if told else ".mlservice"}
+
+    assert job(env, {}).state == (tmp_path / "state" if told == "state" else Path("/runner/mlservice/emulator"))
+
+
 def commands(done):
     """What the runner takes for a command, as it reads lines: none between `stop-commands` and its token.
 

@@ -1,17 +1,18 @@
 """What Google's own documentation says of a field: its proto-plus classes carry it in their docstrings."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from typing import Any
 
-_FIELD = re.compile(r"^ {8}(\w+) \(")
+_FIELD = re.compile(r"^ {4}(\w+) \(")
 
 
 def remarks(message: Any) -> dict[str, str]:
     """Give the documentation of each field of a message class, by its name on the wire."""
     found: dict[str, str] = {}
     name = ""
-    for line in (message.__doc__ or "").partition("Attributes:")[2].splitlines():
+    for line in inspect.cleandoc(message.__doc__ or "").partition("Attributes:")[2].splitlines():
         starts = _FIELD.match(line)
         if starts:
             # Python's own words have an underscore added, such as `format_`.

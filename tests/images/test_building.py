@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import git
+from reconciler.cli.commands.image import With, usual_base
 from reconciler.core import own_images
 from reconciler.core.errors import UsageError
 from reconciler.images import wheels
@@ -282,3 +283,9 @@ def test_a_wheel_with_more_than_its_commit_says_so(clone, commit_of, name, chang
 
     assert not before.endswith("-changed")
     assert commit_of(clone) == before + "-changed" * changed
+
+
+def test_lightgbm_stands_on_an_image_with_openmp():
+    """Its wheel needs libgomp, which a slim Python has not."""
+    assert usual_base([With.ONNX, With.SKLEARN]) == "docker.io/library/python:3.12-slim-bookworm"
+    assert usual_base([With.ONNX, With.LIGHTGBM]) == "docker.io/library/python:3.12-bookworm"

@@ -7,7 +7,6 @@ import json
 import math
 import struct
 
-import lightgbm
 import numpy as np
 import pytest
 import xgboost
@@ -15,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.frameworks import LoadError, xgboost_trees
+from tests.runtime.late import Late
 from tests.runtime.offline import ask, dumped, loaded, probabilities
+
+lightgbm = Late("lightgbm")
 
 RANDOM = np.random.default_rng(8)
 FEW = bytes(xgboost.train({"nthread": 1}, xgboost.DMatrix([[0.0], [1.0]], [0.0, 1.0]), 2).save_raw("ubj"))

@@ -18,6 +18,7 @@ from runtime.configuration.settings import Feature, ModelSettings, SettingsError
 from runtime.data.folders import SourceError
 from runtime.frameworks import ENDINGS, LoadError, load
 from runtime.serving import source
+from tests.runtime.late import needed
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "docs" / "model-files.md"
@@ -206,7 +207,7 @@ def test_xgboost_reads_attributes_as_text(folder, mark, ending):
 
 def test_lightgbm_reads_categories_as_json(folder, mark):
     """The last line of its text names pandas' categories: JSON, and nothing else is taken for them."""
-    lightgbm = pytest.importorskip("lightgbm")
+    lightgbm = needed("lightgbm")
     rows = np.random.default_rng(0).normal(size=(50, 2))
     booster = lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(rows, rows[:, 0]), 1)
     text = booster.model_to_string() + f"\npandas_categorical:__import__('os').mkdir({str(mark)!r})\n"

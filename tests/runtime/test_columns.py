@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import lightgbm
 import numpy as np
 import onnx
 import pandas as pd
@@ -22,7 +21,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from runtime.data.columns import Contradiction, is_missing, number_of, places_of
+from tests.runtime.late import Late
 from tests.runtime.offline import ask, dumped, loaded, probabilities
+
+lightgbm = Late("lightgbm")
 
 if TYPE_CHECKING:
     from collections.abc import Callable

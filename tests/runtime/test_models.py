@@ -18,6 +18,7 @@ from runtime.data.models import Part
 from runtime.data.tensors import TensorSpec
 from runtime.frameworks import LoadError, load
 from runtime.serving.catalog import describe
+from tests.runtime.late import needed
 
 ROW = [1.0, 2.0]
 NUMBERS = {"a": {"type": "number"}, "b": {"type": "number"}}
@@ -68,7 +69,7 @@ def test_the_name_of_a_model(serve, specs, tmp_path, *, written, flags, name):
 
 def test_lightgbm_and_xgboost(start, tmp_path):
     """Boosters load from their own formats and predict what they predict at home."""
-    lightgbm, xgboost = pytest.importorskip("lightgbm"), pytest.importorskip("xgboost")
+    lightgbm, xgboost = needed("lightgbm"), needed("xgboost")
     rows = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
     labels = rows[:, 0] * 2 + rows[:, 1]
     (tmp_path / "lgb").mkdir()

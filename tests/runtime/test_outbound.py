@@ -13,6 +13,7 @@ import pytest
 import tritonclient.grpc as triton_grpc
 
 from runtime.configuration.silence import NAMES, be_silent
+from tests.runtime.late import needed
 
 ROOT = Path(__file__).resolve().parents[2]
 WATCHED = f"{Path(__file__).parent / 'outbound'}{os.pathsep}{ROOT}"
@@ -51,7 +52,7 @@ def xgboost(folder: Path) -> None:
 
 
 def lightgbm(folder: Path) -> None:
-    library = pytest.importorskip("lightgbm")
+    library = needed("lightgbm")
     parameters = {"verbose": -1, "num_threads": 1}
     library.train(parameters, library.Dataset(ROWS, LABELS), 3).save_model(folder / "model.txt")
 

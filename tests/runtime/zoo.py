@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import lightgbm
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -24,7 +23,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from tests.runtime.late import Late
 from tests.runtime.offline import dumped
+
+lightgbm = Late("lightgbm")
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -281,7 +283,7 @@ ZOO: dict[str, Callable[[Path], Kept]] = {
     "sklearn-mixed": sklearn_mixed,
     "sklearn-objects": sklearn_objects,
     "sklearn-histogram": histogram,
-    "lightgbm-class": booster_class(lightgbm.LGBMClassifier, verbose=-1),
+    "lightgbm-class": booster_class(lambda **told: lightgbm.LGBMClassifier(**told), verbose=-1),  # noqa: PLW0108 - only where it is used
     "xgboost-class": booster_class(xgboost.XGBClassifier, enable_categorical=True),
     "lightgbm": light,
     "xgboost": extreme("ubj"),

@@ -55,6 +55,8 @@ class With(StrEnum):
 USUAL = (With.ONNX, With.SKLEARN)
 """Where no spec says which framework its model is of."""
 SHOWN = 8
+SLIM, WHOLE = "python:3.12-slim-bookworm", "python:3.12-bookworm"
+"""What images stand on: LightGBM's wheel needs the system's OpenMP (libgomp), which only the whole one has."""
 
 
 @app.command()
@@ -75,8 +77,14 @@ def push(
         typer.Option("--region", help="Region to push to; several times. Left out: the specs'.", show_default=False),
     ] = None,
     base: Annotated[
-        str, typer.Option("--base", help="Image with Python that it stands on; with @sha256:… it is always the same.")
-    ] = "docker.io/library/python:3.12-slim-bookworm",
+        str | None,
+        typer.Option(
+            "--base",
+            help="Image with Python that it stands on; with @sha256:… it is always the same. Left out:"
+            f" {SLIM}, and {WHOLE} with lightgbm.",
+            show_default=False,
+        ),
+    ] = None,
     layout: Annotated[
         Path | None,
         typer.Option("--layout", help="Write it there as an OCI layout, and push nothing.", show_default=False),
@@ -107,12 +115,19 @@ def push(
     ):
         for region in where:
             _check_kept(session.connection, target, chosen, region)
-        built, stands_on = _build(session.connection, target, chosen, base, Path(folder), quiet=quiet)
+        built, stands_on = _build(
+            session.connection, target, chosen, base or usual_base(chosen), Path(folder), quiet=quiet
+        )
         if layout is not None:
             write(built, version("mlservice"), layout)
         pushed = [_push(session.connection, built, target, region, dry_run=dry_run, quiet=quiet) for region in where]
     _show(_told(built, stands_on, target, chosen, pushed, dry_run=dry_run), quiet=quiet)
     return 0
+
+
+def usual_base(chosen: Sequence[With]) -> str:
+    """Give the image with Python that these frameworks stand on, unless somebody says another."""
+    return f"docker.io/library/{WHOLE if With.LIGHTGBM in chosen else SLIM}"
 
 
 def _specs(paths: list[Path] | None, environment: str | None) -> Specs | None:
