@@ -165,6 +165,7 @@ NOT_COUNTED = (
     "tax",
     "seconds of starting instances",
     "builds of the retraining function",
+    "queries for `monitoring.performance`",
     "a rollout's second version",
     "boot disks of trainings",
     "negotiated prices",
