@@ -17,6 +17,7 @@ COMMANDS = {
     "schema": "Print the JSON Schema of mlservice.yaml.",
     "doctor": "Look for what is in the way of these specs.",
     "plan": "Show what apply would change.",
+    "cost": "Show what specs cost a month, without any call.",
     "comment": "Say on a pull request what merging it would do.",
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",

@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from schemas import LoadedOperator, LoadedService
+    from schemas import LoadedOperator, LoadedService, Problem
 
 
 def asks_nothing(loaded: LoadedOperator, facts: Facts) -> Iterator[Question]:
     """Need to know nothing for an operator."""
+    del loaded, facts
+    yield from ()
+
+
+def lacks_nothing(loaded: LoadedService, facts: Facts) -> Iterator[Problem]:
+    """Have nothing to say against an answer."""
     del loaded, facts
     yield from ()
 
@@ -50,6 +56,7 @@ class Lookup(Generic[A]):
         permission: What the caller needs for it in the project at hand; empty for nothing.
         api: Host of the API that is asked; empty for none.
         operates: What an operator's document must know; pure.
+        lacks: What is wrong with a spec now that the answers are known; pure.
     """
 
     name: str
@@ -59,6 +66,7 @@ class Lookup(Generic[A]):
     permission: str = ""
     api: str = ""
     operates: Callable[[LoadedOperator, Facts], Iterator[Question]] = asks_nothing
+    lacks: Callable[[LoadedService, Facts], Iterator[Problem]] = lacks_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,7 @@ class Facts:
         environment: That the specs were loaded with; empty for none.
         duties: Kinds (`core.kind.Kind`, which this cannot import) that the services of the same run lead to: what an
             operator must be able to work on.
+        logged: Tables that the services of the same run log to, each with its project: they need not be there yet.
     """
 
     project: str
@@ -87,6 +96,7 @@ class Facts:
     version: str = ""
     environment: str = ""
     duties: tuple[Any, ...] = ()
+    logged: frozenset[str] = frozenset()
 
     def find(self, lookup: Lookup[A], key: str) -> A | None:
         """Give an answer, or None when it was not asked for, or does not exist and need not."""

@@ -11,6 +11,7 @@ from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedService, Problem, SpecError
+from schemas.tables import full_table
 
 Asked = tuple[Lookup[Any], Question]
 Once = tuple[str, str, str, bool]
@@ -35,9 +36,27 @@ def resolve(session: Session, services: Sequence[Loaded], given: Facts) -> list[
     """
     asked, known = look_up(session, services, given, _MISTAKES)
     problems = [p for loaded, many in zip(services, asked, strict=True) for p in _problems(loaded, many, known)]
+    problems += lacking(services, [known_facts(given, many, known) for many in asked], asked)
     if problems:
         raise SpecError(problems)
     return [_facts(given, many, known) for many in asked]
+
+
+def lacking(services: Sequence[Loaded], facts: Sequence[Facts], asked: Sequence[Sequence[Asked]]) -> list[Problem]:
+    """Say what is wrong with specs, as far as it follows from answers.
+
+    Args:
+        services: Loaded specs.
+        facts: What is known for each.
+        asked: What each asks.
+    """
+    return [
+        problem
+        for loaded, known, many in zip(services, facts, asked, strict=True)
+        if isinstance(loaded, LoadedService)
+        for lookup in {lookup.name: lookup for lookup, _ in many}.values()
+        for problem in lookup.lacks(loaded, known)
+    ]
 
 
 def look_up(
@@ -57,10 +76,18 @@ def look_up(
     Returns:
         What each service asks, and every answer by `once`.
     """
-    asked = [_asked(session, loaded, given) for loaded in services]
+    logged = frozenset(_logged(services, given.project))
+    asked = [_asked(session, loaded, replace(given, logged=logged)) for loaded in services]
     distinct = {once(*one): one for many in asked for one in many}
     answers = session.pool.gather([partial(_try, session, kept, *one) for one in distinct.values()])
     return asked, dict(zip(distinct, answers, strict=True))
+
+
+def _logged(services: Sequence[Loaded], project: str) -> Iterator[str]:
+    for loaded in services:
+        monitoring = loaded.service.spec.monitoring if isinstance(loaded, LoadedService) else None
+        if monitoring and monitoring.logging:
+            yield full_table(monitoring.logging.table, project)
 
 
 def known_facts(given: Facts, many: Sequence[Asked], known: Mapping[Once, Any]) -> Facts:

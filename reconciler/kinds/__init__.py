@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.core.kind import Kinds
 from reconciler.kinds import (
     artifact_repository,
+    bigquery_baseline,
     bigquery_dataset,
     bigquery_table,
     functions_function,
@@ -37,6 +38,7 @@ KINDS = Kinds.of(
     artifact_repository.KIND,
     bigquery_dataset.KIND,
     bigquery_table.KIND,
+    bigquery_baseline.KIND,
     service_account.KIND,
     iam_role.KIND,
     iam_workload_identity_pool.KIND,

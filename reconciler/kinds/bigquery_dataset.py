@@ -14,7 +14,9 @@ from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.gcp.calls import calling
+from reconciler.kinds.vertex_model import compares
 from schemas.tables import split_table
+from schemas.training_data import PARQUET, format_of
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
@@ -56,9 +58,22 @@ def address_of(service: MLService, facts: Facts) -> Address | None:
     return Address(NAME, GLOBAL, there[1]) if there and not there[0] else None
 
 
+def parquet_of(service: MLService) -> str:
+    """Give the address of a baseline that has to be loaded into a table; empty where there is none."""
+    baseline = service.spec.monitoring.baseline if service.spec.monitoring else None
+    uri = (baseline.uri if baseline else None) or ""
+    return uri if uri and format_of(uri) == PARQUET and compares(service) else ""
+
+
+def of_baseline(service: MLService, facts: Facts) -> Address | None:
+    """Give the address of the dataset that a baseline is loaded into: it is called as the log's, and is always ours."""
+    there = table_of(service, facts)
+    return Address(NAME, GLOBAL, there[1]) if there and parquet_of(service) else None
+
+
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[BigqueryDataset]]:
     """Want the dataset of the prediction log, in the service's region."""
-    here = address_of(service, facts)
+    here = address_of(service, facts) or of_baseline(service, facts)
     if here:
         # Several services may log into one dataset, so it carries the manager's mark and no service's labels.
         yield Desired(here, BigqueryDataset(service.spec.region, {MANAGED_BY: MANAGER}), service.name)
@@ -164,7 +179,7 @@ KIND = Kind(
     fields=BigqueryDataset,
     desired=desired,
     connect=BigqueryDatasetClient,
-    acts_on=frozenset({"monitoring.logging.table"}),
+    acts_on=frozenset({"monitoring.logging.table", "monitoring.baseline.uri"}),
     permissions=Permissions(
         read=("bigquery.datasets.get", "bigquery.tables.list"),
         write=("bigquery.datasets.create", "bigquery.datasets.update", "bigquery.datasets.delete"),

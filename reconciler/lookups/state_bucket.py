@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 MODELS, TRAINED = "models", "retraining"
 """Where uploads go, and where trainings write, as the retraining function tells them to."""
 _MADE = re.compile(rf"(?:{MODELS}/(?P<uploaded>[^/]+)/|{TRAINED}/[^/]+/(?P<trained>[^/]+)/runs/)(?=[^/])")
-_MODEL_HINT = f"of it, serve only what is below {MODELS}/ or the runs/ of this model's trainings"
+_BELOW = f"what is below {MODELS}/ or the runs/ of this model's trainings"
+_HINTS = {
+    "model.uri": f"of it, serve only {_BELOW}",
+    "monitoring.baseline.uri": f"of it, compare only with {_BELOW}",
+}
 
 
 def owners(service: MLService) -> frozenset[str]:
@@ -39,7 +43,7 @@ def made_here(prefix: str, owned: frozenset[str]) -> str:
 def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
     for where, uri in _named(loaded.service):
         bucket, _, prefix = uri.removeprefix("gs://").partition("/")
-        model = where == "model.uri" and made_here(prefix, owners(loaded.service))
+        model = where in _HINTS and made_here(prefix, owners(loaded.service))
         if uri.startswith("gs://") and bucket == facts.bucket and not model:
             yield Question(uri, where)
     for index, trigger in enumerate(loaded.service.spec.triggers):
@@ -53,6 +57,8 @@ def _named(service: MLService) -> Iterator[tuple[str, str]]:
     """Give each place that a spec names, with its path."""
     model, retraining = service.spec.model, service.spec.retraining
     yield "model.uri", (model.uri or "") if model else ""
+    baseline = service.spec.monitoring.baseline if service.spec.monitoring else None
+    yield "monitoring.baseline.uri", (baseline.uri or "") if baseline else ""
     for index, trigger in enumerate(service.spec.triggers):
         yield f"triggers[{index}].when.storage", trigger.when.storage or ""
     if retraining and retraining.evaluation:
@@ -69,7 +75,7 @@ def _answer(connection: Connection, question: Question) -> str:
         why = f"'{question.key}' is a topic of the service's own: each decision on it would be the next event"
         raise errors.Unanswered(why, hint="name a topic that others publish to")
     why = f"'{question.key}' is in the bucket that holds mlservice's own state"
-    hint = _MODEL_HINT if question.where == "model.uri" else "name another bucket"
+    hint = _HINTS.get(question.where, "name another bucket")
     raise errors.Unanswered(why, hint=hint)
 
 

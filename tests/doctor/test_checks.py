@@ -25,8 +25,9 @@ from reconciler.gcp.who import Caller
 from reconciler.kinds import KINDS
 from schemas import load
 from tests.emulator_iam.callers import PROJECT, grant
-from tests.engine.test_least_roles import FULL, LATER
+from tests.engine.test_least_roles import FULL, LATER, trained_on
 from tests.operating import BUCKET, HELLO, REGION, spec
+from tests.operating_tables import table
 
 L4 = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion"
 OPENED = (
@@ -191,11 +192,12 @@ def test_what_is_asked_for_is_what_the_calls_need(patient, operator):
     # The bucket is made by the first apply, if nobody made it before, and goes with the last service.
     assert sorted(taken - asked - SWEPT) == ["storage.buckets.create", "storage.buckets.delete"]
     # What deletes or changes in ways that this story does not, waits for operations, reads points, is about policies;
-    # and what decides which datasets a list shows, without which none is refused. What keeps images is called where
-    # there are any.
+    # and what decides which datasets a list shows, without which none is refused; what a load needs of the table that
+    # it fills, of which the method knows nothing; and what keeps images, where there are any.
     assert sorted(p for p in asked - taken if not p.endswith(("IamPolicy", ".update", ".delete"))) == [
         "artifactregistry.tags.create",
         "bigquery.datasets.get",
+        "bigquery.tables.updateData",
         "cloudfunctions.operations.get",
         "monitoring.timeSeries.list",
         "monitoring.uptimeCheckConfigs.get",
@@ -228,6 +230,7 @@ def prepare(operator):
     made = secrets.create_secret(parent=PROJECT, secret_id="key", secret={"replication": {"automatic": {}}})
     secrets.add_secret_version(parent=made.name, payload={"data": b"s"})
     operator.make_job()
+    trained_on(operator)
 
 
 def forbid(patient, constraint, **rule):
@@ -640,3 +643,18 @@ def test_a_run_as_an_account_is_the_same_run(patient, tmp_path):
     assert acting.connection.acting_as == whose.email
     assert acting.client(KINDS.by_name["pubsub_topic"]) is not session.client(KINDS.by_name["pubsub_topic"])
     assert session.connection.acting_as == ""
+
+
+def test_a_baseline_that_nothing_can_be_compared_with(patient):
+    """What is wrong with training data is told as a plan would tell it, with its line."""
+    table(patient.operator, "ml.training", {"plan": "STRING"}, [{"plan": "basic"}])
+    features = {"spend": {"type": "number"}, "plan": {"type": "string"}}
+    model = {"uri": "gs://models/churn/", "framework": "onnx", "features": features, "prediction": {"name": "p"}}
+    watch = {"logging": {"table": "ml_logs.churn"}, "baseline": {"table": "ml.training"}, "skew": {"default": 0.3}}
+
+    lacking, there = patient.found("baseline", spec(model=model, monitoring=watch))
+
+    assert (there.answer, there.line) == (Answer.OK, "baseline local.ml.training is there")
+    assert lacking.answer is Answer.FAIL
+    assert lacking.line.startswith('BigQuery table local.ml.training has no column "spend"; columns there: plan')
+    assert "monitoring.baseline.table" in lacking.where

@@ -80,6 +80,19 @@ def test_parquet_goes_out_and_in(client, dataset, bucket, rows):
     assert read(client, "shop.back") == read(client, "shop.t")
 
 
+def test_a_file_that_is_no_parquet_is_named_as_the_job_names_it(client, dataset, bucket, emulator):
+    """The object's address, and nothing of where the emulator keeps it."""
+    put(bucket, "bad.parquet", b"PAR1, and nothing of it PAR1")
+
+    with pytest.raises(exceptions.BadRequest) as refused:
+        client.load_table_from_uri(
+            "gs://files/bad.parquet", "shop.t", job_config=Load(source_format="PARQUET")
+        ).result()
+
+    assert "gs://files/bad.parquet" in str(refused.value)
+    assert str(emulator.state) not in str(refused.value)
+
+
 def test_rows_go_out_as_text(client, dataset, bucket, rows):
     """CSV with its headings, JSON with INT64 as text; what CSV cannot hold is refused."""
     rows(

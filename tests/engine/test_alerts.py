@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.conftest import HTTP
-from tests.engine.test_monitoring import WANTED, applied, fill, let_pass, logged, run_to_come, table
+from tests.engine.test_monitoring import WANTED, applied, fill, let_pass, logged, run_to_come, table, trained_on
 from tests.operating import spec
 
 TOLD = {**WANTED, "spec": {**WANTED["spec"], "notifications": [{"email": "ml@acme.example"}]}}
@@ -57,6 +57,7 @@ def test_a_column_that_moved_is_told_of_until_it_is_back(operator):
 
 def test_what_hands_do_to_an_alert_is_in_the_plan(operator):
     """A limit that somebody raised, a policy switched off; taken out of the spec, it goes."""
+    trained_on(operator)
     applied(operator, TOLD)
     found = policies(operator)
     assert found.keys() == {"skew", "drift", "prediction-drift"}

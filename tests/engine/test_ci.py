@@ -24,7 +24,7 @@ from reconciler.kinds.iam_workload_identity_pool import HOST
 from schemas import load
 from tests.emulator_iam import issuers
 from tests.emulator_iam.callers import PROJECT, Account
-from tests.engine.test_least_roles import FULL, LATER, AsAccount, denied_in, failures, wanted
+from tests.engine.test_least_roles import FULL, LATER, AsAccount, denied_in, failures, trained_on, wanted
 from tests.engine.test_operator import PLACE, document
 from tests.operating import BUCKET, HELLO, spec, told
 
@@ -46,6 +46,7 @@ class Project:
         made = secrets.create_secret(parent=PROJECT, secret_id="key", secret={"replication": {"automatic": {}}})
         secrets.add_secret_version(parent=made.name, payload={"data": b"s"})
         operator.make_job()
+        trained_on(operator)
         operator.connection.state.make()
         self.itself = document(ci=CI | {"onMerge": on_merge})
         assert self.install(FULL, self.itself) > 20
@@ -191,7 +192,7 @@ BARE = {
 }
 """Of these what looking at the operator needs and services have by roles."""
 WRITES = {
-    *("roles/aiplatform.user", "roles/bigquery.dataOwner", "roles/logging.configWriter"),
+    *("roles/aiplatform.user", "roles/bigquery.dataOwner", "roles/bigquery.jobUser", "roles/logging.configWriter"),
     *("roles/artifactregistry.admin", "roles/cloudfunctions.developer", "roles/cloudscheduler.admin"),
     *("roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser", "roles/monitoring.notificationChannelEditor"),
     *("roles/monitoring.alertPolicyEditor", "roles/monitoring.dashboardEditor"),

@@ -1,5 +1,6 @@
 """What docs/permissions.md asks for is enough and nothing of it too much: applied as an account with just that."""
 
+import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -21,10 +22,12 @@ from reconciler.engine.session import Patience, Session
 from reconciler.gcp.connection import Connection
 from reconciler.gcp.roles import role_with
 from reconciler.kinds import KINDS
+from schemas import SpecError
 from tests.emulator.clients import client
 from tests.emulator_iam.callers import PROJECT, Account, grant
 from tests.operating import BUCKET, REGION, Operator, spec
 from tests.operating_registry import Registered
+from tests.operating_tables import parquet, upload
 
 FULL = spec(
     model={
@@ -47,7 +50,7 @@ FULL = spec(
     notifications=[{"email": "ml@acme.example"}, {"pubsub": "orders"}],
     monitoring={
         "logging": {"table": "ml_logs.churn"},
-        "baseline": {"table": "ml.training"},
+        "baseline": {"uri": "gs://acme-data/train.parquet"},
         "skew": {"default": 0.3},
         "drift": {"default": 0.3},
         "uptime": {"every": "15m"},
@@ -104,6 +107,15 @@ class Deployer:
         grant(self.operator.emulator, *((role, self.account.member) for role in (*own, name)))
 
 
+def trained_on(operator):
+    """Make the file that the fullest spec names as its baseline, in a bucket that every account may read."""
+    upload(operator, "train.parquet", parquet({"age": [40.0], "spend": [1.5]}))
+    bucket = operator.connection.storage.bucket("acme-data")
+    policy = bucket.get_iam_policy(requested_policy_version=3)
+    policy.bindings.append({"role": "roles/storage.objectViewer", "members": {"allAuthenticatedUsers"}})
+    bucket.set_iam_policy(policy)
+
+
 @pytest.fixture
 def deployer(operator, tmp_path):
     """An account with nothing, beside what the developer made: a topic, a secret, a model and the state bucket."""
@@ -116,6 +128,7 @@ def deployer(operator, tmp_path):
     made = secrets.create_secret(parent=PROJECT, secret_id="key", secret={"replication": {"automatic": {}}})
     secrets.add_secret_version(parent=made.name, payload={"data": b"s"})
     operator.make_job()
+    trained_on(operator)
     operator.connection.state.make()
     account = Account(operator.emulator, "deployer")
     (tmp_path / "key.json").write_text(account.key)
@@ -157,7 +170,15 @@ def refusals(run):
         return [each for each in several.errors if isinstance(each, errors.ApiError)]
     except errors.ApiError as error:
         return [error]
+    except SpecError as error:
+        return [named for each in error.problems if (named := refusal_in(each))]
     return [result.error for result in report.failed] if isinstance(report, Report) else []
+
+
+def refusal_in(problem):
+    """The refusal of a look at what a spec names: there it is a problem with a place."""
+    missing = re.match(r"permission (\S+) is missing: ", problem.hint)
+    return missing and errors.NotPermitted("read", "it", problem.summary, hint=problem.hint, permission=missing[1])
 
 
 def failures(report: Report):

@@ -12,10 +12,10 @@ from reconciler.engine.retraining import read_retraining
 from reconciler.engine.status import read_status
 from reconciler.gcp.vertex import host
 from reconciler.render.monitoring import render_monitored
-from tests.conftest import HTTP
 from tests.engine.test_retraining import until
 from tests.operating import BUCKET, REGION, spec
 from tests.operating_registry import Registered
+from tests.operating_tables import fill, table
 
 RUNS_AT = 6
 """Hour of the day, of `MONITORING`."""
@@ -80,24 +80,9 @@ def applied(operator, wanted=WANTED):
     assert operator.differences(wanted) == []
 
 
-def table(operator, name, columns, rows):
-    """Make a table of BigQuery with rows."""
-    dataset, _, name = name.partition(".")
-    base = f"{operator.emulator.http}/bigquery/v2/projects/local/datasets"
-    HTTP.post(base, json={"datasetReference": {"datasetId": dataset}})
-    fields = [{"name": each, "type": kind} for each, kind in columns.items()]
-    made = {"tableReference": {"tableId": name}, "schema": {"fields": fields}}
-    HTTP.post(f"{base}/{dataset}/tables", json=made).raise_for_status()
-    fill(operator, f"{dataset}.{name}", rows)
-
-
-def fill(operator, name, rows):
-    """Put rows into a table."""
-    dataset, _, name = name.partition(".")
-    base = f"{operator.emulator.http}/bigquery/v2/projects/local/datasets"
-    sent = {"rows": [{"json": row} for row in rows]}
-    answer = HTTP.post(f"{base}/{dataset}/tables/{name}/insertAll", json=sent).raise_for_status().json()
-    assert not answer.get("insertErrors"), answer
+def trained_on(operator):
+    """Make a baseline, for tests that measure nothing by it."""
+    table(operator, "ml.training", {"spend": "FLOAT64", "plan": "STRING"}, [{"spend": 1, "plan": "basic"}])
 
 
 def logged(at, count, *, spend, plans, churns, version="7"):
@@ -200,6 +185,7 @@ def seen_rows(point):
 
 def test_what_hands_change_is_seen_and_put_back(operator):
     """A schedule paused, a limit raised, a monitor deleted: each is in the plan, and right again after apply."""
+    trained_on(operator)
     applied(operator, WANTED)
     plan, [monitor] = schedules(operator), monitors(operator)
     api = vertex(operator)
@@ -226,6 +212,7 @@ def test_what_hands_change_is_seen_and_put_back(operator):
 
 def test_each_version_of_the_registry_has_its_monitor(operator):
     """An alias that moves leaves the monitor of the version before, without schedules; all goes with the service."""
+    trained_on(operator)
     registered = Registered(operator)
     registered.version("run1", "champion")
     wanted = watched(alias="champion")
@@ -245,6 +232,7 @@ def test_each_version_of_the_registry_has_its_monitor(operator):
 
 def test_the_version_that_serves_is_shown_when_two_have_schedules(operator):
     """An apply that ends before it deletes the schedules of the version before: no monitor gets those of another."""
+    trained_on(operator)
     registered = Registered(operator)
     first, wanted = registered.version("run1", "champion"), watched(alias="champion")
     applied(operator, wanted)

@@ -182,9 +182,18 @@ def raw_rows(path: Path, sort: str, options: Options, *, headed: bool) -> Iterat
 
 
 def load_parquet(task: Task, to: Destination, files: list[tuple[str, Path]]) -> None:
-    """Load Parquet, which DuckDB reads itself."""
+    """Load Parquet, which DuckDB reads itself.
+
+    Raises:
+        BigQueryError: A file is none, in words that name it as the job does.
+    """
     with engine(task.world).lent([path for _, path in files]) as lent:
-        read_parquet(task, to, lent)
+        try:
+            read_parquet(task, to, lent)
+        except errors.BigQueryError as error:
+            for path, (name, _) in zip(lent, files, strict=True):
+                error.message = error.message.replace(str(path), name)
+            raise
 
 
 def read_parquet(task: Task, to: Destination, files: Sequence[Path]) -> None:

@@ -23,7 +23,7 @@ from reconciler.engine.doctor import (
 )
 from reconciler.engine.doctor.case import Case, unknown
 from reconciler.engine.doctor.needs import Needs
-from reconciler.engine.resolve import Asked, Once, known_facts, look_up, once
+from reconciler.engine.resolve import Asked, Once, known_facts, lacking, look_up, once
 from reconciler.engine.session import Session
 from reconciler.gcp.who import Caller, caller_of
 from reconciler.lookups.project_number import PROJECT_NUMBER
@@ -59,7 +59,8 @@ def examine(
     facts = [known_facts(given, many, known) for many in asked]
     needs = Needs.of(session.kinds, services, facts, asked, writing=writing)
     who = _settled(asking)
-    found = [*_regions(warnings), *named.answers(case, asked, known), *_about(case, who)]
+    answered = [*named.answers(case, asked, known), *named.unfit(lacking(services, facts, asked))]
+    found = [*_regions(warnings), *answered, *_about(case, who)]
     round_ = _Round(case, needs, who if isinstance(who, Caller) else Caller(""))
     found += round_.checks(given, facts, _ready(services, facts, asked, known), _webhooks(case, send_test=send_test))
     return Checkup.of(

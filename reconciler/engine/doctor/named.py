@@ -13,7 +13,7 @@ from reconciler.engine.resolve import Asked, Once, once
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.lookups.image_digest import IMAGE_DIGEST, repository_of
 from reconciler.lookups.project_number import PROJECT_NUMBER
-from schemas import LoadedService
+from schemas import LoadedService, Problem
 
 _NAMES = {
     "image_digest": "image",
@@ -21,6 +21,8 @@ _NAMES = {
     "model_files": "model",
     "model_version": "model",
     "function_source": "function",
+    "baseline_table": "baseline",
+    "baseline_file": "baseline",
 }
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "onnx": (".onnx",),
@@ -49,6 +51,17 @@ def answers(case: Case, asked: Sequence[Sequence[Asked]], known: Mapping[Once, A
         services = tuple(sorted({user.service.name for user, _ in users}))
         where = str(loaded.where(f"spec.{question.where}"))
         yield replace(_answer(case, lookup.name, known[key], question.key), services=services, where=where)
+
+
+def unfit(problems: Iterable[Problem]) -> Iterator[Check]:
+    """Say what is wrong with what is there.
+
+    Args:
+        problems: As a plan would tell them.
+    """
+    for problem in problems:
+        hint = f"; {problem.hint}" if problem.hint else ""
+        yield Check("baseline", Answer.FAIL, f"{problem.summary}{hint}", where=str(problem.where))
 
 
 def _answer(case: Case, lookup: str, answer: Any, key: str) -> Check:

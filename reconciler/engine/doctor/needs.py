@@ -27,6 +27,7 @@ NOUNS: Mapping[str, str] = {
     "pubsub_subscription": "pubsub.subscriptions",
     "pubsub_table_subscription": "pubsub.subscriptions",
     "bigquery_table": "bigquery.tables",
+    "bigquery_baseline": "bigquery.tables",
     "artifact_repository": "artifactregistry.repositories",
 }
 """What permissions on a sort of resource begin with."""

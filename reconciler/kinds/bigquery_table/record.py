@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
+from reconciler.core.tables import type_of
 from schemas.units import duration_text
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 NAME = "bigquery_table"
 _REQUIRED = " REQUIRED"
-_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
-"""BigQuery answers with the older names of types (kinds.md 11.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +42,12 @@ def from_api(live: Mapping[str, Any]) -> BigqueryTable:
     """Turn a live table, or view, into our record; the server's defaults end here."""
     parts = live.get("timePartitioning", {})
     return BigqueryTable(
-        columns={each["name"]: _type(each) for each in live.get("schema", {}).get("fields", ())},
+        columns={each["name"]: type_of(each) for each in live.get("schema", {}).get("fields", ())},
         partitioning=f"{parts.get('type')} of {parts.get('field') or 'arrival'}" if parts else "",
         expiration_s=int(parts.get("expirationMs") or 0) // 1000,
         clustering=tuple(live.get("clustering", {}).get("fields", ())),
         labels=dict(live.get("labels", {})),
     )
-
-
-def _type(column: Mapping[str, Any]) -> str:
-    kind, mode = str(column.get("type", "")).upper(), str(column.get("mode") or "NULLABLE").upper()
-    return _NAMES.get(kind, kind) + ("" if mode == "NULLABLE" else f" {mode}")
 
 
 def refine(want: Desired[BigqueryTable], seen: Observed[BigqueryTable] | None) -> BigqueryTable:

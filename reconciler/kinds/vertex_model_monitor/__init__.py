@@ -6,6 +6,7 @@ from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.kinds.vertex_model_monitor.client import ModelMonitorClient
 from reconciler.kinds.vertex_model_monitor.record import HOST, NAME, Limits, ModelMonitor, Objective, Rows
 from reconciler.kinds.vertex_model_monitor.wanted import address_of, desired
+from reconciler.lookups.baseline import BASELINE_FILE, BASELINE_TABLE
 from reconciler.lookups.model_version import MODEL_VERSION
 
 __all__ = ["KIND", "NAME", "Limits", "ModelMonitor", "Objective", "Rows", "address_of"]
@@ -24,7 +25,7 @@ KIND = Kind(
     ),
     apis=(HOST,),
     roles=Roles(read=("roles/aiplatform.viewer",), write=("roles/aiplatform.user",)),
-    lookups=(MODEL_VERSION,),
+    lookups=(MODEL_VERSION, BASELINE_TABLE, BASELINE_FILE),
     # There is no etag; a part that is named is written whole.
     fenced=False,
     # The SDK never writes it again (model_monitoring.md A.2).

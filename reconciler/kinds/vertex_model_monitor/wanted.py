@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 from reconciler.core.address import Address
 from reconciler.core.naming import fingerprint, mark_text
 from reconciler.core.objects import Desired
-from reconciler.kinds import vertex_model
+from reconciler.kinds import bigquery_baseline, vertex_model
 from reconciler.kinds.vertex_model_monitor.record import NAME, Limits, ModelMonitor, Objective, Rows
 from reconciler.lookups.model_version import registered_name, version_of
 from schemas.sections.model import ValueType
 from schemas.tables import full_table
+from schemas.training_data import format_of
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import MLService
-    from schemas.sections.monitoring import Drift, Monitoring, Skew
+    from schemas.sections.monitoring import Drift, Skew
 
 TYPES = {
     ValueType.NUMBER: "float",
@@ -28,8 +29,6 @@ TYPES = {
 }
 """A column's type, in Model Monitoring's words."""
 NUMERIC, CATEGORICAL = "jensen_shannon_divergence", "l_infinity"
-_FORMATS = {".jsonl": "JSONL", ".ndjson": "JSONL", ".json": "JSONL", ".tfrecord": "TF_RECORD"}
-"""Of a file by its ending; any other is CSV."""
 _PREDICTION = "prediction"
 """Column of a prediction that has no name, as the log calls it."""
 
@@ -65,11 +64,12 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[ModelMonitor]]
         model_version=version,
         features=columns(service),
         predictions=predictions(service),
-        training=training(found, facts),
+        training=training(service, facts),
         objective=skew(service) if found.skew else drift(service),
         log=True,
     )
-    yield Desired(address_of(service, facts), fields, service.name, needs=frozenset({entry} if entry else ()))
+    needs = (entry, bigquery_baseline.address_of(service, facts))
+    yield Desired(address_of(service, facts), fields, service.name, needs=frozenset(filter(None, needs)))
 
 
 def columns(service: MLService) -> dict[str, str]:
@@ -84,17 +84,16 @@ def predictions(service: MLService) -> dict[str, str]:
     return {predicted.name or _PREDICTION: TYPES[predicted.type]} if predicted else {}
 
 
-def training(monitoring: Monitoring, facts: Facts) -> Rows | None:
-    """Give what the model was trained on."""
-    baseline = monitoring.baseline
+def training(service: MLService, facts: Facts) -> Rows | None:
+    """Give what the model was trained on: Parquet files by the table that they are loaded into."""
+    baseline = service.spec.monitoring.baseline if service.spec.monitoring else None
     if baseline is None:
         return None
-    if baseline.table:
-        return Rows(table=f"bq://{full_table(baseline.table, facts.project)}")
+    loaded = bigquery_baseline.address_of(service, facts)
+    if table := loaded.name if loaded else baseline.table:
+        return Rows(table=f"bq://{full_table(table, facts.project)}")
     uri = baseline.uri or ""
-    ending = uri.lower().removesuffix(".gz")
-    format_ = next((name for suffix, name in _FORMATS.items() if ending.endswith(suffix)), "CSV")
-    return Rows(files=uri, format=format_)
+    return Rows(files=uri, format=format_of(uri))
 
 
 def skew(service: MLService) -> Objective:
