@@ -28,6 +28,7 @@ from schemas.checks import (
     scaling,
     schedules,
     size,
+    usage,
 )
 from schemas.checks.finding import Finding
 from schemas.operator import Operator
@@ -98,8 +99,10 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     registry.repository,
     registry.cleanup,
     budget.amounts,
+    budget.limit,
     budget.alerts,
     budget.actions,
+    usage.shared,
     notifications.receivers,
     notifications.events,
     management.externally_owned,
