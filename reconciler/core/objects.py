@@ -92,6 +92,21 @@ Wanted = Desired[Any] | Existing | Unwanted
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Something that keeps an object from being deleted, whosever it is.
+
+    Args:
+        address: What it keeps.
+        name: Of the holder, as Google knows it.
+        said: As people know it: `alert policy "too slow"`.
+    """
+
+    address: Address
+    name: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Described:
     """What is there, in a spec's words.
 

@@ -254,4 +254,6 @@ KIND = Kind(
     fenced=False,
     immutable=frozenset({"location", "service"}),
     keyed=frozenset({"labels"}),
+    # Nothing that is gone is to be asked.
+    before=frozenset({"iam_member", "run_service"}),
 )

@@ -31,4 +31,6 @@ KIND = Kind(
     # The SDK never writes it again (model_monitoring.md A.2).
     immutable=frozenset({"model", "model_version"}),
     retained=always,  # with one of an earlier version goes all that it found
+    uses=frozenset({"bigquery_baseline", "vertex_model"}),
+    before=frozenset({"bigquery_table"}),
 )
