@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
-QUICK = ("emulator_start", "command_line", "plan", "passes", "doctor", "house", "function_start")
+QUICK = ("emulator_start", "command_line", "plan", "cost", "passes", "doctor", "house", "function_start")
 WITH_OPTIONS = (
     "bigquery",
     "drift_beside_tfdv",

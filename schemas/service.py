@@ -19,6 +19,7 @@ from schemas.sections.resources import Resources, Scaling
 from schemas.sections.retraining import Retraining, Trigger
 from schemas.sections.rollout import Rollout, TrafficShare
 from schemas.sections.runtime import Runtime
+from schemas.sections.usage import Usage
 from schemas.values import LooseText, Text
 
 API_VERSION: Literal["mlservice/v1"] = "mlservice/v1"
@@ -65,6 +66,7 @@ class Spec(Section):
     retraining: Retraining | None = Field(None, description="How to train again.")
     registry: Registry | None = Field(None, description="The Artifact Registry repository of the images.")
     budget: Budget | None = Field(None, description="What this may cost in a month. Shorthand: `budget: 900`.")
+    usage: Usage | None = Field(None, description="How much it is expected to be used: plans say what that costs.")
     notifications: tuple[Notification, ...] = Field((), description="Who hears of what.")
     management: Management = Field(default_factory=Management, description="How the reconciler treats what it finds.")
 

@@ -167,6 +167,11 @@ class Images:
         """The bytes whose digest is the image's."""
         return self._world.store.blob_path(image.digest.removeprefix("sha256:")).read_bytes()
 
+    def parts(self, image: Image) -> tuple[str, ...]:
+        """Digests of the images that an index names; of an image, none."""
+        listed: dict[str, Any] = json.loads(self.manifest(image)) if image.packed else {}
+        return tuple(each["digest"] for each in listed.get("manifests", ()))
+
     def add_blob(self, repository: str, digest: str, size_bytes: int) -> None:
         """Let a repository have a file."""
         self._world.store.put(BLOBS, f"{repository}/{digest}", str(size_bytes).encode())

@@ -17,6 +17,7 @@ COMMANDS = {
     "schema": "Print the JSON Schema of mlservice.yaml.",
     "doctor": "Look for what is in the way of these specs.",
     "plan": "Show what apply would change.",
+    "cost": "Show what specs cost a month, without any call.",
     "comment": "Say on a pull request what merging it would do.",
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
@@ -39,7 +40,7 @@ COMMANDS = {
     "uninstall ci": "Let no workflow in any more.",
     "operator": "The job that reconciles: what it did, start it, pause it.",
     "reconcile": "One pass over a folder: what the scheduled job runs.",
-    "image": "Build and push our own images, with no container engine.",
+    "image": "Build and push our own images; show what cleanup takes.",
     "serve": "Serve a model folder on this machine.",
     "emulator": "Google Cloud on this machine.",
 }

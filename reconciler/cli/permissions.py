@@ -30,7 +30,8 @@ or let the first `apply` make it with `roles/storage.admin` on the project.
 
 `predict` needs `roles/run.invoker` on the service; `models`, `monitor` and `monitor calibrate` need
 `roles/aiplatform.viewer` and, as `plan` does, `roles/storage.objectViewer` on the state bucket, and `roles/run.viewer`
-while monitors of two versions have schedules. `monitor run` needs `roles/aiplatform.user` for its jobs; so does
+while monitors of two versions have schedules; `monitor` needs `roles/cloudfunctions.viewer` where
+`monitoring.performance` is judged. `monitor run` needs `roles/aiplatform.user` for its jobs; so does
 `promote --write` with `model.alias`, which writes what it did into the state bucket.
 
 A baseline in Cloud Storage needs `roles/storage.objectViewer` on its bucket, for `plan` as well; a table of another

@@ -7,7 +7,7 @@ from typing import Any
 
 EVERYTHING_BELOW = ".*"
 
-ENGINE = frozenset({"region", "management.*"})
+ENGINE = frozenset({"region", "management.*", "usage.*", "budget.planLimit", "budget.currency", "budget.perUsd"})
 """What the engine itself acts on, whatever the kinds."""
 
 OPERATOR = frozenset(

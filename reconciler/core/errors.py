@@ -93,6 +93,12 @@ class ConsentNeeded(ReconcilerError):
     exit_code = exits.BLOCKED
 
 
+class OverLimit(ReconcilerError):
+    """The plan may cost more than the spec's own limit."""
+
+    exit_code = exits.BLOCKED
+
+
 class StalePlan(ReconcilerError):
     """A saved plan no longer fits the world.
 

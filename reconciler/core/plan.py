@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.core.address import Address
+from reconciler.core.cost import Cost
 from reconciler.core.diff import FieldChange
 from reconciler.core.naming import fingerprint
 
@@ -184,6 +185,7 @@ class Plan:
         specs: Paths of the specs it was made from, for a saved plan to find them again.
         environment: Which one of theirs.
         salt: Of the digests that stand for hidden values in a saved plan; empty where there are none.
+        costs: What each service costs a month, by name.
     """
 
     project: str
@@ -200,6 +202,7 @@ class Plan:
     specs: tuple[str, ...] = ()
     environment: str = ""
     salt: str = ""
+    costs: Mapping[str, Cost] = field(default_factory=dict)
 
     @classmethod
     def of(cls, changes: Iterable[Change], **rest: Any) -> Plan:
@@ -220,6 +223,12 @@ class Plan:
             for c in self.pending
             if c.destroys and c.guarded and any(self.deletion.get(name) != "Delete" for name in c.services)
         )
+
+    @property
+    def over_limit(self) -> Mapping[str, Cost]:
+        """Services with something to do that their own limit of cost blocks, by name."""
+        busy = {c.services[0] for c in self.pending if len(c.services) == 1}
+        return {name: cost for name, cost in sorted(self.costs.items()) if cost.over and name in busy}
 
     @property
     def empty(self) -> bool:
@@ -266,6 +275,7 @@ class Plan:
             "specs": list(self.specs),
             "environment": self.environment,
             "salt": self.salt,
+            "costs": {name: cost.to_json() for name, cost in self.costs.items()},
             "summary": self.counts(),
             "notes": [{"service": n.service, "text": n.text, "where": n.where} for n in self.notes],
             "changes": [c.to_json() for c in self.changes],
@@ -304,4 +314,5 @@ class Plan:
             specs=tuple(data["specs"]),
             environment=data["environment"],
             salt=data["salt"],
+            costs={name: Cost.from_json(cost) for name, cost in data.get("costs", {}).items()},
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
+from reconciler.core.costing import costs_of
 from reconciler.core.coverage import ENGINE, OPERATOR, without_effect
 from reconciler.core.decide import Owner, covers, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
@@ -58,7 +59,8 @@ class Planned:
         """Give the part that is one document's alone: the others say what it must be able to do."""
         changes = tuple(change for change in self.plan.changes if set(change.services) == {loaded.name})
         notes = tuple(note for note in self.plan.notes if note.service == loaded.name)
-        plan = replace(self.plan, changes=changes, services=(loaded.name,), notes=notes)
+        costs = {name: cost for name, cost in self.plan.costs.items() if name == loaded.name}
+        plan = replace(self.plan, changes=changes, services=(loaded.name,), notes=notes, costs=costs)
         key = _key(loaded)
         return replace(self, plan=plan, inventories={key: self.inventories[key]})
 
@@ -103,8 +105,10 @@ def compose(
     closed = {name: by_service.get(name, {}) for _, name in keys}
     wants = wants.meeting(seen)
     owners = owners_of(kinds, wants, inventories, everything, services)
+    changes = decide_all(kinds, wants, seen, owners)
+    primary = next((kind.name for kind in kinds if kind.primary), "")
     plan = Plan.of(
-        decide_all(kinds, wants, seen, owners),
+        changes,
         project=project,
         services=tuple(sorted(name for _, name in keys)),
         notes=tuple(_notes(kinds, services, facts, everything)),
@@ -114,6 +118,7 @@ def compose(
         deletion={s.name: str(s.management.deletion) for s in services},
         closed=closed,
         regions={name: region for region, name in keys},
+        costs=costs_of(services, changes, primary),
     )
     deletions = {key: str(s.management.deletion) for key, s in zip(keys, services, strict=True)}
     memories = dict(_memories(kinds, wants.made, seen, owners, now))

@@ -19,6 +19,7 @@ from reconciler.core.planned import Planned, claims, entry_of
 from reconciler.core.reference import holds_ref
 from reconciler.engine.converge import converge
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.keeping import Keeper
 from reconciler.engine.session import Session
 
 
@@ -111,6 +112,7 @@ def apply(session: Session, planned: Planned, *, progress: Progress = lambda *_:
     run = _Run(session, planned, progress, store, locks)
     try:
         run.carry_out()
+        kept = run.keeper.after()
     except BaseException:
         # Interrupted, or the lock is lost: what was started is recorded, unless somebody else is at work already.
         with suppress(errors.ReconcilerError):
@@ -118,7 +120,7 @@ def apply(session: Session, planned: Planned, *, progress: Progress = lambda *_:
         raise
     run.release()
     results = [run.results[address] for address in sorted(run.results)]
-    return Report(tuple(results), _unwell(planned, results))
+    return Report(tuple(results), _unwell(planned, results) | kept)
 
 
 def _to_write(session: Session, planned: Planned) -> dict[Key, Inventory]:
@@ -176,9 +178,11 @@ class _Run:
     results: dict[Address, Result] = field(default_factory=dict)
     running: dict[Future[Result], Change] = field(default_factory=dict)
     renewed: float = field(init=False)
+    keeper: Keeper = field(init=False)
 
     def __post_init__(self) -> None:
         self.renewed = self.session.clock.monotonic()
+        self.keeper = Keeper(self.session, self.planned)
 
     def carry_out(self) -> None:
         """Walk the graph, into `results`.
@@ -241,6 +245,7 @@ class _Run:
         clock = self.session.clock
         started = clock.monotonic()
         try:
+            self.keeper.before(change)
             seen = converge(self.session, self.planned, change, self._done)
         except errors.ReconcilerError as error:
             return Result(change, Outcome.FAILED, clock.monotonic() - started, error)

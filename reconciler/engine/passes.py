@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from reconciler.core import errors
 from reconciler.core.address import Address
+from reconciler.core.cost import Cost
 from reconciler.core.exits import BLOCKED, FAILED, PARTLY
 from reconciler.core.inventory import Key
 from reconciler.core.orders import Orders
@@ -165,6 +166,8 @@ class Pass:
             self._hold_back(documents, planned.plan, held)
         elif planned.plan.protected:
             self._block(documents, planned, planned.plan.protected, "it would destroy what the spec protects")
+        elif over := planned.plan.over_limit:
+            self._leave_over_limit(documents, planned, over)
         elif self._too_many(planned.plan):
             many = f"it would delete more than {self.orders.deletes} objects in one pass"
             self._block(documents, planned, deletes_of(planned.plan), many)
@@ -219,6 +222,18 @@ class Pass:
             self._note(name, "blocked", why)
             self.told[name].changes += [told_change(change, "blocked") for change in changes if name in change.services]
         self.run([loaded for loaded in documents if loaded.name not in names])
+
+    def _leave_over_limit(self, documents: Sequence[Loaded], planned: Planned, over: Mapping[str, Cost]) -> None:
+        """Leave services alone that may cost more than their own limit, and go on with the others."""
+        self.codes.add(BLOCKED)
+        self.canary.leave(planned, names=over)
+        for name, cost in over.items():
+            why = f"{cost.over}; {cost.fits}"
+            self.log.write("ERROR", f"blocked: {why}", service=name)
+            self._note(name, "blocked", why)
+            mine = [change for change in planned.plan.pending if name in change.services]
+            self.told[name].changes += [told_change(change, "blocked") for change in mine]
+        self.run([loaded for loaded in documents if loaded.name not in over])
 
     def _hold_back(self, documents: Sequence[Loaded], plan: Plan, held: Mapping[Address, str]) -> None:
         """Leave services alone of which this version would change what the one before it would not."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
+from reconciler.core.cleanup import MOST
 from reconciler.core.diff import gone_keys
+from reconciler.core.keeping import KEEPS, POLICY
 from reconciler.core.kind import Kind, Ownership, Permissions, Roles
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
 from reconciler.core.objects import Desired, Observed
@@ -24,6 +26,21 @@ if TYPE_CHECKING:
 
 _PACKAGE = "google.cloud.artifactregistry_v1"
 _KEEP, _DELETE = "keep-last", "delete-untagged"
+_OURS = (_KEEP, _DELETE, POLICY)
+
+
+_KEEPING = (
+    "artifactregistry.dockerimages.list",
+    "artifactregistry.tags.create",
+    "artifactregistry.tags.get",
+    "artifactregistry.tags.update",
+    "artifactregistry.tags.delete",
+    "run.services.list",
+    "run.revisions.list",
+    "run.jobs.list",
+    "cloudfunctions.functions.list",
+)
+"""What tagging needed images takes, and looking at what needs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +54,7 @@ class ArtifactRepository:
         keep_last: Versions of each image kept; None for no such policy.
         delete_untagged_after_s: Age at which untagged versions go; None for no such policy.
         labels: Ours; others may add theirs.
+        keep_needed: What is needed is kept, whatever policies there are: see `core.keeping`.
     """
 
     format: str
@@ -45,6 +63,7 @@ class ArtifactRepository:
     keep_last: int | None
     delete_untagged_after_s: int | None
     labels: Mapping[str, str]
+    keep_needed: bool = False
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[ArtifactRepository]]:
@@ -64,6 +83,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[ArtifactReposi
         if cleanup and cleanup.delete_untagged_after_s
         else None,
         labels={MANAGED_BY: MANAGER},
+        keep_needed=cleanup is not None and (cleanup.keep_last or cleanup.delete_untagged_after_s) is not None,
     )
     yield Desired(Address("artifact_repository", service.spec.region, registry.repository), fields, service.name)
 
@@ -74,7 +94,7 @@ def from_api(live: Any) -> ArtifactRepository:
     Source:
         An unset `enablementConfig` means INHERITED for Docker repositories (kinds.md 6).
     """
-    keep, delete = live.cleanup_policies.get(_KEEP), live.cleanup_policies.get(_DELETE)
+    keep, delete, needed = (live.cleanup_policies.get(name) for name in _OURS)
     return ArtifactRepository(
         format=live.format_.name,
         immutable_tags=bool(live.docker_config.immutable_tags),
@@ -82,7 +102,21 @@ def from_api(live: Any) -> ArtifactRepository:
         keep_last=keep.most_recent_versions.keep_count if keep else None,
         delete_untagged_after_s=int(delete.condition.older_than.total_seconds()) if delete else None,
         labels=dict(live.labels),
+        keep_needed=needed is not None and _keeps_needed(needed),
     )
+
+
+def _keeps_needed(policy: Any) -> bool:
+    """Tell whether the policy of that name is the one that we write: one with more conditions keeps less."""
+    condition = policy.condition
+    limits = (
+        condition.version_name_prefixes,
+        condition.package_name_prefixes,
+        condition.older_than,
+        condition.newer_than,
+    )
+    keeps = policy.action.name == "KEEP" and condition.tag_state.name == "TAGGED"
+    return keeps and tuple(condition.tag_prefixes) == KEEPS.tag_prefixes and not any(limits)
 
 
 class ArtifactRepositoryClient:
@@ -93,6 +127,7 @@ class ArtifactRepositoryClient:
         "scanning": "vulnerability_scanning_config.enablement_config",
         "keep_last": "cleanup_policies",
         "delete_untagged_after_s": "cleanup_policies",
+        "keep_needed": "cleanup_policies",
         "labels": "labels",
     }
 
@@ -145,6 +180,7 @@ class ArtifactRepositoryClient:
         _write(repository, want.fields)
         for key in gone_keys(changes, "labels"):
             repository.labels.pop(key, None)
+        _refuse_too_many(want.address, repository)
         paths = sorted({self.MASK[c.field] for c in changes})
         with calling("update", want.address):
             request = {"repository": repository, "update_mask": {"paths": paths}}
@@ -199,7 +235,26 @@ def _policies(types: Any, fields: ArtifactRepository) -> dict[str, Any]:
             older_than={"seconds": fields.delete_untagged_after_s},
         ),
     )
-    return {_KEEP: keep or None, _DELETE: delete or None}
+    needed = fields.keep_needed and types.CleanupPolicy(
+        id=POLICY,
+        action=types.CleanupPolicy.Action.KEEP,
+        condition=types.CleanupPolicyCondition(
+            tag_state=types.CleanupPolicyCondition.TagState.TAGGED, tag_prefixes=KEEPS.tag_prefixes
+        ),
+    )
+    return {_KEEP: keep or None, _DELETE: delete or None, POLICY: needed or None}
+
+
+def _refuse_too_many(address: Address, repository: Any) -> None:
+    """Refuse what Google would, in words that help: others' policies count as well.
+
+    Raises:
+        InvalidRequest: There would be more policies than a repository may have.
+    """
+    if len(repository.cleanup_policies) > MOST:
+        theirs = sorted(set(repository.cleanup_policies) - set(_OURS))
+        why = f"a repository has at most {MOST} cleanup policies, and others made {len(theirs)}: {', '.join(theirs)}"
+        raise errors.InvalidRequest("update", address, why, hint=f"delete some: {len(_OURS)} are needed here")
 
 
 KIND = Kind(
@@ -220,10 +275,14 @@ KIND = Kind(
             "artifactregistry.repositories.get",
             "artifactregistry.repositories.update",
             "artifactregistry.repositories.delete",
+            *_KEEPING,
         ),
     ),
     apis=("artifactregistry.googleapis.com",),
-    roles=Roles(read=("roles/artifactregistry.reader",), write=("roles/artifactregistry.admin",)),
+    roles=Roles(
+        read=("roles/artifactregistry.reader",),
+        write=("roles/artifactregistry.admin", "roles/run.viewer", "roles/cloudfunctions.viewer"),
+    ),
     ownership=Ownership.SHARED,
     # Repositories have no etag (kinds.md 2.2).
     fenced=False,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from reconciler.core.plan import Action, Change
+from reconciler.render.costs import costs
 from reconciler.render.names import Names
 from reconciler.render.report import Report
 from reconciler.render.safe import code_block, escaped
@@ -113,6 +114,8 @@ def _told(report: Report) -> Iterator[str]:
         yield "There is no plan.\n" if blocked else "The plan could not be made.\n"
         return
     yield f"{summary(report.plan).plain.strip()}\n"
+    for whose, cost in costs(report.plan):
+        yield f"Cost of {_value(whose, 80)}: {_value(cost.said())}\n"
     yield from _rollouts(report)
 
 

@@ -13,7 +13,12 @@ from reconciler.render.text import table
 from reconciler.render.values import one_line
 from schemas.redaction import redacted
 
-NAMES: Mapping[str, str] = {"skew": "skew", "drift": "drift", "predictiondrift": "prediction drift"}
+NAMES: Mapping[str, str] = {
+    "skew": "skew",
+    "drift": "drift",
+    "predictiondrift": "prediction drift",
+    "performance": "performance",
+}
 AGAINST: Mapping[str, str] = {
     "skew": "requests against the training data",
     "drift": "requests against an earlier window",
@@ -60,12 +65,13 @@ def render_monitored(found: Mapping[str, Any], *, now: datetime, every: bool) ->
     """
     text = Text()
     text.append(found["name"], "bold").append(f"  {found['region']}  ").append(*headline(found)).append("\n")
-    text.append(
-        f"  monitor {one_line(found['monitor'])} of {one_line(found['model'])}, version {one_line(found['version'])}\n",
-        "dim",
-    )
+    if found["monitor"]:
+        monitor, model, version = (one_line(found[each]) for each in ("monitor", "model", "version"))
+        text.append(f"  monitor {monitor} of {model}, version {version}\n", "dim")
     for each in found["comparisons"]:
         text.append("\n").append_text(_comparison(each, now, every=every))
+    if found["performance"]:
+        text.append("\n").append_text(_performance(found["performance"], now))
     for line in amiss(found):
         text.append(f"\n  {line}\n", "red")
     return text
@@ -82,14 +88,16 @@ def amiss(found: Mapping[str, Any]) -> Iterator[str]:
 
 def headline(found: Mapping[str, Any]) -> tuple[str, str]:
     """Say in a few words how a service stands, with a style."""
-    breaches = [NAMES[each["which"]] for each in found["comparisons"] if each["finding"] == "Breach"]
+    every = [*found["comparisons"]]
+    every += [{**found["performance"], "which": "performance"}] if found["performance"] else []
+    breaches = [NAMES[each["which"]] for each in every if each["finding"] == "Breach"]
     if breaches:
         return f"breach of {', '.join(breaches)}", WORDS["Breach"][1]
-    silent = [each for each in found["comparisons"] if each["finding"] != "Calm"]
-    if len({each["finding"] for each in found["comparisons"]}) == 1:
-        return _words(found["comparisons"][0]["finding"])
+    silent = [each for each in every if each["finding"] != "Calm"]
+    if len({each["finding"] for each in every}) == 1:
+        return _words(every[0]["finding"])
     told = ", ".join(f"{NAMES[each['which']]} ({_words(each['finding'])[0]})" for each in silent)
-    some = "calm but for " if len(silent) < len(found["comparisons"]) else ""
+    some = "calm but for " if len(silent) < len(every) else ""
     return f"{some}{told}" or WORDS["NotMeasured"][0], WORDS["NotMeasured"][1]
 
 
@@ -156,6 +164,65 @@ def troubles(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"the job for {minute(failed['at'])} UTC failed: {short(failed['reason'])}", "red"
     if found["schedule"]["problem"]:
         yield one_line(found["schedule"]["problem"]), "red"
+
+
+def _performance(found: Mapping[str, Any], now: datetime) -> Text:
+    text = Text()
+    words, style = _words(found["finding"])
+    text.append("  performance", "bold").append("  ").append(words, style)
+    text.append(f"{standing(found, now)}\n  predictions against labels that came later\n")
+    for line in outcome_lines(found, now):
+        text.append(f"    {line}\n")
+    if found["unmeasured"]:
+        text.append(f"    {unmeasured(found)}\n", "red")
+    rows = [measure_cells(each) for each in found["measures"]]
+    if rows:
+        styles = [_words(each["finding"])[1] for each in found["measures"]]
+        text.append_text(table(rows, MEASURES, right=range(2, len(MEASURES)), styles=styles))
+    earlier = [each for each in found["history"] if each["at"] != found["at"]]
+    return text.append_text(_history(earlier)) if earlier else text
+
+
+def outcome_lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """Say which window it was, how many labels it has, and what is said of it."""
+    late = f"labels come {found['after'] / _DAY_S:g} d later" if found["after"] else "labels come at once"
+    between = f"window {minute(found['from'])} to {minute(found['to'])} UTC, judged {ago(found['at'], now)}"
+    yield f"{between if found['at'] else 'no window yet'} · {late} · {found['minSamples']} tell something"
+    if found["predictions"]:
+        some, of = found["labelled"], found["predictions"]
+        yield f"{some} of {of} predictions have a label ({some / of:.1%}){''.join(_lost(found))}"
+    if found["reason"] and not any("value" in each for each in found["measures"]):
+        yield short(found["reason"])
+
+
+def _lost(found: Mapping[str, Any]) -> Iterator[str]:
+    for name, why in (("contradictory", "contradict each other"), ("unreadable", "cannot be read")):
+        if found[name]:
+            yield f"; those of {found[name]} {why}"
+
+
+def unmeasured(found: Mapping[str, Any]) -> str:
+    """Say why the newest window could not be measured."""
+    failed = found["unmeasured"]
+    return f"the window judged {minute(failed['at'])} UTC could not be measured: {short(failed['reason'])}"
+
+
+_DAY_S = 86_400
+MEASURES = ("    measure", "verdict", "value", "limit", "by chance", "of rows")
+_ERRORS = frozenset({"mae", "rmse", "bias"})
+
+
+def measure_cells(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the cells of a measure."""
+    limit = number(found.get("limit"), "g")
+    return (
+        f"    {_cut(found['name'], _LONGEST)}",
+        _words(found["finding"])[0],
+        number(found.get("value"), ".3g"),
+        f"{'at most' if found['name'] in _ERRORS else 'at least'} {limit}",
+        number(found.get("expected"), ".3g"),
+        number(found.get("rows"), ".0f"),
+    )
 
 
 def _columns(columns: Sequence[Mapping[str, Any]], *, every: bool) -> Text:

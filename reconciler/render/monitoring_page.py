@@ -14,16 +14,20 @@ from typing import Any
 from reconciler.render.moments import minute
 from reconciler.render.monitoring import (
     AGAINST,
+    MEASURES,
     NAMES,
     QUIET,
     WORDS,
     amiss,
     headline,
     lines,
+    measure_cells,
     number,
+    outcome_lines,
     quiet,
     standing,
     troubles,
+    unmeasured,
 )
 from reconciler.render.safe import visible
 from schemas.redaction import redacted
@@ -64,7 +68,10 @@ def render_page(found: Mapping[str, Any], *, now: datetime) -> str:
     """
     said, style = headline(found)
     title = f"{_text(found['name'])}: {_text(said)}"
-    told = f"monitor {found['monitor']} of {found['model']}, version {found['version']}; {minute(now.isoformat())} UTC"
+    monitor = (
+        f"monitor {found['monitor']} of {found['model']}, version {found['version']}; " if found["monitor"] else ""
+    )
+    told = f"{monitor}{minute(now.isoformat())} UTC"
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8"/>',
@@ -75,6 +82,7 @@ def render_page(found: Mapping[str, Any], *, now: datetime) -> str:
         f'<p class="dim">{_text(told)}</p>',
         _KEY,
         *(line for each in found["comparisons"] for line in _comparison(each, now)),
+        *(_performance(found["performance"], now) if found["performance"] else ()),
         *(f'<p class="bad">{_text(line)}</p>' for line in amiss(found)),
         "</body></html>",
     ]
@@ -109,6 +117,28 @@ def _comparison(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
         yield from _table(calm, past)
         yield "</details>"
     yield "</section>"
+
+
+def _performance(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    words, style = WORDS.get(found["finding"], WORDS["NotMeasured"])
+    said = _styled(words + standing(found, now), style)
+    yield f"<section><h2>performance <small>{said}</small></h2>"
+    yield '<p class="dim">predictions against labels that came later</p>'
+    yield from (f"<p>{_text(line)}</p>" for line in outcome_lines(found, now))
+    if found["unmeasured"]:
+        yield f"<p>{_styled(unmeasured(found), 'red')}</p>"
+    past = [{**each, "distances": each["values"]} for each in reversed(found["history"])]
+    heads = "".join(f'<th scope="col"{_number_class(n)}>{_text(each)}</th>' for n, each in enumerate(MEASURES))
+    yield f'<div class="scroll"><table><thead><tr>{heads}<th scope="col">value over windows</th></tr></thead><tbody>'
+    yield from (_measure(each, past) for each in found["measures"])
+    yield "</tbody></table></div></section>"
+
+
+def _measure(measure: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> str:
+    name, words, *numbers = measure_cells(measure)
+    verdict = _styled(words, WORDS.get(measure["finding"], WORDS["NotMeasured"])[1])
+    cells = "".join(f'<td class="number">{_text(each)}</td>' for each in numbers)
+    return f'<tr><th scope="row">{_text(name)}</th><td>{verdict}</td>{cells}<td>{_over_time(measure, past)}</td></tr>'
 
 
 def _table(columns: Sequence[Mapping[str, Any]], past: Sequence[Mapping[str, Any]]) -> Iterator[str]:

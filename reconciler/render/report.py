@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from reconciler.core.cost import Cost
 from reconciler.core.membership import KIND, Membership
 from reconciler.core.naming import fingerprint
 from reconciler.core.plan import Change, Note, Plan
@@ -22,6 +23,7 @@ FORMAT: Literal["mlservice/plan-report/v1"] = "mlservice/plan-report/v1"
 MOST_BYTES = 8 * 1024 * 1024
 """Ten thousand objects have less."""
 _TEXT, _MANY, _DEEPEST = 4000, 20_000, 40
+_AMOUNT = r"^[+-]?[0-9]{1,30}\.[0-9]{2}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,16 @@ class _Note(_Read):
     where: str = Field("", max_length=_TEXT)
 
 
+class _Cost(_Read):
+    floor: str = Field(max_length=40, pattern=_AMOUNT)
+    expected: str = Field(max_length=40, pattern=_AMOUNT)
+    worst: str = Field(max_length=40, pattern=_AMOUNT)
+    more: str = Field("", max_length=40, pattern=rf"{_AMOUNT}|^$")
+    missing: list[Annotated[str, Field(max_length=200)]] = Field(default_factory=list, max_length=50)
+    over: str = Field("", max_length=_TEXT)
+    fits: str = Field("", max_length=_TEXT)
+
+
 class _Plan(_Read):
     project: str = Field("", max_length=_TEXT)
     services: list[str] = Field(max_length=_MANY)
@@ -117,6 +129,7 @@ class _Plan(_Read):
     observing: list[str] = Field(default_factory=list, max_length=_MANY)
     deletion: dict[str, str] = Field(default_factory=dict)
     notes: list[_Note] = Field(default_factory=list, max_length=_MANY)
+    costs: dict[str, _Cost] = Field(default_factory=dict, max_length=_MANY)
     changes: list[_Change] = Field(default_factory=list, max_length=_MANY)
 
 
@@ -175,6 +188,7 @@ def _plan(found: _Plan) -> Plan:
         observing=tuple(found.observing),
         deletion=found.deletion,
         notes=tuple(Note(n.service, n.text, n.where) for n in found.notes),
+        costs={name: Cost.from_json(cost.model_dump()) for name, cost in found.costs.items()},
     )
 
 

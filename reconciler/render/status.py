@@ -93,7 +93,8 @@ def stands(found: Mapping[str, Any], now: datetime) -> tuple[str, str]:
     words, style = WORDS.get(found["finding"], WORDS["NotMeasured"])
     if found["since"]:
         count = len(found["columns"])
-        of = f"breach of {count} feature{'s' if count != 1 else ''} since {minute(found['since'])} UTC"
+        what = "measure" if found["which"] == "performance" else "feature"
+        of = f"breach of {count} {what}{'s' if count != 1 else ''} since {minute(found['since'])} UTC"
         words = of if found["finding"] == "Breach" else f"{words}, and {of} before"
         style = WORDS["Breach"][1]
     return f"{NAMES[found['which']]}: {words} ({ago(found['at'], now)})", style

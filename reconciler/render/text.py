@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from reconciler.core.plan import Action, Change, Plan
+from reconciler.render.costs import blocked, costs
 from reconciler.render.names import Names
 from reconciler.render.values import differences, gives_access, listing
 
@@ -40,6 +41,7 @@ def render_text(plan: Plan, *, titles: Mapping[str, str], brief: bool = False) -
     for group in _groups(plan):
         text.append_text(_group(plan, group, names, brief=brief))
     text.append_text(_notes(plan))
+    text.append_text(_costs(plan))
     text.append_text(summary(plan))
     return text
 
@@ -101,6 +103,15 @@ def _notes(plan: Plan) -> Text:
         whose = f"{note.service}: " if note.service else ""
         text.append(f"note: {whose}{note.text}{place}\n", "cyan")
     return text.append("\n") if plan.notes else text
+
+
+def _costs(plan: Plan) -> Text:
+    text = Text()
+    for whose, cost in costs(plan):
+        text.append(f"cost: {whose}: {cost.said()}\n")
+    for why in blocked(plan):
+        text.append(f"blocked: {why}\n", "red")
+    return text
 
 
 def summary(plan: Plan) -> Text:

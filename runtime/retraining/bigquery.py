@@ -16,6 +16,8 @@ from runtime.retraining.google import PASSING, Google, Refused, Unavailable, fou
 TAKEN = 409
 WAIT_MS = 10_000
 """For so long BigQuery itself waits for a query's end, before it answers that there is none yet."""
+ASKED = 12
+"""So often an answer is waited for: two minutes, of the five that a delivery to the function may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,7 @@ class Jobs:
         Raises:
             Refused, Unavailable: BigQuery said no, or nothing.
         """
-        given = [
-            {"name": key, "parameterType": {"type": "STRING"}, "parameterValue": {"value": value}}
-            for key, value in (parameters or {}).items()
-        ]
-        asked: dict[str, Any] = {"query": query, "useLegacySql": False}
-        asked |= {"parameterMode": "NAMED", "queryParameters": given} if given else {}
+        asked: dict[str, Any] = {"query": query, "useLegacySql": False, **_given(parameters)}
         body = {
             "jobReference": {"projectId": self.project, "jobId": name, "location": self.location},
             "configuration": {"query": asked, "labels": dict(self.labels)},
@@ -113,10 +110,7 @@ class Jobs:
 
     def row(self, name: str) -> dict[str, Any]:
         """Give the first row of a query that has ended, by the names of its columns; values are text."""
-        found = self._get(f"read the answer of job {name}", f"queries/{name}", maxResults="1")
-        names = [each["name"] for each in found.get("schema", {}).get("fields", [])]
-        first: Mapping[str, Any] = next(iter(found.get("rows", [])), {})
-        return dict(zip(names, (cell.get("v") for cell in first.get("f", ())), strict=False))
+        return _first(self._get(f"read the answer of job {name}", f"queries/{name}", maxResults="1"))
 
     def cancel(self, name: str) -> None:
         """Stop a job; one that has ended, or is not there, is left."""
@@ -126,6 +120,58 @@ class Jobs:
 
     def _get(self, what: str, path: str, **query: str) -> Any:
         return self.google.call(what, "GET", f"{self._root}/{path}", params={"location": self.location, **query})
+
+
+def ask(
+    google: Google, project: str, query: str, parameters: Mapping[str, str], labels: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """Ask for one row, wherever its tables are; BigQuery finds that out itself.
+
+    Args:
+        google: Calls with.
+        project: Whose job it is, who pays.
+        query: One statement that reads.
+        parameters: Texts for `@name`.
+        labels: Of the job.
+
+    Returns:
+        The row by the names of its columns, values as text; None where it takes too long, and then it is stopped.
+
+    Raises:
+        Refused, Unavailable: BigQuery said no, or nothing.
+
+    Source:
+        https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query: an answer that is not complete names the
+        job, with its location.
+    """
+    root = f"{google.address('bigquery')}/bigquery/v2/projects/{project}"
+    body = {"query": query, "useLegacySql": False, "maxResults": 1, "timeoutMs": WAIT_MS, "labels": dict(labels)}
+    answer = google.call("ask BigQuery", "POST", f"{root}/queries", json=body | _given(parameters))
+    for _ in range(ASKED):
+        if answer.get("jobComplete"):
+            return _first(answer)
+        job = answer["jobReference"]
+        where = {"location": str(job.get("location", ""))}
+        more = {**where, "maxResults": "1", "timeoutMs": str(WAIT_MS)}
+        answer = google.call("wait for BigQuery", "GET", f"{root}/queries/{job['jobId']}", params=more)
+    job = answer["jobReference"]
+    stop = {"params": {"location": str(job.get("location", ""))}}
+    found_or_none(lambda: google.call("stop a query", "POST", f"{root}/jobs/{job['jobId']}/cancel", **stop))
+    return None
+
+
+def _given(parameters: Mapping[str, str] | None) -> dict[str, Any]:
+    given = [
+        {"name": key, "parameterType": {"type": "STRING"}, "parameterValue": {"value": value}}
+        for key, value in (parameters or {}).items()
+    ]
+    return {"parameterMode": "NAMED", "queryParameters": given} if given else {}
+
+
+def _first(answer: Mapping[str, Any]) -> dict[str, Any]:
+    names = [each["name"] for each in answer.get("schema", {}).get("fields", [])]
+    row: Mapping[str, Any] = next(iter(answer.get("rows", [])), {})
+    return dict(zip(names, (cell.get("v") for cell in row.get("f", ())), strict=False))
 
 
 def location_of(google: Google, project: str, dataset: str) -> str:

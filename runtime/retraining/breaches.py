@@ -23,8 +23,8 @@ SERVICE, REGION, BREACH = "mlservice-service", "mlservice-region", "mlservice-br
 OPEN, CLOSED = "open", "closed"
 MONITOR = "aiplatform.googleapis.com/ModelMonitor"
 """Resource of what Model Monitoring logs."""
-LOOKED_AT = frozenset({"skew", "drift", "predictiondrift"})
-"""What Vertex AI's monitors find: alerts on it are for people, where the function looks at these monitors itself."""
+LOOKED_AT = frozenset({"skew", "drift", "predictiondrift", "performance"})
+"""What the function finds itself: alerts on it are for people, where it looks."""
 _LONGEST = 500
 
 

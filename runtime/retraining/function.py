@@ -19,6 +19,7 @@ from runtime.retraining.ledger import BucketLedger
 from runtime.retraining.runs import History
 from runtime.retraining.settings import Settings
 from runtime.retraining.trainers import Trainer, trainer
+from runtime.retraining.watching.judging import Judging
 from runtime.retraining.watching.looking import Look, look
 from runtime.retraining.watching.monitors import Monitors
 from runtime.retraining.watching.windows import BucketWindows
@@ -140,17 +141,22 @@ def _ended(teller: telling.Teller, line: str) -> Exception | None:
 def _looked(
     way: Trainer, settings: Settings, google: Google, teller: telling.Teller, at: datetime
 ) -> Mapping[str, Any]:
-    """Look at what monitors measured since the last time; a log entry may be lost, so each sweep does it as well."""
-    if not settings.watched:
+    """Look at what monitors measured since the last time, and which windows have their labels now.
+
+    A log entry may be lost, so each sweep does it as well.
+    """
+    if not settings.watched and not settings.performance:
         return {}
+    watched = settings.watched or {"schedules": {}, "least": 0}
     how = Look(
         Monitors(settings, google),
         BucketWindows(Bucket(google, settings.bucket), settings.folder),
-        settings.watched["schedules"],
-        int(settings.watched["least"]),
+        watched["schedules"],
+        int(watched["least"]),
         tuple(Watch.of(told) for told in settings.breaches),
         lambda event: _told(_acted(event, _desk(settings, google, teller, way, max(event.at, at)))),
         teller.judged,
+        Judging(settings, google).windows if settings.performance else None,
     )
     found = look(how, max(datetime.now(UTC), at))
     return {"windows": [{"sort": each.sort, "finding": each.to_json()["finding"]} for each in found]}

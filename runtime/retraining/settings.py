@@ -45,6 +45,8 @@ class Settings:
         breaches: Which triggers fire for which findings of monitors: `trigger`, `of`, `consecutive`.
         watched: Monitors that are looked at: `schedules`, the display name of each by what it compares (`skew`,
             `drift`), and `least`, the values below which nothing is said of a column; None for none.
+        performance: How right predictions were is judged: whose, by which labels, when, by which limits (`judging.of`);
+            None for not at all.
         triggers: What fires each trigger of the spec, by its name: `schedule`, `storage`, `pubsub` or `breach`; None
             where nobody says, and then any name is one.
     """
@@ -69,6 +71,7 @@ class Settings:
     rows: str = ""
     breaches: Sequence[Mapping[str, Any]] = ()
     watched: Mapping[str, Any] | None = None
+    performance: Mapping[str, Any] | None = None
     triggers: Mapping[str, str] | None = None
 
     @property

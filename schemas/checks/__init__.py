@@ -19,6 +19,7 @@ from schemas.checks import (
     names,
     notifications,
     operator,
+    performance,
     region,
     registry,
     retraining,
@@ -27,6 +28,7 @@ from schemas.checks import (
     scaling,
     schedules,
     size,
+    usage,
 )
 from schemas.checks.finding import Finding
 from schemas.operator import Operator
@@ -77,6 +79,10 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     monitoring.windows,
     monitoring.watched_features,
     monitoring.predicted_value,
+    performance.inputs,
+    performance.labels,
+    performance.limits,
+    performance.classes,
     schedules.monitoring_schedule,
     schedules.trigger_schedules,
     schedules.schedules_that_settle,
@@ -93,8 +99,10 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     registry.repository,
     registry.cleanup,
     budget.amounts,
+    budget.limit,
     budget.alerts,
     budget.actions,
+    usage.shared,
     notifications.receivers,
     notifications.events,
     management.externally_owned,

@@ -14,6 +14,7 @@ from schemas.sections.resources import Scaling
 from schemas.sections.retraining import Retraining
 
 _MOST = 10
+DOLLARS = "USD"
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -29,6 +30,19 @@ def amounts(budget: Budget | None) -> Iterator[Finding]:
     if budget.currency is not None and not _CURRENCY.fullmatch(budget.currency):
         hint = "an ISO 4217 code: EUR, USD"
         yield Finding("budget.currency", "currency", f"{shown(budget.currency)} is not a currency", hint)
+
+
+def limit(budget: Budget | None) -> Iterator[Finding]:
+    """A limit in another currency than the prices' says how the two compare."""
+    if budget is None:
+        return
+    foreign = budget.currency not in (None, DOLLARS)
+    if foreign and budget.plan_limit is not None and budget.per_usd is None:
+        summary = f"prices are in US dollars, and this is in {budget.currency}: no plan is blocked by it"
+        hint = f"add perUsd: what a US dollar is in {budget.currency}"
+        yield warning("budget.planLimit", "plan-limit", summary, hint)
+    if not foreign and budget.per_usd is not None and budget.per_usd != 1:
+        yield warning("budget.perUsd", "per-usd", "the budget is in US dollars", "say its currency")
 
 
 def alerts(budget: Budget | None) -> Iterator[Finding]:

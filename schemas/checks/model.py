@@ -173,9 +173,10 @@ def _logged_at_all(model: Model | None, monitoring: Monitoring) -> Iterator[Find
     prediction = model.prediction if model is not None else None
     limits = (monitoring.skew, monitoring.drift, monitoring.prediction_drift)
     compares = any(limit is not None for limit in limits)
+    judges = monitoring.prediction_drift is not None or monitoring.performance is not None
     missing = {
         "model.features": not features and not compares,
-        "model.prediction": prediction is None and monitoring.prediction_drift is None,
+        "model.prediction": prediction is None and not judges,
     }
     names = " and ".join(name for name, lacks in missing.items() if lacks)
     if names:

@@ -34,13 +34,13 @@ def tables(monitoring: Monitoring | None) -> Iterator[Finding]:
     if monitoring is None:
         return
     if monitoring.logging is not None:
-        yield from _table("monitoring.logging.table", monitoring.logging.table)
+        yield from table("monitoring.logging.table", monitoring.logging.table)
     baseline = monitoring.baseline
     if baseline is None:
         return
     yield from exactly_one("monitoring.baseline", {"table": baseline.table, "uri": baseline.uri}, "the baseline")
     if baseline.table is not None:
-        yield from _table("monitoring.baseline.table", baseline.table)
+        yield from table("monitoring.baseline.table", baseline.table)
     if baseline.uri is not None and not _OBJECT.fullmatch(baseline.uri):
         hint = "write gs://bucket/path/file.csv"
         summary = f"{shown(baseline.uri)} is not a file in Cloud Storage"
@@ -60,16 +60,17 @@ def loaded_baseline(metadata: Metadata, monitoring: Monitoring | None) -> Iterat
     if uri.count("*") > 1 or any(sign in uri for sign in "?["):
         hint = "write gs://bucket/path/part-*.parquet"
         yield Finding(path, "baseline", f"{shown(uri)} has more than one `*`, or other wildcards", hint)
-    table = loaded_table(metadata.name)
-    if monitoring.logging is not None and monitoring.logging.table.rpartition(".")[2] == table:
+    own = loaded_table(metadata.name)
+    if monitoring.logging is not None and monitoring.logging.table.rpartition(".")[2] == own:
         summary = f"{shown(monitoring.logging.table)} is where the baseline is loaded into"
-        yield Finding("monitoring.logging.table", "baseline", summary, f"call it anything but {table}")
+        yield Finding("monitoring.logging.table", "baseline", summary, f"call it anything but {own}")
 
 
-def _table(path: str, table: str) -> Iterator[Finding]:
-    if not _TABLE.fullmatch(table):
+def table(path: str, name: str) -> Iterator[Finding]:
+    """A table's name, with or without its project."""
+    if not _TABLE.fullmatch(name):
         hint = "write dataset.table or project.dataset.table; a dataset has letters, digits and _"
-        yield Finding(path, "bigquery-table", f"{shown(table)} is not a BigQuery table", hint)
+        yield Finding(path, "bigquery-table", f"{shown(name)} is not a BigQuery table", hint)
 
 
 def thresholds(monitoring: Monitoring | None) -> Iterator[Finding]:
@@ -113,6 +114,7 @@ def inputs(monitoring: Monitoring | None) -> Iterator[Finding]:
         "skew": monitoring.skew,
         "drift": monitoring.drift,
         "predictionDrift": monitoring.prediction_drift,
+        "performance": monitoring.performance,
     }
     for key, watched in needs_log.items():
         if watched is not None and monitoring.logging is None:
@@ -135,7 +137,8 @@ def windows(monitoring: Monitoring | None) -> Iterator[Finding]:
         if span_s % _HOUR:
             summary = f"{duration_text(span_s * 1000)} is not whole hours"
             yield Finding(path, "window", summary, "Vertex AI takes hours, days and weeks")
-    needed_s = sum(spans.values())
+    late_s = monitoring.window_s + monitoring.performance.after_s if monitoring.performance else 0
+    needed_s = max(sum(spans.values()), late_s)
     if monitoring.logging is not None and monitoring.logging.retention_s < needed_s:
         summary = f"{duration_text(monitoring.logging.retention_s * 1000)} is shorter than what is compared"
         hint = f"windows reach back {duration_text(needed_s * 1000)}"

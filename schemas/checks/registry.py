@@ -23,7 +23,7 @@ def repository(registry: Registry | None) -> Iterator[Finding]:
 
 
 def cleanup(registry: Registry | None) -> Iterator[Finding]:
-    """Keeping without deleting does nothing; deleting without keeping may take what serves."""
+    """Keeping without deleting does nothing; deleting without keeping takes what was pushed and not deployed yet."""
     if registry is None or registry.cleanup is None:
         return
     keep, delete = registry.cleanup.keep_last, registry.cleanup.delete_untagged_after_s
@@ -31,5 +31,5 @@ def cleanup(registry: Registry | None) -> Iterator[Finding]:
         hint = "nothing is deleted anyway: add `deleteUntaggedAfter`"
         yield warning("registry.cleanup.keepLast", "cleanup", f"{keep} keeps nothing from nobody", hint)
     if delete is not None and keep is None:
-        hint = "a revision pinned by digest may serve an untagged version: add `keepLast`"
+        hint = "images that are needed are kept, those of the last builds are not: add `keepLast`"
         yield warning("registry.cleanup.deleteUntaggedAfter", "cleanup", "old versions are deleted, none is kept", hint)

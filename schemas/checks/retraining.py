@@ -139,6 +139,7 @@ def _watched(breach: Breach, monitoring: Monitoring | None) -> bool:
         Breach.SKEW: monitoring.skew,
         Breach.DRIFT: monitoring.drift,
         Breach.PREDICTION_DRIFT: monitoring.prediction_drift,
+        Breach.PERFORMANCE: monitoring.performance,
         Breach.SLO: monitoring.slo,
     }
     return watched[breach] is not None

@@ -34,8 +34,19 @@ class Budget(Section):
         description="ISO 4217 code; must be the billing account's, which is the default.",
         examples=["EUR"],
     )
+    per_usd: Number | None = Field(
+        None,
+        gt=0,
+        le=1_000_000,
+        description="What a US dollar is in `currency`. List prices are in dollars: with another currency `planLimit` "
+        "is compared with them by it.",
+        examples=[0.92],
+    )
     plan_limit: Money | None = Field(
-        None, ge=0, description="A plan whose worst case per month is above this is blocked."
+        None,
+        ge=0,
+        description="A plan whose worst case per month, at list prices and before what is free, is above this is "
+        "blocked, unless it lowers it.",
     )
     alerts: tuple[Number, ...] = Field(
         (0.5, 0.8, 1.0), description="Shares of the amount at which a notification goes out."

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.section import Section
-from schemas.values import Flag, Milliseconds, Number, Seconds, Text, Whole
+from schemas.values import Flag, LooseText, Milliseconds, Number, Seconds, Text, Whole
 
 
 class PredictionLogging(Section):
@@ -47,6 +47,71 @@ class Drift(Section):
     features: dict[str, Number] = Field(default_factory=dict, description="Greatest distance per feature.")
     against_s: Seconds = Field(
         7 * 86_400, ge=3600, description="How far back the window lies that is compared with; whole hours."
+    )
+
+
+class Labels(Section):
+    """What came true of predictions: a table or view that others fill."""
+
+    table: Text = Field(
+        description="BigQuery table or view, `dataset.table` or `project.dataset.table`.",
+        examples=["ml.churn_outcomes"],
+    )
+    request_id: Text = Field(
+        "request_id", description="Column with the request's id: what its answer says in `x-request-id`."
+    )
+    row_index: Text | None = Field(
+        None,
+        description="Column with the row's place within its request, from 0. Left out, requests of several rows have "
+        "no labels.",
+    )
+    value: Text = Field("label", description="Column with what came true; null while nobody knows.")
+    time: Text | None = Field(
+        None,
+        description="Column with the time a label was written at: of several of one prediction the newest counts. Left "
+        "out, those that contradict each other count for nothing.",
+    )
+
+
+class Least(Section):
+    """Least shares of classes that were right, each in (0, 1)."""
+
+    accuracy: Number | None = Field(None, description="Of all predictions, those that came true.")
+    precision: Number | None = Field(None, description="Of what was predicted `positive`, what was it.")
+    recall: Number | None = Field(None, description="Of what was `positive`, what was predicted so.")
+    f1: Number | None = Field(None, description="Harmonic mean of precision and recall.")
+
+
+class Most(Section):
+    """Greatest errors of numbers, each in the unit of the prediction."""
+
+    mae: Number | None = Field(None, gt=0, description="Mean of the absolute error.")
+    rmse: Number | None = Field(None, gt=0, description="Root of the mean squared error.")
+    bias: Number | None = Field(None, gt=0, description="Mean error, whichever its sign.")
+
+
+class Performance(Section):
+    """How often predictions were right, by labels that come later. Limits are under one of `least` and `most`."""
+
+    labels: Labels = Field(description="Where labels come.")
+    after_s: Seconds = Field(
+        ge=0,
+        le=366 * 86_400,
+        description="How late labels come: a window is judged so long after it ended.",
+        examples=["7d"],
+    )
+    least: Least | None = Field(None, description="Least shares of right answers, where classes are predicted.")
+    most: Most | None = Field(None, description="Greatest errors, where numbers are predicted.")
+    positive: LooseText | None = Field(
+        None,
+        description="The label that precision and recall are about, as the table of labels has it. Left out, `true` or "
+        "1, for a prediction of `boolean` or `number`.",
+        examples=["yes"],
+    )
+    threshold: Number | None = Field(
+        None,
+        description="From which value on a prediction of type `number` stands for `positive`; needed with `least`.",
+        examples=[0.5],
     )
 
 
@@ -105,6 +170,9 @@ class Monitoring(Section):
     drift: Drift | None = Field(None, description="Serving inputs against earlier serving inputs.")
     prediction_drift: Number | None = Field(
         None, description="Greatest distance of the predictions from their reference, in (0, 1)."
+    )
+    performance: Performance | None = Field(
+        None, description="How often predictions were right, by labels that come later."
     )
     slo: Slo | None = Field(None, description="What callers are promised; becomes alerts.")
     dashboard: Flag = Field(

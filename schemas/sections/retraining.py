@@ -14,6 +14,7 @@ class Breach(StrEnum):
     SKEW = "skew"
     DRIFT = "drift"
     PREDICTION_DRIFT = "predictionDrift"
+    PERFORMANCE = "performance"
     SLO = "slo"
 
 

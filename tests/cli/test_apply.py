@@ -32,7 +32,27 @@ def test_plan_says_by_its_exit_code_whether_there_is_something_to_do(shell, oper
     assert "LOCAL" in before.err
     assert "project local (--local)" in before.err
     assert "LOCAL" not in before.out
-    assert after.out == "Nothing to do: Google Cloud is as the spec says.\n"
+    cost, said = after.out.splitlines()
+    assert said == "Nothing to do: Google Cloud is as the spec says."
+    assert cost.startswith("cost: churn: from ")
+    assert "by this plan" not in cost
+
+
+def test_what_may_cost_more_than_its_limit_is_planned_and_not_applied(shell, operator):
+    """Both say why and what would fit, with 3; with fewer instances it goes out."""
+    limit = {"amount": 1, "planLimit": 100}
+    shell.write(spec(budget=limit, scaling={"maxInstances": 3}))
+    planned, applied = shell("plan", "--local", "--output", "json"), shell("apply", "--local", "--yes")
+    nothing = operator.services()
+    shell.write(spec(budget=limit, scaling={"maxInstances": 1}))
+    fitting = shell("apply", "--local", "--yes")
+
+    assert (planned.code, applied.code, fitting.code) == (3, 3, 0)
+    cost = json.loads(planned.out)["costs"]["churn"]
+    assert cost["over"].endswith("above budget.planLimit (100 USD)")
+    assert cost["fits"] == "scaling.maxInstances: 1 would fit"
+    assert f"nothing was changed: churn: {cost['over']}" in applied.err
+    assert (nothing, len(operator.services())) == ([], 1)
 
 
 def test_apply_refuses_to_go_on_where_nobody_can_answer(shell, operator):

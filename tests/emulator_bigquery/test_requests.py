@@ -69,9 +69,7 @@ def started(folder):
     try:
         yield Cloud(made)
     finally:
-        for api in cloud.living(made):
-            for hook in api.stopped:
-                hook(made)
+        cloud.stop(made)
 
 
 @pytest.fixture

@@ -74,9 +74,7 @@ def call(tmp_path_factory):
     answer("POST", "/datasets", {"datasetReference": {"datasetId": "d"}})
     answer("POST", "/datasets/d/tables", {"tableReference": {"tableId": "t"}, "schema": COLUMNS})
     yield answer
-    for api in cloud.living(world):
-        for hook in api.stopped:
-            hook(world)
+    cloud.stop(world)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ FULL = spec(
     runtime={"startup": {"deadline": "10s"}},
     secrets={"TOKEN": {"secret": "key", "version": "latest"}},
     access={"invokers": ["user:ann@example.com"]},
-    registry={"repository": "ml"},
+    registry={"repository": "ml", "cleanup": {"keepLast": 3, "deleteUntaggedAfter": "7d"}},
     events={
         "requests": {"topic": "orders", "deadLetter": {"topic": "dead", "create": True}},
         "answers": {"topic": "scores", "create": True},

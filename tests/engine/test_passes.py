@@ -103,6 +103,17 @@ def test_more_deletes_than_are_allowed_are_none(operator, reconcile):
     assert reconcile(spec("a"), spec("b", env={"A": "1"}), orders=Orders(deletes=1)).changed == 1
 
 
+def test_what_may_cost_more_than_its_limit_is_left_alone(operator, reconcile):
+    """It is not made, and the report says what would fit; the one beside it is."""
+    limited = {"budget": {"amount": 1, "planLimit": 100}, "scaling": {"maxInstances": 3}}
+
+    made = reconcile(spec("a", **limited), spec("b"))
+
+    assert states(made) == {"a": "blocked", "b": "changed"}
+    assert "scaling.maxInstances: 1 would fit" in made.told["a"].problems[0]
+    assert (made.exit_code, names(operator)) == (3, {"b"})
+
+
 def test_a_delete_that_was_not_done_is_not_counted(operator, reconcile):
     """What a lock kept from being done together is done alone, within the same limit."""
     reconcile(spec("a", **REPOSITORY), spec("b"))

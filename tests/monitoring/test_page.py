@@ -20,7 +20,7 @@ def page(found):
 
 def measured():
     """Skew that breached twice, of two columns."""
-    found = monitored_with("plain")
+    found = {**monitored_with("plain"), "performance": None}
     [skew] = found["comparisons"]
     spend, plan = skew["columns"]
     moved = {"bins": ["0", "5"], "end": 10.0, "baseline": [1.0, 0.0], "serving": [0, 1.0]}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.diff import FieldChange, diff_fields, plain
@@ -49,6 +49,7 @@ class Pair:
     tags: tuple[str, ...] = ()
 
 
+@settings(deadline=None)
 @given(RECORDS, RECORDS)
 def test_equal_records_have_no_difference_and_others_have_one(one, other):
     """There is a difference exactly when the records are not equal."""
@@ -56,6 +57,7 @@ def test_equal_records_have_no_difference_and_others_have_one(one, other):
     assert bool(diff_fields(one, other)) == (one != other)
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_plain_data_becomes_the_record_again(record):
     """What a plan stores is enough to write the object."""

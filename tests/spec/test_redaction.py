@@ -181,8 +181,18 @@ def monitored_with(value):
                   "unmeasured": {"job": value, "at": value, "reason": value, "going": False},
                   "history": [window, {**window, "job": "another"}]}  # fmt: skip
     return {"name": "churn", "region": "r", "monitor": value, "model": value, "version": value,
-            "comparisons": [comparison], "gone": [value], "unreadable": [],
+            "comparisons": [comparison], "performance": performance_with(value), "gone": [value], "unreadable": [],
             "others": [{"monitor": value, "model": value, "version": value}]}  # fmt: skip
+
+
+def performance_with(value):
+    """What the function said of windows, with a value wherever whoever may write into the bucket has put one."""
+    measure = {"name": value, "finding": value, "reason": value, "value": 0.4, "limit": 0.8, "rows": 9.0}
+    window = {"at": value, "finding": value, "reason": value, "values": {value: 0.4}}
+    return {"finding": "Breach", "reason": value, "at": value, "from": value, "to": value, "since": value, "inARow": 2,
+            "predictions": 9, "labelled": 9, "contradictory": 1, "unreadable": 1, "measures": [measure],
+            "minSamples": 1, "after": 86_400, "unmeasured": {"at": value, "reason": value},
+            "history": [window, window]}  # fmt: skip
 
 
 def standing_with(value):

@@ -106,6 +106,15 @@ def test_where(loaded, path, place):
             "access: {authentication: Public, invokers: ['user:a@b.example']}",
             "6:36: access.invokers: warning: invokers mean nothing where anyone may call",
         ),
+        (
+            "budget: {amount: 8, currency: EUR, planLimit: 9}",
+            "6:49: budget.planLimit: warning: prices are in US dollars, and this is in EUR: no plan is blocked by it",
+        ),
+        ("budget: {amount: 8, perUsd: 0.9}", "6:31: budget.perUsd: warning: the budget is in US dollars"),
+        (
+            "usage: {requestsAtOnce: 81}",
+            "6:27: usage.requestsAtOnce: warning: 81 is above scaling.concurrency (80)",
+        ),
         ("budget: {amount: 9, planLimit: 8}", "6:34: budget.planLimit: warning: 8 is below the amount (9)"),
         (
             "budget: {amount: 9, actions: [{at: 1, do: CapInstances, maxInstances: 3}]}",

@@ -74,12 +74,28 @@ def monitorings(draw: st.DrawFn, model: Data) -> Data:
         window=_SPANS,
         minSamples=st.integers(1, 5000),
         **(compared if logged else {}),
+        performance=performances(model["prediction"].get("type", "number")),
         slo=_optional(availability=st.sampled_from([0.99, 0.995]), latencyP95=st.sampled_from(["250ms", "1s"])),
         dashboard=st.booleans(),
         uptime=_optional(every=st.sampled_from(["1m", "15m"]), regions=st.sampled_from([["USA"], []])),
     )
     logging = {"table": "ml_logs.churn", "sampleRate": draw(st.sampled_from([0.2, 1])), "retention": "90d"}
     return {"logging": logging, "baseline": {"table": "acme.ml.training"}, **draw(chosen)}
+
+
+def performances(kind: str) -> st.SearchStrategy[Data]:
+    """Labels that come late, and limits that fit a prediction of that type."""
+    columns = _optional(requestId=st.just("id"), rowIndex=st.just("row"), value=st.just("churned"), time=st.just("at"))
+    labels = columns.map(lambda named: {"table": "ml.churn_outcomes", **named})
+    every = {"labels": labels, "after": _SPANS | st.just("0s")}
+    positive = {"positive": st.sampled_from(["yes", "1"])}
+    about_one = _optional(accuracy=_DISTANCES, precision=_DISTANCES, recall=_DISTANCES, f1=_DISTANCES).filter(bool)
+    errors = _optional(mae=st.just(12), rmse=st.just(0.5), bias=st.just(1)).filter(bool)
+    if kind != "number":
+        return st.fixed_dictionaries({**every, "least": about_one, **positive})
+    threshold = {"threshold": st.sampled_from([0.5, -1])}
+    shares = st.fixed_dictionaries({**every, "least": about_one, **threshold}, optional=positive)
+    return shares | st.fixed_dictionaries({**every, "most": errors})
 
 
 @st.composite
@@ -128,7 +144,7 @@ def retrainings(draw: st.DrawFn) -> Data:
 @st.composite
 def trigger_lists(draw: st.DrawFn, monitoring: Data) -> list[Data]:
     """Triggers of every sort; breaches only of what is monitored."""
-    monitored = [key for key in ("skew", "drift", "predictionDrift", "slo") if key in monitoring]
+    monitored = [key for key in ("skew", "drift", "predictionDrift", "performance", "slo") if key in monitoring]
     whens = [
         st.fixed_dictionaries({"schedule": st.just("0 3 * * 1")}, optional={"timeZone": st.just("Europe/Paris")}),
         st.fixed_dictionaries({"pubsub": _TOPICS}),

@@ -9,6 +9,7 @@ from google.cloud.artifactregistry_v1.types import repository as repository_type
 from google.cloud.artifactregistry_v1.types import service as service_types
 from google.protobuf.empty_pb2 import Empty
 
+from emulator.apis.artifactregistry import turns
 from emulator.apis.standard import held, standard
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
@@ -66,6 +67,7 @@ def create_repository(world: World, request: Any, _: Call) -> Any:
     repository.create_time.CopyFrom(timestamp(world.clock.now()))
     repository.update_time.CopyFrom(repository.create_time)
     REPOSITORIES.insert(world, repository)
+    plan_cleanup(world, repository)
     return world.operations.start_task(request.parent, OperationMetadata(), finish_create, repository.name)
 
 
@@ -126,12 +128,15 @@ def check_repository(repository: Any) -> None:
         raise ApiFailure("INVALID_ARGUMENT", "docker_config is only valid for repositories of format DOCKER.")
     if len(repository.cleanup_policies) > POLICIES_MOST:
         raise ApiFailure("INVALID_ARGUMENT", f"A repository has at most {POLICIES_MOST} cleanup policies.")
+    if repository.cleanup_policies and repository.mode == Repository.VIRTUAL_REPOSITORY:
+        raise ApiFailure("INVALID_ARGUMENT", "A virtual repository has no cleanup policies.")
     for key, policy in repository.cleanup_policies.items():
         check_policy(key, policy)
+        check_condition(key, policy)
 
 
 def check_policy(key: str, policy: Any) -> None:
-    """One cleanup policy: `id` repeats the key; `most_recent_versions` only keeps."""
+    """One cleanup policy: `id` repeats the key; `most_recent_versions` only keeps, and something."""
     if policy.id and policy.id != key:
         raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy key "{key}" does not match its id "{policy.id}".')
     policy.id = key
@@ -140,6 +145,20 @@ def check_policy(key: str, policy: Any) -> None:
         raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy "{key}" needs an action and a condition.')
     if chosen == "most_recent_versions" and policy.action != type(policy).KEEP:
         raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy "{key}": most_recent_versions only goes with KEEP.')
+    if chosen == "most_recent_versions" and policy.most_recent_versions.keep_count < 1:
+        raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy "{key}": keep_count must be at least 1.')
+
+
+def check_condition(key: str, policy: Any) -> None:
+    """A condition's ages are positive, and only tagged versions have prefixes of tags."""
+    if policy.WhichOneof("condition_type") != "condition":
+        return
+    condition = policy.condition
+    for age in ("older_than", "newer_than"):
+        if condition.HasField(age) and getattr(condition, age).ToNanoseconds() <= 0:
+            raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy "{key}": {age} must be positive.')
+    if condition.tag_prefixes and condition.tag_state != type(condition).TAGGED:
+        raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy "{key}": tag_prefixes only go with the state TAGGED.')
 
 
 @API.method(SERVICE + "UpdateRepository")
@@ -157,7 +176,14 @@ def update_repository(world: World, request: Any, _: Call) -> Any:
         check_repository(repository)
         repository.update_time.CopyFrom(timestamp(world.clock.now()))
         REPOSITORIES.save(world, repository)
+        plan_cleanup(world, repository)
     return repository
+
+
+def plan_cleanup(world: World, repository: Any) -> None:
+    """With policies it is cleaned once a day."""
+    if repository.cleanup_policies:
+        turns.plan(world, repository.name)
 
 
 def check_unchanged(repository: Any, request: Any) -> None:

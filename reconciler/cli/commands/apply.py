@@ -189,6 +189,7 @@ def _carried_out(session: Session, planned: Planned, how: How) -> tuple[int, Rep
     if how.dry_run:
         return 0, None
     _refuse_to_destroy(planned, how)
+    _refuse_over_limit(planned)
     pending = len(planned.plan.pending)
     verb = "Destroy" if planned.plan.destroy else "Apply"
     things = f"{pending} change{'s' if pending != 1 else ''}"
@@ -205,6 +206,14 @@ def _refuse_to_destroy(planned: Planned, how: How) -> None:
         what = ", ".join(str(change.address) for change in planned.plan.protected)
         hint = "set management.deletion: Delete in the spec and apply that, or add --allow-destroy"
         raise errors.ConsentNeeded(f"this would destroy {what}, which the spec protects", hint=hint)
+
+
+def _refuse_over_limit(planned: Planned) -> None:
+    over = planned.plan.over_limit
+    if over:
+        what = "; ".join(f"{name}: {cost.over}" for name, cost in over.items())
+        fits = "; ".join(f"{name}: {cost.fits}" for name, cost in over.items())
+        raise errors.OverLimit(f"nothing was changed: {what}", hint=f"{fits}; or raise budget.planLimit")
 
 
 def _apply(session: Session, planned: Planned, how: How) -> Report:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli import git
+from reconciler.cli.commands.image_cleanup import cleanup
 from reconciler.cli.console import data, out, say
 from reconciler.cli.options import DEFAULT_FILE, Environment, Form, Local, Paths, Project
 from reconciler.cli.planning import Target, load_specs, working
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
     from reconciler.images.registry import Place, Tell
     from schemas import Specs
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Our own images.", rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Images.", rich_markup_mode=None)
+
+
+app.command(name="cleanup")(cleanup)
 
 
 @app.callback()
 def image() -> None:
-    """Build and push the images that run in Google Cloud: the model server and the scheduled job."""
+    """Build and push the images that run in Google Cloud, and see which of them are cleaned away."""
 
 
 class Program(StrEnum):

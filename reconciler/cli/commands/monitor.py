@@ -1,4 +1,4 @@
-"""`mlservice monitor`: how far what a service is asked and answers is from its baseline."""
+"""`mlservice monitor`: how far what a service is asked and answers is from its baseline, and how right it was."""
 
 from __future__ import annotations
 
@@ -50,8 +50,9 @@ def monitor(
 ) -> int:
     """Show what the monitors of a service measured last: skew, drift and prediction drift of the version that serves.
 
-    Of each column distance, limit, values and missing share on both sides, and what that says: the verdict is the one
-    that starts trainings. Exits with 0, whatever it says, but for --fail-on-breach.
+    And how right predictions were, where labels say so. Of each column distance, limit, values and missing share on
+    both sides, and what that says: the verdict is the one that starts trainings. Exits with 0, whatever it says, but
+    for --fail-on-breach.
     """
     from reconciler.engine.monitoring.reading import read_monitored  # noqa: PLC0415 - late, for start-up
 

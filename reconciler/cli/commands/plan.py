@@ -15,6 +15,7 @@ from reconciler.cli.options import Environment, Local, Output, Paths, Project, R
 from reconciler.cli.planning import Target, load_specs, plan_specs, titles, working
 from reconciler.cli.private_file import write_private
 from reconciler.cli.reporting import reporting
+from reconciler.core.exits import BLOCKED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,10 @@ def plan(
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there is something to do.")
     ] = False,
 ) -> int:
-    """Show what apply would change. Writes nothing."""
+    """Show what apply would change, and what that costs. Writes nothing.
+
+    Exits with 3 where a service that would change may cost more than its `budget.planLimit`.
+    """
     target = Target(project, local, state, environment)
     with reporting(report, target, sarif) as told:
         specs = load_specs(spec_paths(paths), target)
@@ -67,6 +71,8 @@ def plan(
             if save:
                 save_plan(made, save, spec_paths(paths), environment or "")
                 say(f"saved; apply it with: mlservice apply {save}{' --local' if local else ''}", "dim")
+    if made.over_limit:
+        return BLOCKED
     return CHANGES_PENDING if detailed_exitcode and not made.empty else 0
 
 

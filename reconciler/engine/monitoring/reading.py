@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.kind import Roles
 from reconciler.engine.monitoring.comparing import MEASURED, Comparison, Window, nothing_of, time_of, windows_of
+from reconciler.engine.monitoring.outcomes import Outcomes, outcomes
 from reconciler.engine.monitoring.standing import COMPARISONS, standings
-from reconciler.engine.monitoring.watched import Watched, objectives, values_needed, watched
-from reconciler.engine.retraining import read_windows
+from reconciler.engine.monitoring.watched import Watched, is_watched, objectives, values_needed, watched_of
+from reconciler.engine.retraining import read_windows, the_service
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.monitoring_results import MonitoringResults
 from runtime.retraining.watching.verdict import Finding
 
 if TYPE_CHECKING:
+    from reconciler.core.inventory import Inventory
     from reconciler.core.objects import Observed
 
 READING = Roles(read=("roles/aiplatform.viewer",))
@@ -32,33 +34,41 @@ class Monitored:
     """What is known of a service's comparisons.
 
     Args:
-        watched: What watches it.
+        service: Its name.
+        region: Where it is.
+        watched: What watches it; None where nothing is compared.
         comparisons: Each of them, as it is now.
+        outcomes: How right predictions were; None where nobody judges that.
         unreadable: What cannot be read, and why.
     """
 
-    watched: Watched
-    comparisons: tuple[Comparison, ...]
+    service: str
+    region: str
+    watched: Watched | None
+    comparisons: tuple[Comparison, ...] = ()
+    outcomes: Outcomes | None = None
     unreadable: tuple[str, ...] = ()
 
     @property
     def breached(self) -> bool:
         """Tell whether one of them is a breach."""
-        return any(each.finding == Finding.BREACH for each in self.comparisons)
+        found = (*self.comparisons, *([self.outcomes] if self.outcomes else ()))
+        return any(each.finding == Finding.BREACH for each in found)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data: the form that `mlservice monitor --output json` documents."""
-        fields = self.watched.monitor.fields
+        monitor = self.watched.monitor if self.watched else None
         return {
-            "name": self.watched.service,
-            "region": self.watched.region,
-            "monitor": self.watched.monitor.address.name,
-            "model": fields.model,
-            "version": fields.model_version,
+            "name": self.service,
+            "region": self.region,
+            "monitor": monitor.address.name if monitor else "",
+            "model": monitor.fields.model if monitor else "",
+            "version": monitor.fields.model_version if monitor else "",
             "breach": self.breached,
             "comparisons": [each.to_json() for each in self.comparisons],
-            "gone": list(self.watched.gone),
-            "others": [_other(each) for each in self.watched.others],
+            "performance": self.outcomes and self.outcomes.to_json(),
+            "gone": list(self.watched.gone) if self.watched else [],
+            "others": [_other(each) for each in self.watched.others] if self.watched else [],
             "unreadable": list(self.unreadable),
         }
 
@@ -81,23 +91,36 @@ def read_monitored(session: Session, name: str, region: str | None, *, last: int
         UsageError: As `watched` says.
         ApiError: Something cannot be read.
     """
+    inventory = the_service(session, name, region)
+    remembered, unreadable = read_windows(session, inventory.region, name)
+    right = outcomes(session, inventory, remembered, last)
+    found = None if right and not is_watched(inventory) else _watched(session, inventory)
+    told = _compared(session, found, remembered, last) if found else ()
+    return Monitored(name, inventory.region, found, told, right, (unreadable,) if unreadable else ())
+
+
+def _watched(session: Session, inventory: Inventory) -> Watched:
     with naming_roles(READING):
-        found = watched(session, name, region)
+        return watched_of(session, inventory)
+
+
+def _compared(
+    session: Session, found: Watched, remembered: Sequence[Mapping[str, Any]], last: int
+) -> tuple[Comparison, ...]:
+    with naming_roles(READING):
         results = MonitoringResults.of(session.connection, found.region)
         jobs = _jobs(session, found, results, last)
         judged = _judged(session, found, results, jobs)
     windows = [_windows(schedule, jobs.get(which, ()), judged) for which, schedule in found.schedules.items()]
-    remembered, unreadable = read_windows(session, found.region, name)
     standing = {each.which: each for each in standings(remembered)}
     by_sort = {sort: comparison for each in windows for sort, comparison in each.items()}
-    told = tuple(
+    return tuple(
         replace(by_sort[sort], since=at.since, in_a_row=at.windows, columns=at.columns or {})
         if (at := standing.get(sort))
         else by_sort[sort]
         for sort in COMPARISONS
         if sort in by_sort
     )
-    return Monitored(found, told, (unreadable,) if unreadable else ())
 
 
 def _jobs(

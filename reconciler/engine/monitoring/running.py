@@ -216,7 +216,7 @@ class Running:
             for sort, objective in objectives(schedule).items():
                 window = judged.get(sort) or nothing_of(job, objective)
                 told.append(comparison(sort, schedule, (window,)))
-        return Monitored(self.watched, tuple(told))
+        return Monitored(self.watched.service, self.watched.region, self.watched, tuple(told))
 
 
 def _job(schedule: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from itertools import takewhile
 from typing import Any
 
 from runtime.retraining.watching.measured import DRIFT, PREDICTIONS_DRIFT, SKEW
+from runtime.retraining.watching.performance import PERFORMANCE
 from runtime.retraining.watching.verdict import Finding
 
-COMPARISONS = (SKEW, DRIFT, PREDICTIONS_DRIFT)
+COMPARISONS = (SKEW, DRIFT, PREDICTIONS_DRIFT, PERFORMANCE)
 """In the order in which people are shown them."""
 SILENT = frozenset({Finding.TOO_FEW, Finding.UNMEASURED})
 """Findings of a window with which nothing begins and nothing ends."""
@@ -21,7 +22,7 @@ class Standing:
     """What was said of one comparison last, and since when.
 
     Args:
-        which: `skew`, `drift`, `predictiondrift`.
+        which: `skew`, `drift`, `predictiondrift`, `performance`.
         finding: Of the latest window.
         reason: Why.
         at: When that window ended, ISO 8601.

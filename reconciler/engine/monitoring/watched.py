@@ -68,6 +68,11 @@ def objectives(schedule: Observed[Any]) -> dict[str, str]:
     return {sort: objective for sort, (objective, limits) in parts.items() if limits is not None}
 
 
+def is_watched(inventory: Inventory) -> bool:
+    """Tell whether anything of a service is compared, or was: what is not there was deleted by hand."""
+    return any(address.kind in {SCHEDULE, MONITOR} for address in inventory.entries)
+
+
 def compares(schedule: Address) -> str:
     """Give what a schedule compares, by its address."""
     return schedule.name.rpartition("/")[2]
@@ -90,7 +95,12 @@ def watched(session: Session, name: str, region: str | None) -> Watched:
         UsageError: There is none of that name, or one in several regions; nothing of it is compared, or not yet.
         ApiError: Something cannot be read.
     """
-    inventory = the_service(session, name, region)
+    return watched_of(session, the_service(session, name, region))
+
+
+def watched_of(session: Session, inventory: Inventory) -> Watched:
+    """Find what watches a service that is known; see `watched`."""
+    name = inventory.service
     listed = {a: entry.server_name for a, entry in inventory.entries.items() if a.kind == SCHEDULE}
     if not listed:
         raise _unwatched(inventory)
@@ -146,8 +156,8 @@ def _unwatched(inventory: Inventory) -> errors.UsageError:
     if any(address.kind == MONITOR for address in inventory.entries):
         return _gone(name)
     return errors.UsageError(
-        f"nothing of {name} is compared: its spec, as it was applied last, has no monitoring.skew, monitoring.drift or "
-        "monitoring.predictionDrift",
+        f"nothing of {name} is compared: its spec, as it was applied last, has no monitoring.skew, monitoring.drift, "
+        "monitoring.predictionDrift or monitoring.performance",
         hint=f"add one and apply it: {HOW_TO}; where the spec has one, mlservice apply makes the monitor",
     )
 

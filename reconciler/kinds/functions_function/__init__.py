@@ -7,16 +7,17 @@ from reconciler.core.membership import PROJECT
 from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
-from reconciler.kinds.functions_function.settings import watched_monitors
+from reconciler.kinds.functions_function.settings import VARIABLE, watched_monitors
 from reconciler.kinds.functions_function.training import GIFTS
 from reconciler.kinds.functions_function.wanted import HISTORY_WRITER, address_of, desired
 from reconciler.kinds.pubsub_subscription import SUBSCRIBER
 from reconciler.kinds.pubsub_topic import PUBLISHER
 from reconciler.kinds.run_service import INVOKER
 from reconciler.lookups.function_source import FUNCTION_SOURCE
+from reconciler.lookups.model_version import MODEL_VERSION
 from reconciler.lookups.project_number import asked_when
 
-__all__ = ["KIND", "FunctionsFunction", "address_of", "watched_monitors"]
+__all__ = ["KIND", "NAME", "VARIABLE", "FunctionsFunction", "address_of", "watched_monitors"]
 
 ACTS_ON = frozenset(
     {
@@ -35,6 +36,7 @@ ACTS_ON = frozenset(
         "retraining.guards.openCircuitAfter.*",
         "retraining.evaluation.*",
         "retraining.promote",
+        "monitoring.performance.*",
         "triggers.name",
         "triggers.when.pubsub",
     }
@@ -76,7 +78,11 @@ KIND = Kind(
         Gift(PUBLISHER, pubsub_topic.NAME, "Pub/Sub itself", "moving events that nobody could act on"),
         Gift(SUBSCRIBER, pubsub_subscription.NAME, "Pub/Sub itself", "moving events that nobody could act on"),
     ),
-    lookups=(FUNCTION_SOURCE, asked_when(lambda service: service.spec.retraining is not None, "retraining")),
+    lookups=(
+        FUNCTION_SOURCE,
+        MODEL_VERSION,
+        asked_when(lambda service: service.spec.retraining is not None, "retraining"),
+    ),
     stays=lambda _: STAYS,
     # Functions have no etag (kinds.md 2.2).
     fenced=False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import account_email
 from reconciler.kinds import vertex_model, vertex_schedule
+from reconciler.kinds.functions_function import performance
 from reconciler.kinds.model_artifact import readable
 from reconciler.lookups.model_version import registered_name
 from schemas import create_model
@@ -57,6 +58,7 @@ def settings(service: MLService, retraining: Retraining, facts: Facts) -> dict[s
         "triggers": {each.name: _fires(each) for each in service.spec.triggers},
         **_breaches(service),
         **_watched(service),
+        **performance.told(service, facts),
         **({"rows": full_table(rows.table, facts.project)} if (rows := retraining.guards.min_new_rows) else {}),
     }
 

@@ -21,6 +21,7 @@ from reconciler.core.kind import Gift
 from reconciler.core.membership import PROJECT, Membership
 from reconciler.core.objects import Desired, Wanted
 from reconciler.kinds import iam_member, service_account
+from reconciler.kinds.functions_function import performance
 from reconciler.kinds.functions_function.settings import (
     TRAIN_ROLE,
     email_of,
@@ -65,6 +66,8 @@ GIFTS = (
     Gift(TABLE_READER, PROJECT, _FUNCTION, "measuring models of BigQuery ML: only the table of `evaluation.dataset`"),
     Gift(OBJECT_USER, PROJECT, _TRAINING, "writing model and measures: only below the service's folder of runs"),
     Gift(OBJECT_READER, PROJECT, _TRAINING, "reading `evaluation.dataset` and the live model: only those"),
+    Gift(QUERIES, PROJECT, _FUNCTION, "joining predictions and labels, where `monitoring.performance` is judged"),
+    Gift(TABLE_READER, PROJECT, _FUNCTION, "reading the prediction log and the table of labels: only those two"),
     Gift(TABLE_READER, PROJECT, _TRAINING, "reading the table of `evaluation.dataset`: only that one"),
     Gift(QUERIES, PROJECT, _TRAINING, "querying the table of `evaluation.dataset`"),
     Gift(VERTEX_USER, PROJECT, _TRAINING, "making the jobs of a pipeline's tasks, where a pipeline trains"),
@@ -91,6 +94,10 @@ def wanted(service: MLService, retraining: Retraining, facts: Facts, function: A
         yield _on_project(service, function, VERTEX_READER, member)
     if retraining.run.bigquery_ml is not None:
         yield from _bigquery(service, retraining, facts, function)
+    if performance.wanted_performance(service) is not None:
+        yield _on_project(service, function, QUERIES, member)
+        for title, table in performance.tables(service, facts):
+            yield from _table(service, facts, function, member, table, title=title)
     if trains_on_vertex(retraining):
         yield from _account(service, facts, function)
     if retraining.run.vertex_pipeline is not None:
@@ -151,12 +158,14 @@ def _dataset(service: MLService, facts: Facts, account: Address, member: str) ->
         yield _on_project(service, account, QUERIES, member)
 
 
-def _table(service: MLService, facts: Facts, account: Address, member: str, rows: str) -> Iterator[Wanted]:
-    """Want that an account reads one table, of this project."""
+def _table(
+    service: MLService, facts: Facts, account: Address, member: str, rows: str, *, title: str = "dataset"
+) -> Iterator[Wanted]:
+    """Want that an account reads one table, of this project. One of another is for its owner to give."""
     project, dataset, table = split_table(rows, facts.project)
     if project == facts.project:
         one = condition.only(f"projects/{project}/datasets/{dataset}/tables/{table}")
-        yield _on_project(service, account, TABLE_READER, member, title="dataset", holds=one)
+        yield _on_project(service, account, TABLE_READER, member, title=title, holds=one)
 
 
 def _template(service: MLService, template: str, facts: Facts, function: Address) -> Iterator[Wanted]:

@@ -55,12 +55,14 @@ class Revision:
         version: Model version it carries as a label.
         ready: Whether it can serve.
         created: When, ISO 8601.
+        image: Reference of its container.
     """
 
     name: str
     version: str
     ready: bool
     created: str
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)

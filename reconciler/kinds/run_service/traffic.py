@@ -120,4 +120,5 @@ def _read_revision(live: Any) -> Revision:
         version=live.labels.get(VERSION_LABEL, ""),
         ready=ready,
         created=live.create_time.isoformat() if live.create_time else "",
+        image=next((container.image for container in live.containers), ""),
     )

@@ -6,7 +6,15 @@ from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.kinds.vertex_model_monitor.record import HOST
 from reconciler.kinds.vertex_schedule.client import ScheduleClient
 from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule, least_of
-from reconciler.kinds.vertex_schedule.wanted import DRIFT, SKEW, address_of, desired, display_names, log_query
+from reconciler.kinds.vertex_schedule.wanted import (
+    DRIFT,
+    SKEW,
+    address_of,
+    desired,
+    display_names,
+    log_query,
+    logged_version,
+)
 from reconciler.lookups.model_version import MODEL_VERSION
 
 __all__ = [
@@ -19,6 +27,7 @@ __all__ = [
     "display_names",
     "least_of",
     "log_query",
+    "logged_version",
 ]
 
 

@@ -111,7 +111,7 @@ def log_query(service: MLService, facts: Facts, reach_h: int) -> str:
     """
     logging = service.spec.monitoring.logging if service.spec.monitoring else None
     columns = (TIME_COLUMN, *monitors.columns(service), *monitors.predictions(service))
-    version = _version(service, facts)
+    version = logged_version(service, facts)
     only = [f"service = {_text(service.name)}", *([f"model_version = {_text(version)}"] if version else [])]
     table = full_table(logging.table, facts.project) if logging else ""
     return (
@@ -122,7 +122,7 @@ def log_query(service: MLService, facts: Facts, reach_h: int) -> str:
     )
 
 
-def _version(service: MLService, facts: Facts) -> str:
+def logged_version(service: MLService, facts: Facts) -> str:
     """Give the version as the server logs it."""
     registered, model = version_of(service, facts), service.spec.model
     return registered.number if registered else str((model.version if model else "") or "")

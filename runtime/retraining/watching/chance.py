@@ -1,4 +1,4 @@
-"""How large a distance chance alone makes, between two samples of the same thing: the part of a verdict that says no.
+"""What chance alone makes, of a distance between two samples or of a share of rows: the part of a verdict that says no.
 
 Google compares each feature with its limit and knows neither how many rows there were nor how many features were
 looked at: of 500 features, or of 30 rows, one is always "too far". A distance that chance alone makes in one of
@@ -46,6 +46,46 @@ def of_distance(algorithm: str, values: int, rows: int, baseline_rows: int, chan
         return min(1.0, far * math.sqrt((1 / rows + 1 / baseline_rows) / 4))
     each = rows * baseline_rows / (rows + baseline_rows)
     return min(1.0, _EDGES + chi_square(1 - chance, values - 1) / (8 * math.log(2) * each))
+
+
+def fewest(rows: int, share: float, chance: float) -> int:
+    """Give how many of so many rows must be right, for it to be no less than chance makes where a share of all are.
+
+    Args:
+        rows: How many there are, 1 or more.
+        share: Of all that there could be, those that are right; in (0, 1).
+        chance: So often, or less, are there fewer; in (0, 0.5).
+
+    Source:
+        The binomial distribution itself, added up from where the normal one that is nearest to it says.
+    """
+    spread = math.sqrt(rows * share * (1 - share))
+    right = min(max(int(rows * share - NormalDist().inv_cdf(1 - chance) * spread), 0), rows)
+    if rows > _MANY:
+        return right
+    log = math.lgamma(rows + 1) - math.lgamma(right + 1) - math.lgamma(rows - right + 1)
+    term = math.exp(log + right * math.log(share) + (rows - right) * math.log1p(-share))
+    odds = share / (1 - share)
+    below, each = 0.0, term  # up to `right`, with it
+    for n in range(right, -1, -1):
+        below += each
+        if each <= below * _NOTHING:
+            break
+        each *= n / (rows - n + 1) / odds
+    while below <= chance and right < rows:
+        term *= (rows - right) / (right + 1) * odds
+        right += 1
+        below += term
+    while right > 0 and below - term > chance:
+        below -= term
+        term *= right / (rows - right + 1) / odds
+        right -= 1
+    return right
+
+
+_NOTHING = 1e-15
+_MANY = 10_000_000
+"""Of so many rows the normal distribution says the same but for a few, and adding up takes seconds."""
 
 
 def chi_square(share: float, degrees: int) -> float:

@@ -6,7 +6,7 @@ remembered judges again, and what that leads to has the same key, so nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -59,6 +59,7 @@ class Look:
         watches: Which triggers fire for what.
         act: Acts on an event; gives what was decided, for people.
         tell: Tells of a window.
+        more: Judges windows that are no monitor's: given what is remembered, and the time. May raise as `reads` does.
     """
 
     reads: Reads
@@ -68,6 +69,7 @@ class Look:
     watches: Sequence[Watch]
     act: Callable[[Event], str]
     tell: Callable[[Window, str], None]
+    more: Callable[[Windows, datetime], Iterable[Window]] | None = None
 
 
 def look(how: Look, now: datetime) -> list[Window]:
@@ -86,8 +88,8 @@ def look(how: Look, now: datetime) -> list[Window]:
         NotNow: Others wrote at every try.
     """
     known, _ = how.remembers.read()
-    ended, failed = _ended(how, known, now - BACK)
-    new = (window for window in ended if not known.knows(window.sort, window.job))
+    ended, failed = _ended(how, known, now)
+    new = (window for window in ended if not known.tells(window))
     found = sorted(new, key=lambda each: (each.at, each.sort))
     stuck: set[str] = set()
     for window in found:
@@ -109,16 +111,21 @@ def look(how: Look, now: datetime) -> list[Window]:
     return found
 
 
-def _ended(how: Look, known: Windows, since: datetime) -> tuple[list[Window], list[Exception]]:
+def _ended(how: Look, known: Windows, now: datetime) -> tuple[list[Window], list[Exception]]:
     """Give what every schedule measured, and what went wrong: a monitor that cannot be read keeps no other from it."""
     found: list[Window] = []
     failed: list[Exception] = []
+    since = now - BACK
     for compares, shown in how.schedules.items():
         try:
             newest = known.newest([sort for (each, _), sort in SORTS.items() if each == compares])
             found += _windows(how, compares, shown, max(since, newest - OVERLAP) if newest else since)
         except (Refused, Unavailable) as error:
             failed.append(error)
+    try:
+        found += how.more(known, now) if how.more else ()
+    except (Refused, Unavailable) as error:
+        failed.append(error)
     return found, failed
 
 
@@ -141,12 +148,13 @@ def _acted(window: Window, how: Look) -> str:
     watch = watching(how.watches, window.sort)
     if watch is None or window.says is None:
         return ""
+    reason = window.verdict.reason if window.verdict else ""
     return how.act(
         Event(
             key_of(watch.trigger, window.sort, window.job),
             watch.trigger,
             window.at,
-            f"{window.sort}: {window.verdict.reason}"[:500],
+            f"{window.sort}: {reason}"[:500],
             monitor=window.sort,
             needed=watch.consecutive,
             over=not window.says,
@@ -157,7 +165,7 @@ def _acted(window: Window, how: Look) -> str:
 def _remember(window: Window, how: Look) -> None:
     for _ in range(TRIES):
         known, generation = how.remembers.read()
-        if known.knows(window.sort, window.job):
+        if known.tells(window):
             return
         try:
             how.remembers.write(known.with_window(window), generation)

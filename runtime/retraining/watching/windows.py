@@ -6,14 +6,14 @@ One object beside the history of trainings, written only where nobody else wrote
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from runtime.retraining.google import Bucket
 from runtime.retraining.handling import Moved
-from runtime.retraining.watching.verdict import Finding, Verdict, counted
+from runtime.retraining.watching.verdict import Finding, counted
 
 FORMAT = 1
 NAME = "windows.json"
@@ -24,25 +24,54 @@ _COLUMNS = 50
 _LARGEST = 8 << 20
 
 
+class Plain(Protocol):
+    """What is plain data in the end."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it."""
+
+
+class Said(Protocol):
+    """What is said of a window, whatever was measured."""
+
+    @property
+    def finding(self) -> Finding:
+        """What."""
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+
+    @property
+    def columns(self) -> Sequence[Plain]:
+        """What was said of each thing that was measured, the worst first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """One window, and what was said of it.
 
     Args:
-        sort: Which comparison: `skew`, `drift`, `predictiondrift`.
-        job: Full name of the job that measured it.
-        at: When it was to be looked at: its end.
-        verdict: What was said.
+        sort: Which comparison: `skew`, `drift`, `predictiondrift`; or `performance`.
+        job: Full name of the job that measured it, or the window where nothing of Vertex AI did.
+        at: When it was to be looked at: its end, or so much later as labels come.
+        verdict: What was said; None of one that could not be measured.
+        problem: Why it could not; empty where it was.
+        about: What else is known of it, as plain data.
     """
 
     sort: str
     job: str
     at: datetime
-    verdict: Verdict
+    verdict: Said | None
+    problem: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data, with the columns that something is said of, and the count of all."""
-        told = {"sort": self.sort, "job": self.job, "at": self.at.isoformat()}
+        told = {"sort": self.sort, "job": self.job, "at": self.at.isoformat(), **self.about}
+        if self.verdict is None:
+            return told | {"finding": str(Finding.UNMEASURED), "reason": self.problem, "columns": [], "counts": {}}
         columns = [each.to_json() for each in self.verdict.columns]
         return told | {
             "finding": str(self.verdict.finding),
@@ -54,7 +83,7 @@ class Window:
     @property
     def says(self) -> bool | None:
         """Tell whether it is a breach; None where nothing can be said."""
-        if self.verdict.finding is Finding.TOO_FEW:
+        if self.verdict is None or self.verdict.finding is Finding.TOO_FEW:
             return None
         return self.verdict.finding is Finding.BREACH
 
@@ -69,20 +98,31 @@ class Windows:
 
     judged: tuple[Mapping[str, Any], ...] = field(default=())
 
-    def knows(self, sort: str, job: str) -> bool:
-        """Tell whether a window was judged."""
-        return any((each.get("sort"), each.get("job")) == (sort, job) for each in self.judged)
+    def tells(self, window: Window) -> bool:
+        """Tell whether a window is no news: it was judged, or could not be measured for the same reason."""
+        same = (each for each in self.judged if (each.get("sort"), each.get("job")) == (window.sort, window.job))
+        return any(
+            each.get("finding") != Finding.UNMEASURED
+            or (window.verdict is None and each.get("reason") == window.problem)
+            for each in same
+        )
 
     def newest(self, sorts: Collection[str]) -> datetime | None:
         """Give when the last window of these sorts was to be looked at; None where there was none."""
         found = [datetime.fromisoformat(str(each["at"])) for each in self.judged if each.get("sort") in sorts]
         return max(found, default=None)
 
+    def newest_measured(self, sort: str) -> datetime | None:
+        """Give when the last window of a sort was to be looked at that could be measured; None where there was none."""
+        told = [each for each in self.judged if each.get("finding") != Finding.UNMEASURED]
+        return Windows(tuple(told)).newest([sort])
+
     def with_window(self, window: Window) -> Windows:
         """Give them with one more, and without what is long past."""
-        same = [each for each in self.judged if each.get("sort") == window.sort]
+        others = [each for each in self.judged if (each.get("sort"), each.get("job")) != (window.sort, window.job)]
+        same = [each for each in others if each.get("sort") == window.sort]
         old = same[: max(0, len(same) + 1 - KEPT)]
-        return Windows((*(each for each in self.judged if not _among(each, old)), window.to_json()))
+        return Windows((*(each for each in others if not _among(each, old)), window.to_json()))
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data."""

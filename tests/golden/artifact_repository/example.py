@@ -34,7 +34,7 @@ def examples(at):
     ours = {MANAGED_BY: MANAGER, **at.labels}
     example = Example(
         address=Address("artifact_repository", at.region, at.name("ml")),
-        fields=ArtifactRepository("DOCKER", False, True, 20, 7 * 86400, ours),  # noqa: FBT003 - a record
+        fields=ArtifactRepository("DOCKER", False, True, 20, 7 * 86400, ours, True),  # noqa: FBT003 - a record
         edits=(
             {"immutable_tags": True},
             {"scanning": False},
@@ -42,6 +42,7 @@ def examples(at):
             {"keep_last": None},
             {"delete_untagged_after_s": 86400},
             {"delete_untagged_after_s": None},
+            {"keep_needed": False},
             {"labels": {**ours, "team": "growth"}},
         ),
         read=read,
@@ -52,6 +53,7 @@ def examples(at):
             "scanning": ["vulnerability_scanning_config.enablement_config"],
             "keep_last": ["cleanup_policies"],
             "delete_untagged_after_s": ["cleanup_policies"],
+            "keep_needed": ["cleanup_policies"],
             "labels": ["labels"],
         },
         owner=at.name("churn"),

@@ -1,0 +1,82 @@
+"""What pricing adds to a plan over 200 services, each of another size, watched and trained again."""
+
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.cloud import against
+from reconciler.core.address import Address
+from reconciler.core.costing import costs_of
+from reconciler.core.plan import Action, Change
+from reconciler.cost import estimate
+from schemas import Loaded, load
+
+MANY, SIZES = 200, 50
+BAR_MS = 50.0
+TIMES = 5
+
+
+def spec(number: int) -> str:
+    """Give a spec with all that has a price."""
+    return f"""\
+apiVersion: mlservice/v1
+kind: MLService
+metadata: {{name: s{number:03}}}
+spec:
+  region: europe-west1
+  image: europe-west1-docker.pkg.dev/acme/ml/churn:1
+  model:
+    uri: gs://acme-models/churn/
+    framework: onnx
+    features: {{age: {{type: number}}}}
+    prediction: {{name: p, type: number}}
+  scaling: {{maxInstances: {number % SIZES + 1}, concurrency: {number // SIZES + 10}}}
+  monitoring: {{logging: {{table: ml_logs.t{number}}}, baseline: {{table: acme.ml.c}}, skew: {{default: 0.3}}}}
+  triggers: [{{name: weekly, when: {{schedule: 0 3 * * 1}}}}]
+  retraining: {{run: {{customJob: {{image: europe-west1-docker.pkg.dev/acme/ml/train:1}}}}}}
+  usage: {{requestsPerSecond: {1 + number / 100}}}
+"""
+
+
+def plan_of(services: tuple[Loaded, ...], most: int) -> list[Change]:
+    """Give the changes of services that run with so many instances; 0 for as many as their specs say."""
+    size = {"cpu_millis": 1000, "memory_mib": 1024, "min_instances": 0, "gpu": "", "gpu_zonal_redundancy": False}
+    return [
+        Change(
+            Address("run_service", each.region, each.name),
+            Action.UPDATE if most else Action.NO_OP,
+            (each.name,),
+            observed={
+                **size,
+                "cpu_always": False,
+                "max_instances": most or number % SIZES + 1,
+                "concurrency": number // SIZES + 10,
+            },
+        )
+        for number, each in enumerate(services)
+    ]
+
+
+def best_ms(services: tuple[Loaded, ...], changes: list[Change]) -> float:
+    """Give the milliseconds of processor time of the best of some tries, none of which remembers another."""
+    found = []
+    for _ in range(TIMES):
+        estimate.forget()
+        started = time.process_time()
+        costs_of(services, changes, "run_service")
+        found.append((time.process_time() - started) * 1000)
+    return min(found)
+
+
+def main() -> None:
+    """Print both."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(MANY):
+            (Path(folder) / f"{number:03}.yaml").write_text(spec(number))
+        services = load(Path(folder)).documents
+    against(f"{MANY} services priced, none of which changes", best_ms(services, plan_of(services, 0)), BAR_MS, "ms")
+    against(f"{MANY} services priced, all of which change", best_ms(services, plan_of(services, 51)), 2 * BAR_MS, "ms")
+
+
+if __name__ == "__main__":
+    main()

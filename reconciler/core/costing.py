@@ -1,0 +1,125 @@
+"""What the services of a plan cost, before and after it, and which of them their own limit blocks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from reconciler.core.cost import Cost, signed
+from reconciler.core.plan import Action, Change
+from reconciler.cost.amounts import Amounts, cents
+from reconciler.cost.estimate import CURRENCY, Estimate, estimate
+from reconciler.cost.explained import explained
+from reconciler.cost.neighbours import greatest, most_that_fits
+from reconciler.cost.shape import Shape, as_live, shape_of, sized
+from reconciler.cost.usage import usage_of
+from schemas import Loaded, LoadedService
+from schemas.sections.budget import Budget
+from schemas.sections.management import Mode
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a plan says of one service.
+
+    Args:
+        planned: The change of its primary object; None where there is none.
+        new: Objects made, less those deleted, by kind.
+    """
+
+    planned: Change | None = None
+    new: dict[str, int] = field(default_factory=dict)
+
+
+def costs_of(services: Sequence[Loaded], changes: Iterable[Change], primary: str) -> Mapping[str, Cost]:
+    """Give what each service costs, by name.
+
+    Args:
+        services: Loaded specs; operators among them are left out.
+        changes: Of the plan, no-ops included.
+        primary: Kind of the object that a service is.
+    """
+    wanted = {each.name: each for each in services if isinstance(each, LoadedService)}
+    seen = {name: _Seen() for name in wanted}
+    for change in changes:
+        for name in change.services:
+            if name in seen:
+                _take(seen[name], change, wanted[name], primary)
+    return {name: _cost(each, seen[name]) for name, each in wanted.items()}
+
+
+def _take(seen: _Seen, change: Change, loaded: LoadedService, primary: str) -> None:
+    address, kind = change.address, change.address.kind
+    if (kind, address.name, address.location) == (primary, loaded.name, loaded.region):
+        seen.planned = change
+    elif change.action is Action.CREATE:
+        seen.new[kind] = seen.new.get(kind, 0) + 1
+    elif change.action is Action.DELETE:
+        seen.new[kind] = seen.new.get(kind, 0) - 1
+
+
+def _cost(loaded: LoadedService, seen: _Seen) -> Cost:
+    spec, usage = loaded.service.spec, usage_of(loaded.service.spec)
+    shape = _as_left(shape_of(loaded.service), seen.planned)
+    found = estimate(loaded.name, shape, usage)
+    total = found.total
+    observing = loaded.management.mode is Mode.OBSERVE  # nothing is changed
+    live = total if observing else _live(found, total, seen)
+    over = _over(total, live, spec.budget)
+    return Cost(
+        **total.shown(),
+        more=signed(cents(total.expected - live.expected)) if live else "",
+        missing=tuple(dict.fromkeys(explained(line, found).title for line in found.missing)),
+        over=over,
+        fits=_fits(found, spec.budget) if over else "",
+    )
+
+
+def _as_left(shape: Shape, planned: Change | None) -> Shape:
+    """Give a shape with what the plan wants, which is what the spec says but for what is left to others as it is."""
+    if planned is None or planned.desired is None:
+        return shape
+    always = planned.desired["cpu_always"]
+    if always is None and planned.observed:
+        always = planned.observed["cpu_always"]
+    return sized(shape, {**planned.desired, "cpu_always": always})
+
+
+def _live(found: Estimate, total: Amounts, seen: _Seen) -> Amounts | None:
+    """Give what is paid before the plan, for as much use: nothing where nothing runs; None where that is not known."""
+    if seen.planned is None:
+        return None
+    if seen.planned.observed is None:
+        return Amounts()
+    shape = as_live(found.shape, seen.planned.observed, seen.new)
+    return total if shape == found.shape else estimate(found.name, shape, found.usage).total
+
+
+def _limit(budget: Budget | None) -> Decimal | None:
+    """Give the limit in US dollars; None for none, and for one in a currency that nobody says the price of."""
+    if budget is None or budget.plan_limit is None:
+        return None
+    if budget.currency in (None, CURRENCY):
+        return budget.plan_limit
+    return budget.plan_limit / Decimal(str(budget.per_usd)) if budget.per_usd else None
+
+
+def _over(total: Amounts, live: Amounts | None, budget: Budget | None) -> str:
+    """Give what is paid before the plan, for as much use: nothing where nothing runs; None if that is not known."""
+    limit, worst = _limit(budget), total.worst
+    if budget is None or limit is None or worst <= limit or (live and worst < live.worst):
+        return ""
+    written = f"{budget.plan_limit} {budget.currency or CURRENCY}"
+    shown = written if budget.currency in (None, CURRENCY) else f"{written}, which is {cents(limit)} {CURRENCY}"
+    return f"it may cost {cents(worst)} {CURRENCY} a month, above budget.planLimit ({shown})"
+
+
+def _fits(found: Estimate, budget: Budget | None) -> str:
+    """Say what would be within the limit."""
+    limit = _limit(budget) or Decimal(0)
+    most = most_that_fits(found, limit)
+    if most:
+        least = f" and minInstances: {most}" if most < found.shape.instances.least else ""
+        return f"scaling.maxInstances: {most}{least} would fit"
+    return f"not even one instance fits: most of it is {explained(greatest(found), found).title}"

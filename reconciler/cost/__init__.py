@@ -1,0 +1,1 @@
+"""What a spec costs: pure arithmetic over list prices, in exact decimals, rounded only where it is shown."""

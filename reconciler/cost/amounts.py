@@ -1,0 +1,76 @@
+"""Three numbers for one question: with nobody calling, as expected, and at the most that a spec allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+MONTH_H = Decimal(730)
+"""Hours of a month, as Google's calculator counts them: 8,760 a year."""
+MONTH_S = MONTH_H * 3600
+NOTHING = Decimal(0)
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """An amount, whatever its unit, in three cases.
+
+    Args:
+        floor: With nobody calling: what it costs to have it.
+        expected: With the use that is declared, else assumed.
+        worst: The most that the spec allows.
+    """
+
+    floor: Decimal = NOTHING
+    expected: Decimal = NOTHING
+    worst: Decimal = NOTHING
+
+    @classmethod
+    def same(cls, amount: Decimal | int) -> Amounts:
+        """Give an amount that does not depend on use."""
+        return cls(Decimal(amount), Decimal(amount), Decimal(amount))
+
+    def __add__(self, other: Amounts) -> Amounts:
+        """Add case by case."""
+        return Amounts(self.floor + other.floor, self.expected + other.expected, self.worst + other.worst)
+
+    def __sub__(self, other: Amounts) -> Amounts:
+        """Subtract case by case."""
+        return Amounts(self.floor - other.floor, self.expected - other.expected, self.worst - other.worst)
+
+    def times(self, factor: Decimal | int) -> Amounts:
+        """Multiply each case."""
+        return Amounts(self.floor * factor, self.expected * factor, self.worst * factor)
+
+    def each(self, change: Callable[[Decimal], Decimal]) -> Amounts:
+        """Change each case by itself."""
+        return Amounts(change(self.floor), change(self.expected), change(self.worst))
+
+    @property
+    def zero(self) -> bool:
+        """Tell whether it is nothing in every case."""
+        return not (self.floor or self.expected or self.worst)
+
+    def shown(self) -> dict[str, str]:
+        """Give each case in cents, for people and programs."""
+        return {"floor": cents(self.floor), "expected": cents(self.expected), "worst": cents(self.worst)}
+
+
+def total(amounts: Iterable[Amounts]) -> Amounts:
+    """Add up case by case."""
+    floor = expected = worst = NOTHING
+    for each in amounts:  # a plan adds up thousands: without an object for each sum
+        floor, expected, worst = floor + each.floor, expected + each.expected, worst + each.worst
+    return Amounts(floor, expected, worst)
+
+
+def cents(amount: Decimal) -> str:
+    """Round half up to cents, once and for people.
+
+    Args:
+        amount: US dollars.
+    """
+    rounded = amount.quantize(_CENT, ROUND_HALF_UP)
+    return f"{rounded or abs(rounded):f}"

@@ -1,0 +1,109 @@
+"""What a service costs in a month, line by line, at list prices: before anything free, any commitment and any tax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from reconciler.cost.amounts import Amounts, total
+from reconciler.cost.lines import Line, Pricing
+from reconciler.cost.load import load_of
+from reconciler.cost.prices import Prices, snapshot
+from reconciler.cost.shape import Shape, shape_of
+from reconciler.cost.supporting import around, kept, predictions, retraining
+from reconciler.cost.usage import Usage, usage_of
+
+if TYPE_CHECKING:
+    from schemas.service import MLService
+
+CURRENCY = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What one service costs in a month.
+
+    Args:
+        name: Of the service.
+        shape: What was priced.
+        usage: With how much use.
+        lines: Everything that is paid for.
+        clipped: More requests are expected than its instances can answer: those are not priced.
+    """
+
+    name: str
+    shape: Shape
+    usage: Usage
+    lines: tuple[Line, ...]
+    clipped: bool = False
+
+    @property
+    def total(self) -> Amounts:
+        """Give US dollars a month, of the lines whose price is known."""
+        return total(line.cost for line in self.lines if line.price)
+
+    @property
+    def missing(self) -> tuple[Line, ...]:
+        """Give what has no known price: the total is at least what it says."""
+        return tuple(line for line in self.lines if not line.known)
+
+
+def estimated(service: MLService) -> Estimate:
+    """Price a spec with the use that it declares, at the prices of this version."""
+    return estimate(service.name, shape_of(service), usage_of(service.spec))
+
+
+def estimate(name: str, shape: Shape, usage: Usage, prices: Prices | None = None) -> Estimate:
+    """Price a month.
+
+    Args:
+        name: Of the service.
+        shape: What is run.
+        usage: How much it is used.
+        prices: Left out, those of this version.
+    """
+    found = _priced(shape, usage) if prices is None else _lines(shape, usage, prices)
+    return Estimate(name, shape, usage, *found)
+
+
+@lru_cache(maxsize=256)  # a fleet has many services of one size
+def _priced(shape: Shape, usage: Usage) -> tuple[tuple[Line, ...], bool]:
+    return _lines(shape, usage, snapshot())
+
+
+def forget() -> None:
+    """Forget what was priced before, for whoever measures how long that takes."""
+    _priced.cache_clear()
+
+
+def _lines(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...], bool]:
+    pricing, load = Pricing(prices, shape.region), load_of(shape, usage)
+    run = (
+        pricing.by_instance(shape.instances, load.up_s)
+        if shape.instances.by_instance
+        else pricing.by_request(shape.instances, load.busy_s, load.warm_s, load.requests)
+    )
+    lines = (
+        *run,
+        *predictions(pricing, shape, usage, load),
+        *retraining(pricing, shape, usage),
+        *kept(pricing, shape, usage),
+        *around(pricing, shape, usage, load),
+    )
+    return lines, load.clipped
+
+
+def discounted(found: Estimate, commitment: str) -> Estimate:
+    """Give an estimate with a commitment's discount taken off where there is one, and all of it used.
+
+    Args:
+        found: At list prices.
+        commitment: `compute_flex_1y`, `compute_flex_3y`, `cloud_run_cud_1y` or `cloud_run_cud_3y`.
+    """
+    return replace(found, lines=tuple(_discounted(line, commitment) for line in found.lines))
+
+
+def _discounted(line: Line, commitment: str) -> Line:
+    rate = line.price.discounts.get(commitment) if line.price else None
+    return line if rate is None else replace(line, discount=rate)

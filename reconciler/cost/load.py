@@ -1,0 +1,114 @@
+"""How many instances are up for how long: what requests come to, in seconds of instances.
+
+Requests are taken to come by chance, evenly over the month and over as many instances as they need (a Poisson stream:
+an instance that gets L requests at once on average is busy 1 - e^-L of the time). Traffic that comes in bursts costs at
+most what a request at a time costs; declare `usage.requestsAtOnce` where it is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+from reconciler.cost.amounts import MONTH_S, NOTHING, Amounts
+from reconciler.cost.shape import Instances, Shape
+from reconciler.cost.usage import Usage
+
+TAIL_S = 900
+"""Most seconds that an instance without requests stays up, and is billed where whole instances are.
+
+Source:
+    https://cloud.google.com/run/docs/about-instance-autoscaling: at most 15 minutes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a month's requests come to.
+
+    Args:
+        predictions: Requests of callers.
+        requests: All that are billed, those of the uptime check among them.
+        busy_s: Instance seconds in which at least one request is served.
+        warm_s: Instance seconds of instances that are kept warm and serve none.
+        up_s: Instance seconds altogether, where whole instances are billed.
+        clipped: More requests are expected than the instances can answer.
+    """
+
+    predictions: Amounts
+    requests: Amounts
+    busy_s: Amounts
+    warm_s: Amounts
+    up_s: Amounts
+    clipped: bool = False
+
+
+def load_of(shape: Shape, usage: Usage) -> Load:
+    """Work out what a month's requests come to.
+
+    Args:
+        shape: What is run.
+        usage: How much it is used.
+    """
+    instances, at_once, checks = shape.instances, at_once_of(shape.instances, usage), shape.checks_per_second
+    most = max(instances.most * at_once / usage.billed_s, checks)
+    expected = min(usage.requests_per_second, most - checks)
+    predictions = Amounts(NOTHING, expected, most - checks)
+    rates = predictions + Amounts.same(checks)
+    always = instances.most * MONTH_S
+    least = instances.least * MONTH_S
+    busy = Amounts(
+        _busy_s(rates.floor, usage.billed_s, instances, usage),
+        _busy_s(rates.expected, usage.billed_s, instances, usage),
+        always,
+    )
+    up = Amounts(
+        max(least, _up_s(rates.floor, usage, instances)), max(least, _up_s(rates.expected, usage, instances)), always
+    )
+    return Load(
+        predictions.times(MONTH_S),
+        rates.times(MONTH_S),
+        busy,
+        busy.each(lambda busy_s: max(NOTHING, least - busy_s)),
+        up,
+        clipped=expected < usage.requests_per_second,
+    )
+
+
+def at_once_of(instances: Instances, usage: Usage) -> Decimal:
+    """Give how many requests an instance answers at once: as declared, else one for each vCPU."""
+    one_each = max(Decimal(1), instances.vcpus)
+    return min(usage.requests_at_once or one_each, Decimal(instances.concurrency))
+
+
+def _busy_s(rate: Decimal, each_s: Decimal, instances: Instances, usage: Usage) -> Decimal:
+    """Give instance seconds with a request in flight.
+
+    Args:
+        rate: Requests per second.
+        each_s: Seconds of each.
+        instances: What answers.
+        usage: How many share an instance, where that is declared.
+
+    Source:
+        https://cloud.google.com/run/pricing: from the start of the first request to the end of the last that overlaps.
+    """
+    if usage.requests_at_once:
+        return min(rate * each_s / at_once_of(instances, usage), Decimal(instances.most)) * MONTH_S
+    return _by_chance_s(rate, each_s, _needed(rate * usage.billed_s, instances, usage))
+
+
+def _up_s(rate: Decimal, usage: Usage, instances: Instances) -> Decimal:
+    """Give instance seconds with a request in flight, or within the time that an instance stays up after one."""
+    return _by_chance_s(rate, usage.billed_s + TAIL_S, _needed(rate * usage.billed_s, instances, usage))
+
+
+def _needed(at_once: Decimal, instances: Instances, usage: Usage) -> int:
+    """Give how many instances it takes for so many requests at once."""
+    needed = (at_once / at_once_of(instances, usage)).to_integral_value(ROUND_CEILING)
+    return min(max(1, int(needed)), instances.most)
+
+
+def _by_chance_s(rate: Decimal, each_s: Decimal, count: int) -> Decimal:
+    """Give the busy seconds of some instances that share requests which come by chance."""
+    return count * MONTH_S * (1 - (-rate * each_s / count).exp())

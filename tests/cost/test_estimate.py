@@ -1,0 +1,291 @@
+"""What holds of every estimate, whatever is priced."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.cost.amounts import Amounts, cents, total
+from reconciler.cost.commitments import commitments, spots
+from reconciler.cost.estimate import estimate
+from reconciler.cost.explained import assumed, explained
+from reconciler.cost.free_tier import off, taken
+from reconciler.cost.lines import Pricing
+from reconciler.cost.neighbours import most_that_fits, neighbours
+from reconciler.cost.prices import snapshot
+from reconciler.cost.shape import Instances, Shape, Training, as_live, runs_per_month
+from reconciler.cost.usage import ASSUMED
+
+GPUS = {"nvidia-l4": (4000, 16384), "nvidia-rtx-pro-6000": (20000, 81920)}
+FEW = settings(max_examples=60, deadline=None)
+HAIR = Decimal("1e-15")
+"""What exact decimals of 28 digits may be apart after some sums."""
+
+
+@st.composite
+def instances(draw):
+    gpu = draw(st.sampled_from(["", "", *GPUS]))
+    cpu, memory = GPUS[gpu] if gpu else (draw(st.sampled_from([80, 500, 1000, 2000, 8000])), 512)
+    least = draw(st.integers(0, 3))
+    most = draw(st.integers(max(1, least), 12))
+    concurrency = draw(st.integers(1, 100)) if cpu >= 1000 else 1
+    zonal, always = draw(st.booleans()), draw(st.booleans())
+    return Instances(cpu, memory, least, most, concurrency, gpu, bool(gpu) and zonal, always)
+
+
+@st.composite
+def trainings(draw):
+    sort = draw(st.sampled_from(["customJob", "vertexPipeline", "cloudRunJob", "webhook"]))
+    return Training(
+        sort,
+        draw(st.sampled_from(["n1-standard-4", "e2-standard-4", "a3-nobody-knows"])) if sort == "customJob" else "",
+        spot=draw(st.booleans()),
+        scheduled=Decimal(draw(st.integers(0, 40))),
+        others=draw(st.integers(0, 3)),
+        most=Decimal(draw(st.integers(1, 60))),
+        timeout_s=draw(st.integers(60, 100_000)),
+    )
+
+
+SHAPES = st.builds(
+    Shape,
+    st.sampled_from(["us-central1", "europe-west1", "asia-southeast1", "europe-west4"]),
+    instances(),
+    checks_per_second=st.sampled_from([Decimal(0), Decimal("0.02")]),
+    log_rate=st.sampled_from([None, Decimal("0.2"), Decimal(1)]),
+    log_kept_s=st.just(90 * 86_400),
+    looked_s=st.just(Decimal(730 * 86_400)),
+    comparisons=st.sampled_from([Decimal(0), Decimal(730)]),
+    jobs=st.integers(0, 5),
+    training=st.none() | trainings(),
+    versions_kept=st.integers(0, 20),
+    scanned=st.booleans(),
+)
+RATES = st.decimals(0, 3000, places=3)
+USES = st.builds(
+    lambda rate, ms, many: ASSUMED.declaring(
+        {"requests_per_second": rate, "request_duration_ms": ms} | ({"requests_at_once": many} if many else {})
+    ),
+    RATES,
+    st.integers(1, 5000),
+    st.sampled_from([None, None, Decimal(1), Decimal("2.5"), Decimal(40)]),
+)
+
+
+def net(*found):
+    """Dollars with what is free of all of them together taken off."""
+    return total(each.total for each in found) - off(("p", line) for each in found for line in each.lines)
+
+
+def free_of_order(shape):
+    """Whether what is free leaves the order as it is.
+
+    A warm instance's idle seconds are paid, and its first busy ones are free: there a few requests cost less than none.
+    """
+    return shape.instances.by_instance or not shape.instances.least
+
+
+@FEW
+@given(SHAPES, USES)
+def test_floor_expected_and_worst_are_in_order(shape, usage):
+    """Nobody calling costs the least, all instances busy all month the most."""
+    found = estimate("one", shape, usage)
+
+    for amounts in (found.total, net(found)) if free_of_order(shape) else (found.total,):
+        assert amounts.floor >= -HAIR
+        assert amounts.floor <= amounts.expected + HAIR
+        assert amounts.expected <= amounts.worst + HAIR
+
+
+@FEW
+@given(SHAPES, USES, RATES, st.integers(0, 2000))
+def test_more_use_never_costs_less(shape, usage, more, slower):
+    """More requests, and slower ones."""
+    busier = replace(usage, requests_per_second=usage.requests_per_second + more)
+    longer = replace(usage, request_duration_ms=usage.request_duration_ms + slower)
+    now = estimate("one", shape, usage)
+
+    assert now.total.expected <= estimate("one", shape, busier).total.expected + HAIR
+    assert not free_of_order(shape) or net(now).expected <= net(estimate("one", shape, busier)).expected + HAIR
+    # As many requests may be more than slower instances can answer: what is refused costs nothing.
+    if not estimate("one", shape, longer).clipped:
+        assert now.total.expected <= estimate("one", shape, longer).total.expected + HAIR
+
+
+@FEW
+@given(st.lists(st.tuples(SHAPES, USES), min_size=1, max_size=4))
+def test_what_is_free_is_free_once(services):
+    """However many services: together at most one allowance, and never more than what they cost."""
+    found = [estimate(str(number), shape, usage) for number, (shape, usage) in enumerate(services)]
+    once = {each.pool: each.amount for each in taken(("p", line) for one in found for line in one.lines)}
+
+    assert once.get("run.cpu", Amounts()).worst <= Decimal("4.32")
+    assert once.get("run.memory", Amounts()).worst <= Decimal("0.90")
+    assert once.get("run.req.requests", Amounts()).worst <= Decimal("0.80") + HAIR
+    alone = total(off(("p", line) for line in one.lines) for one in found)
+    together = total(once.values())
+    assert together.expected <= alone.expected + HAIR
+    assert net(*found).floor >= -HAIR
+
+
+@FEW
+@given(st.integers(0, 10**9), st.integers(1, 9))
+def test_splitting_use_changes_nothing(requests, parts):
+    """The same use in one service or in nine has the same price after what is free."""
+    pricing = Pricing(snapshot(), "us-central1")
+
+    def priced(*quantities):
+        families = ("run.req.requests", "run.req.cpu.active", "logging.ingest", "bigquery.query")
+        lines = [("p", pricing.line("x", name, Amounts.same(each))) for name in families for each in quantities]
+        return total(line.cost for _, line in lines) - off(lines)
+
+    shares = [requests // parts] * (parts - 1) + [requests - requests // parts * (parts - 1)]
+    assert abs(priced(*shares).worst - priced(requests).worst) < Decimal("1e-12")
+
+
+def test_logs_are_free_in_each_project():
+    """The one allowance that is a project's: two projects have it twice."""
+    line = Pricing(snapshot(), "us-central1").line("logs", "logging.ingest", Amounts.same(60))
+
+    assert off([("a", line), ("b", line)]).worst == 50
+    assert off([("a", line), ("a", line)]).worst == 25
+
+
+@pytest.mark.parametrize(
+    ("shape", "missing"),
+    [
+        (Shape("asia-southeast1", Instances(4000, 16384, 1, 1, gpu="nvidia-l4")), {"gpu"}),
+        (Shape("europe-west4", Instances(1000, 1024), log_rate=Decimal(1), log_kept_s=86_400), {"table"}),
+        (Shape("us-east7", Instances(1000, 1024)), {"cpu", "memory"}),
+        (Shape("us-central1", Instances(1000, 1024), training=Training("cloudRunJob", others=1, most=Decimal(3))),
+         {"training"}),
+    ],
+    ids=["a GPU there", "a table there", "a region without a tier", "a job of unknown size"],
+)  # fmt: skip
+def test_a_price_that_is_missing_is_said(shape, missing):
+    """It is in the result, with words, and never zero: the total is of the rest."""
+    found = estimate("one", shape, ASSUMED)
+
+    assert {line.key for line in found.missing} == missing
+    for line in found.missing:
+        assert line.price is None
+        assert explained(line, found).price.startswith("no price is known of ")
+    assert found.total == total(line.cost for line in found.lines if line.known)
+
+
+def test_a_region_that_sources_disagree_of_has_the_dearer_price():
+    """Tier 2, until somebody knows better."""
+    assert snapshot().find("run.req.cpu.active", "africa-south1").usd == Decimal("0.0000336")
+
+
+def test_use_that_no_number_of_instances_can_answer_is_clipped_and_said():
+    """Two instances, one request of a second each: five a second are not answered, and not paid for."""
+    usage = ASSUMED.declaring({"requests_per_second": Decimal(5), "request_duration_ms": 1000})
+    found = estimate("one", Shape("us-central1", Instances(1000, 1024, 0, 2, 1)), usage)
+
+    assert found.clipped
+    assert {line.key: line.quantity.expected for line in found.lines}["requests"] == 2 * 2_628_000
+    assert "more than its instances can answer" in explained(found.lines[0], found).assumption
+
+
+def test_what_is_assumed_is_named_until_it_is_declared():
+    """Only what matters to the service."""
+    shape = Shape("us-central1", Instances(1000, 1024))
+
+    assert assumed(estimate("one", shape, ASSUMED)) == [
+        "usage.requestsPerSecond", "usage.requestDuration", "usage.requestsAtOnce", "usage.answerBytes",
+    ]  # fmt: skip
+    assert "usage.requestsPerSecond" not in assumed(
+        estimate("one", shape, ASSUMED.declaring({"requests_per_second": Decimal(1)}))
+    )
+
+
+@FEW
+@given(SHAPES, USES)
+def test_every_line_is_explained(shape, usage):
+    """In words of ours, with what was assumed and where the price is from."""
+    found = estimate("one", shape, usage)
+
+    for line in found.lines:
+        said = explained(line, found)
+        assert said.title
+        assert said.assumption  # there is none for a line that nobody has put into words
+        assert said.price
+
+
+def test_a_commitment_is_for_what_always_runs():
+    """One instance by the clock: 273.312 of CPU and memory for an L4; a year saves 28 %, and pays from 72 % on."""
+    warm = estimate("one", Shape("us-central1", Instances(4000, 16384, 1, 3, gpu="nvidia-l4")), ASSUMED)
+    cold = estimate("two", Shape("us-central1", Instances(1000, 1024)), ASSUMED)
+    year = {each.key: each for each in commitments([warm, cold])}["compute_flex_1y"]
+
+    assert cents(year.covered) == "273.31"  # 4 x 47.304 of CPU and 16 x 5.256 of memory
+    assert (cents(year.saved), year.pays_from) == ("76.53", Decimal("0.72"))
+    assert commitments([cold]) == []
+
+
+def test_spot_is_compared_by_the_hour_and_its_fee_stays():
+    """n1-standard-4 in Iowa: 0.08651 against 0.21849885, four trainings of an hour."""
+    training = Training("customJob", "n1-standard-4", scheduled=Decimal(4), most=Decimal(9))
+    (spot,) = spots([estimate("one", Shape("us-central1", Instances(1000, 1024), training=training), ASSUMED)])
+
+    assert (spot.on_demand, spot.spot) == (Decimal("0.21849885"), Decimal("0.08651"))
+    assert spot.saved == 4 * (spot.on_demand - spot.spot)
+    assert f"{spot.pays_to:.3f}" == "0.604"
+
+
+def test_neighbours_say_what_a_line_would_save():
+    """A warm instance let go saves its floor; a dearer region is left for the cheapest of its continent."""
+    found = estimate("one", Shape("europe-west3", Instances(1000, 1024, 1, 2)), ASSUMED)
+    by_line = {each.line: each for each in neighbours(found)}
+
+    assert by_line["scaling.minInstances: 0"].difference.floor == -found.total.floor
+    assert by_line["region: europe-north1"].saves
+    assert by_line["scaling.maxInstances: 1"].difference.worst < 0
+    assert by_line["scaling.maxInstances: 1"].difference.floor == 0
+
+
+def test_the_most_that_fits_is_the_most_that_fits():
+    """Its worst case is within the limit, that of one more is not; with no room at all it is none."""
+    shape = Shape("us-central1", Instances(1000, 1024, 0, 50))
+    found = estimate("one", shape, ASSUMED)
+    most = most_that_fits(found, Decimal(900))
+
+    def worst(count):
+        return estimate("one", replace(shape, instances=replace(shape.instances, most=count)), ASSUMED).total.worst
+
+    assert worst(most) <= 900 < worst(most + 1)
+    assert most_that_fits(found, Decimal(1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("cron", "runs"),
+    [("0 * * * *", 730), ("*/10 * * * *", 4380), ("0 3 * * 1", Decimal(730) / 24 / 7), ("0 0 1 * *", "0.9993")],
+)
+def test_runs_are_counted_in_a_month_of_730_hours(cron, runs):
+    """As everything else is: a first of the month comes a hair less than once in it."""
+    found = runs_per_month(cron)
+
+    assert found == runs if not isinstance(runs, str) else f"{found:.4f}" == runs
+
+
+def test_a_shape_as_it_is_live():
+    """Sizes are those that run; what the plan makes anew was not there."""
+    shape = Shape("us-central1", Instances(1000, 1024, 1, 5), log_rate=Decimal(1), jobs=2)
+    observed = {"cpu_millis": 2000, "memory_mib": 512, "min_instances": 0, "max_instances": 3, "concurrency": 40,
+                "gpu": "", "gpu_zonal_redundancy": False, "cpu_always": True}  # fmt: skip
+    live = as_live(shape, observed, {"scheduler_job": 1, "pubsub_table_subscription": 1})
+
+    assert live.instances == Instances(2000, 512, 0, 3, 40, always=True)
+    assert (live.log_rate, live.jobs) == (None, 1)
+    assert as_live(shape, observed, {"scheduler_job": -1}).jobs == 3
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"), [("0.005", "0.01"), ("0.0049", "0.00"), ("-0.004", "0.00"), ("1e3", "1000.00")]
+)
+def test_cents_are_rounded_half_up_and_once(usd, text):
+    """Nothing is shown as less than nothing by rounding."""
+    assert cents(Decimal(usd)) == text

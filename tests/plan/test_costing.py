@@ -1,0 +1,193 @@
+"""What a plan says of costs: after it, what it adds, and which services their own limit blocks."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.address import Address
+from reconciler.core.cost import Cost, together
+from reconciler.core.costing import costs_of
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.kinds import KINDS
+from reconciler.render.comment import About, render_comment
+from reconciler.render.costs import costs
+from reconciler.render.report import Report, read_report
+from reconciler.render.text import render_text
+from schemas import load
+from tests.golden.world import plan_case
+
+CASE = Path(__file__).parents[1] / "golden" / "cost_over_the_limit"
+HERE = Address("run_service", "europe-west1", "churn")
+LIVE = {"cpu_millis": 1000, "memory_mib": 1024, "min_instances": 0, "max_instances": 3, "concurrency": 80, "gpu": "",
+        "gpu_zonal_redundancy": False, "cpu_always": False}  # fmt: skip
+SPEC = """\
+apiVersion: mlservice/v1
+kind: MLService
+metadata: {name: churn}
+spec:
+  region: europe-west1
+  image: europe-west1-docker.pkg.dev/acme/ml/churn:1
+"""
+
+
+@pytest.fixture
+def priced(tmp_path):
+    """The cost of a spec, with lines added, beside what is live of it."""
+
+    def cost(*lines, live=None, action=Action.UPDATE, desired=None, beside=()):
+        (tmp_path / "mlservice.yaml").write_text(SPEC + "".join(f"  {line}\n" for line in lines))
+        services = load(tmp_path / "mlservice.yaml").documents
+        change = Change(HERE, action, ("churn",), observed=live, desired=desired)
+        return costs_of(services, [change, *beside], "run_service")["churn"]
+
+    return cost
+
+
+def test_a_new_service_adds_all_of_what_it_costs(priced):
+    """There is nothing before it."""
+    cost = priced(action=Action.CREATE)
+
+    assert cost.more == f"+{cost.expected}"
+    assert Decimal(cost.floor) <= Decimal(cost.expected) <= Decimal(cost.worst)
+
+
+def test_what_does_not_change_adds_nothing(priced):
+    """The live sizes are those of the spec: a line that says so is left out of the sentence."""
+    cost = priced(live=LIVE, action=Action.NO_OP)
+
+    assert cost.more == "+0.00"
+    assert "by this plan" not in cost.said()
+
+
+def test_a_warm_instance_is_what_it_adds(priced):
+    """One more that waits all month: 13.14 of it, less the seconds in which it serves."""
+    warm, cold = priced("scaling: {minInstances: 1}", live=LIVE), priced(live=LIVE)
+
+    assert warm.floor == "13.14"
+    assert warm.more == f"+{Decimal(warm.expected) - Decimal(cold.expected)}"
+    assert f"; {warm.more} by this plan" in warm.said()
+
+
+def test_less_is_told_as_less(priced):
+    """A live service that is larger than its spec."""
+    cost = priced(live=LIVE | {"min_instances": 2})
+
+    assert cost.more.startswith("-")
+
+
+def test_objects_that_are_made_anew_were_not_paid_for(priced):
+    """A first scheduler job is ten cents, and the live service had none."""
+    lines = (
+        "triggers: [{name: weekly, when: {schedule: '0 3 * * 1'}}]",
+        "retraining: {run: {webhook: {url: 'https://a.b'}}}",
+    )
+    jobs = [Change(Address("scheduler_job", "europe-west1", f"churn_{name}"), Action.CREATE, ("churn",))
+            for name in ("weekly", "sweep")]  # fmt: skip
+
+    assert priced(*lines, live=LIVE, beside=jobs).more == "+0.20"
+    assert priced(*lines, live=LIVE).more == "+0.00"
+
+
+def test_what_the_spec_leaves_to_others_is_priced_as_it_is(priced):
+    """CPU outside of requests, which somebody switched on for an image of their own: whole instances are billed."""
+    left = priced(live=LIVE | {"cpu_always": True}, desired=LIVE | {"cpu_always": None})
+    ours = priced(live=LIVE, desired=LIVE)
+
+    assert left.more == "+0.00"
+    assert Decimal(left.expected) > Decimal(ours.expected)
+
+
+def test_a_number_of_instances_that_is_left_to_others_is_priced_as_it_is():
+    """The spec says three and leaves it to whoever set forty."""
+    cost = plan_case(KINDS, CASE.parent / "externally_owned").plan.costs["churn"]
+
+    assert Decimal(cost.worst) > 2000
+    assert cost.more == "+0.00"
+
+
+def test_what_is_only_observed_adds_nothing(priced):
+    """No plan changes it, whatever differs."""
+    cost = priced("scaling: {minInstances: 1}", "management: {mode: Observe}", live=LIVE)
+
+    assert (cost.floor, cost.more) == ("13.14", "+0.00")
+
+
+@pytest.mark.parametrize(
+    ("budget", "live", "over"),
+    [
+        ("{amount: 10, planLimit: 100}", None, True),
+        ("{amount: 10, planLimit: 100, currency: USD}", None, True),
+        ("{amount: 10, planLimit: 900}", None, False),
+        ("{amount: 10, planLimit: 100, currency: EUR}", None, False),
+        ("{amount: 10, planLimit: 200, currency: EUR, perUsd: 0.8}", None, True),
+        ("{amount: 10, planLimit: 240, currency: EUR, perUsd: 0.8}", None, False),
+        ("{amount: 10, planLimit: 100}", LIVE, True),
+        ("{amount: 10, planLimit: 100}", LIVE | {"max_instances": 9}, False),
+    ],
+    ids=["above", "in dollars", "within", "in euros that nobody priced", "above in euros", "within in euros",
+         "no better than now", "better than now"],
+)  # fmt: skip
+def test_a_limit_blocks_what_may_cost_more(priced, budget, live, over):
+    """The worst case of three instances, at list prices: 208.93, requests, logs and answers. Less is let through."""
+    cost = priced(f"budget: {budget}", live=live)
+
+    assert cost.worst == "285.99"
+    assert bool(cost.over) == over
+    assert bool(cost.fits) == over
+
+
+def test_what_would_fit_is_told(priced):
+    """As many instances as the limit bears, or what costs most where it bears none."""
+    assert priced("budget: {amount: 10, planLimit: 100}").fits == "scaling.maxInstances: 1 would fit"
+    assert priced("budget: {amount: 10, planLimit: 20}").fits == "not even one instance fits: most of it is CPU"
+
+
+def test_only_who_would_change_is_blocked(priced):
+    """A service over its limit that nobody touches keeps nobody from anything."""
+    cost = priced("budget: {amount: 10, planLimit: 100}")
+    change = Change(HERE, Action.UPDATE, ("churn",))
+    plan = Plan.of([change], project="acme", services=("churn",), costs={"churn": cost})
+
+    assert [*plan.over_limit] == ["churn"]
+    assert not replace(plan, changes=(replace(change, action=Action.NO_OP),)).over_limit
+    assert not replace(plan, observing=("churn",)).over_limit
+
+
+def test_a_plan_says_it_everywhere_and_a_report_keeps_it():
+    """Text, document and comment; a report that another job reads says the same."""
+    plan = plan_case(KINDS, CASE).plan
+    report = read_report(json.dumps(Report(plan=plan, project="acme").to_json()).encode())
+    titles = {kind.name: kind.title for kind in KINDS}
+
+    assert report.plan.costs == plan.costs
+    assert plan.over_limit
+    said = plan.costs["churn"].said()
+    assert f"cost: churn: {said}\n" in render_text(plan, titles=titles).plain
+    assert f"Cost of churn: {said}" in render_comment([report], titles=titles, about=About())
+
+
+@pytest.mark.parametrize("amount", ["1e5", "12.345", "@everyone", "1.00\n"])
+def test_a_report_of_a_stranger_has_amounts_or_is_none(amount):
+    """What a comment prints as an amount is one."""
+    data = Report(plan=plan_case(KINDS, CASE).plan, project="acme").to_json()
+    data["plan"]["costs"]["churn"]["worst"] = amount
+
+    with pytest.raises(ValueError, match="it is no report"):
+        read_report(json.dumps(data).encode())
+
+
+def test_many_services_are_a_few_lines():
+    """Those that change, five of them, and what all cost together: with what is not known of any."""
+    changes = [Change(Address("run_service", "r", f"s{n}"), Action.CREATE, (f"s{n}",)) for n in range(7)]
+    one = Cost("1.00", "2.00", "3.00", "+2.00")
+    priced = {f"s{n}": one for n in range(9)} | {"s9": replace(one, more="", missing=("GPU",))}
+    plan = Plan.of(changes, project="acme", services=tuple(priced), costs=priced)
+
+    told = dict(costs(plan))
+    assert [*told] == ["s0", "s1", "s2", "s3", "s4", "all 10 services, 2 more that change among them"]
+    assert told["all 10 services, 2 more that change among them"] == together(priced.values())
+    assert together(priced.values()) == Cost("10.00", "20.00", "30.00", "", ("GPU",))
+    assert [whose for whose, _ in costs(replace(plan, changes=()))] == ["all 10 services"]

@@ -1,0 +1,292 @@
+"""How right predictions were: from counts to measures, what chance makes of few rows, and which windows are due."""
+
+import math
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runtime.retraining.google import Refused
+from runtime.retraining.settings import Settings
+from runtime.retraining.watching.judging import AT_ONCE, Judging
+from runtime.retraining.watching.looking import Look, look
+from runtime.retraining.watching.performance import PERFORMANCE, Counted, Performance, judge
+from runtime.retraining.watching.times import Times
+from runtime.retraining.watching.verdict import Finding
+from runtime.retraining.watching.windows import Window, Windows
+from schemas.cron import parse_cron
+from tests.retraining.simulated import START
+
+DAILY = {"minutes": [0], "hours": [6], "days": None, "months": [*range(1, 13)], "weekdays": None, "either": False}
+
+
+def classes(hits, false_alarms, misses, rest, **more):
+    """Counts of a window in which all predictions have a label."""
+    rows = hits + false_alarms + misses + rest
+    counts = {"correct": hits + rest, "hits": hits, "false_alarms": false_alarms, "misses": misses}
+    return Counted(rows, rows, numbers=counts, **more)
+
+
+def test_each_share_is_of_its_own_rows():
+    """As the usual definitions have it: precision of what was predicted, recall of what was true."""
+    found = judge(classes(60, 20, 40, 880), {"accuracy": 0.5, "precision": 0.5, "recall": 0.5, "f1": 0.5}, least=1000)
+
+    values = {each.name: (each.value, each.rows) for each in found.columns}
+    assert values == {
+        "accuracy": (0.94, 1000),
+        "precision": (0.75, 80),
+        "recall": (0.6, 100),
+        "f1": (pytest.approx(2 * 0.75 * 0.6 / 1.35), 120),
+    }
+    assert found.finding is Finding.CALM
+
+
+def test_errors_are_what_numpy_says():
+    """Mean, root of mean square, and bias without its sign."""
+    counts = {
+        "mean_absolute": 3.0, "spread_absolute": 1.0, "mean_squared": 16.0, "spread_squared": 8.0,
+        "mean_plain": -2.0, "spread_plain": 3.5,
+    }  # fmt: skip
+    found = judge(Counted(500, 400, numbers=counts), {"mae": 2.5, "rmse": 5, "bias": 1.9}, least=100)
+
+    assert {each.name: each.value for each in found.columns} == {"mae": 3, "rmse": 4, "bias": 2}
+    assert {each.name: each.finding for each in found.columns} == {
+        "mae": Finding.BREACH,
+        "rmse": Finding.CALM,
+        "bias": Finding.CHANCE,
+    }
+    assert found.reason == "1 of 3 measures past their limits: mae 3, at most 2.5; of 400 labelled predictions"
+
+
+CASES = {
+    "beyond": (classes(60, 0, 40, 900), Finding.BREACH),
+    "at-its-limit": (classes(80, 0, 20, 900), Finding.CALM),
+    "as-chance-does": (classes(78, 0, 22, 900), Finding.CHANCE),
+    "of-few": (classes(3, 0, 2, 995), Finding.CHANCE),
+    "nothing-was-true": (classes(0, 10, 0, 990), Finding.UNMEASURED),
+}
+
+
+@pytest.mark.parametrize(("counted", "finding"), CASES.values(), ids=CASES)
+def test_what_is_said_of_a_measure(counted, finding):
+    """Each with its numbers, or why there are none; where nothing can be said of any the window says nothing."""
+    verdict = judge(counted, {"recall": 0.8}, least=500)
+    [found] = verdict.columns
+
+    assert (found.finding, bool(found.reason)) == (finding, True)
+    assert (verdict.finding is Finding.TOO_FEW) == (finding is Finding.UNMEASURED)
+    assert (verdict.finding is Finding.BREACH) == (finding is Finding.BREACH)
+
+
+def test_too_few_labels_tell_nothing_and_say_why_they_are_few():
+    """Whatever the measures would have been: labels that contradict each other or cannot be read are no labels."""
+    found = judge(Counted(900, 20, 30, 4, {"correct": 0}), {"accuracy": 0.8}, least=50)
+
+    assert found == Performance(
+        Finding.TOO_FEW,
+        "20 of 900 predictions have a label; labels of 30 contradict each other; labels of 4 cannot be read;"
+        " fewer than 50 tell nothing",
+    )
+
+
+@settings(deadline=None)
+@given(
+    rows=st.integers(1, 3000), limit=st.floats(0.02, 0.98), measure=st.sampled_from(["accuracy", "recall", "f1"]),
+    beside=st.integers(0, 2),
+)  # fmt: skip
+def test_a_model_that_keeps_its_limit_is_a_breach_in_one_window_of_a_hundred_at_most(rows, limit, measure, beside):
+    """All measures together, by the binomial distribution itself; and what is within its limit is none."""
+    limits = {measure: limit, **dict.fromkeys(("precision", "bias")[:beside], 0.01)}
+
+    def finding(good):
+        wrong = rows - good
+        counted = classes(good, wrong, 0, 0) if measure != "recall" else classes(good, 0, wrong, 0)
+        found = judge(counted, limits, least=1).columns
+        return next(each for each in found if each.name == measure)
+
+    worst, fine = -1, rows
+    while fine - worst > 1:
+        middle = (worst + fine) // 2
+        worst, fine = (middle, fine) if finding(middle).finding is Finding.BREACH else (worst, middle)
+    share = limit / (2 - limit) if measure == "f1" else limit
+    assert _at_most(worst, rows, share) <= 0.01 / len(limits) + 1e-9
+    assert _at_most(fine, rows, share) > 0.01 / len(limits) - 1e-9 or finding(fine).value >= limit
+    assert worst < 0 or finding(worst).value < limit
+    assert finding(fine).value == pytest.approx(finding(fine).expected) or finding(fine).finding is Finding.CALM
+
+
+def _at_most(most, of, share):
+    """Chance of no more than so many."""
+    if most < 0:
+        return 0.0
+    log = math.log
+    terms = (
+        math.lgamma(of + 1) - math.lgamma(n + 1) - math.lgamma(of - n + 1) + n * log(share) + (of - n) * log(1 - share)
+        for n in range(most + 1)
+    )
+    return math.fsum(map(math.exp, terms))
+
+
+@given(
+    predictions=st.integers(-5, 10**9), labelled=st.integers(-5, 10**9),
+    names=st.dictionaries(
+        st.sampled_from(["correct", "hits", "misses", "mean_squared", "spread_squared", "mean_plain"]),
+        st.none() | st.floats() | st.integers(-(10**12), 10**12),
+    ),
+    limits=st.sampled_from([{"accuracy": 0.8, "f1": 0.1}, {"rmse": 1e-9, "bias": 1e300}]),
+)  # fmt: skip
+def test_no_answer_of_bigquery_is_too_odd_to_be_judged(predictions, labelled, names, limits):
+    """Nulls, NaN and numbers out of all bounds are no breach by accident of arithmetic: they never raise."""
+    row = {
+        "predictions": str(predictions),
+        "labelled": str(labelled),
+        **{k: v if v is None else str(v) for k, v in names.items()},
+    }
+
+    found = judge(Counted.of(row), limits, least=1)
+
+    assert found.reason
+
+
+@settings(deadline=None)
+@given(
+    expression=st.sampled_from(
+        ["0 6 * * *", "*/20 * * * *", "0 0 1 * mon", "30 4 */2 * 1-5", "0 9 31 * *", "5 0 * 2 *"]
+    ),
+    day=st.dates(date(2023, 1, 1), date(2032, 1, 1)), hours=st.integers(1, 60),
+)  # fmt: skip
+def test_times_are_those_of_the_schedule(expression, day, hours):
+    """Whatever the expression: each minute of a span that the reconciler's own reading of cron names, and no other."""
+    cron = parse_cron(expression)
+    start = datetime(day.year, day.month, day.day, 13, 30, 30, tzinfo=UTC)
+    told = Times(cron.minutes, cron.hours, cron.days, cron.months, cron.weekdays, cron.either)
+
+    found = told.between(start, start + timedelta(hours=hours))
+
+    minutes = (start.replace(second=0) + timedelta(minutes=n) for n in range(1, hours * 60 + 1))
+    fits = [
+        each
+        for each in minutes
+        if cron.runs_on(each.date()) and each.hour in cron.hours and each.minute in cron.minutes
+    ]
+    assert found == fits
+
+
+class BigQuery:
+    """Answers one question after another."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), []
+
+    def address(self, _service):
+        return "http://bigquery"
+
+    def call(self, _what, method, url, **more):
+        self.asked.append((method, url, more))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def row(**counts):
+    """An answer that is complete."""
+    fields = [{"name": name} for name in counts]
+    return {
+        "jobComplete": True,
+        "schema": {"fields": fields},
+        "rows": [{"f": [{"v": str(v)} for v in counts.values()]}],
+    }
+
+
+GOING = {"jobComplete": False, "jobReference": {"jobId": "j", "location": "EU"}}
+GOOD = row(predictions=100, labelled=90, correct=89)
+BAD = row(predictions=100, labelled=90, correct=9)
+QUESTION = {"log": "p.d.log", "labels": "p.d.l", "column": "c", "kind": "string", "request_id": "id", "value": "v"}
+
+
+def judging(bigquery, times=DAILY):
+    """What judges a window of a day, a week after it ended, by accuracy."""
+    told = {
+        "times": times, "after": 7 * 86_400, "window": 86_400, "least": 50, "limits": {"accuracy": 0.8},
+        "question": QUESTION,
+    }  # fmt: skip
+    return Judging(Settings("churn", "p", "r", "b", {}, performance=told), bigquery)
+
+
+class Memory:
+    """What is remembered."""
+
+    def __init__(self):
+        self.windows = Windows()
+
+    def read(self):
+        return self.windows, 1
+
+    def write(self, windows, _generation):
+        self.windows = windows
+
+
+class Told(list):
+    def __call__(self, window, _came):
+        self.append((window.to_json()["finding"], window.to_json()["reason"]))
+
+
+def looking(bigquery, memory, told, **more):
+    return Look(None, memory, {}, 1, (), lambda _event: "", told, judging(bigquery, **more).windows)
+
+
+def test_each_window_is_judged_once_when_its_labels_are_there():
+    """Of a new service the last one; then each whose time came, in order; none again."""
+    memory, told = Memory(), Told()
+    bigquery = BigQuery(GOOD, BAD, GOOD)
+    how = looking(bigquery, memory, told)
+    first = START.replace(hour=7)
+
+    look(how, first)
+    look(how, first + timedelta(hours=1))
+    look(how, first + timedelta(days=1))
+    look(how, first + timedelta(days=2))
+
+    assert [finding for finding, _ in told] == ["Calm", "Breach", "Calm"]
+    assert [each["since"] for each in memory.windows.judged] == [
+        (START.replace(hour=6, minute=0, second=0) + timedelta(days=n - 8)).isoformat() for n in range(3)
+    ]
+
+
+def test_what_bigquery_refuses_is_said_once_and_asked_again_until_it_is_there():
+    """A table that is made later is found; the breach of a window that could not be read is none that was missed."""
+    memory, told = Memory(), Told()
+    missing = Refused("ask BigQuery", 404, "Not found: Table p:d.l")
+    how = looking(BigQuery(missing, missing, BAD), memory, told)
+
+    for minutes in (0, 10, 20):
+        look(how, START.replace(hour=7) + timedelta(minutes=minutes))
+
+    assert [finding for finding, _ in told] == ["NotMeasured", "Breach"]
+    assert told[0][1] == "cannot ask BigQuery: Not found: Table p:d.l (404)"
+    assert len(memory.windows.judged) == 1
+
+
+def test_a_schedule_of_minutes_is_worked_off_in_pieces():
+    """No delivery takes longer than the function may: what is left comes at the next look, and a day is the most."""
+    often = DAILY | {"minutes": [0, 30], "hours": [*range(24)]}
+    known = Windows().with_window(Window(PERFORMANCE, "w", START - timedelta(hours=5), Performance(Finding.CALM, "x")))
+    old = Windows().with_window(Window(PERFORMANCE, "w", START - timedelta(days=9), Performance(Finding.CALM, "x")))
+    judge_ = judging(BigQuery(), often)
+
+    assert len(judge_.due(known, START)) == AT_ONCE
+    assert judge_.due(known, START)[0].at <= START - timedelta(hours=4, minutes=30)
+    assert judge_.due(old, START)[0].at > START - timedelta(days=1)
+    assert len(judge_.due(Windows(), START)) == 1
+
+
+def test_a_query_without_end_is_stopped_and_not_asked_again():
+    """It would take as long the next time, and costs each time."""
+    bigquery = BigQuery(*[GOING] * 13, {})
+    [window] = judging(bigquery).windows(Windows(), START.replace(hour=7))
+
+    assert window.verdict == Performance(Finding.TOO_FEW, "BigQuery took too long, and was stopped")
+    assert bigquery.asked[-1][:2] == ("POST", "http://bigquery/bigquery/v2/projects/p/jobs/j/cancel")
+    assert {more["params"]["location"] for _, _, more in bigquery.asked[1:]} == {"EU"}
