@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
-from reconciler.core.objects import Described, Desired, F, Observed, Wanted
+from reconciler.core.objects import Described, Desired, F, Holder, Observed, Wanted
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -214,7 +214,12 @@ class Kind(Generic[F]):
         agree: What to do where services want the same object to be different; empty where their specs show it.
         describe: Say what is there in a spec's words, through a `gcp.connection.Connection`; for the primary kind.
         primary: A service has one of them, with its name and in its region: what `status` shows and `import` reads.
-        rank: Place among the kinds; set by `Kinds.of`. Deletes go from the last kind to the first.
+        uses: Kinds that objects of this one cannot do without, or that Google keeps while one of these is there: theirs
+            are deleted after these, and stay where one of these could not be deleted.
+        before: Kinds whose objects are better deleted after these, so that nobody is called and nothing is sent in
+            vain; they go all the same where one of these could not be deleted.
+        holders: What there is, of whomever, that keeps objects of this kind from being deleted; by the kind's client.
+        rank: Place among the kinds; set by `Kinds.of`.
     """
 
     name: str
@@ -249,6 +254,9 @@ class Kind(Generic[F]):
     agree: str = ""
     describe: Callable[[Any, Observed[F]], Described] | None = None
     primary: bool = False
+    uses: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
+    holders: Callable[[Any, Sequence[Observed[F]]], Iterable[Holder]] | None = None
     rank: int = 0
     operates: Callable[[Operator, Facts], Iterator[Wanted]] = runs_nothing
 
@@ -275,6 +283,22 @@ class Kinds:
             KeyError: A newer version of this program wrote that address.
         """
         return self.by_name[address.kind]
+
+    def users(self, name: str) -> frozenset[str]:
+        """Give the kinds whose objects may use one of a kind: it is not deleted while one of theirs is there.
+
+        Args:
+            name: Of the kind.
+        """
+        return frozenset(kind.name for kind in self if name in kind.uses)
+
+    def earlier(self, name: str) -> frozenset[str]:
+        """Give the kinds whose objects are deleted before those of a kind.
+
+        Args:
+            name: Of the kind.
+        """
+        return frozenset(kind.name for kind in self if name in kind.uses | kind.before)
 
     @property
     def primary(self) -> Kind[Any]:

@@ -11,6 +11,9 @@ from reconciler.core.reference import needed
 if TYPE_CHECKING:
     from reconciler.core.address import Address
 
+_MOST, _LONGEST = 5, 60
+"""How many names are listed, and how many characters of what others call a thing."""
+
 F = TypeVar("F")
 """The record of a kind: a frozen dataclass with the fields we manage, and no other."""
 
@@ -89,6 +92,40 @@ class Unwanted:
 
 
 Wanted = Desired[Any] | Existing | Unwanted
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Something that keeps an object from being deleted, whosever it is.
+
+    Args:
+        address: What it keeps.
+        name: Of the holder, as Google knows it.
+        sort: What it is: `alert policy`.
+        title: What people call it, which may be anything.
+    """
+
+    address: Address
+    name: str
+    sort: str
+    title: str
+
+    @property
+    def said(self) -> str:
+        """What it is and what it is called, on one line and cut."""
+        title = " ".join(self.title.split())
+        return f"{self.sort} {title if len(title) <= _LONGEST else title[:_LONGEST] + '…'}"
+
+
+def several(names: Iterable[str]) -> str:
+    """List the first few of any number of names.
+
+    Args:
+        names: Each short, and on one line.
+    """
+    known = sorted(set(names))
+    more = f" and {len(known) - _MOST} more" if len(known) > _MOST else ""
+    return ", ".join(known[:_MOST]) + more
 
 
 @dataclass(frozen=True, slots=True)

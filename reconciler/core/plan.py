@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -140,14 +140,14 @@ class Change:
         )
 
 
-def _ends(delete: Change, pending: Iterable[Change]) -> Iterator[Address]:
+def _ends(delete: Change, pending: Iterable[Change], earlier: Collection[str]) -> Iterator[Address]:
     """Name what must have happened before a delete: nothing goes while something of its service may still use it.
 
     What contradicts the spec goes at once: access that must not be is not kept open by a rollout that fails.
     """
     for other in () if delete.contradicts else pending:
-        earlier = other.action is not Action.DELETE or other.rank > delete.rank
-        if earlier and not set(delete.services).isdisjoint(other.services):
+        first = other.action is not Action.DELETE or other.address.kind in earlier
+        if first and not set(delete.services).isdisjoint(other.services):
             yield other.address
 
 
@@ -242,15 +242,18 @@ class Plan:
             found[str(change.action)] += 1
         return found
 
-    def edges(self) -> dict[Address, frozenset[Address]]:
+    def edges(self, earlier: Callable[[str], Collection[str]]) -> dict[Address, frozenset[Address]]:
         """Give, per pending address, the pending addresses to carry out first.
 
         Deletes come after every other change of the same service, so that nothing goes while it is still used.
+
+        Args:
+            earlier: Gives the kinds whose objects are deleted before those of a kind.
         """
         pending = self.pending
         addresses = frozenset(change.address for change in pending)
         return {
-            change.address: frozenset(_ends(change, pending))
+            change.address: frozenset(_ends(change, pending, earlier(change.address.kind)))
             if change.action is Action.DELETE
             else change.needs & addresses
             for change in pending

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -191,7 +191,7 @@ class _Run:
             LockLost: After what was running has ended.
         """
         waiting = {c.address: c for c in self.planned.plan.pending}
-        edges = self.planned.plan.edges()
+        edges = self.planned.plan.edges(self.session.kinds.earlier)
         try:
             with self.session.stopping():
                 self._walk(waiting, edges)
@@ -208,7 +208,7 @@ class _Run:
             self._renew()
 
     def _start(self, change: Change, edges: Mapping[Address, frozenset[Address]]) -> None:
-        blocked = _blocked(change, edges, self.results)
+        blocked = _blocked(change, edges, self.results, self.session.kinds.users(change.address.kind))
         if blocked:
             self.results[change.address] = blocked
             self.progress(change, str(blocked.outcome), 0.0)
@@ -343,10 +343,19 @@ class _Run:
 
 
 def _blocked(
-    change: Change, edges: Mapping[Address, frozenset[Address]], results: Mapping[Address, Result]
+    change: Change,
+    edges: Mapping[Address, frozenset[Address]],
+    results: Mapping[Address, Result],
+    users: Collection[str],
 ) -> Result | None:
+    """Give the outcome of a change that cannot be made: something that it needs was not done.
+
+    Deleting needs that what may use the object is gone. Of the rest only the order is better so.
+    """
     for need in sorted(edges[change.address]):
-        if results[need].outcome is not Outcome.DONE:
-            why = errors.ReconcilerError(f"not done: {need} failed")
+        before = results[need]
+        only_order = Action.DELETE is change.action is before.change.action and need.kind not in users
+        if before.outcome is not Outcome.DONE and not only_order:
+            why = errors.ReconcilerError(f"not done: {need} {before.outcome}")
             return Result(change, Outcome.SKIPPED, 0.0, why)
     return None

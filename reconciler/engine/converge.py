@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from reconciler.core.address import Address
 from reconciler.core.decide import decide
 from reconciler.core.inventory import Entry
 from reconciler.core.kind import Kind, never
-from reconciler.core.objects import Desired, Observed
+from reconciler.core.objects import Desired, Observed, several
 from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned
 from reconciler.core.record import revive
@@ -178,7 +179,19 @@ class _Convergence:
 
     def _delete(self, seen: Observed[Any] | None) -> None:
         for each in (*seen.twins, seen) if seen else ():
-            self._client.delete(each)
+            try:
+                self._client.delete(each)
+            except errors.InvalidRequest as error:
+                raise self._kept(each, error) from error
+
+    def _kept(self, seen: Observed[Any], error: errors.InvalidRequest) -> errors.InvalidRequest:
+        """Name what has to go first, where something keeps an object; else give what Google says."""
+        with suppress(errors.ReconcilerError):
+            if holders := self.session.holders([seen]):
+                said = several(f"{holder.said} ({holder.name})" for holder in holders)
+                hint = f"it is used by others: delete {said}, or make it use something else; then run again"
+                return errors.InvalidRequest(error.verb, error.address, error.why, hint=hint)
+        return error
 
     def _update(self, want: Desired[Any], seen: Observed[Any], change: Change) -> None:
         for twin in seen.twins:

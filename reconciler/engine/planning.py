@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,8 +12,8 @@ from reconciler.core.decide import Owner, decide
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Inventories, Inventory, Key
 from reconciler.core.kind import never
-from reconciler.core.objects import Observed
-from reconciler.core.plan import Change, Note, Plan
+from reconciler.core.objects import Observed, several
+from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.core.planned import Planned, compose, owners_of, refuse_broken, server_names
 from reconciler.core.wants import Wants
 from reconciler.engine.inventory_store import InventoryStore
@@ -105,6 +105,7 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
         for address, owner in owners.items()
         if (change := _to_delete(session, address, seen.get(address), owner))
     ]
+    changes = _warned(session, changes, seen)
     stays = {text: name for name, text in _stays(session, owners, seen)}
     abandoned = {i.service for i in inventories.values() if i.deletion == Deletion.ABANDON}
     plan = Plan.of(
@@ -121,6 +122,27 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
         regions={inventory.service: inventory.region for inventory in inventories.values()},
     )
     return Planned(plan, {}, seen, owners, inventories)
+
+
+def _warned(session: Session, deletes: Sequence[Change], seen: Mapping[Address, Observed[Any]]) -> list[Change]:
+    """Say of each delete what will be refused, and why: something uses the object that stays."""
+    found = [seen[change.address] for change in deletes if change.action is Action.DELETE]
+    going = [each for one in found for each in (one, *one.twins)]
+    ends = {each.server_name or each.output.get("name", "") for each in going}
+    kept: dict[Address, set[str]] = {}
+    for holder in session.holders(going):
+        if holder.name not in ends:
+            kept.setdefault(holder.address, set()).add(holder.said)
+    return [
+        replace(change, consequence="; ".join(filter(None, (change.consequence, _refused(kept[change.address])))))
+        if change.address in kept
+        else change
+        for change in deletes
+    ]
+
+
+def _refused(holders: Iterable[str]) -> str:
+    return f"refused while it is used by others: {several(holders)}"
 
 
 def _stays(

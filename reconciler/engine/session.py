@@ -12,7 +12,7 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.kind import Kind, Kinds, Roles
-from reconciler.core.objects import Observed
+from reconciler.core.objects import Holder, Observed
 from reconciler.engine.clock import Clock
 from reconciler.engine.pool import Pool
 from reconciler.gcp.connection import Connection
@@ -105,6 +105,27 @@ class Session:
     def observe_one(self, address: Address, server_name: str = "") -> Observed[Any] | None:
         """Read one object."""
         return next(iter(self._read([address], {address: server_name})), None)
+
+    def holders(self, seen: Iterable[Observed[Any]]) -> list[Holder]:
+        """Say what keeps objects from being deleted, whosever it is, with as few calls as their kinds allow.
+
+        Args:
+            seen: The objects; those whose kinds nothing keeps are passed over.
+
+        Raises:
+            ApiError: Something could not be read.
+        """
+        groups: dict[str, list[Observed[Any]]] = {}
+        for each in seen:
+            groups.setdefault(each.address.kind, []).append(each)
+        asked = [partial(self._held, self.kinds.by_name[name], group) for name, group in sorted(groups.items())]
+        return [holder for answer in self.pool.gather(asked) for holder in answer]
+
+    def _held(self, kind: Kind[Any], group: list[Observed[Any]]) -> list[Holder]:
+        if kind.holders is None:
+            return []
+        with naming_roles(kind.roles):
+            return list(kind.holders(self.client(kind), group))
 
     def _read(self, group: list[Address], names: Mapping[Address, str]) -> list[Observed[Any]]:
         kind = self.kinds.of_address(group[0])

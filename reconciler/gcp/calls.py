@@ -64,6 +64,8 @@ _NO_ACCOUNT_YET = re.compile(
     r"|iam\.serviceAccounts\.actAs.* \(or the resource may not exist\)",
     re.IGNORECASE,
 )
+_ASKED = re.compile(r"^[A-Z]+ https?://\S+: ")
+"""What was asked, which api_core puts before the words of an answer over HTTP."""
 _MAX_MESSAGE = 600
 
 
@@ -117,7 +119,7 @@ def calling(verb: str, address: Address | str) -> Iterator[None]:
 
 def translate(verb: str, address: Address | str, error: google.GoogleAPICallError) -> errors.ApiError:
     """Choose our error for one of Google's, most specific first."""
-    why = _short(error.message or str(error))
+    why = _short(_ASKED.sub("", error.message or str(error)))
     if isinstance(error, (google.BadRequest, google.Forbidden)) and _NO_ACCOUNT_YET.search(why):
         remedy = "check that the account exists, and grant the caller roles/iam.serviceAccountUser on it"
         return errors.NotReadyYet(verb, address, why, hint=remedy)

@@ -195,4 +195,5 @@ KIND = Kind(
     fenced=False,
     keyed=frozenset({"labels"}),
     consequence=consequence,
+    uses=frozenset({"bigquery_dataset"}),
 )

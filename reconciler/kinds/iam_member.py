@@ -222,4 +222,6 @@ KIND = Kind(
     lane=in_turn,
     ownership=Ownership.ANONYMOUS,
     retained=goes_with_the_service,
+    uses=frozenset({"iam_role", "iam_workload_identity_pool_provider", "service_account"}),
+    before=frozenset({"artifact_repository", "bigquery_dataset", "bigquery_table", "pubsub_topic"}),
 )

@@ -173,4 +173,6 @@ KIND = Kind(
     lookups=(asked_when(watched_monitors, "triggers"),),
     # Sinks have no etag.
     fenced=False,
+    uses=frozenset({"pubsub_topic"}),
+    before=frozenset({"iam_member"}),
 )

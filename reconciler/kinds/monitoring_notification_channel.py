@@ -11,9 +11,10 @@ from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Gift, Kind, Permissions, Roles, by_project
 from reconciler.core.naming import SERVICE_LABEL, fingerprint, label_value, mark_labels, mark_of
-from reconciler.core.objects import Desired, Observed, Wanted
+from reconciler.core.objects import Desired, Holder, Observed, Wanted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
+from reconciler.gcp.policies import alerts_on
 from reconciler.kinds import iam_member, pubsub_topic, scheduler_job
 from reconciler.lookups.project_number import agent, asked_when, number_of
 from schemas.sections.events import Topic
@@ -136,7 +137,7 @@ class NotificationChannelClient:
     """Thin and idempotent over Google's client."""
 
     def __init__(self, connection: Connection) -> None:
-        self._project = connection.project
+        self._connection, self._project = connection, connection.project
         self._api = connection.client(_PACKAGE, "notification_channel_service", "NotificationChannelService")
         self._types = types_module(_PACKAGE, "notification")
 
@@ -180,6 +181,10 @@ class NotificationChannelClient:
         with calling("update", want.address):
             request = {"notification_channel": channel, "update_mask": {"paths": paths}}
             self._api.update_notification_channel(request=request, timeout=CALL_TIMEOUT_S)
+
+    def holders(self, seen: Sequence[Observed[NotificationChannel]]) -> Iterable[Holder]:
+        """Give the alerts, of whomever, that tell one of these channels: it is not deleted while they do."""
+        return alerts_on(self._connection, {each.server_name.rpartition("/")[2]: each.address for each in seen})
 
     def delete(self, seen: Observed[NotificationChannel]) -> None:
         """Delete it. One that somebody's alert still uses is refused: `force` would edit that alert."""
@@ -240,7 +245,7 @@ KIND = Kind(
     connect=NotificationChannelClient,
     acts_on=frozenset({"notifications.email", "notifications.pubsub", "notifications.webhook"}),
     permissions=Permissions(
-        read=("monitoring.notificationChannels.list",),
+        read=("monitoring.notificationChannels.list", "monitoring.alertPolicies.list"),
         write=(
             "monitoring.notificationChannels.create",
             "monitoring.notificationChannels.update",
@@ -256,9 +261,12 @@ KIND = Kind(
     ),
     read_together=by_project,
     lane=in_turn,
+    holders=NotificationChannelClient.holders,
     server_named=True,
     # Channels have no etag (kinds.md 2.2), and a mask of labels writes all of them.
     fenced=False,
     immutable=frozenset({"type"}),
     keyed=frozenset({"labels"}),
+    # A channel that stays, since somebody's alert tells it, keeps nothing else: it only tells nobody any more.
+    before=frozenset({"iam_member", "pubsub_topic"}),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.core.naming import fingerprint, mark_labels, mark_of
-from reconciler.core.objects import Desired, Observed
+from reconciler.core.objects import Desired, Holder, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
 from reconciler.kinds import monitoring_notification_channel as channels
@@ -102,6 +103,16 @@ class MonitoringServiceClient:
             request = {"service": made, "update_mask": {"paths": paths}}
             self._api.update_service(request=request, timeout=CALL_TIMEOUT_S)
 
+    def holders(self, seen: Sequence[Observed[MonitoringService]]) -> Iterator[Holder]:
+        """Give the objectives, of whomever, of these services: one is not deleted while it has any."""
+        for each in seen:
+            request = {"parent": each.live.name, "page_size": _PAGE}
+            with suppress(errors.NotFoundError), calling("list the objectives of", each.address):
+                found = self._api.list_service_level_objectives(request=request, retry=READING, timeout=CALL_TIMEOUT_S)
+                for live in list(found):
+                    title = live.display_name or live.name.rpartition("/")[2]
+                    yield Holder(each.address, live.name, "objective", title)
+
     def delete(self, seen: Observed[MonitoringService]) -> None:
         """Delete it."""
         try:
@@ -136,11 +147,12 @@ KIND = Kind(
     desired=desired,
     connect=MonitoringServiceClient,
     permissions=Permissions(
-        read=("monitoring.services.list",),
+        read=("monitoring.services.list", "monitoring.slos.list"),
         write=tuple(f"monitoring.services.{verb}" for verb in ("create", "update", "delete")),
     ),
     apis=("monitoring.googleapis.com",),
     roles=Roles(read=("roles/monitoring.viewer",), write=("roles/monitoring.servicesEditor",)),
+    holders=MonitoringServiceClient.holders,
     read_together=by_project,
     lane=channels.in_turn,
     # There is no etag, and a mask of labels writes all of them.

@@ -238,4 +238,5 @@ KIND = Kind(
     # There is no etag, and a mask of labels writes all of them.
     fenced=False,
     keyed=frozenset({"labels"}),
+    uses=frozenset({"monitoring_service"}),
 )

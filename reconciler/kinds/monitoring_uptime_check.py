@@ -11,10 +11,11 @@ from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Gift, Kind, Permissions, Roles, by_project
 from reconciler.core.naming import SERVICE_LABEL, fingerprint, mark_labels, mark_of
-from reconciler.core.objects import Desired, Observed, Wanted
+from reconciler.core.objects import Desired, Holder, Observed, Wanted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.durations import seconds
 from reconciler.gcp.light import types_module
+from reconciler.gcp.policies import alerts_on
 from reconciler.kinds import iam_member, run_service
 from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds.run_service.record import NAME as SERVICE
@@ -126,7 +127,7 @@ class UptimeCheckClient:
     """Thin and idempotent over Google's client."""
 
     def __init__(self, connection: Connection) -> None:
-        self._project = connection.project
+        self._connection, self._project = connection, connection.project
         self._api = connection.client(_PACKAGE, "uptime_check_service", "UptimeCheckService")
         self._types = types_module(_PACKAGE, "uptime")
 
@@ -170,6 +171,10 @@ class UptimeCheckClient:
         with calling("update", want.address):
             request = {"uptime_check_config": check, "update_mask": {"paths": paths}}
             self._api.update_uptime_check_config(request=request, timeout=CALL_TIMEOUT_S)
+
+    def holders(self, seen: Sequence[Observed[UptimeCheck]]) -> Iterable[Holder]:
+        """Give the alerts, of whomever, that look at one of these checks: it is not deleted while they do."""
+        return alerts_on(self._connection, {each.server_name.rpartition("/")[2]: each.address for each in seen})
 
     def delete(self, seen: Observed[UptimeCheck]) -> None:
         """Delete it. One that somebody's alert is on is refused."""
@@ -239,7 +244,7 @@ KIND = Kind(
     connect=UptimeCheckClient,
     acts_on=frozenset({"monitoring.uptime.*"}),
     permissions=Permissions(
-        read=("monitoring.uptimeCheckConfigs.list",),
+        read=("monitoring.uptimeCheckConfigs.list", "monitoring.alertPolicies.list"),
         write=tuple(f"monitoring.uptimeCheckConfigs.{verb}" for verb in ("create", "get", "update", "delete")),
     ),
     apis=("monitoring.googleapis.com",),
@@ -249,9 +254,12 @@ KIND = Kind(
     notes=notes,
     read_together=by_project,
     lane=channels.in_turn,
+    holders=UptimeCheckClient.holders,
     server_named=True,
     # Checks have no etag (kinds.md 2.2), and a mask of labels writes all of them.
     fenced=False,
     immutable=frozenset({"location", "service"}),
     keyed=frozenset({"labels"}),
+    # Nothing that is gone is to be asked.
+    before=frozenset({"iam_member", "run_service"}),
 )

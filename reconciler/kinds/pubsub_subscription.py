@@ -326,4 +326,7 @@ KIND = Kind(
     immutable=frozenset({"topic", "filter", "attached"}),
     keyed=frozenset({"labels"}),
     loss=lambda *_: "messages it still holds are lost",
+    uses=frozenset({"iam_member", "pubsub_topic", "service_account"}),
+    # Nothing is to be sent to what is gone.
+    before=frozenset({"functions_function", "run_service"}),
 )

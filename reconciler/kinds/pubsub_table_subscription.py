@@ -199,4 +199,5 @@ KIND = Kind(
     immutable=frozenset({"topic", "attached"}),
     keyed=frozenset({"labels"}),
     loss=lambda *_: "messages it still holds are lost",
+    uses=frozenset({"bigquery_table", "iam_member", "pubsub_topic", "service_account"}),
 )

@@ -304,4 +304,6 @@ KIND = Kind(
     roles=Roles(read=("roles/cloudscheduler.viewer",), write=("roles/cloudscheduler.admin",)),
     # Jobs have no etag (kinds.md 2.2).
     fenced=False,
+    uses=frozenset({"iam_member", "pubsub_topic", "service_account"}),
+    before=frozenset({"functions_function", "run_job"}),
 )

@@ -208,4 +208,6 @@ KIND = Kind(
     # Notifications have an etag that no call takes; nothing of them is ever updated.
     fenced=False,
     immutable=frozenset({"bucket", "topic", "prefix", "events", "payload", "attributes"}),
+    uses=frozenset({"pubsub_topic"}),
+    before=frozenset({"functions_function", "iam_member"}),
 )

@@ -1,6 +1,7 @@
 """mlservice.yaml and a recorded world in, the plan as people read it out."""
 
 import io
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,20 @@ def test_every_kind_has_a_golden_plan_and_an_example(kind):
     assert {"example.py", "mlservice.yaml", "plan.txt"} <= {path.name for path in (HERE / kind).iterdir()}
     plan = plan_case(KINDS, HERE / kind).plan
     assert any(change.address.kind == kind and change.action is not Action.NO_OP for change in plan.changes)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_what_needs_something_is_deleted_before_it(case):
+    """A kind says what it uses, and every plan bears it out; a role goes with what it is on, whichever is first."""
+    try:
+        changes = plan_case(KINDS, case).plan.changes
+    except PlansRefused:
+        return
+    needed = {(need.kind, c.address.kind) for c in changes if c.address.kind != "iam_member" for need in c.needs}
+
+    assert [(one, user) for one, user in sorted(needed) if one != user and user not in KINDS.earlier(one)] == []
+
+
+def test_deleting_goes_in_no_circle():
+    """Of two kinds at most one waits for the other."""
+    assert set(TopologicalSorter({kind.name: KINDS.earlier(kind.name) for kind in KINDS}).static_order())

@@ -39,4 +39,5 @@ KIND = Kind(
     consequence=consequence,
     loss=lambda *_: "its logged predictions are lost",
     retained=always,  # its rows were logged to be looked at, though the spec names another table
+    uses=frozenset({"bigquery_dataset"}),
 )

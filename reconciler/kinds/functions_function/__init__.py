@@ -86,4 +86,5 @@ KIND = Kind(
     stays=lambda _: STAYS,
     # Functions have no etag (kinds.md 2.2).
     fenced=False,
+    uses=frozenset({"iam_member", "model_artifact", "pubsub_topic", "service_account"}),
 )

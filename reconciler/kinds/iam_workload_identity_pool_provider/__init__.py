@@ -42,4 +42,5 @@ KIND = Kind(
     roles=Roles(read=("roles/iam.workloadIdentityPoolViewer",), write=("roles/iam.workloadIdentityPoolAdmin",)),
     # There is no etag; the mask names what differs.
     fenced=True,
+    uses=frozenset({"iam_workload_identity_pool"}),
 )

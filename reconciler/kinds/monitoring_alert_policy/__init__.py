@@ -109,4 +109,7 @@ KIND = Kind(
     fenced=False,
     keyed=frozenset({"labels"}),
     refine=refine,
+    uses=frozenset({"monitoring_notification_channel", "monitoring_slo", "monitoring_uptime_check"}),
+    # Nobody is to be called because a service is destroyed.
+    before=frozenset({"functions_function", "run_job", "run_service", "vertex_schedule"}),
 )

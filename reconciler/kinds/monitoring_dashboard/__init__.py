@@ -29,4 +29,5 @@ KIND = Kind(
     keyed=frozenset({"labels"}),
     # Whose tiles they are: people's own stay where a spec leaves the tiles to them.
     spec_paths={"monitoring.dashboard": "tiles"},
+    before=frozenset({"vertex_schedule"}),
 )

@@ -125,4 +125,5 @@ KIND = Kind(
         "access.authentication": "invoker_check",
         "runtime.timeout": "timeout_s",
     },
+    uses=frozenset({"artifact_repository", "iam_member", "model_artifact", "pubsub_topic", "service_account"}),
 )

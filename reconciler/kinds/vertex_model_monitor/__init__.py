@@ -20,15 +20,18 @@ KIND = Kind(
     connect=ModelMonitorClient,
     acts_on=frozenset({"monitoring.baseline.table", "monitoring.baseline.uri", "monitoring.skew.*"}),
     permissions=Permissions(
-        read=("aiplatform.modelMonitors.list",),
+        read=("aiplatform.modelMonitors.list", "aiplatform.schedules.list"),
         write=tuple(f"aiplatform.modelMonitors.{verb}" for verb in ("create", "update", "delete")),
     ),
     apis=(HOST,),
     roles=Roles(read=("roles/aiplatform.viewer",), write=("roles/aiplatform.user",)),
     lookups=(MODEL_VERSION, BASELINE_TABLE, BASELINE_FILE),
+    holders=ModelMonitorClient.holders,
     # There is no etag; a part that is named is written whole.
     fenced=False,
     # The SDK never writes it again (model_monitoring.md A.2).
     immutable=frozenset({"model", "model_version"}),
     retained=always,  # with one of an earlier version goes all that it found
+    uses=frozenset({"bigquery_baseline", "vertex_model"}),
+    before=frozenset({"bigquery_table"}),
 )

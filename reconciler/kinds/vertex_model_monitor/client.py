@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import fingerprint, noted
-from reconciler.core.objects import Desired, Observed
+from reconciler.core.objects import Desired, Holder, Observed
 from reconciler.gcp.calls import calling
 from reconciler.gcp.vertex import Vertex
 from reconciler.kinds.vertex_model_monitor.messages import monitor_of, monitor_to_json
@@ -25,6 +25,8 @@ _MASK = {
     "objective": "tabularObjective",
     "log": "notificationSpec",
 }
+_REQUEST, _OF_MONITORS = "createModelMonitoringJobRequest", "create_model_monitoring_job_request:*"
+"""What a schedule of a monitor has and no other, as a field and as a filter."""
 
 
 class ModelMonitorClient:
@@ -32,6 +34,7 @@ class ModelMonitorClient:
 
     def __init__(self, connection: Connection) -> None:
         self._vertex = Vertex(connection, "modelMonitors", VERSION)
+        self._schedules = Vertex(connection, "schedules", VERSION)
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[ModelMonitor]]:
         """List the monitors of one region."""
@@ -58,6 +61,15 @@ class ModelMonitorClient:
             self._vertex.api(at.location).write(
                 "PATCH", self._vertex.name(at), body, patience_s=patience_s, updateMask=mask
             )
+
+    def holders(self, seen: Sequence[Observed[ModelMonitor]]) -> Iterator[Holder]:
+        """Give the schedules, of whomever, of these monitors: one is not deleted while it has any."""
+        monitors = {(each.address.location, each.address.name): each.address for each in seen}
+        for location in sorted({each.address.location for each in seen}):
+            for live in self._schedules.listed("vertex_schedule", location, filter=_OF_MONITORS):
+                monitor = str(live.get(_REQUEST, {}).get("parent", "")).rpartition("/")[2]
+                if address := monitors.get((location, monitor)):
+                    yield Holder(address, str(live["name"]), "schedule", str(live.get("displayName", "")))
 
     def delete(self, seen: Observed[ModelMonitor]) -> None:
         """Delete it, with its jobs and what they found. One that somebody's schedule is of is refused."""

@@ -58,4 +58,5 @@ KIND = Kind(
     fenced=False,
     # A schedule is of one monitor: that of another version has its own.
     immutable=frozenset({"monitor"}),
+    uses=frozenset({"vertex_model_monitor"}),
 )
