@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Ownership, Permissions, Roles, always, by_project
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from schemas import MLService
 
 NAME = "bigquery_dataset"
+_EXPIRING = ("defaultTableExpirationMs", "defaultPartitionExpirationMs")
+"""What takes the rows of every new table away, whatever specs say."""
+_BEYOND = Beyond()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,12 @@ class BigqueryDataset:
     Args:
         location: Where its tables are; in lower case.
         labels: Ours; others may add theirs.
+        by_hand: After how long its new tables lose their rows: see `core.by_hand`.
     """
 
     location: str
     labels: Mapping[str, str]
+    by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
 def table_of(service: MLService, facts: Facts) -> tuple[str, str, str] | None:
@@ -100,7 +106,9 @@ class BigqueryDatasetClient:
         self._parent = f"projects/{connection.project}/datasets"
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[BigqueryDataset]]:
-        """List the project's datasets, and of ours the tables, which keep one from being deleted.
+        """List the project's datasets; of ours read what a list does not tell, and list the tables.
+
+        Tables keep a dataset from being deleted.
 
         Source:
             A listed dataset has id, labels and location (kinds.md 2.2).
@@ -116,15 +124,25 @@ class BigqueryDatasetClient:
     def _observed(self, address: Address, live: Mapping[str, Any]) -> Observed[BigqueryDataset]:
         labels = dict(live.get("labels", {}))
         mark = MANAGER if labels.get(MANAGED_BY) == MANAGER else ""
-        fields = BigqueryDataset(str(live.get("location", "")).lower(), labels)
+        whole = self._whole(address) if mark else {}
+        by_hand = _BEYOND.of({part: whole.get(part) for part in _EXPIRING}, {})
+        fields = BigqueryDataset(str(live.get("location", "")).lower(), labels, by_hand)
         return Observed(
             address,
             fields,
-            version=fingerprint([fields.location, labels]),
+            version=fingerprint([fields.location, labels, by_hand]),
             mark=mark,
             output={"name": address.name, "tables": self._tables(address) if mark else ()},
             live=live,
         )
+
+    def _whole(self, address: Address) -> Mapping[str, Any]:
+        """Read it; nothing, where it went since it was listed."""
+        try:
+            with calling("read", address):
+                return self._api.get(f"{self._parent}/{address.name}")
+        except errors.NotFoundError:
+            return {}
 
     def _tables(self, address: Address) -> tuple[tuple[str, str], ...]:
         """Give its tables: name, and the service of ours it is of, if any."""
@@ -145,11 +163,11 @@ class BigqueryDatasetClient:
     def update(
         self, want: Desired[BigqueryDataset], seen: Observed[BigqueryDataset], changes: tuple[FieldChange, ...]
     ) -> None:
-        """Write the labels, key by key: a patch leaves those that it does not name, and null takes one away."""
+        """Write the labels, key by key, and no expiration: a patch leaves what it does not name; null takes it away."""
         del seen
         labels = {**dict.fromkeys(gone_keys(changes, "labels")), **want.fields.labels}
         with calling("update", want.address):
-            self._api.patch(f"{self._parent}/{want.address.name}", {"labels": labels})
+            self._api.patch(f"{self._parent}/{want.address.name}", {"labels": labels, **dict.fromkeys(heads(changes))})
 
     def delete(self, seen: Observed[BigqueryDataset]) -> None:
         """Delete it. Without `deleteContents`, BigQuery refuses to while it holds a table.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.core.naming import fingerprint, mark_labels, mark_of
@@ -15,6 +16,7 @@ from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.durations import seconds
 from reconciler.gcp.light import types_module
+from reconciler.gcp.messages import as_json
 from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds import monitoring_service
 from reconciler.kinds.monitoring_service import PACKAGE
@@ -36,11 +38,12 @@ _DAY_S = 86_400
 _MASK = {"display_name": "display_name", "goal": "goal", "days": "rolling_period", "labels": "user_labels"}
 """Any other field is a part of the indicator, which is written whole."""
 _PAGE = 1000
+_BEYOND = Beyond(theirs=frozenset({"name", "user_labels"}))
 
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """The fields we manage. Every other field of the live objective is left as found.
+    """The fields we manage.
 
     Args:
         display_name: For people.
@@ -51,6 +54,7 @@ class Slo:
         latencies: Filter of latencies, as distributions; empty where good ones are those that are not bad.
         fast_ms: How long a good one takes at most; 0 where that does not matter.
         labels: Its `userLabels`: ours; others may add theirs.
+        by_hand: What it holds beside these: see `core.by_hand`.
     """
 
     display_name: str
@@ -61,6 +65,7 @@ class Slo:
     latencies: str
     fast_ms: float
     labels: Mapping[str, str]
+    by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
 def address_of(service: MLService, which: str) -> Address:
@@ -163,10 +168,12 @@ class SloClient:
 
     def update(self, want: Desired[Slo], seen: Observed[Slo], changes: tuple[FieldChange, ...]) -> None:
         """Write the changed fields."""
-        made = _written(type(seen.live)(seen.live), want.fields)
+        made = _written(_bare(seen.live), want.fields)
         for key in gone_keys(changes, "labels"):
             made.user_labels.pop(key, None)
-        paths = sorted({_MASK.get(change.field, "service_level_indicator") for change in changes})
+        ours = {_MASK.get(each.field, "service_level_indicator") for each in changes if each.field != "by_hand"}
+        # One over weeks or months of the calendar is made to look at the last days: it can do only one of them.
+        paths = sorted(ours | {_MASK["days"] if head == "calendar_period" else head for head in heads(changes)})
         with calling("update", want.address):
             request = {"service_level_objective": made, "update_mask": {"paths": paths}}
             self._api.update_service_level_objective(request=request, timeout=CALL_TIMEOUT_S)
@@ -184,7 +191,7 @@ def from_api(live: Any) -> Slo:
     """Turn a live objective into our record; of a sort that we never write there are no filters, so that it differs."""
     found = live.service_level_indicator.request_based
     ratio, cut = found.good_total_ratio, found.distribution_cut
-    return Slo(
+    fields = Slo(
         live.display_name,
         live.goal,
         seconds(live.rolling_period) // _DAY_S,
@@ -194,6 +201,12 @@ def from_api(live: Any) -> Slo:
         cut.range_.max_,
         dict(live.user_labels),
     )
+    return replace(fields, by_hand=_BEYOND.of(as_json(live), as_json(_written(_bare(live), fields))))
+
+
+def _bare(live: Any) -> Any:
+    """Give an objective with what others may write of a live one."""
+    return type(live)(name=live.name, user_labels=dict(live.user_labels))
 
 
 def _observed(address: Address, live: Any) -> Observed[Slo]:

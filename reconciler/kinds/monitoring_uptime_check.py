@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Gift, Kind, Permissions, Roles, by_project
 from reconciler.core.naming import SERVICE_LABEL, fingerprint, mark_labels, mark_of
@@ -15,6 +16,7 @@ from reconciler.core.objects import Desired, Holder, Observed, Wanted
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.durations import seconds
 from reconciler.gcp.light import types_module
+from reconciler.gcp.messages import as_json
 from reconciler.gcp.policies import alerts_on
 from reconciler.kinds import iam_member, run_service
 from reconciler.kinds import monitoring_notification_channel as channels
@@ -37,11 +39,20 @@ _PACKAGE = "google.cloud.monitoring_v3"
 _RUN = "cloud_run_revision"
 _OK = "STATUS_CLASS_2XX"
 _PORT = 443
+_METHOD = "http_check.request_method"
+_BEYOND = Beyond(
+    theirs=frozenset({"name", "user_labels", "monitored_resource", "checker_type"}),
+    defaults={_METHOD: ("GET",)},
+    secret=frozenset(
+        {"http_check.headers", "http_check.body", "http_check.auth_info.username", "http_check.auth_info.password"}
+    ),
+)
+"""What Google fills in of a check: kinds.md 9.3."""
 
 
 @dataclass(frozen=True, slots=True)
 class UptimeCheck:
-    """The fields we manage. Every other field of the live check is left as found.
+    """The fields we manage.
 
     Args:
         display_name: For people.
@@ -53,6 +64,8 @@ class UptimeCheck:
         timeout_s: How long an answer may take, 1 to 60.
         regions: From where, in the API's words; none for everywhere.
         labels: Its `userLabels`: ours; others may add theirs.
+        by_hand: What it holds beside these: see `core.by_hand`.
+        fixed_by_hand: The same, of what Google cannot change in place.
     """
 
     display_name: str
@@ -64,6 +77,8 @@ class UptimeCheck:
     timeout_s: int
     regions: tuple[str, ...]
     labels: Mapping[str, str]
+    by_hand: Mapping[str, str] = field(default_factory=dict)
+    fixed_by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
 def address_of(service: MLService) -> Address:
@@ -151,23 +166,22 @@ class UptimeCheckClient:
             Labels of the resource: revision and configuration are empty in checks of a service; its certificate can
             be validated only where an address is asked (comment of `validate_ssl`).
         """
-        check = self._types.UptimeCheckConfig()
         labels = {"location": want.fields.location, "service_name": want.fields.service, "project_id": self._project}
         empty = {"configuration_name": "", "revision_name": ""}
-        check.monitored_resource = {"type": _RUN, "labels": labels | empty}
-        check.http_check = {"use_ssl": True, "port": _PORT, "accepted_response_status_codes": [{"status_class": _OK}]}
-        _write(check, want.fields)
+        asked = {"type": _RUN, "labels": labels | empty}
+        check = _written(self._types.UptimeCheckConfig(monitored_resource=asked), want.fields)
         with calling("create", want.address):
             request = {"parent": f"projects/{self._project}", "uptime_check_config": check}
             return str(self._api.create_uptime_check_config(request=request, timeout=CALL_TIMEOUT_S).name)
 
     def update(self, want: Desired[UptimeCheck], seen: Observed[UptimeCheck], changes: tuple[FieldChange, ...]) -> None:
         """Write the changed fields."""
-        check = type(seen.live)(seen.live)
-        _write(check, want.fields)
+        check = _written(_bare(seen.live), want.fields)
         for key in gone_keys(changes, "labels"):
             check.user_labels.pop(key, None)
-        paths = sorted({_MASK.get(change.field, change.field) for change in changes})
+        ours = {_MASK.get(change.field, change.field) for change in changes if change.field != "by_hand"}
+        # One that asks otherwise than by HTTP is made to ask by it: it can do only one of them.
+        paths = sorted(ours | {"http_check" if head == "tcp_check" else head for head in heads(changes)})
         with calling("update", want.address):
             request = {"uptime_check_config": check, "update_mask": {"paths": paths}}
             self._api.update_uptime_check_config(request=request, timeout=CALL_TIMEOUT_S)
@@ -199,7 +213,7 @@ def from_api(live: Any) -> UptimeCheck:
     """Turn a live check into our record."""
     resource = live.monitored_resource
     labels = resource.labels if resource.type == _RUN else {}
-    return UptimeCheck(
+    fields = UptimeCheck(
         display_name=live.display_name,
         location=labels.get("location", ""),
         service=labels.get("service_name", ""),
@@ -210,6 +224,9 @@ def from_api(live: Any) -> UptimeCheck:
         regions=tuple(sorted(each.name for each in live.selected_regions)),
         labels=dict(live.user_labels),
     )
+    by_hand = _BEYOND.of(as_json(live), as_json(_written(_bare(live), fields)))
+    fixed = {path: by_hand.pop(path) for path in (_METHOD,) if path in by_hand}
+    return replace(fields, by_hand=by_hand, fixed_by_hand=fixed)
 
 
 def _observed(address: Address, live: Any) -> Observed[UptimeCheck]:
@@ -225,15 +242,22 @@ def _observed(address: Address, live: Any) -> Observed[UptimeCheck]:
     )
 
 
-def _write(check: Any, fields: UptimeCheck) -> None:
-    """Write our fields into a check and leave every other field as it is."""
+def _bare(live: Any) -> Any:
+    """Give a check with what others may write, and what cannot be changed, of a live one."""
+    return type(live)(name=live.name, monitored_resource=live.monitored_resource, user_labels=dict(live.user_labels))
+
+
+def _written(check: Any, fields: UptimeCheck) -> Any:
+    """Write our fields into a check that holds nothing of what they are about."""
     check.display_name = fields.display_name
+    check.http_check = {"use_ssl": True, "port": _PORT, "accepted_response_status_codes": [{"status_class": _OK}]}
     check.http_check.path = fields.path
     check.http_check.service_agent_authentication = {"type_": "OIDC_TOKEN"} if fields.as_agent else None
     check.period = {"seconds": fields.period_s}
     check.timeout = {"seconds": fields.timeout_s}
     check.selected_regions = list(fields.regions)
     check.user_labels.update(fields.labels)
+    return check
 
 
 KIND = Kind(
@@ -258,7 +282,7 @@ KIND = Kind(
     server_named=True,
     # Checks have no etag (kinds.md 2.2), and a mask of labels writes all of them.
     fenced=False,
-    immutable=frozenset({"location", "service"}),
+    immutable=frozenset({"location", "service", "fixed_by_hand"}),
     keyed=frozenset({"labels"}),
     # Nothing that is gone is to be asked.
     before=frozenset({"iam_member", "run_service"}),

@@ -44,6 +44,7 @@ class Example:
         meddle: Somebody else changes what we do not own, by Google's client.
         theirs: Tell whether what `meddle` did is there.
         add_key: Per map field: somebody else adds a key.
+        by_hand: What somebody may set that no record tells, by its path in `by_hand`: see `reconciler.core.by_hand`.
         source: Folder beside the example that the content is read from.
         part: What of the kind it shows, where it has several examples.
         owner: Name of the service it belongs to.
@@ -64,6 +65,7 @@ class Example:
     meddle: Callable[[Operator], None] | None = None
     theirs: Callable[[Operator], bool] | None = None
     add_key: Mapping[str, Callable[[Operator, str], None]] = field(default_factory=dict)
+    by_hand: Mapping[str, Callable[[Operator], None]] = field(default_factory=dict)
     source: str = ""
     part: str = ""
     owner: str = "churn"

@@ -115,11 +115,17 @@ def test_a_broken_promise_is_told_of_until_it_is_kept_again(operator):
 
 
 def test_what_hands_do_to_a_promise_is_in_the_plan(operator):
-    """A goal that somebody lowered, an objective that somebody deleted; taken out of the spec, all of it goes."""
+    """A goal lowered, slow answers alone counted, an objective deleted; taken out of the spec, all of it goes."""
     applied(operator, PROMISED)
     api = operator.api("google.cloud.monitoring_v3", "service_monitoring_service", "ServiceMonitoringService")
     parent = "projects/local/services/churn-europe-west1"
     found = {each.name.rpartition("/")[2]: each for each in api.list_service_level_objectives(parent=parent)}
+    found["latency"].service_level_indicator.request_based.distribution_cut.range_.min_ = 1.0
+    api.update_service_level_objective(service_level_objective=found["latency"])
+    [told] = operator.differences(PROMISED)
+    assert "by_hand.service_level_indicator.request_based.distribution_cut.range.min" in told
+    applied(operator, PROMISED)
+
     found["availability"].goal = 0.5
     api.update_service_level_objective(service_level_objective=found["availability"])
     api.delete_service_level_objective(name=found["latency"].name)

@@ -184,7 +184,7 @@ def seen_rows(point):
 
 
 def test_what_hands_change_is_seen_and_put_back(operator):
-    """A schedule paused, a limit raised, a monitor deleted: each is in the plan, and right again after apply."""
+    """A schedule paused, or over, a limit raised, a monitor deleted: each is in the plan, and right after apply."""
     trained_on(operator)
     applied(operator, WANTED)
     plan, [monitor] = schedules(operator), monitors(operator)
@@ -203,6 +203,13 @@ def test_what_hands_change_is_seen_and_put_back(operator):
     assert "('objective.features.columns.spend', 0.9, 0.1)" in told[0]
     assert "('paused', True, False)" in told[1]
     applied(operator, WANTED)
+
+    soon = (now(operator) + timedelta(minutes=1)).isoformat()
+    api.patch(plan["drift"]["name"], {"endTime": soon}, mask="endTime")
+    assert schedules(operator)["drift"]["state"] == "COMPLETED", "it would run at the hour"
+    assert [line for line in operator.differences(WANTED) if line.startswith("replace vertex_schedule/")]
+    applied(operator, WANTED)
+    assert schedules(operator)["drift"]["state"] == "ACTIVE"
 
     api.write("DELETE", monitor["name"], patience_s=20, force="true")
     applied(operator, WANTED)

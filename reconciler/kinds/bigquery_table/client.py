@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
+from reconciler.core.by_hand import heads
 from reconciler.core.diff import gone_keys
 from reconciler.core.naming import fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
@@ -24,7 +25,16 @@ _PARTS = {
     "clustering": "clustering",
     "labels": "labels",
 }
-_WRITTEN = ("schema", "timePartitioning", "clustering", "labels", "description", "friendlyName", "expirationTime")
+_WRITTEN = (
+    "schema",
+    "timePartitioning",
+    "clustering",
+    "labels",
+    "description",
+    "friendlyName",
+    "expirationTime",
+    "requirePartitionFilter",
+)
 """What somebody writes. The etag moves with every row that arrives, which is no change of the table."""
 
 
@@ -58,9 +68,9 @@ class BigqueryTableClient:
         """Write the changed parts, each whole but for labels. By no etag, which rows that arrive move as well."""
         body = _body(want.fields, seen.live)
         body["labels"] = {**dict.fromkeys(gone_keys(changes, "labels")), **body["labels"]}
-        named = {_PARTS[change.field] for change in changes}
+        named = {_PARTS[change.field] for change in changes if change.field != "by_hand"} | heads(changes)
         with calling("update", want.address):
-            self._api.patch(self._path(want.address), {part: body[part] for part in named})
+            self._api.patch(self._path(want.address), {part: body.get(part) for part in named})
 
     def delete(self, seen: Observed[BigqueryTable]) -> None:
         """Delete it and its rows."""
@@ -99,7 +109,8 @@ def _body(fields: BigqueryTable, live: Mapping[str, Any]) -> dict[str, Any]:
     new = [{"name": name, "type": kind, "mode": "NULLABLE"} for name, kind in fields.columns.items()
            if name not in there]  # fmt: skip
     unit, _, column = fields.partitioning.partition(" of ")
-    parts = {**live.get("timePartitioning", {}), "type": unit, "field": column}
+    # Beside it, in BigQuery's older words, may stand what tables say themselves. Null takes it away.
+    parts = {**dict.fromkeys(live.get("timePartitioning", {})), "type": unit, "field": column}
     parts["expirationMs"] = str(fields.expiration_s * 1000) if fields.expiration_s else None
     return {
         "schema": {"fields": [*kept, *new]},

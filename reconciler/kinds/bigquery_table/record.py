@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
+from reconciler.core.by_hand import Beyond
 from reconciler.core.tables import type_of
 from schemas.units import duration_text
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 NAME = "bigquery_table"
 _REQUIRED = " REQUIRED"
+_ALSO = ("expirationTime", "requirePartitionFilter")
+"""What else takes rows away, or answers. Of all that BigQuery tells of a table much is its own."""
+_BEYOND = Beyond(theirs=frozenset({"timePartitioning.type", "timePartitioning.field", "timePartitioning.expirationMs"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class BigqueryTable:
         expiration_s: How long the rows of a partition are kept; 0 for ever.
         clustering: Columns that rows are sorted by within a partition.
         labels: Ours; others may add theirs.
+        by_hand: What else takes its rows away or refuses queries: see `core.by_hand`.
     """
 
     columns: Mapping[str, str]
@@ -36,6 +41,7 @@ class BigqueryTable:
     expiration_s: int
     clustering: tuple[str, ...]
     labels: Mapping[str, str]
+    by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
 def from_api(live: Mapping[str, Any]) -> BigqueryTable:
@@ -47,6 +53,7 @@ def from_api(live: Mapping[str, Any]) -> BigqueryTable:
         expiration_s=int(parts.get("expirationMs") or 0) // 1000,
         clustering=tuple(live.get("clustering", {}).get("fields", ())),
         labels=dict(live.get("labels", {})),
+        by_hand=_BEYOND.of({part: live.get(part) for part in (*_ALSO, "timePartitioning")}, {}),
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import FieldChange, gone_keys
 from reconciler.core.heartbeat import METRICS
 from reconciler.core.naming import SERVICE_LABEL, fingerprint, mark_of
@@ -15,6 +17,7 @@ from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.durations import seconds
 from reconciler.gcp.light import types_module
+from reconciler.gcp.messages import as_json
 from reconciler.kinds.monitoring_alert_policy.record import NAME, WHICH_LABEL, AlertPolicy, Condition, Step
 
 if TYPE_CHECKING:
@@ -25,6 +28,22 @@ _KNOWN_WITHIN_S = 600.0
 """How long a metric may take to be known (words of Google's refusal)."""
 _ASK_EVERY_S = 10.0
 _UNKNOWN = "Cannot find metric"
+_BEYOND = Beyond(
+    theirs=frozenset(
+        {"name", "conditions.name", "user_labels", "creation_record", "mutation_record", "validity", "enabled"}
+    ),
+    defaults={
+        "conditions.condition_threshold.trigger.count": (1,),
+        "conditions.condition_absent.trigger.count": (1,),
+        "documentation.mime_type": ("text/markdown",),
+        "alert_strategy.notification_prompts": (["OPENED", "CLOSED"], ["CLOSED", "OPENED"]),
+    },
+)
+"""What Google fills in of a policy.
+
+Source:
+    kinds.md 9.1; comments of `Trigger` (one series is enough) and `NotificationPrompt` in google-cloud-monitoring.
+"""
 
 
 class AlertPolicyClient:
@@ -53,8 +72,7 @@ class AlertPolicyClient:
 
     def create(self, want: Desired[AlertPolicy]) -> str:
         """Create it; synchronous. Our metrics are described first: Google refuses alerts on what it does not know."""
-        policy = self._types.AlertPolicy()
-        _write(policy, want.fields)
+        policy = _written(self._types.AlertPolicy, want.fields)
         for type_, describe in METRICS.items():
             if any(f'"{type_}"' in str(condition.filter) for condition in want.fields.conditions):
                 self._describe(want.address, describe())
@@ -80,12 +98,12 @@ class AlertPolicyClient:
         One that looks at something else is another one to Cloud Monitoring: incidents of what nobody looks at any more
         end, and do not wait until they close by themselves.
         """
-        policy = type(seen.live)(seen.live)
-        _write(policy, want.fields)
+        policy = _written(type(seen.live), want.fields, seen.live)
         for key in gone_keys(changes, "labels"):
             policy.user_labels.pop(key, None)
         places = {"labels": "user_labels", "channels": "notification_channels", "auto_close_s": "alert_strategy"}
-        paths = sorted({places.get(change.field, change.field) for change in changes})
+        ours = {places.get(change.field, change.field) for change in changes if change.field != "by_hand"}
+        paths = sorted(ours | heads(changes))
         with calling("update", want.address):
             request = {"alert_policy": policy, "update_mask": {"paths": paths}}
             self._api.update_alert_policy(request=request, timeout=CALL_TIMEOUT_S)
@@ -101,7 +119,7 @@ class AlertPolicyClient:
 
 def from_api(live: Any) -> AlertPolicy:
     """Turn a live policy into our record; the server's defaults end here."""
-    return AlertPolicy(
+    fields = AlertPolicy(
         display_name=live.display_name,
         enabled=live.enabled,
         severity=live.severity.name.replace("SEVERITY_UNSPECIFIED", ""),
@@ -112,6 +130,7 @@ def from_api(live: Any) -> AlertPolicy:
         auto_close_s=seconds(live.alert_strategy.auto_close),
         labels=dict(live.user_labels),
     )
+    return replace(fields, by_hand=_BEYOND.of(as_json(live), as_json(_written(type(live), fields, live))))
 
 
 def _condition(live: Any) -> Condition:
@@ -159,9 +178,16 @@ def _observed(address: Address, live: Any) -> Observed[AlertPolicy]:
     )
 
 
-def _write(policy: Any, fields: AlertPolicy) -> None:
-    """Write our fields into a policy and leave every other field as it is."""
-    names = {(each.display_name, _looks_at(each)): each.name for each in policy.conditions}
+def _written(message: Any, fields: AlertPolicy, live: Any = None) -> Any:
+    """Give a policy that holds our fields and nothing else.
+
+    Args:
+        message: Its class.
+        fields: Ours.
+        live: The policy it is about: whose names and others' labels it keeps.
+    """
+    names = {(each.display_name, _looks_at(each)): each.name for each in live.conditions} if live else {}
+    policy = message(name=live.name if live else "", user_labels=dict(live.user_labels) if live else {})
     policy.display_name = fields.display_name
     policy.enabled = fields.enabled
     policy.severity = fields.severity or 0
@@ -173,6 +199,7 @@ def _write(policy: Any, fields: AlertPolicy) -> None:
     policy.notification_channels = list(fields.channels)
     policy.alert_strategy.auto_close = {"seconds": fields.auto_close_s} if fields.auto_close_s else None
     policy.user_labels.update(fields.labels)
+    return policy
 
 
 def _looks_at(condition: Any) -> str:

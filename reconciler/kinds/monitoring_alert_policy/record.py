@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.objects import Desired, Observed
 from reconciler.core.reference import Ref
@@ -58,7 +58,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class AlertPolicy:
-    """The fields we manage. Every other field of the live policy is left as found.
+    """The fields we manage.
 
     Args:
         display_name: For people.
@@ -70,6 +70,7 @@ class AlertPolicy:
         channels: Names of the channels that are told.
         auto_close_s: How long an incident stays open without points; 0 for Google's default.
         labels: Its `userLabels`: ours; others may add theirs.
+        by_hand: What it holds beside these: see `core.by_hand`.
     """
 
     display_name: str
@@ -81,6 +82,7 @@ class AlertPolicy:
     channels: tuple[str | Ref, ...]
     auto_close_s: int
     labels: Mapping[str, str]
+    by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
 def refine(want: Desired[AlertPolicy], seen: Observed[AlertPolicy] | None) -> AlertPolicy:

@@ -57,6 +57,6 @@ KIND = Kind(
     # There is no etag, and the request is written whole.
     fenced=False,
     # A schedule is of one monitor: that of another version has its own.
-    immutable=frozenset({"monitor"}),
+    immutable=frozenset({"monitor", "fixed_by_hand"}),
     uses=frozenset({"vertex_model_monitor"}),
 )

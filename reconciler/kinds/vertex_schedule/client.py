@@ -11,7 +11,7 @@ from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import calling
 from reconciler.gcp.vertex import Vertex
 from reconciler.kinds.vertex_model_monitor.record import VERSION
-from reconciler.kinds.vertex_schedule.record import NAME, REQUEST, MonitoringSchedule, of_json, to_json
+from reconciler.kinds.vertex_schedule.record import COMPLETED, NAME, REQUEST, MonitoringSchedule, of_json, to_json
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
@@ -92,7 +92,7 @@ def _observed(address: Address, live: dict[str, Any]) -> Observed[MonitoringSche
         uid=str(live["name"]),
         version=fingerprint({name: value for name, value in live.items() if name not in _NEWS}),
         mark=noted(fields.display_name),
-        problem="it is over for good, and never runs again: delete it" if live.get("state") == "COMPLETED" else "",
+        problem="it is over for good, and never runs again" if live.get("state") == COMPLETED else "",
         output={
             "name": live["name"],
             "id": str(live["name"]).rpartition("/")[2],

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
+from reconciler.core.by_hand import Beyond
 from reconciler.kinds.vertex_model_monitor.messages import objective_of, objective_to_json, rows_of, rows_to_json
 from reconciler.kinds.vertex_model_monitor.record import Objective, Rows
 
 NAME = "vertex_schedule"
 REQUEST = "createModelMonitoringJobRequest"
+COMPLETED = "COMPLETED"
+_WHEN = ("startTime", "endTime", "maxRunCount", "allowQueueing", "maxConcurrentActiveRunCount")
+"""What else says when it runs, none of which we write.
+
+Source:
+    Comment of `UpdateScheduleRequest`: a field that is set cannot be unset.
+"""
+_BEYOND = Beyond()
+_SOON = timedelta(minutes=1)
 _LEAST = re.compile(r", from (\d{1,9}) values on$")
 
 
@@ -35,6 +46,7 @@ class MonitoringSchedule:
         target: What is looked at.
         log: Whether the end of a job is an entry in Cloud Logging.
         paused: Whether it runs at all. Methods of its own switch that.
+        fixed_by_hand: What else says when it runs, and that it is over: see `core.by_hand`. Nothing takes that back.
     """
 
     display_name: str
@@ -47,6 +59,7 @@ class MonitoringSchedule:
     target: Rows | None
     log: bool
     paused: bool
+    fixed_by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
 def least_of(job: str) -> int | None:
@@ -103,7 +116,25 @@ def of_json(live: Mapping[str, Any]) -> MonitoringSchedule:
         target=rows_of(found.get("targetDataset")),
         log=bool(spec.get("notificationSpec", {}).get("enableCloudLogging")),
         paused=live.get("state") == "PAUSED",
+        fixed_by_hand=_fixed(live),
     )
+
+
+def _fixed(live: Mapping[str, Any]) -> Mapping[str, str]:
+    """Name what only another schedule in its place can undo."""
+    found = {name: live.get(name) for name in _WHEN if name != "startTime" or _later(live)}
+    return _BEYOND.of(found | ({"state": COMPLETED} if live.get("state") == COMPLETED else {}), {})
+
+
+def _later(live: Mapping[str, Any]) -> bool:
+    """Tell whether somebody wants no runs for some time: where nobody says, it starts when it was made.
+
+    Source:
+        Comment of `Schedule.start_time`; kinds.md 7.5.
+    """
+    given = (live.get(name) for name in ("startTime", "updateTime"))
+    starts, written = (datetime.fromisoformat(str(each)) if each else None for each in given)
+    return starts is not None and written is not None and starts > written + _SOON
 
 
 def _spec(live: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -38,5 +38,9 @@ def examples(at):
         meddle=lambda operator: api(operator).patch(path(operator), {"description": "theirs"}),
         theirs=lambda operator: read(operator).get("description") == "theirs",
         add_key={"labels": add_label},
+        by_hand={
+            name: lambda operator, name=name: api(operator).patch(path(operator), {name: "3600000"})
+            for name in ("defaultTableExpirationMs", "defaultPartitionExpirationMs")
+        },
     )
     return (example,)

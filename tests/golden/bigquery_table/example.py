@@ -27,6 +27,10 @@ def prepare(operator):
     api(operator).post(datasets(operator), made)
 
 
+FAR = "4102444800000"
+"""The year 2100, in milliseconds."""
+
+
 def read(operator):
     return api(operator).get(path(operator))
 
@@ -64,5 +68,11 @@ def examples(at):
         meddle=lambda operator: api(operator).patch(path(operator), {"description": "theirs"}),
         theirs=lambda operator: read(operator).get("description") == "theirs",
         add_key={"labels": add_label},
+        by_hand={
+            "expirationTime": lambda operator: api(operator).patch(path(operator), {"expirationTime": FAR}),
+            "requirePartitionFilter": lambda operator: api(operator).patch(
+                path(operator), {"requirePartitionFilter": True}
+            ),
+        },
     )
     return (example,)

@@ -43,6 +43,13 @@ def add_label(operator, key):
     update(operator, ["user_labels"], user_labels={**read(operator).user_labels, key: "theirs"})
 
 
+def fewer_series(operator):
+    """Only many series together are told of."""
+    conditions = read(operator).conditions
+    conditions[1].condition_threshold.trigger.count = 1000
+    update(operator, ["conditions"], conditions=conditions)
+
+
 def examples(at):
     """Give the examples of a place."""
     churn = at.name("churn")
@@ -91,10 +98,15 @@ def examples(at):
         owner=churn,
         # Somebody else's policy of our mark: a copy, whose label for the service says another.
         unmarked={"labels": {**ours, "managed-by": "somebody"}},
-        meddle=lambda operator: update(
-            operator, ["alert_strategy.notification_prompts"], alert_strategy={"notification_prompts": ["OPENED"]}
-        ),
-        theirs=lambda operator: len(read(operator).alert_strategy.notification_prompts) == 1,
         add_key={"labels": add_label},
+        by_hand={
+            "alert_strategy.notification_prompts": lambda operator: update(
+                operator, ["alert_strategy.notification_prompts"], alert_strategy={"notification_prompts": ["OPENED"]}
+            ),
+            "conditions[1].condition_threshold.trigger.count": fewer_series,
+            "documentation.subject": lambda operator: update(
+                operator, ["documentation.subject"], documentation={"subject": "nothing to see"}
+            ),
+        },
     )
     return (example,)

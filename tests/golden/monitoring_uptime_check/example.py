@@ -27,6 +27,10 @@ def add_label(operator, key):
     update(operator, ["user_labels"], user_labels={**read(operator).user_labels, key: "theirs"})
 
 
+def asks(operator, **http):
+    update(operator, [f"http_check.{name}" for name in http], http_check=http)
+
+
 def examples(at):
     """Give the examples of a place."""
     churn = at.name("churn")
@@ -69,8 +73,14 @@ def examples(at):
         },
         owner=churn,
         unmarked={"labels": {**ours, "managed-by": "somebody"}},
-        meddle=lambda operator: update(operator, ["http_check.headers"], http_check={"headers": {"x-theirs": "1"}}),
-        theirs=lambda operator: read(operator).http_check.headers.get("x-theirs") == "1",
         add_key={"labels": add_label},
+        by_hand={
+            "http_check.headers.x-theirs": lambda operator: asks(operator, headers={"x-theirs": "secret"}),
+            "http_check.accepted_response_status_codes": lambda operator: asks(
+                operator, accepted_response_status_codes=[]
+            ),
+            "http_check.port": lambda operator: asks(operator, port=80),
+            "http_check.validate_ssl": lambda operator: asks(operator, validate_ssl=True),
+        },
     )
     return (example,)

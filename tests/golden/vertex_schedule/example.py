@@ -54,6 +54,10 @@ def theirs(operator):
     return spec["notificationSpec"].get("emailConfig") == MAIL
 
 
+def runs(operator, name, value):
+    api(operator).patch(read(operator)["name"], {name: value}, mask=name)
+
+
 def limits(default, **columns):
     return Limits("jensen_shannon_divergence", "l_infinity", default, default, columns)
 
@@ -109,5 +113,14 @@ def examples(at):
         unmarked={"display_name": "skew of theirs"},
         meddle=meddle,
         theirs=theirs,
+        by_hand={
+            name: lambda operator, name=name, value=value: runs(operator, name, value)
+            for name, value in {
+                "startTime": "2100-01-01T00:00:00Z",
+                "endTime": "2100-01-01T00:00:00Z",
+                "maxRunCount": "3",
+                "allowQueueing": True,
+            }.items()
+        },
     )
     return (example,)
