@@ -1,7 +1,8 @@
 # Two images of one lock file: `runtime` serves a model, `reconciler` is the scheduled job. `mlservice image push` makes the
 # same without a container engine; this is for who has one and wants to change them.
 #   docker build --target runtime -t runtime .          docker build --target reconciler -t reconciler .
-# Frameworks are chosen: --build-arg FRAMEWORKS="onnx sklearn torch"
+# Frameworks are chosen: --build-arg FRAMEWORKS="onnx sklearn torch"; LightGBM's wheel needs the system's OpenMP, which a
+# slim Python has not: --build-arg FRAMEWORKS=lightgbm --build-arg PYTHON=3.12-bookworm
 ARG PYTHON=3.12-slim-bookworm
 
 FROM python:${PYTHON} AS build
@@ -53,10 +54,6 @@ ENTRYPOINT ["python", "-m", "reconciler.cli"]
 CMD ["reconcile"]
 
 FROM base AS runtime
-ARG FRAMEWORKS="onnx sklearn"
-# LightGBM's wheel stands on the system's OpenMP, which a slim Python has not.
-RUN case " ${FRAMEWORKS} " in *" lightgbm "*) apt-get update && apt-get install -y --no-install-recommends libgomp1 \
-    && rm -rf /var/lib/apt/lists/* ;; esac
 COPY --from=build-runtime /app/.venv /app/.venv
 COPY --from=build-runtime /app/schemas /app/schemas
 COPY --from=build-runtime /app/runtime /app/runtime

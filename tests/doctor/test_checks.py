@@ -192,11 +192,10 @@ def test_what_is_asked_for_is_what_the_calls_need(patient, operator):
     # The bucket is made by the first apply, if nobody made it before, and goes with the last service.
     assert sorted(taken - asked - SWEPT) == ["storage.buckets.create", "storage.buckets.delete"]
     # What deletes or changes in ways that this story does not, waits for operations, reads points, is about policies;
-    # and what decides which datasets a list shows, without which none is refused; what a load needs of the table that
-    # it fills, of which the method knows nothing; and what keeps images, where there are any.
+    # what a load needs of the table that it fills, of which the method knows nothing; and what keeps images, where
+    # there are any.
     assert sorted(p for p in asked - taken if not p.endswith(("IamPolicy", ".update", ".delete"))) == [
         "artifactregistry.tags.create",
-        "bigquery.datasets.get",
         "bigquery.tables.updateData",
         "cloudfunctions.operations.get",
         "monitoring.timeSeries.list",

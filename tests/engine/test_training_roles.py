@@ -24,6 +24,7 @@ from tests.emulator_vertex.cloud import BUCKET as PIPELINES
 from tests.emulator_vertex.cloud import IMAGE, Vertex
 from tests.engine.test_monitoring import TRAINS
 from tests.operating import BUCKET, REGION, spec
+from tests.operating_tables import table
 from tests.retraining.conftest import pushed
 from tests.retraining.test_bigquery_ml import SELECT, TREES, ended
 from tests.retraining.test_bigquery_ml import World as Tables
@@ -198,6 +199,7 @@ def test_a_training_needs_each_of_its_roles(operator, applied):
 def test_looking_at_monitors_takes_the_reader_and_cloud_loggings_leave_to_publish(operator, monkeypatch, tmp_path):
     """Without the first nothing can be looked at, and that is an error; the second is Cloud Logging's, on one topic."""
     operator.make_job()
+    table(operator, "ml.training", {"spend": "FLOAT64", "plan": "STRING"}, [{"spend": 1, "plan": "basic"}])
     assert not operator.apply(TRAINS).failed
     function = Function(operator, monkeypatch, tmp_path)
     granted = [Membership.of(each.address) for each in operator.plan(TRAINS).plan.changes if is_member(each)]
