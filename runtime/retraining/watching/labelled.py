@@ -10,6 +10,7 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -58,6 +59,9 @@ class Question:
 
         Args:
             measures: Names of what is to be measured: all of errors, or all of shares.
+
+        Raises:
+            ValueError: `positive` is no number, and whole numbers are predicted.
         """
         errors = bool(ERRORS.intersection(measures))
         predicted, label = (_number("logged.predicted"), _number("labels.label")) if errors else self._classes()
@@ -112,7 +116,10 @@ class Question:
     def _positive(self) -> str:
         """Give the class that is looked for, as `_classes` has it."""
         if self.kind == "integer":
-            return repr(float(self.positive or 0))
+            number = float(self.positive or 0)
+            if not math.isfinite(number):  # BigQuery would take it for a column
+                raise ValueError(f"{self.positive!r} is no number")
+            return repr(number)
         return "TRUE" if self.kind in _YES_OR_NO else _text(self.positive)
 
 
