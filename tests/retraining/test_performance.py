@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from reconciler.kinds.functions_function.wanted import TIMEOUT_S
 from runtime.retraining import bigquery as jobs
-from runtime.retraining.google import Refused
+from runtime.retraining.google import Refused, Unavailable
 from runtime.retraining.settings import Settings
 from runtime.retraining.watching.judging import AT_ONCE, BEGUN_S, Judging
 from runtime.retraining.watching.looking import Look, look
+from runtime.retraining.watching.measured import FEATURES, SKEW
+from runtime.retraining.watching.monitors import Measured
 from runtime.retraining.watching.performance import PERFORMANCE, Counted, Performance, judge
 from runtime.retraining.watching.times import Times
-from runtime.retraining.watching.verdict import Finding
+from runtime.retraining.watching.verdict import Column, Finding
 from runtime.retraining.watching.windows import KEPT, Window, Windows
 from schemas.cron import parse_cron
 from tests.retraining.simulated import START
@@ -380,6 +382,38 @@ def test_a_look_ends_before_the_function_must():
 
     assert slow.clock() <= longest
     assert 1 <= len(told) < AT_ONCE
+
+
+class Skewed:
+    """A monitor whose job measured a distance that is too far."""
+
+    def schedules(self, _shown):
+        yield "s", "m"
+
+    def measured(self, _schedule, _monitor, _since):
+        yield Measured(
+            "job", START, ended=True, columns={FEATURES: [Column("spend", 0.9, 0.1, "l_infinity", 900, 900)]}
+        )
+
+
+def test_what_monitors_found_waits_for_no_label():
+    """It is remembered before BigQuery is asked, and each window before the next: who dies in between loses nothing."""
+    memory, seen = Memory(), []
+
+    class Watching(BigQuery):
+        def call(self, *args, **more):
+            seen.append([each["sort"] for each in memory.windows.judged])
+            return super().call(*args, **more)
+
+    bigquery = Watching(GOOD, Unavailable("gone"))
+    memory.write(Windows().with_window(Window(PERFORMANCE, "w", START - timedelta(hours=2), None, "x")), 1)
+    how = Look(
+        Skewed(), memory, {SKEW: "skew"}, 1, (), lambda _event: "", Told(), judging(bigquery, times=OFTEN).windows
+    )
+    with pytest.raises(Unavailable):
+        look(how, START)
+
+    assert seen == [[PERFORMANCE, SKEW], [PERFORMANCE, SKEW, PERFORMANCE]]
 
 
 def test_a_query_without_end_is_stopped_and_not_asked_again():
