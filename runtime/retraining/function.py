@@ -107,7 +107,7 @@ def _rows(settings: Settings, google: Google) -> int | None:
     """Count the rows to train on; None where the spec names none, or BigQuery does not tell."""
     if not settings.rows:
         return None
-    project, dataset, table = settings.rows.split(".")
+    project, dataset, table = settings.rows.rsplit(".", 2)  # a project of a domain has dots: example.com:p
     below = f"projects/{project}/datasets/{dataset}/tables/{table}"
     url = f"{google.address('bigquery')}/bigquery/v2/{below}"
     try:
