@@ -65,7 +65,13 @@ def test_before_the_first_window_the_limits_are_shown():
     assert "performance  no window yet" in shown
     assert f"no window yet · {LATE}" in shown
     assert "recall    no window yet      -  at least 0.6" in shown
-    assert not found.breached
+    assert (found.breached, found.fine) == (False, True)
+
+
+def test_what_cannot_be_read_is_not_fine():
+    """A pipeline that asks whether there is a breach hears of none only where all is known."""
+    assert not Monitored("churn", "europe-west1", None, unreadable=("windows.json is no JSON",)).fine
+    assert not told(window(0, 90)).fine
 
 
 def test_what_could_not_be_measured_of_late_hides_no_verdict():
