@@ -16,6 +16,7 @@ from runtime.retraining.breaches import Watch
 from runtime.retraining.decision import Event, Evidence
 from runtime.retraining.google import Bucket, Google, Refused, Unavailable
 from runtime.retraining.ledger import BucketLedger
+from runtime.retraining.points import Points
 from runtime.retraining.runs import History
 from runtime.retraining.settings import Settings
 from runtime.retraining.trainers import Trainer, trainer
@@ -148,6 +149,7 @@ def _looked(
     if not settings.watched and not settings.performance:
         return {}
     watched = settings.watched or {"schedules": {}, "least": 0}
+    points = Points(settings, google)
     how = Look(
         Monitors(settings, google),
         BucketWindows(Bucket(google, settings.bucket), settings.folder),
@@ -157,9 +159,15 @@ def _looked(
         lambda event: _told(_acted(event, _desk(settings, google, teller, way, max(event.at, at)))),
         teller.judged,
         # Made when it is its turn: what is wrong with it keeps no monitor from being looked at.
-        (lambda known, now: Judging(settings, google).windows(known, now)) if settings.performance else None,
+        (lambda known, now: points.seen(Judging(settings, google).windows(known, now), known))
+        if settings.performance
+        else None,
     )
-    found = look(how, max(datetime.now(UTC), at))
+    try:
+        found = look(how, max(datetime.now(UTC), at))
+    finally:
+        # Whatever went wrong: where a training cannot be started for it, people are told all the same.
+        points.write(max(datetime.now(UTC), at))
     return {"windows": [{"sort": each.sort, "finding": each.to_json()["finding"]} for each in found]}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core import measures
 from reconciler.kinds import vertex_schedule
 from schemas.cron import parse_cron
 from schemas.tables import full_table
@@ -54,6 +55,7 @@ def told(service: MLService, facts: Facts) -> dict[str, Any]:
             "after": found.after_s,
             "window": monitoring.window_s,
             "times": _times(monitoring),
+            "points": measures.told(facts.project, service.name, service.spec.region),
         }
     }
 

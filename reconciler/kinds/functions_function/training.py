@@ -49,6 +49,8 @@ VERTEX_READER = "roles/aiplatform.viewer"
 ACT_AS = "roles/iam.serviceAccountUser"
 OBJECT_USER, OBJECT_READER = "roles/storage.objectUser", "roles/storage.objectViewer"
 TABLE_READER, QUERIES = "roles/bigquery.dataViewer", "roles/bigquery.jobUser"
+METRIC_WRITER = "roles/monitoring.metricWriter"
+"""What writing points takes: metrics have no policies of their own."""
 MODEL_MAKER = "roles/bigquery.dataEditor"
 """The least predefined role that makes models, exports them, and says where their dataset is."""
 TEMPLATE_READER = "roles/artifactregistry.reader"
@@ -68,6 +70,7 @@ GIFTS = (
     Gift(OBJECT_READER, PROJECT, _TRAINING, "reading `evaluation.dataset` and the live model: only those"),
     Gift(QUERIES, PROJECT, _FUNCTION, "joining predictions and labels, where `monitoring.performance` is judged"),
     Gift(TABLE_READER, PROJECT, _FUNCTION, "reading the prediction log and the table of labels: only those two"),
+    Gift(METRIC_WRITER, PROJECT, _FUNCTION, "telling Cloud Monitoring what `monitoring.performance` came to"),
     Gift(TABLE_READER, PROJECT, _TRAINING, "reading the table of `evaluation.dataset`: only that one"),
     Gift(QUERIES, PROJECT, _TRAINING, "querying the table of `evaluation.dataset`"),
     Gift(VERTEX_USER, PROJECT, _TRAINING, "making the jobs of a pipeline's tasks, where a pipeline trains"),
@@ -96,6 +99,7 @@ def wanted(service: MLService, retraining: Retraining, facts: Facts, function: A
         yield from _bigquery(service, retraining, facts, function)
     if performance.wanted_performance(service) is not None:
         yield _on_project(service, function, QUERIES, member)
+        yield _on_project(service, function, METRIC_WRITER, member)
         for title, table in performance.tables(service, facts):
             yield from _table(service, facts, function, member, table, title=title)
     if trains_on_vertex(retraining):

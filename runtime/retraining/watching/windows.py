@@ -22,6 +22,7 @@ KEPT = 100
 """Windows of each sort that are remembered: four days of hourly ones. Far more than lie in the time looked back."""
 AGAIN = "again"
 """Of what is known of a window that could not be measured: whether that is tried again."""
+_SAYING = frozenset({Finding.BREACH, Finding.CALM})
 _COLUMNS = 50
 _LARGEST = 8 << 20
 
@@ -113,6 +114,11 @@ class Windows:
         """Give when the last window of these sorts was to be looked at; None where there was none."""
         found = [datetime.fromisoformat(str(each["at"])) for each in self.judged if each.get("sort") in sorts]
         return max(found, default=None)
+
+    def said(self, sort: str) -> datetime | None:
+        """Give when the last window of a sort that something was said of was to be looked at; None where none was."""
+        told = (each for each in self.judged if each.get("sort") == sort and each.get("finding") in _SAYING)
+        return max((datetime.fromisoformat(str(each["at"])) for each in told), default=None)
 
     def oldest(self, sort: str) -> datetime | None:
         """Give when the first window of a sort that is remembered was to be looked at; None where there is none."""

@@ -1,0 +1,108 @@
+"""What was said of predictions becomes points of Cloud Monitoring: people are told by an alert on them.
+
+Cloud Monitoring takes points of now and in the order of time, so of windows that were judged together only the newest
+is written, and none that is older than what was said before. That nothing could be written is said in the log, and is
+no reason to judge a window again.
+
+Source: `projects.timeSeries.create` of monitoring v3: a point of a series every five seconds, none older than 25 hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from runtime.retraining import telling
+from runtime.retraining.google import Google, Refused, Unavailable
+from runtime.retraining.settings import Settings
+from runtime.retraining.watching.windows import Window, Windows
+
+TRIES = 2
+"""Of a write that gets no answer: a window is judged once, and a point that was lost is not written later. Each takes
+half a minute at most, and a delivery has five."""
+_THERE = ("more frequently", "in order")
+"""Of Google's words where a point of that time is there: another look has just written it, or the try before did."""
+
+
+class Points:
+    """Keeps what one look judges, and writes the newest.
+
+    Args:
+        settings: Whose.
+        google: Calls with.
+    """
+
+    def __init__(self, settings: Settings, google: Google) -> None:
+        self._settings, self._google = settings, google
+        self._told: Mapping[str, Any] = (settings.performance or {}).get("points") or {}
+        self._newest: Window | None = None
+
+    def seen(self, windows: Iterable[Window], known: Windows) -> Iterator[Window]:
+        """Give the windows as they come, and keep the newest one that something was said of.
+
+        Args:
+            windows: That are judged, the oldest first.
+            known: What was remembered before.
+        """
+        for window in windows:
+            if window.says is not None and not _older(window, known):
+                self._newest = window
+            yield window
+
+    def write(self, now: datetime) -> None:
+        """Write the points, at most once; what keeps them from being written is in the log.
+
+        Args:
+            now: The time it is, aware.
+        """
+        if self._newest is None or not self._told:
+            return
+        series = list(series_of(self._newest.to_json(), self._told, now))
+        self._newest = None
+        try:
+            self._create(series)
+        except (Refused, Unavailable) as error:
+            if not any(words in str(error) for words in _THERE):
+                text = f"{self._settings.service}: no alert and no dashboard knows of the window: {error}"
+                telling.log("WARNING", text)
+
+    def _create(self, series: list[dict[str, Any]]) -> None:
+        url = f"{self._google.address('monitoring')}/v3/projects/{self._settings.project}/timeSeries"
+        for left in reversed(range(TRIES)):
+            try:
+                self._google.call("write how right predictions were", "POST", url, json={"timeSeries": series})
+            except Unavailable:
+                if not left:
+                    raise
+            else:
+                return
+
+
+def series_of(window: Mapping[str, Any], told: Mapping[str, Any], now: datetime) -> Iterator[dict[str, Any]]:
+    """Give the series of a window, as Cloud Monitoring takes them: whether it is a breach, and each measure's value.
+
+    Args:
+        window: As plain data.
+        told: Names of the metrics, and the resource that they are of: `value`, `breach`, `resource`.
+        now: The time it is, aware.
+    """
+    interval = {"endTime": now.astimezone(UTC).isoformat()}
+
+    def series(metric: Mapping[str, Any], kind: str, value: Mapping[str, Any]) -> dict[str, Any]:
+        point = {"interval": interval, "value": value}
+        about = {"metric": metric, "resource": told["resource"], "metricKind": "GAUGE", "valueType": kind}
+        return {**about, "points": [point]}
+
+    breach = str(int(window["finding"] == "Breach"))
+    yield series({"type": told["breach"]}, "INT64", {"int64Value": breach})
+    for each in window["columns"]:
+        if each.get("value") is not None:
+            labels = {"measure": each["name"]}
+            yield series({"type": told["value"], "labels": labels}, "DOUBLE", {"doubleValue": each["value"]})
+
+
+def _older(window: Window, known: Windows) -> bool:
+    """Tell whether something was said of a later window before: one that was measured at last may be older."""
+    said = known.said(window.sort)
+    return said is not None and said > window.at
