@@ -48,10 +48,6 @@ def descriptor() -> dict[str, Any]:
     }
 
 
-METRICS: Mapping[str, Any] = {TYPE: descriptor}
-"""Metrics that programs of ours write, with what describes each: alerts on them are made before their first point."""
-
-
 def selected(operator: str, region: str, shards: int, outcomes: Iterable[str] = ()) -> str:
     """Give the filter of an operator's points.
 

@@ -197,6 +197,7 @@ WRITES = {
     *("roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser", "roles/monitoring.notificationChannelEditor"),
     *("roles/monitoring.alertPolicyEditor", "roles/monitoring.dashboardEditor"),
     *("roles/monitoring.servicesEditor", "roles/monitoring.uptimeCheckConfigEditor"),
+    "monitoring.metricDescriptors.create",
     *("roles/pubsub.editor", "roles/resourcemanager.projectIamAdmin", "roles/run.admin", "roles/storage.objectAdmin"),
     *("pubsub.subscriptions.setIamPolicy", "pubsub.topics.setIamPolicy", "secretmanager.secrets.setIamPolicy"),
 }

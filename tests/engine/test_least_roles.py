@@ -53,6 +53,12 @@ FULL = spec(
         "baseline": {"uri": "gs://acme-data/train.parquet"},
         "skew": {"default": 0.3},
         "drift": {"default": 0.3},
+        "performance": {
+            "labels": {"table": "ml.outcomes"},
+            "after": "1d",
+            "threshold": 0.5,
+            "least": {"accuracy": 0.7},
+        },
         "uptime": {"every": "15m"},
         "slo": {"availability": 0.99, "latencyP95": "300ms"},
     },

@@ -3,24 +3,26 @@
 import pytest
 
 from emulator.apis.monitoring.series.selectors import parse
+from reconciler.core import measures as metrics
 from reconciler.core.facts import Facts
 from reconciler.core.reference import Ref
 from reconciler.kinds.monitoring_alert_policy.distances import FEATURES, MODEL, distances
+from reconciler.kinds.monitoring_alert_policy.measures import measures
 from schemas import MLService
-from tests.operating import spec
+from tests.operating import REGION, spec
 
 FACTS = Facts("acme", "acme-mlservice")
 LOGGED = {"logging": {"table": "ml_logs.churn"}, "baseline": {"table": "acme.ml.churn"}}
 
 
-def service(columns, **monitoring):
+def service(columns, *, sections=None, **monitoring):
     model = {
         "uri": "gs://models/churn/",
         "framework": "onnx",
         "features": {name: {"type": "number"} for name in columns},
     }
     model["prediction"] = {"name": "churns", "type": "number"}
-    return MLService.model_validate(spec(model=model, monitoring={**LOGGED, **monitoring}))
+    return MLService.model_validate(spec(model=model, monitoring={**LOGGED, **monitoring}, **(sections or {})))
 
 
 def alerts(columns, **monitoring):
@@ -103,3 +105,31 @@ def test_each_comparison_is_a_policy_of_the_service_alone():
     said = [each.filter for alert in found for each in alert.conditions]
     assert all(isinstance(each, Ref) and each.address.kind == "vertex_schedule" for each in said)
     assert [each.address.name.rpartition("/")[2] for each in said] == ["skew", "drift", "drift"]
+
+
+LABELS = {"labels": {"table": "ml.outcomes"}, "after": "7d", "threshold": 0.5, "least": {"accuracy": 0.8}}
+TRAINS = {"retraining": {"run": {"cloudRunJob": {"name": "train"}}}}
+
+
+@pytest.mark.parametrize(("schedule", "looks_back_s", "closes_s"), TIMES.values(), ids=TIMES)
+def test_what_the_function_says_of_predictions_counts_until_its_next_word(schedule, looks_back_s, closes_s):
+    """By its points alone: another service's, another region's and the values themselves open nothing."""
+    wanted = service(["spend"], sections=TRAINS, performance=LABELS, schedule=schedule)
+    [alert] = measures(wanted, FACTS)
+    [condition] = alert.conditions
+
+    def tells(metric, name=wanted.name, region=REGION):
+        told = metrics.told("acme", name, region)
+        labels = {f"resource.labels.{key}": value for key, value in told["resource"]["labels"].items()}
+        return parse(condition.filter).test({"metric.type": told[metric], "resource.type": "generic_task", **labels})
+
+    assert tells("breach")
+    assert not any([tells("value"), tells("breach", name="churn2"), tells("breach", region="us-east1")])
+    assert ([each.period_s for each in condition.steps], alert.auto_close_s) == ([looks_back_s], closes_s)
+    assert alert.labels["mlservice-breach"] == "performance"
+
+
+def test_nobody_is_told_of_predictions_that_nobody_judges():
+    """Without limits there is no alert, and without the function, which a spec is refused without, none either."""
+    assert list(measures(service(["spend"], sections=TRAINS), FACTS)) == []
+    assert list(measures(service(["spend"], performance=LABELS), FACTS)) == []

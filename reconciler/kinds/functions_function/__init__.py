@@ -61,10 +61,15 @@ KIND = Kind(
             "cloudfunctions.functions.update",
             "cloudfunctions.functions.delete",
             "cloudfunctions.operations.get",
+            "monitoring.metricDescriptors.create",
         ),
     ),
     apis=("cloudfunctions.googleapis.com",),
-    roles=Roles(read=("roles/cloudfunctions.viewer",), write=("roles/cloudfunctions.developer",)),
+    # What it writes of predictions is described before the alert on it: Google refuses one on an unknown metric.
+    roles=Roles(
+        read=("roles/cloudfunctions.viewer",),
+        write=("roles/cloudfunctions.developer", "monitoring.metricDescriptors.create"),
+    ),
     gives=(
         Gift(
             HISTORY_WRITER,

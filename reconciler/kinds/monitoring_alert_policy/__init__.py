@@ -10,6 +10,7 @@ from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds.monitoring_alert_policy.client import AlertPolicyClient
 from reconciler.kinds.monitoring_alert_policy.distances import distances
 from reconciler.kinds.monitoring_alert_policy.downtime import downtime
+from reconciler.kinds.monitoring_alert_policy.measures import measures
 from reconciler.kinds.monitoring_alert_policy.promises import SLO, promises
 from reconciler.kinds.monitoring_alert_policy.record import (
     BREACH_LABEL,
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["KIND", "NAME", "SILENT", "WHICH_LABEL", "Alert", "AlertPolicy", "Condition", "Step", "address_of", "policy"]
 
 
-OF_SERVICES: tuple[Callable[[MLService, Facts], Iterator[Alert]], ...] = (distances, downtime, promises)
+OF_SERVICES: tuple[Callable[[MLService, Facts], Iterator[Alert]], ...] = (distances, measures, downtime, promises)
 """What people should hear of a service."""
 TOLD = {
-    Event.DRIFT_DETECTED: "no limit in monitoring.skew, drift or predictionDrift",
+    Event.DRIFT_DETECTED: "no limit in monitoring.skew, drift, predictionDrift or performance",
     Event.SLO_BREACHED: "no monitoring.slo",
     Event.SERVICE_DOWN: "no monitoring.uptime",
 }

@@ -11,7 +11,7 @@ from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import FieldChange, gone_keys
-from reconciler.core.heartbeat import METRICS
+from reconciler.core.metrics import METRICS
 from reconciler.core.naming import SERVICE_LABEL, fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling

@@ -40,7 +40,7 @@ KIND = Kind(
     ),
     apis=("run.googleapis.com",),
     # What an operator's passes write is described before the first alert on it: Google refuses one on a metric that it
-    # does not know. Only who has such a job needs it; alerts on services look at Google's own metrics.
+    # does not know. Only who has such a job needs it, or a retraining function.
     roles=Roles(read=("roles/run.viewer",), write=("roles/run.admin", "roles/monitoring.metricWriter")),
     uses=frozenset({"artifact_repository", "iam_member", "iam_role", "service_account"}),
 )
