@@ -177,6 +177,7 @@ class Monitoring(Section):
     slo: Slo | None = Field(None, description="What callers are promised; becomes alerts.")
     dashboard: Flag = Field(
         default=True,
-        description="Whether the service has a dashboard in Cloud Monitoring: requests, latency, instances, distances.",
+        description="Whether the service has a dashboard in Cloud Monitoring: requests, latency, instances, distances, "
+        "measures.",
     )
     uptime: Uptime | None = Field(None, description="Whether the service answers, asked from outside.")

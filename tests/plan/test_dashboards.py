@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core import measures
 from reconciler.core.diff import diff_fields
 from reconciler.core.record import revive
 from reconciler.core.reference import filled
@@ -123,6 +124,21 @@ def test_what_people_did_is_named_and_where_they_moved_tiles_stays(wanted):
     rows = {"displayName": "x", "rowLayout": {"rows": [{"widgets": [{"title": "a", "blank": {}}]}]}}
     assert list(dashboard_of(rows).tiles) == ["a"]
     assert "rowLayout" not in dashboard_to_json(wanted, rows, {})
+
+
+def test_measures_are_lines_beside_their_limits():
+    """Of what the function writes, a line for each, whichever it is; none where nobody judges predictions."""
+    plan = plan_case(KINDS, CASE.parent / "performance_judged").plan
+    [change] = [each for each in plan.changes if each.address.kind == "monitoring_dashboard"]
+    [tile] = [tile for title, tile in revive(Dashboard, change.desired).tiles.items() if title.startswith("How right")]
+
+    lines, *limits = tile
+    assert measures.VALUE in lines.filter
+    assert lines.groups == ("metric.label.measure",)
+    assert [(each.how, each.text, each.limit) for each in limits] == [
+        (LIMIT, "accuracy at least", 0.8),
+        (LIMIT, "recall at least", 0.6),
+    ]
 
 
 def test_columns_that_are_not_logged_are_named_nowhere(tmp_path):

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from reconciler.core import measures as metrics
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.naming import mark_labels
 from reconciler.core.objects import Desired
 from reconciler.core.reference import Ref
 from reconciler.kinds import pubsub_subscription, pubsub_topic, vertex_model_monitor, vertex_schedule
+from reconciler.kinds.functions_function.performance import wanted_performance
 from reconciler.kinds.monitoring_dashboard.record import AREA, LIMIT, LINE, NAME, TEXT, Dashboard, Shown
 from reconciler.kinds.vertex_model_monitor.wanted import columns, target_of
 
@@ -183,6 +185,23 @@ def _distance(service: MLService, facts: Facts, which: str, metric: str) -> Show
     return Shown(LINE, legend, selected, "MAX", "MAX", group, period_s=_HOUR_S)
 
 
+def measures(service: MLService, facts: Facts) -> Iterator[Tile]:
+    """Show how right predictions were, by labels that came later: a point per measure and window, beside its limit."""
+    del facts
+    found = wanted_performance(service)
+    if found is None:
+        return
+    selected = metrics.selected(metrics.VALUE, service.name, service.spec.region)
+    legend, group = "${metric.labels.measure}", ("metric.label.measure",)
+    lines = Shown(LINE, legend, selected, "MEAN", "MEAN", group, period_s=_HOUR_S)
+    limits = [
+        _limit(f"{name} {word}", at)
+        for word, section in (("at least", found.least), ("at most", found.most))
+        for name, at in (section.model_dump(exclude_none=True).items() if section else ())
+    ]
+    yield "How right predictions were, by their labels", (lines, *limits)
+
+
 def messages(service: MLService, facts: Facts) -> Iterator[Tile]:
     """Show what waits in the service's subscriptions, and what they gave up."""
     del facts
@@ -223,6 +242,7 @@ RULES: tuple[Callable[[MLService, Facts], Iterator[Tile]], ...] = (
     latency,
     instances,
     distances,
+    measures,
     messages,
 )
 """In the order in which a page is read."""
