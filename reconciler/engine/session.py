@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -118,14 +118,23 @@ class Session:
         groups: dict[str, list[Observed[Any]]] = {}
         for each in seen:
             groups.setdefault(each.address.kind, []).append(each)
-        asked = [partial(self._held, self.kinds.by_name[name], group) for name, group in sorted(groups.items())]
+        asked = [partial(self.holders_of, self.kinds.by_name[name], group) for name, group in sorted(groups.items())]
         return [holder for answer in self.pool.gather(asked) for holder in answer]
 
-    def _held(self, kind: Kind[Any], group: list[Observed[Any]]) -> list[Holder]:
+    def holders_of(self, kind: Kind[Any], seen: Sequence[Observed[Any]]) -> list[Holder]:
+        """Say the same of objects of one kind, in this thread: one of the pool must not wait for the pool.
+
+        Args:
+            kind: Their kind.
+            seen: The objects.
+
+        Raises:
+            ApiError: Something could not be read.
+        """
         if kind.holders is None:
             return []
         with naming_roles(kind.roles):
-            return list(kind.holders(self.client(kind), group))
+            return list(kind.holders(self.client(kind), seen))
 
     def _read(self, group: list[Address], names: Mapping[Address, str]) -> list[Observed[Any]]:
         kind = self.kinds.of_address(group[0])
