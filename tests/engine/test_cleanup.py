@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.core import errors
 from reconciler.core.keeping import tag_of
+from reconciler.gcp.image_versions import ImageVersions
 from tests.operating import HELLO, REGION, spec
 
 REPOSITORY = f"projects/local/locations/{REGION}/repositories/ml"
@@ -162,6 +164,36 @@ def test_a_policy_that_deletes_comes_after_the_tags(operator):
     assert [each.change.address.kind for each in report.failed] == ["artifact_repository"]
     assert not live.cleanup_policies
     assert kept(operator) == {old}
+
+
+def test_a_tag_is_made_and_let_go_though_google_is_away_for_a_moment(cleaned):
+    """An answer that is none, before or after the write: the deploy goes on, and what is not needed is let go."""
+    old = push(cleaned, "old")
+    push(cleaned, "new")
+    away = {"status": "UNAVAILABLE", "times": 1}
+    service = "google.devtools.artifactregistry.v1.ArtifactRegistry"
+    cleaned.emulator.faults(
+        {**away, "method": f"{service}/CreateTag"},
+        {**away, "method": f"{service}/CreateTag", "skip": 1, "when": "after"},
+        {**away, "method": f"{service}/DeleteTag"},
+    )
+
+    applied(cleaned, spec("other", image=f"{PATH}@{old}"))
+    assert kept(cleaned) == {old}
+    assert not cleaned.destroy("other").failed
+    applied(cleaned, spec("owner", registry=REGISTRY))
+
+    assert kept(cleaned) == set()
+
+
+def test_a_conflict_about_no_tag_is_said_as_one(cleaned):
+    """Somebody else was at the package: the image is there, and nobody is told to push it again."""
+    old = push(cleaned, "old")
+    service = "google.devtools.artifactregistry.v1.ArtifactRegistry"
+    cleaned.emulator.faults({"method": f"{service}/CreateTag", "status": "ABORTED"})
+
+    with pytest.raises(errors.Conflict):
+        ImageVersions(cleaned.connection).tag(REPOSITORY, "scorer", old, tag_of("local", old))
 
 
 def test_while_another_run_is_at_work_nothing_is_let_go(cleaned):
