@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,17 @@ def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+@cache
+def asked_at() -> tuple[str, str]:
+    """Give where the service is asked, whatever its version, and an identity to ask with."""
+    url = json.loads(mlservice("status", SERVICE, "--local", "-o", "json", quiet=True))[0]["url"]
+    return url, identity(url)
+
+
 def predicted(rows: list[dict[str, Any]]) -> list[float]:
     """Ask the service about patients."""
-    url = json.loads(mlservice("status", SERVICE, "--local", "-o", "json", quiet=True))[0]["url"]
-    headers = {"authorization": f"Bearer {identity(url)}"}
+    url, token = asked_at()
+    headers = {"authorization": f"Bearer {token}"}
     answer = httpx.post(f"{url}/predict", json={"instances": rows}, headers=headers, timeout=60).raise_for_status()
     return [float(value) for value in answer.json()["predictions"]]
 
