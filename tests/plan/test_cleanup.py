@@ -1,5 +1,6 @@
 """What cleanup policies take, what is needed, and that the one never has anything of the other."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -182,5 +183,30 @@ def test_tags_of_another_project_are_left_alone():
 
 
 def test_a_tag_of_ours_fits_into_a_tag():
-    """Tags have at most 128 characters; a project's id has at most 30."""
-    assert len(keeping.tag_of("p" * 30, DIGESTS[0])) <= 128
+    """Tags have at most 128 characters; a project's id has at most 30, and more with a domain."""
+    long = [f"{domain * 12}.com:project" for domain in ("abcd", "abce", "abcde", "abcdef")]
+    found = {keeping.tag_of(project, DIGESTS[0]) for project in ("p" * 30, "d.com:" + "p" * 30, *long)}
+
+    assert len(found) == 6
+    assert all(re.fullmatch(r"[\w.-]{1,128}", tag) for tag in found)
+
+
+@pytest.mark.parametrize(
+    ("reference", "repository"),
+    [
+        (f"us-docker.pkg.dev/acme.com/prod/ml/team/scorer@{DIGESTS[0]}", "projects/acme.com:prod/locations/us"),
+        (f"us-docker.pkg.dev/prod/ml/team/scorer@{DIGESTS[0]}", "projects/prod/locations/us"),
+        (f"us-docker.pkg.dev/prod/ml/team/scorer:1.0@{DIGESTS[0]}", "projects/prod/locations/us"),
+    ],
+)
+def test_a_project_of_a_domain_has_a_slash_in_references(reference, repository):
+    """Its id has a colon, which no reference may have: read as any other, it would be an image of nobody's."""
+    image = Image.parse(reference)
+
+    assert (image.repository, image.package, image.reference) == (
+        f"{repository}/repositories/ml",
+        "team/scorer",
+        reference,
+    )
+    assert keeping.needed(Fleet(others={"job": (reference,)}), NOW) == {image: ("job",)}
+    assert list(keeping.images_in(f'{{"image":"{reference}"}}')) == [image]
