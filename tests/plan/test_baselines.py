@@ -106,6 +106,9 @@ def test_text_where_a_file_should_have_numbers():
         'F has text in column "tenure_months", which is a number for the model'
     ]
     assert csv(HEADER + b"NA,1,basic,true\n7,1,plus,true\n") == []
+    unknown = HEADER + b"NA,1,basic,true\nNA,1,plus,true\n"
+    assert csv(unknown + b"NA,1,ba", whole=False) == [], "numbers may follow"
+    assert csv(unknown) == csv(unknown + b"low,1,plus,true\nNA,", whole=False) != []
     [found] = lines({**ROW, "tenure_months": "secret"})
     assert "secret" not in found
     assert lines({**ROW, "plan": {"a": 1}}) == ['F has objects in column "plan", which is a label for the model']
