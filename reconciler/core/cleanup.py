@@ -141,7 +141,9 @@ def _fate(policies: Sequence[Policy], version: Version, ranks: Ranks, now: datet
 def _moments(policies: Iterable[Policy], version: Version, now: datetime) -> list[datetime]:
     """Give the times at which the answer may change: now, and just after each age that a policy names."""
     ages = {age for each in policies for age in (each.older_than_s, each.newer_than_s) if age is not None}
-    later = (version.uploaded + timedelta(seconds=age, microseconds=1) for age in ages)
+    # Ages of ten thousand years are lawful (`google.protobuf.Duration`), and past the last date that there is.
+    left_s = (datetime.max.replace(tzinfo=version.uploaded.tzinfo) - version.uploaded).total_seconds() - 1
+    later = (version.uploaded + timedelta(seconds=age, microseconds=1) for age in ages if age < left_s)
     return [now, *sorted(moment for moment in later if moment > now)]
 
 

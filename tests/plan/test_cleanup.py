@@ -102,6 +102,17 @@ def test_a_keep_that_ends_is_told():
     assert found.due == NOW + timedelta(days=2, microseconds=1)
 
 
+def test_an_age_past_all_dates_never_comes():
+    """Ten thousand years are lawful, and one second less than what is left of all dates: what else is due is told."""
+    left_s = (datetime.max.replace(tzinfo=UTC) - version(0, days=8).uploaded).total_seconds()
+    for age_s in (315_576_000_000.0, left_s, left_s - 1):
+        never = Policy("never", Action.DELETE, older_than_s=age_s)
+        (stays,), (goes,) = fates([never], [version(0, days=8)], NOW), fates([never, OLD], [version(0, days=8)], NOW)
+
+        assert stays.due is None
+        assert (goes.due, goes.by) == (NOW, ("delete-untagged",))
+
+
 @pytest.mark.parametrize(
     ("revision", "why"),
     [
