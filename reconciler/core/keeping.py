@@ -204,6 +204,16 @@ def of_repository(
     return found, missing
 
 
+def regions_of(locations: Iterable[str]) -> list[str]:
+    """Give the regions among the locations of services and repositories: a repository may be in several at once.
+
+    Source:
+        https://cloud.google.com/artifact-registry/docs/repositories/repo-locations: multi-regions, where Cloud Run has
+        nothing.
+    """
+    return sorted(set(locations) - {"asia", "europe", "us"})
+
+
 @dataclass(frozen=True, slots=True)
 class Tagging:
     """What is to be done so that exactly what is needed has a tag of ours.

@@ -14,7 +14,7 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.cleanup import Version
 from reconciler.core.inventory import Inventories, Key
-from reconciler.core.keeping import POLICY, Fleet, Image, images_in, needed, of_repository, tag_of, tagging
+from reconciler.core.keeping import POLICY, Fleet, Image, images_in, needed, of_repository, regions_of, tag_of, tagging
 from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned
 from reconciler.engine.inventory_store import InventoryStore
@@ -36,9 +36,9 @@ def read_fleet(session: Session, everything: Inventories, also: Sequence[str] = 
     Args:
         session: The run's means.
         everything: Every inventory of the project.
-        also: Further regions.
+        also: Locations of repositories, near which something may run, too.
     """
-    regions = sorted({*also, *(region for region, _ in everything)})
+    regions = regions_of([*also, *(region for region, _ in everything)])
     training = {a.location for each in everything.values() for a in each.entries if a.kind == _FUNCTION}
     try:
         services = [revisions_in(session.connection, region) for region in regions]

@@ -102,6 +102,14 @@ def test_a_keep_that_ends_is_told():
     assert found.due == NOW + timedelta(days=2, microseconds=1)
 
 
+def test_a_repository_in_several_regions_is_no_region():
+    """Cloud Run has nothing in `europe`: it is asked in regions alone, or what is needed would seem unknown."""
+    assert keeping.regions_of(["us-east1", "europe", "us", "asia", "europe-west1", "us-east1"]) == [
+        "europe-west1",
+        "us-east1",
+    ]
+
+
 def test_an_age_past_all_dates_never_comes():
     """Ten thousand years are lawful, and one second less than what is left of all dates: what else is due is told."""
     left_s = (datetime.max.replace(tzinfo=UTC) - version(0, days=8).uploaded).total_seconds()
