@@ -7,6 +7,7 @@ part of a plan: what is needed is a fact of the whole project at one moment, and
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -157,36 +158,27 @@ class Keeper:
 
     def _is_cleaned(self, repository: str) -> bool:
         """Tell whether we let a repository be cleaned. What we may not look at is not ours to keep."""
+        if repository in {self._path(address) for address in self._repositories()}:
+            return True
         if repository not in self._cleaned:
             try:
                 policies = ImageVersions(self.session.connection).cleaning(repository).policies
                 self._cleaned[repository] = any(each.name == POLICY for each in policies)
             except (errors.NotFoundError, errors.NotPermitted):
                 self._cleaned[repository] = False
-        wanted = {self._path(address) for address in self._repositories()}
-        return self._cleaned[repository] or repository in wanted
+        return self._cleaned[repository]
 
     def _claim(self, image: Image) -> None:
         registry = ImageVersions(self.session.connection)
-        parts = next(
-            (each.parts for each in registry.versions(image.repository) if each.key == (image.package, image.digest)),
-            (),
-        )
+        with _helped(image.repository, image.package, image.digest):
+            parts = registry.version(image.repository, image.package, image.digest).parts
         for digest in (image.digest, *parts):
             self._tag(registry, image.repository, image.package, digest)
         self.claimed.add(image)
 
     def _tag(self, registry: ImageVersions, repository: str, package: str, digest: str) -> None:
-        try:
+        with _helped(repository, package, digest):
             registry.tag(repository, package, digest, tag_of(self.session.connection.project, digest))
-        except errors.NotFoundError as error:
-            hint = "it may have been cleaned away: push it again, or name another one"
-            raise errors.NotFoundError(
-                "keep", f"{package}@{digest}", f"it is not in {repository}", hint=hint
-            ) from error
-        except errors.NotPermitted as error:
-            error.hint = error.hint or _HINT
-            raise
 
     def _settle(self, path: str, *, release: bool) -> None:
         """Bring the tags of a repository to what is needed."""
@@ -231,6 +223,19 @@ class Keeper:
         for revision in getattr(seen.output.get("runs"), "revisions", ()):
             if revision.name in names:
                 yield from images_in(revision.image)
+
+
+@contextmanager
+def _helped(repository: str, package: str, digest: str) -> Iterator[None]:
+    """Say of what fails with one version what to do about it."""
+    try:
+        yield
+    except errors.NotFoundError as error:
+        hint = "it may have been cleaned away: push it again, or name another one"
+        raise errors.NotFoundError("keep", f"{package}@{digest}", f"it is not in {repository}", hint=hint) from error
+    except errors.NotPermitted as error:
+        error.hint = error.hint or _HINT
+        raise
 
 
 def _key(image: Image) -> tuple[str, str]:

@@ -55,6 +55,16 @@ class ImageVersions:
             found = self._api.list_docker_images(request=request, retry=READING, timeout=CALL_TIMEOUT_S)
             return [_version(live) for live in found]
 
+    def version(self, repository: str, package: str, digest: str) -> Version:
+        """Read one version.
+
+        Raises:
+            NotFoundError: It is not there.
+        """
+        name = f"{repository}/dockerImages/{quote(package, safe='')}@{digest}"
+        with calling("read", f"{package}@{digest}"):
+            return _version(self._api.get_docker_image(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S))
+
     def tag(self, repository: str, package: str, digest: str, tag: str) -> None:
         """Let a tag name a version, whether it is there or not.
 

@@ -80,11 +80,13 @@ def test_an_old_image_is_tagged_before_a_revision_names_it(cleaned):
     old = push(cleaned, "old")
     push(cleaned, "new")
 
+    cleaned.emulator.control("DELETE", "calls")
     applied(cleaned, spec("other", image=f"{PATH}@{old}"))
-    before = kept(cleaned)
+    called, before = cleaned.emulator.calls(), kept(cleaned)
     cleaned.emulator.advance(1.5 * DAY_S)
 
     assert before == kept(cleaned) == {old}
+    assert not [name for name in called if name.endswith("ListDockerImages")], "however much lies there"
 
 
 def test_an_image_that_was_cleaned_away_is_not_deployed(cleaned):
