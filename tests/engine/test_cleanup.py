@@ -51,6 +51,19 @@ def applied(operator, *specs):
     assert not report.unwell, report.unwell
 
 
+def in_another_project(operator):
+    """A repository that is cleaned there: how references begin, and its name."""
+    shared = f"projects/shared/locations/{REGION}/repositories/ml"
+    policies = {
+        "keep-needed": KEEPS,
+        "all": {"id": "all", "action": "DELETE", "condition": {"older_than": timedelta(minutes=1)}},
+    }
+    made = {"format_": "DOCKER", "cleanup_policies": policies}
+    request = {"parent": shared.rpartition("/repositories/")[0], "repository_id": "ml", "repository": made}
+    operator.api(*ARTIFACTS).create_repository(request=request).result(timeout=60)
+    return PATH.replace("/local/", "/shared/"), shared
+
+
 @pytest.fixture
 def cleaned(operator):
     """A repository with cleanup, of a service that runs another image."""
@@ -188,6 +201,22 @@ def test_a_tag_is_made_and_let_go_though_google_is_away_for_a_moment(cleaned):
     assert kept(cleaned) == set()
 
 
+def test_a_tag_that_does_not_go_keeps_no_other(cleaned):
+    """Two are needed no more, and Google refuses to take away the tag of one: the other goes, and the run says so."""
+    old, older = push(cleaned, "old"), push(cleaned, "older")
+    push(cleaned, "new")
+    applied(cleaned, spec("one", image=f"{PATH}@{old}"), spec("two", image=f"{PATH}@{older}"))
+    assert not cleaned.destroy("one", "two").failed
+    refusal = {"status": "PERMISSION_DENIED", "times": 1}
+    cleaned.emulator.faults({**refusal, "method": "google.devtools.artifactregistry.v1.ArtifactRegistry/DeleteTag"})
+
+    report = cleaned.apply(spec("owner", registry=REGISTRY))
+
+    assert len(kept(cleaned)) == 1
+    [(address, why)] = report.unwell.items()
+    assert (address.kind, why.partition(": ")[0]) == ("artifact_repository", "not let go")
+
+
 def test_a_conflict_about_no_tag_is_said_as_one(cleaned):
     """Somebody else was at the package: the image is there, and nobody is told to push it again."""
     old = push(cleaned, "old")
@@ -229,14 +258,7 @@ def test_a_service_without_cleanup_asks_no_more_than_before(operator):
 
 def test_a_registry_of_another_project_has_tags_of_this_one(operator):
     """Images come from a shared project's registry, which is cleaned there: what runs here is kept, in our name."""
-    shared, path = f"projects/shared/locations/{REGION}/repositories/ml", PATH.replace("/local/", "/shared/")
-    policies = {
-        "keep-needed": KEEPS,
-        "all": {"id": "all", "action": "DELETE", "condition": {"older_than": timedelta(minutes=1)}},
-    }
-    made = {"format_": "DOCKER", "cleanup_policies": policies}
-    request = {"parent": shared.rpartition("/repositories/")[0], "repository_id": "ml", "repository": made}
-    operator.api(*ARTIFACTS).create_repository(request=request).result(timeout=60)
+    path, shared = in_another_project(operator)
     old = push(operator, "old", path=path)
     push(operator, "new", path=path)
 
@@ -244,3 +266,19 @@ def test_a_registry_of_another_project_has_tags_of_this_one(operator):
     operator.emulator.advance(1.5 * DAY_S)
 
     assert tags(operator, shared) == {old: {tag_of("local", old)}}
+
+
+def test_a_registry_of_another_project_is_let_go_when_no_spec_names_it(operator):
+    """The service moved on, with a way back, and then is gone: each run looks at where its images lay."""
+    path, shared = in_another_project(operator)
+    old = push(operator, "old", path=path)
+    applied(operator, spec(image=f"{path}@{old}"))
+    applied(operator, spec(image=HELLO))
+    during = tags(operator, shared)
+
+    report = operator.destroy("churn")
+
+    assert not report.failed
+    assert not report.unwell
+    assert during == {old: {"v1", tag_of("local", old)}}
+    assert tags(operator, shared) == {old: {"v1"}}
