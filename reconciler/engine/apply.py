@@ -120,7 +120,7 @@ def apply(session: Session, planned: Planned, *, progress: Progress = lambda *_:
         raise
     run.release()
     results = [run.results[address] for address in sorted(run.results)]
-    return Report(tuple(results), _unwell(planned, results) | kept)
+    return Report(tuple(results), _unwell(planned) | kept)
 
 
 def _to_write(session: Session, planned: Planned) -> dict[Key, Inventory]:
@@ -158,14 +158,10 @@ def _take(store: InventoryStore, inventories: Mapping[Key, Inventory]) -> dict[K
     return taken
 
 
-def _unwell(planned: Planned, results: list[Result]) -> dict[Address, str]:
-    """Collect objects that are as wanted and do not work, which writing again would not help, and what is left open."""
-    found = {address: seen.problem for address, seen in planned.seen.items() if seen.problem}
-    for result in results:
-        found.pop(result.change.address, None)
-    wanted = {c.address for c in planned.plan.changes if c.action is Action.NO_OP and c.owned}
-    left = {c.address: c.problem for c in planned.plan.changes if c.contradicts and c.action is Action.NO_OP}
-    return {address: why for address, why in found.items() if address in wanted} | left
+def _unwell(planned: Planned) -> dict[Address, str]:
+    """Collect objects that do not work, or not as wanted, and that writing again would not help."""
+    kept = (change for change in planned.plan.changes if change.action is Action.NO_OP and change.problem)
+    return {change.address: change.problem for change in kept if change.owned or change.contradicts}
 
 
 @dataclass(slots=True)
