@@ -106,7 +106,6 @@ def compose(
     wants = wants.meeting(seen)
     owners = owners_of(kinds, wants, inventories, everything, services)
     changes = decide_all(kinds, wants, seen, owners)
-    primary = next((kind.name for kind in kinds if kind.primary), "")
     plan = Plan.of(
         changes,
         project=project,
@@ -118,7 +117,7 @@ def compose(
         deletion={s.name: str(s.management.deletion) for s in services},
         closed=closed,
         regions={name: region for region, name in keys},
-        costs=costs_of(services, changes, primary),
+        costs=costs_of(services, changes, kinds.primary.name),
     )
     deletions = {key: str(s.management.deletion) for key, s in zip(keys, services, strict=True)}
     memories = dict(_memories(kinds, wants.made, seen, owners, now))
