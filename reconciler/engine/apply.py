@@ -129,7 +129,7 @@ def _apply(session: Session, planned: Planned, progress: Progress) -> Report:
         raise
     run.release()
     results = [run.results[address] for address in sorted(run.results)]
-    return Report(tuple(results), _unwell(planned) | kept)
+    return Report(tuple(results), _unwell(planned, results) | kept)
 
 
 def _to_write(session: Session, planned: Planned) -> dict[Key, Inventory]:
@@ -167,10 +167,15 @@ def _take(store: InventoryStore, inventories: Mapping[Key, Inventory]) -> dict[K
     return taken
 
 
-def _unwell(planned: Planned) -> dict[Address, str]:
-    """Collect objects that do not work, or not as wanted, and that writing again would not help."""
-    kept = (change for change in planned.plan.changes if change.action is Action.NO_OP and change.problem)
-    return {change.address: change.problem for change in kept if change.owned or change.contradicts}
+def _unwell(planned: Planned, results: list[Result]) -> dict[Address, str]:
+    """Collect objects that are as wanted and do not work, which writing again would not help, and what is left open."""
+    found = {address: seen.problem for address, seen in planned.seen.items() if seen.problem}
+    for result in results:
+        found.pop(result.change.address, None)
+    idle = [c for c in planned.plan.changes if c.action is Action.NO_OP]
+    wanted = {c.address for c in idle if c.owned}
+    left = {c.address: c.problem for c in idle if c.contradicts or (c.changes and c.problem)}
+    return {address: why for address, why in found.items() if address in wanted} | left
 
 
 @dataclass(slots=True)
