@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from emulator.apis.artifactregistry.rules import Candidate, matched
-from reconciler.core import keeping
+from reconciler.core import keeping, own_images
 from reconciler.core.cleanup import Action, Policy, Tags, Version, fates
 from reconciler.core.keeping import Fleet, Image, Running
+from reconciler.lookups.image_digest import Place, repository_of
 from tests.plan.registries import GIB, REPOSITORY, World, google
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -108,6 +109,16 @@ def test_a_repository_in_several_regions_is_no_region():
         "europe-west1",
         "us-east1",
     ]
+
+
+def test_an_image_of_ours_in_a_project_of_a_domain_is_found():
+    """Where a push puts it, plans look for it, and know whose it is."""
+    reference = own_images.reference("runtime", "acme.com:prod", "0.1.0+abc", "europe-west1")
+
+    assert reference == "europe-west1-docker.pkg.dev/acme.com/prod/mlservice/runtime:0.1.0-abc"
+    assert own_images.target_of(reference) == "runtime"
+    place = Place("acme.com:prod", "projects/acme.com:prod/locations/europe-west1/repositories/mlservice", "runtime")
+    assert repository_of(reference) == place
 
 
 def test_an_age_past_all_dates_never_comes():
