@@ -17,6 +17,8 @@ import grpc
 import httpx
 import pytest
 
+from emulator import cloud
+from emulator.core.world import World
 from reconciler.engine.pool import Pool
 from tests.operating import Operator
 
@@ -134,6 +136,14 @@ def emulator(shared_emulator: Emulator) -> Emulator:
     """The shared daemon, emptied."""
     shared_emulator.reset()
     return shared_emulator
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A cloud that nobody serves."""
+    made = cloud.build(tmp_path / "world")
+    yield made
+    cloud.stop(made)
 
 
 @pytest.fixture(autouse=True, scope="session")
