@@ -216,6 +216,22 @@ def test_what_has_no_policies_any_more_is_not_planned(world):
     assert [*seen, planned(world)] == [(1, 1), (0, 0), (1, 1), (0, 0)]
 
 
+def test_what_an_index_of_indexes_names_stays(world):
+    """The outer one has a tag: the inner one stays, and so does what only the inner one names."""
+    to_clean(world, tag_state="UNTAGGED")
+    inner = index(world, leaf := index(world))
+    outer, alone = index(world, inner, tag="v1"), index(world, f"sha256:{'0' * 64}")
+
+    world.clock.advance(DAY_S + 600)
+    kept = there(world)
+    world.part(Images).untag(f"{REPOSITORY}/packages/scorer/tags/v1")
+    world.clock.advance(DAY_S)
+
+    assert alone not in kept
+    assert kept == {leaf, inner, outer}
+    assert there(world) == set()
+
+
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
