@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from reconciler.core.cost import Cost, signed
 from reconciler.core.plan import Action, Change
-from reconciler.cost.amounts import Amounts, cents
+from reconciler.cost.amounts import Amounts, cents, rounded
 from reconciler.cost.estimate import CURRENCY, Estimate, estimate
 from reconciler.cost.explained import explained
+from reconciler.cost.lines import Line
 from reconciler.cost.neighbours import greatest, most_that_fits
 from reconciler.cost.shape import Shape, as_live, shape_of, sized
 from reconciler.cost.usage import usage_of
@@ -30,6 +31,19 @@ class _Seen:
 
     planned: Change | None = None
     new: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """What is paid before a plan.
+
+    Args:
+        cost: US dollars a month, for as much use as after it.
+        same: As large as after it: the plan raises nothing, whatever is not known of prices.
+    """
+
+    cost: Amounts
+    same: bool = False
 
 
 def costs_of(services: Sequence[Loaded], changes: Iterable[Change], primary: str) -> Mapping[str, Cost]:
@@ -65,15 +79,19 @@ def _cost(loaded: LoadedService, seen: _Seen) -> Cost:
     found = estimate(loaded.name, shape, usage)
     total = found.total
     observing = loaded.management.mode is Mode.OBSERVE  # nothing is changed
-    live = total if observing else _live(found, total, seen)
-    over = _over(total, live, spec.budget)
+    live = _Live(total, same=True) if observing else _live(found, seen)
+    over = _over(found, live, spec.budget)
     return Cost(
         **total.shown(),
-        more=signed(cents(total.expected - live.expected)) if live else "",
-        missing=tuple(dict.fromkeys(explained(line, found).title for line in found.missing)),
+        more=signed(cents(total.expected - live.cost.expected)) if live else "",
+        missing=_titles(found, found.missing),
         over=over,
         fits=_fits(found, spec.budget) if over else "",
     )
+
+
+def _titles(found: Estimate, lines: Iterable[Line]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(explained(line, found).title for line in lines))
 
 
 def _as_left(shape: Shape, planned: Change | None) -> Shape:
@@ -86,14 +104,17 @@ def _as_left(shape: Shape, planned: Change | None) -> Shape:
     return sized(shape, {**planned.desired, "cpu_always": always})
 
 
-def _live(found: Estimate, total: Amounts, seen: _Seen) -> Amounts | None:
+def _live(found: Estimate, seen: _Seen) -> _Live | None:
     """Give what is paid before the plan, for as much use: nothing where nothing runs; None where that is not known."""
     if seen.planned is None:
         return None
     if seen.planned.observed is None:
-        return Amounts()
+        return _Live(Amounts())
     shape = as_live(found.shape, seen.planned.observed, seen.new)
-    return total if shape == found.shape else estimate(found.name, shape, found.usage).total
+    if shape == found.shape:
+        return _Live(found.total, same=True)
+    before = estimate(found.name, shape, found.usage)
+    return _Live(before.total, same=before.lines == found.lines)
 
 
 def _limit(budget: Budget | None) -> Decimal | None:
@@ -105,20 +126,35 @@ def _limit(budget: Budget | None) -> Decimal | None:
     return budget.plan_limit / Decimal(str(budget.per_usd)) if budget.per_usd else None
 
 
-def _over(total: Amounts, live: Amounts | None, budget: Budget | None) -> str:
-    """Give what is paid before the plan, for as much use: nothing where nothing runs; None if that is not known."""
-    limit, worst = _limit(budget), total.worst
-    if budget is None or limit is None or worst <= limit or (live and worst < live.worst):
+def _over(found: Estimate, live: _Live | None, budget: Budget | None) -> str:
+    """Say why its limit blocks what a service costs after the plan; nothing where it does not.
+
+    A plan that raises nothing is let through, in cents: what is over its limit already is still looked after. Without
+    a price it is not known whether anything is raised, but where all stays as large as it is.
+
+    Args:
+        found: After the plan.
+        live: Before it; None where that is not known.
+        budget: Of its spec.
+    """
+    limit, worst = _limit(budget), found.total.worst
+    if budget is None or limit is None or (live and live.same):
         return ""
     written = f"{budget.plan_limit} {budget.currency or CURRENCY}"
     shown = written if budget.currency in (None, CURRENCY) else f"{written}, which is {cents(limit)} {CURRENCY}"
+    if unknown := [line for line in found.missing if line.quantity.worst > 0]:
+        least = f"no price of {', '.join(_titles(found, unknown))} in {found.shape.region}; at least {cents(worst)}"
+        return f"budget.planLimit ({shown}) cannot be compared: {least} {CURRENCY} a month"
+    if rounded(worst) <= limit or (live and rounded(worst) <= rounded(live.cost.worst)):
+        return ""
     return f"it may cost {cents(worst)} {CURRENCY} a month, above budget.planLimit ({shown})"
 
 
 def _fits(found: Estimate, budget: Budget | None) -> str:
-    """Say what would be within the limit."""
-    limit = _limit(budget) or Decimal(0)
-    most = most_that_fits(found, limit)
+    """Say what would be within the limit; nothing where a price is missing, since nobody knows."""
+    most = most_that_fits(found, _limit(budget) or Decimal(0))
+    if most is None:
+        return ""
     if most:
         least = f" and minInstances: {most}" if most < found.shape.instances.least else ""
         return f"scaling.maxInstances: {most}{least} would fit"

@@ -120,13 +120,17 @@ def _counts(found: Estimate) -> Iterator[Varied]:
         )
 
 
-def most_that_fits(found: Estimate, limit: Decimal) -> int:
+def most_that_fits(found: Estimate, limit: Decimal) -> int | None:
     """Give the most instances at once with which the worst case stays within a limit; 0 where not even one does.
+
+    None where something that is used has no known price: how much it would come to nobody knows.
 
     Args:
         found: The estimate of the spec as it is.
         limit: US dollars a month.
     """
+    if found.missing:
+        return None
     instances = found.shape.instances
     low, high = 0, instances.most
     while low < high:

@@ -45,8 +45,8 @@ class Budget(Section):
     plan_limit: Money | None = Field(
         None,
         ge=0,
-        description="A plan whose worst case per month, at list prices and before what is free, is above this is "
-        "blocked, unless it lowers it.",
+        description="A plan whose worst case per month, at list prices and before what is free, is above this, or "
+        "has no known price, is blocked, unless it raises nothing.",
     )
     alerts: tuple[Number, ...] = Field(
         (0.5, 0.8, 1.0), description="Shares of the amount at which a notification goes out."

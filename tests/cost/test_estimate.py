@@ -260,6 +260,13 @@ def test_the_most_that_fits_is_the_most_that_fits():
     assert most_that_fits(found, Decimal(1)) == 0
 
 
+def test_what_fits_is_not_known_where_a_price_is_not():
+    """An accelerator whose price nobody knows there may cost more than any limit."""
+    shape = Shape("asia-southeast1", Instances(4000, 16384, 0, 5, gpu="nvidia-l4"))
+
+    assert most_that_fits(estimate("one", shape, ASSUMED), Decimal(10**9)) is None
+
+
 @pytest.mark.parametrize(
     ("cron", "runs"),
     [("0 * * * *", 730), ("*/10 * * * *", 4380), ("0 3 * * 1", Decimal(730) / 24 / 7), ("0 0 1 * *", "0.9993")],
@@ -284,8 +291,9 @@ def test_a_shape_as_it_is_live():
 
 
 @pytest.mark.parametrize(
-    ("usd", "text"), [("0.005", "0.01"), ("0.0049", "0.00"), ("-0.004", "0.00"), ("1e3", "1000.00")]
+    ("usd", "text"),
+    [("0.005", "0.01"), ("0.0049", "0.00"), ("-0.004", "0.00"), ("1e3", "1000.00"), ("1e40", "1" + 15 * "0" + ".00")],
 )
 def test_cents_are_rounded_half_up_and_once(usd, text):
-    """Nothing is shown as less than nothing by rounding."""
+    """Nothing is shown as less than nothing by rounding, and no amount is too large to be shown."""
     assert cents(Decimal(usd)) == text

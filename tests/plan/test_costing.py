@@ -124,14 +124,15 @@ def test_what_is_only_observed_adds_nothing(priced):
         ("{amount: 10, planLimit: 100, currency: EUR}", None, False),
         ("{amount: 10, planLimit: 200, currency: EUR, perUsd: 0.8}", None, True),
         ("{amount: 10, planLimit: 240, currency: EUR, perUsd: 0.8}", None, False),
-        ("{amount: 10, planLimit: 100}", LIVE, True),
+        ("{amount: 10, planLimit: 100}", LIVE, False),
+        ("{amount: 10, planLimit: 100}", LIVE | {"max_instances": 2}, True),
         ("{amount: 10, planLimit: 100}", LIVE | {"max_instances": 9}, False),
     ],
     ids=["above", "in dollars", "within", "in euros that nobody priced", "above in euros", "within in euros",
-         "no better than now", "better than now"],
+         "no more than now", "more than now", "less than now"],
 )  # fmt: skip
 def test_a_limit_blocks_what_may_cost_more(priced, budget, live, over):
-    """The worst case of three instances, at list prices: 208.93, requests, logs and answers. Less is let through."""
+    """The worst case of three instances, at list prices: 208.93, requests, logs and answers. Only more is blocked."""
     cost = priced(f"budget: {budget}", live=live)
 
     assert cost.worst == "285.99"
@@ -143,6 +144,27 @@ def test_what_would_fit_is_told(priced):
     """As many instances as the limit bears, or what costs most where it bears none."""
     assert priced("budget: {amount: 10, planLimit: 100}").fits == "scaling.maxInstances: 1 would fit"
     assert priced("budget: {amount: 10, planLimit: 20}").fits == "not even one instance fits: most of it is CPU"
+
+
+LIVE_GPU = LIVE | {"cpu_millis": 4000, "memory_mib": 16384, "gpu": "nvidia-l4", "cpu_always": True, "max_instances": 9}
+
+
+def test_a_limit_that_a_missing_price_is_not_compared_with_blocks(tmp_path):
+    """A price that nobody knows is not zero: it is over any limit, whatever is let go, but where nothing changes."""
+    spec = SPEC.replace("europe-west1\n  image", "asia-southeast1\n  image")
+    added = "  resources: {gpu: nvidia-l4}\n  budget: {amount: 10, planLimit: 100000}\n"
+    (tmp_path / "mlservice.yaml").write_text(spec + added)
+    services = load(tmp_path / "mlservice.yaml").documents
+
+    def cost(live):
+        address = Address("run_service", "asia-southeast1", "churn")
+        return costs_of(services, [Change(address, Action.UPDATE, ("churn",), observed=live)], "run_service")["churn"]
+
+    for live in (None, LIVE_GPU):
+        found = cost(live)
+        assert "cannot be compared: no price of GPU in asia-southeast1; at least " in found.over
+        assert (found.fits, found.blocked) == ("", found.over)
+    assert not cost(LIVE_GPU | {"max_instances": 3}).over
 
 
 def test_only_who_would_change_is_blocked(priced):
