@@ -114,6 +114,33 @@ def test_more_use_never_costs_less(shape, usage, more, slower):
         assert now.total.expected <= estimate("one", shape, longer).total.expected + HAIR
 
 
+LESS = {"rows_per_request": Decimal("0.1"), "row_bytes": 1, "answer_bytes": 0, "log_bytes": 0, "image_size_mib": 1,
+        "images_per_month": Decimal(0), "trainings_per_month": Decimal(0), "training_duration_s": 60}  # fmt: skip
+
+
+@FEW
+@given(SHAPES, USES, st.sampled_from([{}, LESS]))
+def test_a_declaration_raises_the_worst_case_or_leaves_it(shape, usage, more):
+    """What nobody can hold a caller to lowers no worst case: what is said of use unblocks no limit."""
+    declared = estimate("one", shape, usage.declaring(more)).total
+
+    assert declared.worst >= estimate("one", shape, ASSUMED).total.worst
+    assert declared.expected <= declared.worst + HAIR
+
+
+def test_shorter_and_larger_requests_raise_the_worst_case():
+    """Ten times as many of 10 ms fit into a second; each logs ten times as much. Longer ones lower nothing."""
+    shape = Shape("us-central1", Instances(1000, 1024, 0, 2))
+
+    def logs(**told):
+        found = estimate("one", shape, ASSUMED.declaring(told))
+        return next((line, explained(line, found).assumption) for line in found.lines if line.key == "logs")
+
+    (as_assumed, _), (slow, said) = logs(), logs(request_duration_ms=10_000, log_bytes=10)
+    assert logs(request_duration_ms=10, log_bytes=10_000)[0].quantity.worst == 100 * as_assumed.quantity.worst
+    assert (slow.quantity.worst, said) == (as_assumed.quantity.worst, "10 bytes a request, worst 1000")
+
+
 @FEW
 @given(st.lists(st.tuples(SHAPES, USES), min_size=1, max_size=4))
 def test_what_is_free_is_free_once(services):
