@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from reconciler.core.cost import Cost, signed
+from reconciler.core.paid import alters, fires
 from reconciler.core.plan import Action, Change
 from reconciler.cost.amounts import Amounts, cents, rounded
 from reconciler.cost.estimate import CURRENCY, Estimate, estimate
 from reconciler.cost.explained import explained
 from reconciler.cost.lines import Line
 from reconciler.cost.neighbours import greatest, most_that_fits
-from reconciler.cost.shape import Shape, as_live, shape_of, sized
+from reconciler.cost.shape import PAID_WITH, Shape, as_live, shape_of, sized
 from reconciler.cost.usage import usage_of
 from schemas import Loaded, LoadedService
 from schemas.sections.budget import Budget
@@ -27,10 +28,28 @@ class _Seen:
     Args:
         planned: The change of its primary object; None where there is none.
         new: Objects made, less those deleted, by kind.
+        kept: Kinds of objects that are there before it.
+        gone: Kinds of objects deleted.
+        altered: Something that stays will cost another amount, which is not priced as it was before.
+        timed: What the clock fires changes.
     """
 
     planned: Change | None = None
     new: dict[str, int] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    altered: bool = False
+    timed: bool = False
+
+    def exact(self, live: Shape) -> bool:
+        """Tell whether what is paid before it is known, and not only that it is at least so much.
+
+        Args:
+            live: As far as it is known.
+        """
+        mixed = {kind for kind, count in self.new.items() if count > 0} & self.kept
+        fired = self.timed and live.training is not None and live.training.paid
+        return not (fired or PAID_WITH & (self.gone | mixed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +57,14 @@ class _Live:
     """What is paid before a plan.
 
     Args:
-        cost: US dollars a month, for as much use as after it.
+        cost: US dollars a month, for as much use as after it; at the worst at least.
         same: As large as after it: the plan raises nothing, whatever is not known of prices.
+        exact: It is so much in each case, and not only at least at the worst.
     """
 
     cost: Amounts
     same: bool = False
+    exact: bool = True
 
 
 def costs_of(services: Sequence[Loaded], changes: Iterable[Change], primary: str) -> Mapping[str, Cost]:
@@ -65,11 +86,16 @@ def costs_of(services: Sequence[Loaded], changes: Iterable[Change], primary: str
 
 def _take(seen: _Seen, change: Change, loaded: LoadedService, primary: str) -> None:
     address, kind = change.address, change.address.kind
+    seen.altered |= alters(change)
+    seen.timed |= fires(change)
     if (kind, address.name, address.location) == (primary, loaded.name, loaded.region):
         seen.planned = change
     elif change.action is Action.CREATE:
         seen.new[kind] = seen.new.get(kind, 0) + 1
-    elif change.action is Action.DELETE:
+    else:
+        seen.kept.add(kind)
+    if change.action is Action.DELETE:
+        seen.gone.add(kind)
         seen.new[kind] = seen.new.get(kind, 0) - 1
 
 
@@ -83,7 +109,7 @@ def _cost(loaded: LoadedService, seen: _Seen) -> Cost:
     over = _over(found, live, spec.budget)
     return Cost(
         **total.shown(),
-        more=signed(cents(total.expected - live.cost.expected)) if live else "",
+        more=signed(cents(total.expected - live.cost.expected)) if live and live.exact else "",
         missing=_titles(found, found.missing),
         over=over,
         fits=_fits(found, spec.budget) if over else "",
@@ -110,11 +136,13 @@ def _live(found: Estimate, seen: _Seen) -> _Live | None:
         return None
     if seen.planned.observed is None:
         return _Live(Amounts())
+    if seen.altered:
+        return None
     shape = as_live(found.shape, seen.planned.observed, seen.new)
     if shape == found.shape:
-        return _Live(found.total, same=True)
+        return _Live(found.total, same=True, exact=seen.exact(shape))
     before = estimate(found.name, shape, found.usage)
-    return _Live(before.total, same=before.lines == found.lines)
+    return _Live(before.total, same=before.lines == found.lines, exact=seen.exact(shape))
 
 
 def _limit(budget: Budget | None) -> Decimal | None:

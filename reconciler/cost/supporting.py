@@ -103,7 +103,7 @@ def retraining(pricing: Pricing, shape: Shape, usage: Usage) -> Iterator[Line]:
     elif training.sort == "vertexPipeline":
         yield pricing.line("pipelineRuns", "vertex.pipelines.run", trainings_of(training, usage))
         yield pricing.line("pipelineSteps", "vertex.train.pipeline-steps", hours)
-    elif training.sort != "webhook":
+    elif training.paid:
         yield pricing.line("training", f"vertex.train.{training.sort}", hours)
 
 

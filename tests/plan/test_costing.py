@@ -1,7 +1,7 @@
 """What a plan says of costs: after it, what it adds, and which services their own limit blocks."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,8 +10,13 @@ import pytest
 from reconciler.core.address import Address
 from reconciler.core.cost import Cost, together
 from reconciler.core.costing import costs_of
+from reconciler.core.diff import FieldChange
+from reconciler.core.paid import FIELDS, FUNCTION, JOB, SETTINGS
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.kinds import KINDS
+from reconciler.kinds.functions_function.settings import VARIABLE
+from reconciler.kinds.run_service.template import LOG_RATE_ENV
+from reconciler.kinds.vertex_model_monitor.record import Rows
 from reconciler.render.comment import About, render_comment
 from reconciler.render.costs import costs
 from reconciler.render.report import Report, read_report
@@ -89,6 +94,71 @@ def test_objects_that_are_made_anew_were_not_paid_for(priced):
 
     assert priced(*lines, live=LIVE, beside=jobs).more == "+0.20"
     assert priced(*lines, live=LIVE).more == "+0.00"
+
+
+def other(kind, action, *changes):
+    """A change of another object of the service."""
+    return Change(Address(kind, "europe-west1", "churn-beside"), action, ("churn",), changes=changes)
+
+
+def trained(**told):
+    """The settings of a function that trains."""
+    guards = {"cooldown": 0, "max_per_day": 4, "failures": 3, **told.pop("guards", {})}
+    return json.dumps({"run": {}, "timeout": 60, "guards": guards, **told})
+
+
+TRAINS = ("triggers: [{name: weekly, when: {schedule: '0 3 * * 1'}}]",
+          "retraining: {run: {customJob: {image: 'europe-docker.pkg.dev/acme/ml/train:1'}}}")  # fmt: skip
+LONGER = FieldChange(SETTINGS, trained(), trained(timeout=600))
+OFTENER = FieldChange(SETTINGS, trained(), trained(guards={"max_per_day": 9}))
+BROKEN = FieldChange(SETTINGS, "{[", trained())
+MORE_PATIENT = FieldChange(SETTINGS, trained(), trained(guards={"failures": 9}))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (other("vertex_schedule", Action.DELETE), False),
+        (other("vertex_schedule", Action.REPLACE, FieldChange("target.window", "24h", "48h")), False),
+        (other("vertex_schedule", Action.UPDATE, FieldChange("target", {"window": "24h"}, None)), False),
+        (other("bigquery_table", Action.UPDATE, FieldChange("expiration_s", 1, 2)), False),
+        (other("bigquery_table", Action.UPDATE, FieldChange("labels.a", "1", "2")), True),
+        (other("monitoring_uptime_check", Action.UPDATE, FieldChange("regions[0]", "USA", "EUROPE")), False),
+        (other("run_service", Action.UPDATE, FieldChange("env.MLSERVICE_PREDICTION_LOG_RATE", "1", "0.1")), False),
+        (other(FUNCTION, Action.UPDATE, LONGER), False),
+        (other(FUNCTION, Action.UPDATE, OFTENER), False),
+        (other(FUNCTION, Action.UPDATE, BROKEN), False),
+        (other(FUNCTION, Action.UPDATE, MORE_PATIENT), True),
+        (other(JOB, Action.CREATE), False),
+        (other(JOB, Action.UPDATE, FieldChange("schedule", "0 1 * * *", "0 3 * * 1")), False),
+        (other("pubsub_topic", Action.DELETE), True),
+    ],
+    ids=lambda each: str(each.changes or each.action) if isinstance(each, Change) else "",
+)
+def test_what_was_paid_before_is_told_only_where_it_is_known(priced, change, told):
+    """A deleted object had a price that the spec no longer says, and one that changes had another."""
+    assert bool(priced(*TRAINS, live=LIVE, beside=[change]).more) == told
+
+
+def test_what_is_deleted_raises_nothing_and_what_may_be_raised_is_over(priced):
+    """A service over its limit may be made smaller; what was paid of another change nobody knows."""
+    over, (window,) = "budget: {amount: 10, planLimit: 100}", [FieldChange("target.window", "24h", "48h")]
+
+    assert not priced(over, live=LIVE, beside=[other("vertex_schedule", Action.DELETE)]).over
+    assert priced(over, live=LIVE, beside=[other("vertex_schedule", Action.UPDATE, window)]).over
+
+
+def test_what_is_paid_with_is_in_the_records():
+    """Each path begins with a field of its kind's record, as the plan names it."""
+    records = {kind.name: {each.name for each in fields(kind.fields)} for kind in KINDS}
+
+    for kind, paths in FIELDS.items():
+        assert {path.partition(".")[0] for path in paths} <= records[kind]
+    assert f"environment.{VARIABLE}" == SETTINGS
+    assert {"environment"} <= records[FUNCTION]
+    assert f"env.{LOG_RATE_ENV}" in FIELDS["run_service"]
+    assert {"schedule", "paused"} <= records[JOB]
+    assert {"window"} <= {each.name for each in fields(Rows)}
 
 
 def test_what_the_spec_leaves_to_others_is_priced_as_it_is(priced):
