@@ -149,9 +149,16 @@ def _limit(budget: Budget | None) -> Decimal | None:
     """Give the limit in US dollars; None for none, and for one in a currency that nobody says the price of."""
     if budget is None or budget.plan_limit is None:
         return None
-    if budget.currency in (None, CURRENCY):
+    if budget.currency == CURRENCY or (budget.currency, budget.per_usd) == (None, None):
         return budget.plan_limit
     return budget.plan_limit / Decimal(str(budget.per_usd)) if budget.per_usd else None
+
+
+def _written(budget: Budget, limit: Decimal) -> str:
+    """Give the limit as the spec has it, and in US dollars where that is another amount."""
+    unnamed = "" if budget.per_usd else CURRENCY
+    written = f"{budget.plan_limit} {budget.currency or unnamed}".rstrip()
+    return written if limit == budget.plan_limit else f"{written}, which is {cents(limit)} {CURRENCY}"
 
 
 def _over(found: Estimate, live: _Live | None, budget: Budget | None) -> str:
@@ -168,8 +175,7 @@ def _over(found: Estimate, live: _Live | None, budget: Budget | None) -> str:
     limit, worst = _limit(budget), found.total.worst
     if budget is None or limit is None or (live and live.same):
         return ""
-    written = f"{budget.plan_limit} {budget.currency or CURRENCY}"
-    shown = written if budget.currency in (None, CURRENCY) else f"{written}, which is {cents(limit)} {CURRENCY}"
+    shown = _written(budget, limit)
     if unknown := [line for line in found.missing if line.quantity.worst > 0]:
         least = f"no price of {', '.join(_titles(found, unknown))} in {found.shape.region}; at least {cents(worst)}"
         return f"budget.planLimit ({shown}) cannot be compared: {least} {CURRENCY} a month"

@@ -194,11 +194,15 @@ def test_what_is_only_observed_adds_nothing(priced):
         ("{amount: 10, planLimit: 100, currency: EUR}", None, False),
         ("{amount: 10, planLimit: 200, currency: EUR, perUsd: 0.8}", None, True),
         ("{amount: 10, planLimit: 240, currency: EUR, perUsd: 0.8}", None, False),
+        ("{amount: 10, planLimit: 240, perUsd: 0.8}", None, False),
+        ("{amount: 10, planLimit: 900, perUsd: 90}", None, True),
+        ("{amount: 10, planLimit: 900, currency: USD, perUsd: 90}", None, False),
         ("{amount: 10, planLimit: 100}", LIVE, False),
         ("{amount: 10, planLimit: 100}", LIVE | {"max_instances": 2}, True),
         ("{amount: 10, planLimit: 100}", LIVE | {"max_instances": 9}, False),
     ],
     ids=["above", "in dollars", "within", "in euros that nobody priced", "above in euros", "within in euros",
+         "within in what is not named", "above in what is not named", "in dollars whatever they are in themselves",
          "no more than now", "more than now", "less than now"],
 )  # fmt: skip
 def test_a_limit_blocks_what_may_cost_more(priced, budget, live, over):
@@ -235,6 +239,21 @@ def test_a_limit_that_a_missing_price_is_not_compared_with_blocks(tmp_path):
         assert "cannot be compared: no price of GPU in asia-southeast1; at least " in found.over
         assert (found.fits, found.blocked) == ("", found.over)
     assert not cost(LIVE_GPU | {"max_instances": 3}).over
+
+
+def test_no_size_keeps_others_from_being_priced(priced):
+    """As much as the language takes, and as much as somebody may have set in Google Cloud by hand."""
+    most = 2**31 - 1
+    cost = priced(
+        "scaling: {maxInstances: 100000}",
+        f"registry: {{repository: ml, cleanup: {{keepLast: {10**18}}}}}",
+        "usage: {requestDuration: 1ms, answerBytes: 33554432, imageSize: 1024Gi}",
+        "budget: {amount: 10, planLimit: 100}",
+        live=LIVE | {"max_instances": most, "cpu_millis": most, "memory_mib": most},
+    )
+
+    assert cost.worst == f"{10**15}.00"
+    assert cost.more.startswith("-")
 
 
 def test_only_who_would_change_is_blocked(priced):
