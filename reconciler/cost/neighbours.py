@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from reconciler.cost.accelerators import others
 from reconciler.cost.amounts import Amounts
 from reconciler.cost.estimate import Estimate, estimate
 from reconciler.cost.lines import Line
 from reconciler.cost.prices import snapshot
 from reconciler.cost.shape import Shape
 from reconciler.cost.usage import Usage
-from schemas.sections.resources import GPU_LEAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +73,10 @@ def _regions(found: Estimate) -> Iterator[Varied]:
 
 def _gpus(found: Estimate) -> Iterator[Varied]:
     """Vary the accelerator. How long a request takes on another one is not known: it is taken as it is."""
-    instances, same = found.shape.instances, "if a request takes as long on it"
-    for gpu, (millis, mib) in GPU_LEAST.items():
-        if instances.gpu and instances.gpu != gpu:
-            size = {"cpu_millis": max(millis, instances.cpu_millis), "memory_mib": max(mib, instances.memory_mib)}
-            other = replace(instances, gpu=str(gpu), **size)  # type: ignore[arg-type]  # both are whole numbers
-            yield f"resources.gpu: {gpu}", same, replace(found.shape, instances=other), found.usage
-    if instances.gpu:
-        other = replace(instances, gpu="", zonal=False)
-        yield "resources.gpu: null", "no GPU, " + same, replace(found.shape, instances=other), found.usage
+    instances = found.shape.instances
+    for line, other in others(instances):
+        means = "if a request takes as long on it" if other.gpu else "no GPU, if a request takes as long without"
+        yield line, means, replace(found.shape, instances=other), found.usage
     if instances.zonal:
         means = "one zone's capacity: instances may have to wait for a GPU"
         other = replace(instances, zonal=False)

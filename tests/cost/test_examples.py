@@ -2,14 +2,27 @@
 
 from decimal import Decimal
 
+import pytest
+
 from reconciler.cost.amounts import cents
 from reconciler.cost.estimate import estimated
 from reconciler.cost.free_tier import off
-from schemas import MLService
+from reconciler.cost.neighbours import neighbours
+from schemas import MLService, load
 
 CPU, MEMORY, WARM = Decimal("0.000024"), Decimal("0.0000025"), Decimal("0.0000025")
 MONTH = Decimal(2_628_000)
 GIB, TIB = Decimal(1024**3), Decimal(1024**4)
+
+GPU_SPEC = """\
+apiVersion: mlservice/v1
+kind: MLService
+metadata: {name: churn}
+spec:
+  region: us-central1
+  image: us-central1-docker.pkg.dev/acme/ml/churn:1
+  scaling: {maxInstances: 2}
+"""
 
 
 def priced(**spec):
@@ -72,6 +85,36 @@ def test_a_gpu_that_scales_to_zero():
     assert abs(found.total.expected - hour * 730 - logged) < Decimal("1e-12")
     assert abs(found.total.worst - 4 * hour * 730 - 320 * logged) < Decimal("1e-12")
     assert shown(found) == {"floor": "0.00", "expected": "1038.79", "worst": "4634.67"}
+
+
+@pytest.mark.parametrize(
+    ("resources", "lines"),
+    [
+        ("{gpu: nvidia-l4}", {"resources: {gpu: nvidia-rtx-pro-6000, cpu: 20, memory: 80Gi}",
+                              "resources: {cpu: 4, memory: 16Gi}"}),
+        ("{gpu: nvidia-l4, cpu: 4, memory: 32Gi}", {"resources: {gpu: nvidia-rtx-pro-6000, cpu: 20, memory: 80Gi}"}),
+        ("{gpu: {type: nvidia-rtx-pro-6000, zonalRedundancy: true}}",
+         {"resources: {gpu: {type: nvidia-l4, zonalRedundancy: true}, cpu: 4, memory: 16Gi}",
+          "resources.gpu.zonalRedundancy: false"}),
+        ("{cpu: 2}", set()),
+    ],
+    ids=["least sizes", "sizes that need the GPU", "sizes that the other has not", "no GPU"],
+)  # fmt: skip
+def test_another_accelerator_is_a_line_that_is_valid_and_costs_what_is_said(tmp_path, resources, lines):
+    """Written into the spec, it is taken by validation, and its price is the one told."""
+
+    def estimate_of(written):
+        (tmp_path / "mlservice.yaml").write_text(GPU_SPEC + f"  {written}\n")
+        (loaded,) = load(tmp_path / "mlservice.yaml").services
+        return estimated(loaded.service)
+
+    found = estimate_of(f"resources: {resources}")
+    told = {each.line: each.difference for each in neighbours(found) if each.line.startswith("resources")}
+
+    assert told.keys() == lines
+    for line in lines:
+        if line.startswith("resources:"):
+            assert told[line] == estimate_of(line).total - found.total
 
 
 def test_a_watched_service_that_trains_each_week():
