@@ -253,6 +253,16 @@ def test_a_commitment_is_for_what_always_runs():
     assert commitments([cold]) == []
 
 
+@pytest.mark.parametrize(("machine", "keys"), [("g2-standard-4", []), ("n1-standard-4", ["accelerators"])])
+def test_an_accelerator_of_the_machine_is_paid_with_it(machine, keys):
+    """Those of an accelerator-optimized machine have no price of their own; others are attached, and have one."""
+    training = Training("customJob", machine, "NVIDIA_TESLA_T4", 1, scheduled=Decimal(4), most=Decimal(9))
+    found = estimate("one", Shape("us-central1", Instances(1000, 1024), training=training), ASSUMED)
+
+    assert [line.key for line in found.lines if line.key == "accelerators"] == keys
+    assert not found.missing
+
+
 def test_spot_is_compared_by_the_hour_and_its_fee_stays():
     """n1-standard-4 in Iowa: 0.08651 against 0.21849885, four trainings of an hour."""
     training = Training("customJob", "n1-standard-4", scheduled=Decimal(4), most=Decimal(9))
