@@ -84,6 +84,21 @@ def test_a_service_by_its_name_and_what_if(specs, offline, capsys):
     assert busier["total"]["floor"] == as_declared["total"]["floor"]
 
 
+def test_files_and_names_are_priced_together(specs, offline, capsys):
+    """Each once; a word is the service of that name before it is a folder, unless it ends with a slash."""
+    (specs / "churn").mkdir()
+    (specs / "churn" / "mlservice.yaml").write_text(ONE.replace("{name: churn}", "{name: other}"))
+
+    def names(*words):
+        return [each["name"] for each in document(capsys, *words)["services"]]
+
+    assert names("churn") == ["churn"]
+    assert names("churn/") == ["other"]
+    assert names("churn", "churn/") == ["other", "churn"]
+    assert names("churn", "./mlservice.yaml") == ["churn", "fraud"]
+    assert names("churn", "churn") == ["churn"]
+
+
 def test_an_environment_is_priced_as_it_is_patched(specs, offline, capsys):
     """Its project is named, and nothing is kept warm there."""
     (churn, _) = document(capsys, "--environment", "dev")["services"]
