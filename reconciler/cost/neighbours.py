@@ -63,12 +63,18 @@ def _regions(found: Estimate) -> Iterator[Varied]:
     best: dict[bool, tuple[Decimal, str]] = {}
     for region in sorted(snapshot().tiers.keys() - {here}):
         other = estimate(found.name, replace(shape, region=region), found.usage)
-        near = region.partition("-")[0] == here.partition("-")[0]
+        near = _continent(region) == _continent(here)
         if _as_complete(other, found) and other.total.expected < best.get(near, (found.total.expected, ""))[0]:
             best[near] = other.total.expected, region
     for near, (_, region) in sorted(best.items(), reverse=True):
         means = "everything moves there" if near else "everything moves there, to another continent"
         yield f"region: {region}", f"{means}: data too", replace(shape, region=region), found.usage
+
+
+def _continent(region: str) -> str:
+    """Name it by the first word of its regions; those of the United States are of North America."""
+    first = region.partition("-")[0]
+    return "northamerica" if first == "us" else first
 
 
 def _gpus(found: Estimate) -> Iterator[Varied]:

@@ -284,6 +284,14 @@ def test_neighbours_say_what_a_line_would_save():
     assert by_line["scaling.maxInstances: 1"].difference.floor == 0
 
 
+def test_canada_and_mexico_are_where_the_united_states_are():
+    """A region of North America is no other continent, whatever its name begins with."""
+    found = estimate("one", Shape("us-west2", Instances(1000, 1024, 1, 2)), ASSUMED)
+    by_line = {each.line: each.means for each in neighbours(found)}
+
+    assert by_line["region: northamerica-south1"] == "everything moves there: data too"
+
+
 def test_the_most_that_fits_is_the_most_that_fits():
     """Its worst case is within the limit, that of one more is not; with no room at all it is none."""
     shape = Shape("us-central1", Instances(1000, 1024, 0, 50))
