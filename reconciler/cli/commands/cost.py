@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from schemas import LoadedService
 
 app = typer.Typer(add_completion=False)
-_MOST = 1_000_000
+_LEAST, _MOST = Decimal("0.000001"), 1_000_000
 
 
 def _rate(text: str) -> Decimal:
     """Read requests per second.
 
     Raises:
-        typer.BadParameter: It is no number from 0 to a million.
+        typer.BadParameter: It is neither none nor a number from a millionth, three a month, to a million.
     """
     try:
         rate = Decimal(text)
     except InvalidOperation:
         rate = Decimal("nan")
-    if not (rate.is_finite() and 0 <= rate <= _MOST):
-        raise typer.BadParameter(f"'{text}' is no rate: write requests per second, 0 to {_MOST}")
+    if not (rate.is_finite() and (rate == 0 or _LEAST <= rate <= _MOST)):
+        raise typer.BadParameter(f"'{text}' is no rate: write requests per second, 0 or {_LEAST} to {_MOST}")
     return rate
 
 
