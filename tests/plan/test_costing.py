@@ -280,7 +280,7 @@ def test_a_plan_says_it_everywhere_and_a_report_keeps_it():
     assert f"Cost of churn: {said}" in render_comment([report], titles=titles, about=About())
 
 
-@pytest.mark.parametrize("amount", ["1e5", "12.345", "@everyone", "1.00\n"])
+@pytest.mark.parametrize("amount", ["1e5", "12.345", "@everyone", "1.00\n", f"{10**16}.00"])
 def test_a_report_of_a_stranger_has_amounts_or_is_none(amount):
     """What a comment prints as an amount is one."""
     data = Report(plan=plan_case(KINDS, CASE).plan, project="acme").to_json()
