@@ -105,8 +105,8 @@ def _cost(loaded: LoadedService, seen: _Seen) -> Cost:
     found = estimate(loaded.name, shape, usage)
     total = found.total
     observing = loaded.management.mode is Mode.OBSERVE  # nothing is changed
-    live = _Live(total, same=True) if observing else _live(found, seen)
-    over = _over(found, live, spec.budget)
+    live = _Live(total, same=True) if observing else _live(found, total, seen)
+    over = _over(found, total.worst, live, spec.budget)
     return Cost(
         **total.shown(),
         more=signed(cents(total.expected - live.cost.expected)) if live and live.exact else "",
@@ -130,7 +130,7 @@ def _as_left(shape: Shape, planned: Change | None) -> Shape:
     return sized(shape, {**planned.desired, "cpu_always": always})
 
 
-def _live(found: Estimate, seen: _Seen) -> _Live | None:
+def _live(found: Estimate, total: Amounts, seen: _Seen) -> _Live | None:
     """Give what is paid before the plan, for as much use: nothing where nothing runs; None where that is not known."""
     if seen.planned is None:
         return None
@@ -140,7 +140,7 @@ def _live(found: Estimate, seen: _Seen) -> _Live | None:
         return None
     shape = as_live(found.shape, seen.planned.observed, seen.new)
     if shape == found.shape:
-        return _Live(found.total, same=True, exact=seen.exact(shape))
+        return _Live(total, same=True, exact=seen.exact(shape))
     before = estimate(found.name, shape, found.usage)
     return _Live(before.total, same=before.lines == found.lines, exact=seen.exact(shape))
 
@@ -161,7 +161,7 @@ def _written(budget: Budget, limit: Decimal) -> str:
     return written if limit == budget.plan_limit else f"{written}, which is {cents(limit)} {CURRENCY}"
 
 
-def _over(found: Estimate, live: _Live | None, budget: Budget | None) -> str:
+def _over(found: Estimate, worst: Decimal, live: _Live | None, budget: Budget | None) -> str:
     """Say why its limit blocks what a service costs after the plan; nothing where it does not.
 
     A plan that raises nothing is let through, in cents: what is over its limit already is still looked after. Without
@@ -169,10 +169,11 @@ def _over(found: Estimate, live: _Live | None, budget: Budget | None) -> str:
 
     Args:
         found: After the plan.
+        worst: Of it, in US dollars.
         live: Before it; None where that is not known.
         budget: Of its spec.
     """
-    limit, worst = _limit(budget), found.total.worst
+    limit = _limit(budget)
     if budget is None or limit is None or (live and live.same):
         return ""
     shown = _written(budget, limit)

@@ -82,7 +82,7 @@ def _lines(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...]
     """Price the worst case by itself: what is declared may raise it, and never lowers it."""
     lines, clipped = _all(shape, usage, prices)
     most = usage.most(shape.instances.vcpus)
-    if most != usage:
+    if most is not usage:
         worst, _ = _all(shape, most, prices)
         lines = tuple(_with_worst(line, dear.quantity.worst) for line, dear in zip(lines, worst, strict=True))
     return lines, clipped

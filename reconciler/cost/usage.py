@@ -67,14 +67,14 @@ class Usage:
         Args:
             vcpus: Of an instance, which takes as many requests at once where nothing is declared.
         """
-        more = {name: max(getattr(self, name), getattr(ASSUMED, name)) for name in _LARGER}
-        shared = self.requests_at_once
-        return replace(
-            self,
-            request_duration_ms=min(self.request_duration_ms, ASSUMED.request_duration_ms),
-            requests_at_once=shared if shared and shared > max(Decimal(1), vcpus) else None,
-            **more,
-        )
+        more: dict[str, Any] = {
+            name: getattr(ASSUMED, name) for name in _LARGER if getattr(self, name) < getattr(ASSUMED, name)
+        }
+        if self.request_duration_ms > ASSUMED.request_duration_ms:
+            more["request_duration_ms"] = ASSUMED.request_duration_ms
+        if self.requests_at_once and self.requests_at_once < max(Decimal(1), vcpus):
+            more["requests_at_once"] = None
+        return replace(self, **more) if more else self
 
     def declaring(self, told: Mapping[str, Any]) -> Usage:
         """Give it with some of it declared.
