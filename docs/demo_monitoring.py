@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def tell(folder: Path, first: int) -> None:
     subprocess.run([sys.executable, str(EXAMPLE / "rows.py"), str(rows)], check=True)
     chapter(first, "A statement of BigQuery ML trains on the rows of a table; its model serves (specs/diabetes)")
     until(TWENTY_PAST)
-    tables(rows)
+    subprocess.run([sys.executable, str(EXAMPLE / "tables.py"), str(rows)], check=True)
     mlservice("apply", str(example), "--local", "--yes", quiet=True)
     mlservice("retrain", SERVICE, "--local", quiet=True)
     trained(1)
@@ -60,8 +61,7 @@ def tell(folder: Path, first: int) -> None:
     hour_passes()
     trained(2)
     chapter(
-        first + 3,
-        "What it learnt from is the baseline now, says the file; monitor, alert and dashboard move along",
+        first + 3, "What it learnt from is the baseline now, says the file; monitor, alert and dashboard move along"
     )
     snapshot("clinic.learnt_2")
     edit(example / "mlservice.yaml", "clinic.learnt_1", "clinic.learnt_2")
@@ -69,7 +69,7 @@ def tell(folder: Path, first: int) -> None:
     mlservice("apply", str(example), "--local", "--yes", quiet=True)
     say(f"patients of both clinics that no training saw: wrong by {error(rows):.1f} on average, {wrong:.1f} before")
     chapter(
-        first + 3, "The new version is asked about patients of both clinics: nothing to find any more, and that is told"
+        first + 4, "The new version is asked about patients of both clinics: nothing to find any more, and that is told"
     )
     ask(rows, "first-requests.jsonl")
     ask(rows, "second-requests.jsonl")
@@ -87,19 +87,6 @@ def emulator(path: str) -> str:
 def lines(rows: Path, name: str) -> list[dict[str, Any]]:
     """Read a file of patients."""
     return [json.loads(line) for line in (rows / name).read_text().splitlines()]
-
-
-def tables(rows: Path) -> None:
-    """Make the clinic's tables: the first one's patients, and some of both whose outcome no training sees."""
-    where = {"datasetReference": {"datasetId": "clinic"}, "location": REGION}
-    post("bigquery/v2/projects/local/datasets", where)
-    for table, name in (("patients", "first.jsonl"), ("holdout", "holdout.jsonl")):
-        some = lines(rows, name)
-        fields = [{"name": column, "type": "FLOAT"} for column in some[0]]
-        made = {"tableReference": {"tableId": table}, "schema": {"fields": fields}}
-        post("bigquery/v2/projects/local/datasets/clinic/tables", made)
-        fill(f"clinic.{table}", some)
-    snapshot("clinic.learnt_1")
 
 
 def snapshot(table: str) -> None:
@@ -136,10 +123,17 @@ def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+@cache
+def asked_at() -> tuple[str, str]:
+    """Give where the service is asked, whatever its version, and an identity to ask with."""
+    url = json.loads(mlservice("status", SERVICE, "--local", "-o", "json", quiet=True))[0]["url"]
+    return url, identity(url)
+
+
 def predicted(rows: list[dict[str, Any]]) -> list[float]:
     """Ask the service about patients."""
-    url = json.loads(mlservice("status", SERVICE, "--local", "-o", "json", quiet=True))[0]["url"]
-    headers = {"authorization": f"Bearer {identity(url)}"}
+    url, token = asked_at()
+    headers = {"authorization": f"Bearer {token}"}
     answer = httpx.post(f"{url}/predict", json={"instances": rows}, headers=headers, timeout=60).raise_for_status()
     return [float(value) for value in answer.json()["predictions"]]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import io
-import signal
 import sys
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from reconciler.engine.signals import Stopped, end_commands
 
 COMMANDS = {
     "init": "Write a commented mlservice.yaml.",
@@ -113,33 +114,10 @@ def mlservice(
     del version
 
 
-class Stopped(BaseException):
-    """Somebody asked this process to end: a CI job that was cancelled, a terminal that was closed.
-
-    No KeyboardInterrupt, because the command line library would make an exit with 130 of it.
-
-    Args:
-        number: Of the signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.exit_code = 128 + number
-
-
 def main() -> None:
     """Run the command line and exit with its code."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # there is no SIGHUP on Windows
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has it ignored
-            signal.signal(number, _stop)
+    end_commands()
     sys.exit(run(sys.argv[1:]))
-
-
-def _stop(number: int, frame: object) -> None:
-    """End as after Ctrl-C, so that locks are let go and what was done is recorded."""
-    del frame
-    raise Stopped(number)
 
 
 def run(arguments: list[str]) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from reconciler.core import errors, exits
@@ -17,9 +17,11 @@ from reconciler.core.objects import Observed
 from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned, claims, entry_of
 from reconciler.core.reference import holds_ref
+from reconciler.engine import signals
 from reconciler.engine.converge import converge
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.keeping import Keeper
+from reconciler.engine.pool import Task
 from reconciler.engine.session import Session
 
 
@@ -105,14 +107,21 @@ def apply(session: Session, planned: Planned, *, progress: Progress = lambda *_:
         Locked: Somebody is at work on one of the services.
         Conflict: Somebody was at work between the plan and now; make a new plan.
         LockLost: The lock was taken over; what had started was finished, the rest was left.
+        Stopped: By a signal; what had started was finished and recorded, and the locks were let go.
     """
+    with signals.held():  # but where it waits: no signal comes between taking a lock and knowing of it
+        return _apply(session, planned, progress)
+
+
+def _apply(session: Session, planned: Planned, progress: Progress) -> Report:
     store = InventoryStore(session)
     to_write = _to_write(session, planned)
     locks = _take(store, to_write)
     run = _Run(session, planned, progress, store, locks)
     try:
         run.carry_out()
-        kept = run.keeper.after()
+        with signals.let_through():
+            kept = run.keeper.after()
     except BaseException:
         # Interrupted, or the lock is lost: what was started is recorded, unless somebody else is at work already.
         with suppress(errors.ReconcilerError):
@@ -176,7 +185,8 @@ class _Run:
     store: InventoryStore
     locks: dict[Key, Inventory]
     results: dict[Address, Result] = field(default_factory=dict)
-    running: dict[Future[Result], Change] = field(default_factory=dict)
+    running: dict[Task[Result], Change] = field(default_factory=dict)
+    ended: SimpleQueue[None] = field(default_factory=SimpleQueue)
     renewed: float = field(init=False)
     keeper: Keeper = field(init=False)
 
@@ -214,13 +224,15 @@ class _Run:
             self.progress(change, str(blocked.outcome), 0.0)
         else:
             self.progress(change, "started", 0.0)
-            self.running[self.session.pool.submit(self._one, change)] = change
+            self.running[self.session.pool.submit(self._one, change, told=self.ended)] = change
 
     def _collect(self, *, timeout_s: float | None) -> None:
-        done, _ = wait(self.running, timeout=timeout_s, return_when=FIRST_COMPLETED)
-        for future in done:
-            change = self.running.pop(future)
-            self.results[change.address] = result = future.result()
+        if self.running and not any(task.done for task in self.running):
+            with signals.let_through(), suppress(Empty):
+                self.ended.get(timeout=timeout_s)
+        for task in [task for task in self.running if task.done]:
+            change = self.running.pop(task)
+            self.results[change.address] = result = task.result()
             self.progress(change, str(result.outcome), result.seconds)
 
     def _ready(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import dataclass, field
+from functools import partial
+from queue import SimpleQueue
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from reconciler.core.errors import ReconcilerError, SeveralErrors
+from reconciler.engine.signals import held
 
 T = TypeVar("T")
 
@@ -16,11 +21,52 @@ WORKERS = 16
 """Waiting is most of the work, so more threads than cores; few enough to stay clear of rate limits."""
 
 
+@dataclass(eq=False, slots=True)
+class Task(Generic[T]):
+    """One call of the pool's. A signal may end the wait for it at any moment: it takes no lock that a worker needs.
+
+    Args:
+        call: What is called.
+        told: Given a None when it has ended, for who waits for the first of many.
+        done: Whether it has ended.
+    """
+
+    call: Callable[[], T]
+    told: SimpleQueue[None] | None = None
+    done: bool = False
+    _answer: list[T] = field(default_factory=list)
+    _error: BaseException | None = None
+    _ended: SimpleQueue[None] = field(default_factory=SimpleQueue)
+
+    def run(self) -> None:
+        """Make the call."""
+        try:
+            self._answer.append(self.call())
+        except BaseException as error:  # noqa: BLE001 - raised where the answer is wanted
+            self._error = error
+        self.done = True
+        self._ended.put(None)
+        if self.told is not None:
+            self.told.put(None)
+
+    def result(self) -> T:
+        """Wait for the answer and give it. What the call raised is raised here."""
+        if not self.done:
+            self._ended.get()
+        if self._error is not None:
+            raise self._error
+        return self._answer[0]
+
+
 class Pool:
     """Runs calls in parallel, each with the caller's context, or logs lose theirs."""
 
     def __init__(self, workers: int = WORKERS) -> None:
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="mlservice")
+        self._mine = threading.local()
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="mlservice", initializer=self._enter)
+
+    def _enter(self) -> None:
+        self._mine.thread = True
 
     def __enter__(self) -> Self:
         """Use the pool."""
@@ -32,9 +78,21 @@ class Pool:
         """Wait for what runs, and drop what waits."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def submit(self, call: Callable[..., T], *args: object) -> Future[T]:
-        """Start one call."""
-        return self._executor.submit(copy_context().run, call, *args)
+    def submit(self, call: Callable[..., T], *args: object, told: SimpleQueue[None] | None = None) -> Task[T]:
+        """Start one call; of a thread of the pool it is made at once: waiting for others would take them all.
+
+        Args:
+            call: What is called.
+            args: With what.
+            told: Given a None when it has ended.
+        """
+        task = Task(partial(call, *args), told)
+        if getattr(self._mine, "thread", False):
+            task.run()
+            return task
+        with held():  # the executor has locks of its own
+            self._executor.submit(copy_context().run, task.run)
+        return task
 
     def gather(self, calls: Iterable[Callable[[], T]]) -> list[T]:
         """Make all calls and give their answers in order.
@@ -42,12 +100,12 @@ class Pool:
         Raises:
             ReconcilerError: One failed; `SeveralErrors` when several did, so that none is lost.
         """
-        futures = [self.submit(call) for call in calls]
+        tasks = [self.submit(call) for call in calls]
         failed: list[ReconcilerError] = []
         done: list[T] = []
-        for future in futures:
+        for task in tasks:
             try:
-                done.append(future.result())
+                done.append(task.result())
             except ReconcilerError as error:
                 failed.append(error)
         if len(failed) == 1:

@@ -19,10 +19,12 @@ from runtime.telemetry.background import Background
 from runtime.telemetry.prediction_rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from runtime.data.models import Loaded
     from runtime.data.seen import Seen
+
+    Item = tuple[float, Rows, Seen]
 
 log = logging.getLogger("runtime")
 
@@ -30,8 +32,8 @@ OK = 200
 WAITING, AT_ONCE = 20_000, 1000
 """Requests that may wait, and that one call of the sink gets: a slow topic takes a second for a thousand."""
 GATHER_S = 0.1
-POLITE = 50
-"""Requests after which the thread lets others run."""
+POLITE = 64
+"""Rows after which the thread lets others run, about."""
 _BESIDE = 1024
 """Bytes that a request holds beside its body: headers, the answer, objects."""
 
@@ -91,7 +93,7 @@ class PredictionLog:
         self._rate = rate
         self._columns = columns or {}
         self._where = where
-        self.background: Background[tuple[float, Rows, Seen]] = Background(
+        self.background: Background[Item] = Background(
             "prediction-log",
             self._write,
             size=WAITING,
@@ -112,21 +114,32 @@ class PredictionLog:
 
         return follow
 
-    def _write(self, items: list[tuple[float, Rows, Seen]]) -> int:
+    def _write(self, items: list[Item]) -> int:
         requests: list[list[bytes]] = []
         lost = 0
-        for number, (at, rows, seen) in enumerate(items, 1):
-            try:
-                requests.append([self._encode(record) for record in rows.of(at, seen)])
-            except Exception:  # text that is none, a value that JSON has no form for: of this request alone
-                lost += 1
-                if lost == 1:
-                    log.exception("a prediction cannot be logged", extra={"model": rows.model})
-            if not number % POLITE:
-                sleep(0)  # gives the interpreter to a request that waits for it, which else it would for 5 ms
+        for rows, some in _together(items):
+            for (at, _, seen), table in zip(some, rows.tables([seen for _, _, seen in some]), strict=True):
+                try:
+                    requests.append([self._encode(record) for record in rows.of(at, seen, table)])
+                except Exception:  # text that is none, a value that JSON has no form for: of this request alone
+                    lost += 1
+                    if lost == 1:
+                        log.exception("a prediction cannot be logged", extra={"model": rows.model})
+            sleep(0)  # gives the interpreter to a request that waits for it, which else it would for 5 ms
         return lost + self._sink.write(requests)
 
 
-def _weight(item: tuple[float, Rows, Seen]) -> int:
+def _together(items: Sequence[Item]) -> Iterator[tuple[Rows, Sequence[Item]]]:
+    """Divide requests into a model's that follow one another, of as many rows as others can wait for."""
+    begun = size = 0
+    for place, (_, rows, seen) in enumerate(items):
+        size += seen.call.stop - seen.call.start if seen.call else 0
+        last = place + 1 == len(items)
+        if last or size >= POLITE or items[place + 1][1] is not rows:
+            yield rows, items[begun : place + 1]
+            begun, size = place + 1, 0
+
+
+def _weight(item: Item) -> int:
     """Give about how many bytes a request holds while it waits: its body, and its rows as numbers of a like size."""
     return 2 * len(item[2].request.body) + _BESIDE

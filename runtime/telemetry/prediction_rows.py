@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -58,12 +59,30 @@ class Rows:
         self.model = loaded.part.name
         self._record = _record([*ABOUT, *(columns.get(name, name) for name in self._names), last])
 
-    def of(self, at: float, seen: Seen) -> list[msgspec.Struct]:
+    def tables(self, requests: Sequence[Seen]) -> list[Sequence[Any] | None]:
+        """Give the rows of many requests as Python values, where they are matrices of numbers, else None for each.
+
+        To find the shortest decimals takes some forty calls of numpy, whether for one row or for a thousand.
+        """
+        into = self._loaded.layout.matrix_input if self._loaded.layout else None
+        found: list[Sequence[Any] | None] = [None] * len(requests)
+        if into is None or not self._names:
+            return found
+        arrays = {place: seen.call.inputs[into.name] for place, seen in enumerate(requests) if seen.call}
+        arrays = {place: array for place, array in arrays.items() if _is_table(array, into.shape[-1])}
+        if arrays:
+            values = iter(plain(np.concatenate([*arrays.values()])))
+            for place, array in arrays.items():
+                found[place] = [*islice(values, len(array))]
+        return found
+
+    def of(self, at: float, seen: Seen, table: Sequence[Any] | None = None) -> list[msgspec.Struct]:
         """Give one record per row of a request.
 
         Args:
             at: When it was answered, in seconds since 1970.
             seen: The request and its answer.
+            table: Its rows, where `tables` has made them.
         """
         selection, outputs, call = self._loaded.prediction, seen.outputs, seen.call
         if outputs is None or call is None or selection.output not in outputs.arrays:
@@ -71,7 +90,7 @@ class Rows:
         predictions = outputs.values(selection.output, selection.column)[call.start : call.stop]
         if self._read_prediction is not None:
             predictions = [self._read_prediction(value) for value in predictions]
-        rows = self._features(call.inputs, len(predictions))
+        rows = self._features(call.inputs, len(predictions), table)
         head = (seen.request.id, datetime.fromtimestamp(at, UTC), *self._about)
         latency, make = round((seen.ended - seen.started) * 1000, 3), self._record
         return [
@@ -79,7 +98,7 @@ class Rows:
             for index, (row, value) in enumerate(zip(rows, predictions, strict=True))
         ]
 
-    def _features(self, inputs: Mapping[str, Any], count: int) -> Iterable[Sequence[Any]]:
+    def _features(self, inputs: Mapping[str, Any], count: int, table: Sequence[Any] | None) -> Iterable[Sequence[Any]]:
         """Give what is kept of each row's features, in order."""
         layout = self._loaded.layout
         if layout is None or not self._names:
@@ -89,7 +108,7 @@ class Rows:
             by_name = (plain(np.asarray(inputs[name]).reshape(count, -1)[:, 0]) for name in self._names)
             rows: Iterable[Sequence[Any]] = zip(*by_name, strict=True)
         else:
-            table = plain(inputs[into.name])
+            table = plain(inputs[into.name]) if table is None else table
             rows = table if places is None else ([row[place] for place in places] for row in table)
         return map(self._read, rows) if self._readers else rows
 
@@ -104,6 +123,11 @@ def _record(columns: Sequence[str]) -> type[msgspec.Struct]:
     """Make the type of a model's records: what is encoded fastest."""
     named = {f"column_{place}": column for place, column in enumerate(columns)}
     return msgspec.defstruct("Record", [(field, Any) for field in named], rename=named, gc=False)
+
+
+def _is_table(values: object, width: int) -> bool:
+    """Tell whether values are rows of so many 32-bit numbers: of these alone the shortest decimals are looked for."""
+    return isinstance(values, np.ndarray) and values.dtype == np.float32 and values.shape[1:] == (width,)
 
 
 def plain(values: Array | Sequence[Any]) -> Sequence[Any]:

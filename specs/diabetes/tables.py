@@ -36,7 +36,7 @@ def table(name: str, file: Path) -> None:
     fields = [{"name": column, "type": "FLOAT"} for column in rows[0]]
     post("datasets/clinic/tables", {"tableReference": {"tableId": name}, "schema": {"fields": fields}})
     post(f"datasets/clinic/tables/{name}/insertAll", {"rows": [{"json": row} for row in rows]})
-    print(f"clinic.{name}: {len(rows)} rows")
+    print(f"clinic.{name}: {len(rows)} rows", flush=True)
 
 
 def make(folder: Path) -> None:
@@ -44,7 +44,8 @@ def make(folder: Path) -> None:
     post("datasets", {"datasetReference": {"datasetId": "clinic"}, "location": REGION})
     table("patients", folder / "first.jsonl")
     table("holdout", folder / "holdout.jsonl")
-    post("queries", {"query": LEARNT, "useLegacySql": False, "location": REGION})
+    if not post("queries", {"query": LEARNT, "useLegacySql": False, "location": REGION}).get("jobComplete"):
+        sys.exit(f"this took too long: {LEARNT}")
 
 
 if __name__ == "__main__":

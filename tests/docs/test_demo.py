@@ -20,6 +20,22 @@ def told(act, folder):
     return [line.strip() for line in done.stdout.splitlines()]
 
 
+def test_a_picture_that_no_browser_took_is_missed(tmp_path):
+    """One of an earlier page is not taken for it."""
+    browser, image = tmp_path / "chromium", tmp_path / "old.png"
+    browser.write_text("#!/bin/sh\n")
+    browser.chmod(0o755)
+    image.write_bytes(b"old")
+    code = "import sys, pathlib, screenshots as s; s.picture(*map(pathlib.Path, sys.argv[1:]), 0)"
+    command = [sys.executable, "-c", code, str(tmp_path / "page.html"), str(image)]
+
+    environment = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": str(DOCS)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "took no picture of" in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_act_of_watching_ends_as_it_says(tmp_path):

@@ -329,3 +329,6 @@ def test_requests_that_moved_start_one_training_when_they_stay_so(operator):
     said = [(each.finding, each.reason) for each in reversed(shown.windows)]
     assert said == windows(operator), "the command and the function say the same"
     assert (shown.since, shown.in_a_row) == (shown.windows[2].at.replace("Z", "+00:00"), 3)
+    operator.emulator.faults({"method": "*/ListFunctions", "status": "PERMISSION_DENIED", "times": None})
+    [unknown] = read_monitored(operator.session(), "churn", None).unreadable
+    assert unknown.startswith("whether labels are asked for: cannot list functions_function/")

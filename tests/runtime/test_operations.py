@@ -73,6 +73,36 @@ def test_prediction_log_leaves_out_what_must_not_be_logged(serve, specs, feature
     assert (records[0]["request_id"], records[0]["model_version"]) == ("r1", "v2")
 
 
+def test_requests_that_are_logged_together_keep_their_rows(serve, specs, features, tmp_path):
+    """Their numbers are read at once, whatever each holds: one row, many, none that a model's log would mix up."""
+    file = tmp_path / "predictions.jsonl"
+    server = serve(specs / "breast-cancer/model-v2", model={"features": features}, MLSERVICE_PREDICTION_LOG=file)
+    rows = json.loads((specs / "breast-cancer/rows.json").read_text())["instances"]
+    sent = {f"r{number}": [rows[(number + more) % len(rows)] for more in range(number % 5 + 1)] for number in range(80)}
+
+    answers = {
+        name: server.post("/predict", {"instances": some}, headers={"x-request-id": name}).json()
+        for name, some in sent.items()
+    }
+    assert server.stop() == 0
+
+    logged = {name: [] for name in sent}
+    for line in file.read_text().splitlines():
+        record = json.loads(line)
+        logged[record["request_id"]].append(record)
+    for name, some in sent.items():
+        assert [[record[each] for each in features] for record in logged[name]] == [
+            in_order(row, features) for row in some
+        ]
+        assert [record["prediction"] for record in logged[name]] == answers[name]["predictions"]
+        assert [record["row_index"] for record in logged[name]] == [*range(len(some))]
+
+
+def in_order(row, features):
+    """Give a row's numbers in the order of the features."""
+    return [row[each] for each in features] if isinstance(row, dict) else row
+
+
 ABOUT = {"request_id", "logging_time", "service", "model", "model_version", "revision", "row_index", "latency_ms"}
 
 

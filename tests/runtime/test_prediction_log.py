@@ -5,6 +5,7 @@ import math
 import socket
 import threading
 import uuid
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -178,13 +179,18 @@ class Odd:
 
     model = "m"
 
-    def of(self, _at, seen):
-        return [seen]
+    def tables(self, requests):
+        return [None] * len(requests)
+
+    def of(self, _at, seen, _table):
+        return [seen.request]
 
 
 def test_a_request_that_cannot_be_written_costs_no_other():
     """It is counted and named; those before and after it are kept."""
     sink = Kept()
-    written = PredictionLog(sink, 1.0)._write([(0.0, Odd(), text) for text in ("a", "\ud800", "b")])
+    rows = Odd()
+    requests = [SimpleNamespace(request=text, call=None) for text in ("a", "\ud800", "b")]
+    written = PredictionLog(sink, 1.0)._write([(0.0, rows, request) for request in requests])
 
     assert (written, sink.requests) == (1, [[b'"a"'], [b'"b"']])
