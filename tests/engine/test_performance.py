@@ -152,8 +152,9 @@ def test_judging_takes_two_tables_and_a_query_and_no_more(operator, monkeypatch,
     table(operator, "ml.outcomes", {"id": "STRING", "churned": "BOOL"}, [{"id": "nobody", "churned": True}])
     assert not operator.apply(WANTED).failed
     settings = Function(operator, monkeypatch, tmp_path).settings
-    granted = [Membership.of(each.address) for each in operator.plan(WANTED).plan.changes if is_member(each)]
+    # All at one moment, to come: no window ends between one sweep and the next.
     at = to_come(operator)
+    granted = [Membership.of(each.address) for each in operator.plan(WANTED).plan.changes if is_member(each)]
     roles = [each for each in granted if each.role.startswith("roles/bigquery.") and "churn-retrain@" in each.member]
 
     def swept():
