@@ -107,10 +107,11 @@ def _spread(found: Sequence[Bucket], edges: Sequence[float]) -> list[float]:
     total = sum(count for _, _, count in found)
     ends = list(pairwise(edges))
     shares = [0.0] * len(ends)
-    for low, high, count in found:
+    for low, high, count in found if total else ():
+        share = count / total  # before it is spread: a part of the least number there is would be nothing
         for n, (start, end) in enumerate(ends):
-            shares[n] += count * _part(low, high, start, end, last=n + 1 == len(ends))
-    return [share / total for share in shares] if total else shares
+            shares[n] += share * _part(low, high, start, end, last=n + 1 == len(ends))
+    return shares
 
 
 def _part(low: float, high: float, start: float, end: float, *, last: bool) -> float:
