@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from reconciler.engine.monitoring.calibrating import calibrate
 from reconciler.engine.monitoring.reading import read_monitored
 from reconciler.engine.monitoring.running import intended
 from reconciler.gcp.vertex import host
@@ -83,6 +84,11 @@ def measured(operator):
     return found, {each["name"]: each for each in skew["columns"]}
 
 
+def calibrated(operator):
+    found = calibrate(operator.session(), "churn", None, false_alarms=0.1, days=1)
+    return next(each for each in found if each.which == "skew")
+
+
 def beyond(columns):
     """The columns that Model Monitoring tells of."""
     return {name for name, each in columns.items() if each["distance"] > each["limit"]}
@@ -99,6 +105,7 @@ def test_a_heavy_tail_that_moved_is_found_by_its_logarithm(operator):
     asked(operator, [*1.5 * amounts, 0.0, -3.0], [*visits, 1, 1])
 
     _, by_value = measured(operator)
+    before = calibrated(operator)
     changes = {each.address.name.partition("/")[2]: each for each in operator.plan(BY_LOGARITHM).plan.pending}
     applied(operator, BY_LOGARITHM)
     found, by_logarithm = measured(operator)
@@ -106,6 +113,8 @@ def test_a_heavy_tail_that_moved_is_found_by_its_logarithm(operator):
     assert beyond(by_value) == set(), "it is missed"
     assert by_value["visits"]["distance"] > 3 * NEAR, "and with less of a limit one that did not move would be found"
     assert beyond(by_logarithm) == {"amount"}
+    assert before.positive & by_value.keys() == {"visits"}, "of amounts some have no logarithm, and of plans all"
+    assert (calibrated(operator).windows, calibrated(operator).breaches) == (2, (0, 0)), "by value it were one"
     [now, earlier] = found["comparisons"][0]["history"]
     assert (now["distances"].keys(), earlier["distances"].keys()) == ({"amount", "visits", "plan"}, {"plan"})
     assert by_logarithm["amount"]["rows"] == WINDOW, "what has no logarithm counts as missing"
