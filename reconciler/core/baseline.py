@@ -48,6 +48,7 @@ class Baseline:
         version: Changes when the data do, as far as Google tells; of files their generation.
         by_case: Whether `Spend` and `spend` are two columns: to BigQuery they are one.
         partly: Rows that nobody looked at may have more columns.
+        needs_condition: Of a table, no query reads it without a condition on its partitions.
     """
 
     what: str
@@ -56,6 +57,7 @@ class Baseline:
     version: str = ""
     by_case: bool = True
     partly: bool = False
+    needs_condition: bool = False
 
 
 def of_table(what: str, live: Mapping[str, Any]) -> Baseline:
@@ -63,13 +65,14 @@ def of_table(what: str, live: Mapping[str, Any]) -> Baseline:
 
     Source:
         bigquery v2 `Table`: `numRows` is without the rows of the streaming buffer, and of a view or an external table
-        it says nothing.
+        it says nothing; `requirePartitionFilter`.
     """
     columns = {str(each["name"]): type_of(each).removesuffix(" REQUIRED") for each in _fields(live)}
     plain = live.get("type", "TABLE") in {"TABLE", "SNAPSHOT"}
     arriving = bool(live.get("streamingBuffer"))
     empty = plain and not arriving and str(live.get("numRows", "")) == "0"
-    return Baseline(what, columns or None, empty=empty, by_case=False)
+    condition = live.get("requirePartitionFilter") is True
+    return Baseline(what, columns or None, empty=empty, by_case=False, needs_condition=condition)
 
 
 def _fields(live: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
@@ -193,6 +196,9 @@ def lacks(
     """
     if baseline.empty:
         yield f"{baseline.what} has no rows", "name the data that the model was trained on"
+    if by_logarithm and baseline.needs_condition:
+        hint = "name a view of it that has one, or a copy: logarithms are taken by a query of all its rows"
+        yield f"{baseline.what} is read with a condition on its partitions alone", hint
     features = _compared(model)
     if baseline.columns is None or not features:
         return
