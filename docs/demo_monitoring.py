@@ -1,8 +1,9 @@
 """The demo's act of watching: requests become other ones, that is found, told, and trained for, and is over.
 
-`make demo` tells it after the first act, `python docs/demo_monitoring.py` by itself. The training is a statement of
-BigQuery ML on the rows of a table; the model server logs what it is asked, and Model Monitoring compares the log with
-that table every hour. Patients of a second clinic are the shift: heavier ones than any that the model has learnt of.
+`make demo` tells it after the first act, `python docs/demo_monitoring.py [PAGE]` by itself. The training is a
+statement of BigQuery ML on the rows of a table; the model server logs what it is asked, and Model Monitoring compares
+the log with that table every hour. Patients of a second clinic are the shift: heavier ones than any that the model has
+learnt of.
 """
 
 import json
@@ -22,19 +23,20 @@ from demo_stage import REGION, ROOT, await_it, chapter, clients, identity, kept,
 EXAMPLE = ROOT / "specs" / "diabetes"
 SERVICE, OUTCOME = "progression", "progression"
 PAGE = ROOT / ".mlservice" / "demo-monitor.html"
-"""Stays when the demo is over, to be looked at."""
+"""Stays when the demo is over, to be looked at; here, where no other place is told."""
 JUDGED_BY = 11
 """Minute of an hour by which the window that ended with it was compared, and looked at."""
 TWENTY_PAST = 20
 """Minute at which the act begins, so that no hour ends between one request and the next."""
 
 
-def tell(folder: Path, first: int) -> None:
+def tell(folder: Path, first: int, page: Path = PAGE) -> None:
     """Tell the act.
 
     Args:
         folder: An empty one.
         first: Number of its first chapter.
+        page: What the monitor found, as a page: a file to write.
     """
     example, rows = folder / "diabetes", folder / "patients"
     shutil.copytree(EXAMPLE, example)
@@ -53,8 +55,8 @@ def tell(folder: Path, first: int) -> None:
     ask(rows, "first-requests.jsonl")
     ask(rows, "second-requests.jsonl", times=4)
     hour_passes()
-    PAGE.parent.mkdir(exist_ok=True)
-    mlservice("monitor", SERVICE, "--local", "--html", str(PAGE))
+    page.parent.mkdir(exist_ok=True)
+    mlservice("monitor", SERVICE, "--local", "--html", str(page))
     mails()
     chapter(first + 2, "It stays so for another hour: a training starts, with what has become of the new patients, too")
     fill("clinic.patients", lines(rows, "second.jsonl"))
@@ -206,7 +208,8 @@ def mails() -> None:
 
 
 if __name__ == "__main__":
+    told = [Path(word).resolve() for word in sys.argv[1:2]]  # before the folder is another
     with workspace() as alone:
         mlservice("emulator", "start")
         clients()
-        tell(alone, 1)
+        tell(alone, 1, *told)

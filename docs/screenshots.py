@@ -26,6 +26,7 @@ def browser() -> str:
 
 def picture(page: Path, image: Path, scheme: int) -> None:
     """Open a page as somebody would, and keep what is seen."""
+    image.unlink(missing_ok=True)  # an older picture says nothing of this page
     with tempfile.TemporaryDirectory() as profile:
         command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         command += [f"--user-data-dir={profile}", f"--blink-settings=preferredColorScheme={scheme}"]

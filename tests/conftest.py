@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ import grpc
 import httpx
 import pytest
 
+from emulator import cloud
+from emulator.core.world import World
 from reconciler.engine.pool import Pool
 from tests.operating import Operator
 
@@ -26,6 +28,9 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 HTTP = httpx.Client(timeout=60, trust_env=False)
 """One client for all control calls: making one takes longer than most tests."""
 atexit.register(HTTP.close)
+
+STARTED: list[subprocess.Popen[bytes]] = []
+"""Every daemon that this process started."""
 
 
 @dataclass
@@ -53,6 +58,7 @@ class Emulator:
         with (state / "log").open("ab") as log:
             command = [sys.executable, "-m", "emulator", "serve", "--state", str(state), *arguments]
             process = subprocess.Popen(command, stderr=log, env=env)
+        STARTED.append(process)
         ready = wait_until_ready(state, process)
         env = HTTP.get(ready["http"] + "/_emulator/env").json()
         return cls(state, process, ready["http"], ready["grpc"], env)
@@ -105,6 +111,26 @@ class Emulator:
         self.process.wait(timeout=20)
 
 
+def end(processes: Iterable[subprocess.Popen[bytes]], within_s: float = 20) -> None:
+    """End those that still run."""
+    running = [each for each in processes if each.poll() is None]
+    for each in running:
+        each.terminate()
+    for each in running:
+        try:
+            each.wait(within_s)
+        except subprocess.TimeoutExpired:
+            each.kill()
+            each.wait()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_daemon_left() -> Iterator[None]:
+    """Tests that fail, or are cut off, leave none behind on the machine."""
+    yield
+    end(STARTED)
+
+
 def wait_until_ready(state: Path, process: subprocess.Popen[bytes], within_s: float = 30) -> dict[str, Any]:
     """What `emulator.json` says once this process has written it."""
     deadline = time.monotonic() + within_s
@@ -134,6 +160,28 @@ def emulator(shared_emulator: Emulator) -> Emulator:
     """The shared daemon, emptied."""
     shared_emulator.reset()
     return shared_emulator
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[], Emulator]]:
+    """Starts a daemon of one test's own, again and again on one state."""
+    started = []
+
+    def run() -> Emulator:
+        started.append(Emulator.start(tmp_path / "emulator"))
+        return started[-1]
+
+    yield run
+    for each in started:
+        each.kill()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A cloud that nobody serves."""
+    made = cloud.build(tmp_path / "world")
+    yield made
+    cloud.stop(made)
 
 
 @pytest.fixture(autouse=True, scope="session")

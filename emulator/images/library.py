@@ -215,6 +215,11 @@ class Images:
         found = self._world.store.list(TAGS, f"{package}/tags/")
         return [name for name, body in found if digest in (None, body.decode())]
 
+    def tagging(self, prefix: str) -> list[tuple[str, str]]:
+        """Names of all tags that start with `prefix`, sorted, each with the name of the version that it points to."""
+        found = self._world.store.list(TAGS, prefix)
+        return [(name, f"{name.rpartition('/tags/')[0]}/versions/{body.decode()}") for name, body in found]
+
     def tag(self, name: str, digest: str) -> None:
         """Point a tag at a digest, whether it was there or not; who may move it, the registry decides."""
         self._world.store.put(TAGS, name, digest.encode())

@@ -139,9 +139,13 @@ def _fate(policies: Sequence[Policy], version: Version, ranks: Ranks, now: datet
 
 
 def _moments(policies: Iterable[Policy], version: Version, now: datetime) -> list[datetime]:
-    """Give the times at which the answer may change: now, and just after each age that a policy names."""
+    """Give the times at which the answer may change: now, and just after each age that a policy names.
+
+    Google takes ages of up to 10,000 years: what no calendar of ours can say is never.
+    """
     ages = {age for each in policies for age in (each.older_than_s, each.newer_than_s) if age is not None}
-    later = (version.uploaded + timedelta(seconds=age, microseconds=1) for age in ages)
+    left_s = (datetime.max.replace(tzinfo=version.uploaded.tzinfo) - version.uploaded).total_seconds()
+    later = (version.uploaded + timedelta(seconds=age, microseconds=1) for age in ages if age + 1 < left_s)
     return [now, *sorted(moment for moment in later if moment > now)]
 
 

@@ -21,7 +21,7 @@ class Cost:
         more: What the plan adds to what is expected, with its sign; empty where it is not known what is live.
         missing: What has no known price: it costs at least what is said.
         over: Why the limit of the spec blocks it; empty where it does not.
-        fits: What would be within the limit, in words; only with `over`.
+        fits: What would be within the limit, in words; only with `over`, and empty where a price is missing.
     """
 
     floor: str
@@ -41,6 +41,11 @@ class Cost:
         """Read the serialised form."""
         known = {each.name: data[each.name] for each in fields(cls)}
         return cls(**known | {"missing": tuple(data["missing"])})
+
+    @property
+    def blocked(self) -> str:
+        """Say why its limit blocks it, and what would fit where that is known; empty where it does not."""
+        return "; ".join(filter(None, (self.over, self.fits)))
 
     def said(self) -> str:
         """Say it in a line, without whose it is."""

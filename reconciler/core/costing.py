@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from reconciler.core.cost import Cost, signed
+from reconciler.core.paid import alters, fires
 from reconciler.core.plan import Action, Change
-from reconciler.cost.amounts import Amounts, cents
+from reconciler.cost.amounts import Amounts, cents, rounded
 from reconciler.cost.estimate import CURRENCY, Estimate, estimate
 from reconciler.cost.explained import explained
+from reconciler.cost.lines import Line
 from reconciler.cost.neighbours import greatest, most_that_fits
-from reconciler.cost.shape import Shape, as_live, shape_of, sized
+from reconciler.cost.shape import PAID_WITH, Shape, as_live, shape_of, sized
 from reconciler.cost.usage import usage_of
 from schemas import Loaded, LoadedService
 from schemas.sections.budget import Budget
@@ -26,10 +28,43 @@ class _Seen:
     Args:
         planned: The change of its primary object; None where there is none.
         new: Objects made, less those deleted, by kind.
+        kept: Kinds of objects that are there before it.
+        gone: Kinds of objects deleted.
+        altered: Something that stays will cost another amount, which is not priced as it was before.
+        timed: What the clock fires changes.
     """
 
     planned: Change | None = None
     new: dict[str, int] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    altered: bool = False
+    timed: bool = False
+
+    def exact(self, live: Shape) -> bool:
+        """Tell whether what is paid before it is known, and not only that it is at least so much.
+
+        Args:
+            live: As far as it is known.
+        """
+        mixed = {kind for kind, count in self.new.items() if count > 0} & self.kept
+        fired = self.timed and live.training is not None and live.training.paid
+        return not (fired or PAID_WITH & (self.gone | mixed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """What is paid before a plan.
+
+    Args:
+        cost: US dollars a month, for as much use as after it; at the worst at least.
+        same: As large as after it: the plan raises nothing, whatever is not known of prices.
+        exact: It is so much in each case, and not only at least at the worst.
+    """
+
+    cost: Amounts
+    same: bool = False
+    exact: bool = True
 
 
 def costs_of(services: Sequence[Loaded], changes: Iterable[Change], primary: str) -> Mapping[str, Cost]:
@@ -51,11 +86,16 @@ def costs_of(services: Sequence[Loaded], changes: Iterable[Change], primary: str
 
 def _take(seen: _Seen, change: Change, loaded: LoadedService, primary: str) -> None:
     address, kind = change.address, change.address.kind
+    seen.altered |= alters(change)
+    seen.timed |= fires(change)
     if (kind, address.name, address.location) == (primary, loaded.name, loaded.region):
         seen.planned = change
     elif change.action is Action.CREATE:
         seen.new[kind] = seen.new.get(kind, 0) + 1
-    elif change.action is Action.DELETE:
+    else:
+        seen.kept.add(kind)
+    if change.action is Action.DELETE:
+        seen.gone.add(kind)
         seen.new[kind] = seen.new.get(kind, 0) - 1
 
 
@@ -65,15 +105,19 @@ def _cost(loaded: LoadedService, seen: _Seen) -> Cost:
     found = estimate(loaded.name, shape, usage)
     total = found.total
     observing = loaded.management.mode is Mode.OBSERVE  # nothing is changed
-    live = total if observing else _live(found, total, seen)
-    over = _over(total, live, spec.budget)
+    live = _Live(total, same=True) if observing else _live(found, total, seen)
+    over = _over(found, total.worst, live, spec.budget)
     return Cost(
         **total.shown(),
-        more=signed(cents(total.expected - live.expected)) if live else "",
-        missing=tuple(dict.fromkeys(explained(line, found).title for line in found.missing)),
+        more=signed(cents(total.expected - live.cost.expected)) if live and live.exact else "",
+        missing=_titles(found, found.missing),
         over=over,
         fits=_fits(found, spec.budget) if over else "",
     )
+
+
+def _titles(found: Estimate, lines: Iterable[Line]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(explained(line, found).title for line in lines))
 
 
 def _as_left(shape: Shape, planned: Change | None) -> Shape:
@@ -86,39 +130,66 @@ def _as_left(shape: Shape, planned: Change | None) -> Shape:
     return sized(shape, {**planned.desired, "cpu_always": always})
 
 
-def _live(found: Estimate, total: Amounts, seen: _Seen) -> Amounts | None:
+def _live(found: Estimate, total: Amounts, seen: _Seen) -> _Live | None:
     """Give what is paid before the plan, for as much use: nothing where nothing runs; None where that is not known."""
     if seen.planned is None:
         return None
     if seen.planned.observed is None:
-        return Amounts()
+        return _Live(Amounts())
+    if seen.altered:
+        return None
     shape = as_live(found.shape, seen.planned.observed, seen.new)
-    return total if shape == found.shape else estimate(found.name, shape, found.usage).total
+    if shape == found.shape:
+        return _Live(total, same=True, exact=seen.exact(shape))
+    before = estimate(found.name, shape, found.usage)
+    return _Live(before.total, same=before.lines == found.lines, exact=seen.exact(shape))
 
 
 def _limit(budget: Budget | None) -> Decimal | None:
     """Give the limit in US dollars; None for none, and for one in a currency that nobody says the price of."""
     if budget is None or budget.plan_limit is None:
         return None
-    if budget.currency in (None, CURRENCY):
+    if budget.currency == CURRENCY or (budget.currency, budget.per_usd) == (None, None):
         return budget.plan_limit
     return budget.plan_limit / Decimal(str(budget.per_usd)) if budget.per_usd else None
 
 
-def _over(total: Amounts, live: Amounts | None, budget: Budget | None) -> str:
-    """Give what is paid before the plan, for as much use: nothing where nothing runs; None if that is not known."""
-    limit, worst = _limit(budget), total.worst
-    if budget is None or limit is None or worst <= limit or (live and worst < live.worst):
+def _written(budget: Budget, limit: Decimal) -> str:
+    """Give the limit as the spec has it, and in US dollars where that is another amount."""
+    unnamed = "" if budget.per_usd else CURRENCY
+    written = f"{budget.plan_limit} {budget.currency or unnamed}".rstrip()
+    return written if limit == budget.plan_limit else f"{written}, which is {cents(limit)} {CURRENCY}"
+
+
+def _over(found: Estimate, worst: Decimal, live: _Live | None, budget: Budget | None) -> str:
+    """Say why its limit blocks what a service costs after the plan; nothing where it does not.
+
+    A plan that raises nothing is let through, in cents: what is over its limit already is still looked after. Without
+    a price it is not known whether anything is raised, but where all stays as large as it is.
+
+    Args:
+        found: After the plan.
+        worst: Of it, in US dollars.
+        live: Before it; None where that is not known.
+        budget: Of its spec.
+    """
+    limit = _limit(budget)
+    if budget is None or limit is None or (live and live.same):
         return ""
-    written = f"{budget.plan_limit} {budget.currency or CURRENCY}"
-    shown = written if budget.currency in (None, CURRENCY) else f"{written}, which is {cents(limit)} {CURRENCY}"
+    shown = _written(budget, limit)
+    if unknown := [line for line in found.missing if line.quantity.worst > 0]:
+        least = f"no price of {', '.join(_titles(found, unknown))} in {found.shape.region}; at least {cents(worst)}"
+        return f"budget.planLimit ({shown}) cannot be compared: {least} {CURRENCY} a month"
+    if rounded(worst) <= limit or (live and rounded(worst) <= rounded(live.cost.worst)):
+        return ""
     return f"it may cost {cents(worst)} {CURRENCY} a month, above budget.planLimit ({shown})"
 
 
 def _fits(found: Estimate, budget: Budget | None) -> str:
-    """Say what would be within the limit."""
-    limit = _limit(budget) or Decimal(0)
-    most = most_that_fits(found, limit)
+    """Say what would be within the limit; nothing where a price is missing, since nobody knows."""
+    most = most_that_fits(found, _limit(budget) or Decimal(0))
+    if most is None:
+        return ""
     if most:
         least = f" and minInstances: {most}" if most < found.shape.instances.least else ""
         return f"scaling.maxInstances: {most}{least} would fit"

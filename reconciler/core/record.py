@@ -20,9 +20,12 @@ def revive(record: type[R], data: Mapping[str, Any]) -> R:
         data: Plain data with a value for every field.
 
     Raises:
-        KeyError: A field is missing: another version of this program wrote the data.
+        KeyError: A field is missing, or one of no record: another version of this program wrote the data.
     """
     hints = get_type_hints(record)
+    unknown = sorted(set(data) - {f.name for f in fields(record)})  # type: ignore[arg-type]  # records are dataclasses
+    if unknown:
+        raise KeyError(unknown[0])
     return record(**{f.name: _value(hints[f.name], data[f.name]) for f in fields(record)})  # type: ignore[arg-type]  # records are dataclasses
 
 

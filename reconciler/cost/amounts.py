@@ -10,6 +10,8 @@ MONTH_H = Decimal(730)
 """Hours of a month, as Google's calculator counts them: 8,760 a year."""
 MONTH_S = MONTH_H * 3600
 NOTHING = Decimal(0)
+MOST = Decimal(10) ** 15
+"""US dollars, the most that is shown."""
 _CENT = Decimal("0.01")
 
 
@@ -66,11 +68,20 @@ def total(amounts: Iterable[Amounts]) -> Amounts:
     return Amounts(floor, expected, worst)
 
 
-def cents(amount: Decimal) -> str:
-    """Round half up to cents, once and for people.
+def rounded(amount: Decimal) -> Decimal:
+    """Round half up to cents, once. What is beyond `MOST` is that: no bill has it, and cents would have no digits.
 
     Args:
         amount: US dollars.
     """
-    rounded = amount.quantize(_CENT, ROUND_HALF_UP)
-    return f"{rounded or abs(rounded):f}"
+    found = max(-MOST, min(MOST, amount)).quantize(_CENT, ROUND_HALF_UP)
+    return found or abs(found)
+
+
+def cents(amount: Decimal) -> str:
+    """Give an amount in cents, for people and programs.
+
+    Args:
+        amount: US dollars.
+    """
+    return f"{rounded(amount):f}"

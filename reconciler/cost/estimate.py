@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,21 @@ def forget() -> None:
 
 
 def _lines(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...], bool]:
+    """Price the worst case by itself: what is declared may raise it, and never lowers it."""
+    lines, clipped = _all(shape, usage, prices)
+    most = usage.most(shape.instances.vcpus)
+    if most is not usage:
+        worst, _ = _all(shape, most, prices)
+        lines = tuple(_with_worst(line, dear.quantity.worst) for line, dear in zip(lines, worst, strict=True))
+    return lines, clipped
+
+
+def _with_worst(line: Line, worst: Decimal) -> Line:
+    same = line.quantity.worst == worst
+    return line if same else replace(line, quantity=replace(line.quantity, worst=worst))
+
+
+def _all(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...], bool]:
     pricing, load = Pricing(prices, shape.region), load_of(shape, usage)
     run = (
         pricing.by_instance(shape.instances, load.up_s)

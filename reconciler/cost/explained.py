@@ -75,6 +75,13 @@ def _said(usage: Usage, name: str, words: str) -> str:
     return words if name in usage.declared else f"{words} (assumed)"
 
 
+def _many(found: Estimate, name: str, unit: str) -> str:
+    """Say how much of something there is, and of how much the worst case is where it is another."""
+    mine, most = (Decimal(getattr(each, name)) for each in (found.usage, found.usage.most(found.shape.instances.vcpus)))
+    said = _said(found.usage, name, f"{mine.normalize():f} {unit}")
+    return said if mine == most else f"{said}, worst {most.normalize():f}"
+
+
 def _requests(found: Estimate) -> str:
     usage = found.usage
     rate = _said(usage, "requests_per_second", f"{usage.requests_per_second.normalize():f} requests/s")
@@ -95,8 +102,9 @@ def _busy(found: Estimate) -> str:
 
 def _worst_requests(found: Estimate) -> str:
     instances = found.shape.instances
-    many = at_once_of(instances, found.usage).normalize()
-    return f"{_requests(found)}; worst: {instances.most} instances, {many:f} at once in each"
+    most = found.usage.most(instances.vcpus)
+    many = f"{at_once_of(instances, most).normalize():f} of {most.request_duration_ms} ms at once in each"
+    return f"{_requests(found)}; worst: {instances.most} instances, {many}"
 
 
 def _warm(found: Estimate) -> str:
@@ -104,10 +112,10 @@ def _warm(found: Estimate) -> str:
 
 
 def _logged(found: Estimate) -> str:
-    usage, rate = found.usage, found.shape.log_rate or Decimal(0)
-    rows = _said(usage, "rows_per_request", f"{usage.rows_per_request.normalize():f} rows a request")
+    rate = found.shape.log_rate or Decimal(0)
+    rows = _many(found, "rows_per_request", "rows a request")
     share = f"{(rate * 100).normalize():f} % of requests"
-    return f"{share}, {rows}, {_said(usage, 'row_bytes', f'{usage.row_bytes} bytes each')}"
+    return f"{share}, {rows}, {_many(found, 'row_bytes', 'bytes each')}"
 
 
 def _trainings(found: Estimate) -> str:
@@ -123,8 +131,7 @@ def _trainings(found: Estimate) -> str:
 
 
 def _images(found: Estimate) -> str:
-    each = _said(found.usage, "image_size_mib", f"{found.usage.image_size_mib} MiB each")
-    return f"{found.shape.versions_kept} versions kept, {each}"
+    return f"{found.shape.versions_kept} versions kept, {_many(found, 'image_size_mib', 'MiB each')}"
 
 
 _LINES: Mapping[str, tuple[str, Words]] = {
@@ -150,15 +157,12 @@ _LINES: Mapping[str, tuple[str, Words]] = {
     "images": ("images", _images),
     "scans": (
         "scans of images",
-        lambda e: _said(e.usage, "images_per_month", f"{e.usage.images_per_month.normalize():f} images a month"),
+        lambda e: _many(e, "images_per_month", "images a month"),
     ),
     "models": ("model folders", lambda _: "1 GiB of uploaded versions (assumed)"),
     "scheduler": ("scheduler jobs", lambda e: f"{e.shape.jobs} jobs, running or not"),
-    "logs": ("logs", lambda e: f"{_said(e.usage, 'log_bytes', f'{e.usage.log_bytes} bytes a request')}"),
-    "network": (
-        "network",
-        lambda e: f"{_said(e.usage, 'answer_bytes', f'{e.usage.answer_bytes} bytes an answer')}, to the internet",
-    ),
+    "logs": ("logs", lambda e: _many(e, "log_bytes", "bytes a request")),
+    "network": ("network", lambda e: f"{_many(e, 'answer_bytes', 'bytes an answer')}, to the internet"),
 }
 _PART = {"function.cpu": "CPU", "function.memory": "memory", "function.requests": "requests"}
 NOT_COUNTED = (

@@ -51,7 +51,7 @@ def load_of(shape: Shape, usage: Usage) -> Load:
         usage: How much it is used.
     """
     instances, at_once, checks = shape.instances, at_once_of(shape.instances, usage), shape.checks_per_second
-    most = max(instances.most * at_once / usage.billed_s, checks)
+    most = max(instances.most * at_once / usage.each_s, checks)
     expected = min(usage.requests_per_second, most - checks)
     predictions = Amounts(NOTHING, expected, most - checks)
     rates = predictions + Amounts.same(checks)

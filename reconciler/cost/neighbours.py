@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from reconciler.cost.accelerators import others
 from reconciler.cost.amounts import Amounts
 from reconciler.cost.estimate import Estimate, estimate
 from reconciler.cost.lines import Line
 from reconciler.cost.prices import snapshot
 from reconciler.cost.shape import Shape
 from reconciler.cost.usage import Usage
-from schemas.sections.resources import GPU_LEAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _regions(found: Estimate) -> Iterator[Varied]:
     best: dict[bool, tuple[Decimal, str]] = {}
     for region in sorted(snapshot().tiers.keys() - {here}):
         other = estimate(found.name, replace(shape, region=region), found.usage)
-        near = region.partition("-")[0] == here.partition("-")[0]
+        near = _continent(region) == _continent(here)
         if _as_complete(other, found) and other.total.expected < best.get(near, (found.total.expected, ""))[0]:
             best[near] = other.total.expected, region
     for near, (_, region) in sorted(best.items(), reverse=True):
@@ -71,17 +71,18 @@ def _regions(found: Estimate) -> Iterator[Varied]:
         yield f"region: {region}", f"{means}: data too", replace(shape, region=region), found.usage
 
 
+def _continent(region: str) -> str:
+    """Name it by the first word of its regions; those of the United States are of North America."""
+    first = region.partition("-")[0]
+    return "northamerica" if first == "us" else first
+
+
 def _gpus(found: Estimate) -> Iterator[Varied]:
     """Vary the accelerator. How long a request takes on another one is not known: it is taken as it is."""
-    instances, same = found.shape.instances, "if a request takes as long on it"
-    for gpu, (millis, mib) in GPU_LEAST.items():
-        if instances.gpu and instances.gpu != gpu:
-            size = {"cpu_millis": max(millis, instances.cpu_millis), "memory_mib": max(mib, instances.memory_mib)}
-            other = replace(instances, gpu=str(gpu), **size)  # type: ignore[arg-type]  # both are whole numbers
-            yield f"resources.gpu: {gpu}", same, replace(found.shape, instances=other), found.usage
-    if instances.gpu:
-        other = replace(instances, gpu="", zonal=False)
-        yield "resources.gpu: null", "no GPU, " + same, replace(found.shape, instances=other), found.usage
+    instances = found.shape.instances
+    for line, other in others(instances):
+        means = "if a request takes as long on it" if other.gpu else "no GPU, if a request takes as long without"
+        yield line, means, replace(found.shape, instances=other), found.usage
     if instances.zonal:
         means = "one zone's capacity: instances may have to wait for a GPU"
         other = replace(instances, zonal=False)
@@ -120,13 +121,17 @@ def _counts(found: Estimate) -> Iterator[Varied]:
         )
 
 
-def most_that_fits(found: Estimate, limit: Decimal) -> int:
+def most_that_fits(found: Estimate, limit: Decimal) -> int | None:
     """Give the most instances at once with which the worst case stays within a limit; 0 where not even one does.
+
+    None where something that is used has no known price: how much it would come to nobody knows.
 
     Args:
         found: The estimate of the spec as it is.
         limit: US dollars a month.
     """
+    if found.missing:
+        return None
     instances = found.shape.instances
     low, high = 0, instances.most
     while low < high:

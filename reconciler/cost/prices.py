@@ -106,7 +106,7 @@ class Prices:
 
 @lru_cache(maxsize=1)
 def snapshot() -> Prices:
-    """Give the prices that come with this version."""
+    """Give the prices that come with this version: read once, as a module is. Others are handed to `estimate`."""
     return read(json.loads(_FILE.read_text(encoding="utf-8")))
 
 

@@ -95,6 +95,11 @@ class Training:
     most: Decimal = Decimal(0)
     timeout_s: int = 6 * 3600
 
+    @property
+    def paid(self) -> bool:
+        """Tell whether a training costs anything here; what a webhook starts is somebody else's."""
+        return self.sort != "webhook"
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -261,7 +266,7 @@ def sized(shape: Shape, record: Mapping[str, Any]) -> Shape:
 def as_live(shape: Shape, observed: Mapping[str, Any], new: Mapping[str, int]) -> Shape:
     """Give a spec's shape as it was before a plan: the instances as they run, without what the plan makes anew.
 
-    What else changes (how long rows are kept, how often is compared) is taken as the spec says it.
+    It is at least so much: of what the plan deletes only jobs are counted, and everything else is as the spec says it.
 
     Args:
         shape: As the spec has it.
@@ -281,3 +286,5 @@ _MADE_OF: Mapping[str, Mapping[str, Any]] = {
     "artifact_repository": {"versions_kept": 0, "scanned": False},
     "monitoring_uptime_check": {"checks_per_second": Decimal(0)},
 }
+PAID_WITH = frozenset(_MADE_OF)
+"""Kinds of objects whose deletion lowers an estimate by what nobody knows: the spec has no numbers of them any more."""

@@ -20,6 +20,12 @@ _LEAST_QUERY = Decimal(10_000_000)
 _FUNCTION = Instances(cpu_millis=1000, memory_mib=512)
 """What the retraining function has."""
 _SWEEPS_PER_HOUR = 6
+_WITH_ACCELERATORS = ("a2-", "a3-", "a4-", "a4x-", "g2-", "g4-")
+"""Machine types that have accelerators: a price of one, `a2-highgpu-1g` or `g2-standard-4`, is with them.
+
+Source:
+    https://cloud.google.com/compute/docs/accelerator-optimized-machines.
+"""
 _FEE = Decimal("0.15")
 """Vertex AI's management fee on Spot capacity, of Compute Engine's on-demand price; nothing is taken off it.
 
@@ -97,13 +103,13 @@ def retraining(pricing: Pricing, shape: Shape, usage: Usage) -> Iterator[Line]:
     hours = hours_of(training, usage)
     if training.sort == "customJob":
         yield machine(pricing, training, hours)
-        if training.accelerators:
+        if training.accelerators and not training.machine.startswith(_WITH_ACCELERATORS):
             family = f"vertex.train.gpu.{training.accelerator.removeprefix('NVIDIA_TESLA_').lower()}"
             yield pricing.line("accelerators", family, hours.times(training.accelerators))
     elif training.sort == "vertexPipeline":
         yield pricing.line("pipelineRuns", "vertex.pipelines.run", trainings_of(training, usage))
         yield pricing.line("pipelineSteps", "vertex.train.pipeline-steps", hours)
-    elif training.sort != "webhook":
+    elif training.paid:
         yield pricing.line("training", f"vertex.train.{training.sort}", hours)
 
 

@@ -54,6 +54,28 @@ class Usage:
         """
         return Decimal(-(-self.request_duration_ms // _STEP_MS) * _STEP_MS) / 1000
 
+    @property
+    def each_s(self) -> Decimal:
+        """Seconds of a request as they pass: that many of them an instance answers, one after the other."""
+        return Decimal(self.request_duration_ms) / 1000
+
+    def most(self, vcpus: Decimal) -> Usage:
+        """Give the use that the worst case is of: what is assumed, or more where more is declared, and never less.
+
+        Shorter requests are more: as many as fit into a second.
+
+        Args:
+            vcpus: Of an instance, which takes as many requests at once where nothing is declared.
+        """
+        more: dict[str, Any] = {
+            name: getattr(ASSUMED, name) for name in _LARGER if getattr(self, name) < getattr(ASSUMED, name)
+        }
+        if self.request_duration_ms > ASSUMED.request_duration_ms:
+            more["request_duration_ms"] = ASSUMED.request_duration_ms
+        if self.requests_at_once and self.requests_at_once < max(Decimal(1), vcpus):
+            more["requests_at_once"] = None
+        return replace(self, **more) if more else self
+
     def declaring(self, told: Mapping[str, Any]) -> Usage:
         """Give it with some of it declared.
 
@@ -63,6 +85,7 @@ class Usage:
         return replace(self, **told, declared=self.declared.union(told)) if told else self
 
 
+_LARGER = ("rows_per_request", "row_bytes", "answer_bytes", "log_bytes", "image_size_mib", "images_per_month")
 ASSUMED = Usage()
 _NAMES = frozenset(field.name for field in fields(Usage))
 

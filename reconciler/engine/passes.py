@@ -228,9 +228,8 @@ class Pass:
         self.codes.add(BLOCKED)
         self.canary.leave(planned, names=over)
         for name, cost in over.items():
-            why = f"{cost.over}; {cost.fits}"
-            self.log.write("ERROR", f"blocked: {why}", service=name)
-            self._note(name, "blocked", why)
+            self.log.write("ERROR", f"blocked: {cost.blocked}", service=name)
+            self._note(name, "blocked", cost.blocked)
             mine = [change for change in planned.plan.pending if name in change.services]
             self.told[name].changes += [told_change(change, "blocked") for change in mine]
         self.run([loaded for loaded in documents if loaded.name not in over])

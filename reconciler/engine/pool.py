@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -61,7 +62,11 @@ class Pool:
     """Runs calls in parallel, each with the caller's context, or logs lose theirs."""
 
     def __init__(self, workers: int = WORKERS) -> None:
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="mlservice")
+        self._mine = threading.local()
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="mlservice", initializer=self._enter)
+
+    def _enter(self) -> None:
+        self._mine.thread = True
 
     def __enter__(self) -> Self:
         """Use the pool."""
@@ -74,7 +79,7 @@ class Pool:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def submit(self, call: Callable[..., T], *args: object, told: SimpleQueue[None] | None = None) -> Task[T]:
-        """Start one call.
+        """Start one call; of a thread of the pool it is made at once: waiting for others would take them all.
 
         Args:
             call: What is called.
@@ -82,6 +87,9 @@ class Pool:
             told: Given a None when it has ended.
         """
         task = Task(partial(call, *args), told)
+        if getattr(self._mine, "thread", False):
+            task.run()
+            return task
         with held():  # the executor has locks of its own
             self._executor.submit(copy_context().run, task.run)
         return task

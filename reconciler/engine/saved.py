@@ -55,7 +55,7 @@ def check_saved(session: Session, saved: Plan, anew: Callable[[], Plan] | None =
     if moved:
         raise errors.StalePlan(moved)
     plan = _with_values(saved, sealer, anew) if saved.salt else plan
-    wants = {change.address: _want(session, change) for change in plan.changes if change.desired is not None}
+    wants = _wants(session, plan)
     deletions = {key: plan.deletion[key[1]] for key in keys if key[1] in plan.deletion}
     return Planned(plan, wants, seen, owners, inventories, deletions, exact=True)
 
@@ -100,6 +100,25 @@ def _owner(change: Change, inventories: Mapping[Key, Inventory]) -> Owner:
     entry = next((e for e in entries if e), None)
     # Whatever the plan says may be done was agreed to when it was made.
     return Owner(change.services, entry, Adopt.NEVER if change.owned else Adopt.ALWAYS, Prune.OWNED)
+
+
+def _wants(session: Session, plan: Plan) -> dict[Address, Desired[Any]]:
+    """Give what a plan wants, as records.
+
+    Raises:
+        StalePlan: A version of this program wrote it that knows of other fields.
+    """
+    wants, strange = {}, []
+    for change in plan.changes:
+        if change.desired is None:
+            continue
+        try:
+            wants[change.address] = _want(session, change)
+        except KeyError as error:
+            strange.append(f"{change.address}: another version of mlservice made this plan: {error} is not in both")
+    if strange:
+        raise errors.StalePlan(strange)
+    return wants
 
 
 def _want(session: Session, change: Change) -> Desired[Any]:

@@ -30,4 +30,4 @@ def costs(plan: Plan) -> Iterator[tuple[str, Cost]]:
 def blocked(plan: Plan) -> Iterator[str]:
     """Say of each service that its own limit blocks why, and what would fit."""
     for name, cost in plan.over_limit.items():
-        yield f"{name}: {cost.over}; {cost.fits}"
+        yield f"{name}: {cost.blocked}"

@@ -13,6 +13,7 @@ from reconciler.render.moments import ago, minute
 from reconciler.render.text import table
 from reconciler.render.values import one_line
 from schemas.redaction import redacted
+from schemas.units import duration_text
 
 NAMES: Mapping[str, str] = {
     "skew": "skew",
@@ -24,6 +25,7 @@ AGAINST: Mapping[str, str] = {
     "skew": "requests against the training data",
     "drift": "requests against an earlier window",
     "predictiondrift": "answers against an earlier window",
+    "performance": "predictions against labels that came later",
 }
 WORDS: Mapping[str, tuple[str, str]] = {
     "Breach": ("breach", "bold red"),
@@ -97,19 +99,20 @@ def headline(found: Mapping[str, Any]) -> tuple[str, str]:
         return f"breach of {', '.join(breaches)}", WORDS["Breach"][1]
     silent = [each for each in every if each["finding"] != "Calm"]
     if len({each["finding"] for each in every}) == 1:
-        return _words(every[0]["finding"])
-    told = ", ".join(f"{NAMES[each['which']]} ({_words(each['finding'])[0]})" for each in silent)
+        return words_of(every[0]["finding"])
+    told = ", ".join(f"{NAMES[each['which']]} ({words_of(each['finding'])[0]})" for each in silent)
     some = "calm but for " if len(silent) < len(every) else ""
     return f"{some}{told}" or WORDS["NotMeasured"][0], WORDS["NotMeasured"][1]
 
 
-def _words(finding: str) -> tuple[str, str]:
+def words_of(finding: str) -> tuple[str, str]:
+    """Give the words of a finding, and their style; of one that nobody knows those of what was not measured."""
     return WORDS.get(finding, WORDS["NotMeasured"])
 
 
 def _comparison(found: Mapping[str, Any], now: datetime, *, every: bool) -> Text:
     text = Text()
-    words, style = _words(found["finding"])
+    words, style = words_of(found["finding"])
     text.append(f"  {NAMES[found['which']]}", "bold").append("  ").append(words, style)
     text.append(f"{standing(found, now)}\n  {AGAINST[found['which']]}\n")
     for line in lines(found, now):
@@ -204,24 +207,25 @@ def why(reason: str, which: str) -> str:
 
 def _performance(found: Mapping[str, Any], now: datetime) -> Text:
     text = Text()
-    words, style = _words(found["finding"])
+    words, style = words_of(found["finding"])
     text.append("  performance", "bold").append("  ").append(words, style)
-    text.append(f"{standing(found, now)}\n  predictions against labels that came later\n")
+    text.append(f"{standing(found, now)}\n  {AGAINST['performance']}\n")
     for line in outcome_lines(found, now):
         text.append(f"    {line}\n")
     if found["unmeasured"]:
         text.append(f"    {unmeasured(found)}\n", "red")
     rows = [measure_cells(each) for each in found["measures"]]
     if rows:
-        styles = [_words(each["finding"])[1] for each in found["measures"]]
+        styles = [words_of(each["finding"])[1] for each in found["measures"]]
         text.append_text(table(rows, MEASURES, right=range(2, len(MEASURES)), styles=styles))
-    earlier = [each for each in found["history"] if each["at"] != found["at"]]
+    told = {found["at"], (found["unmeasured"] or {}).get("at")}
+    earlier = [each for each in found["history"] if each["at"] not in told]
     return text.append_text(_history(earlier, "performance")) if earlier else text
 
 
 def outcome_lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
     """Say which window it was, how many labels it has, and what is said of it."""
-    late = f"labels come {found['after'] / _DAY_S:g} d later" if found["after"] else "labels come at once"
+    late = f"labels come {duration_text(1000 * found['after'])} later" if found["after"] else "labels come at once"
     between = f"window {minute(found['from'])} to {minute(found['to'])} UTC, judged {ago(found['at'], now)}"
     yield f"{between if found['at'] else 'no window yet'} · {late} · {found['minSamples']} tell something"
     if found["predictions"]:
@@ -243,7 +247,6 @@ def unmeasured(found: Mapping[str, Any]) -> str:
     return f"the window judged {minute(failed['at'])} UTC could not be measured: {short(failed['reason'])}"
 
 
-_DAY_S = 86_400
 MEASURES = ("    measure", "verdict", "value", "limit", "by chance", "of rows")
 _ERRORS = frozenset({"mae", "rmse", "bias"})
 
@@ -253,7 +256,7 @@ def measure_cells(found: Mapping[str, Any]) -> tuple[str, ...]:
     limit = number(found.get("limit"), "g")
     return (
         f"    {_cut(found['name'], _LONGEST)}",
-        _words(found["finding"])[0],
+        words_of(found["finding"])[0],
         number(found.get("value"), ".3g"),
         f"{'at most' if found['name'] in _ERRORS else 'at least'} {limit}",
         number(found.get("expected"), ".3g"),
@@ -265,7 +268,7 @@ def _columns(columns: Sequence[Mapping[str, Any]], *, every: bool) -> Text:
     shown = [each for each in columns if every or each["finding"] not in QUIET]
     text = Text()
     if shown:
-        styles = [_words(each["finding"])[1] for each in shown]
+        styles = [words_of(each["finding"])[1] for each in shown]
         text.append_text(table([_cells(each) for each in shown], _HEAD, right=_RIGHT, styles=styles))
     left = [each for each in columns if each not in shown]
     if left:
@@ -290,7 +293,7 @@ def _part(column: Mapping[str, Any]) -> float:
 def _cells(column: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         f"    {_cut(column['name'], _LONGEST)}",
-        WORDS[column["finding"]][0],
+        words_of(column["finding"])[0],
         number(column.get("distance"), ".3f"),
         number(column.get("limit"), "g"),
         number(column.get("expected"), ".3f"),
@@ -326,7 +329,7 @@ def _history(windows: Sequence[Mapping[str, Any]], which: str) -> Text:
     text = Text()
     text.append("    other windows\n", "bold")
     for each in windows:
-        words, style = _words(each["finding"])
+        words, style = words_of(each["finding"])
         text.append(f"    {minute(each['at'])}  ").append(f"{words:<15}", style).append(
             f"  {why(each['reason'], which)}\n"
         )

@@ -17,7 +17,6 @@ from reconciler.render.monitoring import (
     MEASURES,
     NAMES,
     QUIET,
-    WORDS,
     amiss,
     by_logarithm,
     headline,
@@ -29,6 +28,7 @@ from reconciler.render.monitoring import (
     standing,
     troubles,
     unmeasured,
+    words_of,
 )
 from reconciler.render.safe import visible
 from schemas.redaction import redacted
@@ -101,7 +101,7 @@ def _styled(value: Any, style: str) -> str:
 
 
 def _comparison(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    words, style = WORDS.get(found["finding"], WORDS["NotMeasured"])
+    words, style = words_of(found["finding"])
     said = _styled(words + standing(found, now), style)
     yield f"<section><h2>{_text(NAMES[found['which']])} <small>{said}</small></h2>"
     yield f'<p class="dim">{_text(AGAINST[found["which"]])}</p>'
@@ -121,10 +121,10 @@ def _comparison(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
 
 
 def _performance(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    words, style = WORDS.get(found["finding"], WORDS["NotMeasured"])
+    words, style = words_of(found["finding"])
     said = _styled(words + standing(found, now), style)
     yield f"<section><h2>performance <small>{said}</small></h2>"
-    yield '<p class="dim">predictions against labels that came later</p>'
+    yield f'<p class="dim">{AGAINST["performance"]}</p>'
     yield from (f"<p>{_text(line)}</p>" for line in outcome_lines(found, now))
     if found["unmeasured"]:
         yield f"<p>{_styled(unmeasured(found), 'red')}</p>"
@@ -137,7 +137,7 @@ def _performance(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
 
 def _measure(measure: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> str:
     name, words, *numbers = measure_cells(measure)
-    verdict = _styled(words, WORDS.get(measure["finding"], WORDS["NotMeasured"])[1])
+    verdict = _styled(words, words_of(measure["finding"])[1])
     cells = "".join(f'<td class="number">{_text(each)}</td>' for each in numbers)
     return f'<tr><th scope="row">{_text(name)}</th><td>{verdict}</td>{cells}<td>{_over_time(measure, past)}</td></tr>'
 
@@ -155,7 +155,7 @@ def _number_class(column: int) -> str:
 
 
 def _row(column: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> str:
-    words, style = WORDS[column["finding"]]
+    words, style = words_of(column["finding"])
     since = f"<br/><small>since {_text(minute(column['since']))} UTC</small>" if column.get("since") else ""
     numbers = (
         number(column.get("distance"), ".3f"),

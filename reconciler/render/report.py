@@ -23,7 +23,8 @@ FORMAT: Literal["mlservice/plan-report/v1"] = "mlservice/plan-report/v1"
 MOST_BYTES = 8 * 1024 * 1024
 """Ten thousand objects have less."""
 _TEXT, _MANY, _DEEPEST = 4000, 20_000, 40
-_AMOUNT = r"^[+-]?[0-9]{1,30}\.[0-9]{2}$"
+_AMOUNT, _AMOUNT_LONGEST = r"^[+-]?[0-9]{1,16}\.[0-9]{2}$", 20
+"""As `cost.amounts.cents` gives them: those of all services can be added up to the cent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +114,10 @@ class _Note(_Read):
 
 
 class _Cost(_Read):
-    floor: str = Field(max_length=40, pattern=_AMOUNT)
-    expected: str = Field(max_length=40, pattern=_AMOUNT)
-    worst: str = Field(max_length=40, pattern=_AMOUNT)
-    more: str = Field("", max_length=40, pattern=rf"{_AMOUNT}|^$")
+    floor: str = Field(max_length=_AMOUNT_LONGEST, pattern=_AMOUNT)
+    expected: str = Field(max_length=_AMOUNT_LONGEST, pattern=_AMOUNT)
+    worst: str = Field(max_length=_AMOUNT_LONGEST, pattern=_AMOUNT)
+    more: str = Field("", max_length=_AMOUNT_LONGEST, pattern=rf"{_AMOUNT}|^$")
     missing: list[Annotated[str, Field(max_length=200)]] = Field(default_factory=list, max_length=50)
     over: str = Field("", max_length=_TEXT)
     fits: str = Field("", max_length=_TEXT)

@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from reconciler.render.moments import ago, minute
-from reconciler.render.monitoring import NAMES, WORDS
+from reconciler.render.monitoring import NAMES, WORDS, words_of
 from reconciler.render.text import table
 from reconciler.render.values import one_line
 
@@ -90,7 +90,7 @@ def _retraining(status: Mapping[str, Any]) -> Iterator[str]:
 
 def stands(found: Mapping[str, Any], now: datetime) -> tuple[str, str]:
     """Say how a comparison stands, with a style."""
-    words, style = WORDS.get(found["finding"], WORDS["NotMeasured"])
+    words, style = words_of(found["finding"])
     if found["since"]:
         count = len(found["columns"])
         what = "measure" if found["which"] == "performance" else "feature"

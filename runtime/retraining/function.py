@@ -107,7 +107,7 @@ def _rows(settings: Settings, google: Google) -> int | None:
     """Count the rows to train on; None where the spec names none, or BigQuery does not tell."""
     if not settings.rows:
         return None
-    project, dataset, table = settings.rows.split(".")
+    project, dataset, table = settings.rows.rsplit(".", 2)  # a project of a domain has dots: example.com:p
     below = f"projects/{project}/datasets/{dataset}/tables/{table}"
     url = f"{google.address('bigquery')}/bigquery/v2/{below}"
     try:
@@ -156,7 +156,8 @@ def _looked(
         tuple(Watch.of(told) for told in settings.breaches),
         lambda event: _told(_acted(event, _desk(settings, google, teller, way, max(event.at, at)))),
         teller.judged,
-        Judging(settings, google).windows if settings.performance else None,
+        # Made when it is its turn: what is wrong with it keeps no monitor from being looked at.
+        (lambda known, now: Judging(settings, google).windows(known, now)) if settings.performance else None,
     )
     found = look(how, max(datetime.now(UTC), at))
     return {"windows": [{"sort": each.sort, "finding": each.to_json()["finding"]} for each in found]}

@@ -41,8 +41,9 @@ def limit(budget: Budget | None) -> Iterator[Finding]:
         summary = f"prices are in US dollars, and this is in {budget.currency}: no plan is blocked by it"
         hint = f"add perUsd: what a US dollar is in {budget.currency}"
         yield warning("budget.planLimit", "plan-limit", summary, hint)
-    if not foreign and budget.per_usd is not None and budget.per_usd != 1:
-        yield warning("budget.perUsd", "per-usd", "the budget is in US dollars", "say its currency")
+    if budget.currency == DOLLARS and budget.per_usd is not None and budget.per_usd != 1:
+        hint = "leave it out, or say which currency it is in"
+        yield warning("budget.perUsd", "per-usd", "the budget is in US dollars", hint)
 
 
 def alerts(budget: Budget | None) -> Iterator[Finding]:

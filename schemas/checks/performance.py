@@ -16,6 +16,9 @@ from schemas.sections.retraining import Retraining
 
 PATH = "monitoring.performance"
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}(\.0*)?")
+"""As tables of labels may write an INT64."""
+_MOST = 2.0**63
 _NUMBERS = frozenset({ValueType.NUMBER, ValueType.INTEGER})
 _YES_OR_NO = frozenset({ValueType.NUMBER, ValueType.BOOLEAN})
 """Types of a prediction of which `true` and 1 are the label that is looked for, unless the spec says which."""
@@ -98,9 +101,16 @@ def _positive(found: Performance, kind: ValueType, values: tuple[str, ...]) -> I
     elif found.least is None or kind is ValueType.BOOLEAN:
         summary = "positive says which class is looked for; here there is no choice"
         yield Finding(f"{PATH}.positive", "measure", summary, "remove it", at_key=True)
+    elif kind is ValueType.INTEGER and not _whole(found.positive):
+        summary = f"{shown(found.positive)} is no whole number, and the prediction is one"
+        yield Finding(f"{PATH}.positive", "measure", summary, "give `positive: 1`, in digits")
     elif values and kind is ValueType.CATEGORY and found.positive not in values:
         hint = f"classes: {', '.join(values)}"
         yield Finding(f"{PATH}.positive", "measure", f"{shown(found.positive)} is not a class", hint)
+
+
+def _whole(text: str) -> bool:
+    return _WHOLE.fullmatch(text) is not None and abs(float(text)) <= _MOST
 
 
 def _about_one_class(least: Least | None) -> str:

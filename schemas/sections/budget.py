@@ -38,15 +38,16 @@ class Budget(Section):
         None,
         gt=0,
         le=1_000_000,
-        description="What a US dollar is in `currency`. List prices are in dollars: with another currency `planLimit` "
-        "is compared with them by it.",
+        description="What a US dollar is in the currency of the budget. List prices are in dollars: `planLimit` is "
+        "divided by it to be compared with them.",
         examples=[0.92],
     )
     plan_limit: Money | None = Field(
         None,
         ge=0,
-        description="A plan whose worst case per month, at list prices and before what is free, is above this is "
-        "blocked, unless it lowers it.",
+        description="A plan whose worst case per month, at list prices and before what is free, is above this, or "
+        "has no known price, is blocked, unless it raises nothing. In `currency`; without that and `perUsd` in US "
+        "dollars, whatever the billing account's currency is.",
     )
     alerts: tuple[Number, ...] = Field(
         (0.5, 0.8, 1.0), description="Shares of the amount at which a notification goes out."

@@ -62,11 +62,19 @@ class Resources(Section):
         return value
 
 
+# Google's own limit is the quota of the region, which can be raised from some hundred vCPUs: this is far beyond it, and
+# keeps what is worked out from the number within bounds.
+# Source: https://cloud.google.com/run/docs/configuring/max-instances-limits
+_MOST_INSTANCES = 100_000
+
+
 class Scaling(Section):
     """How many instances there may be."""
 
-    min_instances: Whole = Field(0, ge=0, description="Instances kept warm; 0 scales to zero.")
-    max_instances: Whole = Field(3, ge=1, description="Most instances at once: the ceiling of what this can cost.")
+    min_instances: Whole = Field(0, ge=0, le=_MOST_INSTANCES, description="Instances kept warm; 0 scales to zero.")
+    max_instances: Whole = Field(
+        3, ge=1, le=_MOST_INSTANCES, description="Most instances at once: the ceiling of what this can cost."
+    )
     concurrency: Whole = Field(
         80,
         ge=1,

@@ -384,6 +384,8 @@ def test_names_of_an_example_are_all_its_own(kind):
         assert ceiling.bound(kind, example).usd < 50
 
 
+JOBS = "https://bigquery.googleapis.com/bigquery/v2/projects/p/jobs"
+LOADED = {"load": {"destinationTable": {"projectId": "p", "datasetId": f"{RUN}0_logs", "tableId": "t"}}}
 UNKNOWN = [
     ("GRPC", "/google.cloud.run.v2.WorkerPools/CreateWorkerPool"),
     ("POST", "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/endpoints"),
@@ -391,14 +393,24 @@ UNKNOWN = [
     ("POST", "https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets/theirs/tables"),
     ("POST", "https://iam.googleapis.com/v1/projects/p/locations/global/workloadIdentityPools/theirs/providers"),
     ("POST", "https://storage.googleapis.com/upload/storage/v1/b/theirs/o?uploadType=media"),
+    ("POST", JOBS),
+]
+NOT_OURS = [
+    {"load": {"destinationTable": {"projectId": "p", "datasetId": "theirs", "tableId": "t"}}},
+    {"load": {"destinationTable": {"projectId": "theirs", "datasetId": f"{RUN}0_logs", "tableId": "t"}}},
+    {"query": {"query": "DROP TABLE theirs.t"}},
+    LOADED | {"copy": {"destinationTable": {"projectId": "p", "datasetId": "theirs", "tableId": "t"}}},
 ]
 
 
-@pytest.mark.parametrize(("verb", "url"), UNKNOWN)
-def test_what_would_not_be_found_again_is_not_made(verb, url):
+@pytest.mark.parametrize(
+    ("verb", "url", "body"),
+    [*((verb, url, {}) for verb, url in UNKNOWN), *(("POST", JOBS, {"configuration": each}) for each in NOT_OURS)],
+)
+def test_what_would_not_be_found_again_is_not_made(verb, url, body):
     """A request that makes something of an unknown sort, or in what is not the run's, is refused before it is sent."""
     with pytest.raises(LookupError):
-        making.made_by(verb, url, {}, journal.place_of("p", "us-central1", RUN, 0))
+        making.made_by(verb, url, body, journal.place_of("p", "us-central1", RUN, 0))
 
 
 VERTEX = "https://us-central1-aiplatform.googleapis.com"
@@ -429,6 +441,7 @@ POSTED = [
     (f"{VERTEX}/v1beta1/{HERE}/schedules/1:pause", {}, None, None),
     (f"https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets/{RUN}0_logs/tables", {}, None, None),
     (f"https://storage.googleapis.com/upload/storage/v1/b/{RUN}0-state/o", None, None, None),
+    (JOBS, {"configuration": LOADED}, None, None),
 ]
 
 

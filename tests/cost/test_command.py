@@ -11,6 +11,7 @@ from reconciler.cli.app import run
 from reconciler.cost.prices import snapshot
 from reconciler.cost.told import told
 from reconciler.render.cost import render_cost
+from tests.start_up.fresh import python
 
 ONE = """\
 apiVersion: mlservice/v1
@@ -72,6 +73,18 @@ def test_two_services_and_what_is_free_once(specs, offline, capsys):
     assert {each["pool"]: each["amount"]["worst"] for each in found["free"]}["run.cpu"] == "4.32"
 
 
+@pytest.mark.slow
+def test_nothing_of_google_is_imported(specs):
+    """A program that starts for it alone has no client library of Google's, nor one for HTTP."""
+    priced = "from reconciler.cli.app import run; assert run(['cost', sys.argv[1]]) == 0"
+    # Before: installed packages register the empty namespace `google.cloud` at each start.
+    unwanted = "[name for name in {*sys.modules} - before if name.partition('.')[0] in ('google', 'grpc', 'httpx')]"
+
+    python(
+        "-c", f"import sys; before = {{*sys.modules}}; {priced}; assert not {unwanted}", str(specs / "mlservice.yaml")
+    )
+
+
 def test_a_service_by_its_name_and_what_if(specs, offline, capsys):
     """Its name is enough beside `mlservice.yaml`; options say what use it is priced with."""
     as_declared = document(capsys, "churn")
@@ -82,6 +95,21 @@ def test_a_service_by_its_name_and_what_if(specs, offline, capsys):
     assert "usage.requestDuration" not in busier["services"][0]["assumed"]
     assert Decimal(busier["total"]["expected"]) > Decimal(as_declared["total"]["expected"])
     assert busier["total"]["floor"] == as_declared["total"]["floor"]
+
+
+def test_files_and_names_are_priced_together(specs, offline, capsys):
+    """Each once; a word is the service of that name before it is a folder, unless it ends with a slash."""
+    (specs / "churn").mkdir()
+    (specs / "churn" / "mlservice.yaml").write_text(ONE.replace("{name: churn}", "{name: other}"))
+
+    def names(*words):
+        return [each["name"] for each in document(capsys, *words)["services"]]
+
+    assert names("churn") == ["churn"]
+    assert names("churn/") == ["other"]
+    assert names("churn", "churn/") == ["other", "churn"]
+    assert names("churn", "./mlservice.yaml") == ["churn", "fraud"]
+    assert names("churn", "churn") == ["churn"]
 
 
 def test_an_environment_is_priced_as_it_is_patched(specs, offline, capsys):
@@ -115,6 +143,7 @@ def test_the_table_says_what_each_number_is_made_of(specs, offline, capsys):
         (["nobody"], "neither a file nor a service 'nobody'"),
         (["--requests-per-second", "-1"], "is no rate"),
         (["--requests-per-second", "nan"], "is no rate"),
+        (["--requests-per-second", "1e-999999"], "is no rate"),
         (["--request-duration", "2h"], "is no duration of a request"),
     ],
 )

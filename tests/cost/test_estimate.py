@@ -114,6 +114,33 @@ def test_more_use_never_costs_less(shape, usage, more, slower):
         assert now.total.expected <= estimate("one", shape, longer).total.expected + HAIR
 
 
+LESS = {"rows_per_request": Decimal("0.1"), "row_bytes": 1, "answer_bytes": 0, "log_bytes": 0, "image_size_mib": 1,
+        "images_per_month": Decimal(0), "trainings_per_month": Decimal(0), "training_duration_s": 60}  # fmt: skip
+
+
+@FEW
+@given(SHAPES, USES, st.sampled_from([{}, LESS]))
+def test_a_declaration_raises_the_worst_case_or_leaves_it(shape, usage, more):
+    """What nobody can hold a caller to lowers no worst case: what is said of use unblocks no limit."""
+    declared = estimate("one", shape, usage.declaring(more)).total
+
+    assert declared.worst >= estimate("one", shape, ASSUMED).total.worst
+    assert declared.expected <= declared.worst + HAIR
+
+
+def test_shorter_and_larger_requests_raise_the_worst_case():
+    """Ten times as many of 10 ms fit into a second; each logs ten times as much. Longer ones lower nothing."""
+    shape = Shape("us-central1", Instances(1000, 1024, 0, 2))
+
+    def logs(**told):
+        found = estimate("one", shape, ASSUMED.declaring(told))
+        return next((line, explained(line, found).assumption) for line in found.lines if line.key == "logs")
+
+    (as_assumed, _), (slow, said) = logs(), logs(request_duration_ms=10_000, log_bytes=10)
+    assert logs(request_duration_ms=10, log_bytes=10_000)[0].quantity.worst == 100 * as_assumed.quantity.worst
+    assert (slow.quantity.worst, said) == (as_assumed.quantity.worst, "10 bytes a request, worst 1000")
+
+
 @FEW
 @given(st.lists(st.tuples(SHAPES, USES), min_size=1, max_size=4))
 def test_what_is_free_is_free_once(services):
@@ -226,6 +253,16 @@ def test_a_commitment_is_for_what_always_runs():
     assert commitments([cold]) == []
 
 
+@pytest.mark.parametrize(("machine", "keys"), [("g2-standard-4", []), ("n1-standard-4", ["accelerators"])])
+def test_an_accelerator_of_the_machine_is_paid_with_it(machine, keys):
+    """Those of an accelerator-optimized machine have no price of their own; others are attached, and have one."""
+    training = Training("customJob", machine, "NVIDIA_TESLA_T4", 1, scheduled=Decimal(4), most=Decimal(9))
+    found = estimate("one", Shape("us-central1", Instances(1000, 1024), training=training), ASSUMED)
+
+    assert [line.key for line in found.lines if line.key == "accelerators"] == keys
+    assert not found.missing
+
+
 def test_spot_is_compared_by_the_hour_and_its_fee_stays():
     """n1-standard-4 in Iowa: 0.08651 against 0.21849885, four trainings of an hour."""
     training = Training("customJob", "n1-standard-4", scheduled=Decimal(4), most=Decimal(9))
@@ -247,6 +284,14 @@ def test_neighbours_say_what_a_line_would_save():
     assert by_line["scaling.maxInstances: 1"].difference.floor == 0
 
 
+def test_canada_and_mexico_are_where_the_united_states_are():
+    """A region of North America is no other continent, whatever its name begins with."""
+    found = estimate("one", Shape("us-west2", Instances(1000, 1024, 1, 2)), ASSUMED)
+    by_line = {each.line: each.means for each in neighbours(found)}
+
+    assert by_line["region: northamerica-south1"] == "everything moves there: data too"
+
+
 def test_the_most_that_fits_is_the_most_that_fits():
     """Its worst case is within the limit, that of one more is not; with no room at all it is none."""
     shape = Shape("us-central1", Instances(1000, 1024, 0, 50))
@@ -258,6 +303,13 @@ def test_the_most_that_fits_is_the_most_that_fits():
 
     assert worst(most) <= 900 < worst(most + 1)
     assert most_that_fits(found, Decimal(1)) == 0
+
+
+def test_what_fits_is_not_known_where_a_price_is_not():
+    """An accelerator whose price nobody knows there may cost more than any limit."""
+    shape = Shape("asia-southeast1", Instances(4000, 16384, 0, 5, gpu="nvidia-l4"))
+
+    assert most_that_fits(estimate("one", shape, ASSUMED), Decimal(10**9)) is None
 
 
 @pytest.mark.parametrize(
@@ -284,8 +336,9 @@ def test_a_shape_as_it_is_live():
 
 
 @pytest.mark.parametrize(
-    ("usd", "text"), [("0.005", "0.01"), ("0.0049", "0.00"), ("-0.004", "0.00"), ("1e3", "1000.00")]
+    ("usd", "text"),
+    [("0.005", "0.01"), ("0.0049", "0.00"), ("-0.004", "0.00"), ("1e3", "1000.00"), ("1e40", "1" + 15 * "0" + ".00")],
 )
 def test_cents_are_rounded_half_up_and_once(usd, text):
-    """Nothing is shown as less than nothing by rounding."""
+    """Nothing is shown as less than nothing by rounding, and no amount is too large to be shown."""
     assert cents(Decimal(usd)) == text

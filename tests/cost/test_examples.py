@@ -2,14 +2,27 @@
 
 from decimal import Decimal
 
+import pytest
+
 from reconciler.cost.amounts import cents
 from reconciler.cost.estimate import estimated
 from reconciler.cost.free_tier import off
-from schemas import MLService
+from reconciler.cost.neighbours import neighbours
+from schemas import MLService, load
 
 CPU, MEMORY, WARM = Decimal("0.000024"), Decimal("0.0000025"), Decimal("0.0000025")
 MONTH = Decimal(2_628_000)
 GIB, TIB = Decimal(1024**3), Decimal(1024**4)
+
+GPU_SPEC = """\
+apiVersion: mlservice/v1
+kind: MLService
+metadata: {name: churn}
+spec:
+  region: us-central1
+  image: us-central1-docker.pkg.dev/acme/ml/churn:1
+  scaling: {maxInstances: 2}
+"""
 
 
 def priced(**spec):
@@ -32,8 +45,9 @@ def test_a_warm_service_with_declared_use():
     Expected: CPU 1,576,800 x 0.000024 = 37.8432; memory (1 GiB) x 0.0000025 = 3.942; warm 1,051,200 x 0.0000025 twice
     = 5.256; requests 5.256 M x 0.40 = 2.1024; logs 5.256e9 bytes = 4.895 GiB x 0.50 = 2.4475; answers x 0.12 = 0.5874.
     Floor: 2,628,000 warm seconds x 0.0000025 twice = 13.14.
-    Worst: two instances busy all month, 5,256,000 s: CPU 126.144, memory 13.14; one request of 300 ms after the other
-    in each, 6.667 a second: 17.52 M requests x 0.40 = 7.008; logs 17.52e9 bytes, 16.317 GiB, 8.1584; answers 1.9580.
+    Worst: two instances busy all month, 5,256,000 s: CPU 126.144, memory 13.14; one request after the other in each,
+    of the 100 ms that are assumed, since longer ones are fewer: 20 a second, 52.56 M requests x 0.40 = 21.024; logs
+    52.56e9 bytes, 48.950 GiB, 24.4752; answers 5.8740.
     Free of it, once: CPU 4.32 and memory 0.90 of the busy seconds, 2 M requests (0.80), 50 GiB of logs, all of them.
     """
     found = priced(
@@ -45,7 +59,7 @@ def test_a_warm_service_with_declared_use():
     expected = busy * (CPU + MEMORY) + (MONTH - busy) * 2 * WARM + requests * Decimal("0.0000004")
     expected += requests * 1000 / GIB * (Decimal("0.50") + Decimal("0.12"))
     assert found.total.expected == expected
-    assert shown(found) == {"floor": "13.14", "expected": "52.18", "worst": "156.41"}
+    assert shown(found) == {"floor": "13.14", "expected": "52.18", "worst": "190.66"}
     free = off(("acme", line) for line in found.lines)
     assert cents(free.expected) == cents(Decimal("4.32") + Decimal("0.90") + Decimal("0.80") + requests * 500 / GIB)
 
@@ -71,6 +85,36 @@ def test_a_gpu_that_scales_to_zero():
     assert abs(found.total.expected - hour * 730 - logged) < Decimal("1e-12")
     assert abs(found.total.worst - 4 * hour * 730 - 320 * logged) < Decimal("1e-12")
     assert shown(found) == {"floor": "0.00", "expected": "1038.79", "worst": "4634.67"}
+
+
+@pytest.mark.parametrize(
+    ("resources", "lines"),
+    [
+        ("{gpu: nvidia-l4}", {"resources: {gpu: nvidia-rtx-pro-6000, cpu: 20, memory: 80Gi}",
+                              "resources: {cpu: 4, memory: 16Gi}"}),
+        ("{gpu: nvidia-l4, cpu: 4, memory: 32Gi}", {"resources: {gpu: nvidia-rtx-pro-6000, cpu: 20, memory: 80Gi}"}),
+        ("{gpu: {type: nvidia-rtx-pro-6000, zonalRedundancy: true}}",
+         {"resources: {gpu: {type: nvidia-l4, zonalRedundancy: true}, cpu: 4, memory: 16Gi}",
+          "resources.gpu.zonalRedundancy: false"}),
+        ("{cpu: 2}", set()),
+    ],
+    ids=["least sizes", "sizes that need the GPU", "sizes that the other has not", "no GPU"],
+)  # fmt: skip
+def test_another_accelerator_is_a_line_that_is_valid_and_costs_what_is_said(tmp_path, resources, lines):
+    """Written into the spec, it is taken by validation, and its price is the one told."""
+
+    def estimate_of(written):
+        (tmp_path / "mlservice.yaml").write_text(GPU_SPEC + f"  {written}\n")
+        (loaded,) = load(tmp_path / "mlservice.yaml").services
+        return estimated(loaded.service)
+
+    found = estimate_of(f"resources: {resources}")
+    told = {each.line: each.difference for each in neighbours(found) if each.line.startswith("resources")}
+
+    assert told.keys() == lines
+    for line in lines:
+        if line.startswith("resources:"):
+            assert told[line] == estimate_of(line).total - found.total
 
 
 def test_a_watched_service_that_trains_each_week():

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cost.amounts import MONTH_S, Amounts, cents, total
+from reconciler.cost.amounts import MONTH_S, cents, total
 from reconciler.cost.estimate import discounted, estimate
 from reconciler.cost.free_tier import off
-from reconciler.cost.lines import Line, Pricing
 from reconciler.cost.prices import snapshot
 from reconciler.cost.shape import Instances, Shape, Training
-from reconciler.cost.supporting import machine, publishing
+from reconciler.cost.supporting import GIB, TIB
 from reconciler.cost.usage import ASSUMED
 
 FACTS = Path(__file__).resolve().parents[2].parent / "shared" / "gcp"
@@ -25,6 +24,14 @@ KEYS = {
     "mem_active": "memory",
     "cpu_idle": "cpuWarm",
     "mem_idle": "memoryWarm",
+    "pipeline_runs": "pipelineRuns",
+    "pubsub_publish": "publishing",
+    "pubsub_to_bigquery": "delivery",
+    "artifact_storage": "images",
+    "artifact_scans": "scans",
+    "logging": "logs",
+    "bigquery_storage": "table",
+    "bigquery_queries": "queries",
 }
 
 
@@ -115,10 +122,12 @@ def test_the_same_service_billed_by_instance_all_month():
 
 
 def trained(region, *, spot=False):
-    """Four pipeline runs of three and a half hours."""
-    pricing, hours = Pricing(snapshot(), region), Amounts.same(14)
-    step = machine(pricing, Training("customJob", "n1-standard-4", spot=spot), hours)
-    return [step, pricing.line("pipeline_runs", "vertex.pipelines.run", Amounts.same(4))]
+    """Four pipeline runs of three and a half hours, on a machine that a pipeline's step says and a custom job has."""
+    usage = ASSUMED.declaring({"trainings_per_month": Decimal(4), "training_duration_s": 12_600})
+    ways = (Training("customJob", "n1-standard-4", spot=spot, most=Decimal(9)),
+            Training("vertexPipeline", most=Decimal(9)))  # fmt: skip
+    found = [estimate("case", Shape(region, Instances(1000, 1024), training=training), usage) for training in ways]
+    return [line for each in found for line in each.lines if line.key in {"training", "pipelineRuns"}]
 
 
 @needs_facts
@@ -133,23 +142,31 @@ def test_trainings_cost_what_the_case_says():
 @needs_facts
 def test_what_goes_with_a_service_costs_what_the_case_says():
     """Messages to a table, scheduler jobs, images, scans, logs, tables and queries, each less what is free of it."""
-    pricing, inputs = Pricing(snapshot(), "us-central1"), vector("V6")["inputs"]
-    sent, delivered = publishing(pricing, Amounts.same(inputs["messages"]), Decimal(inputs["message_bytes"]))
-    made = [
-        ("artifact_storage", "artifactregistry.storage", inputs["image_storage_gib"]),
-        ("scheduler", "scheduler.job", inputs["scheduler_jobs"]),
-        ("artifact_scans", "artifactregistry.scan", inputs["new_images_scanned"]),
-        ("logging", "logging.ingest", inputs["log_gib_one_project"]),
-        ("bigquery_storage", "bigquery.storage.active", inputs["bigquery_active_gib"]),
-        ("bigquery_queries", "bigquery.query", Decimal(str(inputs["bigquery_query_tib"]))),
-    ]
-    lines = [pricing.line(key, family, Amounts.same(quantity)) for key, family, quantity in made]
+    inputs = vector("V6")["inputs"]
+    messages, logged = inputs["messages"], inputs["messages"] * inputs["message_bytes"]
+    shape = Shape(
+        inputs["region"],
+        Instances(1000, 1024),
+        log_rate=Decimal(1),
+        log_kept_s=inputs["bigquery_active_gib"] * GIB * MONTH_S / logged,
+        looked_s=Decimal(str(inputs["bigquery_query_tib"])) * TIB * MONTH_S / logged,
+        comparisons=Decimal(30),
+        jobs=inputs["scheduler_jobs"],
+        versions_kept=inputs["image_storage_gib"],
+        scanned=True,
+    )
+    usage = ASSUMED.declaring(
+        {
+            "requests_per_second": messages / MONTH_S,
+            "row_bytes": inputs["message_bytes"],
+            "log_bytes": inputs["log_gib_one_project"] * GIB / messages,
+            "images_per_month": Decimal(inputs["new_images_scanned"]),
+        }
+    )
 
-    named = [
-        Line("pubsub_publish", sent.quantity, sent.price, sent.family),
-        Line("pubsub_to_bigquery", delivered.quantity, delivered.price, delivered.family),
-    ]
-    check("V6", [*named, *lines])
+    found = estimate("case", shape, usage)
+    case = {KEYS.get(key, key) for key in vector("V6")["lines_usd"]}
+    check("V6", [line for line in found.lines if line.key in case])
 
 
 @needs_facts

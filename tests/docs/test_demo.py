@@ -7,17 +7,73 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.gcp.emulator import Emulator, is_held
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+PATIENCE_S = 260
+"""Less than pytest's, which would end this process and not what an act started."""
 
 
-def told(act, folder):
+def told(act, folder, *words):
     """Tell an act, and give the lines of it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLSERVICE_")}
-    environment["TMPDIR"] = str(folder)
-    command = [sys.executable, str(DOCS / act)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = ended(folder, str(DOCS / act), *words)
     assert done.returncode == 0, done.stdout + done.stderr
     return [line.strip() for line in done.stdout.splitlines()]
+
+
+def ended(folder, *words):
+    """Run a program of the demo's to its end; however it ends, no emulator is left whose state is in the folder."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLSERVICE_")}
+    environment |= {"TMPDIR": str(folder), "PYTHONPATH": str(DOCS)}
+    command = [sys.executable, *words]
+    try:
+        return subprocess.run(command, env=environment, timeout=PATIENCE_S, capture_output=True, text=True, check=False)
+    except subprocess.TimeoutExpired as late:
+        pytest.fail(f"{late}: {(late.stdout or b'').decode()}")
+    finally:
+        for state in left(folder):
+            command = [sys.executable, "-m", "reconciler.cli", "emulator", "stop"]
+            subprocess.run(command, env={**environment, "MLSERVICE_EMULATOR_STATE": str(state)}, check=False)
+
+
+def left(folder):
+    """States of emulators that acts did not take away."""
+    return list(folder.glob("mlservice-demo-*/emulator"))
+
+
+DIES = """
+import os, signal, demo_stage
+with demo_stage.workspace():
+    demo_stage.mlservice("emulator", "start")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_an_act_that_is_cut_off_leaves_no_emulator(tmp_path):
+    """Its state is there, and nobody holds it."""
+    done = ended(tmp_path, "-c", DIES)
+
+    assert "running: http" in done.stdout, done.stderr
+    [state] = left(tmp_path)
+    assert Emulator.written(state) is None
+    assert not is_held(state)
+
+
+def test_a_picture_that_no_browser_took_is_missed(tmp_path):
+    """One of an earlier page is not taken for it."""
+    browser, image = tmp_path / "chromium", tmp_path / "old.png"
+    browser.write_text("#!/bin/sh\n")
+    browser.chmod(0o755)
+    image.write_bytes(b"old")
+    code = "import sys, pathlib, screenshots as s; s.picture(*map(pathlib.Path, sys.argv[1:]), 0)"
+    command = [sys.executable, "-c", code, str(tmp_path / "page.html"), str(image)]
+
+    environment = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": str(DOCS)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "took no picture of" in done.stderr
 
 
 @pytest.mark.slow
@@ -27,7 +83,9 @@ def test_the_act_of_watching_ends_as_it_says(tmp_path):
 
     The whole way with BigQuery ML: a table's rows, a statement, its model served, watched, and trained again.
     """
-    found = told("demo_monitoring.py", tmp_path)
+    page = tmp_path / "page.html"
+
+    found = told("demo_monitoring.py", tmp_path, str(page))
 
     judged = [line.partition(":")[2].strip() for line in found if line.startswith("skew: ")]
     moved = "1 of 10 columns too far: body_mass_index 0."
@@ -39,6 +97,7 @@ def test_the_act_of_watching_ends_as_it_says(tmp_path):
     assert any(line.startswith("version 2 is champion now: mean_absolute_error 48.") for line in found)
     mails = [line.partition("[")[2].partition("]")[0] for line in found if line.startswith("mail to clinic@acme")]
     assert mails == ["ALERT", "ALERT", "RESOLVED"], "each look at the letter box shows all that is in it"
+    assert "body_mass_index" in page.read_text()
 
 
 @pytest.mark.slow

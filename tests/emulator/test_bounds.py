@@ -7,7 +7,6 @@ import pytest
 from google.cloud.run_v2.types import job as jobs
 from google.cloud.run_v2.types import revision_template, service
 
-from emulator import cloud
 from emulator.apis.run import checks
 from emulator.apis.run.defaults import fill_job
 from emulator.apis.run.messages import GEN2, LATEST
@@ -340,15 +339,6 @@ def test_faults_are_counted(skip, times, hit):
     counted = Counted(Rule("m", skip=skip, times=times))
 
     assert [number for number in range(1, 5) if counted.take("m", mutating=True, now=NOW)] == hit
-
-
-@pytest.fixture
-def world(tmp_path):
-    """A cloud that nobody serves."""
-    made = cloud.build(tmp_path)
-    yield made
-    made.operations.stop()
-    made.store.close()
 
 
 def ask(world, method, **fields):

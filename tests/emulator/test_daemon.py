@@ -20,7 +20,7 @@ from google.cloud import iam_admin_v1
 from google.oauth2 import service_account
 
 from emulator import daemon
-from tests.conftest import Emulator
+from tests.conftest import STARTED, Emulator, end
 from tests.emulator.clients import client
 
 PARENT = "projects/local/locations/europe-west1"
@@ -45,6 +45,17 @@ def start():
 def own(start, tmp_path):
     """A daemon of this test's own."""
     return start(tmp_path / "state")
+
+
+def test_no_daemon_outlives_the_session(emulator):
+    """What was started is known, and of that what still runs is ended."""
+    over, running = subprocess.Popen(["true"]), subprocess.Popen(["sleep", "1000"])
+    over.wait()
+
+    end([over, running])
+
+    assert (over.returncode, running.returncode) == (0, -signal.SIGTERM)
+    assert emulator.process in STARTED
 
 
 def create(emulator, repository_id="models"):

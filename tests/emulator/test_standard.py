@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 from google.iam.v1 import iam_policy_pb2
 
-from emulator import cloud
 from emulator.apis import LISTED
 from emulator.apis.run.stored import EXECUTIONS, REVISIONS, SERVICES
 from emulator.core.api import Api, Call, Listed, Policies, Registry
@@ -18,15 +17,6 @@ from emulator.wire.table import load
 
 REGION = "projects/local/locations/europe-west4"
 TABLE = load()
-
-
-@pytest.fixture
-def world(tmp_path):
-    """A cloud that nobody serves."""
-    made = cloud.build(tmp_path)
-    yield made
-    made.operations.stop()
-    made.store.close()
 
 
 def ask(world, method, **fields):

@@ -14,7 +14,6 @@ from emulator.apis.bigquery.learning.frames import Feature
 from emulator.apis.bigquery.learning.training import Trained
 from emulator.apis.bigquery.names import Ref
 from emulator.apis.bigquery.schema import Field
-from emulator.core.world import World
 from tests.conftest import HTTP
 
 ROWS = """
@@ -131,9 +130,9 @@ def test_words_that_no_exported_file_can_hold_are_refused(word):
         exporting.check(learned("a", word))
 
 
-def test_trees_of_an_older_emulator_are_refused(tmp_path):
+def test_trees_of_an_older_emulator_are_refused(world):
     """Their scores and words mean something else; linear models are as they were."""
-    world, ref = World(tmp_path), Ref("p", "d", "m")
+    ref = Ref("p", "d", "m")
     for model in (learned("a"), replace(learned("a"), sort="LOGISTIC_REG", booster="")):
         kept.put(world, ref, model, "US")
         assert kept.trained(world, ref) == model
@@ -142,8 +141,6 @@ def test_trees_of_an_older_emulator_are_refused(tmp_path):
         world.store.put(records.MODEL, ref.key, json.dumps(body).encode())
         with pytest.raises(BigQueryError, match="CREATE OR REPLACE MODEL") if model.booster else nullcontext():
             assert kept.trained(world, ref) == model
-    world.operations.stop()
-    world.store.close()
 
 
 REFUSED = [

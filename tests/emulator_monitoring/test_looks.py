@@ -6,7 +6,6 @@ import pytest
 
 from emulator.apis.monitoring.alerts import watching
 from emulator.apis.monitoring.alerts.keeping import POLICIES
-from emulator.core.world import World
 from tests.emulator_monitoring.making import PROJECT, policy
 
 NAME = f"{PROJECT}/alertPolicies/1"
@@ -14,16 +13,13 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-def world(tmp_path):
+def world(world):
     """One with a policy."""
-    made = World(tmp_path)
-    with made.store.transaction():
+    with world.store.transaction():
         kept = type(policy()).pb(policy(name=NAME))
-        POLICIES.insert(made, kept)
-        watching.begin(made, kept)
-    yield made
-    made.operations.stop()
-    made.store.close()
+        POLICIES.insert(world, kept)
+        watching.begin(world, kept)
+    return world
 
 
 def test_a_policy_whose_look_failed_is_looked_at_again(world, monkeypatch):

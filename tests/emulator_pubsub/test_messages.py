@@ -11,7 +11,6 @@ from google.api_core import exceptions
 from google.cloud import pubsub_v1
 from google.pubsub_v1 import PublisherClient, SubscriberClient, types
 
-from tests.conftest import Emulator
 from tests.emulator.clients import client
 from tests.emulator_pubsub.conftest import OTHER, PROJECT, SUBSCRIPTION, TOPIC
 from tests.emulator_vertex.cloud import until
@@ -324,20 +323,6 @@ def test_the_environment_leads_the_clients_here(emulator):
 
 
 # A store that outlives a kill
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts a daemon of one test's own, again and again on one state."""
-    started = []
-
-    def run():
-        started.append(Emulator.start(tmp_path / "emulator"))
-        return started[-1]
-
-    yield run
-    for each in started:
-        each.kill()
 
 
 @pytest.mark.slow

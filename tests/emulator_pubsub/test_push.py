@@ -11,7 +11,6 @@ from google.cloud import iam_admin_v1
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
-from tests.conftest import Emulator
 from tests.emulator.clients import client
 from tests.emulator_pubsub.conftest import OTHER, PROJECT, SUBSCRIPTION
 from tests.emulator_pubsub.endpoints import serving
@@ -208,20 +207,6 @@ def test_a_service_for_inside_callers_takes_pushes(emulator, forwarder, endpoint
 
     assert endpoint.next().method == "POST"
     assert httpx.post(uri).status_code == 404
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts a daemon of one test's own, again and again on one state."""
-    started = []
-
-    def run():
-        started.append(Emulator.start(tmp_path / "emulator"))
-        return started[-1]
-
-    yield run
-    for each in started:
-        each.kill()
 
 
 @pytest.mark.slow

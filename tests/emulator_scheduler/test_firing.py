@@ -16,7 +16,6 @@ from emulator import cloud
 from emulator.apis.scheduler import jobs as methods
 from emulator.apis.scheduler import turns
 from emulator.apis.scheduler.model import JOBS
-from tests.conftest import Emulator
 from tests.emulator.clients import client
 from tests.emulator_iam.callers import grant
 from tests.emulator_run.cloud import Cloud, service
@@ -320,20 +319,6 @@ def test_publishing_is_repeated_and_meets_faults(emulator, jobs):
 
     assert emulator.calls()[PUBLISH] == 3
     assert status(jobs).code == CODES["RESOURCE_EXHAUSTED"]
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts a daemon of one test's own, again and again on one state."""
-    started = []
-
-    def run():
-        started.append(Emulator.start(tmp_path / "emulator"))
-        return started[-1]
-
-    yield run
-    for each in started:
-        each.kill()
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.errors import Locked, PlansRefused, StalePlan
+from reconciler.core.naming import fingerprint
 from reconciler.core.plan import Plan
 from reconciler.engine.apply import apply
 from reconciler.engine.inventory_store import InventoryStore
@@ -206,6 +207,24 @@ def test_a_write_of_a_field_that_is_not_ours_makes_a_saved_plan_stale_too(operat
 
     with pytest.raises(StalePlan, match="written since, in fields mlservice does not manage"):
         check_saved(operator.session(), saved)
+
+
+@pytest.mark.parametrize("edit", [lambda want: want.pop("timeout_s"), lambda want: want.update(of_later=1)])
+def test_a_saved_plan_of_another_version_is_refused_in_words(operator, edit):
+    """Its records have other fields: what it says of them cannot be carried out exactly, and is not left out."""
+    body = operator.plan(FULL).plan.to_json()
+    [service] = [change for change in body["changes"] if change["address"].startswith("run_service/")]
+    edit(service["desired"])
+    saved = Plan.from_json(signed(body))
+
+    with pytest.raises(StalePlan, match=r"run_service/.*another version of mlservice"):
+        check_saved(operator.session(), saved)
+
+
+def signed(body):
+    """Give a plan as its version would have written it."""
+    rest = {name: value for name, value in body.items() if name != "digest"}
+    return rest | {"digest": fingerprint(rest, length=32)}
 
 
 def test_a_saved_plan_is_carried_out(operator):

@@ -1,26 +1,15 @@
 """Names that move, many services at once, and how often Google is asked."""
 
-import sys
 from collections import Counter
 
 import pytest
 
 from schemas import SpecError
+from tests.engine.test_cleanup import PATH, push
 from tests.operating import REGION, spec
 
 SECRETS = ("google.cloud.secretmanager_v1", "secret_manager_service", "SecretManagerService")
-IMAGE = f"{REGION}-docker.pkg.dev/local/ml/scorer:v1"
-
-
-def push(operator, content):
-    """Push an image whose content is one server and a note."""
-    folder = operator.folder / "image"
-    folder.mkdir(exist_ok=True)
-    from emulator.images.bundled import HERE  # noqa: PLC0415 - the folder of the image that starts fastest
-
-    (folder / "server.py").write_text((HERE / "hello" / "server.py").read_text() + f"\n# {content}\n")
-    wanted = {"image": IMAGE, "folder": str(folder), "command": [sys.executable, "-S", "-E", "-B", "server.py"]}
-    return operator.emulator.control("POST", "images", wanted)["digest"]
+IMAGE = f"{PATH}:v1"
 
 
 @pytest.fixture

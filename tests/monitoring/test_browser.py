@@ -1,5 +1,6 @@
 """The page of `mlservice monitor --html` in a real browser, where there is one: it shows what it says, asks nobody."""
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,8 @@ from tests.monitoring.test_page import HOSTILE, NOW, measured
 from tests.spec.test_redaction import monitored_with
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+SILENT_S = 60
+"""A browser opens connections that it may need, and says nothing on them: nobody waits for those."""
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not BROWSER, reason="no Chromium here")]
 
 
@@ -38,14 +41,18 @@ def listener():
     came = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
+        def hear(connection):
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(SILENT_S)
+                came.append(connection.recv(4096).partition(b"\r\n")[0])
+
         def take():
             while True:
                 try:
                     connection, _ = server.accept()
                 except OSError:  # closed: the test is over
                     return
-                came.append(connection.recv(4096).partition(b"\r\n")[0])
-                connection.close()
+                threading.Thread(target=hear, args=(connection,), daemon=True).start()
 
         threading.Thread(target=take, daemon=True).start()
         yield server.getsockname()[1], came

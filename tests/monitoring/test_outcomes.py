@@ -7,14 +7,14 @@ import pytest
 from reconciler.engine.monitoring.outcomes import Outcomes
 from reconciler.engine.monitoring.reading import Monitored
 from reconciler.engine.monitoring.standing import standings
-from reconciler.render.monitoring import render_monitored
+from reconciler.render.monitoring import outcome_lines, render_monitored
 from reconciler.render.monitoring_page import render_page
 from reconciler.render.status import stands
 from runtime.retraining.watching.performance import PERFORMANCE, Counted, judge
 from runtime.retraining.watching.windows import Window
 
 NOW = datetime(2026, 11, 27, 7, tzinfo=UTC)
-LATE = "labels come 7 d later · 500 tell something"
+LATE = "labels come 7d later · 500 tell something"
 TOLD = {"least": 500, "after": 7 * 86_400, "limits": {"accuracy": 0.8, "recall": 0.6}}
 
 
@@ -65,7 +65,13 @@ def test_before_the_first_window_the_limits_are_shown():
     assert "performance  no window yet" in shown
     assert f"no window yet · {LATE}" in shown
     assert "recall    no window yet      -  at least 0.6" in shown
-    assert not found.breached
+    assert (found.breached, found.fine) == (False, True)
+
+
+def test_what_cannot_be_read_is_not_fine():
+    """A pipeline that asks whether there is a breach hears of none only where all is known."""
+    assert not Monitored("churn", "europe-west1", None, unreadable=("windows.json is no JSON",)).fine
+    assert not told(window(0, 90)).fine
 
 
 def test_what_could_not_be_measured_of_late_hides_no_verdict():
@@ -75,6 +81,14 @@ def test_what_could_not_be_measured_of_late_hides_no_verdict():
 
     assert found["performance"]["finding"] == "Calm"
     assert "the window judged 2026-11-27 06:00 UTC could not be measured: cannot ask BigQuery: Not found" in shown
+    assert shown.count("Not found: Table") == 1
+
+
+def test_labels_come_so_late_as_the_spec_says():
+    """In the words of the spec, whatever its unit."""
+    hours = {**told().to_json()["performance"], "after": 90 * 60}
+
+    assert "labels come 90m later" in next(outcome_lines(hours, NOW))
 
 
 @pytest.mark.parametrize("odd", [{}, {"columns": 7}, {"columns": [{}, 3], "labelled": "x", "at": 5, "finding": None}])

@@ -84,7 +84,10 @@ def test_every_command_works(installed):
     # What has no part in the story says at least what it is for.
     story |= {name: ((name, "--help"), 0, "Usage") for name in COMMANDS if name not in story}
 
-    answers = {name: run(installed, mlservice, *words, stdin=rows) for name, (words, _, _) in story.items()}
+    try:
+        answers = {name: run(installed, mlservice, *words, stdin=rows) for name, (words, _, _) in story.items()}
+    finally:  # a command may have been cut off
+        run(installed, mlservice, "emulator", "stop")
 
     assert story.keys() >= COMMANDS.keys()
     for name, (_, code, said) in story.items():

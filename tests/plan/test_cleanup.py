@@ -101,6 +101,16 @@ def test_a_keep_that_ends_is_told():
     assert found.due == NOW + timedelta(days=2, microseconds=1)
 
 
+@pytest.mark.parametrize("age_s", [315_576_000_000, (datetime.max.replace(tzinfo=UTC) - NOW).total_seconds()])
+def test_what_is_kept_for_thousands_of_years_is_kept_for_ever(age_s):
+    """The longest age that Google takes, and one that ends with the calendar, are told like others."""
+    young = Policy("young", Action.KEEP, newer_than_s=age_s)
+
+    (found,) = fates([OLD, young], [version(0, days=0)], NOW)
+
+    assert (found.due, found.kept_by) == (None, ("young",))
+
+
 @pytest.mark.parametrize(
     ("revision", "why"),
     [

@@ -1,7 +1,7 @@
 """What a plan says of costs: after it, what it adds, and which services their own limit blocks."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,8 +10,13 @@ import pytest
 from reconciler.core.address import Address
 from reconciler.core.cost import Cost, together
 from reconciler.core.costing import costs_of
+from reconciler.core.diff import FieldChange
+from reconciler.core.paid import FIELDS, FUNCTION, JOB, SETTINGS
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.kinds import KINDS
+from reconciler.kinds.functions_function.settings import VARIABLE
+from reconciler.kinds.run_service.template import LOG_RATE_ENV
+from reconciler.kinds.vertex_model_monitor.record import Rows
 from reconciler.render.comment import About, render_comment
 from reconciler.render.costs import costs
 from reconciler.render.report import Report, read_report
@@ -91,6 +96,71 @@ def test_objects_that_are_made_anew_were_not_paid_for(priced):
     assert priced(*lines, live=LIVE).more == "+0.00"
 
 
+def other(kind, action, *changes):
+    """A change of another object of the service."""
+    return Change(Address(kind, "europe-west1", "churn-beside"), action, ("churn",), changes=changes)
+
+
+def trained(**told):
+    """The settings of a function that trains."""
+    guards = {"cooldown": 0, "max_per_day": 4, "failures": 3, **told.pop("guards", {})}
+    return json.dumps({"run": {}, "timeout": 60, "guards": guards, **told})
+
+
+TRAINS = ("triggers: [{name: weekly, when: {schedule: '0 3 * * 1'}}]",
+          "retraining: {run: {customJob: {image: 'europe-docker.pkg.dev/acme/ml/train:1'}}}")  # fmt: skip
+LONGER = FieldChange(SETTINGS, trained(), trained(timeout=600))
+OFTENER = FieldChange(SETTINGS, trained(), trained(guards={"max_per_day": 9}))
+BROKEN = FieldChange(SETTINGS, "{[", trained())
+MORE_PATIENT = FieldChange(SETTINGS, trained(), trained(guards={"failures": 9}))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (other("vertex_schedule", Action.DELETE), False),
+        (other("vertex_schedule", Action.REPLACE, FieldChange("target.window", "24h", "48h")), False),
+        (other("vertex_schedule", Action.UPDATE, FieldChange("target", {"window": "24h"}, None)), False),
+        (other("bigquery_table", Action.UPDATE, FieldChange("expiration_s", 1, 2)), False),
+        (other("bigquery_table", Action.UPDATE, FieldChange("labels.a", "1", "2")), True),
+        (other("monitoring_uptime_check", Action.UPDATE, FieldChange("regions[0]", "USA", "EUROPE")), False),
+        (other("run_service", Action.UPDATE, FieldChange("env.MLSERVICE_PREDICTION_LOG_RATE", "1", "0.1")), False),
+        (other(FUNCTION, Action.UPDATE, LONGER), False),
+        (other(FUNCTION, Action.UPDATE, OFTENER), False),
+        (other(FUNCTION, Action.UPDATE, BROKEN), False),
+        (other(FUNCTION, Action.UPDATE, MORE_PATIENT), True),
+        (other(JOB, Action.CREATE), False),
+        (other(JOB, Action.UPDATE, FieldChange("schedule", "0 1 * * *", "0 3 * * 1")), False),
+        (other("pubsub_topic", Action.DELETE), True),
+    ],
+    ids=lambda each: str(each.changes or each.action) if isinstance(each, Change) else "",
+)
+def test_what_was_paid_before_is_told_only_where_it_is_known(priced, change, told):
+    """A deleted object had a price that the spec no longer says, and one that changes had another."""
+    assert bool(priced(*TRAINS, live=LIVE, beside=[change]).more) == told
+
+
+def test_what_is_deleted_raises_nothing_and_what_may_be_raised_is_over(priced):
+    """A service over its limit may be made smaller; what was paid of another change nobody knows."""
+    over, (window,) = "budget: {amount: 10, planLimit: 100}", [FieldChange("target.window", "24h", "48h")]
+
+    assert not priced(over, live=LIVE, beside=[other("vertex_schedule", Action.DELETE)]).over
+    assert priced(over, live=LIVE, beside=[other("vertex_schedule", Action.UPDATE, window)]).over
+
+
+def test_what_is_paid_with_is_in_the_records():
+    """Each path begins with a field of its kind's record, as the plan names it."""
+    records = {kind.name: {each.name for each in fields(kind.fields)} for kind in KINDS}
+
+    for kind, paths in FIELDS.items():
+        assert {path.partition(".")[0] for path in paths} <= records[kind]
+    assert f"environment.{VARIABLE}" == SETTINGS
+    assert {"environment"} <= records[FUNCTION]
+    assert f"env.{LOG_RATE_ENV}" in FIELDS["run_service"]
+    assert {"schedule", "paused"} <= records[JOB]
+    assert {"window"} <= {each.name for each in fields(Rows)}
+
+
 def test_what_the_spec_leaves_to_others_is_priced_as_it_is(priced):
     """CPU outside of requests, which somebody switched on for an image of their own: whole instances are billed."""
     left = priced(live=LIVE | {"cpu_always": True}, desired=LIVE | {"cpu_always": None})
@@ -124,14 +194,19 @@ def test_what_is_only_observed_adds_nothing(priced):
         ("{amount: 10, planLimit: 100, currency: EUR}", None, False),
         ("{amount: 10, planLimit: 200, currency: EUR, perUsd: 0.8}", None, True),
         ("{amount: 10, planLimit: 240, currency: EUR, perUsd: 0.8}", None, False),
-        ("{amount: 10, planLimit: 100}", LIVE, True),
+        ("{amount: 10, planLimit: 240, perUsd: 0.8}", None, False),
+        ("{amount: 10, planLimit: 900, perUsd: 90}", None, True),
+        ("{amount: 10, planLimit: 900, currency: USD, perUsd: 90}", None, False),
+        ("{amount: 10, planLimit: 100}", LIVE, False),
+        ("{amount: 10, planLimit: 100}", LIVE | {"max_instances": 2}, True),
         ("{amount: 10, planLimit: 100}", LIVE | {"max_instances": 9}, False),
     ],
     ids=["above", "in dollars", "within", "in euros that nobody priced", "above in euros", "within in euros",
-         "no better than now", "better than now"],
+         "within in what is not named", "above in what is not named", "in dollars whatever they are in themselves",
+         "no more than now", "more than now", "less than now"],
 )  # fmt: skip
 def test_a_limit_blocks_what_may_cost_more(priced, budget, live, over):
-    """The worst case of three instances, at list prices: 208.93, requests, logs and answers. Less is let through."""
+    """The worst case of three instances, at list prices: 208.93, requests, logs and answers. Only more is blocked."""
     cost = priced(f"budget: {budget}", live=live)
 
     assert cost.worst == "285.99"
@@ -143,6 +218,42 @@ def test_what_would_fit_is_told(priced):
     """As many instances as the limit bears, or what costs most where it bears none."""
     assert priced("budget: {amount: 10, planLimit: 100}").fits == "scaling.maxInstances: 1 would fit"
     assert priced("budget: {amount: 10, planLimit: 20}").fits == "not even one instance fits: most of it is CPU"
+
+
+LIVE_GPU = LIVE | {"cpu_millis": 4000, "memory_mib": 16384, "gpu": "nvidia-l4", "cpu_always": True, "max_instances": 9}
+
+
+def test_a_limit_that_a_missing_price_is_not_compared_with_blocks(tmp_path):
+    """A price that nobody knows is not zero: it is over any limit, whatever is let go, but where nothing changes."""
+    spec = SPEC.replace("europe-west1\n  image", "asia-southeast1\n  image")
+    added = "  resources: {gpu: nvidia-l4}\n  budget: {amount: 10, planLimit: 100000}\n"
+    (tmp_path / "mlservice.yaml").write_text(spec + added)
+    services = load(tmp_path / "mlservice.yaml").documents
+
+    def cost(live):
+        address = Address("run_service", "asia-southeast1", "churn")
+        return costs_of(services, [Change(address, Action.UPDATE, ("churn",), observed=live)], "run_service")["churn"]
+
+    for live in (None, LIVE_GPU):
+        found = cost(live)
+        assert "cannot be compared: no price of GPU in asia-southeast1; at least " in found.over
+        assert (found.fits, found.blocked) == ("", found.over)
+    assert not cost(LIVE_GPU | {"max_instances": 3}).over
+
+
+def test_no_size_keeps_others_from_being_priced(priced):
+    """As much as the language takes, and as much as somebody may have set in Google Cloud by hand."""
+    most = 2**31 - 1
+    cost = priced(
+        "scaling: {maxInstances: 100000}",
+        f"registry: {{repository: ml, cleanup: {{keepLast: {10**18}}}}}",
+        "usage: {requestDuration: 1ms, answerBytes: 33554432, imageSize: 1024Gi}",
+        "budget: {amount: 10, planLimit: 100}",
+        live=LIVE | {"max_instances": most, "cpu_millis": most, "memory_mib": most},
+    )
+
+    assert cost.worst == f"{10**15}.00"
+    assert cost.more.startswith("-")
 
 
 def test_only_who_would_change_is_blocked(priced):
@@ -169,7 +280,7 @@ def test_a_plan_says_it_everywhere_and_a_report_keeps_it():
     assert f"Cost of churn: {said}" in render_comment([report], titles=titles, about=About())
 
 
-@pytest.mark.parametrize("amount", ["1e5", "12.345", "@everyone", "1.00\n"])
+@pytest.mark.parametrize("amount", ["1e5", "12.345", "@everyone", "1.00\n", f"{10**16}.00"])
 def test_a_report_of_a_stranger_has_amounts_or_is_none(amount):
     """What a comment prints as an amount is one."""
     data = Report(plan=plan_case(KINDS, CASE).plan, project="acme").to_json()

@@ -26,21 +26,35 @@ FULL = {
 }
 
 
+def logging_to(folder, table, **model):
+    """A service whose predictions are logged."""
+    features = {"age": {"type": "number"}}
+    model = {"uri": "gs://acme-models/churn", "features": features, "prediction": {"name": "p"}, **model}
+    image = "europe-west1-docker.pkg.dev/acme/ml/churn:1"
+    spec = {"region": "europe-west1", "image": image, "model": model, "monitoring": {"logging": {"table": table}}}
+    written = {"apiVersion": "mlservice/v1", "kind": "MLService", "metadata": {"name": "churn"}, "spec": spec}
+    (folder / "mlservice.yaml").write_text(yaml.safe_dump(written))
+    return load([folder / "mlservice.yaml"]).services[0].service
+
+
 @pytest.mark.parametrize(("given", "full"), FULL.items(), ids=str)
 def test_a_table_is_the_same_for_all_that_name_it(tmp_path, given, full):
     """For the monitor, for the query of its schedules, and as the address that predictions are written to."""
     project, table = given
-    model = {"uri": "gs://acme-models/churn", "features": {"age": {"type": "number"}}, "prediction": {"name": "p"}}
-    image = "europe-west1-docker.pkg.dev/acme/ml/churn:1"
-    spec = {"region": "europe-west1", "image": image, "model": model, "monitoring": {"logging": {"table": table}}}
-    written = {"apiVersion": "mlservice/v1", "kind": "MLService", "metadata": {"name": "churn"}, "spec": spec}
-    (tmp_path / "mlservice.yaml").write_text(yaml.safe_dump(written))
-    service, facts = load([tmp_path / "mlservice.yaml"]).services[0].service, Facts(project, "bucket")
+    service, facts = logging_to(tmp_path, table), Facts(project, "bucket")
 
     assert full_table(table, facts.project) == full
     assert f"FROM `{full}` WHERE" in log_query(service, facts, 24)
     [here] = [want.address for want in KIND.desired(service, facts)]
     assert f"{here.project or project}.{here.name}" == full
+
+
+def test_a_version_of_several_lines_is_one_literal(tmp_path):
+    """A literal of GoogleSQL ends at the end of its line, whichever sign that is."""
+    query = log_query(logging_to(tmp_path, "ml.log", version="it's\r\n1"), Facts("acme", "bucket"), 24)
+
+    assert r"model_version = 'it\'s\r\n1'" in query
+    assert query.isprintable()
 
 
 def test_a_dataset_is_in_one_region(tmp_path):

@@ -55,6 +55,15 @@ def test_what_is_held_back_is_kept_with_its_reason(retraining):
     assert len(retraining.executions()) == 1
 
 
+def test_rows_of_a_project_of_a_domain_are_counted_as_others(retraining):
+    """Its name has a dot; that BigQuery knows no such table is a warning, and no message comes again for it."""
+    retraining.job()
+
+    answer, status = retraining.deliver(pushed("1"), "new-data", rows="example.com:p.ml.churn")
+
+    assert (answer["action"], status) == ("Start", 200)
+
+
 def test_a_person_overrides_the_guard_they_name(retraining):
     """Who it was is in the run; a guard that nobody knows is refused."""
     retraining.job()

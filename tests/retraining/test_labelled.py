@@ -102,6 +102,18 @@ def test_of_labels_that_contradict_each_other_the_newest_counts_or_none(world):
     assert (newest.labelled, newest.contradictory, shares(newest)[0]) == (2, 1, 2)
 
 
+def test_of_requests_with_one_id_nobody_knows_which_a_label_is_of(world):
+    """Each is a prediction, delivered twice or not; none counts, and those whose id has a label are said."""
+    later = [(each, SINCE + timedelta(hours=n), "churn", "7", 0, "no") for n in (1, 1, 2) for each in ("0", "1")]
+    world.log("STRING", "yes", "yes", "yes", more=later)
+    world.make("labels", "id STRING, label STRING", ("0", "yes"), ("2", "yes"))
+
+    found = world.ask(["accuracy"], kind="string")
+
+    assert (found.predictions, found.labelled, found.contradictory, found.unreadable) == (7, 1, 3, 0)
+    assert shares(found)[0] == 1
+
+
 def test_rows_of_a_request_have_labels_of_their_own(world):
     """Where a column says which row a label is of."""
     world.log("STRING", "yes", more=[("0", SINCE, "churn", "7", 1, "no"), ("0", SINCE, "churn", "7", 2, "no")])

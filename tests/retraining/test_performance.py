@@ -7,14 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.retraining.google import Refused
+from reconciler.kinds.functions_function.wanted import TIMEOUT_S
+from runtime.retraining import bigquery as jobs
+from runtime.retraining.google import Refused, Unavailable
 from runtime.retraining.settings import Settings
-from runtime.retraining.watching.judging import AT_ONCE, Judging
+from runtime.retraining.watching.judging import AT_ONCE, BEGUN_S, Judging
 from runtime.retraining.watching.looking import Look, look
+from runtime.retraining.watching.measured import FEATURES, SKEW
+from runtime.retraining.watching.monitors import Measured
 from runtime.retraining.watching.performance import PERFORMANCE, Counted, Performance, judge
 from runtime.retraining.watching.times import Times
-from runtime.retraining.watching.verdict import Finding
-from runtime.retraining.watching.windows import Window, Windows
+from runtime.retraining.watching.verdict import Column, Finding
+from runtime.retraining.watching.windows import KEPT, Window, Windows
 from schemas.cron import parse_cron
 from tests.retraining.simulated import START
 
@@ -174,10 +178,13 @@ def test_times_are_those_of_the_schedule(expression, day, hours):
 
 
 class BigQuery:
-    """Answers one question after another."""
+    """Answers one question after another, each after as long as it may take."""
 
     def __init__(self, *answers):
         self.answers, self.asked = list(answers), []
+
+    def clock(self):
+        return len(self.asked) * jobs.WAIT_MS / 1000
 
     def address(self, _service):
         return "http://bigquery"
@@ -206,13 +213,13 @@ BAD = row(predictions=100, labelled=90, correct=9)
 QUESTION = {"log": "p.d.log", "labels": "p.d.l", "column": "c", "kind": "string", "request_id": "id", "value": "v"}
 
 
-def judging(bigquery, times=DAILY):
+def judging(bigquery, times=DAILY, after=7 * 86_400, **question):
     """What judges a window of a day, a week after it ended, by accuracy."""
     told = {
-        "times": times, "after": 7 * 86_400, "window": 86_400, "least": 50, "limits": {"accuracy": 0.8},
-        "question": QUESTION,
+        "times": times, "after": after, "window": 86_400, "least": 50, "limits": {"accuracy": 0.8},
+        "question": QUESTION | question,
     }  # fmt: skip
-    return Judging(Settings("churn", "p", "r", "b", {}, performance=told), bigquery)
+    return Judging(Settings("churn", "p", "r", "b", {}, performance=told), bigquery, bigquery.clock)
 
 
 class Memory:
@@ -255,10 +262,15 @@ def test_each_window_is_judged_once_when_its_labels_are_there():
     ]
 
 
-def test_what_bigquery_refuses_is_said_once_and_asked_again_until_it_is_there():
+def refused(reason, words="Not found: Table p:d.l"):
+    return Refused("ask BigQuery", 404, words, reason)
+
+
+@pytest.mark.parametrize("reason", ["notFound", "accessDenied", "invalidQuery"])
+def test_what_bigquery_refuses_is_said_once_and_asked_again_until_it_is_there(reason):
     """A table that is made later is found; the breach of a window that could not be read is none that was missed."""
     memory, told = Memory(), Told()
-    missing = Refused("ask BigQuery", 404, "Not found: Table p:d.l")
+    missing = refused(reason)
     how = looking(BigQuery(missing, missing, BAD), memory, told)
 
     for minutes in (0, 10, 20):
@@ -269,17 +281,139 @@ def test_what_bigquery_refuses_is_said_once_and_asked_again_until_it_is_there():
     assert len(memory.windows.judged) == 1
 
 
+@pytest.mark.parametrize("reason", ["resourcesExceeded", "invalid", ""])
+def test_what_nobody_mends_is_said_once_and_not_asked_again(reason):
+    """A query that is too large would be as large the next time, and costs; the next window is asked for."""
+    memory, told, bigquery = Memory(), Told(), BigQuery(refused(reason), GOOD)
+    how = looking(bigquery, memory, told)
+
+    for hours in (0, 1, 24):
+        look(how, START.replace(hour=7) + timedelta(hours=hours))
+
+    assert [finding for finding, _ in told] == ["NotMeasured", "Calm"]
+    assert bigquery.answers == []
+
+
+def test_a_class_that_is_no_number_is_the_trouble_of_its_window_alone():
+    """A spec that says so is refused; settings of another origin stop no look, and BigQuery is not asked."""
+    for positive in ("yes", "nan"):
+        memory, told, bigquery = Memory(), Told(), BigQuery()
+        judge_ = judging(bigquery, kind="integer", positive=positive)
+
+        found = look(Look(None, memory, {}, 1, (), lambda _event: "", told, judge_.windows), START.replace(hour=7))
+
+        assert [(each.verdict, bool(each.problem)) for each in found] == [(None, True)]
+        assert bigquery.asked == []
+
+
+OFTEN = DAILY | {"minutes": [0, 30], "hours": [*range(24)]}
+
+
 def test_a_schedule_of_minutes_is_worked_off_in_pieces():
     """No delivery takes longer than the function may: what is left comes at the next look, and a day is the most."""
-    often = DAILY | {"minutes": [0, 30], "hours": [*range(24)]}
     known = Windows().with_window(Window(PERFORMANCE, "w", START - timedelta(hours=5), Performance(Finding.CALM, "x")))
     old = Windows().with_window(Window(PERFORMANCE, "w", START - timedelta(days=9), Performance(Finding.CALM, "x")))
-    judge_ = judging(BigQuery(), often)
+    judge_ = judging(BigQuery(), OFTEN)
 
     assert len(judge_.due(known, START)) == AT_ONCE
     assert judge_.due(known, START)[0].at <= START - timedelta(hours=4, minutes=30)
     assert judge_.due(old, START)[0].at > START - timedelta(days=1)
     assert len(judge_.due(Windows(), START)) == 1
+
+
+def test_labels_that_come_later_than_before_stop_no_judging():
+    """With a longer `after` windows that were judged come again: they are passed over, and the next one is judged."""
+    memory, told = Memory(), Told()
+    how = looking(BigQuery(*[GOOD] * 61), memory, told, times=OFTEN)
+    for minutes in range(0, 30 * 60 + 1, 30):
+        look(how, START + timedelta(minutes=minutes))
+    last = START + timedelta(hours=30)
+    bigquery = BigQuery(GOOD)
+    late = looking(bigquery, memory, told, times=OFTEN, after=7 * 86_400 + 3 * 3600)
+
+    for minutes in (0, 30, 180, 210):
+        look(late, last + timedelta(minutes=minutes))
+
+    assert len(bigquery.asked) == 1, "nothing that was judged is asked for"
+    until = datetime.fromisoformat(memory.windows.judged[-1]["until"])
+    assert until == last + timedelta(minutes=30, days=-7)
+
+
+def test_an_earlier_window_that_was_refused_is_asked_again_for_a_day():
+    """Beside those since: whether one of them was measured, or none yet."""
+    memory, told = Memory(), Told()
+    missing = refused("notFound")
+    first = START.replace(hour=7)
+    often = DAILY | {"hours": [6, 12]}
+    bigquery = BigQuery(missing, missing, missing, BAD, GOOD)
+    how = looking(bigquery, memory, told, times=often)
+    for hours in (0, 6):
+        look(how, first + timedelta(hours=hours))
+    assert [finding for finding, _ in told] == ["NotMeasured", "NotMeasured"]
+
+    look(how, first + timedelta(hours=7))
+
+    assert [finding for finding, _ in told[2:]] == ["Breach", "Calm"]
+    assert judging(BigQuery(), often).due(memory.windows, first + timedelta(hours=8)) == []
+
+
+@given(st.permutations(range(KEPT + 30)))
+def test_what_is_forgotten_is_the_oldest(order):
+    """In whichever order windows were judged: no window that is due was judged and forgotten."""
+    windows = Windows()
+    for n in order:
+        at = START + timedelta(minutes=n)
+        windows = windows.with_window(Window(PERFORMANCE, f"w{n}", at, Performance(Finding.CALM, "x")))
+
+    newest = {f"w{n}" for n in range(31, KEPT + 30)}
+    assert newest <= windows.closed(PERFORMANCE)
+    assert len(windows.judged) == KEPT
+
+
+def test_a_look_ends_before_the_function_must():
+    """However slow BigQuery is: what began last has its two minutes, and a third of the time is for the rest."""
+    longest = BEGUN_S + (jobs.ASKED + 2) * jobs.WAIT_MS / 1000
+    assert longest <= TIMEOUT_S * 2 / 3
+
+    memory, told = Memory(), Told()
+    memory.write(Windows().with_window(Window(PERFORMANCE, "w", START - timedelta(hours=9), None, "x")), 1)
+    slow = BigQuery(*([GOING] * 5 + [GOOD]) * 20)
+    look(looking(slow, memory, told, times=OFTEN), START)
+
+    assert slow.clock() <= longest
+    assert 1 <= len(told) < AT_ONCE
+
+
+class Skewed:
+    """A monitor whose job measured a distance that is too far."""
+
+    def schedules(self, _shown):
+        yield "s", "m"
+
+    def measured(self, _schedule, _monitor, _since):
+        yield Measured(
+            "job", START, ended=True, columns={FEATURES: [Column("spend", 0.9, 0.1, "l_infinity", 900, 900)]}
+        )
+
+
+def test_what_monitors_found_waits_for_no_label():
+    """It is remembered before BigQuery is asked, and each window before the next: who dies in between loses nothing."""
+    memory, seen = Memory(), []
+
+    class Watching(BigQuery):
+        def call(self, *args, **more):
+            seen.append([each["sort"] for each in memory.windows.judged])
+            return super().call(*args, **more)
+
+    bigquery = Watching(GOOD, Unavailable("gone"))
+    memory.write(Windows().with_window(Window(PERFORMANCE, "w", START - timedelta(hours=2), None, "x")), 1)
+    how = Look(
+        Skewed(), memory, {SKEW: "skew"}, 1, (), lambda _event: "", Told(), judging(bigquery, times=OFTEN).windows
+    )
+    with pytest.raises(Unavailable):
+        look(how, START)
+
+    assert seen == [[PERFORMANCE, SKEW], [PERFORMANCE, SKEW, PERFORMANCE]]
 
 
 def test_a_query_without_end_is_stopped_and_not_asked_again():

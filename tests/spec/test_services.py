@@ -115,7 +115,10 @@ model: {uri: gs://acme/b/, framework: onnx, features: {debt: {type: number, min:
             "budget: {amount: 8, currency: EUR, planLimit: 9}",
             "6:49: budget.planLimit: warning: prices are in US dollars, and this is in EUR: no plan is blocked by it",
         ),
-        ("budget: {amount: 8, perUsd: 0.9}", "6:31: budget.perUsd: warning: the budget is in US dollars"),
+        (
+            "budget: {amount: 8, currency: USD, perUsd: 0.9}",
+            "6:46: budget.perUsd: warning: the budget is in US dollars",
+        ),
         (
             "usage: {requestsAtOnce: 81}",
             "6:27: usage.requestsAtOnce: warning: 81 is above scaling.concurrency (80)",

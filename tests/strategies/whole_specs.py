@@ -101,7 +101,7 @@ def performances(kind: str) -> st.SearchStrategy[Data]:
     columns = _optional(requestId=st.just("id"), rowIndex=st.just("row"), value=st.just("churned"), time=st.just("at"))
     labels = columns.map(lambda named: {"table": "ml.churn_outcomes", **named})
     every = {"labels": labels, "after": _SPANS | st.just("0s")}
-    positive = {"positive": st.sampled_from(["yes", "1"])}
+    positive = {"positive": st.just("1") if kind == "integer" else st.sampled_from(["yes", "1"])}
     about_one = _optional(accuracy=_DISTANCES, precision=_DISTANCES, recall=_DISTANCES, f1=_DISTANCES).filter(bool)
     errors = _optional(mae=st.just(12), rmse=st.just(0.5), bias=st.just(1)).filter(bool)
     if kind != "number":

@@ -8,6 +8,7 @@ Source: https://cloud.google.com/artifact-registry/docs/repositories/cleanup-pol
 """
 
 import logging
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -23,45 +24,64 @@ log = logging.getLogger(__name__)
 def fire(world: World, payload: dict[str, Any]) -> None:
     """A day is over. Told again of one that was dealt with, or of a repository that is gone, it does nothing."""
     name, at = payload["repository"], payload["at"]
-    with world.store.transaction():
-        if turns.due(world, name) != at:
-            return
-        repository, now = REPOSITORIES.find(world, name), datetime.fromisoformat(at)
-        if repository is None or not repository.cleanup_policies:
-            turns.end(world, name)
-            return
-        clean(world, repository, now)
-        turns.begin(world, name, now + turns.EVERY)
+    if turns.due(world, name) != at:
+        return
+    now = datetime.fromisoformat(at)
+    try:
+        clean(world, name, now)
+    finally:  # else the first cleanup that fails is the repository's last
+        with world.store.transaction():
+            if turns.due(world, name) == at:
+                turns.begin(world, name, now + turns.EVERY)
 
 
-def clean(world: World, repository: Any, now: datetime) -> None:
-    """Delete what the policies say, tags with it."""
+def clean(world: World, name: str, now: datetime) -> None:
+    """Delete what a repository's policies say, tags with it."""
     images = world.part(Images)
-    found = {(each.package, each.digest): each for each in images.below(f"{repository.name}/packages/")}
-    candidates = [candidate(images, image) for image in found.values()]
-    names = {(each.package, each.digest): image for each, image in zip(candidates, found.values(), strict=True)}
-    policies = list(repository.cleanup_policies.values())
-    for each in removed(policies, candidates, now, immutable=repository.docker_config.immutable_tags):
-        image = names[each.package, each.digest]
-        if repository.cleanup_policy_dry_run:
-            log.info("cleanup would delete", extra={"version": image.name})
-        else:
-            delete(images, image)
+    known = {image.digest: images.parts(image) for image in found(images, name)}  # files, read before all others wait
+    with world.store.transaction():
+        repository = REPOSITORIES.find(world, name)
+        if repository is None:
+            return
+        policies, immutable = repository.cleanup_policies.values(), repository.docker_config.immutable_tags
+        versions = candidates(images, name, known)
+        for each in removed(policies, list(versions), now, immutable=immutable):
+            if repository.cleanup_policy_dry_run:
+                log.info("cleanup would delete %s", versions[each].name)
+            else:
+                delete(images, versions[each], each.tags)
 
 
-def candidate(images: Images, image: Image) -> Candidate:
-    """An image as policies see it."""
-    return Candidate(
-        package=image.package.rpartition("/")[2].replace("%2F", "/"),
-        digest=image.digest,
-        tags=tuple(name.rpartition("/")[2] for name in images.tags(image.package, image.digest)),
-        uploaded=datetime.fromisoformat(image.created),
-        parts=images.parts(image),
-    )
+def found(images: Images, repository: str) -> list[Image]:
+    """Every image of a repository."""
+    return images.below(f"{repository}/packages/")
 
 
-def delete(images: Images, image: Image) -> None:
+def candidates(images: Images, repository: str, known: Mapping[str, tuple[str, ...]]) -> dict[Candidate, Image]:
+    """The images of a repository as policies see them.
+
+    Args:
+        images: Of the world.
+        repository: Its name.
+        known: Digest -> digests of the images of an index, as far as they were read; others are read now.
+    """
+    tags: dict[str, list[str]] = {}
+    for name, version in images.tagging(f"{repository}/packages/"):
+        tags.setdefault(version, []).append(name.rpartition("/")[2])
+    return {
+        Candidate(
+            package=image.package.rpartition("/")[2].replace("%2F", "/"),
+            digest=image.digest,
+            tags=tuple(tags.get(image.name, ())),
+            uploaded=datetime.fromisoformat(image.created),
+            parts=known[image.digest] if image.digest in known else images.parts(image),
+        ): image
+        for image in found(images, repository)
+    }
+
+
+def delete(images: Images, image: Image, tags: Iterable[str]) -> None:
     """Remove a version and its tags; its files stay, for something may run from them."""
-    for name in images.tags(image.package, image.digest):
-        images.untag(name)
+    for tag in tags:
+        images.untag(f"{image.package}/tags/{tag}")
     images.forget(image.name)

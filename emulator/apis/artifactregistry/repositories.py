@@ -48,6 +48,8 @@ REPOSITORIES = Collection(
 SEEDED = "artifactregistry.seeded"
 REPOSITORY_ID = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 POLICIES_MOST = 10
+AGE_MOST_NS = 315_576_000_000 * 10**9
+"""What a `google.protobuf.Duration` can say, by its comment; more fits into the number that carries it."""
 IMMUTABLE = ("format", "mode", "kms_key_name")
 FIXED = ("name", "format_", "mode", "kms_key_name", "create_time", "update_time", "size_bytes", "satisfies_pzs",
          "satisfies_pzi", "registry_uri")  # fmt: skip
@@ -66,8 +68,9 @@ def create_repository(world: World, request: Any, _: Call) -> Any:
     check_repository(repository)
     repository.create_time.CopyFrom(timestamp(world.clock.now()))
     repository.update_time.CopyFrom(repository.create_time)
-    REPOSITORIES.insert(world, repository)
-    plan_cleanup(world, repository)
+    with world.store.transaction():
+        REPOSITORIES.insert(world, repository)
+        plan_cleanup(world, repository)
     return world.operations.start_task(request.parent, OperationMetadata(), finish_create, repository.name)
 
 
@@ -150,13 +153,14 @@ def check_policy(key: str, policy: Any) -> None:
 
 
 def check_condition(key: str, policy: Any) -> None:
-    """A condition's ages are positive, and only tagged versions have prefixes of tags."""
+    """A condition's ages are positive and bounded, and only tagged versions have prefixes of tags."""
     if policy.WhichOneof("condition_type") != "condition":
         return
     condition = policy.condition
     for age in ("older_than", "newer_than"):
-        if condition.HasField(age) and getattr(condition, age).ToNanoseconds() <= 0:
-            raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy "{key}": {age} must be positive.')
+        if condition.HasField(age) and not 0 < getattr(condition, age).ToNanoseconds() <= AGE_MOST_NS:
+            text = f'Cleanup policy "{key}": {age} must be positive, and at most 10,000 years.'
+            raise ApiFailure("INVALID_ARGUMENT", text)
     if condition.tag_prefixes and condition.tag_state != type(condition).TAGGED:
         raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy "{key}": tag_prefixes only go with the state TAGGED.')
 
@@ -181,9 +185,11 @@ def update_repository(world: World, request: Any, _: Call) -> Any:
 
 
 def plan_cleanup(world: World, repository: Any) -> None:
-    """With policies it is cleaned once a day."""
+    """With policies it is cleaned once a day, without any no more."""
     if repository.cleanup_policies:
         turns.plan(world, repository.name)
+    else:
+        turns.end(world, repository.name)
 
 
 def check_unchanged(repository: Any, request: Any) -> None:
@@ -200,6 +206,7 @@ def check_unchanged(repository: Any, request: Any) -> None:
 
 def delete_repository(world: World, repository: Any) -> Any:
     """Every image in it is gone at once, too; the operation ends with an empty answer."""
+    turns.end(world, repository.name)
     world.part(Images).forget(repository.name + "/")
     parent = repository.name.rpartition("/repositories/")[0]
     return world.operations.start_task(parent, OperationMetadata(), finish_delete)

@@ -52,17 +52,18 @@ def removed(
     """The versions that one run of the cleanup takes: of those matched, what the registry lets go.
 
     It refuses to delete an image that an index still names (`GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE`), and one whose
-    tags cannot go because they are immutable.
+    tags cannot go because they are immutable. An index that stays because another one names it keeps its own images.
     """
     gone = {
         (each.package, each.digest): each
         for each in matched(policies, candidates, now)
         if not (immutable and each.tags)
     }
-    named = {
-        (each.package, part) for each in candidates if (each.package, each.digest) not in gone for part in each.parts
-    }
-    return [each for key, each in gone.items() if key not in named]
+    stay = [each for each in candidates if (each.package, each.digest) not in gone]
+    while stay:
+        index = stay.pop()
+        stay += filter(None, [gone.pop((index.package, part), None) for part in index.parts])
+    return list(gone.values())
 
 
 def _chosen(policies: Iterable[Any], candidates: Sequence[Candidate], now: datetime) -> set[Candidate]:

@@ -212,8 +212,8 @@ def _refuse_over_limit(planned: Planned) -> None:
     over = planned.plan.over_limit
     if over:
         what = "; ".join(f"{name}: {cost.over}" for name, cost in over.items())
-        fits = "; ".join(f"{name}: {cost.fits}" for name, cost in over.items())
-        raise errors.OverLimit(f"nothing was changed: {what}", hint=f"{fits}; or raise budget.planLimit")
+        fits = "".join(f"{name}: {cost.fits}; or " for name, cost in over.items() if cost.fits)
+        raise errors.OverLimit(f"nothing was changed: {what}", hint=f"{fits}raise budget.planLimit, or leave it out")
 
 
 def _apply(session: Session, planned: Planned, how: How) -> Report:

@@ -12,26 +12,26 @@ from reconciler.cli.console import data, out
 from reconciler.cli.options import DEFAULT_FILE, Environment, Form
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from schemas import LoadedService
 
 app = typer.Typer(add_completion=False)
-_MOST = 1_000_000
+_LEAST, _MOST = Decimal("0.000001"), 1_000_000
 
 
 def _rate(text: str) -> Decimal:
     """Read requests per second.
 
     Raises:
-        typer.BadParameter: It is no number from 0 to a million.
+        typer.BadParameter: It is neither none nor a number from a millionth, three a month, to a million.
     """
     try:
         rate = Decimal(text)
     except InvalidOperation:
         rate = Decimal("nan")
-    if not (rate.is_finite() and 0 <= rate <= _MOST):
-        raise typer.BadParameter(f"'{text}' is no rate: write requests per second, 0 to {_MOST}")
+    if not (rate.is_finite() and (rate == 0 or _LEAST <= rate <= _MOST)):
+        raise typer.BadParameter(f"'{text}' is no rate: write requests per second, 0 or {_LEAST} to {_MOST}")
     return rate
 
 
@@ -57,7 +57,7 @@ def cost(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Spec files, folders of them, or names of services in mlservice.yaml. Left out: all of that.",
+            help="Spec files, folders of them, and names of services in mlservice.yaml. Left out: all of that.",
             show_default=False,
         ),
     ] = None,
@@ -92,23 +92,12 @@ def cost(
     together. Also shown: what would be cheaper, and what a commitment or Spot capacity would save. No call is made, and
     nothing of Google Cloud is needed. Prices come with this version, in US dollars.
     """
-    from datetime import UTC, datetime  # noqa: PLC0415 - late, for start-up
-
-    from reconciler.cost.estimate import estimate  # noqa: PLC0415 - late, for start-up
-    from reconciler.cost.shape import shape_of  # noqa: PLC0415 - late, for start-up
-    from reconciler.cost.told import told  # noqa: PLC0415 - late, for start-up
-    from reconciler.cost.usage import usage_of  # noqa: PLC0415 - late, for start-up
-
     rates: dict[str, Any] = {}
     if requests_per_second is not None:
         rates["requests_per_second"] = _rate(requests_per_second)
     if request_duration is not None:
         rates["request_duration_ms"] = _duration_ms(request_duration)
-    found = [
-        (each.project or "", estimate(each.name, shape_of(each.service), usage_of(each.service.spec).declaring(rates)))
-        for each in _services(what or [], environment)
-    ]
-    document = told(found, today=datetime.now(tz=UTC).date())
+    document = _document(_services(what or [], environment), rates)
     if output is Form.JSON:
         data(document)
     else:
@@ -118,23 +107,57 @@ def cost(
     return 0
 
 
+def _document(services: Sequence[LoadedService], rates: Mapping[str, Any]) -> dict[str, Any]:
+    """Price services, with some of their use said otherwise."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - late, for start-up
+
+    from reconciler.cost.estimate import estimate  # noqa: PLC0415 - late, for start-up
+    from reconciler.cost.shape import shape_of  # noqa: PLC0415 - late, for start-up
+    from reconciler.cost.told import told  # noqa: PLC0415 - late, for start-up
+    from reconciler.cost.usage import usage_of  # noqa: PLC0415 - late, for start-up
+
+    found = [
+        (each.project or "", estimate(each.name, shape_of(each.service), usage_of(each.service.spec).declaring(rates)))
+        for each in services
+    ]
+    return told(found, today=datetime.now(tz=UTC).date())
+
+
 def _services(what: Sequence[str], environment: str | None) -> list[LoadedService]:
-    """Load the services that are named, by file, folder or their own name.
+    """Load what is named, each once: files and folders, and services of the usual file by their own name.
+
+    A word without a slash is a service before it is a folder.
 
     Raises:
         UsageError: There is no such file, nor a service of that name.
     """
+    words = [text for text in what if "/" not in text and not Path(text).is_file()]
+    there = _loaded([DEFAULT_FILE], environment) if words and DEFAULT_FILE.exists() else ()
+    named = [each for each in there if each.name in words]
+    paths = [text for text in what if text not in {each.name for each in named}]
+    _refuse_missing([text for text in paths if not Path(text).exists()], there)
+    several = [*map(Path, paths)] if what else [DEFAULT_FILE]
+    found = [*(_loaded(several, environment) if several else ()), *named]
+    return [*{(each.file.resolve(), each.name): each for each in found}.values()]
+
+
+def _loaded(paths: Sequence[Path], environment: str | None) -> Sequence[LoadedService]:
     from reconciler.cli.planning import Target, load_specs  # noqa: PLC0415 - late, for start-up
+
+    return load_specs(paths, Target(environment=environment)).services
+
+
+def _refuse_missing(missing: Sequence[str], there: Sequence[LoadedService]) -> None:
+    """Refuse what is neither.
+
+    Raises:
+        UsageError: Naming what there is.
+    """
     from reconciler.core import errors  # noqa: PLC0415 - late, for start-up
 
-    paths = [Path(text) for text in what if Path(text).exists()]
-    named = [text for text in what if not Path(text).exists()]
-    if named and not paths and not DEFAULT_FILE.exists():
-        why = f"there is no file '{named[0]}', and no {DEFAULT_FILE} that may have a service of that name"
+    if missing and not DEFAULT_FILE.exists():
+        why = f"there is no file '{missing[0]}', and no {DEFAULT_FILE} that may have a service of that name"
         raise errors.UsageError(why, hint="name a file or a folder")
-    specs = load_specs(paths or [DEFAULT_FILE], Target(environment=environment))
-    known = sorted({each.name for each in specs.services})
-    if unknown := [text for text in named if text not in known]:
-        hint = f"services there: {', '.join(known) or 'none'}"
-        raise errors.UsageError(f"there is neither a file nor a service '{unknown[0]}'", hint=hint)
-    return [each for each in specs.services if not named or each.name in named]
+    if missing:
+        hint = f"services there: {', '.join(sorted({each.name for each in there})) or 'none'}"
+        raise errors.UsageError(f"there is neither a file nor a service '{missing[0]}'", hint=hint)

@@ -40,7 +40,10 @@ def monitor(
         Path | None, typer.Option("--html", help="File to write as a page that needs nothing else.", show_default=False)
     ] = None,
     fail_on_breach: Annotated[
-        bool, typer.Option("--fail-on-breach", help="Exit with 1 when a comparison is a breach.")
+        bool,
+        typer.Option(
+            "--fail-on-breach", help="Exit with 1 when a comparison is a breach, or whether one is cannot be read."
+        ),
     ] = False,
     region: Region = None,
     project: Project = None,
@@ -67,7 +70,7 @@ def monitor(
         html.write_text(render_page(found.to_json(), now=now), encoding="utf-8")
         say(f"wrote {html}", "dim")
     _show(found, output, now, every=every)
-    return 1 if fail_on_breach and found.breached else 0
+    return 1 if fail_on_breach and not found.fine else 0
 
 
 def _show(found: Monitored, output: Form, now: datetime, *, every: bool) -> None:

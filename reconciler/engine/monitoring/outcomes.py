@@ -99,7 +99,7 @@ def _short(window: Mapping[str, Any]) -> dict[str, Any]:
 
 def outcomes(
     session: Session, inventory: Inventory, remembered: Sequence[Mapping[str, Any]], last: int
-) -> Outcomes | None:
+) -> tuple[Outcomes | None, str]:
     """Give how right a service's predictions were.
 
     Args:
@@ -109,32 +109,34 @@ def outcomes(
         last: How many windows.
 
     Returns:
-        None where nobody judges that.
+        None where nobody judges that, or nobody can tell; and why that cannot be told, or nothing.
 
     Raises:
         ApiError: Whether somebody does cannot be read, and there is nothing else to show.
     """
     said = [each for each in remembered if each.get("sort") == PERFORMANCE]
-    told = _told(session, inventory, said)
+    told, why = _told(session, inventory, said)
     if told is None:
-        return None
+        return None, why
     newest_first = sorted(said, key=lambda each: str(each.get("at", "")), reverse=True)
-    return Outcomes(told, newest_first, next(iter(standings(said)), None), last)
+    return Outcomes(told, newest_first, next(iter(standings(said)), None), last), ""
 
 
-def _told(session: Session, inventory: Inventory, said: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _told(
+    session: Session, inventory: Inventory, said: Sequence[Mapping[str, Any]]
+) -> tuple[Mapping[str, Any] | None, str]:
     """Read what the function is told; nothing of one that may not be read, which says enough by what it remembers."""
     address = next((each for each in inventory.entries if each.kind == FUNCTION), None)
     if address is None:
-        return None
+        return None, ""
     try:
         found = session.observe_one(address)
         settings = json.loads(found.fields.environment.get(VARIABLE) or "{}") if found else {}
         told = settings.get("performance")
-    except errors.ApiError:
+    except errors.ApiError as error:
         if not said and not is_watched(inventory):
             raise
-        return {} if said else None
+        return ({}, "") if said else (None, f"whether labels are asked for: {error}")
     except (ValueError, RecursionError, AttributeError):
-        return {} if said else None
-    return told if isinstance(told, Mapping) else None
+        return ({}, "") if said else (None, f"whether labels are asked for: {VARIABLE} of {address} cannot be read")
+    return (told if isinstance(told, Mapping) else None), ""

@@ -55,6 +55,11 @@ class Monitored:
         found = (*self.comparisons, *([self.outcomes] if self.outcomes else ()))
         return any(each.finding == Finding.BREACH for each in found)
 
+    @property
+    def fine(self) -> bool:
+        """Tell whether all is known, and none of it is a breach."""
+        return not (self.breached or self.unreadable)
+
     def to_json(self) -> dict[str, Any]:
         """Give plain data: the form that `mlservice monitor --output json` documents."""
         monitor = self.watched.monitor if self.watched else None
@@ -93,10 +98,10 @@ def read_monitored(session: Session, name: str, region: str | None, *, last: int
     """
     inventory = the_service(session, name, region)
     remembered, unreadable = read_windows(session, inventory.region, name)
-    right = outcomes(session, inventory, remembered, last)
+    right, unknown = outcomes(session, inventory, remembered, last)
     found = None if right and not is_watched(inventory) else _watched(session, inventory)
     told = _compared(session, found, remembered, last) if found else ()
-    return Monitored(name, inventory.region, found, told, right, (unreadable,) if unreadable else ())
+    return Monitored(name, inventory.region, found, told, right, tuple(filter(None, (unreadable, unknown))))
 
 
 def _watched(session: Session, inventory: Inventory) -> Watched:

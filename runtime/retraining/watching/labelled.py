@@ -1,7 +1,8 @@
 """The question to BigQuery: of a window's predictions, how many have a label, and how they compare. Pure.
 
 One row of counts and means comes back. Each prediction counts once: Pub/Sub may deliver it twice. Each label counts
-once: of several of one prediction the newest, or, where no column tells when, none unless they are all the same.
+once: of several of one prediction the newest, or, where no column tells when, none unless they are all the same. An id
+that several requests had is the caller's, and no label tells which of them it is about.
 
 Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#qualify_clause,
     .../conversion_rules (`SAFE_CAST` of a text gives null for what is no number),
@@ -10,6 +11,7 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -58,6 +60,9 @@ class Question:
 
         Args:
             measures: Names of what is to be measured: all of errors, or all of shares.
+
+        Raises:
+            ValueError: `positive` is no number, and whole numbers are predicted.
         """
         errors = bool(ERRORS.intersection(measures))
         predicted, label = (_number("logged.predicted"), _number("labels.label")) if errors else self._classes()
@@ -66,11 +71,13 @@ class Question:
         same_row = "labels.row_index = logged.row_index" if self.row_index else "logged.last_row = 0"
         return (  # BigQuery reads it, every part quoted
             f"WITH logged AS (SELECT entry.request_id, entry.row_index, entry.{_name(self.column)} AS predicted,"  # noqa: S608 - every part is quoted
-            " MAX(entry.row_index) OVER (PARTITION BY entry.request_id) AS last_row"
+            " MAX(entry.row_index) OVER (PARTITION BY entry.request_id) AS last_row,"
+            " MIN(entry.logging_time) OVER (PARTITION BY entry.request_id)"
+            " < MAX(entry.logging_time) OVER (PARTITION BY entry.request_id) AS several"
             f" FROM {_name(self.log)} AS entry WHERE {' AND '.join(self._only())}"
             f" AND entry.logging_time >= TIMESTAMP(@{SINCE}) AND entry.logging_time < TIMESTAMP(@{UNTIL})"
             " QUALIFY ROW_NUMBER() OVER"
-            " (PARTITION BY entry.request_id, entry.row_index ORDER BY entry.logging_time) = 1),\n"
+            " (PARTITION BY entry.request_id, entry.row_index, entry.logging_time ORDER BY entry.row_index) = 1),\n"
             f"told AS (SELECT CAST(given.{_name(self.request_id)} AS STRING) AS request_id, {row} AS row_index,"
             f" CAST(given.{_name(self.value)} AS STRING) AS label, {told_at} AS told_at"
             f" FROM {_name(self.labels)} AS given WHERE given.{_name(self.value)} IS NOT NULL),\n"
@@ -79,7 +86,8 @@ class Question:
             "labels AS (SELECT ranked.request_id, ranked.row_index, MIN(ranked.label) AS label,"
             " COUNT(DISTINCT ranked.label) AS answers FROM ranked WHERE ranked.age = 1"
             " GROUP BY ranked.request_id, ranked.row_index),\n"
-            f"judged AS (SELECT labels.answers, {predicted} AS predicted, {label} AS label"
+            "judged AS (SELECT IF(logged.several, labels.answers + 1, labels.answers) AS answers,"
+            f" {predicted} AS predicted, {label} AS label"
             f" FROM logged LEFT JOIN labels ON labels.request_id = logged.request_id AND {same_row}),\n"
             "counted AS (SELECT judged.answers, judged.predicted, judged.label,"
             " judged.answers = 1 AND judged.predicted IS NOT NULL AND judged.label IS NOT NULL AS usable FROM judged)\n"
@@ -112,7 +120,10 @@ class Question:
     def _positive(self) -> str:
         """Give the class that is looked for, as `_classes` has it."""
         if self.kind == "integer":
-            return repr(float(self.positive or 0))
+            number = float(self.positive or 0)
+            if not math.isfinite(number):  # BigQuery would take it for a column
+                raise ValueError(f"{self.positive!r} is no number")
+            return repr(number)
         return "TRUE" if self.kind in _YES_OR_NO else _text(self.positive)
 
 

@@ -6,9 +6,10 @@ remembered judges again, and what that leads to has the same key, so nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Protocol
 
 from runtime.retraining.breaches import Watch, watching
@@ -59,7 +60,8 @@ class Look:
         watches: Which triggers fire for what.
         act: Acts on an event; gives what was decided, for people.
         tell: Tells of a window.
-        more: Judges windows that are no monitor's: given what is remembered, and the time. May raise as `reads` does.
+        more: Judges windows that are no monitor's, after those: given what is remembered, and the time. May take long,
+            and raise as `reads` does.
     """
 
     reads: Reads
@@ -80,7 +82,7 @@ def look(how: Look, now: datetime) -> list[Window]:
         now: The time it is, aware.
 
     Returns:
-        The windows that were judged, the oldest first.
+        The windows that were judged, the oldest first, those of monitors before others.
 
     Raises:
         Refused, Unavailable: A monitor cannot be read, a window not be acted on or told; all others were. One that was
@@ -88,33 +90,37 @@ def look(how: Look, now: datetime) -> list[Window]:
         NotNow: Others wrote at every try.
     """
     known, _ = how.remembers.read()
-    ended, failed = _ended(how, known, now)
-    new = (window for window in ended if not known.tells(window))
-    found = sorted(new, key=lambda each: (each.at, each.sort))
+    failed: list[Exception] = []
     stuck: set[str] = set()
-    for window in found:
-        if window.sort in stuck:  # in their order: what is in a row is counted
+    found: list[Window] = []
+    for window in chain(_ended(how, known, now, failed), _more(how, known, now, failed, stuck)):
+        if known.tells(window):
             continue
-        try:
-            came = _acted(window, how)
-        except (Refused, Unavailable) as error:
-            stuck.add(window.sort)
-            failed.append(error)
-            continue
-        _remember(window, how)
-        try:
-            how.tell(window, came)
-        except (Refused, Unavailable) as error:
-            failed.append(error)
+        found.append(window)
+        if window.sort not in stuck:  # in their order: what is in a row is counted
+            _take(window, how, failed, stuck)
     for first in failed:
         raise first
     return found
 
 
-def _ended(how: Look, known: Windows, now: datetime) -> tuple[list[Window], list[Exception]]:
-    """Give what every schedule measured, and what went wrong: a monitor that cannot be read keeps no other from it."""
+def _take(window: Window, how: Look, failed: list[Exception], stuck: set[str]) -> None:
+    try:
+        came = _acted(window, how)
+    except (Refused, Unavailable) as error:
+        stuck.add(window.sort)
+        failed.append(error)
+        return
+    _remember(window, how)
+    try:
+        how.tell(window, came)
+    except (Refused, Unavailable) as error:
+        failed.append(error)
+
+
+def _ended(how: Look, known: Windows, now: datetime, failed: list[Exception]) -> list[Window]:
+    """Give what every schedule measured, the oldest first: a monitor that cannot be read keeps no other from it."""
     found: list[Window] = []
-    failed: list[Exception] = []
     since = now - BACK
     for compares, shown in how.schedules.items():
         try:
@@ -122,11 +128,20 @@ def _ended(how: Look, known: Windows, now: datetime) -> tuple[list[Window], list
             found += _windows(how, compares, shown, max(since, newest - OVERLAP) if newest else since)
         except (Refused, Unavailable) as error:
             failed.append(error)
+    return sorted(found, key=lambda each: (each.at, each.sort))
+
+
+def _more(
+    how: Look, known: Windows, now: datetime, failed: list[Exception], stuck: Collection[str]
+) -> Iterator[Window]:
+    """Judge the others one by one: each is remembered before the next one is asked for, whatever becomes of that."""
     try:
-        found += how.more(known, now) if how.more else ()
+        for window in how.more(known, now) if how.more else ():
+            yield window
+            if window.sort in stuck:  # those behind it wait for it
+                return
     except (Refused, Unavailable) as error:
         failed.append(error)
-    return found, failed
 
 
 def _windows(how: Look, compares: str, shown: str, since: datetime) -> Iterator[Window]:

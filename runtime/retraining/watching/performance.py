@@ -39,7 +39,7 @@ class Counted:
     Args:
         predictions: Rows of the prediction log, each once.
         labelled: Those with a label that counts.
-        contradictory: Those with labels that contradict each other.
+        contradictory: Those with labels that contradict each other, or that are as well another request's.
         unreadable: Those with a label, or a prediction, that is none of its type.
         numbers: Counts of right and wrong rows, or means and deviations of errors, by name.
     """

@@ -20,6 +20,8 @@ NAME = "windows.json"
 """Of the object, below the service's folder."""
 KEPT = 100
 """Windows of each sort that are remembered: four days of hourly ones. Far more than lie in the time looked back."""
+AGAIN = "again"
+"""Of what is known of a window that could not be measured: whether that is tried again."""
 _COLUMNS = 50
 _LARGEST = 8 << 20
 
@@ -112,15 +114,26 @@ class Windows:
         found = [datetime.fromisoformat(str(each["at"])) for each in self.judged if each.get("sort") in sorts]
         return max(found, default=None)
 
-    def newest_measured(self, sort: str) -> datetime | None:
-        """Give when the last window of a sort was to be looked at that could be measured; None where there was none."""
-        told = [each for each in self.judged if each.get("finding") != Finding.UNMEASURED]
-        return Windows(tuple(told)).newest([sort])
+    def oldest(self, sort: str) -> datetime | None:
+        """Give when the first window of a sort that is remembered was to be looked at; None where there is none."""
+        found = [datetime.fromisoformat(str(each["at"])) for each in self.judged if each.get("sort") == sort]
+        return min(found, default=None)
+
+    def closed(self, sort: str) -> frozenset[str]:
+        """Give the names of a sort's windows that nothing more is to be asked of."""
+        told = (each for each in self.judged if each.get("sort") == sort)
+        return frozenset(
+            str(each.get("job"))
+            for each in told
+            if each.get("finding") != Finding.UNMEASURED or each.get(AGAIN) is not True
+        )
 
     def with_window(self, window: Window) -> Windows:
         """Give them with one more, and without what is long past."""
         others = [each for each in self.judged if (each.get("sort"), each.get("job")) != (window.sort, window.job)]
         same = [each for each in others if each.get("sort") == window.sort]
+        # By their time: one that was measured at last may be older than what came before it.
+        same.sort(key=lambda each: datetime.fromisoformat(str(each["at"])))
         old = same[: max(0, len(same) + 1 - KEPT)]
         return Windows((*(each for each in others if not _among(each, old)), window.to_json()))
 
