@@ -93,7 +93,7 @@ def of_csv(what: str, first: bytes, *, whole: bool) -> Baseline:
     if not rows:
         return Baseline(what, None, empty=whole)
     header, rest = rows[0], rows[1:]
-    columns = {name: _cells(row[at] for row in rest if at < len(row)) for at, name in enumerate(header)}
+    columns = {name: _cells((row[at] for row in rest if at < len(row)), whole=whole) for at, name in enumerate(header)}
     return Baseline(what, columns, empty=whole and not rest)
 
 
@@ -111,10 +111,15 @@ def _rows_of_csv(text: str, *, whole: bool) -> Iterator[list[str]]:
         yield before
 
 
-def _cells(cells: Iterable[str]) -> str:
-    """Say that a column holds text, where no cell is a number; a column of numbers may be one of codes."""
-    given = [cell.strip() for cell in cells if cell.strip()]
-    return UNKNOWN if not given or any(map(_is_number, given)) else TEXT
+def _cells(cells: Iterable[str], *, whole: bool) -> str:
+    """Say that a column holds text, where no cell is a number; a column of numbers may be one of codes.
+
+    One word alone, again and again, may be how the data say that nothing is known: numbers come further down.
+    """
+    given = {cell.strip() for cell in cells if cell.strip()}
+    if not given or any(map(_is_number, given)):
+        return UNKNOWN
+    return TEXT if whole or len(given) > 1 else UNKNOWN
 
 
 def _is_number(cell: str) -> bool:

@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.core.cleanup import Action, Policy, Tags, Version
+from reconciler.core.naming import fingerprint
 
 TAG_PREFIX = "mlservice-keep-"
 POLICY = "keep-needed"
 """Id of the policy that keeps what has a tag of ours."""
+_LONGEST_PROJECT = 48
+"""What a tag has room for beside a digest; ids with a domain may be longer."""
 KEEPS = Policy(POLICY, Action.KEEP, tags=Tags.TAGGED, tag_prefixes=(TAG_PREFIX,))
 
 WINDOW_REVISIONS = 5
@@ -25,7 +28,7 @@ WINDOW = timedelta(days=30)
 """One may go back to the last five revisions that were ready, and to any of the last thirty days."""
 
 _IMAGE = re.compile(
-    r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>[^/\s]+)/(?P<repository>[^/\s]+)/"
+    r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>(?:[^/:\s]*\.[^/:\s]*/)?[^/.\s]+)/(?P<repository>[^/\s]+)/"
     r"(?P<package>[^:@\s]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 _ANYWHERE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/[^:@\s\"',]+(?::[\w.-]+)?@sha256:[0-9a-f]{64}")
@@ -49,11 +52,17 @@ class Image:
 
     @classmethod
     def parse(cls, reference: str) -> Image | None:
-        """Read a reference; None where the image lies elsewhere."""
+        """Read a reference; None where the image lies elsewhere.
+
+        Source:
+            https://cloud.google.com/artifact-registry/docs/docker/names, domain-scoped projects: a reference has a
+            slash where the id has its colon; ids of other projects have no dot.
+        """
         found = _IMAGE.fullmatch(reference)
         if found is None:
             return None
-        path = f"projects/{found['project']}/locations/{found['location']}/repositories/{found['repository']}"
+        project = found["project"].replace("/", ":")
+        path = f"projects/{project}/locations/{found['location']}/repositories/{found['repository']}"
         tag = found["tag"] or ("" if found["digest"] else "latest")
         return cls(path, found["package"], found["digest"] or "", tag)
 
@@ -62,7 +71,7 @@ class Image:
         """As specs and services write it."""
         _, project, _, location, _, repository = self.repository.split("/")
         tag, digest = f":{self.tag}" if self.tag else "", f"@{self.digest}" if self.digest else ""
-        return f"{location}-docker.pkg.dev/{project}/{repository}/{self.package}{tag}{digest}"
+        return f"{location}-docker.pkg.dev/{project.replace(':', '/')}/{repository}/{self.package}{tag}{digest}"
 
 
 def images_in(text: str) -> Iterator[Image]:
@@ -160,7 +169,10 @@ def _window(revisions: Iterable[Running], now: datetime) -> frozenset[tuple[str,
 
 def tag_of(project: str, digest: str) -> str:
     """Give the name of the tag by which a project keeps a version: of at most 128 characters, as tags are."""
-    return f"{TAG_PREFIX}{project.replace(':', '.')}-{digest.removeprefix('sha256:')}"
+    who = project.replace(":", ".")
+    if len(who) > _LONGEST_PROJECT:
+        who = f"{who[: _LONGEST_PROJECT - 9]}-{fingerprint(project, length=8)}"
+    return f"{TAG_PREFIX}{who}-{digest.removeprefix('sha256:')}"
 
 
 def of_repository(
@@ -190,6 +202,16 @@ def of_repository(
         for key in (version.key, *((image.package, part) for part in version.parts if (image.package, part) in there)):
             found[key] = tuple(dict.fromkeys((*found.get(key, ()), *why)))
     return found, missing
+
+
+def regions_of(locations: Iterable[str]) -> list[str]:
+    """Give the regions among the locations of services and repositories: a repository may be in several at once.
+
+    Source:
+        https://cloud.google.com/artifact-registry/docs/repositories/repo-locations: multi-regions, where Cloud Run has
+        nothing.
+    """
+    return sorted(set(locations) - {"asia", "europe", "us"})
 
 
 @dataclass(frozen=True, slots=True)

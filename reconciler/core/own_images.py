@@ -10,14 +10,15 @@ REGION = "{region}"
 """Stands for a service's region in a reference that is for services of several."""
 
 _OURS = re.compile(
-    rf"(?P<region>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>[^/]+)/{REPOSITORY}/(?P<target>{'|'.join(TARGETS)})[:@].*"
+    rf"[a-z0-9-]+-docker\.pkg\.dev/(?:[^/]*\.[^/]*/)?[^/]+/{REPOSITORY}/(?P<target>{'|'.join(TARGETS)})[:@].*"
 )
 
 
 def reference(target: str, project: str, version: str, region: str = REGION) -> str:
     """Give the image of one of our programs, such as `europe-west1-docker.pkg.dev/acme/mlservice/runtime:0.1.0`."""
-    # A tag has no `+`, by which a version that was never released names its commit.
-    return f"{region}-docker.pkg.dev/{project}/{REPOSITORY}/{target}:{version.replace('+', '-')}"
+    # A tag has no `+`, by which a version that was never released names its commit; nor has a path the colon of a
+    # project's domain.
+    return f"{region}-docker.pkg.dev/{project.replace(':', '/')}/{REPOSITORY}/{target}:{version.replace('+', '-')}"
 
 
 def in_region(image: str, region: str) -> str:

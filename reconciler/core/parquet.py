@@ -104,15 +104,14 @@ def _whole(element: Mapping[int, Any], number: int) -> int:
 
 def _type(element: Mapping[int, Any]) -> str:
     logical = next(iter(element[_LOGICAL]), None) if isinstance(element.get(_LOGICAL), dict) else None
-    converted = element.get(_CONVERTED)
+    # 0 is a type, so what is no number counts as one that there is not.
+    converted = element[_CONVERTED] if isinstance(element.get(_CONVERTED), int) else -1
     if element.get(_REPETITION) == _REPEATED:
         return ""
     if _whole(element, _CHILDREN):
         return "" if converted in _LISTS or (logical in {2, 3}) else "STRUCT"
     plain = _PHYSICAL.get(_whole(element, _TYPE), "")
-    return (
-        _BY_LOGICAL.get(logical or 0) or (_BY_CONVERTED.get(converted) if isinstance(converted, int) else "") or plain
-    )
+    return _BY_LOGICAL.get(logical or 0) or _BY_CONVERTED.get(converted) or plain
 
 
 class _Reader:

@@ -49,7 +49,8 @@ class Change:
         owned: It was in the inventory when this was decided.
         rank: Of its kind; deletes go from the greatest to the least.
         source: Folder that the content is read from, for kinds that upload.
-        problem: Why the object does not work although it is as wanted, in Google's words.
+        problem: Why the object does not work although it is as wanted, in Google's words; or why it stays as it is, and
+            what to do.
         twins: Names of further objects with the same mark, which go.
         uses: The spec uses the object without making it, and requires these fields of it; None for one that it makes.
         contradicts: The object is to go because the spec is not true while it is there, whoever made it.

@@ -17,7 +17,7 @@ from reconciler.core.facts import Facts
 from reconciler.core.inventory import Entry, Inventories, Inventory, Key
 from reconciler.core.kind import Kinds, Ownership
 from reconciler.core.naming import fingerprint
-from reconciler.core.objects import Desired, Observed
+from reconciler.core.objects import Desired, Observed, several
 from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.core.wants import Wants
 from schemas import Loaded, LoadedOperator, LoadedService
@@ -106,7 +106,6 @@ def compose(
     wants = wants.meeting(seen)
     owners = owners_of(kinds, wants, inventories, everything, services)
     changes = decide_all(kinds, wants, seen, owners)
-    primary = next((kind.name for kind in kinds if kind.primary), "")
     plan = Plan.of(
         changes,
         project=project,
@@ -118,7 +117,7 @@ def compose(
         deletion={s.name: str(s.management.deletion) for s in services},
         closed=closed,
         regions={name: region for region, name in keys},
-        costs=costs_of(services, changes, primary),
+        costs=costs_of(services, changes, kinds.primary.name),
     )
     deletions = {key: str(s.management.deletion) for key, s in zip(keys, services, strict=True)}
     memories = dict(_memories(kinds, wants.made, seen, owners, now))
@@ -255,12 +254,35 @@ def decide_all(
             if use:
                 decided[address] = decide_existing(kind, use, there, owner, coming=want)
             if want or not use:
-                decided[address] = decide(kind, want, there, owner, outputs)
+                decided[address] = _possible(kinds, decide(kind, want, there, owner, outputs), wants.made, seen)
         except errors.PlanError as error:
             refused.append(error)
     if refused:
         raise errors.PlansRefused(sorted(refused, key=lambda error: error.address))
     return [change for change in decided.values() if change]
+
+
+def _possible(
+    kinds: Kinds,
+    change: Change | None,
+    wants: Mapping[Address, Desired[Any]],
+    seen: Mapping[Address, Observed[Any]],
+) -> Change | None:
+    """Leave what Google would not let be made anew: objects of the same specs use it, and stay because of it.
+
+    What others use is tried: it is refused until it goes, and then done.
+    """
+    if change is None or change.action is not Action.REPLACE or not kinds.of_address(change.address).holders:
+        return change
+    users = kinds.users(change.address.kind)
+    using = [
+        a for a, want in sorted(wants.items()) if change.address in want.dependencies and a.kind in users and a in seen
+    ]
+    if not using:
+        return change
+    named = several(f"{kinds.of_address(a).title} {seen[a].server_name or a.name}" for a in using)
+    why = f"it cannot be made anew while it is used: delete {named}; the next run makes it anew, and what used it"
+    return replace(change, action=Action.NO_OP, consequence="", problem=why, guarded=False)
 
 
 def in_order(wants: Mapping[Address, Desired[Any]], owners: Mapping[Address, Owner]) -> list[Address]:

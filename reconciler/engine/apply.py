@@ -172,8 +172,9 @@ def _unwell(planned: Planned, results: list[Result]) -> dict[Address, str]:
     found = {address: seen.problem for address, seen in planned.seen.items() if seen.problem}
     for result in results:
         found.pop(result.change.address, None)
-    wanted = {c.address for c in planned.plan.changes if c.action is Action.NO_OP and c.owned}
-    left = {c.address: c.problem for c in planned.plan.changes if c.contradicts and c.action is Action.NO_OP}
+    idle = [c for c in planned.plan.changes if c.action is Action.NO_OP]
+    wanted = {c.address for c in idle if c.owned}
+    left = {c.address: c.problem for c in idle if c.contradicts or (c.changes and c.problem)}
     return {address: why for address, why in found.items() if address in wanted} | left
 
 

@@ -187,7 +187,7 @@ class _Convergence:
     def _kept(self, seen: Observed[Any], error: errors.InvalidRequest) -> errors.InvalidRequest:
         """Name what has to go first, where something keeps an object; else give what Google says."""
         with suppress(errors.ReconcilerError):
-            if holders := self.session.holders([seen]):
+            if holders := self.session.holders_of(self.kind, [seen]):
                 said = several(f"{holder.said} ({holder.name})" for holder in holders)
                 hint = f"it is used by others: delete {said}, or make it use something else; then run again"
                 return errors.InvalidRequest(error.verb, error.address, error.why, hint=hint)

@@ -55,7 +55,7 @@ def _forecast(session: Session, address: Address, fleet: Fleet) -> Forecast:
     path = f"projects/{project}/locations/{address.location}/repositories/{address.name}"
     found = read_repository(session, path, fleet)
     return Forecast.of(
-        f"{address.location}-docker.pkg.dev/{project}/{address.name}",
+        f"{address.location}-docker.pkg.dev/{project.replace(':', '/')}/{address.name}",
         found.cleaning.policies,
         found.versions,
         session.clock.now(),

@@ -7,6 +7,7 @@ part of a plan: what is needed is a fact of the whole project at one moment, and
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.cleanup import Version
 from reconciler.core.inventory import Inventories, Key
-from reconciler.core.keeping import POLICY, Fleet, Image, images_in, needed, of_repository, tag_of, tagging
+from reconciler.core.keeping import POLICY, Fleet, Image, images_in, needed, of_repository, regions_of, tag_of, tagging
 from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned
 from reconciler.engine.inventory_store import InventoryStore
@@ -25,7 +26,7 @@ from reconciler.gcp.running_images import functions_in, jobs_in, revisions_in
 REPOSITORY = "artifact_repository"
 _POLICIES = frozenset({"keep_last", "delete_untagged_after_s", "keep_needed"})
 _FUNCTION = "functions_function"
-_HINT = "grant roles/artifactregistry.writer on it, or take registry.cleanup from the spec that has it"
+_HINT = "grant roles/artifactregistry.repoAdmin on it, or take registry.cleanup from the spec that has it"
 
 
 def read_fleet(session: Session, everything: Inventories, also: Sequence[str] = ()) -> Fleet:
@@ -36,9 +37,9 @@ def read_fleet(session: Session, everything: Inventories, also: Sequence[str] = 
     Args:
         session: The run's means.
         everything: Every inventory of the project.
-        also: Further regions.
+        also: Locations of repositories, near which something may run, too.
     """
-    regions = sorted({*also, *(region for region, _ in everything)})
+    regions = regions_of([*also, *(region for region, _ in everything)])
     training = {a.location for each in everything.values() for a in each.entries if a.kind == _FUNCTION}
     try:
         services = [revisions_in(session.connection, region) for region in regions]
@@ -120,30 +121,38 @@ class Keeper:
     def after(self) -> dict[Address, str]:
         """Tag what is needed, and release what is not.
 
-        That is in every repository that a spec of this run has cleaned, and in those of other projects that specs take
-        images from, where they are cleaned: nobody there sees what runs here.
+        That is in every repository that a spec of this run has cleaned, and in those of other projects that images of
+        this run's objects lie in or lay in, where they are cleaned: nobody there sees what runs here.
 
         Returns:
-            Why something may not be kept, by whose repository it is, or who needs it.
+            Why something may not be kept, or is kept too long, by whose repository it is, or who needs it.
         """
-        found = {}
-        for path, address in self._settled().items():
+        found: dict[Address, list[str]] = {}
+        for path, address in self._concerned().items():
             try:
-                self._settle(path, release=True)
+                left = self._settle(path, release=True) if self._is_cleaned(path) else []
+                said = [f"not let go: {why}" for why in left]
             except errors.ReconcilerError as error:
-                found[address] = f"its cleanup may delete what is needed: {error}"
-        return found
+                said = [f"its cleanup may delete what is needed: {error}"]
+            found.setdefault(address, []).extend(said)
+        return {address: "; ".join(said) for address, said in found.items() if said}
 
-    def _settled(self) -> dict[str, Address]:
-        """Give the repositories to settle, each with the object on whose behalf."""
+    def _concerned(self) -> dict[str, Address]:
+        """Give the repositories to settle where they are cleaned, each with the object on whose behalf."""
         found = {self._path(address): address for address in self._repositories()}
         ours, observing = f"projects/{self.session.connection.project}/", set(self.planned.plan.observing)
-        for address, want in sorted(self.planned.wants.items()):
-            named = [getattr(want.fields, field, None) for field in ("image", "environment")]
-            for image in () if want.services <= observing else _texts(named):
-                if not image.repository.startswith(ours) and self._is_cleaned(image.repository):
-                    found.setdefault(image.repository, address)
+        for change in self.planned.plan.changes:
+            for image in () if observing.issuperset(change.services) else self._images(change):
+                if not image.repository.startswith(ours):
+                    found.setdefault(image.repository, change.address)
         return found
+
+    def _images(self, change: Change) -> Iterator[Image]:
+        """Give the images that an object names, named until now, or has a way back to."""
+        yield from _texts([change.desired, change.observed])
+        seen = self.planned.seen.get(change.address)
+        for revision in getattr(seen.output.get("runs"), "revisions", ()) if seen else ():
+            yield from images_in(revision.image)
 
     def _repositories(self) -> Iterator[Address]:
         observing = set(self.planned.plan.observing)
@@ -157,56 +166,65 @@ class Keeper:
 
     def _is_cleaned(self, repository: str) -> bool:
         """Tell whether we let a repository be cleaned. What we may not look at is not ours to keep."""
+        if repository in {self._path(address) for address in self._repositories()}:
+            return True
         if repository not in self._cleaned:
             try:
                 policies = ImageVersions(self.session.connection).cleaning(repository).policies
                 self._cleaned[repository] = any(each.name == POLICY for each in policies)
             except (errors.NotFoundError, errors.NotPermitted):
                 self._cleaned[repository] = False
-        wanted = {self._path(address) for address in self._repositories()}
-        return self._cleaned[repository] or repository in wanted
+        return self._cleaned[repository]
 
     def _claim(self, image: Image) -> None:
         registry = ImageVersions(self.session.connection)
-        parts = next(
-            (each.parts for each in registry.versions(image.repository) if each.key == (image.package, image.digest)),
-            (),
-        )
+        with _helped(image.repository, image.package, image.digest):
+            parts = registry.version(image.repository, image.package, image.digest).parts
         for digest in (image.digest, *parts):
             self._tag(registry, image.repository, image.package, digest)
         self.claimed.add(image)
 
     def _tag(self, registry: ImageVersions, repository: str, package: str, digest: str) -> None:
-        try:
+        with _helped(repository, package, digest):
             registry.tag(repository, package, digest, tag_of(self.session.connection.project, digest))
-        except errors.NotFoundError as error:
-            hint = "it may have been cleaned away: push it again, or name another one"
-            raise errors.NotFoundError(
-                "keep", f"{package}@{digest}", f"it is not in {repository}", hint=hint
-            ) from error
-        except errors.NotPermitted as error:
-            error.hint = error.hint or _HINT
-            raise
 
-    def _settle(self, path: str, *, release: bool) -> None:
-        """Bring the tags of a repository to what is needed."""
+    def _settle(self, path: str, *, release: bool) -> list[str]:
+        """Bring the tags of a repository to what is needed.
+
+        Returns:
+            Why what is not needed could not be let go.
+
+        Raises:
+            ReconcilerError: Something that is needed may not be kept.
+        """
         store, registry = InventoryStore(self.session), ImageVersions(self.session.connection)
         everything = store.read_all()
         fleet = read_fleet(self.session, everything, [path.split("/")[3]])
         try:
             found = read_repository(self.session, path, fleet)
         except errors.NotFoundError:
-            return  # its own change failed, and says so
+            return []  # its own change failed, and says so
         project, wanted = self.session.connection.project, {*found.wanted, *self._claims(path, found.versions)}
         immutable, known = found.cleaning.immutable, not fleet.unknown
         todo = tagging(project, found.versions, wanted, known=known, immutable=immutable)
         for each in todo.add:
             self._tag(registry, path, each.package, each.digest)
-        if release and todo.release and self._nobody_else(everything, store.read_all()):
-            for each in todo.release:
-                registry.untag(path, each.package, tag_of(project, each.digest))
         if fleet.unknown:
             raise errors.ReconcilerError(f"what is needed cannot be looked at: {'; '.join(fleet.unknown)}")
+        if release and todo.release and self._nobody_else(everything, store.read_all()):
+            return self._released(registry, path, todo.release)
+        return []
+
+    def _released(self, registry: ImageVersions, path: str, versions: Sequence[Version]) -> list[str]:
+        """Take the tags of versions away; one that does not go keeps no other. Gives each reason once."""
+        failed = []
+        for each in versions:
+            try:
+                with _helped(path, each.package, each.digest):
+                    registry.untag(path, each.package, tag_of(self.session.connection.project, each.digest))
+            except errors.ReconcilerError as error:
+                failed.append(f"{error}")
+        return list(dict.fromkeys(failed))
 
     def _claims(self, path: str, versions: Sequence[Version]) -> Iterator[tuple[str, str]]:
         """Give what this run claimed: where its change failed, the next run lets it go."""
@@ -231,6 +249,19 @@ class Keeper:
         for revision in getattr(seen.output.get("runs"), "revisions", ()):
             if revision.name in names:
                 yield from images_in(revision.image)
+
+
+@contextmanager
+def _helped(repository: str, package: str, digest: str) -> Iterator[None]:
+    """Say of what fails with one version what to do about it."""
+    try:
+        yield
+    except errors.NotFoundError as error:
+        hint = "it may have been cleaned away: push it again, or name another one"
+        raise errors.NotFoundError("keep", f"{package}@{digest}", f"it is not in {repository}", hint=hint) from error
+    except errors.NotPermitted as error:
+        error.hint = error.hint or _HINT
+        raise
 
 
 def _key(image: Image) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -105,9 +105,10 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
         for address, owner in owners.items()
         if (change := _to_delete(session, address, seen.get(address), owner))
     ]
-    changes = _warned(session, changes, seen)
+    changes, unseen = _warned(session, changes, seen)
     stays = {text: name for name, text in _stays(session, owners, seen)}
     abandoned = {i.service for i in inventories.values() if i.deletion == Deletion.ABANDON}
+    going = sorted({name for _, name in keys} - abandoned)
     plan = Plan.of(
         [c for c in changes if not set(c.services) & abandoned],
         project=session.connection.project,
@@ -115,6 +116,7 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
         notes=(
             *(Note(name, "management.deletion is Abandon: everything stays") for name in sorted(abandoned)),
             *(Note(name, text) for text, name in sorted(stays.items()) if name not in abandoned),
+            *(Note(name, f"not known whether others use what goes: {why}") for name in going for why in unseen),
         ),
         made=session.clock.now().isoformat(timespec="seconds"),
         destroy=True,
@@ -124,21 +126,31 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
     return Planned(plan, {}, seen, owners, inventories)
 
 
-def _warned(session: Session, deletes: Sequence[Change], seen: Mapping[Address, Observed[Any]]) -> list[Change]:
-    """Say of each delete what will be refused, and why: something uses the object that stays."""
+def _warned(
+    session: Session, deletes: Sequence[Change], seen: Mapping[Address, Observed[Any]]
+) -> tuple[list[Change], list[str]]:
+    """Say of each delete what will be refused, and why: something uses the object that stays.
+
+    It is a courtesy: where that cannot be looked at, Google refuses what is used all the same, and the rest goes.
+
+    Returns:
+        The deletes, and why it is not known of some.
+    """
     found = [seen[change.address] for change in deletes if change.action is Action.DELETE]
     going = [each for one in found for each in (one, *one.twins)]
     ends = {each.server_name or each.output.get("name", "") for each in going}
     kept: dict[Address, set[str]] = {}
-    for holder in session.holders(going):
+    holders, unseen = session.holders(going)
+    for holder in holders:
         if holder.name not in ends:
             kept.setdefault(holder.address, set()).add(holder.said)
-    return [
-        replace(change, consequence="; ".join(filter(None, (change.consequence, _refused(kept[change.address])))))
-        if change.address in kept
-        else change
-        for change in deletes
-    ]
+    return [_expecting(change, kept.get(change.address, ())) for change in deletes], unseen
+
+
+def _expecting(change: Change, holders: Collection[str]) -> Change:
+    if not holders:
+        return change
+    return replace(change, consequence="; ".join(filter(None, (change.consequence, _refused(holders)))))
 
 
 def _refused(holders: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -106,26 +106,43 @@ class Session:
         """Read one object."""
         return next(iter(self._read([address], {address: server_name})), None)
 
-    def holders(self, seen: Iterable[Observed[Any]]) -> list[Holder]:
+    def holders(self, seen: Iterable[Observed[Any]]) -> tuple[list[Holder], list[str]]:
         """Say what keeps objects from being deleted, whosever it is, with as few calls as their kinds allow.
 
         Args:
             seen: The objects; those whose kinds nothing keeps are passed over.
 
-        Raises:
-            ApiError: Something could not be read.
+        Returns:
+            What keeps them, and why it is not known of some kinds.
         """
         groups: dict[str, list[Observed[Any]]] = {}
         for each in seen:
             groups.setdefault(each.address.kind, []).append(each)
-        asked = [partial(self._held, self.kinds.by_name[name], group) for name, group in sorted(groups.items())]
-        return [holder for answer in self.pool.gather(asked) for holder in answer]
+        kinds = [kind for kind in map(self.kinds.by_name.__getitem__, sorted(groups)) if kind.holders]
+        answers = self.pool.gather([partial(self._holders_or_why, kind, groups[kind.name]) for kind in kinds])
+        found = [holder for holders, _ in answers for holder in holders]
+        return found, list(dict.fromkeys(why for _, why in answers if why))
 
-    def _held(self, kind: Kind[Any], group: list[Observed[Any]]) -> list[Holder]:
+    def _holders_or_why(self, kind: Kind[Any], seen: Sequence[Observed[Any]]) -> tuple[list[Holder], str]:
+        try:
+            return self.holders_of(kind, seen), ""
+        except errors.ReconcilerError as error:
+            return [], error.message
+
+    def holders_of(self, kind: Kind[Any], seen: Sequence[Observed[Any]]) -> list[Holder]:
+        """Say the same of objects of one kind, in this thread: one of the pool must not wait for the pool.
+
+        Args:
+            kind: Their kind.
+            seen: The objects.
+
+        Raises:
+            ApiError: Something could not be read.
+        """
         if kind.holders is None:
             return []
         with naming_roles(kind.roles):
-            return list(kind.holders(self.client(kind), group))
+            return list(kind.holders(self.client(kind), seen))
 
     def _read(self, group: list[Address], names: Mapping[Address, str]) -> list[Observed[Any]]:
         kind = self.kinds.of_address(group[0])

@@ -55,11 +55,24 @@ class ImageVersions:
             found = self._api.list_docker_images(request=request, retry=READING, timeout=CALL_TIMEOUT_S)
             return [_version(live) for live in found]
 
+    def version(self, repository: str, package: str, digest: str) -> Version:
+        """Read one version.
+
+        Raises:
+            NotFoundError: It is not there.
+        """
+        name = f"{repository}/dockerImages/{quote(package, safe='')}@{digest}"
+        with calling("read", f"{package}@{digest}"):
+            return _version(self._api.get_docker_image(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S))
+
     def tag(self, repository: str, package: str, digest: str, tag: str) -> None:
         """Let a tag name a version, whether it is there or not.
 
+        By its name alone: that a call is made again where Google was away makes no other tag.
+
         Raises:
             NotFoundError: The version is not there.
+            Conflict: There is such a tag already, and a moment later there is none.
         """
         parent = _package(repository, package)
         wanted = {"name": f"{parent}/tags/{tag}", "version": f"{parent}/versions/{digest}"}
@@ -67,19 +80,26 @@ class ImageVersions:
             try:
                 request = {"parent": parent, "tag_id": tag, "tag": {"version": wanted["version"]}}
                 with calling("tag", f"{package}@{digest}"):
-                    self._api.create_tag(request=request, timeout=CALL_TIMEOUT_S)
-            except errors.Conflict:
-                there = self._api.get_tag(request={"name": wanted["name"]}, retry=READING, timeout=CALL_TIMEOUT_S)
-                if there.version != wanted["version"]:  # somebody moved it by hand
+                    self._api.create_tag(request=request, retry=READING, timeout=CALL_TIMEOUT_S)
+            except errors.Conflict as conflict:
+                if self._tagged(wanted["name"], conflict) != wanted["version"]:  # somebody moved it by hand
                     request = {"tag": wanted, "update_mask": {"paths": ["version"]}}
-                    self._api.update_tag(request=request, timeout=CALL_TIMEOUT_S)
+                    self._api.update_tag(request=request, retry=READING, timeout=CALL_TIMEOUT_S)
+
+    def _tagged(self, name: str, conflict: errors.Conflict) -> str:
+        """Give the version of a tag that is said to be there; one that is not says nothing about the version."""
+        try:
+            with calling("read", name):
+                return str(self._api.get_tag(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S).version)
+        except errors.NotFoundError:
+            raise conflict from None
 
     def untag(self, repository: str, package: str, tag: str) -> None:
         """Remove a tag; an absent one is fine."""
         try:
             with calling("untag", f"{package}:{tag}"):
                 name = f"{_package(repository, package)}/tags/{tag}"
-                self._api.delete_tag(request={"name": name}, timeout=CALL_TIMEOUT_S)
+                self._api.delete_tag(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
         except errors.NotFoundError:
             return
 

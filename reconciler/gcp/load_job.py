@@ -6,9 +6,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions as google
-from google.api_core import retry as retries
 
-from reconciler.gcp.calls import EndedBadlyError, StillGoingError
+from reconciler.gcp.calls import EndedBadlyError
+from reconciler.gcp.rest import polled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +24,6 @@ _REASONS: Mapping[str, type[google.GoogleAPICallError]] = {
     "internalError": google.ServiceUnavailable,
 }
 """Source: https://cloud.google.com/bigquery/docs/error-messages."""
-
-
-class _RunningError(Exception):
-    """A job is not over."""
 
 
 def load(api: Rest, project: str, location: str, configuration: Mapping[str, Any], *, patience_s: float) -> None:
@@ -52,28 +48,18 @@ def load(api: Rest, project: str, location: str, configuration: Mapping[str, Any
     job_id = f"mlservice-{uuid.uuid4().hex}"
     reference = {"projectId": project, "jobId": job_id, "location": location}
     begun = api.post(f"projects/{project}/jobs", {"jobReference": reference, "configuration": {"load": configuration}})
-    looking = retries.Retry(
-        predicate=retries.if_exception_type(_RunningError),
-        initial=0.05,
-        multiplier=1.6,
-        maximum=5.0,
-        timeout=patience_s,
-    )
 
-    def look() -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
         found = api.get(f"projects/{project}/jobs/{job_id}", location=location)
-        if found.get("status", {}).get("state") != "DONE":
-            raise _RunningError
-        return found
+        return found if _is_over(found) else None
 
-    try:
-        over = begun if begun.get("status", {}).get("state") == "DONE" else looking(look)()
-    except google.RetryError as error:
-        if not isinstance(error.cause, _RunningError):
-            raise
-        raise StillGoingError(patience_s) from error
+    over = begun if _is_over(begun) else polled(look, patience_s=patience_s)
     if failed := over["status"].get("errorResult"):
         raise EndedBadlyError(_told(failed, over["status"].get("errors", ())))
+
+
+def _is_over(job: Mapping[str, Any]) -> bool:
+    return bool(job.get("status", {}).get("state") == "DONE")
 
 
 def _told(failed: Mapping[str, Any], others: Any) -> google.GoogleAPICallError:

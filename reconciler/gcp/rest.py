@@ -20,7 +20,7 @@ _MOST_PAGES = 200
 
 
 class _PendingError(Exception):
-    """An operation is not done."""
+    """Something is not over."""
 
 
 def _failed(error: Any) -> google.GoogleAPICallError:
@@ -43,10 +43,31 @@ def _paged(read: Callable[[dict[str, str]], Mapping[str, Any]], field: str) -> I
     raise made(f"there are more than {_MOST_PAGES} pages of {field}, which is as many as are read")
 
 
-def _polling(patience_s: float) -> Any:
-    """Give what asks again while an operation is pending, more and more rarely."""
+def polled(look: Callable[[], dict[str, Any] | None], *, patience_s: float) -> dict[str, Any]:
+    """Ask again, more and more rarely, until something is over.
+
+    Args:
+        look: Gives what is over; None while it goes on.
+        patience_s: How long to ask.
+
+    Raises:
+        gcp.calls.StillGoingError: It is not over in time.
+    """
+
+    def found() -> dict[str, Any]:
+        if (over := look()) is None:
+            raise _PendingError
+        return over
+
     pending = retries.if_exception_type(_PendingError)
-    return retries.Retry(predicate=pending, initial=0.05, multiplier=1.6, maximum=5.0, timeout=patience_s)
+    asking: Any = retries.Retry(predicate=pending, initial=0.05, multiplier=1.6, maximum=5.0, timeout=patience_s)
+    try:
+        over: dict[str, Any] = asking(found)()
+    except google.RetryError as error:
+        if not isinstance(error.cause, _PendingError):
+            raise
+        raise StillGoingError(patience_s) from error
+    return over
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +176,11 @@ class Rest:
         """
         operation = self._call(verb, path, body, query)
 
-        def look() -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
             found = self.get(str(operation["name"]))
-            if not found.get("done"):
-                raise _PendingError
-            return found
+            return found if found.get("done") else None
 
-        try:
-            done = operation if operation.get("done") else _polling(patience_s)(look)()
-        except google.RetryError as error:
-            if not isinstance(error.cause, _PendingError):
-                raise
-            raise StillGoingError(patience_s) from error
+        done = operation if operation.get("done") else polled(look, patience_s=patience_s)
         if "error" in done:
             raise EndedBadlyError(_failed(done["error"]))
         response = done.get("response", {})

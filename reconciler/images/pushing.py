@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
+from reconciler.core.keeping import Image
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.operations import wait
 from reconciler.images.building import CONFIG, FRAMEWORKS
@@ -124,11 +125,14 @@ def ensure_repository(connection: Connection, image: str, *, dry_run: bool) -> b
     """Make the repository of an image where it is not there; True where it was not.
 
     It carries no mark of ours: it is no service's, so no run deletes it.
+
+    Raises:
+        UsageError: The image lies in no registry of Google's.
     """
-    host, project, repository, *_ = image.split("/")
-    parent = f"projects/{project}/locations/{host.removesuffix('-docker.pkg.dev')}"
+    if (found := Image.parse(image)) is None:
+        raise errors.UsageError(f"{image} does not lie in Artifact Registry")
+    name, (parent, _, repository) = found.repository, found.repository.partition("/repositories/")
     api = connection.client("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
-    name = f"{parent}/repositories/{repository}"
     try:
         with calling("read", f"repository {name}"):
             api.get_repository(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)

@@ -30,6 +30,7 @@ _OURS = (_KEEP, _DELETE, POLICY)
 
 
 _KEEPING = (
+    "artifactregistry.dockerimages.get",
     "artifactregistry.dockerimages.list",
     "artifactregistry.tags.create",
     "artifactregistry.tags.get",

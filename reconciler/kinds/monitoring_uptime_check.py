@@ -41,7 +41,8 @@ _OK = "STATUS_CLASS_2XX"
 _PORT = 443
 _METHOD = "http_check.request_method"
 _BEYOND = Beyond(
-    theirs=frozenset({"name", "user_labels", "monitored_resource", "checker_type"}),
+    # The record has all of the regions, in an order of its own.
+    theirs=frozenset({"name", "user_labels", "monitored_resource", "checker_type", "selected_regions"}),
     defaults={_METHOD: ("GET",)},
     secret=frozenset(
         {"http_check.headers", "http_check.body", "http_check.auth_info.username", "http_check.auth_info.password"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from urllib.parse import quote
 
 from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
+from reconciler.core.keeping import Image
 from reconciler.core.own_images import in_region, target_of
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from schemas.sections.image import Resolve
@@ -17,11 +17,6 @@ from schemas.sections.image import Resolve
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
     from schemas import LoadedOperator, LoadedService, MLService, Operator
-
-_REFERENCE = re.compile(
-    r"^(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>[^/]+)/(?P<repository>[^/]+)/"
-    r"(?P<image>[^:@]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +36,10 @@ class Place:
 
 def repository_of(reference: str) -> Place | None:
     """Give where an image lies; None where that is not Artifact Registry."""
-    found = _REFERENCE.match(reference)
+    found = Image.parse(reference)
     if found is None:
         return None
-    path = f"projects/{found['project']}/locations/{found['location']}/repositories/{found['repository']}"
-    return Place(found["project"], path, quote(found["image"], safe=""))
+    return Place(found.repository.split("/")[1], found.repository, quote(found.package, safe=""))
 
 
 def written(service: MLService, facts: Facts) -> str:
@@ -85,23 +79,20 @@ def _operates(loaded: LoadedOperator, facts: Facts) -> Iterator[Question]:
 def _answer(connection: Connection, question: Question) -> str:
     """Ask Artifact Registry. What is not in Artifact Registry stays as written."""
     reference = question.key
-    found = _REFERENCE.match(reference)
-    if found is None or found["digest"]:
+    found, place = Image.parse(reference), repository_of(reference)
+    if found is None or place is None or found.digest:
         return reference
-    parts = found.groupdict()
     api: Any = connection.client("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
-    place = repository_of(reference)
-    package = f"{place.path}/packages/{place.image}" if place else ""
     try:
         with calling("resolve", f"image {reference}"):
-            name = f"{package}/tags/{parts['tag'] or 'latest'}"
+            name = f"{place.path}/packages/{place.image}/tags/{found.tag}"
             tag = api.get_tag(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
     except errors.NotFoundError as error:
         hint = "push it first, or name a tag that is there"
         if (target := target_of(reference)) is not None:
             hint = f"`mlservice image push --target {target}` builds and pushes it, with no container engine"
         raise errors.NotFoundError("resolve", f"image '{reference}'", "there is no such tag", hint=hint) from error
-    bare = reference.removesuffix(f":{parts['tag']}")
+    bare = reference.removesuffix(f":{found.tag}")
     return f"{bare}@{tag.version.rpartition('/')[2]}"
 
 

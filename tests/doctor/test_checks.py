@@ -195,6 +195,7 @@ def test_what_is_asked_for_is_what_the_calls_need(patient, operator):
     # what a load needs of the table that it fills, of which the method knows nothing; and what keeps images, where
     # there are any.
     assert sorted(p for p in asked - taken if not p.endswith(("IamPolicy", ".update", ".delete"))) == [
+        "artifactregistry.dockerimages.get",
         "artifactregistry.tags.create",
         "bigquery.tables.updateData",
         "cloudfunctions.operations.get",

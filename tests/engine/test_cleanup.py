@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.core import errors
 from reconciler.core.keeping import tag_of
+from reconciler.gcp.image_versions import ImageVersions
 from tests.operating import HELLO, REGION, spec
 
 REPOSITORY = f"projects/local/locations/{REGION}/repositories/ml"
@@ -49,6 +51,19 @@ def applied(operator, *specs):
     assert not report.unwell, report.unwell
 
 
+def in_another_project(operator):
+    """A repository that is cleaned there: how references begin, and its name."""
+    shared = f"projects/shared/locations/{REGION}/repositories/ml"
+    policies = {
+        "keep-needed": KEEPS,
+        "all": {"id": "all", "action": "DELETE", "condition": {"older_than": timedelta(minutes=1)}},
+    }
+    made = {"format_": "DOCKER", "cleanup_policies": policies}
+    request = {"parent": shared.rpartition("/repositories/")[0], "repository_id": "ml", "repository": made}
+    operator.api(*ARTIFACTS).create_repository(request=request).result(timeout=60)
+    return PATH.replace("/local/", "/shared/"), shared
+
+
 @pytest.fixture
 def cleaned(operator):
     """A repository with cleanup, of a service that runs another image."""
@@ -78,11 +93,13 @@ def test_an_old_image_is_tagged_before_a_revision_names_it(cleaned):
     old = push(cleaned, "old")
     push(cleaned, "new")
 
+    cleaned.emulator.control("DELETE", "calls")
     applied(cleaned, spec("other", image=f"{PATH}@{old}"))
-    before = kept(cleaned)
+    called, before = cleaned.emulator.calls(), kept(cleaned)
     cleaned.emulator.advance(1.5 * DAY_S)
 
     assert before == kept(cleaned) == {old}
+    assert not [name for name in called if name.endswith("ListDockerImages")], "however much lies there"
 
 
 def test_an_image_that_was_cleaned_away_is_not_deployed(cleaned):
@@ -164,6 +181,52 @@ def test_a_policy_that_deletes_comes_after_the_tags(operator):
     assert kept(operator) == {old}
 
 
+def test_a_tag_is_made_and_let_go_though_google_is_away_for_a_moment(cleaned):
+    """An answer that is none, before or after the write: the deploy goes on, and what is not needed is let go."""
+    old = push(cleaned, "old")
+    push(cleaned, "new")
+    away = {"status": "UNAVAILABLE", "times": 1}
+    service = "google.devtools.artifactregistry.v1.ArtifactRegistry"
+    cleaned.emulator.faults(
+        {**away, "method": f"{service}/CreateTag"},
+        {**away, "method": f"{service}/CreateTag", "skip": 1, "when": "after"},
+        {**away, "method": f"{service}/DeleteTag"},
+    )
+
+    applied(cleaned, spec("other", image=f"{PATH}@{old}"))
+    assert kept(cleaned) == {old}
+    assert not cleaned.destroy("other").failed
+    applied(cleaned, spec("owner", registry=REGISTRY))
+
+    assert kept(cleaned) == set()
+
+
+def test_a_tag_that_does_not_go_keeps_no_other(cleaned):
+    """Two are needed no more, and Google refuses to take away the tag of one: the other goes, and the run says so."""
+    old, older = push(cleaned, "old"), push(cleaned, "older")
+    push(cleaned, "new")
+    applied(cleaned, spec("one", image=f"{PATH}@{old}"), spec("two", image=f"{PATH}@{older}"))
+    assert not cleaned.destroy("one", "two").failed
+    refusal = {"status": "PERMISSION_DENIED", "times": 1}
+    cleaned.emulator.faults({**refusal, "method": "google.devtools.artifactregistry.v1.ArtifactRegistry/DeleteTag"})
+
+    report = cleaned.apply(spec("owner", registry=REGISTRY))
+
+    assert len(kept(cleaned)) == 1
+    [(address, why)] = report.unwell.items()
+    assert (address.kind, why.partition(": ")[0]) == ("artifact_repository", "not let go")
+
+
+def test_a_conflict_about_no_tag_is_said_as_one(cleaned):
+    """Somebody else was at the package: the image is there, and nobody is told to push it again."""
+    old = push(cleaned, "old")
+    service = "google.devtools.artifactregistry.v1.ArtifactRegistry"
+    cleaned.emulator.faults({"method": f"{service}/CreateTag", "status": "ABORTED"})
+
+    with pytest.raises(errors.Conflict):
+        ImageVersions(cleaned.connection).tag(REPOSITORY, "scorer", old, tag_of("local", old))
+
+
 def test_while_another_run_is_at_work_nothing_is_let_go(cleaned):
     """Its claims may be newer than what was looked at; the next apply lets go what is not needed then."""
     old = push(cleaned, "old")
@@ -195,14 +258,7 @@ def test_a_service_without_cleanup_asks_no_more_than_before(operator):
 
 def test_a_registry_of_another_project_has_tags_of_this_one(operator):
     """Images come from a shared project's registry, which is cleaned there: what runs here is kept, in our name."""
-    shared, path = f"projects/shared/locations/{REGION}/repositories/ml", PATH.replace("/local/", "/shared/")
-    policies = {
-        "keep-needed": KEEPS,
-        "all": {"id": "all", "action": "DELETE", "condition": {"older_than": timedelta(minutes=1)}},
-    }
-    made = {"format_": "DOCKER", "cleanup_policies": policies}
-    request = {"parent": shared.rpartition("/repositories/")[0], "repository_id": "ml", "repository": made}
-    operator.api(*ARTIFACTS).create_repository(request=request).result(timeout=60)
+    path, shared = in_another_project(operator)
     old = push(operator, "old", path=path)
     push(operator, "new", path=path)
 
@@ -210,3 +266,19 @@ def test_a_registry_of_another_project_has_tags_of_this_one(operator):
     operator.emulator.advance(1.5 * DAY_S)
 
     assert tags(operator, shared) == {old: {tag_of("local", old)}}
+
+
+def test_a_registry_of_another_project_is_let_go_when_no_spec_names_it(operator):
+    """The service moved on, with a way back, and then is gone: each run looks at where its images lay."""
+    path, shared = in_another_project(operator)
+    old = push(operator, "old", path=path)
+    applied(operator, spec(image=f"{path}@{old}"))
+    applied(operator, spec(image=HELLO))
+    during = tags(operator, shared)
+
+    report = operator.destroy("churn")
+
+    assert not report.failed
+    assert not report.unwell
+    assert during == {old: {"v1", tag_of("local", old)}}
+    assert tags(operator, shared) == {old: {"v1"}}

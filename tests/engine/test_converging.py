@@ -1,5 +1,6 @@
 """One object brought to what a plan wants: faults, lost answers and other people, in milliseconds."""
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -9,10 +10,12 @@ from reconciler.core.address import GLOBAL, Address
 from reconciler.core.decide import Owner, decide
 from reconciler.core.inventory import Entry
 from reconciler.core.kind import Kinds
+from reconciler.core.objects import Holder
 from reconciler.core.plan import Action, Plan
 from reconciler.core.planned import Planned
 from reconciler.core.reference import Ref
 from reconciler.engine.converge import ATTEMPTS, converge
+from reconciler.engine.pool import Pool
 from reconciler.engine.session import Patience, Session
 from tests.clocks import FakeClock
 from tests.toys import KINDS, NAMED, TOY, Cloud, toy, unavailable
@@ -221,3 +224,29 @@ class TestNamesByTheServer:
         bench.carry_out(Planned(plan, {}, {seen.address: there}, {seen.address: owner}, {}))
 
         assert bench.cloud.objects == {}
+
+
+class Guarded(Pool):
+    """A pool that says so at once where one of its threads asks it for others."""
+
+    def gather(self, calls):
+        assert threading.current_thread() is threading.main_thread()
+        return super().gather(calls)
+
+
+def test_refused_deletions_wait_for_no_thread_but_their_own():
+    """Three at once in a pool of two: each names what keeps its object, and waits for no other."""
+    held = replace(TOY, holders=lambda _, seen: [Holder(one.address, "alerts/1", "alert", "down") for one in seen])
+    with Guarded(2) as pool:
+        bench = Bench(pool, Kinds.of(held))
+        names = ("one", "two", "three")
+        for name in names:
+            bench.converge(toy(name))
+        bench.cloud.faults["delete"] = [errors.InvalidRequest("delete", "toy", "it is used") for _ in names]
+        gone = [bench.plan(toy(name, place="there")) for name in names]
+
+        tasks = [pool.submit(bench.carry_out, each) for each in gone]
+        for task in tasks:
+            with pytest.raises(errors.InvalidRequest) as refused:
+                task.result()
+            assert "delete alert down (alerts/1)" in refused.value.hint

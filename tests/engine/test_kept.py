@@ -8,6 +8,7 @@ from tests.operating import REGION, spec
 PACKAGE = "google.cloud.monitoring_v3"
 TOLD = {"notifications": [{"email": "ml@acme.example"}]}
 ASKED = {"uptime": {"every": "1m", "path": "/", "regions": ["USA"]}, "slo": {"availability": 0.99}}
+ALERTS = "google.monitoring.v3.AlertPolicyService"
 HERE = f"projects/local/locations/{REGION}"
 
 
@@ -136,3 +137,16 @@ def test_what_others_use_is_said_refused_and_gone_at_last(operator):
     assert not operator.destroy("churn").failed
     assert operator.inventories() == {}
     assert monitors(operator) == []
+
+
+def test_what_cannot_be_looked_at_stops_no_destroy(operator):
+    """Somebody who may not list alerts destroys all the same; the plan says what it does not know."""
+    applied(operator, spec(**TOLD))
+    operator.emulator.faults({"method": f"{ALERTS}/ListAlertPolicies", "status": "PERMISSION_DENIED"})
+
+    [note] = plan_destroy(operator.session(), [(REGION, "churn")]).plan.notes
+    report = operator.destroy("churn")
+
+    assert note.text.startswith("not known whether others use what goes: cannot list ")
+    assert not report.failed
+    assert operator.inventories() == {}

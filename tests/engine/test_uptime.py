@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from google.cloud import monitoring_v3 as monitoring
 
-from tests.operating import spec
+from tests.operating import REGION, spec
 
 ASKED = spec(
     monitoring={"dashboard": False, "uptime": {"every": "1m", "path": "/", "regions": ["USA"]}},
@@ -62,3 +62,34 @@ def test_a_private_service_is_asked_from_outside(operator):
 
     assert not operator.destroy("churn").failed
     assert checks(operator)[1] == []
+
+
+def test_a_check_that_our_alert_keeps_is_a_problem_until_that_goes(operator):
+    """Somebody made both anew, the check in a region that no update changes: the plan says what to delete, once."""
+    assert not operator.apply(ASKED).failed
+    api, [check] = checks(operator)
+    alerts = operator.api("google.cloud.monitoring_v3", "alert_policy_service", "AlertPolicyService")
+    [alert] = alerts.list_alert_policies(request={"name": "projects/local"})
+    for delete, one in ((alerts.delete_alert_policy, alert), (api.delete_uptime_check_config, check)):
+        delete(request={"name": one.name})
+    theirs = monitoring.UptimeCheckConfig(check)
+    theirs.name, theirs.monitored_resource.labels["location"] = "", "us-east1"
+    made = api.create_uptime_check_config(request={"parent": "projects/local", "uptime_check_config": theirs})
+    alert.name, (old, new) = "", (each.name.rpartition("/")[2] for each in (check, made))
+    for condition in alert.conditions:
+        condition.name, threshold = "", condition.condition_threshold
+        threshold.filter = threshold.filter.replace(old, new)
+    kept = alerts.create_alert_policy(request={"name": "projects/local", "alert_policy": alert}).name
+
+    report = operator.apply(ASKED)
+
+    assert not report.failed
+    [(address, why)] = report.unwell.items()
+    assert (address.kind, report.exit_code) == ("monitoring_uptime_check", 1)
+    assert f"delete alert policy {kept}; the next run" in why
+
+    alerts.delete_alert_policy(request={"name": kept})
+    assert not operator.apply(ASKED).failed
+    assert operator.differences(ASKED) == []
+    [check] = checks(operator)[1]
+    assert check.monitored_resource.labels["location"] == REGION

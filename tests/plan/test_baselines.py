@@ -2,14 +2,15 @@
 
 import gzip
 import json
+from contextlib import suppress
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.core.baseline import Baseline, lacks, of_csv, of_json_lines, of_parquet, of_table
-from reconciler.core.parquet import footer_length, read_footer
+from reconciler.core.parquet import UnreadableError, footer_length, read_footer
 from schemas.sections.model import Model
 from schemas.training_data import format_of
 from tests.operating_tables import parquet
@@ -105,6 +106,9 @@ def test_text_where_a_file_should_have_numbers():
         'F has text in column "tenure_months", which is a number for the model'
     ]
     assert csv(HEADER + b"NA,1,basic,true\n7,1,plus,true\n") == []
+    unknown = HEADER + b"NA,1,basic,true\nNA,1,plus,true\n"
+    assert csv(unknown + b"NA,1,ba", whole=False) == [], "numbers may follow"
+    assert csv(unknown) == csv(unknown + b"low,1,plus,true\nNA,", whole=False) != []
     [found] = lines({**ROW, "tenure_months": "secret"})
     assert "secret" not in found
     assert lines({**ROW, "plan": {"a": 1}}) == ['F has objects in column "plan", which is a label for the model']
@@ -235,6 +239,51 @@ def test_a_damaged_footer_is_read_or_not(at, value):
     footer[at % len(footer)] = value
 
     of_parquet("F", bytes(footer), whole=True)
+
+
+def thrift(value):
+    """Type and bytes of a value in Thrift's compact protocol; a struct is a dictionary by number."""
+    if isinstance(value, dict):
+        fields = (bytes([kind, number << 1]) + data for number, (kind, data) in sorted(value.items()))
+        return 12, b"".join(fields) + b"\0"
+    if isinstance(value, list):
+        return 9, bytes([len(value) << 4 | 12]) + b"".join(thrift(each)[1] for each in value)
+    if isinstance(value, bytes):
+        return 8, bytes([len(value)]) + value
+    return 5, bytes([value << 1])
+
+
+VALUES = st.recursive(
+    st.one_of(st.integers(0, 30), st.binary(max_size=4)).map(thrift),
+    lambda inner: st.one_of(
+        st.dictionaries(st.integers(1, 10), inner, max_size=3).map(thrift),
+        st.lists(st.dictionaries(st.integers(1, 10), inner, max_size=2), max_size=3).map(thrift),
+    ),
+    max_leaves=5,
+)
+ELEMENTS = st.lists(st.dictionaries(st.sampled_from([1, 3, 4, 5, 6, 10]), VALUES, max_size=6), min_size=2, max_size=5)
+
+
+@given(elements=ELEMENTS)
+@example([{}, {5: thrift(1), 6: thrift([])}])
+@example([{}, {6: thrift({}), 10: thrift({})}])
+def test_a_value_of_another_sort_is_no_word_about_a_column(elements):
+    """Whatever stands where a number, a name or a type is awaited: the footer is read, or it is none."""
+    _, footer = thrift({2: thrift(elements), 3: thrift(1)})
+
+    with suppress(UnreadableError):
+        read_footer(footer)
+
+
+@given(flips=st.dictionaries(st.integers(0, 10_000), st.integers(1, 255), max_size=12))
+def test_of_a_damaged_footer_only_that_is_said(flips):
+    """Many bytes that are others: nothing but the one error, which callers await."""
+    footer = bytearray(FOOTER)
+    for at, mask in flips.items():
+        footer[at % len(footer)] ^= mask
+
+    with suppress(UnreadableError):
+        read_footer(bytes(footer))
 
 
 FOOTER = footer_of(parquet(pa.table({f"c{at}": pa.nulls(1, kind) for at, kind in enumerate(TYPES.values())})))

@@ -85,3 +85,11 @@ def test_of_what_we_never_write_all_is_named():
     assert monitoring_slo.from_api(calendar).by_hand["calendar_period"] == "WEEK"
     tcp = uptime.UptimeCheckConfig(tcp_check={"port": 80}, content_matchers=[{"content": "x"}])
     assert {"tcp_check.port", "content_matchers"} <= monitoring_uptime_check.from_api(tcp).by_hand.keys()
+
+
+def test_the_order_of_regions_is_no_difference():
+    """They are a set: in whatever order Google gives them, nothing is by hand, and the record is the same."""
+    there, back = (uptime.UptimeCheckConfig(selected_regions=each) for each in (["USA", "EUROPE"], ["EUROPE", "USA"]))
+
+    assert monitoring_uptime_check.from_api(there) == monitoring_uptime_check.from_api(back)
+    assert "selected_regions" not in "".join(monitoring_uptime_check.from_api(there).by_hand)

@@ -1,13 +1,15 @@
 """What cleanup policies take, what is needed, and that the one never has anything of the other."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from emulator.apis.artifactregistry.rules import Candidate, matched
-from reconciler.core import keeping
+from reconciler.core import keeping, own_images
 from reconciler.core.cleanup import Action, Policy, Tags, Version, fates
 from reconciler.core.keeping import Fleet, Image, Running
+from reconciler.lookups.image_digest import Place, repository_of
 from tests.plan.registries import GIB, REPOSITORY, World, google
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -101,6 +103,24 @@ def test_a_keep_that_ends_is_told():
     assert found.due == NOW + timedelta(days=2, microseconds=1)
 
 
+def test_a_repository_in_several_regions_is_no_region():
+    """Cloud Run has nothing in `europe`: it is asked in regions alone, or what is needed would seem unknown."""
+    assert keeping.regions_of(["us-east1", "europe", "us", "asia", "europe-west1", "us-east1"]) == [
+        "europe-west1",
+        "us-east1",
+    ]
+
+
+def test_an_image_of_ours_in_a_project_of_a_domain_is_found():
+    """Where a push puts it, plans look for it, and know whose it is."""
+    reference = own_images.reference("runtime", "acme.com:prod", "0.1.0+abc", "europe-west1")
+
+    assert reference == "europe-west1-docker.pkg.dev/acme.com/prod/mlservice/runtime:0.1.0-abc"
+    assert own_images.target_of(reference) == "runtime"
+    place = Place("acme.com:prod", "projects/acme.com:prod/locations/europe-west1/repositories/mlservice", "runtime")
+    assert repository_of(reference) == place
+
+
 @pytest.mark.parametrize("age_s", [315_576_000_000, (datetime.max.replace(tzinfo=UTC) - NOW).total_seconds()])
 def test_what_is_kept_for_thousands_of_years_is_kept_for_ever(age_s):
     """The longest age that Google takes, and one that ends with the calendar, are told like others."""
@@ -192,5 +212,30 @@ def test_tags_of_another_project_are_left_alone():
 
 
 def test_a_tag_of_ours_fits_into_a_tag():
-    """Tags have at most 128 characters; a project's id has at most 30."""
-    assert len(keeping.tag_of("p" * 30, DIGESTS[0])) <= 128
+    """Tags have at most 128 characters; a project's id has at most 30, and more with a domain."""
+    long = [f"{domain * 12}.com:project" for domain in ("abcd", "abce", "abcde", "abcdef")]
+    found = {keeping.tag_of(project, DIGESTS[0]) for project in ("p" * 30, "d.com:" + "p" * 30, *long)}
+
+    assert len(found) == 6
+    assert all(re.fullmatch(r"[\w.-]{1,128}", tag) for tag in found)
+
+
+@pytest.mark.parametrize(
+    ("reference", "repository"),
+    [
+        (f"us-docker.pkg.dev/acme.com/prod/ml/team/scorer@{DIGESTS[0]}", "projects/acme.com:prod/locations/us"),
+        (f"us-docker.pkg.dev/prod/ml/team/scorer@{DIGESTS[0]}", "projects/prod/locations/us"),
+        (f"us-docker.pkg.dev/prod/ml/team/scorer:1.0@{DIGESTS[0]}", "projects/prod/locations/us"),
+    ],
+)
+def test_a_project_of_a_domain_has_a_slash_in_references(reference, repository):
+    """Its id has a colon, which no reference may have: read as any other, it would be an image of nobody's."""
+    image = Image.parse(reference)
+
+    assert (image.repository, image.package, image.reference) == (
+        f"{repository}/repositories/ml",
+        "team/scorer",
+        reference,
+    )
+    assert keeping.needed(Fleet(others={"job": (reference,)}), NOW) == {image: ("job",)}
+    assert list(keeping.images_in(f'{{"image":"{reference}"}}')) == [image]

@@ -61,6 +61,25 @@ class TestOrder:
         assert changes[TWO].action is Action.REPLACE
         assert [c.after for c in changes[ONE].changes] == [ref.to_plain()]
 
+    @pytest.mark.parametrize(
+        ("used", "action"),
+        [
+            pytest.param({ONE}, Action.NO_OP, id="used-by-ours"),
+            pytest.param({}, Action.REPLACE, id="by-nothing-that-is-there"),
+        ],
+    )
+    def test_what_our_own_use_keeps_is_not_made_anew(self, used, action):
+        """Google refuses to delete it while ours is there, and ours stays while it is: the plan says what helps."""
+        kinds = Kinds.of(replace(TOY, holders=lambda *_: [], uses=frozenset({"toy"})))
+        wants = joined([toy("one", url=Ref(TWO, "url")), toy("two", place="there")])
+        seen = {TWO: there(TWO)} | {address: there(address, url="https://two") for address in used}
+
+        changes = {c.address: c for c in planned.decide_all(kinds, wants, seen, owners(ONE, TWO))}
+
+        assert changes[TWO].action is action
+        assert ("delete Toy one; the next run" in changes[TWO].problem) is bool(used)
+        assert changes[ONE].action is (Action.NO_OP if used else Action.CREATE)
+
     def test_a_part_of_what_is_made_anew_is_made_again(self):
         """It goes with the whole, although it is there now."""
         part = replace(toy("one"), within=TWO)
