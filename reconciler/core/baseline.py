@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ TEXT, NUMBERS, TRUTHS, NESTED, UNKNOWN = "text", "numbers", "booleans", "objects
 _NUMBER_TYPES = frozenset({"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC", NUMBERS})
 _READ_BY_NOBODY = frozenset({"STRUCT", "JSON", NESTED})
 """Source: comments of `ModelMonitoringSchema`: neither STRUCT nor JSON is a column."""
+_SEVERAL = " REPEATED"
 _FRACTIONS = frozenset({"FLOAT64", "NUMERIC", "BIGNUMERIC"})
 _ORDINARY = {ValueType.NUMBER: "FLOAT64", ValueType.INTEGER: "INT64", ValueType.BOOLEAN: "BOOL"}
 _WORDS = {ValueType.NUMBER: "a number", ValueType.INTEGER: "a whole number", ValueType.BOOLEAN: "a boolean"}
@@ -47,6 +48,7 @@ class Baseline:
         version: Changes when the data do, as far as Google tells; of files their generation.
         by_case: Whether `Spend` and `spend` are two columns: to BigQuery they are one.
         partly: Rows that nobody looked at may have more columns.
+        needs_condition: Of a table, no query reads it without a condition on its partitions.
     """
 
     what: str
@@ -55,6 +57,7 @@ class Baseline:
     version: str = ""
     by_case: bool = True
     partly: bool = False
+    needs_condition: bool = False
 
 
 def of_table(what: str, live: Mapping[str, Any]) -> Baseline:
@@ -62,13 +65,14 @@ def of_table(what: str, live: Mapping[str, Any]) -> Baseline:
 
     Source:
         bigquery v2 `Table`: `numRows` is without the rows of the streaming buffer, and of a view or an external table
-        it says nothing.
+        it says nothing; `requirePartitionFilter`.
     """
     columns = {str(each["name"]): type_of(each).removesuffix(" REQUIRED") for each in _fields(live)}
     plain = live.get("type", "TABLE") in {"TABLE", "SNAPSHOT"}
     arriving = bool(live.get("streamingBuffer"))
     empty = plain and not arriving and str(live.get("numRows", "")) == "0"
-    return Baseline(what, columns or None, empty=empty, by_case=False)
+    condition = live.get("requirePartitionFilter") is True
+    return Baseline(what, columns or None, empty=empty, by_case=False, needs_condition=condition)
 
 
 def _fields(live: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
@@ -185,15 +189,21 @@ def _unpacked(first: bytes, *, whole: bool) -> tuple[str, bool]:
     return first.decode("utf-8-sig", errors="replace"), whole
 
 
-def lacks(baseline: Baseline, model: Model | None) -> Iterator[tuple[str, str]]:
+def lacks(
+    baseline: Baseline, model: Model | None, by_logarithm: Collection[str] = frozenset()
+) -> Iterator[tuple[str, str]]:
     """Say what is wrong with a baseline, each with what to do about it.
 
     Args:
         baseline: What is there.
         model: Whose features are compared.
+        by_logarithm: Those of which the logarithm is compared.
     """
     if baseline.empty:
         yield f"{baseline.what} has no rows", "name the data that the model was trained on"
+    if by_logarithm and baseline.needs_condition:
+        hint = "name a view of it that has one, or a copy: logarithms are taken by a query of all its rows"
+        yield f"{baseline.what} is read with a condition on its partitions alone", hint
     features = _compared(model)
     if baseline.columns is None or not features:
         return
@@ -203,7 +213,8 @@ def lacks(baseline: Baseline, model: Model | None) -> Iterator[tuple[str, str]]:
         yield _none(baseline, missing)
         return
     missing = [name for name in missing if not (baseline.partly and features[name].nullable)]
-    found = [*_missing(baseline, missing), *_wrong(baseline, there, features)]
+    taken = {name: each for name, each in features.items() if name in by_logarithm}
+    found = [*_missing(baseline, missing), *_wrong(baseline, there, features), *_lists(baseline, there, taken)]
     yield from found[:_MOST_TOLD]
     if len(found) > _MOST_TOLD:
         yield f"{baseline.what}: {len(found) - _MOST_TOLD} more columns are missing or of another type", ""
@@ -249,9 +260,16 @@ def _wrong(baseline: Baseline, there: Mapping[str, str], compared: Mapping[str, 
             yield f"{baseline.what} has {kind} in column {shown(name)}, which is {word} for the model", hint
 
 
+def _lists(baseline: Baseline, there: Mapping[str, str], taken: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name in taken:
+        if there.get(_key(baseline, name), UNKNOWN).endswith(_SEVERAL):
+            hint = "write a value per row, or take it out of monitoring.logarithmic"
+            yield f"{baseline.what} has lists in column {shown(name)}, and of a list there is no logarithm", hint
+
+
 def _fits(kind: str, wanted: ValueType) -> bool:
     """Tell whether a column can be compared with a feature. Codes that are whole numbers are labels, too."""
-    if kind.endswith(" REPEATED"):  # nobody documents what becomes of a list where one value is awaited
+    if kind.endswith(_SEVERAL):  # nobody documents what becomes of a list where one value is awaited
         return True
     if wanted in {ValueType.NUMBER, ValueType.INTEGER}:
         return kind in _NUMBER_TYPES

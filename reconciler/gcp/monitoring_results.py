@@ -21,7 +21,7 @@ _JOBS = 100
 _PAGE = 20
 _FEW = 5
 """Columns of one page, and of one with many windows of each: the statistics of a column have a thousand labels."""
-_OF_A_JOB = "name,schedule,scheduleTime,createTime,state,jobExecutionDetail"
+_OF_A_JOB = "name,schedule,scheduleTime,createTime,state,jobExecutionDetail,modelMonitoringSpec"
 
 
 @dataclass(frozen=True, slots=True)

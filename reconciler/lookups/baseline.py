@@ -198,7 +198,9 @@ def _lacks(lookup: str, where: str, loaded: LoadedService, facts: Facts) -> Iter
     found = facts.answers.get((lookup, key))
     if isinstance(found, Baseline):
         place = loaded.where(f"spec.{where}")
-        yield from (Problem(place, *told) for told in lacks(found, loaded.service.spec.model))
+        spec = loaded.service.spec
+        taken = spec.monitoring.logarithmic if spec.monitoring else ()
+        yield from (Problem(place, *told) for told in lacks(found, spec.model, taken))
 
 
 def _table_lacks(loaded: LoadedService, facts: Facts) -> Iterator[Problem]:

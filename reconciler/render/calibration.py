@@ -59,6 +59,10 @@ def _said(found: Mapping[str, Any], asked: float) -> Iterator[tuple[str, str]]:
     if found["heavy"]:
         names = ", ".join(map(one_line, found["heavy"]))
         yield f"far apart though nothing changes (heavy tails, or few values): {names}", "yellow"
+    if found["logarithmic"]:
+        names = ", ".join(map(one_line, found["logarithmic"]))
+        yield f"of numbers above 0 the logarithm may be compared: monitoring: {{logarithmic: [{names}]}}", "yellow"
+        yield "that hears more; calibrate again when windows of it suffice", "yellow"
 
 
 def _row(column: Mapping[str, Any]) -> tuple[str, ...]:

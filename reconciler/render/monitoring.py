@@ -41,6 +41,7 @@ QUIET = frozenset({"Calm", "NoLimit"})
 _LEVELS = "▁▂▃▄▅▆▇█"
 _LONGEST = 40
 _REASON = 160
+_NAMED = 10
 _MARGIN = 4096
 """Characters beyond those shown that are looked at for secrets: a report may be of any length."""
 _HEAD = (
@@ -140,6 +141,15 @@ def lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
     yield f"{until} · {due} · {found['minSamples']} values tell something"
     if found["reason"]:
         yield one_line(found["reason"])
+    taken = [_cut(each["name"], _LONGEST) for each in found["columns"] if by_logarithm(each)]
+    if taken:
+        more = f" and {len(taken) - _NAMED} more" if len(taken) > _NAMED else ""
+        yield f"compared by the logarithm: {', '.join(taken[:_NAMED])}{more}"
+
+
+def by_logarithm(column: Mapping[str, Any]) -> bool:
+    """Tell whether a column is compared by its logarithm."""
+    return column.get("scale") == "logarithmic"
 
 
 def short(reason: str) -> str:

@@ -18,6 +18,7 @@ from reconciler.render.monitoring import (
     NAMES,
     QUIET,
     amiss,
+    by_logarithm,
     headline,
     lines,
     measure_cells,
@@ -168,7 +169,8 @@ def _row(column: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> str:
     cells = "".join(f'<td class="number">{_text(each)}</td>' for each in numbers)
     drawn = f"<td>{histogram(column.get('histogram'))}</td><td>{_over_time(column, past)}</td>"
     verdict = f'<td class="verdict">{_styled(words, style)}{since}</td>'
-    return f'<tr><th scope="row">{_text(column["name"])}</th>{verdict}{cells}{drawn}</tr>'
+    scale = "<br/><small>by the logarithm</small>" if by_logarithm(column) else ""
+    return f'<tr><th scope="row">{_text(column["name"])}{scale}</th>{verdict}{cells}{drawn}</tr>'
 
 
 def histogram(shape: Mapping[str, Any] | None) -> str:

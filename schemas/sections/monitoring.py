@@ -171,6 +171,13 @@ class Monitoring(Section):
     prediction_drift: Number | None = Field(
         None, description="Greatest distance of the predictions from their reference, in (0, 1)."
     )
+    logarithmic: tuple[Text, ...] = Field(
+        (),
+        description="Features, and the prediction, that are compared by their logarithm: numbers with a heavy tail, as"
+        " amounts and durations have, most of which would lie in one of ten buckets of equal width. Values of 0 and"
+        " below have no logarithm and count as missing. A baseline is then a table, or Parquet files.",
+        examples=[["amount", "income"]],
+    )
     performance: Performance | None = Field(
         None, description="How often predictions were right, by labels that come later."
     )

@@ -1,6 +1,7 @@
 """Limits hold the rate of false alarms that is stated with them, and say what so few windows cannot state."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -148,6 +149,12 @@ def test_what_would_have_fired_is_told_with_the_limits_of_now_and_with_those_pro
         "age": (0, 0.1),
         "price": (20, 0.1),
     }
+    assert told["logarithmic"] == [], "nobody knows whether it is above 0"
+    known = replace(found, positive=frozenset({"price", "age"}), taken=frozenset({"size"}))
+    assert known.to_json(0.1)["logarithmic"] == ["price", "size"], "with those of now, as a spec would have it"
+    assert replace(known, taken=frozenset({"price"})).logarithmic == [], "it is compared so already"
+    shown = {"name": "churn", "falseAlarms": 0.1, "days": 90, "comparisons": [known.to_json(0.1)]}
+    assert "monitoring: {logarithmic: [price, size]}\n" in render_calibration(shown).plain
     words = spec_words([found, calibrated("predictiondrift", days, 0.1, least=500)])["monitoring"]
     assert words["skew"]["features"].keys() == {"age", "price"}
     assert words["predictionDrift"] == words["skew"]["features"]["price"]

@@ -70,6 +70,7 @@ ENDS = st.one_of(st.just(ANY), NEAR.map(st.sampled_from))
 
 @settings(deadline=None, max_examples=100)
 @given(ENDS.flatmap(lambda end: st.lists(st.tuples(end, end, st.floats(0, 1e12)), min_size=1, max_size=6)))
+@example([(0.0, 0.0, 5e-324), (0.0, 1.0, 5e-324)])
 @example([(1.0, 1.0, 2.0), (1.0, nextafter(1.0, 2), 1.0), (nextafter(1.0, 2), nextafter(1.0, 2), 1.0)])
 def test_no_value_is_lost_and_none_is_made(found):
     """Whatever the ends are: of a side that has values the shares are one in all."""

@@ -287,3 +287,13 @@ def test_of_a_damaged_footer_only_that_is_said(flips):
 
 
 FOOTER = footer_of(parquet(pa.table({f"c{at}": pa.nulls(1, kind) for at, kind in enumerate(TYPES.values())})))
+
+
+def test_a_table_that_demands_a_condition_is_asked_for_no_logarithm():
+    """The query has none, and would be refused at every run; read as it is, it is Google's to say."""
+    baseline = of_table("T", live(requirePartitionFilter=True))
+
+    said = [summary for summary, _ in lacks(baseline, MODEL, ["visits"])]
+
+    assert said == ["T is read with a condition on its partitions alone"]
+    assert told(baseline) == []

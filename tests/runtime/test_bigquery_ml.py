@@ -17,8 +17,6 @@ from tests.runtime.offline import ask, loaded, probabilities, settings_of
 
 HERE = Path(__file__).parent / "exported"
 ANSWERS = json.loads((HERE / "answers.json").read_text())
-pytestmark = pytest.mark.filterwarnings("ignore:.*booster=dart.*deprecated:UserWarning")
-"""Later versions of XGBoost would rather be told otherwise; BigQuery ML's exports say it so."""
 WORDS = "_null_filler\nfibre\nDSL \u2028x\nnone\n"
 FEATURES = {
     "speed": {"type": "number"},

@@ -94,6 +94,11 @@ def test_where(loaded, path, place):
     assert (where.line, where.column, where.path) == place
 
 
+DEBTS = """\
+model: {uri: gs://acme/b/, framework: onnx, features: {debt: {type: number, min: -9}}, prediction: {name: p}}
+  monitoring: """
+
+
 @pytest.mark.parametrize(
     ("lines", "warned"),
     [
@@ -134,6 +139,10 @@ def test_where(loaded, path, place):
         (
             "monitoring: {slo: {latencyP95: 5m}}",
             "6:34: monitoring.slo.latencyP95: warning: 5m is not below the request timeout (5m)",
+        ),
+        (
+            DEBTS + "{logging: {table: a.b}, drift: {default: 0.2}, logarithmic: [debt]}",
+            '7:76: monitoring.logarithmic[0]: warning: "debt" may be below 0, and then counts as missing',
         ),
         (
             "registry: {repository: ml, cleanup: {deleteUntaggedAfter: 1d}}",

@@ -8,6 +8,7 @@ from tests.strategies.specs import Data, service_specs
 
 _NAMES = st.from_regex(r"\A[a-z][a-z0-9_]{1,8}\Z")
 _DISTANCES = st.sampled_from([0.05, 0.1, 0.25, 0.3, 0.99])
+_NUMERIC = ("number", "integer")
 _SPANS = st.sampled_from(["1h", "24h", "1d", "7d", "1w"])
 _TOPICS = st.from_regex(r"\A[a-fh-z][a-z0-9-]{2,12}\Z")
 _FRACTIONS = st.lists(st.sampled_from([0.25, 0.5, 0.8, 0.9, 1.0, 1.5]), unique=True, max_size=3)
@@ -21,7 +22,7 @@ def features() -> st.SearchStrategy[Data]:
     """Columns of every type; names differ by more than case."""
     flags = {"nullable": st.booleans(), "log": st.booleans()}
     numeric = st.fixed_dictionaries(
-        {"type": st.sampled_from(["number", "integer"])},
+        {"type": st.sampled_from(_NUMERIC)},
         optional={"min": st.integers(-9, 0), "max": st.integers(1, 9) | st.just(1.5), **flags},
     )
     category = st.fixed_dictionaries(
@@ -80,7 +81,19 @@ def monitorings(draw: st.DrawFn, model: Data) -> Data:
         uptime=_optional(every=st.sampled_from(["1m", "15m"]), regions=st.sampled_from([["USA"], []])),
     )
     logging = {"table": "ml_logs.churn", "sampleRate": draw(st.sampled_from([0.2, 1])), "retention": "90d"}
-    return {"logging": logging, "baseline": {"table": "acme.ml.training"}, **draw(chosen)}
+    drawn = {"logging": logging, "baseline": {"table": "acme.ml.training"}, **draw(chosen)}
+    if heavy := _numbers(model, drawn):
+        drawn |= draw(_optional(logarithmic=st.lists(st.sampled_from(heavy), unique=True)))
+    return drawn
+
+
+def _numbers(model: Data, monitoring: Data) -> list[str]:
+    """Columns that are compared and have a logarithm."""
+    features = model["features"] if {"skew", "drift"} & monitoring.keys() else {}
+    found = [name for name, each in features.items() if each["type"] in _NUMERIC and each.get("log", True)]
+    predicted = model["prediction"]
+    answers = "predictionDrift" in monitoring and predicted.get("type", "number") == "number"
+    return [*found, *([predicted["name"]] if answers else [])]
 
 
 def performances(kind: str) -> st.SearchStrategy[Data]:

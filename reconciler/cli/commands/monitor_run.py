@@ -87,4 +87,6 @@ def _would(found: list[Intended], output: Form) -> int:
     for each in found:
         columns = " and ".join(f"{count} {sort}" for sort, count in each.columns.items())
         out(f"{each.which}: {columns}, from {each.least} values on\n  {each.requests}\n  against {each.baseline}")
+        if each.by_logarithm:
+            out(f"  by the logarithm: {', '.join(each.by_logarithm)}")
     return 0

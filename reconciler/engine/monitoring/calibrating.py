@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from reconciler.engine.monitoring.comparing import name_of
+from reconciler.engine.monitoring.comparing import by_logarithm, id_of, name_of
 from reconciler.engine.monitoring.limits import FEWEST, Limits, limits_of, windows_for
 from reconciler.engine.monitoring.reading import READING
 from reconciler.engine.monitoring.watched import Watched, objectives, values_needed, watched
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.monitoring_results import MonitoringResults
-from runtime.retraining.watching.measured import PREDICTIONS_DRIFT, by_job
+from reconciler.kinds.vertex_model_monitor.logarithms import taken_in
+from runtime.retraining.watching.measured import PREDICTIONS_DRIFT, by_job, number, side
 from runtime.retraining.watching.verdict import Column, Finding, judge, once
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ Found = tuple[str, list[Column]]
 """When a window was measured, and its columns."""
 Part = tuple[str, str, Mapping[str, list[Column]]]
 """A job, when it measured this, and its columns by objective."""
+Searched = tuple[list[Part], frozenset[str]]
+"""Of a time; and the columns that have values of 0 or below, or are no numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Calibrated:
         present: Limit of each column now; columns without one are left out.
         fired: Per column, how many windows are a breach of it now, and with the limits proposed.
         breaches: How many windows are a breach now, and with the limits proposed.
+        taken: Columns that are compared by their logarithm now.
+        positive: Columns of numbers, all above 0 as far as is known.
     """
 
     which: str
@@ -55,11 +60,19 @@ class Calibrated:
     present: Mapping[str, float]
     fired: Mapping[str, tuple[int, int]]
     breaches: tuple[int, int]
+    taken: frozenset[str] = frozenset()
+    positive: frozenset[str] = frozenset()
 
     @property
     def heavy(self) -> list[str]:
         """Columns whose distance is large though nothing changes."""
         return [name for name, far in self.limits.usual.items() if far > HEAVY] if self.limits else []
+
+    @property
+    def logarithmic(self) -> list[str]:
+        """What `monitoring.logarithmic` may be: those of now, and what is heavy; empty where nothing is to be added."""
+        more = self.positive.intersection(self.heavy) - self.taken
+        return sorted(self.taken | more) if more else []
 
     def to_json(self, false_alarms: float) -> dict[str, Any]:
         """Give plain data: the form that `mlservice monitor calibrate --output json` documents."""
@@ -81,6 +94,7 @@ class Calibrated:
             "of": found.windows,
             "interval": list(found.interval),
             "heavy": self.heavy,
+            "logarithmic": self.logarithmic,
             "unheld": list(found.unheld),
         }
         return {**told, **stated, "limits": [self._column(found, name) for name in found.columns]}
@@ -165,15 +179,36 @@ def calibrate(session: Session, name: str, region: str | None, *, false_alarms: 
         times = list(_times(until - timedelta(days=days), until))
         asked = [(which, each, time) for which, each in found.schedules.items() for time in times]
         answers = session.pool.gather([partial(_search, results, found, each, time) for _, each, time in asked])
-    windows: dict[str, list[Found]] = {}
+        scales = {id_of(str(job["name"])): by_logarithm(job) for job in results.jobs(found.name)}
+    told: list[Calibrated] = []
     for which, schedule in found.schedules.items():
-        of_one = merged(
-            each for (one, _, _), answer in zip(asked, answers, strict=True) if one == which for each in answer
-        )
-        for sort, objective in objectives(schedule).items():
-            windows[sort] = [(at, columns[objective]) for at, columns in of_one if objective in columns]
-    leasts = {sort: values_needed(each) for each in found.schedules.values() for sort in objectives(each)}
-    return [calibrated(sort, each, false_alarms, least=leasts[sort]) for sort, each in windows.items()]
+        mine = [answer for (one, _, _), answer in zip(asked, answers, strict=True) if one == which]
+        told += _of_schedule(found, schedule, mine, scales, false_alarms)
+    return told
+
+
+def _of_schedule(
+    found: Watched,
+    schedule: Observed[Any],
+    answers: Sequence[Searched],
+    scales: Mapping[str, frozenset[str]],
+    false_alarms: float,
+) -> Iterator[Calibrated]:
+    """Find the limits of the comparisons of one schedule, by the windows that were measured on its scale of now."""
+    taken = taken_in(schedule.fields.target.query) if schedule.fields.target else frozenset()
+    windows = merged(_alike(part, taken, scales) for parts, _ in answers for part in parts)
+    positive = found.columns.difference(*(low for _, low in answers))
+    for sort, objective in objectives(schedule).items():
+        of_one = [(at, columns[objective]) for at, columns in windows if objective in columns]
+        made = calibrated(sort, of_one, false_alarms, least=values_needed(schedule))
+        yield replace(made, taken=taken, positive=positive)
+
+
+def _alike(part: Part, taken: frozenset[str], scales: Mapping[str, frozenset[str]]) -> Part:
+    """Leave out the columns that a job measured on another scale: its limit would be of neither."""
+    job, made, columns = part
+    other = taken ^ scales.get(id_of(job), taken)
+    return job, made, {sort: [each for each in told if each.name not in other] for sort, told in columns.items()}
 
 
 def _times(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -196,20 +231,29 @@ def merged(parts: Iterable[Part]) -> list[tuple[str, Mapping[str, list[Column]]]
 
 def _search(
     results: MonitoringResults, found: Watched, schedule: Observed[Any], time: tuple[datetime, datetime]
-) -> list[Part]:
+) -> Searched:
     """Give the windows of a time. Of each the numbers are kept, and not the histograms."""
     made: dict[str, str] = {}
+    low: set[str] = set()
     stats = results.of_schedule(found.name, schedule.server_name, *time)
-    told = by_job(_timed((each for each in stats if name_of(each) in found.columns), made))
-    return [(job, made.get(job, ""), columns) for job, columns in told.items()]
+    told = by_job(_noted((each for each in stats if name_of(each) in found.columns), made, low))
+    return [(job, made.get(job, ""), columns) for job, columns in told.items()], frozenset(low)
 
 
-def _timed(stats: Iterable[Mapping[str, Any]], made: dict[str, str]) -> Iterator[Mapping[str, Any]]:
-    """Pass statistics on, and note when each job made them."""
+def _noted(stats: Iterable[Mapping[str, Any]], made: dict[str, str], low: set[str]) -> Iterator[Mapping[str, Any]]:
+    """Pass statistics on; note when each job made them, and which columns have no logarithm of some value."""
     for each in stats:
         for point in each["tabularStats"].get("dataPoints") or ():
             made.setdefault(str(point.get("modelMonitoringJob", "")), str(point.get("createTime", "")))
+            if not all(_is_positive(side(point.get(which))) for which in ("baselineStats", "currentStats")):
+                low.add(name_of(each))
         yield each
+
+
+def _is_positive(statistics: Mapping[str, Any]) -> bool:
+    """Tell whether all values of a side are numbers above 0; protobuf's JSON leaves out a least value that is 0."""
+    numbers = statistics.get("numStats")
+    return isinstance(numbers, Mapping) and (number(numbers.get("min")) or 0.0) > 0
 
 
 def spec_words(found: Sequence[Calibrated]) -> dict[str, Any]:

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.engine.monitoring.shapes import Shape, shape_of
+from reconciler.kinds.vertex_model_monitor.logarithms import taken_in
+from reconciler.kinds.vertex_model_monitor.messages import rows_of
 from runtime.retraining.watching.measured import SORTS, by_job
 from runtime.retraining.watching.verdict import Finding, Judged, Verdict, judge, once
 
 NO_WINDOW = "NoWindow"
+BY_LOGARITHM = "logarithmic"
+"""Scale of a column that is compared by its logarithm."""
 SUCCEEDED, PARTLY, FAILED = "JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED", "JOB_STATE_FAILED"
 MEASURED = frozenset({SUCCEEDED, PARTLY})
 ENDED = MEASURED | {FAILED}
@@ -24,16 +28,19 @@ class Told:
         judged: What is said of it.
         shape: How it is distributed on both sides; None where nobody tells.
         since: Since when it is a breach without a break, ISO 8601; empty where it is none, or nobody remembers.
+        by_logarithm: Whether its logarithm is compared.
     """
 
     judged: Judged
     shape: Shape | None
     since: str = ""
+    by_logarithm: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data."""
         found = self.judged.to_json()
         found |= {"histogram": self.shape.to_json()} if self.shape else {}
+        found |= {"scale": BY_LOGARITHM} if self.by_logarithm else {}
         return found | ({"since": self.since} if self.since else {})
 
 
@@ -48,6 +55,7 @@ class Window:
         problem: Why it measured nothing; empty where it did.
         shapes: By column.
         going: Whether its job has not ended.
+        by_logarithm: Columns whose logarithm it compared, as its job was told.
     """
 
     job: str
@@ -56,6 +64,7 @@ class Window:
     problem: str = ""
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     going: bool = False
+    by_logarithm: frozenset[str] = frozenset()
 
     @property
     def finding(self) -> str:
@@ -67,10 +76,18 @@ class Window:
         """Why."""
         return self.verdict.reason if self.verdict else self.problem
 
-    def to_json(self) -> dict[str, Any]:
-        """Give plain data, with the worst columns' distances alone."""
-        columns = self.verdict.columns if self.verdict else ()
-        distances = {each.column.name: each.column.distance for each in columns if each.column.distance is not None}
+    def to_json(self, beside: frozenset[str]) -> dict[str, Any]:
+        """Give plain data, with distances alone.
+
+        Args:
+            beside: Columns that the latest window compared by their logarithm: one that this window did not, or the
+                other way round, is of another scale, and left out.
+        """
+        columns = [each.column for each in (self.verdict.columns if self.verdict else ())]
+        other = self.by_logarithm ^ beside
+        distances = {
+            each.name: each.distance for each in columns if each.distance is not None and each.name not in other
+        }
         told = {"job": id_of(self.job), "at": self.at, "finding": self.finding, "reason": self.reason}
         return {**told, "distances": distances}
 
@@ -143,15 +160,19 @@ class Comparison:
             },
             "unmeasured": failed
             and {"job": id_of(failed.job), "at": failed.at, "reason": failed.problem, "going": failed.going},
-            "history": [each.to_json() for each in self.windows if not each.going],
+            "history": [each.to_json(self._by_logarithm) for each in self.windows if not each.going],
         }
+
+    @property
+    def _by_logarithm(self) -> frozenset[str]:
+        return self.latest.by_logarithm if self.latest else frozenset()
 
     def _told(self) -> Iterable[Told]:
         latest = self.latest
         for each in latest.verdict.columns if latest and latest.verdict else ():
             name = each.column.name
             since = self.columns.get(name, "") if each.finding is Finding.BREACH else ""
-            yield Told(each, latest.shapes.get(name) if latest else None, since)
+            yield Told(each, latest.shapes.get(name) if latest else None, since, name in self._by_logarithm)
 
 
 def windows_of(
@@ -171,13 +192,15 @@ def windows_of(
     """
     told = [each for each in stats if name_of(each) in only]
     found = by_job(told).get(str(job["name"]), {})
-    shapes = dict(_shapes(told))
+    taken = by_logarithm(job)
+    shapes = dict(_shapes(told, taken))
     return {
         sort: Window(
             str(job["name"]),
             time_of(job),
             judge(once(columns), least=least),
             shapes={name: shape for (kind, name), shape in shapes.items() if kind == objective},
+            by_logarithm=taken,
         )
         for objective, columns in found.items()
         if (sort := SORTS.get((compares, objective)))
@@ -189,11 +212,20 @@ def name_of(stats: Mapping[str, Any]) -> str:
     return str((stats.get("tabularStats") or {}).get("statsName", ""))
 
 
-def _shapes(stats: Iterable[Mapping[str, Any]]) -> Iterable[tuple[tuple[str, str], Shape]]:
+def by_logarithm(job: Mapping[str, Any]) -> frozenset[str]:
+    """Give the columns whose logarithm a job compared, by its own query: the schedule's may be another one since."""
+    spec = (job.get("modelMonitoringSpec") or {}).get("objectiveSpec") or {}
+    rows = rows_of(spec.get("targetDataset"))
+    return taken_in(rows.query) if rows else frozenset()
+
+
+def _shapes(
+    stats: Iterable[Mapping[str, Any]], by_logarithm: frozenset[str]
+) -> Iterable[tuple[tuple[str, str], Shape]]:
     for each in stats:
         told = each["tabularStats"]
         for point in told.get("dataPoints") or ():
-            shape = shape_of(point)
+            shape = shape_of(point, by_logarithm=told.get("statsName") in by_logarithm)
             if shape:
                 yield (str(told.get("objectiveType", "")), str(told["statsName"])), shape
 

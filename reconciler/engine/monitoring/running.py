@@ -14,6 +14,7 @@ from reconciler.engine.monitoring.reading import Monitored, comparison
 from reconciler.engine.monitoring.watched import Watched, compares, objectives, values_needed, watched
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.monitoring_results import MonitoringResults
+from reconciler.kinds.vertex_model_monitor.logarithms import table_of, taken_in
 from reconciler.kinds.vertex_schedule.record import REQUEST
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Intended:
         requests: What is looked at, for people.
         baseline: What with, for people.
         least: Values below which nothing is said of a column.
+        by_logarithm: Columns that are compared by their logarithm.
     """
 
     which: str
@@ -42,10 +44,12 @@ class Intended:
     requests: str
     baseline: str
     least: int
+    by_logarithm: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data."""
         told = {"which": self.which, "columns": dict(self.columns), "minSamples": self.least}
+        told |= {"logarithmic": list(self.by_logarithm)}
         return told | {"requests": self.requests, "baseline": self.baseline}
 
 
@@ -88,6 +92,7 @@ def _intended(found: Watched, schedule: Observed[Any], now: datetime) -> Intende
         _rows(fields.target, now),
         _rows(fields.baseline or monitor.training, now),
         values_needed(schedule),
+        tuple(sorted(taken_in(fields.target.query))) if fields.target else (),
     )
 
 
@@ -95,10 +100,11 @@ def _rows(rows: Rows | None, now: datetime) -> str:
     """Say which rows are read."""
     if rows is None:
         return "nothing that is known"
-    source = rows.table.removeprefix("bq://") or rows.files or "the prediction log"
     window = _span(rows.window)
+    source = rows.table.removeprefix("bq://") or rows.files
     if not window:
-        return f"all of {source}"
+        return f"all of {source or table_of(rows.query) or 'what a query gives'}"
+    source = source or "the prediction log"
     end = now - (_span(rows.offset) or timedelta())
     return f"{source}, {end - window:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
 

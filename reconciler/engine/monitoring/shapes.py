@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,6 +13,8 @@ from runtime.retraining.watching.measured import buckets, labels, number, side
 BINS = 10
 """Of a histogram of numbers, and labels at most: the others are one bin together."""
 OTHERS = "(others)"
+_GREATEST = 709.0
+"""Of logarithms, that of the greatest number there is, nearly."""
 
 Bucket = tuple[float, float, float]
 """From, to, and how many values."""
@@ -39,11 +42,12 @@ class Shape:
         return {"bins": list(self.bins), **end, "baseline": list(self.baseline), "serving": list(self.serving)}
 
 
-def shape_of(point: Mapping[str, Any]) -> Shape | None:
+def shape_of(point: Mapping[str, Any], *, by_logarithm: bool = False) -> Shape | None:
     """Give the shape of a data point of a search.
 
     Args:
         point: `ModelMonitoringStatsDataPoint`, as JSON.
+        by_logarithm: Its numbers are logarithms: bins are of equal width on that scale, and named by the values.
 
     Returns:
         None where it holds no histogram.
@@ -53,7 +57,12 @@ def shape_of(point: Mapping[str, Any]) -> Shape | None:
     if any(of_labels):
         return _of_labels(*of_labels)
     of_numbers = ([*_buckets(baseline)], [*_buckets(serving)])
-    return _of_numbers(*of_numbers) if any(of_numbers) else None
+    return _of_numbers(*of_numbers, _value if by_logarithm else float) if any(of_numbers) else None
+
+
+def _value(logarithm: float) -> float:
+    """Give what a logarithm is of; the greatest number there is of one that is more."""
+    return math.exp(min(logarithm, _GREATEST))
 
 
 def _buckets(statistics: Mapping[str, Any]) -> list[Bucket]:
@@ -85,12 +94,12 @@ def _shares(counts: Mapping[str, float]) -> dict[str, float]:
     return {name: count / total for name, count in counts.items()} if total else {}
 
 
-def _of_numbers(baseline: Sequence[Bucket], serving: Sequence[Bucket]) -> Shape:
+def _of_numbers(baseline: Sequence[Bucket], serving: Sequence[Bucket], value: Callable[[float], float]) -> Shape:
     low = min(each[0] for each in (*baseline, *serving))
     high = max(each[1] for each in (*baseline, *serving))
     edges = _edges(low, high)
     sides = [_spread(each, edges) for each in (baseline, serving)]
-    return Shape(tuple(f"{edge:.6g}" for edge in edges[:-1]), high, *map(tuple, sides))
+    return Shape(tuple(f"{value(edge):.6g}" for edge in edges[:-1]), value(high), *map(tuple, sides))
 
 
 def _edges(low: float, high: float) -> list[float]:
@@ -107,10 +116,11 @@ def _spread(found: Sequence[Bucket], edges: Sequence[float]) -> list[float]:
     total = sum(count for _, _, count in found)
     ends = list(pairwise(edges))
     shares = [0.0] * len(ends)
-    for low, high, count in found:
+    for low, high, count in found if total else ():
+        share = count / total  # before it is spread: a part of the least number there is would be nothing
         for n, (start, end) in enumerate(ends):
-            shares[n] += count * _part(low, high, start, end, last=n + 1 == len(ends))
-    return [share / total for share in shares] if total else shares
+            shares[n] += share * _part(low, high, start, end, last=n + 1 == len(ends))
+    return shares
 
 
 def _part(low: float, high: float, start: float, end: float, *, last: bool) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.kinds.vertex_model_monitor.client import ModelMonitorClient
+from reconciler.kinds.vertex_model_monitor.logarithms import consequence
 from reconciler.kinds.vertex_model_monitor.record import HOST, NAME, Limits, ModelMonitor, Objective, Rows
 from reconciler.kinds.vertex_model_monitor.wanted import address_of, desired
 from reconciler.lookups.baseline import BASELINE_FILE, BASELINE_TABLE
@@ -18,7 +19,9 @@ KIND = Kind(
     fields=ModelMonitor,
     desired=desired,
     connect=ModelMonitorClient,
-    acts_on=frozenset({"monitoring.baseline.table", "monitoring.baseline.uri", "monitoring.skew.*"}),
+    acts_on=frozenset(
+        {"monitoring.baseline.table", "monitoring.baseline.uri", "monitoring.skew.*", "monitoring.logarithmic"}
+    ),
     permissions=Permissions(
         read=("aiplatform.modelMonitors.list", "aiplatform.schedules.list"),
         write=tuple(f"aiplatform.modelMonitors.{verb}" for verb in ("create", "update", "delete")),
@@ -31,6 +34,7 @@ KIND = Kind(
     fenced=False,
     # The SDK never writes it again (model_monitoring.md A.2).
     immutable=frozenset({"model", "model_version"}),
+    consequence=lambda changes, _: consequence(changes, "training.query"),
     retained=always,  # with one of an earlier version goes all that it found
     uses=frozenset({"bigquery_baseline", "vertex_model"}),
     before=frozenset({"bigquery_table"}),

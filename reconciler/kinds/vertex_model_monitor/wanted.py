@@ -9,6 +9,7 @@ from reconciler.core.address import Address
 from reconciler.core.naming import fingerprint, mark_text
 from reconciler.core.objects import Desired
 from reconciler.kinds import bigquery_baseline, vertex_model
+from reconciler.kinds.vertex_model_monitor.logarithms import logarithmic, quoted, selected
 from reconciler.kinds.vertex_model_monitor.record import NAME, Limits, ModelMonitor, Objective, Rows
 from reconciler.lookups.model_version import registered_name, version_of
 from schemas.sections.model import ValueType
@@ -75,25 +76,43 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[ModelMonitor]]
 def columns(service: MLService) -> dict[str, str]:
     """Give the type of every column that is compared: one that is not logged is not there to be."""
     features = service.spec.model.features if service.spec.model else {}
-    return {name: TYPES[each.type] for name, each in features.items() if each.log and each.monitor}
+    compared = {name: each.type for name, each in features.items() if each.log and each.monitor}
+    return {name: _type(service, name, kind) for name, kind in compared.items()}
+
+
+def _type(service: MLService, name: str, kind: ValueType) -> str:
+    """Give the type of a column in Model Monitoring's words: the logarithm of a whole number is none."""
+    return TYPES[ValueType.NUMBER if name in logarithmic(service) else kind]
 
 
 def predictions(service: MLService) -> dict[str, str]:
     """Give the type of the column of predictions; nothing where the spec says nothing of them."""
     predicted = service.spec.model.prediction if service.spec.model else None
-    return {predicted.name or _PREDICTION: TYPES[predicted.type]} if predicted else {}
+    name = (predicted.name or _PREDICTION) if predicted else ""
+    return {name: _type(service, name, predicted.type)} if predicted else {}
 
 
 def training(service: MLService, facts: Facts) -> Rows | None:
-    """Give what the model was trained on: Parquet files by the table that they are loaded into."""
+    """Give what the model was trained on: Parquet files by the table that they are loaded into.
+
+    Where a column is compared by its logarithm, a query of that table: of the columns that are compared, and no others.
+    """
     baseline = service.spec.monitoring.baseline if service.spec.monitoring else None
     if baseline is None:
         return None
     loaded = bigquery_baseline.address_of(service, facts)
     if table := loaded.name if loaded else baseline.table:
-        return Rows(table=f"bq://{full_table(table, facts.project)}")
+        return _of_table(service, full_table(table, facts.project))
     uri = baseline.uri or ""
     return Rows(files=uri, format=format_of(uri))
+
+
+def _of_table(service: MLService, table: str) -> Rows:
+    there = columns(service)
+    taken = logarithmic(service) & there.keys()
+    if not taken:
+        return Rows(table=f"bq://{table}")
+    return Rows(query=f"SELECT {selected(there, taken)} FROM {quoted(table)}")  # noqa: S608 - BigQuery reads it, every part quoted
 
 
 def skew(service: MLService) -> Objective:

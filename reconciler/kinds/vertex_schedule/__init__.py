@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.kind import Kind, Permissions, Roles
+from reconciler.kinds.vertex_model_monitor.logarithms import consequence
 from reconciler.kinds.vertex_model_monitor.record import HOST
 from reconciler.kinds.vertex_schedule.client import ScheduleClient
 from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule, least_of
@@ -44,6 +45,7 @@ KIND = Kind(
             "monitoring.minSamples",
             "monitoring.drift.*",
             "monitoring.predictionDrift",
+            "monitoring.logarithmic",
         }
     ),
     permissions=Permissions(
@@ -58,5 +60,6 @@ KIND = Kind(
     fenced=False,
     # A schedule is of one monitor: that of another version has its own.
     immutable=frozenset({"monitor", "fixed_by_hand"}),
+    consequence=lambda changes, _: consequence(changes, "target.query"),
     uses=frozenset({"vertex_model_monitor"}),
 )

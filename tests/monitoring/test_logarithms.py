@@ -1,0 +1,105 @@
+"""Columns that are compared by their logarithm: what queries say of them, and how people are told."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.diff import FieldChange
+from reconciler.engine.monitoring.comparing import Comparison, windows_of
+from reconciler.engine.monitoring.shapes import shape_of
+from reconciler.kinds.vertex_model_monitor import KIND
+from reconciler.kinds.vertex_model_monitor.logarithms import quoted, selected, table_of, taken_in
+from reconciler.render.monitoring import render_monitored
+from reconciler.render.monitoring_page import render_page
+from tests.monitoring.test_shapes import numbers, side
+
+NOW = datetime(2026, 11, 27, 6, tzinfo=UTC)
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=9)
+
+
+@given(st.lists(NAMES, unique=True), st.sets(NAMES), NAMES)
+def test_a_query_says_which_logarithms_it_takes(names, taken, table):
+    """Whatever columns are called; and which table it reads."""
+    query = f"SELECT {selected(names, frozenset(taken))} FROM {quoted(table)} WHERE TRUE"
+
+    assert taken_in(query) == taken & {*names}
+    assert table_of(query if names else f"SELECT 1 FROM {quoted(table)}") == table
+
+
+def test_what_others_wrote_is_no_query_of_ours():
+    """Nothing is said of it, rather than something wrong."""
+    assert taken_in("SELECT LOG10(`spend`) AS `spend`, IF(`a` > 0, LN(`b`), NULL) AS `a` FROM t") == frozenset()
+    assert table_of("SELECT 1 FROM t") == ""
+
+
+def test_a_plan_says_which_columns_get_another_scale():
+    """Both ways at once; a table that becomes a query, too; nothing where no scale changes."""
+    old, new = (f"SELECT {selected('abc', frozenset(taken))} FROM `t`" for taken in ("ab", "bc"))
+
+    def said(before, after):
+        return KIND.consequence(
+            [FieldChange("display_name", "a", "b"), FieldChange("training.query", before, after)], None
+        )
+
+    both = "compares c by the logarithm and a by the value from now on: limits of before are of another scale"
+    assert said(old, new) == both
+    assert said("", new) == "compares b, c by the logarithm from now on: limits of before are of another scale"
+    assert said(new, new.replace("`t`", "`u`")) == ""
+    assert KIND.consequence([FieldChange("training", None, {"query": new})], None) == ""
+
+
+def test_bins_of_logarithms_are_named_by_the_values():
+    """As people know them; of what no number can be the greatest there is."""
+    points = {"baselineStats": numbers((0, 10, 4)), "currentStats": numbers((-1e3, 1e9, 1))}
+
+    by_value, by_logarithm = shape_of(points), shape_of(points, by_logarithm=True)
+
+    assert by_logarithm.serving == by_value.serving
+    assert (by_value.bins[0], by_logarithm.bins[0], by_value.end) == ("-1000", "0", 1e9)
+    assert 1e307 < by_logarithm.end < float("inf")
+    assert shape_of({"currentStats": numbers((0, 2, 1))}, by_logarithm=True).bins[5] == "2.71828"
+
+
+def window(day, taken):
+    """What a job measured of two columns."""
+    job = {
+        "name": f"p/modelMonitoringJobs/{day}",
+        "scheduleTime": f"2026-11-{day}T06:00:00Z",
+        "modelMonitoringSpec": {
+            "objectiveSpec": {
+                "targetDataset": {
+                    "columnizedDataset": {"bigquerySource": {"query": f"SELECT {selected(['spend', 'age'], taken)}"}}
+                }
+            }
+        },
+    }
+    counted = {"numStats": {"commonStats": {"numNonMissing": "5000"}}}
+    point = {
+        "modelMonitoringJob": job["name"],
+        "thresholdValue": 0.2,
+        "currentStats": {"distributionValue": {"distributionDeviation": 0.1, **side(counted)["distributionValue"]}},
+    }
+    stats = [
+        {"tabularStats": {"statsName": name, "objectiveType": "raw-feature-drift", "dataPoints": [point]}}
+        for name in ("spend", "age")
+    ]
+    return windows_of(job, "skew", stats, least=9, only=frozenset({"spend", "age"}))["skew"]
+
+
+def test_windows_of_another_scale_are_not_drawn_beside_those_of_this_one():
+    """The column is named where it is told of; distances of before are left out, those of other columns stay."""
+    windows = (window(27, frozenset({"spend"})), window(26, frozenset({"spend"})), window(25, frozenset()))
+    told = Comparison("skew", "s", "0 6 * * *", "", paused=False, least=9, windows=windows).to_json()
+    found = {"name": "churn", "region": "r", "monitor": "", "comparisons": [told], "performance": None}
+    found |= {"gone": [], "others": [], "unreadable": []}
+
+    shown = render_monitored(found, now=NOW, every=True).plain
+    page = render_page(found, now=NOW)
+
+    assert {each["name"]: each.get("scale") for each in told["columns"]} == {"spend": "logarithmic", "age": None}
+    assert [sorted(each["distances"]) for each in told["history"]] == [["age", "spend"], ["age", "spend"], ["age"]]
+    assert "    compared by the logarithm: spend\n" in shown
+    assert "compared by the logarithm: spend" in page
+    assert '<th scope="row">spend<br/><small>by the logarithm</small></th>' in page
+    assert '<th scope="row">age</th>' in page
