@@ -23,6 +23,8 @@ SUITES = ("bookworm", "trixie", "sid")
 """Debian 12 with Python 3.11, Debian 13 with 3.13, and what becomes Debian 14, with 3.14."""
 PACKAGES = "python3,python3-venv,git,make,ca-certificates"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+"""What Debian's installer writes, and no package of a minimal system."""
 PASSED_ON = (
     "http_proxy",
     "https_proxy",
@@ -73,6 +75,7 @@ def _root(suite: str, mirror: str, *, keep: Path | None) -> Iterator[Path]:
     subprocess.run(make, check=True)
     _copied(Path("/etc/resolv.conf"), root)
     _copied(CERTIFICATES, root)
+    (root / "etc" / "hosts").write_text(HOSTS)
     clone = root / "home" / "checkout"
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(CHECKOUT), str(clone)], check=True)
     mounts = (["-t", "proc", "proc", str(root / "proc")], ["--rbind", "--make-rslave", "/dev", str(root / "dev")])
