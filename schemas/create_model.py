@@ -8,17 +8,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# Possessive: what is passed over is never looked at a second time.
-_GAP = r"(?:\s|--[^\n]*(?:\n|\Z)|\#[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*+\*/)"
+# Each piece of a gap tells by its first sign what it is, so whatever is given back is gone through once. Possessive
+# groups would say so, but before Python 3.11.5 they are read wrongly (github.com/python/cpython/issues/106052).
+_GAP = r"(?:\s|--[^\n]*(?:\n|\Z)|\#[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*\*/)"
 _HEAD = re.compile(
-    rf"{_GAP}*+CREATE{_GAP}++(?:OR{_GAP}++REPLACE{_GAP}++)?MODEL{_GAP}++(?:IF{_GAP}++NOT{_GAP}++EXISTS{_GAP}++)?"
-    r"(?P<name>(?:`[^`\n]*`|[\w.:]|-(?!-))++)",
+    rf"{_GAP}*CREATE{_GAP}+(?:OR{_GAP}+REPLACE{_GAP}+)?MODEL{_GAP}+(?:IF{_GAP}+NOT{_GAP}+EXISTS{_GAP}+)?"
+    r"(?P<name>(?:`[^`\n]*`|[\w.:]|-(?!-))+)",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?:(?P<project>[a-z0-9][a-z0-9.:-]*)\.)?(?P<dataset>\w{1,1024})\.(?P<model>\w{1,900})", re.ASCII)
 _SORT = re.compile(r"\bmodel_type\s*=\s*(['\"])(?P<sort>\w+)\1", re.IGNORECASE)
 _ENCODING = re.compile(r"\bcategory_encoding_method\s*=\s*(['\"])(?P<how>\w+)\1", re.IGNORECASE)
-_TRANSFORM = re.compile(rf"{_GAP}*+TRANSFORM{_GAP}*+\(", re.IGNORECASE)
+_TRANSFORM = re.compile(rf"{_GAP}*TRANSFORM{_GAP}*\(", re.IGNORECASE)
 SERVED_ENCODING = "LABEL_ENCODING"
 """How words may become numbers: each its place in a list. The others make several columns of one."""
 EXPORTED = frozenset(

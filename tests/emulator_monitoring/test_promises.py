@@ -39,9 +39,25 @@ def promises(emulator):
 
 
 @pytest.fixture
-def service(promises, emulator):
+def counters(emulator):
+    """Writes what the shop has counted since an hour before the test."""
+    metrics, start = client(emulator, monitoring.MetricServiceClient), now(emulator) - timedelta(hours=1)
+
+    def write(good, total):
+        at = now(emulator)
+        many = [
+            series(at, value, start=start, metric=metric, metric_kind="CUMULATIVE")
+            for metric, value in ((GOOD, good), (ALL, total))
+        ]
+        metrics.create_time_series(name=PROJECT, time_series=many)
+
+    return write
+
+
+@pytest.fixture
+def service(promises, counters):
     """A service, and metrics that are known."""
-    counters(emulator, 0, 0)
+    counters(0, 0)
     made = {"display_name": "Shop", "custom": {}, "user_labels": {"team": "a"}}
     return promises.create_service(request={"parent": PROJECT, "service_id": "shop", "service": made})
 
@@ -111,23 +127,12 @@ def test_names_are_unique_and_well_made(promises, service):
         objective(promises, monitoring.Service(name=f"{PROJECT}/services/none"))
 
 
-def counters(emulator, good, total):
-    """Counters of the shop, since an hour before."""
-    metrics, at = client(emulator, monitoring.MetricServiceClient), now(emulator)
-    start = at.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
-    many = [
-        series(at, value, start=start, metric=metric, metric_kind="CUMULATIVE")
-        for metric, value in ((GOOD, good), (ALL, total))
-    ]
-    metrics.create_time_series(name=PROJECT, time_series=many)
-
-
 def burning(slo, span, threshold):
     found = {"filter": f'select_slo_burn_rate("{slo}", "{span}")', "comparison": "COMPARISON_GT"}
     return {"display_name": f"over {span}", "condition_threshold": found | {"threshold_value": threshold}}
 
 
-def test_a_budget_that_burns_is_told_of_until_it_does_not(emulator, promises, service):
+def test_a_budget_that_burns_is_told_of_until_it_does_not(emulator, promises, service, counters):
     """Both windows have to burn; another goal counts at once; without its objective a policy says what is missing."""
     office = Office(emulator)
     slo = objective(promises, service)
@@ -138,7 +143,7 @@ def test_a_budget_that_burns_is_told_of_until_it_does_not(emulator, promises, se
     )
 
     emulator.advance(60)
-    counters(emulator, 70, 100)  # three in ten fail where one may
+    counters(70, 100)  # three in ten fail where one may
     emulator.advance(SOON)
     [incident] = office.incidents()
     assert (incident["state"], incident["observed_value"]) == ("open", "3.000")
@@ -151,7 +156,7 @@ def test_a_budget_that_burns_is_told_of_until_it_does_not(emulator, promises, se
     slo.goal = 0.9
     promises.update_service_level_objective(service_level_objective=slo)
     emulator.advance(SOON)
-    counters(emulator, 10_070, 10_100)
+    counters(10_070, 10_100)
     emulator.advance(SOON)
     assert sorted(each["state"] for each in office.incidents()) == ["closed", "closed"]
     assert [each["state"] for each in office.sent()] == ["open", "closed", "open", "closed"]
