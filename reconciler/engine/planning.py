@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from reconciler.core import errors
@@ -25,6 +26,8 @@ from schemas.sections.rollout import Strategy
 
 __all__ = ["Planned", "make_plan", "plan_destroy"]
 
+_AGAIN = 5
+"""Times that a plan is made again since others wrote inventories."""
 _STRATEGIES = frozenset({Strategy.ALL_AT_ONCE, Strategy.MANUAL})
 
 
@@ -77,16 +80,37 @@ def make_plan(
         environment=release.environment,
     )
     facts = resolve(session, [*services, *beside], given)
-    return compose(
+    planning = partial(
+        compose,
         session.kinds,
         services,
         facts[: len(services)],
-        reading.result(),
-        session.observe,
+        observe=session.observe,
         project=session.connection.project,
         now=session.clock.now(),
         beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
+    return _settled(session, planning, reading.result())
+
+
+def _settled(session: Session, planning: Callable[[Inventories], Planned], known: Inventories) -> Planned:
+    """Plan; and again where others were at work meanwhile, if it is refused.
+
+    Inventories are read before the objects. What another run of ours made in between is marked as ours, and listed by
+    none of them: it would be taken for one whose inventory was lost.
+
+    Raises:
+        PlansRefused: Of inventories that were not written meanwhile.
+    """
+    for _ in range(_AGAIN):
+        try:
+            return planning(known)
+        except errors.PlansRefused:
+            now = InventoryStore(session).read_all()
+            if now == known:
+                raise
+            known = now
+    return planning(known)
 
 
 def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import threading
 
 import pytest
 
@@ -199,3 +200,25 @@ def test_a_grant_that_two_services_need_stays_until_the_last_of_them_goes(operat
     operator.destroy("b")
 
     assert bindings(publisher, topic) == before
+
+
+def test_what_another_run_makes_while_this_one_looks_is_known_to_be_ours(operator):
+    """Inventories are read before objects: what came in between is marked as ours, and not of a lost inventory."""
+    events = {each: {"topic": name, "create": True} for each, name in (("requests", "orders"), ("answers", "scores"))}
+    one, other = (spec(name, events=events) for name in ("one", "other"))
+    operator.emulator.faults({"method": "*Publisher/ListTopics", "times": 1, "hang": True})
+    made = []
+    planning = threading.Thread(target=lambda: made.append(operator.plan(one)))
+    planning.start()
+    while not operator.emulator.control("GET", "faults")[0]["waiting"]:
+        assert planning.is_alive()
+
+    assert not operator.apply(other).failed
+    operator.emulator.faults()
+    planning.join(60)
+
+    [planned] = made
+    [topic] = [c for c in planned.plan.changes if str(c.address) == "pubsub_topic/global/scores"]
+    assert topic.action is Action.NO_OP
+    assert not operator.apply(one).failed
+    assert operator.differences(one) == []
