@@ -50,6 +50,7 @@ with demo_stage.workspace():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_act_that_is_cut_off_leaves_no_emulator(tmp_path):
     """Its state is there, and nobody holds it."""
     done = ended(tmp_path, "-c", DIES)
@@ -77,6 +78,7 @@ def test_a_picture_that_no_browser_took_is_missed(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long  # tests/engine/test_monitoring.py tells the same, and `make demo` the whole
 @pytest.mark.timeout(300)
 def test_the_act_of_watching_ends_as_it_says(tmp_path):
     """The column that moved is named, people are told, two windows start one training; then all is calm, told too.

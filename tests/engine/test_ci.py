@@ -276,7 +276,7 @@ WIDENED = {"roles/artifactregistry.reader", "roles/cloudscheduler.viewer", "role
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("purpose", ["applier", "operator"])
+@pytest.mark.parametrize("purpose", ["applier", pytest.param("operator", marks=pytest.mark.long)])
 def test_applier_and_job_have_what_their_work_takes(operator, tmp_path, purpose):
     """The lists are these: what services need, each proven needed elsewhere, and what looking at the operator takes."""
     project = Project(operator, tmp_path, on_merge="Apply")

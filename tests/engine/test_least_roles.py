@@ -231,7 +231,10 @@ def check_words(refused, role):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("role", WRITING)
+@pytest.mark.parametrize(
+    "role",
+    [pytest.param(role, marks=[pytest.mark.long] * (place % 3 > 0)) for place, role in enumerate(sorted(WRITING))],
+)
 def test_no_role_for_writing_is_too_much(deployer, role):
     """Without any one of them something of making, changing or destroying is refused, and is named."""
     deployer.may(*(each for each in wanted() if each != role))

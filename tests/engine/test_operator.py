@@ -272,7 +272,7 @@ def test_two_passes_at_once_do_the_work_once(operator, job):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("call", [0, 4])
+@pytest.mark.parametrize("call", [pytest.param(0, marks=pytest.mark.long), 4])
 def test_a_pass_that_is_killed_is_finished_by_the_next_one(operator, job, call):
     """Its process goes in the middle of a write; the next pass takes the lock over, and nothing is left to do."""
     job.install(spec(), document())

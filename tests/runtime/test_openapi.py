@@ -21,7 +21,7 @@ def server(start, specs):
     return start(specs / "iris/model")
 
 
-def run(document: str, url: str, checks: str, examples: int = 20) -> str:
+def run(document: str, url: str, checks: str, examples: int = 8) -> str:
     """Run schemathesis as its users do; gives its report."""
     command = [str(Path(sys.executable).parent / "st"), "run", document, "--url", url, "--checks", checks]
     options = ["--max-examples", str(examples), "--seed", "1", "--no-color", "--phases", "examples,coverage,fuzzing"]
