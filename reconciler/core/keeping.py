@@ -28,7 +28,7 @@ WINDOW = timedelta(days=30)
 """One may go back to the last five revisions that were ready, and to any of the last thirty days."""
 
 _IMAGE = re.compile(
-    r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>(?:[^/:\s]*\.[^/:\s]*/)?[^/.\s]+)/(?P<repository>[^/\s]+)/"
+    r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>(?:[^/.:\s]*\.[^/:\s]*/)?[^/.\s]+)/(?P<repository>[^/\s]+)/"
     r"(?P<package>[^:@\s]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 _ANYWHERE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/[^:@\s\"',]+(?::[\w.-]+)?@sha256:[0-9a-f]{64}")

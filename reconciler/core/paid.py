@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.core.diff import FieldChange
@@ -21,7 +21,10 @@ FUNCTION, SETTINGS = "functions_function", "environment.MLSERVICE_RETRAINING"
 """Where it stands how a model is trained, how often and how long."""
 JOB = "scheduler_job"
 _FIRES = frozenset({"schedule", "paused"})
+_BEGINS = frozenset({"env.MLSERVICE_PREDICTION_LOG_RATE"})
+"""What cost nothing where it was not there: a log that begins is priced by its subscription, which is made."""
 _TRAINING = ("run", "timeout")
+_TRIGGERS = "triggers"
 _LIMITS = ("cooldown", "max_per_day", "max_per_month")
 
 
@@ -34,13 +37,16 @@ def alters(change: Change) -> bool:
     if change.action not in {Action.UPDATE, Action.REPLACE}:
         return False
     if change.address.kind == FUNCTION:
-        return any(_training(one) for one in change.changes)
+        return any(_differ(one, _trainings) for one in change.changes)
     priced = FIELDS.get(change.address.kind, frozenset())
-    return any(_within(one.path, path) for one in change.changes for path in priced if one.before is not None)
+    known = [one for one in change.changes if one.before is not None or one.path not in _BEGINS]
+    return any(_within(one.path, path) for one in known for path in priced)
 
 
 def fires(change: Change) -> bool:
-    """Tell whether the clock will fire at other times, or not as often."""
+    """Tell whether trainings will begin at other times, or not as often: by the clock, or by what happens."""
+    if change.address.kind == FUNCTION:
+        return any(_differ(one, lambda settings: settings.get(_TRIGGERS)) for one in change.changes)
     if change.address.kind != JOB:
         return False
     return change.action in {Action.CREATE, Action.DELETE} or any(one.path in _FIRES for one in change.changes)
@@ -51,16 +57,19 @@ def _within(changed: str, priced: str) -> bool:
     return changed == priced or changed.startswith((f"{priced}.", f"{priced}[")) or priced.startswith(f"{changed}.")
 
 
-def _training(change: FieldChange) -> bool:
-    """Tell whether trainings are others, or may be more or longer."""
-    return change.path == SETTINGS and _of(change.before) != _of(change.after)
+def _differ(change: FieldChange, part: Callable[[Any], Any]) -> bool:
+    """Tell whether a part of a function's settings is another one; what cannot be read is as it is written."""
+
+    def of(written: Any) -> Any:
+        try:
+            return part(json.loads(written))
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
+            return written
+
+    return change.path == SETTINGS and of(change.before) != of(change.after)
 
 
-def _of(written: Any) -> Any:
-    """Give what trainings cost of a function's settings; what cannot be read is as it is written."""
-    try:
-        settings = json.loads(written)
-        limits = settings["guards"]
-        return [settings.get(name) for name in _TRAINING], [limits.get(name) for name in _LIMITS]
-    except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
-        return written
+def _trainings(settings: Any) -> Any:
+    """Give what says what trains, how long, and how often at most."""
+    limits = settings["guards"]
+    return [settings.get(name) for name in _TRAINING], [limits.get(name) for name in _LIMITS]

@@ -127,7 +127,7 @@ class Session:
         try:
             return self.holders_of(kind, seen), ""
         except errors.ReconcilerError as error:
-            return [], error.message
+            return [], f"{error.message}; {error.hint}" if error.hint else error.message
 
     def holders_of(self, kind: Kind[Any], seen: Sequence[Observed[Any]]) -> list[Holder]:
         """Say the same of objects of one kind, in this thread: one of the pool must not wait for the pool.

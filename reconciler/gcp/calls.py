@@ -50,7 +50,8 @@ READING = retries.Retry(
     multiplier=2.0,
     timeout=45.0,
 )
-"""For calls that change nothing. Writes are retried by the engine, which looks again first."""
+"""For calls that may be made twice: that change nothing, or say the whole of what they write. Other writes are retried
+by the engine, which looks again first."""
 
 _PERMISSION = re.compile(
     r"'?([a-z]+)\.([a-zA-Z]+)\.([a-zA-Z]+)'? (?:denied|permission|access)|[Pp]ermission ['\"]([\w.]+)['\"]"

@@ -20,7 +20,8 @@ from runtime.retraining.watching.windows import Window, Windows
 
 TRIES = 2
 """Of a write that gets no answer: a window is judged once, and a point that was lost is not written later. Each takes
-half a minute at most, and a delivery has five."""
+35 seconds at most, and a delivery has five minutes."""
+INVALID = 400
 _THERE = ("more frequently", "in order")
 """Of Google's words where a point of that time is there: another look has just written it, or the try before did."""
 
@@ -63,9 +64,11 @@ class Points:
         try:
             self._create(series)
         except (Refused, Unavailable) as error:
-            if not any(words in str(error) for words in _THERE):
-                text = f"{self._settings.service}: no alert and no dashboard knows of the window: {error}"
-                telling.log("WARNING", text)
+            service = self._settings.service
+            if _is_there(error):
+                telling.log("INFO", f"{service}: a point of this time is there, and the window's is left out: {error}")
+            else:
+                telling.log("WARNING", f"{service}: no alert and no dashboard knows of the window: {error}")
 
     def _create(self, series: list[dict[str, Any]]) -> None:
         url = f"{self._google.address('monitoring')}/v3/projects/{self._settings.project}/timeSeries"
@@ -77,6 +80,10 @@ class Points:
                     raise
             else:
                 return
+
+
+def _is_there(error: Exception) -> bool:
+    return isinstance(error, Refused) and error.status == INVALID and any(words in str(error) for words in _THERE)
 
 
 def series_of(window: Mapping[str, Any], told: Mapping[str, Any], now: datetime) -> Iterator[dict[str, Any]]:

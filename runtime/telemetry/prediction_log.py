@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from random import random
 from time import sleep, time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -118,7 +118,7 @@ class PredictionLog:
         requests: list[list[bytes]] = []
         lost = 0
         for rows, some in _together(items):
-            for (at, _, seen), table in zip(some, rows.tables([seen for _, _, seen in some]), strict=True):
+            for (at, _, seen), table in zip(some, _tables(rows, some), strict=True):
                 try:
                     requests.append([self._encode(record) for record in rows.of(at, seen, table)])
                 except Exception:  # text that is none, a value that JSON has no form for: of this request alone
@@ -127,6 +127,14 @@ class PredictionLog:
                         log.exception("a prediction cannot be logged", extra={"model": rows.model})
             sleep(0)  # gives the interpreter to a request that waits for it, which else it would for 5 ms
         return lost + self._sink.write(requests)
+
+
+def _tables(rows: Rows, items: Sequence[Item]) -> Sequence[Any]:
+    """Give the rows of requests as Python values; None for each where one of them cannot be read with the others."""
+    try:
+        return rows.tables([seen for _, _, seen in items])
+    except Exception:  # noqa: BLE001 - then each is read by itself, and says why it cannot be
+        return [None] * len(items)
 
 
 def _together(items: Sequence[Item]) -> Iterator[tuple[Rows, Sequence[Item]]]:

@@ -32,7 +32,7 @@ def baseline(monitoring: Monitoring | None) -> Iterator[Finding]:
 
 def columns(monitoring: Monitoring | None, model: Model | None) -> Iterator[Finding]:
     """Each is a number that is compared, and stands there once."""
-    if monitoring is None or model is None or not model.features:
+    if monitoring is None or model is None:
         return
     for index, name in enumerate(monitoring.logarithmic):
         predicted = model.prediction if model.prediction and model.prediction.name == name else None

@@ -4,6 +4,7 @@ import json
 import socket
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +111,10 @@ def test_files_and_names_are_priced_together(specs, offline, capsys):
     assert names("churn", "churn/") == ["other", "churn"]
     assert names("churn", "./mlservice.yaml") == ["churn", "fraud"]
     assert names("churn", "churn") == ["churn"]
+    Path("mlservice.yaml").write_text("spec: [")
+    assert names("churn") == ["other"], (
+        "what is wrong with a file that nobody named says nothing of one that somebody did"
+    )
 
 
 def test_an_environment_is_priced_as_it_is_patched(specs, offline, capsys):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from reconciler.cli.commands.monitor_calibrate import app
-from reconciler.engine.monitoring.calibrating import calibrated, merged, spec_words
+from reconciler.engine.monitoring.calibrating import calibrated, merged, proposing, spec_words
 from reconciler.engine.monitoring.limits import LARGEST, interval, limits_of, windows_for
 from reconciler.render.calibration import render_calibration
 from runtime.retraining.watching.verdict import Column
@@ -150,9 +150,12 @@ def test_what_would_have_fired_is_told_with_the_limits_of_now_and_with_those_pro
         "price": (20, 0.1),
     }
     assert told["logarithmic"] == [], "nobody knows whether it is above 0"
-    known = replace(found, positive=frozenset({"price", "age"}), taken=frozenset({"size"}))
+    positive = frozenset({"price", "age"})
+    answers = replace(calibrated("predictiondrift", days, 0.1, least=500), positive=positive, taken=frozenset({"size"}))
+    known, other = proposing([replace(found, positive=positive), answers])
     assert known.to_json(0.1)["logarithmic"] == ["price", "size"], "with those of now, as a spec would have it"
-    assert replace(known, taken=frozenset({"price"})).logarithmic == [], "it is compared so already"
+    assert other.logarithmic == known.logarithmic, "a spec has one list for all comparisons"
+    assert proposing([replace(known, taken=frozenset({"price"}))])[0].logarithmic == (), "it is compared so already"
     shown = {"name": "churn", "falseAlarms": 0.1, "days": 90, "comparisons": [known.to_json(0.1)]}
     assert "monitoring: {logarithmic: [price, size]}\n" in render_calibration(shown).plain
     words = spec_words([found, calibrated("predictiondrift", days, 0.1, least=500)])["monitoring"]

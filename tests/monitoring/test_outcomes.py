@@ -1,10 +1,14 @@
 """How right predictions were, as people and programs are told it: of what the function remembers."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
-from reconciler.engine.monitoring.outcomes import Outcomes
+from reconciler.core.address import Address
+from reconciler.core.inventory import Entry, Inventory
+from reconciler.core.paid import FUNCTION
+from reconciler.engine.monitoring.outcomes import Outcomes, outcomes
 from reconciler.engine.monitoring.reading import Monitored
 from reconciler.engine.monitoring.standing import standings
 from reconciler.render.monitoring import outcome_lines, render_monitored
@@ -72,6 +76,20 @@ def test_what_cannot_be_read_is_not_fine():
     """A pipeline that asks whether there is a breach hears of none only where all is known."""
     assert not Monitored("churn", "europe-west1", None, unreadable=("windows.json is no JSON",)).fine
     assert not told(window(0, 90)).fine
+
+
+@pytest.mark.parametrize("remembered", [[], [window(0, 290)]])
+def test_a_function_that_somebody_deleted_is_missed(remembered):
+    """Nobody judges any more, which is not fine, whatever it said before."""
+    address = Address(FUNCTION, "europe-west1", "churn-retraining")
+    inventory = Inventory("churn", "europe-west1", {address: Entry(address)})
+    session = SimpleNamespace(observe_one=lambda _address: None)
+
+    found, why = outcomes(session, inventory, remembered, 5)
+
+    assert "is not there" in why
+    assert "mlservice apply" in why
+    assert (found is None) == (not remembered)
 
 
 def test_what_could_not_be_measured_of_late_hides_no_verdict():

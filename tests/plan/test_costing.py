@@ -111,6 +111,7 @@ TRAINS = ("triggers: [{name: weekly, when: {schedule: '0 3 * * 1'}}]",
           "retraining: {run: {customJob: {image: 'europe-docker.pkg.dev/acme/ml/train:1'}}}")  # fmt: skip
 LONGER = FieldChange(SETTINGS, trained(), trained(timeout=600))
 OFTENER = FieldChange(SETTINGS, trained(), trained(guards={"max_per_day": 9}))
+ANOTHER = FieldChange(SETTINGS, trained(), trained(triggers={"new": {"storage": "b"}}))
 BROKEN = FieldChange(SETTINGS, "{[", trained())
 MORE_PATIENT = FieldChange(SETTINGS, trained(), trained(guards={"failures": 9}))
 
@@ -127,6 +128,11 @@ MORE_PATIENT = FieldChange(SETTINGS, trained(), trained(guards={"failures": 9}))
         (other("run_service", Action.UPDATE, FieldChange("env.MLSERVICE_PREDICTION_LOG_RATE", "1", "0.1")), False),
         (other(FUNCTION, Action.UPDATE, LONGER), False),
         (other(FUNCTION, Action.UPDATE, OFTENER), False),
+        (other(FUNCTION, Action.UPDATE, ANOTHER), False),
+        (other("artifact_repository", Action.UPDATE, FieldChange("keep_last", None, 5000)), False),
+        (other("monitoring_uptime_check", Action.UPDATE, FieldChange("regions[1]", None, "EUROPE")), False),
+        (other("bigquery_table", Action.UPDATE, FieldChange("expiration_s", None, 86400)), False),
+        (other("run_service", Action.UPDATE, FieldChange("env.MLSERVICE_PREDICTION_LOG_RATE", None, "1")), True),
         (other(FUNCTION, Action.UPDATE, BROKEN), False),
         (other(FUNCTION, Action.UPDATE, MORE_PATIENT), True),
         (other(JOB, Action.CREATE), False),

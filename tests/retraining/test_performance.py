@@ -339,6 +339,38 @@ def test_labels_that_come_later_than_before_stop_no_judging():
     assert until == last + timedelta(minutes=30, days=-7)
 
 
+@pytest.mark.parametrize("minutes", [[30], [0, 10, 20, 30, 40, 50]])
+def test_with_another_schedule_nothing_of_before_is_judged_again(minutes):
+    """Its windows have other names; those that ended before the newest that is remembered are over all the same."""
+    memory = Memory()
+    hourly = DAILY | {"hours": [*range(24)]}
+    how = looking(BigQuery(*[GOOD] * 31), memory, Told(), times=hourly)
+    first = START.replace(hour=7)
+    for hours in range(31):
+        look(how, first + timedelta(hours=hours))
+    newest = memory.windows.newest({PERFORMANCE})
+
+    due = judging(BigQuery(), hourly | {"minutes": minutes}).due(memory.windows, newest + timedelta(minutes=35))
+
+    assert [each.at for each in due] == [newest + timedelta(minutes=n) for n in minutes if 0 < n <= 35]
+
+
+def test_what_came_since_is_judged_before_what_is_asked_again():
+    """A table that is not there for long lets nobody wait for the window of now."""
+    memory, missing = Memory(), refused("notFound")
+    often = DAILY | {"hours": [*range(24)]}
+    how = looking(BigQuery(*[missing] * 60), memory, Told(), times=often)
+    first = START.replace(hour=7)
+    for hours in range(8):
+        look(how, first + timedelta(hours=hours))
+
+    newest = first.replace(minute=0, second=0, microsecond=0) + timedelta(hours=8)
+    due = judging(BigQuery(), often).due(memory.windows, newest + timedelta(minutes=1))
+
+    assert due[0].at == newest
+    assert len(due) == AT_ONCE
+
+
 def test_an_earlier_window_that_was_refused_is_asked_again_for_a_day():
     """Beside those since: whether one of them was measured, or none yet."""
     memory, told = Memory(), Told()
@@ -366,7 +398,7 @@ def test_what_is_forgotten_is_the_oldest(order):
         windows = windows.with_window(Window(PERFORMANCE, f"w{n}", at, Performance(Finding.CALM, "x")))
 
     newest = {f"w{n}" for n in range(31, KEPT + 30)}
-    assert newest <= windows.closed(PERFORMANCE)
+    assert newest <= windows.names(PERFORMANCE).keys()
     assert len(windows.judged) == KEPT
 
 

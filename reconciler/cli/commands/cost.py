@@ -132,13 +132,27 @@ def _services(what: Sequence[str], environment: str | None) -> list[LoadedServic
         UsageError: There is no such file, nor a service of that name.
     """
     words = [text for text in what if "/" not in text and not Path(text).is_file()]
-    there = _loaded([DEFAULT_FILE], environment) if words and DEFAULT_FILE.exists() else ()
+    there = _beside(environment, asked=any(not Path(word).exists() for word in words)) if words else ()
     named = [each for each in there if each.name in words]
     paths = [text for text in what if text not in {each.name for each in named}]
     _refuse_missing([text for text in paths if not Path(text).exists()], there)
     several = [*map(Path, paths)] if what else [DEFAULT_FILE]
     found = [*(_loaded(several, environment) if several else ()), *named]
     return [*{(each.file.resolve(), each.name): each for each in found}.values()]
+
+
+def _beside(environment: str | None, *, asked: bool) -> Sequence[LoadedService]:
+    """Load the usual file; where nobody asked for it, what is wrong with it says nothing of what was."""
+    from schemas import SpecError, load  # noqa: PLC0415 - late, for start-up
+
+    if not DEFAULT_FILE.exists():
+        return ()
+    if asked:
+        return _loaded([DEFAULT_FILE], environment)
+    try:
+        return load([DEFAULT_FILE], environment=environment).services
+    except SpecError:
+        return ()
 
 
 def _loaded(paths: Sequence[Path], environment: str | None) -> Sequence[LoadedService]:

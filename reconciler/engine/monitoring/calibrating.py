@@ -50,6 +50,8 @@ class Calibrated:
         breaches: How many windows are a breach now, and with the limits proposed.
         taken: Columns that are compared by their logarithm now.
         positive: Columns of numbers, all above 0 as far as is known.
+        logarithmic: What `monitoring.logarithmic` may be, which is one for all comparisons of a service: those of now,
+            and what is heavy; empty where nothing is to be added.
     """
 
     which: str
@@ -62,17 +64,12 @@ class Calibrated:
     breaches: tuple[int, int]
     taken: frozenset[str] = frozenset()
     positive: frozenset[str] = frozenset()
+    logarithmic: tuple[str, ...] = ()
 
     @property
     def heavy(self) -> list[str]:
         """Columns whose distance is large though nothing changes."""
         return [name for name, far in self.limits.usual.items() if far > HEAVY] if self.limits else []
-
-    @property
-    def logarithmic(self) -> list[str]:
-        """What `monitoring.logarithmic` may be: those of now, and what is heavy; empty where nothing is to be added."""
-        more = self.positive.intersection(self.heavy) - self.taken
-        return sorted(self.taken | more) if more else []
 
     def to_json(self, false_alarms: float) -> dict[str, Any]:
         """Give plain data: the form that `mlservice monitor calibrate --output json` documents."""
@@ -94,7 +91,7 @@ class Calibrated:
             "of": found.windows,
             "interval": list(found.interval),
             "heavy": self.heavy,
-            "logarithmic": self.logarithmic,
+            "logarithmic": list(self.logarithmic),
             "unheld": list(found.unheld),
         }
         return {**told, **stated, "limits": [self._column(found, name) for name in found.columns]}
@@ -103,6 +100,18 @@ class Calibrated:
         now, then = self.fired.get(name, (0, 0))
         told = {"name": name, "usual": found.usual[name], "limit": found.columns[name], "fires": then, "firesNow": now}
         return told | ({"limitNow": self.present[name]} if name in self.present else {})
+
+
+def proposing(told: Sequence[Calibrated]) -> list[Calibrated]:
+    """Give the comparisons of a service with the logarithms that all of them would have.
+
+    Args:
+        told: All of them.
+    """
+    taken = frozenset[str]().union(*(each.taken for each in told))
+    more = frozenset[str]().union(*(each.positive.intersection(each.heavy) for each in told)) - taken
+    names = tuple(sorted(taken | more)) if more else ()
+    return [replace(each, logarithmic=names) for each in told]
 
 
 def calibrated(
@@ -180,28 +189,27 @@ def calibrate(session: Session, name: str, region: str | None, *, false_alarms: 
         asked = [(which, each, time) for which, each in found.schedules.items() for time in times]
         answers = session.pool.gather([partial(_search, results, found, each, time) for _, each, time in asked])
         scales = {id_of(str(job["name"])): by_logarithm(job) for job in results.jobs(found.name)}
+    positive = found.columns.difference(*(low for _, low in answers))
     told: list[Calibrated] = []
     for which, schedule in found.schedules.items():
-        mine = [answer for (one, _, _), answer in zip(asked, answers, strict=True) if one == which]
-        told += _of_schedule(found, schedule, mine, scales, false_alarms)
-    return told
+        mine = [parts for (one, _, _), (parts, _) in zip(asked, answers, strict=True) if one == which]
+        told += (replace(each, positive=positive) for each in _of_schedule(schedule, mine, scales, false_alarms))
+    return proposing(told)
 
 
 def _of_schedule(
-    found: Watched,
     schedule: Observed[Any],
-    answers: Sequence[Searched],
+    answers: Sequence[Sequence[Part]],
     scales: Mapping[str, frozenset[str]],
     false_alarms: float,
 ) -> Iterator[Calibrated]:
     """Find the limits of the comparisons of one schedule, by the windows that were measured on its scale of now."""
     taken = taken_in(schedule.fields.target.query) if schedule.fields.target else frozenset()
-    windows = merged(_alike(part, taken, scales) for parts, _ in answers for part in parts)
-    positive = found.columns.difference(*(low for _, low in answers))
+    windows = merged(_alike(part, taken, scales) for parts in answers for part in parts)
     for sort, objective in objectives(schedule).items():
         of_one = [(at, columns[objective]) for at, columns in windows if objective in columns]
         made = calibrated(sort, of_one, false_alarms, least=values_needed(schedule))
-        yield replace(made, taken=taken, positive=positive)
+        yield replace(made, taken=taken)
 
 
 def _alike(part: Part, taken: frozenset[str], scales: Mapping[str, frozenset[str]]) -> Part:

@@ -109,7 +109,7 @@ def outcomes(
         last: How many windows.
 
     Returns:
-        None where nobody judges that, or nobody can tell; and why that cannot be told, or nothing.
+        None where nobody judges that, or nobody can tell; and why that cannot be told or goes on no more, or nothing.
 
     Raises:
         ApiError: Whether somebody does cannot be read, and there is nothing else to show.
@@ -119,7 +119,7 @@ def outcomes(
     if told is None:
         return None, why
     newest_first = sorted(said, key=lambda each: str(each.get("at", "")), reverse=True)
-    return Outcomes(told, newest_first, next(iter(standings(said)), None), last), ""
+    return Outcomes(told, newest_first, next(iter(standings(said)), None), last), why
 
 
 def _told(
@@ -131,8 +131,9 @@ def _told(
         return None, ""
     try:
         found = session.observe_one(address)
-        settings = json.loads(found.fields.environment.get(VARIABLE) or "{}") if found else {}
-        told = settings.get("performance")
+        if found is None:
+            return ({} if said else None), f"{address} is not there: `mlservice apply` makes it"
+        told = json.loads(found.fields.environment.get(VARIABLE) or "{}").get("performance")
     except errors.ApiError as error:
         if not said and not is_watched(inventory):
             raise

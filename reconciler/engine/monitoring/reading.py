@@ -99,7 +99,7 @@ def read_monitored(session: Session, name: str, region: str | None, *, last: int
     inventory = the_service(session, name, region)
     remembered, unreadable = read_windows(session, inventory.region, name)
     right, unknown = outcomes(session, inventory, remembered, last)
-    found = None if right and not is_watched(inventory) else _watched(session, inventory)
+    found = None if (right or unknown) and not is_watched(inventory) else _watched(session, inventory)
     told = _compared(session, found, remembered, last) if found else ()
     return Monitored(name, inventory.region, found, told, right, tuple(filter(None, (unreadable, unknown))))
 

@@ -14,13 +14,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from schemas.sections.model import ValueType
-
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from schemas import MLService
 
-NUMBERS = frozenset({ValueType.NUMBER, ValueType.INTEGER})
 _QUOTED = r"`((?:[^`\\]|\\.)+)`"
 _TAKEN = re.compile(rf"IF\({_QUOTED} > 0, LN\(`\1`\), NULL\) AS `\1`")
 _TABLE = re.compile(rf" FROM {_QUOTED}")

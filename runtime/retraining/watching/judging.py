@@ -31,7 +31,7 @@ AT_ONCE = 4
 BEGUN_S = 60
 """Within so many seconds another window of the same look is begun. The last one may take two minutes more; five has the
 whole delivery, with all else that is done in it."""
-MENDED = frozenset({"notFound", "accessDenied", "invalidQuery"})
+MENDED = frozenset({"notFound", "accessDenied", "invalidQuery", "accessNotConfigured", "billingNotEnabled"})
 """Reasons that somebody's hand may take away. Of the others another try would come to the same, and may cost.
 
 Source: https://cloud.google.com/bigquery/docs/error-messages
@@ -89,17 +89,20 @@ class Judging:
                 return
 
     def due(self, known: Windows, now: datetime) -> list[Due]:
-        """Give what is to be judged: since the first one that is remembered; of a service that is new the last alone.
+        """Give what is to be judged: what came since the newest that is remembered, then what is to be asked again.
 
-        By their names, and not by when the last one was judged: with another `after` the same windows come again.
+        Of a service that is new the last one alone. With another schedule or `after` the windows of before come again
+        under other names, or at other times under theirs: neither is judged once more.
         """
         found = [
             Due(at, at - self._after - self._length, at - self._after) for at in self._times.between(now - BACK, now)
         ]
-        first, closed = known.oldest(PERFORMANCE), known.closed(PERFORMANCE)
-        if first is None:
+        newest, names = known.newest({PERFORMANCE}), known.names(PERFORMANCE)
+        if newest is None:
             return found[-1:]
-        return [each for each in found if each.at >= first and each.name not in closed][:AT_ONCE]
+        fresh = [each for each in found if each.at > newest and each.name not in names]
+        again = [each for each in found if names.get(each.name)]
+        return [*fresh, *again][:AT_ONCE]
 
     def _judged(self, due: Due) -> Window:
         times = {SINCE: due.since.isoformat(), UNTIL: due.until.isoformat()}

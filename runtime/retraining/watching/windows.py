@@ -120,19 +120,12 @@ class Windows:
         told = (each for each in self.judged if each.get("sort") == sort and each.get("finding") in _SAYING)
         return max((datetime.fromisoformat(str(each["at"])) for each in told), default=None)
 
-    def oldest(self, sort: str) -> datetime | None:
-        """Give when the first window of a sort that is remembered was to be looked at; None where there is none."""
-        found = [datetime.fromisoformat(str(each["at"])) for each in self.judged if each.get("sort") == sort]
-        return min(found, default=None)
-
-    def closed(self, sort: str) -> frozenset[str]:
-        """Give the names of a sort's windows that nothing more is to be asked of."""
+    def names(self, sort: str) -> Mapping[str, bool]:
+        """Give the names of a sort's windows, each with whether it could not be measured and is to be asked again."""
         told = (each for each in self.judged if each.get("sort") == sort)
-        return frozenset(
-            str(each.get("job"))
-            for each in told
-            if each.get("finding") != Finding.UNMEASURED or each.get(AGAIN) is not True
-        )
+        return {
+            str(each.get("job")): each.get("finding") == Finding.UNMEASURED and each.get(AGAIN) is True for each in told
+        }
 
     def with_window(self, window: Window) -> Windows:
         """Give them with one more, and without what is long past."""
