@@ -236,7 +236,7 @@ def test_stopping_leaves_no_lock(own, number, code):
     own("emulator", "start")
     own.write(spec())
     address = json.loads((own.folder / ".mlservice" / "emulator" / "emulator.json").read_text())["http"]
-    slow = {"method": "google.cloud.run.v2.Services/CreateService", "latency_ms": 5000, "times": 1}
+    slow = {"method": "google.cloud.run.v2.Services/CreateService", "latency_ms": 2000, "times": 1}
     httpx.put(f"{address}/_emulator/faults", json=[slow]).raise_for_status()
     waiting = own.start("apply", "--local", "--yes", "--lock-timeout", "1m")
     while waiting.poll() is None and waiting.stderr and "created" not in waiting.stderr.readline():
