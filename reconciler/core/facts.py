@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from reconciler.core.ladder.steps import Restraint
+
 if TYPE_CHECKING:
     from schemas import LoadedOperator, LoadedService, Problem
 
@@ -85,6 +87,7 @@ class Facts:
         duties: Kinds (`core.kind.Kind`, which this cannot import) that the services of the same run lead to: what an
             operator must be able to work on.
         logged: Tables that the services of the same run log to, each with its project: they need not be there yet.
+        restraint: What the service's budget changes of what its spec wants, now.
     """
 
     project: str
@@ -97,6 +100,7 @@ class Facts:
     environment: str = ""
     duties: tuple[Any, ...] = ()
     logged: frozenset[str] = frozenset()
+    restraint: Restraint = field(default_factory=Restraint)
 
     def find(self, lookup: Lookup[A], key: str) -> A | None:
         """Give an answer, or None when it was not asked for, or does not exist and need not."""

@@ -248,13 +248,13 @@ def sized(shape: Shape, record: Mapping[str, Any]) -> Shape:
         shape: Of the spec.
         record: As wanted, or as it is live.
     """
-    least = record["min_instances"]
+    least, cap = record["min_instances"], record.get("service_max") or record["max_instances"]
     instances = replace(
         shape.instances,
         cpu_millis=record["cpu_millis"],
         memory_mib=record["memory_mib"],
         least=least,
-        most=max(record["max_instances"], least, 1),
+        most=max(min(record["max_instances"], cap), least, 1),
         concurrency=record["concurrency"] or 1,
         gpu=record["gpu"],
         zonal=record["gpu_zonal_redundancy"],

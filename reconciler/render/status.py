@@ -44,6 +44,8 @@ def render_status(status: Mapping[str, Any], *, now: datetime) -> Text:
         text.append(f"  retraining    {' · '.join(_retraining(status))}\n")
     for each in status["monitoring"]:
         text.append("  monitoring    ").append(*stands(each, now)).append("\n")
+    for each in status["budget"]:
+        text.append(f"  budget        {one_line(each)}\n", "yellow")
     for need in status["needs"]:
         text.append(f"  NEEDS YOU     {need}\n", "bold red")
     return text.append_text(_conditions(status)).append_text(_revisions(status))

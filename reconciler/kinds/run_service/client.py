@@ -39,6 +39,7 @@ def from_api(live: Any) -> RunService:
         invoker_check=not live.invoker_iam_disabled,
         labels=dict(live.labels),
         traffic=read_traffic(live),
+        service_max=live.scaling.max_instance_count or None,
     )
 
 
@@ -152,6 +153,8 @@ class RunServiceClient:
             write_template(service.template, want, gone=gone_keys(changes, "env") | gone_keys(changes, "secrets"))
         if "min_instances" in fields:
             service.scaling.min_instance_count = want.min_instances
+        if "service_max" in fields:
+            service.scaling.max_instance_count = want.service_max or 0
         if "ingress" in fields:
             service.ingress = _INGRESS[want.ingress]
         if "invoker_check" in fields:

@@ -30,7 +30,14 @@ def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunS
         traffic = resolve(fields.traffic, runs, new_revision=moves, version=fields.version)
     except LookupError as error:
         raise errors.PlanError(want.address, str(error.args[0]), hint=str(error.args[1])) from error
-    return replace(fields, traffic=traffic)
+    return replace(fields, traffic=traffic, service_max=_cap(fields, seen))
+
+
+def _cap(want: RunService, seen: Observed[RunService] | None) -> int | None:
+    """Give the limit of the whole service: Cloud Run refuses one below what is kept warm, which others may decide."""
+    if want.service_max is None:
+        return seen.fields.service_max if seen else None
+    return max(want.service_max, want.min_instances) if want.service_max else None
 
 
 _UNSAID: Mapping[str, Any] = {
