@@ -61,11 +61,17 @@ LISTED = (
         "SERVICEUSAGE",
     ),
     Listed(
-        "emulator.apis.cloudbilling",
+        "emulator.apis.cloudbilling.api",
         ("google.cloud.billing.v1.CloudBilling/",),
         "google.cloud.billing_v1",
         "CLOUDBILLING",
         narrow=True,
+    ),
+    Listed(
+        "emulator.apis.billingbudgets.api",
+        ("google.cloud.billing.budgets.v1.",),
+        "google.cloud.billing.budgets_v1",
+        "BILLINGBUDGETS",
     ),
     Listed("emulator.apis.orgpolicy", ("google.cloud.orgpolicy.v2.",), "google.cloud.orgpolicy_v2", "ORGPOLICY"),
     Listed(
