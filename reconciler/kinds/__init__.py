@@ -8,6 +8,7 @@ from reconciler.kinds import (
     bigquery_baseline,
     bigquery_dataset,
     bigquery_table,
+    billing_budget,
     functions_function,
     iam_member,
     iam_role,
@@ -63,4 +64,5 @@ KINDS = Kinds.of(
     monitoring_uptime_check.KIND,
     monitoring_alert_policy.KIND,
     monitoring_dashboard.KIND,
+    billing_budget.KIND,
 )

@@ -102,6 +102,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     registry.repository,
     registry.cleanup,
     budget.amounts,
+    budget.counted,
     budget.limit,
     budget.alerts,
     budget.actions,
