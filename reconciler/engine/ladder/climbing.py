@@ -6,7 +6,7 @@ acknowledged last: they come again until a book has them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from reconciler.core.ladder.deciding import Decision, new_book, next_step
 from reconciler.core.ladder.steps import named, restraint_of
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.ladder.books import Books, Found, Kept
-from reconciler.engine.ladder.evidence import acknowledge, gather
+from reconciler.engine.ladder.evidence import Pulled, acknowledge, gather, pull
 from reconciler.engine.retraining import restrain
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedService
@@ -40,12 +40,14 @@ class Looked:
         decision: What was decided; None where the spec has no steps.
         said: What holds, in sentences.
         troubles: What did not work, in sentences.
+        kept: Its book has what was found.
     """
 
     name: str
     decision: Decision | None = None
     said: tuple[str, ...] = ()
     troubles: list[str] = field(default_factory=list)
+    kept: bool = False
 
 
 def climb(session: Session, documents: Sequence[Loaded], log: Log) -> list[str]:
@@ -70,16 +72,37 @@ def climb(session: Session, documents: Sequence[Loaded], log: Log) -> list[str]:
         everything = InventoryStore(session).read_all() if concerned else {}
     except errors.ReconcilerError as error:
         return [f"budgets were not looked at: {error}"]
+    # What was never applied spends nothing.
+    there = [each for each in concerned if everything.get(_key(each)) or found.of(_key(each))]
+    pulled = _pulled(session, there)
     looks = [
-        partial(_look, session, each, found, everything.get(_key(each)) or Inventory(each.name, each.region))
-        for each in concerned
-        if everything.get(_key(each)) or found.of(_key(each))  # what was never applied spends nothing
+        partial(_look, session, each, found, everything.get(_key(each)) or Inventory(each.name, each.region), pulled)
+        for each in there
     ]
-    told = []
-    for looked in session.pool.gather(looks):
+    every = session.pool.gather(looks)
+    _acknowledge(session, every, pulled)
+    for looked in every:
         _tell(log, looked)
-        told += [f"{looked.name}: {text}" for text in (*looked.said, *looked.troubles)]
-    return told
+    return [f"{looked.name}: {text}" for looked in every for text in (*looked.said, *looked.troubles)]
+
+
+def _pulled(session: Session, services: Sequence[LoadedService]) -> dict[str, Pulled]:
+    """Read what budgets told, once for each name: in several regions a service has one."""
+    names = sorted({each.name for each in services if _steps(each)})
+    return dict(zip(names, session.pool.gather([partial(pull, session, name) for name in names]), strict=True))
+
+
+def _acknowledge(session: Session, every: Sequence[Looked], pulled: Mapping[str, Pulled]) -> None:
+    """Say that messages were read which every book of theirs has."""
+    missed = {looked.name for looked in every if not looked.kept}
+    for looked in every:
+        waits = pulled.get(looked.name)
+        if waits and waits.ack_ids and looked.name not in missed:
+            missed.add(looked.name)  # once
+            try:
+                acknowledge(session, looked.name, waits.ack_ids)
+            except errors.ReconcilerError as error:
+                looked.troubles.append(f"its notices come again: {error}")
 
 
 def _key(loaded: Loaded) -> Key:
@@ -91,7 +114,9 @@ def _steps(loaded: LoadedService) -> bool:
     return budget is not None and bool(budget.actions)
 
 
-def _look(session: Session, loaded: LoadedService, found: Found, inventory: Inventory) -> Looked:
+def _look(
+    session: Session, loaded: LoadedService, found: Found, inventory: Inventory, pulled: Mapping[str, Pulled]
+) -> Looked:
     """Look at one budget. What is wrong with it is no other's trouble."""
     looked, key, spec = Looked(loaded.name), _key(loaded), loaded.service.spec
     if why := found.unreadable.get(key):
@@ -101,13 +126,13 @@ def _look(session: Session, loaded: LoadedService, found: Found, inventory: Inve
     book = kept.book or new_book(loaded.name, loaded.region, now)
     try:
         if spec.budget is not None and spec.budget.actions:
-            gathered = gather(session, loaded.service, inventory, book, spec.budget)
-            looked.decision = next_step(spec.budget, book, gathered.evidence, now)
-            looked.troubles += gathered.evidence.unknown
+            evidence = gather(session, loaded.service, inventory, book, pulled[loaded.name])
+            looked.decision = next_step(spec.budget, book, evidence, now)
+            looked.troubles += evidence.unknown
             book = looked.decision.book
             if kept.book is None or book != kept.book.model_copy(update={"looked": book.looked}):
                 Books(session).write(book, kept.generation)
-            acknowledge(session, gathered.pulled)
+            looked.kept = True
         restraint = restraint_of(loaded.name, spec.budget, book, now)
         looked.said = tuple(text for _, text in restraint.said)
         restrain(session, loaded.region, loaded.name, restraint)

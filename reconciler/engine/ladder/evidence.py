@@ -5,8 +5,8 @@ Neither needs the other, and nothing needs either: what cannot be read is said, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from reconciler.core import errors
@@ -21,6 +21,8 @@ from reconciler.cost.spent import spent
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp import pulling
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.kinds.billing_budget import NAME as BUDGET
+from reconciler.kinds.billing_budget.record import title
 from schemas import MLService
 from schemas.kept import BudgetBook
 from schemas.sections.budget import Budget, BudgetActionKind
@@ -39,19 +41,21 @@ _LOOKING = Roles(read=("roles/monitoring.viewer",))
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """What was found.
+class Pulled:
+    """What waited in a subscription.
 
     Args:
-        evidence: For the decision.
-        pulled: What says that messages were read, by subscription: they come again until that is said.
+        notices: What could be read.
+        ack_ids: What says that messages were read: they come again until that is said.
+        unknown: What could not be read, in sentences.
     """
 
-    evidence: Evidence
-    pulled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+    ack_ids: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
-def gather(session: Session, service: MLService, inventory: Inventory, book: BudgetBook, budget: Budget) -> Gathered:
+def gather(session: Session, service: MLService, inventory: Inventory, book: BudgetBook, pulled: Pulled) -> Evidence:
     """Find out what a service spent this month.
 
     Args:
@@ -59,33 +63,28 @@ def gather(session: Session, service: MLService, inventory: Inventory, book: Bud
         service: Its spec.
         inventory: What is its.
         book: What is known of its budget.
-        budget: Of its spec.
+        pulled: What its billing budget told.
     """
-    unknown: list[str] = []
-    notices, pulled = _notices(session, service.name, unknown)
-    own = _own(session, service, book, budget, unknown)
-    return Gathered(
-        Evidence(
-            notices=notices,
-            own=own,
-            unknown=tuple(unknown),
-            budget=_budget_id(inventory),
-            name=budget_name(service),
-            hindered=_hindered(service),
-        ),
-        {subscription_of(session, service.name): pulled} if pulled else {},
+    unknown = [*pulled.unknown]
+    own = _own(session, service, book, unknown)
+    return Evidence(
+        notices=pulled.notices,
+        own=own,
+        unknown=tuple(unknown),
+        budget=_budget_id(inventory),
+        name=title(service.name),
+        hindered=_hindered(service),
     )
 
 
-def acknowledge(session: Session, pulled: Mapping[str, tuple[str, ...]]) -> None:
-    """Say that messages were read.
+def acknowledge(session: Session, name: str, ack_ids: Sequence[str]) -> None:
+    """Say that a service's messages were read.
 
     Raises:
         ApiError: That was not taken; they come again, and are known then.
     """
-    for subscription, ids in pulled.items():
-        with naming_roles(_PULLING):
-            pulling.acknowledge(session.connection, subscription, ids)
+    with naming_roles(_PULLING):
+        pulling.acknowledge(session.connection, subscription_of(session, name), ack_ids)
 
 
 def subscription_of(session: Session, name: str) -> str:
@@ -93,13 +92,8 @@ def subscription_of(session: Session, name: str) -> str:
     return f"projects/{session.connection.project}/subscriptions/{name}-budget"
 
 
-def budget_name(service: MLService) -> str:
-    """Give the display name of a service's billing budget."""
-    return service.name
-
-
 def _budget_id(inventory: Inventory) -> str:
-    found = [entry.server_name for address, entry in inventory.entries.items() if address.kind == "billing_budget"]
+    found = [entry.server_name for address, entry in inventory.entries.items() if address.kind == BUDGET]
     return next((name.rpartition("/")[2] for name in found if name), "")
 
 
@@ -116,9 +110,15 @@ def _hindered(service: MLService) -> dict[str, str]:
     return found
 
 
-def _notices(session: Session, name: str, unknown: list[str]) -> tuple[list[Notice], tuple[str, ...]]:
-    """Read every notice that waits; say what cannot be read."""
-    subscription, found, ids = subscription_of(session, name), list[Notice](), list[str]()
+def pull(session: Session, name: str) -> Pulled:
+    """Read every notice that waits for a service; say what cannot be read.
+
+    Args:
+        session: The run's means.
+        name: Of the service, whose budget is one in whatever regions it is.
+    """
+    subscription, found, ids, unknown = subscription_of(session, name), list[Notice](), list[str](), list[str]()
+    short = subscription.rpartition("/")[2]
     try:
         with naming_roles(_PULLING):
             for message in pulling.pull(session.connection, subscription):
@@ -126,17 +126,18 @@ def _notices(session: Session, name: str, unknown: list[str]) -> tuple[list[Noti
                 try:
                     found.append(read(message.id, message.published, message.attributes, message.data))
                 except NoNotice as error:
-                    unknown.append(f"a message of {subscription.rpartition('/')[2]} is no notice: {error}")
+                    unknown.append(f"a message of {short} is no notice: {error}")
     except errors.NotFoundError:
-        unknown.append(f"what is billed is not known: there is no subscription {subscription.rpartition('/')[2]}")
+        unknown.append(f"what is billed is not known: there is no subscription {short}")
     except errors.ReconcilerError as error:
         unknown.append(f"what is billed is not known: {_told(error)}")
-    return found, tuple(ids)
+    return Pulled(tuple(found), tuple(ids), tuple(unknown))
 
 
-def _own(session: Session, service: MLService, book: BudgetBook, budget: Budget, unknown: list[str]) -> Decimal | None:
+def _own(session: Session, service: MLService, book: BudgetBook, unknown: list[str]) -> Decimal | None:
     """Estimate what the service's instances cost since the month began, in the currency of the budget."""
-    rate = _rate(budget, budget.currency or book.currency)
+    budget = service.spec.budget
+    rate = _rate(budget, budget.currency or book.currency) if budget else None
     if rate is None:
         unknown.append(
             "there is no estimate of our own: prices are in US dollars, and the budget is not known to be; say "
