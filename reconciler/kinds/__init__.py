@@ -22,6 +22,7 @@ from reconciler.kinds import (
     monitoring_service,
     monitoring_slo,
     monitoring_uptime_check,
+    pubsub_pull_subscription,
     pubsub_subscription,
     pubsub_table_subscription,
     pubsub_topic,
@@ -65,4 +66,5 @@ KINDS = Kinds.of(
     monitoring_alert_policy.KIND,
     monitoring_dashboard.KIND,
     billing_budget.KIND,
+    pubsub_pull_subscription.KIND,
 )

@@ -65,12 +65,14 @@ def test_a_budget_is_made_mended_and_deleted(operator):
     assert budgets(operator)[1] == []
 
 
-def test_what_is_spent_reaches_the_topic(operator):
-    """Of the service's label alone, where the spec says so."""
-    assert not operator.apply(spec(budget={"amount": 100, "label": "mlservice-service"})).failed
+def test_what_is_spent_waits_to_be_read(operator):
+    """Of the service's label alone, where the spec says so; the subscription goes with the actions."""
+    actions = [{"at": 1, "do": "CapInstances", "maxInstances": 1}]
+    budget = {"amount": 100, "label": "mlservice-service"}
+    assert not operator.apply(spec(budget=budget | {"actions": actions})).failed
     pulls = operator.api("google.pubsub_v1", "subscriber", "Subscriber")
-    name = "projects/local/subscriptions/theirs"
-    pulls.create_subscription(request={"name": name, "topic": "projects/local/topics/churn-budget"})
+    name = "projects/local/subscriptions/churn-budget"
+    assert pulls.get_subscription(request={"subscription": name}).message_retention_duration.days == 7
     for service, amount in (("churn", "7"), ("basket", "90")):
         labels = {"mlservice-service": service}
         operator.emulator.control("POST", "spend", {"amount": amount, "labels": labels})
@@ -81,6 +83,8 @@ def test_what_is_spent_reaches_the_topic(operator):
     said = json.loads(found[0].message.data)
     assert (said["budgetDisplayName"], said["budgetAmount"], said["currencyCode"]) == (MARK, 100.0, "USD")
     assert said["costAmount"] in (0.0, 7.0), "0 where a month began meanwhile"
+    assert not operator.apply(spec(budget=budget)).failed
+    assert list(pulls.list_subscriptions(request={"project": "projects/local"})) == []
 
 
 @pytest.fixture
