@@ -1,10 +1,9 @@
-"""A service with a budget on the emulator, and whoever says on its topic what was spent."""
+"""A service with a budget on the emulator, and what is spent on it."""
 
-import json
 from datetime import timedelta
 
 from reconciler.cli.remembering import by_operator
-from reconciler.core.ladder.period import end_of, start_of
+from reconciler.core.ladder.period import end_of
 from reconciler.core.orders import Orders
 from reconciler.engine.job import Job
 from reconciler.engine.ladder.books import Books
@@ -15,7 +14,7 @@ from reconciler.gcp.pulling import pull
 from schemas import load_valid
 from tests.operating import HELLO, REGION, spec
 
-TOPIC, SUBSCRIPTION = "projects/local/topics/churn-budget", "projects/local/subscriptions/churn-budget"
+SUBSCRIPTION = "projects/local/subscriptions/churn-budget"
 LADDER = [
     {"at": 0.5, "do": "Notify"},
     {"at": 1.0, "do": "ScaleToZero"},
@@ -25,25 +24,23 @@ KEY = (REGION, "churn")
 
 
 def budgeted(amount=900, actions=LADDER, rate=0.9, **sections):
-    rated = {"perUsd": rate} if rate else {}
+    rated = {"currency": "EUR", "perUsd": rate} if rate else {}
     return spec(
         scaling={"minInstances": 1, "maxInstances": 3},
-        budget={"amount": amount, "currency": "EUR", "actions": actions, **rated},
+        budget={"amount": amount, "actions": actions, **rated},
         **sections,
     )
 
 
 class World:
-    """A service with a budget, and whoever says what was spent."""
+    """A service with a budget, a bill in euros, and a month that has just begun."""
 
     def __init__(self, operator):
         self.operator = operator
         self.emulator = operator.emulator
-        publisher = operator.api("google.pubsub_v1", "publisher", "Publisher")
-        publisher.create_topic(request={"name": TOPIC})
-        subscriber = operator.api("google.pubsub_v1", "subscriber", "Subscriber")
-        subscriber.create_subscription(request={"name": SUBSCRIPTION, "topic": TOPIC})
+        self.emulator.control("PUT", "billing", {"currency": "EUR", "perUsd": "0.9"})
         self.advance(end_of(self.now) - self.now + timedelta(days=3))  # no test begins at the end of a month
+        self.spent = 0
 
     @property
     def now(self):
@@ -52,24 +49,11 @@ class World:
     def advance(self, time):
         self.emulator.advance(time.total_seconds())
 
-    def say(self, cost, *, budget="b1", name="churn", start=None, currency="EUR"):
-        """Publish a notice, as a billing budget does."""
-        said = {
-            "budgetDisplayName": name,
-            "costAmount": cost,
-            "costIntervalStart": (start or start_of(self.now)).isoformat().replace("+00:00", "Z"),
-            "budgetAmount": 900.0,
-            "budgetAmountType": "SPECIFIED_AMOUNT",
-            "currencyCode": currency,
-        }
-        message = {"data": json.dumps(said).encode(), "attributes": {"budgetId": budget, "schemaVersion": "1.0"}}
-        publisher = self.operator.api("google.pubsub_v1", "publisher", "Publisher")
-        publisher.publish(request={"topic": TOPIC, "messages": [message]})
-
-    def say_twice(self, cost, **more):
-        self.say(cost, **more)
-        self.advance(timedelta(minutes=30))
-        self.say(cost, **more)
+    def spend(self, total):
+        """Let so much be spent since the month began, and the budget say so more than once: it speaks every 4 hours."""
+        self.emulator.control("POST", "spend", {"amount": str(total - self.spent)})
+        self.spent = total
+        self.advance(timedelta(hours=30))
 
     def reconcile(self, *specs, correct=True, dry_run=False):
         """Make a pass, as the job does; give the warnings of its report."""

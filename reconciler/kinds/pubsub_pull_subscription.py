@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NAME = "pubsub_pull_subscription"
 CONSUME = "pubsub.subscriptions.consume"
+MEASURED = "monitoring.timeSeries.list"
+"""Beside what the budget told, a pass reads for how long instances were billed."""
 _ACK_DEADLINE_S = 60
 _RETENTION_S = 7 * 24 * 3600
 _WAYS = ("bigquery_config", "cloud_storage_config")
@@ -125,9 +127,9 @@ KIND = Kind(
     fields=PubsubPullSubscription,
     desired=desired,
     connect=PubsubPullSubscriptionClient,
-    permissions=replace(PERMISSIONS, write=(*PERMISSIONS.write, CONSUME)),
+    permissions=replace(PERMISSIONS, write=(*PERMISSIONS.write, CONSUME, MEASURED)),
     apis=("pubsub.googleapis.com",),
-    roles=replace(ROLES, write=(*ROLES.write, CONSUME)),
+    roles=replace(ROLES, write=(*ROLES.write, CONSUME, MEASURED)),
     read_together=by_project,
     # Subscriptions have no etag (kinds.md 2.2).
     fenced=False,

@@ -9,7 +9,7 @@ def test_people_see_what_is_spent_and_lift_a_step(shell, operator):
     world = World(operator)
     assert "no budget with steps was looked at yet" in shell("budget", "status", "--local").out
     operator.apply(budgeted(), spec("other"))
-    world.say_twice(1000)
+    world.spend(1000)
     world.reconcile(budgeted())
 
     table, one = shell("budget", "status", "--local"), shell("budget", "status", "churn", "--local")

