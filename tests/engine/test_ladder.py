@@ -270,3 +270,23 @@ def test_our_own_estimate_acts_before_the_bill_does(world):
     assert float(second - first) == pytest.approx(3 * day, rel=0.02)
     assert [each.step.do for each in book.taken] == ["Notify"]
     assert "ScaleToZero at 100 % is not taken: 116 % was said once, and is to be said again" in book.said
+
+
+def test_who_may_read_neither_is_told_what_to_grant(world):
+    """And the rest of the pass goes on: what somebody changed by hand is put back."""
+    world.operator.apply(budgeted())
+    services = world.operator.api("google.cloud.run_v2", "services", "Services")
+    service = world.operator.service()
+    service.scaling.min_instance_count = 0
+    services.update_service(request={"service": service, "update_mask": {"paths": ["scaling"]}}).result(timeout=20)
+    refused = {"status": "PERMISSION_DENIED", "times": 9}
+    world.emulator.faults(
+        {"method": "*Subscriber/Pull", **refused}, {"method": "*MetricService/ListTimeSeries", **refused}
+    )
+    told = " ".join(world.reconcile(budgeted()))
+    world.emulator.faults()
+
+    assert "what is billed is not known: cannot pull from churn-budget" in told
+    assert "there is no estimate of our own: cannot read the billed time of instances" in told
+    assert world.scaling == (1, 0)
+    assert "Notify at 50 % is not taken: nothing is known of what was spent this month" in world.book().said

@@ -21,6 +21,7 @@ from reconciler.engine.ladder.evidence import Pulled, acknowledge, gather, pull
 from reconciler.engine.retraining import restrain
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedService
+from schemas.kept import BudgetBook
 from schemas.sections.management import Mode
 
 
@@ -131,17 +132,25 @@ def _look(
             looked.troubles += evidence.unknown
             book = looked.decision.book
             if kept.book is None or book != kept.book.model_copy(update={"looked": book.looked}):
-                Books(session).write(book, kept.generation)
+                _written(session, looked, book, kept.generation)
             looked.kept = True
         restraint = restraint_of(loaded.name, spec.budget, book, now)
         looked.said = tuple(text for _, text in restraint.said)
         restrain(session, loaded.region, loaded.name, restraint)
-    except errors.Conflict:
-        looked.decision = None
-        looked.troubles.append("others changed its budget's book at the same time: the next pass decides")
     except errors.ReconcilerError as error:
         looked.troubles.append(f"its budget was not looked after: {error}")
     return looked
+
+
+def _written(session: Session, looked: Looked, book: BudgetBook, generation: int) -> None:
+    """Write a book down. Nothing is decided where that does not work: it would be told and not done."""
+    decision, looked.decision = looked.decision, None
+    try:
+        Books(session).write(book, generation)
+    except errors.Conflict as error:
+        why = "others wrote at the same time; the next pass decides"
+        raise errors.Conflict("write", f"the budget's book of {looked.name}", why) from error
+    looked.decision = decision
 
 
 def _tell(log: Log, looked: Looked) -> None:
