@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import GLOBAL, Address
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from schemas import MLService
 
 NAME = "pubsub_pull_subscription"
-CONSUME = "pubsub.subscriptions.consume"
-MEASURED = "monitoring.timeSeries.list"
-"""Beside what the budget told, a pass reads for how long instances were billed."""
 _ACK_DEADLINE_S = 60
 _RETENTION_S = 7 * 24 * 3600
 _WAYS = ("bigquery_config", "cloud_storage_config")
@@ -127,9 +124,9 @@ KIND = Kind(
     fields=PubsubPullSubscription,
     desired=desired,
     connect=PubsubPullSubscriptionClient,
-    permissions=replace(PERMISSIONS, write=(*PERMISSIONS.write, CONSUME, MEASURED)),
+    permissions=PERMISSIONS,
     apis=("pubsub.googleapis.com",),
-    roles=replace(ROLES, write=(*ROLES.write, CONSUME, MEASURED)),
+    roles=ROLES,
     read_together=by_project,
     # Subscriptions have no etag (kinds.md 2.2).
     fenced=False,
