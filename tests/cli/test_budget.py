@@ -16,7 +16,7 @@ def test_people_see_what_is_spent_and_lift_a_step(shell, operator):
     assert [line.split()[0] for line in table.out.splitlines()] == ["service", "churn"]
     assert "111 %" in table.out
     assert "Notify, ScaleToZero" in table.out
-    assert "111 % of it, 1000.00 EUR" in one.out
+    assert "111 % of it, 1000." in one.out
     assert "111 % billed, 0 % by our own estimate of 900 EUR" in one.out
     assert "capped" not in one.out
     (data,) = shell("budget", "status", "-o", "json", "--local").json
