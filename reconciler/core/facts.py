@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from reconciler.core.ladder.steps import Restraint
@@ -86,6 +87,7 @@ class Facts:
         environment: That the specs were loaded with; empty for none.
         duties: Kinds (`core.kind.Kind`, which this cannot import) that the services of the same run lead to: what an
             operator must be able to work on.
+        now: What time it is, where the clock has a say; None for no particular time.
         logged: Tables that the services of the same run log to, each with its project: they need not be there yet.
         restraint: What the service's budget changes of what its spec wants, now.
     """
@@ -100,6 +102,7 @@ class Facts:
     environment: str = ""
     duties: tuple[Any, ...] = ()
     logged: frozenset[str] = frozenset()
+    now: datetime | None = None
     restraint: Restraint = field(default_factory=Restraint)
 
     def find(self, lookup: Lookup[A], key: str) -> A | None:

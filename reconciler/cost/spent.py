@@ -43,8 +43,9 @@ def spent(
     if instances.by_instance:
         lines = pricing.by_instance(instances, Amounts.same(billed_s))
     else:
-        warm_s = min(billed_s, instances.least * elapsed_s)
-        busy, warm = Amounts.same(billed_s - warm_s), Amounts.same(warm_s)
-        lines = pricing.by_request(instances, busy, warm, Amounts.same(NOTHING))
+        warm = max([instances.least, *(count for count, _ in instances.windows)])
+        warm_s = min(billed_s, warm * elapsed_s)
+        busy, kept = Amounts.same(billed_s - warm_s), Amounts.same(warm_s)
+        lines = pricing.by_request(instances, busy, kept, Amounts.same(NOTHING))
     total = sum((line.cost.floor for line in lines), NOTHING)
     return Spent(total, tuple(line.family for line in lines if not line.known))

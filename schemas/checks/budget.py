@@ -155,7 +155,7 @@ def _idle(
     if action.do is BudgetActionKind.SCALE_TO_ZERO and external:
         summary = f"management.externallyOwned leaves {min(external)} to others"
         yield warning(f"{path}.do", "budget-action", summary, "the step changes nothing")
-    elif action.do is BudgetActionKind.SCALE_TO_ZERO and not scaling.min_instances:
+    elif action.do is BudgetActionKind.SCALE_TO_ZERO and not (scaling.min_instances or scaling.windows):
         summary = "scaling.minInstances is 0: no instance is kept warm"
         yield warning(f"{path}.do", "budget-action", summary, "the step changes nothing")
 
