@@ -178,9 +178,11 @@ def test_trainings_are_frozen_and_stopped_until_the_month_ends(world):
     """The function asks before each start, and says why it does not start; a wish is held back as well."""
     operator = world.operator
     operator.make_job()
+    operator.apply(budgeted(actions=[]))
+    world.spend(1400)  # before there is a function, which would look after nothing every ten minutes
     frozen = budgeted(actions=FREEZING, retraining=TRAINED)
     operator.apply(frozen)
-    world.spend(1400)
+    world.advance(timedelta(hours=9))
     (said, stopped) = world.reconcile(frozen)
     session, until = operator.session(), end_of(world.now)
 
