@@ -89,6 +89,7 @@ def test_a_cap_that_somebody_takes_away_is_put_back(world):
     by_hand(3)
     (change,) = operator.plan(budgeted()).plan.pending
     assert [(each.path, each.before, each.after) for each in change.changes] == [("service_max", 3, 1)]
+    assert change.consequence == "the whole service has 1 instance at most, by its budget"
 
 
 @pytest.mark.parametrize(

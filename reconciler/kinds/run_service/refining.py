@@ -86,7 +86,7 @@ def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     """Say what an update does to what serves."""
     fields = {c.field for c in changes}
     revision = fields - OUTSIDE_TEMPLATE.keys()
-    said = [*_promoted(changes, want), *(["makes a new revision"] if revision else [])]
+    said = [*_promoted(changes, want), *_capped(changes), *(["makes a new revision"] if revision else [])]
     if chosen := _chosen_by_hand(changes):
         said.append(
             f"undoes what somebody chose: traffic leaves {chosen} for the latest revision "
@@ -97,6 +97,14 @@ def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     elif revision:
         said.append("traffic goes where the plan says once it is ready")
     return ", ".join(said)
+
+
+def _capped(changes: Sequence[FieldChange]) -> Iterator[str]:
+    """Say what a budget does to the number of instances, or does no more."""
+    for change in changes:
+        if change.field == "service_max":
+            most = f"has {change.after} instance{'' if change.after == 1 else 's'} at most, by its budget"
+            yield f"the whole service {most if change.after else 'is not capped any more'}"
 
 
 def _promoted(changes: Sequence[FieldChange], want: RunService) -> Iterator[str]:
