@@ -121,6 +121,27 @@ def test_artifacts(gcloud, emulator, tmp_path):
     assert [(each["package"], each["tags"]) for each in found] == [(image, ["v1"])]
 
 
+def test_vulnerabilities(gcloud, emulator, tmp_path):
+    """What a scan found shows in lists of images, of one image, and as a table of vulnerabilities."""
+    gcloud("services enable containerscanning.googleapis.com", as_json=False)
+    gcloud("artifacts repositories create images --location=europe-west4 --repository-format=docker", as_json=False)
+    about = tmp_path / "app" / "site-packages" / "PyYAML-5.3.1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Name: PyYAML\nVersion: 5.3.1\n")
+    image = "europe-west4-docker.pkg.dev/local/images/app"
+    pushed = {"image": f"{image}:v1", "folder": str(tmp_path / "app"), "command": ["python", "main.py"]}
+    digest = emulator.control("POST", "images", pushed)["digest"]
+    emulator.advance(121)
+
+    (listed,) = gcloud("artifacts docker images list europe-west4-docker.pkg.dev/local/images --show-occurrences")
+    found = gcloud(f"artifacts docker images describe {image}@{digest} --show-package-vulnerability")
+    (row,) = gcloud(f"artifacts vulnerabilities list {image}:v1")
+    assert listed["vuln_counts"] == {"CRITICAL": 1}
+    assert listed["DISCOVERY"][0]["discovery"]["analysisStatus"] == "FINISHED_SUCCESS"
+    assert [*found["package_vulnerability_summary"]["vulnerabilities"]] == ["CRITICAL"]
+    assert row["occurrence"]["vulnerability"]["shortDescription"] == "CVE-2020-14343"
+
+
 def test_run(gcloud, emulator):
     """Services, their revisions and jobs are listed over all regions, and described in one."""
     place = f"{emulator.http}/v2/projects/local/locations/europe-west4"
