@@ -33,8 +33,10 @@ _NEEDS = {
     "needs a person": "mlservice install",
     "held": "held, since a new version would do what the one before would not: mlservice plan, then mlservice operator "
     "proceed",
-    "blocked": "blocked: apply it yourself (mlservice apply --allow-destroy), or consent in its spec "
-    "(management.deletion: Delete)",
+    "blocked": "blocked by what its spec protects (mlservice apply --allow-destroy, or management.deletion: Delete), "
+    "by its limit of cost (budget.planLimit), or by scans of its images (registry.scan): mlservice plan says which",
+    "vulnerable": "what serves has a vulnerability that its spec does not allow: deploy an image without it, or "
+    "allow it for a time (registry.scan.allow)",
     "refused": "refused: mend its spec or what it names, then mlservice publish",
     "failed": "failed: mend the cause; the next pass tries again",
     ORPHANED: "no spec wants it any more, and it stays: mlservice destroy {name}, or put its spec back",

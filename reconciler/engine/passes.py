@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.cost import Cost
 from reconciler.core.exits import BLOCKED, FAILED, PARTLY
 from reconciler.core.inventory import Key
 from reconciler.core.orders import Orders
 from reconciler.core.own import left_paused, may_change
 from reconciler.core.plan import Change, Plan
 from reconciler.core.planned import Planned
+from reconciler.core.scanning import Gate
 from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.engine.canary import Canary
@@ -58,7 +58,7 @@ class Service:
 
     Args:
         region: Where it is.
-        state: `ok`, `changed`, `failed`, `refused`, `blocked`, `locked`, `frozen`, `reported`, `held`,
+        state: `ok`, `changed`, `failed`, `refused`, `blocked`, `locked`, `frozen`, `reported`, `held`, `vulnerable`,
             `needs a person`.
         problems: What is wrong, in sentences.
         changes: What was to be done, and how it ended.
@@ -167,7 +167,9 @@ class Pass:
         elif planned.plan.protected:
             self._block(documents, planned, planned.plan.protected, "it would destroy what the spec protects")
         elif over := planned.plan.over_limit:
-            self._leave_over_limit(documents, planned, over)
+            self._leave_alone(documents, planned, {name: [cost.blocked] for name, cost in over.items()})
+        elif unclean := planned.plan.unclean:
+            self._leave_alone(documents, planned, {name: gate.closed for name, gate in unclean.items()})
         elif self._too_many(planned.plan):
             many = f"it would delete more than {self.orders.deletes} objects in one pass"
             self._block(documents, planned, deletes_of(planned.plan), many)
@@ -207,6 +209,17 @@ class Pass:
                 self.codes.add(FAILED if stays else 0)
             elif change.address in pending:
                 self.log.write("NOTICE", "difference found", **about, reason=change.reason, fields=fields)
+        for name, gate in plan.scans.items():
+            self._tell_scans(name, gate)
+
+    def _tell_scans(self, name: str, gate: Gate) -> None:
+        """Tell what scans say of what serves. It goes on serving: an outage is no remedy for a vulnerability."""
+        for why in gate.serving:
+            self.log.write("ERROR", f"what serves is vulnerable: {why}", service=name)
+            self._note(name, "vulnerable", why)
+            self.codes.add(FAILED)
+        for why in (*gate.warnings, *gate.unsure):
+            self.log.write("WARNING", f"scan: {why}", service=name)
 
     def _too_many(self, plan: Plan) -> bool:
         most = self.orders.deletes
@@ -223,16 +236,17 @@ class Pass:
             self.told[name].changes += [told_change(change, "blocked") for change in changes if name in change.services]
         self.run([loaded for loaded in documents if loaded.name not in names])
 
-    def _leave_over_limit(self, documents: Sequence[Loaded], planned: Planned, over: Mapping[str, Cost]) -> None:
-        """Leave services alone that may cost more than their own limit, and go on with the others."""
+    def _leave_alone(self, documents: Sequence[Loaded], planned: Planned, whys: Mapping[str, Sequence[str]]) -> None:
+        """Leave services alone that their own specs block, each for its reasons, and go on with the others."""
         self.codes.add(BLOCKED)
-        self.canary.leave(planned, names=over)
-        for name, cost in over.items():
-            self.log.write("ERROR", f"blocked: {cost.blocked}", service=name)
-            self._note(name, "blocked", cost.blocked)
+        self.canary.leave(planned, names=whys)
+        for name, many in whys.items():
+            for why in many:
+                self.log.write("ERROR", f"blocked: {why}", service=name)
+                self._note(name, "blocked", why)
             mine = [change for change in planned.plan.pending if name in change.services]
             self.told[name].changes += [told_change(change, "blocked") for change in mine]
-        self.run([loaded for loaded in documents if loaded.name not in over])
+        self.run([loaded for loaded in documents if loaded.name not in whys])
 
     def _hold_back(self, documents: Sequence[Loaded], plan: Plan, held: Mapping[Address, str]) -> None:
         """Leave services alone of which this version would change what the one before it would not."""
@@ -358,7 +372,19 @@ class Pass:
         self.told[operator.name].changes += [told_change(change, "held") for change in held]
 
 
-_RANK = ["ok", "changed", "reported", "frozen", "needs a person", "held", "locked", "blocked", "refused", "failed"]
+_RANK = [
+    "ok",
+    "changed",
+    "reported",
+    "frozen",
+    "vulnerable",
+    "needs a person",
+    "held",
+    "locked",
+    "blocked",
+    "refused",
+    "failed",
+]
 
 
 def _without(planned: Planned, loaded: Loaded) -> Planned:

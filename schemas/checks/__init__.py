@@ -101,6 +101,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     retraining.promoted_model,
     registry.repository,
     registry.cleanup,
+    registry.allowed,
     budget.amounts,
     budget.limit,
     budget.alerts,

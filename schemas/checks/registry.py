@@ -6,11 +6,14 @@ Source:
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
-from schemas.checks.finding import Finding, warning
+from schemas.checks.finding import Finding, repeated, warning
 from schemas.refusal import shown
 from schemas.sections.registry import Registry
 
+_CVE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{2,127}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _REPOSITORY = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -33,3 +36,28 @@ def cleanup(registry: Registry | None) -> Iterator[Finding]:
     if delete is not None and keep is None:
         hint = "images that are needed are kept, those of the last builds are not: add `keepLast`"
         yield warning("registry.cleanup.deleteUntaggedAfter", "cleanup", "old versions are deleted, none is kept", hint)
+
+
+def allowed(registry: Registry | None) -> Iterator[Finding]:
+    """What is lived with has a number, once, a date, and a reason."""
+    entries = registry.scan.allow if registry and registry.scan else ()
+    for index, entry in enumerate(entries):
+        path = f"registry.scan.allow[{index}]"
+        if not _CVE.fullmatch(entry.cve):
+            yield Finding(f"{path}.cve", "vulnerability", f"{shown(entry.cve)} is no number", "such as CVE-2024-6345")
+        if not _is_day(entry.until):
+            yield Finding(f"{path}.until", "date", f"{shown(entry.until)} is not a date", "such as 2027-01-31")
+        if not entry.reason.strip():
+            yield Finding(f"{path}.reason", "reason", "there is no reason", "say why it is lived with")
+    for index, text in repeated(entry.cve for entry in entries):
+        yield Finding(f"registry.scan.allow[{index}].cve", "repeated", f"{text} is listed twice")
+
+
+def _is_day(text: str) -> bool:
+    if not _DAY.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

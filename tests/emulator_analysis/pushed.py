@@ -16,7 +16,9 @@ from tests.emulator.clients import client
 from tests.emulator_registry.client import (
     CONFIG,
     HOST,
+    INDEX,
     LAYER,
+    OCI,
     digest_of,
     make_repository,
     manifest_of,
@@ -114,6 +116,17 @@ class Pusher:
             each.note_name.rpartition("/")[2]: [issue.affected_package for issue in each.vulnerability.package_issue]
             for each in self.occurrences(digest, "VULNERABILITY")
         }
+
+
+def put_index(emulator: Emulator, name: str, digest: str) -> str:
+    """Push an index of one image, for Linux on x86-64; its digest."""
+    with registry(emulator) as made:
+        size = len(made.get(f"/v2/{name}/manifests/{digest}").content)
+        part = {"mediaType": OCI, "digest": digest, "size": size, "platform": {"os": "linux", "architecture": "amd64"}}
+        content = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [part]}).encode()
+        answer = put_manifest(made, content, "all", name, INDEX)
+    assert answer.status_code == 201, answer.text
+    return digest_of(content)
 
 
 def repository_of(emulator: Emulator) -> ar.Repository:

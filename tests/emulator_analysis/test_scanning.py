@@ -7,8 +7,7 @@ from google.cloud.devtools import containeranalysis_v1
 from grafeas import grafeas_v1
 
 from tests.emulator.clients import client
-from tests.emulator_analysis.pushed import Continuous, Status, debian, python, repository_of, switch
-from tests.emulator_registry.client import CONFIG, INDEX, digest_of, put_manifest
+from tests.emulator_analysis.pushed import Continuous, Status, debian, put_index, python, repository_of, switch
 
 State = ar.Repository.VulnerabilityScanningConfig.EnablementState
 DAY_S = 24 * 3600.0
@@ -89,16 +88,10 @@ def test_what_cannot_be_scanned_says_so(pusher):
 def test_an_index_is_not_scanned_but_its_images_are(pusher):
     """There is nothing in an index; what it names was scanned by itself."""
     digest = pusher.scanned(OLD)
-    part = {"mediaType": CONFIG.replace("config", "manifest"), "digest": digest, "size": 1}
-    size = len(pusher.made.get(f"/v2/{pusher.name}/manifests/{digest}").content)
-    content = httpx.Request(
-        "POST", "http://x", json={"schemaVersion": 2, "mediaType": INDEX, "manifests": [part | {"size": size}]}
-    ).content
-    answer = put_manifest(pusher.made, content, "all", pusher.name, INDEX)
+    index = put_index(pusher.emulator, pusher.name, digest)
     pusher.emulator.advance(121)
 
-    assert answer.status_code == 201, answer.text
-    assert pusher.occurrences(digest_of(content), "DISCOVERY") == []
+    assert (pusher.occurrences(index, "DISCOVERY"), len(pusher.found(digest))) == ([], 1)
 
 
 def test_only_where_it_is_on(pusher):

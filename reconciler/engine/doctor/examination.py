@@ -18,6 +18,7 @@ from reconciler.engine.doctor import (
     project,
     quotas,
     rehearsal,
+    scanning,
     state,
     webhooks,
 )
@@ -140,6 +141,7 @@ class _Round:
             ("quota", lambda: quotas.quotas(case)),
             ("state-bucket", lambda: state.state_bucket(case)),
             *organisation.looks(case),
+            *scanning.looks(case),
             *named.looks(case, number or "PROJECT_NUMBER"),
             *more,
         )
