@@ -17,8 +17,6 @@ from reconciler.core.keeping import Image
 
 _MOST = 5
 """Findings of an image that are named one by one, the worst first."""
-_ALLOWED_FOR = timedelta(days=30)
-"""Until when the line allows it that a blocked plan shows."""
 _GCR = re.compile(
     r"(?:(?:us|eu|asia)\.)?gcr\.io/(?P<project>(?:[^/.:\s]*\.[^/:\s]*/)?[^/.\s]+)/[^@\s]+@sha256:[0-9a-f]{64}"
 )
@@ -243,10 +241,16 @@ def _named(rule: Rule, blocking: Sequence[Finding], now: datetime) -> Iterator[s
     for each in blocking[:_MOST]:
         until = rule.until(each.cve)
         past = f"; it was allowed until {until}, which is past" if until else ""
-        line = f"{{cve: {each.cve}, until: {now.date() + _ALLOWED_FOR}, reason: ...}}"
+        line = f"{{cve: {each.cve}, until: {_next_month(now.date())}, reason: ...}}"
         yield f"{said(each)}{past}; or live with it for a time, registry.scan.allow: [{line}]{place}"
     if len(blocking) > _MOST:
         yield f"and {len(blocking) - _MOST} more as severe: gcloud artifacts vulnerabilities list IMAGE"
+
+
+def _next_month(day: date) -> date:
+    """Give the last day of the next month: a month at least, and not another one each day, which would be news."""
+    after = (day.replace(day=1) + timedelta(days=62)).replace(day=1)
+    return after - timedelta(days=1)
 
 
 def _spared(rule: Rule, weighing: Iterable[Finding], now: datetime) -> Iterator[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
 from reconciler.core import errors
 from reconciler.core.keeping import Image
-from reconciler.core.plan import Change
+from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned
 from reconciler.core.scanning import Finding, Images, Place, Rule, Scanned, Unreadable, gate_of, place_of
 from reconciler.engine.session import Session
@@ -34,7 +34,7 @@ def gated(session: Session, documents: Sequence[Loaded], planned: Planned) -> Pl
     rules = dict(_rules(documents))
     if not rules:
         return planned
-    images = {name: _images(session, planned, name) for name in rules}
+    images = _images(session, planned, rules)
     known = _Reader(session).read({image for each in images.values() for image in each.every})
     now = session.clock.now()
     known = _dated(session, known, images, rules, now)
@@ -54,35 +54,44 @@ def _at(loaded: Loaded) -> str:
     return f"{place.file}:{place.line}" if place.line else str(place.file)
 
 
-def _images(session: Session, planned: Planned, name: str) -> Images:
-    """Give what a service would newly run, and what it runs now.
+def _images(session: Session, planned: Planned, names: Collection[str]) -> dict[str, Images]:
+    """Give what services would newly run, and what they run now, by name.
 
     An image that is there already is not newly deployed by a change of something else, nor by going back to it.
     """
-    new: dict[str, None] = {}
-    serving: dict[str, None] = {}
-    replaced: dict[str, None] = {}
+    new: dict[str, dict[str, None]] = {name: {} for name in names}
+    serving: dict[str, dict[str, None]] = {name: {} for name in names}
+    replaced: dict[str, dict[str, None]] = {name: {} for name in names}
     pending = {change.address for change in planned.plan.pending}
     for change in planned.plan.changes:
-        if name not in change.services:
-            continue
-        there = dict.fromkeys(_serving(session, planned, change))
-        coming = _coming(session, change, there) if change.address in pending else {}
-        new |= coming
-        if coming:
-            replaced |= there
-        else:
-            serving |= there
-    return Images(tuple(new), tuple(serving), tuple(replaced))
+        asking = [name for name in change.services if name in new]
+        there = dict.fromkeys(_serving(session, planned, change)) if asking else {}
+        coming = _coming(session, change, there) if asking and change.address in pending else {}
+        for name in asking:
+            new[name] |= coming
+            (replaced if coming else serving)[name].update(there)
+    return {name: Images(tuple(new[name]), tuple(serving[name]), tuple(replaced[name])) for name in new}
 
 
 def _coming(session: Session, change: Change, there: Iterable[str]) -> dict[str, None]:
-    """Give the images that a change brings, and that the object does not have, or run, yet."""
+    """Give the images that a change brings, and that the object does not have, or run, yet.
+
+    What a tag names is read anew by whatever is started anew: nobody knows that it is what was there.
+    """
     if not change.writes or change.desired is None:
         return {}
     kind = session.kinds.of_address(change.address)
-    known = {*there, *(kind.images(change.observed) if change.observed else ())}
-    return dict.fromkeys(each for each in kind.images(change.desired) if each not in known)
+    known = {_which(each) for each in (*there, *(kind.images(change.observed) if change.observed else ()))}
+    starts = change.action is not Action.UPDATE or {each.field for each in change.changes} != {"traffic"}
+    return dict.fromkeys(
+        each for each in kind.images(change.desired) if _which(each) not in known or (starts and place_of(each) is None)
+    )
+
+
+def _which(reference: str) -> str:
+    """Give what makes an image the same as another one: its digest and its place, whatever tag stands beside."""
+    place = place_of(reference)
+    return place.uri if place else reference
 
 
 def _serving(session: Session, planned: Planned, change: Change) -> Iterator[str]:

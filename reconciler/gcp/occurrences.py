@@ -21,6 +21,9 @@ MOST = 20_000
 """Occurrences that one list is read to."""
 _HOST = "containeranalysis.googleapis.com"
 _PAGE = 1000
+_ANALYSED = "/notes/PACKAGE_VULNERABILITY"
+_BY_GOOGLE = ("projects/goog-analysis", "projects/goog-vulnz")
+"""Whose note says that an image was scanned: whoever may write occurrences may write one of a note of their own."""
 _KINDS = '(kind = "DISCOVERY" OR kind = "VULNERABILITY")'
 
 
@@ -68,9 +71,13 @@ class Occurrences:
 
 
 def _scanned(found: Iterable[Any]) -> Scanned:
-    """Turn occurrences of one image into what was found; of several scans the newest counts."""
+    """Turn occurrences of one image into what was found; of several scans of Google's the newest counts.
+
+    Source:
+        https://cloud.google.com/artifact-analysis/docs/os-scanning-view: the note of discoveries of a scan.
+    """
     many = list(found)
-    scans = sorted((each for each in many if each.kind.name == "DISCOVERY"), key=lambda each: each.update_time)
+    scans = sorted(filter(_is_scan, many), key=lambda each: each.update_time)
     findings = tuple(one for each in many if each.kind.name == "VULNERABILITY" for one in _findings(each))
     if not scans:
         return Scanned(findings=findings)
@@ -78,6 +85,11 @@ def _scanned(found: Iterable[Any]) -> Scanned:
     error = scan.analysis_status_error.message or "; ".join(each.message for each in scan.analysis_error)
     watched = scan.continuous_analysis.name != "INACTIVE"
     return Scanned(scan.analysis_status.name, watched, error, findings)
+
+
+def _is_scan(occurrence: Any) -> bool:
+    project, note, _ = occurrence.note_name.partition(_ANALYSED)
+    return occurrence.kind.name == "DISCOVERY" and bool(note) and project in _BY_GOOGLE
 
 
 def _findings(occurrence: Any) -> Iterator[Finding]:

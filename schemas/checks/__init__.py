@@ -102,6 +102,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     registry.repository,
     registry.cleanup,
     registry.allowed,
+    registry.judged,
     budget.amounts,
     budget.limit,
     budget.alerts,

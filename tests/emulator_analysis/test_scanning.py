@@ -135,13 +135,16 @@ def test_one_image_alone(pusher):
     one, other = pusher.scanned(OLD), pusher.scanned(OLD, note="other", tag="v2")
     told = {"cve": "CVE-2026-0002", "package": "libssl3", "versions": ["3.0.1"], "image": f"{pusher.name}@{one}"}
     pusher.emulator.control("POST", "vulnerabilities", told)
-    refused = httpx.post(f"{pusher.emulator.http}/_emulator/vulnerabilities", json={"cve": "x", "package": "y"})
+    refused = [
+        httpx.post(f"{pusher.emulator.http}/_emulator/vulnerabilities", json={"cve": "x", "package": "y", **more})
+        for more in ({}, {"versions": "1"}, {"versions": [1]}, {"versions": ["1"], "cvss": "high"}, {"image": "none"})
+    ]
 
     assert [sorted(pusher.found(each)) for each in (one, other)] == [
         ["CVE-2020-14343", "CVE-2026-0002"],
         ["CVE-2020-14343"],
     ]
-    assert refused.status_code == 400
+    assert [answer.status_code for answer in refused] == [400, 400, 400, 400, 404]
 
 
 def test_nobody_looks_again_at_what_nobody_uses(pusher):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
+from grafeas import grafeas_v1
 
 import emulator.images as images_of_the_emulator
 from reconciler.core.orders import Orders
@@ -15,6 +16,7 @@ from reconciler.engine.planning import make_plan
 from reconciler.gcp.connection import Connection
 from reconciler.gcp.occurrences import Occurrences
 from schemas import load
+from tests.emulator.clients import client
 from tests.emulator_analysis.pushed import SCANNED_AFTER_S, make_repository, put_index, python, switch
 from tests.emulator_registry.client import HOST
 from tests.operating import BUCKET, HELLO, spec
@@ -118,14 +120,14 @@ def test_a_new_vulnerability_stops_no_service(operator, images):
     other = images.push(OLD | {"note": "2"}, tag="v2")
     images.plant()
     larger = service(image, **lived_with)
-    larger["spec"]["scaling"] = {"maxInstances": 3}
+    larger["spec"]["scaling"] = {"maxInstances": 7}
 
     (told,) = operator.plan(larger).plan.scans["churn"].serving
     carried_out(operator, larger)
     (blocked,) = why(operator, service(other, **lived_with))
     assert "CVE-2026-0001" in told
     assert "CVE-2026-0001" in blocked
-    assert operator.service().template.scaling.max_instance_count == 3
+    assert operator.service().template.scaling.max_instance_count == 7
     assert operator.service().template.containers[0].image == image
 
 
@@ -157,6 +159,35 @@ def test_what_cannot_be_known_is_not_clean(operator, images, image, said):
 
     (blocked,) = why(operator, service(image))
     assert said in blocked
+
+
+def test_a_tag_is_read_anew_by_what_starts_anew(operator, images):
+    """Applied before there was a gate, a service of a tag is not changed: another image may lie there now."""
+    images.push({})
+    tagged = {"uri": f"{NAME}:v1", "resolve": "Tag"}
+    management = {"deletion": "Delete", "adopt": "Always"}
+    carried_out(operator, spec(image=tagged, management=management))
+    images.push(OLD)
+    larger = service(tagged)
+    larger["spec"]["scaling"] = {"maxInstances": 7}
+
+    (blocked,) = why(operator, larger)
+    assert "named by a tag" in blocked
+
+
+def test_nobody_else_says_that_an_image_was_scanned(operator, images):
+    """A discovery of somebody's own note, however well it ended, is none."""
+    switch(operator.emulator, on=False)
+    image = images.push({})
+    notes = client(operator.emulator, grafeas_v1.GrafeasClient)
+    discovery = {"discovery": {"analysis_kind": "VULNERABILITY"}}
+    note = notes.create_note(parent="projects/local", note_id="PACKAGE_VULNERABILITY", note=discovery)
+    ended = {"analysis_status": "FINISHED_SUCCESS", "continuous_analysis": "ACTIVE"}
+    forged = {"note_name": note.name, "resource_uri": f"https://{image}", "discovery": ended}
+    notes.create_occurrence(parent="projects/local", occurrence=forged)
+
+    (blocked,) = why(operator, service(image))
+    assert "it was not scanned" in blocked
 
 
 def test_an_image_from_before_is_not_clean(operator, images):

@@ -55,7 +55,7 @@ GRACE = replace(STRICT, grace=7 * DAY)
 OUTCOMES = [
     ("clean", STRICT, found(), Verdict.PASSED, "", ""),
     ("as-severe", STRICT, found(FIXED), Verdict.BLOCKED, "CVE-2026-0001 (Critical) in openssl 3.0.1: go to 3.0.2", ""),
-    ("the-line", STRICT, found(FIXED), Verdict.BLOCKED, f"allow: [{{cve: {CVE}, until: 2026-12-27, reason: ...}}]", ""),
+    ("the-line", STRICT, found(FIXED), Verdict.BLOCKED, f"allow: [{{cve: {CVE}, until: 2026-12-31, reason: ...}}]", ""),
     ("its-place", STRICT, found(FIXED), Verdict.BLOCKED, "(mlservice.yaml:12)", ""),
     ("less-severe", STRICT, found(replace(FIXED, severity=Severity.HIGH)), Verdict.PASSED, "", ""),
     ("no-fix", STRICT, found(UNFIXED), Verdict.PASSED, "", "1 without a fix, of Critical or worse"),

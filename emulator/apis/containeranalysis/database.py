@@ -18,6 +18,7 @@ from emulator.images.inventory import OS, PYPI, Package, normal
 
 FILE = Path(__file__).with_name("vulnerabilities.json")
 PLANTED = "containeranalysis.planted"
+CVSS_MOST = 10
 SEVERITIES = ("MINIMAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
@@ -63,7 +64,15 @@ class Advisory:
             raise ValueError(f"a vulnerability has no {', '.join(map(repr, unknown))}")
         if not all(isinstance(raw.get(name), str) and raw[name] for name in ("cve", "package")):
             raise ValueError("a vulnerability has a 'cve' and a 'package'")
-        found = cls(**{**raw, "versions": tuple(raw.get("versions", ()))})
+        texts = {each.name for each in fields(cls)} - {"versions", "cvss"}
+        if not all(isinstance(raw.get(name, ""), str) for name in texts):
+            raise ValueError(f"{', '.join(sorted(texts))} are texts")
+        versions, cvss = raw.get("versions", ()), raw.get("cvss", 0.0)
+        if not isinstance(versions, list | tuple) or not all(isinstance(each, str) for each in versions):
+            raise ValueError("'versions' is a list of texts")
+        if not isinstance(cvss, int | float) or not 0 <= cvss <= CVSS_MOST:
+            raise ValueError(f"'cvss' is a number from 0 to {CVSS_MOST}")
+        found = cls(**{**raw, "versions": tuple(versions)})
         if found.severity not in SEVERITIES or found.effective not in ("", *SEVERITIES):
             raise ValueError(f"'severity' and 'effective' are one of {', '.join(SEVERITIES)}")
         if found.sort not in (OS, PYPI) or not (found.versions or (found.below and found.sort == PYPI)):
