@@ -11,7 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.cost import Cost
 from reconciler.core.diff import FieldChange
 from reconciler.core.naming import fingerprint
-from reconciler.core.scanning import Gate
+from reconciler.core.scanning import Scans
 
 FORMAT = "mlservice/plan/v3"
 
@@ -206,7 +206,7 @@ class Plan:
     environment: str = ""
     salt: str = ""
     costs: Mapping[str, Cost] = field(default_factory=dict)
-    scans: Mapping[str, Gate] = field(default_factory=dict)
+    scans: Mapping[str, Scans] = field(default_factory=dict)
 
     @classmethod
     def of(cls, changes: Iterable[Change], **rest: Any) -> Plan:
@@ -235,17 +235,17 @@ class Plan:
         return {name: cost for name, cost in sorted(self.costs.items()) if cost.over and name in busy}
 
     @property
-    def unclean(self) -> Mapping[str, Gate]:
+    def unclean(self) -> Mapping[str, Scans]:
         """Services with something to do that would deploy an image whose scan does not let it through, by name."""
         busy = {name for change in self.pending for name in change.services}
-        return {name: gate for name, gate in sorted(self.scans.items()) if gate.closed and name in busy}
+        return {name: each for name, each in sorted(self.scans.items()) if each.closed and name in busy}
 
     @property
     def blocked(self) -> tuple[str, ...]:
         """Why a policy of their own keeps services from being changed, a line each: cost first, then scans."""
         return (
             *(f"{name}: {cost.blocked}" for name, cost in self.over_limit.items()),
-            *(f"{name}: {why}" for name, gate in self.unclean.items() for why in gate.closed),
+            *(f"{name}: {why}" for name, each in self.unclean.items() for why in each.closed),
         )
 
     @property
@@ -294,7 +294,7 @@ class Plan:
             "environment": self.environment,
             "salt": self.salt,
             "costs": {name: cost.to_json() for name, cost in self.costs.items()},
-            **({"scans": {name: gate.to_json() for name, gate in self.scans.items()}} if self.scans else {}),
+            **({"scans": {name: each.to_json() for name, each in self.scans.items()}} if self.scans else {}),
             "summary": self.counts(),
             "notes": [{"service": n.service, "text": n.text, "where": n.where} for n in self.notes],
             "changes": [c.to_json() for c in self.changes],
@@ -334,5 +334,5 @@ class Plan:
             environment=data["environment"],
             salt=data["salt"],
             costs={name: Cost.from_json(cost) for name, cost in data.get("costs", {}).items()},
-            scans={name: Gate.from_json(gate) for name, gate in data.get("scans", {}).items()},
+            scans={name: Scans.from_json(each) for name, each in data.get("scans", {}).items()},
         )

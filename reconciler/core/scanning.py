@@ -38,7 +38,7 @@ class Severity(IntEnum):
     CRITICAL = 5
 
 
-class Verdict(StrEnum):
+class Clearance(StrEnum):
     """What is decided of an image."""
 
     PASSED = "passed"
@@ -169,12 +169,12 @@ class Judged:
     """What is decided of an image, and why.
 
     Args:
-        verdict: The decision.
+        clearance: The decision.
         why: Why it is not deployed, a line each; none for one that passes.
         warnings: What is wrong and stops nothing.
     """
 
-    verdict: Verdict
+    clearance: Clearance
     why: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -197,19 +197,19 @@ def judge(rule: Rule, found: Scanned | Unreadable, now: datetime, project: str =
         project: Where the image lies, for what to do.
     """
     if isinstance(found, Unreadable):
-        return Judged(Verdict.BLOCKED, (found.why,))
+        return Judged(Clearance.BLOCKED, (found.why,))
     weighing = _worst_first(each for each in found.findings if rule.weighs(each, now))
     blocking = [each for each in weighing if not rule.spares(each, now)]
     warnings = (*_spared(rule, weighing, now), *_lived_with(rule, found.findings, now), *_unfixed(rule, found.findings))
     if blocking:
-        return Judged(Verdict.BLOCKED, tuple(_named(rule, blocking, now)), warnings)
+        return Judged(Clearance.BLOCKED, tuple(_named(rule, blocking, now)), warnings)
     if found.status in _UNFINISHED:
         wait = f"it is being scanned ({found.status}): plan again in a few minutes"
-        return Judged(Verdict.WAITING, (wait,), warnings)
+        return Judged(Clearance.WAITING, (wait,), warnings)
     if found.status not in _SUCCESS:
-        return Judged(Verdict.BLOCKED, (_unfinished(found, project),), warnings)
+        return Judged(Clearance.BLOCKED, (_unfinished(found, project),), warnings)
     stale = () if found.watched else (_STALE,)
-    return Judged(Verdict.PASSED, (), (*stale, *warnings))
+    return Judged(Clearance.PASSED, (), (*stale, *warnings))
 
 
 _STALE = "nobody pulled it for 30 days, and what became known since then is not looked for: pull it once"
@@ -306,7 +306,7 @@ def elsewhere(reference: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Scans:
     """What scans say of a service, as a plan carries it.
 
     Args:
@@ -328,7 +328,7 @@ class Gate:
         return {name: list(getattr(self, name)) for name in self.__dataclass_fields__}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Gate:
+    def from_json(cls, data: Mapping[str, Any]) -> Scans:
         """Read the serialised form."""
         return cls(**{name: tuple(data.get(name, ())) for name in cls.__dataclass_fields__})
 
@@ -373,7 +373,7 @@ def short(reference: str) -> str:
     return f"{name}{at}{digest[:12]}"
 
 
-def gate_of(rule: Rule, images: Images, known: Mapping[str, Scanned | Unreadable], now: datetime) -> Gate:
+def scans_of(rule: Rule, images: Images, known: Mapping[str, Scanned | Unreadable], now: datetime) -> Scans:
     """Say what scans say of a service.
 
     Args:
@@ -385,9 +385,9 @@ def gate_of(rule: Rule, images: Images, known: Mapping[str, Scanned | Unreadable
     lines = _Lines()
     for image in images.new:
         judged = _judged(rule, image, known, now)
-        lines.add(judged.verdict, image, judged.why)
+        lines.add(judged.clearance, image, judged.why)
         lines.add("warnings", image, judged.warnings)
-    closed = Verdict.BLOCKED in lines.found or Verdict.WAITING in lines.found
+    closed = Clearance.BLOCKED in lines.found or Clearance.WAITING in lines.found
     for image in dict.fromkeys((*images.serving, *(images.replaced if closed else ()))):
         judged = _judged(rule, image, known, now)
         found = known.get(image)
@@ -395,9 +395,9 @@ def gate_of(rule: Rule, images: Images, known: Mapping[str, Scanned | Unreadable
             rule.weighs(each, now) and not rule.spares(each, now) for each in found.findings
         )
         lines.add("serving" if too_severe else "unsure", image, judged.why)
-    return Gate(
-        blocked=tuple(lines.found.get(Verdict.BLOCKED, ())),
-        waiting=tuple(lines.found.get(Verdict.WAITING, ())),
+    return Scans(
+        blocked=tuple(lines.found.get(Clearance.BLOCKED, ())),
+        waiting=tuple(lines.found.get(Clearance.WAITING, ())),
         warnings=tuple(lines.found.get("warnings", ())),
         serving=tuple(lines.found.get("serving", ())),
         unsure=tuple(lines.found.get("unsure", ())),

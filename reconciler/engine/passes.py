@@ -18,7 +18,7 @@ from reconciler.core.orders import Orders
 from reconciler.core.own import left_paused, may_change
 from reconciler.core.plan import Change, Plan
 from reconciler.core.planned import Planned
-from reconciler.core.scanning import Gate
+from reconciler.core.scanning import Scans
 from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.engine.canary import Canary
@@ -169,7 +169,7 @@ class Pass:
         elif over := planned.plan.over_limit:
             self._leave_alone(documents, planned, {name: [cost.blocked] for name, cost in over.items()})
         elif unclean := planned.plan.unclean:
-            self._leave_alone(documents, planned, {name: gate.closed for name, gate in unclean.items()})
+            self._leave_alone(documents, planned, {name: said.closed for name, said in unclean.items()})
         elif self._too_many(planned.plan):
             many = f"it would delete more than {self.orders.deletes} objects in one pass"
             self._block(documents, planned, deletes_of(planned.plan), many)
@@ -209,16 +209,16 @@ class Pass:
                 self.codes.add(FAILED if stays else 0)
             elif change.address in pending:
                 self.log.write("NOTICE", "difference found", **about, reason=change.reason, fields=fields)
-        for name, gate in plan.scans.items():
-            self._tell_scans(name, gate)
+        for name, said in plan.scans.items():
+            self._tell_scans(name, said)
 
-    def _tell_scans(self, name: str, gate: Gate) -> None:
+    def _tell_scans(self, name: str, said: Scans) -> None:
         """Tell what scans say of what serves. It goes on serving: an outage is no remedy for a vulnerability."""
-        for why in gate.serving:
+        for why in said.serving:
             self.log.write("ERROR", f"what serves is vulnerable: {why}", service=name)
             self._note(name, "vulnerable", why)
             self.codes.add(FAILED)
-        for why in (*gate.warnings, *gate.unsure):
+        for why in (*said.warnings, *said.unsure):
             self.log.write("WARNING", f"scan: {why}", service=name)
 
     def _too_many(self, plan: Plan) -> bool:

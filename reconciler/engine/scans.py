@@ -11,7 +11,7 @@ from reconciler.core import errors
 from reconciler.core.keeping import Image
 from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned
-from reconciler.core.scanning import Finding, Images, Place, Rule, Scanned, Unreadable, gate_of, place_of
+from reconciler.core.scanning import Finding, Images, Place, Rule, Scanned, Unreadable, place_of, scans_of
 from reconciler.engine.session import Session
 from reconciler.gcp.image_versions import ImageVersions
 from reconciler.gcp.occurrences import AT_ONCE, Occurrences
@@ -23,7 +23,7 @@ _MOST_DATED = 100
 Known = dict[str, Scanned | Unreadable]
 
 
-def gated(session: Session, documents: Sequence[Loaded], planned: Planned) -> Planned:
+def with_scans(session: Session, documents: Sequence[Loaded], planned: Planned) -> Planned:
     """Give a plan with what scans say of its images.
 
     Args:
@@ -38,7 +38,7 @@ def gated(session: Session, documents: Sequence[Loaded], planned: Planned) -> Pl
     known = _Reader(session).read({image for each in images.values() for image in each.every})
     now = session.clock.now()
     known = _dated(session, known, images, rules, now)
-    scans = {name: gate_of(rule, images[name], known, now) for name, rule in sorted(rules.items())}
+    scans = {name: scans_of(rule, images[name], known, now) for name, rule in sorted(rules.items())}
     return replace(planned, plan=replace(planned.plan, scans=scans))
 
 

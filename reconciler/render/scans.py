@@ -13,6 +13,6 @@ def warnings(plan: Plan) -> Iterator[str]:
     Args:
         plan: The plan.
     """
-    for name, gate in plan.scans.items():
-        yield from (f"{name}: {line}" for line in gate.warnings)
-        yield from (f"{name}: serves, and stays: {line}" for line in (*gate.serving, *gate.unsure))
+    for name, each in plan.scans.items():
+        yield from (f"{name}: {line}" for line in each.warnings)
+        yield from (f"{name}: serves, and stays: {line}" for line in (*each.serving, *each.unsure))

@@ -68,7 +68,7 @@ def images(operator, tmp_path):
 
 
 def service(image, name="churn", **scan):
-    """A service of an image, with the gate; the repository is somebody else's until it is adopted."""
+    """A service of an image, that asks for scans; the repository is somebody else's until it is adopted."""
     management = {"deletion": "Delete", "adopt": "Always"}
     return spec(name, image=image, registry={"repository": "models", "scan": scan}, management=management)
 
@@ -162,7 +162,7 @@ def test_what_cannot_be_known_is_not_clean(operator, images, image, said):
 
 
 def test_a_tag_is_read_anew_by_what_starts_anew(operator, images):
-    """Applied before there was a gate, a service of a tag is not changed: another image may lie there now."""
+    """Applied before anybody asked for scans, a service of a tag is not changed: another image may lie there now."""
     images.push({})
     tagged = {"uri": f"{NAME}:v1", "resolve": "Tag"}
     management = {"deletion": "Delete", "adopt": "Always"}
@@ -224,7 +224,7 @@ def test_a_grace_counts_from_the_publication(operator, images):
 
 
 def test_nothing_is_read_where_nobody_asks(operator, images):
-    """A spec without the gate leads to no call of Container Analysis; services of one project to one."""
+    """A spec that does not ask for it leads to no call of Container Analysis; services of one project to one."""
     operator.emulator.control("DELETE", "calls")
     without = spec(registry={"repository": "models"}, management={"adopt": "Always"})
     operator.plan(without)

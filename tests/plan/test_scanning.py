@@ -12,17 +12,17 @@ from reconciler.core.address import Address
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.scanning import (
     Allowance,
+    Clearance,
     Finding,
-    Gate,
     Images,
     Rule,
     Scanned,
+    Scans,
     Severity,
     Unreadable,
-    Verdict,
-    gate_of,
     judge,
     place_of,
+    scans_of,
 )
 from reconciler.render.comment import About, render_comment
 from reconciler.render.markdown import render_markdown
@@ -53,50 +53,64 @@ def published(days_ago, finding=FIXED):
 
 GRACE = replace(STRICT, grace=7 * DAY)
 OUTCOMES = [
-    ("clean", STRICT, found(), Verdict.PASSED, "", ""),
-    ("as-severe", STRICT, found(FIXED), Verdict.BLOCKED, "CVE-2026-0001 (Critical) in openssl 3.0.1: go to 3.0.2", ""),
-    ("the-line", STRICT, found(FIXED), Verdict.BLOCKED, f"allow: [{{cve: {CVE}, until: 2026-12-31, reason: ...}}]", ""),
-    ("its-place", STRICT, found(FIXED), Verdict.BLOCKED, "(mlservice.yaml:12)", ""),
-    ("less-severe", STRICT, found(replace(FIXED, severity=Severity.HIGH)), Verdict.PASSED, "", ""),
-    ("no-fix", STRICT, found(UNFIXED), Verdict.PASSED, "", "1 without a fix, of Critical or worse"),
+    ("clean", STRICT, found(), Clearance.PASSED, "", ""),
+    (
+        "as-severe",
+        STRICT,
+        found(FIXED),
+        Clearance.BLOCKED,
+        "CVE-2026-0001 (Critical) in openssl 3.0.1: go to 3.0.2",
+        "",
+    ),
+    (
+        "the-line",
+        STRICT,
+        found(FIXED),
+        Clearance.BLOCKED,
+        f"allow: [{{cve: {CVE}, until: 2026-12-31, reason: ...}}]",
+        "",
+    ),
+    ("its-place", STRICT, found(FIXED), Clearance.BLOCKED, "(mlservice.yaml:12)", ""),
+    ("less-severe", STRICT, found(replace(FIXED, severity=Severity.HIGH)), Clearance.PASSED, "", ""),
+    ("no-fix", STRICT, found(UNFIXED), Clearance.PASSED, "", "1 without a fix, of Critical or worse"),
     (
         "no-fix-and-told-to",
         replace(STRICT, unfixed=Severity.HIGH),
         found(UNFIXED),
-        Verdict.BLOCKED,
+        Clearance.BLOCKED,
         "no version of it is fixed",
         "",
     ),
-    ("allowed", allowing(TODAY + DAY), found(FIXED), Verdict.PASSED, "", "allowed until 2026-11-28"),
-    ("the-last-day", allowing(TODAY), found(FIXED), Verdict.PASSED, "", "allowed until 2026-11-27"),
-    ("past", allowing(TODAY - DAY), found(FIXED), Verdict.BLOCKED, "allowed until 2026-11-26, which is past", ""),
-    ("another-is-allowed", allowing(TODAY + DAY, "CVE-1999-0001"), found(FIXED), Verdict.BLOCKED, CVE, ""),
-    ("new", GRACE, found(published(2)), Verdict.PASSED, "", "it blocks from 2026-12-02 09:30 UTC on"),
-    ("no-longer-new", GRACE, found(published(7)), Verdict.BLOCKED, CVE, ""),
-    ("nobody-dates-it", GRACE, found(FIXED), Verdict.BLOCKED, CVE, ""),
-    ("pending", STRICT, found(status="PENDING"), Verdict.WAITING, "being scanned (PENDING)", ""),
-    ("scanning", STRICT, found(status="SCANNING"), Verdict.WAITING, "being scanned (SCANNING)", ""),
-    ("found-before-the-end", STRICT, found(FIXED, status="SCANNING"), Verdict.BLOCKED, CVE, ""),
-    ("never-scanned", STRICT, Scanned(), Verdict.BLOCKED, "it was not scanned", ""),
-    ("failed", STRICT, found(status="FINISHED_FAILED", error="torn"), Verdict.BLOCKED, "(FINISHED_FAILED): torn", ""),
-    ("unsupported", STRICT, found(status="FINISHED_UNSUPPORTED"), Verdict.BLOCKED, "FINISHED_UNSUPPORTED", ""),
-    ("unheard-of", STRICT, found(status="DREAMING"), Verdict.BLOCKED, "DREAMING", ""),
-    ("nobody-looks", STRICT, found(watched=False), Verdict.PASSED, "", "nobody pulled it for 30 days"),
-    ("unreadable", STRICT, Unreadable("no role"), Verdict.BLOCKED, "no role", ""),
+    ("allowed", allowing(TODAY + DAY), found(FIXED), Clearance.PASSED, "", "allowed until 2026-11-28"),
+    ("the-last-day", allowing(TODAY), found(FIXED), Clearance.PASSED, "", "allowed until 2026-11-27"),
+    ("past", allowing(TODAY - DAY), found(FIXED), Clearance.BLOCKED, "allowed until 2026-11-26, which is past", ""),
+    ("another-is-allowed", allowing(TODAY + DAY, "CVE-1999-0001"), found(FIXED), Clearance.BLOCKED, CVE, ""),
+    ("new", GRACE, found(published(2)), Clearance.PASSED, "", "it blocks from 2026-12-02 09:30 UTC on"),
+    ("no-longer-new", GRACE, found(published(7)), Clearance.BLOCKED, CVE, ""),
+    ("nobody-dates-it", GRACE, found(FIXED), Clearance.BLOCKED, CVE, ""),
+    ("pending", STRICT, found(status="PENDING"), Clearance.WAITING, "being scanned (PENDING)", ""),
+    ("scanning", STRICT, found(status="SCANNING"), Clearance.WAITING, "being scanned (SCANNING)", ""),
+    ("found-before-the-end", STRICT, found(FIXED, status="SCANNING"), Clearance.BLOCKED, CVE, ""),
+    ("never-scanned", STRICT, Scanned(), Clearance.BLOCKED, "it was not scanned", ""),
+    ("failed", STRICT, found(status="FINISHED_FAILED", error="torn"), Clearance.BLOCKED, "(FINISHED_FAILED): torn", ""),
+    ("unsupported", STRICT, found(status="FINISHED_UNSUPPORTED"), Clearance.BLOCKED, "FINISHED_UNSUPPORTED", ""),
+    ("unheard-of", STRICT, found(status="DREAMING"), Clearance.BLOCKED, "DREAMING", ""),
+    ("nobody-looks", STRICT, found(watched=False), Clearance.PASSED, "", "nobody pulled it for 30 days"),
+    ("unreadable", STRICT, Unreadable("no role"), Clearance.BLOCKED, "no role", ""),
 ]
 
 
 @pytest.mark.parametrize(
-    ("rule", "scanned", "verdict", "why", "warning"), [pytest.param(*row, id=name) for name, *row in OUTCOMES]
+    ("rule", "scanned", "clearance", "why", "warning"), [pytest.param(*row, id=name) for name, *row in OUTCOMES]
 )
-def test_outcomes(rule, scanned, verdict, why, warning):
+def test_outcomes(rule, scanned, clearance, why, warning):
     """What is decided, why, and what is said beside it."""
     judged = judge(rule, scanned, NOW, "acme")
 
-    assert judged.verdict is verdict
+    assert judged.clearance is clearance
     assert any(why in line for line in judged.why) or not why
     assert any(warning in line for line in judged.warnings) or not warning
-    assert bool(judged.why) is (verdict is not Verdict.PASSED)
+    assert bool(judged.why) is (clearance is not Clearance.PASSED)
     assert bool(judged.warnings) is bool(warning)
 
 
@@ -127,11 +141,11 @@ RULES = st.builds(
     st.lists(ALLOWANCES, max_size=3).map(tuple),
     st.integers(0, 20).map(lambda n: n * DAY),
 )
-ORDER = [Verdict.PASSED, Verdict.WAITING, Verdict.BLOCKED]
+ORDER = [Clearance.PASSED, Clearance.WAITING, Clearance.BLOCKED]
 
 
 def strictness(rule, scanned):
-    return ORDER.index(judge(rule, scanned, NOW).verdict)
+    return ORDER.index(judge(rule, scanned, NOW).clearance)
 
 
 @given(RULES, SCANS, FINDINGS)
@@ -166,7 +180,7 @@ def test_allowing_another_one_changes_nothing(rule, scanned):
 @given(RULES, SCANS)
 def test_only_an_ended_scan_passes(rule, scanned):
     """Whatever a rule says: what is not known is not clean."""
-    assert scanned.status == DONE or judge(rule, scanned, NOW).verdict is not Verdict.PASSED
+    assert scanned.status == DONE or judge(rule, scanned, NOW).clearance is not Clearance.PASSED
 
 
 A = "europe-west1-docker.pkg.dev/acme/ml/team/scorer@sha256:" + "a" * 64
@@ -199,11 +213,11 @@ def test_what_serves_is_told_of_and_blocks_nothing():
     """The same finding blocks a new image, and of one that serves it is only told; what goes is not told of."""
     known = {A: found(FIXED), B: found()}
 
-    assert gate_of(STRICT, Images(serving=(A,)), known, NOW).closed == ()
-    assert CVE in gate_of(STRICT, Images(serving=(A,)), known, NOW).serving[0]
-    assert gate_of(STRICT, Images(new=(B,), replaced=(A,)), known, NOW) == Gate()
-    assert CVE in gate_of(STRICT, Images(new=(A,)), known, NOW).blocked[0]
-    both = gate_of(STRICT, Images(new=(A,), replaced=(A,)), known, NOW)
+    assert scans_of(STRICT, Images(serving=(A,)), known, NOW).closed == ()
+    assert CVE in scans_of(STRICT, Images(serving=(A,)), known, NOW).serving[0]
+    assert scans_of(STRICT, Images(new=(B,), replaced=(A,)), known, NOW) == Scans()
+    assert CVE in scans_of(STRICT, Images(new=(A,)), known, NOW).blocked[0]
+    both = scans_of(STRICT, Images(new=(A,), replaced=(A,)), known, NOW)
     assert (len(both.blocked), len(both.serving)) == (1, 1)
 
 
@@ -211,11 +225,11 @@ def test_what_serves_is_told_of_and_blocks_nothing():
 def plan():
     """A plan with one of everything."""
     change = Change(Address("run_service", "europe-west1", "churn"), Action.UPDATE, ("churn",))
-    gate = Gate(
+    said = Scans(
         ("image x: bad",), ("image y: soon",), ("image x: allowed",), ("image z: worse",), ("image z: unknown",)
     )
     return Plan.of(
-        [change], project="acme", services=("churn", "calm"), scans={"churn": gate, "calm": Gate(("image q: bad",))}
+        [change], project="acme", services=("churn", "calm"), scans={"churn": said, "calm": Scans(("image q: bad",))}
     )
 
 

@@ -209,7 +209,7 @@ def test_what_depends_on_the_project_is_a_warning(said, lines, warned):
     ],
 )
 def test_images_whose_scans_nobody_can_read_are_warned_of(said, image, more, warned):
-    """Where scans decide they are never deployed; without the gate nothing is said."""
+    """Where scans decide they are never deployed; where they do not, nothing is said."""
     line = next(line for line in SPEC.splitlines() if "image:" in line)
     text = SPEC.replace(line, f"  image: {image}") + (f"  {more}\n" if more else "")
     gate = "  registry: {repository: ml, scan: {}}\n"

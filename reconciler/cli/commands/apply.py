@@ -220,8 +220,8 @@ def _refuse_over_limit(planned: Planned) -> None:
 def _refuse_unclean(planned: Planned) -> None:
     unclean = planned.plan.unclean
     if unclean:
-        lines = [f"{name}: {why}" for name, gate in unclean.items() for why in gate.closed]
-        waiting = all(not gate.blocked for gate in unclean.values())
+        lines = [f"{name}: {why}" for name, each in unclean.items() for why in each.closed]
+        waiting = all(not each.blocked for each in unclean.values())
         hint = "apply again when the scan has ended" if waiting else "deploy an image that its scan lets through"
         raise errors.NotClean("\n".join(["nothing was changed:", *(f"  {line}" for line in lines)]), hint=hint)
 
