@@ -78,12 +78,14 @@ class Scanned:
         watched: False where nobody looks any more whether something new is known.
         error: Why the scan failed.
         findings: What was found.
+        begun: When Google first knew of the image; None where that is not told.
     """
 
     status: str = ""
     watched: bool = True
     error: str = ""
     findings: tuple[Finding, ...] = ()
+    begun: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ class Judged:
     warnings: tuple[str, ...] = ()
 
 
+_LONGEST = timedelta(hours=1)
+"""A scan takes minutes. What has not ended by then is nothing to wait for."""
 _UNFINISHED = frozenset({"PENDING", "SCANNING"})
 _SUCCESS = frozenset({"FINISHED_SUCCESS", "COMPLETE"})
 _NOT_SCANNED = (
@@ -204,6 +208,11 @@ def judge(rule: Rule, found: Scanned | Unreadable, now: datetime, project: str =
     if blocking:
         return Judged(Clearance.BLOCKED, tuple(_named(rule, blocking, now)), warnings)
     if found.status in _UNFINISHED:
+        if found.begun and now - found.begun > _LONGEST:
+            late = (
+                f"its scan has not ended since {found.begun:%Y-%m-%d %H:%M} UTC ({found.status}): push the image again"
+            )
+            return Judged(Clearance.BLOCKED, (late,), warnings)
         wait = f"it is being scanned ({found.status}): plan again in a few minutes"
         return Judged(Clearance.WAITING, (wait,), warnings)
     if found.status not in _SUCCESS:
@@ -331,6 +340,11 @@ class Scans:
     def from_json(cls, data: Mapping[str, Any]) -> Scans:
         """Read the serialised form."""
         return cls(**{name: tuple(data.get(name, ())) for name in cls.__dataclass_fields__})
+
+    @property
+    def only_waits(self) -> bool:
+        """Tell whether nothing but time is missing."""
+        return bool(self.waiting) and not self.blocked
 
     @property
     def closed(self) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ _SAID = {
     "changed": "it was changed to what its spec wants",
     "frozen": "it differs from its spec, and nothing is changed while the operator's freeze lasts",
     "locked": "another run was at work on it; the next pass looks again",
+    "waiting": "an image of it is being scanned; the next pass looks again",
     GOING: "no spec wants it any more, and a later pass lets it go",
     NOBODY: "no job reconciles this project: it changes by mlservice apply alone",
     SILENT: "no pass has reported yet",

@@ -6,7 +6,7 @@ half is planned apart, and so on, until it stands alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -59,7 +59,7 @@ class Service:
     Args:
         region: Where it is.
         state: `ok`, `changed`, `failed`, `refused`, `blocked`, `locked`, `frozen`, `reported`, `held`, `vulnerable`,
-            `needs a person`.
+            `waiting`, `needs a person`.
         problems: What is wrong, in sentences.
         changes: What was to be done, and how it ended.
     """
@@ -169,7 +169,8 @@ class Pass:
         elif over := planned.plan.over_limit:
             self._leave_alone(documents, planned, {name: [cost.blocked] for name, cost in over.items()})
         elif unclean := planned.plan.unclean:
-            self._leave_alone(documents, planned, {name: said.closed for name, said in unclean.items()})
+            waiting = frozenset(name for name, said in unclean.items() if said.only_waits)
+            self._leave_alone(documents, planned, {name: said.closed for name, said in unclean.items()}, waiting)
         elif self._too_many(planned.plan):
             many = f"it would delete more than {self.orders.deletes} objects in one pass"
             self._block(documents, planned, deletes_of(planned.plan), many)
@@ -236,16 +237,33 @@ class Pass:
             self.told[name].changes += [told_change(change, "blocked") for change in changes if name in change.services]
         self.run([loaded for loaded in documents if loaded.name not in names])
 
-    def _leave_alone(self, documents: Sequence[Loaded], planned: Planned, whys: Mapping[str, Sequence[str]]) -> None:
-        """Leave services alone that their own specs block, each for its reasons, and go on with the others."""
-        self.codes.add(BLOCKED)
+    def _leave_alone(
+        self,
+        documents: Sequence[Loaded],
+        planned: Planned,
+        whys: Mapping[str, Sequence[str]],
+        waiting: Collection[str] = (),
+    ) -> None:
+        """Leave services alone that their own specs block, each for its reasons, and go on with the others.
+
+        Args:
+            documents: What is reconciled.
+            planned: Its plan.
+            whys: Reasons by service.
+            waiting: Those of them for which only time is missing: the job comes again.
+        """
         self.canary.leave(planned, names=whys)
         for name, many in whys.items():
+            state, severity = ("waiting", "WARNING") if name in waiting else ("blocked", "ERROR")
+            if state == "blocked" or not self.orders.name:
+                self.codes.add(BLOCKED)
             for why in many:
-                self.log.write("ERROR", f"blocked: {why}", service=name)
-                self._note(name, "blocked", why)
+                self.log.write(severity, f"{state}: {why}", service=name)
+                self._note(name, state, why)
             mine = [change for change in planned.plan.pending if name in change.services]
-            self.told[name].changes += [told_change(change, "blocked") for change in mine]
+            self.told[name].changes += [
+                told_change(change, "left" if name in waiting else "blocked") for change in mine
+            ]
         self.run([loaded for loaded in documents if loaded.name not in whys])
 
     def _hold_back(self, documents: Sequence[Loaded], plan: Plan, held: Mapping[Address, str]) -> None:
@@ -381,6 +399,7 @@ _RANK = [
     "needs a person",
     "held",
     "locked",
+    "waiting",
     "blocked",
     "refused",
     "failed",

@@ -84,7 +84,7 @@ def _scanned(found: Iterable[Any]) -> Scanned:
     scan = scans[-1].discovery
     error = scan.analysis_status_error.message or "; ".join(each.message for each in scan.analysis_error)
     watched = scan.continuous_analysis.name != "INACTIVE"
-    return Scanned(scan.analysis_status.name, watched, error, findings)
+    return Scanned(scan.analysis_status.name, watched, error, findings, scans[-1].create_time or None)
 
 
 def _is_scan(occurrence: Any) -> bool:

@@ -17,6 +17,7 @@ STATES = (
     "needs a person",
     "held",
     "locked",
+    "waiting",
     "blocked",
     "refused",
     "failed",

@@ -259,14 +259,14 @@ class Lines:
         """Nothing to keep: the world is looked at."""
 
 
-def passed(operator, *specs):
+def passed(operator, *specs, orders=Orders()):  # noqa: B008 - frozen
     """One pass over services."""
     session = operator.session()
 
     def plan(documents):
         return make_plan(session, documents, runtime_image=HELLO)
 
-    made = Pass(session, Orders(), plan, Lines())
+    made = Pass(session, orders, plan, Lines())
     made.run(load(operator.write(*specs)).services)
     return made
 
@@ -287,6 +287,18 @@ def test_a_pass_finds_what_became_known(operator, images):
     assert made.exit_code == 3
     assert any(severity == "ERROR" and "what serves is vulnerable" in line for severity, line, _ in made.log.told)
     assert {each.name.rpartition("/")[2] for each in operator.services()} == {"churn", "other"}
+
+
+def test_a_pass_waits_for_a_scan_without_alarm(operator, images):
+    """The next one looks again by itself; by hand it says so with 3. What is there is left."""
+    image = images.push({}, scanned=False)
+
+    by_the_job, by_hand = (passed(operator, service(image), orders=Orders(name=name)) for name in ("ml", ""))
+    operator.emulator.advance(SCANNED_AFTER_S)
+    later = passed(operator, service(image), orders=Orders(name="ml"))
+
+    assert [made.told["churn"].state for made in (by_the_job, by_hand, later)] == ["waiting", "waiting", "changed"]
+    assert [made.exit_code for made in (by_the_job, by_hand, later)] == [0, 3, 0]
 
 
 def test_the_client_asks_google_where_google_answers():

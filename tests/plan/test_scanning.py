@@ -51,6 +51,10 @@ def published(days_ago, finding=FIXED):
     return replace(finding, published=NOW - days_ago * DAY)
 
 
+def late(minutes):
+    return found(status="SCANNING", begun=NOW - timedelta(minutes=minutes))
+
+
 GRACE = replace(STRICT, grace=7 * DAY)
 OUTCOMES = [
     ("clean", STRICT, found(), Clearance.PASSED, "", ""),
@@ -90,6 +94,8 @@ OUTCOMES = [
     ("nobody-dates-it", GRACE, found(FIXED), Clearance.BLOCKED, CVE, ""),
     ("pending", STRICT, found(status="PENDING"), Clearance.WAITING, "being scanned (PENDING)", ""),
     ("scanning", STRICT, found(status="SCANNING"), Clearance.WAITING, "being scanned (SCANNING)", ""),
+    ("scanning-for-long", STRICT, late(61), Clearance.BLOCKED, "has not ended since 2026-11-27 08:29 UTC", ""),
+    ("scanning-for-an-hour", STRICT, late(60), Clearance.WAITING, "being scanned", ""),
     ("found-before-the-end", STRICT, found(FIXED, status="SCANNING"), Clearance.BLOCKED, CVE, ""),
     ("never-scanned", STRICT, Scanned(), Clearance.BLOCKED, "it was not scanned", ""),
     ("failed", STRICT, found(status="FINISHED_FAILED", error="torn"), Clearance.BLOCKED, "(FINISHED_FAILED): torn", ""),

@@ -221,7 +221,7 @@ def _refuse_unclean(planned: Planned) -> None:
     unclean = planned.plan.unclean
     if unclean:
         lines = [f"{name}: {why}" for name, each in unclean.items() for why in each.closed]
-        waiting = all(not each.blocked for each in unclean.values())
+        waiting = all(each.only_waits for each in unclean.values())
         hint = "apply again when the scan has ended" if waiting else "deploy an image that its scan lets through"
         raise errors.NotClean("\n".join(["nothing was changed:", *(f"  {line}" for line in lines)]), hint=hint)
 
