@@ -18,7 +18,8 @@ from reconciler.core.keeping import Image
 _MOST = 5
 """Findings of an image that are named one by one, the worst first."""
 _GCR = re.compile(
-    r"(?:(?:us|eu|asia)\.)?gcr\.io/(?P<project>(?:[^/.:\s]*\.[^/:\s]*/)?[^/.\s]+)/[^@\s]+@sha256:[0-9a-f]{64}"
+    r"(?P<name>(?:(?:us|eu|asia)\.)?gcr\.io/(?P<project>(?:[^/.:\s]*\.[^/:\s]*/)?[^/.\s]+)/[^@:\s]+)"
+    r"(?::[\w.-]+)?(?P<digest>@sha256:[0-9a-f]{64})"
 )
 _SCHEME = "https://"
 
@@ -56,7 +57,8 @@ class Finding:
         installed: Its version.
         fixed: Version to go to; empty where there is none.
         severity: The effective one.
-        occurrence: Name of what Google wrote of it.
+        occurrence: Name of what was written of it.
+        note: Name of what dates it: Google's own, or of whoever else found it.
         published: When it became known to everybody; None where nobody says.
     """
 
@@ -66,6 +68,7 @@ class Finding:
     fixed: str = ""
     severity: Severity = Severity.UNSPECIFIED
     occurrence: str = ""
+    note: str = ""
     published: datetime | None = None
 
 
@@ -163,7 +166,7 @@ class Rule:
 
     def spares(self, finding: Finding, now: datetime) -> bool:
         """Tell whether a finding is new enough to be told of only. Of one that nobody dates that is not known."""
-        return finding.published is not None and now < finding.published + self.grace
+        return bool(self.grace) and finding.published is not None and now < finding.published + self.grace
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,7 @@ class Judged:
 
 _LONGEST = timedelta(hours=1)
 """A scan takes minutes. What has not ended by then is nothing to wait for."""
+_ANOTHER = "push it again, as another digest"
 _UNFINISHED = frozenset({"PENDING", "SCANNING"})
 _SUCCESS = frozenset({"FINISHED_SUCCESS", "COMPLETE"})
 _NOT_SCANNED = (
@@ -209,9 +213,7 @@ def judge(rule: Rule, found: Scanned | Unreadable, now: datetime, project: str =
         return Judged(Clearance.BLOCKED, tuple(_named(rule, blocking, now)), warnings)
     if found.status in _UNFINISHED:
         if found.begun and now - found.begun > _LONGEST:
-            late = (
-                f"its scan has not ended since {found.begun:%Y-%m-%d %H:%M} UTC ({found.status}): push the image again"
-            )
+            late = f"its scan has not ended since {found.begun:%Y-%m-%d %H:%M} UTC ({found.status}); {_ANOTHER}"
             return Judged(Clearance.BLOCKED, (late,), warnings)
         wait = f"it is being scanned ({found.status}): plan again in a few minutes"
         return Judged(Clearance.WAITING, (wait,), warnings)
@@ -231,7 +233,7 @@ def _unfinished(found: Scanned, project: str) -> str:
     if found.status == "FINISHED_UNSUPPORTED":
         return "Google does not scan what it is made of (FINISHED_UNSUPPORTED): build it on a base that it does"
     why = f": {found.error}" if found.error else ""
-    return f"its scan failed ({found.status}){why}; push it again, as another digest"
+    return f"its scan failed ({found.status}){why}; {_ANOTHER}"
 
 
 def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -304,7 +306,7 @@ def place_of(reference: str) -> Place | None:
         bare = Image(found.repository, found.package, found.digest)
         return Place(found.repository.split("/")[1], f"{_SCHEME}{bare.reference}")
     gcr = _GCR.fullmatch(reference)
-    return None if gcr is None else Place(gcr["project"].replace("/", ":"), f"{_SCHEME}{reference}")
+    return gcr and Place(gcr["project"].replace("/", ":"), f"{_SCHEME}{gcr['name']}{gcr['digest']}")
 
 
 def elsewhere(reference: str) -> str:

@@ -181,7 +181,7 @@ def _dated(
             found = known.get(reference)
             for each in found.findings if isinstance(found, Scanned) else ():
                 if rule.weighs(each, now):
-                    wanted.setdefault(each.cve, each.occurrence)
+                    wanted.setdefault(each.note, each.occurrence)
     asked = dict(sorted(wanted.items())[:_MOST_DATED])
     api = Occurrences(session.connection)
     answers = session.pool.gather([partial(_published, api, each) for each in asked.values()])
@@ -203,4 +203,4 @@ def _published(api: Occurrences, occurrence: str) -> datetime | None:
 
 
 def _with_date(finding: Finding, dates: Mapping[str, datetime | None]) -> Finding:
-    return replace(finding, published=dates.get(finding.cve))
+    return replace(finding, published=dates.get(finding.note))

@@ -109,9 +109,11 @@ def _findings(occurrence: Any) -> Iterator[Finding]:
             fixed=_version(issue.fixed_version),
             severity=Severity(int(issue.effective_severity or whole)),
             occurrence=occurrence.name,
+            note=occurrence.note_name,
         )
     if not found.package_issue:
-        yield Finding(number, "the image", severity=Severity(int(whole)), occurrence=occurrence.name)
+        note = occurrence.note_name
+        yield Finding(number, "the image", severity=Severity(int(whole)), occurrence=occurrence.name, note=note)
 
 
 def _version(version: Any) -> str:

@@ -203,6 +203,7 @@ B = A.replace("a" * 64, "b" * 64)
             ("example.com:acme", f"https://{A}".replace("/acme/", "/example.com/acme/")),
         ),
         ("eu.gcr.io/acme/scorer@sha256:" + "a" * 64, ("acme", "https://eu.gcr.io/acme/scorer@sha256:" + "a" * 64)),
+        ("gcr.io/acme/scorer:v1@sha256:" + "a" * 64, ("acme", "https://gcr.io/acme/scorer@sha256:" + "a" * 64)),
         (A.partition("@")[0] + ":v1", None),
         ("docker.io/library/python@sha256:" + "a" * 64, None),
         ("gcr.io/acme/scorer:v1", None),
