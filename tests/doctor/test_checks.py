@@ -660,6 +660,18 @@ def test_a_baseline_that_nothing_can_be_compared_with(patient):
     assert "monitoring.baseline.table" in lacking.where
 
 
+def test_an_image_that_would_be_blocked_is_told_before(patient):
+    """What a plan would say of its scan, the doctor says; of a clean one, and where no spec asks, nothing."""
+    strange = "docker.io/library/nginx@sha256:" + "a" * 64
+    gate = {"repository": "ml", "scan": {}}
+
+    [check] = patient.found("scan", spec(image=strange, registry=gate))
+    assert (check.answer, check.services) == (Answer.FAIL, ("churn",))
+    assert "it is in no registry of Google's" in check.line
+    assert patient.found("scan", spec(registry=gate)) == []
+    assert patient.found("scan", spec(image=strange)) == []
+
+
 def test_scanning_that_is_off(patient):
     """Where a spec waits for scans: the API first, then the repository's own word; nothing where no spec does."""
     gate = spec(registry={"repository": "ml", "scan": {}}, management={"adopt": "Always"})

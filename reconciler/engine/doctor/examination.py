@@ -168,4 +168,5 @@ class _Round:
         if made is None:
             return []
         rehearsed = self.case.in_parallel(*rehearsal.looks(self.case, made)) if self.case.writing else []
+        rehearsed += self.case.in_parallel(*scanning.clearances(self.case, made))
         return [*rehearsed, *rehearsal.grants(made)]

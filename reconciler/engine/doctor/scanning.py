@@ -1,4 +1,7 @@
-"""Whether pushed images are scanned where specs wait for that: what is asked for and what is are two things."""
+"""Whether pushed images are scanned where specs wait for that, and what scans say of those that would be deployed.
+
+What is asked for of a repository and what is are two things.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.checkup import Answer, Check, Who
+from reconciler.core.planned import Planned
 from reconciler.engine.doctor.case import Case, Checks
+from reconciler.engine.scans import with_scans
 
 _HOST = "containerscanning.googleapis.com"
 
@@ -22,6 +27,22 @@ def looks(case: Case) -> Iterator[tuple[str, Checks]]:
             wanted.setdefault(here, []).append(loaded.name)
     if wanted:
         yield "scanning", lambda: _checks(case, wanted)
+
+
+def clearances(case: Case, made: Planned) -> Iterator[tuple[str, Checks]]:
+    """Give a look at what scans say of the images that would be deployed; none where no spec asks for that."""
+    if any(loaded.service.spec.registry and loaded.service.spec.registry.scan for loaded in case.services):
+        yield "scan", lambda: _clearances(case, made)
+
+
+def _clearances(case: Case, made: Planned) -> Iterator[Check]:
+    plan = with_scans(case.session, case.services, made).plan
+    for name, found in plan.unclean.items():
+        yield from (Check("scan", Answer.FAIL, f"{name}: {why}", services=(name,)) for why in found.blocked)
+        yield from (Check("scan", Answer.WARN, f"{name}: {why}", services=(name,)) for why in found.waiting)
+    for name, found in plan.scans.items():
+        lines = (*found.warnings, *found.serving, *found.unsure)
+        yield from (Check("scan", Answer.WARN, f"{name}: {why}", services=(name,)) for why in lines)
 
 
 def _checks(case: Case, wanted: dict[Address, list[str]]) -> Iterator[Check]:
