@@ -13,10 +13,9 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.due import due
+from reconciler.core.due import due, zone_of
 from reconciler.core.inventory import Inventories, Inventory, Key
 from reconciler.core.objects import Observed
-from reconciler.engine.clock import zone_of
 from reconciler.engine.reports import Latest, Reports
 from reconciler.engine.session import Session
 from schemas.kept import PassReport

@@ -79,6 +79,7 @@ def make_plan(
         reconciler_image=release.image,
         version=release.version,
         environment=release.environment,
+        now=session.clock.now(),
     )
     facts = resolve(session, [*services, *beside], given)
     planning = partial(

@@ -60,6 +60,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     size.memory,
     size.gpu,
     scaling.instances,
+    scaling.windows,
     scaling.concurrency,
     scaling.quota,
     access.invokers,
