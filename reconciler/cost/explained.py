@@ -108,7 +108,11 @@ def _worst_requests(found: Estimate) -> str:
 
 
 def _warm(found: Estimate) -> str:
-    return f"scaling.minInstances {found.shape.instances.least}, while they serve nothing"
+    instances = found.shape.instances
+    windows = "".join(
+        f", {count} for {(share * 100).quantize(Decimal('0.1'))} % of the time" for count, share in instances.windows
+    )
+    return f"scaling.minInstances {instances.least}{windows}, while they serve nothing"
 
 
 def _logged(found: Estimate) -> str:

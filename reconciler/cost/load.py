@@ -56,20 +56,20 @@ def load_of(shape: Shape, usage: Usage) -> Load:
     predictions = Amounts(NOTHING, expected, most - checks)
     rates = predictions + Amounts.same(checks)
     always = instances.most * MONTH_S
-    least = instances.least * MONTH_S
     busy = Amounts(
         _busy_s(rates.floor, usage.billed_s, instances, usage),
         _busy_s(rates.expected, usage.billed_s, instances, usage),
         always,
     )
+    floor, usual = _up_s(rates.floor, usage, instances), _up_s(rates.expected, usage, instances)
     up = Amounts(
-        max(least, _up_s(rates.floor, usage, instances)), max(least, _up_s(rates.expected, usage, instances)), always
+        instances.warm_s(lambda warm: max(warm, floor)), instances.warm_s(lambda warm: max(warm, usual)), always
     )
     return Load(
         predictions.times(MONTH_S),
         rates.times(MONTH_S),
         busy,
-        busy.each(lambda busy_s: max(NOTHING, least - busy_s)),
+        busy.each(lambda busy_s: instances.warm_s(lambda warm: max(NOTHING, warm - busy_s))),
         up,
         clipped=expected < usage.requests_per_second,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cost.amounts import MONTH_H, MONTH_S
+from reconciler.cost.warm import shares
 from schemas.cron import parse_cron
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Instances:
         gpu: Accelerator of each; empty for none.
         zonal: Capacity for the accelerator in a second zone.
         always: CPU outside of requests too: billed by instance instead of by request.
+        windows: Where more than `least` are kept warm at times: how many, and for which share of the time.
     """
 
     cpu_millis: int
@@ -52,6 +54,16 @@ class Instances:
     gpu: str = ""
     zonal: bool = False
     always: bool = False
+    windows: tuple[tuple[int, Decimal], ...] = ()
+
+    def warm_s(self, left: Callable[[Decimal], Decimal]) -> Decimal:
+        """Add up over the month what is left of the seconds of warm instances, at each number of them by its share.
+
+        Args:
+            left: What is left of so many seconds, were they kept warm all month.
+        """
+        rest = 1 - sum((share for _, share in self.windows), Decimal(0))
+        return sum((left(count * MONTH_S) * share for count, share in ((self.least, rest), *self.windows)), Decimal(0))
 
     @property
     def by_instance(self) -> bool:
@@ -160,6 +172,7 @@ def _instances(spec: Spec) -> Instances:
         spec.scaling.concurrency,
         str(gpu.type) if gpu else "",
         bool(gpu and gpu.zonal_redundancy),
+        windows=shares(spec.scaling),
     )
 
 
@@ -248,13 +261,16 @@ def sized(shape: Shape, record: Mapping[str, Any]) -> Shape:
         shape: Of the spec.
         record: As wanted, or as it is live.
     """
-    least = record["min_instances"]
+    least, windows = record["min_instances"], shape.instances.windows
+    if least in {count for count, _ in windows}:  # a window is open: at other times there are as many as the spec says
+        least = shape.instances.least
     instances = replace(
         shape.instances,
         cpu_millis=record["cpu_millis"],
         memory_mib=record["memory_mib"],
         least=least,
-        most=max(record["max_instances"], least, 1),
+        windows=tuple((count, share) for count, share in windows if count > least),
+        most=max(record["max_instances"], record["min_instances"], 1),
         concurrency=record["concurrency"] or 1,
         gpu=record["gpu"],
         zonal=record["gpu_zonal_redundancy"],
