@@ -262,3 +262,13 @@ def test_what_was_spent_is_said_by_hand(shell, emulator):
     assert (credit.code, [each.code for each in wrong]) == (0, [1, 64, 1])
     assert sorted((line["project"], line["amount"]) for line in lines) == [("local", "12.50"), ("other", "-2")]
     assert lines[0]["labels"] == {"managed-by": "mlservice", "mlservice-service": "churn", "team": "growth"}
+
+
+def test_a_vulnerability_is_planted(own):
+    """It is known from then on; what is no vulnerability is refused in words."""
+    assert own("emulator", "start").code == 0
+    planted = own("emulator", "plant-vulnerability", "CVE-2026-0001", "torch", "--python", "--below", "2.5")
+    refused = own("emulator", "plant-vulnerability", "CVE-2026-0001", "torch")
+
+    assert planted.out.strip() == "CVE-2026-0001 is found in 0 images"
+    assert (refused.code, "'versions' says which are affected" in refused.err) == (1, True)

@@ -45,6 +45,12 @@ KINDS = (
             "view": "Materialized views are not emulated.",
         },
     ),
+    Kind("containeranalysis_note", "a note of attestations: create, get, update, delete; no vulnerability"),
+    Kind(
+        "containeranalysis_occurrence",
+        "one answer of a list, of one vulnerability: all that is known of what a scan writes",
+        {"vulnerability-list-quoted": "Nobody can have Google's scanner find that image here; the messages are alike."},
+    ),
     Kind(
         "billing_budget",
         "by a test server: one that is not there, create over a time of its own",

@@ -204,6 +204,7 @@ def budgets(draw: st.DrawFn) -> Any:
     chosen_steps = st.sets(st.integers(0, 5), max_size=3).map(lambda some: some | ({2} if some & {3, 4} else set()))
     rest = _optional(
         currency=st.just("EUR"),
+        label=st.just("mlservice-service"),
         planLimit=st.integers(1, 9999),
         alerts=_FRACTIONS,
         actions=chosen_steps.map(lambda some: [steps[index] for index in sorted(some)]),

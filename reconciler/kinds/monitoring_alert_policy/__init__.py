@@ -56,7 +56,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
             if alert.labels.get(BREACH_LABEL) == SLO:
                 told += [channels.address_of(service, entry) for entry in channels.function_of(service)]
             if told:
-                yield policy(service.name, service.name, alert, set(told))
+                yield policy(service.name, service, alert, set(told))
 
 
 def notes(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
@@ -82,7 +82,7 @@ def operates(operator: Operator, facts: Facts) -> Iterator[Desired[AlertPolicy]]
                 for entry in operator.spec.notifications
                 if alert.event in {str(event) for event in entry.events}
             ]
-            yield policy(operator.owner, operator.name, alert, told)
+            yield policy(operator.owner, operator, alert, told)
 
 
 KIND = Kind(
