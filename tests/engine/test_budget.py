@@ -179,3 +179,27 @@ def test_somebody_elses_budget_is_left_alone(operator):
         operator.plan(ASKED)
 
     assert budgets(operator)[1] == [made]
+
+
+def test_a_lost_answer_makes_no_second_budget(operator):
+    """Its name is the server's, so nothing but its mark says that it is there."""
+    operator.emulator.faults({"method": "*/CreateBudget", "status": "UNAVAILABLE", "when": "after"})
+
+    assert not operator.apply(ASKED).failed
+
+    assert len(budgets(operator)[1]) == 1
+    assert operator.differences(ASKED) == []
+
+
+def test_who_has_two_of_one_mark_keeps_the_one_that_is_listed(operator):
+    """Somebody copied it: the plan says that the other one goes."""
+    assert not operator.apply(ASKED).failed
+    api, [made] = budgets(operator)
+    copy = api.create_budget(request={"parent": ACCOUNT, "budget": made})
+
+    [line] = operator.differences(ASKED)
+    assert line.startswith("update billing_budget/global/churn")
+    assert not operator.apply(ASKED).failed
+
+    assert [each.name for each in budgets(operator)[1]] == [made.name]
+    assert copy.name != made.name
