@@ -187,7 +187,8 @@ def ended() -> Iterator[list[Any]]:
 @contextmanager
 def _logged(file: Path, *, structured: bool) -> Iterator[None]:
     """Write what the server logs to a file, as its process would."""
-    handler = logging.FileHandler(file)
+    # With "a" it would open its file anew for a line that another server's thread is just writing when it is closed.
+    handler = logging.FileHandler(file, mode="w")
     handler.setFormatter(JsonFormatter() if structured else logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     loggers = [logging.getLogger(name) for name in ("runtime", "uvicorn")]
     levels = [logger.level for logger in loggers]
