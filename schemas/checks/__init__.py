@@ -102,6 +102,8 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     retraining.promoted_model,
     registry.repository,
     registry.cleanup,
+    registry.allowed,
+    registry.judged,
     budget.amounts,
     budget.limit,
     budget.alerts,

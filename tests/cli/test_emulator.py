@@ -291,3 +291,13 @@ def test_a_command_says_whose_emulator_it_uses(own):
         assert f"LOCAL: the embedded emulator of {own.folder}; nothing reaches Google Cloud" in told
     finally:
         assert outer("emulator", "stop").code == 0
+
+
+def test_a_vulnerability_is_planted(own):
+    """It is known from then on; what is no vulnerability is refused in words."""
+    assert own("emulator", "start").code == 0
+    planted = own("emulator", "plant-vulnerability", "CVE-2026-0001", "torch", "--python", "--below", "2.5")
+    refused = own("emulator", "plant-vulnerability", "CVE-2026-0001", "torch")
+
+    assert planted.out.strip() == "CVE-2026-0001 is found in 0 images"
+    assert (refused.code, "'versions' says which are affected" in refused.err) == (1, True)

@@ -28,6 +28,7 @@ KIND = Kind(
     operates=operates,
     connect=RunJobClient,
     keyed=frozenset({"env", "secrets", "labels"}),
+    images=lambda record: (record["image"],),
     permissions=Permissions(
         read=("run.jobs.get", "run.jobs.list"),
         write=(

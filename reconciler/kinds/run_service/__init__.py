@@ -135,6 +135,7 @@ KIND = Kind(
         Gift(MODEL_READER, PROJECT, "the service's own account", "reading the model: only its bucket and folder"),
         Gift(SECRET_READER, "secret", "the service's own account", "reading each secret that the spec names"),
     ),
+    images=lambda record: (record["image"],),
     lookups=(IMAGE_DIGEST, MODEL_VERSION, SECRET_VERSION),
     spec_paths={
         "scaling.minInstances": "min_instances",
