@@ -182,8 +182,9 @@ class InventoryStore:
         from google.cloud.exceptions import NotFound  # noqa: PLC0415 - late, for start-up
 
         with calling("delete the budget's book of", f"service {inventory.service}"), suppress(NotFound):
-            book = book_of((inventory.region, inventory.service))
-            self._state.use().blob(book).delete(timeout=CALL_TIMEOUT_S)
+            book, bucket = book_of((inventory.region, inventory.service)), self._state.use()
+            for blob in list(bucket.list_blobs(prefix=book, timeout=CALL_TIMEOUT_S)):
+                blob.delete(timeout=CALL_TIMEOUT_S)
         with calling("delete the inventory of", f"service {inventory.service}"):
             try:
                 self._blob(inventory).delete(if_generation_match=inventory.generation, timeout=CALL_TIMEOUT_S)
