@@ -23,6 +23,7 @@ COMMANDS = {
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
     "history": "Show what became of a service, change by change.",
+    "where": "Show what runs an image, a model or a commit's specs.",
     "predict": "Send rows to a service.",
     "models": "Show the versions of a model, and where each serves.",
     "promote": "Let another version of a model serve.",

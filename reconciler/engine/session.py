@@ -13,6 +13,7 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.kind import Kind, Kinds, Roles
 from reconciler.core.objects import Holder, Observed
+from reconciler.core.stamp import UNSTAMPED, Stamp
 from reconciler.engine.clock import Clock
 from reconciler.engine.pool import Pool
 from reconciler.gcp.connection import Connection
@@ -49,6 +50,7 @@ class Session:
         holder: Who we are, in words, for locks.
         run_id: Names this run.
         patience: How long it waits.
+        stamp: Which commit the specs are of, as far as that is known.
     """
 
     connection: Connection
@@ -58,6 +60,7 @@ class Session:
     holder: str
     run_id: str
     patience: Patience = Patience()
+    stamp: Stamp = UNSTAMPED
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
