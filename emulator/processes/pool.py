@@ -77,7 +77,7 @@ class Pool:
             if instance.free and (best is None or instance.in_flight < best.in_flight):
                 best = instance
         if best is not None:
-            best.in_flight += 1
+            best.take_slot()
         return best
 
     async def wait(self) -> Instance:
@@ -115,13 +115,14 @@ class Pool:
             if not self._starting:
                 raise BusyError
 
-    def give_back(self, instance: Instance) -> None:
-        """Free a slot: the next waiting request gets it."""
-        instance.in_flight -= 1
+    def give_back(self, instance: Instance) -> float:
+        """Free a slot: the next waiting request gets it. Gives what `Instance.free_slot` does."""
+        busy_s = instance.free_slot()
         instance.idle_since = self._workshop.now()
         self._hand_out(instance)
         if self.retired:
             self._stop_idle(keep=0, idle_s=0)
+        return busy_s
 
     def distrust(self, instance: Instance) -> None:
         """Give up an instance that cannot be reached: it has died, or is about to."""
@@ -246,7 +247,7 @@ class Pool:
         while instance.free and self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
-                instance.in_flight += 1
+                instance.take_slot()
                 turn.set_result(instance)
 
     def _fail_waiting(self) -> None:

@@ -57,14 +57,16 @@ def load_of(shape: Shape, usage: Usage) -> Load:
     rates = predictions + Amounts.same(checks)
     always = instances.most * MONTH_S
     least = instances.least * MONTH_S
+    billed = None if usage.instances is None else min(usage.instances, Decimal(instances.most)) * MONTH_S
+    # With instances kept warm, what is measured has their idle seconds in it, which cost another price.
+    measured = None if instances.least else billed
     busy = Amounts(
         _busy_s(rates.floor, usage.billed_s, instances, usage),
-        _busy_s(rates.expected, usage.billed_s, instances, usage),
+        _busy_s(rates.expected, usage.billed_s, instances, usage) if measured is None else measured,
         always,
     )
-    up = Amounts(
-        max(least, _up_s(rates.floor, usage, instances)), max(least, _up_s(rates.expected, usage, instances)), always
-    )
+    expected_up = _up_s(rates.expected, usage, instances) if billed is None else billed
+    up = Amounts(max(least, _up_s(rates.floor, usage, instances)), max(least, expected_up), always)
     return Load(
         predictions.times(MONTH_S),
         rates.times(MONTH_S),

@@ -62,16 +62,24 @@ class Service:
             `needs a person`.
         problems: What is wrong, in sentences.
         changes: What was to be done, and how it ended.
+        cost: What it costs, as `schemas.kept.report.ServiceCost`; None where it could not be planned.
     """
 
     region: str
     state: str = "ok"
     problems: list[str] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
+    cost: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give the form that reports keep."""
-        return {"region": self.region, "state": self.state, "problems": self.problems, "changes": self.changes}
+        return {
+            "region": self.region,
+            "state": self.state,
+            "problems": self.problems,
+            "changes": self.changes,
+            "cost": self.cost,
+        }
 
 
 @dataclass(slots=True)
@@ -157,6 +165,9 @@ class Pass:
             self.whole = planned
             planned = _without(planned, own)
         self.log.write("INFO", "plan made", **counts(planned.plan))
+        for name, cost in planned.plan.costs.items():
+            if name in self.told:
+                self.told[name].cost = cost.amounts
         held = self.canary.holds(planned)
         if locks := {} if held or self.changes_nothing else self._locked(planned):
             self._leave_locked(documents, planned, locks)

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from reconciler.render.moments import minute
 from reconciler.render.text import table
 
 _HEAD = ("  a month, in USD", "floor", "expected", "worst", "assumption")
@@ -47,11 +48,22 @@ def _service(service: Mapping[str, Any], *, everything: bool) -> Text:
     whole = ("  together", *(service["total"][case] for case in _CASES), least)
     styles = ["" if line["known"] else "yellow" for line in shown]
     text.append_text(table([*rows, whole], _HEAD, right=_NUMBERS, styles=[*styles, "bold"]))
+    if used := service.get("measured"):
+        text.append(f"  measured: {used_words(used)}\n", "cyan")
     if service["assumed"]:
         text.append(f"  assumed, until the spec says it: {', '.join(service['assumed'])}\n", "cyan")
     for line in _neighbours(service["neighbours"], everything=everything):
         text.append_text(line)
     return text
+
+
+def used_words(used: Mapping[str, Any]) -> str:
+    """Say how much a service was used, as `cost.measured` has it."""
+    took = used["requestDurationMs"]
+    each = f" of {took:g} ms" if took is not None else ""
+    billed = f", {used['billedInstances']} instances billed" if used["billedInstances"] is not None else ""
+    when = f"from {minute(used['since'])} to {minute(used['until'])} UTC"
+    return f"{used['requestsPerSecond']} requests/s{each}{billed}, {when}"
 
 
 def _row(line: Mapping[str, Any], *, everything: bool) -> tuple[str, ...]:

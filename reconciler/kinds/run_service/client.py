@@ -182,6 +182,7 @@ def _observed(address: Address, live: Any, revisions: Sequence[Any]) -> Observed
         problem=" ".join(condition.message.split()) or "not ready" if failed else "",
         output={
             "uri": live.uri,
+            "made": live.create_time,
             "tags": {t.tag: t.uri for t in live.traffic_statuses if t.tag},
             "runs": read_runs(live, revisions),
             "conditions": tuple(map(_condition, [condition, *live.conditions])),
