@@ -109,14 +109,14 @@ class Session:
         """Read one object."""
         return next(iter(self._read([address], {address: server_name})), None)
 
-    def holders(self, seen: Iterable[Observed[Any]]) -> tuple[list[Holder], list[str]]:
+    def holders(self, seen: Iterable[Observed[Any]]) -> tuple[list[Holder], Mapping[str, frozenset[Address]]]:
         """Say what keeps objects from being deleted, whosever it is, with as few calls as their kinds allow.
 
         Args:
             seen: The objects; those whose kinds nothing keeps are passed over.
 
         Returns:
-            What keeps them, and why it is not known of some kinds.
+            What keeps them, and why it is not known of some of them, each with which.
         """
         groups: dict[str, list[Observed[Any]]] = {}
         for each in seen:
@@ -124,7 +124,12 @@ class Session:
         kinds = [kind for kind in map(self.kinds.by_name.__getitem__, sorted(groups)) if kind.holders]
         answers = self.pool.gather([partial(self._holders_or_why, kind, groups[kind.name]) for kind in kinds])
         found = [holder for holders, _ in answers for holder in holders]
-        return found, list(dict.fromkeys(why for _, why in answers if why))
+        unknown: dict[str, frozenset[Address]] = {}
+        for kind, (_, why) in zip(kinds, answers, strict=True):
+            if why:
+                about = frozenset(each.address for each in groups[kind.name])
+                unknown[why] = unknown.get(why, frozenset()) | about
+        return found, unknown
 
     def _holders_or_why(self, kind: Kind[Any], seen: Sequence[Observed[Any]]) -> tuple[list[Holder], str]:
         try:
