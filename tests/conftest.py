@@ -25,6 +25,9 @@ from tests.operating import Operator
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 """Tests import onnxruntime themselves, and it is nobody's business that they do."""
 
+os.environ.setdefault("MLSERVICE_PRICES", "/nonexistent/prices.json")
+"""What somebody read from Google's catalog on this machine is no price of a test's."""
+
 HTTP = httpx.Client(timeout=60, trust_env=False)
 """One client for all control calls: making one takes longer than most tests."""
 atexit.register(HTTP.close)

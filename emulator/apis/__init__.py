@@ -62,7 +62,7 @@ LISTED = (
     ),
     Listed(
         "emulator.apis.cloudbilling",
-        ("google.cloud.billing.v1.CloudBilling/",),
+        ("google.cloud.billing.v1.CloudBilling/", "google.cloud.billing.v1.CloudCatalog/"),
         "google.cloud.billing_v1",
         "CLOUDBILLING",
         narrow=True,

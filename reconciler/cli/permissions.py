@@ -35,6 +35,7 @@ while monitors of two versions have schedules; `monitor` needs `roles/cloudfunct
 `promote --write` with `model.alias`, which writes what it did into the state bucket.
 
 `cost --measured`, and `status NAME` for what a service is used, need `roles/monitoring.viewer`.
+`cost --refresh` needs no role: `cloudbilling.googleapis.com` must be enabled in the project.
 
 `where` needs `roles/run.viewer` and `roles/storage.objectViewer` on the state bucket, `roles/cloudfunctions.viewer`
 where functions start trainings, `roles/artifactregistry.reader` for images and digests, and `roles/aiplatform.viewer`

@@ -46,9 +46,10 @@ def told(found: Sequence[tuple[str, Estimate]], *, today: date) -> dict[str, Any
 
 
 def _prices(today: date) -> Mapping[str, Any]:
-    as_of = snapshot().as_of
-    days = (today - date.fromisoformat(as_of)).days
-    return {"asOf": as_of, "days": max(0, days), "old": days > OLD_DAYS}
+    prices = snapshot()
+    days = (today - date.fromisoformat(prices.as_of)).days
+    read = {"refreshed": prices.refreshed or None, "trouble": prices.trouble}
+    return {"asOf": prices.as_of, "days": max(0, days), "old": days > OLD_DAYS, **read}
 
 
 def _service(project: str, found: Estimate) -> Mapping[str, Any]:

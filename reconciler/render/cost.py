@@ -32,8 +32,10 @@ def render_cost(found: Mapping[str, Any], *, everything: bool = False) -> Text:
         text.append(f"{line}\n")
     prices = found["prices"]
     text.append(f"list prices of {prices['asOf']}", "bold red" if prices["old"] else "dim")
-    old = f", {prices['days']} days old: look whether they still hold" if prices["old"] else ""
+    text.append(f", {prices['refreshed']} from Google's catalog" if prices["refreshed"] else "", "dim")
+    old = f", {prices['days']} days old: mlservice cost --refresh" if prices["old"] else ""
     text.append(old, "bold red")
+    text.append(f"; what was read before cannot be used: {prices['trouble']}" if prices["trouble"] else "", "bold red")
     return text.append(f"; a month has {found['hours']} h; not counted: {', '.join(found['notCounted'])}\n", "dim")
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import data, out
+from reconciler.cli.console import data, out, say
 from reconciler.cli.options import DEFAULT_FILE, Environment, Form, Local, Project, State
 from reconciler.cli.planning import Target, working
+from reconciler.cli.prices import prefer_kept
 from reconciler.core.address import Address
 
 if TYPE_CHECKING:
@@ -92,6 +93,14 @@ def cost(
             help="With the use of the last seven days, as Cloud Monitoring has it, in place of what is declared.",
         ),
     ] = False,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh",
+            help="Read list prices from Google's catalog first, and keep them for later: in the user's cache, or in "
+            "MLSERVICE_PRICES.",
+        ),
+    ] = False,
     project: Project = None,
     local: Local = False,
     state: State = None,
@@ -107,8 +116,9 @@ def cost(
     together. Also shown: what would be cheaper, and what a commitment or Spot capacity would save. Prices come with
     this version, in US dollars.
 
-    No call is made, and nothing of Google Cloud is needed, but with --measured: that reads requests, how long they take
-    and instances that are billed. A service that does not run yet is priced as it is declared.
+    No call is made, and nothing of Google Cloud is needed, but with --measured and --refresh. The first reads requests,
+    how long they take and instances that are billed; a service that does not run yet is priced as it is declared. The
+    second reads prices, which are preferred from then on, here and in plans, to older ones that come with this version.
     """
     rates: dict[str, Any] = {}
     if requests_per_second is not None:
@@ -117,17 +127,54 @@ def cost(
         rates["request_duration_ms"] = _duration_ms(request_duration)
     if measured and rates:
         raise typer.BadParameter("--measured and a rate to try exclude each other")
-    if (project or local or state) and not measured:
-        raise typer.BadParameter("--project, --local and --state are for --measured")
+    if (project or local or state) and not (measured or refresh):
+        raise typer.BadParameter("--project, --local and --state are for --measured and --refresh")
+    target = Target(project, local, state)
+    told = _refresh(target) if refresh else None
+    if told and not what and not DEFAULT_FILE.exists():
+        return _told_alone(told, output)
     services = _services(what or [], environment)
-    uses = _measured(services, Target(project, local, state)) if measured else {}
-    document = _document(services, rates, uses)
+    uses = _measured(services, target) if measured else {}
+    document = _document(services, rates, uses) | ({"refreshed": told} if told else {})
     if output is Form.JSON:
         data(document)
     else:
         from reconciler.render.cost import render_cost  # noqa: PLC0415 - late, for start-up
 
         out(render_cost(document, everything=everything))
+    return 0
+
+
+def _refresh(target: Target) -> dict[str, Any]:
+    """Read prices, keep them, and say what became of them.
+
+    Raises:
+        ApiError: The catalog cannot be read; what was read before stays.
+        UsageError: They would be the emulator's, in the place of Google's.
+    """
+    import json  # noqa: PLC0415 - late, for start-up
+
+    from reconciler.cli.prices import VARIABLE, keep, kept_at, named  # noqa: PLC0415 - late, for start-up
+    from reconciler.core import errors  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.refreshing import read_prices  # noqa: PLC0415 - late, for start-up
+
+    if target.local and not named():
+        why = "prices of the emulator would stand in the place of Google's"
+        raise errors.UsageError(why, hint=f"leave out --local, or set {VARIABLE} to a file of their own")
+    with working(target, quiet=True) as session:
+        found, day = read_prices(session), f"{session.clock.now():%Y-%m-%d}"
+    keep(json.dumps(found.document(day), indent=1))
+    for why in found.kept:
+        say(f"kept as it comes with this version: {why}", "yellow")
+    changed = f"{len(found.changed)} of them changed" if found.changed else "none of them changed"
+    say(f"{len(found.usd)} prices read from Google's catalog, {changed}; kept in {kept_at()}", "dim")
+    return {"asOf": day, "read": sorted(found.usd), "changed": list(found.changed), "kept": list(found.kept)}
+
+
+def _told_alone(told: Mapping[str, Any], output: Form) -> int:
+    """Say nothing more where there is nothing to price."""
+    if output is Form.JSON:
+        data({"refreshed": told})
     return 0
 
 
@@ -161,6 +208,8 @@ def _document(
     from reconciler.cost.shape import shape_of  # noqa: PLC0415 - late, for start-up
     from reconciler.cost.told import told  # noqa: PLC0415 - late, for start-up
     from reconciler.cost.usage import usage_of  # noqa: PLC0415 - late, for start-up
+
+    prefer_kept()
 
     def priced(each: LoadedService) -> Estimate:
         shape, usage = shape_of(each.service), usage_of(each.service.spec).declaring(rates)
