@@ -94,13 +94,12 @@ def counted(running: Running) -> dict[str, int]:
     return {what: int(count) for what, count in found}
 
 
-def settled(running: Running) -> dict[str, int]:
-    """Give the counts once nothing waits any more."""
+def settled(running: Running) -> None:
+    """Wait until nothing waits any more."""
     before = None
     while (now := counted(running)) != before:
         before = now
         time.sleep(1)
-    return now
 
 
 def measure(cell: Cell, rounds: int, seconds: float) -> None:
@@ -117,10 +116,11 @@ def measure(cell: Cell, rounds: int, seconds: float) -> None:
         for _ in range(rounds):
             for one, _ in running.values():
                 drive(one, cell, known.rows, seconds)
+                settled(one)  # else it writes on what waits, on the CPU of the next one
         heads = ("req/s", "ratio", "bar", "cpu µs", "p50 ms", "p99 ms")
         print(f"\n{cell.name:16}" + "".join(f"{head:>8}" for head in heads) + "  rows kept; dropped")
         for rate, (one, port) in running.items():
-            report(rate, one, running[0.0][0], taken(port) if settled(one) is not None else 0, cell)
+            report(rate, one, running[0.0][0], taken(port), cell)
 
 
 def report(rate: float, one: Running, base: Running, kept: int, cell: Cell) -> None:

@@ -35,7 +35,7 @@ class Passage(Protocol):
     stop: int
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """One request and its answer.
 
     Times are seconds of the queue's clock. `call` is None for a request that was refused before it reached the model,

@@ -84,9 +84,9 @@ class Records:
             work.flush(seconds)
         self._flush_traces()
 
-    def _background(self) -> list[Background[Any]]:
-        owners = (self._predictions, self._shadow)
-        return [owner.background for owner in owners if owner is not None]
+    def _background(self) -> list[PredictionLog | Background[Any]]:
+        found: list[PredictionLog | Background[Any]] = [] if self._predictions is None else [self._predictions]
+        return found if self._shadow is None else [*found, self._shadow.background]
 
 
 def _sink(name: str) -> Sink | None:

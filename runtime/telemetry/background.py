@@ -16,6 +16,16 @@ log = logging.getLogger("runtime")
 Item = TypeVar("Item")
 
 
+def _one(item: object) -> int:
+    del item
+    return 1
+
+
+def _nothing(item: object) -> int:
+    del item
+    return 0
+
+
 class Background(Generic[Item]):
     """Hands items to a function, many at once, in another thread.
 
@@ -24,9 +34,10 @@ class Background(Generic[Item]):
         handle: Takes items in order, and tells how many of them were lost, None for none; what it raises is logged,
             and all of them are.
         size: Items that may wait.
-        at_once: Items given to one call.
+        at_once: Items given to one call; more, where the last one counts for several.
+        count: Tells for how many an item counts; None where each is one.
         weigh: Tells how many bytes an item holds; None to count items only.
-        heaviest: Bytes that may wait.
+        heaviest: Bytes that may wait; an item that is heavier waits alone.
         gather_s: How long the thread lets items come together. Waking it for each costs a request more than its own
             work: both want the interpreter.
         begin: Called once in the thread, before the first items; what it raises is logged.
@@ -39,6 +50,7 @@ class Background(Generic[Item]):
         *,
         size: int = 1000,
         at_once: int = 100,
+        count: Callable[[Item], int] | None = None,
         weigh: Callable[[Item], int] | None = None,
         heaviest: int = 64 << 20,
         gather_s: float = 0.0,
@@ -49,10 +61,10 @@ class Background(Generic[Item]):
         self._handle = handle
         self._items: deque[Item] = deque()
         self._size, self._at_once = size, at_once
-        self._weigh, self._heaviest = weigh, heaviest
+        self._count, self._weigh, self._heaviest = count or _one, weigh or _nothing, heaviest
         self._held = 0  # bytes that came; less those that left, what waits
         self._left = 0
-        self._came = self._gone = 0  # items: one is counted by who puts, the other by the thread
+        self._came = self._taken = self._gone = 0  # items: the first is counted by who puts, the others by the thread
         self._gather_s = gather_s
         self._awake, self._hurry = threading.Event(), threading.Event()
         self._idle = threading.Condition()
@@ -61,12 +73,13 @@ class Background(Generic[Item]):
 
     def put(self, item: Item) -> None:
         """Queue an item, or count it as dropped. Called by one thread."""
-        weight = 0 if self._weigh is None else self._weigh(item)
-        if len(self._items) >= self._size or self._held - self._left + weight > self._heaviest:
-            self.dropped += 1
+        count, weight = self._count(item), self._weigh(item)
+        waiting, held = self._came - self._taken, self._held - self._left
+        if (waiting and waiting + count > self._size) or (held and held + weight > self._heaviest):
+            self.dropped += count
             return
         self._held += weight
-        self._came += 1
+        self._came += count
         self._items.append(item)
         if not self._awake.is_set():
             self._awake.set()
@@ -92,16 +105,22 @@ class Background(Generic[Item]):
             if self._gather_s:
                 self._hurry.wait(self._gather_s)
             while self._items:
-                self._take([self._items.popleft() for _ in range(min(self._at_once, len(self._items)))])
+                self._take()
 
-    def _take(self, items: list[Item]) -> None:
-        lost = self._guarded(partial(self._handle, items), len(items))
-        self.handled += len(items) - lost
+    def _take(self) -> None:
+        items: list[Item] = []
+        count = 0
+        while self._items and count < self._at_once:
+            items.append(self._items.popleft())
+            count += self._count(items[-1])
+        self._taken += count
+        weight = sum(map(self._weigh, items))
+        lost = self._guarded(partial(self._handle, items), count)
+        self.handled += count - lost
         self.failed += lost
-        if self._weigh is not None:
-            self._left += sum(map(self._weigh, items))
+        self._left += weight
         with self._idle:
-            self._gone += len(items)
+            self._gone += count
             self._idle.notify_all()
 
     def _guarded(self, work: Callable[[], int | None], items: int) -> int:

@@ -1,39 +1,42 @@
 """The prediction log: what was asked and what was answered, for those who watch for data drift.
 
-A sink takes records in a thread of its own. stdout and a file are here, a topic is in `prediction_topic`; others
-implement `Sink`.
+Records are made on the event loop, between requests; a sink takes them in a thread of its own. stdout and a file are
+here, a topic is in `prediction_topic`; others implement `Sink`.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections import deque
 from pathlib import Path
 from random import random
-from time import sleep, time
-from typing import TYPE_CHECKING, Any, Protocol
-
-import msgspec
+from time import time
+from typing import TYPE_CHECKING, Protocol
 
 from runtime.telemetry.background import Background
-from runtime.telemetry.prediction_rows import Rows
+from runtime.telemetry.prediction_rows import Part, Rows
+from runtime.telemetry.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from runtime.data.models import Loaded
     from runtime.data.seen import Seen
 
-    Item = tuple[float, Rows, Seen]
-
 log = logging.getLogger("runtime")
+
+Batch = list[list[bytes]]
+"""Records of requests."""
 
 OK = 200
 WAITING, AT_ONCE = 20_000, 1000
-"""Requests that may wait, and that one call of the sink gets: a slow topic takes a second for a thousand."""
+"""Requests that may wait, and that one call of the sink gets, about: a slow topic takes a second for a thousand."""
 GATHER_S = 0.1
-POLITE = 64
-"""Rows after which the thread lets others run, about."""
+HEAVIEST = 64 << 20
+"""Bytes that may wait, before they are records and again after."""
+CELLS = 4096
+"""Of the table that one turn makes: half a millisecond."""
 _BESIDE = 1024
 """Bytes that a request holds beside its body: headers, the answer, objects."""
 
@@ -72,7 +75,9 @@ class Lines:
 
 
 class PredictionLog:
-    """A follower of requests: takes a share of them, and makes records in the background.
+    """A follower of requests: takes a share of them, and makes records between requests.
+
+    What cannot be kept up with is dropped and counted: those who ask come before those who look.
 
     Args:
         sink: Where records go.
@@ -81,6 +86,8 @@ class PredictionLog:
         where: Service and revision on Cloud Run; empty elsewhere.
     """
 
+    name = "prediction-log"
+
     def __init__(
         self,
         sink: Sink,
@@ -88,66 +95,138 @@ class PredictionLog:
         columns: Mapping[str, str] | None = None,
         where: tuple[str, str] = ("", ""),
     ) -> None:
-        self._sink = sink
-        self._encode = msgspec.json.Encoder().encode
         self._rate = rate
         self._columns = columns or {}
         self._where = where
-        self.background: Background[Item] = Background(
-            "prediction-log",
-            self._write,
+        self._waiting: deque[Part] = deque()
+        self._held = 0  # bytes that wait
+        self._begun: list[bytes] | None = []  # records of a request that goes in several turns; None: some failed
+        self._dropped = self._failed = 0
+        self._turns = Turns(self._turn)
+        self._sent: Background[Batch] = Background(
+            self.name,
+            lambda batches: sink.write([records for batch in batches for records in batch]),
             size=WAITING,
             at_once=AT_ONCE,
-            weigh=_weight,
+            count=len,
+            weigh=_bytes,
+            heaviest=HEAVIEST,
             gather_s=GATHER_S,
             begin=sink.begin,
         )
 
+    @property
+    def handled(self) -> int:
+        """Requests whose records the sink has."""
+        return self._sent.handled
+
+    @property
+    def dropped(self) -> int:
+        """Requests that came when too many waited."""
+        return self._dropped + self._sent.dropped
+
+    @property
+    def failed(self) -> int:
+        """Requests that no record could be made of, or that the sink lost."""
+        return self._failed + self._sent.failed
+
     def follower(self, loaded: Loaded) -> Callable[[Seen], None]:
         """Give what takes a model's requests that were predicted and are in the sample."""
         rows = Rows(loaded, self._columns, self._where)
-        put, rate = self.background.put, self._rate
+        take, rate = self._take, self._rate
 
         def follow(seen: Seen) -> None:
             if random() < rate and seen.answer.status == OK and seen.outputs is not None:  # noqa: S311 - a sample
-                put((time(), rows, seen))
+                call = seen.call
+                take(Part(time(), rows, seen, 0, call.stop - call.start if call else 0))
 
         return follow
 
-    def _write(self, items: list[Item]) -> int:
-        requests: list[list[bytes]] = []
-        lost = 0
-        for rows, some in _together(items):
-            for (at, _, seen), table in zip(some, _tables(rows, some), strict=True):
-                try:
-                    requests.append([self._encode(record) for record in rows.of(at, seen, table)])
-                except Exception:  # text that is none, a value that JSON has no form for: of this request alone
-                    lost += 1
-                    if lost == 1:
-                        log.exception("a prediction cannot be logged", extra={"model": rows.model})
-            sleep(0)  # gives the interpreter to a request that waits for it, which else it would for 5 ms
-        return lost + self._sink.write(requests)
+    def flush(self, seconds: float) -> bool:
+        """Make and send all that waits; called in another thread than the loop's.
+
+        Returns:
+            Whether it was done, within `seconds` for each.
+        """
+        made = self._turns.finish(seconds)
+        return self._sent.flush(seconds) and made
+
+    def _take(self, part: Part) -> None:
+        weight = _weight(part)
+        if len(self._waiting) >= WAITING or (self._held and self._held + weight > HEAVIEST):
+            self._dropped += 1
+            return
+        self._held += weight
+        self._waiting.append(part)
+        self._turns.plan()
+
+    def _turn(self) -> bool:
+        """Make some records; tells whether more are to be made."""
+        if not self._waiting:
+            return False
+        parts = self._next()
+        made = _records(parts)
+        if not parts[0].start and parts[-1].last:  # nearly always: whole requests
+            self._send([records for records in made if records is not None], len(parts))
+        else:
+            self._join(parts, made)
+        return bool(self._waiting)
+
+    def _next(self) -> list[Part]:
+        """Take requests of one model, as many as make a short turn; of the last one perhaps only some rows."""
+        waiting = self._waiting
+        rows = waiting[0].rows
+        left = max(CELLS // rows.width, 1)
+        parts: list[Part] = []
+        while left > 0 and waiting and waiting[0].rows is rows:
+            part = waiting.popleft()
+            if part.stop - part.start > left:
+                cut = part.start + left
+                waiting.appendleft(Part(part.at, rows, part.seen, cut, part.stop))
+                part = Part(part.at, rows, part.seen, part.start, cut, last=False)
+            else:
+                self._held -= _weight(part)
+            parts.append(part)
+            left -= max(part.stop - part.start, 1)
+        return parts
+
+    def _join(self, parts: Sequence[Part], made: Sequence[list[bytes] | None]) -> None:
+        """Put the records of a request together that went in several turns: it is kept as a whole, or not at all."""
+        whole: list[list[bytes]] = []
+        for part, records in zip(parts, made, strict=True):
+            if not part.start:
+                self._begun = []
+            if records is None:
+                self._begun = None
+            elif self._begun is not None:
+                self._begun += records
+            if part.last and self._begun is not None:
+                whole.append(self._begun)
+        self._send(whole, sum([part.last for part in parts]))
+
+    def _send(self, requests: Batch, count: int) -> None:
+        """Hand the records of requests on; those of how many there should be are counted."""
+        self._failed += count - len(requests)
+        if requests:
+            self._sent.put(requests)
 
 
-def _tables(rows: Rows, items: Sequence[Item]) -> Sequence[Any]:
-    """Give the rows of requests as Python values; None for each where one of them cannot be read with the others."""
+def _records(parts: Sequence[Part]) -> Sequence[list[bytes] | None]:
+    """Give the records of each part; None for one of which none can be made, which costs no other."""
+    rows = parts[0].rows
     try:
-        return rows.tables([seen for _, _, seen in items])
-    except Exception:  # noqa: BLE001 - then each is read by itself, and says why it cannot be
-        return [None] * len(items)
+        return rows.records(parts)
+    except Exception:  # text that is none, a value that JSON has no form for
+        if len(parts) == 1:
+            log.exception("a prediction cannot be logged", extra={"model": rows.model})
+            return [None]
+    return [records for part in parts for records in _records([part])]
 
 
-def _together(items: Sequence[Item]) -> Iterator[tuple[Rows, Sequence[Item]]]:
-    """Divide requests into a model's that follow one another, of as many rows as others can wait for."""
-    begun = size = 0
-    for place, (_, rows, seen) in enumerate(items):
-        size += seen.call.stop - seen.call.start if seen.call else 0
-        last = place + 1 == len(items)
-        if last or size >= POLITE or items[place + 1][1] is not rows:
-            yield rows, items[begun : place + 1]
-            begun, size = place + 1, 0
-
-
-def _weight(item: Item) -> int:
+def _weight(part: Part) -> int:
     """Give about how many bytes a request holds while it waits: its body, and its rows as numbers of a like size."""
-    return 2 * len(item[2].request.body) + _BESIDE
+    return 2 * len(part.seen.request.body) + _BESIDE
+
+
+def _bytes(batch: Batch) -> int:
+    return sum([sum(map(len, records)) + _BESIDE for records in batch])

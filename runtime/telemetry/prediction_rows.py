@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+import orjson
 
 from runtime.data.tensors import Array
 
@@ -27,12 +28,24 @@ ABOUT = ("request_id", "logging_time", "service", "model", "model_version", "rev
 """Columns of every record, before those of the features and that of the prediction."""
 PREDICTION = "prediction"
 """Column of a prediction that has no name; its values are as the model gave them."""
-_ROUGH, _EXACT = 6, 9  # digits: a decimal of 6 always survives 32 bits, and 9 tell all of 32 bits apart
-_POWERS = 22  # up to this power of ten, 64 bits hold it exactly
+NUMBERS = "fiu"
+"""Kinds of arrays that are numbers and no truth values."""
+encode, decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
+
+
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """Rows of a request: those from `start` to `stop`, and whether they are the last. `at` is seconds since 1970."""
+
+    at: float
+    rows: Rows
+    seen: Seen
+    start: int
+    stop: int
+    last: bool = True
 
 
 class Rows:
-    """Makes the records of one model: structs whose keys in JSON are the columns.
+    """Makes the records of one model: JSON objects whose keys are the columns.
 
     Args:
         loaded: The model.
@@ -54,115 +67,131 @@ class Rows:
         predicted = loaded.part.settings.prediction
         self._read_prediction = _READERS[predicted.type] if predicted else None
         service, revision = where
-        self._about = (service, loaded.part.name, loaded.part.version, revision)
-        last = (predicted.name if predicted else "") or PREDICTION
         self.model = loaded.part.name
-        self._record = _record([*ABOUT, *(columns.get(name, name) for name in self._names), last])
+        self.width = len(ABOUT) + len(self._names) + 1
+        last = (predicted.name if predicted else "") or PREDICTION
+        about = (service, self.model, loaded.part.version, revision)
+        self._template = _template(about, [columns.get(name, name) for name in self._names], last)
 
-    def tables(self, requests: Sequence[Seen]) -> list[Sequence[Any] | None]:
-        """Give the rows of many requests as Python values, where they are matrices of numbers, else None for each.
+    def records(self, parts: Sequence[Part]) -> list[list[bytes]]:
+        """Give a record for each row of each part, all of this model.
 
-        To find the shortest decimals takes some forty calls of numpy, whether for one row or for a thousand.
+        Raises:
+            Exception: Some value has no form in JSON: whichever the encoder has for it.
         """
-        into = self._loaded.layout.matrix_input if self._loaded.layout else None
-        found: list[Sequence[Any] | None] = [None] * len(requests)
-        if into is None or not self._names:
-            return found
-        arrays = {place: seen.call.inputs[into.name] for place, seen in enumerate(requests) if seen.call}
-        arrays = {place: array for place, array in arrays.items() if _is_table(array, into.shape[-1])}
-        if arrays:
-            values = iter(plain(np.concatenate([*arrays.values()])))
-            for place, array in arrays.items():
-                found[place] = [*islice(values, len(array))]
+        cells = self._cells(parts)
+        selection, template, read = self._loaded.prediction, self._template, self._read_prediction
+        found: list[list[bytes]] = []
+        done = 0
+        for part in parts:
+            seen, start, stop = part.seen, part.start, part.stop
+            rows = cells[done : done + stop - start]
+            done += stop - start
+            outputs, call = seen.outputs, seen.call
+            if outputs is None or call is None or selection.output not in outputs.arrays:
+                found.append([])
+                continue
+            first = call.start
+            predictions = outputs.values(selection.output, selection.column)[first + start : first + stop]
+            if read is not None:
+                predictions = [read(value) for value in predictions]
+            request, time = encode(seen.request.id), encode(datetime.fromtimestamp(part.at, UTC))
+            latency = (seen.ended - seen.started) * 1000
+            found.append(
+                [
+                    template % (request, time, latency, index, *row, encode(prediction))
+                    for index, row, prediction in zip(range(start, stop), rows, predictions, strict=True)
+                ]
+            )
         return found
 
-    def of(self, at: float, seen: Seen, table: Sequence[Any] | None = None) -> list[msgspec.Struct]:
-        """Give one record per row of a request.
-
-        Args:
-            at: When it was answered, in seconds since 1970.
-            seen: The request and its answer.
-            table: Its rows, where `tables` has made them.
-        """
-        selection, outputs, call = self._loaded.prediction, seen.outputs, seen.call
-        if outputs is None or call is None or selection.output not in outputs.arrays:
-            return []
-        predictions = outputs.values(selection.output, selection.column)[call.start : call.stop]
-        if self._read_prediction is not None:
-            predictions = [self._read_prediction(value) for value in predictions]
-        rows = self._features(call.inputs, len(predictions), table)
-        head = (seen.request.id, datetime.fromtimestamp(at, UTC), *self._about)
-        latency, make = round((seen.ended - seen.started) * 1000, 3), self._record
-        return [
-            make(*head, latency, index, *row, value)
-            for index, (row, value) in enumerate(zip(rows, predictions, strict=True))
-        ]
-
-    def _features(self, inputs: Mapping[str, Any], count: int, table: Sequence[Any] | None) -> Iterable[Sequence[Any]]:
-        """Give what is kept of each row's features, in order."""
+    def _cells(self, parts: Sequence[Part]) -> Sequence[Sequence[bytes]]:
+        """Give the features of all rows as JSON."""
         layout = self._loaded.layout
         if layout is None or not self._names:
-            return [()] * count
-        into, places = layout.matrix_input, self._places
-        if into is None:
-            by_name = (plain(np.asarray(inputs[name]).reshape(count, -1)[:, 0]) for name in self._names)
-            rows: Iterable[Sequence[Any]] = zip(*by_name, strict=True)
-        else:
-            table = plain(inputs[into.name]) if table is None else table
-            rows = table if places is None else ([row[place] for place in places] for row in table)
-        return map(self._read, rows) if self._readers else rows
-
-    def _read(self, row: Sequence[Any]) -> Sequence[Any]:
-        found = list(row)
+            return [()] * sum([part.stop - part.start for part in parts])
+        if layout.matrix_input is None:
+            return [row for part in parts for row in self._columns(part)]
+        name, places = layout.matrix_input.name, self._places
+        tables = [part.seen.call.inputs[name][part.start : part.stop] for part in parts if part.seen.call]
+        rows = _numbers(tables)
+        if rows is None:
+            plain = [row for table in tables for row in (table.tolist() if isinstance(table, np.ndarray) else table)]
+            chosen = plain if places is None else [[row[place] for place in places] for row in plain]
+            readers = dict(self._readers)
+            return [[encode(readers.get(at, _same)(value)) for at, value in enumerate(row)] for row in chosen]
+        if places is not None:
+            rows = [[row[place] for place in places] for row in rows]
         for place, read in self._readers:
-            found[place] = read(found[place])
-        return found
+            for row in rows:
+                row[place] = encode(read(decode(row[place])))
+        return rows
+
+    def _columns(self, part: Part) -> Iterable[Sequence[bytes]]:
+        """Give the same of a request whose features come by name."""
+        count, readers = part.stop - part.start, dict(self._readers)
+        inputs = part.seen.call.inputs if part.seen.call else {}
+        return zip(
+            *(
+                _column(np.asarray(inputs[name])[part.start : part.stop].reshape(count, -1)[:, 0], readers.get(place))
+                for place, name in enumerate(self._names)
+            ),
+            strict=True,
+        )
 
 
-def _record(columns: Sequence[str]) -> type[msgspec.Struct]:
-    """Make the type of a model's records: what is encoded fastest."""
-    named = {f"column_{place}": column for place, column in enumerate(columns)}
-    return msgspec.defstruct("Record", [(field, Any) for field in named], rename=named, gc=False)
+def _numbers(tables: Sequence[Array | Sequence[Any]]) -> list[list[bytes]] | None:
+    """Give rows of numbers as JSON; None where they hold something else.
 
-
-def _is_table(values: object, width: int) -> bool:
-    """Tell whether values are rows of so many 32-bit numbers: of these alone the shortest decimals are looked for."""
-    return isinstance(values, np.ndarray) and values.dtype == np.float32 and values.shape[1:] == (width,)
-
-
-def plain(values: Array | Sequence[Any]) -> Sequence[Any]:
-    """Give Python values: of 32-bit numbers the shortest decimal, which is what a caller wrote."""
-    if not isinstance(values, np.ndarray):
-        return values
-    found: Sequence[Any] = (shortest(values) if values.dtype == np.float32 else values).tolist()
-    return found
-
-
-def shortest(numbers: Array) -> Array:
-    """Give 32-bit numbers as the 64-bit numbers with the fewest decimal digits that become them.
-
-    0.1 is 0.10000000149011612 in 32 bits. A baseline that holds 0.1 would differ from it in every row.
+    What came as JSON is Python's numbers, what came in binary are matrices. Of 32 bits orjson writes the shortest
+    decimal that becomes the same, which is what a caller meant: 0.1 is 0.10000000149011612 otherwise, and a baseline
+    that holds 0.1 would differ from it in every row.
     """
-    wide = numbers.astype(np.float64)
-    with np.errstate(all="ignore"):
-        exponent = np.where(np.isfinite(wide) & (wide != 0), np.floor(np.log10(np.abs(wide))), 0.0)
-        found = wide.copy()
-        left = np.isfinite(wide) & (wide != np.rint(wide))
-        for digits in range(_ROUGH, _EXACT + 1):
-            if not left.any():
-                break
-            scale = np.clip(digits - 1 - exponent, -_POWERS, _POWERS)
-            power = 10.0 ** np.abs(scale)
-            rounded = np.where(scale >= 0, np.rint(wide * power) / power, np.rint(wide / power) * power)
-            fits = left & (rounded.astype(np.float32) == numbers)
-            found = np.where(fits, rounded, found)
-            left &= ~fits
+    found: list[list[bytes]] = []
+    for alike, some in groupby(tables, lambda table: table.dtype if isinstance(table, np.ndarray) else None):
+        if alike is None:
+            rows: Any = [row for table in some for row in table]
+            text = encode(rows)
+        elif alike.kind in NUMBERS:
+            rows = np.concatenate([*some])
+            text = orjson.dumps(rows, option=orjson.OPT_SERIALIZE_NUMPY)
+        else:
+            return None
+        if b'"' in text or text.count(b"[") != len(rows) + 1:  # text may hold anything; so may rows of lists
+            return None
+        if len(rows):
+            found += [row.split(b",") for row in text[2:-2].split(b"],[")]
     return found
+
+
+def _column(values: Array, read: Callable[[Any], Any] | None) -> list[bytes]:
+    """Give the values of a feature as JSON."""
+    if values.dtype.kind not in NUMBERS:
+        return [encode((read or _same)(value)) for value in values.tolist()]
+    if not len(values):
+        return []
+    cells = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+    return cells if read is None else [encode(read(decode(cell))) for cell in cells]
+
+
+def _template(about: Sequence[str], features: Sequence[str], last: str) -> bytes:
+    """Make what a record is formatted by: what is the same in all of them, and places for the rest."""
+
+    def fixed(value: str) -> bytes:
+        return encode(value).replace(b"%", b"%%")
+
+    values = [b"%b", b"%b", *map(fixed, about), b"%.3f", b"%d", *[b"%b"] * len(features), b"%b"]
+    keys = map(fixed, [*ABOUT, *features, last])
+    return b"{" + b",".join(key + b":" + value for key, value in zip(keys, values, strict=True)) + b"}"
 
 
 def _reader(feature: Feature) -> Callable[[Any], Any]:
     """Give what makes a value that its column takes, or null."""
     return _Category(feature.values) if feature.type == "category" else _READERS[feature.type]
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _number(value: Any) -> Any:

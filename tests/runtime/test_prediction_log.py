@@ -1,47 +1,150 @@
 """The prediction log: a record per row in the shape of a table, through a topic, and never in a request's way."""
 
+import asyncio
 import json
 import math
 import socket
 import threading
 import uuid
 from types import SimpleNamespace
+from unittest import mock
 
-import msgspec
 import numpy as np
 import pytest
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.telemetry import prediction_topic
+from runtime.data.answers import Request
+from runtime.data.outputs import Outputs
+from runtime.data.seen import Seen
+from runtime.telemetry import prediction_log, prediction_topic
 from runtime.telemetry.background import Background
 from runtime.telemetry.prediction_log import PredictionLog
-from runtime.telemetry.prediction_rows import plain, shortest
 from runtime.telemetry.prediction_topic import MOST_MESSAGES, Topic
+from runtime.telemetry.turns import RESERVE, SAVED_S, SHARE, Allowance
 from tests.emulator.clients import client
 
 ABOUT = {"request_id", "logging_time", "service", "model", "model_version", "revision", "row_index", "latency_ms"}
 
 
-@given(st.floats(width=32, allow_nan=False))
-def test_numbers_of_32_bits_are_logged_as_they_were_written(number):
-    """The decimal logged is the same number in 32 bits, and no longer than the shortest that is."""
-    given_, written = np.array([number], np.float32), float(str(np.float32(number)))
+class Kept:
+    """A sink that keeps what it gets."""
 
-    found = shortest(given_)[0]
+    def __init__(self):
+        self.requests = []
 
-    assert np.float32(found) == given_[0]
-    if abs(number) < 1e22 and (number == 0 or abs(number) > 1e-15):
-        assert found == written or float(number).is_integer()
+    def begin(self):
+        pass
+
+    def write(self, requests):
+        self.requests += requests
+        return 0
 
 
-@given(st.lists(st.floats(width=32), max_size=5))
-def test_no_record_has_a_word_that_json_has_not(numbers):
-    """What is no number, or infinite, becomes null; all else reads back equal."""
-    read = json.loads(msgspec.json.encode(plain(np.array(numbers, np.float32))))
+NUMBERS = st.floats(width=32)
+"""What a matrix of 32-bit numbers may hold."""
 
-    assert [value is None for value in read] == [not math.isfinite(number) for number in numbers]
+
+def model(features=3, hidden=(), kinds=None):
+    """A model whose rows are a matrix."""
+    kinds = kinds or {}
+    schema = {
+        f"f{place}": SimpleNamespace(type=kinds.get(place, "number"), log=place not in hidden, values=("a", 'b"%'))
+        for place in range(features)
+    }
+    matrix = SimpleNamespace(name="x", shape=(None, features))
+    layout = SimpleNamespace(schema=SimpleNamespace(features=schema), matrix_input=matrix)
+    part = SimpleNamespace(settings=SimpleNamespace(prediction=None), name="m%b", version="v1")
+    return SimpleNamespace(layout=layout, part=part, prediction=SimpleNamespace(output="y", column=None))
+
+
+def asked(name, table, before=0):
+    """A request for a table's rows, whose predictions are their places; other requests were in its call before it."""
+    count = before + len(table)
+    call = SimpleNamespace(inputs={"x": table}, start=before, stop=count)
+    answer = SimpleNamespace(status=200)
+    outputs = Outputs({"y": np.arange(count) - before})
+    return Seen(Request(b"", [], name), answer, None, 1.0, 1.25, call, outputs)
+
+
+def logged(requests, loaded, *, cells=prediction_log.CELLS):
+    """What a log keeps of requests, by their names: it is told on a loop, and ended from another thread."""
+    sink = Kept()
+
+    async def told():
+        log = PredictionLog(sink, 1.0)
+        follow = log.follower(loaded)
+        for request in requests:
+            follow(request)
+        assert await asyncio.to_thread(log.flush, 20)
+        return log
+
+    with mock.patch.object(prediction_log, "CELLS", cells):
+        log = asyncio.run(told())
+    return sink.requests, log
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.lists(st.lists(NUMBERS, min_size=3, max_size=3), max_size=6), st.integers(0, 2)),
+        max_size=5,
+    ),
+    st.sets(st.integers(0, 2)),
+    st.dictionaries(st.integers(0, 2), st.sampled_from(["number", "integer", "category", "boolean"])),
+    st.sampled_from([1, 30, prediction_log.CELLS]),
+)
+def test_a_record_is_what_was_asked_and_answered(requests, hidden, kinds, cells):
+    """Whatever came in one call, in one turn or in several, as JSON or as 32 bits: each row is one record."""
+    seen = []
+    for place, (binary, rows, before) in enumerate(requests):
+        table = np.array(rows, np.float32).reshape(-1, 3) if binary else rows
+        seen.append(asked(f"r{place}", table, before))
+
+    found, log = logged(seen, model(hidden=hidden, kinds=kinds), cells=cells)
+
+    assert (log.handled, log.dropped, log.failed) == (len(requests), 0, 0)
+    assert len(found) == len(requests)
+    for place, ((_, rows, _), records) in enumerate(zip(requests, found, strict=True)):
+        read = [json.loads(record) for record in records]
+        assert [(each["request_id"], each["row_index"], each["prediction"]) for each in read] == [
+            (f"r{place}", row, row) for row in range(len(rows))
+        ]
+        for record, row in zip(read, rows, strict=True):
+            assert (record["model"], record["latency_ms"]) == ("m%b", 250.0)
+            features = {int(key[1:]): value for key, value in record.items() if key[0] == "f"}
+            assert features.keys() == {0, 1, 2} - hidden
+            for at, value in features.items():
+                assert is_kept(value, row[at], kinds.get(at, "number"))
+
+
+def is_kept(found, asked, kind):
+    """Whether it is the value as its column takes it."""
+    if not math.isfinite(asked):
+        return found is None
+    if kind == "category":
+        return found == ("a", 'b"%')[int(asked)] if 0 <= int(asked) < 2 else isinstance(found, str)
+    return np.float32(found) == np.float32({"number": float, "integer": int, "boolean": bool}[kind](asked))
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=5))
+def test_numbers_of_32_bits_are_logged_as_they_were_written(numbers):
+    """The decimal logged becomes the same 32 bits, and is no longer than the shortest that does."""
+    [[record]], _ = logged([asked("r", np.array([numbers], np.float32))], model(len(numbers)))
+
+    for place, number in enumerate(numbers):
+        assert json.loads(record)[f"f{place}"] == float(str(np.float32(number)))
+
+
+def test_rows_that_hold_text_or_lists_are_no_numbers():
+    """A comma or a bracket in a value moves no other value into its column."""
+    rows = [["a,b", "],[", 1.0], [[1, 2], None, 'c"']]
+
+    [records], log = logged([asked("r", rows)], model())
+
+    read = [json.loads(record) for record in records]
+    assert [[record[f"f{place}"] for place in range(3)] for record in read] == rows
+    assert log.failed == 0
 
 
 def test_what_waits_is_bounded_by_bytes():
@@ -160,37 +263,80 @@ def test_after_a_call_without_an_answer_the_rest_is_given_up(monkeypatch, caplog
     ]
 
 
-class Kept:
-    """A sink that keeps what it gets."""
+@pytest.mark.parametrize("cells", [1, prediction_log.CELLS])
+def test_a_request_that_cannot_be_written_costs_no_other(cells, caplog):
+    """It is counted and named, as a whole; those before and after it are kept."""
+    tables = [[[1.0, 2.0, 3.0]], [[1.0, 2.0, 3.0], ["\ud800", 2.0, 3.0], [4.0, 5.0, 6.0]], [[7.0, 8.0, 9.0]]]
 
-    def __init__(self):
-        self.requests = []
+    found, log = logged([asked(name, table) for name, table in zip("abc", tables, strict=True)], model(), cells=cells)
 
-    def begin(self):
-        pass
-
-    def write(self, requests):
-        self.requests += requests
-        return 0
+    assert [json.loads(record)["request_id"] for records in found for record in records] == ["a", "c"]
+    assert (log.handled, log.failed) == (2, 1)
+    assert "a prediction cannot be logged" in caplog.text
 
 
-class Odd:
-    """Rows of requests, one of which nothing can write."""
+def test_others_come_between_the_rows_of_one_request():
+    """A request of many rows is no pause for those who ask meanwhile."""
+    table = np.zeros((50, 3), np.float32)
+    sink, between = Kept(), []
 
-    model = "m"
+    async def told():
+        log = PredictionLog(sink, 1.0)
+        loop = asyncio.get_running_loop()
 
-    def tables(self, requests):
-        return [None] * len(requests)
+        def watch():
+            between.append(len(sink.requests))
+            if not sink.requests:
+                loop.call_soon(watch)
 
-    def of(self, _at, seen, _table):
-        return [seen.request]
+        log.follower(model())(asked("r", table))
+        loop.call_soon(watch)
+        assert await asyncio.to_thread(log.flush, 20)
+
+    with mock.patch.object(prediction_log, "CELLS", 1):
+        asyncio.run(told())
+
+    assert len(between) > len(table)
+    assert [len(records) for records in sink.requests] == [50]
 
 
-def test_a_request_that_cannot_be_written_costs_no_other():
-    """It is counted and named; those before and after it are kept."""
-    sink = Kept()
-    rows = Odd()
-    requests = [SimpleNamespace(request=text, call=None) for text in ("a", "\ud800", "b")]
-    written = PredictionLog(sink, 1.0)._write([(0.0, rows, request) for request in requests])
+@given(
+    st.lists(st.tuples(st.floats(0, 0.1), st.floats(0, 1), st.floats(0, 1)), max_size=50),
+    st.integers(1, 4),
+)
+def test_the_log_takes_its_share_and_what_is_idle(looks, cpus):
+    """All that was ever allowed is a share of the time and what was idle of it, less what is kept for who asks next."""
+    allowance = Allowance(cpus)
+    now = busy = used = spent = 0.0
+    least = most = 0.0
+    for passed, share, others in looks:
+        now += passed
+        busy += passed * share
+        used += min(passed * (share + others), passed * cpus)
+        allowance.look(now, busy, used)
+        least, most = least + SHARE * passed, most + max(passed * (1 - share) - RESERVE * passed, 0.0)
+        assert allowance.left_s <= SAVED_S
+        if allowance.left_s > 0:
+            spent += allowance.left_s
+            allowance.spend(allowance.left_s)
 
-    assert (written, sink.requests) == (1, [[b'"a"'], [b'"b"']])
+    assert spent <= least + most + 1e-9
+    assert spent >= sum(min(SHARE * passed, SAVED_S) for passed, _, _ in looks) - 1e-9
+
+
+def test_a_loop_that_is_never_idle_gives_a_share():
+    """And one that is idle gives more: a log of all that is asked keeps up with a server that is half busy."""
+
+    def allowed(busy, used=None, cpus=1):
+        allowance, found = Allowance(cpus), 0.0
+        allowance.look(0.0, 0.0, 0.0)
+        for tick in range(1, 101):
+            allowance.look(tick * 0.01, busy * tick * 0.01, (busy if used is None else used) * tick * 0.01)
+            found += max(allowance.left_s, 0.0)
+            allowance.spend(max(allowance.left_s, 0.0))
+        return found
+
+    assert allowed(1.0) == pytest.approx(SHARE)
+    assert allowed(0.5) == pytest.approx(SHARE + 0.5 - RESERVE)
+    assert allowed(0.5, used=1.0) == pytest.approx(SHARE)
+    assert allowed(0.5, used=1.0, cpus=2) == pytest.approx(SHARE + 0.5 - RESERVE)

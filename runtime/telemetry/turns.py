@@ -1,0 +1,123 @@
+"""Work between requests: on the event loop, in short turns, with a share of its time and what of it is idle.
+
+A thread beside the loop would take the interpreter's lock whenever the loop waits for a socket: giving it back and
+forth costs a request as much again as the work itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from time import perf_counter, process_time, thread_time
+from typing import TYPE_CHECKING
+
+from runtime.frameworks import cpus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHARE = 0.1
+"""Of the time of a loop that is never idle."""
+RESERVE = 0.3
+"""Of a loop's time, that is left idle where it is: who asks next finds it waiting."""
+SAVED_S = 0.02
+"""Time that is saved up at most. Requests come between each two turns of it."""
+PAUSE_S, GATHER_S = 0.002, 0.01
+
+
+class Allowance:
+    """How much time may be taken: a share of what passes, and what of it is idle beyond a reserve.
+
+    Args:
+        cpus: That the process may use. A loop that waits while its model keeps the only one busy has no time to give.
+        share: Of the time that passes, at least.
+    """
+
+    def __init__(self, cpus: int, share: float = SHARE) -> None:
+        self._cpus, self._share = cpus, share
+        self._seen = (0.0, 0.0, 0.0)
+        self.left_s = 0.0
+
+    def look(self, now: float, busy: float, used: float) -> None:
+        """Add what came since the last look.
+
+        Args:
+            now: Seconds by any clock.
+            busy: Seconds of a CPU that the loop's thread has used.
+            used: Seconds of CPUs that the process has used.
+        """
+        passed, more_busy, more_used = (new - old for new, old in zip((now, busy, used), self._seen, strict=True))
+        self._seen = (now, busy, used)
+        idle = min(passed - more_busy, passed * self._cpus - more_used) - RESERVE * passed
+        self.left_s = min(self.left_s + self._share * passed + max(idle, 0.0), SAVED_S)
+
+    def spend(self, seconds: float) -> None:
+        """Take some of it."""
+        self.left_s -= seconds
+
+
+class Turns:
+    """Calls a function again and again until it has no more to do, with requests in between.
+
+    All methods but `finish` are for the thread of the event loop.
+
+    Args:
+        turn: Does a piece of work that takes less than a millisecond, and tells whether more is left. Must not raise.
+    """
+
+    def __init__(self, turn: Callable[[], bool]) -> None:
+        self._turn = turn
+        self._allowance = Allowance(cpus())
+        self._looked = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._next: asyncio.Handle | None = None
+        self._hurried = False
+        self._finished = threading.Event()
+
+    def plan(self) -> None:
+        """Say that there is work: it is begun a little later, when more has come together."""
+        if self._next is not None:
+            return
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._next = self._loop.call_later(GATHER_S, self._take)
+
+    def finish(self, seconds: float) -> bool:
+        """Have all that is left done without pauses, and wait for it; called in another thread than the loop's.
+
+        Returns:
+            Whether it was done, within `seconds`.
+        """
+        if self._loop is None:
+            return True
+        self._finished.clear()
+        self._loop.call_soon_threadsafe(self._hurry)
+        return self._finished.wait(seconds)
+
+    def _hurry(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+        self._hurried = True
+        self._take()
+
+    def _take(self) -> None:
+        began = perf_counter()
+        if began - self._looked > PAUSE_S / 2:
+            self._looked = began
+            self._allowance.look(began, thread_time(), process_time())
+        more = True
+        if self._may:
+            more = self._turn()
+            self._allowance.spend(perf_counter() - began)
+        assert self._loop is not None  # noqa: S101 - for the type checker
+        if more:
+            self._next = self._loop.call_soon(self._take) if self._may else self._loop.call_later(PAUSE_S, self._take)
+            return
+        self._next = None
+        if self._hurried:
+            self._hurried = False
+            self._finished.set()
+
+    @property
+    def _may(self) -> bool:
+        return self._hurried or self._allowance.left_s > 0
