@@ -10,6 +10,7 @@ from reconciler.core import errors
 from reconciler.core.diff import plain
 from reconciler.core.inventory import Key
 from reconciler.cost.estimate import Estimate, estimate, estimated
+from reconciler.cost.explained import explained
 from reconciler.cost.measured import Use, as_measured
 from reconciler.cost.shape import shape_of
 from reconciler.cost.usage import usage_of
@@ -98,4 +99,7 @@ def _spending(
 
 
 def _amounts(found: Estimate) -> dict[str, Any]:
-    return {**found.total.shown(), "missing": sorted({line.family for line in found.missing})}
+    return {
+        **found.total.shown(),
+        "missing": list(dict.fromkeys(explained(each, found).title for each in found.missing)),
+    }

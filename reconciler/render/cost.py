@@ -32,7 +32,9 @@ def render_cost(found: Mapping[str, Any], *, everything: bool = False) -> Text:
         text.append(f"{line}\n")
     prices = found["prices"]
     text.append(f"list prices of {prices['asOf']}", "bold red" if prices["old"] else "dim")
-    text.append(f", {prices['refreshed']} from Google's catalog" if prices["refreshed"] else "", "dim")
+    if prices["refreshed"]:
+        style = "bold red" if prices["othersOld"] else "dim"
+        text.append(f" from Google's catalog, where they have a rule; others of {prices['others']}", style)
     old = f", {prices['days']} days old: mlservice cost --refresh" if prices["old"] else ""
     text.append(old, "bold red")
     text.append(f"; what was read before cannot be used: {prices['trouble']}" if prices["trouble"] else "", "bold red")

@@ -23,7 +23,7 @@ def test_prices_are_read_once_and_kept(shell, operator):
     assert told["kept"] == []
     assert {"run.req.cpu.active.t2", "run.inst.mem.t1", "logging.ingest"} <= {*told["read"]}
     assert then.json["prices"]["refreshed"] == told["asOf"]
-    assert f"list prices of {told['asOf']}, {told['asOf']} from Google's catalog" in text.out
+    assert f"list prices of {told['asOf']} from Google's catalog, where they have a rule; others of 2" in text.out
     assert not [name for name in operator.emulator.calls() if name.startswith(CATALOG)]
     assert kept.stat().st_mode & 0o777 == 0o600
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from reconciler.cost import prices as module
 from reconciler.cost.catalog import Rule, Sku, refreshed, rules
 from reconciler.cost.prices import packaged, preferring, snapshot
+from reconciler.cost.told import OLD_DAYS, told
+from reconciler.render.cost import render_cost
 
 RUN = "152E-C115-5142"
 CPU = Rule("run.req.cpu.active.t1", RUN, "Services CPU (Request-based billing)", {"s": Decimal(1)})
@@ -132,3 +135,23 @@ def test_a_damaged_file_is_said_and_prices_are_as_they_come(tmp_path, monkeypatc
     finally:
         monkeypatch.undo()
         module.forget()
+
+
+def test_prices_that_have_no_rule_are_told_by_their_own_day(tmp_path, monkeypatch):
+    """Read today, the catalog's are new; those of accelerators and trainings are as old as this version."""
+    path, today = tmp_path / "prices.json", date.fromisoformat(packaged().as_of) + timedelta(days=OLD_DAYS + 1)
+    path.write_text(json.dumps(document(today.isoformat(), run__req__requests="0.0000005")))
+    monkeypatch.setattr(module, "_OURS", [path])
+    module.forget()
+    try:
+        said = told([], today=today)
+    finally:
+        monkeypatch.undo()
+        module.forget()
+
+    prices = said["prices"]
+    assert (prices["old"], prices["othersOld"], prices["others"]) == (False, True, packaged().as_of)
+    assert told([], today=today)["prices"]["old"]
+    shown = render_cost(said).plain
+    assert f"list prices of {today.isoformat()} from Google's catalog" in shown
+    assert f"others of {packaged().as_of}" in shown

@@ -187,3 +187,15 @@ def test_what_can_be_nothing_is_refused(operator, text):
     """Before any call, with what would do."""
     with pytest.raises(UsageError, match="is no digest, image, model or commit"):
         read_where(replace(operator.session()), text)
+
+
+@pytest.mark.slow
+def test_a_function_is_found_by_the_image_that_its_trainings_start_from(operator):
+    """It stands in its settings alone, and nothing runs it until somebody trains."""
+    operator.apply(spec("owner", registry=REGISTRY))
+    trains = push(operator, "train")
+    run = {"customJob": {"image": f"{PATH}@{trains}"}}
+    report = operator.apply(spec(retraining={"run": run, "guards": {"cooldown": "6h"}}))
+
+    assert not report.failed, [str(each.error) for each in report.failed]
+    assert found(operator, trains) == [(REGION, "churn-retrain", "its trainings", 0)]
