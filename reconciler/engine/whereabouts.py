@@ -41,12 +41,14 @@ class Where:
         regions: Where was looked.
         found: What runs it or could be gone back to, what serves most first.
         unknown: Why something could not be looked at; then there may be more.
+        unread: Repositories of other projects that may not be listed: an index there may have it, which nobody sees.
     """
 
     asked: str
     regions: tuple[str, ...]
     found: tuple[Found, ...]
     unknown: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain data."""
@@ -55,6 +57,7 @@ class Where:
             "regions": list(self.regions),
             "found": [each.to_json() for each in self.found],
             "unknown": list(self.unknown),
+            "unread": list(self.unread),
         }
 
 
@@ -79,9 +82,9 @@ def read_where(session: Session, text: str, also: Sequence[str] = ()) -> Where:
     lists = _lists(session, everything, regions)
     spots, unseen = _gathered(session, lists)
     spotted = [spot for each in spots for spot in each]
-    known, unanswered = _known(session, asked, spotted, regions)
+    known, unanswered, unread = _known(session, asked, spotted, regions)
     unknown = (*(str(why) for why in everything.broken.values()), *unseen, *unanswered)
-    return Where(text, tuple(regions), tuple(find(asked, known, spotted)), tuple(dict.fromkeys(unknown)))
+    return Where(text, tuple(regions), tuple(find(asked, known, spotted)), tuple(dict.fromkeys(unknown)), unread)
 
 
 def _lists(session: Session, everything: Inventories, regions: Iterable[str]) -> list[Callable[[], list[Spot]]]:
@@ -94,21 +97,27 @@ def _lists(session: Session, everything: Inventories, regions: Iterable[str]) ->
 
 def _known(
     session: Session, asked: Asked, spots: Sequence[Spot], regions: Sequence[str]
-) -> tuple[Known, tuple[str, ...]]:
-    """Ask the registries what more it is."""
+) -> tuple[Known, tuple[str, ...], tuple[str, ...]]:
+    """Ask the registries what more it is; say what could not be asked, and which may not be read."""
     if asked.model:
         found, unknown = _gathered(session, [partial(_version, session, region, asked) for region in regions])
-        return Known(models={region: (number, uri) for each in found for region, number, uri in each}), unknown
+        return Known(models={region: (number, uri) for each in found for region, number, uri in each}), unknown, ()
     repositories = repositories_of(asked, spots)
     lists, unknown = _gathered(session, [partial(_versions, session, each) for each in repositories])
-    return known_of(asked, dict(lists)), unknown
+    read = {repository: versions for repository, versions in lists if versions is not None}
+    return known_of(asked, read), unknown, tuple(repository for repository, _ in lists if repository not in read)
 
 
-def _versions(session: Session, repository: str) -> tuple[str, Sequence[Version]]:
+def _versions(session: Session, repository: str) -> tuple[str, Sequence[Version] | None]:
+    """Give everything in a repository; None where it is another project's, which need not let us list it."""
     try:
         return repository, ImageVersions(session.connection).versions(repository)
     except errors.NotFoundError:
         return repository, ()
+    except errors.NotPermitted:
+        if repository.startswith(f"projects/{session.connection.project}/"):
+            raise
+        return repository, None
 
 
 def _version(session: Session, region: str, asked: Asked) -> list[tuple[str, str, str]]:

@@ -154,6 +154,19 @@ def test_a_region_that_cannot_be_read_hides_no_other(operator):
     assert len(read_where(operator.session(), FIRST).found) == 2
 
 
+def test_a_repository_of_others_that_may_not_be_listed_is_named_and_no_error(operator):
+    """What runs is found by its digest all the same; only what is in an index there is not known."""
+    applied(operator, FIRST, spec())
+    listing = "google.devtools.artifactregistry.v1.ArtifactRegistry/ListDockerImages"
+    operator.emulator.faults({"method": listing, "status": "PERMISSION_DENIED", "times": None})
+
+    told = read_where(operator.session(), FIRST)
+    operator.emulator.faults()
+
+    assert [each.spot.name for each in told.found] == ["churn"]
+    assert (told.unknown, told.unread) == ((), ("projects/cloudrun/locations/us/repositories/container",))
+
+
 def test_what_nobody_applied_is_found_where_one_says_to_look(operator):
     """A service made by hand, in a region without an inventory."""
     applied(operator, FIRST, spec())

@@ -61,6 +61,8 @@ def where(
         found = read_where(session, what, region or [])
     for why in found.unknown:
         say(f"not known whether there is more: {why}", "red")
+    for repository in found.unread:
+        say(f"not looked into, as it may not be listed: {repository}", "dim")
     if output is Form.JSON:
         data(found.to_json())
     else:
