@@ -8,6 +8,8 @@ import pytest
 
 from reconciler.cli.app import COMMANDS
 from tests.cli.conftest import COMMAND, ROOT
+from tests.cli.test_where import commit
+from tests.operating import spec
 
 
 def test_the_version_is_printed(offline):
@@ -153,12 +155,13 @@ def test_bad_files_are_refused_before_anything_is_called(offline):
     assert not (offline.folder / "no-emulator").exists()
 
 
-def completions(words):
+def completions(words, folder=ROOT):
     """Ask for completions as the shell function does that `--install-completion` writes."""
     env = {**os.environ, "_MLSERVICE_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
+    env["PYTHONPATH"] = str(ROOT)
     env["COMP_CWORD"] = str(len(words) - 1)
     code = "import sys; sys.argv[0] = 'mlservice'; from reconciler.cli import main; main()"
-    done = subprocess.run([COMMAND[0], "-c", code], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run([COMMAND[0], "-c", code], cwd=folder, env=env, capture_output=True, text=True, check=False)
     return done.stdout.split()
 
 
@@ -174,6 +177,16 @@ def completions(words):
 def test_the_shell_completes_commands_and_their_options(words, offered):
     """Commands are imported late, and completion knows their options all the same."""
     assert set(completions(words)) == offered
+
+
+def test_the_shell_completes_commits_of_the_folder(offline):
+    """What `where` may be asked for, without a call: none where there is no repository."""
+    none = completions(["mlservice", "where", ""], offline.folder)
+    offline.write(spec())
+    made = commit(offline.folder)
+
+    assert none == []
+    assert completions(["mlservice", "where", made[:3]], offline.folder) == [made[:7]]
 
 
 def test_the_schema_goes_to_stdout_or_into_a_file(offline):
