@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from hypothesis import settings
 
 from emulator import cloud
 from emulator.core.world import World
@@ -27,6 +28,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 os.environ.setdefault("MLSERVICE_PRICES", "/nonexistent/prices.json")
 """What somebody read from Google's catalog on this machine is no price of a test's."""
+
+settings.register_profile("mlservice", deadline=None)
+settings.load_profile("mlservice")
+"""How long one example takes says how busy the machine is, and nothing of what is tested."""
 
 HTTP = httpx.Client(timeout=60, trust_env=False)
 """One client for all control calls: making one takes longer than most tests."""

@@ -15,7 +15,7 @@ from emulator.core.world import World
 FILE = Path(__file__).with_name("roles.json")
 CUSTOM = "iam.role"
 """Kind of the custom roles in the store: a `google.iam.admin.v1.Role` by its name."""
-LEFT_OUT = ("billing.", "containeranalysis.")
+LEFT_OUT = ("billing.",)
 """Permissions of APIs that have no place here."""
 
 

@@ -67,7 +67,8 @@ INVENTORY = Roles(read=("roles/storage.objectViewer",), write=("roles/storage.ad
 def page() -> str:
     """Write the page."""
     kinds = [(kind.title, kind.roles) for kind in KINDS]
-    rows = [*kinds, ("the inventory", INVENTORY), ("the state bucket", STATE)]
+    extras = [(extra.title, Roles(read=extra.roles)) for kind in KINDS for extra in kind.extras]
+    rows = [*kinds, *extras, ("the inventory", INVENTORY), ("the state bucket", STATE)]
     needs = _table(("For", "`plan`, `status`", "`apply`, `destroy`, `reconcile` too"), starmap(_needs, rows))
     given = _table(("Role", "On", "To", "For"), _gifts())
     return "\n".join([_INTRODUCTION, *needs, "", _GIVEN, *given, ""])

@@ -235,6 +235,8 @@ def _fits(found: Estimate, budget: Budget | None) -> str:
     if most is None:
         return ""
     if most:
-        least = f" and minInstances: {most}" if most < found.shape.instances.least else ""
+        instances = found.shape.instances
+        least = f" and minInstances: {most}" if most < instances.least else ""
+        least += f", {most} in windows" if any(most < count for count, _ in instances.windows) else ""
         return f"scaling.maxInstances: {most}{least} would fit"
     return f"not even one instance fits: most of it is {explained(greatest(found), found).title}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Facts:
         environment: That the specs were loaded with; empty for none.
         duties: Kinds (`core.kind.Kind`, which this cannot import) that the services of the same run lead to: what an
             operator must be able to work on.
+        now: What time it is, where the clock has a say; None for no particular time.
         logged: Tables that the services of the same run log to, each with its project: they need not be there yet.
     """
 
@@ -97,6 +99,7 @@ class Facts:
     environment: str = ""
     duties: tuple[Any, ...] = ()
     logged: frozenset[str] = frozenset()
+    now: datetime | None = None
 
     def find(self, lookup: Lookup[A], key: str) -> A | None:
         """Give an answer, or None when it was not asked for, or does not exist and need not."""

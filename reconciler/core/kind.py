@@ -99,6 +99,31 @@ class Permissions:
     write: tuple[str, ...] = ()
 
 
+def for_every_spec(service: MLService) -> bool:
+    """Take every spec."""
+    del service
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a kind needs besides, where a spec asks for more of it than its objects.
+
+    Args:
+        title: What for, in words.
+        wanted: Whether a spec asks for it; pure.
+        roles: As those of a kind, for reading.
+        permissions: The same in permissions.
+        apis: Hosts that must be enabled.
+    """
+
+    title: str
+    wanted: Callable[[MLService], bool] = for_every_spec
+    roles: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+    apis: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Gift:
     """A role that a kind's objects cannot work without, and that `desired` therefore wants somebody to have.
@@ -168,6 +193,12 @@ def nothing_stays(seen: Observed[Any]) -> str:
     return ""
 
 
+def no_images(record: Mapping[str, Any]) -> Iterable[str]:
+    """Run no image."""
+    del record
+    return ()
+
+
 def nothing_to_say(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
     """Have no note for the reader of a plan."""
     del service, facts
@@ -191,6 +222,8 @@ class Kind(Generic[F]):
         roles: What the reconciler's own account needs.
         permissions: The same in permissions.
         apis: Hosts of Google's APIs that it calls: each must be enabled in the project.
+        extras: What only some specs need besides.
+        images: References of the images that an object runs, from its plain record.
         gives: Roles that `desired` wants others to have.
         lookups: What must be looked up before `desired` can say exactly what it wants.
         read_together: Addresses with equal keys are observed by one call.
@@ -234,6 +267,8 @@ class Kind(Generic[F]):
     roles: Roles = Roles()
     permissions: Permissions = Permissions()
     apis: tuple[str, ...] = ()
+    extras: tuple[Extra, ...] = ()
+    images: Callable[[Mapping[str, Any]], Iterable[str]] = no_images
     gives: tuple[Gift, ...] = ()
     lookups: tuple[Lookup[Any], ...] = ()
     read_together: Callable[[Address], tuple[str, ...]] = by_location
@@ -262,6 +297,21 @@ class Kind(Generic[F]):
     holders: Callable[[Any, Sequence[Observed[F]]], Iterable[Holder]] | None = None
     rank: int = 0
     operates: Callable[[Operator, Facts], Iterator[Wanted]] = runs_nothing
+
+    def of_specs(self, services: Iterable[MLService]) -> Kind[F]:
+        """Give the kind with what it needs besides for some specs.
+
+        Args:
+            services: The specs that lead to it.
+        """
+        many = list(services)
+        extras = [each for each in self.extras if any(map(each.wanted, many))]
+        if not extras:
+            return self
+        roles = replace(self.roles, read=(*self.roles.read, *(role for each in extras for role in each.roles)))
+        read = (*self.permissions.read, *(one for each in extras for one in each.permissions))
+        apis = (*self.apis, *(host for each in extras for host in each.apis))
+        return replace(self, roles=roles, permissions=replace(self.permissions, read=read), apis=apis)
 
 
 @dataclass(frozen=True, slots=True)

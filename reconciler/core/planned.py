@@ -60,7 +60,8 @@ class Planned:
         changes = tuple(change for change in self.plan.changes if set(change.services) == {loaded.name})
         notes = tuple(note for note in self.plan.notes if note.service == loaded.name)
         costs = {name: cost for name, cost in self.plan.costs.items() if name == loaded.name}
-        plan = replace(self.plan, changes=changes, services=(loaded.name,), notes=notes, costs=costs)
+        scans = {name: each for name, each in self.plan.scans.items() if name == loaded.name}
+        plan = replace(self.plan, changes=changes, services=(loaded.name,), notes=notes, costs=costs, scans=scans)
         key = _key(loaded)
         return replace(self, plan=plan, inventories={key: self.inventories[key]})
 

@@ -95,7 +95,7 @@ def _requests(found: Estimate) -> str:
 def _busy(found: Estimate) -> str:
     instances, usage = found.shape.instances, found.usage
     most = f"worst: {instances.most} instances busy all month"
-    if usage.instances is not None and (instances.by_instance or not instances.least):
+    if usage.instances is not None and (instances.by_instance or not (instances.least or instances.windows)):
         return f"{_requests(found)}; {_said(usage, 'instances', f'{usage.instances.normalize():f} instances')}; {most}"
     if instances.by_instance:
         return f"{_requests(found)}; up to 15 min more after each; {most}"
@@ -112,7 +112,11 @@ def _worst_requests(found: Estimate) -> str:
 
 
 def _warm(found: Estimate) -> str:
-    return f"scaling.minInstances {found.shape.instances.least}, while they serve nothing"
+    instances = found.shape.instances
+    windows = "".join(
+        f", {count} for {(share * 100).quantize(Decimal('0.1'))} % of the time" for count, share in instances.windows
+    )
+    return f"scaling.minInstances {instances.least}{windows}, while they serve nothing"
 
 
 def _logged(found: Estimate) -> str:

@@ -56,22 +56,24 @@ def load_of(shape: Shape, usage: Usage) -> Load:
     predictions = Amounts(NOTHING, expected, most - checks)
     rates = predictions + Amounts.same(checks)
     always = instances.most * MONTH_S
-    least = instances.least * MONTH_S
     billed = None if usage.instances is None else min(usage.instances, Decimal(instances.most)) * MONTH_S
     # With instances kept warm, what is measured has their idle seconds in it, which cost another price.
-    measured = None if instances.least else billed
+    measured = None if instances.least or instances.windows else billed
     busy = Amounts(
         _busy_s(rates.floor, usage.billed_s, instances, usage),
         _busy_s(rates.expected, usage.billed_s, instances, usage) if measured is None else measured,
         always,
     )
-    expected_up = _up_s(rates.expected, usage, instances) if billed is None else billed
-    up = Amounts(max(least, _up_s(rates.floor, usage, instances)), max(least, expected_up), always)
+    floor, usual = _up_s(rates.floor, usage, instances), _up_s(rates.expected, usage, instances)
+    expected_up = instances.warm_s(lambda warm: max(warm, usual))
+    if billed is not None:
+        expected_up = max(billed, instances.warm_s(lambda warm: warm))
+    up = Amounts(instances.warm_s(lambda warm: max(warm, floor)), expected_up, always)
     return Load(
         predictions.times(MONTH_S),
         rates.times(MONTH_S),
         busy,
-        busy.each(lambda busy_s: max(NOTHING, least - busy_s)),
+        busy.each(lambda busy_s: instances.warm_s(lambda warm: max(NOTHING, warm - busy_s))),
         up,
         clipped=expected < usage.requests_per_second,
     )

@@ -104,6 +104,9 @@ def _billing(found: Estimate) -> Iterator[Varied]:
 
 def _counts(found: Estimate) -> Iterator[Varied]:
     instances = found.shape.instances
+    if instances.windows:
+        other = replace(found.shape, instances=replace(instances, windows=()))
+        yield "scaling.windows: []", "no more instances are kept warm at any time", other, found.usage
     if instances.least:
         other = replace(found.shape, instances=replace(instances, least=0))
         yield "scaling.minInstances: 0", "the first request after a pause waits for a start", other, found.usage
@@ -139,7 +142,12 @@ def most_that_fits(found: Estimate, limit: Decimal) -> int | None:
     low, high = 0, instances.most
     while low < high:
         middle = (low + high + 1) // 2
-        fewer = replace(instances, most=middle, least=min(middle, instances.least))
+        fewer = replace(
+            instances,
+            most=middle,
+            least=min(middle, instances.least),
+            windows=tuple((min(middle, count), share) for count, share in instances.windows),
+        )
         worst = estimate(found.name, replace(found.shape, instances=fewer), found.usage).total.worst
         low, high = (middle, high) if worst <= limit else (low, middle - 1)
     return low

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cost.amounts import MONTH_H, MONTH_S
+from reconciler.cost.warm import shares
 from schemas.cron import parse_cron
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Instances:
         gpu: Accelerator of each; empty for none.
         zonal: Capacity for the accelerator in a second zone.
         always: CPU outside of requests too: billed by instance instead of by request.
+        windows: Where more than `least` are kept warm at times: how many, and for which share of the time.
     """
 
     cpu_millis: int
@@ -51,6 +54,16 @@ class Instances:
     gpu: str = ""
     zonal: bool = False
     always: bool = False
+    windows: tuple[tuple[int, Decimal], ...] = ()
+
+    def warm_s(self, left: Callable[[Decimal], Decimal]) -> Decimal:
+        """Add up over the month what is left of the seconds of warm instances, at each number of them by its share.
+
+        Args:
+            left: What is left of so many seconds, were they kept warm all month.
+        """
+        rest = 1 - sum((share for _, share in self.windows), Decimal(0))
+        return sum((left(count * MONTH_S) * share for count, share in ((self.least, rest), *self.windows)), Decimal(0))
 
     @property
     def by_instance(self) -> bool:
@@ -159,6 +172,7 @@ def _instances(spec: Spec) -> Instances:
         spec.scaling.concurrency,
         str(gpu.type) if gpu else "",
         bool(gpu and gpu.zonal_redundancy),
+        windows=shares(spec.scaling),
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from reconciler.core.errors import UsageError
+from reconciler.core.due import zone_of
 
 
 class Clock(Protocol):
@@ -57,17 +57,3 @@ def by_the_wall(now: datetime, zone: str) -> datetime:
         UsageError: There is no such zone here.
     """
     return now.astimezone(zone_of(zone))
-
-
-def zone_of(name: str) -> tzinfo:
-    """Give a time zone of this machine.
-
-    Raises:
-        UsageError: There is no such zone here.
-    """
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - most runs have no freeze
-
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise UsageError(f"'{name}' is no time zone here", hint="a name of the tz database: Europe/Paris") from error

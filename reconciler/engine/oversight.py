@@ -13,10 +13,9 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.due import due
+from reconciler.core.due import due, zone_of
 from reconciler.core.inventory import Inventories, Inventory, Key
 from reconciler.core.objects import Observed
-from reconciler.engine.clock import zone_of
 from reconciler.engine.reports import Latest, Reports
 from reconciler.engine.session import Session
 from schemas.kept import PassReport
@@ -33,8 +32,10 @@ _NEEDS = {
     "needs a person": "mlservice install",
     "held": "held, since a new version would do what the one before would not: mlservice plan, then mlservice operator "
     "proceed",
-    "blocked": "blocked: apply it yourself (mlservice apply --allow-destroy), or consent in its spec "
-    "(management.deletion: Delete)",
+    "blocked": "blocked by what its spec protects (mlservice apply --allow-destroy, or management.deletion: Delete), "
+    "by its limit of cost (budget.planLimit), or by scans of its images (registry.scan): mlservice plan says which",
+    "vulnerable": "what serves has a vulnerability that its spec does not allow: deploy an image without it, or "
+    "allow it for a time (registry.scan.allow)",
     "refused": "refused: mend its spec or what it names, then mlservice publish",
     "failed": "failed: mend the cause; the next pass tries again",
     ORPHANED: "no spec wants it any more, and it stays: mlservice destroy {name}, or put its spec back",
@@ -45,6 +46,7 @@ _SAID = {
     "changed": "it was changed to what its spec wants",
     "frozen": "it differs from its spec, and nothing is changed while the operator's freeze lasts",
     "locked": "another run was at work on it; the next pass looks again",
+    "waiting": "an image of it is being scanned; the next pass looks again",
     GOING: "no spec wants it any more, and a later pass lets it go",
     NOBODY: "no job reconciles this project: it changes by mlservice apply alone",
     SILENT: "no pass has reported yet",

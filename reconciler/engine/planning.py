@@ -19,6 +19,7 @@ from reconciler.core.planned import Planned, compose, owners_of, refuse_broken, 
 from reconciler.core.wants import Wants
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.resolve import resolve
+from reconciler.engine.scans import with_scans
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedService, Problem, SpecError
 from schemas.sections.management import Deletion
@@ -78,6 +79,7 @@ def make_plan(
         reconciler_image=release.image,
         version=release.version,
         environment=release.environment,
+        now=session.clock.now(),
     )
     facts = resolve(session, [*services, *beside], given)
     planning = partial(
@@ -90,7 +92,7 @@ def make_plan(
         now=session.clock.now(),
         beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
-    return _settled(session, planning, reading.result())
+    return with_scans(session, services, _settled(session, planning, reading.result()))
 
 
 def _settled(session: Session, planning: Callable[[Inventories], Planned], known: Inventories) -> Planned:

@@ -6,12 +6,19 @@ Source:
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from schemas.checks.finding import Finding, warning
+from schemas.checks.schedules import cron, time_zone
+from schemas.cron import CronError, parse_cron
+from schemas.refusal import shown
+from schemas.sections.management import Management
 from schemas.sections.resources import Resources, Scaling
 from schemas.units import cpu_text
 
 _ONE = 1000
+_HOUR_S = 3600
+_LEAST = "scaling.minInstances"
 _USUAL_QUOTA_MILLIS = 200_000  # vCPUs a region grants to older projects; new ones have 20
 _GRANTED_GPUS = 3  # at first use, without zonal redundancy
 
@@ -20,7 +27,29 @@ def instances(scaling: Scaling) -> Iterator[Finding]:
     """The floor is not above the ceiling."""
     if scaling.min_instances > scaling.max_instances:
         summary = f"{scaling.min_instances} is above maxInstances ({scaling.max_instances})"
-        yield Finding("scaling.minInstances", "instances", summary, "raise maxInstances or lower minInstances")
+        yield Finding(_LEAST, "instances", summary, "raise maxInstances or lower minInstances")
+
+
+def windows(scaling: Scaling, management: Management) -> Iterator[Finding]:
+    """A window opens at times that come, and keeps more instances warm than there are anyhow."""
+    if scaling.windows and _LEAST in management.externally_owned:
+        summary = f"windows change {_LEAST}, which is left to others"
+        yield Finding("scaling.windows", "windows", summary, "leave one of both out: here, or in externallyOwned")
+    for index, window in enumerate(scaling.windows):
+        path = f"scaling.windows[{index}]"
+        yield from cron(f"{path}.schedule", window.schedule)
+        yield from time_zone(f"{path}.timeZone", window.time_zone)
+        with suppress(CronError):
+            if parse_cron(window.schedule).shortest_gap_s < _HOUR_S:
+                summary = f"{shown(window.schedule)} opens more than once an hour"
+                yield Finding(f"{path}.schedule", "windows", summary, "let it open once, and say how long it lasts")
+        least = f"{path}.minInstances"
+        if window.min_instances > scaling.max_instances:
+            summary = f"{window.min_instances} is above maxInstances ({scaling.max_instances})"
+            yield Finding(least, "windows", summary, "raise maxInstances or lower minInstances")
+        elif window.min_instances <= scaling.min_instances:
+            summary = f"{window.min_instances} is not above scaling.minInstances ({scaling.min_instances})"
+            yield warning(least, "windows", summary, "the window changes nothing: raise it, or leave the window out")
 
 
 def concurrency(scaling: Scaling, resources: Resources) -> Iterator[Finding]:

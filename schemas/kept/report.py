@@ -8,7 +8,20 @@ from pydantic import Field
 from schemas.kept.changes import Orphan, ToldChange
 from schemas.kept.document import MOST, Count, Data, Kept, Moment, Part, Seconds
 
-STATES = ("ok", "changed", "reported", "frozen", "needs a person", "held", "locked", "blocked", "refused", "failed")
+STATES = (
+    "ok",
+    "changed",
+    "reported",
+    "frozen",
+    "vulnerable",
+    "needs a person",
+    "held",
+    "locked",
+    "waiting",
+    "blocked",
+    "refused",
+    "failed",
+)
 """What may become of a service in a pass, the better ones first."""
 
 

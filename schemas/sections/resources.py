@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from schemas.section import Section
-from schemas.values import Flag, Mebibytes, MilliCpu, Whole
+from schemas.values import Flag, Mebibytes, MilliCpu, Seconds, Text, Whole
 
 
 class GpuType(StrEnum):
@@ -68,12 +68,28 @@ class Resources(Section):
 _MOST_INSTANCES = 100_000
 
 
+class WarmWindow(Section):
+    """Hours in which more instances are kept warm. What opens and closes it is a pass of the operator, or an apply."""
+
+    schedule: Text = Field(description="When it opens: cron, five fields.", examples=["30 7 * * 1-5"])
+    time_zone: Text = Field(
+        "Etc/UTC", description="Time zone of `schedule`, a name of the tz database.", examples=["Europe/Paris"]
+    )
+    lasts_s: Seconds = Field(ge=300, le=7 * 86_400, description="How long it is open: `5m` to `7d`.", examples=["11h"])
+    min_instances: Whole = Field(
+        ge=1, le=_MOST_INSTANCES, description="Instances kept warm meanwhile. Of several open windows the most counts."
+    )
+
+
 class Scaling(Section):
     """How many instances there may be."""
 
     min_instances: Whole = Field(0, ge=0, le=_MOST_INSTANCES, description="Instances kept warm; 0 scales to zero.")
     max_instances: Whole = Field(
         3, ge=1, le=_MOST_INSTANCES, description="Most instances at once: the ceiling of what this can cost."
+    )
+    windows: tuple[WarmWindow, ...] = Field(
+        (), max_length=12, description="Hours in which more than `minInstances` are kept warm."
     )
     concurrency: Whole = Field(
         80,

@@ -249,3 +249,13 @@ def test_stopping_leaves_no_lock(own, number, code):
     [status] = json.loads(own("status", "--local", "--output", "json").out)
     assert status["lock"] is None
     assert own("apply", "--local", "--yes").code == 0, "the next run finishes the work"
+
+
+def test_a_vulnerability_is_planted(own):
+    """It is known from then on; what is no vulnerability is refused in words."""
+    assert own("emulator", "start").code == 0
+    planted = own("emulator", "plant-vulnerability", "CVE-2026-0001", "torch", "--python", "--below", "2.5")
+    refused = own("emulator", "plant-vulnerability", "CVE-2026-0001", "torch")
+
+    assert planted.out.strip() == "CVE-2026-0001 is found in 0 images"
+    assert (refused.code, "'versions' says which are affected" in refused.err) == (1, True)

@@ -32,7 +32,8 @@ def instances(draw):
     most = draw(st.integers(max(1, least), 12))
     concurrency = draw(st.integers(1, 100)) if cpu >= 1000 else 1
     zonal, always = draw(st.booleans()), draw(st.booleans())
-    return Instances(cpu, memory, least, most, concurrency, gpu, bool(gpu) and zonal, always)
+    windows = ((most, Decimal(draw(st.sampled_from(["0.25", "1"])))),) if draw(st.booleans()) and most > least else ()
+    return Instances(cpu, memory, least, most, concurrency, gpu, bool(gpu) and zonal, always, windows)
 
 
 @st.composite
@@ -282,6 +283,18 @@ def test_neighbours_say_what_a_line_would_save():
     assert by_line["region: europe-north1"].saves
     assert by_line["scaling.maxInstances: 1"].difference.worst < 0
     assert by_line["scaling.maxInstances: 1"].difference.floor == 0
+
+
+def test_a_warm_window_costs_its_share_of_a_warm_instance():
+    """Two instances for a quarter of the time, and one else, are five quarters of one with nobody calling."""
+    one = estimate("one", Shape("us-central1", Instances(1000, 1024, 1, 2)), ASSUMED)
+    both = estimate("one", Shape("us-central1", Instances(1000, 1024, 1, 2, windows=((2, Decimal("0.25")),))), ASSUMED)
+
+    assert both.total.floor == one.total.floor * 5 / 4
+    assert both.total.worst == one.total.worst
+    [warm] = [line for line in both.lines if line.key == "cpuWarm"]
+    assert "scaling.minInstances 1, 2 for 25.0 % of the time" in explained(warm, both).assumption
+    assert "scaling.windows: []" in {each.line for each in neighbours(both)}
 
 
 def test_canada_and_mexico_are_where_the_united_states_are():

@@ -658,3 +658,43 @@ def test_a_baseline_that_nothing_can_be_compared_with(patient):
     assert lacking.answer is Answer.FAIL
     assert lacking.line.startswith('BigQuery table local.ml.training has no column "spend"; columns there: plan')
     assert "monitoring.baseline.table" in lacking.where
+
+
+def test_an_image_that_would_be_blocked_is_told_before(patient):
+    """What a plan would say of its scan, the doctor says; of a clean one, and where no spec asks, nothing."""
+    strange = "docker.io/library/nginx@sha256:" + "a" * 64
+    gate = {"repository": "ml", "scan": {}}
+
+    [check] = patient.found("scan", spec(image=strange, registry=gate))
+    assert (check.answer, check.services) == (Answer.FAIL, ("churn",))
+    assert "it is in no registry of Google's" in check.line
+    assert patient.found("scan", spec(registry=gate)) == []
+    assert patient.found("scan", spec(image=strange)) == []
+
+
+def test_scanning_that_is_off(patient):
+    """Where a spec waits for scans: the API first, then the repository's own word; nothing where no spec does."""
+    gate = spec(registry={"repository": "ml", "scan": {}}, management={"adopt": "Always"})
+    patient.operator.apply(spec(registry={"repository": "ml"}))
+    usage = patient.client(service_usage_v1.ServiceUsageClient)
+    host = f"{PROJECT}/services/containerscanning.googleapis.com"
+
+    [off] = patient.found("scanning", gate)
+    apis = patient.found("apis", gate)
+    usage.enable_service(request={"name": host}).result(timeout=20)
+    [unwanted] = patient.found("scanning", gate)
+    repositories = patient.operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
+    name = f"{PROJECT}/locations/{REGION}/repositories/ml"
+    inherited = {"name": name, "vulnerability_scanning_config": {"enablement_config": "INHERITED"}}
+    mask = {"paths": ["vulnerability_scanning_config.enablement_config"]}
+    repositories.update_repository(request={"repository": inherited, "update_mask": mask})
+    [well] = patient.found("scanning", gate)
+
+    assert [each.answer for each in (off, unwanted, well)] == [Answer.FAIL, Answer.FAIL, Answer.OK]
+    enable = "gcloud services enable containerscanning.googleapis.com --project=local"
+    allow = (
+        f"gcloud artifacts repositories update ml --location={REGION} --project=local --allow-vulnerability-scanning"
+    )
+    assert (off.commands, unwanted.commands) == ((enable, allow), (allow,))
+    assert any("containerscanning" in check.line for check in apis)
+    assert patient.found("scanning", spec(registry={"repository": "ml"})) == []

@@ -45,6 +45,12 @@ KINDS = (
             "view": "Materialized views are not emulated.",
         },
     ),
+    Kind("containeranalysis_note", "a note of attestations: create, get, update, delete; no vulnerability"),
+    Kind(
+        "containeranalysis_occurrence",
+        "one answer of a list, of one vulnerability: all that is known of what a scan writes",
+        {"vulnerability-list-quoted": "Nobody can have Google's scanner find that image here; the messages are alike."},
+    ),
     Kind(
         "functions_function",
         "nothing of the second generation: the recordings are of version 1 of the API",

@@ -53,6 +53,18 @@ def _with_gpu() -> st.SearchStrategy[Data]:
     return st.builds(lambda gpu, size: {"gpu": gpu, **size}, gpu, size)
 
 
+def _windows(most: int) -> st.SearchStrategy[Data]:
+    """Hours in which instances are kept warm, at most so many; whether they are open depends on the time of day."""
+    return st.fixed_dictionaries(
+        {
+            "schedule": st.sampled_from(["30 7 * * 1-5", "0 0 1 * *", "0 */8 * * *"]),
+            "lasts": st.sampled_from(["30m", "11h", "2d"]),
+            "minInstances": st.integers(1, most),
+        },
+        optional={"timeZone": st.sampled_from(["Europe/Paris", "Etc/UTC"])},
+    )
+
+
 @st.composite
 def scalings(draw: st.DrawFn, *, below_one_cpu: bool = False) -> Data:
     """Floors below ceilings; concurrency 1 below one vCPU."""
@@ -61,8 +73,11 @@ def scalings(draw: st.DrawFn, *, below_one_cpu: bool = False) -> Data:
         "minInstances": st.integers(0, most),
         "maxInstances": st.just(most),
         "concurrency": st.just(1) if below_one_cpu else st.integers(1, 1000),
+        "windows": st.lists(_windows(most), max_size=2),
     }
     keys = draw(st.sets(st.sampled_from(sorted(chosen))))
+    if "windows" in keys:
+        keys.add("maxInstances")
     if "minInstances" in keys:
         keys.add("maxInstances")
     return {key: draw(chosen[key]) for key in sorted(keys)}

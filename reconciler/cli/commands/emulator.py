@@ -147,6 +147,42 @@ def push(
         out(str(told))
 
 
+@app.command("plant-vulnerability")
+def plant_vulnerability(
+    cve: Annotated[str, typer.Argument(help="Its number, such as CVE-2026-0001.")],
+    package: Annotated[str, typer.Argument(help="The package that it is in.")],
+    *,
+    version: Annotated[list[str] | None, typer.Option("--version", help="An affected version. Repeatable.")] = None,
+    below: Annotated[str, typer.Option("--below", help="Of Python: all versions below this are affected.")] = "",
+    fixed: Annotated[str, typer.Option("--fixed", help="The version that mends it. Left out: there is none.")] = "",
+    severity: Annotated[str, typer.Option("--severity", help="Minimal, Low, Medium, High, Critical.")] = "High",
+    effective: Annotated[
+        str, typer.Option("--effective", help="The distribution's own severity. Left out: the same.")
+    ] = "",
+    published: Annotated[str, typer.Option("--published", help="When it was published, ISO 8601.")] = "",
+    python: Annotated[bool, typer.Option("--python", help="It is a package of Python's, not of Debian's.")] = False,
+    image: Annotated[
+        str, typer.Option("--image", help="Only this image has it, whether the package is in it or not.")
+    ] = "",
+) -> None:
+    """Let a vulnerability become known, as scans of images find it."""
+    body = {
+        "cve": cve,
+        "package": package,
+        "sort": "PYPI" if python else "OS",
+        "versions": version or [],
+        "below": below,
+        "fixed": fixed,
+        "severity": severity.upper(),
+        "effective": effective.upper(),
+        "published": published,
+        "image": image,
+    }
+    told = _running().control("POST", "vulnerabilities", body)
+    count = told["found"]
+    out(f"{cve} is found in {count} image{'' if count == 1 else 's'}")
+
+
 def _make_repository(found: Emulator, image: str) -> None:
     from reconciler.core.errors import Conflict  # noqa: PLC0415 - late, for start-up
     from reconciler.gcp.calls import calling  # noqa: PLC0415 - late, for start-up

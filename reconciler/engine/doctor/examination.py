@@ -18,6 +18,7 @@ from reconciler.engine.doctor import (
     project,
     quotas,
     rehearsal,
+    scanning,
     state,
     webhooks,
 )
@@ -140,6 +141,7 @@ class _Round:
             ("quota", lambda: quotas.quotas(case)),
             ("state-bucket", lambda: state.state_bucket(case)),
             *organisation.looks(case),
+            *scanning.looks(case),
             *named.looks(case, number or "PROJECT_NUMBER"),
             *more,
         )
@@ -166,4 +168,5 @@ class _Round:
         if made is None:
             return []
         rehearsed = self.case.in_parallel(*rehearsal.looks(self.case, made)) if self.case.writing else []
+        rehearsed += self.case.in_parallel(*scanning.clearances(self.case, made))
         return [*rehearsed, *rehearsal.grants(made)]

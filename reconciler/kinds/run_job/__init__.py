@@ -30,6 +30,7 @@ KIND = Kind(
     connect=RunJobClient,
     paid=paid.NOTHING,
     keyed=frozenset({"env", "secrets", "labels"}),
+    images=lambda record: (record["image"],),
     permissions=Permissions(
         read=("run.jobs.get", "run.jobs.list"),
         write=(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT, SECRET_READER
+from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.paid import PAID
@@ -56,9 +58,33 @@ def _not_granted(service: MLService) -> Iterator[tuple[str, str]]:
         yield f"the account is yours, and so are its roles: {', '.join(missing)}", "access.serviceAccount"
 
 
+def _windows(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
+    """Say which window is open, or which opens next: what else a plan says of it is a number."""
+    scaling = service.spec.scaling
+    if facts.now is None or not scaling.windows:
+        return
+    found = open_at(scaling, facts.now)
+    if found:
+        yield f"{_warm(found.instances)} until {_moment(found.ends)}", f"scaling.windows[{found.place}]"
+        return
+    coming = next_after(scaling, facts.now)
+    if coming:
+        text = f"{_warm(coming.instances)} from {_moment(coming.begins)} to {_moment(coming.ends)}"
+        yield f"{text}, by a pass of the operator or an apply", f"scaling.windows[{coming.place}]"
+
+
+def _warm(count: int) -> str:
+    return f"{count} instance{'' if count == 1 else 's'} kept warm"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
 def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
-    """Name what may move unseen: an image without a digest, a secret without a number."""
+    """Name what may move unseen: an image without a digest, a secret without a number; and what the clock moves."""
     yield from _not_granted(service)
+    yield from _windows(service, facts)
     image = image_of(service, facts)
     if "@sha256:" not in image:
         yield f"image {image} has no digest: its tag may move unseen", "image.uri"
@@ -111,6 +137,7 @@ KIND = Kind(
         Gift(MODEL_READER, PROJECT, "the service's own account", "reading the model: only its bucket and folder"),
         Gift(SECRET_READER, "secret", "the service's own account", "reading each secret that the spec names"),
     ),
+    images=lambda record: (record["image"],),
     lookups=(IMAGE_DIGEST, MODEL_VERSION, SECRET_VERSION),
     spec_paths={
         "scaling.minInstances": "min_instances",

@@ -23,13 +23,16 @@ def sized(shape: Shape, record: Mapping[str, Any]) -> Shape:
         shape: Of the spec.
         record: As wanted, or as it is live.
     """
-    least = record["min_instances"]
+    least, windows = record["min_instances"], shape.instances.windows
+    if least in {count for count, _ in windows}:  # a window is open: at other times there are as many as the spec says
+        least = shape.instances.least
     instances = replace(
         shape.instances,
         cpu_millis=record["cpu_millis"],
         memory_mib=record["memory_mib"],
         least=least,
-        most=max(record["max_instances"], least, 1),
+        windows=tuple((count, share) for count, share in windows if count > least),
+        most=max(record["max_instances"], record["min_instances"], 1),
         concurrency=record["concurrency"] or 1,
         gpu=record["gpu"],
         zonal=record["gpu_zonal_redundancy"],

@@ -18,6 +18,7 @@ from reconciler.core.membership import (
 )
 from reconciler.core.naming import label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
+from reconciler.core.windows import least_at
 from reconciler.kinds import iam_member, model_artifact, service_account
 from reconciler.kinds import pubsub_topic as pubsub
 from reconciler.kinds.iam_member import IamMember
@@ -86,7 +87,7 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         gpu_zonal_redundancy=bool(gpu and gpu.zonal_redundancy),
         concurrency=spec.scaling.concurrency,
         timeout_s=int(spec.runtime.timeout_s),
-        min_instances=spec.scaling.min_instances,
+        min_instances=least_at(spec.scaling, facts.now),
         max_instances=spec.scaling.max_instances,
         startup=startup_probe(int(spec.runtime.startup.deadline_s), http=ours) if ours or says_startup else None,
         liveness=LIVE_PATH if ours else None,
