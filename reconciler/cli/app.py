@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import io
+import os
 import sys
 from typing import Annotated, Any
 
@@ -117,6 +120,9 @@ def mlservice(
 def main() -> None:
     """Run the command line and exit with its code."""
     end_commands()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us: what is said is heard by nobody
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - until the end
     sys.exit(run(sys.argv[1:]))
 
 
@@ -153,6 +159,25 @@ def wrong_usage(error: Any) -> int:
     return WRONG_USAGE
 
 
+_UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EBADF, errno.EIO})
+
+
+def _unwritten(error: OSError) -> int:
+    """Say that there is no room, or nowhere to write to: where even that cannot be said, the exit code says it."""
+    from reconciler.cli.console import say  # noqa: PLC0415 - late, for start-up
+
+    with contextlib.suppress(OSError, ValueError):
+        what = error.filename or "the output"
+        say(f"error: {what} cannot be written: {error.strerror}", "red")
+    return 1
+
+
+def _say_nothing_more() -> None:
+    """Let what is written to stdout from now on be lost: what waits in its buffer cannot be written either."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def failed(error: Exception) -> int:
     """Print what went wrong and give the exit code."""
     from reconciler.cli.console import say, show_problems  # noqa: PLC0415 - late, for start-up
@@ -167,6 +192,9 @@ def failed(error: Exception) -> int:
         if hint:
             say(f"  hint: {hint}", "dim")
         return int(getattr(error, "exit_code", 1))
+    if isinstance(error, OSError) and error.errno in _UNWRITTEN:
+        _say_nothing_more()
+        return 1 if error.errno == errno.EPIPE else _unwritten(error)
     if isinstance(error, OSError) and error.filename:
         say(f"error: {error.filename}: {error.strerror}", "red")
         return 1

@@ -41,7 +41,7 @@ Results go to stdout, everything about them to stderr. Colour is for terminals; 
 |---|---|
 | `GOOGLE_CLOUD_PROJECT` | the project, where neither `--project` nor the spec's environment names one |
 | `GOOGLE_APPLICATION_CREDENTIALS` | whose credentials, as for every Google client |
-| `MLSERVICE_EMULATOR_STATE` | folder of the emulator's state; left out, `.mlservice/emulator` here |
+| `MLSERVICE_EMULATOR_STATE` | folder of the emulator's state; left out, the nearest `.mlservice/emulator` going up |
 | `MLSERVICE_EMULATOR_KEY` | key file of the emulator, of an account or a CI: `--local` calls as it, with its roles |
 | `MLSERVICE_RUNTIME_IMAGE` | image of services without one; left out, what `mlservice image push` pushed |
 | `MLSERVICE_GIT_TOKEN` | what `mlservice reconcile --git` reads the repository with: a token, or `user:token` |

@@ -52,6 +52,39 @@ def test_wrong_usage_is_64_and_says_what_was_meant(offline, arguments, said):
     assert "Traceback" not in done.err
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")  # noqa: PTH110
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize(
+    "arguments", [["schema"], ["validate", "there.yaml"], ["validate", "there.yaml", "-o", "json"], ["validate", "no"]]
+)
+def test_a_full_disk_is_no_bug(offline, arguments, stream):
+    """What cannot be written is said where something can, and the exit code says it in any case."""
+    (offline.folder / "there.yaml").write_text("nonsense: true\n")
+
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full}
+        done = subprocess.run([*COMMAND, *arguments], cwd=offline.folder, text=True, check=False, **streams)
+
+    assert done.returncode == (0 if (arguments, stream) == (["schema"], "stderr") else 1)
+    said = (done.stdout or "") + (done.stderr or "")
+    assert "Traceback" not in said
+    assert "bug" not in said
+    if stream == "stdout" and arguments[-1] in {"schema", "json"}:
+        assert "error: the output cannot be written: No space left on device" in said
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_change_nothing_else(offline, closed):
+    """Schedulers close them: the command does what it does, and its exit code is as ever."""
+    (offline.folder / "there.yaml").write_text("nonsense: true\n")
+    command = " ".join([*COMMAND, "validate", "there.yaml", closed])
+
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=offline.folder, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_help_of_a_command_loads_no_google_package(offline):
     """Help and completion answer at once; a command brings only options of its own."""
     done = offline.afresh("plan", "--help", env={"COLUMNS": "200", "PYTHONPROFILEIMPORTTIME": "1"})
