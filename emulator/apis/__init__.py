@@ -75,6 +75,12 @@ LISTED = (
         "CLOUDBILLING",
         narrow=True,
     ),
+    Listed(
+        "emulator.apis.billingbudgets.api",
+        ("google.cloud.billing.budgets.v1.",),
+        "google.cloud.billing.budgets_v1",
+        "BILLINGBUDGETS",
+    ),
     Listed("emulator.apis.orgpolicy", ("google.cloud.orgpolicy.v2.",), "google.cloud.orgpolicy_v2", "ORGPOLICY"),
     Listed(
         "emulator.apis.cloudquotas",

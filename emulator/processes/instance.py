@@ -14,6 +14,7 @@ from emulator.processes.model import CannotStartError, Outcome, default_startup_
 from emulator.processes.ports import Port
 from emulator.processes.probe import liveness_fails, passes_startup
 from emulator.processes.process import GRACE_S, Process
+from emulator.processes.use import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from emulator.processes.upstream import Connection
     from emulator.processes.workshop import Workshop
 
+IDLE_S = 15 * 60  # by the virtual clock: so long is one kept without requests
 HEALTH_CHECK_CONTAINER_ERROR = "HEALTH_CHECK_CONTAINER_ERROR"
 # Both texts from public reports, the first for instance googlecodelabs/monolith-to-microservices issue 110.
 DEFAULT_PROBE_FAILED = (
@@ -49,6 +51,7 @@ class Instance:
         self.ready = False
         self.stopping = False
         self.idle_since = workshop.now()
+        self.meter: Meter | None = None  # once it is ready
         self.connections: list[Connection] = []  # open and unused, newest last
         self.ended = asyncio.get_running_loop().create_future()
         self._workshop = workshop
@@ -87,6 +90,7 @@ class Instance:
             return error.outcome
         self.ready = True
         self.idle_since = self._workshop.now()
+        self.meter = Meter(self.idle_since, IDLE_S)
         return Outcome()
 
     async def stop(self, grace_s: float = GRACE_S) -> None:

@@ -193,6 +193,12 @@ def nothing_stays(seen: Observed[Any]) -> str:
     return ""
 
 
+def nothing_beyond(operator: Operator, facts: Facts) -> Iterable[str]:
+    """Need nothing of people that an operator's roles on the project do not give."""
+    del operator, facts
+    return ()
+
+
 def no_images(record: Mapping[str, Any]) -> Iterable[str]:
     """Run no image."""
     del record
@@ -236,6 +242,7 @@ class Kind(Generic[F]):
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
         consequence: What an update to a record will do, in words.
         notes: What a reader of the plan should know of a spec: text, and the path below `spec` it is about.
+        beyond: What people must grant an operator's account elsewhere than on the project, in sentences; pure.
         loss: What deleting this very object loses for others than the services it is of, in words. What loses
             something is protected by `management.deletion: Protect`.
         stays: What came of this very object and stays when its service is destroyed, in words.
@@ -281,6 +288,7 @@ class Kind(Generic[F]):
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
     consequence: Callable[[Sequence[FieldChange], F], str] | None = None
     notes: Callable[[MLService, Facts], Iterable[tuple[str, str]]] = nothing_to_say
+    beyond: Callable[[Operator, Facts], Iterable[str]] = nothing_beyond
     loss: Callable[[Observed[F], Collection[str]], str] = nothing_lost
     stays: Callable[[Observed[F]], str] = nothing_stays
     retained: Callable[[Address], bool] = never

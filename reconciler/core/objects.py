@@ -164,6 +164,8 @@ class Observed(Generic[F]):
         twins: Further objects with the same mark, where names are the server's: made by an answer that was lost and
             found too late, or by somebody who copied one.
         live: The object as the client gave it; only the kind that made it looks inside.
+        hidden: Why it may not be looked at, and who has to grant what; empty where it was. Whether it is there is then
+            not known, nothing is done to it, and what is listed as ours stays so.
     """
 
     address: Address
@@ -177,3 +179,4 @@ class Observed(Generic[F]):
     server_name: str = ""
     twins: tuple[Observed[F], ...] = ()
     live: Any = None
+    hidden: str = ""

@@ -15,7 +15,7 @@ from reconciler.core.inventory import Inventories, Inventory, Key
 from reconciler.core.kind import never
 from reconciler.core.objects import Observed, several
 from reconciler.core.plan import Action, Change, Note, Plan
-from reconciler.core.planned import Planned, compose, owners_of, refuse_broken, server_names
+from reconciler.core.planned import Planned, compose, hidden, owners_of, refuse_broken, server_names
 from reconciler.core.wants import Wants
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.resolve import resolve
@@ -142,6 +142,7 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
         notes=(
             *(Note(name, "management.deletion is Abandon: everything stays") for name in sorted(abandoned)),
             *(Note(name, text) for text, name in sorted(stays.items()) if name not in abandoned),
+            *(note for note in hidden(session.kinds, seen, owners) if note.service not in abandoned),
             *(
                 Note(name, f"not known whether others use what goes: {why}")
                 for name in going

@@ -105,6 +105,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     registry.allowed,
     registry.judged,
     budget.amounts,
+    budget.counted,
     budget.limit,
     budget.alerts,
     budget.actions,

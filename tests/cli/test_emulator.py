@@ -253,6 +253,19 @@ def test_stopping_leaves_no_lock(own, number, code):
     assert own("apply", "--local", "--yes").code == 0, "the next run finishes the work"
 
 
+def test_what_was_spent_is_said_by_hand(shell, emulator):
+    """A line of the bill with the service's label and others; nonsense is refused, and puts nothing there."""
+    done = shell("emulator", "spend", "churn", "12.50", "--label", "team=growth")
+    credit = shell("emulator", "spend", "churn", "--project", "other", "--", "-2")
+    wrong = [shell("emulator", "spend", "churn", *words) for words in (("much",), ("1", "--label", "growth"), ("NaN",))]
+    lines = emulator.control("GET", "spend")
+
+    assert done.out == "12.50 USD are on the bill of billingAccounts/000000-000000-000000 for project local\n"
+    assert (credit.code, [each.code for each in wrong]) == (0, [1, 64, 1])
+    assert sorted((line["project"], line["amount"]) for line in lines) == [("local", "12.50"), ("other", "-2")]
+    assert lines[0]["labels"] == {"managed-by": "mlservice", "mlservice-service": "churn", "team": "growth"}
+
+
 def test_the_nearest_state_above_is_taken(tmp_path, monkeypatch):
     """Who goes into a folder of the project has not left the emulator, and a stranger's state runs nothing."""
     monkeypatch.delenv("MLSERVICE_EMULATOR_STATE", raising=False)

@@ -155,6 +155,46 @@ def test_what_another_account_may_not_do(patient, tmp_path):
     assert "iam.serviceAccounts.getAccessToken" in caller.line
 
 
+def test_who_may_not_work_on_budgets(patient, tmp_path):
+    """No role on the billing account: nothing fails for it; with one, or as an editor of the project, all is well."""
+    account, whose, role = patient.as_account(tmp_path, "resourcemanager.projects.get")
+    asked = spec(budget=900)
+    paid = "billingAccounts/000000-000000-000000"
+
+    def found(*roles, on_account=()):
+        grant(patient.emulator, *((each, whose.member) for each in (role, *roles)))
+        grant(
+            patient.emulator, *((each, whose.member) for each in on_account), api=billing_v1.CloudBillingClient, on=paid
+        )
+        [check] = account.found("budget", asked)
+        return check
+
+    without = found()
+    looking = found(on_account=["roles/billing.viewer"])
+    assert [each.answer for each in (without, looking)] == [Answer.WARN] * 2
+    assert "may not look at budgets of billing account 000000-000000-000000" in without.line
+    assert "may not change budgets" in looking.line
+    assert without.who is Who.BILLING
+    assert without.commands == (
+        (
+            "gcloud billing accounts add-iam-policy-binding 000000-000000-000000 "
+            f"--member={whose.member} --role=roles/billing.costsManager"
+        ),
+    )
+    assert found(on_account=["roles/billing.costsManager"]).answer is Answer.OK
+    assert found("roles/editor").answer is Answer.OK
+
+
+def test_a_budget_in_another_currency(patient):
+    """Google would refuse it; the words that lead to it are named."""
+    checks = patient.found("budget", spec(budget={"amount": 900, "currency": "EUR"}))
+
+    [wrong] = [each for each in checks if each.answer is Answer.FAIL]
+    assert wrong.line == "the currency of the billing account is USD, not EUR"
+    assert wrong.where.endswith("currency")
+    assert patient.found("budget", spec()) == []
+
+
 def test_permissions_that_are_had_on_the_objects_alone(patient, tmp_path):
     """A role on the one service that there is does as well as one on the project."""
     patient.operator.apply(spec())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 from google.api_core.exceptions import Forbidden
 from google.cloud import iam_admin_v1, run_v2, secretmanager
+from google.cloud.billing_v1 import CloudBillingClient
 from google.iam.v1 import iam_policy_pb2
 from google.pubsub_v1 import PublisherClient
 
@@ -30,6 +31,7 @@ from tests.operating import BUCKET, REGION, Operator, spec
 from tests.operating_registry import Registered
 from tests.operating_tables import parquet, upload
 
+BILLING = "billingAccounts/000000-000000-000000"
 FULL = spec(
     model={
         "uri": "./model",
@@ -63,6 +65,7 @@ FULL = spec(
         "uptime": {"every": "15m"},
         "slo": {"availability": 0.99, "latencyP95": "300ms"},
     },
+    budget={"amount": 900, "actions": [{"at": 1, "do": "CapInstances", "maxInstances": 1}]},
 )
 """Every section that a kind acts on today."""
 CUSTOM_JOB = {"run": {"customJob": {"image": "europe-west1-docker.pkg.dev/local/ml/train:1"}}, "promote": "Never"}
@@ -142,6 +145,8 @@ def deployer(operator, tmp_path):
     account = Account(operator.emulator, "deployer")
     (tmp_path / "key.json").write_text(account.key)
     on_the_bucket(operator, account, *INVENTORY.write)
+    billed = {role for kind in KINDS if kind.roles.on == "the billing account" for role in kind.roles.write}
+    grant(operator.emulator, *((role, account.member) for role in billed), api=CloudBillingClient, on=BILLING)
     admin = client(operator.emulator, iam_admin_v1.IAMClient)
     admin.create_role(request={"parent": PROJECT, "role_id": "deployer", "role": {}})
     return Deployer(AsAccount(operator, str(tmp_path / "key.json")), account)

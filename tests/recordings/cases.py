@@ -52,6 +52,11 @@ KINDS = (
         {"vulnerability-list-quoted": "Nobody can have Google's scanner find that image here; the messages are alike."},
     ),
     Kind(
+        "billing_budget",
+        "by a test server: one that is not there, create over a time of its own",
+        {"gcloud-crud": "It is of v1beta1, whose fields have other names."},
+    ),
+    Kind(
         "functions_function",
         "nothing of the second generation: the recordings are of version 1 of the API",
         dict.fromkeys(

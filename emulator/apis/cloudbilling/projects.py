@@ -1,25 +1,36 @@
 """Who pays for a project: on the emulator somebody does, until the link is taken away.
 
-Source: `google.cloud.billing.v1.CloudBilling`; https://cloud.google.com/billing/docs/how-to/modify-project. Billing
-accounts themselves are not there.
+Source: `google.cloud.billing.v1.CloudBilling`; https://cloud.google.com/billing/docs/how-to/modify-project. Every
+billing account that a name can name is there, and open; which currency one has is set by `/_emulator/billing`.
 """
 
-import re
 from typing import Any
 
 from google.cloud.billing_v1.types import cloud_billing
 
-from emulator.core.api import Api, Call
+from emulator.apis.cloudbilling import accounts
+from emulator.core.api import Api, Call, Policies
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import fits
 from emulator.core.world import World
+from emulator.wire.dispatch import allow
 
 API = Api("cloudbilling")
 SERVICE = "google.cloud.billing.v1.CloudBilling/"
-KIND = "billing.account"
-"""In the store: the account's name, by the project's id; an empty one for none."""
-FIRST = b"billingAccounts/000000-000000-000000"
-ACCOUNT = re.compile(r"(billingAccounts/[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6})?")
+
+
+def account_named(_: World, name: str) -> str:
+    """The name of an account.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT: it is none.
+    """
+    if not accounts.ACCOUNT.fullmatch(name):
+        raise ApiFailure("INVALID_ARGUMENT", f"Billing account name {name!r} is invalid.")
+    return name
+
+
+API.policies.append(Policies("billingAccounts/*", account_named, public=False))
 
 
 def project_of(world: World, name: str) -> str:
@@ -38,8 +49,7 @@ def project_of(world: World, name: str) -> str:
 
 def described(world: World, project: str) -> Any:
     """Who pays for a project."""
-    body = world.store.get(KIND, project)
-    account = (FIRST if body is None else body).decode()
+    account = accounts.account_of(world, project)
     return cloud_billing.ProjectBillingInfo.pb()(
         name=f"projects/{project}/billingInfo",
         project_id=project,
@@ -58,7 +68,16 @@ def get_billing(world: World, request: Any, _: Call) -> Any:
 def update_billing(world: World, request: Any, _: Call) -> Any:
     """Let another account pay; an empty one takes the link away, and everything that costs would stop."""
     project, account = project_of(world, request.name), request.project_billing_info.billing_account_name
-    if not ACCOUNT.fullmatch(account):
-        raise ApiFailure("INVALID_ARGUMENT", f"Billing account name {account!r} is invalid.")
-    world.store.put(KIND, project, account.encode())
+    if account:
+        account_named(world, account)
+    accounts.link(world, project, account)
     return described(world, project)
+
+
+@API.method(SERVICE + "GetBillingAccount")
+def get_account(world: World, request: Any, call: Call) -> Any:
+    """An account. It needs a role on the account itself."""
+    name = account_named(world, request.name)
+    allow(world, call.caller, "billing.accounts.get", name, SERVICE)
+    shown = {"display_name": "My Billing Account", "currency_code": accounts.currency(world, name)}
+    return cloud_billing.BillingAccount.pb()(name=name, open_=True, **shown)

@@ -206,6 +206,37 @@ def _make_repository(found: Emulator, image: str) -> None:
 
 
 @app.command()
+def spend(
+    service: Annotated[str, typer.Argument(help="Whose label the line of the bill has, such as churn.")],
+    amount: Annotated[
+        str, typer.Argument(help="In the billing account's currency; below zero for a credit, after --.")
+    ],
+    *,
+    project: Annotated[str, typer.Option("--project", help="Which project it was spent in.")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="KEY=VALUE that the line has, too. May be given again.")
+    ] = None,
+) -> None:
+    """Put an amount on the bill there, as of now: budgets count it, and say so with their next notice.
+
+    What instances of Cloud Run use is on the bill without that, and nothing else is.
+    """
+    from reconciler.core.naming import mark_labels  # noqa: PLC0415 - late, for start-up
+
+    labels = mark_labels(service) | dict(map(_pair, label or ()))
+    body = {"amount": amount, "project": project, "labels": labels}
+    told: Any = _running().control("POST", "spend", body)
+    out(f"{told['amount']} {told['currency']} are on the bill of {told['account']} for project {told['project']}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, found, value = text.partition("=")
+    if not found or not key:
+        raise errors.UsageError(f"'{text}' is no label", hint="KEY=VALUE, such as team=growth")
+    return key, value
+
+
+@app.command()
 def logs(
     service: Annotated[str | None, typer.Argument(help="A service. Left out: the emulator's own.")] = None,
     *,

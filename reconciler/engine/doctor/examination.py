@@ -11,6 +11,7 @@ from reconciler.core.checkup import Answer, Check, Checkup
 from reconciler.core.facts import Facts
 from reconciler.core.planned import Planned
 from reconciler.engine.doctor import (
+    budgets,
     caller,
     named,
     organisation,
@@ -138,6 +139,7 @@ class _Round:
         found = case.in_parallel(
             ("project", lambda: project.project(case)),
             ("billing", lambda: project.billing(case)),
+            ("budget", lambda: budgets.budgets(case, self.caller)),
             ("quota", lambda: quotas.quotas(case)),
             ("state-bucket", lambda: state.state_bucket(case)),
             *organisation.looks(case),

@@ -25,6 +25,7 @@ NOUNS: Mapping[str, str] = {
     "service_account": "iam.serviceAccounts",
     "pubsub_topic": "pubsub.topics",
     "pubsub_subscription": "pubsub.subscriptions",
+    "pubsub_pull_subscription": "pubsub.subscriptions",
     "pubsub_table_subscription": "pubsub.subscriptions",
     "bigquery_table": "bigquery.tables",
     "bigquery_baseline": "bigquery.tables",
