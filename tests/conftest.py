@@ -69,7 +69,11 @@ class Emulator:
         STARTED.append(process)
         ready = wait_until_ready(state, process)
         env = HTTP.get(ready["http"] + "/_emulator/env").json()
-        return cls(state, process, ready["http"], ready["grpc"], env)
+        started = cls(state, process, ready["http"], ready["grpc"], env)
+        with started.channel() as channel:
+            # What this process knows of an address all its channels share: of one that was killed, that nobody listens.
+            grpc.channel_ready_future(channel).result(30)
+        return started
 
     def channel(self) -> grpc.Channel:
         """A gRPC channel, for `Transport(channel=...)`."""

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from reconciler.cli.app import COMMANDS
 from tests.cli.conftest import COMMAND, ROOT
 from tests.cli.test_where import commit
 from tests.operating import spec
+
+FULL = Path("/dev/full")
 
 
 def test_the_version_is_printed(offline):
@@ -54,7 +57,7 @@ def test_wrong_usage_is_64_and_says_what_was_meant(offline, arguments, said):
     assert "Traceback" not in done.err
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")  # noqa: PTH110
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize(
     "arguments", [["schema"], ["validate", "there.yaml"], ["validate", "there.yaml", "-o", "json"], ["validate", "no"]]
@@ -63,7 +66,7 @@ def test_a_full_disk_is_no_bug(offline, arguments, stream):
     """What cannot be written is said where something can, and the exit code says it in any case."""
     (offline.folder / "there.yaml").write_text("nonsense: true\n")
 
-    with open("/dev/full", "w") as full:  # noqa: PTH123
+    with FULL.open("w") as full:
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full}
         done = subprocess.run([*COMMAND, *arguments], cwd=offline.folder, text=True, check=False, **streams)
 
