@@ -69,8 +69,8 @@ LISTED = (
         "SERVICEUSAGE",
     ),
     Listed(
-        "emulator.apis.cloudbilling.api",
-        ("google.cloud.billing.v1.CloudBilling/",),
+        "emulator.apis.cloudbilling",
+        ("google.cloud.billing.v1.CloudBilling/", "google.cloud.billing.v1.CloudCatalog/"),
         "google.cloud.billing_v1",
         "CLOUDBILLING",
         narrow=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ class Instance:
         self._port = Port()
         self.port = self._port.number
         self.in_flight = 0
+        self._busy_since_s = 0.0
         self.ready = False
         self.stopping = False
         self.idle_since = workshop.now()
@@ -62,6 +64,17 @@ class Instance:
     def free(self) -> bool:
         """Tell whether another request may be sent to it."""
         return self.ready and not self.stopping and self.in_flight < self.revision.concurrency
+
+    def take_slot(self) -> None:
+        """Reserve a slot for a request."""
+        if not self.in_flight:
+            self._busy_since_s = time.monotonic()
+        self.in_flight += 1
+
+    def free_slot(self) -> float:
+        """Free one; with the last of some requests that overlapped, gives the seconds since the first, else 0."""
+        self.in_flight -= 1
+        return 0.0 if self.in_flight else time.monotonic() - self._busy_since_s
 
     async def start(self) -> Outcome:
         """Start the containers in order and wait for their startup probes.

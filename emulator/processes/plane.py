@@ -14,7 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emulator.processes.execution import Execution
-from emulator.processes.frontend import FrontEnd
+from emulator.processes.frontend import Busy, FrontEnd
 from emulator.processes.listener import Listeners
 from emulator.processes.metadata import MetadataServer
 from emulator.processes.model import CannotStartError
@@ -67,6 +67,7 @@ class Plane:
         settings: Settings | None = None,
         written: Callable[[str, str], None] | None = None,
         answered: Answered | None = None,
+        busy: Busy | None = None,
     ) -> None:
         self._load = load
         self._now = now
@@ -76,7 +77,7 @@ class Plane:
         self._left: list[Used] = []  # of revisions that were removed
         self._executions: dict[str, Execution] = {}
         random = Random(self._settings.seed)  # noqa: S311 - a split, not a secret
-        self._front = FrontEnd(self._pool, gate, random, answered)
+        self._front = FrontEnd(self._pool, gate, random, answered, busy)
         self._metadata = MetadataServer(tokens)
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name="run-data-plane", daemon=True)

@@ -116,15 +116,16 @@ class Pool:
             if not self._starting:
                 raise BusyError
 
-    def give_back(self, instance: Instance) -> None:
-        """Free a slot: the next waiting request gets it."""
-        instance.in_flight -= 1
+    def give_back(self, instance: Instance) -> float:
+        """Free a slot: the next waiting request gets it. Gives what `Instance.free_slot` does."""
+        busy_s = instance.free_slot()
         instance.idle_since = self._workshop.now()
         if not instance.in_flight:
             self._count(instance)
         self._hand_out(instance)
         if self.retired:
             self._stop_idle(keep=0, idle_s=0)
+        return busy_s
 
     def distrust(self, instance: Instance) -> None:
         """Give up an instance that cannot be reached: it has died, or is about to."""
@@ -170,7 +171,7 @@ class Pool:
         return used
 
     def _enter(self, instance: Instance) -> None:
-        instance.in_flight += 1
+        instance.take_slot()
         if instance.in_flight == 1:
             self._count(instance)
 

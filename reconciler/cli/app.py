@@ -8,7 +8,7 @@ import importlib
 import io
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -27,6 +27,7 @@ COMMANDS = {
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
     "history": "Show what became of a service, change by change.",
+    "where": "Show what runs an image, a model or a commit's specs.",
     "predict": "Send rows to a service.",
     "models": "Show the versions of a model, and where each serves.",
     "promote": "Let another version of a model serve.",
@@ -124,7 +125,18 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us: what is said is heard by nobody
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - until the end
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(_flushed(run(sys.argv[1:])))
+
+
+def _flushed(code: int) -> int:
+    """Write what waits in the streams; what cannot be written is lost, and makes of a success a failure."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            _say_nothing_more(stream)
+            code = code or 1
+    return code
 
 
 def run(arguments: list[str]) -> int:
@@ -140,7 +152,11 @@ def run(arguments: list[str]) -> int:
         typer.echo("stopped", err=True)
         return stop.exit_code if isinstance(stop, Stopped) else STOPPED
     except Exception as error:  # noqa: BLE001 - the edge: whatever it is, a person reads it
-        return wrong_usage(error) if hasattr(error, "show") else failed(error)
+        try:
+            return wrong_usage(error) if hasattr(error, "show") else failed(error)
+        except OSError:  # even that cannot be written
+            _say_nothing_more(sys.stderr)
+            return 1
     return code if isinstance(code, int) else 0
 
 
@@ -173,10 +189,10 @@ def _unwritten(error: OSError) -> int:
     return 1
 
 
-def _say_nothing_more() -> None:
-    """Let what is written to stdout from now on be lost: what waits in its buffer cannot be written either."""
+def _say_nothing_more(stream: TextIO) -> None:
+    """Let what is written to a stream from now on be lost: what waits in its buffer cannot be written either."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def failed(error: Exception) -> int:
@@ -194,7 +210,7 @@ def failed(error: Exception) -> int:
             say(f"  hint: {hint}", "dim")
         return int(getattr(error, "exit_code", 1))
     if isinstance(error, OSError) and error.errno in _UNWRITTEN:
-        _say_nothing_more()
+        _say_nothing_more(sys.stdout)
         return 1 if error.errno == errno.EPIPE else _unwritten(error)
     if isinstance(error, OSError) and error.filename:
         say(f"error: {error.filename}: {error.strerror}", "red")

@@ -44,6 +44,7 @@ Results go to stdout, everything about them to stderr. Colour is for terminals; 
 | `MLSERVICE_EMULATOR_STATE` | folder of the emulator's state; left out, the nearest `.mlservice/emulator` going up |
 | `MLSERVICE_EMULATOR_KEY` | key file of the emulator, of an account or a CI: `--local` calls as it, with its roles |
 | `MLSERVICE_RUNTIME_IMAGE` | image of services without one; left out, what `mlservice image push` pushed |
+| `MLSERVICE_PRICES` | prices that `cost --refresh` read; left out, `mlservice/prices.json` in the user's cache |
 | `MLSERVICE_GIT_TOKEN` | what `mlservice reconcile --git` reads the repository with: a token, or `user:token` |
 """
 

@@ -106,8 +106,10 @@ def plan_documents(
     """
     from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
 
+    from reconciler.cli.prices import prefer_kept  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.planning import Release, make_plan  # noqa: PLC0415 - late, for start-up
 
+    prefer_kept()
     environment = next((each.environment for each in [*documents, *beside] if each.environment), None) or ""
     release = Release(reconciler_image(_registry(session)), version("mlservice"), environment)
     server = model_server(session, bundled)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from reconciler.core.objects import Described, Desired, F, Holder, Observed, Wanted
+from reconciler.core.paid import Paid
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -222,6 +223,7 @@ class Kind(Generic[F]):
             do without; pure.
         operates: What an operator's document wants; pure.
         connect: Build the client from a `gcp.connection.Connection`.
+        paid: What of them costs money; `core.paid.NOTHING` where nothing does. Each kind says it.
         acts_on: Paths below `spec` that this kind turns into something; `a.*` is everything below `a`.
         roles: What the reconciler's own account needs.
         permissions: The same in permissions.
@@ -267,6 +269,7 @@ class Kind(Generic[F]):
     fields: type[F]
     desired: Callable[[MLService, Facts], Iterator[Wanted]]
     connect: Callable[[Any], AnyClient[F]]
+    paid: Paid
     acts_on: frozenset[str] = frozenset()
     roles: Roles = Roles()
     permissions: Permissions = Permissions()

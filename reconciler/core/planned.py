@@ -123,7 +123,7 @@ def compose(
         deletion={s.name: str(s.management.deletion) for s in services},
         closed=closed,
         regions={name: region for region, name in keys},
-        costs=costs_of(services, changes, kinds.primary.name),
+        costs=costs_of(services, changes, kinds),
     )
     deletions = {key: str(s.management.deletion) for key, s in zip(keys, services, strict=True)}
     memories = dict(_memories(kinds, wants.made, seen, owners, now))

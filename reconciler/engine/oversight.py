@@ -67,6 +67,7 @@ class Standing:
         problems: What it found wrong, in sentences.
         changes: What differed, and what became of it.
         bundle: The specs it read; empty where it read none or that is not known.
+        cost: What it costs by its spec, as `schemas.kept.report.ServiceCost`; None where that is not known.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Standing:
     problems: tuple[str, ...] = ()
     changes: tuple[Mapping[str, Any], ...] = ()
     bundle: Mapping[str, Any] = field(default_factory=dict)
+    cost: Mapping[str, Any] | None = None
 
     @property
     def said(self) -> str:
@@ -105,6 +107,7 @@ class Standing:
             "problems": list(self.problems),
             "changes": [dict(change) for change in self.changes],
             "bundle": dict(self.bundle),
+            "cost": self.cost and dict(self.cost),
         }
 
 
@@ -202,8 +205,9 @@ class Oversight:
         changes: tuple[Mapping[str, Any], ...] = (),
     ) -> Standing:
         bundle = report.bundle.to_json() if report.bundle else {}
-        shard = report.shard.index
-        return Standing(name, state, report.ended, shard in self.stale, shard, problems, changes, bundle)
+        shard, told = report.shard.index, report.services.get(name)
+        cost = told.cost.to_json() if told and told.cost else None
+        return Standing(name, state, report.ended, shard in self.stale, shard, problems, changes, bundle, cost)
 
     def _silent(self) -> Iterator[str]:
         """Name shards that no report is of, and those whose last one is stale."""

@@ -62,16 +62,24 @@ class Service:
             `waiting`, `needs a person`.
         problems: What is wrong, in sentences.
         changes: What was to be done, and how it ended.
+        cost: What it costs, as `schemas.kept.report.ServiceCost`; None where it could not be planned.
     """
 
     region: str
     state: str = "ok"
     problems: list[str] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
+    cost: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give the form that reports keep."""
-        return {"region": self.region, "state": self.state, "problems": self.problems, "changes": self.changes}
+        return {
+            "region": self.region,
+            "state": self.state,
+            "problems": self.problems,
+            "changes": self.changes,
+            "cost": self.cost,
+        }
 
 
 @dataclass(slots=True)
@@ -157,6 +165,7 @@ class Pass:
             self.whole = planned
             planned = _without(planned, own)
         self.log.write("INFO", "plan made", **counts(planned.plan))
+        self._price(planned.plan)
         held = self.canary.holds(planned)
         if locks := {} if held or self.changes_nothing else self._locked(planned):
             self._leave_locked(documents, planned, locks)
@@ -178,6 +187,12 @@ class Pass:
             self._leave(planned)
         else:
             self._apply(planned)
+
+    def _price(self, plan: Plan) -> None:
+        """Keep what each service costs for the report."""
+        for name, cost in plan.costs.items():
+            if name in self.told:
+                self.told[name].cost = cost.amounts
 
     def _locked(self, planned: Planned) -> dict[str, errors.Locked]:
         """Name the services with something to do that another run is at work on."""

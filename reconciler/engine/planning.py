@@ -165,7 +165,12 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
             *(Note(name, "management.deletion is Abandon: everything stays") for name in sorted(abandoned)),
             *(Note(name, text) for text, name in sorted(stays.items()) if name not in abandoned),
             *(note for note in hidden(session.kinds, seen, owners) if note.service not in abandoned),
-            *(Note(name, f"not known whether others use what goes: {why}") for name in going for why in unseen),
+            *(
+                Note(name, f"not known whether others use what goes: {why}")
+                for name in going
+                for why, about in unseen.items()
+                if any(name in owners[address].services for address in about)
+            ),
         ),
         made=session.clock.now().isoformat(timespec="seconds"),
         destroy=True,
@@ -177,13 +182,13 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
 
 def _warned(
     session: Session, deletes: Sequence[Change], seen: Mapping[Address, Observed[Any]]
-) -> tuple[list[Change], list[str]]:
+) -> tuple[list[Change], Mapping[str, frozenset[Address]]]:
     """Say of each delete what will be refused, and why: something uses the object that stays.
 
     It is a courtesy: where that cannot be looked at, Google refuses what is used all the same, and the rest goes.
 
     Returns:
-        The deletes, and why it is not known of some.
+        The deletes, and why it is not known of some, each with which.
     """
     found = [seen[change.address] for change in deletes if change.action is Action.DELETE]
     going = [each for one in found for each in (one, *one.twins)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import Address
 from reconciler.core.cleanup import MOST
 from reconciler.core.diff import gone_keys
@@ -272,6 +272,10 @@ KIND = Kind(
     fields=ArtifactRepository,
     desired=desired,
     connect=ArtifactRepositoryClient,
+    paid=paid.Paid(
+        alters=paid.fields("keep_last", "scanning"),
+        without={"versions_kept": 0, "scanned": False},
+    ),
     immutable=frozenset({"format"}),
     keyed=frozenset({"labels"}),
     acts_on=frozenset(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core import paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Kind, by_project
 from reconciler.core.naming import mark_labels
@@ -123,6 +124,7 @@ KIND = Kind(
     title="Pub/Sub subscription to read",
     fields=PubsubPullSubscription,
     desired=desired,
+    paid=paid.NOTHING,
     connect=PubsubPullSubscriptionClient,
     permissions=PERMISSIONS,
     apis=("pubsub.googleapis.com",),

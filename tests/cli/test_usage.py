@@ -3,11 +3,16 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from reconciler.cli.app import COMMANDS
 from tests.cli.conftest import COMMAND, ROOT
+from tests.cli.test_where import commit
+from tests.operating import spec
+
+FULL = Path("/dev/full")
 
 
 def test_the_version_is_printed(offline):
@@ -52,7 +57,7 @@ def test_wrong_usage_is_64_and_says_what_was_meant(offline, arguments, said):
     assert "Traceback" not in done.err
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")  # noqa: PTH110
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize(
     "arguments", [["schema"], ["validate", "there.yaml"], ["validate", "there.yaml", "-o", "json"], ["validate", "no"]]
@@ -61,7 +66,7 @@ def test_a_full_disk_is_no_bug(offline, arguments, stream):
     """What cannot be written is said where something can, and the exit code says it in any case."""
     (offline.folder / "there.yaml").write_text("nonsense: true\n")
 
-    with open("/dev/full", "w") as full:  # noqa: PTH123
+    with FULL.open("w") as full:
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full}
         done = subprocess.run([*COMMAND, *arguments], cwd=offline.folder, text=True, check=False, **streams)
 
@@ -186,12 +191,13 @@ def test_bad_files_are_refused_before_anything_is_called(offline):
     assert not (offline.folder / "no-emulator").exists()
 
 
-def completions(words):
+def completions(words, folder=ROOT):
     """Ask for completions as the shell function does that `--install-completion` writes."""
     env = {**os.environ, "_MLSERVICE_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
+    env["PYTHONPATH"] = str(ROOT)
     env["COMP_CWORD"] = str(len(words) - 1)
     code = "import sys; sys.argv[0] = 'mlservice'; from reconciler.cli import main; main()"
-    done = subprocess.run([COMMAND[0], "-c", code], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run([COMMAND[0], "-c", code], cwd=folder, env=env, capture_output=True, text=True, check=False)
     return done.stdout.split()
 
 
@@ -207,6 +213,16 @@ def completions(words):
 def test_the_shell_completes_commands_and_their_options(words, offered):
     """Commands are imported late, and completion knows their options all the same."""
     assert set(completions(words)) == offered
+
+
+def test_the_shell_completes_commits_of_the_folder(offline):
+    """What `where` may be asked for, without a call: none where there is no repository."""
+    none = completions(["mlservice", "where", ""], offline.folder)
+    offline.write(spec())
+    made = commit(offline.folder)
+
+    assert none == []
+    assert completions(["mlservice", "where", made[:3]], offline.folder) == [made[:7]]
 
 
 def test_the_schema_goes_to_stdout_or_into_a_file(offline):

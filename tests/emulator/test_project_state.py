@@ -99,6 +99,31 @@ def test_billing_is_linked_until_the_link_is_taken_away(emulator, wire):
 
 
 @both_wires
+def test_the_catalog_lists_services_and_what_each_costs(emulator, wire):
+    """In pages; amounts are whole dollars and billionths; what the emulator does not have it refuses."""
+    catalog = client(emulator, billing_v1.CloudCatalogClient, wire)
+    services = {each.display_name: each.name for each in catalog.list_services(request={"page_size": 2})}
+    skus = {each.description: each for each in catalog.list_skus(request={"parent": services["Cloud Run"]})}
+    [info] = skus["Requests"].pricing_info
+    [whole] = [
+        each
+        for each in catalog.list_skus(request={"parent": services["Cloud Pub/Sub"]})
+        if each.description == "Message Delivery to BigQuery"
+    ]
+
+    assert {each.name.rpartition("/skus/")[0] for each in skus.values()} == {services["Cloud Run"]}
+    assert [(rate.start_usage_amount, rate.unit_price.nanos) for rate in info.pricing_expression.tiered_rates] == [
+        (0, 0),
+        (2_000_000, 400),
+    ]
+    assert whole.pricing_info[0].pricing_expression.tiered_rates[0].unit_price.units == 50
+    with pytest.raises(exceptions.NotFound):
+        list(catalog.list_skus(request={"parent": "services/0000-0000-0000"}))
+    with pytest.raises(exceptions.MethodNotImplemented):
+        list(catalog.list_skus(request={"parent": services["Cloud Run"], "currency_code": "EUR"}))
+
+
+@both_wires
 def test_a_policy_of_the_organisation_holds_until_it_is_deleted(emulator, wire):
     """What was set is in effect, with an etag; without it everything is allowed and nothing is enforced."""
     policies = client(emulator, orgpolicy_v2.OrgPolicyClient, wire)

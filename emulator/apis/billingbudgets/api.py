@@ -14,7 +14,7 @@ from emulator.apis.billingbudgets import metering, notices, topics
 from emulator.apis.billingbudgets.access import require
 from emulator.apis.billingbudgets.checks import numbered, settle
 from emulator.apis.billingbudgets.stored import BUDGETS, Budget
-from emulator.apis.cloudbilling.api import account_named
+from emulator.apis.cloudbilling.projects import account_named
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
 from emulator.core.paging import page

@@ -61,6 +61,7 @@ class Running:
             now=self._world.clock.now,
             written=self.journal.write,
             answered=self.traffic.answered,
+            busy=self.traffic.busy,
             settings=Settings(int(chosen.run_seed) or None, chosen.run_pending_s, int(chosen.run_most_idle)),
         )
 

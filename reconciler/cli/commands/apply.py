@@ -232,7 +232,7 @@ def _apply(session: Session, planned: Planned, how: How) -> Report:
     from reconciler.render.names import Names  # noqa: PLC0415 - late, for start-up
 
     names = Names(titles(session.kinds), planned.plan.project)
-    remembering = Remembering.begin(session, how.spec)
+    remembering = Remembering.begin(session, how.spec if planned.plan.pending else None)
     with Live(len(planned.plan.pending), names) as live:
         report = apply_when_free(
             session, planned, again=how.again, timeout=how.lock_timeout, progress=live.tell, say=live.say

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from reconciler.core import paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Gift, Kind, Roles, by_project
 from reconciler.core.naming import mark_labels
@@ -128,6 +129,7 @@ KIND = Kind(
     title="budget",
     fields=BillingBudget,
     desired=desired,
+    paid=paid.NOTHING,
     connect=BillingBudgetClient,
     acts_on=frozenset({"budget.amount", "budget.alerts", "budget.label"}),
     apis=("billingbudgets.googleapis.com",),

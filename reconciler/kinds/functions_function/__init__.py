@@ -6,6 +6,7 @@ from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT
 from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
+from reconciler.kinds.functions_function.paid import PAID
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
 from reconciler.kinds.functions_function.settings import VARIABLE, training_images, watched_monitors
 from reconciler.kinds.functions_function.training import GIFTS
@@ -52,6 +53,7 @@ KIND = Kind(
     fields=FunctionsFunction,
     desired=desired,
     connect=FunctionsFunctionClient,
+    paid=PAID,
     keyed=frozenset({"environment", "labels"}),
     images=training_images,
     acts_on=ACTS_ON,

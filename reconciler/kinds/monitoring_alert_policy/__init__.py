@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from reconciler.core import paid
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds.monitoring_alert_policy.client import AlertPolicyClient
@@ -92,6 +93,7 @@ KIND = Kind(
     desired=desired,
     operates=operates,
     connect=AlertPolicyClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"notifications.events"}),
     permissions=Permissions(
         read=("monitoring.alertPolicies.list",),

@@ -11,6 +11,7 @@ from reconciler.core.membership import PROJECT, SECRET_READER
 from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
+from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import NAME, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
 from reconciler.kinds.run_service.wanted import INVOKER, MODEL_READER, address_of, desired
@@ -104,6 +105,7 @@ KIND = Kind(
     fields=RunService,
     desired=desired,
     connect=RunServiceClient,
+    paid=PAID,
     keyed=frozenset({"env", "secrets", "labels"}),
     refine=refine,
     consequence=consequence,
