@@ -4,14 +4,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from google.cloud import monitoring_v3
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.apis.billingbudgets import metering
 from emulator.processes.model import Size
 from emulator.processes.use import Meter, Use
-from tests.emulator.clients import client
 from tests.emulator_run.cloud import Cloud, service
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -89,38 +87,3 @@ def test_a_kept_instance_is_on_the_bill_of_its_project_with_its_labels(bill):
     before = bill.costs()
     bill.emulator.advance(36_000)
     assert bill.costs() == before
-
-
-@pytest.mark.slow
-def test_billed_time_is_a_metric_as_well(bill):
-    """As long as an instance is kept, whoever looks at the bill in between; a service that is idle has no series."""
-    cloud = Cloud(bill.emulator)
-    kept = service(container={"resources": {"limits": {"cpu": "1", "memory": "512Mi"}}})
-    kept.template.scaling.min_instance_count = 1
-    cloud.create("kept", kept)
-    cloud.create("idle")
-    began = billed(bill)
-
-    for _ in range(3):
-        bill.emulator.advance(12_000)
-        bill.costs()
-    first = billed(bill)
-    bill.emulator.advance(3600)
-
-    assert set(first) == {"kept"}
-    assert 35_900 < first["kept"] - began.get("kept", 0) < 36_300
-    assert 3590 < billed(bill)["kept"] - first["kept"] < 3800
-
-
-def billed(bill):
-    """Billed seconds by service."""
-    now = datetime.now(UTC) + timedelta(seconds=bill.emulator.control("GET", "clock")["offset_s"])
-    found = client(bill.emulator, monitoring_v3.MetricServiceClient).list_time_series(
-        request={
-            "name": "projects/local",
-            "filter": 'metric.type = "run.googleapis.com/container/billable_instance_time"',
-            "interval": {"start_time": now - timedelta(days=9), "end_time": now + timedelta(seconds=9)},
-            "aggregation": {"alignment_period": {"seconds": 9 * 86_400 + 9}, "per_series_aligner": "ALIGN_SUM"},
-        }
-    )
-    return {each.resource.labels["service_name"]: sum(p.value.double_value for p in each.points) for each in found}

@@ -5,8 +5,6 @@ are added by hand. Nothing is free here, and there are no credits.
 """
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from emulator.processes.model import Size
     from emulator.processes.use import Use
 
-METERED = "billing.metered"
-"""In the store: what was metered and nobody measured yet, by revision and time."""
 PRICES = Path(__file__).with_name("prices.json")
 
 
@@ -36,11 +32,9 @@ def look(world: World) -> None:
     """Take down what instances used since the last look."""
     from emulator.apis.run.running import running  # noqa: PLC0415 - who asks for a line by hand runs nothing
 
-    started, before = running(world).started, world.clock.now()
-    used = started.used() if started is not None else []
+    started = running(world).started
     now = world.clock.now()
-    for revision, size, use in used:
-        keep(world, Metered(revision, billed_s(size, use), use.since, before))
+    for revision, size, use in started.used() if started is not None else ():
         _, project, _, region, *_ = revision.split("/")
         amount = price(size, use, region)
         account = account_of(world, project)
@@ -49,48 +43,6 @@ def look(world: World) -> None:
             span = min(use.since, now).isoformat(), now.isoformat()
             paid = amount * per_usd(world, account)
             bill.add(world, bill.Line(account, project, str(paid), *span, labels))
-
-
-@dataclass(frozen=True, slots=True)
-class Metered:
-    """For how long the instances of a revision are billed.
-
-    Attributes:
-        revision: Its full name.
-        billed_s: Seconds, of all instances together.
-        since: From when on.
-        until: Until when.
-    """
-
-    revision: str
-    billed_s: float
-    since: datetime
-    until: datetime
-
-
-def billed_s(size: "Size", use: "Use") -> float:
-    """For how long instances are billed; of those with CPU at all times, all of their life."""
-    return use.busy_s + use.kept_s + (use.idle_s if size.always else 0.0)
-
-
-def keep(world: World, metered: Metered) -> None:
-    """Keep what was metered for who measures it."""
-    if metered.billed_s:
-        body = {"billed_s": metered.billed_s, "since": metered.since.isoformat(), "until": metered.until.isoformat()}
-        world.store.put(METERED, f"{metered.revision}\n{metered.until.isoformat()}", json.dumps(body).encode())
-
-
-def taken(world: World) -> list[Metered]:
-    """What was kept, in the order of time; it is kept no longer."""
-    with world.store.transaction():
-        rows = world.store.list(METERED, "")
-        world.store.delete_all(METERED, [row[0] for row in rows])
-    found = []
-    for row in rows:
-        body, moments = json.loads(row[1]), ("since", "until")
-        at = {name: datetime.fromisoformat(body[name]) for name in moments}
-        found.append(Metered(row[0].partition("\n")[0], body["billed_s"], **at))
-    return sorted(found, key=lambda each: each.until)
 
 
 def labels_of(world: World, service: str) -> dict[str, str]:

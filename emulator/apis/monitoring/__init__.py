@@ -5,21 +5,21 @@ monitoring_notification_channel; the message comments of google-cloud-monitoring
 UNIMPLEMENTED: verification codes, groups, MQL; of service level objectives `basic_sli`, `windows_based`.
 """
 
-from emulator.apis.monitoring import billed, channels, recording
+from emulator.apis.monitoring import channels, recording
 from emulator.apis.monitoring.alerts import policies
 from emulator.apis.monitoring.descriptors import API
 from emulator.apis.monitoring.promises import objectives, services
-from emulator.apis.monitoring.series import metrics
+from emulator.apis.monitoring.series import metrics, reading
 from emulator.apis.monitoring.uptime import configs
 
 __all__ = [
     "API",
-    "billed",
     "channels",
     "configs",
     "metrics",
     "objectives",
     "policies",
+    "reading",
     "recording",
     "services",
 ]

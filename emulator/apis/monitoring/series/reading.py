@@ -11,9 +11,10 @@ from google.cloud.monitoring_v3.types import common, metric_service
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from emulator.apis.monitoring import filters
+from emulator.apis.monitoring.descriptors import API
 from emulator.apis.monitoring.series import keeping, metrics
 from emulator.apis.monitoring.series.alignment import window_ends
-from emulator.apis.monitoring.series.metrics import Descriptor
+from emulator.apis.monitoring.series.metrics import SERVICE, Descriptor
 from emulator.apis.monitoring.series.reduction import Aggregation, aggregated
 from emulator.apis.monitoring.series.selectors import BadFilter, Selector, parse
 from emulator.apis.monitoring.series.values import SECOND, Line, nanoseconds, write_value
@@ -30,6 +31,7 @@ LEAST_PERIOD_NS = 60 * SECOND
 LONGEST_PERIOD_NS = 104 * 7 * 86_400 * SECOND
 
 
+@API.method(SERVICE + "ListTimeSeries")
 def listed(world: World, request: Any, _: Call) -> Any:
     """A page of series; each is whole, with all its points."""
     project = by_id(world, request.name)
