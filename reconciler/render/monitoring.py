@@ -299,8 +299,8 @@ def _cells(column: Mapping[str, Any]) -> tuple[str, ...]:
         number(column.get("expected"), ".3f"),
         number(column.get("rows"), "d"),
         number(column.get("baselineRows"), "d"),
-        f"{column['missing']:.1%}",
-        f"{column['baselineMissing']:.1%}",
+        number(column.get("missing"), ".1%"),
+        number(column.get("baselineMissing"), ".1%"),
         bars(column.get("histogram")),
     )
 

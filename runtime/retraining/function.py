@@ -162,6 +162,7 @@ def _looked(
         (lambda known, now: points.seen(Judging(settings, google).windows(known, now), known))
         if settings.performance
         else None,
+        watched.get("columns") or {},
     )
     try:
         found = look(how, max(datetime.now(UTC), at))

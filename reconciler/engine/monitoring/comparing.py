@@ -176,7 +176,13 @@ class Comparison:
 
 
 def windows_of(
-    job: Mapping[str, Any], compares: str, stats: Sequence[Mapping[str, Any]], *, least: int, only: frozenset[str]
+    job: Mapping[str, Any],
+    compares: str,
+    stats: Sequence[Mapping[str, Any]],
+    *,
+    least: int,
+    only: frozenset[str],
+    wanted: Mapping[str, Mapping[str, float | None]] | None = None,
 ) -> dict[str, Window]:
     """Judge what one job measured.
 
@@ -186,6 +192,7 @@ def windows_of(
         stats: What it measured.
         least: Values below which nothing is said of a column.
         only: Columns that are told of: one that became personal since is not, though older windows have it.
+        wanted: Limit of each column that is to be compared, None for none, by comparison.
 
     Returns:
         By comparison; those of which it measured nothing are left out.
@@ -198,7 +205,7 @@ def windows_of(
         sort: Window(
             str(job["name"]),
             time_of(job),
-            judge(once(columns), least=least),
+            judge(once(columns), least=least, wanted=(wanted or {}).get(sort)),
             shapes={name: shape for (kind, name), shape in shapes.items() if kind == objective},
             by_logarithm=taken,
         )

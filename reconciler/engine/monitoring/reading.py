@@ -183,7 +183,8 @@ def _judged(
 
 def _of_job(results: MonitoringResults, found: Watched, which: str, job: Mapping[str, Any]) -> dict[str, Window]:
     stats = results.of_job(found.name, str(job["name"]))
-    return windows_of(job, which, stats, least=values_needed(found.schedules[which]), only=found.columns)
+    least = values_needed(found.schedules[which])
+    return windows_of(job, which, stats, least=least, only=found.columns, wanted=found.wanted(which))
 
 
 def _windows(

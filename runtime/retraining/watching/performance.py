@@ -214,4 +214,6 @@ def _summed(found: Sequence[Measure], counted: Counted) -> tuple[Finding, str]:
     said = "; ".join(f"{each.name} {each.reason}" for each in found)
     if not any(each.finding in TELLING for each in found):
         return Finding.TOO_FEW, f"nothing can be measured {of}: {said}"
-    return Finding.CALM, f"{said}; {of}"
+    # Of what could not be measured nobody knows whether its limit holds.
+    unknown = any(each.finding is Finding.UNMEASURED for each in found)
+    return Finding.TOO_FEW if unknown else Finding.CALM, f"{said}; {of}"
