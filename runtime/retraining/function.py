@@ -149,10 +149,11 @@ def _looked(
     if not settings.watched and not settings.performance:
         return {}
     watched = settings.watched or {"schedules": {}, "least": 0}
-    points = Points(settings, google)
+    remembered = BucketWindows(Bucket(google, settings.bucket), settings.folder)
+    points = Points(settings, google, remembered.claim)
     how = Look(
         Monitors(settings, google),
-        BucketWindows(Bucket(google, settings.bucket), settings.folder),
+        remembered,
         watched["schedules"],
         int(watched["least"]),
         tuple(Watch.of(told) for told in settings.breaches),

@@ -199,6 +199,7 @@ class Monitor:
     def __init__(self):
         self.jobs, self.windows, self.generation, self.events, self.told = [], Windows(), 0, [], []
         self.broken, self.moves, self.mute = frozenset(), 0, frozenset()
+        self.meanwhile = None
 
     def schedules(self, shown):
         if shown in self.broken:
@@ -230,6 +231,9 @@ class Monitor:
             if event.monitor in self.mute:
                 raise Refused("publish to topic", 404, "no such topic")
             self.events.append(event)
+            if other := self.meanwhile:
+                self.meanwhile = None
+                other()
             return "Start: because"
 
         def tell(window, came):
@@ -261,6 +265,19 @@ def test_each_window_is_judged_once_in_their_order():
         ("skew", "second", "Start: because"),
     ]  # fmt: skip
     assert monitor.events[0].about == "skew: 1 of 1 columns too far: spend 0.9, limit 0.3"
+
+
+def test_of_two_looks_at_once_one_tells():
+    """Both judge it, and act by one key; it is told by the one that remembers it."""
+    monitor = Monitor()
+    monitor.job("j", START, 0.9)
+    monitor.meanwhile = lambda: monitor.look(START)
+
+    monitor.look(START)
+
+    assert {event.key for event in monitor.events} == {monitor.events[0].key}
+    assert len(monitor.events) == 2
+    assert monitor.told == [("skew", "j", "Start: because")]
 
 
 def test_a_monitor_that_cannot_be_read_keeps_no_other_from_it():

@@ -114,7 +114,8 @@ def _take(window: Window, how: Look, failed: list[Exception], stuck: set[str]) -
         stuck.add(window.sort)
         failed.append(error)
         return
-    _remember(window, how)
+    if not _remember(window, how):
+        return  # another look at the same time has, and tells of it
     try:
         how.tell(window, came)
     except (Refused, Unavailable) as error:
@@ -182,14 +183,15 @@ def _acted(window: Window, how: Look) -> str:
     )
 
 
-def _remember(window: Window, how: Look) -> None:
+def _remember(window: Window, how: Look) -> bool:
+    """Remember a window; False where somebody else did: of several who judge one, one tells of it."""
     for _ in range(TRIES):
         known, generation = how.remembers.read()
         if known.tells(window):
-            return
+            return False
         try:
             how.remembers.write(known.with_window(window), generation)
         except Moved:
             continue
-        return
+        return True
     raise NotNow("too many are looking at once")
