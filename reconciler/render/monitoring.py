@@ -224,7 +224,8 @@ def outcome_lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
     late = f"labels come {duration_text(1000 * found['after'])} later" if found["after"] else "labels come at once"
     between = f"window {minute(found['from'])} to {minute(found['to'])} UTC, judged {ago(found['at'], now)}"
     yield f"{between if found['at'] else 'no window yet'} · {late} · {found['minSamples']} tell something"
-    if found["predictions"]:
+    words = f"{found['labelled']} of {found['predictions']} predictions have a label"
+    if found["predictions"] and not found["reason"].startswith(words):
         some, of = found["labelled"], found["predictions"]
         yield f"{some} of {of} predictions have a label ({some / of:.1%}){''.join(_lost(found))}"
     if found["reason"] and not any("value" in each for each in found["measures"]):

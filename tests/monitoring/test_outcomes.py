@@ -86,6 +86,24 @@ def test_a_breach_stands_while_windows_tell_nothing():
     assert (ended.breached, ended.fine, ended.to_json()["performance"]["since"]) == (False, True, "")
 
 
+def test_a_window_without_labels_enough_says_so_once():
+    """Measures that nobody could measure are of this window, and not of none yet."""
+    few = told(window(0, 90, of=10)).to_json()
+    shown = render_monitored(few, now=NOW, every=False).plain
+
+    assert shown.count("10 of 1100 predictions have a label") == 1
+    assert "no window yet" not in shown
+    assert {each["finding"] for each in few["performance"]["measures"]} == {"NotEnoughData"}
+
+
+def test_a_service_without_a_monitor_tells_its_model_and_version():
+    """As the function was told them."""
+    asked = Outcomes({**TOLD, "question": {"version": "7"}, "model": "churn-boosted"}, [], None)
+    found = Monitored("churn", "europe-west1", None, outcomes=asked).to_json()
+
+    assert (found["model"], found["version"]) == ("churn-boosted", "7")
+
+
 def test_a_window_that_could_not_be_measured_is_not_fine():
     """Whatever was said before it, and where nothing was; before the first one nothing is amiss."""
     failed = window(0, 0, "cannot ask BigQuery")

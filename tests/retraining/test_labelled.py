@@ -170,9 +170,7 @@ def test_errors_are_those_that_numpy_finds(world):
 
     error = predicted - true
     assert (found.predictions, found.labelled, found.unreadable) == (62, 60, 1)
-    assert told == pytest.approx(
-        {"mae": abs(error).mean(), "rmse": math.sqrt((error**2).mean()), "bias": abs(error.mean())}
-    )
+    assert told == pytest.approx({"mae": abs(error).mean(), "rmse": math.sqrt((error**2).mean()), "bias": error.mean()})
     assert found.numbers["spread_plain"] == pytest.approx(error.std(ddof=1))
     cut = error.clip(-3, 3)
     assert found.numbers["beyond_plain"] == (abs(error) > 3).sum() > 0

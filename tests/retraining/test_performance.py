@@ -48,14 +48,14 @@ def test_each_share_is_of_its_own_rows():
 
 
 def test_errors_are_what_numpy_says():
-    """Mean, root of mean square, and bias without its sign."""
+    """Mean, root of mean square, and bias with its sign, whichever of which is beyond the limit."""
     counts = {
         "mean_absolute": 3.0, "spread_absolute": 1.0, "mean_squared": 16.0, "spread_squared": 8.0,
         "mean_plain": -2.0, "spread_plain": 3.5,
     }  # fmt: skip
     found = judge(Counted(500, 400, numbers=counts), {"mae": 2.5, "rmse": 5, "bias": 1.9}, least=100)
 
-    assert {each.name: each.value for each in found.columns} == {"mae": 3, "rmse": 4, "bias": 2}
+    assert {each.name: each.value for each in found.columns} == {"mae": 3, "rmse": 4, "bias": -2}
     assert {each.name: each.finding for each in found.columns} == {
         "mae": Finding.BREACH,
         "rmse": Finding.CALM,

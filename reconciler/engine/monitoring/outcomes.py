@@ -48,6 +48,17 @@ class Outcomes:
     last: int = 1
 
     @property
+    def model(self) -> str:
+        """Id of the registry's model, as the function is told it; empty where it is told none."""
+        return str(self.told.get("model") or "")
+
+    @property
+    def version(self) -> str:
+        """The version whose predictions are judged; empty for all."""
+        question = self.told.get("question")
+        return str(question.get("version") or "") if isinstance(question, Mapping) else ""
+
+    @property
     def latest(self) -> Mapping[str, Any]:
         """The newest window that could be measured, else the newest one; empty before the first."""
         measured = (each for each in self.windows if each.get("finding") != Finding.UNMEASURED)
@@ -92,10 +103,10 @@ class Outcomes:
         }
 
     def _wanted(self) -> list[dict[str, Any]]:
-        """Give the measures before the first window."""
+        """Give the measures before the first window, or of one in which nothing was measured."""
         limits = self.told.get("limits")
         named = limits.items() if isinstance(limits, Mapping) else ()
-        return [{"name": name, "finding": NO_WINDOW, "limit": number(limit)} for name, limit in named]
+        return [{"name": name, "finding": self.finding, "limit": number(limit)} for name, limit in named]
 
 
 def _measures(window: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -120,8 +131,9 @@ def judges_performance(function: Observed[Any]) -> bool:
 
 
 def _performance(function: Observed[Any]) -> Mapping[str, Any] | None:
-    told = json.loads(function.fields.environment.get(VARIABLE) or "{}").get("performance")
-    return told if isinstance(told, Mapping) else None
+    settings = json.loads(function.fields.environment.get(VARIABLE) or "{}")
+    told = settings.get("performance")
+    return {"model": settings.get("model"), **told} if isinstance(told, Mapping) else None
 
 
 def outcomes(

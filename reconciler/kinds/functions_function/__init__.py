@@ -9,6 +9,7 @@ from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT
 from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
+from reconciler.kinds.functions_function.differences import consequence
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
 from reconciler.kinds.functions_function.settings import VARIABLE, watched_monitors
 from reconciler.kinds.functions_function.training import GIFTS
@@ -107,6 +108,7 @@ KIND = Kind(
     ),
     stays=lambda _: STAYS,
     notes=_notes,
+    consequence=lambda changes, _: consequence(changes),
     # Functions have no etag (kinds.md 2.2).
     fenced=False,
     uses=frozenset({"iam_member", "model_artifact", "pubsub_topic", "service_account"}),

@@ -91,7 +91,7 @@ class Measure:
     Args:
         name: Which.
         limit: The least or greatest that is fine.
-        value: As it came out; None where nothing can be measured.
+        value: As it came out, a bias with its sign; None where nothing can be measured.
         rows: Of so many rows.
         expected: As bad as chance makes it of so many rows, where the limit holds; None where that cannot be said.
         finding: What is said of it.
@@ -224,7 +224,7 @@ def _unsaid(found: Measure, why: str) -> Measure:
 
 def _told(name: str, limit: float, mean: float, rows: int, worst: float) -> Measure:
     """Give a mean error, and how great chance makes it, as people know them."""
-    value, expected = (math.sqrt(abs(mean)), math.sqrt(worst)) if name == RMSE else (abs(mean), worst)
+    value, expected = (math.sqrt(abs(mean)), math.sqrt(worst)) if name == RMSE else (mean, worst)
     return Measure(name, limit, value, rows, expected if math.isfinite(expected) else None)
 
 
@@ -234,7 +234,7 @@ def _said(found: Measure, *, beyond: bool, unlikely: bool) -> Measure:
         return replace(found, finding=Finding.CALM, reason=told)
     if unlikely:
         return replace(found, finding=Finding.BREACH, reason=told)
-    if found.name in ERRORS and (found.value or 0.0) > _MANY_TIMES * found.limit:
+    if found.name in ERRORS and abs(found.value or 0.0) > _MANY_TIMES * found.limit:
         return _unsaid(found, f"{found.rows} rows differ too much to tell")
     few = "" if found.expected is None else f": {found.rows} rows come to {found.expected:.3g} by chance"
     return replace(found, finding=Finding.CHANCE, reason=told + few)
