@@ -31,6 +31,8 @@ def test_what_others_wrote_is_no_query_of_ours():
     """Nothing is said of it, rather than something wrong."""
     assert taken_in("SELECT LOG10(`spend`) AS `spend`, IF(`a` > 0, LN(`b`), NULL) AS `a` FROM t") == frozenset()
     assert table_of("SELECT 1 FROM t") == ""
+    before = "SELECT IF(`a` > 0, LN(`a`), NULL) AS `a` FROM t"
+    assert taken_in(before) == {"a"}, "jobs of an earlier version are there for months"
 
 
 def test_a_plan_says_which_columns_get_another_scale():

@@ -7,12 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds.functions_function.settings import VARIABLE
+from reconciler.kinds.functions_function.training import METRIC_WRITER, QUERIES, TABLE_READER
 from schemas.refusal import shown
 from schemas.units import duration_text
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
 
+_NO_LONGER = (
+    "predictions are judged no longer; what its account may do on the project for that stays until the service is "
+    f"destroyed: {QUERIES}, {METRIC_WRITER}, and {TABLE_READER} of the two tables"
+)
+"""Roles on the project go with the service (decision 006)."""
 _ERRORS = frozenset({"mae", "rmse", "bias"})
 _SPANS = {"after": "labels come", "window": "a window lasts"}
 _WORDS = {
@@ -33,7 +39,7 @@ def consequence(changes: Sequence[FieldChange]) -> str:
         return ""
     before, after = _performance(found.before), _performance(found.after)
     if not before or not after:
-        said = ["predictions are judged"] * bool(after) + ["predictions are judged no longer"] * bool(before)
+        said = ["predictions are judged"] * bool(after) + [_NO_LONGER] * bool(before)
     else:
         said = [*_limits(_part(before, "limits"), _part(after, "limits")), *_others(before, after)]
     return "; ".join(said)
