@@ -48,6 +48,9 @@ def routes(world: World) -> list[Route]:
         route("/_emulator/iam", "POST", control.post_iam),
         route("/_emulator/incidents", "GET", control.get_incidents),
         route("/_emulator/notifications", "GET", control.get_notifications),
+        route("/_emulator/billing", "PUT", control.put_billing),
+        route("/_emulator/spend", "GET", control.get_spend),
+        route("/_emulator/spend", "POST", control.post_spend),
         route("/_emulator/calls", "GET", control.get_calls),
         route("/_emulator/calls", "DELETE", control.delete_calls),
     ]
@@ -190,6 +193,32 @@ class Control:
         from emulator.apis.monitoring.alerts.telling import sent  # noqa: PLC0415 - imports its messages
 
         return JSONResponse(await run_in_threadpool(sent, self._world))
+
+    async def put_billing(self, request: Request) -> Response:
+        """Say which currency a billing account has: `{"account": …, "currency": "EUR", "perUsd": 0.92}`."""
+        from emulator.apis.cloudbilling import accounts  # noqa: PLC0415 - most emulators are never asked
+
+        try:
+            found = await run_in_threadpool(accounts.describe, self._world, await body_of(request))
+        except ValueError as error:
+            return bad(str(error))
+        return JSONResponse(found)
+
+    async def get_spend(self, _: Request) -> Response:
+        """The lines of every bill, what instances used until now included."""
+        from emulator.apis.billingbudgets import byhand  # noqa: PLC0415 - most emulators are never asked
+
+        return JSONResponse(await run_in_threadpool(byhand.shown, self._world))
+
+    async def post_spend(self, request: Request) -> Response:
+        """Put a line on the bill of a project: `{"amount": "12.50", "project": "local", "labels": {…}}`."""
+        from emulator.apis.billingbudgets import byhand  # noqa: PLC0415 - most emulators are never asked
+
+        try:
+            found = await run_in_threadpool(byhand.spend, self._world, await body_of(request))
+        except ValueError as error:
+            return bad(str(error))
+        return JSONResponse(found)
 
     async def get_calls(self, _: Request) -> Response:
         """How often each method was called."""

@@ -26,6 +26,9 @@ from tests.operating import Operator
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 """Tests import onnxruntime themselves, and it is nobody's business that they do."""
 
+os.environ.setdefault("MLSERVICE_PRICES", "/nonexistent/prices.json")
+"""What somebody read from Google's catalog on this machine is no price of a test's."""
+
 settings.register_profile("mlservice", deadline=None)
 settings.load_profile("mlservice")
 """How long one example takes says how busy the machine is, and nothing of what is tested."""
@@ -66,7 +69,11 @@ class Emulator:
         STARTED.append(process)
         ready = wait_until_ready(state, process)
         env = HTTP.get(ready["http"] + "/_emulator/env").json()
-        return cls(state, process, ready["http"], ready["grpc"], env)
+        started = cls(state, process, ready["http"], ready["grpc"], env)
+        with started.channel() as channel:
+            # What this process knows of an address all its channels share: of one that was killed, that nobody listens.
+            grpc.channel_ready_future(channel).result(30)
+        return started
 
     def channel(self) -> grpc.Channel:
         """A gRPC channel, for `Transport(channel=...)`."""

@@ -12,6 +12,7 @@ from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.objects import Desired, Observed
+from reconciler.core.paid import NOTHING
 from reconciler.core.reference import Ref
 
 
@@ -118,8 +119,8 @@ class NamedClient(ToyClient):
         return name
 
 
-TOY = Kind("toy", "Toy", Toy, desired=lambda *_: iter(()), connect=ToyClient, immutable=frozenset({"place"}),
-           keyed=frozenset({"env"}), loss=lambda *_: "it is gone")  # fmt: skip
+TOY = Kind("toy", "Toy", Toy, desired=lambda *_: iter(()), connect=ToyClient, paid=NOTHING,
+           immutable=frozenset({"place"}), keyed=frozenset({"env"}), loss=lambda *_: "it is gone")  # fmt: skip
 NAMED = replace(TOY, name="named", title="Named toy", connect=NamedClient, server_named=True)
 KINDS = Kinds.of(TOY, NAMED)
 

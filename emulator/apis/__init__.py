@@ -21,6 +21,14 @@ LISTED = (
         "google.cloud.artifactregistry_v1",
         "ARTIFACTREGISTRY",
     ),
+    Listed(
+        "emulator.apis.containeranalysis.api",
+        ("google.devtools.containeranalysis.v1.",),
+        "google.cloud.devtools.containeranalysis_v1",
+        "CONTAINERANALYSIS",
+    ),
+    Listed("emulator.apis.containeranalysis.api", ("grafeas.v1.",), "grafeas.grafeas_v1", "CONTAINERANALYSIS"),
+    Listed("emulator.apis.containeranalysis.host", eager=True),
     Listed("emulator.apis.registry.app", eager=True),
     Listed("emulator.apis.run.api", ("google.cloud.run.v2.",), "google.cloud.run_v2", "RUN"),
     Listed("emulator.apis.run.host", eager=True),
@@ -62,10 +70,16 @@ LISTED = (
     ),
     Listed(
         "emulator.apis.cloudbilling",
-        ("google.cloud.billing.v1.CloudBilling/",),
+        ("google.cloud.billing.v1.CloudBilling/", "google.cloud.billing.v1.CloudCatalog/"),
         "google.cloud.billing_v1",
         "CLOUDBILLING",
         narrow=True,
+    ),
+    Listed(
+        "emulator.apis.billingbudgets.api",
+        ("google.cloud.billing.budgets.v1.",),
+        "google.cloud.billing.budgets_v1",
+        "BILLINGBUDGETS",
     ),
     Listed("emulator.apis.orgpolicy", ("google.cloud.orgpolicy.v2.",), "google.cloud.orgpolicy_v2", "ORGPOLICY"),
     Listed(

@@ -41,7 +41,7 @@ AGENTS = {
 Source: https://cloud.google.com/iam/docs/service-agents.
 """
 PUBLIC = frozenset({"cloudrun", "mlservice"})
-"""Projects whose images everybody may read: Google's examples, and the bundled model server."""
+"""Projects whose images, and what was found in them, everybody may read: Google's examples, and our model server."""
 ACCOUNT = re.compile(r"projects/[^/]+/serviceAccounts/(?P<account>[^/]+)(?P<below>/.*)?")
 
 
@@ -180,6 +180,7 @@ def given_by_google(world: World, project: str) -> Iterator[Binding]:
     yield Binding("roles/owner", frozenset({f"user:{DEVELOPER}", f"serviceAccount:{EMULATOR_ACCOUNT}"}))
     if project in PUBLIC:
         yield Binding("roles/artifactregistry.reader", frozenset({"allUsers"}))
+        yield Binding("roles/containeranalysis.occurrences.viewer", frozenset({"allUsers"}))
     number = world.project_number(project)
     for domain, role in AGENTS.items():
         yield Binding(role, frozenset({f"serviceAccount:service-{number}@{domain}.iam.gserviceaccount.com"}))

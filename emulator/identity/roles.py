@@ -15,8 +15,6 @@ from emulator.core.world import World
 FILE = Path(__file__).with_name("roles.json")
 CUSTOM = "iam.role"
 """Kind of the custom roles in the store: a `google.iam.admin.v1.Role` by its name."""
-LEFT_OUT = ("billing.", "containeranalysis.")
-"""Permissions of APIs that have no place here."""
 
 
 @cache
@@ -53,9 +51,8 @@ def compact(permissions: Iterable[str]) -> dict[str, str]:
     """Permissions by noun: `{"run.services": "create delete"}`."""
     nouns: dict[str, list[str]] = {}
     for permission in sorted(permissions):
-        if not permission.startswith(LEFT_OUT):
-            noun, _, verb = permission.rpartition(".")
-            nouns.setdefault(noun, []).append(verb)
+        noun, _, verb = permission.rpartition(".")
+        nouns.setdefault(noun, []).append(verb)
     return {noun: " ".join(verbs) for noun, verbs in nouns.items()}
 
 

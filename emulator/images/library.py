@@ -172,6 +172,12 @@ class Images:
         listed: dict[str, Any] = json.loads(self.manifest(image)) if image.packed else {}
         return tuple(each["digest"] for each in listed.get("manifests", ()))
 
+    def platforms(self, image: Image) -> tuple[tuple[str, str, str], ...]:
+        """Digest, system and processor of the images that an index names; of an image, none."""
+        listed: dict[str, Any] = json.loads(self.manifest(image)) if image.packed else {}
+        found = ((each["digest"], each.get("platform") or {}) for each in listed.get("manifests", ()))
+        return tuple((digest, str(on.get("os", "")), str(on.get("architecture", ""))) for digest, on in found)
+
     def add_blob(self, repository: str, digest: str, size_bytes: int) -> None:
         """Let a repository have a file."""
         self._world.store.put(BLOBS, f"{repository}/{digest}", str(size_bytes).encode())

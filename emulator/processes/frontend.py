@@ -62,11 +62,23 @@ class Answered(Protocol):
         """Take it, in no time: the loop waits."""
 
 
+class Busy(Protocol):
+    """Told of each stretch of time in which an instance had requests: its revision's full name, and how long it was."""
+
+    def __call__(self, revision: str, busy_s: float) -> None:
+        """Take it, in no time: the loop waits."""
+
+
 class FrontEnd:
     """The ASGI application behind every address."""
 
     def __init__(
-        self, pool: Callable[[str], Pool], gate: Gate, random: Random, answered: Answered | None = None
+        self,
+        pool: Callable[[str], Pool],
+        gate: Gate,
+        random: Random,
+        answered: Answered | None = None,
+        busy: Busy | None = None,
     ) -> None:
         self.routes: dict[int, Route] = {}
         self.internal_token = secrets.token_hex(16)
@@ -74,6 +86,7 @@ class FrontEnd:
         self._gate = gate
         self._random = random
         self._answered = answered
+        self._busy = busy
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -91,7 +104,7 @@ class FrontEnd:
         # Between this choice and taking the slot nothing is awaited: traffic cannot move in between.
         pool = self._pool(self.choose(route))
         exchange = Exchange(pool, scope, headers, receive, send, private=not route.public)
-        exchange.answered = self._answered
+        exchange.answered, exchange.busy = self._answered, self._busy
         await exchange.run()
 
     def choose(self, route: Route) -> str:
@@ -125,6 +138,7 @@ class Exchange:
 
     Attributes:
         answered: Told what became of it.
+        busy: Told how long the instance was busy, once it is not any more.
     """
 
     def __init__(
@@ -150,6 +164,7 @@ class Exchange:
         self._connection: Connection | None = None
         self._began_s = 0.0
         self.answered: Answered | None = None
+        self.busy: Busy | None = None
 
     async def run(self) -> None:
         """Carry out the exchange; every failure becomes the front end's own answer."""
@@ -333,7 +348,9 @@ class Exchange:
                 instance.connections.append(connection)
             else:
                 connection.close()
-        self._pool.give_back(instance)
+        busy_s = self._pool.give_back(instance)
+        if busy_s and self.busy is not None:
+            self.busy(self._pool.name, busy_s)
 
 
 async def answer(send: Send, page: Page) -> None:

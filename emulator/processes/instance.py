@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from emulator.processes.model import CannotStartError, Outcome, default_startup_
 from emulator.processes.ports import Port
 from emulator.processes.probe import liveness_fails, passes_startup
 from emulator.processes.process import GRACE_S, Process
+from emulator.processes.use import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from emulator.processes.upstream import Connection
     from emulator.processes.workshop import Workshop
 
+IDLE_S = 15 * 60  # by the virtual clock: so long is one kept without requests
 HEALTH_CHECK_CONTAINER_ERROR = "HEALTH_CHECK_CONTAINER_ERROR"
 # Both texts from public reports, the first for instance googlecodelabs/monolith-to-microservices issue 110.
 DEFAULT_PROBE_FAILED = (
@@ -44,9 +47,11 @@ class Instance:
         self._port = Port()
         self.port = self._port.number
         self.in_flight = 0
+        self._busy_since_s = 0.0
         self.ready = False
         self.stopping = False
         self.idle_since = workshop.now()
+        self.meter: Meter | None = None  # once it is ready
         self.connections: list[Connection] = []  # open and unused, newest last
         self.ended = asyncio.get_running_loop().create_future()
         self._workshop = workshop
@@ -59,6 +64,17 @@ class Instance:
     def free(self) -> bool:
         """Tell whether another request may be sent to it."""
         return self.ready and not self.stopping and self.in_flight < self.revision.concurrency
+
+    def take_slot(self) -> None:
+        """Reserve a slot for a request."""
+        if not self.in_flight:
+            self._busy_since_s = time.monotonic()
+        self.in_flight += 1
+
+    def free_slot(self) -> float:
+        """Free one; with the last of some requests that overlapped, gives the seconds since the first, else 0."""
+        self.in_flight -= 1
+        return 0.0 if self.in_flight else time.monotonic() - self._busy_since_s
 
     async def start(self) -> Outcome:
         """Start the containers in order and wait for their startup probes.
@@ -74,6 +90,7 @@ class Instance:
             return error.outcome
         self.ready = True
         self.idle_since = self._workshop.now()
+        self.meter = Meter(self.idle_since, IDLE_S)
         return Outcome()
 
     async def stop(self, grace_s: float = GRACE_S) -> None:

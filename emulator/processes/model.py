@@ -87,6 +87,25 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """What an instance has, as it is billed.
+
+    Attributes:
+        cpu: vCPUs of all its containers.
+        memory_gib: Memory of all of them.
+        gpu: Type of its GPU, or nothing.
+        always: CPU is allocated to it also without requests: it is billed for its whole life.
+        labels: That the bill shows.
+    """
+
+    cpu: float = 0.0
+    memory_gib: float = 0.0
+    gpu: str = ""
+    always: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Revision:
     """What the data plane needs to run instances of a revision. `name` is the full resource name."""
 
@@ -95,6 +114,7 @@ class Revision:
     concurrency: int = DEFAULT_CONCURRENCY
     max_instances: int = 100
     timeout_s: float = 300.0
+    size: Size = Size()
 
 
 @dataclass(frozen=True, slots=True)

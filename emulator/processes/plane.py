@@ -14,7 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emulator.processes.execution import Execution
-from emulator.processes.frontend import FrontEnd
+from emulator.processes.frontend import Busy, FrontEnd
 from emulator.processes.listener import Listeners
 from emulator.processes.metadata import MetadataServer
 from emulator.processes.model import CannotStartError
@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from emulator.processes.execution import Batch, Watcher
     from emulator.processes.frontend import Answered, Gate
     from emulator.processes.metadata import Tokens
-    from emulator.processes.model import Identity, Outcome, Revision, Route
+    from emulator.processes.model import Identity, Outcome, Revision, Route, Size
+    from emulator.processes.use import Use
 
 T = TypeVar("T")
+Used = tuple[str, "Size", "Use"]
+"""What the instances of a revision (full name) of a size were up to."""
 TICK_S = 0.25
 
 
@@ -64,15 +67,17 @@ class Plane:
         settings: Settings | None = None,
         written: Callable[[str, str], None] | None = None,
         answered: Answered | None = None,
+        busy: Busy | None = None,
     ) -> None:
         self._load = load
         self._now = now
         self._written = written
         self._settings = settings or Settings()
         self._pools: dict[str, Pool] = {}
+        self._left: list[Used] = []  # of revisions that were removed
         self._executions: dict[str, Execution] = {}
         random = Random(self._settings.seed)  # noqa: S311 - a split, not a secret
-        self._front = FrontEnd(self._pool, gate, random, answered)
+        self._front = FrontEnd(self._pool, gate, random, answered, busy)
         self._metadata = MetadataServer(tokens)
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name="run-data-plane", daemon=True)
@@ -135,6 +140,10 @@ class Plane:
     def instances(self, revision: str) -> int:
         """Count a revision's instances, starting ones included."""
         return self._pools[revision].instances if revision in self._pools else 0
+
+    def used(self) -> list[Used]:
+        """Give what instances were up to since this was last asked, by revision."""
+        return self._call(self._take_used())
 
     def metadata_host(self, identity: Identity) -> str:
         """Give host and port of the metadata server that answers as `identity`."""
@@ -245,6 +254,12 @@ class Plane:
     async def _remove(self, revisions: list[str]) -> None:
         pools = [pool for name in revisions if (pool := self._pools.pop(name, None))]
         await asyncio.gather(*(pool.close() for pool in pools))
+        self._left += [found for pool in pools if (found := _used_of(pool))]
+
+    async def _take_used(self) -> list[Used]:
+        found = self._left + [found for pool in self._pools.values() if (found := _used_of(pool))]
+        self._left = []
+        return found
 
     async def _announce(self, name: str) -> None:
         self._executions[name] = Execution(name, self._workshop)
@@ -262,6 +277,11 @@ class Plane:
         found = [each for full, each in self._executions.items() if full.startswith(name)]
         await asyncio.gather(*(each.cancel() for each in found))
         await asyncio.gather(*(each.ended.wait() for each in found))
+
+
+def _used_of(pool: Pool) -> Used | None:
+    used = pool.used()
+    return None if used is None or pool.revision is None else (pool.name, pool.revision.size, used)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

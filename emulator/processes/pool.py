@@ -11,7 +11,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
-from emulator.processes.instance import Instance
+from emulator.processes.instance import IDLE_S, Instance
 from emulator.processes.logs import Log
 from emulator.processes.model import CannotStartError, Outcome
 from emulator.processes.process import GRACE_S
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from emulator.processes.model import Revision
+    from emulator.processes.use import Use
     from emulator.processes.workshop import Workshop
 
-IDLE_S = 15 * 60  # by the virtual clock
 PENDING_S = 10.0  # how long a request waits for a slot, at least
 PENDING_STARTS = 3.5  # ... or so many times the start of an instance, where that is longer
 MAX_BACKOFF_S = 30.0
@@ -59,6 +59,7 @@ class Pool:
         self._failures = 0
         self._not_before = 0.0
         self._closed = False
+        self._used: Use | None = None
 
     @property
     def instances(self) -> int:
@@ -77,7 +78,7 @@ class Pool:
             if instance.free and (best is None or instance.in_flight < best.in_flight):
                 best = instance
         if best is not None:
-            best.in_flight += 1
+            self._enter(best)
         return best
 
     async def wait(self) -> Instance:
@@ -115,13 +116,16 @@ class Pool:
             if not self._starting:
                 raise BusyError
 
-    def give_back(self, instance: Instance) -> None:
-        """Free a slot: the next waiting request gets it."""
-        instance.in_flight -= 1
+    def give_back(self, instance: Instance) -> float:
+        """Free a slot: the next waiting request gets it. Gives what `Instance.free_slot` does."""
+        busy_s = instance.free_slot()
         instance.idle_since = self._workshop.now()
+        if not instance.in_flight:
+            self._count(instance)
         self._hand_out(instance)
         if self.retired:
             self._stop_idle(keep=0, idle_s=0)
+        return busy_s
 
     def distrust(self, instance: Instance) -> None:
         """Give up an instance that cannot be reached: it has died, or is about to."""
@@ -158,6 +162,26 @@ class Pool:
         self._stop_idle(keep=keep, idle_s=0 if self.retired else IDLE_S)
         if self.instances < keep and asyncio.get_running_loop().time() >= self._not_before:
             self._spawn(keep - self.instances)
+
+    def used(self) -> Use | None:
+        """Give what its instances were up to since this was last asked; None where there were none."""
+        for instance in self._instances:
+            self._count(instance)
+        used, self._used = self._used, None
+        return used
+
+    def _enter(self, instance: Instance) -> None:
+        instance.take_slot()
+        if instance.in_flight == 1:
+            self._count(instance)
+
+    def _count(self, instance: Instance) -> None:
+        """End a stretch of an instance's time: it has requests from now on, or none, or somebody asks."""
+        if instance.meter is None or instance not in self._instances:
+            return  # it has not begun, or it is over and counted
+        kept = not self.retired and self._instances.index(instance) < self.minimum
+        stretch = instance.meter.turn(self._workshop.now(), busy=instance.in_flight > 0, kept=kept)
+        self._used = stretch if self._used is None else self._used.and_of(stretch)
 
     def spare(self) -> list[Instance]:
         """Give the idle instances beyond the minimum, longest idle first."""
@@ -246,7 +270,7 @@ class Pool:
         while instance.free and self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
-                instance.in_flight += 1
+                self._enter(instance)
                 turn.set_result(instance)
 
     def _fail_waiting(self) -> None:
@@ -257,6 +281,7 @@ class Pool:
 
     def _lost(self, instance: Instance) -> None:
         """An instance is gone; those who wait may need another."""
+        self._count(instance)
         self._instances.remove(instance)
         if self._waiting and not self._closed and not self._failures:
             self._scale_up()

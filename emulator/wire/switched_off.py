@@ -1,6 +1,7 @@
 """Which APIs a project has switched off, and how a call to one of those is refused.
 
-Every emulated API is on in every project until somebody switches it off. APIs that are spoken over HTTP alone (Cloud
+Every emulated API is on in every project until somebody switches it off, but for one that costs for each image that is
+pushed: Container Scanning is off until it is switched on. APIs that are spoken over HTTP alone (Cloud
 Storage) are never refused for it.
 
 Source: https://cloud.google.com/service-usage/docs/enable-disable; recordings api_error/service-disabled.
@@ -22,18 +23,35 @@ REFUSED = (
     "you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry."
 )
 
+OFF_AT_FIRST = frozenset({"containerscanning.googleapis.com"})
+"""These are off until somebody switches them on. Nobody calls them: they only let Google do something."""
+ON = "api.on"
+"""In the store: the ids of the projects that have one of those on, by its host."""
+
+
+def is_off(world: World, project: str, host: str) -> bool:
+    """Whether a project has an API off.
+
+    Args:
+        world: Where.
+        project: Its id.
+        host: Of the API.
+    """
+    return (project in projects(world, host)) != (host in OFF_AT_FIRST)
+
 
 def projects(world: World, host: str) -> list[str]:
-    """The ids of the projects that have an API off."""
-    body = world.store.get(KIND, host)
+    """The ids of the projects that have an API as it is not at first: off, or on."""
+    body = world.store.get(ON if host in OFF_AT_FIRST else KIND, host)
     return [] if body is None else list(json.loads(body))
 
 
 def switch(world: World, project: str, host: str, *, on: bool) -> None:
     """Switch an API on or off in a project."""
     with world.store.transaction():
-        left = [each for each in projects(world, host) if each != project] + ([] if on else [project])
-        world.store.put(KIND, host, json.dumps(left).encode())
+        first = on != (host in OFF_AT_FIRST)
+        left = [each for each in projects(world, host) if each != project] + ([] if first else [project])
+        world.store.put(ON if host in OFF_AT_FIRST else KIND, host, json.dumps(left).encode())
 
 
 def check(world: World, method: str, request: Any) -> Any:

@@ -7,7 +7,7 @@ import sys
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,21 @@ def use_bare_packages(names: Sequence[str]) -> None:
             _put_in_place(package + ".types")
 
 
+def _of_types(package: str, name: str) -> Any:
+    """Give a message of a bare package that another package's messages ask the package itself for.
+
+    Raises:
+        AttributeError: It has none of that name.
+    """
+    if not name.startswith("_") and not package.endswith(".types"):
+        folder = importlib.import_module(f"{package}.types").__path__
+        for module in pkgutil.iter_modules(folder):
+            found = getattr(importlib.import_module(f"{package}.types.{module.name}"), name, None)
+            if found is not None:
+                return found
+    raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
+
+
 def _put_in_place(name: str) -> bool:
     """Have a package without running its `__init__`; False where it is not installed."""
     parent, _, last = name.rpartition(".")
@@ -118,6 +133,7 @@ def _put_in_place(name: str) -> bool:
         return name in sys.modules
     bare = types.ModuleType(name)
     bare.__path__ = list(spec.submodule_search_locations)
+    vars(bare)["__getattr__"] = partial(_of_types, name)  # PEP 562
     sys.modules[name] = bare
     setattr(sys.modules[parent], last, bare)
     return True

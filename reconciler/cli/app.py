@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import io
+import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -23,6 +26,7 @@ COMMANDS = {
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
     "history": "Show what became of a service, change by change.",
+    "where": "Show what runs an image, a model or a commit's specs.",
     "predict": "Send rows to a service.",
     "models": "Show the versions of a model, and where each serves.",
     "promote": "Let another version of a model serve.",
@@ -117,7 +121,21 @@ def mlservice(
 def main() -> None:
     """Run the command line and exit with its code."""
     end_commands()
-    sys.exit(run(sys.argv[1:]))
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us: what is said is heard by nobody
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - until the end
+    sys.exit(_flushed(run(sys.argv[1:])))
+
+
+def _flushed(code: int) -> int:
+    """Write what waits in the streams; what cannot be written is lost, and makes of a success a failure."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            _say_nothing_more(stream)
+            code = code or 1
+    return code
 
 
 def run(arguments: list[str]) -> int:
@@ -133,7 +151,11 @@ def run(arguments: list[str]) -> int:
         typer.echo("stopped", err=True)
         return stop.exit_code if isinstance(stop, Stopped) else STOPPED
     except Exception as error:  # noqa: BLE001 - the edge: whatever it is, a person reads it
-        return wrong_usage(error) if hasattr(error, "show") else failed(error)
+        try:
+            return wrong_usage(error) if hasattr(error, "show") else failed(error)
+        except OSError:  # even that cannot be written
+            _say_nothing_more(sys.stderr)
+            return 1
     return code if isinstance(code, int) else 0
 
 
@@ -153,6 +175,25 @@ def wrong_usage(error: Any) -> int:
     return WRONG_USAGE
 
 
+_UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EBADF, errno.EIO})
+
+
+def _unwritten(error: OSError) -> int:
+    """Say that there is no room, or nowhere to write to: where even that cannot be said, the exit code says it."""
+    from reconciler.cli.console import say  # noqa: PLC0415 - late, for start-up
+
+    with contextlib.suppress(OSError, ValueError):
+        what = error.filename or "the output"
+        say(f"error: {what} cannot be written: {error.strerror}", "red")
+    return 1
+
+
+def _say_nothing_more(stream: TextIO) -> None:
+    """Let what is written to a stream from now on be lost: what waits in its buffer cannot be written either."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def failed(error: Exception) -> int:
     """Print what went wrong and give the exit code."""
     from reconciler.cli.console import say, show_problems  # noqa: PLC0415 - late, for start-up
@@ -167,6 +208,9 @@ def failed(error: Exception) -> int:
         if hint:
             say(f"  hint: {hint}", "dim")
         return int(getattr(error, "exit_code", 1))
+    if isinstance(error, OSError) and error.errno in _UNWRITTEN:
+        _say_nothing_more(sys.stdout)
+        return 1 if error.errno == errno.EPIPE else _unwritten(error)
     if isinstance(error, OSError) and error.filename:
         say(f"error: {error.filename}: {error.strerror}", "red")
         return 1

@@ -32,7 +32,7 @@ Results go to stdout, everything about them to stderr. Colour is for terminals; 
 | 0 | done, or nothing to do |
 | 1 | failed, or a person is needed: a service does not work, or everyone may call one that is to be private |
 | 2 | changes are pending; only with `plan --detailed-exitcode` |
-| 3 | blocked: the spec protects it, or an object of somebody else's is in the way |
+| 3 | blocked: by what the spec protects, its cost limit, scans of its images, or somebody else's object |
 | 4 | partly applied: some changes were made, others failed or were left for it |
 | 64 | wrong usage |
 | 130, 143, 129 | stopped by Ctrl-C, SIGTERM, SIGHUP; what was done is recorded, and no lock is left |
@@ -41,9 +41,10 @@ Results go to stdout, everything about them to stderr. Colour is for terminals; 
 |---|---|
 | `GOOGLE_CLOUD_PROJECT` | the project, where neither `--project` nor the spec's environment names one |
 | `GOOGLE_APPLICATION_CREDENTIALS` | whose credentials, as for every Google client |
-| `MLSERVICE_EMULATOR_STATE` | folder of the emulator's state; left out, `.mlservice/emulator` here |
+| `MLSERVICE_EMULATOR_STATE` | folder of the emulator's state; left out, the nearest `.mlservice/emulator` going up |
 | `MLSERVICE_EMULATOR_KEY` | key file of the emulator, of an account or a CI: `--local` calls as it, with its roles |
 | `MLSERVICE_RUNTIME_IMAGE` | image of services without one; left out, what `mlservice image push` pushed |
+| `MLSERVICE_PRICES` | prices that `cost --refresh` read; left out, `mlservice/prices.json` in the user's cache |
 | `MLSERVICE_GIT_TOKEN` | what `mlservice reconcile --git` reads the repository with: a token, or `user:token` |
 """
 

@@ -34,6 +34,13 @@ while monitors of two versions have schedules; `monitor` needs `roles/cloudfunct
 `monitoring.performance` is judged. `monitor run` needs `roles/aiplatform.user` for its jobs; so does
 `promote --write` with `model.alias`, which writes what it did into the state bucket.
 
+`cost --measured`, and `status NAME` for what a service is used, need `roles/monitoring.viewer`.
+`cost --refresh` needs no role: `cloudbilling.googleapis.com` must be enabled in the project.
+
+`where` needs `roles/run.viewer` and `roles/storage.objectViewer` on the state bucket, `roles/cloudfunctions.viewer`
+where functions start trainings, `roles/artifactregistry.reader` for images and digests, and `roles/aiplatform.viewer`
+for `MODEL@VERSION`; what it may not read it says.
+
 A baseline in Cloud Storage needs `roles/storage.objectViewer` on its bucket, for `plan` as well; a table of another
 project needs `roles/bigquery.metadataViewer` there.
 
@@ -60,7 +67,8 @@ INVENTORY = Roles(read=("roles/storage.objectViewer",), write=("roles/storage.ad
 def page() -> str:
     """Write the page."""
     kinds = [(kind.title, kind.roles) for kind in KINDS]
-    rows = [*kinds, ("the inventory", INVENTORY), ("the state bucket", STATE)]
+    extras = [(extra.title, Roles(read=extra.roles)) for kind in KINDS for extra in kind.extras]
+    rows = [*kinds, *extras, ("the inventory", INVENTORY), ("the state bucket", STATE)]
     needs = _table(("For", "`plan`, `status`", "`apply`, `destroy`, `reconcile` too"), starmap(_needs, rows))
     given = _table(("Role", "On", "To", "For"), _gifts())
     return "\n".join([_INTRODUCTION, *needs, "", _GIVEN, *given, ""])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.engine.planning import Planned
     from reconciler.engine.session import Session
 
-LOCAL_BANNER = "LOCAL: the embedded emulator; nothing reaches Google Cloud"
+LOCAL_BANNER = "LOCAL: the embedded emulator{}; nothing reaches Google Cloud"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,18 @@ def working(target: Target, specs: Specs | None = None, *, quiet: bool = False) 
         yield session
 
 
+def _whose() -> str:
+    """Say whose emulator it is, where it is not the working directory's own: the nearest above, or the one named."""
+    from reconciler.gcp.emulator import STATE_DIR, state_dir  # noqa: PLC0415 - late, for start-up
+
+    state = state_dir()
+    return "" if state == STATE_DIR else f" of {state.parent.parent if state.parts[-2:] == STATE_DIR.parts else state}"
+
+
 def say_where(project: Found, target: Target, specs: Specs | None) -> None:
     """Print the line that says where we are."""
     if target.local:
-        say(LOCAL_BANNER, "black on yellow")
+        say(LOCAL_BANNER.format(_whose()), "black on yellow")
     parts = [f"project {project}", f"account {find_account(local=target.local)}"]
     if specs:
         regions = sorted({s.region for s in specs.documents})
@@ -98,8 +106,10 @@ def plan_documents(
     """
     from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
 
+    from reconciler.cli.prices import prefer_kept  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.planning import Release, make_plan  # noqa: PLC0415 - late, for start-up
 
+    prefer_kept()
     environment = next((each.environment for each in [*documents, *beside] if each.environment), None) or ""
     release = Release(reconciler_image(_registry(session)), version("mlservice"), environment)
     server = model_server(session, bundled)

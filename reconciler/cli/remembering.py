@@ -13,6 +13,7 @@ from reconciler.cli.console import say
 from reconciler.cli.context import find_account
 from reconciler.cli.origin import Origin
 from reconciler.core import errors
+from reconciler.core.stamp import Stamp
 
 if TYPE_CHECKING:
     from reconciler.core.bundle import Pointer
@@ -29,18 +30,25 @@ class Remembering:
 
     Args:
         session: The run's means.
-        spec: Path of the first spec; None where there is none.
+        origin: Where the specs come from.
         began: When it began.
     """
 
     session: Session
-    spec: Path | None
+    origin: Origin
     began: datetime
 
     @classmethod
     def begin(cls, session: Session, spec: Path | None) -> Remembering:
-        """Begin now."""
-        return cls(session, spec, session.clock.now())
+        """Begin now, and let what is made from now on carry the commit.
+
+        Args:
+            session: The run's means.
+            spec: Path of the first spec; None where there is none.
+        """
+        origin = Origin.of(spec)
+        session.stamp = Stamp(origin.commit, origin.uncommitted)
+        return cls(session, origin, session.clock.now())
 
     def end(self, planned: Planned, report: Report) -> None:
         """Write it. What was applied stays applied whether this works or not, so that it never fails."""
@@ -53,7 +61,7 @@ class Remembering:
             history = History(self.session)
             if planned.plan.destroy and history.go_with_the_bucket():
                 return
-            about = by_somebody(self.session, self.began, planned.plan.environment, Origin.of(self.spec))
+            about = by_somebody(self.session, self.began, planned.plan.environment, self.origin)
             history.write(of_apply(planned.plan, report, about, list(planned.inventories)))
         except errors.ReconcilerError as error:
             say(f"note: what was done is not in the history: {error}", "yellow")

@@ -39,7 +39,7 @@ def reporting(file: Path | None, target: Target, sarif: Path | None = None) -> I
         rollouts = {each.service.name: rollout_words(each.service) for each in specs.services}
         problems.extend(specs.warnings)
         found.update(plan=plan, project=plan.project, rollouts=rollouts, decision=decision_of(plan))
-        found["blocked"] = tuple(f"{name}: {cost.blocked}" for name, cost in plan.over_limit.items())
+        found["blocked"] = plan.blocked
 
     try:
         yield told

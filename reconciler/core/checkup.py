@@ -27,6 +27,7 @@ class Who(StrEnum):
 
     YOU = "you"
     PROJECT = "an administrator of the project"
+    BILLING = "an administrator of the billing account"
     ORGANISATION = "an administrator of the organisation"
 
 

@@ -36,6 +36,12 @@ class Cost:
         """Give the serialised form."""
         return asdict(self) | {"missing": list(self.missing)}
 
+    @property
+    def amounts(self) -> dict[str, Any]:
+        """Give what it costs, as reports keep it: without what the plan adds, and whether that is blocked."""
+        said = {"floor": self.floor, "expected": self.expected, "worst": self.worst}
+        return {**said, "missing": list(self.missing)}
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cost:
         """Read the serialised form."""

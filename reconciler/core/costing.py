@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 
 from reconciler.core.cost import Cost, signed
-from reconciler.core.paid import alters, fires
+from reconciler.core.kind import Kinds
+from reconciler.core.paid import NOTHING, Paid
 from reconciler.core.plan import Action, Change
 from reconciler.cost.amounts import Amounts, cents, rounded
 from reconciler.cost.estimate import CURRENCY, Estimate, estimate
 from reconciler.cost.explained import explained
 from reconciler.cost.lines import Line
 from reconciler.cost.neighbours import greatest, most_that_fits
-from reconciler.cost.shape import PAID_WITH, Shape, as_live, shape_of, sized
+from reconciler.cost.shape import Shape, shape_of
 from reconciler.cost.usage import usage_of
 from schemas import Loaded, LoadedService
 from schemas.sections.budget import Budget
 from schemas.sections.management import Mode
+
+_STAYS = frozenset({Action.UPDATE, Action.REPLACE})
+_COMES_OR_GOES = frozenset({Action.CREATE, Action.DELETE})
 
 
 @dataclass(slots=True)
@@ -41,15 +46,16 @@ class _Seen:
     altered: bool = False
     timed: bool = False
 
-    def exact(self, live: Shape) -> bool:
+    def exact(self, live: Shape, kinds: Kinds) -> bool:
         """Tell whether what is paid before it is known, and not only that it is at least so much.
 
         Args:
             live: As far as it is known.
+            kinds: What each kind says of itself.
         """
         mixed = {kind for kind, count in self.new.items() if count > 0} & self.kept
         fired = self.timed and live.training is not None and live.training.paid
-        return not (fired or PAID_WITH & (self.gone | mixed))
+        return not fired and not any(_paid(kinds, kind).without for kind in self.gone | mixed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +73,45 @@ class _Live:
     exact: bool = True
 
 
-def costs_of(services: Sequence[Loaded], changes: Iterable[Change], primary: str) -> Mapping[str, Cost]:
+def costs_of(services: Sequence[Loaded], changes: Iterable[Change], kinds: Kinds) -> Mapping[str, Cost]:
     """Give what each service costs, by name.
 
     Args:
         services: Loaded specs; operators among them are left out.
         changes: Of the plan, no-ops included.
-        primary: Kind of the object that a service is.
+        kinds: What each kind says of itself; the primary one is what a service is.
     """
     wanted = {each.name: each for each in services if isinstance(each, LoadedService)}
     seen = {name: _Seen() for name in wanted}
     for change in changes:
+        paid = _paid(kinds, change.address.kind)
+        altered, timed = _alters(paid, change), _fires(paid, change)
         for name in change.services:
             if name in seen:
-                _take(seen[name], change, wanted[name], primary)
-    return {name: _cost(each, seen[name]) for name, each in wanted.items()}
+                seen[name].altered |= altered
+                seen[name].timed |= timed
+                _take(seen[name], change, wanted[name], kinds.primary.name)
+    return {name: _cost(each, seen[name], kinds) for name, each in wanted.items()}
+
+
+def _paid(kinds: Kinds, kind: str) -> Paid:
+    known = kinds.by_name.get(kind)
+    return known.paid if known else NOTHING
+
+
+def _alters(paid: Paid, change: Change) -> bool:
+    """Tell whether an object that is there will cost another amount, and nobody knows what it cost before."""
+    return change.action in _STAYS and any(map(paid.alters, change.changes))
+
+
+def _fires(paid: Paid, change: Change) -> bool:
+    """Tell whether trainings will begin at other times, or not as often: by the clock, or by what happens."""
+    itself = paid.fires_by_itself and change.action in _COMES_OR_GOES
+    return itself or any(map(paid.fires, change.changes))
 
 
 def _take(seen: _Seen, change: Change, loaded: LoadedService, primary: str) -> None:
     address, kind = change.address, change.address.kind
-    seen.altered |= alters(change)
-    seen.timed |= fires(change)
     if (kind, address.name, address.location) == (primary, loaded.name, loaded.region):
         seen.planned = change
     elif change.action is Action.CREATE:
@@ -99,13 +123,13 @@ def _take(seen: _Seen, change: Change, loaded: LoadedService, primary: str) -> N
         seen.new[kind] = seen.new.get(kind, 0) - 1
 
 
-def _cost(loaded: LoadedService, seen: _Seen) -> Cost:
+def _cost(loaded: LoadedService, seen: _Seen, kinds: Kinds) -> Cost:
     spec, usage = loaded.service.spec, usage_of(loaded.service.spec)
-    shape = _as_left(shape_of(loaded.service), seen.planned)
+    shape = _as_left(shape_of(loaded.service), seen.planned, kinds.primary.paid)
     found = estimate(loaded.name, shape, usage)
     total = found.total
     observing = loaded.management.mode is Mode.OBSERVE  # nothing is changed
-    live = _Live(total, same=True) if observing else _live(found, total, seen)
+    live = _Live(total, same=True) if observing else _live(found, total, seen, kinds)
     over = _over(found, total.worst, live, spec.budget)
     return Cost(
         **total.shown(),
@@ -120,17 +144,17 @@ def _titles(found: Estimate, lines: Iterable[Line]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(explained(line, found).title for line in lines))
 
 
-def _as_left(shape: Shape, planned: Change | None) -> Shape:
+def _as_left(shape: Shape, planned: Change | None, paid: Paid) -> Shape:
     """Give a shape with what the plan wants, which is what the spec says but for what is left to others as it is."""
     if planned is None or planned.desired is None:
         return shape
     always = planned.desired["cpu_always"]
     if always is None and planned.observed:
         always = planned.observed["cpu_always"]
-    return sized(shape, {**planned.desired, "cpu_always": always})
+    return paid.sized(shape, {**planned.desired, "cpu_always": always})
 
 
-def _live(found: Estimate, total: Amounts, seen: _Seen) -> _Live | None:
+def _live(found: Estimate, total: Amounts, seen: _Seen, kinds: Kinds) -> _Live | None:
     """Give what is paid before the plan, for as much use: nothing where nothing runs; None where that is not known."""
     if seen.planned is None:
         return None
@@ -138,11 +162,31 @@ def _live(found: Estimate, total: Amounts, seen: _Seen) -> _Live | None:
         return _Live(Amounts())
     if seen.altered:
         return None
-    shape = as_live(found.shape, seen.planned.observed, seen.new)
+    shape = kinds.primary.paid.sized(without_new(found.shape, seen.new, kinds), seen.planned.observed)
     if shape == found.shape:
-        return _Live(total, same=True, exact=seen.exact(shape))
+        return _Live(total, same=True, exact=seen.exact(shape, kinds))
     before = estimate(found.name, shape, found.usage)
-    return _Live(before.total, same=before.lines == found.lines, exact=seen.exact(shape))
+    return _Live(before.total, same=before.lines == found.lines, exact=seen.exact(shape, kinds))
+
+
+def without_new(shape: Shape, new: Mapping[str, int], kinds: Kinds) -> Shape:
+    """Give a spec's shape as it was before a plan, without what the plan makes anew.
+
+    It is at least so much: of what the plan deletes only what is counted is known, and everything else is as the spec
+    says it.
+
+    Args:
+        shape: As the spec has it.
+        new: Objects that the plan makes, less those that it deletes, by kind.
+        kinds: What each kind says of itself.
+    """
+    parts: dict[str, Any] = {}
+    for kind, count in new.items():
+        paid = _paid(kinds, kind)
+        if paid.counted:
+            parts[paid.counted] = max(0, getattr(shape, paid.counted) - count)
+        parts |= paid.without if count > 0 else {}
+    return replace(shape, **parts)
 
 
 def _limit(budget: Budget | None) -> Decimal | None:

@@ -7,7 +7,9 @@ from typing import Any
 
 EVERYTHING_BELOW = ".*"
 
-ENGINE = frozenset({"region", "management.*", "usage.*", "budget.planLimit", "budget.currency", "budget.perUsd"})
+ENGINE = frozenset(
+    {"region", "management.*", "usage.*", "budget.planLimit", "budget.currency", "budget.perUsd", "registry.scan.*"}
+)
 """What the engine itself acts on, whatever the kinds."""
 
 OPERATOR = frozenset(

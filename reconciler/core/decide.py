@@ -96,6 +96,8 @@ def decide(
     Raises:
         NotOurs: An object of that name is there and is not ours.
     """
+    if seen is not None and seen.hidden:
+        return _hidden(kind, seen, owner)
     if want is None:
         return _unwanted(kind, seen, owner)
     want = replace(want, needs=want.dependencies, fields=filled(want.fields, outputs))
@@ -184,6 +186,12 @@ def covers(path: str, other: str) -> bool:
 
 def _keyed(kind: Kind[F], owner: Owner) -> dict[str, frozenset[str]]:
     return {name: owner.keys.get(name, frozenset()) for name in kind.keyed}
+
+
+def _hidden(kind: Kind[F], seen: Observed[F], owner: Owner) -> Change:
+    """Leave what may not be looked at: it is not claimed, not changed, and not forgotten where it is listed."""
+    change = _change(kind, Action.NO_OP, None, seen, owner, reason="it may not be looked at", owned=False)
+    return replace(change, observed=None)
 
 
 def _unwanted(kind: Kind[F], seen: Observed[F] | None, owner: Owner) -> Change | None:

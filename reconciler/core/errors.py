@@ -99,6 +99,12 @@ class OverLimit(ReconcilerError):
     exit_code = exits.BLOCKED
 
 
+class NotClean(ReconcilerError):
+    """The plan would deploy an image that its scan does not let through, or that is not known to be clean."""
+
+    exit_code = exits.BLOCKED
+
+
 class StalePlan(ReconcilerError):
     """A saved plan no longer fits the world.
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from reconciler.core.objects import Described, Desired, F, Holder, Observed, Wanted
+from reconciler.core.paid import Paid
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -98,6 +99,31 @@ class Permissions:
     write: tuple[str, ...] = ()
 
 
+def for_every_spec(service: MLService) -> bool:
+    """Take every spec."""
+    del service
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a kind needs besides, where a spec asks for more of it than its objects.
+
+    Args:
+        title: What for, in words.
+        wanted: Whether a spec asks for it; pure.
+        roles: As those of a kind, for reading.
+        permissions: The same in permissions.
+        apis: Hosts that must be enabled.
+    """
+
+    title: str
+    wanted: Callable[[MLService], bool] = for_every_spec
+    roles: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+    apis: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Gift:
     """A role that a kind's objects cannot work without, and that `desired` therefore wants somebody to have.
@@ -167,6 +193,18 @@ def nothing_stays(seen: Observed[Any]) -> str:
     return ""
 
 
+def nothing_beyond(operator: Operator, facts: Facts) -> Iterable[str]:
+    """Need nothing of people that an operator's roles on the project do not give."""
+    del operator, facts
+    return ()
+
+
+def no_images(record: Mapping[str, Any]) -> Iterable[str]:
+    """Run no image."""
+    del record
+    return ()
+
+
 def nothing_to_say(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
     """Have no note for the reader of a plan."""
     del service, facts
@@ -185,10 +223,13 @@ class Kind(Generic[F]):
             do without; pure.
         operates: What an operator's document wants; pure.
         connect: Build the client from a `gcp.connection.Connection`.
+        paid: What of them costs money; `core.paid.NOTHING` where nothing does. Each kind says it.
         acts_on: Paths below `spec` that this kind turns into something; `a.*` is everything below `a`.
         roles: What the reconciler's own account needs.
         permissions: The same in permissions.
         apis: Hosts of Google's APIs that it calls: each must be enabled in the project.
+        extras: What only some specs need besides.
+        images: References of the images that an object runs, from its plain record.
         gives: Roles that `desired` wants others to have.
         lookups: What must be looked up before `desired` can say exactly what it wants.
         read_together: Addresses with equal keys are observed by one call.
@@ -201,6 +242,7 @@ class Kind(Generic[F]):
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
         consequence: What an update to a record will do, in words.
         notes: What a reader of the plan should know of a spec: text, and the path below `spec` it is about.
+        beyond: What people must grant an operator's account elsewhere than on the project, in sentences; pure.
         loss: What deleting this very object loses for others than the services it is of, in words. What loses
             something is protected by `management.deletion: Protect`.
         stays: What came of this very object and stays when its service is destroyed, in words.
@@ -227,10 +269,13 @@ class Kind(Generic[F]):
     fields: type[F]
     desired: Callable[[MLService, Facts], Iterator[Wanted]]
     connect: Callable[[Any], AnyClient[F]]
+    paid: Paid
     acts_on: frozenset[str] = frozenset()
     roles: Roles = Roles()
     permissions: Permissions = Permissions()
     apis: tuple[str, ...] = ()
+    extras: tuple[Extra, ...] = ()
+    images: Callable[[Mapping[str, Any]], Iterable[str]] = no_images
     gives: tuple[Gift, ...] = ()
     lookups: tuple[Lookup[Any], ...] = ()
     read_together: Callable[[Address], tuple[str, ...]] = by_location
@@ -243,6 +288,7 @@ class Kind(Generic[F]):
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
     consequence: Callable[[Sequence[FieldChange], F], str] | None = None
     notes: Callable[[MLService, Facts], Iterable[tuple[str, str]]] = nothing_to_say
+    beyond: Callable[[Operator, Facts], Iterable[str]] = nothing_beyond
     loss: Callable[[Observed[F], Collection[str]], str] = nothing_lost
     stays: Callable[[Observed[F]], str] = nothing_stays
     retained: Callable[[Address], bool] = never
@@ -259,6 +305,21 @@ class Kind(Generic[F]):
     holders: Callable[[Any, Sequence[Observed[F]]], Iterable[Holder]] | None = None
     rank: int = 0
     operates: Callable[[Operator, Facts], Iterator[Wanted]] = runs_nothing
+
+    def of_specs(self, services: Iterable[MLService]) -> Kind[F]:
+        """Give the kind with what it needs besides for some specs.
+
+        Args:
+            services: The specs that lead to it.
+        """
+        many = list(services)
+        extras = [each for each in self.extras if any(map(each.wanted, many))]
+        if not extras:
+            return self
+        roles = replace(self.roles, read=(*self.roles.read, *(role for each in extras for role in each.roles)))
+        read = (*self.permissions.read, *(one for each in extras for one in each.permissions))
+        apis = (*self.apis, *(host for each in extras for host in each.apis))
+        return replace(self, roles=roles, permissions=replace(self.permissions, read=read), apis=apis)
 
 
 @dataclass(frozen=True, slots=True)

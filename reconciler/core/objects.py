@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from reconciler.core.reference import needed
+from reconciler.core.stamp import UNSTAMPED, Stamp
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -30,6 +31,7 @@ class Desired(Generic[F]):
         source: Folder on this machine that the content is read from, for kinds that upload; never compared.
         others: Further services that want the very same.
         within: The object it is a part of, and goes with: what a policy belongs to. A dependency as well.
+        stamp: What it comes from; written where there is room for it with whatever else changes, and never compared.
     """
 
     address: Address
@@ -39,6 +41,7 @@ class Desired(Generic[F]):
     source: str = ""
     others: frozenset[str] = frozenset()
     within: Address | None = None
+    stamp: Stamp = UNSTAMPED
 
     @property
     def services(self) -> frozenset[str]:
@@ -161,6 +164,8 @@ class Observed(Generic[F]):
         twins: Further objects with the same mark, where names are the server's: made by an answer that was lost and
             found too late, or by somebody who copied one.
         live: The object as the client gave it; only the kind that made it looks inside.
+        hidden: Why it may not be looked at, and who has to grant what; empty where it was. Whether it is there is then
+            not known, nothing is done to it, and what is listed as ours stays so.
     """
 
     address: Address
@@ -174,3 +179,4 @@ class Observed(Generic[F]):
     server_name: str = ""
     twins: tuple[Observed[F], ...] = ()
     live: Any = None
+    hidden: str = ""

@@ -1,75 +1,107 @@
-"""Which changes of a plan alter what is paid for in ways that are not priced as they were before. Pure."""
+"""What of a kind's objects is paid for. Each kind says it of its own, and no list says it of several. Pure."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from reconciler.core.diff import FieldChange
-from reconciler.core.plan import Action, Change
-
-FIELDS: Mapping[str, frozenset[str]] = {
-    "artifact_repository": frozenset({"keep_last", "scanning"}),
-    "bigquery_table": frozenset({"expiration_s"}),
-    "monitoring_uptime_check": frozenset({"period_s", "regions"}),
-    "vertex_schedule": frozenset({"cron", "baseline.window", "target.window", "paused"}),
-    "run_service": frozenset({"env.MLSERVICE_PREDICTION_LOG_RATE"}),
-}
-"""What an estimate multiplies with, by kind. Sizes of instances are not among it: those are priced as they are live."""
-FUNCTION, SETTINGS = "functions_function", "environment.MLSERVICE_RETRAINING"
-"""Where it stands how a model is trained, how often and how long."""
-JOB = "scheduler_job"
-_FIRES = frozenset({"schedule", "paused"})
-_BEGINS = frozenset({"env.MLSERVICE_PREDICTION_LOG_RATE"})
-"""What cost nothing where it was not there: a log that begins is priced by its subscription, which is made."""
-_TRAINING = ("run", "timeout")
-_TRIGGERS = "triggers"
-_LIMITS = ("cooldown", "max_per_day", "max_per_month")
+if TYPE_CHECKING:
+    from reconciler.core.diff import FieldChange
+    from reconciler.cost.shape import Shape
 
 
-def alters(change: Change) -> bool:
-    """Tell whether an object that is there will cost another amount, and nobody knows what it cost before.
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Tells whether a changed field is one of some, a part of one, or what one is a part of.
 
     Args:
-        change: One of a plan's. What is made or deleted is another matter.
+        paths: In the record, such as `keep_last` or `target.window`.
+        begins: Of those, what cost nothing where it was not there, since it is priced by another object that is made.
     """
-    if change.action not in {Action.UPDATE, Action.REPLACE}:
-        return False
-    if change.address.kind == FUNCTION:
-        return any(_differ(one, _trainings) for one in change.changes)
-    priced = FIELDS.get(change.address.kind, frozenset())
-    known = [one for one in change.changes if one.before is not None or one.path not in _BEGINS]
-    return any(_within(one.path, path) for one in known for path in priced)
+
+    paths: frozenset[str] = frozenset()
+    begins: frozenset[str] = frozenset()
+
+    def __call__(self, change: FieldChange) -> bool:
+        """Tell it of one change."""
+        if change.before is None and change.path in self.begins:
+            return False
+        return any(_within(change.path, path) for path in self.paths)
 
 
-def fires(change: Change) -> bool:
-    """Tell whether trainings will begin at other times, or not as often: by the clock, or by what happens."""
-    if change.address.kind == FUNCTION:
-        return any(_differ(one, lambda settings: settings.get(_TRIGGERS)) for one in change.changes)
-    if change.address.kind != JOB:
-        return False
-    return change.action in {Action.CREATE, Action.DELETE} or any(one.path in _FIRES for one in change.changes)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Tells whether a part of a field that is a text of JSON is another one; what cannot be read is as it is written.
+
+    Args:
+        path: Of the field.
+        part: Gives the part of what the text says.
+    """
+
+    path: str
+    part: Callable[[Any], Any]
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Give the field as `Fields` does."""
+        return frozenset({self.path})
+
+    def __call__(self, change: FieldChange) -> bool:
+        """Tell it of one change."""
+        return change.path == self.path and self._of(change.before) != self._of(change.after)
+
+    def _of(self, written: Any) -> Any:
+        try:
+            return self.part(json.loads(written))
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
+            return written
+
+
+def fields(*paths: str, begins: frozenset[str] = frozenset()) -> Fields:
+    """Say which fields; none for no field.
+
+    Args:
+        paths: In the record.
+        begins: Of those, what cost nothing where it was not there.
+    """
+    return Fields(frozenset(paths), begins)
+
+
+def as_the_spec_says(shape: Shape, record: Mapping[str, Any]) -> Shape:
+    """Price by the spec, whatever the record says."""
+    del record
+    return shape
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What an estimate knows of a kind's objects.
+
+    Args:
+        alters: Changed fields by which they cost another amount, and nobody knows what they cost before. What `sized`
+            reads is not among it: that is priced as it is live.
+        fires: Changed fields by which trainings begin at other times, or not as often.
+        fires_by_itself: One that is made or deleted does that, too.
+        counted: Part of the shape that counts them; empty for none.
+        without: Parts of the shape, as they are where there is none of them. Whose deletion lowers an estimate by what
+            nobody knows: the spec has no numbers of it any more.
+        sized: Gives a shape with sizes as a plain record says them, wanted or live.
+    """
+
+    alters: Fields | Told = Fields()
+    fires: Fields | Told = Fields()
+    fires_by_itself: bool = False
+    counted: str = ""
+    without: Mapping[str, Any] = field(default_factory=dict)
+    sized: Callable[[Shape, Mapping[str, Any]], Shape] = as_the_spec_says
+
+
+NOTHING = Paid()
+"""Of a kind whose objects cost nothing, or only what is used of them and another kind's price has in it."""
 
 
 def _within(changed: str, priced: str) -> bool:
     """Tell whether one path is the other, a part of it, or what it is a part of."""
     return changed == priced or changed.startswith((f"{priced}.", f"{priced}[")) or priced.startswith(f"{changed}.")
-
-
-def _differ(change: FieldChange, part: Callable[[Any], Any]) -> bool:
-    """Tell whether a part of a function's settings is another one; what cannot be read is as it is written."""
-
-    def of(written: Any) -> Any:
-        try:
-            return part(json.loads(written))
-        except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
-            return written
-
-    return change.path == SETTINGS and of(change.before) != of(change.after)
-
-
-def _trainings(settings: Any) -> Any:
-    """Give what says what trains, how long, and how often at most."""
-    limits = settings["guards"]
-    return [settings.get(name) for name in _TRAINING], [limits.get(name) for name in _LIMITS]

@@ -11,6 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.cost import Cost
 from reconciler.core.diff import FieldChange
 from reconciler.core.naming import fingerprint
+from reconciler.core.scanning import Scans
 
 FORMAT = "mlservice/plan/v3"
 
@@ -187,6 +188,7 @@ class Plan:
         environment: Which one of theirs.
         salt: Of the digests that stand for hidden values in a saved plan; empty where there are none.
         costs: What each service costs a month, by name.
+        scans: What scans of its images say, by name, of services whose specs ask for that.
     """
 
     project: str
@@ -204,6 +206,7 @@ class Plan:
     environment: str = ""
     salt: str = ""
     costs: Mapping[str, Cost] = field(default_factory=dict)
+    scans: Mapping[str, Scans] = field(default_factory=dict)
 
     @classmethod
     def of(cls, changes: Iterable[Change], **rest: Any) -> Plan:
@@ -230,6 +233,20 @@ class Plan:
         """Services with something to do that their own limit of cost blocks, by name."""
         busy = {c.services[0] for c in self.pending if len(c.services) == 1}
         return {name: cost for name, cost in sorted(self.costs.items()) if cost.over and name in busy}
+
+    @property
+    def unclean(self) -> Mapping[str, Scans]:
+        """Services with something to do that would deploy an image whose scan does not let it through, by name."""
+        busy = {name for change in self.pending for name in change.services}
+        return {name: each for name, each in sorted(self.scans.items()) if each.closed and name in busy}
+
+    @property
+    def blocked(self) -> tuple[str, ...]:
+        """Why a policy of their own keeps services from being changed, a line each: cost first, then scans."""
+        return (
+            *(f"{name}: {cost.blocked}" for name, cost in self.over_limit.items()),
+            *(f"{name}: {why}" for name, each in self.unclean.items() for why in each.closed),
+        )
 
     @property
     def empty(self) -> bool:
@@ -277,6 +294,7 @@ class Plan:
             "environment": self.environment,
             "salt": self.salt,
             "costs": {name: cost.to_json() for name, cost in self.costs.items()},
+            **({"scans": {name: each.to_json() for name, each in self.scans.items()}} if self.scans else {}),
             "summary": self.counts(),
             "notes": [{"service": n.service, "text": n.text, "where": n.where} for n in self.notes],
             "changes": [c.to_json() for c in self.changes],
@@ -316,4 +334,5 @@ class Plan:
             environment=data["environment"],
             salt=data["salt"],
             costs={name: Cost.from_json(cost) for name, cost in data.get("costs", {}).items()},
+            scans={name: Scans.from_json(each) for name, each in data.get("scans", {}).items()},
         )

@@ -15,7 +15,7 @@ from reconciler.core.coverage import ENGINE, OPERATOR, without_effect
 from reconciler.core.decide import Owner, covers, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Entry, Inventories, Inventory, Key
-from reconciler.core.kind import Kinds, Ownership
+from reconciler.core.kind import Kind, Kinds, Ownership
 from reconciler.core.naming import fingerprint
 from reconciler.core.objects import Desired, Observed, several
 from reconciler.core.plan import Action, Change, Note, Plan
@@ -60,7 +60,8 @@ class Planned:
         changes = tuple(change for change in self.plan.changes if set(change.services) == {loaded.name})
         notes = tuple(note for note in self.plan.notes if note.service == loaded.name)
         costs = {name: cost for name, cost in self.plan.costs.items() if name == loaded.name}
-        plan = replace(self.plan, changes=changes, services=(loaded.name,), notes=notes, costs=costs)
+        scans = {name: each for name, each in self.plan.scans.items() if name == loaded.name}
+        plan = replace(self.plan, changes=changes, services=(loaded.name,), notes=notes, costs=costs, scans=scans)
         key = _key(loaded)
         return replace(self, plan=plan, inventories={key: self.inventories[key]})
 
@@ -96,6 +97,7 @@ def compose(
     refuse_broken(everything, [s.name for s in services])
     _refuse_another_operator(services, everything)
     wants = Wants.of(kinds, [*services, *(one for one, _ in beside)], [*facts, *(known for _, known in beside)])
+    used = frozenset(address.kind for address in wants.addresses)
     wants = wants.only(s.name for s in services) if beside else wants
     keys = [_key(s) for s in services]
     inventories = {key: everything.get(key) or Inventory(service=key[1], region=key[0]) for key in keys}
@@ -110,14 +112,18 @@ def compose(
         changes,
         project=project,
         services=tuple(sorted(name for _, name in keys)),
-        notes=tuple(_notes(kinds, services, facts, everything)),
+        notes=(
+            *_notes(kinds, services, facts, everything),
+            *_beyond([kind for kind in kinds if kind.name in used], services, facts),
+            *hidden(kinds, seen, owners),
+        ),
         made=now.isoformat(timespec="seconds"),
         spec_digest=fingerprint([_data(s) for s in services], length=32),
         observing=tuple(sorted(s.name for s in services if s.management.mode is Mode.OBSERVE)),
         deletion={s.name: str(s.management.deletion) for s in services},
         closed=closed,
         regions={name: region for region, name in keys},
-        costs=costs_of(services, changes, kinds.primary.name),
+        costs=costs_of(services, changes, kinds),
     )
     deletions = {key: str(s.management.deletion) for key, s in zip(keys, services, strict=True)}
     memories = dict(_memories(kinds, wants.made, seen, owners, now))
@@ -340,6 +346,31 @@ def _notes(kinds: Kinds, services: Sequence[Loaded], facts: Sequence[Facts], eve
                 yield Note(name, text, str(loaded.where(f"spec.{path}")))
         yield from _no_effect(acts_on, loaded)
         yield from _nobodys(paths, loaded)
+
+
+def _beyond(kinds: Iterable[Kind[Any]], documents: Sequence[Loaded], facts: Sequence[Facts]) -> Iterator[Note]:
+    """Name what an operator's account needs of people, for the kinds that it works on."""
+    operators = [(one, known) for one, known in zip(documents, facts, strict=False) if isinstance(one, LoadedOperator)]
+    for kind in kinds:
+        for loaded, known in operators:
+            for text in kind.beyond(loaded.operator, known):
+                yield Note(loaded.name, text)
+
+
+def hidden(kinds: Kinds, seen: Mapping[Address, Observed[Any]], owners: Mapping[Address, Owner]) -> Iterator[Note]:
+    """Name what may not be looked at, with who has to grant what.
+
+    Args:
+        kinds: The kinds we know.
+        seen: What was observed.
+        owners: Whose each address is.
+    """
+    for address in sorted(owners.keys() & seen.keys()):
+        for name in owners[address].services if seen[address].hidden else ():
+            title = kinds.of_address(address).title
+            yield Note(
+                name, f"{title} {address.name} may not be looked at, and is left as it is: {seen[address].hidden}"
+            )
 
 
 def _no_effect(acts_on: frozenset[str], loaded: LoadedService) -> Iterator[Note]:

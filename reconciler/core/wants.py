@@ -44,7 +44,7 @@ class Wants:
         services = [(loaded.service, known) for loaded, known in asked if isinstance(loaded, LoadedService)]
         found = [want for service, known in services for kind in kinds for want in kind.desired(service, known)]
         used = {want.address.kind for want in found}
-        duties = tuple(kind for kind in kinds if kind.name in used)
+        duties = tuple(kind.of_specs(one for one, _ in services) for kind in kinds if kind.name in used)
         for loaded, known in asked:
             if isinstance(loaded, LoadedOperator):
                 told = replace(known, duties=duties)

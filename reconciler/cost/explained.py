@@ -57,7 +57,7 @@ def assumed(found: Estimate) -> list[str]:
     asked = {
         "requests_per_second": True,
         "request_duration_ms": True,
-        "requests_at_once": True,
+        "requests_at_once": found.usage.instances is None,
         "rows_per_request": found.shape.log_rate is not None,
         "row_bytes": found.shape.log_rate is not None,
         "answer_bytes": True,
@@ -72,6 +72,8 @@ def assumed(found: Estimate) -> list[str]:
 
 
 def _said(usage: Usage, name: str, words: str) -> str:
+    if name in usage.measured:
+        return f"{words} (measured)"
     return words if name in usage.declared else f"{words} (assumed)"
 
 
@@ -93,6 +95,8 @@ def _requests(found: Estimate) -> str:
 def _busy(found: Estimate) -> str:
     instances, usage = found.shape.instances, found.usage
     most = f"worst: {instances.most} instances busy all month"
+    if usage.instances is not None and (instances.by_instance or not (instances.least or instances.windows)):
+        return f"{_requests(found)}; {_said(usage, 'instances', f'{usage.instances.normalize():f} instances')}; {most}"
     if instances.by_instance:
         return f"{_requests(found)}; up to 15 min more after each; {most}"
     many = at_once_of(instances, usage).normalize()

@@ -56,15 +56,19 @@ def load_of(shape: Shape, usage: Usage) -> Load:
     predictions = Amounts(NOTHING, expected, most - checks)
     rates = predictions + Amounts.same(checks)
     always = instances.most * MONTH_S
+    billed = None if usage.instances is None else min(usage.instances, Decimal(instances.most)) * MONTH_S
+    # With instances kept warm, what is measured has their idle seconds in it, which cost another price.
+    measured = None if instances.least or instances.windows else billed
     busy = Amounts(
         _busy_s(rates.floor, usage.billed_s, instances, usage),
-        _busy_s(rates.expected, usage.billed_s, instances, usage),
+        _busy_s(rates.expected, usage.billed_s, instances, usage) if measured is None else measured,
         always,
     )
     floor, usual = _up_s(rates.floor, usage, instances), _up_s(rates.expected, usage, instances)
-    up = Amounts(
-        instances.warm_s(lambda warm: max(warm, floor)), instances.warm_s(lambda warm: max(warm, usual)), always
-    )
+    expected_up = instances.warm_s(lambda warm: max(warm, usual))
+    if billed is not None:
+        expected_up = max(billed, instances.warm_s(lambda warm: warm))
+    up = Amounts(instances.warm_s(lambda warm: max(warm, floor)), expected_up, always)
     return Load(
         predictions.times(MONTH_S),
         rates.times(MONTH_S),

@@ -41,6 +41,9 @@ def neighbours(found: Estimate) -> list[Neighbour]:
     Args:
         found: The estimate of the spec as it is.
     """
+    if found.usage.instances is not None:
+        # What was measured is of what runs: of anything else it is worked out, and compared with what is.
+        found = estimate(found.name, found.shape, replace(found.usage, instances=None))
     made = [
         Neighbour(line, means, other.total - found.total)
         for line, means, shape, usage in (*_regions(found), *_gpus(found), *_billing(found), *_counts(found))

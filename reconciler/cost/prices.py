@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 _FILE = Path(__file__).with_name("prices.json")
+_OURS: list[Path] = []
+_LARGEST = 1 << 20
+_MOST = Decimal(1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class Prices:
         tiers: Price tier of Cloud Run, 1 or 2, by region. A disputed region counts as tier 2, the dearer one.
         disputed: Regions of which sources disagree.
         gpu_regions: Regions in which the price of an accelerator was seen, by the beginning of its name.
+        refreshed: Day on which some were read from the catalog; empty for none.
+        trouble: Why what was read then cannot be used; empty where it can, or there is nothing.
         known: What was looked for before: a fleet asks for the same few prices again and again.
     """
 
@@ -79,6 +85,8 @@ class Prices:
     tiers: Mapping[str, int]
     disputed: frozenset[str]
     gpu_regions: Mapping[str, frozenset[str]]
+    refreshed: str = ""
+    trouble: str = ""
     known: dict[tuple[str, str], Price | None] = field(default_factory=dict, compare=False)
 
     def find(self, family: str, region: str) -> Price | None:
@@ -104,10 +112,76 @@ class Prices:
         return next((self.rows[name] for name in names if name in self.rows), None)
 
 
+def prefer(path: Path) -> bool:
+    """Take what was read from the catalog before, where that is newer than what comes with this version.
+
+    Args:
+        path: Of the file; it need not be there.
+
+    Returns:
+        False where that is so already.
+    """
+    if [path] == _OURS:
+        return False
+    _OURS[:] = [path]
+    forget()
+    return True
+
+
+def forget() -> None:
+    """Forget what was read before, for whoever wrote another file."""
+    snapshot.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def snapshot() -> Prices:
-    """Give the prices that come with this version: read once, as a module is. Others are handed to `estimate`."""
+    """Give the prices that hold here: read once, as a module is. Others are handed to `estimate`."""
+    return _preferring(packaged(), _OURS[0]) if _OURS else packaged()
+
+
+@lru_cache(maxsize=1)
+def packaged() -> Prices:
+    """Give the prices that come with this version."""
     return read(json.loads(_FILE.read_text(encoding="utf-8")))
+
+
+def _preferring(prices: Prices, path: Path) -> Prices:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return preferring(prices, json.loads(file.read(_LARGEST)))
+    except FileNotFoundError:
+        return prices
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        return replace(prices, trouble=f"{path}: {type(error).__name__}: {error}", known={})
+
+
+def preferring(prices: Prices, read_before: Mapping[str, Any]) -> Prices:
+    """Give prices with those that were read from the catalog, as far as they are newer.
+
+    Args:
+        prices: That come with this version.
+        read_before: As `catalog.Refreshed.document` gives it.
+
+    Raises:
+        ValueError: It is no such document.
+    """
+    if read_before["format"] != "mlservice/prices/v1":
+        raise ValueError(f"its form is {read_before['format']!r:.40}")
+    day = date.fromisoformat(read_before["asOf"]).isoformat()
+    rows = dict(prices.rows)
+    for name, told in read_before["rows"].items():
+        old, usd = rows.get(name), Decimal(told["usd"])
+        if not (usd.is_finite() and 0 <= usd <= _MOST):
+            raise ValueError(f"{name} costs {told['usd']!r:.40}")
+        if old is not None and _is_before(old.as_of, day):
+            rows[name] = replace(old, usd=usd, as_of=day, source="Cloud Billing Catalog API", confidence="high")
+    newest = max(prices.as_of, day)
+    return replace(prices, as_of=newest, rows=rows, refreshed=day, known={})
+
+
+def _is_before(as_of: str, day: str) -> bool:
+    """Tell whether a price is older; one with a word in place of its day is."""
+    return not as_of[:1].isdigit() or as_of < day
 
 
 def read(data: Mapping[str, Any]) -> Prices:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -252,55 +252,3 @@ def runs_per_month(schedule: str) -> Decimal:
         return runs * (_WEEK if cron.weekdays is None else len(cron.weekdays)) / _WEEK
     first = date(2024, 1, 1)
     return runs * sum(cron.runs_on(first + timedelta(days=day)) for day in range(_FOUR_YEARS)) / _FOUR_YEARS
-
-
-def sized(shape: Shape, record: Mapping[str, Any]) -> Shape:
-    """Give a shape with the instances of a Cloud Run service as its plain record says them.
-
-    Args:
-        shape: Of the spec.
-        record: As wanted, or as it is live.
-    """
-    least, windows = record["min_instances"], shape.instances.windows
-    if least in {count for count, _ in windows}:  # a window is open: at other times there are as many as the spec says
-        least = shape.instances.least
-    instances = replace(
-        shape.instances,
-        cpu_millis=record["cpu_millis"],
-        memory_mib=record["memory_mib"],
-        least=least,
-        windows=tuple((count, share) for count, share in windows if count > least),
-        most=max(record["max_instances"], record["min_instances"], 1),
-        concurrency=record["concurrency"] or 1,
-        gpu=record["gpu"],
-        zonal=record["gpu_zonal_redundancy"],
-        always=bool(record["cpu_always"]),
-    )
-    return replace(shape, instances=instances)
-
-
-def as_live(shape: Shape, observed: Mapping[str, Any], new: Mapping[str, int]) -> Shape:
-    """Give a spec's shape as it was before a plan: the instances as they run, without what the plan makes anew.
-
-    It is at least so much: of what the plan deletes only jobs are counted, and everything else is as the spec says it.
-
-    Args:
-        shape: As the spec has it.
-        observed: Plain record of the live Cloud Run service.
-        new: Objects that the plan makes, less those that it deletes, by kind.
-    """
-    without: dict[str, Any] = {"jobs": max(0, shape.jobs - new.get("scheduler_job", 0))}
-    for kind, gone in _MADE_OF.items():
-        without |= gone if new.get(kind, 0) > 0 else {}
-    return replace(sized(shape, observed), **without)
-
-
-_MADE_OF: Mapping[str, Mapping[str, Any]] = {
-    "pubsub_table_subscription": {"log_rate": None, "log_kept_s": 0},
-    "vertex_schedule": {"looked_s": Decimal(0), "comparisons": Decimal(0)},
-    "functions_function": {"training": None},
-    "artifact_repository": {"versions_kept": 0, "scanned": False},
-    "monitoring_uptime_check": {"checks_per_second": Decimal(0)},
-}
-PAID_WITH = frozenset(_MADE_OF)
-"""Kinds of objects whose deletion lowers an estimate by what nobody knows: the spec has no numbers of them any more."""

@@ -14,7 +14,7 @@ from reconciler.cost.explained import NOT_COUNTED, assumed, explained
 from reconciler.cost.free_tier import Taken, off, taken
 from reconciler.cost.lines import Line
 from reconciler.cost.neighbours import Neighbour, neighbours
-from reconciler.cost.prices import snapshot
+from reconciler.cost.prices import packaged, snapshot
 
 OLD_DAYS = 90
 """From then on prices are said to be old."""
@@ -46,9 +46,14 @@ def told(found: Sequence[tuple[str, Estimate]], *, today: date) -> dict[str, Any
 
 
 def _prices(today: date) -> Mapping[str, Any]:
-    as_of = snapshot().as_of
-    days = (today - date.fromisoformat(as_of)).days
-    return {"asOf": as_of, "days": max(0, days), "old": days > OLD_DAYS}
+    prices, others = snapshot(), packaged().as_of
+
+    def days(as_of: str) -> int:
+        return max(0, (today - date.fromisoformat(as_of)).days)
+
+    read = {"refreshed": prices.refreshed or None, "trouble": prices.trouble}
+    left = {"others": others, "othersOld": days(others) > OLD_DAYS} if prices.refreshed else {}
+    return {"asOf": prices.as_of, "days": days(prices.as_of), "old": days(prices.as_of) > OLD_DAYS, **read, **left}
 
 
 def _service(project: str, found: Estimate) -> Mapping[str, Any]:

@@ -29,7 +29,9 @@ class Usage:
         training_duration_s: How long a training takes.
         image_size_mib: Size of an image, less what it shares with the one before.
         images_per_month: New images pushed.
-        declared: Names of those above that somebody declared.
+        instances: Instances that are billed at a time, on average, where that was measured.
+        declared: Names of those above that somebody declared, or that were measured.
+        measured: Names of those that were measured.
     """
 
     requests_per_second: Decimal = Decimal(1)
@@ -43,7 +45,9 @@ class Usage:
     training_duration_s: int = 3600
     image_size_mib: int = 1024
     images_per_month: Decimal = Decimal(4)
+    instances: Decimal | None = None
     declared: frozenset[str] = frozenset()
+    measured: frozenset[str] = frozenset()
 
     @property
     def billed_s(self) -> Decimal:

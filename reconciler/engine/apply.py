@@ -230,7 +230,7 @@ class _Run:
     def _collect(self, *, timeout_s: float | None) -> None:
         if self.running and not any(task.done for task in self.running):
             with signals.let_through(), suppress(Empty):
-                self.ended.get(timeout=timeout_s)
+                signals.take(self.ended, timeout_s)
         for task in [task for task in self.running if task.done]:
             change = self.running.pop(task)
             self.results[change.address] = result = task.result()

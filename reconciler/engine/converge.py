@@ -165,7 +165,8 @@ class _Convergence:
             if change.action is Action.DELETE:
                 self._delete(seen)
                 return
-            want = replace(self.planned.wants[change.address], fields=self._fields(change))
+            stamp = replace(self.session.stamp, run=self.session.run_id, specs=self.planned.plan.spec_digest)
+            want = replace(self.planned.wants[change.address], fields=self._fields(change), stamp=stamp)
             if change.action is Action.REPLACE and seen is not None:
                 self._delete(seen)
                 self._create(want)

@@ -18,7 +18,7 @@ from schemas.kept import PassReport
 from schemas.kept.report import ServiceReport
 
 _DONE, _FAILED = str(Outcome.DONE), str(Outcome.FAILED)
-_NO_NEWS = frozenset({"ok", "changed", "locked"})
+_NO_NEWS = frozenset({"ok", "changed", "locked", "waiting"})
 """States that end nothing and keep nothing from anybody: who holds a lock writes what it did itself."""
 
 
@@ -105,7 +105,7 @@ def _carried_out(service: Service) -> bool:
 
 
 def _is_news(service: Service, known: ServiceReport | None) -> bool:
-    if service.state == "locked":
+    if service.state in {"locked", "waiting"}:
         return False
     if known is None:
         return service.state not in _NO_NEWS

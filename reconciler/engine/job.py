@@ -20,6 +20,7 @@ from reconciler.core.inventory import Key
 from reconciler.core.orders import Orders
 from reconciler.core.orphans import Circumstances as Around
 from reconciler.core.orphans import Obstacle, obstacle_of
+from reconciler.core.stamp import Stamp
 from reconciler.engine.bundles import Bundles
 from reconciler.engine.canary import Canary
 from reconciler.engine.entries import Circumstances, of_orphans, of_pass
@@ -93,6 +94,7 @@ class Job:
         """Reconcile what was fetched. Where nothing can be used nothing is done, and that is reported."""
         self.pointer, self.trouble = fetched.pointer, fetched.trouble
         self.digest = fetched.pointer.digest if fetched.pointer else ""
+        self.session.stamp = Stamp(fetched.pointer.commit) if fetched.pointer else Stamp()
         if fetched.trouble:
             stays = "the ones before stay" if fetched.files else "nothing is changed"
             log = Log(self.session.run_id)

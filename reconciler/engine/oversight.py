@@ -32,8 +32,10 @@ _NEEDS = {
     "needs a person": "mlservice install",
     "held": "held, since a new version would do what the one before would not: mlservice plan, then mlservice operator "
     "proceed",
-    "blocked": "blocked: apply it yourself (mlservice apply --allow-destroy), or consent in its spec "
-    "(management.deletion: Delete)",
+    "blocked": "blocked by what its spec protects (mlservice apply --allow-destroy, or management.deletion: Delete), "
+    "by its limit of cost (budget.planLimit), or by scans of its images (registry.scan): mlservice plan says which",
+    "vulnerable": "what serves has a vulnerability that its spec does not allow: deploy an image without it, or "
+    "allow it for a time (registry.scan.allow)",
     "refused": "refused: mend its spec or what it names, then mlservice publish",
     "failed": "failed: mend the cause; the next pass tries again",
     ORPHANED: "no spec wants it any more, and it stays: mlservice destroy {name}, or put its spec back",
@@ -44,6 +46,7 @@ _SAID = {
     "changed": "it was changed to what its spec wants",
     "frozen": "it differs from its spec, and nothing is changed while the operator's freeze lasts",
     "locked": "another run was at work on it; the next pass looks again",
+    "waiting": "an image of it is being scanned; the next pass looks again",
     GOING: "no spec wants it any more, and a later pass lets it go",
     NOBODY: "no job reconciles this project: it changes by mlservice apply alone",
     SILENT: "no pass has reported yet",
@@ -64,6 +67,7 @@ class Standing:
         problems: What it found wrong, in sentences.
         changes: What differed, and what became of it.
         bundle: The specs it read; empty where it read none or that is not known.
+        cost: What it costs by its spec, as `schemas.kept.report.ServiceCost`; None where that is not known.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Standing:
     problems: tuple[str, ...] = ()
     changes: tuple[Mapping[str, Any], ...] = ()
     bundle: Mapping[str, Any] = field(default_factory=dict)
+    cost: Mapping[str, Any] | None = None
 
     @property
     def said(self) -> str:
@@ -102,6 +107,7 @@ class Standing:
             "problems": list(self.problems),
             "changes": [dict(change) for change in self.changes],
             "bundle": dict(self.bundle),
+            "cost": self.cost and dict(self.cost),
         }
 
 
@@ -199,8 +205,9 @@ class Oversight:
         changes: tuple[Mapping[str, Any], ...] = (),
     ) -> Standing:
         bundle = report.bundle.to_json() if report.bundle else {}
-        shard = report.shard.index
-        return Standing(name, state, report.ended, shard in self.stale, shard, problems, changes, bundle)
+        shard, told = report.shard.index, report.services.get(name)
+        cost = told.cost.to_json() if told and told.cost else None
+        return Standing(name, state, report.ended, shard in self.stale, shard, problems, changes, bundle, cost)
 
     def _silent(self) -> Iterator[str]:
         """Name shards that no report is of, and those whose last one is stale."""

@@ -6,19 +6,19 @@ half is planned apart, and so on, until it stands alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.cost import Cost
 from reconciler.core.exits import BLOCKED, FAILED, PARTLY
 from reconciler.core.inventory import Key
 from reconciler.core.orders import Orders
 from reconciler.core.own import left_paused, may_change
 from reconciler.core.plan import Change, Plan
 from reconciler.core.planned import Planned
+from reconciler.core.scanning import Scans
 from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.engine.canary import Canary
@@ -58,20 +58,28 @@ class Service:
 
     Args:
         region: Where it is.
-        state: `ok`, `changed`, `failed`, `refused`, `blocked`, `locked`, `frozen`, `reported`, `held`,
-            `needs a person`.
+        state: `ok`, `changed`, `failed`, `refused`, `blocked`, `locked`, `frozen`, `reported`, `held`, `vulnerable`,
+            `waiting`, `needs a person`.
         problems: What is wrong, in sentences.
         changes: What was to be done, and how it ended.
+        cost: What it costs, as `schemas.kept.report.ServiceCost`; None where it could not be planned.
     """
 
     region: str
     state: str = "ok"
     problems: list[str] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
+    cost: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give the form that reports keep."""
-        return {"region": self.region, "state": self.state, "problems": self.problems, "changes": self.changes}
+        return {
+            "region": self.region,
+            "state": self.state,
+            "problems": self.problems,
+            "changes": self.changes,
+            "cost": self.cost,
+        }
 
 
 @dataclass(slots=True)
@@ -157,6 +165,7 @@ class Pass:
             self.whole = planned
             planned = _without(planned, own)
         self.log.write("INFO", "plan made", **counts(planned.plan))
+        self._price(planned.plan)
         held = self.canary.holds(planned)
         if locks := {} if held or self.changes_nothing else self._locked(planned):
             self._leave_locked(documents, planned, locks)
@@ -167,7 +176,10 @@ class Pass:
         elif planned.plan.protected:
             self._block(documents, planned, planned.plan.protected, "it would destroy what the spec protects")
         elif over := planned.plan.over_limit:
-            self._leave_over_limit(documents, planned, over)
+            self._leave_alone(documents, planned, {name: [cost.blocked] for name, cost in over.items()})
+        elif unclean := planned.plan.unclean:
+            waiting = frozenset(name for name, said in unclean.items() if said.only_waits)
+            self._leave_alone(documents, planned, {name: said.closed for name, said in unclean.items()}, waiting)
         elif self._too_many(planned.plan):
             many = f"it would delete more than {self.orders.deletes} objects in one pass"
             self._block(documents, planned, deletes_of(planned.plan), many)
@@ -175,6 +187,12 @@ class Pass:
             self._leave(planned)
         else:
             self._apply(planned)
+
+    def _price(self, plan: Plan) -> None:
+        """Keep what each service costs for the report."""
+        for name, cost in plan.costs.items():
+            if name in self.told:
+                self.told[name].cost = cost.amounts
 
     def _locked(self, planned: Planned) -> dict[str, errors.Locked]:
         """Name the services with something to do that another run is at work on."""
@@ -207,6 +225,17 @@ class Pass:
                 self.codes.add(FAILED if stays else 0)
             elif change.address in pending:
                 self.log.write("NOTICE", "difference found", **about, reason=change.reason, fields=fields)
+        for name, said in plan.scans.items():
+            self._tell_scans(name, said)
+
+    def _tell_scans(self, name: str, said: Scans) -> None:
+        """Tell what scans say of what serves. It goes on serving: an outage is no remedy for a vulnerability."""
+        for why in said.serving:
+            self.log.write("ERROR", f"what serves is vulnerable: {why}", service=name)
+            self._note(name, "vulnerable", why)
+            self.codes.add(FAILED)
+        for why in (*said.warnings, *said.unsure):
+            self.log.write("WARNING", f"scan: {why}", service=name)
 
     def _too_many(self, plan: Plan) -> bool:
         most = self.orders.deletes
@@ -223,16 +252,34 @@ class Pass:
             self.told[name].changes += [told_change(change, "blocked") for change in changes if name in change.services]
         self.run([loaded for loaded in documents if loaded.name not in names])
 
-    def _leave_over_limit(self, documents: Sequence[Loaded], planned: Planned, over: Mapping[str, Cost]) -> None:
-        """Leave services alone that may cost more than their own limit, and go on with the others."""
-        self.codes.add(BLOCKED)
-        self.canary.leave(planned, names=over)
-        for name, cost in over.items():
-            self.log.write("ERROR", f"blocked: {cost.blocked}", service=name)
-            self._note(name, "blocked", cost.blocked)
+    def _leave_alone(
+        self,
+        documents: Sequence[Loaded],
+        planned: Planned,
+        whys: Mapping[str, Sequence[str]],
+        waiting: Collection[str] = (),
+    ) -> None:
+        """Leave services alone that their own specs block, each for its reasons, and go on with the others.
+
+        Args:
+            documents: What is reconciled.
+            planned: Its plan.
+            whys: Reasons by service.
+            waiting: Those of them for which only time is missing: the job comes again.
+        """
+        self.canary.leave(planned, names=whys)
+        for name, many in whys.items():
+            state, severity = ("waiting", "WARNING") if name in waiting else ("blocked", "ERROR")
+            if state == "blocked" or not self.orders.name:
+                self.codes.add(BLOCKED)
+            for why in many:
+                self.log.write(severity, f"{state}: {why}", service=name)
+                self._note(name, state, why)
             mine = [change for change in planned.plan.pending if name in change.services]
-            self.told[name].changes += [told_change(change, "blocked") for change in mine]
-        self.run([loaded for loaded in documents if loaded.name not in over])
+            self.told[name].changes += [
+                told_change(change, "left" if name in waiting else "blocked") for change in mine
+            ]
+        self.run([loaded for loaded in documents if loaded.name not in whys])
 
     def _hold_back(self, documents: Sequence[Loaded], plan: Plan, held: Mapping[Address, str]) -> None:
         """Leave services alone of which this version would change what the one before it would not."""
@@ -358,7 +405,20 @@ class Pass:
         self.told[operator.name].changes += [told_change(change, "held") for change in held]
 
 
-_RANK = ["ok", "changed", "reported", "frozen", "needs a person", "held", "locked", "blocked", "refused", "failed"]
+_RANK = [
+    "ok",
+    "changed",
+    "reported",
+    "frozen",
+    "vulnerable",
+    "needs a person",
+    "held",
+    "locked",
+    "waiting",
+    "blocked",
+    "refused",
+    "failed",
+]
 
 
 def _without(planned: Planned, loaded: Loaded) -> Planned:

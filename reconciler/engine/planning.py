@@ -15,10 +15,11 @@ from reconciler.core.inventory import Inventories, Inventory, Key
 from reconciler.core.kind import never
 from reconciler.core.objects import Observed, several
 from reconciler.core.plan import Action, Change, Note, Plan
-from reconciler.core.planned import Planned, compose, owners_of, refuse_broken, server_names
+from reconciler.core.planned import Planned, compose, hidden, owners_of, refuse_broken, server_names
 from reconciler.core.wants import Wants
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.resolve import resolve
+from reconciler.engine.scans import with_scans
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedService, Problem, SpecError
 from schemas.sections.management import Deletion
@@ -91,7 +92,7 @@ def make_plan(
         now=session.clock.now(),
         beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
-    return _settled(session, planning, reading.result())
+    return with_scans(session, services, _settled(session, planning, reading.result()))
 
 
 def _settled(session: Session, planning: Callable[[Inventories], Planned], known: Inventories) -> Planned:
@@ -141,7 +142,13 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
         notes=(
             *(Note(name, "management.deletion is Abandon: everything stays") for name in sorted(abandoned)),
             *(Note(name, text) for text, name in sorted(stays.items()) if name not in abandoned),
-            *(Note(name, f"not known whether others use what goes: {why}") for name in going for why in unseen),
+            *(note for note in hidden(session.kinds, seen, owners) if note.service not in abandoned),
+            *(
+                Note(name, f"not known whether others use what goes: {why}")
+                for name in going
+                for why, about in unseen.items()
+                if any(name in owners[address].services for address in about)
+            ),
         ),
         made=session.clock.now().isoformat(timespec="seconds"),
         destroy=True,
@@ -153,13 +160,13 @@ def plan_destroy(session: Session, keys: Sequence[Key]) -> Planned:
 
 def _warned(
     session: Session, deletes: Sequence[Change], seen: Mapping[Address, Observed[Any]]
-) -> tuple[list[Change], list[str]]:
+) -> tuple[list[Change], Mapping[str, frozenset[Address]]]:
     """Say of each delete what will be refused, and why: something uses the object that stays.
 
     It is a courtesy: where that cannot be looked at, Google refuses what is used all the same, and the rest goes.
 
     Returns:
-        The deletes, and why it is not known of some.
+        The deletes, and why it is not known of some, each with which.
     """
     found = [seen[change.address] for change in deletes if change.action is Action.DELETE]
     going = [each for one in found for each in (one, *one.twins)]

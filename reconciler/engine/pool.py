@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from reconciler.core.errors import ReconcilerError, SeveralErrors
-from reconciler.engine.signals import held
+from reconciler.engine.signals import held, take
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Task(Generic[T]):
     def result(self) -> T:
         """Wait for the answer and give it. What the call raised is raised here."""
         if not self.done:
-            self._ended.get()
+            take(self._ended)
         if self._error is not None:
             raise self._error
         return self._answer[0]

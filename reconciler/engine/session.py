@@ -13,6 +13,7 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.kind import Kind, Kinds, Roles
 from reconciler.core.objects import Holder, Observed
+from reconciler.core.stamp import UNSTAMPED, Stamp
 from reconciler.engine.clock import Clock
 from reconciler.engine.pool import Pool
 from reconciler.gcp.connection import Connection
@@ -49,6 +50,7 @@ class Session:
         holder: Who we are, in words, for locks.
         run_id: Names this run.
         patience: How long it waits.
+        stamp: Which commit the specs are of, as far as that is known.
     """
 
     connection: Connection
@@ -58,6 +60,7 @@ class Session:
     holder: str
     run_id: str
     patience: Patience = Patience()
+    stamp: Stamp = UNSTAMPED
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -106,14 +109,14 @@ class Session:
         """Read one object."""
         return next(iter(self._read([address], {address: server_name})), None)
 
-    def holders(self, seen: Iterable[Observed[Any]]) -> tuple[list[Holder], list[str]]:
+    def holders(self, seen: Iterable[Observed[Any]]) -> tuple[list[Holder], Mapping[str, frozenset[Address]]]:
         """Say what keeps objects from being deleted, whosever it is, with as few calls as their kinds allow.
 
         Args:
             seen: The objects; those whose kinds nothing keeps are passed over.
 
         Returns:
-            What keeps them, and why it is not known of some kinds.
+            What keeps them, and why it is not known of some of them, each with which.
         """
         groups: dict[str, list[Observed[Any]]] = {}
         for each in seen:
@@ -121,7 +124,12 @@ class Session:
         kinds = [kind for kind in map(self.kinds.by_name.__getitem__, sorted(groups)) if kind.holders]
         answers = self.pool.gather([partial(self._holders_or_why, kind, groups[kind.name]) for kind in kinds])
         found = [holder for holders, _ in answers for holder in holders]
-        return found, list(dict.fromkeys(why for _, why in answers if why))
+        unknown: dict[str, frozenset[Address]] = {}
+        for kind, (_, why) in zip(kinds, answers, strict=True):
+            if why:
+                about = frozenset(each.address for each in groups[kind.name])
+                unknown[why] = unknown.get(why, frozenset()) | about
+        return found, unknown
 
     def _holders_or_why(self, kind: Kind[Any], seen: Sequence[Observed[Any]]) -> tuple[list[Holder], str]:
         try:

@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+T = TypeVar("T")
+
+_LOOK_S = 0.2
 
 
 class Stopped(BaseException):
@@ -108,6 +114,26 @@ def held() -> _Block:
 def let_through() -> _Block:
     """Let signals end a block that waits and has no lock in its hands, within one that holds them back."""
     return _Block(holds=False)
+
+
+def take(queue: SimpleQueue[T], timeout_s: float | None = None) -> T:
+    """Wait for something in a queue, and look for signals all the while.
+
+    Python looks for them between two steps. One that comes after that and before the wait, or that the system gives to
+    another thread, ends no wait: it would be heard when there is something in the queue, a minute later perhaps.
+
+    Raises:
+        Empty: Nothing came in time.
+        Stopped: A signal, where they are let through.
+    """
+    until = None if timeout_s is None else time.monotonic() + timeout_s
+    while True:
+        left = _LOOK_S if until is None else min(_LOOK_S, max(0.0, until - time.monotonic()))
+        try:
+            return queue.get(timeout=left)
+        except Empty:
+            if until is not None and time.monotonic() >= until:
+                raise
 
 
 def _in_main() -> bool:

@@ -116,30 +116,35 @@ class Connection:
         """
         return replace(self, acting_as=account, _made={}, _lock=threading.RLock())
 
-    def client(self, package: str, service: str, stem: str) -> Any:
+    def client(self, package: str, service: str, stem: str, host: str = "") -> Any:
         """Give one of Google's generated clients.
 
         Args:
             package: Such as `google.cloud.run_v2`.
             service: Such as `services`.
             stem: Such as `Services`, of `ServicesClient`.
+            host: Of the API, for a client that knows of none.
         """
         with self._lock:
             key = f"{package}.{stem}"
             if key not in self._made:
-                self._made[key] = self._build(package, service, stem)
+                self._made[key] = self._build(package, service, stem, host)
             return self._made[key]
 
-    def _build(self, package: str, service: str, stem: str) -> Any:
+    def _build(self, package: str, service: str, stem: str, host: str) -> Any:
         from reconciler.gcp.refusals import Paced  # noqa: PLC0415 - imports grpc
 
         client = client_class(package, service, f"{stem}Client")
         transport = transport_class(package, service, f"{stem}GrpcTransport")
-        host = getattr(client, "DEFAULT_ENDPOINT", package)  # a few clients are for APIs of others, and have none
+        named = host  # a few clients are for APIs of others, and have none
+        host = host or getattr(client, "DEFAULT_ENDPOINT", package)
         heard = [self.listener.interceptor()] if self.listener else []
         before = (*heard, Paced(self.throttle, api_of(host)))
         if self.local is None:
-            return client(credentials=self.credentials, transport=partial(_paced, transport, before))
+            paced = partial(_paced, transport, before)
+            if named:  # such a client takes a transport, and asks no other one
+                return client(transport=paced(credentials=self.credentials, host=named))
+            return client(credentials=self.credentials, transport=paced)
         return client(transport=transport(channel=_intercepted(self._channel(self.local), before)))
 
     def _channel(self, local: Endpoint) -> Any:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -34,8 +35,36 @@ STEP_WITHIN_S = 6 * 3600.0
 
 
 def state_dir() -> Path:
-    """Give the folder of the emulator's state: below the working directory, or as MLSERVICE_EMULATOR_STATE says."""
-    return Path(os.environ.get("MLSERVICE_EMULATOR_STATE") or STATE_DIR)
+    """Give the folder of the emulator's state: as MLSERVICE_EMULATOR_STATE says, else the nearest one, from here up.
+
+    Where there is none it is to be below the working directory. A folder that is somebody else's, or that anybody may
+    write to, is not looked into, and nothing above it: a state names programs that the emulator runs.
+    """
+    named = os.environ.get("MLSERVICE_EMULATOR_STATE")
+    return Path(named) if named else _nearest(Path.cwd()) or STATE_DIR
+
+
+def _nearest(here: Path) -> Path | None:
+    """Give a state above; None where the nearest is the working directory's own, or none is there."""
+    for folder in (here, *here.parents):
+        if not _is_ours(folder):
+            return None
+        state = folder / STATE_DIR
+        if _is_ours(state.parent) and _is_ours(state):
+            return None if folder == here else state
+        if folder == Path.home():
+            return None
+    return None
+
+
+def _is_ours(folder: Path) -> bool:
+    """Tell whether it is a folder, and no link, that nobody but its owner and their group writes to: ours."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    mine = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+    return stat.S_ISDIR(found.st_mode) and mine and not found.st_mode & stat.S_IWOTH
 
 
 @dataclass(frozen=True, slots=True)

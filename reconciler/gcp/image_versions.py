@@ -65,6 +65,24 @@ class ImageVersions:
         with calling("read", f"{package}@{digest}"):
             return _version(self._api.get_docker_image(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S))
 
+    def for_cloud_run(self, repository: str, package: str, digest: str) -> str:
+        """Give the digest of the image of an index that Cloud Run takes: the one for Linux on x86-64.
+
+        Returns:
+            Empty for what is no index, or has none.
+
+        Raises:
+            NotFoundError: It is not there.
+
+        Source:
+            https://cloud.google.com/run/docs/container-contract#languages.
+        """
+        name = f"{repository}/dockerImages/{quote(package, safe='')}@{digest}"
+        with calling("read", f"{package}@{digest}"):
+            live = self._api.get_docker_image(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
+        taken = (each.digest for each in live.image_manifests if (each.os, each.architecture) == ("linux", "amd64"))
+        return str(next(taken, ""))
+
     def tag(self, repository: str, package: str, digest: str, tag: str) -> None:
         """Let a tag name a version, whether it is there or not.
 

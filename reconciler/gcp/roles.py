@@ -22,6 +22,7 @@ _READERS = {
     "bigquery.datasets": "roles/bigquery.metadataViewer",
     "bigquery.tables": "roles/bigquery.metadataViewer",
     "cloudscheduler": "roles/cloudscheduler.viewer",
+    "containeranalysis.occurrences": "roles/containeranalysis.occurrences.viewer",
     "iam": "roles/iam.serviceAccountViewer",
     "iam.roles": "roles/iam.roleViewer",
     "iam.workloadIdentityPoolProviders": "roles/iam.workloadIdentityPoolViewer",

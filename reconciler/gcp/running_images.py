@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.keeping import Running, images_in
@@ -17,6 +17,12 @@ _PAGE = 500
 
 def revisions_in(connection: Connection, region: str) -> list[Running]:
     """Read the services of a region and their revisions: two calls, however many there are."""
+    found, revisions = services_in(connection, region)
+    return [one for live in found for one in _of_service(live, revisions.get(last(live.name), ()), region)]
+
+
+def services_in(connection: Connection, region: str) -> tuple[list[Any], Mapping[str, Sequence[Any]]]:
+    """Give the services of a region as Google tells them, and the revisions by service: two calls."""
     parent = f"projects/{connection.project}/locations/{region}"
     services = connection.client(_RUN, "services", "Services")
     revisions = connection.client(_RUN, "revisions", "Revisions")
@@ -25,23 +31,23 @@ def revisions_in(connection: Connection, region: str) -> list[Running]:
         request = {"parent": parent, "page_size": _PAGE}
         found = list(services.list_services(request=request, retry=READING, timeout=CALL_TIMEOUT_S))
     if not found:
-        return []
+        return [], {}
     with calling("list", f"revisions in {region}"):
         request = {"parent": f"{parent}/services/-", "page_size": 1000}
         listed = list(revisions.list_revisions(request=request, retry=READING, timeout=CALL_TIMEOUT_S))
     grouped: dict[str, list[Any]] = {}
     for each in listed:
-        grouped.setdefault(_last(each.service), []).append(each)
-    return [one for live in found for one in _of_service(live, grouped.get(_last(live.name), ()), region)]
+        grouped.setdefault(last(each.service), []).append(each)
+    return found, grouped
 
 
 def _of_service(live: Any, revisions: Any, region: str) -> Iterator[Running]:
-    name = f"{region}/{_last(live.name)}"
-    newest = {_last(live.latest_ready_revision), _last(live.latest_created_revision)}
+    name = f"{region}/{last(live.name)}"
+    newest = {last(live.latest_ready_revision), last(live.latest_created_revision)}
     shares = [*live.traffic, *live.traffic_statuses]
     for each in revisions:
-        short = _last(each.name)
-        mine = [share for share in shares if _last(share.revision) == short or (not share.revision and short in newest)]
+        short = last(each.name)
+        mine = [share for share in shares if last(share.revision) == short or (not share.revision and short in newest)]
         yield Running(
             service=name,
             name=short,
@@ -59,29 +65,40 @@ def _of_service(live: Any, revisions: Any, region: str) -> Iterator[Running]:
 
 def jobs_in(connection: Connection, region: str) -> Mapping[str, tuple[str, ...]]:
     """Give the images of a region's jobs, by job in words."""
+    return {
+        f"job: {region}/{last(live.name)}": tuple(each.image for each in live.template.template.containers)
+        for live in live_jobs_in(connection, region)
+    }
+
+
+def live_jobs_in(connection: Connection, region: str) -> list[Any]:
+    """Give the jobs of a region as Google tells them."""
     jobs = connection.client(_RUN, "jobs", "Jobs")
     with calling("list", f"run_job/{region}"):
         request = {"parent": f"projects/{connection.project}/locations/{region}", "page_size": _PAGE}
-        found = list(jobs.list_jobs(request=request, retry=READING, timeout=CALL_TIMEOUT_S))
-    return {
-        f"job: {region}/{_last(live.name)}": tuple(each.image for each in live.template.template.containers)
-        for live in found
-    }
+        return list(jobs.list_jobs(request=request, retry=READING, timeout=CALL_TIMEOUT_S))
 
 
 def functions_in(connection: Connection, region: str) -> Mapping[str, tuple[str, ...]]:
     """Give the images that a region's functions have in their settings: those that trainings start from."""
+    found = live_functions_in(connection, region)
+    return {f"trainings of {region}/{last(live.name)}": images_of_function(live) for live in found}
+
+
+def live_functions_in(connection: Connection, region: str) -> list[Any]:
+    """Give the functions of a region as Google tells them."""
     functions = connection.client("google.cloud.functions_v2", "function_service", "FunctionService")
     with calling("list", f"functions_function/{region}"):
         request = {"parent": f"projects/{connection.project}/locations/{region}", "page_size": _PAGE}
-        found = list(functions.list_functions(request=request, retry=READING, timeout=CALL_TIMEOUT_S))
-    return {
-        f"trainings of {region}/{_last(live.name)}": tuple(
-            image.reference for text in live.service_config.environment_variables.values() for image in images_in(text)
-        )
-        for live in found
-    }
+        return list(functions.list_functions(request=request, retry=READING, timeout=CALL_TIMEOUT_S))
 
 
-def _last(name: str) -> str:
+def images_of_function(live: Any) -> tuple[str, ...]:
+    """Give the images that a function has in its settings."""
+    texts = live.service_config.environment_variables.values()
+    return tuple(image.reference for text in texts for image in images_in(text))
+
+
+def last(name: str) -> str:
+    """Give the last part of a full name."""
     return name.rpartition("/")[2]

@@ -8,6 +8,7 @@ from reconciler.kinds import (
     bigquery_baseline,
     bigquery_dataset,
     bigquery_table,
+    billing_budget,
     functions_function,
     iam_member,
     iam_role,
@@ -21,6 +22,7 @@ from reconciler.kinds import (
     monitoring_service,
     monitoring_slo,
     monitoring_uptime_check,
+    pubsub_pull_subscription,
     pubsub_subscription,
     pubsub_table_subscription,
     pubsub_topic,
@@ -63,4 +65,6 @@ KINDS = Kinds.of(
     monitoring_uptime_check.KIND,
     monitoring_alert_policy.KIND,
     monitoring_dashboard.KIND,
+    billing_budget.KIND,
+    pubsub_pull_subscription.KIND,
 )

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import Address
 from reconciler.core.cleanup import MOST
 from reconciler.core.diff import gone_keys
 from reconciler.core.keeping import KEEPS, POLICY
-from reconciler.core.kind import Kind, Ownership, Permissions, Roles
+from reconciler.core.kind import Extra, Kind, Ownership, Permissions, Roles
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
@@ -258,12 +258,24 @@ def _refuse_too_many(address: Address, repository: Any) -> None:
         raise errors.InvalidRequest("update", address, why, hint=f"delete some: {len(_OURS)} are needed here")
 
 
+SCANS = Extra(
+    title="what scans found (`registry.scan`)",
+    wanted=lambda service: service.spec.registry is not None and service.spec.registry.scan is not None,
+    roles=("roles/containeranalysis.occurrences.viewer",),
+    permissions=("containeranalysis.occurrences.get", "containeranalysis.occurrences.list"),
+    apis=("containeranalysis.googleapis.com", "containerscanning.googleapis.com"),
+)
+
 KIND = Kind(
     name="artifact_repository",
     title="Artifact Registry repository",
     fields=ArtifactRepository,
     desired=desired,
     connect=ArtifactRepositoryClient,
+    paid=paid.Paid(
+        alters=paid.fields("keep_last", "scanning"),
+        without={"versions_kept": 0, "scanned": False},
+    ),
     immutable=frozenset({"format"}),
     keyed=frozenset({"labels"}),
     acts_on=frozenset(
@@ -280,6 +292,7 @@ KIND = Kind(
         ),
     ),
     apis=("artifactregistry.googleapis.com",),
+    extras=(SCANS,),
     roles=Roles(
         read=("roles/artifactregistry.reader",),
         write=("roles/artifactregistry.admin", "roles/run.viewer", "roles/cloudfunctions.viewer"),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Permissions, Roles
@@ -179,6 +179,7 @@ KIND = Kind(
     fields=BigqueryBaseline,
     desired=desired,
     connect=BigqueryBaselineClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"monitoring.baseline.uri"}),
     permissions=Permissions(
         read=("bigquery.tables.get",),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import gone_keys
@@ -197,6 +197,7 @@ KIND = Kind(
     fields=BigqueryDataset,
     desired=desired,
     connect=BigqueryDatasetClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"monitoring.logging.table", "monitoring.baseline.uri"}),
     permissions=Permissions(
         read=("bigquery.datasets.get", "bigquery.tables.list"),

@@ -20,6 +20,7 @@ from reconciler.kinds.iam_role import NAME as IAM_ROLE
 from reconciler.kinds.iam_role import IamRole, full_name
 from reconciler.kinds.service_account import ServiceAccount
 from schemas.names import service_account_id
+from schemas.sections.access import AUTO
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -91,6 +92,13 @@ class Account:
     def made(self) -> frozenset[Address]:
         """What must be there before it has a role."""
         return frozenset({self.address} if self.address else ())
+
+
+def runs(operator: Operator, facts: Facts) -> Account:
+    """Give the account that an operator's job runs as."""
+    if operator.spec.identity != AUTO:
+        return Account(operator.spec.identity, None)
+    return Account.own(operator, facts, "operator")
 
 
 def account(operator: Operator, here: Address, words: str) -> Desired[ServiceAccount]:

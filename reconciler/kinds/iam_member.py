@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.decide import covers
 from reconciler.core.kind import Kind, Ownership, Roles, for_no_service
 from reconciler.core.membership import KIND as NAME
@@ -213,6 +213,7 @@ KIND = Kind(
     fields=IamMember,
     desired=for_no_service,  # roles come with what needs them
     connect=IamMemberClient,
+    paid=paid.NOTHING,
     roles=Roles(
         read=("resourcemanager.projects.getIamPolicy",),
         # What is on the service, a repository or a topic comes with the roles of their own kinds.

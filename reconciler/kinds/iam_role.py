@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import Address
 from reconciler.core.kind import Kind, Permissions, Roles, by_project, for_no_service
 from reconciler.core.naming import fingerprint, noted
@@ -146,6 +146,7 @@ KIND = Kind(
     fields=IamRole,
     desired=for_no_service,  # no service needs a role of its own
     connect=IamRoleClient,
+    paid=paid.NOTHING,
     read_together=by_project,
     permissions=_PERMISSIONS,
     apis=("iam.googleapis.com",),

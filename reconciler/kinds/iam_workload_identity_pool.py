@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core import paid
 from reconciler.core.kind import Kind, Permissions, Roles, by_project, for_no_service
 from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
@@ -112,6 +113,7 @@ KIND = Kind(
     fields=WorkloadIdentityPool,
     desired=for_no_service,  # no service is called from outside by an identity of its own
     connect=WorkloadIdentityPoolClient,
+    paid=paid.NOTHING,
     read_together=by_project,
     permissions=Permissions(
         read=("iam.googleapis.com/workloadIdentityPools.list",),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.naming import fingerprint, note, noted
@@ -162,6 +162,7 @@ KIND = Kind(
     fields=LogSink,
     desired=desired,
     connect=LogSinkClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"triggers.when.breach", "triggers.when.consecutive", "monitoring.minSamples"}),
     permissions=Permissions(
         read=("logging.sinks.list",),

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Kind, Permissions, Roles, always, by_project
 from reconciler.core.naming import fingerprint
@@ -296,6 +296,7 @@ KIND = Kind(
     fields=ModelArtifact,
     desired=desired,
     connect=ModelArtifactClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"model.uri"}),
     permissions=Permissions(
         read=("storage.objects.list",),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Gift, Kind, Permissions, Roles, by_project
@@ -243,6 +243,7 @@ KIND = Kind(
     desired=desired,
     operates=operates,
     connect=NotificationChannelClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"notifications.email", "notifications.pubsub", "notifications.webhook"}),
     permissions=Permissions(
         read=("monitoring.notificationChannels.list", "monitoring.alertPolicies.list"),

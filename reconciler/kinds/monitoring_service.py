@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
@@ -146,6 +146,7 @@ KIND = Kind(
     fields=MonitoringService,
     desired=desired,
     connect=MonitoringServiceClient,
+    paid=paid.NOTHING,
     permissions=Permissions(
         read=("monitoring.services.list", "monitoring.slos.list"),
         write=tuple(f"monitoring.services.{verb}" for verb in ("create", "update", "delete")),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import gone_keys
@@ -239,6 +239,7 @@ KIND = Kind(
     fields=Slo,
     desired=desired,
     connect=SloClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"monitoring.slo.availability", "monitoring.slo.latencyP95"}),
     permissions=Permissions(
         read=("monitoring.slos.list",),

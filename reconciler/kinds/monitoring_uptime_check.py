@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import gone_keys
@@ -267,6 +268,10 @@ KIND = Kind(
     fields=UptimeCheck,
     desired=desired,
     connect=UptimeCheckClient,
+    paid=paid.Paid(
+        alters=paid.fields("period_s", "regions"),
+        without={"checks_per_second": Decimal(0)},
+    ),
     acts_on=frozenset({"monitoring.uptime.*"}),
     permissions=Permissions(
         read=("monitoring.uptimeCheckConfigs.list", "monitoring.alertPolicies.list"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Gift, Kind, Permissions, Roles, by_project
@@ -310,6 +310,7 @@ KIND = Kind(
     fields=PubsubSubscription,
     desired=desired,
     connect=PubsubSubscriptionClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"events.requests.*"}),
     permissions=PERMISSIONS,
     apis=("pubsub.googleapis.com",),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core import paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Gift, Kind, by_project
 from reconciler.core.naming import account_email, mark_labels
@@ -181,6 +182,7 @@ KIND = Kind(
     fields=PubsubTableSubscription,
     desired=desired,
     connect=PubsubTableSubscriptionClient,
+    paid=paid.Paid(without={"log_rate": None, "log_kept_s": 0}),
     acts_on=frozenset({"monitoring.logging.*"}),
     permissions=PERMISSIONS,
     apis=("pubsub.googleapis.com",),

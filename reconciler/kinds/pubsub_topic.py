@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Gift, Kind, Ownership, Permissions, Roles, by_project
@@ -193,6 +193,7 @@ KIND = Kind(
     fields=PubsubTopic,
     desired=desired,
     connect=PubsubTopicClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"events.answers.*"}),
     permissions=Permissions(
         read=("pubsub.topics.list",),

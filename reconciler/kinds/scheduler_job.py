@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import Address
 from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.core.naming import fingerprint, note, noted
@@ -295,6 +295,7 @@ KIND = Kind(
     fields=SchedulerJob,
     desired=desired,
     connect=SchedulerJobClient,
+    paid=paid.Paid(fires=paid.fields("schedule", "paused"), fires_by_itself=True, counted="jobs"),
     acts_on=frozenset({"triggers.name", "triggers.when.schedule", "triggers.when.timeZone"}),
     permissions=Permissions(
         read=("cloudscheduler.jobs.list",),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.core.naming import account_email, note, noted
@@ -141,6 +141,7 @@ KIND = Kind(
     fields=ServiceAccount,
     desired=desired,
     connect=ServiceAccountClient,
+    paid=paid.NOTHING,
     read_together=by_project,
     acts_on=frozenset({"access.serviceAccount"}),
     permissions=Permissions(

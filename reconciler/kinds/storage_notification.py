@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
+from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.naming import SERVICE_LABEL, mark_labels, mark_of
@@ -194,6 +194,7 @@ KIND = Kind(
     fields=StorageNotification,
     desired=desired,
     connect=StorageNotificationClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"triggers.when.storage"}),
     permissions=Permissions(
         read=("storage.buckets.get",),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core import paid
 from reconciler.core.address import Address
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Permissions, Roles, always
@@ -127,6 +128,7 @@ KIND = Kind(
     fields=VertexModel,
     desired=desired,
     connect=VertexModelClient,
+    paid=paid.NOTHING,
     permissions=Permissions(
         read=("aiplatform.models.list",),
         write=tuple(f"aiplatform.models.{verb}" for verb in ("upload", "update", "delete")),

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from reconciler.render.moments import minute
 from reconciler.render.text import table
 
 _HEAD = ("  a month, in USD", "floor", "expected", "worst", "assumption")
@@ -31,8 +32,12 @@ def render_cost(found: Mapping[str, Any], *, everything: bool = False) -> Text:
         text.append(f"{line}\n")
     prices = found["prices"]
     text.append(f"list prices of {prices['asOf']}", "bold red" if prices["old"] else "dim")
-    old = f", {prices['days']} days old: look whether they still hold" if prices["old"] else ""
+    if prices["refreshed"]:
+        style = "bold red" if prices["othersOld"] else "dim"
+        text.append(f" from Google's catalog, where they have a rule; others of {prices['others']}", style)
+    old = f", {prices['days']} days old: mlservice cost --refresh" if prices["old"] else ""
     text.append(old, "bold red")
+    text.append(f"; what was read before cannot be used: {prices['trouble']}" if prices["trouble"] else "", "bold red")
     return text.append(f"; a month has {found['hours']} h; not counted: {', '.join(found['notCounted'])}\n", "dim")
 
 
@@ -47,11 +52,22 @@ def _service(service: Mapping[str, Any], *, everything: bool) -> Text:
     whole = ("  together", *(service["total"][case] for case in _CASES), least)
     styles = ["" if line["known"] else "yellow" for line in shown]
     text.append_text(table([*rows, whole], _HEAD, right=_NUMBERS, styles=[*styles, "bold"]))
+    if used := service.get("measured"):
+        text.append(f"  measured: {used_words(used)}\n", "cyan")
     if service["assumed"]:
         text.append(f"  assumed, until the spec says it: {', '.join(service['assumed'])}\n", "cyan")
     for line in _neighbours(service["neighbours"], everything=everything):
         text.append_text(line)
     return text
+
+
+def used_words(used: Mapping[str, Any]) -> str:
+    """Say how much a service was used, as `cost.measured` has it."""
+    took = used["requestDurationMs"]
+    each = f" of {took:g} ms" if took is not None else ""
+    billed = f", {used['billedInstances']} instances billed" if used["billedInstances"] is not None else ""
+    when = f"from {minute(used['since'])} to {minute(used['until'])} UTC"
+    return f"{used['requestsPerSecond']} requests/s{each}{billed}, {when}"
 
 
 def _row(line: Mapping[str, Any], *, everything: bool) -> tuple[str, ...]:

@@ -25,9 +25,3 @@ def costs(plan: Plan) -> Iterator[tuple[str, Cost]]:
     if plan.costs:
         more = f", {len(shown) - _MOST} more that change among them" if len(shown) > _MOST else ""
         yield f"all {len(plan.costs)} services{more}", together(plan.costs.values())
-
-
-def blocked(plan: Plan) -> Iterator[str]:
-    """Say of each service that its own limit blocks why, and what would fit."""
-    for name, cost in plan.over_limit.items():
-        yield f"{name}: {cost.blocked}"

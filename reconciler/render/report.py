@@ -16,6 +16,7 @@ from reconciler.core.cost import Cost
 from reconciler.core.membership import KIND, Membership
 from reconciler.core.naming import fingerprint
 from reconciler.core.plan import Change, Note, Plan
+from reconciler.core.scanning import Scans
 from reconciler.core.secrecy import masked
 from reconciler.render.data import as_data
 
@@ -123,6 +124,17 @@ class _Cost(_Read):
     fits: str = Field("", max_length=_TEXT)
 
 
+_Lines = Annotated[list[Annotated[str, Field(max_length=_TEXT)]], Field(max_length=_MANY)]
+
+
+class _Scans(_Read):
+    blocked: _Lines = Field(default_factory=list)
+    waiting: _Lines = Field(default_factory=list)
+    warnings: _Lines = Field(default_factory=list)
+    serving: _Lines = Field(default_factory=list)
+    unsure: _Lines = Field(default_factory=list)
+
+
 class _Plan(_Read):
     project: str = Field("", max_length=_TEXT)
     services: list[str] = Field(max_length=_MANY)
@@ -131,6 +143,7 @@ class _Plan(_Read):
     deletion: dict[str, str] = Field(default_factory=dict)
     notes: list[_Note] = Field(default_factory=list, max_length=_MANY)
     costs: dict[str, _Cost] = Field(default_factory=dict, max_length=_MANY)
+    scans: dict[str, _Scans] = Field(default_factory=dict, max_length=_MANY)
     changes: list[_Change] = Field(default_factory=list, max_length=_MANY)
 
 
@@ -190,6 +203,7 @@ def _plan(found: _Plan) -> Plan:
         deletion=found.deletion,
         notes=tuple(Note(n.service, n.text, n.where) for n in found.notes),
         costs={name: Cost.from_json(cost.model_dump()) for name, cost in found.costs.items()},
+        scans={name: Scans.from_json(each.model_dump()) for name, each in found.scans.items()},
     )
 
 

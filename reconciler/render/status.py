@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from reconciler.render.cost import used_words
 from reconciler.render.moments import ago, minute
 from reconciler.render.monitoring import NAMES, WORDS, words_of
 from reconciler.render.text import table
@@ -44,9 +45,31 @@ def render_status(status: Mapping[str, Any], *, now: datetime) -> Text:
         text.append(f"  retraining    {' · '.join(_retraining(status))}\n")
     for each in status["monitoring"]:
         text.append("  monitoring    ").append(*stands(each, now)).append("\n")
+    for line in _cost(status.get("cost")):
+        text.append(f"  {line}\n")
     for need in status["needs"]:
         text.append(f"  NEEDS YOU     {need}\n", "bold red")
     return text.append_text(_conditions(status)).append_text(_revisions(status))
+
+
+def _cost(found: Mapping[str, Any] | None) -> Iterator[str]:
+    """Say what it costs by its spec, how it is used, and what it costs so; nothing of what is not known."""
+    if not found:
+        return
+    if found["bySpec"]:
+        yield f"cost          {_amounts(found['bySpec'])}, by {found['source']}"
+    if found["use"]:
+        yield f"used          {used_words(found['use'])}"
+    if found["asUsed"]:
+        yield f"cost as used  {_amounts(found['asUsed'])}, as large as it runs"
+    if found["unknown"]:
+        yield f"used          not known: {found['unknown']}"
+
+
+def _amounts(found: Mapping[str, Any]) -> str:
+    """Say it as plans do; without a price it is at least so much."""
+    least = f" (without {', '.join(found['missing'])}: no price is known)" if found["missing"] else ""
+    return f"from {found['floor']} to {found['worst']} USD a month, {found['expected']} expected{least}"
 
 
 def _last_pass(standing: Mapping[str, Any] | None, now: datetime) -> Text:

@@ -8,8 +8,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.render.costs import blocked, costs
+from reconciler.render.costs import costs
 from reconciler.render.names import Names
+from reconciler.render.scans import warnings
 from reconciler.render.values import differences, gives_access, listing
 
 SIGNS: Mapping[Action, tuple[str, str]] = {
@@ -109,7 +110,9 @@ def _costs(plan: Plan) -> Text:
     text = Text()
     for whose, cost in costs(plan):
         text.append(f"cost: {whose}: {cost.said()}\n")
-    for why in blocked(plan):
+    for why in warnings(plan):
+        text.append(f"scan: {why}\n", "yellow")
+    for why in plan.blocked:
         text.append(f"blocked: {why}\n", "red")
     return text
 

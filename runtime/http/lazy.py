@@ -64,7 +64,7 @@ class LazyApplication:
         return None
 
     def _make_in_thread(self) -> asyncio.Future[Any]:
-        if self._made is None:
+        if self._made is None or (self._made.done() and self._made.exception() is not None):
             self._made = asyncio.get_running_loop().run_in_executor(None, self._build, self._service)
         return self._made
 

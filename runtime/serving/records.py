@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from runtime.configuration.identity import Project
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from runtime.serving.engine import Endpoint
     from runtime.telemetry.background import Background
     from runtime.telemetry.prediction_log import Sink
+
+log = logging.getLogger("runtime")
 
 
 class Records:
@@ -46,6 +49,19 @@ class Records:
             PredictionLog(sink, options.prediction_log_rate, columns, where) if sink is not None else None
         )
         self._trace, self._flush_traces = _tracer(options)
+
+    def begin(self) -> None:
+        """Get ready what is imported late, and connect. What fails is logged, and tried again when it is needed.
+
+        By the thread that imports for the models, after it has: packages import each other in circles, and of two
+        threads that meet in one Python ends the import of either, with `_DeadlockError`.
+        """
+        for owner in (self._predictions, self._shadow):
+            if owner is not None:
+                try:
+                    owner.begin()
+                except Exception:  # models serve all the same
+                    log.exception("what follows requests is not ready")
 
     def followers(self, loaded: Loaded) -> tuple[Callable[[Seen], None], ...]:
         """Give what follows the requests of one model."""

@@ -172,6 +172,7 @@ class Service:
             log.exception("model not loaded")
             loop.call_soon_threadsafe(setattr, self, "state", FAILED)
             raise
+        self.records.begin()
         loop.call_soon_threadsafe(self._begin, warm, loop, then)
 
     def _begin(self, warm: list[Warm], loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:

@@ -40,7 +40,6 @@ class Background(Generic[Item]):
         heaviest: Bytes that may wait; an item that is heavier waits alone.
         gather_s: How long the thread lets items come together. Waking it for each costs a request more than its own
             work: both want the interpreter.
-        begin: Called once in the thread, before the first items; what it raises is logged.
     """
 
     def __init__(
@@ -54,7 +53,6 @@ class Background(Generic[Item]):
         weigh: Callable[[Item], int] | None = None,
         heaviest: int = 64 << 20,
         gather_s: float = 0.0,
-        begin: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
         self.handled = self.dropped = self.failed = 0
@@ -68,7 +66,6 @@ class Background(Generic[Item]):
         self._gather_s = gather_s
         self._awake, self._hurry = threading.Event(), threading.Event()
         self._idle = threading.Condition()
-        self._begin = begin
         threading.Thread(target=self._serve, name=name, daemon=True).start()
 
     def put(self, item: Item) -> None:
@@ -97,8 +94,6 @@ class Background(Generic[Item]):
         return done
 
     def _serve(self) -> None:
-        if self._begin is not None:
-            self._guarded(self._begin, 0)
         while True:
             self._awake.wait()
             self._awake.clear()

@@ -42,14 +42,17 @@ _BESIDE = 1024
 
 
 class Sink(Protocol):
-    """Where records go, as JSON, a list per request. Called in one thread, in order; may block, and may raise."""
+    """Where records go, as JSON, a list per request; may block, and may raise."""
 
     def begin(self) -> None:
-        """Get ready; called once, before the first records."""
+        """Get ready; called once, before the first records, by the thread that loads the models."""
         ...
 
     def write(self, requests: list[list[bytes]]) -> int:
-        """Keep records; returns of how many requests some are lost. When it raises, all count as lost."""
+        """Keep records; returns of how many requests some are lost. When it raises, all count as lost.
+
+        Called in one thread, in order.
+        """
         ...
 
 
@@ -103,6 +106,7 @@ class PredictionLog:
         self._begun: list[bytes] | None = []  # records of a request that goes in several turns; None: some failed
         self._dropped = self._failed = 0
         self._turns = Turns(self._turn)
+        self.begin = sink.begin
         self._sent: Background[Batch] = Background(
             self.name,
             lambda batches: sink.write([records for batch in batches for records in batch]),
@@ -112,7 +116,6 @@ class PredictionLog:
             weigh=_bytes,
             heaviest=HEAVIEST,
             gather_s=GATHER_S,
-            begin=sink.begin,
         )
 
     @property

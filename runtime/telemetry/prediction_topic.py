@@ -35,10 +35,8 @@ class Topic:
         self._client: Any = None
 
     def begin(self) -> None:
-        """Import Google's client and connect; off the way of requests, as it takes a third of a second."""
-        from google.cloud.pubsub_v1 import PublisherClient  # noqa: PLC0415 - late, for start-up
-
-        self._client = self._client or PublisherClient()
+        """Import Google's client, which takes a third of a second. Connecting may have to wait for credentials."""
+        from google.cloud import pubsub_v1  # noqa: F401, PLC0415 - late, for start-up
 
     def write(self, requests: Sequence[Sequence[bytes]]) -> int:
         """Publish the records of requests; a call that Pub/Sub refuses costs its own, and the others are made.
@@ -48,9 +46,10 @@ class Topic:
         """
         from google.api_core.exceptions import DeadlineExceeded, RetryError  # noqa: PLC0415 - late, for start-up
         from google.api_core.retry import Retry  # noqa: PLC0415 - late, for start-up
+        from google.cloud import pubsub_v1  # noqa: PLC0415 - late, for start-up
         from google.pubsub_v1 import PublisherClient, PublishRequest  # noqa: PLC0415 - late, for start-up
 
-        self.begin()
+        self._client = self._client or pubsub_v1.PublisherClient()
         make, lost = PublishRequest.pb(), set[int]()
         for whose, messages in self._calls(requests):
             request = make(topic=self._name, messages=[{"data": data} for data in messages])

@@ -46,10 +46,14 @@ class ShadowCalls:
         if chosen and wanted and seen.request.header(MARK) is None:
             self.background.put(seen)
 
-    def _send(self, items: list[Seen]) -> None:
+    def begin(self) -> None:
+        """Import and make the client."""
         import httpx  # noqa: PLC0415 - only servers with a shadow need a client
 
         self._client = self._client or httpx.Client(timeout=TIMEOUT_S)
+
+    def _send(self, items: list[Seen]) -> None:
+        self.begin()
         self._caller = self._caller or Caller(self._audience, self._client, self._metadata_host)
         for seen in items:
             headers = {"content-type": "application/json", "x-request-id": seen.request.id, MARK.decode(): "1"}

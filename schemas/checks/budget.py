@@ -1,7 +1,8 @@
 """Money.
 
 Source:
-    billingbudgets v1: 1.0 is 100 %, so a threshold of 80 is surely 0.8
+    billingbudgets v1: 1.0 is 100 %, so a threshold of 80 is surely 0.8; `Budget.display_name`, which holds our mark.
+    ISO 4217: currencies without a smaller unit.
 """
 
 import re
@@ -12,9 +13,33 @@ from schemas.refusal import shown
 from schemas.sections.budget import Budget, BudgetAction, BudgetActionKind
 from schemas.sections.resources import Scaling
 from schemas.sections.retraining import Retraining
+from schemas.service import Metadata
 
 _MOST = 10
 DOLLARS = "USD"
+_WHOLE = frozenset(
+    {
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    }
+)
+_NAME_MOST = 48
+_OUR_LABEL = "mlservice-service"
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -30,6 +55,22 @@ def amounts(budget: Budget | None) -> Iterator[Finding]:
     if budget.currency is not None and not _CURRENCY.fullmatch(budget.currency):
         hint = "an ISO 4217 code: EUR, USD"
         yield Finding("budget.currency", "currency", f"{shown(budget.currency)} is not a currency", hint)
+    elif budget.currency in _WHOLE and budget.amount != int(budget.amount):
+        summary = f"{budget.currency} has no smaller unit"
+        yield Finding("budget.amount", "budget-amount", summary, f"a whole number: {int(budget.amount)}")
+
+
+def counted(metadata: Metadata, budget: Budget | None) -> Iterator[Finding]:
+    """A label that there is, and a name that a budget can carry."""
+    if budget is None:
+        return
+    if budget.label is not None and budget.label not in {*metadata.labels, _OUR_LABEL}:
+        known = ", ".join([*sorted(metadata.labels), _OUR_LABEL])
+        summary = f"{shown(budget.label)} is no label of this service"
+        yield Finding("budget.label", "budget-label", summary, f"one of: {known}")
+    if len(metadata.name) > _NAME_MOST:
+        summary = f"{shown(metadata.name)} has {len(metadata.name)} characters, and has a budget"
+        yield Finding("metadata.name", "service-name", summary, f"at most {_NAME_MOST}: it stands in the budget's name")
 
 
 def limit(budget: Budget | None) -> Iterator[Finding]:

@@ -6,11 +6,18 @@ Source:
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
-from schemas.checks.finding import Finding, warning
+from schemas.checks.finding import Finding, repeated, warning
 from schemas.refusal import shown
+from schemas.sections.image import Image, Resolve
 from schemas.sections.registry import Registry
+from schemas.sections.retraining import Retraining
 
+_CVE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{2,127}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_GOOGLES = re.compile(r"([a-z0-9-]+-docker\.pkg\.dev|((us|eu|asia)\.)?gcr\.io)/")
+_DIGEST = "@sha256:"
 _REPOSITORY = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -33,3 +40,44 @@ def cleanup(registry: Registry | None) -> Iterator[Finding]:
     if delete is not None and keep is None:
         hint = "images that are needed are kept, those of the last builds are not: add `keepLast`"
         yield warning("registry.cleanup.deleteUntaggedAfter", "cleanup", "old versions are deleted, none is kept", hint)
+
+
+def allowed(registry: Registry | None) -> Iterator[Finding]:
+    """What is lived with has a number, once, a date, and a reason."""
+    entries = registry.scan.allow if registry and registry.scan else ()
+    for index, entry in enumerate(entries):
+        path = f"registry.scan.allow[{index}]"
+        if not _CVE.fullmatch(entry.cve):
+            yield Finding(f"{path}.cve", "vulnerability", f"{shown(entry.cve)} is no number", "such as CVE-2024-6345")
+        if not _is_day(entry.until):
+            yield Finding(f"{path}.until", "date", f"{shown(entry.until)} is not a date", "such as 2027-01-31")
+        if not entry.reason.strip():
+            yield Finding(f"{path}.reason", "reason", "there is no reason", "say why it is lived with")
+    for index, text in repeated(entry.cve for entry in entries):
+        yield Finding(f"registry.scan.allow[{index}].cve", "repeated", f"{text} is listed twice")
+
+
+def judged(image: Image | None, registry: Registry | None, retraining: Retraining | None) -> Iterator[Finding]:
+    """Images whose scans nobody can read are never deployed where scans decide."""
+    if registry is None or registry.scan is None:
+        return
+    if image is not None and not _GOOGLES.match(image.uri):
+        summary = f"{shown(image.uri)} is in no registry of Google's"
+        yield warning("image.uri", "not-scanned", summary, "registry.scan blocks it: push it to Artifact Registry")
+    elif image is not None and image.resolve is Resolve.TAG and _DIGEST not in image.uri:
+        yield warning("image.resolve", "not-scanned", "a tag may move", "registry.scan blocks it: use Digest")
+    job = retraining.run.custom_job if retraining else None
+    if job is not None and (_DIGEST not in job.image or not _GOOGLES.match(job.image)):
+        summary = f"{shown(job.image)} is not an image by its digest in a registry of Google's"
+        hint = "registry.scan blocks it: write REGION-docker.pkg.dev/PROJECT/REPOSITORY/NAME@sha256:..."
+        yield warning("retraining.run.customJob.image", "not-scanned", summary, hint)
+
+
+def _is_day(text: str) -> bool:
+    if not _DAY.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

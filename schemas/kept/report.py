@@ -8,7 +8,20 @@ from pydantic import Field
 from schemas.kept.changes import Orphan, ToldChange
 from schemas.kept.document import MOST, Count, Data, Kept, Moment, Part, Seconds
 
-STATES = ("ok", "changed", "reported", "frozen", "needs a person", "held", "locked", "blocked", "refused", "failed")
+STATES = (
+    "ok",
+    "changed",
+    "reported",
+    "frozen",
+    "vulnerable",
+    "needs a person",
+    "held",
+    "locked",
+    "waiting",
+    "blocked",
+    "refused",
+    "failed",
+)
 """What may become of a service in a pass, the better ones first."""
 
 
@@ -64,6 +77,18 @@ class Calls(Part):
     )
 
 
+_AMOUNT = r"^-?[0-9]{1,16}\.[0-9]{2}$"
+
+
+class ServiceCost(Part):
+    """What a service costs a month by its spec, in US dollars, at list prices and before what is free."""
+
+    floor: str = Field(max_length=20, pattern=_AMOUNT, description="With nobody calling.")
+    expected: str = Field(max_length=20, pattern=_AMOUNT, description="With the use that is declared or assumed.")
+    worst: str = Field(max_length=20, pattern=_AMOUNT, description="The most that the spec allows.")
+    missing: tuple[str, ...] = Field((), description="What has no known price: it costs at least what is said.")
+
+
 class ServiceReport(Part):
     """What became of one service, or of the operator itself (`operator_NAME`)."""
 
@@ -71,6 +96,7 @@ class ServiceReport(Part):
     state: str = Field("ok", description="The worst of what happened.", examples=list(STATES))
     problems: tuple[str, ...] = Field((), description="What is wrong, in sentences.")
     changes: tuple[ToldChange, ...] = Field((), description="What was to be done, and how it ended.")
+    cost: ServiceCost | None = Field(None, description="What it costs; none where it could not be planned.")
 
 
 def _second(data: Data) -> Data:

@@ -52,6 +52,13 @@ class Budget(Section):
     alerts: tuple[Number, ...] = Field(
         (0.5, 0.8, 1.0), description="Shares of the amount at which a notification goes out."
     )
+    label: Text | None = Field(
+        None,
+        description="Key of a label: only what carries it with the service's value counts. One of `metadata.labels`, "
+        "or `mlservice-service`, which everything of a service has that can have labels. Left out: all that the "
+        "project costs.",
+        examples=["mlservice-service"],
+    )
     actions: tuple[BudgetAction, ...] = Field((), description="What is done at which share of the amount.")
 
     @model_validator(mode="before")

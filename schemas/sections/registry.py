@@ -17,10 +17,33 @@ class Severity(StrEnum):
     CRITICAL = "Critical"
 
 
-class Scan(Section):
-    """Vulnerability scanning."""
+class Allowed(Section):
+    """A vulnerability that is lived with until a date."""
 
-    fail_on: Severity = Field(Severity.CRITICAL, description="A fixable finding this severe blocks the plan.")
+    cve: Text = Field(description="Its number, as plans name it.", examples=["CVE-2024-6345"])
+    until: Text = Field(
+        description="Last day on which it counts as allowed, in UTC. After that it blocks again, and plans say so.",
+        examples=["2027-01-31"],
+    )
+    reason: Text = Field(description="Why, for people.", examples=["the function is never called"])
+
+
+class Scan(Section):
+    """Vulnerability scanning. An image is deployed when its scan has ended and nothing in it is too severe."""
+
+    fail_on: Severity = Field(
+        Severity.CRITICAL, description="A finding this severe that has a fix blocks the plan that would deploy it."
+    )
+    fail_on_unfixed: Severity | None = Field(
+        None, description="So does a finding this severe without a fix. Left out, none does: plans name them."
+    )
+    allow: tuple[Allowed, ...] = Field((), description="Vulnerabilities that are lived with for a time.")
+    grace_s: Seconds = Field(
+        0,
+        ge=0,
+        description="How long after it was published a vulnerability is told of and does not block.",
+        examples=["7d"],
+    )
 
 
 class Cleanup(Section):

@@ -55,6 +55,24 @@ def test_what_may_cost_more_than_its_limit_is_planned_and_not_applied(shell, ope
     assert (nothing, len(operator.services())) == ([], 1)
 
 
+def test_an_image_that_is_not_known_to_be_clean_is_planned_and_not_applied(shell, operator):
+    """Both say why, with 3; saved, the plan is not applied either; an image whose scan ended well goes out."""
+    gate = {"repository": "ml", "scan": {"failOn": "High"}}
+    strange = {"uri": "docker.io/library/nginx@sha256:" + "a" * 64}
+    shell.write(spec(image=strange, registry=gate))
+    planned = shell("plan", "--local", "--out", "plan.json")
+    applied, saved = shell("apply", "--local", "--yes"), shell("apply", "plan.json", "--local", "--yes")
+    nothing = operator.services()
+    shell.write(spec(registry=gate))
+    clean = shell("apply", "--local", "--yes")
+
+    assert (planned.code, applied.code, saved.code, clean.code) == (3, 3, 3, 0)
+    assert "blocked: churn: image docker.io/library/nginx@sha256:aaaaaaaaaaaa: it is in no registry" in planned.out
+    assert "nothing was changed:" in applied.err
+    assert "hint: deploy an image that its scan lets through" in applied.err
+    assert (nothing, len(operator.services())) == ([], 1)
+
+
 def test_apply_refuses_to_go_on_where_nobody_can_answer(shell, operator):
     """In a pipe without --yes nothing is changed."""
     shell.write(spec())

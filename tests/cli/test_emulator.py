@@ -9,11 +9,13 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from reconciler.gcp.emulator import STATE_DIR, state_dir
 from reconciler.gcp.emulator import Emulator as Client
 from tests.cli.conftest import Shell
 from tests.operating import spec
@@ -249,3 +251,66 @@ def test_stopping_leaves_no_lock(own, number, code):
     [status] = json.loads(own("status", "--local", "--output", "json").out)
     assert status["lock"] is None
     assert own("apply", "--local", "--yes").code == 0, "the next run finishes the work"
+
+
+def test_what_was_spent_is_said_by_hand(shell, emulator):
+    """A line of the bill with the service's label and others; nonsense is refused, and puts nothing there."""
+    done = shell("emulator", "spend", "churn", "12.50", "--label", "team=growth")
+    credit = shell("emulator", "spend", "churn", "--project", "other", "--", "-2")
+    wrong = [shell("emulator", "spend", "churn", *words) for words in (("much",), ("1", "--label", "growth"), ("NaN",))]
+    lines = emulator.control("GET", "spend")
+
+    assert done.out == "12.50 USD are on the bill of billingAccounts/000000-000000-000000 for project local\n"
+    assert (credit.code, [each.code for each in wrong]) == (0, [1, 64, 1])
+    assert sorted((line["project"], line["amount"]) for line in lines) == [("local", "12.50"), ("other", "-2")]
+    assert lines[0]["labels"] == {"managed-by": "mlservice", "mlservice-service": "churn", "team": "growth"}
+
+
+def test_the_nearest_state_above_is_taken(tmp_path, monkeypatch):
+    """Who goes into a folder of the project has not left the emulator, and a stranger's state runs nothing."""
+    monkeypatch.delenv("MLSERVICE_EMULATOR_STATE", raising=False)
+    inner = tmp_path / "project" / "service"
+    state = tmp_path / "project" / STATE_DIR
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    assert state_dir() == STATE_DIR, "none is there: it will be here"
+
+    state.mkdir(parents=True)
+    assert state_dir() == state
+    (inner / STATE_DIR).mkdir(parents=True)
+    assert state_dir() == STATE_DIR, "our own is nearer"
+    (inner / STATE_DIR).rmdir()
+
+    for forbidden in (tmp_path / "project", state):
+        forbidden.chmod(0o777)
+        assert state_dir() == STATE_DIR, f"anybody may write to {forbidden}"
+        forbidden.chmod(0o755)
+    assert state_dir() == state
+    state.rmdir()
+    (tmp_path / "elsewhere").mkdir()
+    state.symlink_to(tmp_path / "elsewhere")
+    assert state_dir() == STATE_DIR, "a link leads to a place of others"
+
+
+def test_a_command_says_whose_emulator_it_uses(own):
+    """Where it is not this folder's own."""
+    inner = replace(own, folder=own.folder / "inner", env={**own.env, "MLSERVICE_EMULATOR_STATE": ""})
+    inner.folder.mkdir()
+    outer = replace(own, env={**own.env, "MLSERVICE_EMULATOR_STATE": ""})
+    assert outer("emulator", "start").code == 0
+
+    try:
+        told = inner("status", "--local", env={"HOME": str(own.folder)}).err
+        assert f"LOCAL: the embedded emulator of {own.folder}; nothing reaches Google Cloud" in told
+    finally:
+        assert outer("emulator", "stop").code == 0
+
+
+def test_a_vulnerability_is_planted(own):
+    """It is known from then on; what is no vulnerability is refused in words."""
+    assert own("emulator", "start").code == 0
+    planted = own("emulator", "plant-vulnerability", "CVE-2026-0001", "torch", "--python", "--below", "2.5")
+    refused = own("emulator", "plant-vulnerability", "CVE-2026-0001", "torch")
+
+    assert planted.out.strip() == "CVE-2026-0001 is found in 0 images"
+    assert (refused.code, "'versions' says which are affected" in refused.err) == (1, True)

@@ -3,11 +3,16 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from reconciler.cli.app import COMMANDS
 from tests.cli.conftest import COMMAND, ROOT
+from tests.cli.test_where import commit
+from tests.operating import spec
+
+FULL = Path("/dev/full")
 
 
 def test_the_version_is_printed(offline):
@@ -50,6 +55,39 @@ def test_wrong_usage_is_64_and_says_what_was_meant(offline, arguments, said):
     assert done.code == 64
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize(
+    "arguments", [["schema"], ["validate", "there.yaml"], ["validate", "there.yaml", "-o", "json"], ["validate", "no"]]
+)
+def test_a_full_disk_is_no_bug(offline, arguments, stream):
+    """What cannot be written is said where something can, and the exit code says it in any case."""
+    (offline.folder / "there.yaml").write_text("nonsense: true\n")
+
+    with FULL.open("w") as full:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full}
+        done = subprocess.run([*COMMAND, *arguments], cwd=offline.folder, text=True, check=False, **streams)
+
+    assert done.returncode == (0 if (arguments, stream) == (["schema"], "stderr") else 1)
+    said = (done.stdout or "") + (done.stderr or "")
+    assert "Traceback" not in said
+    assert "bug" not in said
+    if stream == "stdout" and arguments[-1] in {"schema", "json"}:
+        assert "error: the output cannot be written: No space left on device" in said
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_change_nothing_else(offline, closed):
+    """Schedulers close them: the command does what it does, and its exit code is as ever."""
+    (offline.folder / "there.yaml").write_text("nonsense: true\n")
+    command = " ".join([*COMMAND, "validate", "there.yaml", closed])
+
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=offline.folder, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_help_of_a_command_loads_no_google_package(offline):
@@ -153,12 +191,13 @@ def test_bad_files_are_refused_before_anything_is_called(offline):
     assert not (offline.folder / "no-emulator").exists()
 
 
-def completions(words):
+def completions(words, folder=ROOT):
     """Ask for completions as the shell function does that `--install-completion` writes."""
     env = {**os.environ, "_MLSERVICE_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
+    env["PYTHONPATH"] = str(ROOT)
     env["COMP_CWORD"] = str(len(words) - 1)
     code = "import sys; sys.argv[0] = 'mlservice'; from reconciler.cli import main; main()"
-    done = subprocess.run([COMMAND[0], "-c", code], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run([COMMAND[0], "-c", code], cwd=folder, env=env, capture_output=True, text=True, check=False)
     return done.stdout.split()
 
 
@@ -174,6 +213,16 @@ def completions(words):
 def test_the_shell_completes_commands_and_their_options(words, offered):
     """Commands are imported late, and completion knows their options all the same."""
     assert set(completions(words)) == offered
+
+
+def test_the_shell_completes_commits_of_the_folder(offline):
+    """What `where` may be asked for, without a call: none where there is no repository."""
+    none = completions(["mlservice", "where", ""], offline.folder)
+    offline.write(spec())
+    made = commit(offline.folder)
+
+    assert none == []
+    assert completions(["mlservice", "where", made[:3]], offline.folder) == [made[:7]]
 
 
 def test_the_schema_goes_to_stdout_or_into_a_file(offline):

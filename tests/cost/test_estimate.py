@@ -15,7 +15,7 @@ from reconciler.cost.free_tier import off, taken
 from reconciler.cost.lines import Pricing
 from reconciler.cost.neighbours import most_that_fits, neighbours
 from reconciler.cost.prices import snapshot
-from reconciler.cost.shape import Instances, Shape, Training, as_live, runs_per_month
+from reconciler.cost.shape import Instances, Shape, Training, runs_per_month
 from reconciler.cost.usage import ASSUMED
 
 GPUS = {"nvidia-l4": (4000, 16384), "nvidia-rtx-pro-6000": (20000, 81920)}
@@ -334,18 +334,6 @@ def test_runs_are_counted_in_a_month_of_730_hours(cron, runs):
     found = runs_per_month(cron)
 
     assert found == runs if not isinstance(runs, str) else f"{found:.4f}" == runs
-
-
-def test_a_shape_as_it_is_live():
-    """Sizes are those that run; what the plan makes anew was not there."""
-    shape = Shape("us-central1", Instances(1000, 1024, 1, 5), log_rate=Decimal(1), jobs=2)
-    observed = {"cpu_millis": 2000, "memory_mib": 512, "min_instances": 0, "max_instances": 3, "concurrency": 40,
-                "gpu": "", "gpu_zonal_redundancy": False, "cpu_always": True}  # fmt: skip
-    live = as_live(shape, observed, {"scheduler_job": 1, "pubsub_table_subscription": 1})
-
-    assert live.instances == Instances(2000, 512, 0, 3, 40, always=True)
-    assert (live.log_rate, live.jobs) == (None, 1)
-    assert as_live(shape, observed, {"scheduler_job": -1}).jobs == 3
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,46 @@ def test_what_another_account_may_not_do(patient, tmp_path):
     assert "iam.serviceAccounts.getAccessToken" in caller.line
 
 
+def test_who_may_not_work_on_budgets(patient, tmp_path):
+    """No role on the billing account: nothing fails for it; with one, or as an editor of the project, all is well."""
+    account, whose, role = patient.as_account(tmp_path, "resourcemanager.projects.get")
+    asked = spec(budget=900)
+    paid = "billingAccounts/000000-000000-000000"
+
+    def found(*roles, on_account=()):
+        grant(patient.emulator, *((each, whose.member) for each in (role, *roles)))
+        grant(
+            patient.emulator, *((each, whose.member) for each in on_account), api=billing_v1.CloudBillingClient, on=paid
+        )
+        [check] = account.found("budget", asked)
+        return check
+
+    without = found()
+    looking = found(on_account=["roles/billing.viewer"])
+    assert [each.answer for each in (without, looking)] == [Answer.WARN] * 2
+    assert "may not look at budgets of billing account 000000-000000-000000" in without.line
+    assert "may not change budgets" in looking.line
+    assert without.who is Who.BILLING
+    assert without.commands == (
+        (
+            "gcloud billing accounts add-iam-policy-binding 000000-000000-000000 "
+            f"--member={whose.member} --role=roles/billing.costsManager"
+        ),
+    )
+    assert found(on_account=["roles/billing.costsManager"]).answer is Answer.OK
+    assert found("roles/editor").answer is Answer.OK
+
+
+def test_a_budget_in_another_currency(patient):
+    """Google would refuse it; the words that lead to it are named."""
+    checks = patient.found("budget", spec(budget={"amount": 900, "currency": "EUR"}))
+
+    [wrong] = [each for each in checks if each.answer is Answer.FAIL]
+    assert wrong.line == "the currency of the billing account is USD, not EUR"
+    assert wrong.where.endswith("currency")
+    assert patient.found("budget", spec()) == []
+
+
 def test_permissions_that_are_had_on_the_objects_alone(patient, tmp_path):
     """A role on the one service that there is does as well as one on the project."""
     patient.operator.apply(spec())
@@ -658,3 +698,43 @@ def test_a_baseline_that_nothing_can_be_compared_with(patient):
     assert lacking.answer is Answer.FAIL
     assert lacking.line.startswith('BigQuery table local.ml.training has no column "spend"; columns there: plan')
     assert "monitoring.baseline.table" in lacking.where
+
+
+def test_an_image_that_would_be_blocked_is_told_before(patient):
+    """What a plan would say of its scan, the doctor says; of a clean one, and where no spec asks, nothing."""
+    strange = "docker.io/library/nginx@sha256:" + "a" * 64
+    gate = {"repository": "ml", "scan": {}}
+
+    [check] = patient.found("scan", spec(image=strange, registry=gate))
+    assert (check.answer, check.services) == (Answer.FAIL, ("churn",))
+    assert "it is in no registry of Google's" in check.line
+    assert patient.found("scan", spec(registry=gate)) == []
+    assert patient.found("scan", spec(image=strange)) == []
+
+
+def test_scanning_that_is_off(patient):
+    """Where a spec waits for scans: the API first, then the repository's own word; nothing where no spec does."""
+    gate = spec(registry={"repository": "ml", "scan": {}}, management={"adopt": "Always"})
+    patient.operator.apply(spec(registry={"repository": "ml"}))
+    usage = patient.client(service_usage_v1.ServiceUsageClient)
+    host = f"{PROJECT}/services/containerscanning.googleapis.com"
+
+    [off] = patient.found("scanning", gate)
+    apis = patient.found("apis", gate)
+    usage.enable_service(request={"name": host}).result(timeout=20)
+    [unwanted] = patient.found("scanning", gate)
+    repositories = patient.operator.api("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry")
+    name = f"{PROJECT}/locations/{REGION}/repositories/ml"
+    inherited = {"name": name, "vulnerability_scanning_config": {"enablement_config": "INHERITED"}}
+    mask = {"paths": ["vulnerability_scanning_config.enablement_config"]}
+    repositories.update_repository(request={"repository": inherited, "update_mask": mask})
+    [well] = patient.found("scanning", gate)
+
+    assert [each.answer for each in (off, unwanted, well)] == [Answer.FAIL, Answer.FAIL, Answer.OK]
+    enable = "gcloud services enable containerscanning.googleapis.com --project=local"
+    allow = (
+        f"gcloud artifacts repositories update ml --location={REGION} --project=local --allow-vulnerability-scanning"
+    )
+    assert (off.commands, unwanted.commands) == ((enable, allow), (allow,))
+    assert any("containerscanning" in check.line for check in apis)
+    assert patient.found("scanning", spec(registry={"repository": "ml"})) == []

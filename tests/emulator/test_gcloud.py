@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from tests import warm
+from tests.emulator_analysis.pushed import make_repository, switch
+from tests.emulator_registry.client import HOST
 
 pytestmark = [
     pytest.mark.slow,
@@ -119,6 +121,27 @@ def test_artifacts(gcloud, emulator, tmp_path):
     assert names(gcloud("artifacts repositories list --location=europe-west4")) == ["images"]
     found = gcloud("artifacts docker images list europe-west4-docker.pkg.dev/local/images --include-tags")
     assert [(each["package"], each["tags"]) for each in found] == [(image, ["v1"])]
+
+
+def test_vulnerabilities(gcloud, emulator, tmp_path):
+    """What a scan found shows in lists of images, of one image, and as a table of vulnerabilities."""
+    switch(emulator)
+    make_repository(emulator)
+    about = tmp_path / "app" / "site-packages" / "PyYAML-5.3.1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Name: PyYAML\nVersion: 5.3.1\n")
+    image = f"{HOST}/local/models/app"
+    pushed = {"image": f"{image}:v1", "folder": str(tmp_path / "app"), "command": ["python", "main.py"]}
+    digest = emulator.control("POST", "images", pushed)["digest"]
+    emulator.advance(121)
+
+    (listed,) = gcloud(f"artifacts docker images list {HOST}/local/models --show-occurrences")
+    found = gcloud(f"artifacts docker images describe {image}@{digest} --show-package-vulnerability")
+    (row,) = gcloud(f"artifacts vulnerabilities list {image}:v1")
+    assert listed["vuln_counts"] == {"CRITICAL": 1}
+    assert listed["DISCOVERY"][0]["discovery"]["analysisStatus"] == "FINISHED_SUCCESS"
+    assert [*found["package_vulnerability_summary"]["vulnerabilities"]] == ["CRITICAL"]
+    assert row["occurrence"]["vulnerability"]["shortDescription"] == "CVE-2020-14343"
 
 
 def test_run(gcloud, emulator):

@@ -9,6 +9,8 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from tests.emulator.clients import both_wires, client
 
 PROJECT = "projects/local"
+FIRST_OFF = "containerscanning.googleapis.com"
+"""The one API that no project has on at first."""
 QUOTA = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion"
 
 
@@ -72,7 +74,7 @@ def test_apis_are_listed_by_state_and_enabled_together(emulator):
 
     def listed():
         found = usage.list_services(request={"parent": PROJECT, "filter": "state:DISABLED"})
-        return [each.config.name for each in found]
+        return [each.config.name for each in found if each.config.name != FIRST_OFF]
 
     before = listed()
     with pytest.raises(exceptions.NotFound):
@@ -94,6 +96,31 @@ def test_billing_is_linked_until_the_link_is_taken_away(emulator, wire):
     second = billing.get_project_billing_info(name=PROJECT)
 
     assert (first.billing_enabled, second.billing_enabled, second.billing_account_name) == (True, False, "")
+
+
+@both_wires
+def test_the_catalog_lists_services_and_what_each_costs(emulator, wire):
+    """In pages; amounts are whole dollars and billionths; what the emulator does not have it refuses."""
+    catalog = client(emulator, billing_v1.CloudCatalogClient, wire)
+    services = {each.display_name: each.name for each in catalog.list_services(request={"page_size": 2})}
+    skus = {each.description: each for each in catalog.list_skus(request={"parent": services["Cloud Run"]})}
+    [info] = skus["Requests"].pricing_info
+    [whole] = [
+        each
+        for each in catalog.list_skus(request={"parent": services["Cloud Pub/Sub"]})
+        if each.description == "Message Delivery to BigQuery"
+    ]
+
+    assert {each.name.rpartition("/skus/")[0] for each in skus.values()} == {services["Cloud Run"]}
+    assert [(rate.start_usage_amount, rate.unit_price.nanos) for rate in info.pricing_expression.tiered_rates] == [
+        (0, 0),
+        (2_000_000, 400),
+    ]
+    assert whole.pricing_info[0].pricing_expression.tiered_rates[0].unit_price.units == 50
+    with pytest.raises(exceptions.NotFound):
+        list(catalog.list_skus(request={"parent": "services/0000-0000-0000"}))
+    with pytest.raises(exceptions.MethodNotImplemented):
+        list(catalog.list_skus(request={"parent": services["Cloud Run"], "currency_code": "EUR"}))
 
 
 @both_wires

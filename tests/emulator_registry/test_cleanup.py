@@ -202,6 +202,23 @@ def test_a_cleanup_that_fails_is_not_the_last(world):
     assert (planned(world), there(world)) == ((1, 1), set())
 
 
+def test_a_state_of_before_is_cleaned_and_can_be_let_go(world):
+    """Its rows have the moment alone: the cleanup comes all the same, and a repository that goes has none to come."""
+    to_clean(world)
+    alone = index(world)
+    row = json.loads(world.store.get(turns.DUE, REPOSITORY))
+    world.store.put(turns.DUE, REPOSITORY, row["at"].encode())
+    world.clock.advance(DAY_S + 600)
+    cleaned = there(world)
+    row = json.loads(world.store.get(turns.DUE, REPOSITORY))
+    world.store.put(turns.DUE, REPOSITORY, row["at"].encode())
+    ask(world, "Delete", name=REPOSITORY)
+    world.clock.advance(DAY_S)
+
+    assert alone not in cleaned
+    assert planned(world) == (0, 0)
+
+
 def test_what_has_no_policies_any_more_is_not_planned(world):
     """Neither a repository whose policies went nor one that is gone has a cleanup to come."""
     to_clean(world)

@@ -44,6 +44,24 @@ def test_requests_are_counted_by_revision_and_code(emulator):
     assert sum(point.value.distribution_value.count for *_, point in points(emulator, "request_latencies")) == 3
 
 
+def test_what_is_billed_is_told_only_of_what_is_billed_by_request(emulator):
+    """Instance seconds in steps of 100 ms, one at least for each request alone; of an instance billed whole nothing."""
+    by_request = Cloud(emulator).create("hello", service())
+    whole = service()
+    whole.template.containers[0].resources.cpu_idle = False
+    whole.template.containers[0].resources.limits.update({"cpu": "1", "memory": "512Mi"})
+    always = Cloud(emulator).create("always", whole)
+    for asked in (by_request, by_request, always):
+        assert httpx.get(asked.uri).status_code == 200
+    emulator.advance(60 + 60 + 120)
+
+    found = [*points(emulator, "container/billable_instance_time")]
+    tenths = sum(point.value.double_value for *_, point in found) * 10
+    assert {each[0]["service_name"] for each in found} == {"hello"}
+    assert tenths >= 2
+    assert tenths == pytest.approx(round(tenths))
+
+
 @pytest.mark.parametrize("took_ms", [0.0, 0.5, 1.0, 42.0, 1e9])
 def test_latencies_fall_into_their_bucket(took_ms):
     """Whatever there is below the first bound and from the last one on included."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.operating import HELLO
 from tests.strategies.specs import service_specs
-from tests.strategies.whole_specs import models
+from tests.strategies.whole_specs import budgets, models
 
 SHARDS = 4
 RUNNER = "runner@local.iam.gserviceaccount.com"
@@ -27,6 +27,11 @@ def services(draw):
         scaling["minInstances"] = 1
     if draw(st.booleans()):  # what the server is told is part of the template
         data["spec"]["model"] = {**draw(models()), "uri": "gs://acme-models/churn/"}
+    if draw(st.booleans()):  # in the currency of the emulator's account, whatever that is
+        budget = draw(budgets())
+        data["spec"]["budget"] = (
+            {k: v for k, v in budget.items() if k != "currency"} if dict is type(budget) else budget
+        )
     if draw(st.booleans()):
         data["spec"] |= {"triggers": draw(triggers()), "retraining": {"run": draw(st.sampled_from(WAYS))}}
     return data

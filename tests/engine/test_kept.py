@@ -141,12 +141,13 @@ def test_what_others_use_is_said_refused_and_gone_at_last(operator):
 
 def test_what_cannot_be_looked_at_stops_no_destroy(operator):
     """Somebody who may not list alerts destroys all the same; the plan says what it does not know."""
-    applied(operator, spec(**TOLD))
+    assert not operator.apply(spec(**TOLD), spec("plain")).failed
     operator.emulator.faults({"method": f"{ALERTS}/ListAlertPolicies", "status": "PERMISSION_DENIED"})
 
-    [note] = plan_destroy(operator.session(), [(REGION, "churn")]).plan.notes
-    report = operator.destroy("churn")
+    [note] = plan_destroy(operator.session(), [(REGION, "churn"), (REGION, "plain")]).plan.notes
+    report = operator.destroy("churn", "plain")
 
+    assert note.service == "churn", "nothing of the other one may be used by an alert"
     assert note.text.startswith("not known whether others use what goes: cannot list ")
     assert not report.failed
     assert operator.inventories() == {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 from google.api_core.exceptions import Forbidden
 from google.cloud import iam_admin_v1, run_v2, secretmanager
+from google.cloud.billing_v1 import CloudBillingClient
 from google.iam.v1 import iam_policy_pb2
 from google.pubsub_v1 import PublisherClient
 
@@ -24,11 +25,13 @@ from reconciler.gcp.roles import role_with
 from reconciler.kinds import KINDS
 from schemas import SpecError
 from tests.emulator.clients import client
+from tests.emulator_analysis.pushed import SCANNED_AFTER_S, make_repository, switch
 from tests.emulator_iam.callers import PROJECT, Account, grant
 from tests.operating import BUCKET, REGION, Operator, spec
 from tests.operating_registry import Registered
 from tests.operating_tables import parquet, upload
 
+BILLING = "billingAccounts/000000-000000-000000"
 FULL = spec(
     model={
         "uri": "./model",
@@ -62,6 +65,7 @@ FULL = spec(
         "uptime": {"every": "15m"},
         "slo": {"availability": 0.99, "latencyP95": "300ms"},
     },
+    budget={"amount": 900, "actions": [{"at": 1, "do": "CapInstances", "maxInstances": 1}]},
 )
 """Every section that a kind acts on today."""
 CUSTOM_JOB = {"run": {"customJob": {"image": "europe-west1-docker.pkg.dev/local/ml/train:1"}}, "promote": "Never"}
@@ -70,6 +74,8 @@ LATER = FULL | {
     | {"scaling": {"maxInstances": 2}, "notifications": [], "triggers": [], "retraining": CUSTOM_JOB}
 }
 """The same service some days later: changed, and with less of everything else."""
+
+IMAGE = "europe-west1-docker.pkg.dev/local/models/scorer"
 
 
 COVERED = {"roles/run.viewer": "roles/cloudfunctions.viewer"}
@@ -139,6 +145,8 @@ def deployer(operator, tmp_path):
     account = Account(operator.emulator, "deployer")
     (tmp_path / "key.json").write_text(account.key)
     on_the_bucket(operator, account, *INVENTORY.write)
+    billed = {role for kind in KINDS if kind.roles.on == "the billing account" for role in kind.roles.write}
+    grant(operator.emulator, *((role, account.member) for role in billed), api=CloudBillingClient, on=BILLING)
     admin = client(operator.emulator, iam_admin_v1.IAMClient)
     admin.create_role(request={"parent": PROJECT, "role_id": "deployer", "role": {}})
     return Deployer(AsAccount(operator, str(tmp_path / "key.json")), account)
@@ -250,6 +258,34 @@ def test_no_role_for_writing_is_too_much(deployer, role):
 def denied_in(step):
     """The refusals of one step, without what was left for want of another change."""
     return [error for error in refusals(step) if isinstance(error, (errors.NotPermitted, errors.NotReadyYet))]
+
+
+def test_reading_what_scans_found_takes_its_role(operator, deployer):
+    """With the roles of the page for a spec that asks for it a clean image passes; without its own, none does."""
+    image = {"image": clean_image(operator), "registry": {"repository": "models", "scan": {}}}
+    gate = spec(**image, management={"adopt": "Always"})
+    extra = [role for kind in KINDS for each in kind.extras for role in each.roles]
+
+    deployer.may(*READING)
+    (blocked,) = deployer.operator.plan(gate).plan.blocked
+    deployer.may(*READING, *extra)
+    passed = deployer.operator.plan(gate).plan
+
+    assert "who owns project local must grant roles/containeranalysis.occurrences.viewer there" in blocked
+    assert passed.blocked == ()
+    assert [str(change.action) for change in passed.pending if change.address.kind == "run_service"] == ["create"]
+
+
+def clean_image(operator):
+    """Push an image where scanning is on, and let its scan end; its reference."""
+    switch(operator.emulator)
+    make_repository(operator.emulator)
+    (operator.folder / "image").mkdir()
+    (operator.folder / "image" / "main.py").write_text("")
+    pushed = {"image": f"{IMAGE}:v1", "folder": str(operator.folder / "image"), "command": ["python", "main.py"]}
+    digest = operator.emulator.control("POST", "images", pushed)["digest"]
+    operator.emulator.advance(SCANNED_AFTER_S)
+    return f"{IMAGE}@{digest}"
 
 
 def test_no_role_on_the_state_bucket_is_too_much(operator, deployer):

@@ -39,6 +39,41 @@ def test_a_signal_at_any_moment_leaves_no_worker_waiting():
     assert int(stopped) == int(moments) > 100
 
 
+ELSEWHERE = """
+import signal, threading
+from reconciler.engine.pool import Pool
+from reconciler.engine.signals import Stopped, end_commands
+
+end_commands()
+waits, over = threading.Event(), threading.Event()
+
+def work():
+    waits.wait(60)
+    threading.Event().wait(0.5)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    print("ended by itself" if over.wait(60) is False else "told to end")
+
+with Pool(1) as pool:
+    task = pool.submit(work)
+    waits.set()
+    try:
+        task.result()
+    except Stopped:
+        print("stopped")
+    over.set()
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_that_another_thread_was_given_ends_the_wait():
+    """So does one that comes between the last look and the wait: neither wakes the main thread by itself."""
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+    )
+
+    assert (done.returncode, done.stdout.split("\n")[:2]) == (0, ["stopped", "told to end"]), done.stderr
+
+
 def block(done, rest):
     """Hold signals back, get one, and go on."""
     with signals.held():

@@ -1,17 +1,20 @@
 """Columns that are compared by their logarithm: what queries say of them, and how people are told."""
 
+import re
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.diff import FieldChange
+from reconciler.core.googlesql import identifier, literal
 from reconciler.engine.monitoring.comparing import Comparison, windows_of
 from reconciler.engine.monitoring.shapes import shape_of
 from reconciler.kinds.vertex_model_monitor import KIND
-from reconciler.kinds.vertex_model_monitor.logarithms import quoted, selected, table_of, taken_in
+from reconciler.kinds.vertex_model_monitor.logarithms import selected, table_of, taken_in
 from reconciler.render.monitoring import render_monitored
 from reconciler.render.monitoring_page import render_page
+from runtime.retraining import googlesql as theirs
 from tests.monitoring.test_shapes import numbers, side
 
 NOW = datetime(2026, 11, 27, 6, tzinfo=UTC)
@@ -21,10 +24,22 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), m
 @given(st.lists(NAMES, unique=True), st.sets(NAMES), NAMES)
 def test_a_query_says_which_logarithms_it_takes(names, taken, table):
     """Whatever columns are called; and which table it reads."""
-    query = f"SELECT {selected(names, frozenset(taken))} FROM {quoted(table)} WHERE TRUE"
+    query = f"SELECT {selected(names, frozenset(taken))} FROM {identifier(table)} WHERE TRUE"
 
     assert taken_in(query) == taken & {*names}
-    assert table_of(query if names else f"SELECT 1 FROM {quoted(table)}") == table
+    assert table_of(query if names else f"SELECT 1 FROM {identifier(table)}") == table
+
+
+@given(st.text(max_size=9))
+def test_both_programs_quote_alike_and_nothing_ends_a_name_or_a_text(text):
+    """What stands between the quotes has none that is not escaped, and no end of a line."""
+    assert (identifier(text), literal(text)) == (theirs.identifier(text), theirs.literal(text))
+    for quoted, quote in ((identifier(text), "`"), (literal(text), "'")):
+        inside = re.sub(r"\\.", "", quoted[1:-1], flags=re.DOTALL)
+        assert quoted[0] == quoted[-1] == quote
+        assert quote not in inside
+        assert "\\" not in inside
+    assert "\n" not in literal(text)
 
 
 def test_what_others_wrote_is_no_query_of_ours():

@@ -7,10 +7,10 @@ import pytest
 
 from reconciler.core.address import Address
 from reconciler.core.inventory import Entry, Inventory
-from reconciler.core.paid import FUNCTION
 from reconciler.engine.monitoring.outcomes import Outcomes, outcomes
 from reconciler.engine.monitoring.reading import Monitored
 from reconciler.engine.monitoring.standing import standings
+from reconciler.kinds.functions_function.record import NAME as FUNCTION
 from reconciler.render.monitoring import outcome_lines, render_monitored
 from reconciler.render.monitoring_page import render_page
 from reconciler.render.status import stands

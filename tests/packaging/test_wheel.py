@@ -18,6 +18,7 @@ NEEDED = {
     "runtime/py.typed",
     "emulator/py.typed",
     "emulator/wire/routes.json",
+    "emulator/apis/billingbudgets/prices.json",
     "emulator/images/hello/server.py",
     "emulator/images/hello/job.py",
     "reconciler/images/uv.lock",

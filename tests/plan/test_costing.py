@@ -9,10 +9,12 @@ import pytest
 
 from reconciler.core.address import Address
 from reconciler.core.cost import Cost, together
-from reconciler.core.costing import costs_of
+from reconciler.core.costing import costs_of, without_new
 from reconciler.core.diff import FieldChange
-from reconciler.core.paid import FIELDS, FUNCTION, JOB, SETTINGS
+from reconciler.core.kind import Kind
+from reconciler.core.paid import NOTHING
 from reconciler.core.plan import Action, Change, Plan
+from reconciler.cost.shape import Instances, Shape
 from reconciler.kinds import KINDS
 from reconciler.kinds.functions_function.settings import VARIABLE
 from reconciler.kinds.run_service.template import LOG_RATE_ENV
@@ -24,6 +26,7 @@ from reconciler.render.text import render_text
 from schemas import load
 from tests.golden.world import plan_case
 
+FUNCTION, JOB, SETTINGS = "functions_function", "scheduler_job", f"environment.{VARIABLE}"
 CASE = Path(__file__).parents[1] / "golden" / "cost_over_the_limit"
 HERE = Address("run_service", "europe-west1", "churn")
 LIVE = {"cpu_millis": 1000, "memory_mib": 1024, "min_instances": 0, "max_instances": 3, "concurrency": 80, "gpu": "",
@@ -46,7 +49,7 @@ def priced(tmp_path):
         (tmp_path / "mlservice.yaml").write_text(SPEC + "".join(f"  {line}\n" for line in lines))
         services = load(tmp_path / "mlservice.yaml").documents
         change = Change(HERE, action, ("churn",), observed=live, desired=desired)
-        return costs_of(services, [change, *beside], "run_service")["churn"]
+        return costs_of(services, [change, *beside], KINDS)["churn"]
 
     return cost
 
@@ -154,17 +157,42 @@ def test_what_is_deleted_raises_nothing_and_what_may_be_raised_is_over(priced):
     assert priced(over, live=LIVE, beside=[other("vertex_schedule", Action.UPDATE, window)]).over
 
 
-def test_what_is_paid_with_is_in_the_records():
-    """Each path begins with a field of its kind's record, as the plan names it."""
-    records = {kind.name: {each.name for each in fields(kind.fields)} for kind in KINDS}
+@pytest.mark.parametrize("kind", [*KINDS], ids=lambda kind: kind.name)
+def test_each_kind_says_what_of_it_is_paid_for(kind):
+    """It costs nothing, or names what its record has and what a shape has, as the plan and the estimate call them."""
+    paid, record = kind.paid, {each.name for each in fields(kind.fields)}
+    shape = {each.name for each in fields(Shape)}
 
-    for kind, paths in FIELDS.items():
-        assert {path.partition(".")[0] for path in paths} <= records[kind]
-    assert f"environment.{VARIABLE}" == SETTINGS
-    assert {"environment"} <= records[FUNCTION]
-    assert f"env.{LOG_RATE_ENV}" in FIELDS["run_service"]
-    assert {"schedule", "paused"} <= records[JOB]
+    assert {path.partition(".")[0] for path in paid.alters.paths | paid.fires.paths} <= record
+    assert paid.without.keys() | ({paid.counted} - {""}) <= shape
+
+
+def test_no_kind_is_made_without_saying_it():
+    """A new kind has no default to be forgotten with."""
+    with pytest.raises(TypeError, match="paid"):
+        Kind("toy", "Toy", dict, desired=lambda *_: iter(()), connect=dict)
+
+
+def test_what_an_estimate_counts_is_of_some_kind():
+    """All of it but the place, what the primary kind sizes, and the one GiB that a folder of models is taken for."""
+    said = {name for kind in KINDS for name in (*kind.paid.without, kind.paid.counted)}
+
+    assert {each.name for each in fields(Shape)} - said == {"region", "instances", "uploaded"}
+    assert KINDS.primary.paid.sized is not NOTHING.sized
+    assert f"env.{LOG_RATE_ENV}" in KINDS.primary.paid.alters.paths
     assert {"window"} <= {each.name for each in fields(Rows)}
+
+
+def test_a_shape_as_it_is_live():
+    """Sizes are those that run; what the plan makes anew was not there."""
+    shape = Shape("us-central1", Instances(1000, 1024, 1, 5), log_rate=Decimal(1), jobs=2)
+    observed = LIVE | {"cpu_millis": 2000, "memory_mib": 512, "concurrency": 40, "cpu_always": True}
+    without = without_new(shape, {"scheduler_job": 1, "pubsub_table_subscription": 1}, KINDS)
+    live = KINDS.primary.paid.sized(without, observed)
+
+    assert live.instances == Instances(2000, 512, 0, 3, 40, always=True)
+    assert (live.log_rate, live.jobs) == (None, 1)
+    assert without_new(shape, {"scheduler_job": -1}, KINDS).jobs == 3
 
 
 def test_what_the_spec_leaves_to_others_is_priced_as_it_is(priced):
@@ -238,7 +266,7 @@ def test_a_limit_that_a_missing_price_is_not_compared_with_blocks(tmp_path):
 
     def cost(live):
         address = Address("run_service", "asia-southeast1", "churn")
-        return costs_of(services, [Change(address, Action.UPDATE, ("churn",), observed=live)], "run_service")["churn"]
+        return costs_of(services, [Change(address, Action.UPDATE, ("churn",), observed=live)], KINDS)["churn"]
 
     for live in (None, LIVE_GPU):
         found = cost(live)

@@ -12,6 +12,7 @@ from reconciler.core.errors import Differs, Missing, NotOurs
 from reconciler.core.inventory import Entry
 from reconciler.core.kind import Kind
 from reconciler.core.objects import Desired, Existing, Observed, Unwanted
+from reconciler.core.paid import NOTHING
 from reconciler.core.plan import Action
 from reconciler.core.record import revive
 from reconciler.core.reference import Ref
@@ -33,6 +34,7 @@ KIND = Kind(
     Thing,
     desired=lambda *_: iter(()),
     connect=lambda _: None,
+    paid=NOTHING,
     immutable=frozenset({"place"}),
     keyed=frozenset({"env"}),
     loss=lambda *_: "it is gone",
@@ -45,7 +47,7 @@ class Link:
     url: str | Ref
 
 
-LINKED = Kind("link", "Link", Link, desired=lambda *_: iter(()), connect=lambda _: None)
+LINKED = Kind("link", "Link", Link, desired=lambda *_: iter(()), connect=lambda _: None, paid=NOTHING)
 ENTRY = Entry(HERE, uid="u1")
 OURS = Owner(("churn",), ENTRY)
 

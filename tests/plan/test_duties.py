@@ -48,3 +48,21 @@ def test_whoever_plans_an_operator_may_look_at_all_of_it(tmp_path, sections):
 
     for account in ("operator", "planner", *(["applier"] if "specs" in sections else [])):
         assert looking - allowed(wants, account) == set(), account
+
+
+@pytest.mark.parametrize(
+    ("registry", "reads"), [({"repository": "ml"}, False), ({"repository": "ml", "scan": {}}, True)]
+)
+def test_what_scans_found_is_read_only_where_a_service_asks(tmp_path, registry, reads):
+    """The operator's account, and the one that plans in CI, may read it exactly then."""
+    shutil.copytree(GOLDEN, tmp_path, dirs_exist_ok=True)
+    service = SERVICE | {"spec": SERVICE["spec"] | {"registry": registry}}
+    (tmp_path / "mlservice.yaml").write_text(yaml.safe_dump_all([service, OPERATOR]))
+    wants = plan_case(KINDS, tmp_path).wants
+
+    for account in ("operator", "planner"):
+        held = allowed(wants, account)
+        assert ("containeranalysis.occurrences.list" in held, "containeranalysis.occurrences.get" in held) == (
+            reads,
+            reads,
+        )

@@ -112,6 +112,8 @@ def replay(address: str, case: Case, known: list[Known], *, patience_s: float = 
         names = Placeholders(
             {"projectId": PROJECT, "uniqueId": UNIQUE, "projectNumber": project_number(http), "helloFolder": str(HELLO)}
         )
+        # Written in two ways; a name that is made up there is none of an account.
+        names.values.update(billingAccountID="000000-000000-000000", billingAccountId="000000-000000-000000")
         names.values["dashboardID"] = f"dashboard-{UNIQUE}"  # the caller's to choose
         if job := case.job_id():
             names.values["jobID"] = names.fill(job)

@@ -160,7 +160,7 @@ def start_thread(folder: Path, arguments: list[str], environment: Mapping[str, s
 
     def run() -> None:
         logged = _logged(log, structured="K_SERVICE" in environment)
-        with logged, _collected(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with logged, collected(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve())
 
     thread = threading.Thread(target=run, name="server", daemon=True)
@@ -187,7 +187,8 @@ def ended() -> Iterator[list[Any]]:
 @contextmanager
 def _logged(file: Path, *, structured: bool) -> Iterator[None]:
     """Write what the server logs to a file, as its process would."""
-    handler = logging.FileHandler(file)
+    # With "a" it would open its file anew for a line that another server's thread is just writing when it is closed.
+    handler = logging.FileHandler(file, mode="w")
     handler.setFormatter(JsonFormatter() if structured else logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     loggers = [logging.getLogger(name) for name in ("runtime", "uvicorn")]
     levels = [logger.level for logger in loggers]
@@ -204,7 +205,7 @@ def _logged(file: Path, *, structured: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _collected() -> Iterator[None]:
+def collected() -> Iterator[None]:
     """Undo what a server does to the garbage collector, which is right for a process of its own.
 
     What is there before is not looked at either: collecting all that tests import takes longer than most of them.

@@ -15,15 +15,18 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.__main__ import parser, service_of
 from runtime.data.answers import Request
 from runtime.data.outputs import Outputs
 from runtime.data.seen import Seen
+from runtime.serving.records import Records
 from runtime.telemetry import prediction_log, prediction_topic
 from runtime.telemetry.background import Background
 from runtime.telemetry.prediction_log import PredictionLog
 from runtime.telemetry.prediction_topic import MOST_MESSAGES, Topic
 from runtime.telemetry.turns import RESERVE, SAVED_S, SHARE, Allowance
 from tests.emulator.clients import client
+from tests.runtime.servers import collected
 
 ABOUT = {"request_id", "logging_time", "service", "model", "model_version", "revision", "row_index", "latency_ms"}
 
@@ -340,3 +343,35 @@ def test_a_loop_that_is_never_idle_gives_a_share():
     assert allowed(0.5) == pytest.approx(SHARE + 0.5 - RESERVE)
     assert allowed(0.5, used=1.0) == pytest.approx(SHARE)
     assert allowed(0.5, used=1.0, cpus=2) == pytest.approx(SHARE + 0.5 - RESERVE)
+
+
+class Begun(Kept):
+    """A sink that notes who made it ready, and whether requests were answered already."""
+
+    def __init__(self):
+        super().__init__()
+        self.by = []
+
+    def begin(self):
+        self.by.append((threading.current_thread().name, self.service.state))
+        raise ImportError("not today")
+
+
+def test_what_follows_requests_is_imported_by_who_loads_the_models(specs, caplog):
+    """Of two threads that import packages which need each other, Python ends the import of one: once a model's."""
+    flags = parser({}).parse_args([str(specs / "iris" / "model")])
+    service, sink = service_of(flags, {}), Begun()
+    sink.service = service
+    service.records = Records(service.options, None, sink)
+
+    async def ready():
+        done = asyncio.Event()
+        service.start_loading(asyncio.get_running_loop(), done.set)
+        await asyncio.wait_for(done.wait(), 60)
+
+    with collected():
+        asyncio.run(ready())
+
+    assert sink.by == [("load", "loading")]
+    assert service.state == "ready"
+    assert "what follows requests is not ready" in caplog.text

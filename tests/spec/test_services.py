@@ -195,6 +195,30 @@ def test_what_depends_on_the_project_is_a_warning(said, lines, warned):
     assert said(text) == [warned]
 
 
+@pytest.mark.parametrize(
+    ("image", "more", "warned"),
+    [
+        ("docker.io/a/b:1", "", 'image.uri: warning: "docker.io/a/b:1" is in no registry of Google\'s'),
+        ("{uri: gcr.io/acme/app:1, resolve: Tag}", "", "image.resolve: warning: a tag may move"),
+        ("{uri: gcr.io/acme/app:1}", "", None),
+        (
+            "gcr.io/acme/app:1",
+            "retraining: {run: {customJob: {image: gcr.io/acme/train:1}}}",
+            'retraining.run.customJob.image: warning: "gcr.io/acme/train:1" is not an image by its digest',
+        ),
+    ],
+)
+def test_images_whose_scans_nobody_can_read_are_warned_of(said, image, more, warned):
+    """Where scans decide they are never deployed; where they do not, nothing is said."""
+    line = next(line for line in SPEC.splitlines() if "image:" in line)
+    text = SPEC.replace(line, f"  image: {image}") + (f"  {more}\n" if more else "")
+    gate = "  registry: {repository: ml, scan: {}}\n"
+
+    found = [each.partition(": ")[2] for each in said(text + gate)]
+    assert [each[: len(warned or "")] for each in found] == [warned] * bool(warned)
+    assert said(text) == []
+
+
 def test_a_schedule_finer_than_its_cooldown_is_a_warning(said):
     """Most of what it starts would be dropped."""
     text = (

@@ -198,6 +198,7 @@ def budgets(draw: st.DrawFn) -> Any:
     freeze = st.fixed_dictionaries({"at": st.just(0.9), "do": st.just("FreezeRetraining")})
     rest = _optional(
         currency=st.just("EUR"),
+        label=st.just("mlservice-service"),
         planLimit=st.integers(1, 9999),
         alerts=_FRACTIONS,
         actions=st.lists(cap | freeze, max_size=2),

@@ -46,7 +46,10 @@ def docker_image(world: World, image: Image) -> Any:
         tags=[name.rpartition("/")[2] for name in world.part(Images).tags(image.package, image.digest)],
         image_size_bytes=image.size_bytes,
         media_type=image.media_type,
-        image_manifests=[artifact.ImageManifest.pb()(digest=part) for part in world.part(Images).parts(image)],
+        image_manifests=[
+            artifact.ImageManifest.pb()(digest=part, os=system, architecture=processor)
+            for part, system, processor in world.part(Images).platforms(image)
+        ],
         upload_time=timestamp(datetime.fromisoformat(image.created)),
         update_time=timestamp(datetime.fromisoformat(image.updated)),
     )

@@ -6,6 +6,7 @@ Source: `Repository.DockerRepositoryConfig.immutable_tags` of artifactregistry v
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from emulator.apis.artifactregistry import scanning
 from emulator.apis.artifactregistry.repositories import REPOSITORIES, seed
 from emulator.core.failures import ApiFailure
 from emulator.core.world import World
@@ -35,10 +36,13 @@ def push(
     image = images.build(found, sources, command, env)
     seed(world, found.repository)
     with world.store.transaction():
-        if REPOSITORIES.find(world, found.repository) is None:
+        repository = REPOSITORIES.find(world, found.repository)
+        if repository is None:
             raise ApiFailure("NOT_FOUND", f"name unknown: Repository {found.repository!r} not found")
         check_movable(world, f"{found.package}/tags/{found.tag}", image.digest)
-        return images.keep(image, found.tag)
+        kept = images.keep(image, found.tag)
+    scanning.pushed(world, repository, kept)
+    return kept
 
 
 def check_movable(world: World, tag: str, digest: str | None) -> None:

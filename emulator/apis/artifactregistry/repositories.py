@@ -9,7 +9,7 @@ from google.cloud.artifactregistry_v1.types import repository as repository_type
 from google.cloud.artifactregistry_v1.types import service as service_types
 from google.protobuf.empty_pb2 import Empty
 
-from emulator.apis.artifactregistry import turns
+from emulator.apis.artifactregistry import scanning, turns
 from emulator.apis.standard import held, standard
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
@@ -108,10 +108,8 @@ def fill(world: World, repository: Any) -> None:
     if repository.mode == Repository.MODE_UNSPECIFIED:
         repository.mode = Repository.STANDARD_REPOSITORY
     repository.satisfies_pzi = True
-    scanning = repository.vulnerability_scanning_config
-    scanning.enablement_state = Repository.VulnerabilityScanningConfig.SCANNING_DISABLED
-    scanning.enablement_state_reason = "API containerscanning.googleapis.com is not enabled."
-    scanning.last_enable_time.CopyFrom(timestamp(world.clock.now()))
+    repository.vulnerability_scanning_config.ClearField("last_enable_time")
+    scanning.settle(world, repository)
     fill_policies(repository)
 
 
@@ -176,12 +174,21 @@ def update_repository(world: World, request: Any, _: Call) -> Any:
         if any(path.startswith("vulnerability_scanning_config") for path in paths):
             config = request.repository.vulnerability_scanning_config.enablement_config
             repository.vulnerability_scanning_config.enablement_config = config
+            scanning.settle(world, repository)
         fill_policies(repository)
         check_repository(repository)
         repository.update_time.CopyFrom(timestamp(world.clock.now()))
         REPOSITORIES.save(world, repository)
         plan_cleanup(world, repository)
     return repository
+
+
+def scanning_switched(world: World, project: str) -> None:
+    """The project's scanning API was switched on or off: of images that are there nothing is scanned for it."""
+    with world.store.transaction():
+        for repository in REPOSITORIES.all(world, f"projects/{project}/"):
+            scanning.settle(world, repository)
+            REPOSITORIES.save(world, repository)
 
 
 def plan_cleanup(world: World, repository: Any) -> None:

@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 from emulator.core.world import World
 
 DUE = "artifactregistry.cleanup"
-"""Repository -> when its next cleanup is due, ISO 8601, and the timer of it."""
+"""Repository -> when its next cleanup is due, ISO 8601, and the timer of it.
+
+A state of before has the moment alone, without the timer: that one finds nothing due, and does nothing.
+"""
 EVERY = timedelta(days=1)
 FIRE = "emulator.apis.artifactregistry.cleaning:fire"
 
@@ -19,8 +22,8 @@ def plan(world: World, name: str) -> None:
 
 def due(world: World, name: str) -> str | None:
     """When its cleanup is due, or None."""
-    body = world.store.get(DUE, name)
-    return None if body is None else str(json.loads(body)["at"])
+    at, _ = _planned(world, name)
+    return at
 
 
 def begin(world: World, name: str, when: datetime) -> None:
@@ -32,7 +35,19 @@ def begin(world: World, name: str, when: datetime) -> None:
 
 def end(world: World, name: str) -> None:
     """Have it cleaned no more."""
-    body = world.store.get(DUE, name)
-    if body is not None:
-        world.clock.cancel(json.loads(body)["timer"])
+    at, timer = _planned(world, name)
+    if timer is not None:
+        world.clock.cancel(timer)
+    if at is not None:
         world.store.delete(DUE, name)
+
+
+def _planned(world: World, name: str) -> tuple[str | None, str | None]:
+    """When its cleanup is due, and the timer of it; None for what is not, or is not known."""
+    body = world.store.get(DUE, name)
+    if body is None:
+        return None, None
+    if not body.startswith(b"{"):
+        return body.decode(), None
+    found = json.loads(body)
+    return str(found["at"]), found["timer"]

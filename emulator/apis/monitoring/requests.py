@@ -1,13 +1,15 @@
 """What containers of Cloud Run answered, as time series: a point per revision, code and minute in which there was one.
 
-Of `run.googleapis.com/request_count` and `request_latencies`. Only requests that reached a container count.
+Of `run.googleapis.com/request_count` and `request_latencies`. Only requests that reached a container count. And what is
+billed of instances, `container/billable_instance_time`, where they are billed by request: of others nothing is told.
 
 Source:
-    model_monitoring.md E.1. Google samples every 60 s and shows points up to two minutes later; here they are there at
-    the end of the minute.
+    model_monitoring.md E.1. Google samples every 60 s and shows points up to two minutes later; here requests are there
+    at the end of the minute, and what is billed two minutes after it.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,34 +19,75 @@ from emulator.apis.monitoring.recording import record
 from emulator.apis.monitoring.series.keeping import TimeSeries
 from emulator.apis.run.journal import resource
 from emulator.apis.run.running import Running
+from emulator.apis.run.stored import REVISIONS
 from emulator.apis.run.traffic import FINITE, GROWTH, MINUTE_S, SCALE_MS, Answers, Key
 from emulator.core.world import World
 
 log = logging.getLogger("emulator")
 COUNT, LATENCIES = "run.googleapis.com/request_count", "run.googleapis.com/request_latencies"
+BILLED = "run.googleapis.com/container/billable_instance_time"
+DELAY_S = 120
+WRITE_BILLED = "emulator.apis.monitoring.requests:write_billed"
 
 
 def write(world: World, payload: dict[str, Any]) -> None:
     """Write what was counted in a minute. Nothing is left to count where it is done twice."""
     running = world.find(Running)
-    counts = running.traffic.taken() if running is not None else {}
-    if not counts:
-        return
+    counts, busy_s = running.traffic.taken() if running is not None else ({}, {})
+    if busy_s:
+        later = datetime.fromisoformat(payload["end"]) + timedelta(seconds=DELAY_S)
+        world.clock.call_at(later, WRITE_BILLED, {"end": payload["end"], "busy_s": dict(busy_s)})
+    _write(
+        world,
+        [
+            (revision, each)
+            for (revision, code), answers in sorted(counts.items(), key=lambda each: each[0])
+            for each in series((revision, code), answers, payload["end"])
+        ],
+    )
+
+
+def write_billed(world: World, payload: dict[str, Any]) -> None:
+    """Write the instance seconds of a minute that are billed by request."""
+    busy = [(name, busy_s) for name, busy_s in sorted(payload["busy_s"].items()) if _by_request(world, name)]
+    _write(world, [(name, billed(name, busy_s, payload["end"])) for name, busy_s in busy])
+
+
+def _by_request(world: World, name: str) -> bool:
+    revision = REVISIONS.find(world, name)
+    return revision is not None and any(each.resources.cpu_idle for each in revision.containers)
+
+
+def _write(world: World, told: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Write series of revisions."""
     by_project: dict[str, list[Any]] = {}
-    for key, answers in sorted(counts.items(), key=lambda each: each[0]):
-        project = "/".join(key[0].split("/")[:2])
-        by_project.setdefault(project, []).extend(
-            ParseDict(each, TimeSeries()) for each in series(key, answers, payload["end"])
-        )
+    for revision, each in told:
+        by_project.setdefault("/".join(revision.split("/")[:2]), []).append(ParseDict(each, TimeSeries()))
     for project, many in by_project.items():
         if refused := record(world, project, many, period_ns=MINUTE_S * 10**9):
             log.warning("requests were counted in vain", extra={"series": len(refused), "why": refused[0].why})
 
 
+def billed(revision: str, busy_s: float, end: str) -> dict[str, Any]:
+    """Give the series of what is billed of a revision's instances in a minute, in JSON."""
+    return {
+        "metric": {"type": BILLED},
+        "resource": resource(revision),
+        "metricKind": "DELTA",
+        "unit": "s",
+        "points": [{"interval": {"startTime": start_of(end), "endTime": end}, "value": {"doubleValue": busy_s}}],
+    }
+
+
+def start_of(end: str) -> str:
+    """Give when the minute began that ended then."""
+    return (datetime.fromisoformat(end) - timedelta(seconds=MINUTE_S)).isoformat()
+
+
 def series(key: Key, answers: Answers, end: str) -> list[dict[str, Any]]:
     """Give the two series of a minute, in JSON."""
     revision, code = key
-    start = (datetime.fromisoformat(end) - timedelta(seconds=MINUTE_S)).isoformat()
+    start = start_of(end)
     labels = {"response_code": str(code), "response_code_class": f"{code // 100}xx"}
     spread = {
         "count": str(answers.count),

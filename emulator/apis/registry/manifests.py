@@ -8,7 +8,9 @@ Source: https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md and
 import json
 from typing import Any
 
+from emulator.apis.artifactregistry import scanning
 from emulator.apis.artifactregistry.pushing import check_movable
+from emulator.apis.artifactregistry.repositories import REPOSITORIES
 from emulator.apis.registry.errors import RegistryError, digest_invalid, manifest_invalid, manifest_unknown
 from emulator.apis.registry.uploads import require_blob
 from emulator.apis.registry.wire import DIGEST, TAG, Call, Reply, check_digest
@@ -46,6 +48,7 @@ def get(call: Call) -> Reply:
     headers = {"Content-Type": image.media_type, "Docker-Content-Digest": image.digest}
     if call.verb == "HEAD":
         return Reply(200, headers | {"Content-Length": str(len(content))})
+    scanning.pulled(call.world, image)
     return Reply(200, headers, content)
 
 
@@ -67,7 +70,10 @@ def put(call: Call) -> Reply:
         if tag is not None:
             check_tag(call, tag, digest)
         known = images.find(image.name)  # one that was built here has a folder and a command already
-        images.keep(image if known is None else known, tag)
+        kept = images.keep(image if known is None else known, tag)
+        repository = REPOSITORIES.find(call.world, kept.repository)
+    if repository is not None:
+        scanning.pushed(call.world, repository, kept)
     subject = {"OCI-Subject": document["subject"]["digest"]} if "subject" in document else {}
     where = {"Location": f"{call.base()}/manifests/{digest}", "Docker-Content-Digest": digest}
     return Reply(201, where | subject)

@@ -15,6 +15,7 @@ from typing import Any
 
 from emulator.apis.run import engine
 from emulator.apis.run.names import parts, short
+from emulator.apis.run.quantities import cpu_millis, memory_bytes
 from emulator.apis.run.secrets import secret_value
 from emulator.apis.run.stored import REVISIONS
 from emulator.core.world import World
@@ -28,6 +29,7 @@ from emulator.processes.model import (
     Probe,
     Program,
     Revision,
+    Size,
     default_startup_probe,
 )
 
@@ -167,6 +169,19 @@ def describe(world: World, name: str) -> Revision:
         concurrency=revision.max_instance_request_concurrency,
         max_instances=revision.scaling.max_instance_count,
         timeout_s=revision.timeout.ToTimedelta().total_seconds(),
+        size=size_of(revision),
+    )
+
+
+def size_of(revision: Any) -> Size:
+    """Tell what an instance of a revision has, as it is billed."""
+    limits = [container.resources.limits for container in revision.containers]
+    return Size(
+        cpu=sum(cpu_millis(each["cpu"], "cpu") for each in limits if "cpu" in each) / 1000,
+        memory_gib=sum(memory_bytes(each["memory"], "memory") for each in limits if "memory" in each) / 2**30,
+        gpu=revision.node_selector.accelerator,
+        always=not any(container.resources.cpu_idle for container in revision.containers),
+        labels=tuple(sorted(revision.labels.items())),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from emulator.apis.run.journal import Journal
 from emulator.apis.run.traffic import Traffic
 from emulator.core import settings
+from emulator.core.callbacks import resolve
 from emulator.core.world import World
 from emulator.identity.enforcement import OWNERS
 from emulator.identity.tokens import Tokens
@@ -17,6 +18,10 @@ from emulator.processes.model import Revision, Route
 
 if TYPE_CHECKING:
     from emulator.processes.plane import Plane
+
+
+BILL = "emulator.apis.billingbudgets.metering:look"
+"""What takes down what instances used: budgets stand on Cloud Run, and not the other way round."""
 
 
 class Running:
@@ -56,6 +61,7 @@ class Running:
             now=self._world.clock.now,
             written=self.journal.write,
             answered=self.traffic.answered,
+            busy=self.traffic.busy,
             settings=Settings(int(chosen.run_seed) or None, chosen.run_pending_s, int(chosen.run_most_idle)),
         )
 
@@ -72,8 +78,10 @@ def plane(world: World) -> "Plane":
 
 def stop(world: World) -> None:
     """End every container as Cloud Run does; the next one starts another data plane."""
-    found = world.take(Running)
+    found = world.find(Running)
     if found is not None and found.started is not None:
+        resolve(BILL)(world)
+        world.take(Running)
         found.started.stop()
         found.journal.close(keep=True)
         found.traffic.close()

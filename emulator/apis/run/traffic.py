@@ -4,6 +4,7 @@ What becomes of it is `emulator/apis/monitoring/requests.py`, which is imported 
 """
 
 import logging
+import math
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
@@ -55,6 +56,7 @@ class Traffic:
     def __init__(self, world: World) -> None:
         self._world = world
         self._counts: dict[Key, Answers] = {}
+        self._busy_s: dict[str, float] = {}
         self._lock, self._came = threading.Lock(), threading.Event()
         self._go_on: Callable[[], None] | None = None
         self._over = False
@@ -63,8 +65,15 @@ class Traffic:
     def answered(self, revision: str, code: int, took_s: float) -> None:
         """Count an answer of a revision, by its full name. Called by the data plane's loop alone."""
         with self._lock:
-            first = not self._counts
+            first = self._empty
             self._counts.setdefault((revision, code), Answers()).add(took_s * 1000)
+        self._set_a_timer(first=first)
+
+    @property
+    def _empty(self) -> bool:
+        return not self._counts and not self._busy_s
+
+    def _set_a_timer(self, *, first: bool) -> None:
         if first and not self._over:
             # No time may be skipped before the timer is set: whoever sent the request would find nothing counted.
             self._go_on = self._world.clock.hold()
@@ -73,11 +82,25 @@ class Traffic:
                 self._thread.start()
             self._came.set()
 
-    def taken(self) -> Mapping[Key, Answers]:
-        """Give what was counted, and begin again."""
+    def busy(self, revision: str, busy_s: float) -> None:
+        """Count a stretch of time in which an instance had requests, as it is billed. Called by the loop alone.
+
+        Source:
+            https://cloud.google.com/run/pricing: from the start of the first request to the end of the last one that
+            overlaps, rounded up to the nearest 100 ms.
+        """
+        billed_s = math.ceil(busy_s * 10) / 10
+        with self._lock:
+            first = self._empty
+            self._busy_s[revision] = self._busy_s.get(revision, 0.0) + billed_s
+        self._set_a_timer(first=first)
+
+    def taken(self) -> tuple[Mapping[Key, Answers], Mapping[str, float]]:
+        """Give the answers and the billed seconds by revision that were counted, and begin again."""
         with self._lock:
             counts, self._counts = self._counts, {}
-        return counts
+            busy_s, self._busy_s = self._busy_s, {}
+        return counts, busy_s
 
     def close(self) -> None:
         """Set no more timers."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from google.cloud.service_usage_v1.types import resources, serviceusage
 
+from emulator.apis.artifactregistry import repositories, scanning
 from emulator.core.api import Api, Call, Registry
 from emulator.core.failures import ApiFailure
 from emulator.core.paging import page
@@ -20,7 +21,7 @@ API = Api("serviceusage")
 SERVICE = "google.api.serviceusage.v1.ServiceUsage/"
 Service = resources.Service.pb()
 NOT_FOUND = "Not found or permission denied for service(s): {name}."
-HTTP_ONLY = ("iamcredentials.googleapis.com", "storage.googleapis.com")
+HTTP_ONLY = ("containerscanning.googleapis.com", "iamcredentials.googleapis.com", "storage.googleapis.com")
 """Emulated APIs without a table of their own."""
 STATES = {"": "", "state:ENABLED": "ENABLED", "state:DISABLED": "DISABLED"}
 MOST_AT_ONCE = 30
@@ -42,7 +43,7 @@ def described(world: World, project: str, host: str) -> Any:
     if host not in HTTP_ONLY and not world.part(Registry).serves(host):
         raise ApiFailure("NOT_FOUND", NOT_FOUND.format(name=host))
     number = world.project_number(project)
-    off = (world.project_id(project) or project) in switched_off.projects(world, host)
+    off = switched_off.is_off(world, world.project_id(project) or project, host)
     state = resources.State.DISABLED if off else resources.State.ENABLED
     service = Service(name=f"projects/{number}/services/{host}", parent=f"projects/{number}", state=state)
     service.config.name = host
@@ -131,7 +132,10 @@ def switched(world: World, names: Iterable[str], *, on: bool) -> list[Any]:
     for project, host in pairs:
         described(world, project, host)
     for project, host in pairs:
-        switched_off.switch(world, world.project_id(project) or project, host, on=on)
+        name = world.project_id(project) or project
+        switched_off.switch(world, name, host, on=on)
+        if host == scanning.HOST:
+            repositories.scanning_switched(world, name)
     return [described(world, project, host) for project, host in pairs]
 
 

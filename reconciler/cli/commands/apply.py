@@ -190,6 +190,7 @@ def _carried_out(session: Session, planned: Planned, how: How) -> tuple[int, Rep
         return 0, None
     _refuse_to_destroy(planned, how)
     _refuse_over_limit(planned)
+    _refuse_unclean(planned)
     pending = len(planned.plan.pending)
     verb = "Destroy" if planned.plan.destroy else "Apply"
     things = f"{pending} change{'s' if pending != 1 else ''}"
@@ -216,13 +217,22 @@ def _refuse_over_limit(planned: Planned) -> None:
         raise errors.OverLimit(f"nothing was changed: {what}", hint=f"{fits}raise budget.planLimit, or leave it out")
 
 
+def _refuse_unclean(planned: Planned) -> None:
+    unclean = planned.plan.unclean
+    if unclean:
+        lines = [f"{name}: {why}" for name, each in unclean.items() for why in each.closed]
+        waiting = all(each.only_waits for each in unclean.values())
+        hint = "apply again when the scan has ended" if waiting else "deploy an image that its scan lets through"
+        raise errors.NotClean("\n".join(["nothing was changed:", *(f"  {line}" for line in lines)]), hint=hint)
+
+
 def _apply(session: Session, planned: Planned, how: How) -> Report:
     """Carry out under the lock, waiting for another run if told to, with live progress."""
     from reconciler.engine.waiting import apply_when_free  # noqa: PLC0415 - late, for start-up
     from reconciler.render.names import Names  # noqa: PLC0415 - late, for start-up
 
     names = Names(titles(session.kinds), planned.plan.project)
-    remembering = Remembering.begin(session, how.spec)
+    remembering = Remembering.begin(session, how.spec if planned.plan.pending else None)
     with Live(len(planned.plan.pending), names) as live:
         report = apply_when_free(
             session, planned, again=how.again, timeout=how.lock_timeout, progress=live.tell, say=live.say

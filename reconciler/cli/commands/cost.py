@@ -1,19 +1,25 @@
-"""`mlservice cost`: what specs cost a month, without any call."""
+"""`mlservice cost`: what specs cost a month, without any call but those that are asked for."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.console import data, out
-from reconciler.cli.options import DEFAULT_FILE, Environment, Form
+from reconciler.cli.console import data, out, say
+from reconciler.cli.options import DEFAULT_FILE, Environment, Form, Local, Project, State
+from reconciler.cli.planning import Target, working
+from reconciler.cli.prices import prefer_kept
+from reconciler.core.address import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reconciler.core.inventory import Key
+    from reconciler.cost.measured import Use
     from schemas import LoadedService
 
 app = typer.Typer(add_completion=False)
@@ -80,6 +86,24 @@ def cost(
             show_default=False,
         ),
     ] = None,
+    measured: Annotated[
+        bool,
+        typer.Option(
+            "--measured",
+            help="With the use of the last seven days, as Cloud Monitoring has it, in place of what is declared.",
+        ),
+    ] = False,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh",
+            help="Read list prices from Google's catalog first, and keep them for later: in the user's cache, or in "
+            "MLSERVICE_PRICES.",
+        ),
+    ] = False,
+    project: Project = None,
+    local: Local = False,
+    state: State = None,
     everything: Annotated[
         bool,
         typer.Option("--all", help="Also lines of nothing, prices with their source, and changes that save nothing."),
@@ -89,15 +113,29 @@ def cost(
     """Show what services cost a month: with nobody calling, as expected, and at the most that they allow.
 
     Each line says what it assumes; `usage` in a spec declares it. What is free is taken off once, for all of them
-    together. Also shown: what would be cheaper, and what a commitment or Spot capacity would save. No call is made, and
-    nothing of Google Cloud is needed. Prices come with this version, in US dollars.
+    together. Also shown: what would be cheaper, and what a commitment or Spot capacity would save. Prices come with
+    this version, in US dollars.
+
+    No call is made, and nothing of Google Cloud is needed, but with --measured and --refresh. The first reads requests,
+    how long they take and instances that are billed; a service that does not run yet is priced as it is declared. The
+    second reads prices, which are preferred from then on, here and in plans, to older ones that come with this version.
     """
     rates: dict[str, Any] = {}
     if requests_per_second is not None:
         rates["requests_per_second"] = _rate(requests_per_second)
     if request_duration is not None:
         rates["request_duration_ms"] = _duration_ms(request_duration)
-    document = _document(_services(what or [], environment), rates)
+    if measured and rates:
+        raise typer.BadParameter("--measured and a rate to try exclude each other")
+    if (project or local or state) and not (measured or refresh):
+        raise typer.BadParameter("--project, --local and --state are for --measured and --refresh")
+    target = Target(project, local, state)
+    told = _refresh(target) if refresh else None
+    if told and not what and not DEFAULT_FILE.exists():
+        return _told_alone(told, output)
+    services = _services(what or [], environment)
+    uses = _measured(services, target) if measured else {}
+    document = _document(services, rates, uses) | ({"refreshed": told} if told else {})
     if output is Form.JSON:
         data(document)
     else:
@@ -107,20 +145,82 @@ def cost(
     return 0
 
 
-def _document(services: Sequence[LoadedService], rates: Mapping[str, Any]) -> dict[str, Any]:
-    """Price services, with some of their use said otherwise."""
+def _refresh(target: Target) -> dict[str, Any]:
+    """Read prices, keep them, and say what became of them.
+
+    Raises:
+        ApiError: The catalog cannot be read; what was read before stays.
+        UsageError: They would be the emulator's, in the place of Google's.
+    """
+    import json  # noqa: PLC0415 - late, for start-up
+
+    from reconciler.cli.prices import VARIABLE, keep, kept_at, named  # noqa: PLC0415 - late, for start-up
+    from reconciler.core import errors  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.refreshing import read_prices  # noqa: PLC0415 - late, for start-up
+
+    if target.local and not named():
+        why = "prices of the emulator would stand in the place of Google's"
+        raise errors.UsageError(why, hint=f"leave out --local, or set {VARIABLE} to a file of their own")
+    with working(target, quiet=True) as session:
+        found, day = read_prices(session), f"{session.clock.now():%Y-%m-%d}"
+    keep(json.dumps(found.document(day), indent=1))
+    for why in found.kept:
+        say(f"kept as it comes with this version: {why}", "yellow")
+    changed = f"{len(found.changed)} of them changed" if found.changed else "none of them changed"
+    say(f"{len(found.usd)} prices read from Google's catalog, {changed}; kept in {kept_at()}", "dim")
+    return {"asOf": day, "read": sorted(found.usd), "changed": list(found.changed), "kept": list(found.kept)}
+
+
+def _told_alone(told: Mapping[str, Any], output: Form) -> int:
+    """Say nothing more where there is nothing to price."""
+    if output is Form.JSON:
+        data({"refreshed": told})
+    return 0
+
+
+def _measured(services: Sequence[LoadedService], target: Target) -> dict[tuple[str, Key], Use]:
+    """Read how much services were used: three lists for each project, and what there is of them.
+
+    Raises:
+        ApiError: It cannot be read.
+    """
+    from reconciler.engine.use import read_use  # noqa: PLC0415 - late, for start-up
+
+    found: dict[tuple[str, Key], Use] = {}
+    for project in sorted({each.project or "" for each in services}):
+        mine = [each for each in services if (each.project or "") == project]
+        with working(replace(target, project=target.project or project or None), quiet=True) as session:
+            kind = session.kinds.primary.name
+            seen = session.observe({Address(kind, each.region, each.name): "" for each in mine})
+            made = {(a.location, a.name): one.output["made"] for a, one in seen.items() if one.output["made"]}
+            found |= {(project, key): use for key, use in read_use(session, made).items()}
+    return found
+
+
+def _document(
+    services: Sequence[LoadedService], rates: Mapping[str, Any], uses: Mapping[tuple[str, Key], Use]
+) -> dict[str, Any]:
+    """Price services, with some of their use said otherwise, or as it was measured."""
     from datetime import UTC, datetime  # noqa: PLC0415 - late, for start-up
 
-    from reconciler.cost.estimate import estimate  # noqa: PLC0415 - late, for start-up
+    from reconciler.cost.estimate import Estimate, estimate  # noqa: PLC0415 - late, for start-up
+    from reconciler.cost.measured import as_measured  # noqa: PLC0415 - late, for start-up
     from reconciler.cost.shape import shape_of  # noqa: PLC0415 - late, for start-up
     from reconciler.cost.told import told  # noqa: PLC0415 - late, for start-up
     from reconciler.cost.usage import usage_of  # noqa: PLC0415 - late, for start-up
 
-    found = [
-        (each.project or "", estimate(each.name, shape_of(each.service), usage_of(each.service.spec).declaring(rates)))
-        for each in services
-    ]
-    return told(found, today=datetime.now(tz=UTC).date())
+    prefer_kept()
+
+    def priced(each: LoadedService) -> Estimate:
+        shape, usage = shape_of(each.service), usage_of(each.service.spec).declaring(rates)
+        use = uses.get((each.project or "", (each.region, each.name)))
+        return estimate(each.name, shape, as_measured(usage, use, shape) if use else usage)
+
+    document = told([(each.project or "", priced(each)) for each in services], today=datetime.now(tz=UTC).date())
+    for service, each in zip(document["services"], services, strict=True):
+        use = uses.get((each.project or "", (each.region, each.name)))
+        service["measured"] = use.to_json() if use else None
+    return document
 
 
 def _services(what: Sequence[str], environment: str | None) -> list[LoadedService]:
@@ -139,6 +239,11 @@ def _services(what: Sequence[str], environment: str | None) -> list[LoadedServic
     several = [*map(Path, paths)] if what else [DEFAULT_FILE]
     found = [*(_loaded(several, environment) if several else ()), *named]
     return [*{(each.file.resolve(), each.name): each for each in found}.values()]
+
+
+def beside() -> Sequence[LoadedService]:
+    """Load the services of the usual file, where there is one without mistakes."""
+    return _beside(None, asked=False)
 
 
 def _beside(environment: str | None, *, asked: bool) -> Sequence[LoadedService]:

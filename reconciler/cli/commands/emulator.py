@@ -147,6 +147,42 @@ def push(
         out(str(told))
 
 
+@app.command("plant-vulnerability")
+def plant_vulnerability(
+    cve: Annotated[str, typer.Argument(help="Its number, such as CVE-2026-0001.")],
+    package: Annotated[str, typer.Argument(help="The package that it is in.")],
+    *,
+    version: Annotated[list[str] | None, typer.Option("--version", help="An affected version. Repeatable.")] = None,
+    below: Annotated[str, typer.Option("--below", help="Of Python: all versions below this are affected.")] = "",
+    fixed: Annotated[str, typer.Option("--fixed", help="The version that mends it. Left out: there is none.")] = "",
+    severity: Annotated[str, typer.Option("--severity", help="Minimal, Low, Medium, High, Critical.")] = "High",
+    effective: Annotated[
+        str, typer.Option("--effective", help="The distribution's own severity. Left out: the same.")
+    ] = "",
+    published: Annotated[str, typer.Option("--published", help="When it was published, ISO 8601.")] = "",
+    python: Annotated[bool, typer.Option("--python", help="It is a package of Python's, not of Debian's.")] = False,
+    image: Annotated[
+        str, typer.Option("--image", help="Only this image has it, whether the package is in it or not.")
+    ] = "",
+) -> None:
+    """Let a vulnerability become known, as scans of images find it."""
+    body = {
+        "cve": cve,
+        "package": package,
+        "sort": "PYPI" if python else "OS",
+        "versions": version or [],
+        "below": below,
+        "fixed": fixed,
+        "severity": severity.upper(),
+        "effective": effective.upper(),
+        "published": published,
+        "image": image,
+    }
+    told = _running().control("POST", "vulnerabilities", body)
+    count = told["found"]
+    out(f"{cve} is found in {count} image{'' if count == 1 else 's'}")
+
+
 def _make_repository(found: Emulator, image: str) -> None:
     from reconciler.core.errors import Conflict  # noqa: PLC0415 - late, for start-up
     from reconciler.gcp.calls import calling  # noqa: PLC0415 - late, for start-up
@@ -167,6 +203,37 @@ def _make_repository(found: Emulator, image: str) -> None:
             api.create_repository(request=request).result()
     except Conflict:
         return
+
+
+@app.command()
+def spend(
+    service: Annotated[str, typer.Argument(help="Whose label the line of the bill has, such as churn.")],
+    amount: Annotated[
+        str, typer.Argument(help="In the billing account's currency; below zero for a credit, after --.")
+    ],
+    *,
+    project: Annotated[str, typer.Option("--project", help="Which project it was spent in.")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="KEY=VALUE that the line has, too. May be given again.")
+    ] = None,
+) -> None:
+    """Put an amount on the bill there, as of now: budgets count it, and say so with their next notice.
+
+    What instances of Cloud Run use is on the bill without that, and nothing else is.
+    """
+    from reconciler.core.naming import mark_labels  # noqa: PLC0415 - late, for start-up
+
+    labels = mark_labels(service) | dict(map(_pair, label or ()))
+    body = {"amount": amount, "project": project, "labels": labels}
+    told: Any = _running().control("POST", "spend", body)
+    out(f"{told['amount']} {told['currency']} are on the bill of {told['account']} for project {told['project']}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, found, value = text.partition("=")
+    if not found or not key:
+        raise errors.UsageError(f"'{text}' is no label", hint="KEY=VALUE, such as team=growth")
+    return key, value
 
 
 @app.command()

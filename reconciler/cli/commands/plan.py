@@ -59,7 +59,8 @@ def plan(
 ) -> int:
     """Show what apply would change, and what that costs. Writes nothing.
 
-    Exits with 3 where a service that would change may cost more than its `budget.planLimit`.
+    Exits with 3 where a service that would change may cost more than its `budget.planLimit`, or would run an image that
+    its `registry.scan` does not let through, or whose scan has not ended.
     """
     target = Target(project, local, state, environment)
     with reporting(report, target, sarif) as told:
@@ -71,7 +72,7 @@ def plan(
             if save:
                 save_plan(made, save, spec_paths(paths), environment or "")
                 say(f"saved; apply it with: mlservice apply {save}{' --local' if local else ''}", "dim")
-    if made.over_limit:
+    if made.blocked:
         return BLOCKED
     return CHANGES_PENDING if detailed_exitcode and not made.empty else 0
 

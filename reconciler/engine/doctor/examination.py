@@ -11,6 +11,7 @@ from reconciler.core.checkup import Answer, Check, Checkup
 from reconciler.core.facts import Facts
 from reconciler.core.planned import Planned
 from reconciler.engine.doctor import (
+    budgets,
     caller,
     named,
     organisation,
@@ -18,6 +19,7 @@ from reconciler.engine.doctor import (
     project,
     quotas,
     rehearsal,
+    scanning,
     state,
     webhooks,
 )
@@ -137,9 +139,11 @@ class _Round:
         found = case.in_parallel(
             ("project", lambda: project.project(case)),
             ("billing", lambda: project.billing(case)),
+            ("budget", lambda: budgets.budgets(case, self.caller)),
             ("quota", lambda: quotas.quotas(case)),
             ("state-bucket", lambda: state.state_bucket(case)),
             *organisation.looks(case),
+            *scanning.looks(case),
             *named.looks(case, number or "PROJECT_NUMBER"),
             *more,
         )
@@ -166,4 +170,5 @@ class _Round:
         if made is None:
             return []
         rehearsed = self.case.in_parallel(*rehearsal.looks(self.case, made)) if self.case.writing else []
+        rehearsed += self.case.in_parallel(*scanning.clearances(self.case, made))
         return [*rehearsed, *rehearsal.grants(made)]

@@ -25,6 +25,7 @@ NOUNS: Mapping[str, str] = {
     "service_account": "iam.serviceAccounts",
     "pubsub_topic": "pubsub.topics",
     "pubsub_subscription": "pubsub.subscriptions",
+    "pubsub_pull_subscription": "pubsub.subscriptions",
     "pubsub_table_subscription": "pubsub.subscriptions",
     "bigquery_table": "bigquery.tables",
     "bigquery_baseline": "bigquery.tables",
@@ -86,7 +87,7 @@ class Needs:
             name = loaded.service.name
             for need in _of_service(kinds, loaded, known, wants[name], many, writing=writing):
                 needs.setdefault(need, set()).add(name)
-            for host in _hosts(kinds, wants[name], many):
+            for host in _hosts(kinds, wants[name], many, loaded):
                 apis.setdefault(host, set()).add(name)
         return cls(wants, _frozen(needs), _frozen(apis))
 
@@ -112,7 +113,7 @@ def _of_service(
     *,
     writing: bool,
 ) -> Iterator[Need]:
-    for kind in _in_use(kinds, wants):
+    for kind in _in_use(kinds, wants, loaded):
         made = any(isinstance(w, Desired) for w in wants if w.address.kind == kind.name)
         bucket = _bucket_of(kind, wants, facts)
         there = tuple(sorted((kind.name, w.address) for w in wants if w.address.kind == kind.name))
@@ -134,9 +135,9 @@ def _measures(monitoring: Monitoring | None) -> bool:
     return bool(monitoring.skew or monitoring.drift or monitoring.slo) or monitoring.prediction_drift is not None
 
 
-def _in_use(kinds: Kinds, wants: Iterable[Wanted]) -> list[Kind[Any]]:
+def _in_use(kinds: Kinds, wants: Iterable[Wanted], loaded: LoadedService) -> list[Kind[Any]]:
     used = {want.address.kind for want in wants}
-    return [kind for kind in kinds if kind.name in used]
+    return [kind.of_specs([loaded.service]) for kind in kinds if kind.name in used]
 
 
 def _bucket_of(kind: Kind[Any], wants: Iterable[Wanted], facts: Facts) -> str:
@@ -167,9 +168,9 @@ def _policies(wants: Sequence[Wanted], *, writing: bool) -> Iterator[Need]:
             yield Need(f"{NOUNS[there.on]}.{verb}", "roles of members", "", resources)
 
 
-def _hosts(kinds: Kinds, wants: Sequence[Wanted], asked: Sequence[Asked]) -> Iterator[str]:
+def _hosts(kinds: Kinds, wants: Sequence[Wanted], asked: Sequence[Asked], loaded: LoadedService) -> Iterator[str]:
     yield "storage.googleapis.com"
-    for kind in _in_use(kinds, wants):
+    for kind in _in_use(kinds, wants, loaded):
         yield from kind.apis
     yield from (lookup.api for lookup, _ in asked if lookup.api)
     for want in wants:

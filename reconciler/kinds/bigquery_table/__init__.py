@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.core import paid
 from reconciler.core.address import Address
 from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.gcp.bigquery import HOST
@@ -23,6 +24,7 @@ KIND = Kind(
     fields=BigqueryTable,
     desired=desired,
     connect=BigqueryTableClient,
+    paid=paid.Paid(alters=paid.fields("expiration_s")),
     acts_on=frozenset({"monitoring.logging.table", "monitoring.logging.retention"}),
     permissions=Permissions(
         read=("bigquery.tables.get",),

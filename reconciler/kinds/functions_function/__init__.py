@@ -10,8 +10,9 @@ from reconciler.core.membership import PROJECT
 from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
 from reconciler.kinds.functions_function.differences import consequence
+from reconciler.kinds.functions_function.paid import PAID
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
-from reconciler.kinds.functions_function.settings import VARIABLE, watched_monitors
+from reconciler.kinds.functions_function.settings import VARIABLE, training_images, watched_monitors
 from reconciler.kinds.functions_function.training import GIFTS
 from reconciler.kinds.functions_function.wanted import HISTORY_WRITER, address_of, desired
 from reconciler.kinds.pubsub_subscription import SUBSCRIBER
@@ -69,7 +70,9 @@ KIND = Kind(
     fields=FunctionsFunction,
     desired=desired,
     connect=FunctionsFunctionClient,
+    paid=PAID,
     keyed=frozenset({"environment", "labels"}),
+    images=training_images,
     acts_on=ACTS_ON,
     permissions=Permissions(
         read=("cloudfunctions.functions.list",),

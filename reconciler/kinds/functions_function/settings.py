@@ -20,6 +20,8 @@ from schemas.sections.retraining import Better, Breach, Promote
 from schemas.tables import full_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from reconciler.core.facts import Facts
     from schemas import MLService
     from schemas.create_model import CreateModel
@@ -61,6 +63,15 @@ def settings(service: MLService, retraining: Retraining, facts: Facts) -> dict[s
         **performance.told(service, facts),
         **({"rows": full_table(rows.table, facts.project)} if (rows := retraining.guards.min_new_rows) else {}),
     }
+
+
+def training_images(record: Mapping[str, Any]) -> Iterator[str]:
+    """Give the image that trainings run, of the function's plain record; none of what is no such function."""
+    try:
+        found = json.loads(record["environment"].get(VARIABLE, "{}"))["run"]["customJob"]["image"]
+    except (ValueError, KeyError, TypeError):
+        return
+    yield str(found)
 
 
 def _run(retraining: Retraining, facts: Facts) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.core import paid
 from reconciler.core.kind import Kind, Permissions, Roles, for_no_service
 from reconciler.kinds.iam_workload_identity_pool import HOST
 from reconciler.kinds.iam_workload_identity_pool_provider.client import WorkloadIdentityPoolProviderClient
@@ -29,6 +30,7 @@ KIND = Kind(
     desired=for_no_service,  # no service is called from outside by an identity of its own
     operates=operates,
     connect=WorkloadIdentityPoolProviderClient,
+    paid=paid.NOTHING,
     read_together=one_pool,
     permissions=Permissions(
         read=("iam.googleapis.com/workloadIdentityPoolProviders.list",),

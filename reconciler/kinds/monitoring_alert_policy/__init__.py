@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from reconciler.core import paid
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds.monitoring_alert_policy.client import AlertPolicyClient
@@ -39,8 +40,9 @@ TOLD = {
     Event.DRIFT_DETECTED: "no limit in monitoring.skew, drift, predictionDrift or performance",
     Event.SLO_BREACHED: "no monitoring.slo",
     Event.SERVICE_DOWN: "no monitoring.uptime",
+    Event.BUDGET_EXCEEDED: "no budget",
 }
-"""Events that there are alerts of, and what a spec lacks that has none."""
+"""Events that somebody tells of, budgets one of them, and what a spec lacks that has none."""
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
@@ -55,12 +57,13 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[AlertPolicy]]:
             if alert.labels.get(BREACH_LABEL) == SLO:
                 told += [channels.address_of(service, entry) for entry in channels.function_of(service)]
             if told:
-                yield policy(service.name, service.name, alert, set(told))
+                yield policy(service.name, service, alert, set(told))
 
 
 def notes(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
     """Name the events that somebody asks for and will not hear of: nobody tells of them yet, or there is no alert."""
     there = {alert.event for rule in OF_SERVICES for alert in rule(service, facts)}
+    there |= {str(Event.BUDGET_EXCEEDED)} if service.spec.budget else set()
     for index, entry in enumerate(service.spec.notifications):
         if "events" not in entry.model_fields_set:
             continue
@@ -80,7 +83,7 @@ def operates(operator: Operator, facts: Facts) -> Iterator[Desired[AlertPolicy]]
                 for entry in operator.spec.notifications
                 if alert.event in {str(event) for event in entry.events}
             ]
-            yield policy(operator.owner, operator.name, alert, told)
+            yield policy(operator.owner, operator, alert, told)
 
 
 KIND = Kind(
@@ -90,6 +93,7 @@ KIND = Kind(
     desired=desired,
     operates=operates,
     connect=AlertPolicyClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"notifications.events"}),
     permissions=Permissions(
         read=("monitoring.alertPolicies.list",),

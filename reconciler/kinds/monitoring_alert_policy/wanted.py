@@ -20,7 +20,7 @@ from schemas.operator import OperatorEvent
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
-    from schemas import Operator
+    from schemas import MLService, Operator
 
 SILENT, FAILING = heartbeat.SILENT, "pass-failed"
 _SHARD, _OUTCOME = "metric.label.shard", "metric.label.outcome"
@@ -62,17 +62,19 @@ def address_of(owner: str, which: str) -> Address:
     return Address(NAME, GLOBAL, f"{owner}/{which}")
 
 
-def policy(owner: str, name: str, alert: Alert, channels: Iterable[Address]) -> Desired[AlertPolicy]:
+def policy(
+    owner: str, document: MLService | Operator, alert: Alert, channels: Iterable[Address]
+) -> Desired[AlertPolicy]:
     """Want the policy of an alert.
 
     Args:
         owner: As inventories and marks know the document.
-        name: Of the document, for people.
+        document: Its name is for people, and its labels are on everything of it.
         alert: What people should hear of.
         channels: Who is told.
     """
     fields = AlertPolicy(
-        display_name=f"{name}: {alert.title}",
+        display_name=f"{document.name}: {alert.title}",
         enabled=alert.enabled,
         severity=alert.severity,
         documentation=alert.help,
@@ -80,7 +82,7 @@ def policy(owner: str, name: str, alert: Alert, channels: Iterable[Address]) -> 
         conditions=alert.conditions,
         channels=tuple(Ref(channel, "name") for channel in sorted(channels)),
         auto_close_s=alert.auto_close_s,
-        labels={**alert.labels, **mark_labels(owner), WHICH_LABEL: alert.which},
+        labels={**document.labels, **alert.labels, **mark_labels(owner), WHICH_LABEL: alert.which},
     )
     return Desired(address_of(owner, alert.which), fields, owner, needs=alert.needs)
 

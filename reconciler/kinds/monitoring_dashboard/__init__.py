@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.core import paid
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.kinds.monitoring_dashboard.client import DashboardClient
 from reconciler.kinds.monitoring_dashboard.record import AREA, HOST, LIMIT, LINE, NAME, TEXT, Dashboard, Shown
@@ -17,6 +18,7 @@ KIND = Kind(
     fields=Dashboard,
     desired=desired,
     connect=DashboardClient,
+    paid=paid.NOTHING,
     acts_on=frozenset({"monitoring.dashboard"}),
     permissions=Permissions(
         read=("monitoring.dashboards.list",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.core import paid
 from reconciler.core.kind import Kind, Permissions, Roles, for_no_service
 from reconciler.kinds.run_job.client import RunJobClient
 from reconciler.kinds.run_job.record import NAME, RunJob, full_name, run_address
@@ -27,7 +28,9 @@ KIND = Kind(
     desired=for_no_service,  # the jobs that train are made by those who train
     operates=operates,
     connect=RunJobClient,
+    paid=paid.NOTHING,
     keyed=frozenset({"env", "secrets", "labels"}),
+    images=lambda record: (record["image"],),
     permissions=Permissions(
         read=("run.jobs.get", "run.jobs.list"),
         write=(

@@ -73,7 +73,7 @@ class RunJobClient:
     def create(self, want: Desired[RunJob]) -> None:
         """Create it, and wait until Google has looked at it. An image that is not there is told by `problem`."""
         job = types_module(_PACKAGE, "job").Job()
-        _write(job, want.fields, frozenset())
+        _write(job, want, frozenset())
         request = {"parent": self._parent(want.address.location), "job_id": want.address.name, "job": job}
         with calling("create", want.address):
             operation = self._api.create_job(request=request, timeout=CALL_TIMEOUT_S)
@@ -82,7 +82,7 @@ class RunJobClient:
     def update(self, want: Desired[RunJob], seen: Observed[RunJob], changes: tuple[FieldChange, ...]) -> None:
         """Send the job back with our fields changed: it is refused if somebody wrote it since it was read."""
         job = type(seen.live)(seen.live)
-        _write(job, want.fields, gone_keys(changes, "env") | gone_keys(changes, "secrets"))
+        _write(job, want, gone_keys(changes, "env") | gone_keys(changes, "secrets"))
         for key in gone_keys(changes, "labels"):
             job.labels.pop(key, None)
         job.etag = seen.live.etag
@@ -123,8 +123,9 @@ def _observed(address: Address, live: Any, project: str) -> Observed[RunJob]:
     )
 
 
-def _write(job: Any, want: RunJob, gone: frozenset[str]) -> None:
-    """Write our fields into a job and leave every other field as it is."""
+def _write(job: Any, desired: Desired[RunJob], gone: frozenset[str]) -> None:
+    """Write our fields into a job and leave every other field as it is; its executions carry what it comes from."""
+    want = desired.fields
     types = types_module(_PACKAGE, "k8s_min")
     execution = job.template
     execution.task_count, execution.parallelism = want.tasks, want.parallelism
@@ -140,6 +141,7 @@ def _write(job: Any, want: RunJob, gone: frozenset[str]) -> None:
     container.env = _env(types, container.env, want, gone)
     container.resources.limits = {**dict(container.resources.limits), **_limits(want)}
     job.labels.update(want.labels)
+    desired.stamp.write(execution.annotations)
 
 
 def _limits(want: RunJob) -> dict[str, str]:

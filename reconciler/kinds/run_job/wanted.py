@@ -24,7 +24,6 @@ from reconciler.kinds.scheduler_job import NAME as SCHEDULER_JOB
 from reconciler.kinds.scheduler_job import SchedulerJob
 from reconciler.lookups.image_digest import pinned
 from reconciler.lookups.secret_version import version_of
-from schemas.sections.access import AUTO
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -61,7 +60,7 @@ def bundle_of(operator: Operator, bucket: str) -> str:
 
 def operates(operator: Operator, facts: Facts) -> Iterator[Wanted]:
     """Want everything that the operator consists of."""
-    runs, starts = _runs(operator, facts), _starter(operator, facts)
+    runs, starts = duties.runs(operator, facts), _starter(operator, facts)
     grants = [*_roles(operator, facts, runs)] if runs.address else []
     if runs.address:
         yield duties.account(operator, runs.address, "Reconciles for")
@@ -74,12 +73,6 @@ def operates(operator: Operator, facts: Facts) -> Iterator[Wanted]:
     )
     yield invoker
     yield _schedule(operator, facts, starts, needs=frozenset({invoker.address}))
-
-
-def _runs(operator: Operator, facts: Facts) -> Account:
-    if operator.spec.identity != AUTO:
-        return Account(operator.spec.identity, None)
-    return Account.own(operator, facts, "operator")
 
 
 def _starter(operator: Operator, facts: Facts) -> Account:

@@ -11,6 +11,7 @@ from reconciler.core.membership import PROJECT, SECRET_READER
 from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
+from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import NAME, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
 from reconciler.kinds.run_service.wanted import INVOKER, MODEL_READER, address_of, desired
@@ -104,6 +105,7 @@ KIND = Kind(
     fields=RunService,
     desired=desired,
     connect=RunServiceClient,
+    paid=PAID,
     keyed=frozenset({"env", "secrets", "labels"}),
     refine=refine,
     consequence=consequence,
@@ -135,6 +137,7 @@ KIND = Kind(
         Gift(MODEL_READER, PROJECT, "the service's own account", "reading the model: only its bucket and folder"),
         Gift(SECRET_READER, "secret", "the service's own account", "reading each secret that the spec names"),
     ),
+    images=lambda record: (record["image"],),
     lookups=(IMAGE_DIGEST, MODEL_VERSION, SECRET_VERSION),
     spec_paths={
         "scaling.minInstances": "min_instances",

@@ -10,6 +10,7 @@ from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange, gone_keys
 from reconciler.core.naming import mark_of
 from reconciler.core.objects import Desired, Observed
+from reconciler.core.stamp import UNSTAMPED, Stamp
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
 from reconciler.gcp.operations import wait
@@ -90,7 +91,7 @@ class RunServiceClient:
         """Create it, and wait until its first revision is ready."""
         service = self._types.Service()
         everything = tuple(FieldChange(name, None, ...) for name in RunService.__dataclass_fields__)
-        self._write(service, want.fields, everything)
+        self._write(service, want.fields, everything, want.stamp)
         request = {
             "parent": self._parent(want.address.location),
             "service_id": want.address.name,
@@ -106,7 +107,7 @@ class RunServiceClient:
         One update, because a new template followed by its traffic would let the new revision serve in between.
         """
         service = type(seen.live)(seen.live)
-        self._write(service, want.fields, changes)
+        self._write(service, want.fields, changes, want.stamp)
         service.etag = seen.live.etag
         paths = sorted({OUTSIDE_TEMPLATE.get(c.field, "template") for c in changes})
         with calling("update", want.address):
@@ -146,10 +147,11 @@ class RunServiceClient:
         except errors.NotFoundError:
             return
 
-    def _write(self, service: Any, want: RunService, changes: Sequence[FieldChange]) -> None:
+    def _write(self, service: Any, want: RunService, changes: Sequence[FieldChange], stamp: Stamp = UNSTAMPED) -> None:
         fields = {c.field for c in changes}
         if fields - OUTSIDE_TEMPLATE.keys():
             write_template(service.template, want, gone=gone_keys(changes, "env") | gone_keys(changes, "secrets"))
+            stamp.write(service.template.annotations)
         if "min_instances" in fields:
             service.scaling.min_instance_count = want.min_instances
         if "ingress" in fields:
@@ -180,6 +182,7 @@ def _observed(address: Address, live: Any, revisions: Sequence[Any]) -> Observed
         problem=" ".join(condition.message.split()) or "not ready" if failed else "",
         output={
             "uri": live.uri,
+            "made": live.create_time,
             "tags": {t.tag: t.uri for t in live.traffic_statuses if t.tag},
             "runs": read_runs(live, revisions),
             "conditions": tuple(map(_condition, [condition, *live.conditions])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.core import paid
 from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.kinds.vertex_model_monitor.client import ModelMonitorClient
 from reconciler.kinds.vertex_model_monitor.logarithms import consequence
@@ -19,6 +20,7 @@ KIND = Kind(
     fields=ModelMonitor,
     desired=desired,
     connect=ModelMonitorClient,
+    paid=paid.NOTHING,
     acts_on=frozenset(
         {"monitoring.baseline.table", "monitoring.baseline.uri", "monitoring.skew.*", "monitoring.logarithmic"}
     ),

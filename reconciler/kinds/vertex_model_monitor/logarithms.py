@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from reconciler.core.googlesql import identifier
+
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from schemas import MLService
@@ -36,19 +38,13 @@ def selected(names: Iterable[str], by_logarithm: frozenset[str]) -> str:
         names: Of all of them, in order.
         by_logarithm: Those of which the logarithm is taken.
     """
-    return ", ".join(_taken(name) if name in by_logarithm else quoted(name) for name in names)
+    return ", ".join(_taken(name) if name in by_logarithm else identifier(name) for name in names)
 
 
 def _taken(name: str) -> str:
-    column = quoted(name)
+    column = identifier(name)
     # GoogleSQL says that NaN is not above 0; engines that sort it above all numbers say that it is.
     return f"IF({column} > 0 AND NOT IS_NAN({column}), LN({column}), NULL) AS {column}"
-
-
-def quoted(name: str) -> str:
-    """Give a name of a column or a table, in GoogleSQL."""
-    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
-    return f"`{escaped}`"
 
 
 def taken_in(query: str) -> frozenset[str]:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from reconciler.core.address import Address
+from reconciler.core.googlesql import identifier
 from reconciler.core.naming import fingerprint, mark_text
 from reconciler.core.objects import Desired
 from reconciler.kinds import bigquery_baseline, vertex_model
-from reconciler.kinds.vertex_model_monitor.logarithms import logarithmic, quoted, selected
+from reconciler.kinds.vertex_model_monitor.logarithms import logarithmic, selected
 from reconciler.kinds.vertex_model_monitor.record import NAME, Limits, ModelMonitor, Objective, Rows
 from reconciler.lookups.model_version import registered_name, version_of
 from schemas.sections.model import ValueType
@@ -112,7 +113,7 @@ def _of_table(service: MLService, table: str) -> Rows:
     taken = logarithmic(service) & there.keys()
     if not taken:
         return Rows(table=f"bq://{table}")
-    return Rows(query=f"SELECT {selected(there, taken)} FROM {quoted(table)}")  # noqa: S608 - BigQuery reads it, every part quoted
+    return Rows(query=f"SELECT {selected(there, taken)} FROM {identifier(table)}")  # noqa: S608 - BigQuery reads it, every part quoted
 
 
 def skew(service: MLService) -> Objective:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from reconciler.core import paid
 from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.kinds.vertex_model_monitor.logarithms import consequence
 from reconciler.kinds.vertex_model_monitor.record import HOST
@@ -38,6 +41,10 @@ KIND = Kind(
     fields=MonitoringSchedule,
     desired=desired,
     connect=ScheduleClient,
+    paid=paid.Paid(
+        alters=paid.fields("cron", "baseline.window", "target.window", "paused"),
+        without={"looked_s": Decimal(0), "comparisons": Decimal(0)},
+    ),
     acts_on=frozenset(
         {
             "monitoring.schedule",

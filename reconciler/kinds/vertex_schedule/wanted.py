@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.core.address import Address
+from reconciler.core.googlesql import identifier, literal
 from reconciler.core.naming import mark_text
 from reconciler.core.objects import Desired
 from reconciler.kinds import vertex_model, vertex_model_monitor
 from reconciler.kinds.vertex_model_monitor import wanted as monitors
-from reconciler.kinds.vertex_model_monitor.logarithms import logarithmic, quoted, selected
+from reconciler.kinds.vertex_model_monitor.logarithms import logarithmic, selected
 from reconciler.kinds.vertex_model_monitor.record import Objective, Rows
 from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule
 from reconciler.lookups.model_version import version_of
@@ -118,10 +119,10 @@ def log_query(service: MLService, facts: Facts, reach_h: int) -> str:
     logging = service.spec.monitoring.logging if service.spec.monitoring else None
     columns = (TIME_COLUMN, *monitors.columns(service), *monitors.predictions(service))
     version = logged_version(service, facts)
-    only = [f"service = {_text(service.name)}", *([f"model_version = {_text(version)}"] if version else [])]
+    only = [f"service = {literal(service.name)}", *([f"model_version = {literal(version)}"] if version else [])]
     table = full_table(logging.table, facts.project) if logging else ""
     return (
-        f"SELECT {selected(columns, logarithmic(service))} FROM {quoted(table)}"  # noqa: S608 - BigQuery reads it, every part quoted
+        f"SELECT {selected(columns, logarithmic(service))} FROM {identifier(table)}"  # noqa: S608 - BigQuery reads it, every part quoted
         f" WHERE {' AND '.join(only)}"
         f" AND {TIME_COLUMN} >= TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {reach_h} HOUR)"
         f" QUALIFY ROW_NUMBER() OVER (PARTITION BY {', '.join(SAME)} ORDER BY {TIME_COLUMN}) = 1"
@@ -132,8 +133,3 @@ def logged_version(service: MLService, facts: Facts) -> str:
     """Give the version as the server logs it."""
     registered, model = version_of(service, facts), service.spec.model
     return registered.number if registered else str((model.version if model else "") or "")
-
-
-def _text(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
-    return f"'{escaped}'"

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from runtime.retraining.googlesql import identifier, literal
 from runtime.retraining.watching.performance import ERRORS, GREATEST, OF, cut_off
 
 SINCE, UNTIL = "since", "until"
@@ -66,22 +67,22 @@ class Question:
         """
         errors = bool(ERRORS.intersection(limits))
         predicted, label = (_number("logged.predicted"), _number("labels.label")) if errors else self._classes()
-        row = f"SAFE_CAST(given.{_name(self.row_index)} AS INT64)" if self.row_index else "0"
-        told_at = f"given.{_name(self.time)}" if self.time else "0"
         asked = ", ".join(_errors(limits)) if errors else self._shares()
+        row = f"SAFE_CAST(given.{identifier(self.row_index)} AS INT64)" if self.row_index else "0"
+        told_at = f"given.{identifier(self.time)}" if self.time else "0"
         same_row = "labels.row_index = logged.row_index" if self.row_index else "logged.last_row = 0"
         return (  # BigQuery reads it, every part quoted
-            f"WITH logged AS (SELECT entry.request_id, entry.row_index, entry.{_name(self.column)} AS predicted,"  # noqa: S608 - every part is quoted
+            f"WITH logged AS (SELECT entry.request_id, entry.row_index, entry.{identifier(self.column)} AS predicted,"  # noqa: S608 - every part is quoted
             " MAX(entry.row_index) OVER (PARTITION BY entry.request_id) AS last_row,"
             " MIN(entry.logging_time) OVER (PARTITION BY entry.request_id)"
             " < MAX(entry.logging_time) OVER (PARTITION BY entry.request_id) AS several"
-            f" FROM {_name(self.log)} AS entry WHERE {' AND '.join(self._only())}"
+            f" FROM {identifier(self.log)} AS entry WHERE {' AND '.join(self._only())}"
             f" AND entry.logging_time >= TIMESTAMP(@{SINCE}) AND entry.logging_time < TIMESTAMP(@{UNTIL})"
             " QUALIFY ROW_NUMBER() OVER"
             " (PARTITION BY entry.request_id, entry.row_index, entry.logging_time ORDER BY entry.row_index) = 1),\n"
-            f"told AS (SELECT CAST(given.{_name(self.request_id)} AS STRING) AS request_id, {row} AS row_index,"
-            f" CAST(given.{_name(self.value)} AS STRING) AS label, {told_at} AS told_at"
-            f" FROM {_name(self.labels)} AS given WHERE given.{_name(self.value)} IS NOT NULL),\n"
+            f"told AS (SELECT CAST(given.{identifier(self.request_id)} AS STRING) AS request_id, {row} AS row_index,"
+            f" CAST(given.{identifier(self.value)} AS STRING) AS label, {told_at} AS told_at"
+            f" FROM {identifier(self.labels)} AS given WHERE given.{identifier(self.value)} IS NOT NULL),\n"
             "ranked AS (SELECT told.request_id, told.row_index, told.label, RANK() OVER"
             " (PARTITION BY told.request_id, told.row_index ORDER BY told.told_at DESC) AS age FROM told),\n"
             "labels AS (SELECT ranked.request_id, ranked.row_index, MIN(ranked.label) AS label,"
@@ -97,8 +98,8 @@ class Question:
         )
 
     def _only(self) -> list[str]:
-        version = [f"entry.model_version = {_text(self.version)}"] if self.version else []
-        return [f"entry.service = {_text(self.service)}", *version]
+        version = [f"entry.model_version = {literal(self.version)}"] if self.version else []
+        return [f"entry.service = {literal(self.service)}", *version]
 
     def _classes(self) -> tuple[str, str]:
         """Give prediction and label as classes that can be compared; null for what is none."""
@@ -107,7 +108,7 @@ class Question:
         if self.kind not in _YES_OR_NO:
             return "logged.predicted", "labels.label"
         far = f" >= {float(self.threshold or 0)!r}" if self.kind == "number" else ""
-        return f"logged.predicted{far}", f"labels.label = {_text(self.positive)}" if self.positive else _IS_YES
+        return f"logged.predicted{far}", f"labels.label = {literal(self.positive)}" if self.positive else _IS_YES
 
     def _shares(self) -> str:
         positive = self._positive()
@@ -125,7 +126,7 @@ class Question:
             if not math.isfinite(number):  # BigQuery would take it for a column
                 raise ValueError(f"{self.positive!r} is no number")
             return repr(number)
-        return "TRUE" if self.kind in _YES_OR_NO else _text(self.positive)
+        return "TRUE" if self.kind in _YES_OR_NO else literal(self.positive)
 
 
 _YES_OR_NO = frozenset({"boolean", "number"})
@@ -157,14 +158,3 @@ def _number(value: str) -> str:
     """Give a number, cut off where it is very far; null for what is none."""
     number = f"SAFE_CAST({value} AS FLOAT64)"
     return f"IF(IS_NAN({number}) OR IS_INF({number}), NULL, LEAST(GREATEST({number}, -{_FAR}), {_FAR}))"
-
-
-def _name(name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
-    return f"`{escaped}`"
-
-
-def _text(value: str) -> str:
-    """Give a string literal: GoogleSQL has the escapes of JSON, but for quotes that are single here."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
-    return f"'{escaped}'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from google.api_core.exceptions import Forbidden
 from google.iam.v1 import iam_policy_pb2, options_pb2
 
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING
@@ -55,6 +56,19 @@ def _objectives(target: Target) -> Found:
         request = {"parent": service.name}
         for item in api.list_service_level_objectives(request=request, retry=READING, timeout=CALL_TIMEOUT_S):
             yield seen_as(item.name, _labels(item))
+
+
+def _budgets(target: Target) -> Found:
+    """Those of the project, by what they are called; none where its billing account is not ours to look at."""
+    billing, request = target.api(*BILLING), {"name": target.at.top}
+    try:
+        info = billing.get_project_billing_info(request=request, retry=READING, timeout=CALL_TIMEOUT_S)
+        asked = {"parent": info.billing_account_name, "scope": target.at.top}
+        found = target.api(*BUDGETS).list_budgets(request=asked, timeout=CALL_TIMEOUT_S) if asked["parent"] else ()
+        for item in found:
+            yield Seen(item.name, run_in(item.display_name))
+    except Forbidden:
+        return
 
 
 def _buckets(target: Target) -> Found:
@@ -114,6 +128,8 @@ def _copied(binding: Any) -> Any:
 
 
 PROMISES = ("google.cloud.monitoring_v3", "service_monitoring_service", "ServiceMonitoringService")
+BILLING = ("google.cloud.billing_v1", "cloud_billing", "CloudBilling")
+BUDGETS = ("google.cloud.billing.budgets_v1", "budget_service", "BudgetService")
 IAM = ("google.cloud.iam_admin_v1", "iam", "IAM")
 LOGGING = ("google.cloud.logging_v2", "config_service_v2", "ConfigServiceV2")
 _RUN = "google.cloud.run.v2"
@@ -172,6 +188,13 @@ SORTS = (
         "google.devtools.artifactregistry.v1.ArtifactRegistry",
         "Repository",
         "{parent}/repositories/{repositoryId}",
+    ),
+    Sort(
+        "budget",
+        "/google.cloud.billing.budgets.v1.BudgetService/CreateBudget",
+        "{parent}/budgets/?",
+        _budgets,
+        _deleted(BUDGETS, "delete_budget", "name"),
     ),
     _sort(
         "alert_policy",

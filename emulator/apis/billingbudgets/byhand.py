@@ -1,0 +1,36 @@
+"""What somebody says was spent: `/_emulator/spend`. Light to import: no message of Google's."""
+
+from dataclasses import asdict
+from typing import Any
+
+from emulator.apis.billingbudgets import bill, metering
+from emulator.apis.cloudbilling import accounts
+from emulator.core.world import PROJECT, World
+
+
+def spend(world: World, raw: dict[str, Any]) -> dict[str, Any]:
+    """Put a line on the bill, as of now; returns it.
+
+    Raises:
+        ValueError: The amount is no number, the labels are none, or nobody pays for the project.
+    """
+    unknown = sorted(raw.keys() - {"amount", "project", "labels"})
+    if unknown:
+        raise ValueError(f"there is no {', '.join(map(repr, unknown))}: amount, project, labels")
+    amount, project = accounts.decimal(raw.get("amount")), str(raw.get("project") or PROJECT)
+    labels = raw.get("labels") or {}
+    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
+        raise ValueError("'labels' must be texts by name")
+    account = accounts.account_of(world, world.project_id(project) or project)
+    if not account:
+        raise ValueError(f"nobody pays for project {project!r}")
+    now = world.clock.now().isoformat()
+    line = bill.Line(account, world.project_id(project) or project, str(amount), now, now, labels)
+    bill.add(world, line)
+    return asdict(line) | {"currency": accounts.currency(world, account)}
+
+
+def shown(world: World) -> list[dict[str, Any]]:
+    """Every line, with its currency, oldest first in each account."""
+    metering.look(world)
+    return [asdict(line) | {"currency": accounts.currency(world, line.account)} for line in bill.lines(world)]
