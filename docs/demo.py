@@ -2,7 +2,8 @@
 
 A real model is served from a YAML file and changed by editing the file; a plan comes before every change. Another one
 is watched: what it is asked becomes something else, which is found, told, and trained for. A third one is trained again
-when a schedule fires and when new rows come in. A job installs itself, and goes on by itself.
+when a schedule fires and when new rows come in. One that has spent its budget is kept to it, until a person takes that
+back. A job installs itself, and goes on by itself.
 Everything the story does is an `mlservice` command anyone can type, or a call of Google's own APIs.
 """
 
@@ -16,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import demo_budget
 import demo_monitoring
 import demo_operator
 import demo_retraining
@@ -142,7 +144,8 @@ def main() -> None:
         nothing_left()
         demo_monitoring.tell(folder, first=8)
         demo_retraining.tell(folder, first=13)
-        demo_operator.tell(folder, SERVICE, number=17, meanwhile=behind_its_back)
+        demo_budget.tell(folder, first=17)
+        demo_operator.tell(folder, SERVICE, number=20, meanwhile=behind_its_back)
     print(f"\n{BOLD}That was {time.monotonic() - started:.0f} s.{OFF} Now yours:")
     print("  mlservice init my-service && mlservice apply my-service --local    the tutorial: docs/tutorial.md")
     print(f"  {demo_monitoring.PAGE.relative_to(ROOT)}    what the monitor found, as a page: open it in a browser")

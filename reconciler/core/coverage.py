@@ -8,7 +8,10 @@ from typing import Any
 EVERYTHING_BELOW = ".*"
 
 ENGINE = frozenset(
-    {"region", "management.*", "usage.*", "budget.planLimit", "budget.currency", "budget.perUsd", "registry.scan.*"}
+    {
+        *("region", "management.*", "usage.*", "registry.scan.*"),
+        *("budget.planLimit", "budget.currency", "budget.perUsd", "budget.actions.*"),
+    }
 )
 """What the engine itself acts on, whatever the kinds."""
 

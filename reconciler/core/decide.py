@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.core.diff import FieldChange, diff_fields, only_ours, plain
@@ -244,15 +244,23 @@ def _who_moved(seen: Observed[F], owner: Owner, kind: Kind[F]) -> str:
     return "the spec or what it names changed" if same else "config drift: changed outside mlservice"
 
 
-def applied_digest(fields: Mapping[str, Any]) -> str:
-    """Digest a plain record for the inventory."""
-    return fingerprint(fields, length=16)
+def applied_digest(record: type, found: Mapping[str, Any]) -> str:
+    """Digest a plain record for the inventory. A field that a record has gained since changes none that has none of it.
+
+    Args:
+        record: Class of the record.
+        found: The record as plain data.
+    """
+    gained = {each.name for each in fields(record) if each.default is None}
+    return fingerprint(
+        {name: value for name, value in found.items() if value is not None or name not in gained}, length=16
+    )
 
 
 def observed_digest(kind: Kind[F], seen: Observed[F], keys: Mapping[str, frozenset[str]]) -> str:
     """Digest what is there, as it would have been applied: without the keys that others added to maps."""
     ours = {name: keys.get(name, frozenset()) for name in kind.keyed}
-    return applied_digest(only_ours({}, plain(seen.fields), ours))
+    return applied_digest(kind.fields, only_ours({}, plain(seen.fields), ours))
 
 
 def _adopted(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from reconciler.core.ladder.steps import Restraint
+
 if TYPE_CHECKING:
     from schemas import LoadedOperator, LoadedService, Problem
 
@@ -87,6 +89,7 @@ class Facts:
             operator must be able to work on.
         now: What time it is, where the clock has a say; None for no particular time.
         logged: Tables that the services of the same run log to, each with its project: they need not be there yet.
+        restraint: What the service's budget changes of what its spec wants, now.
     """
 
     project: str
@@ -100,6 +103,7 @@ class Facts:
     duties: tuple[Any, ...] = ()
     logged: frozenset[str] = frozenset()
     now: datetime | None = None
+    restraint: Restraint = field(default_factory=Restraint)
 
     def find(self, lookup: Lookup[A], key: str) -> A | None:
         """Give an answer, or None when it was not asked for, or does not exist and need not."""

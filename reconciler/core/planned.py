@@ -341,11 +341,17 @@ def _notes(kinds: Kinds, services: Sequence[Loaded], facts: Sequence[Facts], eve
         if isinstance(loaded, LoadedOperator):
             yield from _no_effect_of_operator(loaded)
             continue
-        for kind in kinds:
-            for text, path in kind.notes(loaded.service, known):
-                yield Note(name, text, str(loaded.where(f"spec.{path}")))
+        for text, path in _said(kinds, loaded, known):
+            yield Note(name, text, str(loaded.where(f"spec.{path}")))
         yield from _no_effect(acts_on, loaded)
         yield from _nobodys(paths, loaded)
+
+
+def _said(kinds: Kinds, loaded: LoadedService, known: Facts) -> Iterator[tuple[str, str]]:
+    """Give what its budget holds back, and what kinds have to say of a spec, each with its path."""
+    yield from ((text, f"budget.actions[{index}]") for index, text in known.restraint.said)
+    for kind in kinds:
+        yield from kind.notes(loaded.service, known)
 
 
 def _beyond(kinds: Iterable[Kind[Any]], documents: Sequence[Loaded], facts: Sequence[Facts]) -> Iterator[Note]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from reconciler.core.reference import Ref, is_plain_ref
@@ -17,7 +17,7 @@ def revive(record: type[R], data: Mapping[str, Any]) -> R:
 
     Args:
         record: The dataclass.
-        data: Plain data with a value for every field.
+        data: Plain data with a value for every field that has no default: what came later than the data has one.
 
     Raises:
         KeyError: A field is missing, or one of no record: another version of this program wrote the data.
@@ -26,7 +26,8 @@ def revive(record: type[R], data: Mapping[str, Any]) -> R:
     unknown = sorted(set(data) - {f.name for f in fields(record)})  # type: ignore[arg-type]  # records are dataclasses
     if unknown:
         raise KeyError(unknown[0])
-    return record(**{f.name: _value(hints[f.name], data[f.name]) for f in fields(record)})  # type: ignore[arg-type]  # records are dataclasses
+    given = [f.name for f in fields(record) if f.name in data or f.default is MISSING]  # type: ignore[arg-type]  # as above
+    return record(**{name: _value(hints[name], data[name]) for name in given})
 
 
 def _value(hint: Any, value: Any) -> Any:

@@ -313,8 +313,9 @@ class _Run:
         known = held.entries.get(change.address)
         result = self.results.get(change.address)
         now = self.session.clock.now().isoformat(timespec="seconds")
-        digest, kinds = applied_digest(change.desired or {}), self.session.kinds
+        kinds = self.session.kinds
         kind = kinds.of_address(change.address)
+        digest = applied_digest(kind.fields, change.desired or {})
         if result and result.outcome is Outcome.DONE and change.action is not Action.DELETE:
             entry = entry_of(kinds, change, seen=result.seen, changed=now, digest=digest)
             if result.seen and holds_ref(change.desired):

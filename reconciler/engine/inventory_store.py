@@ -10,7 +10,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,8 @@ from reconciler.gcp.calls import calling as translating
 from reconciler.gcp.state_bucket import StateBucket
 
 ROOT = "inventory"
+BUDGETS = "budgets"
+"""Where the book of a service's budget lies, which goes with its inventory."""
 PACKED = "packed"
 PACKED_LIMIT = 7000
 LARGEST = 16 * 2**20
@@ -179,6 +181,10 @@ class InventoryStore:
     def _remove(self, inventory: Inventory) -> None:
         from google.cloud.exceptions import NotFound  # noqa: PLC0415 - late, for start-up
 
+        with calling("delete the budget's book of", f"service {inventory.service}"), suppress(NotFound):
+            book, bucket = book_of((inventory.region, inventory.service)), self._state.use()
+            for blob in list(bucket.list_blobs(prefix=book, timeout=CALL_TIMEOUT_S)):
+                blob.delete(timeout=CALL_TIMEOUT_S)
         with calling("delete the inventory of", f"service {inventory.service}"):
             try:
                 self._blob(inventory).delete(if_generation_match=inventory.generation, timeout=CALL_TIMEOUT_S)
@@ -228,6 +234,11 @@ class InventoryStore:
 def object_of(key: Key) -> str:
     """Give the name of the object that keeps a service's inventory."""
     return f"{ROOT}/{key[0]}/{key[1]}.json"
+
+
+def book_of(key: Key) -> str:
+    """Give the name of the object that is the book of a service's budget."""
+    return f"{BUDGETS}/{key[0]}/{key[1]}.json"
 
 
 def _inflated(name: str, packed: str) -> bytes:

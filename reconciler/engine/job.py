@@ -27,6 +27,7 @@ from reconciler.engine.entries import Circumstances, of_orphans, of_pass
 from reconciler.engine.heartbeat import beat
 from reconciler.engine.history import History
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.ladder.climbing import climb
 from reconciler.engine.log import Log
 from reconciler.engine.orphans import Orphanage, settle
 from reconciler.engine.passes import Pass, Planner, orphans
@@ -151,6 +152,7 @@ class Job:
             log.write("ERROR", canary.blind)
         if problems or self.trouble or canary.blind or not specs.documents:
             made.codes.add(FAILED)
+        self._look_at_budgets(made, services)
         made.run(services, own if self.shard.count == 1 else None)
         if own:
             made.run_own(own, specs.services)
@@ -166,6 +168,16 @@ class Job:
         if self.orders.name:
             self._report(made, problems, orphaned, began)
         return made.exit_code
+
+    def _look_at_budgets(self, made: Pass, services: Sequence[Loaded]) -> None:
+        """Decide what budgets do, before plans that follow from it; not where nothing may be changed."""
+        try:
+            if made.changes_nothing:
+                return
+        except MLServiceError:
+            return  # the orders cannot be followed: the pass says so, and changes nothing
+        for text in climb(self.session, services, made.log):
+            made.warnings.append(text)
 
     @property
     def _calls(self) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -13,11 +14,13 @@ from reconciler.core.decide import Owner, decide
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Inventories, Inventory, Key
 from reconciler.core.kind import never
+from reconciler.core.ladder.steps import restraint_of
 from reconciler.core.objects import Observed, several
 from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.core.planned import Planned, compose, hidden, owners_of, refuse_broken, server_names
 from reconciler.core.wants import Wants
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.ladder.books import Books, Found
 from reconciler.engine.resolve import resolve
 from reconciler.engine.scans import with_scans
 from reconciler.engine.session import Session
@@ -73,6 +76,8 @@ def make_plan(
     """
     _refuse_not_yet(services)
     reading = session.pool.submit(InventoryStore(session).read_all)
+    keys = [(each.region, each.name) for each in services if isinstance(each, LoadedService)]
+    books = session.pool.submit(Books(session).find, keys)
     attempt = f"{session.clock.now():%Y%m%dt%H%M%S}" if retry else ""
     given = replace(
         Facts(session.connection.project, session.connection.bucket, runtime_image, attempt),
@@ -86,13 +91,30 @@ def make_plan(
         compose,
         session.kinds,
         services,
-        facts[: len(services)],
+        [*_restrained(services, facts, books.result(), session.clock.now())],
         observe=session.observe,
         project=session.connection.project,
         now=session.clock.now(),
         beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
     return with_scans(session, services, _settled(session, planning, reading.result()))
+
+
+def _restrained(services: Sequence[Loaded], facts: Sequence[Facts], books: Found, now: datetime) -> Iterator[Facts]:
+    """Add to what is known of each service what its budget changes of what it wants, for whoever plans it.
+
+    Raises:
+        PlansRefused: It is not known what a service's budget changes.
+    """
+    for loaded, known in zip(services, facts, strict=False):
+        if not isinstance(loaded, LoadedService):
+            yield known
+            continue
+        key = (loaded.region, loaded.name)
+        if why := books.unreadable.get(key):
+            raise errors.PlansRefused([errors.PlanError(Address("budget", *key), f"its book cannot be read: {why}")])
+        restraint = restraint_of(loaded.name, loaded.service.spec.budget, books.of(key), now)
+        yield replace(known, restraint=restraint)
 
 
 def _settled(session: Session, planning: Callable[[Inventories], Planned], known: Inventories) -> Planned:

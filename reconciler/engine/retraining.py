@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.inventory import Inventory, Key
 from reconciler.core.kind import Roles
+from reconciler.core.ladder.steps import Restraint
 from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore, calling
 from reconciler.engine.session import Session, naming_roles
@@ -144,10 +146,20 @@ def read_retraining(session: Session, region: str, service: str, *, last: int) -
         region,
         tuple(sorted(runs, key=lambda run: str(run.get("claimed", "")), reverse=True)),
         tuple(decision for decision in decisions if decision),
-        str(history.get("frozen") or ""),
+        _frozen(history, session.clock.now()),
         str(history.get("circuitUntil") or ""),
         tuple(reading.unreadable),
     )
+
+
+def _frozen(history: Mapping[str, Any], now: datetime) -> str:
+    """Give why nothing starts; nothing once that ended by itself, whether or not anybody wrote it down."""
+    until = str(history.get("frozenUntil") or "")
+    try:
+        over = bool(until) and now >= datetime.fromisoformat(until)
+    except (ValueError, TypeError):
+        over = False
+    return "" if over else str(history.get("frozen") or "")
 
 
 def read_windows(session: Session, region: str, service: str) -> tuple[tuple[Mapping[str, Any], ...], str]:
@@ -232,22 +244,88 @@ def reset_circuit(session: Session, region: str, service: str) -> bool:
         Conflict: The function kept writing at the same time.
         UnreadableInventory: The history is none of this version.
     """
+    now = session.clock.now().isoformat()
+    return _changed_history(session, region, service, lambda _: {"circuitReset": now, "circuitUntil": None})
+
+
+def restrain(session: Session, region: str, service: str, wanted: Restraint) -> bool:
+    """Let no training start for a while and stop those that run, or end that, as a budget has it.
+
+    The function asks before each start, and at each sweep; why it does not start one, and why one was stopped, it says.
+
+    Args:
+        session: The run.
+        region: Of the service.
+        service: Its name.
+        wanted: What holds. What somebody froze by hand, without an end, stays.
+
+    Returns:
+        False where nothing is to be changed.
+
+    Raises:
+        Conflict: The function kept writing at the same time.
+        UnreadableInventory: The history is none of this version.
+    """
+    words = {
+        "frozen": wanted.frozen,
+        "frozenUntil": wanted.until.isoformat() if wanted.until else None,
+        "stopBefore": wanted.stop.isoformat() if wanted.stop else None,
+    }
+
+    def change(history: Mapping[str, Any]) -> Mapping[str, Any]:
+        by_hand = bool(history.get("frozen")) and not history.get("frozenUntil") and not wanted.frozen
+        ours = {name: words[name] for name in words if name == "stopBefore" or not by_hand}
+        return {name: value for name, value in ours.items() if (history.get(name) or None) != (value or None)}
+
+    return _changed_history(session, region, service, change, make=bool(wanted.frozen or wanted.stop))
+
+
+_NEW: Mapping[str, Any] = {"format": FORMAT, "runs": [], "circuitReset": None, "frozen": "", "circuitUntil": None}
+
+
+def _changed_history(
+    session: Session,
+    region: str,
+    service: str,
+    change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    *,
+    make: bool = False,
+) -> bool:
+    """Change some words of the history, where nobody else writes at the same time.
+
+    Args:
+        session: The run.
+        region: Of the service.
+        service: Its name.
+        change: Gives the words to change; none for nothing.
+        make: Write one where there is none.
+
+    Returns:
+        False where there is none, or nothing to change.
+
+    Raises:
+        Conflict: The function kept writing at the same time.
+        UnreadableInventory: The history is none of this version.
+    """
     name = f"retraining/{region}/{service}/history.json"
     bucket = session.connection.state.use()
     for attempt in range(_TRIES):
         with calling("read", f"gs://{bucket.name}/{name}"):
             blob = bucket.get_blob(name, timeout=CALL_TIMEOUT_S)
-        if blob is None:
+        if blob is None and not make:
             return False
-        reading = _Reading(bucket, "")
-        history = reading.json(name)
+        history = _Reading(bucket, "").json(name) if blob else _NEW
         if history.get("format") != FORMAT:
             raise errors.UnreadableInventory(f"gs://{bucket.name}/{name} is no history of this version")
-        after = {**history, "circuitReset": session.clock.now().isoformat(), "circuitUntil": None}
+        words = change(history)
+        if not words:
+            return False
+        generation, blob = (blob.generation, blob) if blob else (0, bucket.blob(name))
         try:
             with calling("write", f"gs://{bucket.name}/{name}"):
+                body = json.dumps({**history, **words})
                 blob.upload_from_string(
-                    json.dumps(after), "application/json", if_generation_match=blob.generation, timeout=CALL_TIMEOUT_S
+                    body, "application/json", if_generation_match=generation, timeout=CALL_TIMEOUT_S
                 )
         except errors.Conflict:
             if attempt + 1 == _TRIES:

@@ -13,11 +13,13 @@ from reconciler.core.address import Address
 from reconciler.core.diff import plain
 from reconciler.core.inventory import Inventory, Key
 from reconciler.core.kind import Kinds
+from reconciler.core.ladder.steps import restraint_by
 from reconciler.core.membership import ANY_ROLE, EVERYONE, EVERYONE_SIGNED_IN, KIND, Membership, any_role
 from reconciler.core.naming import label_value
 from reconciler.core.objects import Observed
 from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.ladder.books import Books, Found
 from reconciler.engine.monitoring import standing as monitoring
 from reconciler.engine.monitoring.outcomes import judges_performance
 from reconciler.engine.oversight import Oversight, Standing, read_oversight
@@ -67,6 +69,7 @@ class ServiceStatus:
         standing: What the last pass of the job found of it; None where that was not asked.
         monitoring: What the retraining function said of each comparison last; none where it looks at no monitors.
         unread: Why that cannot be read; empty where it can.
+        budget: What its budget holds back, in sentences.
     """
 
     inventory: Inventory
@@ -78,6 +81,7 @@ class ServiceStatus:
     standing: Standing | None = None
     monitoring: tuple[monitoring.Standing, ...] = ()
     unread: str = ""
+    budget: tuple[str, ...] = ()
 
     @property
     def working(self) -> bool:
@@ -161,6 +165,7 @@ class ServiceStatus:
             "retraining": self.retraining and _told(self.retraining, self.waits),
             "monitoring": [each.to_json() for each in self.monitoring],
             "needs": list(self.needs),
+            "budget": list(self.budget),
             "settled": seen.settled if seen else True,
             "url": seen.output["uri"] if seen else "",
             "tags": dict(seen.output["tags"]) if seen else {},
@@ -274,6 +279,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
     asked |= {a: e.server_name for i in chosen for a, e in i.entries.items() if a.kind in kinds}
     seen = session.observe(asked)
     now = session.clock.now().isoformat(timespec="seconds")
+    books = Books(session).find([(i.region, i.service) for i in chosen])
     trained, measured = _trained(session, chosen), windows_said(session, chosen, seen)
     found = [
         ServiceStatus(
@@ -285,10 +291,19 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
             trained.get((inventory.region, inventory.service)),
             oversight.of(inventory.region, inventory.service),
             *measured.get((inventory.region, inventory.service), ((), "")),
+            held_back(books, (inventory.region, inventory.service), session.clock.now()),
         )
         for inventory in chosen
     ]
     return Statuses(tuple(found), tuple(everything.broken.values()), oversight)
+
+
+def held_back(books: Found, key: Key, now: datetime) -> tuple[str, ...]:
+    """Say what a service's budget holds back, or why that is not known."""
+    if why := books.unreadable.get(key):
+        return (f"not known: {why}",)
+    book = books.of(key)
+    return tuple(text for _, text in restraint_by(key[1], book, now).said) if book else ()
 
 
 def _trained(session: Session, inventories: Sequence[Inventory]) -> dict[Key, Retraining]:

@@ -45,6 +45,8 @@ def render_status(status: Mapping[str, Any], *, now: datetime) -> Text:
         text.append(f"  retraining    {' · '.join(_retraining(status))}\n")
     for each in status["monitoring"]:
         text.append("  monitoring    ").append(*stands(each, now)).append("\n")
+    for each in status["budget"]:
+        text.append(f"  budget        {one_line(each)}\n", "yellow")
     for line in _cost(status.get("cost")):
         text.append(f"  {line}\n")
     for need in status["needs"]:

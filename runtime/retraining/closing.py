@@ -119,9 +119,15 @@ def _closed(run: Run, desk: Desk, workshop: Workshop, timeout: timedelta) -> str
 
 
 def _seen(run: Run, desk: Desk, workshop: Workshop, timeout: timedelta) -> Progress:
-    """Look how far a training is, and stop one that takes too long."""
+    """Look how far a training is, and stop one that takes too long, or that nobody wants to pay for any more."""
     found = workshop.progress(run)
-    if found.stage is not Stage.GOING or desk.now() < (run.started or run.claimed) + timeout:
+    if found.stage is not Stage.GOING:
+        return found
+    stop = desk.ledger.read()[0].stop_before
+    if stop is not None and run.claimed <= stop:
+        workshop.cancel(run)
+        return Progress(Stage.CANCELLED, "it was stopped: the service's budget is used up")
+    if desk.now() < (run.started or run.claimed) + timeout:
         return found
     workshop.cancel(run)
     return Progress(Stage.FAILED, f"it took longer than {timeout} and was cancelled")

@@ -179,8 +179,8 @@ def _held(event: Event, history: History, guards: Guards, evidence: Evidence, no
     def skip(guard: Guard, reason: str, until: datetime | None = None, **numbers: Any) -> Decision:
         return Decision(Action.SKIP, event.key, event.trigger, reason, guard, until, numbers)
 
-    if history.frozen:
-        yield skip(Guard.FROZEN, f"retraining is frozen: {history.frozen}")
+    if history.frozen and (history.frozen_until is None or now < history.frozen_until):
+        yield skip(Guard.FROZEN, f"retraining is frozen: {history.frozen}", history.frozen_until)
     yield from _circuit(history, guards, now, skip)
     going = history.going()
     if len(going) >= guards.max_concurrent:

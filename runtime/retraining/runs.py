@@ -148,6 +148,8 @@ class History:
         runs: By idempotency key, in the order of their claims.
         circuit_reset: When somebody closed the circuit by hand; failures before that do not count.
         frozen: Why no training starts until further notice, such as a budget that is used up; empty for no reason.
+        frozen_until: When that ends by itself; None where somebody has to end it.
+        stop_before: Trainings claimed until then are to be cancelled: a budget is used up; None for none.
         circuit_until: Until when the circuit is open, for those who read this; guards decide by the runs.
         rows: How often in a row each monitor found something.
     """
@@ -155,6 +157,8 @@ class History:
     runs: Mapping[str, Run] = field(default_factory=dict)
     circuit_reset: datetime | None = None
     frozen: str = ""
+    frozen_until: datetime | None = None
+    stop_before: datetime | None = None
     circuit_until: datetime | None = None
     rows: Mapping[str, Row] = field(default_factory=dict)
 
@@ -243,6 +247,8 @@ class History:
             "runs": [run.to_json() for run in self.runs.values()],
             "circuitReset": _plain(self.circuit_reset),
             "frozen": self.frozen,
+            **({"frozenUntil": _plain(self.frozen_until)} if self.frozen_until else {}),
+            **({"stopBefore": _plain(self.stop_before)} if self.stop_before else {}),
             "circuitUntil": _plain(self.circuit_until),
             **({"rows": {name: row.to_json() for name, row in self.rows.items()}} if self.rows else {}),
         }
@@ -258,14 +264,13 @@ class History:
             raise ValueError(f"this is no record of retraining in format {FORMAT}")
         try:
             runs = [Run.from_json(each) for each in data["runs"]]
-            reset, until = (
-                _moment(data[name]) if data.get(name) else None for name in ("circuitReset", "circuitUntil")
-            )
+            names = ("circuitReset", "frozenUntil", "stopBefore", "circuitUntil")
+            reset, thaws, stop, until = (_moment(data[name]) if data.get(name) else None for name in names)
             rows = {
                 str(name): Row(int(row["count"]), _moment(row["last"]), _moment(row.get("began", row["last"])))
                 for name, row in data.get("rows", {}).items()
             }
-            return cls({run.key: run for run in runs}, reset, str(data.get("frozen", "")), until, rows)
+            return cls({run.key: run for run in runs}, reset, str(data.get("frozen", "")), thaws, stop, until, rows)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise ValueError(f"this record of retraining is damaged: {error!r}") from error
 

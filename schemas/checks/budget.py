@@ -6,17 +6,21 @@ Source:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from schemas.checks.finding import Finding, repeated, warning
 from schemas.refusal import shown
 from schemas.sections.budget import Budget, BudgetAction, BudgetActionKind
+from schemas.sections.management import Management
 from schemas.sections.resources import Scaling
 from schemas.sections.retraining import Retraining
 from schemas.service import Metadata
 
 _MOST = 10
 DOLLARS = "USD"
+_ONCE = frozenset({BudgetActionKind.FREEZE_RETRAINING, BudgetActionKind.SCALE_TO_ZERO, BudgetActionKind.STOP_JOBS})
+"""Steps that a second one of the same sort would add nothing to."""
+_OF_TRAININGS = frozenset({BudgetActionKind.FREEZE_RETRAINING, BudgetActionKind.STOP_JOBS})
 _WHOLE = frozenset(
     {
         "BIF",
@@ -50,7 +54,7 @@ def amounts(budget: Budget | None) -> Iterator[Finding]:
     if budget.plan_limit is not None and budget.plan_limit < budget.amount:
         summary = f"{budget.plan_limit} is below the amount ({budget.amount})"
         yield warning("budget.planLimit", "plan-limit", summary, "plans within the budget are blocked")
-    if budget.amount == 0:
+    if budget.amount == 0 and not budget.actions:
         yield warning("budget.amount", "budget-amount", "0 is reached by the first request", "leave budget out")
     if budget.currency is not None and not _CURRENCY.fullmatch(budget.currency):
         hint = "an ISO 4217 code: EUR, USD"
@@ -97,28 +101,63 @@ def alerts(budget: Budget | None) -> Iterator[Finding]:
         yield Finding(f"budget.alerts[{index}]", "repeated", f"{text} is listed twice")
 
 
-def actions(budget: Budget | None, scaling: Scaling, retraining: Retraining | None) -> Iterator[Finding]:
-    """Each action can be done, and does something."""
-    for index, action in enumerate(budget.actions if budget else ()):
-        path = f"budget.actions[{index}]"
+def actions(
+    budget: Budget | None, scaling: Scaling, retraining: Retraining | None, management: Management
+) -> Iterator[Finding]:
+    """Each step can be taken, does something, and comes after those below it."""
+    steps = budget.actions if budget else ()
+    if budget is not None and steps and budget.amount == 0:
+        summary = "steps are at shares of the amount, and it is 0"
+        yield Finding("budget.actions", "budget-action", summary, "set budget.amount", at_key=True)
+    for index, action in enumerate(steps):
+        path, before = f"budget.actions[{index}]", steps[:index]
         yield from _share(f"{path}.at", action.at)
+        if before and action.at < before[-1].at:
+            summary = f"{action.at:g} is below the step before it ({before[-1].at:g})"
+            yield Finding(f"{path}.at", "budget-order", summary, "steps must rise")
         if action.do is BudgetActionKind.CAP_INSTANCES:
-            yield from _cap(path, action, scaling)
+            yield from _cap(path, action, scaling, before)
         elif action.max_instances is not None:
             summary = f"maxInstances means nothing with {action.do}"
             yield Finding(f"{path}.maxInstances", "budget-action", summary, at_key=True)
-        elif retraining is None:
-            yield warning(f"{path}.do", "budget-action", "there is no retraining to freeze", "add `retraining`")
+        elif action.do in _ONCE and any(each.do is action.do for each in before):
+            yield Finding(f"{path}.do", "repeated", f"{action.do} is a step already", "remove it")
+        else:
+            yield from _idle(path, action, scaling, retraining, management)
 
 
-def _cap(path: str, action: BudgetAction, scaling: Scaling) -> Iterator[Finding]:
-    cap = action.max_instances
+def _cap(path: str, action: BudgetAction, scaling: Scaling, before: Sequence[BudgetAction]) -> Iterator[Finding]:
+    cap, key = action.max_instances, f"{path}.maxInstances"
+    least = 0 if any(each.do is BudgetActionKind.SCALE_TO_ZERO for each in before) else scaling.min_instances
+    caps = [each.max_instances for each in before if each.max_instances is not None]
     if cap is None:
         hint = "for example `maxInstances: 1`"
         yield Finding(path, "budget-action", "CapInstances needs maxInstances", hint, at_key=True)
+    elif cap < least:
+        summary = f"{cap} is below scaling.minInstances ({least})"
+        yield Finding(key, "budget-action", summary, "raise it, or let ScaleToZero come before it")
+    elif caps and cap >= min(caps):
+        summary = f"{cap} is not below the cap of a step before it ({min(caps)})"
+        yield Finding(key, "budget-action", summary, "each cap is lower than those before it")
     elif cap >= scaling.max_instances:
         summary = f"{cap} is not below scaling.maxInstances ({scaling.max_instances})"
-        yield warning(f"{path}.maxInstances", "budget-action", summary, "the cap changes nothing")
+        yield warning(key, "budget-action", summary, "the cap changes nothing")
+
+
+def _idle(
+    path: str, action: BudgetAction, scaling: Scaling, retraining: Retraining | None, management: Management
+) -> Iterator[Finding]:
+    """Tell of a step that would change nothing."""
+    external = {"scaling", "scaling.minInstances"} & {*management.externally_owned}
+    if action.do in _OF_TRAININGS and retraining is None:
+        what = "freeze" if action.do is BudgetActionKind.FREEZE_RETRAINING else "stop"
+        yield warning(f"{path}.do", "budget-action", f"there is no retraining to {what}", "add `retraining`")
+    if action.do is BudgetActionKind.SCALE_TO_ZERO and external:
+        summary = f"management.externallyOwned leaves {min(external)} to others"
+        yield warning(f"{path}.do", "budget-action", summary, "the step changes nothing")
+    elif action.do is BudgetActionKind.SCALE_TO_ZERO and not (scaling.min_instances or scaling.windows):
+        summary = "scaling.minInstances is 0: no instance is kept warm"
+        yield warning(f"{path}.do", "budget-action", summary, "the step changes nothing")
 
 
 def _share(path: str, share: float) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
-"""Documents that the reconciler keeps in the state bucket for others to read: reports of passes, and history."""
+"""Documents that the reconciler keeps in the state bucket for others to read: reports of passes, history, budgets."""
 
+from schemas.kept.budget import BudgetBook
 from schemas.kept.document import Kept, KeptError
 from schemas.kept.history import HistoryEntry
 from schemas.kept.report import PassReport
 
-__all__ = ["HistoryEntry", "Kept", "KeptError", "PassReport"]
+__all__ = ["BudgetBook", "HistoryEntry", "Kept", "KeptError", "PassReport"]

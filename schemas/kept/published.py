@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 
 from schemas.json_schema import without_titles
+from schemas.kept.budget import BudgetBook
 from schemas.kept.document import Kept
 from schemas.kept.history import HistoryEntry
 from schemas.kept.report import PassReport
 
-DOCUMENTS: dict[str, type[Kept]] = {"report": PassReport, "history": HistoryEntry}
+DOCUMENTS: dict[str, type[Kept]] = {"report": PassReport, "history": HistoryEntry, "budget": BudgetBook}
 
 
 def file_of(name: str) -> Path:
@@ -23,7 +24,7 @@ def schema_text(name: str) -> str:
     """Give a schema as the committed file has it.
 
     Args:
-        name: `report` or `history`.
+        name: `report`, `history` or `budget`.
     """
     document = DOCUMENTS[name]
     schema = document.model_json_schema(by_alias=True, mode="serialization")

@@ -11,18 +11,30 @@ from schemas.written import unwrapped
 
 
 class BudgetActionKind(StrEnum):
-    """What is done at a threshold; all of it is reversible."""
+    """What is done at a threshold: to the service, never to the billing of the project."""
 
+    NOTIFY = "Notify"
     FREEZE_RETRAINING = "FreezeRetraining"
+    SCALE_TO_ZERO = "ScaleToZero"
     CAP_INSTANCES = "CapInstances"
+    STOP_JOBS = "StopJobs"
 
 
 class BudgetAction(Section):
-    """What is done when spending reaches a share of the budget."""
+    """One step of the ladder: what is done when spending reaches a share of the budget, until the month ends."""
 
-    at: Number = Field(description="Share of the amount: 1.0 is all of it.")
-    do: BudgetActionKind = Field(description="What is done.")
-    max_instances: Whole | None = Field(None, ge=0, description="The cap, with `CapInstances`.")
+    at: Number = Field(description="Share of the amount: 1.0 is all of it. Steps are in ascending order.")
+    do: BudgetActionKind = Field(
+        description="`Notify` says so in reports and `status`; `FreezeRetraining` starts no training; `ScaleToZero` "
+        "keeps no instance warm; `CapInstances` lets the whole service have `maxInstances` at most; `StopJobs` "
+        "cancels the trainings that run, once."
+    )
+    max_instances: Whole | None = Field(
+        None,
+        ge=1,
+        description="The cap, with `CapInstances`: of all revisions together.",
+        examples=[1],
+    )
 
 
 class Budget(Section):
@@ -59,7 +71,11 @@ class Budget(Section):
         "project costs.",
         examples=["mlservice-service"],
     )
-    actions: tuple[BudgetAction, ...] = Field((), description="What is done at which share of the amount.")
+    actions: tuple[BudgetAction, ...] = Field(
+        (),
+        description="What the operator does at which share of the amount, step by step. All of it ends with the month, "
+        "with a larger amount, or with `mlservice budget lift`.",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -112,3 +112,16 @@ def test_the_act_of_training_ends_as_it_says(tmp_path):
     assert any("model 1 -> 2 (alias champion)" in line for line in found)
     assert any(line.endswith(": 8 of 10 right") for line in found)
     assert any(line.startswith("version 3 is not taken: accuracy 0.57") for line in found)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_act_of_money_ends_as_it_says(tmp_path):
+    """What is spent caps the service, the plan right after says why and changes nothing, and a person takes it back."""
+    found = told("demo_budget.py", tmp_path)
+
+    assert any("capped by budget until" in line for line in found)
+    assert found.count("Nothing to do: Google Cloud is as the spec says.") == 1
+    assert any(line.startswith("CapInstances (1) at 120 % ends, and is not taken until") for line in found)
+    assert any(line.startswith("service_max") and line.endswith("1 → (none)") for line in found)
+    assert found[-1] == "and it is gone again, its budget too"

@@ -207,7 +207,9 @@ EXACT = {
     | {"roles/storage.objectViewer"},
     "publisher": {"roles/storage.objectUser", "storage.buckets.list"},
     "applier": READS | WRITES,
-    "operator": READS | WRITES | {"monitoring.alertPolicies.update", "roles/monitoring.metricWriter"},
+    "operator": READS
+    | WRITES
+    | {"monitoring.alertPolicies.update", "monitoring.timeSeries.list", "roles/monitoring.metricWriter"},
 }
 """The roles and permissions of each account, of the fullest spec."""
 TWICE = {"roles/iam.serviceAccountViewer", "roles/monitoring.viewer"}
@@ -269,8 +271,8 @@ def test_the_planner_changes_nothing(operator, tmp_path):
         project.own().connection.storage.bucket(BUCKET).blob("inventory/x.json").upload_from_string("{}")
 
 
-AFTERWARDS = {"monitoring.alertPolicies.update", "roles/monitoring.metricWriter"}
-"""What the end of a pass takes, and a schedule that changes: `test_heartbeat` goes without."""
+AFTERWARDS = {"monitoring.alertPolicies.update", "monitoring.timeSeries.list", "roles/monitoring.metricWriter"}
+"""What a pass takes beside its plan, and a schedule that changes: `test_heartbeat` and `test_ladder` go without."""
 WIDENED = {"roles/artifactregistry.reader", "roles/cloudscheduler.viewer", "roles/pubsub.viewer", "roles/run.viewer"}
 """What others of the roles hold whole."""
 

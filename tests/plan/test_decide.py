@@ -133,7 +133,7 @@ def test_what_others_decide_is_left():
 )
 def test_the_reason_says_who_moved(live, reason):
     """The digest of what was last applied tells an edited spec from config drift."""
-    owner = Owner(("churn",), Entry(HERE, uid="u1", digest=applied_digest(plain(Thing(size=1)))))
+    owner = Owner(("churn",), Entry(HERE, uid="u1", digest=applied_digest(Thing, plain(Thing(size=1)))))
 
     assert reason in decide(KIND, want(size=2), seen(**live), owner).reason
 

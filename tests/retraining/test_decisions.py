@@ -59,6 +59,10 @@ HELD = {
         Guards(), history(frozen="the budget is used up"), Evidence(),
         Guard.FROZEN, None, "retraining is frozen: the budget is used up",
     ),
+    "frozen-for-a-while": (
+        Guards(), history(frozen="the budget is used up", frozen_until=NOW + HOUR), Evidence(),
+        Guard.FROZEN, NOW + HOUR, "retraining is frozen: the budget is used up",
+    ),
     "few-rows": (
         Guards(min_new_rows=100), history(run(rows=950)), Evidence(rows=1000),
         Guard.ROWS, None, "50 new rows since the last training; 100 are needed",
@@ -218,3 +222,11 @@ def test_words_of_others_make_no_history_grow_without_end():
     assert (len(found.runs), size < LARGEST // 2) == (2000, True)
     assert found.failures()[0] == 2000
     assert [run.key for run in found.runs.values()][-1] == "2099"
+
+
+def test_a_freeze_that_is_over_holds_nothing_back():
+    """It ends by itself: nobody has to come and end it. History keeps both words as they were."""
+    before = history(frozen="the budget is used up", frozen_until=NOW, stop_before=NOW)
+
+    assert decide(Event("one", "weekly", NOW), before, Guards(), Evidence(), NOW).action == "Start"
+    assert History.from_json(json.loads(json.dumps(before.to_json()))) == before

@@ -152,6 +152,26 @@ def test_a_training_that_takes_too_long_is_cancelled(retraining):
     until(lambda: retraining.executions()[0].cancelled_count == 1)
 
 
+def test_trainings_of_before_a_budget_was_used_up_are_stopped(retraining):
+    """Once, by the next sweep; one that somebody starts afterwards goes on."""
+    retraining.job(SLEEP_MS="60000")
+    guards = {"cooldown": 0, "max_concurrent": 2, "max_per_day": 9}
+    retraining.deliver(pushed("1"), "new-data", guards=guards)
+    history = retraining.kept("history.json")
+    stop = {**history, "stopBefore": history["runs"][0]["claimed"]}
+    retraining.storage.bucket(BUCKET).blob(f"retraining/{REGION}/churn/history.json").upload_from_string(
+        json.dumps(stop)
+    )
+    retraining.deliver(pushed("2"), "new-data", guards=guards)
+
+    retraining.deliver(pushed("3", trigger="sweep"), guards=guards)
+
+    first, second = retraining.kept("history.json")["runs"]
+    assert (first["status"], first["why"]) == ("Cancelled", "it was stopped: the service's budget is used up")
+    assert second["status"] == "Started"
+    until(lambda: sorted(each.cancelled_count for each in retraining.executions()) == [0, 1])
+
+
 def test_a_death_after_the_start_starts_no_second_training(retraining):
     """The answer of the job's start is lost: who goes on after the lease finds the execution by its key."""
     retraining.job()

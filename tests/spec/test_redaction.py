@@ -165,6 +165,7 @@ def status_with(value):
             "conditions": [condition], "revisions": [revision], "retraining": retraining, "needs": [value],
             "asked": value, "serving": value, "needsYou": [value], "lastPass": standing_with(value),
             "monitoring": [{"which": "skew", "finding": value, "since": value, "at": value, "columns": [value]}],
+            "budget": [value],
             }  # fmt: skip
 
 

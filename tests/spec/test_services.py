@@ -133,6 +133,14 @@ model: {uri: gs://acme/b/, framework: onnx, features: {debt: {type: number, min:
             "6:45: budget.actions[0].do: warning: there is no retraining to freeze",
         ),
         (
+            "budget: {amount: 9, actions: [{at: 1, do: StopJobs}]}",
+            "6:45: budget.actions[0].do: warning: there is no retraining to stop",
+        ),
+        (
+            "budget: {amount: 9, actions: [{at: 1, do: ScaleToZero}]}",
+            "6:45: budget.actions[0].do: warning: scaling.minInstances is 0: no instance is kept warm",
+        ),
+        (
             "monitoring: {schedule: '0 0 1 * 1'}",
             '6:26: monitoring.schedule: warning: "0 0 1 * 1" names days of the month and of the week',
         ),

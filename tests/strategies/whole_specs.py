@@ -192,16 +192,22 @@ def rollouts(draw: st.DrawFn) -> Data:
 def budgets(draw: st.DrawFn) -> Any:
     """The shorthand, or the whole section."""
     amount = draw(st.integers(1, 9999) | st.sampled_from([0.1, 99.95, 1234.567]))
-    cap = st.fixed_dictionaries(
-        {"at": st.sampled_from([1, 1.2]), "do": st.just("CapInstances"), "maxInstances": st.integers(0, 3)}
-    )
-    freeze = st.fixed_dictionaries({"at": st.just(0.9), "do": st.just("FreezeRetraining")})
+    steps = [
+        {"at": 0.8, "do": "Notify"},
+        {"at": 0.9, "do": "FreezeRetraining"},
+        {"at": 1, "do": "ScaleToZero"},
+        {"at": 1.0, "do": "CapInstances", "maxInstances": 2},
+        {"at": 1.2, "do": "CapInstances", "maxInstances": 1},
+        {"at": 1.5, "do": "StopJobs"},
+    ]
+    # A cap may be below `minInstances` only where nothing is kept warm any more.
+    chosen_steps = st.sets(st.integers(0, 5), max_size=3).map(lambda some: some | ({2} if some & {3, 4} else set()))
     rest = _optional(
         currency=st.just("EUR"),
         label=st.just("mlservice-service"),
         planLimit=st.integers(1, 9999),
         alerts=_FRACTIONS,
-        actions=st.lists(cap | freeze, max_size=2),
+        actions=chosen_steps.map(lambda some: [steps[index] for index in sorted(some)]),
     )
     chosen = draw(rest)
     return {"amount": amount, **chosen} if chosen else amount

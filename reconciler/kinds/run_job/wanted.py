@@ -16,7 +16,7 @@ from reconciler.core.membership import SECRET_READER, Membership, split_secret
 from reconciler.core.naming import mark_labels, note
 from reconciler.core.objects import Desired, Wanted
 from reconciler.core.orders import GIT_TOKEN_ENV, ORDERS_ENV
-from reconciler.kinds import duties, iam_member
+from reconciler.kinds import duties, iam_member, pubsub_pull_subscription
 from reconciler.kinds.duties import Account
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.run_job.record import NAME, RunJob, run_address
@@ -38,6 +38,8 @@ OWN = (
 """What changing its own image and schedule needs, and telling that a pass has ended."""
 FOLLOWING = ("monitoring.alertPolicies.update",)
 """What its alerts need to follow its schedule and its shards, which it may change."""
+MEASURED = "monitoring.timeSeries.list"
+"""What estimating needs what instances cost up to now."""
 
 
 def address_of(operator: Operator) -> Address:
@@ -160,7 +162,7 @@ def _schedule(operator: Operator, facts: Facts, account: Account, *, needs: froz
 
 def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
     """Want the roles of the kinds that the specs lead to, and the operator's own."""
-    needed = {*duties.all_of(facts.duties), *duties.looking_at(operator, facts), *FOLLOWING, *OWN}
+    needed = {*duties.all_of(facts.duties), *duties.looking_at(operator, facts), *FOLLOWING, *OWN, *_measuring(facts)}
     yield from duties.granted(operator, facts, account, needed, duties.role_name(operator.name))
     yield _acting_as(operator, account, account)
     yield _acting_as(operator, account, _starter(operator, facts))
@@ -169,6 +171,12 @@ def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wante
     bucket = bundle_of(operator, facts.bucket).removeprefix("gs://").partition("/")[0]
     if bucket not in {"", facts.bucket}:
         yield duties.on_project(operator, account, duties.STATE_READER, "mlservice-bundle", below(bucket, ""))
+
+
+def _measuring(facts: Facts) -> frozenset[str]:
+    """Give what a pass needs to estimate what services spent, where one of them has steps of a budget."""
+    steps = any(kind.name == pubsub_pull_subscription.NAME for kind in facts.duties)
+    return frozenset({MEASURED}) if steps else frozenset()
 
 
 def _reading(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:

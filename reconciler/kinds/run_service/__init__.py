@@ -61,7 +61,7 @@ def _not_granted(service: MLService) -> Iterator[tuple[str, str]]:
 def _windows(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     """Say which window is open, or which opens next: what else a plan says of it is a number."""
     scaling = service.spec.scaling
-    if facts.now is None or not scaling.windows:
+    if facts.now is None or not scaling.windows or facts.restraint.cold:
         return
     found = open_at(scaling, facts.now)
     if found:

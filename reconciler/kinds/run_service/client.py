@@ -40,6 +40,7 @@ def from_api(live: Any) -> RunService:
         invoker_check=not live.invoker_iam_disabled,
         labels=dict(live.labels),
         traffic=read_traffic(live),
+        service_max=live.scaling.max_instance_count or None,
     )
 
 
@@ -154,6 +155,8 @@ class RunServiceClient:
             stamp.write(service.template.annotations)
         if "min_instances" in fields:
             service.scaling.min_instance_count = want.min_instances
+        if "service_max" in fields:
+            service.scaling.max_instance_count = want.service_max or 0
         if "ingress" in fields:
             service.ingress = _INGRESS[want.ingress]
         if "invoker_check" in fields:

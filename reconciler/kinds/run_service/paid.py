@@ -26,13 +26,14 @@ def sized(shape: Shape, record: Mapping[str, Any]) -> Shape:
     least, windows = record["min_instances"], shape.instances.windows
     if least in {count for count, _ in windows}:  # a window is open: at other times there are as many as the spec says
         least = shape.instances.least
+    cap = record.get("service_max") or record["max_instances"]
     instances = replace(
         shape.instances,
         cpu_millis=record["cpu_millis"],
         memory_mib=record["memory_mib"],
         least=least,
         windows=tuple((count, share) for count, share in windows if count > least),
-        most=max(record["max_instances"], record["min_instances"], 1),
+        most=max(min(record["max_instances"], cap), record["min_instances"], 1),
         concurrency=record["concurrency"] or 1,
         gpu=record["gpu"],
         zonal=record["gpu_zonal_redundancy"],

@@ -111,6 +111,9 @@ class RunService:
         invoker_check: Whether Cloud Run asks callers who they are at all. None: left as found.
         labels: Ours; others may add theirs.
         traffic: Shares by revision, or `latest`.
+        service_max: Most instances of the whole service, whatever revisions serve; None for no such limit. As a spec
+            wants it 0 is none, and None leaves it as found. A budget caps it: that makes no revision and moves no
+            traffic.
     """
 
     image: str
@@ -139,10 +142,12 @@ class RunService:
     invoker_check: bool | None
     labels: Mapping[str, str]
     traffic: tuple[TrafficShare, ...]
+    service_max: int | None = None
 
 
 OUTSIDE_TEMPLATE = {
     "min_instances": "scaling",
+    "service_max": "scaling",
     "ingress": "ingress",
     "invoker_check": "invoker_iam_disabled",
     "labels": "labels",

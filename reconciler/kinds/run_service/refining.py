@@ -30,7 +30,14 @@ def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunS
         traffic = resolve(fields.traffic, runs, new_revision=moves, version=fields.version)
     except LookupError as error:
         raise errors.PlanError(want.address, str(error.args[0]), hint=str(error.args[1])) from error
-    return replace(fields, traffic=traffic)
+    return replace(fields, traffic=traffic, service_max=_cap(fields, seen))
+
+
+def _cap(want: RunService, seen: Observed[RunService] | None) -> int | None:
+    """Give the limit of the whole service: Cloud Run refuses one below what is kept warm, which others may decide."""
+    if want.service_max is None:
+        return seen.fields.service_max if seen else None
+    return max(want.service_max, want.min_instances) if want.service_max else None
 
 
 _UNSAID: Mapping[str, Any] = {
@@ -79,7 +86,7 @@ def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     """Say what an update does to what serves."""
     fields = {c.field for c in changes}
     revision = fields - OUTSIDE_TEMPLATE.keys()
-    said = [*_promoted(changes, want), *(["makes a new revision"] if revision else [])]
+    said = [*_promoted(changes, want), *_capped(changes), *(["makes a new revision"] if revision else [])]
     if chosen := _chosen_by_hand(changes):
         said.append(
             f"undoes what somebody chose: traffic leaves {chosen} for the latest revision "
@@ -90,6 +97,14 @@ def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     elif revision:
         said.append("traffic goes where the plan says once it is ready")
     return ", ".join(said)
+
+
+def _capped(changes: Sequence[FieldChange]) -> Iterator[str]:
+    """Say what a budget does to the number of instances, or does no more."""
+    for change in changes:
+        if change.field == "service_max":
+            most = f"has {change.after} instance{'' if change.after == 1 else 's'} at most, by its budget"
+            yield f"the whole service {most if change.after else 'is not capped any more'}"
 
 
 def _promoted(changes: Sequence[FieldChange], want: RunService) -> Iterator[str]:

@@ -87,7 +87,7 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         gpu_zonal_redundancy=bool(gpu and gpu.zonal_redundancy),
         concurrency=spec.scaling.concurrency,
         timeout_s=int(spec.runtime.timeout_s),
-        min_instances=least_at(spec.scaling, facts.now),
+        min_instances=facts.restraint.warm(least_at(spec.scaling, facts.now)),
         max_instances=spec.scaling.max_instances,
         startup=startup_probe(int(spec.runtime.startup.deadline_s), http=ours) if ours or says_startup else None,
         liveness=LIVE_PATH if ours else None,
@@ -96,6 +96,7 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         invoker_check=True if spec.access.authentication is Authentication.IAM else None,
         labels={**service.labels, **mark_labels(service.name)},
         traffic=wanted(spec),
+        service_max=facts.restraint.cap,
     )
     others = {service_account.address_of(service), model_artifact.address_of(service, facts)} - {None}
     return Desired(address_of(service), fields, service.name, needs=needs | {a for a in others if a})

@@ -1,0 +1,295 @@
+"""A budget that is spent, on the emulator: what the world looks like after each step, and when the month is over."""
+
+import json
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from reconciler.core import errors
+from reconciler.core.ladder.period import end_of
+from reconciler.engine import retraining
+from reconciler.engine.ladder.standing import lift, read_standings
+from tests.conftest import HTTP
+from tests.operating import BUCKET, REGION, spec
+from tests.spending import LADDER, SUBSCRIPTION, World, budgeted
+
+
+@pytest.fixture
+def world(operator):
+    return World(operator)
+
+
+def test_a_month_goes_up_the_ladder_and_its_end_takes_all_of_it_back(world):
+    """Each step changes the world and no revision; at the month's end all is as the spec has it."""
+    operator = world.operator
+    operator.apply(budgeted())
+    before = operator.service().latest_created_revision
+    assert world.reconcile(budgeted()) == []
+    assert world.scaling == (1, 0)
+
+    world.spend(946)
+    (first, second) = world.reconcile(budgeted())
+    assert "churn: over 50 % of its budget until 1 " in first
+    assert "churn: no instance kept warm, by budget until 1 " in second
+    assert "(105 % of 900 EUR; lift: mlservice budget lift churn)" in second
+    assert world.scaling == (0, 0)
+
+    world.spend(1100)
+    assert len(world.reconcile(budgeted())) == 3
+    assert world.scaling == (0, 1)
+    assert operator.service().latest_created_revision == before
+    planned = operator.plan(budgeted()).plan
+    assert planned.empty
+    (capped,) = [note for note in planned.notes if "capped by budget until 1 " in note.text]
+    assert capped.where.endswith(": budget.actions[2]")
+    assert world.waiting() == 0
+
+    world.advance(end_of(world.now) - world.now)
+    assert not operator.plan(budgeted()).plan.empty
+    assert world.reconcile(budgeted()) == []
+    assert world.scaling == (1, 0)
+    assert world.book().taken == ()
+    assert operator.plan(budgeted()).plan.empty
+
+
+def test_a_laptop_undoes_what_its_spec_says_is_over(world):
+    """A raised amount, a step that is gone, no budget at all: the plan follows from the spec and the book."""
+    operator = world.operator
+    operator.apply(budgeted())
+    world.spend(1100)
+    world.reconcile(budgeted())
+    assert world.scaling == (0, 1)
+
+    operator.apply(budgeted(1000))
+    assert world.scaling == (0, 0)
+    operator.apply(budgeted())
+    assert world.scaling == (0, 1)
+    operator.apply(budgeted(actions=[LADDER[2]]))
+    assert world.scaling == (1, 1)
+    operator.apply(spec(scaling={"minInstances": 1, "maxInstances": 3}))
+    assert world.scaling == (1, 0)
+
+
+def test_a_cap_that_somebody_takes_away_is_put_back(world):
+    """And one that nobody of ours ever set is left as it is found."""
+    operator = world.operator
+    services = operator.api("google.cloud.run_v2", "services", "Services")
+
+    def by_hand(most):
+        service = operator.service()
+        service.scaling.max_instance_count = most
+        services.update_service(request={"service": service, "update_mask": {"paths": ["scaling"]}}).result(timeout=20)
+
+    operator.apply(budgeted())
+    by_hand(2)
+    assert operator.plan(budgeted()).plan.empty
+
+    world.spend(1100)
+    world.reconcile(budgeted())
+    by_hand(3)
+    (change,) = operator.plan(budgeted()).plan.pending
+    assert [(each.path, each.before, each.after) for each in change.changes] == [("service_max", 3, 1)]
+    assert change.consequence == "the whole service has 1 instance at most, by its budget"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"correct": False}, {"dry_run": True}],
+    ids=["reporting", "dry-run"],
+)
+def test_a_pass_that_changes_nothing_takes_no_step(world, how):
+    """It reads no notice either: the next one that may act does."""
+    world.operator.apply(budgeted())
+    world.spend(1100)
+    world.reconcile(budgeted(), **how)
+
+    assert world.scaling == (1, 0)
+    assert world.waiting() > 1
+
+
+def test_what_cannot_be_read_is_said_and_stops_nothing(world):
+    """Without a subscription, without a currency that our own prices are in: the pass goes on, and says so."""
+    world.operator.apply(budgeted())
+    subscriber = world.operator.api("google.pubsub_v1", "subscriber", "Subscriber")
+    subscriber.delete_subscription(request={"subscription": SUBSCRIPTION})
+    told = world.reconcile(budgeted(rate=None))
+
+    assert any("what is billed is not known: there is no subscription churn-budget" in text for text in told)
+    assert any("there is no estimate of our own: prices are in US dollars" in text for text in told)
+    assert "ScaleToZero at 100 % is not taken: nothing is known of what was spent this month" in world.book().said
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"method": "storage.objects.insert", "status": "PERMISSION_DENIED", "times": 9}, id="no-book"),
+        pytest.param({"method": "storage.objects.insert", "status": "UNAVAILABLE", "when": "after"}, id="lost-answer"),
+        pytest.param({"method": "*Subscriber/Acknowledge", "status": "PERMISSION_DENIED", "times": 9}, id="no-ack"),
+        pytest.param({"method": "*Services/UpdateService", "status": "PERMISSION_DENIED", "times": 9}, id="no-update"),
+    ],
+)
+def test_what_breaks_on_the_way_is_finished_by_the_next_pass(world, fault):
+    """Notices are acknowledged when a book has them, and not before; a step that is written down is taken."""
+    world.operator.apply(budgeted())
+    world.spend(1100)
+    world.emulator.faults(fault)
+    with suppress(errors.ReconcilerError):  # the pass failed, and says so
+        world.reconcile(budgeted())
+    world.emulator.faults()
+    world.advance(timedelta(minutes=11))
+
+    world.reconcile(budgeted())
+    assert world.scaling == (0, 1)
+    assert world.waiting() == 0
+    assert world.operator.plan(budgeted()).plan.empty
+
+
+def test_a_damaged_book_is_named_and_stops_no_other(world):
+    """What it says is not guessed: its service is left alone, and the others are looked after."""
+    other = spec("other")
+    world.operator.apply(budgeted(), other)
+    bucket = world.operator.connection.storage.bucket(BUCKET)
+    bucket.blob(f"budgets/{REGION}/churn.json").upload_from_string("[")
+    world.operator.apply(other)
+    services = world.operator.api("google.cloud.run_v2", "services", "Services")
+    services.delete_service(request={"name": f"projects/local/locations/{REGION}/services/other"}).result(timeout=20)
+
+    (told,) = world.reconcile(budgeted(), other)
+    assert "the book of its budget cannot be read: gs://local-mlservice/budgets/europe-west1/churn.json" in told
+    assert {each.name.rpartition("/")[2] for each in world.operator.services()} == {"churn", "other"}
+
+
+def test_the_book_goes_with_the_service(world):
+    """Nothing of it is left in the bucket, and so no bucket."""
+    world.operator.apply(budgeted())
+    world.spend(1100)
+    world.reconcile(budgeted())
+    world.operator.destroy("churn")
+
+    assert list(world.operator.connection.storage.list_blobs(BUCKET, prefix="budgets/")) == []
+
+
+HISTORY = f"retraining/{REGION}/churn/history.json"
+TRAINED = {"run": {"cloudRunJob": {"name": "train"}}}
+FREEZING = [{"at": 1.0, "do": "FreezeRetraining"}, {"at": 1.5, "do": "StopJobs"}]
+
+
+@pytest.mark.slow
+def test_trainings_are_frozen_and_stopped_until_the_month_ends(world):
+    """The function asks before each start, and says why it does not start; a wish is held back as well."""
+    operator = world.operator
+    operator.make_job()
+    operator.apply(budgeted(actions=[]))
+    world.spend(1400)  # before there is a function, which would look after nothing every ten minutes
+    frozen = budgeted(actions=FREEZING, retraining=TRAINED)
+    operator.apply(frozen)
+    world.advance(timedelta(hours=9))
+    (said, stopped) = world.reconcile(frozen)
+    session, until = operator.session(), end_of(world.now)
+
+    assert "churn: retraining frozen by budget until 1 " in said
+    assert "churn: running trainings stopped by budget until 1 " in stopped
+    assert operator.plan(frozen).plan.empty
+    key = retraining.wish(session, REGION, "churn")
+    decision = retraining.awaited(session, REGION, "churn", key, within_s=60)
+    assert (decision["action"], decision["guard"]) == ("Skip", "frozen")
+    assert decision["until"] == until.isoformat()
+    assert "retraining frozen by budget" in retraining.read_retraining(session, REGION, "churn", last=0).frozen
+
+    told = lift(session, "churn", None, do="FreezeRetraining", lasts=timedelta(hours=1), by="ana", dry=False)
+    assert told[0].startswith("FreezeRetraining at 100 % ends, and is not taken until ")
+    key = retraining.wish(session, REGION, "churn", dry=True)
+    assert retraining.awaited(session, REGION, "churn", key, within_s=60)["action"] == "WouldStart"
+
+    world.advance(timedelta(hours=2))
+    world.reconcile(frozen)
+    assert retraining.read_retraining(operator.session(), REGION, "churn", last=0).frozen
+
+
+def test_what_a_person_froze_stays_frozen(world):
+    """A budget ends only what it began."""
+    bucket = world.operator.connection.storage.bucket(BUCKET)
+    world.operator.apply(budgeted())
+    world.spend(100)
+    world.reconcile(budgeted())
+    session = world.operator.session()
+    wanted = retraining.Restraint(frozen="by budget", until=end_of(world.now))
+    assert retraining.restrain(session, REGION, "churn", wanted)
+    assert not retraining.restrain(session, REGION, "churn", wanted)
+    assert retraining.restrain(session, REGION, "churn", retraining.Restraint())
+    history = json.loads(bucket.blob(HISTORY).download_as_bytes())
+    assert (history["frozen"], history["frozenUntil"], history["runs"]) == ("", None, [])
+    over = (world.now - timedelta(seconds=1)).isoformat()
+    bucket.blob(HISTORY).upload_from_string(json.dumps({**history, "frozen": "a budget", "frozenUntil": over}))
+    assert retraining.read_retraining(session, REGION, "churn", last=0).frozen == ""
+
+    bucket.blob(HISTORY).upload_from_string(json.dumps({**history, "frozen": "audit"}))
+    assert not retraining.restrain(session, REGION, "churn", retraining.Restraint())
+    assert retraining.read_retraining(session, REGION, "churn", last=0).frozen == "audit"
+
+
+def test_a_lifted_step_is_not_taken_before_it_is_over(world):
+    """The cap goes with the next pass, is held off for as long as was said, and comes back."""
+    world.operator.apply(budgeted())
+    world.spend(1100)
+    world.reconcile(budgeted())
+    assert world.scaling == (0, 1)
+
+    session = world.operator.session()
+    assert lift(session, "churn", None, do="CapInstances", lasts=timedelta(days=2), by="ana", dry=True)
+    assert world.operator.plan(budgeted()).plan.empty
+    lift(session, "churn", None, do="CapInstances", lasts=timedelta(days=2), by="ana", dry=False)
+    world.reconcile(budgeted())
+    assert world.scaling == (0, 0)
+    (standing,) = read_standings(world.operator.session(), ["churn"]).services
+    assert [each["state"] for each in standing.to_json()["steps"]] == ["taken", "taken", "lifted"]
+    assert standing.to_json()["steps"][2]["why"] == "by ana"
+    world.advance(timedelta(days=2))
+    world.reconcile(budgeted())
+    assert world.scaling == (0, 1)
+    for wrong in ({"do": "StopJobs", "lasts": None}, {"do": "", "lasts": timedelta(days=32)}):
+        with pytest.raises(errors.UsageError):
+            lift(session, "churn", None, by="ana", dry=False, **wrong)
+    with pytest.raises(errors.UsageError):
+        lift(session, "chrn", None, do="", lasts=None, by="ana", dry=False)
+
+
+def test_our_own_estimate_acts_before_the_bill_does(world):
+    """Nobody told what is billed: two looks at the time of instances, ten minutes apart, take a step."""
+    ladder = [{"at": 0.0001, "do": "CapInstances", "maxInstances": 1}]
+    small = budgeted(0.001, ladder, access={"authentication": "Public"})
+    world.operator.apply(small)
+    subscriber = world.operator.api("google.pubsub_v1", "subscriber", "Subscriber")
+    for _ in range(2):
+        assert HTTP.get(world.operator.service().uri).is_success
+        world.advance(timedelta(minutes=15))
+        subscriber.delete_subscription(request={"subscription": SUBSCRIPTION})
+        world.reconcile(small)
+
+    book = world.book()
+    assert {each.source for each in book.readings} == {"own"}
+    first, second = (each.cost for each in book.readings)
+    assert 0 < first < second
+    assert [each.source for each in book.taken] == ["own"]
+    assert world.scaling == (1, 1)
+
+
+def test_who_may_read_neither_is_told_what_to_grant(world):
+    """And the rest of the pass goes on: what somebody changed by hand is put back."""
+    world.operator.apply(budgeted())
+    services = world.operator.api("google.cloud.run_v2", "services", "Services")
+    service = world.operator.service()
+    service.scaling.min_instance_count = 0
+    services.update_service(request={"service": service, "update_mask": {"paths": ["scaling"]}}).result(timeout=20)
+    refused = {"status": "PERMISSION_DENIED", "times": 9}
+    world.emulator.faults(
+        {"method": "*Subscriber/Pull", **refused}, {"method": "*MetricService/ListTimeSeries", **refused}
+    )
+    told = " ".join(world.reconcile(budgeted()))
+    world.emulator.faults()
+
+    assert "what is billed is not known: cannot pull from churn-budget" in told
+    assert "there is no estimate of our own: cannot read the billed time of instances" in told
+    assert world.scaling == (1, 0)
+    assert "Notify at 50 % is not taken: nothing is known of what was spent this month" in world.book().said

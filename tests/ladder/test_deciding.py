@@ -1,0 +1,336 @@
+"""What a budget does when it is spent."""
+
+import itertools
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.core.ladder.deciding import Evidence, lifted, new_book, next_step
+from reconciler.core.ladder.notices import NoNotice, Notice, read
+from reconciler.core.ladder.period import day_of, end_of, start_of
+from reconciler.core.ladder.steps import in_force, restraint_of, step_of
+from schemas.kept import BudgetBook
+from schemas.sections.budget import Budget
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+START = datetime(2026, 11, 1, 7, tzinfo=UTC)
+LADDER = [
+    {"at": 0.8, "do": "Notify"},
+    {"at": 1.0, "do": "FreezeRetraining"},
+    {"at": 1.2, "do": "CapInstances", "maxInstances": 1},
+]
+
+
+def budget(amount=900, actions=LADDER, currency="EUR"):
+    said = [{**each, "at": float(each["at"])} for each in actions]
+    return Budget.model_validate({"amount": Decimal(amount), "currency": currency, "actions": said})
+
+
+def notice(share, at=NOW, *, message="", start=START, budget="b1", currency="EUR", amount=900):
+    return Notice(
+        message or f"{at:%d%H%M}", at, budget, "churn", start, Decimal(str(share)) * 900, Decimal(amount), currency
+    )
+
+
+def said_twice(share, at=NOW):
+    return (notice(share, at - timedelta(minutes=30)), notice(share, at))
+
+
+def decided(*notices, book=None, now=NOW, of=None, **more):
+    book = book or new_book("churn", "europe-north1", now)
+    return next_step(of or budget(), book, Evidence(notices, budget="b1", **more), now)
+
+
+def kinds(decision):
+    return [each.step.do for each in decision.book.taken]
+
+
+@pytest.mark.parametrize(
+    ("notices", "taken", "why"),
+    [
+        pytest.param((), [], "nothing is known of what was spent this month", id="nothing-known"),
+        pytest.param(said_twice(0.5), [], "50 % billed of 900 EUR", id="below"),
+        pytest.param((notice(1.5),), [], "150 % was said once, and is to be said again", id="once-is-not-enough"),
+        pytest.param((notice(1.5), notice(1.5)), [], "150 % was said once", id="delivered-twice-is-once"),
+        pytest.param(
+            (notice(1.5, message="a"), notice(1.5, NOW - timedelta(minutes=2), message="b")),
+            [],
+            "once",
+            id="published-twice",
+        ),
+        pytest.param(said_twice(0.9), ["Notify"], "90 % billed of 900 EUR", id="first-step"),
+        pytest.param(said_twice(1.0), ["Notify", "FreezeRetraining"], "100 % billed", id="exactly-all-of-it"),
+        pytest.param(said_twice(2), ["Notify", "FreezeRetraining", "CapInstances"], "", id="all"),
+        pytest.param((*said_twice(2), notice(0.9, NOW + timedelta(hours=1))), ["Notify"], "90 %", id="corrected"),
+        pytest.param(tuple(reversed(said_twice(1.1))), ["Notify", "FreezeRetraining"], "110 %", id="in-any-order"),
+        pytest.param(tuple(replace(n, budget="b2") for n in said_twice(2)), [], "of another budget", id="another"),
+        pytest.param(tuple(replace(n, currency="USD") for n in said_twice(2)), [], "in USD, not in EUR", id="currency"),
+        pytest.param(
+            tuple(replace(n, start=datetime(2026, 10, 1, 7, tzinfo=UTC)) for n in said_twice(2)),
+            [],
+            "2 notices not counted: about the month from 2026-10-01",
+            id="late",
+        ),
+        pytest.param(tuple(replace(n, amount=Decimal(0)) for n in said_twice(2)), [], "of nothing", id="of-nothing"),
+    ],
+)
+def test_steps_are_taken_on_two_notices(notices, taken, why):
+    """A step needs two notices of this budget, month and currency; whatever is not done has its reason."""
+    decision = decided(*notices)
+
+    assert kinds(decision) == taken
+    assert why in "; ".join(decision.held)
+    assert len(taken) == len(LADDER) or decision.book.said
+
+
+def test_our_own_estimate_counts_as_the_bill_does():
+    """The bill is hours late: an estimate that was made twice takes a step before it."""
+    once = decided(own=Decimal(1000), now=NOW)
+    again = decided(own=Decimal(990), now=NOW + timedelta(hours=1), book=once.book)
+
+    assert (kinds(once), kinds(again)) == ([], ["Notify", "FreezeRetraining"])
+    assert {each.source for each in again.taken} == {"own"}
+    assert again.taken[0].cost == 990
+
+
+def test_a_month_later_nothing_holds():
+    """Every step ends with the billing month, which is that of Los Angeles, whether or not a pass looks."""
+    book = decided(*said_twice(2)).book
+    last, first = datetime(2026, 12, 1, 7, 59, tzinfo=UTC), datetime(2026, 12, 1, 8, tzinfo=UTC)
+    later = decided(book=book, now=first)
+
+    assert len(in_force(budget(), book, last)) == 3
+    assert not in_force(budget(), book, first)
+    assert (kinds(later), {why for _, why in later.undone}) == ([], {"a new month has begun"})
+    assert not later.book.readings
+
+
+def test_a_raised_budget_undoes_what_it_is_above():
+    """With a larger amount a step's share is not reached any more, and it comes again only when it is."""
+    book = decided(*said_twice(1.3)).book
+    raised = budget(1100)
+
+    assert [each.step.do for each in in_force(raised, book, NOW)] == ["Notify", "FreezeRetraining"]
+    decision = next_step(raised, book, Evidence(budget="b1"), NOW)
+    assert [each.step.do for each, _ in decision.undone] == ["CapInstances"]
+    assert "the budget is 1100 EUR now" in decision.undone[0][1]
+    assert "106 % billed of 1100 EUR" in "; ".join(decision.held)
+
+
+def test_credits_do_not_make_a_cap_come_and_go():
+    """What is spent may fall; what was done stays until the month ends."""
+    book = decided(*said_twice(1.3)).book
+    less = [notice(0.5, NOW + timedelta(hours=hour)) for hour in (1, 2)]
+
+    assert len(kinds(decided(*less, book=book, now=NOW + timedelta(hours=2)))) == 3
+
+
+def test_a_step_that_left_the_spec_ends():
+    """So does one that was changed: it is another one."""
+    book = decided(*said_twice(1.3)).book
+    changed = budget(actions=[*LADDER[:2], {**LADDER[2], "maxInstances": 2}])
+    decision = next_step(changed, book, Evidence(budget="b1"), NOW)
+
+    assert [(each.step.max_instances, why) for each, why in decision.undone] == [
+        (1, "the spec has no such step any more")
+    ]
+    assert [each.step.max_instances for each in decision.taken] == [2]
+
+
+def test_a_lifted_step_stays_lifted_until_then():
+    """A person's word ends what was taken, holds it off, and ends itself; so does a word for all."""
+    book = decided(*said_twice(1.3)).book
+    cap, until = step_of(budget().actions[2]), NOW + timedelta(days=2)
+    book = lifted(book, cap, until=until, by="ana@acme.example", now=NOW)
+
+    held = decided(*said_twice(1.4, until - timedelta(minutes=1)), book=book, now=until - timedelta(minutes=1))
+    assert kinds(held) == ["Notify", "FreezeRetraining"]
+    assert "ana@acme.example lifted it until 2026-11-22 12:00 UTC" in "; ".join(held.held)
+    assert kinds(decided(book=held.book, now=until)) == ["Notify", "FreezeRetraining", "CapInstances"]
+    assert kinds(decided(book=lifted(book, None, until=until, by="", now=NOW))) == []
+    with pytest.raises(ValueError, match="31 days"):
+        lifted(book, None, until=NOW + timedelta(days=32), by="", now=NOW)
+
+
+def test_what_hinders_a_step_is_said():
+    """What a step would change may be left to others."""
+    decision = decided(*said_twice(2), hindered={"CapInstances": "management.mode is Observe"})
+
+    assert kinds(decision) == ["Notify", "FreezeRetraining"]
+    assert decision.held == ("CapInstances (1) at 120 % is not taken: management.mode is Observe",)
+
+
+def test_what_is_wanted_while_steps_hold():
+    """The cap is of the whole service, what is frozen says why and until when, and each step is said."""
+    actions = [*LADDER[:2], {"at": 1.1, "do": "ScaleToZero"}, LADDER[2]]
+    ladder = budget(actions=actions)
+    book = decided(*said_twice(1.25), of=ladder).book
+    held, free = (restraint_of("churn", ladder, book, at) for at in (NOW, end_of(NOW)))
+
+    assert (held.cap, held.warm(2), held.until) == (1, 0, end_of(NOW))
+    assert "retraining frozen by budget until 1 December (125 % of 900 EUR; lift: mlservice budget lift churn)" in (
+        held.frozen
+    )
+    assert held.said[3] == (
+        3,
+        "capped by budget until 1 December (125 % of 900 EUR; lift: mlservice budget lift churn)",
+    )
+    assert (free.cap, free.warm(2), free.frozen, free.said) == (0, 2, "", ())
+    assert restraint_of("churn", None, book, NOW).cap == 0
+    assert restraint_of("churn", ladder, None, NOW).cap is None
+
+
+@pytest.mark.parametrize("year", range(2007, 2050))
+def test_the_month_is_that_of_los_angeles(year):
+    """Without a table of time zones, as with one."""
+    zone = ZoneInfo("America/Los_Angeles")
+    for month in range(1, 13):
+        first = datetime(year, month, 1, tzinfo=zone).astimezone(UTC)
+        assert start_of(first) == first
+        assert end_of(first - timedelta(seconds=1)) == first
+        assert day_of(first).startswith("1 ")
+
+
+SAID = {
+    "budgetDisplayName": "churn",
+    "costAmount": 45.12,
+    "costIntervalStart": "2026-11-01T07:00:00Z",
+    "budgetAmount": 50,
+    "budgetAmountType": "SPECIFIED_AMOUNT",
+    "currencyCode": "EUR",
+    "aWordOfTomorrow": {},
+}
+
+
+def test_a_notice_is_read_exactly():
+    """Amounts are read as they are written; words that are not known do not matter, and thresholds are not asked."""
+    found = read("7", NOW, {"budgetId": "b1"}, json.dumps(SAID).encode())
+
+    assert (found.cost, found.amount, found.start, found.budget) == (Decimal("45.12"), 50, START, "b1")
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"\xff", "JSON"),
+        (b"[" * 60_000, "JSON"),
+        (b"1" * 70_000, "too long"),
+        (b"7", "no JSON object"),
+        (json.dumps({**SAID, "costAmount": "12"}).encode(), "costAmount is no amount"),
+        (json.dumps({**SAID, "costAmount": True}).encode(), "costAmount is no amount"),
+        (json.dumps({**SAID, "costAmount": None}).encode(), "costAmount is no amount"),
+        (json.dumps(SAID).replace("45.12", "NaN").encode(), "costAmount is no amount"),
+        (json.dumps(SAID).replace("45.12", "1e999999").encode(), "costAmount is no amount"),
+        (json.dumps({**SAID, "costIntervalStart": "2026-11-01"}).encode(), "since when"),
+        (json.dumps({**SAID, "costIntervalStart": 7}).encode(), "since when"),
+    ],
+)
+def test_what_is_no_notice_is_refused(data, why):
+    """Whoever may publish to the topic may send anything."""
+    with pytest.raises(NoNotice, match=why):
+        read("7", NOW, {}, data)
+
+
+# ---- properties: of any month, however its notices come
+
+SHARES = st.lists(st.integers(0, 300).map(lambda n: Decimal(n) / 100), min_size=0, max_size=8)
+
+
+def month_of(costs):
+    """Notices of a month in which spending only grows, an hour apart."""
+    return [notice(share, START + timedelta(hours=index + 1)) for index, share in enumerate(sorted(costs))]
+
+
+def end(book, notices, now=NOW):
+    return next_step(budget(), book, Evidence(tuple(notices), budget="b1"), now)
+
+
+FRESH = new_book("churn", "europe-north1", NOW)
+
+
+@settings(deadline=None, max_examples=60)
+@given(costs=SHARES, data=st.data())
+def test_order_and_repeats_do_not_matter(costs, data):
+    """However a month's notices are delivered, and in however many passes, the same steps hold at its end."""
+    notices = month_of(costs)
+    together = end(FRESH, notices)
+    shuffled = data.draw(
+        st.permutations([*notices, *data.draw(st.lists(st.sampled_from(notices)) if notices else st.just([]))])
+    )
+    book, at = FRESH, 0
+    while at < len(shuffled):
+        size = data.draw(st.integers(1, 4))
+        book = end(book, shuffled[at : at + size]).book
+        at += size
+    apart = end(book, ())
+
+    assert {each.step.do for each in apart.book.taken} == {each.step.do for each in together.book.taken}
+    assert end(apart.book, shuffled).book == apart.book
+    assert not end(apart.book, shuffled).taken
+
+
+@settings(deadline=None, max_examples=60)
+@given(costs=SHARES, own=st.lists(st.integers(0, 300), max_size=3), more=st.integers(0, 100))
+def test_never_above_what_is_spent_and_more_with_more(costs, own, more):
+    """No step is above what some source said twice; whoever spends more is never let off."""
+
+    def climbed(extra):
+        book = end(FRESH, month_of([each + Decimal(extra) / 100 for each in costs])).book
+        for index, cost in enumerate(own):
+            evidence = Evidence(own=Decimal(cost + extra) * 9, budget="b1")
+            book = next_step(budget(), book, evidence, NOW + timedelta(hours=index)).book
+        return book
+
+    book, twice = climbed(0), sorted(costs)[-2:-1]
+    # Of estimates that came one after the other, some two in a row were as high as that at least.
+    rows = [min(a, b) for a, b in itertools.pairwise(own)]
+    justified = max([*twice, *(Decimal(each) / 100 for each in rows)], default=Decimal(0))
+    assert all(each.step.at <= justified for each in book.taken)
+    assert {each.step.do for each in book.taken} <= {each.step.do for each in climbed(more).taken}
+
+
+@settings(deadline=None, max_examples=60)
+@given(costs=SHARES, days=st.integers(0, 40), amount=st.integers(1, 3000))
+def test_every_step_ends_and_none_flaps(costs, days, amount):
+    """What holds is over at the month's end; what was undone for a larger budget does not come back by itself."""
+    book, later = end(FRESH, month_of(costs)).book, NOW + timedelta(days=days)
+    other = budget(amount)
+    first = next_step(other, book, Evidence(budget="b1"), later)
+    second = next_step(other, first.book, Evidence(budget="b1"), later)
+
+    assert not in_force(budget(), book, end_of(NOW))
+    assert {str(each.step) for each in first.book.taken} == {str(each.step) for each in second.book.taken}
+    assert not second.taken
+    assert not second.undone
+    if later >= end_of(NOW):
+        assert not second.book.taken
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    costs=SHARES, minutes=st.integers(1, 31 * 24 * 60), which=st.sampled_from([0, 1, 2, None]), passed=st.integers(0)
+)
+def test_a_lift_holds_for_as_long_as_it_was_said(costs, minutes, which, passed):
+    """Whatever is said meanwhile, a lifted step is not taken before the lift ends."""
+    step = None if which is None else step_of(budget().actions[which])
+    until = NOW + timedelta(minutes=minutes)
+    book = lifted(end(FRESH, month_of(costs)).book, step, until=until, by="ana", now=NOW)
+    during = NOW + timedelta(minutes=passed % minutes)
+    after = end(book, month_of([*costs, Decimal(3), Decimal(3)]), during).book
+
+    assert all(step is not None and each.step != step for each in after.taken)
+
+
+@settings(deadline=None, max_examples=60)
+@given(costs=SHARES)
+def test_a_book_is_read_as_it_was_written(costs):
+    """What a pass wrote the next one reads, to the cent."""
+    book = end(FRESH, month_of(costs)).book
+
+    assert BudgetBook.read(json.loads(json.dumps(book.to_json()))) == book
