@@ -6,6 +6,7 @@ import pyarrow as pa
 from pyarrow import parquet as written
 
 from tests.conftest import HTTP
+from tests.operating import REGION
 
 
 def _datasets(operator):
@@ -16,7 +17,7 @@ def table(operator, name, columns, rows=()):
     """Make a table with rows, in a dataset that may be there."""
     dataset, _, name = name.partition(".")
     base = _datasets(operator)
-    HTTP.post(base, json={"datasetReference": {"datasetId": dataset}})
+    HTTP.post(base, json={"datasetReference": {"datasetId": dataset}, "location": REGION})
     fields = [{"name": each, "type": kind} for each, kind in columns.items()]
     made = {"tableReference": {"tableId": name}, "schema": {"fields": fields}}
     HTTP.post(f"{base}/{dataset}/tables", json=made).raise_for_status()

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.parquet import UnreadableError, read_footer
+from reconciler.core.parquet import SEVERAL, UnreadableError, read_footer
 from reconciler.core.tables import type_of
 from schemas.refusal import shown
 from schemas.sections.model import ValueType
@@ -28,7 +28,7 @@ _MOST_TOLD = 20
 TEXT, NUMBERS, TRUTHS, NESTED, UNKNOWN = "text", "numbers", "booleans", "objects", ""
 """What a column of a file holds, as far as its first lines tell."""
 _NUMBER_TYPES = frozenset({"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC", NUMBERS})
-_READ_BY_NOBODY = frozenset({"STRUCT", "JSON", NESTED})
+_READ_BY_NOBODY = frozenset({"STRUCT", "JSON", NESTED, SEVERAL})
 """Source: comments of `ModelMonitoringSchema`: neither STRUCT nor JSON is a column."""
 _SEVERAL = " REPEATED"
 _FRACTIONS = frozenset({"FLOAT64", "NUMERIC", "BIGNUMERIC"})

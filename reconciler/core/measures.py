@@ -57,5 +57,6 @@ def selected(metric: str, service: str, region: str) -> str:
         f'resource.labels.location = "{region}"',
         f'resource.labels.namespace = "{NAMESPACE}"',
         f'resource.labels.job = "{service}"',
+        f'resource.labels.task_id = "{_TASK}"',
     )
     return " AND ".join(terms)

@@ -29,7 +29,9 @@ _BY_CONVERTED = {0: "STRING", 4: "STRING", 5: "NUMERIC", 6: "DATE", 7: "TIME", 8
                  10: "TIMESTAMP", 19: "JSON"}  # fmt: skip
 _BY_LOGICAL = {1: "STRING", 4: "STRING", 5: "NUMERIC", 6: "DATE", 7: "TIME", 8: "TIMESTAMP", 12: "JSON", 15: "FLOAT64"}
 _LISTS = frozenset({1, 2, 3})
-"""Maps and lists, in converted and in logical types: of their columns nobody says what one value is."""
+"""Maps and lists, in converted and in logical types."""
+SEVERAL = "lists"
+"""A column of lists or maps, which is loaded as records: no column that anything is compared by."""
 
 
 class UnreadableError(ValueError):
@@ -41,7 +43,7 @@ class Footer:
     """What a footer says.
 
     Args:
-        columns: Type of each column as BigQuery loads it; empty for a list.
+        columns: Type of each column as BigQuery loads it; `SEVERAL` for lists and maps.
         rows: How many there are.
     """
 
@@ -107,9 +109,9 @@ def _type(element: Mapping[int, Any]) -> str:
     # 0 is a type, so what is no number counts as one that there is not.
     converted = element[_CONVERTED] if isinstance(element.get(_CONVERTED), int) else -1
     if element.get(_REPETITION) == _REPEATED:
-        return ""
+        return SEVERAL
     if _whole(element, _CHILDREN):
-        return "" if converted in _LISTS or (logical in {2, 3}) else "STRUCT"
+        return SEVERAL if converted in _LISTS or (logical in {2, 3}) else "STRUCT"
     plain = _PHYSICAL.get(_whole(element, _TYPE), "")
     return _BY_LOGICAL.get(logical or 0) or _BY_CONVERTED.get(converted) or plain
 

@@ -21,6 +21,7 @@ from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.ladder.books import Books, Found
 from reconciler.engine.monitoring import standing as monitoring
+from reconciler.engine.monitoring.outcomes import judges_performance
 from reconciler.engine.oversight import Oversight, Standing, read_oversight
 from reconciler.engine.retraining import Retraining, read_retraining, read_windows
 from reconciler.engine.session import Session
@@ -279,7 +280,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
     seen = session.observe(asked)
     now = session.clock.now().isoformat(timespec="seconds")
     books = Books(session).find([(i.region, i.service) for i in chosen])
-    trained, measured = _trained(session, chosen), windows_said(session, chosen)
+    trained, measured = _trained(session, chosen), windows_said(session, chosen, seen)
     found = [
         ServiceStatus(
             inventory,
@@ -313,13 +314,29 @@ def _trained(session: Session, inventories: Sequence[Inventory]) -> dict[Key, Re
 
 
 def windows_said(
-    session: Session, inventories: Sequence[Inventory]
+    session: Session, inventories: Sequence[Inventory], seen: Mapping[Address, Observed[Any]]
 ) -> dict[Key, tuple[tuple[monitoring.Standing, ...], str]]:
-    """Read what the function said of monitors' windows, and why it cannot be read, of those services that have both."""
-    wanted = {RETRAINS, WATCHES}
-    keys = [(i.region, i.service) for i in inventories if wanted <= {a.kind for a in i.entries}]
-    found = session.pool.gather([partial(read_windows, session, *key) for key in keys])
-    return {key: (tuple(monitoring.standings(each)), why) for key, (each, why) in zip(keys, found, strict=True)}
+    """Read what the function said of windows, and why it cannot be read, of those services whose windows it judges.
+
+    Args:
+        session: The run.
+        inventories: Of the services.
+        seen: What is there, for what their functions are told.
+    """
+    judged = {(i.region, i.service): sorts for i in inventories if (sorts := _judged(i, seen))}
+    found = session.pool.gather([partial(read_windows, session, *key) for key in judged])
+    return {
+        key: (tuple(each for each in monitoring.standings(windows) if each.which in sorts), why)
+        for (key, sorts), (windows, why) in zip(judged.items(), found, strict=True)
+    }
+
+
+def _judged(inventory: Inventory, seen: Mapping[Address, Observed[Any]]) -> frozenset[str]:
+    """Give what the function of a service judges: of what it judged before, there are windows as well."""
+    kinds = {a.kind for a in inventory.entries}
+    functions = [seen[a] for a in inventory.entries if a.kind == RETRAINS and a in seen]
+    found = monitoring.OF_MONITORS if {RETRAINS, WATCHES} <= kinds else frozenset[str]()
+    return found | (monitoring.OF_LABELS if any(map(judges_performance, functions)) else frozenset[str]())
 
 
 def _closed(kinds: Kinds, inventory: Inventory) -> Mapping[Address, str]:

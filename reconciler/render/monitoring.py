@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from rich.text import Text
 
+from reconciler.core.empty_windows import TARGET, empty_side, is_expected
 from reconciler.render.moments import ago, minute
 from reconciler.render.text import table
 from reconciler.render.values import one_line
@@ -94,7 +94,7 @@ def headline(found: Mapping[str, Any]) -> tuple[str, str]:
     """Say in a few words how a service stands, with a style."""
     every = [*found["comparisons"]]
     every += [{**found["performance"], "which": "performance"}] if found["performance"] else []
-    breaches = [NAMES[each["which"]] for each in every if each["finding"] == "Breach"]
+    breaches = [NAMES[each["which"]] for each in every if each["finding"] == "Breach" or each.get("since")]
     if breaches:
         return f"breach of {', '.join(breaches)}", WORDS["Breach"][1]
     silent = [each for each in every if each["finding"] != "Calm"]
@@ -128,7 +128,8 @@ def standing(found: Mapping[str, Any], now: datetime) -> str:
     if not found["since"]:
         return ""
     row = f", {found['inARow']} windows in a row" if found["inARow"] > 1 else ""
-    return f" since {minute(found['since'])} UTC ({ago(found['since'], now)}){row}"
+    since = f"since {minute(found['since'])} UTC ({ago(found['since'], now)}){row}"
+    return f" {since}" if found["finding"] == "Breach" else f", and breach {since} before"
 
 
 def lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
@@ -175,19 +176,14 @@ def troubles(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     failed = found["unmeasured"]
     if failed and failed["going"]:
         yield f"a job for {minute(failed['at'])} UTC has not ended yet", "yellow"
-    elif failed and (empty := _EMPTY.match(failed["reason"])):
-        expected = found["which"] in _AGAINST_EARLIER and empty["side"] == "baseline"
+    elif failed and empty_side(failed["reason"]):
+        expected = is_expected(found["which"], failed["reason"])
         told = f"the job for {minute(failed['at'])} UTC measured nothing: {why(failed['reason'], found['which'])}"
         yield told, "yellow" if expected else "red"
     elif failed:
         yield f"the job for {minute(failed['at'])} UTC failed: {short(failed['reason'])}", "red"
     if found["schedule"]["problem"]:
         yield one_line(found["schedule"]["problem"]), "red"
-
-
-_EMPTY = re.compile(r"No data found in the (?P<side>baseline|target) dataset\b")
-"""Model Monitoring's words of a side without rows, before its query, which nobody wants to read."""
-_AGAINST_EARLIER = frozenset({"drift", "predictiondrift"})
 
 
 def why(reason: str, which: str) -> str:
@@ -197,12 +193,12 @@ def why(reason: str, which: str) -> str:
         reason: As it was told.
         which: What was compared.
     """
-    empty = _EMPTY.match(reason)
-    if empty is None:
+    side = empty_side(reason)
+    if not side:
         return short(reason)
-    if empty["side"] == "target":
+    if side == TARGET:
         return "no rows in the window"
-    return "no rows in the earlier window" if which in _AGAINST_EARLIER else "no rows in the baseline"
+    return "no rows in the earlier window" if is_expected(which, reason) else "no rows in the baseline"
 
 
 def _performance(found: Mapping[str, Any], now: datetime) -> Text:
@@ -228,7 +224,8 @@ def outcome_lines(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
     late = f"labels come {duration_text(1000 * found['after'])} later" if found["after"] else "labels come at once"
     between = f"window {minute(found['from'])} to {minute(found['to'])} UTC, judged {ago(found['at'], now)}"
     yield f"{between if found['at'] else 'no window yet'} · {late} · {found['minSamples']} tell something"
-    if found["predictions"]:
+    words = f"{found['labelled']} of {found['predictions']} predictions have a label"
+    if found["predictions"] and not found["reason"].startswith(words):
         some, of = found["labelled"], found["predictions"]
         yield f"{some} of {of} predictions have a label ({some / of:.1%}){''.join(_lost(found))}"
     if found["reason"] and not any("value" in each for each in found["measures"]):
@@ -299,8 +296,8 @@ def _cells(column: Mapping[str, Any]) -> tuple[str, ...]:
         number(column.get("expected"), ".3f"),
         number(column.get("rows"), "d"),
         number(column.get("baselineRows"), "d"),
-        f"{column['missing']:.1%}",
-        f"{column['baselineMissing']:.1%}",
+        number(column.get("missing"), ".1%"),
+        number(column.get("baselineMissing"), ".1%"),
         bars(column.get("histogram")),
     )
 

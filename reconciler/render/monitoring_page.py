@@ -163,8 +163,8 @@ def _row(column: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> str:
         number(column.get("expected"), ".3f"),
         number(column.get("rows"), ",d"),
         number(column.get("baselineRows"), ",d"),
-        f"{column['missing']:.1%}",
-        f"{column['baselineMissing']:.1%}",
+        number(column.get("missing"), ".1%"),
+        number(column.get("baselineMissing"), ".1%"),
     )
     cells = "".join(f'<td class="number">{_text(each)}</td>' for each in numbers)
     drawn = f"<td>{histogram(column.get('histogram'))}</td><td>{_over_time(column, past)}</td>"

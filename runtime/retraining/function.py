@@ -149,10 +149,11 @@ def _looked(
     if not settings.watched and not settings.performance:
         return {}
     watched = settings.watched or {"schedules": {}, "least": 0}
-    points = Points(settings, google)
+    remembered = BucketWindows(Bucket(google, settings.bucket), settings.folder)
+    points = Points(settings, google, remembered.claim)
     how = Look(
         Monitors(settings, google),
-        BucketWindows(Bucket(google, settings.bucket), settings.folder),
+        remembered,
         watched["schedules"],
         int(watched["least"]),
         tuple(Watch.of(told) for told in settings.breaches),
@@ -162,6 +163,7 @@ def _looked(
         (lambda known, now: points.seen(Judging(settings, google).windows(known, now), known))
         if settings.performance
         else None,
+        watched.get("columns") or {},
     )
     try:
         found = look(how, max(datetime.now(UTC), at))

@@ -9,12 +9,13 @@ Source: `projects.timeSeries.create` of monitoring v3: a point of a series every
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from runtime.retraining import telling
 from runtime.retraining.google import Google, Refused, Unavailable
+from runtime.retraining.handling import NotNow
 from runtime.retraining.settings import Settings
 from runtime.retraining.watching.windows import Window, Windows
 
@@ -32,10 +33,12 @@ class Points:
     Args:
         settings: Whose.
         google: Calls with.
+        claim: Tells whether nobody else writes a window's points, and nobody has: one whose training gets no answer is
+            judged again with each look, and two looks may judge the same at once.
     """
 
-    def __init__(self, settings: Settings, google: Google) -> None:
-        self._settings, self._google = settings, google
+    def __init__(self, settings: Settings, google: Google, claim: Callable[[Window], bool] = lambda _: True) -> None:
+        self._settings, self._google, self._claim = settings, google, claim
         self._told: Mapping[str, Any] = (settings.performance or {}).get("points") or {}
         self._newest: Window | None = None
 
@@ -59,10 +62,12 @@ class Points:
         """
         if self._newest is None or not self._told:
             return
-        series = list(series_of(self._newest.to_json(), self._told, now))
-        self._newest = None
+        window, self._newest = self._newest, None
         try:
-            self._create(series)
+            if self._claim(window):
+                self._create(list(series_of(window.to_json(), self._told, now)))
+        except NotNow as error:
+            telling.log("WARNING", f"{self._settings.service}: no alert and no dashboard knows of the window: {error}")
         except (Refused, Unavailable) as error:
             service = self._settings.service
             if _is_there(error):

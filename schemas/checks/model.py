@@ -187,7 +187,7 @@ def _logged_at_all(model: Model | None, monitoring: Monitoring) -> Iterator[Find
 def _column_name(path: str, name: str) -> Iterator[Finding]:
     at_key = path != "model.prediction.name"
     if not _COLUMN.fullmatch(name) or name.upper().startswith(_COLUMN_RESERVED):
-        hint = "BigQuery: letters, digits and _, up to 300, first no digit; or set `log: false`"
+        hint = "BigQuery: letters a to z, digits and _, up to 300, first no digit; or set `log: false`"
         yield Finding(path, "column-name", f"{shown(name)} cannot be a column", hint, at_key=at_key)
     elif name.lower() in {*ABOUT, *METADATA}:
         hint = "rename it, or set `log: false`" if at_key else "rename it"

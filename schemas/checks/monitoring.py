@@ -5,6 +5,7 @@ Source:
     https://cloud.google.com/vertex-ai/docs/model-monitoring/set-up-model-monitoring; bigquery v2 `TableReference`
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 
@@ -18,6 +19,7 @@ from schemas.training_data import PARQUET, format_of, loaded_table
 from schemas.units import duration_text
 
 _HOUR = 3600
+_DAY = 24 * _HOUR
 _GOAL_MOST = 0.9999
 """Of an objective (comment of `ServiceLevelObjective.goal`)."""
 _TABLE = re.compile(r"(?:(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{0,28}[a-z0-9]\.)?[A-Za-z0-9_]{1,1024}\.[A-Za-z0-9_-]{1,1024}")
@@ -26,6 +28,7 @@ _PERIODS_S = (60, 300, 600, 900)
 _PLACES, _PLACES_LEAST = {CheckRegion.USA: 3}, 3
 """Of regions with several, and of a check."""
 _PATH = re.compile(r"/[!-~]*")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _OBJECT = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/\S*[^/\s]")
 
 
@@ -44,6 +47,10 @@ def tables(monitoring: Monitoring | None) -> Iterator[Finding]:
     if baseline.uri is not None and not _OBJECT.fullmatch(baseline.uri):
         hint = "write gs://bucket/path/file.csv"
         summary = f"{shown(baseline.uri)} is not a file in Cloud Storage"
+        bucket = baseline.uri.removeprefix("gs://").partition("/")[0]
+        if baseline.uri.startswith("gs://") and not _BUCKET.fullmatch(bucket):
+            hint = "3 to 63 lower-case letters a to z, digits, hyphens, dots and underscores"
+            summary = f"{shown(bucket)} is not a bucket name"
         yield Finding("monitoring.baseline.uri", "baseline", summary, hint)
 
 
@@ -141,7 +148,8 @@ def windows(monitoring: Monitoring | None) -> Iterator[Finding]:
     needed_s = max(sum(spans.values()), late_s)
     if monitoring.logging is not None and monitoring.logging.retention_s < needed_s:
         summary = f"{duration_text(monitoring.logging.retention_s * 1000)} is shorter than what is compared"
-        hint = f"windows reach back {duration_text(needed_s * 1000)}"
+        days = math.ceil(needed_s / _DAY)
+        hint = f"windows reach back {duration_text(needed_s * 1000)}: write {days}d or more"
         yield warning("monitoring.logging.retention", "retention", summary, hint)
 
 

@@ -47,7 +47,7 @@ def labels(monitoring: Monitoring | None) -> Iterator[Finding]:
     columns = {key: name for key, name in named.items() if name is not None}
     for key, name in columns.items():
         if not _COLUMN.fullmatch(name):
-            hint = "BigQuery: letters, digits and _, up to 300, first no digit"
+            hint = "BigQuery: letters a to z, digits and _, up to 300, first no digit"
             yield Finding(f"{path}.{key}", "column-name", f"{shown(name)} cannot be a column", hint)
     keys = list(columns)
     for index, _ in repeated(name.lower() for name in columns.values()):

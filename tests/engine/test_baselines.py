@@ -246,3 +246,27 @@ def test_a_baseline_that_is_no_parquet_any_more_leaves_nothing(operator):
 
     names = [each["tableReference"]["tableId"] for each in bigquery(operator).listed(f"{LOGS}/tables", "tables")]
     assert names == ["churn"]
+
+
+def judged(table):
+    """A service whose predictions are compared with labels."""
+    predicted = {"name": "p", "type": "number"}
+    model = {"uri": "gs://models/churn/", "framework": "onnx", "features": FEATURES, "prediction": predicted}
+    labels = {"table": table, "requestId": "id", "value": "churned"}
+    performance = {"labels": labels, "after": "1d", "threshold": 0.5, "least": {"accuracy": 0.7}}
+    monitoring = {"logging": {"table": "ml_logs.churn"}, "performance": performance}
+    return spec("judged", model=model, monitoring=monitoring, retraining={"run": {"cloudRunJob": {"name": "train"}}})
+
+
+def test_a_table_of_labels_is_looked_at_with_the_plan(operator):
+    """What would fail every question has its line; a table that is still to come is told, and keeps nothing."""
+    table(operator, "ml.outcomes", {"id": "STRING", "churn": "BOOL"})
+    at = "monitoring.performance.labels"
+
+    found = refused(operator, judged("ml.outcomes"))
+    notes = [(note.text, note.where) for note in operator.plan(judged("ml.later")).plan.notes if at in note.where]
+
+    assert found == [(f"{at}.value", 'BigQuery table local.ml.outcomes has no column "churned"')]
+    [(text, where)] = notes
+    assert text == "there is no BigQuery table local.ml.later yet: until there is, no window is measured"
+    assert where.endswith(f"{at}.table")

@@ -7,8 +7,10 @@ from reconciler.engine.monitoring.calibrating import calibrate
 from reconciler.engine.monitoring.reading import read_monitored
 from reconciler.engine.monitoring.running import intended
 from reconciler.gcp.vertex import host
+from reconciler.kinds.vertex_model_monitor.logarithms import selected
 from reconciler.render.monitoring import render_monitored
 from schemas import SpecError
+from tests.conftest import HTTP
 from tests.operating import REGION, spec
 from tests.operating_tables import fill, parquet, table, upload
 
@@ -134,7 +136,7 @@ def test_both_sides_are_asked_for_logarithms_and_hands_are_seen(operator):
     wanted = watched(baseline={"table": "ml.training"}, logarithmic=["visits"])
     applied(operator, wanted)
 
-    taken = "IF(`visits` > 0, LN(`visits`), NULL) AS `visits`"
+    taken = "IF(`visits` > 0 AND NOT IS_NAN(`visits`), LN(`visits`), NULL) AS `visits`"
     source = {"query": f"SELECT `amount`, {taken}, `plan` FROM `local.ml.training`"}
     found = objective(operator)
     assert monitor(operator)["trainingDataset"]["columnizedDataset"]["bigquerySource"] == source
@@ -175,3 +177,16 @@ def test_of_a_list_there_is_no_logarithm(operator):
 
     said = 'BigQuery table local.ml.lists has lists in column "amount", and of a list there is no logarithm'
     assert [each.summary for each in refused.value.problems] == [said]
+
+
+def test_what_has_no_logarithm_is_missing(operator):
+    """0 and below, null, and NaN, whatever an engine takes that for; of whole numbers as well."""
+    rows = [{"x": 1, "n": 1}, {"x": 0, "n": 0}, {"x": -1, "n": -1}, {"x": "NaN", "n": None}]
+    table(operator, "ml.odd", {"x": "FLOAT64", "n": "INT64"}, rows)
+    query = f"SELECT {selected('xn', frozenset('xn'))} FROM ml.odd ORDER BY x IS NULL"
+
+    asked = {"query": query, "useLegacySql": False}
+    answer = HTTP.post(f"{operator.emulator.http}/bigquery/v2/projects/local/queries", json=asked).json()
+
+    found = [[cell["v"] for cell in row["f"]] for row in answer["rows"]]
+    assert found == [["0.0", "0.0"], [None, None], [None, None], [None, None]]

@@ -295,7 +295,8 @@ def windows(operator):
 def test_requests_that_moved_start_one_training_when_they_stay_so(operator):
     """A few rows say nothing, one window is not two; the second one starts it, and the third not another one.
 
-    The log entry of a breach wakes the function, whatever it says.
+    One in which a column is gone is not calm, whatever else is. The log entry of a breach wakes the function, whatever
+    it says.
     """
     operator.make_job()
     first_run = run_to_come(operator)
@@ -306,14 +307,18 @@ def test_requests_that_moved_start_one_training_when_they_stay_so(operator):
     for day, count in enumerate(rows):
         moved = logged(first_run + timedelta(days=day, hours=-3), count, spend=50, plans=("basic", "plus"), churns=0.1)
         fill(operator, "ml_logs.churn", moved)
+    gone = logged(first_run + timedelta(days=len(rows), hours=-3), 200, spend=0, plans=("basic", "plus"), churns=0.1)
+    fill(operator, "ml_logs.churn", [{**each, "spend": None} for each in gone])
 
-    for day in range(len(rows)):
+    for day in range(len(rows) + 1):
         let_pass(operator, first_run + timedelta(days=day, minutes=11))
         until(lambda day=day: len(windows(operator)) == day + 1)
 
-    few, *moved = windows(operator)
+    few, *moved, lost = windows(operator)
     assert few == ("NotEnoughData", "20 rows; fewer than 50 tell nothing")
     assert moved == [("Breach", "1 of 2 columns too far: spend 1, limit 0.1")] * 3
+    nowhere = "no row has a value of it, of the window or of what it is compared with"
+    assert lost == ("NotEnoughData", f"spend not compared: {nowhere}")
     until(lambda: len(kept(operator, "history.json")["runs"]) == 1)
     found = read_retraining(operator.session(), REGION, "churn", last=50)
     held_back = [each["reason"] for each in found.decisions if each["action"] == "Skip"]
@@ -329,7 +334,7 @@ def test_requests_that_moved_start_one_training_when_they_stay_so(operator):
     shown = next(each for each in read_monitored(operator.session(), "churn", None, last=9).comparisons)
     said = [(each.finding, each.reason) for each in reversed(shown.windows)]
     assert said == windows(operator), "the command and the function say the same"
-    assert (shown.since, shown.in_a_row) == (shown.windows[2].at.replace("Z", "+00:00"), 3)
+    assert (shown.since, shown.in_a_row) == (shown.windows[3].at.replace("Z", "+00:00"), 3)
     operator.emulator.faults({"method": "*/ListFunctions", "status": "PERMISSION_DENIED", "times": None})
     [unknown] = read_monitored(operator.session(), "churn", None).unreadable
     assert unknown.startswith("whether labels are asked for: cannot list functions_function/")

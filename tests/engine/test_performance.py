@@ -9,6 +9,7 @@ import pytest
 from reconciler.core import measures
 from reconciler.core.membership import Membership
 from reconciler.engine.monitoring.reading import read_monitored
+from reconciler.engine.status import read_status
 from runtime.retraining.function import act
 from runtime.retraining.google import Google
 from tests.engine.test_monitoring import fill, kept, now, table
@@ -133,6 +134,8 @@ def test_predictions_that_were_wrong_start_one_training_when_they_stay_so(operat
     told = shown.to_json()["performance"]
     assert (shown.watched, shown.breached, told["labelled"], told["minSamples"]) == (None, False, 98, 50)
     assert [each["finding"] for each in reversed(told["history"])] == [finding for finding, _ in windows(operator)]
+    [status] = read_status(operator.session(), ["churn"]).services
+    assert [each.which for each in status.monitoring] == ["performance"]
     opened, closed = ("ml@acme.example", "open"), ("ml@acme.example", "closed")
     assert mails == [[], [opened], [opened], [opened], [opened, closed]]
     assert measured(operator, measures.BREACH, lambda value: value.int64_value) == {"": [1, 1, 0]}

@@ -46,6 +46,8 @@ def test_what_others_wrote_is_no_query_of_ours():
     """Nothing is said of it, rather than something wrong."""
     assert taken_in("SELECT LOG10(`spend`) AS `spend`, IF(`a` > 0, LN(`b`), NULL) AS `a` FROM t") == frozenset()
     assert table_of("SELECT 1 FROM t") == ""
+    before = "SELECT IF(`a` > 0, LN(`a`), NULL) AS `a` FROM t"
+    assert taken_in(before) == {"a"}, "jobs of an earlier version are there for months"
 
 
 def test_a_plan_says_which_columns_get_another_scale():
@@ -76,8 +78,8 @@ def test_bins_of_logarithms_are_named_by_the_values():
     assert shape_of({"currentStats": numbers((0, 2, 1))}, by_logarithm=True).bins[5] == "2.71828"
 
 
-def window(day, taken):
-    """What a job measured of two columns."""
+def window(day, taken, *, gone=False):
+    """What a job measured of two columns, and of a third nothing."""
     job = {
         "name": f"p/modelMonitoringJobs/{day}",
         "scheduleTime": f"2026-11-{day}T06:00:00Z",
@@ -99,7 +101,8 @@ def window(day, taken):
         {"tabularStats": {"statsName": name, "objectiveType": "raw-feature-drift", "dataPoints": [point]}}
         for name in ("spend", "age")
     ]
-    return windows_of(job, "skew", stats, least=9, only=frozenset({"spend", "age"}))["skew"]
+    wanted = {"skew": {"spend": 0.2, "age": 0.2, "price": 0.1}} if gone else None
+    return windows_of(job, "skew", stats, least=9, only=frozenset({"spend", "age"}), wanted=wanted)["skew"]
 
 
 def test_windows_of_another_scale_are_not_drawn_beside_those_of_this_one():
@@ -118,3 +121,20 @@ def test_windows_of_another_scale_are_not_drawn_beside_those_of_this_one():
     assert "compared by the logarithm: spend" in page
     assert '<th scope="row">spend<br/><small>by the logarithm</small></th>' in page
     assert '<th scope="row">age</th>' in page
+
+
+def test_a_column_that_was_not_compared_is_shown_and_the_window_is_not_calm():
+    """Model Monitoring says nothing of it, and neither do we: not on which side its values are missing."""
+    windows = (window(27, frozenset({"price"}), gone=True),)
+    told = Comparison("skew", "s", "0 6 * * *", "", paused=False, least=9, windows=windows).to_json()
+    found = {"name": "churn", "region": "r", "monitor": "", "comparisons": [told], "performance": None}
+    found |= {"gone": [], "others": [], "unreadable": []}
+
+    shown = render_monitored(found, now=NOW, every=False).plain
+
+    assert told["finding"] == "NotEnoughData"
+    assert [each["name"] for each in told["columns"] if each["finding"] == "NotMeasured"] == ["price"]
+    [row] = [line.split() for line in shown.splitlines() if line.startswith("    price  ")]
+    assert row == ["price", "not", "measured", "-", "0.1", "-", "-", "-", "-", "-"]
+    assert "    price not compared: no row has a value of it" in shown
+    assert '<th scope="row">price' in render_page(found, now=NOW)

@@ -22,15 +22,13 @@ LATE = "labels come 7d later · 500 tell something"
 TOLD = {"least": 500, "after": 7 * 86_400, "limits": {"accuracy": 0.8, "recall": 0.6}}
 
 
-def window(back, hits, problem=""):
+def window(back, hits, problem="", *, of=1000):
     """A window that was judged so many days ago."""
     at = NOW - timedelta(days=back, hours=1)
     about = {"since": (at - timedelta(days=8)).isoformat(), "until": (at - timedelta(days=7)).isoformat()}
     if problem:
         return Window(PERFORMANCE, f"w{back}", at, None, problem, about).to_json()
-    counted = Counted(
-        1100, 1000, 3, 0, {"correct": 600 + hits, "hits": hits, "misses": 300 - hits, "false_alarms": 100}
-    )
+    counted = Counted(1100, of, 3, 0, {"correct": 600 + hits, "hits": hits, "misses": 300 - hits, "false_alarms": 100})
     verdict = judge(counted, TOLD["limits"], least=500)
     return Window(PERFORMANCE, f"w{back}", at, verdict, about=about | counted.to_json()).to_json()
 
@@ -70,6 +68,51 @@ def test_before_the_first_window_the_limits_are_shown():
     assert f"no window yet · {LATE}" in shown
     assert "recall    no window yet      -  at least 0.6" in shown
     assert (found.breached, found.fine) == (False, True)
+
+
+def test_a_breach_stands_while_windows_tell_nothing():
+    """Few labels end nothing, nor does what could not be measured: it is said, and fails a pipeline."""
+    few = told(window(0, 90, of=10), window(1, 90), window(2, 90))
+    shown = render_monitored(few.to_json(), now=NOW, every=False).plain
+    later = told(window(0, 90, "cannot ask"), window(1, 90, of=10), window(2, 90))
+    before = "performance  not enough data, and breach since 2026-11-25 06:00 UTC (2 d ago), 2 windows in a row before"
+
+    assert (few.breached, few.fine, few.to_json()["breach"]) == (True, False, True)
+    assert shown.splitlines()[0] == "churn  europe-west1  breach of performance"
+    assert f"  {before}\n" in shown
+    assert (later.breached, later.fine) == (True, False)
+    assert "not enough data, and breach since" in render_page(later.to_json(), now=NOW)
+    ended = told(window(0, 90, of=10), window(1, 290), window(2, 90))
+    assert (ended.breached, ended.fine, ended.to_json()["performance"]["since"]) == (False, True, "")
+
+
+def test_a_window_without_labels_enough_says_so_once():
+    """Measures that nobody could measure are of this window, and not of none yet."""
+    few = told(window(0, 90, of=10)).to_json()
+    shown = render_monitored(few, now=NOW, every=False).plain
+
+    assert shown.count("10 of 1100 predictions have a label") == 1
+    assert "no window yet" not in shown
+    assert {each["finding"] for each in few["performance"]["measures"]} == {"NotEnoughData"}
+
+
+def test_a_service_without_a_monitor_tells_its_model_and_version():
+    """As the function was told them."""
+    asked = Outcomes({**TOLD, "question": {"version": "7"}, "model": "churn-boosted"}, [], None)
+    found = Monitored("churn", "europe-west1", None, outcomes=asked).to_json()
+
+    assert (found["model"], found["version"]) == ("churn-boosted", "7")
+
+
+def test_a_window_that_could_not_be_measured_is_not_fine():
+    """Whatever was said before it, and where nothing was; before the first one nothing is amiss."""
+    failed = window(0, 0, "cannot ask BigQuery")
+    none = told().to_json()["performance"]
+
+    assert not told(failed, window(1, 290)).fine
+    assert not told(failed).fine
+    assert none["unmeasured"] is None
+    assert "could not be measured" not in render_monitored(told().to_json(), now=NOW, every=False).plain
 
 
 def test_what_cannot_be_read_is_not_fine():

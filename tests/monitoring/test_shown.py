@@ -4,9 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from reconciler.engine.monitoring.comparing import Comparison, Window
+from reconciler.engine.monitoring.reading import Monitored
 from reconciler.render.monitoring import bars, headline, others, quiet, render_monitored, troubles
 from reconciler.render.status import stands
 from reconciler.render.text import table
+from runtime.retraining.watching.verdict import Column, Finding, Judged, Verdict
 from tests.spec.test_redaction import monitored_with
 
 NOW = datetime(2026, 11, 27, 6, tzinfo=UTC)
@@ -35,6 +38,7 @@ HEADLINES = {
     "none": (("NotEnoughData", "NoWindow"), ("skew (not enough data), drift (no window yet)", "yellow")),
     "all-silent": (("NoWindow", "NoWindow"), ("no window yet", "yellow")),
     "a-breach": (("Breach", "NoWindow"), ("breach of skew", "bold red")),
+    "a-breach-before": ((("NotEnoughData", AT), "Calm"), ("breach of skew", "bold red")),
     "nothing": ((), ("not measured", "yellow")),
 }
 
@@ -42,7 +46,11 @@ HEADLINES = {
 @pytest.mark.parametrize(("findings", "told"), HEADLINES.values(), ids=HEADLINES)
 def test_a_service_is_calm_where_all_of_it_is(findings, told):
     """What was compared by nobody is no calm."""
-    found = [{"which": which, "finding": each} for which, each in zip(("skew", "drift"), findings, strict=False)]
+    pairs = [each if isinstance(each, tuple) else (each, "") for each in findings]
+    found = [
+        {"which": which, "finding": finding, "since": since}
+        for which, (finding, since) in zip(("skew", "drift"), pairs, strict=False)
+    ]
 
     assert headline({"comparisons": found, "performance": None}) == told
 
@@ -88,6 +96,45 @@ def test_windows_that_are_told_already_are_no_others():
     assert len(line) < 210
 
 
+def compared(*windows, which="skew", **more):
+    return Comparison(which, "s", "0 6 * * *", "", paused=False, least=9, windows=windows, **more)
+
+
+def measured(finding, *columns):
+    return Window("p/jobs/1", AT, Verdict(finding, "", columns))
+
+
+def failed(problem, *, going=False):
+    return Window("p/jobs/2", AT, problem=problem, going=going)
+
+
+CALM, FEW = measured(Finding.CALM), measured(Finding.TOO_FEW)
+LOST = Judged(Column.silent("a", 0.1), Finding.UNMEASURED, "")
+FINE = {
+    "calm": (compared(CALM), True),
+    "no-window": (compared(), True),
+    "breach": (compared(measured(Finding.BREACH)), False),
+    "few": (compared(FEW), True),
+    "few-and-breach-before": (compared(FEW, since=AT), False),
+    "calm-and-nobody-wrote-that-yet": (compared(CALM, since=AT), True),
+    "no-window-of-this-version": (compared(since=AT), True),
+    "failed": (compared(failed("permission denied"), CALM), False),
+    "no-rows": (compared(failed("No data found in the target dataset x"), CALM), False),
+    "no-earlier-rows-yet": (compared(failed("No data found in the baseline dataset x"), which="drift"), True),
+    "no-rows-of-the-baseline": (compared(failed("No data found in the baseline dataset x")), False),
+    "going": (compared(failed("it has not ended yet", going=True), CALM), True),
+    "did-not-begin": (compared(CALM, problem="its last run did not begin"), False),
+    "a-column-not-compared": (compared(measured(Finding.TOO_FEW, LOST)), False),
+}
+
+
+@pytest.mark.parametrize(("found", "fine"), FINE.values(), ids=FINE)
+def test_a_pipeline_hears_of_no_breach_only_where_that_is_known(found, fine):
+    """A breach that no window has ended is one still; what cannot be read is not fine."""
+    assert Monitored("churn", "r", None, (found,)).fine is fine
+    assert Monitored("churn", "r", None, (found, compared(measured(Finding.BREACH)))).fine is False
+
+
 EMPTY = "No data found in the {} dataset SELECT `age` FROM `acme.ml.log` from 2026-11-20 to 2026-11-21."
 
 
@@ -102,9 +149,9 @@ EMPTY = "No data found in the {} dataset SELECT `age` FROM `acme.ml.log` from 20
 )
 def test_a_window_without_rows_is_said_without_its_query(which, side, told, style):
     """What `drift` has in its first days is no alarm."""
-    failed = {"job": "1", "at": AT, "reason": EMPTY.format(side), "going": False}
+    empty = {"job": "1", "at": AT, "reason": EMPTY.format(side), "going": False}
 
-    [(line, how)] = troubles({"which": which, "unmeasured": failed, "schedule": {"problem": ""}})
+    [(line, how)] = troubles({"which": which, "unmeasured": empty, "schedule": {"problem": ""}})
 
     assert (line, how) == (f"the job for 2026-11-27 05:00 UTC measured nothing: {told}", style)
 

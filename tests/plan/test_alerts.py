@@ -133,3 +133,14 @@ def test_nobody_is_told_of_predictions_that_nobody_judges():
     """Without limits there is no alert, and without the function, which a spec is refused without, none either."""
     assert list(measures(service(["spend"], sections=TRAINS), FACTS)) == []
     assert list(measures(service(["spend"], performance=LABELS), FACTS)) == []
+
+
+def test_points_of_windows_are_selected_by_every_label_that_they_have():
+    """Whatever else somebody writes of a service with the same metric opens no alert and closes none."""
+    labels = metrics.told("acme", "churn", "europe-west1")["resource"]["labels"]
+
+    found = metrics.selected(metrics.BREACH, "churn", "europe-west1")
+
+    assert {name for name in labels if f'resource.labels.{name} = "{labels[name]}"' in found} == {*labels} - {
+        "project_id"
+    }

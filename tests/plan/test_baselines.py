@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.core.baseline import Baseline, lacks, of_csv, of_json_lines, of_parquet, of_table
-from reconciler.core.parquet import UnreadableError, footer_length, read_footer
+from reconciler.core.parquet import SEVERAL, UnreadableError, footer_length, read_footer
 from schemas.sections.model import Model
 from schemas.training_data import format_of
 from tests.operating_tables import parquet
@@ -190,7 +190,7 @@ TYPES = {
     "TIME": pa.time64("us"),
     "TIMESTAMP": pa.timestamp("us", "UTC"),
     "STRUCT": NESTED,
-    "": pa.list_(pa.string()),
+    SEVERAL: pa.list_(pa.string()),
 }
 
 
@@ -261,6 +261,20 @@ VALUES = st.recursive(
     ),
     max_leaves=5,
 )
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.int64()), pa.map_(pa.string(), pa.int64()), NESTED], ids=str)
+@pytest.mark.parametrize("column", ["plan", "tenure_months"])
+def test_lists_and_records_of_a_parquet_file_are_no_columns(kind, column):
+    """They are loaded as records, and every job would fail: of labels as of numbers, taken by logarithm or not."""
+    kinds = {"tenure_months": pa.float64(), "visits": pa.int64(), "plan": pa.string(), "vip": pa.bool_(), column: kind}
+    footer = footer_of(parquet(pa.table({name: pa.nulls(1, each) for name, each in kinds.items()})))
+
+    [found] = told(of_parquet("F", footer, whole=True))
+
+    assert f'in column "{column}", which is a' in found
+
+
 ELEMENTS = st.lists(st.dictionaries(st.sampled_from([1, 3, 4, 5, 6, 10]), VALUES, max_size=6), min_size=2, max_size=5)
 
 

@@ -39,6 +39,30 @@ WAY_BACK = {
 }
 TRIGGERS = [{"name": "on-drift", "when": {"breach": ["slo"], "consecutive": 2}}]
 MONITORING = {"slo": {"availability": 0.99}}
+WATCHES = {
+    "logging": {"table": "logs.churn"}, "baseline": {"table": "acme.ml.train"}, "schedule": "0 6 * * *", "window": "1d",
+    "skew": {"features": {"spend": 0.1}}, "drift": {"default": 0.2, "against": "7d"}, "predictionDrift": 0.3,
+}  # fmt: skip
+
+
+def test_the_function_knows_what_is_compared(tmp_path: Path):
+    """A column of which a window tells nothing was not compared: its limit, or none, is told by comparison."""
+    features = {"spend": {"type": "number"}, "plan": {"type": "string"}, "mail": {"type": "string", "log": False}}
+    model = {"uri": "gs://acme-models/churn", "features": features, "prediction": {"name": "leaves", "type": "number"}}
+    triggers = [{"name": "moved", "when": {"breach": ["skew"]}}]
+    wanted = spec(model=model, monitoring=WATCHES, triggers=triggers, retraining=RETRAINING)
+    (tmp_path / "mlservice.yaml").write_text(yaml.safe_dump(wanted))
+    service = load([tmp_path / "mlservice.yaml"]).services[0].service
+
+    read = told.Settings.read(environment(service, service.spec.retraining, Facts("acme", "acme-mlservice")))
+
+    assert read.watched["columns"] == {
+        "skew": {"spend": 0.1, "plan": None},
+        "drift": {"spend": 0.2, "plan": 0.2},
+        "predictiondrift": {"leaves": 0.3},
+    }
+
+
 MOVES = {"Auto": "champion", "PullRequest": "candidate", "Never": ""}
 
 

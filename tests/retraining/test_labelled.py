@@ -40,7 +40,7 @@ class World:
 
     def ask(self, measures, **question):
         told = {"request_id": "id", "value": "label", "version": "7", "column": "p", **question}
-        asked = Question("local.ml.log", "local.ml.labels", "churn", **told).query(measures)
+        asked = Question("local.ml.log", "local.ml.labels", "churn", **told).query(dict.fromkeys(measures, 0.3))
         window = {"since": SINCE.isoformat(), "until": UNTIL.isoformat()}
         return Counted.of(bigquery.ask(Google("europe-west1"), "local", asked, window, {}))
 
@@ -170,10 +170,14 @@ def test_errors_are_those_that_numpy_finds(world):
 
     error = predicted - true
     assert (found.predictions, found.labelled, found.unreadable) == (62, 60, 1)
-    assert told == pytest.approx(
-        {"mae": abs(error).mean(), "rmse": math.sqrt((error**2).mean()), "bias": abs(error.mean())}
-    )
+    assert told == pytest.approx({"mae": abs(error).mean(), "rmse": math.sqrt((error**2).mean()), "bias": error.mean()})
     assert found.numbers["spread_plain"] == pytest.approx(error.std(ddof=1))
+    cut = error.clip(-3, 3)
+    assert found.numbers["beyond_plain"] == (abs(error) > 3).sum() > 0
+    assert [found.numbers[f"{name}plain"] for name in ("capped_", "capped_spread_", "excess_")] == pytest.approx(
+        [cut.mean(), cut.std(ddof=1), (abs(error) - abs(cut)).mean()]
+    )
+    assert found.numbers["capped_squared"] == pytest.approx((cut**2).mean())
     world.log("FLOAT64", 1e308, -1e308)
     world.make("labels", "id STRING, label FLOAT64", ("0", -1e308), ("1", 1e308))
     assert world.ask(["rmse"], kind="number").labelled == 2

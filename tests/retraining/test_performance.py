@@ -3,6 +3,7 @@
 import math
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from runtime.retraining.watching.judging import AT_ONCE, BEGUN_S, Judging
 from runtime.retraining.watching.looking import Look, look
 from runtime.retraining.watching.measured import FEATURES, SKEW
 from runtime.retraining.watching.monitors import Measured
-from runtime.retraining.watching.performance import PERFORMANCE, Counted, Performance, judge
+from runtime.retraining.watching.performance import PERFORMANCE, Counted, Performance, cut_off, judge
 from runtime.retraining.watching.times import Times
 from runtime.retraining.watching.verdict import Column, Finding
 from runtime.retraining.watching.windows import KEPT, Window, Windows
@@ -47,20 +48,88 @@ def test_each_share_is_of_its_own_rows():
 
 
 def test_errors_are_what_numpy_says():
-    """Mean, root of mean square, and bias without its sign."""
+    """Mean, root of mean square, and bias with its sign, whichever of which is beyond the limit."""
     counts = {
         "mean_absolute": 3.0, "spread_absolute": 1.0, "mean_squared": 16.0, "spread_squared": 8.0,
         "mean_plain": -2.0, "spread_plain": 3.5,
     }  # fmt: skip
     found = judge(Counted(500, 400, numbers=counts), {"mae": 2.5, "rmse": 5, "bias": 1.9}, least=100)
 
-    assert {each.name: each.value for each in found.columns} == {"mae": 3, "rmse": 4, "bias": 2}
+    assert {each.name: each.value for each in found.columns} == {"mae": 3, "rmse": 4, "bias": -2}
     assert {each.name: each.finding for each in found.columns} == {
         "mae": Finding.BREACH,
         "rmse": Finding.CALM,
         "bias": Finding.CHANCE,
     }
     assert found.reason == "1 of 3 measures past their limits: mae 3, at most 2.5; of 400 labelled predictions"
+
+
+def errors(values, limit):
+    """What BigQuery makes of errors, with numpy."""
+    values = np.asarray(values, dtype=float)
+    found: dict[str, float] = {}
+    for name, size in {"absolute": np.abs, "squared": np.square, "plain": np.array}.items():
+        for beside, each in (("", values), ("capped_", np.clip(values, -cut_off(limit), cut_off(limit)))):
+            found[f"{beside or 'mean_'}{name}"] = size(each).mean()
+            found[f"{beside}spread_{name}"] = size(each).std(ddof=1)
+        found[f"beyond_{name}"] = (np.abs(values) > cut_off(limit)).sum()
+        found[f"excess_{name}"] = np.maximum(np.abs(values) - cut_off(limit), 0).mean()
+    return Counted(len(values), len(values), numbers=found)
+
+
+def said(values, measure, limit):
+    return judge(errors(values, limit), {measure: limit}, least=30).finding
+
+
+ERRORS = st.floats(-1e9, 1e9).map(lambda each: each or 1.0)
+
+
+@settings(deadline=None)
+@given(
+    of=st.lists(st.floats(1, 2), min_size=30, max_size=90), times=st.floats(3, 8), wild=ERRORS,
+    measure=st.sampled_from(["mae", "rmse", "bias"]), odd=st.lists(ERRORS, max_size=2),
+)  # fmt: skip
+def test_no_label_whatever_it_is_makes_a_window_calm_that_is_a_breach(of, times, wild, measure, odd):
+    """One wrong by a billion makes the standard error wide, and of a bias it may take the sign away."""
+    of = [each * times / (sum(of) / len(of)) for each in of]
+    before = said([*of, *odd], measure, 1.0)
+
+    after = said([*of, *odd, wild], measure, 1.0)
+
+    assert before is Finding.BREACH or odd
+    assert Finding.CALM not in {before, after}
+
+
+WILD = {
+    "wrong-by-four": ([20.0] * 59, Finding.BREACH),
+    "right": ([1.0, -1.0] * 30, Finding.TOO_FEW),
+}
+
+
+@pytest.mark.parametrize("sentinel", [1e9, -9999.0])
+@pytest.mark.parametrize(("values", "finding"), WILD.values(), ids=WILD)
+@pytest.mark.parametrize("measure", ["mae", "rmse"])
+def test_a_sentinel_among_labels_hides_no_breach_and_makes_none(values, finding, sentinel, measure):
+    """What the others say counts; where they keep the limit, nobody can tell."""
+    counted = errors([*values, sentinel], 5.0)
+
+    found = judge(counted, {measure: 5.0}, least=50)
+
+    assert found.finding is finding
+    assert ("1 of 61 errors are more than 10 times the limit, and decide it" in found.reason) == (
+        finding is Finding.TOO_FEW
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10**6), tail=st.sampled_from([0.0, 0.01, 0.2]))
+def test_errors_that_keep_their_limit_are_hardly_ever_a_breach(seed, tail):
+    """With a tail of errors far beyond it as well: the mean of all that could come is at its limit."""
+    random = np.random.default_rng(seed)
+    windows = np.where(random.random((40, 200)) < tail, 50.0, random.exponential(1.0, (40, 200)))
+    limit = (1 - tail) + 50.0 * tail
+
+    assert sum(said(each, "mae", limit) is Finding.BREACH for each in windows) <= 4
 
 
 CASES = {

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from reconciler.core import measures
-from runtime.retraining.google import Google, Refused, Unavailable
+from runtime.retraining.google import Bucket, Google, Refused, Unavailable
 from runtime.retraining.points import Points
 from runtime.retraining.settings import Settings
 from runtime.retraining.watching.performance import PERFORMANCE, Measure, Performance
 from runtime.retraining.watching.verdict import Finding
-from runtime.retraining.watching.windows import Window, Windows
+from runtime.retraining.watching.windows import BucketWindows, Window, Windows
 from tests.engine.test_monitoring import now
 from tests.operating import BUCKET, REGION
 from tests.retraining.simulated import START
@@ -142,3 +142,25 @@ def test_two_looks_at_once_are_one_point(retraining, capsys):
     assert [point.value.int64_value for point in line.points] == [1]
     [said] = capsys.readouterr().out.splitlines()
     assert json.loads(said)["severity"] == "INFO"
+
+
+def test_a_window_that_is_judged_again_has_one_point(retraining):
+    """While a training gets no answer each look judges the same window: a point of later would prolong its alert."""
+    settings = Settings("churn", "local", REGION, BUCKET, {}, performance={"points": POINTS})
+    at = now(retraining.operator)
+    remembered = BucketWindows(Bucket(Google(REGION), BUCKET), settings.folder)
+
+    for minutes, day in ((0, 0), (1, 0), (2, 1)):
+        how = Points(settings, Google(REGION), remembered.claim)
+        list(how.seen([window(day, BREACH, BAD)], Windows()))
+        how.write(at + timedelta(minutes=minutes))
+    remembered.write(remembered.read()[0].with_window(window(1, BREACH, BAD)), remembered.read()[1])
+
+    api = retraining.operator.api("google.cloud.monitoring_v3", "metric_service", "MetricService")
+    interval = {"start_time": at - timedelta(hours=1), "end_time": at + timedelta(minutes=30)}
+    asked = {"name": "projects/local", "filter": measures.selected(measures.BREACH, "churn", REGION)}
+    [line] = api.list_time_series(request={**asked, "interval": interval})
+    assert [point.interval.end_time.minute for point in line.points] == [
+        (at + timedelta(minutes=minutes)).minute for minutes in (2, 0)
+    ]
+    assert not remembered.claim(window(1, BREACH, BAD)), "what is remembered later takes no claim away"

@@ -52,8 +52,9 @@ def test_a_window_is_what_its_worst_column_is_and_says_which():
     gone = replace(PLAN, rows=3, missing=0.997)
 
     breach = judge([PLAN, SPEND, gone], least=500)
-    calm = judge([PLAN, gone], least=500)
-    few = judge([gone], least=500)
+    rare = replace(gone, baseline_missing=0.9965)
+    calm = judge([PLAN, rare], least=500)
+    few = judge([rare], least=500)
 
     assert breach.finding is Finding.BREACH
     assert breach.reason == "1 of 3 columns too far: spend 0.4, limit 0.3"
@@ -61,6 +62,42 @@ def test_a_window_is_what_its_worst_column_is_and_says_which():
     assert (calm.finding, calm.reason) == (Finding.CALM, "nothing can be said of plan")
     assert (few.finding, few.reason) == (Finding.TOO_FEW, "3 rows; fewer than 500 tell nothing")
     assert judge([], least=1).finding is Finding.TOO_FEW
+
+
+SILENT = {"price": 0.2}
+LOST = {
+    "of-a-window": ([PLAN], SILENT, "no row has a value of it, of the window or of what it is compared with"),
+    "with-nulls-counted": (
+        [PLAN, replace(SPEND, name="price", distance=None, rows=0, missing=1.0)],
+        {},
+        "0 of 1000 rows",
+    ),
+    "but-for-a-few": ([PLAN, replace(SPEND, name="price", distance=0.0, rows=3, missing=0.997)], {}, "3 of 1000 rows"),
+}
+
+
+@pytest.mark.parametrize(("columns", "wanted", "why"), LOST.values(), ids=LOST)
+def test_a_column_whose_values_are_gone_is_never_calm(columns, wanted, why):
+    """Model Monitoring leaves it out of its answer: the verdict says which one was not compared, and ends nothing."""
+    found = judge(columns, least=500, wanted={"plan": 0.3, **wanted})
+
+    assert found.finding is Finding.TOO_FEW
+    assert found.reason.startswith("price not compared: ")
+    assert why in found.reason
+    [price] = [each for each in found.columns if each.column.name == "price"]
+    assert price.finding is Finding.UNMEASURED
+    breach = judge([*columns, SPEND], least=500, wanted=wanted)
+    assert breach.finding is Finding.BREACH, "another one that is too far still is"
+
+
+def test_a_column_without_values_in_a_quiet_window_is_no_news():
+    """Nor is one that has no limit, or one that was seldom there before."""
+    few = judge([replace(PLAN, rows=3)], least=500, wanted=SILENT)
+    free = judge([PLAN], least=500, wanted={"price": None})
+
+    assert (few.finding, {each.finding for each in few.columns}) == (Finding.TOO_FEW, {Finding.TOO_FEW})
+    assert (free.finding, free.columns[0].finding) == (Finding.CALM, Finding.UNMEASURED)
+    assert "missing" not in free.columns[0].to_json(), "nobody tells on which side"
 
 
 @settings(deadline=None)
@@ -162,6 +199,7 @@ class Monitor:
     def __init__(self):
         self.jobs, self.windows, self.generation, self.events, self.told = [], Windows(), 0, [], []
         self.broken, self.moves, self.mute = frozenset(), 0, frozenset()
+        self.meanwhile = None
 
     def schedules(self, shown):
         if shown in self.broken:
@@ -186,13 +224,16 @@ class Monitor:
         columns = {objective: [replace(SPEND, distance=distance)]}
         self.jobs.append((which, Measured(name, at, ended, columns)))
 
-    def look(self, now):
+    def look(self, now, wanted=None):
         watches = (Watch("moved", frozenset({"skew", "drift", "predictiondrift"}), 2),)
 
         def act(event):
             if event.monitor in self.mute:
                 raise Refused("publish to topic", 404, "no such topic")
             self.events.append(event)
+            if other := self.meanwhile:
+                self.meanwhile = None
+                other()
             return "Start: because"
 
         def tell(window, came):
@@ -201,7 +242,7 @@ class Monitor:
                 raise Refused("publish to topic", 404, "no such topic")
 
         shown = {"skew": "skew", "drift": "drift"}
-        return look(Look(self, self, shown, 500, watches, act, tell), now)
+        return look(Look(self, self, shown, 500, watches, act, tell, wanted=wanted or {}), now)
 
 
 def test_each_window_is_judged_once_in_their_order():
@@ -224,6 +265,19 @@ def test_each_window_is_judged_once_in_their_order():
         ("skew", "second", "Start: because"),
     ]  # fmt: skip
     assert monitor.events[0].about == "skew: 1 of 1 columns too far: spend 0.9, limit 0.3"
+
+
+def test_of_two_looks_at_once_one_tells():
+    """Both judge it, and act by one key; it is told by the one that remembers it."""
+    monitor = Monitor()
+    monitor.job("j", START, 0.9)
+    monitor.meanwhile = lambda: monitor.look(START)
+
+    monitor.look(START)
+
+    assert {event.key for event in monitor.events} == {monitor.events[0].key}
+    assert len(monitor.events) == 2
+    assert monitor.told == [("skew", "j", "Start: because")]
 
 
 def test_a_monitor_that_cannot_be_read_keeps_no_other_from_it():
@@ -316,6 +370,17 @@ def test_a_window_without_rows_enough_begins_nothing_and_ends_nothing():
     [window] = monitor.look(START)
 
     assert (window.says, monitor.events) == (None, [])
+
+
+def test_a_column_that_is_gone_from_a_window_begins_nothing_and_ends_nothing():
+    """The function knows what was to be compared."""
+    monitor = Monitor()
+    monitor.job("j", START, 0.1)
+
+    [window] = monitor.look(START, {"skew": {"spend": 0.3, "price": 0.2}})
+
+    assert (window.says, monitor.events) == (None, [])
+    assert "price not compared" in monitor.windows.judged[0]["reason"]
 
 
 def test_what_is_known_is_not_read_again():

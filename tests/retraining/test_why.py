@@ -1,6 +1,7 @@
 """Why a service was retrained or not, as people and programs read it."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,7 @@ from reconciler.core.errors import UsageError
 from reconciler.core.inventory import Entry, Inventory
 from reconciler.engine.retraining import key_of_wish, read_decision, read_retraining, region_of, reset_circuit
 from reconciler.engine.status import RETRAINS, WATCHES, windows_said
+from reconciler.kinds.functions_function import VARIABLE
 from reconciler.render.retraining import render_retraining
 from runtime.retraining.events import MANUAL, key_of
 from runtime.retraining.guards import Guard
@@ -64,9 +66,25 @@ def test_windows_of_monitors_that_cannot_be_read_are_told_with_the_reason(retrai
     inventories = [Inventory(f"s{n}", REGION, {a: Entry(a) for a in of[n:]}) for n in (1, 2)]
     watched = Inventory("churn", REGION, {a: Entry(a) for a in of})
 
-    found = windows_said(retraining.operator.session(), [watched, *inventories])
+    found = windows_said(retraining.operator.session(), [watched, *inventories], {})
 
     assert found == {(REGION, "churn"): ((), f"gs://local-mlservice/{path} is no JSON object of ours")}
+
+
+def test_windows_of_labels_are_told_where_the_function_judges_those(retraining):
+    """With no monitor beside it; what was said before the spec left that out is old, and told no more."""
+    windows = [{"sort": sort, "at": "2026-11-27T06:00:00+00:00", "finding": "Calm"} for sort in ("skew", "performance")]
+    blob = retraining.storage.bucket("local-mlservice").blob(f"retraining/{REGION}/churn/windows.json")
+    blob.upload_from_string(json.dumps({"format": 1, "windows": windows}))
+    function = Address(RETRAINS, REGION, "churn")
+    inventory, session = Inventory("churn", REGION, {function: Entry(function)}), retraining.operator.session()
+
+    def said(settings):
+        seen = {function: SimpleNamespace(fields=SimpleNamespace(environment={VARIABLE: settings}))}
+        return [each.which for found, _ in windows_said(session, [inventory], seen).values() for each in found]
+
+    assert said('{"performance": {"least": 5}}') == ["performance"]
+    assert (said("{}"), said("no JSON")) == ([], [])
 
 
 def test_nothing_that_fired_is_said_in_words(retraining):

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core.empty_windows import is_expected
 from reconciler.engine.monitoring.shapes import Shape, shape_of
+from reconciler.engine.monitoring.standing import SILENT
 from reconciler.kinds.vertex_model_monitor.logarithms import taken_in
 from reconciler.kinds.vertex_model_monitor.messages import rows_of
 from runtime.retraining.watching.measured import SORTS, by_job
@@ -138,6 +140,23 @@ class Comparison:
         """What is said of the latest window."""
         return self.latest.finding if self.latest else NO_WINDOW
 
+    @property
+    def breached(self) -> bool:
+        """Tell whether it is a breach, or was one that no window has ended since."""
+        return self.finding == Finding.BREACH or (self.finding in SILENT and bool(self.since))
+
+    @property
+    def fine(self) -> bool:
+        """Tell whether it is no breach, and all of its newest window was measured, if there is one.
+
+        What has no earlier window yet is fine, and so is one that is still being measured.
+        """
+        failed = self.unmeasured
+        told = self.problem or (failed and not failed.going and not is_expected(self.which, failed.problem))
+        columns = self.latest.verdict.columns if self.latest and self.latest.verdict else ()
+        lost = any(each.finding is Finding.UNMEASURED and each.column.limit is not None for each in columns)
+        return not (self.breached or told or lost)
+
     def to_json(self) -> dict[str, Any]:
         """Give plain data: the form that `mlservice monitor --output json` documents."""
         latest, failed = self.latest, self.unmeasured
@@ -147,8 +166,8 @@ class Comparison:
             "reason": latest.reason if latest else "",
             "at": latest.at if latest else "",
             "job": id_of(latest.job) if latest else "",
-            "since": self.since if self.finding == Finding.BREACH else "",
-            "inARow": self.in_a_row if self.finding == Finding.BREACH else 0,
+            "since": self.since if self.breached else "",
+            "inARow": self.in_a_row if self.breached else 0,
             "columns": [each.to_json() for each in self._told()],
             "minSamples": self.least,
             "schedule": {
@@ -176,7 +195,13 @@ class Comparison:
 
 
 def windows_of(
-    job: Mapping[str, Any], compares: str, stats: Sequence[Mapping[str, Any]], *, least: int, only: frozenset[str]
+    job: Mapping[str, Any],
+    compares: str,
+    stats: Sequence[Mapping[str, Any]],
+    *,
+    least: int,
+    only: frozenset[str],
+    wanted: Mapping[str, Mapping[str, float | None]] | None = None,
 ) -> dict[str, Window]:
     """Judge what one job measured.
 
@@ -186,6 +211,7 @@ def windows_of(
         stats: What it measured.
         least: Values below which nothing is said of a column.
         only: Columns that are told of: one that became personal since is not, though older windows have it.
+        wanted: Limit of each column that is to be compared, None for none, by comparison.
 
     Returns:
         By comparison; those of which it measured nothing are left out.
@@ -198,7 +224,7 @@ def windows_of(
         sort: Window(
             str(job["name"]),
             time_of(job),
-            judge(once(columns), least=least),
+            judge(once(columns), least=least, wanted=(wanted or {}).get(sort)),
             shapes={name: shape for (kind, name), shape in shapes.items() if kind == objective},
             by_logarithm=taken,
         )

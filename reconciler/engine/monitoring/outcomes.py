@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.engine.monitoring.standing import Standing, standings
+from reconciler.engine.monitoring.standing import SILENT, Standing, standings
 from reconciler.engine.monitoring.watched import is_watched
 from reconciler.kinds.functions_function import NAME as FUNCTION
 from reconciler.kinds.functions_function import VARIABLE
@@ -22,9 +22,11 @@ from runtime.retraining.watching.verdict import Finding
 
 if TYPE_CHECKING:
     from reconciler.core.inventory import Inventory
+    from reconciler.core.objects import Observed
     from reconciler.engine.session import Session
 
 NO_WINDOW = "NoWindow"
+_NOTHING: Mapping[str, Any] = {}
 _COUNTS = ("predictions", "labelled", "contradictory", "unreadable")
 _NUMBERS = ("value", "limit", "rows", "expected")
 
@@ -46,20 +48,43 @@ class Outcomes:
     last: int = 1
 
     @property
+    def model(self) -> str:
+        """Id of the registry's model, as the function is told it; empty where it is told none."""
+        return str(self.told.get("model") or "")
+
+    @property
+    def version(self) -> str:
+        """The version whose predictions are judged; empty for all."""
+        question = self.told.get("question")
+        return str(question.get("version") or "") if isinstance(question, Mapping) else ""
+
+    @property
     def latest(self) -> Mapping[str, Any]:
         """The newest window that could be measured, else the newest one; empty before the first."""
         measured = (each for each in self.windows if each.get("finding") != Finding.UNMEASURED)
-        return next(measured, next(iter(self.windows), {}))
+        return next(measured, next(iter(self.windows), _NOTHING))
 
     @property
     def finding(self) -> str:
         """What is said of it."""
         return str(self.latest.get("finding") or NO_WINDOW)
 
+    @property
+    def breached(self) -> bool:
+        """Tell whether it is a breach, or was one that no window has ended since."""
+        standing = self.standing is not None and bool(self.standing.since)
+        return self.finding == Finding.BREACH or (self.finding in SILENT and standing)
+
+    @property
+    def fine(self) -> bool:
+        """Tell whether it is no breach, and the newest window could be measured, if there is one."""
+        newest = next(iter(self.windows), {})
+        return not self.breached and newest.get("finding") != Finding.UNMEASURED
+
     def to_json(self) -> dict[str, Any]:
         """Give plain data: the form that `mlservice monitor --output json` documents."""
-        latest, breach = self.latest, self.finding == Finding.BREACH
-        newest = next(iter(self.windows), {})
+        latest, breach = self.latest, self.breached
+        newest = next(iter(self.windows), latest)
         failed = newest is not latest
         return {
             "finding": self.finding,
@@ -78,10 +103,10 @@ class Outcomes:
         }
 
     def _wanted(self) -> list[dict[str, Any]]:
-        """Give the measures before the first window."""
+        """Give the measures before the first window, or of one in which nothing was measured."""
         limits = self.told.get("limits")
         named = limits.items() if isinstance(limits, Mapping) else ()
-        return [{"name": name, "finding": NO_WINDOW, "limit": number(limit)} for name, limit in named]
+        return [{"name": name, "finding": self.finding, "limit": number(limit)} for name, limit in named]
 
 
 def _measures(window: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -95,6 +120,20 @@ def _measures(window: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _short(window: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: str(window.get(name) or "") for name in ("at", "finding", "reason")}
     return {**told, "values": {each["name"]: each["value"] for each in _measures(window) if "value" in each}}
+
+
+def judges_performance(function: Observed[Any]) -> bool:
+    """Tell whether a function is told to judge how right predictions are."""
+    try:
+        return _performance(function) is not None
+    except (ValueError, RecursionError, AttributeError):
+        return False
+
+
+def _performance(function: Observed[Any]) -> Mapping[str, Any] | None:
+    settings = json.loads(function.fields.environment.get(VARIABLE) or "{}")
+    told = settings.get("performance")
+    return {"model": settings.get("model"), **told} if isinstance(told, Mapping) else None
 
 
 def outcomes(
@@ -133,11 +172,11 @@ def _told(
         found = session.observe_one(address)
         if found is None:
             return ({} if said else None), f"{address} is not there: `mlservice apply` makes it"
-        told = json.loads(found.fields.environment.get(VARIABLE) or "{}").get("performance")
+        told = _performance(found)
     except errors.ApiError as error:
         if not said and not is_watched(inventory):
             raise
         return ({}, "") if said else (None, f"whether labels are asked for: {error}")
     except (ValueError, RecursionError, AttributeError):
         return ({}, "") if said else (None, f"whether labels are asked for: {VARIABLE} of {address} cannot be read")
-    return (told if isinstance(told, Mapping) else None), ""
+    return told, ""

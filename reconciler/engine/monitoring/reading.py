@@ -17,7 +17,6 @@ from reconciler.engine.monitoring.watched import Watched, is_watched, objectives
 from reconciler.engine.retraining import read_windows, the_service
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.monitoring_results import MonitoringResults
-from runtime.retraining.watching.verdict import Finding
 
 if TYPE_CHECKING:
     from reconciler.core.inventory import Inventory
@@ -51,14 +50,18 @@ class Monitored:
 
     @property
     def breached(self) -> bool:
-        """Tell whether one of them is a breach."""
-        found = (*self.comparisons, *([self.outcomes] if self.outcomes else ()))
-        return any(each.finding == Finding.BREACH for each in found)
+        """Tell whether one of them is a breach, or was one that no window has ended since."""
+        return any(each.breached for each in self._every)
+
+    @property
+    def _every(self) -> tuple[Comparison | Outcomes, ...]:
+        return (*self.comparisons, *([self.outcomes] if self.outcomes else ()))
 
     @property
     def fine(self) -> bool:
         """Tell whether all is known, and none of it is a breach."""
-        return not (self.breached or self.unreadable)
+        gone = self.watched.gone if self.watched else ()
+        return not (self.unreadable or gone) and all(each.fine for each in self._every)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data: the form that `mlservice monitor --output json` documents."""
@@ -67,8 +70,8 @@ class Monitored:
             "name": self.service,
             "region": self.region,
             "monitor": monitor.address.name if monitor else "",
-            "model": monitor.fields.model if monitor else "",
-            "version": monitor.fields.model_version if monitor else "",
+            "model": monitor.fields.model if monitor else self.outcomes.model if self.outcomes else "",
+            "version": monitor.fields.model_version if monitor else self.outcomes.version if self.outcomes else "",
             "breach": self.breached,
             "comparisons": [each.to_json() for each in self.comparisons],
             "performance": self.outcomes and self.outcomes.to_json(),
@@ -183,7 +186,8 @@ def _judged(
 
 def _of_job(results: MonitoringResults, found: Watched, which: str, job: Mapping[str, Any]) -> dict[str, Window]:
     stats = results.of_job(found.name, str(job["name"]))
-    return windows_of(job, which, stats, least=values_needed(found.schedules[which]), only=found.columns)
+    least = values_needed(found.schedules[which])
+    return windows_of(job, which, stats, least=least, only=found.columns, wanted=found.wanted(which))
 
 
 def _windows(

@@ -218,7 +218,14 @@ class Running:
         for which, job in self.jobs.items():
             schedule = self.watched.schedules[which]
             stats = results.of_job(self.watched.name, str(job["name"])) if job.get("state") in MEASURED else []
-            judged = windows_of(job, which, stats, least=values_needed(schedule), only=self.watched.columns)
+            judged = windows_of(
+                job,
+                which,
+                stats,
+                least=values_needed(schedule),
+                only=self.watched.columns,
+                wanted=self.watched.wanted(which),
+            )
             for sort, objective in objectives(schedule).items():
                 window = judged.get(sort) or nothing_of(job, objective)
                 told.append(comparison(sort, schedule, (window,)))

@@ -13,6 +13,8 @@ from runtime.retraining.watching.verdict import Finding
 
 COMPARISONS = (SKEW, DRIFT, PREDICTIONS_DRIFT, PERFORMANCE)
 """In the order in which people are shown them."""
+OF_LABELS = frozenset({PERFORMANCE})
+OF_MONITORS = frozenset(COMPARISONS) - OF_LABELS
 SILENT = frozenset({Finding.TOO_FEW, Finding.UNMEASURED})
 """Findings of a window with which nothing begins and nothing ends."""
 

@@ -58,6 +58,20 @@ class Watched:
         """Columns that it compares: what a spec keeps out of the log is not among them."""
         return frozenset({*self.monitor.fields.features, *self.monitor.fields.predictions})
 
+    def wanted(self, which: str) -> dict[str, dict[str, float | None]]:
+        """Give the limit of each column that a schedule compares, None for none, by comparison.
+
+        Args:
+            which: The schedule, by what it compares.
+        """
+        objective, fields = self.schedules[which].fields.objective, self.monitor.fields
+        parts = {
+            FEATURES: (objective.features, fields.features),
+            PREDICTIONS: (objective.predictions, fields.predictions),
+        }
+        found = {sort: parts[part] for sort, part in objectives(self.schedules[which]).items()}
+        return {sort: limits.by_column(columns) for sort, (limits, columns) in found.items() if limits is not None}
+
 
 def objectives(schedule: Observed[Any]) -> dict[str, str]:
     """Give what a schedule compares, as triggers call it, each with the API's word."""

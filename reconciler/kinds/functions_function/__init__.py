@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT
 from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
+from reconciler.kinds.functions_function.differences import consequence
 from reconciler.kinds.functions_function.paid import PAID
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
 from reconciler.kinds.functions_function.settings import VARIABLE, training_images, watched_monitors
@@ -15,8 +19,13 @@ from reconciler.kinds.pubsub_subscription import SUBSCRIBER
 from reconciler.kinds.pubsub_topic import PUBLISHER
 from reconciler.kinds.run_service import INVOKER
 from reconciler.lookups.function_source import FUNCTION_SOURCE
+from reconciler.lookups.labels import LABELS_TABLE, PATH, labels_table
 from reconciler.lookups.model_version import MODEL_VERSION
 from reconciler.lookups.project_number import asked_when
+
+if TYPE_CHECKING:
+    from reconciler.core.facts import Facts
+    from schemas import MLService
 
 __all__ = ["KIND", "NAME", "VARIABLE", "FunctionsFunction", "address_of", "watched_monitors"]
 
@@ -46,6 +55,14 @@ ACTS_ON = frozenset(
 
 STAYS = "what its trainings made and what was decided stays: model versions, and retraining/ of the state bucket"
 """Nothing that was learnt goes with a service: it may come back, and somebody may ask why it decided what it did."""
+
+
+def _notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
+    """Say that labels are still to come: until then no window can be measured."""
+    found = labels_table(service, facts)
+    if found is not None and found.missing:
+        yield f"there is no {found.what} yet: until there is, no window is measured", f"{PATH}.table"
+
 
 KIND = Kind(
     name=NAME,
@@ -89,9 +106,12 @@ KIND = Kind(
     lookups=(
         FUNCTION_SOURCE,
         MODEL_VERSION,
+        LABELS_TABLE,
         asked_when(lambda service: service.spec.retraining is not None, "retraining"),
     ),
     stays=lambda _: STAYS,
+    notes=_notes,
+    consequence=lambda changes, _: consequence(changes),
     # Functions have no etag (kinds.md 2.2).
     fenced=False,
     uses=frozenset({"iam_member", "model_artifact", "pubsub_topic", "service_account"}),

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import account_email
-from reconciler.kinds import vertex_model, vertex_schedule
+from reconciler.kinds import vertex_model, vertex_model_monitor, vertex_schedule
 from reconciler.kinds.functions_function import performance
 from reconciler.kinds.model_artifact import readable
 from reconciler.lookups.model_version import registered_name
@@ -184,11 +184,18 @@ _OF_MONITORS = frozenset({Breach.SKEW, Breach.DRIFT, Breach.PREDICTION_DRIFT})
 
 
 def _watched(service: MLService) -> dict[str, Any]:
-    """Give which schedules are looked at, and how many values tell something."""
+    """Give which schedules are looked at, what they compare, and how many values tell something."""
     found = service.spec.monitoring
     if found is None or not watched_monitors(service):
         return {}
-    return {"watched": {"schedules": vertex_schedule.display_names(service), "least": found.min_samples}}
+    columns = vertex_model_monitor.limits_by_column(service)
+    return {
+        "watched": {
+            "schedules": vertex_schedule.display_names(service),
+            "least": found.min_samples,
+            "columns": columns,
+        }
+    }
 
 
 def guards(wanted: Guards) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from schemas import MLService
 
 _QUOTED = r"`((?:[^`\\]|\\.)+)`"
-_TAKEN = re.compile(rf"IF\({_QUOTED} > 0, LN\(`\1`\), NULL\) AS `\1`")
+_TAKEN = re.compile(rf"IF\({_QUOTED} > 0(?: AND NOT IS_NAN\(`\1`\))?, LN\(`\1`\), NULL\) AS `\1`")
 _TABLE = re.compile(rf" FROM {_QUOTED}")
 
 
@@ -43,7 +43,8 @@ def selected(names: Iterable[str], by_logarithm: frozenset[str]) -> str:
 
 def _taken(name: str) -> str:
     column = identifier(name)
-    return f"IF({column} > 0, LN({column}), NULL) AS {column}"
+    # GoogleSQL says that NaN is not above 0; engines that sort it above all numbers say that it is.
+    return f"IF({column} > 0 AND NOT IS_NAN({column}), LN({column}), NULL) AS {column}"
 
 
 def taken_in(query: str) -> frozenset[str]:

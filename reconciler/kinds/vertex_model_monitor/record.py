@@ -9,6 +9,8 @@ NAME = "vertex_model_monitor"
 HOST = "aiplatform.googleapis.com"
 VERSION = "v1beta1"
 """The only one with monitors; their schedules are told in full nowhere else."""
+NUMBERS = frozenset({"float", "integer"})
+"""Types of columns whose distance is that of numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,17 @@ class Limits:
     default_categorical: float | None
     columns: Mapping[str, float]
     only: tuple[str, ...] = ()
+
+    def by_column(self, types: Mapping[str, str]) -> dict[str, float | None]:
+        """Give the limit of each column that is measured; None of one without.
+
+        Args:
+            types: Of all columns, in Model Monitoring's words.
+        """
+        defaults = {
+            name: self.default_numeric if kind in NUMBERS else self.default_categorical for name, kind in types.items()
+        }
+        return {name: self.columns.get(name, most) for name, most in defaults.items() if name in (self.only or types)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,20 @@ def drift(service: MLService) -> Objective:
     return Objective(_limits(service, found.drift if found else None), predicted)
 
 
+def limits_by_column(service: MLService) -> dict[str, dict[str, float | None]]:
+    """Give the limit of each column that is compared, None for none, by comparison, as triggers call it in plain."""
+    found = service.spec.monitoring
+    if found is None:
+        return {}
+    later = drift(service)
+    parts = {
+        "skew": (skew(service).features, columns(service)),
+        "drift": (later.features, columns(service)),
+        "predictiondrift": (later.predictions, predictions(service)),
+    }
+    return {sort: limits.by_column(types) for sort, (limits, types) in parts.items() if limits is not None}
+
+
 def _limits(service: MLService, watched: Skew | Drift | None) -> Limits | None:
     if watched is None:
         return None

@@ -12,15 +12,15 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from runtime.retraining.googlesql import identifier, literal
-from runtime.retraining.watching.performance import ERRORS
+from runtime.retraining.watching.performance import ERRORS, GREATEST, OF, cut_off
 
 SINCE, UNTIL = "since", "until"
 """Names of the query's parameters: the window, as RFC 3339."""
-_FAR = "1e70"
+_FAR = f"{GREATEST:g}"
 """Numbers are cut off here: squares of squares are added up, and a sum that overflows fails the whole query."""
 
 
@@ -56,17 +56,18 @@ class Question:
     positive: str = ""
     threshold: float | None = None
 
-    def query(self, measures: Collection[str]) -> str:
+    def query(self, limits: Mapping[str, float]) -> str:
         """Give the query.
 
         Args:
-            measures: Names of what is to be measured: all of errors, or all of shares.
+            limits: Of what is to be measured: all of errors, or all of shares.
 
         Raises:
             ValueError: `positive` is no number, and whole numbers are predicted.
         """
-        errors = bool(ERRORS.intersection(measures))
+        errors = bool(ERRORS.intersection(limits))
         predicted, label = (_number("logged.predicted"), _number("labels.label")) if errors else self._classes()
+        asked = ", ".join(_errors(limits)) if errors else self._shares()
         row = f"SAFE_CAST(given.{identifier(self.row_index)} AS INT64)" if self.row_index else "0"
         told_at = f"given.{identifier(self.time)}" if self.time else "0"
         same_row = "labels.row_index = logged.row_index" if self.row_index else "logged.last_row = 0"
@@ -93,7 +94,7 @@ class Question:
             "counted AS (SELECT judged.answers, judged.predicted, judged.label,"
             " judged.answers = 1 AND judged.predicted IS NOT NULL AND judged.label IS NOT NULL AS usable FROM judged)\n"
             "SELECT COUNT(*) AS predictions, COUNTIF(usable) AS labelled, COUNTIF(answers > 1) AS contradictory,"
-            f" COUNTIF(answers = 1 AND NOT usable) AS unreadable, {_ERRORS if errors else self._shares()} FROM counted"
+            f" COUNTIF(answers = 1 AND NOT usable) AS unreadable, {asked} FROM counted"
         )
 
     def _only(self) -> list[str]:
@@ -134,15 +135,23 @@ _IS_YES = (
     " WHEN LOWER(labels.label) IN ('false', '0', '0.0') THEN FALSE END"
 )
 """Tables tell of true and false as BOOL, as a number, or as text."""
-_ERRORS = ", ".join(
-    f"{function}({value}) AS {name}_{of}"
-    for of, value in {
-        "absolute": "IF(usable, ABS(predicted - label), NULL)",
-        "squared": "IF(usable, (predicted - label) * (predicted - label), NULL)",
-        "plain": "IF(usable, predicted - label, NULL)",
-    }.items()
-    for function, name in (("AVG", "mean"), ("STDDEV_SAMP", "spread"))
-)
+_ERROR = "IF(usable, predicted - label, NULL)"
+_SIZES = {"absolute": "ABS({})", "squared": "({0}) * ({0})", "plain": "{}"}
+_MEANS = {"AVG": ("mean", "capped"), "STDDEV_SAMP": ("spread", "capped_spread")}
+
+
+def _errors(limits: Mapping[str, float]) -> Iterator[str]:
+    """Give what is asked of errors: means and spreads, and the same of errors that are cut off far beyond the limit."""
+    for of, size in _SIZES.items():
+        yield from (f"{function}({size.format(_ERROR)}) AS {name}_{of}" for function, (name, _) in _MEANS.items())
+    for measure, of in OF.items():
+        if measure in limits:
+            far = repr(cut_off(limits[measure]))
+            cut = f"LEAST(GREATEST({_ERROR}, -{far}), {far})"
+            size = _SIZES[of].format(cut)
+            yield from (f"{function}({size}) AS {name}_{of}" for function, (_, name) in _MEANS.items())
+            yield f"COUNTIF(ABS({_ERROR}) > {far}) AS beyond_{of}"
+            yield f"AVG(GREATEST(ABS({_ERROR}) - {far}, 0)) AS excess_{of}"
 
 
 def _number(value: str) -> str:

@@ -7,7 +7,7 @@ remembered judges again, and what that leads to has the same key, so nothing is 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Protocol
@@ -62,6 +62,8 @@ class Look:
         tell: Tells of a window.
         more: Judges windows that are no monitor's, after those: given what is remembered, and the time. May take long,
             and raise as `reads` does.
+        wanted: Limit of each column that is to be compared, None for none, by comparison (`skew`, ...): one that a
+            window tells nothing of was not.
     """
 
     reads: Reads
@@ -72,6 +74,7 @@ class Look:
     act: Callable[[Event], str]
     tell: Callable[[Window, str], None]
     more: Callable[[Windows, datetime], Iterable[Window]] | None = None
+    wanted: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 def look(how: Look, now: datetime) -> list[Window]:
@@ -111,7 +114,8 @@ def _take(window: Window, how: Look, failed: list[Exception], stuck: set[str]) -
         stuck.add(window.sort)
         failed.append(error)
         return
-    _remember(window, how)
+    if not _remember(window, how):
+        return  # another look at the same time has, and tells of it
     try:
         how.tell(window, came)
     except (Refused, Unavailable) as error:
@@ -148,14 +152,16 @@ def _windows(how: Look, compares: str, shown: str, since: datetime) -> Iterator[
     for schedule, monitor in how.reads.schedules(shown):
         for measured in how.reads.measured(schedule, monitor, since):
             if measured.ended:
-                yield from _judged(compares, measured, how.least)
+                yield from _judged(compares, measured, how)
 
 
-def _judged(compares: str, measured: Measured, least: int) -> Iterator[Window]:
+def _judged(compares: str, measured: Measured, how: Look) -> Iterator[Window]:
     for objective, columns in measured.columns.items():
         sort = SORTS.get((compares, objective))
         if sort is not None:
-            yield Window(sort, measured.job, measured.at, judge(once(columns), least=least))
+            yield Window(
+                sort, measured.job, measured.at, judge(once(columns), least=how.least, wanted=how.wanted.get(sort))
+            )
 
 
 def _acted(window: Window, how: Look) -> str:
@@ -177,14 +183,15 @@ def _acted(window: Window, how: Look) -> str:
     )
 
 
-def _remember(window: Window, how: Look) -> None:
+def _remember(window: Window, how: Look) -> bool:
+    """Remember a window; False where somebody else did: of several who judge one, one tells of it."""
     for _ in range(TRIES):
         known, generation = how.remembers.read()
         if known.tells(window):
-            return
+            return False
         try:
             how.remembers.write(known.with_window(window), generation)
         except Moved:
             continue
-        return
+        return True
     raise NotNow("too many are looking at once")

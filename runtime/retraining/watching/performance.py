@@ -7,7 +7,10 @@ where a model that keeps the limit would come out so bad in one of a hundred win
 
 Source: of a share of rows, by the binomial distribution; F1 is 2j / (1 + j) of the share j of rows that are right among
     those where the class was predicted or true, and is such a share as well. A mean error is compared by its own
-    standard error, as the normal distribution has it: that needs some tens of rows without extreme ones.
+    standard error, as the normal distribution has it: that needs some tens of rows without extreme ones. One label that
+    is far off makes that error wide, so the mean is taken once more of errors that are cut off (Winsorised) at a fixed
+    multiple of the limit: no row moves that by more. Of errors without a sign it is never above the mean itself, as
+    min(x, c) is never above x, and so what it is beyond the limit by, the mean is as well.
 """
 
 from __future__ import annotations
@@ -27,9 +30,17 @@ ACCURACY, PRECISION, RECALL, F1 = "accuracy", "precision", "recall", "f1"
 MAE, RMSE, BIAS = "mae", "rmse", "bias"
 ERRORS = frozenset({MAE, RMSE, BIAS})
 """Measures that must be small; the others must be large."""
+OF: Mapping[str, str] = {MAE: "absolute", RMSE: "squared", BIAS: "plain"}
+"""What of an error each of them is a mean of, as the query calls it."""
+FAR = 10.0
+"""An error of so many times its limit is cut off where one row must not decide."""
+GREATEST = 1e70
+"""Numbers beyond count as that: squares of squares are added up."""
+_MANY_TIMES = 2.0
+"""Beyond its limit so many times, a mean error is not said to be chance: too few rows are, that could tell."""
 _COUNTS = ("predictions", "labelled", "contradictory", "unreadable")
-_SIGNED = "mean_plain"
-"""The one number that may be negative."""
+_SIGNED = frozenset({"mean_plain", "capped_plain"})
+"""Numbers that may be negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,7 @@ def _numbers(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         except (TypeError, ValueError):
             continue
         if math.isfinite(found):
-            yield name, found if name == _SIGNED else max(found, 0.0)
+            yield name, found if name in _SIGNED else max(found, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,7 @@ class Measure:
     Args:
         name: Which.
         limit: The least or greatest that is fine.
-        value: As it came out; None where nothing can be measured.
+        value: As it came out, a bias with its sign; None where nothing can be measured.
         rows: Of so many rows.
         expected: As bad as chance makes it of so many rows, where the limit holds; None where that cannot be said.
         finding: What is said of it.
@@ -144,7 +155,7 @@ def judge(counted: Counted, limits: Mapping[str, float], *, least: int, windows:
     return Performance(*_summed(found, counted), tuple(found))
 
 
-_ORDER = (Finding.BREACH, Finding.CHANCE, Finding.UNMEASURED, Finding.CALM)
+_ORDER = (Finding.BREACH, Finding.CHANCE, Finding.TOO_FEW, Finding.UNMEASURED, Finding.CALM)
 
 
 def _too_few(counted: Counted, least: int) -> str:
@@ -171,18 +182,50 @@ def _share(name: str, limit: float, counted: Counted, windows: float) -> Measure
     return _said(Measure(name, limit, value, rows, expected), beyond=value < limit, unlikely=right < fewest)
 
 
+def cut_off(limit: float) -> float:
+    """Give where an error is cut off so that no single one decides, in the unit of predictions.
+
+    Args:
+        limit: The greatest error that is fine.
+    """
+    return min(FAR * limit, GREATEST)
+
+
 def _error(name: str, limit: float, counted: Counted, windows: float) -> Measure:
-    of, rows = {MAE: "absolute", RMSE: "squared", BIAS: "plain"}[name], counted.labelled
+    of, rows = OF[name], counted.labelled
     mean, spread = (counted.numbers.get(f"{each}_{of}") for each in ("mean", "spread"))
     if mean is None or spread is None or not rows:
         return Measure(name, limit, None, rows, reason=_UNKNOWN)
-    # A bias may have either sign, so either tail is beyond it.
-    far = NormalDist().inv_cdf(1 - windows / (2 if name == BIAS else 1)) * spread / math.sqrt(rows)
-    value, expected = abs(mean), limit + far
-    if name == RMSE:
-        value, expected = math.sqrt(value), math.sqrt(limit * limit + far)
-    found = Measure(name, limit, value, rows, expected if math.isfinite(expected) else None)
-    return _said(found, beyond=value > limit, unlikely=value > expected)
+    far = int(counted.numbers.get(f"beyond_{of}", 0))
+    # A bias may have either sign, so either tail is beyond it; where two means are looked at, each may be by chance.
+    tail = windows / (2 if name == BIAS else 1) / (2 if far else 1)
+    scale = NormalDist().inv_cdf(1 - tail) / math.sqrt(rows)
+    bound = limit * limit if name == RMSE else limit
+    worst = bound + scale * spread
+    if not far or abs(mean) > worst:
+        return _said(_told(name, limit, mean, rows, worst), beyond=abs(mean) > bound, unlikely=abs(mean) > worst)
+    cut = counted.numbers.get(f"capped_{of}", 0.0)
+    worst = bound + scale * counted.numbers.get(f"capped_spread_{of}", 0.0)
+    found = _told(name, limit, mean, rows, worst)
+    # Cut off, a bias may be far where it is not: both have to say so.
+    if abs(cut) > worst and abs(mean) > bound and mean * cut > 0:
+        return _said(found, beyond=True, unlikely=True)
+    # What is cut off of a bias may be all that keeps it small.
+    moved = counted.numbers.get(f"excess_{of}", 0.0) if name == BIAS else 0.0
+    if max(abs(mean), abs(cut), moved) <= bound:
+        return _said(found, beyond=False, unlikely=False)
+    few = f"{far} of {rows} errors are more than {FAR:g} times the limit, and decide it"
+    return _unsaid(found, few)
+
+
+def _unsaid(found: Measure, why: str) -> Measure:
+    return replace(found, finding=Finding.TOO_FEW, reason=f"{found.value:.3g}, at most {found.limit:g}: {why}")
+
+
+def _told(name: str, limit: float, mean: float, rows: int, worst: float) -> Measure:
+    """Give a mean error, and how great chance makes it, as people know them."""
+    value, expected = (math.sqrt(abs(mean)), math.sqrt(worst)) if name == RMSE else (mean, worst)
+    return Measure(name, limit, value, rows, expected if math.isfinite(expected) else None)
 
 
 def _said(found: Measure, *, beyond: bool, unlikely: bool) -> Measure:
@@ -191,6 +234,8 @@ def _said(found: Measure, *, beyond: bool, unlikely: bool) -> Measure:
         return replace(found, finding=Finding.CALM, reason=told)
     if unlikely:
         return replace(found, finding=Finding.BREACH, reason=told)
+    if found.name in ERRORS and abs(found.value or 0.0) > _MANY_TIMES * found.limit:
+        return _unsaid(found, f"{found.rows} rows differ too much to tell")
     few = "" if found.expected is None else f": {found.rows} rows come to {found.expected:.3g} by chance"
     return replace(found, finding=Finding.CHANCE, reason=told + few)
 
@@ -212,6 +257,8 @@ def _summed(found: Sequence[Measure], counted: Counted) -> tuple[Finding, str]:
             f"{len(breaches)} of {len(found)} measures past their limits: {'; '.join(breaches)}; {of}",
         )
     said = "; ".join(f"{each.name} {each.reason}" for each in found)
-    if not any(each.finding in TELLING for each in found):
+    if all(each.finding is Finding.UNMEASURED for each in found):
         return Finding.TOO_FEW, f"nothing can be measured {of}: {said}"
-    return Finding.CALM, f"{said}; {of}"
+    # Of what could not be measured nobody knows whether its limit holds.
+    unknown = any(each.finding not in TELLING for each in found)
+    return Finding.TOO_FEW if unknown else Finding.CALM, f"{said}; {of}"

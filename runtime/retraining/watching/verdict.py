@@ -19,14 +19,15 @@ _NAMED = 3
 class Finding(StrEnum):
     """What is said of a column, or of a window.
 
-    Of a window: `BREACH` where a column is one, `TOO_FEW` where nothing could be told of any column, else `CALM`.
+    Of a window: `BREACH` where a column is one, `TOO_FEW` where nothing could be told of any column, or one that has a
+    limit could not be compared at all, else `CALM`.
     """
 
     BREACH = "Breach"
     CALM = "Calm"
     CHANCE = "Chance"  # beyond its limit, and within what so few rows do by chance
     TOO_FEW = "NotEnoughData"
-    UNMEASURED = "NotMeasured"  # a side had nothing that could be compared
+    UNMEASURED = "NotMeasured"  # a side had nothing that could be compared, or its values are gone
     UNLIMITED = "NoLimit"
 
 
@@ -48,6 +49,7 @@ class Column:
         missing: Share of the window's rows without a value, 0 to 1.
         baseline_missing: Share of the baseline's.
         values: Buckets, or labels, of both sides together.
+        told: Whether the API tells of it at all.
     """
 
     name: str
@@ -59,6 +61,20 @@ class Column:
     missing: float = 0.0
     baseline_missing: float = 0.0
     values: int = 2
+    told: bool = True
+
+    @classmethod
+    def silent(cls, name: str, limit: float | None) -> Column:
+        """Give a column that was to be compared, and of which the API tells nothing: a side of it had no values.
+
+        Source: TensorFlow Data Validation measures nothing where a side cannot be normalised; model_monitoring.md B.4.
+        """
+        return cls(name, None, limit, "", None, None, told=False)
+
+    @property
+    def whole(self) -> int:
+        """Rows of the window, with those without a value, as far as this column tells."""
+        return round((self.rows or 0) / (1 - self.missing)) if self.missing < 1 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +104,8 @@ class Judged:
             "algorithm": self.column.algorithm,
             "rows": self.column.rows,
             "baselineRows": self.column.baseline_rows,
-            "missing": self.column.missing,
-            "baselineMissing": self.column.baseline_missing,
+            "missing": self.column.missing if self.column.told else None,
+            "baselineMissing": self.column.baseline_missing if self.column.told else None,
             "expected": self.expected,
         }
         return {name: value for name, value in found.items() if value is not None}
@@ -110,16 +126,27 @@ class Verdict:
     columns: tuple[Judged, ...]
 
 
-def judge(columns: Sequence[Column], *, least: int, windows: float = chance.WINDOW) -> Verdict:
+def judge(
+    columns: Sequence[Column],
+    *,
+    least: int,
+    windows: float = chance.WINDOW,
+    wanted: Mapping[str, float | None] | None = None,
+) -> Verdict:
     """Judge a window.
 
     Args:
         columns: What was measured, each column once.
         least: Values below which nothing is said of a column.
         windows: Of all windows in which nothing changed, the share that may be called a breach.
+        wanted: Limit of each column that was to be compared, None for none: those that are not among `columns` were
+            not, which is said. Left out, nobody knows of others.
     """
+    known = {each.name for each in columns}
+    silent = [Column.silent(name, limit) for name, limit in (wanted or {}).items() if name not in known]
+    rows = max((each.whole for each in columns), default=0)
     compared = sum(_can_tell(each, least) for each in columns)
-    found = [_judged(each, least, windows / max(compared, 1)) for each in columns]
+    found = [_judged(each, least, rows, windows / max(compared, 1)) for each in (*columns, *silent)]
     found.sort(key=lambda each: (_ORDER.index(each.finding), -_over(each.column), each.column.name))
     return Verdict(*_summed(found, least), tuple(found))
 
@@ -157,19 +184,31 @@ def _over(column: Column) -> float:
     return column.distance / column.limit if column.distance is not None and column.limit else 0.0
 
 
-def _judged(column: Column, least: int, windows: float) -> Judged:
+def _judged(column: Column, least: int, rows: int, windows: float) -> Judged:
     distance, limit = column.distance, column.limit
-    if column.rows is None:
-        # A limit that nobody can check is no leave.
-        return Judged(column, Finding.TOO_FEW, "nobody tells how many values there were")
-    if column.rows < least:
-        return Judged(column, Finding.TOO_FEW, f"{column.rows} of at least {least} values{_gone(column)}")
+    if column.rows is None or column.rows < least:
+        return Judged(column, *_too_few(column, column.rows, least, rows))
     if distance is None:
         return Judged(column, Finding.UNMEASURED, f"there was nothing to compare{_gone(column)}")
     expected = chance.of_distance(column.algorithm, column.values, column.rows, column.baseline_rows or 0, windows)
     if limit is None:
         return Judged(column, Finding.UNLIMITED, f"{distance:.3g}, and no limit is set", expected)
     return _compared(column, distance, limit, expected)
+
+
+def _too_few(column: Column, values: int | None, least: int, rows: int) -> tuple[Finding, str]:
+    """Say it of a column with few values, or of none that is known: among few rows that is no news."""
+    if not column.told and rows < least:
+        return Finding.TOO_FEW, f"no value, among {rows} rows: at least {least} tell something"
+    if not column.told:
+        return Finding.UNMEASURED, "no row has a value of it, of the window or of what it is compared with"
+    if values is None:
+        # A limit that nobody can check is no leave.
+        return Finding.TOO_FEW, "nobody tells how many values there were"
+    # With the baseline's share of missing ones there would be enough: they are gone.
+    if rows >= least and rows * (1 - column.baseline_missing) >= least:
+        return Finding.UNMEASURED, f"{values} of {rows} rows have a value{_gone(column)}"
+    return Finding.TOO_FEW, f"{values} of at least {least} values{_gone(column)}"
 
 
 def _compared(column: Column, distance: float, limit: float, expected: float) -> Judged:
@@ -198,14 +237,18 @@ def _summed(found: Sequence[Judged], least: int) -> tuple[Finding, str]:
         words = [f"{each.column.name} {each.reason}" for each in breaches[:_NAMED]]
         more = f"; and {len(breaches) - _NAMED} more" if len(breaches) > _NAMED else ""
         return Finding.BREACH, f"{len(breaches)} of {len(found)} columns too far: {'; '.join(words)}{more}"
-    if not any(each.finding in TELLING for each in found):
+    lost = [each for each in found if each.finding is Finding.UNMEASURED and each.column.limit is not None]
+    if not any(each.finding in TELLING for each in found) and not lost:
         return Finding.TOO_FEW, _nothing(found, least)
     by_chance = [each.column.name for each in found if each.finding is Finding.CHANCE]
-    unknown = [each.column.name for each in found if each.finding in {Finding.TOO_FEW, Finding.UNMEASURED}]
-    parts = [f"all {len(found)} columns within their limits" if not by_chance and not unknown else ""]
+    silent = {Finding.TOO_FEW, Finding.UNMEASURED}
+    unknown = [each.column.name for each in found if each.finding in silent and each not in lost]
+    parts = [f"all {len(found)} columns within their limits" if not by_chance and not unknown and not lost else ""]
+    parts += [f"{_listed([each.column.name for each in lost])} not compared: {lost[0].reason}" if lost else ""]
     parts += [f"{_listed(by_chance)} beyond the limit, as chance does" if by_chance else ""]
     parts += [f"nothing can be said of {_listed(unknown)}" if unknown else ""]
-    return Finding.CALM, "; ".join(part for part in parts if part)
+    # What was not compared is not calm: its values may be gone because something broke.
+    return Finding.TOO_FEW if lost else Finding.CALM, "; ".join(part for part in parts if part)
 
 
 def _nothing(found: Sequence[Judged], least: int) -> str:

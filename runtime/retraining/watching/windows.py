@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from runtime.retraining.google import Bucket
-from runtime.retraining.handling import Moved
+from runtime.retraining.handling import TRIES, Moved, NotNow
 from runtime.retraining.watching.verdict import Finding, counted
 
 FORMAT = 1
@@ -97,9 +97,11 @@ class Windows:
 
     Args:
         judged: As plain data, the oldest first.
+        written: The newest window whose points somebody writes, or wrote; empty for none.
     """
 
     judged: tuple[Mapping[str, Any], ...] = field(default=())
+    written: str = ""
 
     def tells(self, window: Window) -> bool:
         """Tell whether a window is no news: it was judged, or could not be measured for the same reason."""
@@ -134,11 +136,11 @@ class Windows:
         # By their time: one that was measured at last may be older than what came before it.
         same.sort(key=lambda each: datetime.fromisoformat(str(each["at"])))
         old = same[: max(0, len(same) + 1 - KEPT)]
-        return Windows((*(each for each in others if not _among(each, old)), window.to_json()))
+        return replace(self, judged=(*(each for each in others if not _among(each, old)), window.to_json()))
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data."""
-        return {"format": FORMAT, "windows": list(self.judged)}
+        return {"format": FORMAT, "windows": list(self.judged), "written": self.written}
 
 
 def _whole(each: Any) -> bool:
@@ -173,9 +175,10 @@ class BucketWindows:
         try:
             data = json.loads(found[0])
             judged = [each for each in data["windows"] if _whole(each)] if data["format"] == FORMAT else []
-        except (ValueError, RecursionError, TypeError, KeyError):
-            judged = []
-        return Windows(tuple(judged)), found[1]
+            written = str(data.get("written") or "")
+        except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+            judged, written = [], ""
+        return Windows(tuple(judged), written), found[1]
 
     def write(self, windows: Windows, generation: int) -> None:
         """Write it.
@@ -186,3 +189,20 @@ class BucketWindows:
         content = json.dumps(windows.to_json(), sort_keys=True, separators=(",", ":")).encode()
         if not self._bucket.write(self._name, content, generation=generation):
             raise Moved
+
+    def claim(self, window: Window) -> bool:
+        """Claim that a window's points are written; False where somebody did: it is judged again, or by two at once.
+
+        Raises:
+            NotNow: Others wrote at every try.
+        """
+        for _ in range(TRIES):
+            known, generation = self.read()
+            if known.written == window.job:
+                return False
+            try:
+                self.write(replace(known, written=window.job), generation)
+            except Moved:
+                continue
+            return True
+        raise NotNow("too many are looking at once")
