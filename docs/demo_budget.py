@@ -1,7 +1,7 @@
 """The demo's act of money: what a plan costs, what is done once it is spent, and how a person takes that back.
 
-`make demo` tells it before that of the job, `python docs/demo_budget.py` by itself. The budget, its notices and the pass
-that reads them are those of Google Cloud, on this machine; a bill of two days comes in seconds.
+`make demo` tells it before that of the job, `python docs/demo_budget.py` by itself. The budget, its notices and the
+pass that reads them are those of Google Cloud, on this machine; a bill of two days comes in seconds.
 """
 
 import os
