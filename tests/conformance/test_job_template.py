@@ -4,6 +4,8 @@ from google.cloud.run_v2.types import job, k8s_min
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
+from reconciler.core.address import Address
+from reconciler.core.objects import Desired
 from reconciler.kinds.run_job import RunJob
 from reconciler.kinds.run_job.client import _write, from_api
 
@@ -34,17 +36,22 @@ def records(draw):
     )
 
 
+def write(live, record, *gone):
+    """Write a record as its client does."""
+    _write(live, Desired(Address("run_job", "europe-west1", "job"), record, "job"), frozenset(gone))
+
+
 @seed(1)
 @settings(max_examples=60, deadline=None, database=None)
 @given(records(), records())
 def test_a_record_reads_back_whatever_was_there_before(one, other):
     """Write one record, then the other over it with the keys that go: each reads back exactly."""
     live = job.Job()
-    _write(live, one, frozenset())
+    write(live, one)
     assert from_api(live) == one
 
     gone = (one.env.keys() | one.secrets.keys()) - (other.env.keys() | other.secrets.keys())
-    _write(live, other, frozenset(gone))
+    write(live, other, *gone)
 
     assert from_api(live) == other
 
@@ -54,10 +61,10 @@ def test_what_we_do_not_manage_stays():
     live = job.Job(annotations={"theirs": "1"})
     sidecar = k8s_min.Container(name="proxy", image="proxy")
     record = RunJob("image", (), (), {}, {}, 1000, 512, 1, 0, 0, 600, "", {})
-    _write(live, record, frozenset())
+    write(live, record)
     live.template.template.containers.append(sidecar)
 
-    _write(live, record, frozenset())
+    write(live, record)
 
     assert live.template.template.containers[1] == sidecar
     assert live.annotations == {"theirs": "1"}
