@@ -15,6 +15,7 @@ from typing import Any
 
 from reconciler.core.keeping import Image
 
+_LONGEST_WORD = 200
 _MOST = 5
 """Findings of an image that are named one by one, the worst first."""
 _GCR = re.compile(
@@ -157,7 +158,8 @@ class Rule:
     def severe(self, finding: Finding) -> bool:
         """Tell whether a finding would block, whatever is allowed for a time."""
         least = self.fixable if finding.fixed else self.unfixed
-        return least is not None and finding.severity >= least
+        unknown = finding.severity is Severity.UNSPECIFIED  # not known is not clean
+        return least is not None and (unknown or finding.severity >= least)
 
     def weighs(self, finding: Finding, now: datetime) -> bool:
         """Tell whether a finding is severe and not allowed, so that its age matters."""
@@ -232,19 +234,36 @@ def _unfinished(found: Scanned, project: str) -> str:
         return _NOT_SCANNED.format(project=project)
     if found.status == "FINISHED_UNSUPPORTED":
         return "Google does not scan what it is made of (FINISHED_UNSUPPORTED): build it on a base that it does"
-    why = f": {found.error}" if found.error else ""
+    why = f": {_word(found.error)}" if found.error else ""
     return f"its scan failed ({found.status}){why}; {_ANOTHER}"
 
 
 def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda each: (-each.severity, not each.fixed, each.cve, each.package, each.installed))
+    return sorted(
+        findings,
+        key=lambda each: (
+            -(each.severity or Severity.CRITICAL),
+            not each.fixed,
+            each.cve,
+            each.package,
+            each.installed,
+        ),
+    )
 
 
 def said(finding: Finding) -> str:
     """Say what was found, and the way out."""
-    version = f" {finding.installed}" if finding.installed else ""
-    way = f"go to {finding.fixed}" if finding.fixed else "no version of it is fixed"
-    return f"{finding.cve} ({finding.severity.name.capitalize()}) in {finding.package}{version}: {way}"
+    version = f" {_word(finding.installed)}" if finding.installed else ""
+    way = f"go to {_word(finding.fixed)}" if finding.fixed else "no version of it is fixed"
+    unknown = finding.severity is Severity.UNSPECIFIED
+    severity = "nobody says how severe" if unknown else finding.severity.name.capitalize()
+    return f"{_word(finding.cve)} ({severity}) in {_word(finding.package)}{version}: {way}"
+
+
+def _word(text: str) -> str:
+    """Give what somebody wrote in an occurrence as a part of one line: who may write one draws no lines of a plan."""
+    one_line = " ".join(text.split())
+    return one_line if len(one_line) <= _LONGEST_WORD else f"{one_line[:_LONGEST_WORD]}…"
 
 
 def _named(rule: Rule, blocking: Sequence[Finding], now: datetime) -> Iterator[str]:
@@ -252,7 +271,7 @@ def _named(rule: Rule, blocking: Sequence[Finding], now: datetime) -> Iterator[s
     for each in blocking[:_MOST]:
         until = rule.until(each.cve)
         past = f"; it was allowed until {until}, which is past" if until else ""
-        line = f"{{cve: {each.cve}, until: {_next_month(now.date())}, reason: ...}}"
+        line = f"{{cve: {_word(each.cve)}, until: {_next_month(now.date())}, reason: ...}}"
         yield f"{said(each)}{past}; or live with it for a time, registry.scan.allow: [{line}]{place}"
     if len(blocking) > _MOST:
         yield f"and {len(blocking) - _MOST} more as severe: gcloud artifacts vulnerabilities list IMAGE"

@@ -20,6 +20,9 @@ from schemas import Loaded, LoadedService
 _MOST_DATED = 100
 """Vulnerabilities whose age is asked for: of any more nobody knows it, and they block."""
 
+_AROUND = frozenset({"min_instances", "service_max", "ingress", "invoker_check"})
+"""Fields of a Cloud Run service whose change makes no revision and moves no request."""
+
 Known = dict[str, Scanned | Unreadable]
 
 
@@ -81,8 +84,12 @@ def _coming(session: Session, change: Change, there: Iterable[str]) -> dict[str,
     if not change.writes or change.desired is None:
         return {}
     kind = session.kinds.of_address(change.address)
-    known = {_which(each) for each in (*there, *(kind.images(change.observed) if change.observed else ()))}
-    starts = change.action is not Action.UPDATE or {each.field for each in change.changes} != {"traffic"}
+    fields = {each.field for each in change.changes}
+    # What is in the template and serves nothing was perhaps put there by somebody, or is a candidate of ours: it is
+    # judged where it would serve from now on, and not where the change neither starts anything nor moves requests.
+    stays = change.action is Action.UPDATE and fields <= _AROUND
+    known = {_which(each) for each in (*there, *(kind.images(change.observed) if stays and change.observed else ()))}
+    starts = change.action is not Action.UPDATE or fields != {"traffic"}
     return dict.fromkeys(
         each for each in kind.images(change.desired) if _which(each) not in known or (starts and place_of(each) is None)
     )

@@ -26,6 +26,8 @@ def render_where(found: Mapping[str, Any], *, zone: tzinfo | None = None) -> Tex
     text = Text()
     if not found["found"]:
         looked = f"in {', '.join(found['regions'])}" if found["regions"] else "anywhere: nothing was applied here"
+        if found["unknown"]:
+            return text.append(f"not known whether anything runs {one_line(found['asked'])} {looked}\n")
         return text.append(f"nothing runs {one_line(found['asked'])}, nor could be gone back to it, {looked}\n")
     styles = ["bold" if each["percent"] else "" for each in found["found"]]
     return table([_row(each, zone) for each in found["found"]], _HEAD, right=(4,), styles=styles)

@@ -85,7 +85,8 @@ def test_the_readme_says_what_is_not_acted_on():
     done, _, missing = (ROOT / "README.md").read_text().partition("## What it does not do yet")
 
     assert {field.alias or name for name, field in sections.items()} - acted_on == set()
-    assert all(f"`{word}`" in missing for word in ("rollout", "budget.actions"))
+    assert "`rollout`" in missing
+    assert "budget.actions" not in missing
     known = ("doctor", "plan", "comment", "apply", "retrain", "promote", "reconcile", "install", "image push", "serve")
     assert [name for name in known if name not in KNOWN or f"`mlservice {name}" not in done] == []
 

@@ -131,6 +131,25 @@ def test_a_new_vulnerability_stops_no_service(operator, images):
     assert operator.service().template.containers[0].image == image
 
 
+def test_what_stands_in_the_template_and_serves_nothing_is_judged(operator, images):
+    """Who may deploy without traffic does not decide what serves: no new revision and no traffic brings it there."""
+    clean, bad = images.push(python("PyYAML", "6.0", "site-packages")), images.push(OLD, tag="v2")
+    carried_out(operator, service(clean))
+    services = operator.api("google.cloud.run_v2", "services", "Services")
+    live = operator.service()
+    share = {"type_": 2, "revision": live.latest_ready_revision.rpartition("/")[2], "percent": 100}
+    live.template.containers[0].image, live.template.revision, live.traffic = bad, "", [share]
+    services.update_service(request={"service": live}).result(timeout=20)
+
+    (deployed,) = why(operator, service(bad))
+    to_latest = service(bad)
+    to_latest["spec"] |= {"rollout": {"strategy": "Manual"}, "traffic": [{"version": "latest", "percent": 100}]}
+    (moved,) = why(operator, to_latest)
+
+    assert "CVE-2020-14343" in deployed
+    assert "CVE-2020-14343" in moved
+
+
 def test_going_back_is_no_deployment(operator, images):
     """Traffic goes back to a revision whatever became known of its image since: the way back is never barred."""
     first, second = images.push({}), images.push({"note": "2"}, tag="v2")

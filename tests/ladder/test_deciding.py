@@ -216,6 +216,17 @@ def test_a_notice_is_read_exactly():
 
 
 @pytest.mark.parametrize(
+    ("written", "cost"), [("1e-50", "0"), ("0.1" + "0" * 60, "0.1"), ("12." + "3" * 60, "12.333333333"), ("-0.0", "0")]
+)
+def test_an_amount_is_as_exact_as_money(written, cost):
+    """A book takes it, however many digits somebody wrote."""
+    found = read("7", NOW, {"budgetId": "b1"}, json.dumps(SAID).replace("45.12", written).encode())
+
+    assert found.cost == Decimal(cost)
+    assert len(found.cost.as_tuple().digits) <= 40
+
+
+@pytest.mark.parametrize(
     ("data", "why"),
     [
         (b"\xff", "JSON"),
@@ -229,6 +240,11 @@ def test_a_notice_is_read_exactly():
         (json.dumps(SAID).replace("45.12", "1e999999").encode(), "costAmount is no amount"),
         (json.dumps({**SAID, "costIntervalStart": "2026-11-01"}).encode(), "since when"),
         (json.dumps({**SAID, "costIntervalStart": 7}).encode(), "since when"),
+        (json.dumps({**SAID, "costIntervalStart": "0001-01-01T00:00:00+14:00"}).encode(), "since when"),
+        (json.dumps({**SAID, "costIntervalStart": "9999-12-31T23:59:59-14:00"}).encode(), "since when"),
+        (json.dumps({**SAID, "currencyCode": "E" * 60_000}).encode(), "no currency"),
+        (json.dumps({**SAID, "currencyCode": "EU\n"}).encode(), "no currency"),
+        (json.dumps({**SAID, "currencyCode": None}).encode(), "no currency"),
     ],
 )
 def test_what_is_no_notice_is_refused(data, why):

@@ -261,3 +261,15 @@ def test_people_read_it(plan):
         assert all(
             words in page for words in ("image x: bad", "image y: soon", "image x: allowed", "serves, and stays")
         )
+
+
+def test_a_finding_of_no_known_severity_blocks():
+    """Not known is not clean; nor does what somebody wrote in it draw lines of its own."""
+    odd = Finding("CVE-1", "x\nblocked: none\n" + "y" * 500, "1", "2")
+
+    found = judge(Rule(Severity.CRITICAL), Scanned("FINISHED_SUCCESS", findings=(odd,)), NOW)
+
+    assert found.clearance is Clearance.BLOCKED
+    assert "nobody says how severe" in found.why[0]
+    assert "\n" not in found.why[0]
+    assert len(found.why[0]) < 600

@@ -11,6 +11,7 @@ from reconciler.cli.console import data, out, say
 from reconciler.cli.context import find_account
 from reconciler.cli.options import Form, Local, Project, Region, State, duration
 from reconciler.cli.planning import Target, working
+from reconciler.core.errors import UsageError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -102,6 +103,10 @@ def lift(
     from schemas.units import duration_ms  # noqa: PLC0415 - late, for start-up
 
     lasts = timedelta(milliseconds=duration_ms(until)) if until else None
+    if lasts is not None and not lasts:
+        raise UsageError(
+            f"'{until}' is no time to hold a step off for", hint="such as 3d; left out: until the month ends"
+        )
     with working(Target(project, local, state)) as session:
         who = f"{find_account(local=local).value} ({session.holder})"
         told = lifting(session, name, region, do=step, lasts=lasts, by=who, dry=dry_run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,9 @@ _MOST = Decimal(10) ** 15
 """More than anybody spends, in any currency."""
 _LONGEST = 1 << 16
 """Bytes of a notice."""
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_NANO = Decimal("1e-9")
+"""As exact as Google's `Money` is."""
 
 
 class NoNotice(ValueError):
@@ -74,21 +78,27 @@ def read(message_id: str, published: datetime, attributes: Mapping[str, str], da
         _start(said.get("costIntervalStart")),
         _amount(said.get("costAmount"), "costAmount"),
         _amount(said.get("budgetAmount"), "budgetAmount"),
-        str(said.get("currencyCode", "")),
+        _currency(said.get("currencyCode")),
     )
 
 
 def _start(said: object) -> datetime:
     try:
         found = datetime.fromisoformat(said) if isinstance(said, str) else None
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise NoNotice("it does not say since when (costIntervalStart)")
-    return found.astimezone(UTC)
+        if found is not None and found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):  # no date; or one that is in no year that there is
+        pass
+    raise NoNotice("it does not say since when (costIntervalStart)")
 
 
 def _amount(said: object, name: str) -> Decimal:
     if not isinstance(said, Decimal) or not said.is_finite() or abs(said) > _MOST:
         raise NoNotice(f"{name} is no amount of money")
+    return said.quantize(_NANO).normalize()
+
+
+def _currency(said: object) -> str:
+    if not isinstance(said, str) or not _CURRENCY.fullmatch(said):
+        raise NoNotice("currencyCode is no currency")
     return said

@@ -24,6 +24,9 @@ from schemas import Loaded, LoadedService
 from schemas.kept import BudgetBook
 from schemas.sections.management import Mode
 
+_SAID = 300
+"""Characters of what is odd, at most."""
+
 
 class Log(Protocol):
     """Where a pass tells what it does."""
@@ -139,6 +142,8 @@ def _look(
         restrain(session, loaded.region, loaded.name, restraint)
     except errors.ReconcilerError as error:
         looked.troubles.append(f"its budget was not looked after: {error}")
+    except (ValueError, ArithmeticError) as error:  # what anybody may write on a topic, or in a bucket, is read here
+        looked.troubles.append(f"its budget was not looked after: {type(error).__name__}: {str(error)[:_SAID]}")
     return looked
 
 

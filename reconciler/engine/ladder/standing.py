@@ -141,7 +141,7 @@ def lift(
             raise errors.UsageError("the book of its budget cannot be read", hint=why)
         book, now = found.of((place, name)), session.clock.now()
         steps = _chosen(name, book, do)
-        until = now + lasts if lasts else end_of(now)
+        until = end_of(now) if lasts is None else now + lasts
         if book is None or not now < until <= now + LONGEST_LIFT:
             raise errors.UsageError(f"a step is lifted for {LONGEST_LIFT.days} days at most", hint="--until 3d")
         before, after = book, book
