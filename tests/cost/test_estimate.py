@@ -85,7 +85,7 @@ def free_of_order(shape):
 
     A warm instance's idle seconds are paid, and its first busy ones are free: there a few requests cost less than none.
     """
-    return shape.instances.by_instance or not shape.instances.least
+    return shape.instances.by_instance or not (shape.instances.least or shape.instances.windows)
 
 
 @FEW
