@@ -230,6 +230,9 @@ class Kind(Generic[F]):
         apis: Hosts of Google's APIs that it calls: each must be enabled in the project.
         extras: What only some specs need besides.
         images: References of the images that an object runs, from its plain record.
+        running: Those of them, and of what else of it there is, that serve now; None where all of its record do.
+        quiet: Fields whose change starts nothing and moves no request.
+        rerouting: Fields whose change moves requests to what there is, and starts nothing.
         gives: Roles that `desired` wants others to have.
         lookups: What must be looked up before `desired` can say exactly what it wants.
         read_together: Addresses with equal keys are observed by one call.
@@ -276,6 +279,9 @@ class Kind(Generic[F]):
     apis: tuple[str, ...] = ()
     extras: tuple[Extra, ...] = ()
     images: Callable[[Mapping[str, Any]], Iterable[str]] = no_images
+    running: Callable[[Observed[F]], Iterable[str]] | None = None
+    quiet: frozenset[str] = frozenset()
+    rerouting: frozenset[str] = frozenset()
     gives: tuple[Gift, ...] = ()
     lookups: tuple[Lookup[Any], ...] = ()
     read_together: Callable[[Address], tuple[str, ...]] = by_location

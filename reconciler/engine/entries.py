@@ -13,7 +13,7 @@ from reconciler.core.inventory import Key
 from reconciler.core.plan import Plan
 from reconciler.core.told import decided, reason_of, told_change
 from reconciler.engine.apply import Outcome, Report
-from reconciler.engine.passes import Service
+from reconciler.engine.ledger import Service
 from schemas.kept import PassReport
 from schemas.kept.report import ServiceReport
 

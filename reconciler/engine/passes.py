@@ -6,6 +6,7 @@ half is planned apart, and so on, until it stands alone.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -24,12 +25,15 @@ from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.engine.canary import Canary
 from reconciler.engine.clock import by_the_wall
 from reconciler.engine.inventory_store import locked
+from reconciler.engine.ledger import Service
 from reconciler.engine.session import Session
 from reconciler.engine.waiting import apply_when_free, taken_over
 from schemas import Loaded, LoadedOperator, MLServiceError, SpecError
 
 _OF_ONE = (SpecError, errors.PlansRefused, errors.UnreadableInventory, errors.Locked, errors.StalePlan, errors.LockLost)
 """What is wrong with single services; anything else would be wrong with each half as well."""
+_SAID, _TRACE = 300, 4000
+"""Characters of a fault of ours, and of where it was, at most."""
 HELD = "this version would change what the one before it, with the same specs, would not"
 PAUSED = "its schedule is paused, and stays so: no pass starts by itself until mlservice operator resume"
 PROCEED = "look at the plan, then: mlservice operator proceed"
@@ -50,36 +54,6 @@ class Planner(Protocol):
 
     def __call__(self, documents: Sequence[Loaded], *, beside: Sequence[Loaded] = ()) -> Planned:
         """Plan some documents; of those beside them only what an operator must be able to do for them counts."""
-
-
-@dataclass(slots=True)
-class Service:
-    """What became of one service, or of the operator itself.
-
-    Args:
-        region: Where it is.
-        state: `ok`, `changed`, `failed`, `refused`, `blocked`, `locked`, `frozen`, `reported`, `held`, `vulnerable`,
-            `waiting`, `needs a person`.
-        problems: What is wrong, in sentences.
-        changes: What was to be done, and how it ended.
-        cost: What it costs, as `schemas.kept.report.ServiceCost`; None where it could not be planned.
-    """
-
-    region: str
-    state: str = "ok"
-    problems: list[str] = field(default_factory=list)
-    changes: list[dict[str, Any]] = field(default_factory=list)
-    cost: dict[str, Any] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the form that reports keep."""
-        return {
-            "region": self.region,
-            "state": self.state,
-            "problems": self.problems,
-            "changes": self.changes,
-            "cost": self.cost,
-        }
 
 
 @dataclass(slots=True)
@@ -142,13 +116,7 @@ class Pass:
         try:
             self._reconcile(documents, own)
         except _OF_ONE as error:
-            half = len(documents) // 2
-            if own:
-                self.run(documents)
-            elif half:
-                self.run(documents[:half])
-                self.run(documents[half:])
-            else:
+            if not self._apart(documents, own):
                 self._refuse(documents[0], error)
         except MLServiceError as error:
             if own:  # it may be the operator's own objects that cannot be looked at: then `run_own` says so
@@ -158,6 +126,27 @@ class Pass:
             self.codes.add(int(getattr(error, "exit_code", FAILED)))
             for loaded in documents:
                 self._note(loaded.name, "failed", str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours, which what one service has brings out
+            if not self._apart(documents, own):
+                self._break(documents[0], error)
+
+    def _apart(self, documents: Sequence[Loaded], own: LoadedOperator | None) -> bool:
+        """Try what does not work together in parts; False where it is one alone."""
+        half = len(documents) // 2
+        if own:
+            self.run(documents)
+        elif half:
+            self.run(documents[:half])
+            self.run(documents[half:])
+        return bool(own or half)
+
+    def _break(self, loaded: Loaded, error: Exception) -> None:
+        """Leave one alone that this program cannot deal with, and say where in it."""
+        text = f"this is a bug in mlservice: {type(error).__name__}: {' '.join(str(error).split())[:_SAID]}"
+        trace = traceback.format_exc()[-_TRACE:]
+        self.log.write("ERROR", "service left alone", service=loaded.name, error=text, trace=trace)
+        self._note(loaded.name, "failed", text)
+        self.codes.add(FAILED)
 
     def _reconcile(self, documents: Sequence[Loaded], own: LoadedOperator | None) -> None:
         planned = self.plan([*documents, own] if own else documents)
@@ -312,7 +301,7 @@ class Pass:
             report = apply_when_free(self.session, planned, progress=self.log.change)
         except (errors.Locked, errors.StalePlan):
             raise  # before anything was done
-        except MLServiceError:
+        except Exception:
             self.deleted += len(deletes_of(planned.plan))  # which of them were done is not told
             raise
         self.canary.leave(whole or planned, report)
@@ -350,11 +339,7 @@ class Pass:
 
     def _note(self, name: str, state: str, problem: str = "") -> None:
         """Keep the worse of two states."""
-        service = self.told[name]
-        if _RANK.index(state) > _RANK.index(service.state):
-            service.state = state
-        if problem and problem not in service.problems:
-            service.problems.append(problem)
+        self.told[name].note(state, problem)
 
     def run_own(self, operator: LoadedOperator, services: Sequence[Loaded]) -> None:
         """Bring the operator itself to what its document says, as far as it may.
@@ -403,22 +388,6 @@ class Pass:
         self.log.write("WARNING", f"the operator may not change this itself; {why}", addresses=addresses)
         self._note(operator.name, "needs a person", f"{why} ({', '.join(addresses)})")
         self.told[operator.name].changes += [told_change(change, "held") for change in held]
-
-
-_RANK = [
-    "ok",
-    "changed",
-    "reported",
-    "frozen",
-    "vulnerable",
-    "needs a person",
-    "held",
-    "locked",
-    "waiting",
-    "blocked",
-    "refused",
-    "failed",
-]
 
 
 def _without(planned: Planned, loaded: Loaded) -> Planned:

@@ -69,6 +69,26 @@ def test_a_spec_that_cannot_be_planned_stops_no_other(operator, reconcile):
     assert made.exit_code == 1
 
 
+def test_a_fault_of_ours_stops_no_other(operator):
+    """Whatever this program cannot deal with in one of them: it is named, and where, and the others are made."""
+    session, log = operator.session(), Lines()
+
+    def plan(documents):
+        if any(each.name == "b" for each in documents):
+            raise OverflowError("date value out of range\nline two")
+        return make_plan(session, documents, runtime_image=HELLO)
+
+    made = Pass(session, Orders(), plan, log, dry_run=False)
+    made.run(load_valid(operator.write(*map(spec, "abc")))[0].services)
+
+    assert states(made) == {"a": "changed", "b": "failed", "c": "changed"}
+    assert made.told["b"].problems == ["this is a bug in mlservice: OverflowError: date value out of range line two"]
+    assert names(operator) == {"a", "c"}
+    assert made.exit_code == 1
+    [trace] = [keys["trace"] for _, text, keys in log.told if text == "service left alone"]
+    assert "in plan" in trace
+
+
 def test_somebody_elses_object_stops_no_other(operator, reconcile):
     """A service of that name that is not ours is left; the one beside it is made."""
     services = operator.api("google.cloud.run_v2", "services", "Services")

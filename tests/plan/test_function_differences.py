@@ -31,6 +31,14 @@ CASES = {
     ),
     "times": ({"after": 5400, "least": 50}, "labels come 90m later (1d before); 50 labels tell something (100 before)"),
     "same": ({}, ""),
+    "text-for-a-span": ({"after": "1h"}, 'labels come "1h" later (1d before)'),
+    "no-end": ({"after": float("inf")}, 'labels come "inf" later (1d before)'),
+    "list-for-a-span": ({"after": [1]}, 'labels come "[1]" later (1d before)'),
+    "far-too-long": ({"after": 10**300}, f'labels come "1{"0" * 56}…" later (1d before)'),
+    "lines": (
+        {"limits": {**BEFORE["limits"], "x\ny" * 30: "a\nb"}},
+        f'"{"x yx yx y" + "x yx y" * 8}…" must be at least "a b" (none before)',
+    ),
 }
 
 

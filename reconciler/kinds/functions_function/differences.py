@@ -19,6 +19,7 @@ _NO_LONGER = (
     f"destroyed: {QUERIES}, {METRIC_WRITER}, and {TABLE_READER} of the two tables"
 )
 """Roles on the project go with the service (decision 006)."""
+_MOST, _LONGEST = 10**9, 30
 _ERRORS = frozenset({"mae", "rmse", "bias"})
 _SPANS = {"after": "labels come", "window": "a window lasts"}
 _WORDS = {
@@ -61,10 +62,10 @@ def _limits(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
         if new is None:
-            yield f"{name} has no limit any more"
+            yield f"{_name(name)} has no limit any more"
         elif old != new:
-            was = "none before" if old is None else f"{old} before"
-            yield f"{name} must be {'at most' if name in _ERRORS else 'at least'} {new} ({was})"
+            was = "none before" if old is None else f"{_shown(old)} before"
+            yield f"{_name(name)} must be {'at most' if name in _ERRORS else 'at least'} {_shown(new)} ({was})"
 
 
 def _others(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
@@ -74,12 +75,24 @@ def _others(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str
             yield f"{words} {_shown(now.get(name))} ({_shown(asked.get(name))} before)"
     for name, words in _SPANS.items():
         if before.get(name) != after.get(name):
-            old, new = (duration_text(int(1000 * (each.get(name) or 0))) for each in (before, after))
+            old, new = (_span(each.get(name)) for each in (before, after))
             later = " later" if name == "after" else ""
             yield f"{words} {new}{later} ({old} before)"
     if before.get("least") != after.get("least"):
-        yield f"{after.get('least')} labels tell something ({before.get('least')} before)"
+        yield f"{_shown(after.get('least'))} labels tell something ({_shown(before.get('least'))} before)"
+
+
+def _name(text: str) -> str:
+    return text if text.isidentifier() and len(text) < _LONGEST else shown(text)
 
 
 def _shown(value: Any) -> str:
-    return "none" if value is None else shown(value) if isinstance(value, str) else str(value)
+    """Give a value of the variable, which anybody may have set to anything."""
+    if value is None:
+        return "none"
+    return str(value) if isinstance(value, (int, float)) and abs(value) < _MOST else shown(str(value))
+
+
+def _span(value: Any) -> str:
+    fits = isinstance(value, (int, float)) and 0 <= value < _MOST
+    return duration_text(int(1000 * value)) if fits else _shown(value)

@@ -12,8 +12,9 @@ from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.paid import PAID
-from reconciler.kinds.run_service.record import NAME, RunService
+from reconciler.kinds.run_service.record import NAME, OUTSIDE_TEMPLATE, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
+from reconciler.kinds.run_service.traffic import running_images
 from reconciler.kinds.run_service.wanted import INVOKER, MODEL_READER, address_of, desired
 from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of
 from reconciler.lookups.model_version import MODEL_VERSION
@@ -138,6 +139,9 @@ KIND = Kind(
         Gift(SECRET_READER, "secret", "the service's own account", "reading each secret that the spec names"),
     ),
     images=lambda record: (record["image"],),
+    running=running_images,
+    quiet=frozenset(OUTSIDE_TEMPLATE) - {"traffic"},
+    rerouting=frozenset({"traffic"}),
     lookups=(IMAGE_DIGEST, MODEL_VERSION, SECRET_VERSION),
     spec_paths={
         "scaling.minInstances": "min_instances",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import VERSION_LABEL, label_value
@@ -11,6 +11,8 @@ from reconciler.kinds.run_service.record import LATEST, STABLE, Revision, Runs, 
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
+    from reconciler.core.objects import Observed
+    from reconciler.kinds.run_service.record import RunService
     from schemas.service import Spec
 
 _TO_LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
@@ -111,6 +113,14 @@ def read_runs(live: Any, revisions: Sequence[Any]) -> Runs:
         if status.percent and name:
             serving[name] = serving.get(name, 0) + status.percent
     return Runs(tuple(map(_read_revision, newest)), live.latest_created_revision.rpartition("/")[2], serving)
+
+
+def running_images(seen: Observed[RunService]) -> Iterator[str]:
+    """Give the images of revisions with a share of requests; of a service in which nothing is ready, none."""
+    runs: Runs = seen.output["runs"]
+    for revision in runs.revisions:
+        if runs.serving.get(revision.name) and revision.image:
+            yield revision.image
 
 
 def _read_revision(live: Any) -> Revision:
