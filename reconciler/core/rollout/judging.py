@@ -132,7 +132,7 @@ def verdict_of(rate: Rate, limit: float, needed: float, bar: float) -> tuple[Ver
     control = rate.stable_asked > 0
     stable_fails = rate.stable_beyond >= bar
     worse = rate.worse >= bar and above
-    alone = rate.beyond >= bar and not stable_fails and (not control or rate.worse >= CALM)
+    alone = rate.beyond >= bar and not control  # with a stable version beside it, a bad day of both would count
     if rate.bad >= FEWEST_BAD and (worse or alone):
         return Verdict.FAIL, False
     enough = rate.asked >= needed and (not control or rate.worse < CALM)
