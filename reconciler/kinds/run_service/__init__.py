@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT, SECRET_READER
@@ -12,11 +12,20 @@ from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.paid import PAID
-from reconciler.kinds.run_service.record import NAME, OUTSIDE_TEMPLATE, RunService
+from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
 from reconciler.kinds.run_service.traffic import running_images
-from reconciler.kinds.run_service.wanted import INVOKER, MODEL_READER, address_of, desired
-from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of
+from reconciler.kinds.run_service.wanted import (
+    FILES_WRITER,
+    INVOKER,
+    MODEL_READER,
+    SQL_CLIENT,
+    address_of,
+    desired,
+    mounted,
+    secrets_of,
+)
+from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of, sidecar_image_of
 from reconciler.lookups.model_version import MODEL_VERSION
 from reconciler.lookups.secret_version import SECRET_VERSION
 from schemas.sections.access import AUTO
@@ -40,6 +49,16 @@ ACTS_ON = frozenset(
         "access.ingress",
         "access.authentication",
         "access.invokers",
+        "access.customAudiences",
+        "access.defaultUri",
+        "container.*",
+        "mounts.*",
+        "sidecars.*",
+        "network.*",
+        "execution.*",
+        "protection.*",
+        "revision.*",
+        "cloudRun.*",
         "rollout.strategy",
         "traffic.*",
     }
@@ -51,7 +70,9 @@ def _not_granted(service: MLService) -> Iterator[tuple[str, str]]:
     spec = service.spec
     needs = [
         ("roles/storage.objectViewer on the model's bucket", bool(spec.model and (spec.model.uri or spec.model.alias))),
-        ("roles/secretmanager.secretAccessor on its secrets", bool(spec.secrets)),
+        ("roles/secretmanager.secretAccessor on its secrets", bool(secrets_of(spec))),
+        ("roles/storage.objectViewer on the buckets it mounts", any(each.bucket for each in mounted(spec))),
+        ("roles/cloudsql.client", any(each.cloud_sql for each in mounted(spec))),
         ("roles/pubsub.publisher on the topic of answers", bool(spec.events and spec.events.answers)),
     ]
     missing = [role for role, needed in needs if needed]
@@ -93,6 +114,9 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     image = image_of(service, facts)
     if "@sha256:" not in image:
         yield f"image {image} has no digest: its tag may move unseen", "image.uri"
+    for name, sidecar in service.spec.sidecars.items():
+        if "@sha256:" not in (uri := sidecar_image_of(sidecar, facts)):
+            yield f"image {uri} has no digest: its tag may move unseen", f"sidecars.{name}.image.uri"
     for variable, reference in service.spec.secrets.items():
         if not reference.pin:
             text = f"secret {reference.secret} is not pinned: instances may read different versions of it"
@@ -104,6 +128,11 @@ def _stays(seen: Observed[RunService]) -> str:
     return "versions of its model stay in Vertex AI Model Registry" if seen.fields.model.get("alias") else ""
 
 
+def images_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the images of all containers of a plain record."""
+    return (record["image"], *(each["image"] for each in record["sidecars"].values()))
+
+
 KIND = Kind(
     name=NAME,
     title="Cloud Run service",
@@ -111,7 +140,7 @@ KIND = Kind(
     desired=desired,
     connect=RunServiceClient,
     paid=PAID,
-    keyed=frozenset({"env", "secrets", "labels"}),
+    keyed=KEYED,
     refine=refine,
     consequence=consequence,
     loss=lambda *_: "it stops serving",
@@ -141,8 +170,10 @@ KIND = Kind(
         Gift(INVOKER, NAME, "each of `access.invokers`, or everyone", "calling the service"),
         Gift(MODEL_READER, PROJECT, "the service's own account", "reading the model: only its bucket and folder"),
         Gift(SECRET_READER, "secret", "the service's own account", "reading each secret that the spec names"),
+        Gift(FILES_WRITER, PROJECT, "the service's own account", "writing to a mounted bucket: only its folder"),
+        Gift(SQL_CLIENT, PROJECT, "the service's own account", "reaching the instances of Cloud SQL that it mounts"),
     ),
-    images=lambda record: (record["image"],),
+    images=images_of,
     running=running_images,
     quiet=frozenset(OUTSIDE_TEMPLATE) - {"traffic"},
     rerouting=frozenset({"traffic"}),
