@@ -231,6 +231,8 @@ class Kind(Generic[F]):
         extras: What only some specs need besides.
         images: References of the images that an object runs, from its plain record.
         running: Those of them, and of what else of it there is, that serve now; None where all of its record do.
+        routed: Of what else of it there is, the images that requests would go to by a record as wanted; None where all
+            that runs is in the record.
         quiet: Fields whose change starts nothing and moves no request.
         rerouting: Fields whose change moves requests to what there is, and starts nothing.
         gives: Roles that `desired` wants others to have.
@@ -280,6 +282,7 @@ class Kind(Generic[F]):
     extras: tuple[Extra, ...] = ()
     images: Callable[[Mapping[str, Any]], Iterable[str]] = no_images
     running: Callable[[Observed[F]], Iterable[str]] | None = None
+    routed: Callable[[Observed[F], Mapping[str, Any]], Iterable[str]] | None = None
     quiet: frozenset[str] = frozenset()
     rerouting: frozenset[str] = frozenset()
     gives: tuple[Gift, ...] = ()

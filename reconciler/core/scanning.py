@@ -17,7 +17,11 @@ from reconciler.core.keeping import Image
 
 _LONGEST_WORD = 200
 _MOST = 5
-"""Findings of an image that are named one by one, the worst first."""
+"""Findings of an image, of one sort, that are named one by one, the worst first."""
+GOOGLES = frozenset({"goog-analysis", "goog-vulnz"})
+"""Projects of Google's own notes: whoever may write occurrences may write one of a note of their own."""
+_NUMBERED = re.compile(r"CVE-(\d{4})-(\d{4,19})", re.IGNORECASE)
+_BY_GCR = re.compile(r"((us|eu|asia)\.)?gcr\.io")
 _GCR = re.compile(
     r"(?P<name>(?:(?:us|eu|asia)\.)?gcr\.io/(?P<project>(?:[^/.:\s]*\.[^/:\s]*/)?[^/.\s]+)/[^@:\s]+)"
     r"(?::[\w.-]+)?(?P<digest>@sha256:[0-9a-f]{64})"
@@ -71,6 +75,12 @@ class Finding:
     occurrence: str = ""
     note: str = ""
     published: datetime | None = None
+
+    @property
+    def by(self) -> str:
+        """Give the project of whoever else than Google found it; empty where it was Google."""
+        project = self.note.removeprefix("projects/").partition("/")[0]
+        return "" if project in GOOGLES else project
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +163,7 @@ class Rule:
 
     def until(self, cve: str) -> date | None:
         """Give the last day on which a vulnerability is lived with; None where it is not."""
-        return max((each.until for each in self.allow if each.cve == cve), default=None)
+        return next((each.until for each in self.allow if each.cve.upper() == cve.upper()), None)
 
     def severe(self, finding: Finding) -> bool:
         """Tell whether a finding would block, whatever is allowed for a time."""
@@ -257,7 +267,8 @@ def said(finding: Finding) -> str:
     way = f"go to {_word(finding.fixed)}" if finding.fixed else "no version of it is fixed"
     unknown = finding.severity is Severity.UNSPECIFIED
     severity = "nobody says how severe" if unknown else finding.severity.name.capitalize()
-    return f"{_word(finding.cve)} ({severity}) in {_word(finding.package)}{version}: {way}"
+    by = f", as a note of project {_word(finding.by)} says" if finding.by else ""
+    return f"{_word(finding.cve)} ({severity}) in {_word(finding.package)}{version}{by}: {way}"
 
 
 def _word(text: str) -> str:
@@ -273,8 +284,13 @@ def _named(rule: Rule, blocking: Sequence[Finding], now: datetime) -> Iterator[s
         past = f"; it was allowed until {until}, which is past" if until else ""
         line = f"{{cve: {_word(each.cve)}, until: {_next_month(now.date())}, reason: ...}}"
         yield f"{said(each)}{past}; or live with it for a time, registry.scan.allow: [{line}]{place}"
-    if len(blocking) > _MOST:
-        yield f"and {len(blocking) - _MOST} more as severe: gcloud artifacts vulnerabilities list IMAGE"
+    yield from _more(len(blocking), "as severe")
+
+
+def _more(many: int, what: str) -> Iterator[str]:
+    """Count what is not named one by one."""
+    if many > _MOST:
+        yield f"and {many - _MOST} more {what}: gcloud artifacts vulnerabilities list IMAGE"
 
 
 def _next_month(day: date) -> date:
@@ -284,15 +300,19 @@ def _next_month(day: date) -> date:
 
 
 def _spared(rule: Rule, weighing: Iterable[Finding], now: datetime) -> Iterator[str]:
-    for each in weighing:
-        if rule.spares(each, now) and each.published:
-            yield f"{said(each)}; it blocks from {(each.published + rule.grace):%Y-%m-%d %H:%M} UTC on"
+    spared = [(each.published + rule.grace, each) for each in weighing if rule.spares(each, now) and each.published]
+    soonest = sorted(spared, key=lambda each: each[0])
+    for blocks, each in soonest[:_MOST]:
+        yield f"{said(each)}; it blocks from {blocks:%Y-%m-%d %H:%M} UTC on"
+    yield from _more(len(spared), "that block later")
 
 
 def _lived_with(rule: Rule, findings: Iterable[Finding], now: datetime) -> Iterator[str]:
     """Name what only a line of the spec lets through, so that nobody forgets it."""
-    for each in _worst_first(each for each in findings if rule.severe(each) and not rule.weighs(each, now)):
+    allowed = _worst_first(each for each in findings if rule.severe(each) and not rule.weighs(each, now))
+    for each in allowed[:_MOST]:
         yield f"{said(each)}; allowed until {rule.until(each.cve)}"
+    yield from _more(len(allowed), "that are allowed")
 
 
 def _unfixed(rule: Rule, findings: Iterable[Finding]) -> Iterator[str]:
@@ -329,9 +349,21 @@ def place_of(reference: str) -> Place | None:
 
 
 def elsewhere(reference: str) -> str:
-    """Say why nothing can be known of an image that has no place."""
-    if Image.parse(reference) is not None or reference.partition("/")[0].endswith("gcr.io"):
-        return "it is named by a tag, which may move: image.resolve: Digest"
+    """Say why nothing can be known of an image that has no place, and what to do about it.
+
+    Source:
+        https://cloud.google.com/artifact-registry/docs/pull-cached-dockerhub-images: mirror.gcr.io is no project's.
+    """
+    if Image.parse(reference) is not None:
+        return "it is named by a tag, which may move: image.resolve: Digest, or write its digest"
+    written = reference.partition("/")[0]
+    host = written.partition(":")[0].lower()
+    if host.endswith("-docker.pkg.dev") or _BY_GCR.fullmatch(host):
+        if written != host:
+            return f"scans know its host as {host}, without a port and in lower case: write that"
+        if "@sha256:" not in reference:
+            return "it is named by a tag, which may move, and of this registry none is resolved: write its digest"
+        return "its name is not as scans have it: write HOST/PROJECT/NAME@sha256: and 64 digits"
     return "it is in no registry of Google's, whose scans are the only ones that are read: push it to Artifact Registry"
 
 
@@ -381,16 +413,18 @@ class Images:
         new: What the plan would newly deploy.
         serving: What serves, or runs, now, and goes on.
         replaced: What does now, and no longer after the plan.
+        back: What is there, serves nothing now, and does after the plan: nobody is barred from going back to it.
     """
 
     new: tuple[str, ...] = ()
     serving: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
 
     @property
-    def every(self) -> frozenset[str]:
-        """All of them."""
-        return frozenset((*self.new, *self.serving, *self.replaced))
+    def every(self) -> tuple[str, ...]:
+        """All of them, each once: what would be deployed first, since its age decides."""
+        return tuple(dict.fromkeys((*self.new, *self.back, *self.serving, *self.replaced)))
 
 
 @dataclass(slots=True)
@@ -422,6 +456,8 @@ def scans_of(rule: Rule, images: Images, known: Mapping[str, Scanned | Unreadabl
         judged = _judged(rule, image, known, now)
         lines.add(judged.clearance, image, judged.why)
         lines.add("warnings", image, judged.warnings)
+    for image in images.back:
+        lines.add("warnings", image, (f"requests go back to it: {why}" for why in _judged(rule, image, known, now).why))
     closed = Clearance.BLOCKED in lines.found or Clearance.WAITING in lines.found
     for image in dict.fromkeys((*images.serving, *(images.replaced if closed else ()))):
         judged = _judged(rule, image, known, now)
@@ -437,6 +473,37 @@ def scans_of(rule: Rule, images: Images, known: Mapping[str, Scanned | Unreadabl
         serving=tuple(lines.found.get("serving", ())),
         unsure=tuple(lines.found.get("unsure", ())),
     )
+
+
+def undated(
+    rules: Mapping[str, Rule], images: Mapping[str, Images], known: Mapping[str, Scanned | Unreadable], now: datetime
+) -> list[Finding]:
+    """Give the findings whose age decides, each note once: of new images first, and of those the newest first.
+
+    Few are asked for, and grace is for what is new: an old vulnerability has none left.
+
+    Args:
+        rules: What specs allow, by name of the service; only those with a grace count.
+        images: Their images, by name.
+        known: What Google wrote of each, by reference.
+        now: The time.
+    """
+    found: dict[str, tuple[bool, Finding]] = {}
+    for name, rule in rules.items():
+        for reference in images[name].every if rule.grace else ():
+            scanned = known.get(reference)
+            for each in scanned.findings if isinstance(scanned, Scanned) else ():
+                if rule.weighs(each, now):
+                    new = reference in images[name].new or found.get(each.note, (False, each))[0]
+                    found[each.note] = (new, found.get(each.note, (new, each))[1])
+    newest_first = sorted(found.values(), key=lambda each: (_numbers(each[1].cve), each[1].note), reverse=True)
+    return [finding for _, finding in sorted(newest_first, key=lambda each: not each[0])]
+
+
+def _numbers(cve: str) -> tuple[int, ...]:
+    """Give year and number of a CVE, to sort by; nothing of what is numbered in another way."""
+    found = _NUMBERED.fullmatch(cve)
+    return (int(found[1]), int(found[2])) if found else ()
 
 
 def _judged(rule: Rule, image: str, known: Mapping[str, Scanned | Unreadable], now: datetime) -> Judged:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import VERSION_LABEL, label_value
@@ -121,6 +121,15 @@ def running_images(seen: Observed[RunService]) -> Iterator[str]:
     for revision in runs.revisions:
         if runs.serving.get(revision.name) and revision.image:
             yield revision.image
+
+
+def routed_images(seen: Observed[RunService], record: Mapping[str, Any]) -> Iterator[str]:
+    """Give the images that get requests by a plain record as wanted: what is latest then is of its template."""
+    runs: Runs = seen.output["runs"]
+    images = {LATEST: record["image"]} | {revision.name: revision.image for revision in runs.revisions}
+    for share in record["traffic"]:
+        if share["percent"] and images.get(share["version"]):
+            yield images[share["version"]]
 
 
 def _read_revision(live: Any) -> Revision:
