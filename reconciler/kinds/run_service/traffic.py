@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.naming import VERSION_LABEL, label_value
 from reconciler.gcp.light import types_module
+from reconciler.gcp.revisions import gets, is_ready, last
 from reconciler.kinds.run_service.record import LATEST, STABLE, Revision, Runs, TrafficShare
 from schemas.sections.rollout import Strategy
 
@@ -106,13 +107,13 @@ def write_traffic(shares: Sequence[TrafficShare]) -> list[Any]:
 def read_runs(live: Any, revisions: Sequence[Any]) -> Runs:
     """Say which revisions there are and who serves now."""
     newest = sorted(revisions, key=lambda r: (r.create_time, r.name), reverse=True)
-    ready = live.latest_ready_revision.rpartition("/")[2]
+    ready = last(live.latest_ready_revision)
     serving: dict[str, int] = {}
     for status in live.traffic_statuses:
-        name = status.revision.rpartition("/")[2] or ready
+        name = gets(status, ready)
         if status.percent and name:
             serving[name] = serving.get(name, 0) + status.percent
-    return Runs(tuple(map(_read_revision, newest)), live.latest_created_revision.rpartition("/")[2], serving)
+    return Runs(tuple(map(_read_revision, newest)), last(live.latest_created_revision), serving)
 
 
 def running_images(seen: Observed[RunService]) -> Iterator[str]:
@@ -133,11 +134,10 @@ def routed_images(seen: Observed[RunService], record: Mapping[str, Any]) -> Iter
 
 
 def _read_revision(live: Any) -> Revision:
-    ready = any(c.type_ == "Ready" and c.state.name == "CONDITION_SUCCEEDED" for c in live.conditions)
     return Revision(
-        name=live.name.rpartition("/")[2],
+        name=last(live.name),
         version=live.labels.get(VERSION_LABEL, ""),
-        ready=ready,
+        ready=is_ready(live),
         created=live.create_time.isoformat() if live.create_time else "",
         image=next((container.image for container in live.containers), ""),
     )
