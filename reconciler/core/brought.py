@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.address import Address
-from reconciler.core.kind import Kind, Kinds
+from reconciler.core.kind import Kind, Kinds, Routed
 from reconciler.core.objects import Observed
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.scanning import Images, place_of
@@ -90,21 +90,18 @@ def brought_by(kind: Kind[Any], change: Change, seen: Observed[Any] | None, *, a
     if not acts or not change.writes or change.desired is None:
         return Brought(serving=serving)
     images = tuple(dict.fromkeys(kind.images(change.desired)))
-    routed = tuple(dict.fromkeys(kind.routed(seen, change.desired))) if kind.routed and seen else ()
+    anew, named = starts(kind, change), {_which(each) for each in images}
+    reroutes = anew or kind.rerouting & _fields(change)
+    routed = kind.routed(seen, change.desired, starts=anew) if kind.routed and seen and reroutes else Routed()
     # What is in the template and serves nothing was perhaps put there by somebody, or is a candidate of ours: it is
     # judged where something of it starts, or where requests go to it from now on, and not by changes around it.
-    if starts(kind, change):
-        coming = images
-    else:
-        coming = tuple(each for each in images if each in routed) if kind.rerouting & _fields(change) else ()
+    coming = images if anew else (*routed.newest, *(each for each in routed.others if _which(each) in named))
     served = {_which(each) for each in serving}
     # What a tag names is read anew by whatever is started anew: nobody knows that it is what was there.
-    new = tuple(
-        each for each in coming if _which(each) not in served or (starts(kind, change) and place_of(each) is None)
-    )
-    known = served | {_which(each) for each in images}
-    back = tuple(each for each in routed if _which(each) not in known)
-    return Brought(new, back, serving)
+    new = [each for each in coming if _which(each) not in served or (anew and place_of(each) is None)]
+    known = served | named | {_which(each) for each in new}
+    back = [each for each in routed.others if _which(each) not in known]
+    return Brought(tuple(dict.fromkeys(new)), tuple(dict.fromkeys(back)), serving)
 
 
 def starts(kind: Kind[Any], change: Change) -> bool:

@@ -182,7 +182,7 @@ def test_what_cannot_be_known_is_not_clean(operator, images, image, said):
 
 
 def test_a_tag_is_read_anew_by_what_starts_anew(operator, images):
-    """Applied before anybody asked for scans, a service of a tag is not changed: another image may lie there now."""
+    """Another image may lie there now: nothing of a service from before is started anew, all else is changed."""
     images.push({})
     tagged = {"uri": f"{NAME}:v1", "resolve": "Tag"}
     management = {"deletion": "Delete", "adopt": "Always"}
@@ -191,8 +191,12 @@ def test_a_tag_is_read_anew_by_what_starts_anew(operator, images):
     larger = service(tagged)
     larger["spec"]["scaling"] = {"maxInstances": 7}
 
+    hidden = service(tagged)
+    hidden["spec"]["access"] = {"ingress": "Internal"}
+
     (blocked,) = why(operator, larger)
     assert "named by a tag" in blocked
+    assert why(operator, hidden) == []
 
 
 def test_nobody_else_says_that_an_image_was_scanned(operator, images):

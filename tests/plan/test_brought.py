@@ -25,11 +25,12 @@ def record(image, traffic=None):
     return {"image": image, "traffic": [{"version": name, "percent": percent, "tag": ""} for name, percent in shares]}
 
 
-def brought(want, *fields, there=OLD, serving=SERVES_OLD, traffic=None, action=Action.UPDATE, acts=True):
+def brought(want, *fields, there=OLD, serving=SERVES_OLD, traffic=None, action=Action.UPDATE, acts=True, latest=""):
     """What a change of some fields brings, where revisions r1 to r3 are of the three images, and `tagged` of a tag."""
     images = {"r1": OLD, "r2": NEW, "r3": THIRD, "tagged": TAG}
     revisions = tuple(Revision(name, "", ready=True, created="", image=image) for name, image in images.items())
-    seen = Observed(HERE, None, output={"runs": Runs(revisions, "r3", serving)})
+    newest = latest or next((name for name, image in images.items() if image == there), "")
+    seen = Observed(HERE, None, output={"runs": Runs(revisions, newest, serving)})
     changes = tuple(FieldChange(name, "", "x") for name in fields)
     change = Change(
         HERE, action, ("churn",), changes=changes, desired=record(want, traffic), observed=there and record(there)
@@ -62,6 +63,21 @@ AROUND = sorted(SERVICE.quiet)
         pytest.param(brought(TAG, "env", there=TAG, serving={"tagged": 100}), [TAG], [], id="a-tag-read-anew"),
         pytest.param(brought(TAG, "traffic", there=TAG, serving={"tagged": 100}), [], [], id="a-tag-that-serves"),
         pytest.param(brought(TAG, "traffic", there=TAG), [TAG], [], id="requests-to-a-tag"),
+        # A revision tells the digest of what its tag named when it was made.
+        pytest.param(brought(TAG, "traffic", there=TAG, latest="r1"), [], [], id="a-tag-that-serves-by-digest"),
+        pytest.param(brought(TAG, "traffic", there=TAG, latest="r2"), [NEW], [], id="requests-to-the-digest-of-a-tag"),
+        pytest.param(brought(TAG, "labels", there=TAG, latest="r2"), [], [], id="around-the-digest-of-a-tag"),
+        pytest.param(brought(TAG, "env", there=TAG, latest="r1"), [TAG], [], id="a-tag-that-serves-read-anew"),
+        pytest.param(
+            brought(TAG, "traffic", there=TAG, latest="gone", traffic={"r3": 100}), [], [THIRD], id="a-way-back"
+        ),
+        pytest.param(brought(TAG, "traffic", there=TAG, latest="gone"), [TAG], [], id="of-no-revision-that-is-known"),
+        pytest.param(
+            brought(NEW, "env", "traffic", there=NEW, latest="r3"), [NEW], [], id="latest-is-what-is-made-now"
+        ),
+        pytest.param(
+            brought(NEW, "traffic", there=NEW, latest="r3", traffic={"r2": 100}), [NEW], [], id="an-older-one-of-it"
+        ),
         pytest.param(brought(NEW, "traffic", there=NEW), [NEW], [], id="requests-to-the-template"),
         pytest.param(brought(NEW, "traffic", "labels", there=NEW), [NEW], [], id="and-its-labels"),
         pytest.param(brought(NEW, "traffic", there=NEW, traffic={"r2": 100}), [NEW], [], id="by-its-revision"),

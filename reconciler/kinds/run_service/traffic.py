@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core.kind import Routed
 from reconciler.core.naming import VERSION_LABEL, label_value
 from reconciler.gcp.light import types_module
 from reconciler.gcp.revisions import gets, is_ready, last
@@ -124,13 +125,20 @@ def running_images(seen: Observed[RunService]) -> Iterator[str]:
             yield revision.image
 
 
-def routed_images(seen: Observed[RunService], record: Mapping[str, Any]) -> Iterator[str]:
-    """Give the images that get requests by a plain record as wanted: what is latest then is of its template."""
+def routed_images(seen: Observed[RunService], record: Mapping[str, Any], *, starts: bool) -> Routed:
+    """Say which images of what is there get requests by a record.
+
+    Args:
+        seen: What there is.
+        record: What is wanted of it, as a plain record.
+        starts: Whether a revision is made: then that is `latest`, and not one of what is there.
+    """
     runs: Runs = seen.output["runs"]
-    images = {LATEST: record["image"]} | {revision.name: revision.image for revision in runs.revisions}
-    for share in record["traffic"]:
-        if share["percent"] and images.get(share["version"]):
-            yield images[share["version"]]
+    images = {revision.name: revision.image for revision in runs.revisions if revision.image}
+    names = {share["version"] for share in record["traffic"] if share["percent"]}
+    here = set() if starts else {LATEST, runs.latest}
+    newest = (images.get(runs.latest, record["image"]),) if names & here else ()
+    return Routed(newest, tuple(images[name] for name in sorted(names - here) if name in images))
 
 
 def _read_revision(live: Any) -> Revision:
