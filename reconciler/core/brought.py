@@ -14,7 +14,8 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Kind, Kinds, Routed
 from reconciler.core.objects import Observed
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.scanning import Images, place_of
+from reconciler.core.scanning.places import place_of
+from reconciler.core.scanning.scans import Images
 
 
 @dataclass(frozen=True, slots=True)

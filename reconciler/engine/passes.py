@@ -19,7 +19,7 @@ from reconciler.core.orders import Orders
 from reconciler.core.own import left_paused, may_change
 from reconciler.core.plan import Change, Plan
 from reconciler.core.planned import Planned
-from reconciler.core.scanning import Scans
+from reconciler.core.scanning.scans import Scans
 from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.engine.canary import Canary

@@ -11,7 +11,10 @@ from reconciler.core import errors
 from reconciler.core.brought import images_of
 from reconciler.core.keeping import Image
 from reconciler.core.planned import Planned
-from reconciler.core.scanning import Finding, Images, Place, Rule, Scanned, Unreadable, place_of, scans_of, undated
+from reconciler.core.scanning.findings import Finding, Scanned, Unreadable
+from reconciler.core.scanning.places import Place, place_of
+from reconciler.core.scanning.rule import Rule
+from reconciler.core.scanning.scans import Images, scans_of, undated
 from reconciler.engine.session import Session
 from reconciler.gcp.image_versions import ImageVersions
 from reconciler.gcp.occurrences import AT_ONCE, Occurrences

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.core.scanning import GOOGLES, Finding, Scanned, Severity
+from reconciler.core.scanning.findings import GOOGLES, Finding, Scanned, Severity
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 
 if TYPE_CHECKING:

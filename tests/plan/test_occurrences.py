@@ -3,7 +3,7 @@
 import pytest
 from grafeas import grafeas_v1
 
-from reconciler.core.scanning import Severity
+from reconciler.core.scanning.findings import Severity
 from reconciler.gcp.occurrences import _scanned
 
 pytestmark = pytest.mark.filterwarnings("ignore:Unrecognized .* enum value")

@@ -10,21 +10,11 @@ from hypothesis import strategies as st
 
 from reconciler.core.address import Address
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.scanning import (
-    Allowance,
-    Clearance,
-    Finding,
-    Images,
-    Rule,
-    Scanned,
-    Scans,
-    Severity,
-    Unreadable,
-    judge,
-    place_of,
-    scans_of,
-    undated,
-)
+from reconciler.core.scanning.findings import Finding, Scanned, Severity, Unreadable
+from reconciler.core.scanning.judging import Clearance, judge
+from reconciler.core.scanning.places import place_of
+from reconciler.core.scanning.rule import Allowance, Rule
+from reconciler.core.scanning.scans import Images, Scans, scans_of, undated
 from reconciler.render.comment import About, render_comment
 from reconciler.render.markdown import render_markdown
 from reconciler.render.report import Report, read_report
