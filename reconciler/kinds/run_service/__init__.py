@@ -14,7 +14,7 @@ from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
-from reconciler.kinds.run_service.traffic import running_images
+from reconciler.kinds.run_service.traffic import images_of, routed_images, running_images
 from reconciler.kinds.run_service.wanted import (
     FILES_WRITER,
     INVOKER,
@@ -128,11 +128,6 @@ def _stays(seen: Observed[RunService]) -> str:
     return "versions of its model stay in Vertex AI Model Registry" if seen.fields.model.get("alias") else ""
 
 
-def images_of(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the images of all containers of a plain record."""
-    return (record["image"], *(each["image"] for each in record["sidecars"].values()))
-
-
 KIND = Kind(
     name=NAME,
     title="Cloud Run service",
@@ -175,6 +170,7 @@ KIND = Kind(
     ),
     images=images_of,
     running=running_images,
+    routed=routed_images,
     quiet=frozenset(OUTSIDE_TEMPLATE) - {"traffic"},
     rerouting=frozenset({"traffic"}),
     lookups=(IMAGE_DIGEST, MODEL_VERSION, SECRET_VERSION),

@@ -37,14 +37,14 @@ class Revision:
         version: Model version it carries as a label.
         ready: Whether it can serve.
         created: When, ISO 8601.
-        image: Reference of its container.
+        images: References of its containers, first of the one that takes requests.
     """
 
     name: str
     version: str
     ready: bool
     created: str
-    image: str = ""
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

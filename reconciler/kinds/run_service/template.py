@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.diff import gone_keys
-from reconciler.core.naming import ATTEMPT_LABEL, VERSION_LABEL
+from reconciler.core.naming import ATTEMPT_LABEL, MODEL_ENV, VERSION_LABEL
 from reconciler.gcp.light import types_module
 from reconciler.kinds.run_service import container, fields, volumes
 from reconciler.kinds.run_service.container import GPU, cpu_text
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from reconciler.kinds.run_service.record import RunService
 
-MODEL_ENV = "MLSERVICE_MODEL"
 RUNTIME_ENV = "MLSERVICE_RUNTIME"
 ANSWERS_ENV = "MLSERVICE_EVENTS_TOPIC"
 LOG_ENV, LOG_RATE_ENV = "MLSERVICE_PREDICTION_LOG", "MLSERVICE_PREDICTION_LOG_RATE"
