@@ -98,7 +98,8 @@ class Spec(Section):
     @classmethod
     def _one_request_below_one_cpu(cls, scaling: Scaling, info: ValidationInfo) -> Scaling:
         resources: Resources | None = info.data.get("resources")
-        if resources and resources.cpu_millis < ONE_CPU_MILLIS and "concurrency" not in scaling.model_fields_set:
+        beside = sum(each.cpu_millis for each in (info.data.get("sidecars") or {}).values())
+        if resources and resources.cpu_millis + beside < ONE_CPU_MILLIS and "concurrency" not in scaling.model_fields_set:
             return scaling.model_copy(update={"concurrency": 1})
         return scaling
 

@@ -31,7 +31,11 @@ _KEPT = {"template.revision", "client", "clientVersion", "etag"}
 
 def describe(connection: Connection, seen: Observed[RunService]) -> Described:
     """Say in the spec's words what a live service is, and what those words cannot say."""
-    members = IamMemberClient(connection).members(seen.address, INVOKER)
+    return described(seen, IamMemberClient(connection).members(seen.address, INVOKER))
+
+
+def described(seen: Observed[RunService], members: list[str]) -> Described:
+    """Say it of a service that these members may call."""
     fields = seen.fields
     metadata = {"labels": {key: value for key, value in fields.labels.items() if not key.startswith(_OURS)}}
     metadata |= {"description": fields.service["description"], "annotations": _below(fields.service, "annotations")}

@@ -128,10 +128,12 @@ def write(message: Any, table: Mapping[str, Field], values: Plain, gone: Iterabl
                 here[below] = value
             continue
         *above, last = table[key].path or (key,)
-        part = message
+        part, blank = message, value == table[key].blank
+        if blank and above and not message.HasField(snake(above[0])):
+            continue
         for step in above:
             part = getattr(part, snake(step))
-        assign(part, last, None if value == table[key].blank else _WRITE.get(key, lambda said: said)(value))
+        assign(part, last, None if blank else _WRITE.get(key, lambda said: said)(value))
 
 
 def assign(message: Any, name: str, value: Any) -> None:

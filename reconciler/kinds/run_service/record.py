@@ -37,7 +37,7 @@ class Revision:
         version: Model version it carries as a label.
         ready: Whether it can serve.
         created: When, ISO 8601.
-        images: References of its containers, first of the one that takes requests.
+        images: References of its containers.
     """
 
     name: str

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from schemas import MLService
     from schemas.sections.container import Probe
     from schemas.sections.mounts import Mount
+    from schemas.sections.network import Network
     from schemas.sections.sidecars import Sidecar
     from schemas.service import Spec
 
@@ -222,18 +223,20 @@ def template_of(spec: Spec) -> dict[str, Any]:
         if name in said.model_fields_set:
             found[key] = getattr(said, name)
     if spec.network:
-        asked = spec.network.model_dump(exclude={"egress"})
-        found["vpcAccess"] = {name: value for name, value in asked.items() if value} | {
-            "egress": _EGRESS[spec.network.egress]
-        }
-        if "tags" in found["vpcAccess"]:
-            found["vpcAccess"]["tags"] = list(found["vpcAccess"]["tags"])
+        found["vpcAccess"] = _network(spec.network)
     if "revision_min_instances" in spec.scaling.model_fields_set:
         found["minInstanceCount"] = spec.scaling.revision_min_instances
     found |= _key(spec)
     found |= {f"labels.{key}": value for key, value in spec.revision.labels.items()}
     found |= {f"annotations.{key}": value for key, value in spec.revision.annotations.items()}
     return fields.formed(fields.TEMPLATE, found)
+
+
+def _network(said: Network) -> dict[str, Any]:
+    direct = {"network": said.network, "subnetwork": said.subnetwork, "tags": list(said.tags)}
+    interface = {name: value for name, value in direct.items() if value}
+    ways = {"connector": said.connector} if said.connector else {"networkInterfaces": [interface]}
+    return {**ways, "egress": _EGRESS[said.egress]}
 
 
 def _key(spec: Spec) -> dict[str, Any]:

@@ -121,8 +121,12 @@ def _write_sizes(message: Any, main: Any, want: RunService) -> None:
     limits.pop(GPU, None)
     if want.gpu and not any(each.resources.limits.get(GPU) for each in message.containers if each is not main):
         limits[GPU] = "1"
-    message.node_selector.accelerator = want.gpu
-    message.gpu_zonal_redundancy_disabled = bool(want.gpu) and not want.gpu_zonal_redundancy
+    if want.gpu:
+        message.node_selector.accelerator = want.gpu
+        message.gpu_zonal_redundancy_disabled = not want.gpu_zonal_redundancy
+    else:
+        message.node_selector.ClearField("accelerator") if message.HasField("node_selector") else None
+        message.ClearField("gpu_zonal_redundancy_disabled")
 
 
 def _write_sidecars(message: Any, main: Any, want: RunService, gone: Collection[str]) -> None:
