@@ -72,6 +72,9 @@ def manual(scaling: Scaling) -> Iterator[Finding]:
                 yield Finding(f"scaling.{path}", "manual-scaling", summary, "leave one of both out", at_key=True)
     elif scaling.instances is not None:
         yield Finding("scaling.instances", "manual-scaling", "it is for `mode: Manual`", at_key=True)
+    if scaling.service_max_instances and scaling.service_max_instances < scaling.min_instances:
+        summary = f"{scaling.service_max_instances} is below minInstances ({scaling.min_instances})"
+        yield Finding("scaling.serviceMaxInstances", "instances", summary, "raise it, or lower minInstances")
     if scaling.revision_min_instances > scaling.max_instances:
         summary = f"{scaling.revision_min_instances} is above maxInstances ({scaling.max_instances})"
         yield Finding("scaling.revisionMinInstances", "instances", summary, "raise maxInstances or lower it")

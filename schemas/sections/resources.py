@@ -107,6 +107,13 @@ class Scaling(Section):
     windows: tuple[WarmWindow, ...] = Field(
         (), max_length=12, description="Hours in which more than `minInstances` are kept warm."
     )
+    service_max_instances: Whole | None = Field(
+        None,
+        ge=0,
+        le=_MOST_INSTANCES,
+        description="Most instances of the whole service, whatever revisions serve (`gcloud run deploy --max`); "
+        "`maxInstances` is of each revision. 0 lifts it; left out, it stays as it is. A budget may cap it further.",
+    )
     revision_min_instances: Whole = Field(
         0,
         ge=0,

@@ -188,6 +188,8 @@ def _scaling(fields: RunService) -> dict[str, Any]:
         "maxInstances": fields.max_instances,
         "concurrency": fields.concurrency,
     }
+    if fields.service_max:
+        found["serviceMaxInstances"] = fields.service_max
     if fields.template["minInstanceCount"]:
         found["revisionMinInstances"] = fields.template["minInstanceCount"]
     if fields.service["scalingMode"] == "MANUAL":
