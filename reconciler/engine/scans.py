@@ -20,7 +20,7 @@ from schemas import Loaded, LoadedService
 _MOST_DATED = 100
 """Vulnerabilities whose age is asked for: of any more nobody knows it, and they block."""
 
-_AROUND = frozenset({"min_instances", "service_max", "ingress", "invoker_check"})
+_AROUND = frozenset({"min_instances", "service_max", "labels", "ingress", "invoker_check"})
 """Fields of a Cloud Run service whose change makes no revision and moves no request."""
 
 Known = dict[str, Scanned | Unreadable]

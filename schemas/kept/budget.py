@@ -72,8 +72,5 @@ class BudgetBook(Kept):
     readings: tuple[Reading, ...] = Field((), description="What was spent, by source and time.")
     taken: tuple[Taken, ...] = Field((), description="Steps that hold.")
     lifts: tuple[Lift, ...] = Field((), description="Steps that a person holds off.")
-    capped: bool = Field(
-        default=False, description="Instances were capped once: the cap of the whole service is ours to take away."
-    )
     looked: str = Field("", description="When a pass last decided; empty before the first.")
     said: tuple[str, ...] = Field((), description="Why no more was done then, in sentences.")

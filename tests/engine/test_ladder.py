@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.core import errors
 from reconciler.core.ladder.period import end_of
+from reconciler.core.naming import CAP_LABEL
 from reconciler.engine import retraining
 from reconciler.engine.ladder.standing import lift, read_standings
 from tests.conftest import HTTP
@@ -91,6 +92,47 @@ def test_a_cap_that_somebody_takes_away_is_put_back(world):
     (change,) = operator.plan(budgeted()).plan.pending
     assert [(each.path, each.before, each.after) for each in change.changes] == [("service_max", 3, 1)]
     assert change.consequence == "the whole service has 1 instance at most, by its budget"
+
+
+def test_a_cap_whose_book_is_gone_is_taken_away(world):
+    """The service itself says whose its limit is; one that a person sets afterwards is theirs."""
+    operator = world.operator
+    operator.apply(budgeted())
+    world.spend(1100)
+    world.reconcile(budgeted())
+    assert (world.scaling, operator.service().labels[CAP_LABEL]) == ((0, 1), "budget")
+
+    operator.connection.storage.bucket(BUCKET).blob(f"budgets/{REGION}/churn.json").delete()
+    (change,) = operator.plan(budgeted()).plan.pending
+    assert "the whole service is not capped any more" in change.consequence
+    before = operator.service().latest_created_revision
+    operator.apply(budgeted())
+    service = operator.service()
+    assert (world.scaling, service.latest_created_revision) == ((1, 0), before)
+    assert CAP_LABEL not in service.labels
+    assert service.labels["mlservice-service"] == "churn"
+
+    service.scaling.max_instance_count = 2
+    services = operator.api("google.cloud.run_v2", "services", "Services")
+    services.update_service(request={"service": service, "update_mask": {"paths": ["scaling"]}}).result(timeout=20)
+    assert operator.plan(budgeted()).plan.empty
+
+
+def test_a_cap_goes_with_its_label_though_no_inventory_knows_it(world):
+    """Left behind, the label would make the limit of a person ours."""
+    operator = world.operator
+    operator.apply(budgeted())
+    service = operator.service()
+    service.scaling.max_instance_count = 1
+    service.labels[CAP_LABEL] = "budget"
+    services = operator.api("google.cloud.run_v2", "services", "Services")
+    paths = {"paths": ["labels", "scaling"]}
+    services.update_service(request={"service": service, "update_mask": paths}).result(timeout=20)
+
+    operator.apply(budgeted())
+    assert world.scaling == (1, 0)
+    assert CAP_LABEL not in operator.service().labels
+    assert operator.plan(budgeted()).plan.empty
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_what_is_wanted_while_steps_hold():
     book = decided(*said_twice(1.25), of=ladder).book
     held, free = (restraint_of("churn", ladder, book, at) for at in (NOW, end_of(NOW)))
 
-    assert (held.cap, held.warm(2), held.until) == (1, 0, end_of(NOW))
+    assert (held.most, held.warm(2), held.until) == (1, 0, end_of(NOW))
     assert "retraining frozen by budget until 1 December (125 % of 900 EUR; lift: mlservice budget lift churn)" in (
         held.frozen
     )
@@ -181,9 +181,9 @@ def test_what_is_wanted_while_steps_hold():
         3,
         "capped by budget until 1 December (125 % of 900 EUR; lift: mlservice budget lift churn)",
     )
-    assert (free.cap, free.warm(2), free.frozen, free.said) == (0, 2, "", ())
-    assert restraint_of("churn", None, book, NOW).cap == 0
-    assert restraint_of("churn", ladder, None, NOW).cap is None
+    assert (free.most, free.warm(2), free.frozen, free.said) == (0, 2, "", ())
+    assert restraint_of("churn", None, book, NOW).most == 0
+    assert restraint_of("churn", ladder, None, NOW).most == 0
 
 
 @pytest.mark.parametrize("year", range(2007, 2050))

@@ -30,7 +30,7 @@ from reconciler.core.ladder.steps import (
 )
 from schemas.kept import BudgetBook
 from schemas.kept.budget import MOST_READINGS, Lift, Reading, Step, Taken
-from schemas.sections.budget import Budget, BudgetActionKind
+from schemas.sections.budget import Budget
 
 LONGEST_LIFT = timedelta(days=31)
 _A_DAY = timedelta(days=1)
@@ -101,7 +101,6 @@ def next_step(budget: Budget, book: BudgetBook, evidence: Evidence, now: datetim
             "amount": budget.amount,
             "steps": tuple(map(step_of, budget.actions)),
             "taken": (*kept, *taken),
-            "capped": known.capped or any(each.step.do == BudgetActionKind.CAP_INSTANCES for each in taken),
             "looked": _text(now),
             "said": said,
         }

@@ -123,7 +123,6 @@ class Restraint:
 
     Args:
         most: Instances of the whole service at most; 0 for no cap.
-        capped: A cap is, or was, set by a budget: so it is ours to change and to take away.
         cold: No instance is kept warm.
         frozen: Why no training starts; empty where they may.
         until: When that ends; None where nothing is frozen.
@@ -132,7 +131,6 @@ class Restraint:
     """
 
     most: int = 0
-    capped: bool = False
     cold: bool = False
     frozen: str = ""
     until: datetime | None = None
@@ -146,11 +144,6 @@ class Restraint:
             wanted: By the spec.
         """
         return 0 if self.cold else min(wanted, self.most or wanted)
-
-    @property
-    def cap(self) -> int | None:
-        """Give the cap of the whole service: 0 for none, None where that is nobody's of ours to say."""
-        return self.most if self.capped else None
 
 
 def restraint_by(name: str, book: BudgetBook, now: datetime) -> Restraint:
@@ -174,7 +167,7 @@ def restraint_of(name: str, budget: Budget | None, book: BudgetBook | None, now:
         now: The time.
     """
     if budget is None or book is None:
-        return Restraint(capped=book is not None and book.capped)
+        return Restraint()
     return _restraint(name, book, in_force(budget, book, now), budget)
 
 
@@ -184,7 +177,6 @@ def _restraint(name: str, book: BudgetBook, taken: Sequence[Taken], budget: Budg
     stopped = [moment(each.since) for each in taken if each.step.do == BudgetActionKind.STOP_JOBS]
     return Restraint(
         most=min(caps, default=0),
-        capped=book.capped,
         cold=any(each.step.do == BudgetActionKind.SCALE_TO_ZERO for each in taken),
         # As it was when it was taken: whoever keeps it writes it once.
         frozen=sentence(name, book, frozen[0], frozen[0].amount, frozen[0].cost) if frozen else "",
