@@ -17,16 +17,32 @@ def kept_at() -> Path:
     """Give the file: MLSERVICE_PRICES, else `mlservice/prices.json` in the user's cache."""
     if chosen := named():
         return Path(chosen)
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "mlservice" / "prices.json"
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - who has no home may plan
+    return Path(cache) / "mlservice" / "prices.json"
 
 
-def prefer_kept() -> None:
-    """Price with what was read before, where that is newer than what comes with this version."""
+def prefer_kept(*, tell: bool = True) -> None:
+    """Price with what was read before, where that is newer than what comes with this version.
+
+    Args:
+        tell: Say, once, that it cannot be used: another machine may price otherwise, and block.
+    """
     from reconciler.cost import estimate, prices  # noqa: PLC0415 - late, for start-up
 
     if prices.prefer(kept_at()):
         estimate.forget()
+        if tell:
+            _tell()
+
+
+def _tell() -> None:
+    from reconciler.cli.console import say  # noqa: PLC0415 - late, for start-up
+    from reconciler.cost import prices  # noqa: PLC0415 - late, for start-up
+
+    path = kept_at()
+    missing = f"{path}: no such file" if named() and not path.exists() else ""
+    if why := prices.snapshot().trouble or missing:
+        say(f"prices are those of this version: what was read before cannot be used: {why}", "yellow")
 
 
 def keep(document: str) -> None:

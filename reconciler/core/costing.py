@@ -163,10 +163,12 @@ def _live(found: Estimate, total: Amounts, seen: _Seen, kinds: Kinds) -> _Live |
     if seen.altered:
         return None
     shape = kinds.primary.paid.sized(without_new(found.shape, seen.new, kinds), seen.planned.observed)
+    # Which warm windows there were before, nobody keeps.
+    exact = seen.exact(shape, kinds) and not found.shape.instances.windows
     if shape == found.shape:
-        return _Live(total, same=True, exact=seen.exact(shape, kinds))
+        return _Live(total, same=True, exact=exact)
     before = estimate(found.name, shape, found.usage)
-    return _Live(before.total, same=before.lines == found.lines, exact=seen.exact(shape, kinds))
+    return _Live(before.total, same=before.lines == found.lines, exact=exact)
 
 
 def without_new(shape: Shape, new: Mapping[str, int], kinds: Kinds) -> Shape:

@@ -66,6 +66,8 @@ def zone_of(name: str) -> tzinfo:
     Raises:
         UsageError: There is no such zone here.
     """
+    if name in {"UTC", "Etc/UTC"}:  # also where the machine knows no zones
+        return UTC
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - most runs look at no zone
 
     try:

@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.core.due import moments, zone_of
+from reconciler.cost.warm import AHEAD
 from schemas.cron import parse_cron
 
 if TYPE_CHECKING:
     from schemas.sections.resources import Scaling, WarmWindow
 
-AHEAD = timedelta(minutes=10)
-"""How early a window opens: the pass before it may be the last one that is in time, and an instance takes a while."""
 _LOOK = timedelta(days=8)
 
 

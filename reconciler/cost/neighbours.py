@@ -113,7 +113,7 @@ def _counts(found: Estimate) -> Iterator[Varied]:
     else:
         other = replace(found.shape, instances=replace(instances, least=1, most=max(1, instances.most)))
         yield "scaling.minInstances: 1", "no request waits for a start", other, found.usage
-    if instances.most > max(1, instances.least):
+    if instances.most > max(1, instances.warmest):
         other = replace(found.shape, instances=replace(instances, most=instances.most - 1))
         yield f"scaling.maxInstances: {instances.most - 1}", "the most it can cost, and can answer", other, found.usage
     if found.usage.requests_at_once and found.usage.requests_at_once * 2 <= instances.concurrency:

@@ -14,7 +14,7 @@ from typing import Any
 _FILE = Path(__file__).with_name("prices.json")
 _OURS: list[Path] = []
 _LARGEST = 1 << 20
-_MOST = Decimal(1000)
+_MOST, _FAR = Decimal(1000), 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +168,21 @@ def preferring(prices: Prices, read_before: Mapping[str, Any]) -> Prices:
     if read_before["format"] != "mlservice/prices/v1":
         raise ValueError(f"its form is {read_before['format']!r:.40}")
     day = date.fromisoformat(read_before["asOf"]).isoformat()
-    rows = dict(prices.rows)
+    rows, taken = dict(prices.rows), False
     for name, told in read_before["rows"].items():
         old, usd = rows.get(name), Decimal(told["usd"])
-        if not (usd.is_finite() and 0 <= usd <= _MOST):
+        if not (usd.is_finite() and 0 <= usd <= _MOST) or (old is not None and not _is_like(usd, old.usd)):
             raise ValueError(f"{name} costs {told['usd']!r:.40}")
         if old is not None and _is_before(old.as_of, day):
+            taken = True
             rows[name] = replace(old, usd=usd, as_of=day, source="Cloud Billing Catalog API", confidence="high")
     newest = max(prices.as_of, day)
-    return replace(prices, as_of=newest, rows=rows, refreshed=day, known={})
+    return replace(prices, as_of=newest, rows=rows, refreshed=day, known={}) if taken else prices
+
+
+def _is_like(usd: Decimal, known: Decimal) -> bool:
+    """Tell whether it may be a price of the same thing: no list price ever fell to a thousandth, or rose so far."""
+    return known == 0 or known / _FAR <= usd <= known * _FAR
 
 
 def _is_before(as_of: str, day: str) -> bool:

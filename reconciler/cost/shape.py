@@ -66,6 +66,11 @@ class Instances:
         return sum((left(count * MONTH_S) * share for count, share in ((self.least, rest), *self.windows)), Decimal(0))
 
     @property
+    def warmest(self) -> int:
+        """Give how many are kept warm at the most."""
+        return max([self.least, *(count for count, _ in self.windows)])
+
+    @property
     def by_instance(self) -> bool:
         """Tell whether whole instances are billed; accelerators need that."""
         return self.always or bool(self.gpu)

@@ -43,8 +43,7 @@ def spent(
     if instances.by_instance:
         lines = pricing.by_instance(instances, Amounts.same(billed_s))
     else:
-        warm = max([instances.least, *(count for count, _ in instances.windows)])
-        warm_s = min(billed_s, warm * elapsed_s)
+        warm_s = min(billed_s, instances.warmest * elapsed_s)
         busy, kept = Amounts.same(billed_s - warm_s), Amounts.same(warm_s)
         lines = pricing.by_request(instances, busy, kept, Amounts.same(NOTHING))
     total = sum((line.cost.floor for line in lines), NOTHING)

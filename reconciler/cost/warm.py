@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from schemas.sections.resources import Scaling, WarmWindow
 
+AHEAD = timedelta(minutes=10)
+"""How early a window opens: the pass before it may be the last one that is in time, and an instance takes a while."""
 _MONDAY = date(2024, 1, 1)
 _DAY_M, _WEEK, _FOUR_YEARS, _MONTHS = 24 * 60, 7, 1461, 12
 
@@ -49,8 +51,9 @@ def shares(scaling: Scaling) -> tuple[tuple[int, Decimal], ...]:
 
 def _spans(window: WarmWindow, cron: Cron, days: int) -> Iterator[tuple[int, int]]:
     """Give the minutes from and to which a window is open, from the first day on."""
-    early = _offset_m(window.time_zone)
-    lasts = max(1, int(window.lasts_s) // 60)
+    ahead = int(AHEAD.total_seconds()) // 60
+    early = _offset_m(window.time_zone) + ahead
+    lasts = max(1, int(window.lasts_s) // 60) + ahead
     for day in range(days):
         if cron.runs_on(_MONDAY + timedelta(days=day)):
             for hour in sorted(cron.hours):

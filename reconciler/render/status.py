@@ -65,12 +65,13 @@ def _cost(found: Mapping[str, Any] | None) -> Iterator[str]:
     if found["asUsed"]:
         yield f"cost as used  {_amounts(found['asUsed'])}, as large as it runs"
     if found["unknown"]:
-        yield f"used          not known: {found['unknown']}"
+        yield f"used          not known: {one_line(found['unknown'])}"
 
 
 def _amounts(found: Mapping[str, Any]) -> str:
     """Say it as plans do; without a price it is at least so much."""
-    least = f" (without {', '.join(found['missing'])}: no price is known)" if found["missing"] else ""
+    missing = ", ".join(map(one_line, found["missing"]))
+    least = f" (without {missing}: no price is known)" if missing else ""
     return f"from {found['floor']} to {found['worst']} USD a month, {found['expected']} expected{least}"
 
 

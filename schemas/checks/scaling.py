@@ -32,7 +32,7 @@ def instances(scaling: Scaling) -> Iterator[Finding]:
 
 def windows(scaling: Scaling, management: Management) -> Iterator[Finding]:
     """A window opens at times that come, and keeps more instances warm than there are anyhow."""
-    if scaling.windows and _LEAST in management.externally_owned:
+    if scaling.windows and {"scaling", _LEAST} & {*management.externally_owned}:
         summary = f"windows change {_LEAST}, which is left to others"
         yield Finding("scaling.windows", "windows", summary, "leave one of both out: here, or in externallyOwned")
     for index, window in enumerate(scaling.windows):

@@ -1,7 +1,7 @@
 """The report of one shard of one pass: what the job found and did, for each of its services."""
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -86,7 +86,9 @@ class ServiceCost(Part):
     floor: str = Field(max_length=20, pattern=_AMOUNT, description="With nobody calling.")
     expected: str = Field(max_length=20, pattern=_AMOUNT, description="With the use that is declared or assumed.")
     worst: str = Field(max_length=20, pattern=_AMOUNT, description="The most that the spec allows.")
-    missing: tuple[str, ...] = Field((), description="What has no known price: it costs at least what is said.")
+    missing: tuple[Annotated[str, Field(max_length=200)], ...] = Field(
+        (), max_length=50, description="What has no known price: it costs at least what is said."
+    )
 
 
 class ServiceReport(Part):

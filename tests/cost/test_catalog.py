@@ -113,7 +113,7 @@ def test_what_was_read_is_preferred_where_it_is_newer():
         Decimal("0.0000005"), "2030-01-01", "Cloud Billing Catalog API",
     )  # fmt: skip
     assert (newer.as_of, newer.refreshed, older.as_of) == ("2030-01-01", "2030-01-01", packaged().as_of)
-    assert older.rows == packaged().rows
+    assert (older.rows, older.refreshed) == (packaged().rows, "")
     assert requests.free == packaged().rows["run.req.requests"].free
 
 
@@ -121,7 +121,8 @@ def test_what_was_read_is_preferred_where_it_is_newer():
     "text",
     ["", "{", "[]", "null", json.dumps(document() | {"format": "mlservice/prices/v9"}), json.dumps(document("soon")),
      json.dumps(document(run__req__requests="NaN")), json.dumps(document(run__req__requests="-1")),
-     json.dumps(document(run__req__requests="1e9")), json.dumps(document(run__req__requests=None))],
+     json.dumps(document(run__req__requests="1e9")), json.dumps(document(run__req__requests="1e-99999")),
+     json.dumps(document(run__req__requests="0")), json.dumps(document(run__req__requests=None))],
 )  # fmt: skip
 def test_a_damaged_file_is_said_and_prices_are_as_they_come(tmp_path, monkeypatch, text):
     """It hides nothing and stops nothing."""

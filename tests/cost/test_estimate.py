@@ -294,7 +294,9 @@ def test_a_warm_window_costs_its_share_of_a_warm_instance():
     assert both.total.worst == one.total.worst
     [warm] = [line for line in both.lines if line.key == "cpuWarm"]
     assert "scaling.minInstances 1, 2 for 25.0 % of the time" in explained(warm, both).assumption
-    assert "scaling.windows: []" in {each.line for each in neighbours(both)}
+    lines = {each.line for each in neighbours(both)}
+    assert "scaling.windows: []" in lines
+    assert not any(line.startswith("scaling.maxInstances") for line in lines), "fewer than are kept warm are refused"
 
 
 def test_canada_and_mexico_are_where_the_united_states_are():

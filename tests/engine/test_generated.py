@@ -25,6 +25,8 @@ def services(draw):
     scaling = data["spec"].get("scaling", {})
     if scaling.get("minInstances", 0) > 1:
         scaling["minInstances"] = 1
+    if scaling.get("windows"):  # one that is open whenever this runs: tests/engine/test_windows.py opens and closes
+        scaling["windows"] = [{"schedule": "0 0 * * *", "lasts": "2d", "minInstances": 1}]
     if draw(st.booleans()):  # what the server is told is part of the template
         data["spec"]["model"] = {**draw(models()), "uri": "gs://acme-models/churn/"}
     if draw(st.booleans()):  # in the currency of the emulator's account, whatever that is

@@ -79,6 +79,17 @@ def test_a_warm_instance_is_what_it_adds(priced):
     assert f"; {warm.more} by this plan" in warm.said()
 
 
+@pytest.mark.parametrize("live", [{}, {"min_instances": 2}], ids=["closed", "open"])
+def test_what_a_warm_window_adds_is_not_known(priced, live):
+    """Nobody keeps which there were before, so that nothing is said; those of a new service add all they cost."""
+    window = 'scaling: {windows: [{schedule: "0 7 * * *", lasts: 8h, minInstances: 2}]}'
+
+    assert priced(window, live=LIVE | live).more == ""
+    new = priced(window, action=Action.CREATE)
+    assert Decimal(new.floor) > 0
+    assert new.more == f"+{new.expected}"
+
+
 def test_less_is_told_as_less(priced):
     """A live service that is larger than its spec."""
     cost = priced(live=LIVE | {"min_instances": 2})

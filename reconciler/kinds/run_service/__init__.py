@@ -60,6 +60,9 @@ def _not_granted(service: MLService) -> Iterator[tuple[str, str]]:
         yield f"the account is yours, and so are its roles: {', '.join(missing)}", "access.serviceAccount"
 
 
+_WHO = "the next pass of the operator, or an apply"
+
+
 def _windows(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     """Say which window is open, or which opens next: what else a plan says of it is a number."""
     scaling = service.spec.scaling
@@ -67,12 +70,13 @@ def _windows(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
         return
     found = open_at(scaling, facts.now)
     if found:
-        yield f"{_warm(found.instances)} until {_moment(found.ends)}", f"scaling.windows[{found.place}]"
+        text = f"{_warm(found.instances)} until {_moment(found.ends)}"
+        yield f"{text}, and then until {_WHO}", f"scaling.windows[{found.place}]"
         return
     coming = next_after(scaling, facts.now)
     if coming:
         text = f"{_warm(coming.instances)} from {_moment(coming.begins)} to {_moment(coming.ends)}"
-        yield f"{text}, by a pass of the operator or an apply", f"scaling.windows[{coming.place}]"
+        yield f"{text}, by {_WHO}", f"scaling.windows[{coming.place}]"
 
 
 def _warm(count: int) -> str:
