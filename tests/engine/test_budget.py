@@ -68,10 +68,10 @@ def test_a_budget_is_made_mended_and_deleted(operator):
 def test_what_is_spent_waits_to_be_read(operator):
     """Of the service's label alone, where the spec says so; the subscription goes with the actions."""
     actions = [{"at": 1, "do": "CapInstances", "maxInstances": 1}]
-    budget = {"amount": 100, "label": "mlservice-service"}
+    budget = {"amount": 100, "currency": "USD", "label": "mlservice-service"}
     assert not operator.apply(spec(budget=budget | {"actions": actions})).failed
     pulls = operator.api("google.pubsub_v1", "subscriber", "Subscriber")
-    name = "projects/local/subscriptions/churn-budget"
+    name = "projects/local/subscriptions/churn-budget-europe-west1"
     assert pulls.get_subscription(request={"subscription": name}).message_retention_duration.days == 7
     for service, amount in (("churn", "7"), ("basket", "90")):
         labels = {"mlservice-service": service}
