@@ -99,7 +99,11 @@ class Spec(Section):
     def _one_request_below_one_cpu(cls, scaling: Scaling, info: ValidationInfo) -> Scaling:
         resources: Resources | None = info.data.get("resources")
         beside = sum(each.cpu_millis for each in (info.data.get("sidecars") or {}).values())
-        if resources and resources.cpu_millis + beside < ONE_CPU_MILLIS and "concurrency" not in scaling.model_fields_set:
+        if (
+            resources
+            and resources.cpu_millis + beside < ONE_CPU_MILLIS
+            and "concurrency" not in scaling.model_fields_set
+        ):
             return scaling.model_copy(update={"concurrency": 1})
         return scaling
 

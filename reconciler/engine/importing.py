@@ -33,6 +33,12 @@ def import_all(session: Session, region: str) -> Iterator[tuple[str, str, list[s
         yield address.name, _HEADER + _yaml(address.name, found), list(found.unsaid)
 
 
+def is_ours(session: Session, name: str, region: str) -> bool:
+    """Tell whether a service carries our mark."""
+    seen = session.observe_one(Address(session.kinds.primary.name, region, name))
+    return seen is not None and seen.mark == name
+
+
 def import_service(session: Session, name: str, region: str) -> tuple[str, list[str]]:
     """Write the YAML of a live service.
 

@@ -97,7 +97,7 @@ def _path(place: str, path: str) -> Iterator[Finding]:
     if not path.startswith("/") or path == "/" or ":" in path or {".", ".."} & {*parts} or "" in parts[1:]:
         hint = "write an absolute path without a slash at its end: /models"
         yield Finding(place, "mount", f"{shown(path)} is no path to mount at", hint, at_key=True)
-    elif parts[1] in {"dev", "proc", "sys"} and path != "/dev/shm":
+    elif parts[1] in {"dev", "proc", "sys"} and parts[1:] != ["dev", "shm"]:
         yield Finding(place, "mount", f"/{parts[1]} is the system's", "choose another path", at_key=True)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT, SECRET_READER
+from reconciler.core.naming import CAP_LABEL
 from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
@@ -27,8 +28,9 @@ from reconciler.kinds.run_service.wanted import (
 )
 from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of, sidecar_image_of
 from reconciler.lookups.model_version import MODEL_VERSION
+from reconciler.lookups.project_number import asked_when
 from reconciler.lookups.secret_version import SECRET_VERSION
-from schemas.sections.access import AUTO
+from schemas.sections.access import AUTO, Authentication
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -80,6 +82,10 @@ def _not_granted(service: MLService) -> Iterator[tuple[str, str]]:
         yield f"the account is yours, and so are its roles: {', '.join(missing)}", "access.serviceAccount"
 
 
+def _behind_iap(service: MLService) -> bool:
+    return service.spec.access.authentication is Authentication.IAP
+
+
 _WHO = "the next pass of the operator, or an apply"
 
 
@@ -111,6 +117,9 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     """Name what may move unseen: an image without a digest, a secret without a number; and what the clock moves."""
     yield from _not_granted(service)
     yield from _windows(service, facts)
+    if _behind_iap(service):
+        text = "who may sign in is said to IAP, not here: roles/iap.httpsResourceAccessor on the service"
+        yield text, "access.authentication"
     image = image_of(service, facts)
     if "@sha256:" not in image:
         yield f"image {image} has no digest: its tag may move unseen", "image.uri"
@@ -136,6 +145,7 @@ KIND = Kind(
     connect=RunServiceClient,
     paid=PAID,
     keyed=KEYED,
+    reserved={"labels": frozenset({CAP_LABEL})},
     refine=refine,
     consequence=consequence,
     loss=lambda *_: "it stops serving",
@@ -162,7 +172,7 @@ KIND = Kind(
         write=("roles/run.admin",),
     ),
     gives=(
-        Gift(INVOKER, NAME, "each of `access.invokers`, or everyone", "calling the service"),
+        Gift(INVOKER, NAME, "each of `access.invokers`, everyone, or IAP's agent", "calling the service"),
         Gift(MODEL_READER, PROJECT, "the service's own account", "reading the model: only its bucket and folder"),
         Gift(SECRET_READER, "secret", "the service's own account", "reading each secret that the spec names"),
         Gift(FILES_WRITER, PROJECT, "the service's own account", "writing to a mounted bucket: only its folder"),
@@ -173,7 +183,7 @@ KIND = Kind(
     routed=routed_images,
     quiet=frozenset(OUTSIDE_TEMPLATE) - {"traffic"},
     rerouting=frozenset({"traffic"}),
-    lookups=(IMAGE_DIGEST, MODEL_VERSION, SECRET_VERSION),
+    lookups=(IMAGE_DIGEST, MODEL_VERSION, SECRET_VERSION, asked_when(_behind_iap, "access.authentication")),
     spec_paths={
         "scaling.minInstances": "min_instances",
         "scaling.maxInstances": "max_instances",

@@ -16,7 +16,7 @@ from reconciler.core.membership import (
     Membership,
     split_secret,
 )
-from reconciler.core.naming import fingerprint, label_value, mark_labels
+from reconciler.core.naming import CAP_LABEL, fingerprint, label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
 from reconciler.core.windows import least_at
 from reconciler.kinds import iam_member, model_artifact, service_account
@@ -28,6 +28,7 @@ from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE
 from reconciler.kinds.run_service.traffic import wanted
 from reconciler.lookups.image_digest import image_of
 from reconciler.lookups.model_version import version_of
+from reconciler.lookups.project_number import agent, number_of
 from reconciler.lookups.secret_version import version_of as secret_version_of
 from schemas.sections.access import Authentication
 
@@ -65,7 +66,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService] | 
     grants = [*_model_access(service, facts), *_secret_access(service, facts), *_mount_access(service, facts)]
     yield from grants
     yield _service(service, facts, needs=frozenset(grant.address for grant in grants))
-    yield from _invokers(service)
+    yield from _invokers(service, facts)
     yield from _never_everyone(service)
 
 
@@ -76,6 +77,7 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
     accelerator = str(gpu.type) if gpu else next((str(each.gpu) for each in spec.sidecars.values() if each.gpu), "")
     mounts, beside = said.mounts_of(service, facts)
     model = _model_section(service, facts)
+    held = {CAP_LABEL: "budget"} if facts.restraint.most else {}
     fields = RunService(
         image=image_of(service, facts),
         model=model,
@@ -100,13 +102,24 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         service_account=service_account.email_of(service, facts),
         ingress=str(spec.access.ingress),
         invoker_check=_CHECKS.get(spec.access.authentication),
-        labels={**service.labels, **mark_labels(service.name)},
+        labels={**service.labels, **mark_labels(service.name), **held},
         traffic=wanted(spec),
         service=said.service_of(service),
-        service_max=facts.restraint.cap,
+        service_max=_most(spec.scaling.service_max_instances, facts.restraint.most),
     )
     others = {service_account.address_of(service), model_artifact.address_of(service, facts)} - {None}
     return Desired(address_of(service), fields, service.name, needs=needs | {a for a in others if a})
+
+
+def _most(said: int | None, cap: int) -> int | None:
+    """Give the ceiling of the whole service: the spec's, or the budget's where that is lower; 0 for none.
+
+    Args:
+        said: By the spec; None where it says nothing, which leaves one as it is.
+        cap: By a budget; 0 for none.
+    """
+    limits = [each for each in (said, cap) if each]
+    return min(limits) if limits else said
 
 
 def _answers(service: MLService, facts: Facts) -> dict[str, str]:
@@ -203,11 +216,13 @@ def _mount_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMembe
     yield from found.values()
 
 
-def _invokers(service: MLService) -> Iterator[Desired[IamMember]]:
+def _invokers(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
     """Want each caller of the spec, and everyone where the spec says Public."""
     access, there = service.spec.access, address_of(service)
-    everyone = {EVERYONE} if access.authentication is Authentication.PUBLIC else set()
-    for member in sorted({*access.invokers, *everyone}):
+    access_of_all = {EVERYONE} if access.authentication is Authentication.PUBLIC else set()
+    # Requests that IAP let through come as its own: cloud.google.com/run/docs/securing/identity-aware-proxy-cloud-run.
+    proxy = {agent("iap", number_of(facts))} if access.authentication is Authentication.IAP else set()
+    for member in sorted({*access.invokers, *access_of_all, *proxy}):
         yield iam_member.granted(there, INVOKER, member, service.name)
 
 
