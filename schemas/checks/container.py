@@ -155,9 +155,10 @@ def order(container: Container, sidecars: dict[str, Sidecar]) -> Iterator[Findin
         yield Finding("container.name", "container-name", f"{shown(container.name)} is no container's name", hint)
     if container.name in sidecars:
         yield Finding("container.name", "container-name", f"{shown(container.name)} is a sidecar's name as well")
-    waits[container.name or ""] = container.depends_on
+    main = container.name or ("server" if sidecars and "server" not in sidecars else "")
+    waits[main] = container.depends_on
     for name, others in waits.items():
-        path = "container.dependsOn" if name == (container.name or "") else f"sidecars.{name}.dependsOn"
+        path = "container.dependsOn" if name == main else f"sidecars.{name}.dependsOn"
         for index, other in enumerate(others):
             if other not in waits or not other:
                 known = ", ".join(sorted(each for each in waits if each and each != name)) or "there is no other"

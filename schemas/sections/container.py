@@ -69,7 +69,11 @@ class Probe(Section):
 class Container(Section):
     """How the image is run. With the bundled model server only what does not take its place."""
 
-    name: Text | None = Field(None, description="Its name, where sidecars depend on it.", examples=["server"])
+    name: Text | None = Field(
+        None,
+        description="Its name, where sidecars depend on it; `server` beside sidecars if left out.",
+        examples=["server"],
+    )
     command: tuple[Text, ...] = Field((), max_length=1000, description="Entry point, in place of the image's.")
     args: tuple[LooseText, ...] = Field(
         (), max_length=1000, description="Arguments, in place of the image's.", examples=[["--port", "8000"]]

@@ -31,6 +31,8 @@ _LIVENESS: Mapping[str, Any] = {"periodSeconds": 30, "timeoutSeconds": 10, "fail
 """Patience of the short form: an instance that is merely busy must not be replaced."""
 _OUR_LIVENESS: Mapping[str, Any] = {"periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3}
 _ONE_CPU = 1000
+NAMES = ("server", *(f"server-{number}" for number in range(2, 12)))
+"""What the container that takes requests is called beside sidecars, where a spec does not say: the first that is free."""
 
 
 def container_of(spec: Spec) -> dict[str, Any]:
@@ -43,6 +45,8 @@ def container_of(spec: Spec) -> dict[str, Any]:
         if name in said.model_fields_set
     }
     found |= {key: text for key, text in (("name", said.name), ("workingDir", said.working_dir)) if text is not None}
+    if spec.sidecars and said.name is None:  # of several containers each has a name (constraints.md 1)
+        found["name"] = next(name for name in NAMES if name not in spec.sidecars)
     if said.port or ours:
         found |= {"port": port, "protocol": str(said.port.protocol) if said.port else "http1"}
     found |= {key: probe(asked, port) for key, asked in _probes(spec, ours=ours).items()}

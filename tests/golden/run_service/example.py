@@ -19,6 +19,7 @@ MODEL = {"uri": "gs://models/churn/", "features": {"age": {"type": "number"}, "p
 GPU_QUOTA, INSTANCES = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion", 3
 CONTAINER = {
     **DEFAULTS,
+    "name": "server",
     "startupProbe": {"tcpSocket": {}, "timeoutSeconds": 5, "periodSeconds": 10, "failureThreshold": 24},
 }
 READY = {"httpGet": {"path": "/health/ready"}, "timeoutSeconds": 5, "periodSeconds": 5, "failureThreshold": 30}
@@ -62,6 +63,36 @@ def add_secret(operator, key):
 
 def add_label(operator, key):
     write(operator, lambda live: live.labels.update({key: "1"}))
+
+
+def add_template_key(operator, key):
+    write(operator, lambda live: live.template.labels.update({key: "1"}))
+    return f"labels.{key}"
+
+
+def add_service_key(operator, key):
+    write(operator, lambda live: live.annotations.update({key: "1"}))
+    return f"annotations.{key}"
+
+
+def add_sidecar(operator, key):
+    name = key.replace("_", "-")
+    beside = {"name": name, "image": HELLO, "env": [{"name": "PORT", "value": "9997"}]}
+
+    def change(live):
+        live.template.containers.append(beside)
+
+    write(operator, change)
+    return name
+
+
+def add_mount(operator, key):
+    def change(live):
+        live.template.volumes.append({"name": "theirs", "empty_dir": {"medium": "MEMORY"}})
+        live.template.containers[0].volume_mounts.append({"name": "theirs", "mount_path": f"/{key}"})
+
+    write(operator, change)
+    return f"/{key}"
 
 
 def prepare(operator):
@@ -208,6 +239,15 @@ def examples(at):
         meddle=lambda operator: write(operator, lambda live: live.template.annotations.update({"theirs": "1"})),
         theirs=lambda operator: "theirs" in read(operator).template.annotations,
         lacks_for={"gpu": without_gpus},
-        add_key={"env": add_env, "secrets": add_secret, "labels": add_label},
+        add_key={
+            "env": add_env,
+            "secrets": add_secret,
+            "labels": add_label,
+            "mounts": add_mount,
+            "template": add_template_key,
+            "service": add_service_key,
+            "sidecars": add_sidecar,
+        },
+        all_keys_ours=frozenset({"container"}),
     )
     return (example,)
