@@ -141,6 +141,9 @@ def _own(place: str, path: str, said: Mapping[str, Any]) -> Iterator[Finding]:
             yield from _value(at, FREE[here], value)
         elif key in known and isinstance(value, dict):
             yield from _own(at, f"{here}.", value)
+        elif key in known and isinstance(value, list) and all(isinstance(each, dict) for each in value):
+            for index, each in enumerate(value):
+                yield from _own(f"{at}[{index}]", f"{here}.", each)
         elif key in known:
             yield Finding(at, "cloud-run", f"{shown(here)} is a section", "write what is in it, by Google's JSON names")
         else:

@@ -110,6 +110,16 @@ def test_init_in_a_pipe_asks_nothing_and_its_file_is_valid(offline):
     assert offline("init", "My Scorer").code == 64, "it does not overwrite"
 
 
+@pytest.mark.parametrize("template", ["tabular", "vllm", "ollama", "custom"])
+def test_every_template_is_valid_as_it_is_written(offline, template):
+    """Without a word of the user's, and without a warning."""
+    done = offline("init", "writer", "--template", template)
+    valid = offline("validate", "writer")
+
+    assert (done.code, valid.code) == (0, 0), done.err + valid.err
+    assert "warning" not in valid.err
+
+
 def test_init_on_a_terminal_asks(offline):
     """The answer goes into the file."""
     done = offline.on_terminal("init", "--region", "us-central1", "--model", "./m", answer="other-name")

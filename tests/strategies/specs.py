@@ -194,8 +194,8 @@ def _of_a_container(draw: st.DrawFn, spec: Data, image: str, secrets: tuple[str,
     sections = around(small=small or has_gpu)
     if has_gpu:
         del sections["execution"]
-    if not small and False:
-        sections["mounts"] = mounts(secrets)  # TEMP
+    if not small:
+        sections["mounts"] = mounts(secrets)
     if not small and size.get("cpu", 1) in {1, 2, 4} and not has_gpu:
         sections["sidecars"] = sidecars(image)
     if "startup" not in spec.get("runtime", {}):

@@ -12,6 +12,7 @@ from reconciler.core.naming import CAP_LABEL
 from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
+from reconciler.kinds.run_service.foreseen import starts
 from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
@@ -28,6 +29,7 @@ from reconciler.kinds.run_service.wanted import (
 )
 from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of, sidecar_image_of
 from reconciler.lookups.model_version import MODEL_VERSION
+from reconciler.lookups.mounted_bytes import MOUNTED_BYTES
 from reconciler.lookups.project_number import asked_when
 from reconciler.lookups.secret_version import SECRET_VERSION
 from schemas.sections.access import AUTO, Authentication
@@ -117,6 +119,7 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     """Name what may move unseen: an image without a digest, a secret without a number; and what the clock moves."""
     yield from _not_granted(service)
     yield from _windows(service, facts)
+    yield from starts(service, facts)
     if _behind_iap(service):
         text = "who may sign in is said to IAP, not here: roles/iap.httpsResourceAccessor on the service"
         yield text, "access.authentication"
@@ -183,7 +186,13 @@ KIND = Kind(
     routed=routed_images,
     quiet=frozenset(OUTSIDE_TEMPLATE) - {"traffic"},
     rerouting=frozenset({"traffic"}),
-    lookups=(IMAGE_DIGEST, MODEL_VERSION, SECRET_VERSION, asked_when(_behind_iap, "access.authentication")),
+    lookups=(
+        IMAGE_DIGEST,
+        MODEL_VERSION,
+        SECRET_VERSION,
+        MOUNTED_BYTES,
+        asked_when(_behind_iap, "access.authentication"),
+    ),
     spec_paths={
         "scaling.minInstances": "min_instances",
         "scaling.maxInstances": "max_instances",

@@ -32,7 +32,7 @@ _LIVENESS: Mapping[str, Any] = {"periodSeconds": 30, "timeoutSeconds": 10, "fail
 _OUR_LIVENESS: Mapping[str, Any] = {"periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3}
 _ONE_CPU = 1000
 NAMES = ("server", *(f"server-{number}" for number in range(2, 12)))
-"""What the container that takes requests is called beside sidecars, where a spec does not say: the first that is free."""
+"""What the container that takes requests is called beside sidecars where a spec does not say it: the first free one."""
 
 
 def container_of(spec: Spec) -> dict[str, Any]:
@@ -79,6 +79,13 @@ def _probes(spec: Spec, *, ours: bool) -> dict[str, dict[str, Any]]:
         found["livenessProbe"] = {**_asked(str(said.health)), **_LIVENESS}
     found |= dict(_long(said))
     return found
+
+
+def startup_s(spec: Spec) -> int | None:
+    """Give the seconds that a start of the container that takes requests may take; None where nobody says it."""
+    ours = spec.image is None or spec.model is not None
+    asked = {**_probes(spec, ours=ours), **dict(_long(spec.container))}.get("startupProbe")
+    return asked["periodSeconds"] * asked["failureThreshold"] if asked else None
 
 
 def _asked(health: str) -> dict[str, Any]:
