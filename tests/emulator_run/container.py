@@ -62,6 +62,29 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(0.02)
         self.on_(query)
 
+    def on_files(self, query):
+        """What lies below a folder, with its text; or why it cannot be looked at."""
+        found = {}
+        for here, _, names in os.walk(query["at"]):
+            for name in names:
+                with open(f"{here}/{name}") as file:  # noqa: PTH123 - pathlib takes longer to import than all of this
+                    found[f"{here}/{name}"] = file.read()
+        self.reply(found)
+
+    def on_write(self, query):
+        """Write a file, or remove one."""
+        try:
+            if "text" in query:
+                os.makedirs(os.path.dirname(query["at"]), exist_ok=True)  # noqa: PTH103, PTH120 - as above
+                with open(query["at"], "w") as file:  # noqa: PTH123 - as above
+                    file.write(query["text"])
+            else:
+                os.remove(query["at"])  # noqa: PTH107 - as above
+        except OSError as error:
+            self.reply({"problem": error.strerror})
+        else:
+            self.reply({})
+
     def on_watched(self, query):
         """Answer nothing, or the first part of a stream, and say when the caller has gone."""
         print("watched", flush=True)
