@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,9 +107,11 @@ class Instance:
 
     async def _start(self, container: Container) -> None:
         port = self.port if container.port is not None else 0
-        program = await self._workshop.program(container, port)
+        program = await self._workshop.program(container, self._scratch, self._log, port)
         home = {"HOME": str(self._scratch), "TMPDIR": str(self._scratch)}
-        program = type(program)(program.command, program.folder, {**home, **program.environment})
+        program = replace(program, environment={**home, **program.environment})
+        for note in program.notes:
+            self._log.write(note)
         self._go_on(container)
         try:
             process = await Process.start(program, self._log, self._workshop.undertaker)
@@ -180,6 +183,9 @@ class Instance:
     def _gone(self) -> None:
         self.ready = False
         self._port.release()
+        for container in self.revision.containers:
+            if container.over is not None:
+                container.over(self._scratch)
         shutil.rmtree(self._scratch, ignore_errors=True)
         with suppress(asyncio.InvalidStateError):
             self.ended.set_result(None)

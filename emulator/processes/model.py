@@ -39,11 +39,15 @@ def default_startup_probe(port: int) -> Probe:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How one container of an instance is started: a command in a folder, or an engine's command line."""
+    """How one container of an instance is started: a command in a folder, or an engine's command line.
+
+    `notes` are for the container's log: what is not as it would be in Cloud Run.
+    """
 
     command: tuple[str, ...]
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +67,22 @@ class Place:
     Attributes:
         port: Where it must listen; 0 for one that takes no requests.
         metadata_host: `host:port` of the metadata server that answers as its identity.
+        scratch: A folder that its instance has to itself, as long as it is there; its name is like no other's.
+        note: Writes a line into its log, soon; from any thread.
     """
 
     port: int
     metadata_host: str
+    scratch: Path
+    note: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
     """One container of a revision. `port` is set on the one that takes requests.
 
-    `program` is called in a worker thread each time one starts: secrets are read at instance start.
+    `program` is called in a worker thread each time one starts: secrets are read at instance start. `over` is told, in
+    the loop's thread, which must not wait, when nothing of an instance runs any more: of which, its `Place.scratch`.
     """
 
     name: str
@@ -84,6 +93,7 @@ class Container:
     startup_is_default: bool = True
     liveness: Probe | None = None
     after: tuple[str, ...] = ()
+    over: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,19 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from emulator.apis.run import engine
+from emulator.apis.run.mounts.places import Mount, mounted
+from emulator.apis.run.mounts.volumes import Holder, hold
 from emulator.apis.run.names import parts, short
 from emulator.apis.run.quantities import cpu_millis, memory_bytes
 from emulator.apis.run.secrets import secret_value
 from emulator.apis.run.stored import REVISIONS
+from emulator.core.callbacks import resolve
 from emulator.core.world import World
 from emulator.images import Images, NotAnImageError
 from emulator.processes.model import (
@@ -34,6 +37,8 @@ from emulator.processes.model import (
 )
 
 KIND = "run.program"
+OVER = "emulator.apis.storage.folders.mounting:over"
+"""Told when an instance is over that had volumes."""
 NO_PROXY = ("NO_PROXY", "no_proxy")
 """Both are read, by one library this and by another that."""
 HERE = ("127.0.0.1", "localhost")
@@ -69,10 +74,19 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose container it is, and what Cloud Run itself sets in its environment."""
+    """Whose container it is, and what Cloud Run itself sets in its environment.
+
+    Attributes:
+        project: Its id.
+        environment: What Cloud Run sets.
+        account: E-mail of its service account.
+        volumes: Those of the template, by name.
+    """
 
     project: str
     environment: Mapping[str, str]
+    account: str = ""
+    volumes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_sources(world: World, containers: Sequence[Any]) -> tuple[list[Source], Outcome]:
@@ -142,11 +156,15 @@ def containers(
     made = []
     found = parts(name)
     project = found["projects"]
-    owner = Owner(project, environment)
+    volumes = {volume.name: volume for volume in template.volumes}
+    owner = Owner(project, environment, template.service_account, volumes)
     identity = Identity(project, world.project_number(project), found["locations"], template.service_account)
     for index, (container, source) in enumerate(zip(template.containers, sources, strict=True)):
         make = partial(program, world, owner, container, source)
-        made.append(described(container, f"{container.name or f'container-{index}'}", identity, make))
+        over = partial(resolve(OVER), world) if container.volume_mounts else None
+        made.append(
+            replace(described(container, f"{container.name or f'container-{index}'}", identity, make), over=over)
+        )
     return tuple(made)
 
 
@@ -221,14 +239,9 @@ def program(world: World, owner: Owner, container: Any, source: Source, place: P
     """Make the program of one container of one instance.
 
     Raises:
-        CannotStartError: A secret cannot be read, or a volume would have to be mounted.
+        CannotStartError: A secret or a bucket cannot be read, or a volume is of a sort that the emulator lacks.
     """
-    if container.volume_mounts:
-        mount = container.volume_mounts[0]
-        text = (
-            f"The emulator runs containers as processes and cannot mount volume '{mount.name}' at '{mount.mount_path}'."
-        )
-        raise CannotStartError("INTERNAL", text)
+    mounts, notes = mounts_of(world, owner, container, place)
     env = {
         "PATH": PATH,
         "LANG": "C.UTF-8",
@@ -241,10 +254,28 @@ def program(world: World, owner: Owner, container: Any, source: Source, place: P
     if container.ports:
         env["PORT"] = str(place.port)
     if source.engine:
-        line = engine.command(source.engine, source.image, env, list(container.command), list(container.args))
-        return Program(tuple(line), engine.folder(), {"PATH": os.environ.get("PATH", PATH)})
+        line = engine.command(source.engine, source.image, env, (container.command, container.args), mounts)
+        return Program(tuple(line), engine.folder(), {"PATH": os.environ.get("PATH", PATH)}, notes)
     command = (*(container.command or source.command), *container.args)
-    return Program(command, Path(source.folder) / container.working_dir.lstrip("/"), env)
+    return mounted(Program(command, Path(source.folder) / container.working_dir.lstrip("/"), env, notes), mounts)
+
+
+def mounts_of(world: World, owner: Owner, container: Any, place: Place) -> tuple[list[Mount], tuple[str, ...]]:
+    """Have a container's volumes ready; gives where they are to be found, and what is to be said about them.
+
+    Raises:
+        CannotStartError: One cannot be had.
+    """
+    mounts: list[Mount] = []
+    notes: list[str] = []
+    holder = Holder(world, owner.project, owner.account, place.scratch, place.note)
+    for mount in container.volume_mounts:
+        held = hold(holder, owner.volumes[mount.name])
+        folder = held.folder / mount.sub_path
+        folder.mkdir(parents=True, exist_ok=True)
+        mounts.append(Mount(mount.mount_path, folder, held.read_only))
+        notes += held.notes
+    return mounts, tuple(notes)
 
 
 def emulated(world: World, project: str, place: Place) -> dict[str, str]:
