@@ -26,7 +26,7 @@ from tests.operating import Operator
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 """Tests import onnxruntime themselves, and it is nobody's business that they do."""
 
-os.environ.setdefault("MLSERVICE_PRICES", "/nonexistent/prices.json")
+os.environ.setdefault("MLSERVICE_PRICES", os.devnull)
 """What somebody read from Google's catalog on this machine is no price of a test's."""
 
 settings.register_profile("mlservice", deadline=None)

@@ -21,6 +21,7 @@ from schemas import Loaded, Specs, load
 
 if TYPE_CHECKING:
     from reconciler.core.kind import Kinds
+    from reconciler.engine.log import Log
     from reconciler.engine.planning import Planned
     from reconciler.engine.session import Session
 
@@ -94,6 +95,7 @@ def plan_documents(
     retry: bool = False,
     bundled: str = "",
     beside: Sequence[Loaded] = (),
+    log: Log | None = None,
 ) -> Planned:
     """Make the plan of some of the documents.
 
@@ -103,13 +105,18 @@ def plan_documents(
         retry: Try failed revisions once more.
         bundled: The bundled model server's image, where the environment names none; empty: this version's.
         beside: Services that are not planned: what an operator must be able to do follows from them.
+        log: Where a pass tells what people are told on their terminal.
     """
     from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
 
-    from reconciler.cli.prices import prefer_kept  # noqa: PLC0415 - late, for start-up
+    from reconciler.cli.prices import prefer_kept, say_trouble  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.planning import Release, make_plan  # noqa: PLC0415 - late, for start-up
 
-    prefer_kept()
+    why = prefer_kept()
+    if log and why:
+        log.write("WARNING", "prices are old", error=why)
+    elif not log:
+        say_trouble(why)
     environment = next((each.environment for each in [*documents, *beside] if each.environment), None) or ""
     release = Release(reconciler_image(_registry(session)), version("mlservice"), environment)
     server = model_server(session, bundled)

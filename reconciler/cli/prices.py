@@ -21,28 +21,29 @@ def kept_at() -> Path:
     return Path(cache) / "mlservice" / "prices.json"
 
 
-def prefer_kept(*, tell: bool = True) -> None:
+def prefer_kept() -> str:
     """Price with what was read before, where that is newer than what comes with this version.
 
-    Args:
-        tell: Say, once, that it cannot be used: another machine may price otherwise, and block.
+    Returns:
+        The first time, why it cannot be used: another machine may price otherwise, and block. Empty where it is.
     """
     from reconciler.cost import estimate, prices  # noqa: PLC0415 - late, for start-up
 
-    if prices.prefer(kept_at()):
-        estimate.forget()
-        if tell:
-            _tell()
-
-
-def _tell() -> None:
-    from reconciler.cli.console import say  # noqa: PLC0415 - late, for start-up
-    from reconciler.cost import prices  # noqa: PLC0415 - late, for start-up
-
+    if not prices.prefer(kept_at()):
+        return ""
+    estimate.forget()
     path = kept_at()
     missing = f"{path}: no such file" if named() and not path.exists() else ""
-    if why := prices.snapshot().trouble or missing:
-        say(f"prices are those of this version: what was read before cannot be used: {why}", "yellow")
+    why = prices.snapshot().trouble or missing
+    return why and f"prices are those of this version: what was read before cannot be used: {why}"
+
+
+def say_trouble(why: str) -> None:
+    """Tell people what `prefer_kept` gives."""
+    from reconciler.cli.console import say  # noqa: PLC0415 - late, for start-up
+
+    if why:
+        say(why, "yellow")
 
 
 def keep(document: str) -> None:

@@ -148,7 +148,9 @@ def packaged() -> Prices:
 def _preferring(prices: Prices, path: Path) -> Prices:
     try:
         with path.open(encoding="utf-8") as file:
-            return preferring(prices, json.loads(file.read(_LARGEST)))
+            text = file.read(_LARGEST)
+        is_nothing = not text and not path.is_file()  # /dev/null: what is a file and empty was cut off
+        return prices if is_nothing else preferring(prices, json.loads(text))
     except FileNotFoundError:
         return prices
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:

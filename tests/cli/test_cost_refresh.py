@@ -1,6 +1,7 @@
 """`cost --refresh`: prices are read from the catalog, kept, and preferred, in plans as well."""
 
 import json
+import os
 
 from tests.operating import spec
 
@@ -44,6 +45,21 @@ def test_what_was_kept_prices_plans_too(shell, operator):
     )
 
     assert float(dearer) > float(as_it_comes)
+
+
+def test_prices_that_cannot_be_read_are_told(shell):
+    """To people in words, in a pass as a line of its log; nothing is wrong with /dev/null."""
+    shell.write(spec())
+    missing = str(shell.folder / "none.json")
+
+    planned = shell("plan", "--local", env={"MLSERVICE_PRICES": missing})
+    log = shell("reconcile", "--local", "--dry-run", env={"MLSERVICE_PRICES": missing}).err
+    lines = [json.loads(line) for line in log.splitlines()]
+    quiet = shell("plan", "--local", env={"MLSERVICE_PRICES": os.devnull})
+
+    assert f"cannot be used: {missing}: no such file" in planned.err
+    assert [line["severity"] for line in lines if missing in line.get("error", "")] == ["WARNING"]
+    assert "prices are" not in quiet.err
 
 
 def test_a_catalog_that_cannot_be_read_leaves_what_was_kept(shell, operator):

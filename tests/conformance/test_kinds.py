@@ -221,6 +221,15 @@ def test_what_no_record_tells_is_named_and_put_back(bench):
     assert wrong == {}
 
 
+def test_what_starts_nothing_is_said_of_fields_of_the_record(bench):
+    """A name that is none would be judged as if it started something; no field does both or neither."""
+    kind = bench.kind
+
+    assert kind.quiet | kind.rerouting <= {each.name for each in fields(kind.fields)}
+    assert not kind.quiet & kind.rerouting
+    assert bool(kind.rerouting) == (kind.routed is not None)
+
+
 def test_google_documents_our_fields_as_ours_to_write(bench):
     """No field of ours is output only, and what Google calls immutable we do not try to change in place."""
     example = bench.example

@@ -227,6 +227,21 @@ def test_images_whose_scans_nobody_can_read_are_warned_of(said, image, more, war
     assert said(text) == []
 
 
+@pytest.mark.parametrize(
+    ("cve", "warned"),
+    [
+        *(("CVE-2024-6345", 0), ("GHSA-4mr9-8vxg-wq2j", 0), ("DSA-5343-1", 0), ("cve-2024-6345", 0)),
+        *(("CVE-2024", 1), ("CVE2024-6345", 1), ("openssl", 1), ("6345", 1)),
+    ],
+)
+def test_what_looks_like_no_number_of_a_vulnerability_is_warned_of(said, cve, warned):
+    """It would allow nothing, and nobody would see why."""
+    entry = f"{{cve: '{cve}', until: 2027-01-31, reason: x}}"
+
+    told = said(SPEC + f"  registry: {{repository: ml, scan: {{allow: [{entry}]}}}}\n")
+    assert [f'"{cve}" looks like no vulnerability' in each for each in told] == [True] * warned
+
+
 def test_a_schedule_finer_than_its_cooldown_is_a_warning(said):
     """Most of what it starts would be dropped."""
     text = (

@@ -209,7 +209,7 @@ def _document(
     from reconciler.cost.told import told  # noqa: PLC0415 - late, for start-up
     from reconciler.cost.usage import usage_of  # noqa: PLC0415 - late, for start-up
 
-    prefer_kept(tell=False)
+    prefer_kept()  # the table says what is wrong with them
 
     def priced(each: LoadedService) -> Estimate:
         shape, usage = shape_of(each.service), usage_of(each.service.spec).declaring(rates)

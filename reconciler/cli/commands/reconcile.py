@@ -116,6 +116,7 @@ def _job(session: Session, *, target: Target, orders: Orders, dry_run: bool, sta
     from reconciler.cli.remembering import by_operator, by_somebody  # noqa: PLC0415 - late, for start-up
     from reconciler.cli.version import version_line  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.job import Job  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.log import Log  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.shard import Shard  # noqa: PLC0415 - late, for start-up
 
     def about(began: datetime, pointer: Pointer | None) -> Circumstances:
@@ -125,7 +126,7 @@ def _job(session: Session, *, target: Target, orders: Orders, dry_run: bool, sta
 
     return Job(
         session,
-        partial(plan_documents, session, bundled=orders.runtime_image),
+        partial(plan_documents, session, bundled=orders.runtime_image, log=Log("")),
         orders,
         Shard.ours(),
         target.environment,

@@ -14,7 +14,7 @@ from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import NAME, OUTSIDE_TEMPLATE, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
-from reconciler.kinds.run_service.traffic import running_images
+from reconciler.kinds.run_service.traffic import routed_images, running_images
 from reconciler.kinds.run_service.wanted import INVOKER, MODEL_READER, address_of, desired
 from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of
 from reconciler.lookups.model_version import MODEL_VERSION
@@ -144,6 +144,7 @@ KIND = Kind(
     ),
     images=lambda record: (record["image"],),
     running=running_images,
+    routed=routed_images,
     quiet=frozenset(OUTSIDE_TEMPLATE) - {"traffic"},
     rerouting=frozenset({"traffic"}),
     lookups=(IMAGE_DIGEST, MODEL_VERSION, SECRET_VERSION),

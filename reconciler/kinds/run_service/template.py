@@ -10,11 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.core.naming import ATTEMPT_LABEL, VERSION_LABEL
+from reconciler.core.naming import ATTEMPT_LABEL, MODEL_ENV, VERSION_LABEL
 from reconciler.gcp.light import types_module
 from reconciler.kinds.run_service.record import DEFAULT_PORT, RunService, StartupProbe
 
-MODEL_ENV = "MLSERVICE_MODEL"
 RUNTIME_ENV = "MLSERVICE_RUNTIME"
 ANSWERS_ENV = "MLSERVICE_EVENTS_TOPIC"
 LOG_ENV, LOG_RATE_ENV = "MLSERVICE_PREDICTION_LOG", "MLSERVICE_PREDICTION_LOG_RATE"
