@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TextIO
+from typing import Any, TextIO
 
 
 class Unwritten(OSError):
@@ -13,14 +13,14 @@ class Unwritten(OSError):
 class _Told(io.FileIO):
     """A stream of ours, as it is below its buffers."""
 
-    def write(self, content: object) -> int:
+    def write(self, content: Any) -> int:
         """Write.
 
         Raises:
             Unwritten: It cannot be.
         """
         try:
-            return super().write(content)  # type: ignore[arg-type]
+            return super().write(content)
         except BlockingIOError:  # the buffer above it knows what to do
             raise
         except OSError as error:
