@@ -270,6 +270,7 @@ class Kind(Generic[F]):
         fenced: An update cannot undo what somebody wrote meanwhile: the API refuses it, or a mask names what differs.
         immutable: Fields that Google cannot change in place.
         keyed: Map fields that others may add keys to; only keys of ours are compared.
+        reserved: Keys of those that are ours even where no inventory says that we wrote them.
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
         consequence: What an update to a record will do, in words.
         notes: What a reader of the plan should know of a spec: text, and the path below `spec` it is about.
@@ -320,6 +321,7 @@ class Kind(Generic[F]):
     fenced: bool = True
     immutable: frozenset[str] = frozenset()
     keyed: frozenset[str] = frozenset()
+    reserved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
     consequence: Callable[[Sequence[FieldChange], F], str] | None = None
     notes: Callable[[MLService, Facts], Iterable[tuple[str, str]]] = nothing_to_say

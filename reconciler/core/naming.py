@@ -12,6 +12,8 @@ MANAGER = "mlservice"
 SERVICE_LABEL = "mlservice-service"
 VERSION_LABEL = "mlservice-version"
 ATTEMPT_LABEL = "mlservice-attempt"
+CAP_LABEL = "mlservice-cap"
+"""On a service whose limit of instances is a budget's: its book, beside it, may be deleted."""
 MODEL_ENV = "MLSERVICE_MODEL"
 """What the model server is told of its model."""
 

@@ -260,11 +260,14 @@ def test_what_was_spent_is_said_by_hand(shell, emulator):
     """A line of the bill with the service's label and others; nonsense is refused, and puts nothing there."""
     done = shell("emulator", "spend", "churn", "12.50", "--label", "team=growth")
     credit = shell("emulator", "spend", "churn", "--project", "other", "--", "-2")
-    wrong = [shell("emulator", "spend", "churn", *words) for words in (("much",), ("1", "--label", "growth"), ("NaN",))]
+    wrong = [
+        shell("emulator", "spend", "churn", *words)
+        for words in (("much",), ("1", "--label", "growth"), ("NaN",), ("1e30",))
+    ]
     lines = emulator.control("GET", "spend")
 
     assert done.out == "12.50 USD are on the bill of billingAccounts/000000-000000-000000 for project local\n"
-    assert (credit.code, [each.code for each in wrong]) == (0, [1, 64, 1])
+    assert (credit.code, [each.code for each in wrong]) == (0, [1, 64, 1, 1])
     assert sorted((line["project"], line["amount"]) for line in lines) == [("local", "12.50"), ("other", "-2")]
     assert lines[0]["labels"] == {"managed-by": "mlservice", "mlservice-service": "churn", "team": "growth"}
 

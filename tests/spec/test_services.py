@@ -125,20 +125,20 @@ model: {uri: gs://acme/b/, framework: onnx, features: {debt: {type: number, min:
         ),
         ("budget: {amount: 9, planLimit: 8}", "6:34: budget.planLimit: warning: 8 is below the amount (9)"),
         (
-            "budget: {amount: 9, actions: [{at: 1, do: CapInstances, maxInstances: 3}]}",
-            "6:73: budget.actions[0].maxInstances: warning: 3 is not below scaling.maxInstances (3)",
+            "budget: {amount: 9, currency: EUR, actions: [{at: 1, do: CapInstances, maxInstances: 3}]}",
+            "6:88: budget.actions[0].maxInstances: warning: 3 is not below scaling.maxInstances (3)",
         ),
         (
-            "budget: {amount: 9, actions: [{at: 1, do: FreezeRetraining}]}",
-            "6:45: budget.actions[0].do: warning: there is no retraining to freeze",
+            "budget: {amount: 9, currency: EUR, actions: [{at: 1, do: FreezeRetraining}]}",
+            "6:60: budget.actions[0].do: warning: there is no retraining to freeze",
         ),
         (
-            "budget: {amount: 9, actions: [{at: 1, do: StopJobs}]}",
-            "6:45: budget.actions[0].do: warning: there is no retraining to stop",
+            "budget: {amount: 9, currency: EUR, actions: [{at: 1, do: StopJobs}]}",
+            "6:60: budget.actions[0].do: warning: there is no retraining to stop",
         ),
         (
-            "budget: {amount: 9, actions: [{at: 1, do: ScaleToZero}]}",
-            "6:45: budget.actions[0].do: warning: scaling.minInstances is 0: no instance is kept warm",
+            "budget: {amount: 9, currency: EUR, actions: [{at: 1, do: ScaleToZero}]}",
+            "6:60: budget.actions[0].do: warning: scaling.minInstances is 0: no instance is kept warm",
         ),
         (
             "monitoring: {schedule: '0 0 1 * 1'}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT, SECRET_READER
+from reconciler.core.naming import CAP_LABEL
 from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
@@ -112,6 +113,7 @@ KIND = Kind(
     connect=RunServiceClient,
     paid=PAID,
     keyed=frozenset({"env", "secrets", "labels"}),
+    reserved={"labels": frozenset({CAP_LABEL})},
     refine=refine,
     consequence=consequence,
     loss=lambda *_: "it stops serving",

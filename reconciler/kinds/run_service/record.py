@@ -112,8 +112,8 @@ class RunService:
         labels: Ours; others may add theirs.
         traffic: Shares by revision, or `latest`.
         service_max: Most instances of the whole service, whatever revisions serve; None for no such limit. As a spec
-            wants it 0 is none, and None leaves it as found. A budget caps it: that makes no revision and moves no
-            traffic.
+            wants it None leaves a limit that is not ours as found. A budget caps it, and a label says whose the cap
+            is: that makes no revision and moves no traffic.
     """
 
     image: str

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
+from reconciler.core.naming import CAP_LABEL
 from reconciler.kinds.run_service.record import DEFAULT_PORT, LATEST, OUTSIDE_TEMPLATE, Runs, RunService, StartupProbe
 from reconciler.kinds.run_service.traffic import resolve
 
@@ -34,10 +35,13 @@ def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunS
 
 
 def _cap(want: RunService, seen: Observed[RunService] | None) -> int | None:
-    """Give the limit of the whole service: Cloud Run refuses one below what is kept warm, which others may decide."""
-    if want.service_max is None:
-        return seen.fields.service_max if seen else None
-    return max(want.service_max, want.min_instances) if want.service_max else None
+    """Give the limit of the whole service: a budget's, which goes with the label it came with; or others'.
+
+    Cloud Run refuses one below what is kept warm, which others may decide.
+    """
+    if want.service_max:
+        return max(want.service_max, want.min_instances)
+    return None if seen is None or CAP_LABEL in seen.fields.labels else seen.fields.service_max
 
 
 _UNSAID: Mapping[str, Any] = {

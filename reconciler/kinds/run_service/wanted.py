@@ -16,7 +16,7 @@ from reconciler.core.membership import (
     Membership,
     split_secret,
 )
-from reconciler.core.naming import label_value, mark_labels
+from reconciler.core.naming import CAP_LABEL, label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
 from reconciler.core.windows import least_at
 from reconciler.kinds import iam_member, model_artifact, service_account
@@ -69,6 +69,7 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
     ours = spec.image is None or spec.model is not None  # it runs the bundled server, or one made of it
     says_startup = bool(spec.runtime.startup.model_fields_set)
     model = _model_section(service, facts)
+    held = {CAP_LABEL: "budget"} if facts.restraint.most else {}
     fields = RunService(
         image=image_of(service, facts),
         model=model,
@@ -94,9 +95,9 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         service_account=service_account.email_of(service, facts),
         ingress=str(spec.access.ingress),
         invoker_check=True if spec.access.authentication is Authentication.IAM else None,
-        labels={**service.labels, **mark_labels(service.name)},
+        labels={**service.labels, **mark_labels(service.name), **held},
         traffic=wanted(spec),
-        service_max=facts.restraint.cap,
+        service_max=facts.restraint.most or None,
     )
     others = {service_account.address_of(service), model_artifact.address_of(service, facts)} - {None}
     return Desired(address_of(service), fields, service.name, needs=needs | {a for a in others if a})
