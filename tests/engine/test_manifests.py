@@ -63,6 +63,8 @@ def body(path):
     for each in said["template"]["containers"]:
         each["image"] = HELLO
         each.pop("command", None)  # of a program that is not in that image
+        if "initialDelaySeconds" in each.get("startupProbe", {}):
+            each["startupProbe"]["initialDelaySeconds"] = 1  # the emulator waits for as long as it says
         each.get("startupProbe", {}).pop("grpc", None) and each["startupProbe"].update(tcpSocket={})
         for name in ("livenessProbe", "readinessProbe"):
             each.pop(name, None) if "grpc" in each.get(name, {}) else None
