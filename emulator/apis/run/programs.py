@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emulator.apis.run import engine
+from emulator.apis.run import engine, translating
 from emulator.apis.run.mounts.places import Mount, mounted
 from emulator.apis.run.mounts.volumes import Holder, hold
 from emulator.apis.run.names import parts, short
@@ -223,6 +223,7 @@ def described(container: Any, name: str, identity: Identity, make: Callable[[Pla
         startup=startup,
         startup_is_default=startup is None or startup == default_startup_probe(startup.port),
         liveness=probe(container.liveness_probe) if container.HasField("liveness_probe") else None,
+        readiness=probe(container.readiness_probe) if container.HasField("readiness_probe") else None,
         after=tuple(container.depends_on),
     )
 
@@ -256,19 +257,22 @@ def program(world: World, owner: Owner, container: Any, source: Source, place: P
         "LANG": "C.UTF-8",
         "HOST": "127.0.0.1",
         **emulated(world, owner.project, place),
-        **dict(source.env),
     }
-    env |= {variable.name: value_of(world, variable, owner.project) for variable in container.env}
+    own = dict(source.env) | {each.name: value_of(world, each, owner.project) for each in container.env}
+    moved = {declared: real for declared, real in place.ports.items() if declared != real}
+    words = translating.arguments([*container.command, *container.args], moved)
+    env |= translating.variables(own, moved)
     env |= {**owner.environment, **dict.fromkeys(NO_PROXY, without_proxy(env))}
     if container.ports:
         env["PORT"] = str(place.port)
     if source.engine:
-        line = engine.command(source.engine, source.image, env, (container.command, container.args), mounts)
+        split = len(container.command)
+        line = engine.command(source.engine, source.image, env, (words[:split], words[split:]), mounts)
         return Program(tuple(line), engine.folder(), {"PATH": os.environ.get("PATH", PATH)}, notes)
     folder = Path(source.folder)
     if source.stands_in:
-        return mounted(Program((*source.command, *container.command, *container.args), folder, env, notes), mounts)
-    command = (*(container.command or source.command), *container.args)
+        return mounted(Program((*source.command, *words), folder, env, notes), mounts)
+    command = words if container.command else (*source.command, *words)
     return mounted(Program(command, folder / container.working_dir.lstrip("/"), env, notes), mounts)
 
 

@@ -9,9 +9,6 @@ from .engine import Engine
 from .settings import Settings
 from .wire import MOST_HEAD, Connection
 
-GRACE_S = 9.0
-"""A second less than Cloud Run waits before it kills."""
-
 
 async def serve(settings: Settings) -> None:
     """Load, as long as that is said to take; then listen, and answer until SIGTERM, which lets answers finish."""
@@ -38,7 +35,7 @@ async def serve(settings: Settings) -> None:
     await ended.wait()
     server.close()
     with suppress(TimeoutError):
-        await asyncio.wait_for(engine.done(), GRACE_S)
+        await asyncio.wait_for(engine.done(), settings.grace_s)
     for task in list(open_ones):
         task.cancel()
     await asyncio.gather(*open_ones, return_exceptions=True)

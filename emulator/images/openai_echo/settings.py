@@ -25,6 +25,7 @@ class Settings:
         most_running: Answers that are worked on at once; more wait.
         most_tokens: Of prompt and answer together.
         api_key: Callers must bring it; empty: nobody must.
+        grace_s: How long answers may go on when it is told to end; a second less than Cloud Run waits before it kills.
         blocking: While it works on an answer, `/health` waits: as an engine whose one thread is busy.
     """
 
@@ -37,6 +38,7 @@ class Settings:
     most_running: int = 256
     most_tokens: int = 8192
     api_key: str = ""
+    grace_s: float = 9.0
     blocking: bool = False
 
 
@@ -61,6 +63,7 @@ def read(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
     own.add_argument("--rate", type=float, default=DEFAULT.rate, help="tokens a second of each answer; 0: at once")
     own.add_argument("--first-token-delay", type=float, default=DEFAULT.first_token_s, help="seconds")
     own.add_argument("--start-delay", type=float, default=0.0, help="seconds until it listens")
+    own.add_argument("--grace", type=float, default=DEFAULT.grace_s, help="seconds for answers when it is to end")
     own.add_argument("--blocking", action="store_true", help="/health waits while an answer is worked on")
     own.set_defaults(**from_variables(environment))
     said, _ = own.parse_known_args(plain(words))
@@ -75,6 +78,7 @@ def read(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
         most_running=said.max_num_seqs,
         most_tokens=said.max_model_len,
         api_key=said.api_key,
+        grace_s=said.grace,
         blocking=bool(said.blocking),
     )
 
