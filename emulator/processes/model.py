@@ -69,12 +69,14 @@ class Place:
         metadata_host: `host:port` of the metadata server that answers as its identity.
         scratch: A folder that its instance has to itself, as long as it is there; its name is like no other's.
         note: Writes a line into its log, soon; from any thread.
+        ports: The port of this machine for each port of the instance's containers that is known.
     """
 
     port: int
     metadata_host: str
     scratch: Path
     note: Callable[[str], None]
+    ports: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,15 @@ class Container:
     startup: Probe | None = None
     startup_is_default: bool = True
     liveness: Probe | None = None
+    readiness: Probe | None = None
     after: tuple[str, ...] = ()
     over: Callable[[Path], None] | None = None
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """Ports that it is known to listen on: the one that takes requests, and those of its probes."""
+        probes = (self.startup, self.liveness, self.readiness)
+        return frozenset(filter(None, [self.port, *(probe.port for probe in probes if probe is not None)]))
 
 
 @dataclass(frozen=True, slots=True)

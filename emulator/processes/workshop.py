@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from emulator.processes.model import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -36,14 +36,16 @@ class Workshop:
     now: Callable[[], datetime]
     written: Callable[[str, str], None] | None = None
 
-    async def program(self, container: Container, scratch: Path, log: Log, port: int = 0) -> Program:
+    async def program(
+        self, container: Container, scratch: Path, log: Log, ports: Mapping[int, int] | None = None
+    ) -> Program:
         """Ask what to start for one container.
 
         Args:
             container: Which.
             scratch: The folder of its instance.
             log: Where it writes.
-            port: Where it must listen; 0 for one that takes no requests.
+            ports: Which port of this machine is which of its instance's.
 
         Raises:
             CannotStartError: It cannot be started here.
@@ -54,5 +56,7 @@ class Workshop:
             with suppress(RuntimeError):  # the loop is closed: nobody reads any more
                 loop.call_soon_threadsafe(log.write, text)
 
-        place = Place(port, await self.metadata.host(container.identity), scratch, note)
+        given = ports or {}
+        port = 0 if container.port is None else given[container.port]
+        place = Place(port, await self.metadata.host(container.identity), scratch, note, given)
         return await asyncio.to_thread(container.program, place)

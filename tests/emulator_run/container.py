@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +19,9 @@ time.sleep(float(os.environ.get("START_S", "0")))
 if os.environ.get("FAIL"):
     print("cannot start", flush=True)
     sys.exit(3)
+if wanted := os.environ.get("WAIT_FOR"):
+    while socket.socket().connect_ex(("127.0.0.1", int(wanted))):
+        time.sleep(0.02)
 if os.environ.get("CHILD"):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     print(f"child {child.pid}", flush=True)
@@ -123,6 +127,12 @@ class Handler(BaseHTTPRequestHandler):
                 break
         print("gone", flush=True)
         self.close_connection = True
+
+    def on_unless(self, query):
+        if os.path.exists(query["file"]):  # noqa: PTH110 - as above
+            self.send_error(503)
+        else:
+            self.on_(query)
 
     def on_missing(self, query):
         self.send_error(404)

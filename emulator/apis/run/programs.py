@@ -13,12 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emulator.apis.run import engine
+from emulator.apis.run import engine, translating
 from emulator.apis.run.mounts.places import Mount, mounted
 from emulator.apis.run.mounts.volumes import Holder, hold
 from emulator.apis.run.names import parts, short
 from emulator.apis.run.quantities import cpu_millis, memory_bytes
 from emulator.apis.run.secrets import secret_value
+from emulator.apis.run.stand_ins import stand_in
 from emulator.apis.run.stored import REVISIONS
 from emulator.core.callbacks import resolve
 from emulator.core.world import World
@@ -54,6 +55,7 @@ class Source:
         image: As the template names it.
         digest: `sha256:…`.
         engine: Path of the container engine, or empty.
+        stands_in: It is another image's; a command of the template is not in it, and becomes arguments.
     """
 
     image: str
@@ -62,10 +64,13 @@ class Source:
     command: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     engine: str = ""
+    stands_in: bool = False
 
     @property
     def pinned(self) -> str:
         """The image by digest, as revisions show it."""
+        if self.stands_in and "@" in self.image:
+            return self.image
         name = self.image.partition("@")[0]
         head, _, last = name.rpartition("/")
         name = f"{head}/{last.partition(':')[0]}".lstrip("/")
@@ -101,20 +106,24 @@ def find_sources(world: World, containers: Sequence[Any]) -> tuple[list[Source],
 
 
 def find_source(world: World, image: str) -> Source | Outcome:
-    """Find an image: in the emulated registry first, else with a container engine, if that may have it."""
-    resolved = world.part(Images).resolve(image)
+    """Find an image: what stands in for it, else in the emulated registry, else with an engine, if that may have it."""
+    other = stand_in(world.store, image)
+    resolved = world.part(Images).resolve(other or image)
     if resolved is not None:
         try:
             found = world.part(Images).ready(resolved)
         except NotAnImageError as error:
             return Outcome(CONTAINER_MISSING, f"Image '{image}' cannot be started: {error}.")
-        return Source(image, resolved.digest, str(found.folder), found.command, tuple(found.env.items()))
+        env, folder = tuple(found.env.items()), str(found.folder)
+        return Source(image, resolved.digest, folder, found.command, env, stands_in=other is not None)
+    if other is not None:
+        return Outcome(CONTAINER_MISSING, f"Image '{other}', which stands in for '{image}', not found.")
     missing = f"Image '{image}' not found."
     if engine.is_ours(world, image):
         return Outcome(CONTAINER_MISSING, missing)
     path = engine.engine()
     if path is None:
-        hint = "It is not in the emulator's registry, and there is no docker or podman to run it with."
+        hint = "It is not in the emulator's registry, nothing stands in for it, and there is no docker or podman here."
         return Outcome(CONTAINER_MISSING, f"{missing} {hint}")
     digest = engine.pull(path, image)
     return Outcome(CONTAINER_MISSING, missing) if digest is None else Source(image, digest, engine=path)
@@ -214,6 +223,7 @@ def described(container: Any, name: str, identity: Identity, make: Callable[[Pla
         startup=startup,
         startup_is_default=startup is None or startup == default_startup_probe(startup.port),
         liveness=probe(container.liveness_probe) if container.HasField("liveness_probe") else None,
+        readiness=probe(container.readiness_probe) if container.HasField("readiness_probe") else None,
         after=tuple(container.depends_on),
     )
 
@@ -247,17 +257,23 @@ def program(world: World, owner: Owner, container: Any, source: Source, place: P
         "LANG": "C.UTF-8",
         "HOST": "127.0.0.1",
         **emulated(world, owner.project, place),
-        **dict(source.env),
     }
-    env |= {variable.name: value_of(world, variable, owner.project) for variable in container.env}
+    own = dict(source.env) | {each.name: value_of(world, each, owner.project) for each in container.env}
+    moved = {declared: real for declared, real in place.ports.items() if declared != real}
+    words = translating.arguments([*container.command, *container.args], moved)
+    env |= translating.variables(own, moved)
     env |= {**owner.environment, **dict.fromkeys(NO_PROXY, without_proxy(env))}
     if container.ports:
         env["PORT"] = str(place.port)
     if source.engine:
-        line = engine.command(source.engine, source.image, env, (container.command, container.args), mounts)
+        split = len(container.command)
+        line = engine.command(source.engine, source.image, env, (words[:split], words[split:]), mounts)
         return Program(tuple(line), engine.folder(), {"PATH": os.environ.get("PATH", PATH)}, notes)
-    command = (*(container.command or source.command), *container.args)
-    return mounted(Program(command, Path(source.folder) / container.working_dir.lstrip("/"), env, notes), mounts)
+    folder = Path(source.folder)
+    if source.stands_in:
+        return mounted(Program((*source.command, *words), folder, env, notes), mounts)
+    command = words if container.command else (*source.command, *words)
+    return mounted(Program(command, folder / container.working_dir.lstrip("/"), env, notes), mounts)
 
 
 def mounts_of(world: World, owner: Owner, container: Any, place: Place) -> tuple[list[Mount], tuple[str, ...]]:
