@@ -1,4 +1,4 @@
-"""How much lies in a mounted folder of a bucket: whether it fits on the card, and how long it takes to read."""
+"""What lies in a mounted folder of a bucket: whether there is one, fits on the card, and how long it takes to read."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
     from schemas import LoadedService, MLService
+    from schemas.sections.mounts import Mount
 
-_MOST_OBJECTS = 5000
-"""Of a folder of weights; a larger one is no model, and its size is not known then."""
+_MOST_OBJECTS = 1000
+"""Of a folder of weights, one page; a larger one is no model, and its size is not known then."""
 
 
 def weights_of(service: MLService) -> dict[str, str]:
     """Give the folders that a service with a GPU mounts to read, by path below `spec`; none without a GPU."""
-    spec = service.spec
-    if not (spec.resources.gpu or any(each.gpu for each in spec.sidecars.values())):
+    if not (service.spec.resources.gpu or any(each.gpu for each in service.spec.sidecars.values())):
         return {}
+    return {path: str(mount.bucket) for path, mount in _buckets(service) if mount.read_only is not False}
+
+
+def _buckets(service: MLService) -> Iterator[tuple[str, Mount]]:
+    spec = service.spec
     found = {f"mounts.{path}": mount for path, mount in spec.mounts.items()}
     for name, each in spec.sidecars.items():
         found |= {f"sidecars.{name}.mounts.{path}": mount for path, mount in each.mounts.items()}
-    return {path: mount.bucket for path, mount in found.items() if mount.bucket and mount.read_only is not False}
+    yield from ((path, mount) for path, mount in found.items() if mount.bucket)
 
 
 def bytes_at(uri: str, facts: Facts) -> int | None:
@@ -36,12 +41,16 @@ def bytes_at(uri: str, facts: Facts) -> int | None:
 
 def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
     del facts
-    for path, uri in weights_of(loaded.service).items():
-        yield Question(uri, f"{path}.bucket", optional=True)
+    for path, mount in _buckets(loaded.service):
+        yield Question(str(mount.bucket), f"{path}.bucket")
 
 
 def _answer(connection: Connection, question: Question) -> int:
-    """Add up the objects; whoever plans need not be able to see them, and the folder may be filled later."""
+    """Add up the objects; whoever plans need not be able to see them, and the folder may be filled later.
+
+    Raises:
+        NotFoundError: There is no such bucket: no instance would start.
+    """
     bucket, _, folder = question.key.removeprefix("gs://").partition("/")
     prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
     try:
@@ -55,7 +64,10 @@ def _answer(connection: Connection, question: Question) -> int:
                 timeout=CALL_TIMEOUT_S,
             )
             sizes = [blob.size or 0 for blob in islice(listed, _MOST_OBJECTS + 1)]
-    except (errors.NotFoundError, errors.NotPermitted):
+    except errors.NotFoundError as error:
+        hint = f"make it: gcloud storage buckets create gs://{bucket}"
+        raise errors.NotFoundError("resolve", f"bucket gs://{bucket}", "it does not exist", hint=hint) from error
+    except errors.NotPermitted:
         return 0
     return 0 if len(sizes) > _MOST_OBJECTS else sum(sizes)
 
