@@ -24,6 +24,7 @@ from reconciler.core.rollout.position import (
     Wanted,
     literal,
     locate,
+    serving_of,
 )
 from reconciler.core.rollout.record import ORDER, REJECTED, ROLLOUT, VERBS, Order, as_annotation, merged, read
 from reconciler.core.rollout.series import Check
@@ -90,7 +91,7 @@ class World:
         """Percent by version hash."""
         found = {}
         hashes = {each.revision: each.hash for each in self.live.versions}
-        for name, percent in self.rollout().serving.items():
+        for name, percent in serving_of(self.live).items():
             found[hashes[name]] = found.get(hashes[name], 0) + percent
         return found
 
@@ -324,10 +325,9 @@ class World:
         self.policy, self.waits_for = replace(self.policy, freezes=()), ""
         taken = []
         for _ in range(60):
-            self.live = replace(
-                self.live,
-                versions=tuple(replace(each, ready=True, failed="", capacity=False) for each in self.live.versions),
-            )
+            if not all(each.ready for each in self.live.versions):
+                ready = tuple(replace(each, ready=True, failed="", capacity=False) for each in self.live.versions)
+                self.live = replace(self.live, versions=ready)
             step = self.pass_(GOOD)
             taken.append((str(step.phase), step.event, step.why, step.refused))
             if self.arrived(step):

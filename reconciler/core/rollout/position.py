@@ -202,7 +202,7 @@ def locate(spec: Wanted, live: Live, known: Known) -> Rollout:
     rejected = merged(beside.rejected, known.rejected)
     again = record is not None and record.attempt and record.candidate == attempted(spec.version, record.attempt)
     wanted = record.candidate if record is not None and again else spec.version
-    serving = _serving(live)
+    serving = serving_of(live)
     hand = _hand(spec, live, record, serving, wanted)
     if record is not None and record.split and spec.policy.strategy is not Strategy.MANUAL and hand is Hand.NONE:
         record = None  # of a split that the spec no longer asks for: whoever of it is wanted goes on from there
@@ -243,7 +243,8 @@ def literal(shares: Sequence[Share]) -> dict[str, int]:
     return found
 
 
-def _serving(live: Live) -> dict[str, int]:
+def serving_of(live: Live) -> dict[str, int]:
+    """Give the percents as they are, by revision: `latest` is the newest that can serve."""
     newest = next((each.revision for each in live.versions if each.ready), "")
     found: dict[str, int] = {}
     for name, percent in literal(live.traffic).items():
