@@ -167,6 +167,7 @@ def policy_of(rollout: ScenarioRollout) -> Policy:
         freezes=tuple(closed(each.begins or "", each.ends or "", each.dates or "") for each in rollout.freeze),
         zone=zone_of(rollout.time_zone),
         requests_per_client=rollout.requests_per_client,
+        concurrency=rollout.concurrency,
     )
     if gates is None:
         return found
