@@ -29,6 +29,18 @@ Every key of the language. A key in **bold** is required. `mlservice.schema.json
 - **Memory** is in binary units: `512Mi`, `16Gi`. **CPU** is in vCPUs, or thousandths of one: `4`, `0.5`, `500m`.
 - A key with nothing behind it counts as not written.
 - **Environments** are merge patches (RFC 7396): mappings merge, everything else replaces, `null` removes.
+
+## What most people write first
+
+| For | Sections of `spec` |
+|---|---|
+| what runs | `region`, `model` (the bundled server) or `image`, `env`, `secrets` |
+| how big, and how many | [`resources`](#specresources), [`scaling`](#specscaling) |
+| who may call | [`access`](#specaccess) |
+| how a new version goes out | [`rollout`](#specrollout) |
+| a container of your own | [`container`](#speccontainer), [`mounts`](#specmountsname), [`sidecars`](#specsidecarsname), [`network`](#specnetwork) |
+| is the model still right | [`monitoring`](#specmonitoring), [`triggers`](#spectriggers), [`retraining`](#specretraining) |
+| what it may cost, and which images | [`budget`](#specbudget), [`registry`](#specregistry) |
 """
 
 _PATTERNS = {units.DURATION_PATTERN: "duration", units.MEMORY_PATTERN: "memory"}
