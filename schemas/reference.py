@@ -38,8 +38,8 @@ Every key of the language. A key in **bold** is required. `mlservice.schema.json
 | how big, and how many | [`resources`](#specresources), [`scaling`](#specscaling) |
 | who may call | [`access`](#specaccess) |
 | how a new version goes out | [`rollout`](#specrollout) |
-| a container of your own | [`container`](#speccontainer), [`mounts`](#specmountsname), [`sidecars`](#specsidecarsname) |
-| where it goes out | [`network`](#specnetwork) |
+| a container of your own | [`container`](#speccontainer), [`mounts`](#specmountsname) |
+| what is beside and around it | [`sidecars`](#specsidecarsname), [`network`](#specnetwork) |
 | is the model still right | [`monitoring`](#specmonitoring) |
 | train again | [`triggers`](#spectriggers), [`retraining`](#specretraining) |
 | what it may cost, and which images | [`budget`](#specbudget), [`registry`](#specregistry) |
