@@ -1,0 +1,263 @@
+"""A scenario of `mlservice simulate`: what two versions do minute by minute, and how the newer one goes out."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from schemas.checks.finding import Finding, fraction
+from schemas.checks.rollout import gates, steps
+from schemas.files import SpecFile, read_bytes
+from schemas.place import Document, parse_path
+from schemas.problems import Problem, SourceRef, SpecError, in_file_order
+from schemas.refusal import shown
+from schemas.section import Section
+from schemas.sections.rollout import Gates, Rollout
+from schemas.validation import shape_problems
+from schemas.values import Flag, Number, Seconds, Text, Whole
+from schemas.yaml.reader import MAX_BYTES, read_documents
+from schemas.yaml.tree import Mapping, Mark, to_data
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTH_S = 30 * 86_400
+
+
+class OnMetricsMissing(StrEnum):
+    """What happens when what gates judge by is not to be had."""
+
+    HOLD = "Hold"
+    ROLLBACK = "Rollback"
+
+
+class WhenStableFails(StrEnum):
+    """What happens while the stable version is beyond the limit itself."""
+
+    HOLD = "Hold"
+    PROCEED = "Proceed"
+
+
+class Mode(StrEnum):
+    """Whether gates act, or only tell."""
+
+    ENFORCE = "Enforce"
+    REPORT = "Report"
+
+
+class Supersede(StrEnum):
+    """What becomes of a rollout on its way when there is a newer version."""
+
+    NEWEST = "Newest"
+    FINISH = "Finish"
+
+
+class FreezeWindow(Section):
+    """When no version gets more traffic: each week `from` and `to`, or `dates`."""
+
+    begins: Text | None = Field(None, alias="from", description="Day and time, `Fri 16:00`.", examples=["Fri 16:00"])
+    ends: Text | None = Field(None, alias="to", description="The first minute after it.", examples=["Mon 08:00"])
+    dates: Text | None = Field(
+        None, description="Some days, the last of them with it.", examples=["2026-12-20/2027-01-04"]
+    )
+
+
+class ScenarioGates(Gates):
+    """What the new version must show. More than a spec takes so far."""
+
+    min_requests: Whole | None = Field(  # type: ignore[assignment]  # left out it is derived
+        None,
+        ge=1,
+        description="Requests of the new version before it gets everything. Left out: 7.5 through the limit.",
+    )
+    on_metrics_missing: OnMetricsMissing = Field(
+        OnMetricsMissing.HOLD, description="What to do when nothing is visible for 15 minutes."
+    )
+    when_stable_fails: WhenStableFails = Field(
+        WhenStableFails.HOLD, description="What to do while the stable version is beyond a limit, too."
+    )
+    mode: Mode = Field(Mode.ENFORCE, description="`Report`: gates tell, and do not act.")
+
+
+class ScenarioRollout(Rollout):
+    """How a new version goes out. More than a spec takes so far."""
+
+    gates: ScenarioGates | None = Field(None, description="What each step must show.")
+    deadline_s: Seconds = Field(7 * 86_400, ge=60, le=_MONTH_S, description="How long a step may wait for requests.")
+    bake_s: Seconds = Field(0, ge=0, le=_MONTH_S, description="How long gates look on after all was moved.")
+    keep_stable_s: Seconds = Field(
+        0, ge=0, le=_MONTH_S, description="How long the version before keeps its address after that."
+    )
+    keep_percent: Whole = Field(
+        0, ge=0, le=10, description="Percent of requests that it keeps meanwhile, to compare with."
+    )
+    approval: Flag = Field(default=False, description="Wait for a person before any traffic.")
+    supersede: Supersede = Field(
+        Supersede.NEWEST, description="What becomes of a rollout when there is a newer version."
+    )
+    freeze: tuple[FreezeWindow, ...] = Field((), description="When no version gets more traffic.")
+    time_zone: Text = Field("Etc/UTC", description="Time zone of `freeze`.", examples=["Europe/Paris"])
+    requests_per_client: Number = Field(
+        1.0, description="Requests of one client that stays with one version, with session affinity."
+    )
+
+
+class Behaviour(Section):
+    """What one version does of its requests. Shares are fractions."""
+
+    errors: Number = Field(0.0, description="Share of 5xx answers.")
+    slow: Number = Field(0.0, description="Share of answers slower than the latency gate.")
+    predictions: tuple[Number, ...] = Field((), description="How its predictions spread over bins, in any unit.")
+    reached: Number = Field(1.0, description="Share of its requests that reach it at all.")
+
+
+class Stretch(Section):
+    """Some minutes in a row."""
+
+    lasts_s: Seconds = Field(60, ge=60, le=_MONTH_S, description="How long.")
+    requests_per_minute: Number = Field(description="Of both versions together.", examples=["60"])
+    candidate: Behaviour = Field(default_factory=Behaviour, description="The new version.")
+    stable: Behaviour = Field(default_factory=Behaviour, description="The one before.")
+    visible: Flag = Field(default=True, description="Whether Cloud Monitoring has it.")
+
+
+class Asked(Section):
+    """What a person asks, or does."""
+
+    at_s: Seconds = Field(ge=0, le=_MONTH_S, description="How long after the start.")
+    do: Text = Field(
+        description="`promote`, `pause`, `resume`, `abort`, `retry`, `rollback`, or `move` for a hand in the console.",
+        examples=["promote"],
+    )
+    by: Text = Field("ana", description="Who.")
+    reason: Text = Field("", description="Why.")
+    all_steps: Flag = Field(default=False, description="With `promote`: without holds and approvals.")
+    ignore_gates: Flag = Field(default=False, description="With `promote`: whatever gates say.")
+    percent: Whole = Field(0, ge=0, le=100, description="With `move`: what the new version is given.")
+
+
+class Scenario(Section):
+    """A rollout to rehearse."""
+
+    rollout: ScenarioRollout = Field(description="How the new version goes out, as a spec says it.")
+    minutes: tuple[Stretch, ...] = Field(min_length=1, description="What happens; the last stretch goes on to the end.")
+    people: tuple[Asked, ...] = Field((), description="What persons ask or do.")
+    start: Text = Field("2026-01-05T09:00:00Z", description="When it begins, ISO 8601 with an offset.")
+    passes_s: Seconds = Field(300, ge=60, le=86_400, description="How often a pass looks.")
+    delay_s: Seconds = Field(180, ge=0, le=3600, description="How late metrics are.")
+    ready_s: Seconds = Field(60, ge=0, le=86_400, description="How long a revision takes to become ready.")
+    lasts_s: Seconds = Field(86_400, ge=60, le=_MONTH_S, description="How long it is looked at, at most.")
+    seed: Whole | None = Field(None, description="Of chance. Left out: counts are as expected, without chance.")
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario.
+
+    Args:
+        path: A file with one document.
+
+    Raises:
+        SpecError: With every problem found, in file order.
+    """
+    content = read_bytes(SpecFile(path, named=True))
+    nodes, flaws = read_documents(content[:MAX_BYTES])
+    problems = [Problem(_at(path, flaw.mark), flaw.summary, flaw.hint, rule=flaw.rule) for flaw in flaws]
+    root = nodes[0] if len(nodes) == 1 and len(content) <= MAX_BYTES else None
+    if problems or not isinstance(root, Mapping):
+        hint = "one mapping with `rollout` and `minutes`"
+        raise SpecError(problems or [Problem(_at(path, None), "is no scenario", hint, rule="scenario")])
+    return _validated(path, root)
+
+
+def _at(path: Path, mark: Mark | None) -> SourceRef:
+    return SourceRef(str(path), mark.line if mark else 1, mark.column if mark else 1, "")
+
+
+def _validated(path: Path, root: Mapping) -> Scenario:
+    document = Document(str(path), root)
+    try:
+        scenario = Scenario.model_validate(to_data(root), by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise SpecError(in_file_order(list(shape_problems(document, error, Scenario)))) from error
+    problems = [
+        Problem(document.where(parse_path(each.path)[1:], at_key=each.at_key), each.summary, each.hint, rule=each.rule)
+        for each in _findings(scenario)
+    ]
+    if problems:
+        raise SpecError(in_file_order(problems))
+    return scenario
+
+
+def _findings(scenario: Scenario) -> Iterator[Finding]:
+    yield from steps(scenario.rollout)
+    yield from gates(scenario.rollout)
+    for index, window in enumerate(scenario.rollout.freeze):
+        yield from _freeze(f"rollout.freeze[{index}]", window)
+    if scenario.rollout.requests_per_client < 1:
+        yield Finding("rollout.requestsPerClient", "out-of-range", "a client makes one request at least")
+    if start_of(scenario) is None:
+        hint = "for example 2026-01-05T09:00:00Z"
+        yield Finding("start", "moment", f"{shown(scenario.start)} is no moment with an offset", hint)
+    for index, stretch in enumerate(scenario.minutes):
+        yield from _stretch(f"minutes[{index}]", stretch)
+    known = ("promote", "pause", "resume", "abort", "retry", "rollback", "move")
+    for index, asked in enumerate(scenario.people):
+        if asked.do not in known:
+            hint = f"choices: {', '.join(known)}"
+            yield Finding(f"people[{index}].do", "not-a-choice", f"{shown(asked.do)} is not one of the choices", hint)
+
+
+def _stretch(path: str, stretch: Stretch) -> Iterator[Finding]:
+    if not 0 <= stretch.requests_per_minute <= 1_000_000:  # noqa: PLR2004 - more than any service has
+        yield Finding(f"{path}.requestsPerMinute", "out-of-range", "is not from 0 to 1000000")
+    for name, version in (("candidate", stretch.candidate), ("stable", stretch.stable)):
+        for key in ("errors", "slow", "reached"):
+            if not 0 <= getattr(version, key) <= 1:
+                yield from fraction(f"{path}.{name}.{key}", getattr(version, key), "a share of requests")
+        if any(each < 0 for each in version.predictions):
+            yield Finding(f"{path}.{name}.predictions", "out-of-range", "a bin has less than nothing")
+    if len(stretch.candidate.predictions) != len(stretch.stable.predictions):
+        yield Finding(f"{path}.candidate", "bins", "both versions have the same bins, or none has any", at_key=True)
+
+
+def _freeze(path: str, window: FreezeWindow) -> Iterator[Finding]:
+    if (window.dates is None) == (window.begins is None or window.ends is None):
+        yield Finding(path, "freeze", "a freeze has `from` and `to`, or `dates`", "for example `from: Fri 16:00`")
+        return
+    for key, text in (("from", window.begins), ("to", window.ends)):
+        if text is not None and minute_of(text) is None:
+            hint = f"a day ({', '.join(DAYS)}) and a time: Fri 16:00"
+            yield Finding(f"{path}.{key}", "freeze", f"{shown(text)} is no minute of a week", hint)
+    if window.dates is not None and days_of(window.dates) is None:
+        yield Finding(
+            f"{path}.dates", "freeze", f"{shown(window.dates)} are no days", "for example 2026-12-20/2027-01-04"
+        )
+
+
+def start_of(scenario: Scenario) -> datetime | None:
+    """Give when a scenario begins, in UTC; None where that is no moment."""
+    try:
+        found = datetime.fromisoformat(scenario.start)
+        return found.astimezone(UTC) if found.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def minute_of(text: str) -> int | None:
+    """Give the minute of the week, 0 is Monday at midnight; None where it is none."""
+    day, _, clock = text.partition(" ")
+    try:
+        moment = datetime.strptime(clock, "%H:%M")  # noqa: DTZ007 - a time on a wall
+    except ValueError:
+        return None
+    return DAYS.index(day) * 1440 + moment.hour * 60 + moment.minute if day in DAYS else None
+
+
+def days_of(text: str) -> tuple[date, date] | None:
+    """Give the first and the last of some days; None where they are none."""
+    first, _, last = text.partition("/")
+    try:
+        found = date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        return None
+    return found if found[0] <= found[1] else None
