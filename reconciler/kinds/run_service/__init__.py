@@ -13,9 +13,10 @@ from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.foreseen import starts
+from reconciler.kinds.run_service.measured import measure
 from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, RunService
-from reconciler.kinds.run_service.refining import consequence, refine
+from reconciler.kinds.run_service.refining import consequence, progress, refine
 from reconciler.kinds.run_service.traffic import images_of, routed_images, running_images
 from reconciler.kinds.run_service.wanted import (
     FILES_WRITER,
@@ -63,7 +64,7 @@ ACTS_ON = frozenset(
         "protection.*",
         "revision.*",
         "cloudRun.*",
-        "rollout.strategy",
+        "rollout.*",
         "traffic.*",
     }
 )
@@ -150,6 +151,8 @@ KIND = Kind(
     keyed=KEYED,
     reserved={"labels": frozenset({CAP_LABEL})},
     refine=refine,
+    measure=measure,
+    progress=progress,
     consequence=consequence,
     loss=lambda *_: "it stops serving",
     stays=_stays,
