@@ -223,7 +223,8 @@ def _compared(
         reason = f"cannot be changed in place: {', '.join(fixed)}"
         return _change(kind, Action.REPLACE, want, seen, owner, reason=reason, changes=changes, fields=fields)
     if changes or seen.twins:
-        reason = _who_moved(seen, owner, kind) if changes else "there is more than one"
+        going_on = kind.progress(want, seen) if kind.progress else ""
+        reason = going_on or _who_moved(seen, owner, kind) if changes else "there is more than one"
         return _change(kind, Action.UPDATE, want, seen, owner, reason=reason, changes=changes, fields=fields)
     return _change(kind, Action.NO_OP, want, seen, owner, fields=fields)
 

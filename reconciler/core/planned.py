@@ -116,7 +116,7 @@ def compose(
             *_notes(kinds, services, facts, everything),
             *_beyond([kind for kind in kinds if kind.name in used], services, facts),
             *hidden(kinds, seen, owners),
-            *_progress(kinds, wants.made, seen, owners),
+            *_progress(kinds, wants.made, seen, owners, {c.address for c in changes if c.action is not Action.NO_OP}),
         ),
         made=now.isoformat(timespec="seconds"),
         spec_digest=fingerprint([_data(s) for s in services], length=32),
@@ -136,11 +136,13 @@ def _progress(
     wants: Mapping[Address, Desired[Any]],
     seen: Mapping[Address, Observed[Any]],
     owners: Mapping[Address, Owner],
+    moving: Collection[Address],
 ) -> Iterator[Note]:
-    """Say where what takes more than one write is, and what it waits for."""
+    """Say where what takes more than one write is, and what it waits for; what moves now says it itself."""
     for address, want in sorted(wants.items(), key=lambda item: str(item[0])):
         kind, there = kinds.of_address(address), seen.get(address)
-        if kind.progress is None or there is None or there.hidden or want.asked is None:
+        silent = address in moving or want.asked is None
+        if kind.progress is None or there is None or there.hidden or silent:
             continue
         if text := kind.progress(asked_of(kind, want, there, owners[address]), there):
             yield Note(want.service, text, "rollout")

@@ -97,8 +97,7 @@ class _Convergence:
                 clock.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             seen, now = self._look_again(failure)
-            if wrote and failure is None and self._goes_on_later(now):
-                return seen
+            now = None if wrote and failure is None and self._goes_on_later(now) else now
         raise failure or self._unfinished(now)
 
     def _goes_on_later(self, now: Change | None) -> bool:

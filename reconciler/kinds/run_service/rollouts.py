@@ -149,10 +149,11 @@ def labelled(want: RunService, seen: RunService | None, *, differs: bool) -> Run
 
 
 def told(going: Going) -> str:
-    """Say where a rollout is, and what it waits for."""
-    step = going.step
-    where = {Phase.STEP: f"step {step.number}, {going.rollout.percent} %"}.get(step.phase, str(step.phase))
-    parts = [f"rollout: {where}: {step.why}"]
-    if step.refused:
-        parts.append(step.refused)
-    return "; ".join(parts)
+    """Say where a rollout is, and what it waits for; nothing where what is wanted serves."""
+    rollout, step = going.rollout, going.step
+    serves = rollout.stable is not None and rollout.stable.hash == rollout.wanted and rollout.phase is Phase.STEADY
+    if serves and not step.writes and not step.refused:
+        return ""
+    where = {Phase.STEP: f"step {step.number}, {rollout.percent} %"}.get(step.phase, str(step.phase))
+    parts = [f"rollout: {step.why}" if step.writes else f"rollout: {where}: {step.why}"]
+    return "; ".join([*parts, *([step.refused] if step.refused else [])])
