@@ -10,7 +10,7 @@ SERVICE = spec(
     access={"invokers": ["user:a@example.com"]},
     registry={"repository": "ml"},
     mounts={"/models": "gs://acme-data/models/"},
-    sidecars={"beside": {"image": HELLO, "env": {"PORT": "18998"}}},
+    sidecars={"beside": {"image": HELLO, "env": {"PORT": "0"}}},
     execution={"sessionAffinity": True},
 )
 RETRAINED = spec(
