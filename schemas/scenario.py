@@ -28,6 +28,9 @@ class ScenarioRollout(Rollout):
     requests_per_client: Number = Field(
         1.0, description="Requests of one client that stays with one version, with session affinity."
     )
+    concurrency: Whole = Field(
+        1, ge=1, le=1000, description="Requests that an instance takes at once: so many are slow when it starts."
+    )
 
 
 class Behaviour(Section):
@@ -37,6 +40,7 @@ class Behaviour(Section):
     slow: Number = Field(0.0, description="Share of answers slower than the latency gate.")
     predictions: tuple[Number, ...] = Field((), description="How its predictions spread over bins, in any unit.")
     reached: Number = Field(1.0, description="Share of its requests that reach it at all.")
+    starts: Number = Field(0.0, description="Instances of it that start in a minute.")
 
 
 class Stretch(Section):
@@ -54,7 +58,8 @@ class Asked(Section):
 
     at_s: Seconds = Field(ge=0, le=_MONTH_S, description="How long after the start.")
     do: Text = Field(
-        description="`promote`, `pause`, `resume`, `abort`, `retry`, `rollback`, or `move` for a hand in the console.",
+        description="`promote`, `pause`, `resume`, `abort`, `retry`, `rollback`; `move` for a hand in the console, "
+        "`release` for a newer version in the spec.",
         examples=["promote"],
     )
     by: Text = Field("ana", description="Who.")
@@ -127,7 +132,7 @@ def _findings(scenario: Scenario) -> Iterator[Finding]:
         yield Finding("start", "moment", f"{shown(scenario.start)} is no moment with an offset", hint)
     for index, stretch in enumerate(scenario.minutes):
         yield from _stretch(f"minutes[{index}]", stretch)
-    known = ("promote", "pause", "resume", "abort", "retry", "rollback", "move")
+    known = ("promote", "pause", "resume", "abort", "retry", "rollback", "move", "release")
     for index, asked in enumerate(scenario.people):
         if asked.do not in known:
             hint = f"choices: {', '.join(known)}"
@@ -141,6 +146,8 @@ def _stretch(path: str, stretch: Stretch) -> Iterator[Finding]:
         for key in ("errors", "slow", "reached"):
             if not 0 <= getattr(version, key) <= 1:
                 yield from fraction(f"{path}.{name}.{key}", getattr(version, key), "a share of requests")
+        if version.starts < 0:
+            yield Finding(f"{path}.{name}.starts", "out-of-range", "fewer than none start")
         if any(each < 0 for each in version.predictions):
             yield Finding(f"{path}.{name}.predictions", "out-of-range", "a bin has less than nothing")
     if len(stretch.candidate.predictions) != len(stretch.stable.predictions):

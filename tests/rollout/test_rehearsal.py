@@ -28,6 +28,12 @@ def played(*given, **more):
     return list(rehearse(scenario(*given, **more)))
 
 
+SLOW = {
+    "stable": {"slow": 0.01},
+    "gates": {"latencyP95": "250ms"},
+    "per_minute": 60,
+    "rollout": {"concurrency": 8},
+}
 TENTHS = [1] * 10
 GONE = [{"lasts": "8m", "requestsPerMinute": 600}, {"requestsPerMinute": 600, "visible": False}]
 
@@ -82,6 +88,20 @@ GONE = [{"lasts": "8m", "requestsPerMinute": 600}, {"requestsPerMinute": 600, "v
         pytest.param({"people": [{"at": "10m", "do": "abort"}]}, "rolled back", 10, id="aborted"),
         pytest.param({"people": [{"at": "30m", "do": "move", "percent": 0}]}, "aborted by hand", 30, id="by-hand"),
         pytest.param({"people": [{"at": "30m", "do": "move", "percent": 100}]}, "accepted by hand", 30, id="accepted"),
+        pytest.param(
+            {"people": [{"at": "40m", "do": "release"}], "candidate": {"errors": 0.0}},
+            "finished",
+            150,
+            id="a-newer-version-begins-anew",
+        ),
+        pytest.param(
+            {"people": [{"at": "40m", "do": "release"}], "rollout": {"supersede": "Finish"}},
+            "finished",
+            230,
+            id="a-newer-version-waits",
+        ),
+        pytest.param({**SLOW, "candidate": {"slow": 0.2, "starts": 1}}, "finished", 105, id="slow-when-it-starts"),
+        pytest.param({**SLOW, "candidate": {"slow": 0.2}}, "rolled back", 60, id="slow-without-a-start"),
         pytest.param({"people": [{"at": "6m", "do": "promote", "allSteps": True}]}, "finished", 40, id="hurried"),
     ],
 )

@@ -153,12 +153,13 @@ class Policy:
         return math.ceil(whole * math.pow(share, _SCALE) - _ROUNDING)
 
 
-def policy_of(rollout: Rollout, *, requests_per_client: float = 1.0) -> Policy:
+def policy_of(rollout: Rollout, *, requests_per_client: float = 1.0, concurrency: int = 1) -> Policy:
     """Give what the words of a rollout ask for.
 
     Args:
         rollout: Valid.
         requests_per_client: Of one client that stays with one version: 1 without session affinity.
+        concurrency: Requests of an instance that just started, which may be slow.
 
     Raises:
         UsageError: This machine does not know its time zone.
@@ -177,6 +178,7 @@ def policy_of(rollout: Rollout, *, requests_per_client: float = 1.0) -> Policy:
         freezes=tuple(closed(each.begins or "", each.ends or "", each.dates or "") for each in rollout.freeze),
         zone=zone_of(rollout.time_zone),
         requests_per_client=requests_per_client,
+        concurrency=concurrency,
     )
     if gates is None:
         return found

@@ -29,7 +29,7 @@ from reconciler.core.rollout.series import Bins, Count, Seen, Series
 from reconciler.core.rollout.step import Step
 from schemas.scenario import Asked, Behaviour, Scenario, Stretch, start_of
 
-OLD, NEW = "old", "new"
+OLD, NEW, NEWER = "old", "new", "newer"
 """Versions of a rehearsal."""
 _MINUTE = timedelta(minutes=1)
 _NORMAL = 200.0
@@ -95,6 +95,7 @@ class _Stage:
     start: datetime
     chance: random.Random | None
     live: Live
+    wanted: str = NEW
     answers: list[Count] = field(default_factory=list)
     slow: list[Count] = field(default_factory=list)
     predictions: list[Bins] = field(default_factory=list)
@@ -117,7 +118,7 @@ def rehearse(scenario: Scenario) -> Iterator[Pass]:
     first = Version("rev-00001", OLD, ready=True, created=start)
     stage = _Stage(
         scenario,
-        policy_of(scenario.rollout, requests_per_client=scenario.rollout.requests_per_client),
+        _policy(scenario),
         start,
         chance,
         Live((first,), (Share("rev-00001", ALL),)),
@@ -132,24 +133,33 @@ def rehearse(scenario: Scenario) -> Iterator[Pass]:
         if minute % every == 0:
             found = _pass(stage, now)
             yield found
-            if not people and _over(found):
+            if not people and _over(found, stage.wanted):
                 return
         _minute(stage, now, _stretch(scenario.minutes, minute))
 
 
-def _over(found: Pass) -> bool:
-    return found.step.phase in {Phase.STEADY, Phase.ROLLED_BACK} and not found.step.create
+def _policy(scenario: Scenario) -> Policy:
+    said = scenario.rollout
+    return policy_of(said, requests_per_client=said.requests_per_client, concurrency=said.concurrency)
+
+
+def _over(found: Pass, wanted: str) -> bool:
+    """Tell whether nothing is left to happen by itself."""
+    step = found.step
+    if step.phase not in {Phase.STEADY, Phase.ROLLED_BACK} or step.create:
+        return False
+    return step.record is None or step.record.candidate == wanted
 
 
 def _rollout(stage: _Stage) -> Rollout:
-    return locate(Wanted(NEW, stage.policy), stage.live, Known())
+    return locate(Wanted(stage.wanted, stage.policy), stage.live, Known())
 
 
 def _pass(stage: _Stage, now: datetime) -> Pass:
     rollout = _rollout(stage)
     step = next_step(rollout, evidence(rollout, _series(stage, now), now), now)
     if step.writes:
-        stage.live = carried_out(stage.live, step, NEW, now, ready=False)
+        stage.live = carried_out(stage.live, step, stage.wanted, now, ready=False)
     return Pass(now, rollout, step, _percent(stage), stage.bad)
 
 
@@ -172,6 +182,9 @@ def _becomes_ready(stage: _Stage, now: datetime) -> None:
 def _heed(stage: _Stage, asked: Asked, now: datetime) -> None:
     """Do what a person does, of the version and step that are on."""
     live, rollout = stage.live, _rollout(stage)
+    if asked.do == "release":
+        stage.wanted = NEWER
+        return
     if asked.do == "move":
         stage.live = replace(live, traffic=tuple(_moved(live, asked.percent)))
         return
@@ -221,7 +234,8 @@ def _minute(stage: _Stage, now: datetime, stretch: Stretch) -> None:
     stage.answers.append(Count(now, mine, theirs, *errors))
     fine = mine - errors[0], theirs - errors[1]
     slow = [_part(stage, f"{name} slow", n, each.slow) for name, n, each in _sides(stretch, *fine)]
-    stage.slow.append(Count(now, *fine, *slow))
+    starts = [_drawn(stage, f"{name} starts", each.starts) for name, _, each in _sides(stretch, *fine)]
+    stage.slow.append(Count(now, *fine, *slow, *starts))
     if stretch.candidate.predictions:
         bins = [_bins(stage, name, n, each.predictions) for name, n, each in _sides(stretch, *fine)]
         stage.predictions.append(Bins(now, *bins))

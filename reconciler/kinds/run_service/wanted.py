@@ -119,7 +119,7 @@ def _asked(spec: Spec, facts: Facts) -> Asked | None:
     """Give how a version goes out, where that takes more than one write."""
     if spec.rollout.strategy not in {Strategy.CANARY, Strategy.BLUE_GREEN} or facts.now is None:
         return None
-    return Asked(policy_of(spec.rollout), facts.now)
+    return Asked(policy_of(spec.rollout, concurrency=spec.scaling.concurrency), facts.now)
 
 
 def _most(said: int | None, cap: int) -> int | None:
