@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.core.kind import Gift, Kind, Permissions, Roles
+from reconciler.core.kind import Extra, Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT, SECRET_READER
 from reconciler.core.naming import CAP_LABEL
 from reconciler.core.windows import next_after, open_at
@@ -34,6 +34,7 @@ from reconciler.lookups.mounted_bytes import MOUNTED_BYTES
 from reconciler.lookups.project_number import asked_when
 from reconciler.lookups.secret_version import SECRET_VERSION
 from schemas.sections.access import AUTO, Authentication
+from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -87,6 +88,10 @@ def _not_granted(service: MLService) -> Iterator[tuple[str, str]]:
 
 def _behind_iap(service: MLService) -> bool:
     return service.spec.access.authentication is Authentication.IAP
+
+
+def _goes_in_steps(service: MLService) -> bool:
+    return service.spec.rollout.strategy in {Strategy.CANARY, Strategy.BLUE_GREEN}
 
 
 _WHO = "the next pass of the operator, or an apply"
@@ -176,6 +181,15 @@ KIND = Kind(
             "roles/aiplatform.viewer",
         ),
         write=("roles/run.admin",),
+    ),
+    extras=(
+        Extra(
+            "judging a rollout by what its versions answered",
+            _goes_in_steps,
+            roles=("roles/monitoring.viewer",),
+            permissions=("monitoring.timeSeries.list",),
+            apis=("monitoring.googleapis.com",),
+        ),
     ),
     gives=(
         Gift(INVOKER, NAME, "each of `access.invokers`, everyone, or IAP's agent", "calling the service"),
