@@ -1,102 +1,30 @@
 """A scenario of `mlservice simulate`: what two versions do minute by minute, and how the newer one goes out."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from enum import StrEnum
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
 from schemas.checks.finding import Finding, fraction
-from schemas.checks.rollout import gates, steps
+from schemas.checks.rollout import freezes, gates, steps
 from schemas.files import SpecFile, read_bytes
 from schemas.place import Document, parse_path
 from schemas.problems import Problem, SourceRef, SpecError, in_file_order
 from schemas.refusal import shown
 from schemas.section import Section
-from schemas.sections.rollout import Gates, Rollout
+from schemas.sections.rollout import Rollout
 from schemas.validation import shape_problems
 from schemas.values import Flag, Number, Seconds, Text, Whole
 from schemas.yaml.reader import MAX_BYTES, read_documents
 from schemas.yaml.tree import Mapping, Mark, to_data
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTH_S = 30 * 86_400
 
 
-class OnMetricsMissing(StrEnum):
-    """What happens when what gates judge by is not to be had."""
-
-    HOLD = "Hold"
-    ROLLBACK = "Rollback"
-
-
-class WhenStableFails(StrEnum):
-    """What happens while the stable version is beyond the limit itself."""
-
-    HOLD = "Hold"
-    PROCEED = "Proceed"
-
-
-class Mode(StrEnum):
-    """Whether gates act, or only tell."""
-
-    ENFORCE = "Enforce"
-    REPORT = "Report"
-
-
-class Supersede(StrEnum):
-    """What becomes of a rollout on its way when there is a newer version."""
-
-    NEWEST = "Newest"
-    FINISH = "Finish"
-
-
-class FreezeWindow(Section):
-    """When no version gets more traffic: each week `from` and `to`, or `dates`."""
-
-    begins: Text | None = Field(None, alias="from", description="Day and time, `Fri 16:00`.", examples=["Fri 16:00"])
-    ends: Text | None = Field(None, alias="to", description="The first minute after it.", examples=["Mon 08:00"])
-    dates: Text | None = Field(
-        None, description="Some days, the last of them with it.", examples=["2026-12-20/2027-01-04"]
-    )
-
-
-class ScenarioGates(Gates):
-    """What the new version must show. More than a spec takes so far."""
-
-    min_requests: Whole | None = Field(  # type: ignore[assignment]  # left out it is derived
-        None,
-        ge=1,
-        description="Requests of the new version before it gets everything. Left out: 7.5 through the limit.",
-    )
-    on_metrics_missing: OnMetricsMissing = Field(
-        OnMetricsMissing.HOLD, description="What to do when nothing is visible for 15 minutes."
-    )
-    when_stable_fails: WhenStableFails = Field(
-        WhenStableFails.HOLD, description="What to do while the stable version is beyond a limit, too."
-    )
-    mode: Mode = Field(Mode.ENFORCE, description="`Report`: gates tell, and do not act.")
-
-
 class ScenarioRollout(Rollout):
-    """How a new version goes out. More than a spec takes so far."""
+    """How a new version goes out, and how its clients are."""
 
-    gates: ScenarioGates | None = Field(None, description="What each step must show.")
-    deadline_s: Seconds = Field(7 * 86_400, ge=60, le=_MONTH_S, description="How long a step may wait for requests.")
-    bake_s: Seconds = Field(0, ge=0, le=_MONTH_S, description="How long gates look on after all was moved.")
-    keep_stable_s: Seconds = Field(
-        0, ge=0, le=_MONTH_S, description="How long the version before keeps its address after that."
-    )
-    keep_percent: Whole = Field(
-        0, ge=0, le=10, description="Percent of requests that it keeps meanwhile, to compare with."
-    )
-    approval: Flag = Field(default=False, description="Wait for a person before any traffic.")
-    supersede: Supersede = Field(
-        Supersede.NEWEST, description="What becomes of a rollout when there is a newer version."
-    )
-    freeze: tuple[FreezeWindow, ...] = Field((), description="When no version gets more traffic.")
-    time_zone: Text = Field("Etc/UTC", description="Time zone of `freeze`.", examples=["Europe/Paris"])
     requests_per_client: Number = Field(
         1.0, description="Requests of one client that stays with one version, with session affinity."
     )
@@ -196,8 +124,7 @@ def _validated(path: Path, root: Mapping) -> Scenario:
 def _findings(scenario: Scenario) -> Iterator[Finding]:
     yield from steps(scenario.rollout)
     yield from gates(scenario.rollout)
-    for index, window in enumerate(scenario.rollout.freeze):
-        yield from _freeze(f"rollout.freeze[{index}]", window)
+    yield from freezes(scenario.rollout)
     if scenario.rollout.requests_per_client < 1:
         yield Finding("rollout.requestsPerClient", "out-of-range", "a client makes one request at least")
     if start_of(scenario) is None:
@@ -227,20 +154,6 @@ def _stretch(path: str, stretch: Stretch) -> Iterator[Finding]:
         yield Finding(f"{path}.candidate", "bins", "both versions have the same bins, or none has any", at_key=True)
 
 
-def _freeze(path: str, window: FreezeWindow) -> Iterator[Finding]:
-    if (window.dates is None) == (window.begins is None or window.ends is None):
-        yield Finding(path, "freeze", "a freeze has `from` and `to`, or `dates`", "for example `from: Fri 16:00`")
-        return
-    for key, text in (("from", window.begins), ("to", window.ends)):
-        if text is not None and minute_of(text) is None:
-            hint = f"a day ({', '.join(DAYS)}) and a time: Fri 16:00"
-            yield Finding(f"{path}.{key}", "freeze", f"{shown(text)} is no minute of a week", hint)
-    if window.dates is not None and days_of(window.dates) is None:
-        yield Finding(
-            f"{path}.dates", "freeze", f"{shown(window.dates)} are no days", "for example 2026-12-20/2027-01-04"
-        )
-
-
 def start_of(scenario: Scenario) -> datetime | None:
     """Give when a scenario begins, in UTC; None where that is no moment."""
     try:
@@ -248,23 +161,3 @@ def start_of(scenario: Scenario) -> datetime | None:
         return found.astimezone(UTC) if found.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
-
-
-def minute_of(text: str) -> int | None:
-    """Give the minute of the week, 0 is Monday at midnight; None where it is none."""
-    day, _, clock = text.partition(" ")
-    try:
-        moment = datetime.strptime(clock, "%H:%M")  # noqa: DTZ007 - a time on a wall
-    except ValueError:
-        return None
-    return DAYS.index(day) * 1440 + moment.hour * 60 + moment.minute if day in DAYS else None
-
-
-def days_of(text: str) -> tuple[date, date] | None:
-    """Give the first and the last of some days; None where they are none."""
-    first, _, last = text.partition("/")
-    try:
-        found = date.fromisoformat(first), date.fromisoformat(last or first)
-    except ValueError:
-        return None
-    return found if found[0] <= found[1] else None

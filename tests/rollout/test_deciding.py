@@ -30,8 +30,15 @@ from reconciler.core.rollout.record import (
 )
 from reconciler.core.rollout.series import Check
 from reconciler.core.rollout.step import Wait
-from schemas.scenario import Mode, OnMetricsMissing, Supersede, WhenStableFails
-from schemas.sections.rollout import OnFailure, OnInsufficientData, Strategy
+from schemas.sections.rollout import (
+    GateMode,
+    OnFailure,
+    OnInsufficientData,
+    OnMetricsMissing,
+    Strategy,
+    Supersede,
+    WhenStableFails,
+)
 from tests.rollout.world import GOOD, START, World, judged
 
 CANARY = Policy(
@@ -169,7 +176,7 @@ ALWAYS = Closed(first=date(2026, 1, 1), last=date(2027, 1, 1))
     [
         pytest.param(CANARY, FAILING, "rolled back", None, id="fails"),
         pytest.param(replace(CANARY, on_failure=OnFailure.HOLD), FAILING, "paused by a gate", Wait.PAUSED, id="holds"),
-        pytest.param(replace(CANARY, mode=Mode.REPORT), FAILING, "step 2", None, id="only-reports"),
+        pytest.param(replace(CANARY, mode=GateMode.REPORT), FAILING, "step 2", None, id="only-reports"),
         pytest.param(CANARY, bad(Verdict.STABLE_FAILS), "", Wait.STABLE_FAILING, id="stable-fails"),
         pytest.param(
             replace(CANARY, when_stable_fails=WhenStableFails.PROCEED),

@@ -29,8 +29,15 @@ from reconciler.core.rollout.position import (
 from reconciler.core.rollout.record import ORDER, REJECTED, ROLLOUT, VERBS, Order, as_annotation, merged, read
 from reconciler.core.rollout.series import Check
 from reconciler.core.rollout.step import Wait
-from schemas.scenario import Mode, OnMetricsMissing, Supersede, WhenStableFails
-from schemas.sections.rollout import OnFailure, OnInsufficientData, Strategy
+from schemas.sections.rollout import (
+    GateMode,
+    OnFailure,
+    OnInsufficientData,
+    OnMetricsMissing,
+    Strategy,
+    Supersede,
+    WhenStableFails,
+)
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
 GOOD = Evidence(
@@ -153,7 +160,7 @@ class World:
             assert percent <= (100 if whole else most), "more than one step"
             assert frozen_until(policy.freezes, policy.zone, self.now) is None or rollout.record.first
             assert not rollout.record.paused or over or rollout.record.first
-        if rise and policy.mode is Mode.ENFORCE and not over:
+        if rise and policy.mode is GateMode.ENFORCE and not over:
             assert not evidence.of(Verdict.FAIL)
             assert rollout.phase is not Phase.STEP or not evidence.of(Verdict.MISSING)
             late = self.now - rollout.record.started >= timedelta(seconds=policy.deadline_s)
@@ -173,7 +180,7 @@ class World:
         policy = rollout.policy
         bad = rollout.phase in {Phase.STEP, Phase.BAKE} and evidence.of(Verdict.FAIL) and rollout.stable is not None
         over = rollout.order is not None and rollout.order.ignore_gates and not step.refused
-        acts = policy.mode is Mode.ENFORCE and policy.on_failure is OnFailure.ROLLBACK
+        acts = policy.mode is GateMode.ENFORCE and policy.on_failure is OnFailure.ROLLBACK
         if bad and acts and not over and policy.strategy is not Strategy.MANUAL and rollout.hand is Hand.NONE:
             assert rollout.candidate is None or not self.serving().get(rollout.candidate.hash), "it still serves"
 
@@ -269,7 +276,7 @@ class World:
         pick = self.random.choice
         self.policy = replace(
             self.policy,
-            mode=pick([*Mode]),
+            mode=pick([*GateMode]),
             on_failure=pick([*OnFailure]),
             when_stable_fails=pick([*WhenStableFails]),
             on_metrics_missing=pick([*OnMetricsMissing]),
@@ -381,7 +388,7 @@ def any_policy(source):
         on_insufficient_data=pick([*OnInsufficientData]),
         on_metrics_missing=pick([*OnMetricsMissing]),
         when_stable_fails=pick([*WhenStableFails]),
-        mode=pick([Mode.ENFORCE, Mode.ENFORCE, Mode.ENFORCE, Mode.REPORT]),
+        mode=pick([GateMode.ENFORCE, GateMode.ENFORCE, GateMode.ENFORCE, GateMode.REPORT]),
         supersede=pick([*Supersede]),
         approval=strategy is Strategy.BLUE_GREEN and pick([True, False]),
         bake_s=pick([0, 0, 1800]),

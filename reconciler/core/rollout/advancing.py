@@ -21,8 +21,7 @@ from reconciler.core.rollout.position import (
 from reconciler.core.rollout.record import Order, Record
 from reconciler.core.rollout.step import Step, Wait
 from reconciler.core.rollout.writing import hash_of, moved, noted
-from schemas.scenario import Mode, OnMetricsMissing, WhenStableFails
-from schemas.sections.rollout import OnFailure, OnInsufficientData
+from schemas.sections.rollout import GateMode, OnFailure, OnInsufficientData, OnMetricsMissing, WhenStableFails
 
 
 def preview(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
@@ -51,7 +50,7 @@ def failing(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     """Row 14: a gate fails."""
     failed = evidence.of(Verdict.FAIL)
     record = rollout.record
-    if not rollout.compared or not failed or rollout.policy.mode is Mode.REPORT or _passed_over(rollout):
+    if not rollout.compared or not failed or rollout.policy.mode is GateMode.REPORT or _passed_over(rollout):
         return None
     why = "; ".join(f"{each.gate}: {each.why}" for each in failed)
     hold = rollout.policy.on_failure is OnFailure.HOLD
@@ -70,7 +69,7 @@ def stable_fails(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | 
     del now
     both = evidence.of(Verdict.STABLE_FAILS)
     policy = rollout.policy
-    if rollout.phase is not Phase.STEP or not both or policy.mode is Mode.REPORT or _passed_over(rollout):
+    if rollout.phase is not Phase.STEP or not both or policy.mode is GateMode.REPORT or _passed_over(rollout):
         return None
     if policy.when_stable_fails is WhenStableFails.PROCEED and all(each.alike for each in both):
         return None
@@ -136,7 +135,7 @@ def _hurried(rollout: Rollout, evidence: Evidence) -> bool:
 
 def _unsure(rollout: Rollout, evidence: Evidence, now: datetime, *, late: bool) -> Step | None:
     """Wait for what gates cannot see, or not tell from chance yet."""
-    if rollout.policy.mode is Mode.REPORT:
+    if rollout.policy.mode is GateMode.REPORT:
         return None
     missing = evidence.of(Verdict.MISSING)
     if missing:
@@ -259,7 +258,7 @@ def _baking(rollout: Rollout, evidence: Evidence, record: Record, now: datetime)
         return None
     late = now - record.started >= timedelta(seconds=policy.deadline_s)
     unsure = evidence.of(Verdict.NOT_ENOUGH_DATA, Verdict.MISSING)
-    if policy.bake_s and unsure and not late and policy.mode is Mode.ENFORCE:
+    if policy.bake_s and unsure and not late and policy.mode is GateMode.ENFORCE:
         wait = Wait.METRICS_MISSING if evidence.of(Verdict.MISSING) else Wait.NOT_ENOUGH_DATA
         return Step(Phase.BAKE, "; ".join(f"{each.gate}: {each.why}" for each in unsure), wait)
     kept = until + timedelta(seconds=policy.keep_s)

@@ -26,7 +26,7 @@ from reconciler.core.rollout.position import (
 from reconciler.core.rollout.record import Order, Record, Rejection, merged
 from reconciler.core.rollout.step import Step, Wait
 from reconciler.core.rollout.writing import cleared, moved, word
-from schemas.scenario import Supersede
+from schemas.sections.rollout import Supersede
 
 CAPACITY_AGAIN = timedelta(minutes=15)
 """So long after a revision found no capacity another one is tried."""

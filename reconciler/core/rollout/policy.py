@@ -9,8 +9,17 @@ from datetime import UTC, tzinfo
 
 from reconciler.core.due import zone_of
 from reconciler.core.rollout.freezing import Closed
-from schemas.scenario import Mode, OnMetricsMissing, ScenarioRollout, Supersede, WhenStableFails, days_of, minute_of
-from schemas.sections.rollout import OnFailure, OnInsufficientData, Strategy
+from schemas.checks.rollout import days_of, minute_of
+from schemas.sections.rollout import (
+    GateMode,
+    OnFailure,
+    OnInsufficientData,
+    OnMetricsMissing,
+    Rollout,
+    Strategy,
+    Supersede,
+    WhenStableFails,
+)
 
 ALL = 100
 _BAD_TO_SEE = 7.5
@@ -79,7 +88,7 @@ class Policy:
     on_insufficient_data: OnInsufficientData = OnInsufficientData.HOLD
     on_metrics_missing: OnMetricsMissing = OnMetricsMissing.HOLD
     when_stable_fails: WhenStableFails = WhenStableFails.HOLD
-    mode: Mode = Mode.ENFORCE
+    mode: GateMode = GateMode.ENFORCE
     supersede: Supersede = Supersede.NEWEST
     approval: bool = False
     deadline_s: int = 7 * 86_400
@@ -144,11 +153,13 @@ class Policy:
         return math.ceil(whole * math.pow(share, _SCALE) - _ROUNDING)
 
 
-def policy_of(rollout: ScenarioRollout) -> Policy:
+def policy_of(rollout: Rollout, *, requests_per_client: float = 1.0, concurrency: int = 1) -> Policy:
     """Give what the words of a rollout ask for.
 
     Args:
         rollout: Valid.
+        requests_per_client: Of one client that stays with one version: 1 without session affinity.
+        concurrency: Requests of an instance that just started, which may be slow.
 
     Raises:
         UsageError: This machine does not know its time zone.
@@ -166,8 +177,8 @@ def policy_of(rollout: ScenarioRollout) -> Policy:
         keep_percent=rollout.keep_percent,
         freezes=tuple(closed(each.begins or "", each.ends or "", each.dates or "") for each in rollout.freeze),
         zone=zone_of(rollout.time_zone),
-        requests_per_client=rollout.requests_per_client,
-        concurrency=rollout.concurrency,
+        requests_per_client=requests_per_client,
+        concurrency=concurrency,
     )
     if gates is None:
         return found

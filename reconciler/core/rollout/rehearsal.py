@@ -116,7 +116,13 @@ def rehearse(scenario: Scenario) -> Iterator[Pass]:
     start = start_of(scenario) or datetime(2026, 1, 5, 9, tzinfo=UTC)
     chance = None if scenario.seed is None else random.Random(scenario.seed)  # noqa: S311 - chance of a rehearsal
     first = Version("rev-00001", OLD, ready=True, created=start)
-    stage = _Stage(scenario, policy_of(scenario.rollout), start, chance, Live((first,), (Share("rev-00001", ALL),)))
+    stage = _Stage(
+        scenario,
+        _policy(scenario),
+        start,
+        chance,
+        Live((first,), (Share("rev-00001", ALL),)),
+    )
     people = sorted(scenario.people, key=lambda each: each.at_s)
     every = scenario.passes_s // 60
     for minute in range(scenario.lasts_s // 60):
@@ -130,6 +136,11 @@ def rehearse(scenario: Scenario) -> Iterator[Pass]:
             if not people and _over(found, stage.wanted):
                 return
         _minute(stage, now, _stretch(scenario.minutes, minute))
+
+
+def _policy(scenario: Scenario) -> Policy:
+    said = scenario.rollout
+    return policy_of(said, requests_per_client=said.requests_per_client, concurrency=said.concurrency)
 
 
 def _over(found: Pass, wanted: str) -> bool:
