@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
 import tempfile
 import time
@@ -58,6 +59,7 @@ class Instance:
         self._workshop = workshop
         self._log = log
         self._scratch = Path(tempfile.mkdtemp(prefix="emulator-instance-"))
+        self.id = secrets.token_hex(16)
         self._processes: dict[str, Process] = {}
         self._watchers: list[asyncio.Task[None]] = []
         self._unready: set[str] = set()  # containers whose readiness probe fails

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from contextlib import suppress
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 INTERNAL_HEADER = b"x-emulator-internal"  # how Pub/Sub, Scheduler ... of the emulator show that they are inside
 MAX_INSTANCES_TRIED = 3
+
+AFFINITY = "GAESA"
+"""The cookie of session affinity, which lasts 30 days: https://cloud.google.com/run/docs/configuring/session-affinity."""
+AFFINITY_LASTS = b"; Max-Age=2592000; Path=/"
+_AFFINITY = re.compile(rb"(?:^|;)\s*GAESA=([0-9a-f]+)")
 
 HOP_BY_HOP = frozenset(
     [b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"]
@@ -55,6 +61,7 @@ class Passage:
     Attributes:
         answered: Told what became of it.
         busy: Told how long the instance was busy, once it is not any more.
+        preferred: Id of the instance that the caller was with before, where it is to stay there.
     """
 
     def __init__(self, pool: Pool, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], *, private: bool) -> None:
@@ -64,10 +71,12 @@ class Passage:
         self._private = private
         self._trace = _trace(headers)
         self._timed_out = False
+        self._sticks = ""
         self._connection: Connection | None = None
         self._began_s = 0.0
         self.answered: Answered | None = None
         self.busy: Busy | None = None
+        self.preferred = ""
 
     async def _reach(self) -> Instance:
         """Take a slot of an instance and a connection to it; one that cannot be reached is replaced by another.
@@ -77,7 +86,7 @@ class Passage:
             UnavailableError: No instance can be reached.
         """
         for _ in range(MAX_INSTANCES_TRIED):
-            instance = self._pool.take() or await self._pool.wait()
+            instance = self._pool.take(self.preferred) or await self._pool.wait()
             try:
                 self._connection = await _connect(instance)
             except OSError:  # it died a moment ago: nothing was sent yet, so nothing is lost
@@ -88,6 +97,7 @@ class Passage:
                 raise
             else:
                 self._began_s = time.monotonic()
+                self._sticks = instance.id if instance.revision.affinity else ""
                 return instance
         raise UnavailableError
 
@@ -121,6 +131,8 @@ class Passage:
     def _returned(self, connection: Connection) -> list[tuple[bytes, bytes]]:
         """The headers of the answer, as the caller gets them."""
         headers = [pair for pair in connection.headers if pair[0] not in _NOT_RETURNED]
+        if self._sticks and self._sticks != self.preferred:
+            headers.append((b"set-cookie", AFFINITY.encode() + b"=" + self._sticks.encode() + AFFINITY_LASTS))
         return [*headers, (b"x-cloud-trace-context", self._trace), (b"server", b"Google Frontend")]
 
     def _time_out(self) -> None:
@@ -143,6 +155,12 @@ class Passage:
         busy_s = self._pool.give_back(instance)
         if busy_s and self.busy is not None:
             self.busy(self._pool.name, busy_s)
+
+
+def preferred_instance(headers: Mapping[bytes, bytes]) -> str:
+    """Give the id of the instance that a caller's cookie names; empty without one."""
+    found = _AFFINITY.search(headers.get(b"cookie", b""))
+    return found[1].decode() if found else ""
 
 
 async def _connect(instance: Instance) -> Connection:
