@@ -134,6 +134,7 @@ class Revision:
     max_instances: int = 100
     timeout_s: float = 300.0
     size: Size = Size()
+    h2c: bool = False  # its container takes requests by HTTP/2 alone
     affinity: bool = False  # a caller stays with its instance, by a cookie
 
 

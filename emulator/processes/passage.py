@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emulator.processes.pool import UnavailableError
-from emulator.processes.upstream import Connection
+from emulator.processes.upstream import Connection, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +72,7 @@ class Passage:
         self._trace = _trace(headers)
         self._timed_out = False
         self._sticks = ""
-        self._connection: Connection | None = None
+        self._connection: Upstream | None = None
         self._began_s = 0.0
         self.answered: Answered | None = None
         self.busy: Busy | None = None
@@ -128,7 +128,7 @@ class Passage:
             b"traceparent: " + (self._headers.get(b"traceparent") or b"00-%s-%016x-01" % (trace, span)),
         ]
 
-    def _returned(self, connection: Connection) -> list[tuple[bytes, bytes]]:
+    def _returned(self, connection: Upstream) -> list[tuple[bytes, bytes]]:
         """The headers of the answer, as the caller gets them."""
         headers = [pair for pair in connection.headers if pair[0] not in _NOT_RETURNED]
         if self._sticks and self._sticks != self.preferred:
@@ -163,14 +163,27 @@ def preferred_instance(headers: Mapping[bytes, bytes]) -> str:
     return found[1].decode() if found else ""
 
 
-async def _connect(instance: Instance) -> Connection:
+async def open_to(instance: Instance) -> Upstream:
+    """Connect to an instance, in the protocol that its container speaks.
+
+    Raises:
+        OSError: Nothing listens.
+    """
+    if not instance.revision.h2c:
+        return await Connection.open(instance.port)
+    from emulator.processes.upstream2 import Http2Connection  # noqa: PLC0415 - few containers speak it
+
+    return await Http2Connection.open(instance.port)
+
+
+async def _connect(instance: Instance) -> Upstream:
     """Give a connection to the instance: one that was used before, or a new one."""
     while instance.connections:
         connection = instance.connections.pop()
         if connection.fresh:
             return connection
         connection.close()
-    return await Connection.open(instance.port)
+    return await open_to(instance)
 
 
 def _visible(name: bytes, value: bytes) -> bytes:
