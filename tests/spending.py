@@ -14,7 +14,7 @@ from reconciler.gcp.pulling import pull
 from schemas import load_valid
 from tests.operating import HELLO, REGION, spec
 
-SUBSCRIPTION = "projects/local/subscriptions/churn-budget"
+SUBSCRIPTION = f"projects/local/subscriptions/churn-budget-{REGION}"
 LADDER = [
     {"at": 0.5, "do": "Notify"},
     {"at": 1.0, "do": "ScaleToZero"},
@@ -24,10 +24,10 @@ KEY = (REGION, "churn")
 
 
 def budgeted(amount=900, actions=LADDER, rate=0.9, **sections):
-    rated = {"currency": "EUR", "perUsd": rate} if rate else {}
+    rated = {"perUsd": rate} if rate else {}
     return spec(
         scaling={"minInstances": 1, "maxInstances": 3},
-        budget={"amount": amount, "actions": actions, **rated},
+        budget={"amount": amount, "currency": "EUR", "actions": actions, **rated},
         **sections,
     )
 

@@ -185,7 +185,8 @@ def covers(path: str, other: str) -> bool:
 
 
 def _keyed(kind: Kind[F], owner: Owner) -> dict[str, frozenset[str]]:
-    return {name: owner.keys.get(name, frozenset()) for name in kind.keyed}
+    none = frozenset[str]()
+    return {name: owner.keys.get(name, none) | kind.reserved.get(name, none) for name in kind.keyed}
 
 
 def _hidden(kind: Kind[F], seen: Observed[F], owner: Owner) -> Change:

@@ -199,6 +199,32 @@ def nothing_beyond(operator: Operator, facts: Facts) -> Iterable[str]:
     return ()
 
 
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Images of what is there that requests would go to.
+
+    Args:
+        newest: Of the newest: the template's, as it was read when that was made.
+        others: Of what was made before it.
+    """
+
+    newest: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+class Routes(Protocol):
+    """Says which images of what is there requests would go to."""
+
+    def __call__(self, seen: Observed[Any], record: Mapping[str, Any], *, starts: bool) -> Routed:
+        """Say it.
+
+        Args:
+            seen: What there is.
+            record: What is wanted of it, as a plain record.
+            starts: Whether something newer is made, so that what is newest now is not what `latest` means.
+        """
+
+
 def no_images(record: Mapping[str, Any]) -> Iterable[str]:
     """Run no image."""
     del record
@@ -231,6 +257,8 @@ class Kind(Generic[F]):
         extras: What only some specs need besides.
         images: References of the images that an object runs, from its plain record.
         running: Those of them, and of what else of it there is, that serve now; None where all of its record do.
+        routed: Says which images of what is there requests would go to by a record as wanted; None where all that runs
+            is in the record.
         quiet: Fields whose change starts nothing and moves no request.
         rerouting: Fields whose change moves requests to what there is, and starts nothing.
         gives: Roles that `desired` wants others to have.
@@ -242,6 +270,7 @@ class Kind(Generic[F]):
         fenced: An update cannot undo what somebody wrote meanwhile: the API refuses it, or a mask names what differs.
         immutable: Fields that Google cannot change in place.
         keyed: Map fields that others may add keys to; only keys of ours are compared.
+        reserved: Keys of those that are ours even where no inventory says that we wrote them.
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
         consequence: What an update to a record will do, in words.
         notes: What a reader of the plan should know of a spec: text, and the path below `spec` it is about.
@@ -280,6 +309,7 @@ class Kind(Generic[F]):
     extras: tuple[Extra, ...] = ()
     images: Callable[[Mapping[str, Any]], Iterable[str]] = no_images
     running: Callable[[Observed[F]], Iterable[str]] | None = None
+    routed: Routes | None = None
     quiet: frozenset[str] = frozenset()
     rerouting: frozenset[str] = frozenset()
     gives: tuple[Gift, ...] = ()
@@ -291,6 +321,7 @@ class Kind(Generic[F]):
     fenced: bool = True
     immutable: frozenset[str] = frozenset()
     keyed: frozenset[str] = frozenset()
+    reserved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
     consequence: Callable[[Sequence[FieldChange], F], str] | None = None
     notes: Callable[[MLService, Facts], Iterable[tuple[str, str]]] = nothing_to_say

@@ -12,6 +12,10 @@ MANAGER = "mlservice"
 SERVICE_LABEL = "mlservice-service"
 VERSION_LABEL = "mlservice-version"
 ATTEMPT_LABEL = "mlservice-attempt"
+CAP_LABEL = "mlservice-cap"
+"""On a service whose limit of instances is a budget's: its book, beside it, may be deleted."""
+MODEL_ENV = "MLSERVICE_MODEL"
+"""What the model server is told of its model."""
 
 _NOTE = re.compile(r"\[mlservice:([a-z0-9_-]+)\]")
 _LABEL_UNSAFE = re.compile(r"[^a-z0-9_-]+")

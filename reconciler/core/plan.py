@@ -11,7 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.cost import Cost
 from reconciler.core.diff import FieldChange
 from reconciler.core.naming import fingerprint
-from reconciler.core.scanning import Scans
+from reconciler.core.scanning.scans import Scans
 
 FORMAT = "mlservice/plan/v3"
 

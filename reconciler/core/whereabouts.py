@@ -13,7 +13,11 @@ from reconciler.core.naming import label_value
 from reconciler.core.stamp import UNSTAMPED, Stamp
 
 _SHA = "sha256:"
-_HEX = re.compile(r"[0-9a-f]{4,64}")
+LEAST = 4
+"""Digits of a digest or a commit that are looked for: fewer begin too many."""
+_HEX = re.compile(rf"[0-9a-f]{{{LEAST},64}}")
+_TOO_SHORT = re.compile(rf"[0-9a-f]{{1,{LEAST - 1}}}")
+_WHOLE = 64
 _LONGEST = 1000
 
 
@@ -119,9 +123,9 @@ class Asked:
         return cls(text, text if _HEX.fullmatch(text) else "")
 
     @property
-    def of_images(self) -> bool:
-        """Tell whether the registry may know more of it: tags, and which digests an index has."""
-        return bool(self.prefix or self.image)
+    def too_short(self) -> bool:
+        """Tell whether it is the beginning of a digest or a commit, had it more digits."""
+        return not self.digest_only and bool(_TOO_SHORT.fullmatch(self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,18 +218,35 @@ def find(asked: Asked, known: Known, spots: Iterable[Spot]) -> list[Found]:
     return sorted(newest, key=lambda each: (-each.spot.percent, not each.spot.tags, each.spot.region, each.spot.name))
 
 
-def repositories_of(asked: Asked, spots: Iterable[Spot]) -> list[str]:
-    """Name the repositories in which what is looked for may lie, as far as anything that runs comes from one.
+def lying(asked: Asked, spots: Iterable[Spot]) -> dict[str, tuple[Image, ...]]:
+    """Name the repositories in which what is looked for may lie, each with the images there that tell of it.
+
+    Those are the images that something runs from it, and the one that is looked for, as far as its name or its whole
+    digest says which one that is. Whoever may list a repository needs none of them.
 
     Args:
         asked: What is looked for.
         spots: Everything that runs or could.
     """
+    runs = [image for spot in spots for image in filter(None, map(Image.parse, spot.images))]
+    found: dict[str, dict[Image, None]] = {}
     if asked.image:
-        return [asked.image.repository]
-    if not asked.prefix:
-        return []
-    return sorted({image.repository for spot in spots for image in filter(None, map(Image.parse, spot.images))})
+        itself = [asked.image] if asked.image.tag else []
+        here = (asked.image.repository, asked.image.package)
+        same = [each for each in runs if (each.repository, each.package) == here]
+        found[asked.image.repository] = dict.fromkeys(map(_bare, (*itself, *same)))
+    elif asked.prefix:
+        for each in runs:
+            there = found.setdefault(each.repository, {})
+            there[_bare(each)] = None
+            if len(asked.prefix) == _WHOLE:
+                there[Image(each.repository, each.package, f"{_SHA}{asked.prefix}")] = None
+    return {name: tuple(found[name]) for name in sorted(found)}
+
+
+def _bare(image: Image) -> Image:
+    """Give an image by its digest alone, where it has one."""
+    return Image(image.repository, image.package, image.digest) if image.digest else image
 
 
 def _named(asked: Asked, repository: str, version: Version) -> bool:

@@ -19,7 +19,7 @@ from reconciler.core.orders import Orders
 from reconciler.core.own import left_paused, may_change
 from reconciler.core.plan import Change, Plan
 from reconciler.core.planned import Planned
-from reconciler.core.scanning import Scans
+from reconciler.core.scanning.scans import Scans
 from reconciler.core.told import told_change
 from reconciler.engine.apply import Outcome, Report, Result
 from reconciler.engine.canary import Canary
@@ -214,16 +214,20 @@ class Pass:
                 self.codes.add(FAILED if stays else 0)
             elif change.address in pending:
                 self.log.write("NOTICE", "difference found", **about, reason=change.reason, fields=fields)
+        busy = {name for change in plan.pending for name in change.services}
         for name, said in plan.scans.items():
-            self._tell_scans(name, said)
+            self._tell_scans(name, said, changes=name in busy)
 
-    def _tell_scans(self, name: str, said: Scans) -> None:
-        """Tell what scans say of what serves. It goes on serving: an outage is no remedy for a vulnerability."""
+    def _tell_scans(self, name: str, said: Scans, *, changes: bool) -> None:
+        """Tell what scans say of what serves. It goes on serving: an outage is no remedy for a vulnerability.
+
+        What is no alarm is told where something changes, and not pass after pass of what stays: a plan has it.
+        """
         for why in said.serving:
             self.log.write("ERROR", f"what serves is vulnerable: {why}", service=name)
             self._note(name, "vulnerable", why)
             self.codes.add(FAILED)
-        for why in (*said.warnings, *said.unsure):
+        for why in (*said.warnings, *said.unsure) if changes else ():
             self.log.write("WARNING", f"scan: {why}", service=name)
 
     def _too_many(self, plan: Plan) -> bool:

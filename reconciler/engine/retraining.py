@@ -257,7 +257,7 @@ def restrain(session: Session, region: str, service: str, wanted: Restraint) -> 
         session: The run.
         region: Of the service.
         service: Its name.
-        wanted: What holds. What somebody froze by hand, without an end, stays.
+        wanted: What holds. What somebody froze by hand, without an end, stays as it is, also under a budget's freeze.
 
     Returns:
         False where nothing is to be changed.
@@ -273,7 +273,7 @@ def restrain(session: Session, region: str, service: str, wanted: Restraint) -> 
     }
 
     def change(history: Mapping[str, Any]) -> Mapping[str, Any]:
-        by_hand = bool(history.get("frozen")) and not history.get("frozenUntil") and not wanted.frozen
+        by_hand = bool(history.get("frozen")) and not history.get("frozenUntil")
         ours = {name: words[name] for name in words if name == "stopBefore" or not by_hand}
         return {name: value for name, value in ours.items() if (history.get(name) or None) != (value or None)}
 

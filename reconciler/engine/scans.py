@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
 from reconciler.core import errors
+from reconciler.core.brought import images_of
 from reconciler.core.keeping import Image
-from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned
-from reconciler.core.scanning import Finding, Images, Place, Rule, Scanned, Unreadable, place_of, scans_of
+from reconciler.core.scanning.findings import Finding, Scanned, Unreadable
+from reconciler.core.scanning.places import Place, place_of
+from reconciler.core.scanning.rule import Rule
+from reconciler.core.scanning.scans import Images, scans_of, undated
 from reconciler.engine.session import Session
 from reconciler.gcp.image_versions import ImageVersions
 from reconciler.gcp.occurrences import AT_ONCE, Occurrences
 from schemas import Loaded, LoadedService
 
 _MOST_DATED = 100
-"""Vulnerabilities whose age is asked for: of any more nobody knows it, and they block."""
-
-_AROUND = frozenset({"min_instances", "service_max", "ingress", "invoker_check"})
-"""Fields of a Cloud Run service whose change makes no revision and moves no request."""
+"""Vulnerabilities whose age is asked for: of any more nobody knows it, and those of new images block."""
 
 Known = dict[str, Scanned | Unreadable]
 
@@ -37,7 +37,7 @@ def with_scans(session: Session, documents: Sequence[Loaded], planned: Planned) 
     rules = dict(_rules(documents))
     if not rules:
         return planned
-    images = _images(session, planned, rules)
+    images = images_of(planned.plan, planned.seen, session.kinds, rules)
     known = _Reader(session).read({image for each in images.values() for image in each.every})
     now = session.clock.now()
     known = _dated(session, known, images, rules, now)
@@ -55,62 +55,6 @@ def _rules(documents: Iterable[Loaded]) -> Iterator[tuple[str, Rule]]:
 def _at(loaded: Loaded) -> str:
     place = loaded.where("spec.registry.scan")
     return f"{place.file}:{place.line}" if place.line else str(place.file)
-
-
-def _images(session: Session, planned: Planned, names: Collection[str]) -> dict[str, Images]:
-    """Give what services would newly run, and what they run now, by name.
-
-    An image that is there already is not newly deployed by a change of something else, nor by going back to it.
-    """
-    new: dict[str, dict[str, None]] = {name: {} for name in names}
-    serving: dict[str, dict[str, None]] = {name: {} for name in names}
-    replaced: dict[str, dict[str, None]] = {name: {} for name in names}
-    pending = {change.address for change in planned.plan.pending}
-    for change in planned.plan.changes:
-        asking = [name for name in change.services if name in new]
-        there = dict.fromkeys(_serving(session, planned, change)) if asking else {}
-        coming = _coming(session, change, there) if asking and change.address in pending else {}
-        for name in asking:
-            new[name] |= coming
-            (replaced if coming else serving)[name].update(there)
-    return {name: Images(tuple(new[name]), tuple(serving[name]), tuple(replaced[name])) for name in new}
-
-
-def _coming(session: Session, change: Change, there: Iterable[str]) -> dict[str, None]:
-    """Give the images that a change brings, and that the object does not have, or run, yet.
-
-    What a tag names is read anew by whatever is started anew: nobody knows that it is what was there.
-    """
-    if not change.writes or change.desired is None:
-        return {}
-    kind = session.kinds.of_address(change.address)
-    fields = {each.field for each in change.changes}
-    # What is in the template and serves nothing was perhaps put there by somebody, or is a candidate of ours: it is
-    # judged where it would serve from now on, and not where the change neither starts anything nor moves requests.
-    stays = change.action is Action.UPDATE and fields <= _AROUND
-    known = {_which(each) for each in (*there, *(kind.images(change.observed) if stays and change.observed else ()))}
-    starts = change.action is not Action.UPDATE or fields != {"traffic"}
-    return dict.fromkeys(
-        each for each in kind.images(change.desired) if _which(each) not in known or (starts and place_of(each) is None)
-    )
-
-
-def _which(reference: str) -> str:
-    """Give what makes an image the same as another one: its digest and its place, whatever tag stands beside."""
-    place = place_of(reference)
-    return place.uri if place else reference
-
-
-def _serving(session: Session, planned: Planned, change: Change) -> Iterator[str]:
-    """Give the images that an object runs: those of revisions with a share of requests, where it has any."""
-    seen = planned.seen.get(change.address)
-    runs = seen.output.get("runs") if seen else None
-    shares = {revision.name: revision.image for revision in getattr(runs, "revisions", ()) if revision.image}
-    found = [shares[name] for name, percent in getattr(runs, "serving", {}).items() if percent and name in shares]
-    if found:
-        yield from found
-    elif change.observed:
-        yield from session.kinds.of_address(change.address).images(change.observed)
 
 
 @dataclass(slots=True)
@@ -173,6 +117,11 @@ class _Reader:
             if "enable the API" not in hint:
                 hint = f"who owns project {project} must grant roles/containeranalysis.occurrences.viewer there"
             why = f"it is not known what its scan found: {error.message}; {hint}"
+        except errors.InvalidRequest as error:
+            if len(uris) > 1:  # it is one of them, or all are too many: the others are read all the same
+                half = len(uris) // 2
+                return {**self._of(project, uris[:half]), **self._of(project, uris[half:])}
+            why = f"it is not known what its scan found: {error.message}; {error.hint or 'deploy another image'}"
         except errors.ReconcilerError as error:
             why = f"it is not known what its scan found: {error.message}; {error.hint or 'run again in a moment'}"
         return dict.fromkeys(uris, Unreadable(why))
@@ -182,14 +131,7 @@ def _dated(
     session: Session, known: Known, images: Mapping[str, Images], rules: Mapping[str, Rule], now: datetime
 ) -> Known:
     """Say when vulnerabilities were published whose age decides: only where a spec has a grace."""
-    wanted: dict[str, str] = {}
-    for name, rule in rules.items():
-        for reference in sorted(images[name].every) if rule.grace else ():
-            found = known.get(reference)
-            for each in found.findings if isinstance(found, Scanned) else ():
-                if rule.weighs(each, now):
-                    wanted.setdefault(each.note, each.occurrence)
-    asked = dict(sorted(wanted.items())[:_MOST_DATED])
+    asked = {each.note: each.occurrence for each in undated(rules, images, known, now)[:_MOST_DATED]}
     api = Occurrences(session.connection)
     answers = session.pool.gather([partial(_published, api, each) for each in asked.values()])
     dates = dict(zip(asked, answers, strict=True))

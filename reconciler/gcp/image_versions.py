@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -48,12 +49,17 @@ class ImageVersions:
         policies = tuple(_policy(name, live.cleanup_policies[name]) for name in sorted(live.cleanup_policies))
         return Cleaning(policies, live.cleanup_policy_dry_run, live.docker_config.immutable_tags)
 
-    def versions(self, repository: str) -> list[Version]:
-        """List everything in a repository: one call per thousand."""
+    def versions(self, repository: str, most: int | None = None) -> list[Version]:
+        """List what lies in a repository: one call per thousand.
+
+        Args:
+            repository: Which one.
+            most: How many at most; left out, everything.
+        """
         with calling("list", f"images in {repository}"):
             request = {"parent": repository, "page_size": _PAGE}
             found = self._api.list_docker_images(request=request, retry=READING, timeout=CALL_TIMEOUT_S)
-            return [_version(live) for live in found]
+            return [_version(live) for live in islice(found, most)]
 
     def version(self, repository: str, package: str, digest: str) -> Version:
         """Read one version.
@@ -64,6 +70,17 @@ class ImageVersions:
         name = f"{repository}/dockerImages/{quote(package, safe='')}@{digest}"
         with calling("read", f"{package}@{digest}"):
             return _version(self._api.get_docker_image(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S))
+
+    def digest_of(self, repository: str, package: str, tag: str) -> str:
+        """Give the digest that a tag names now.
+
+        Raises:
+            NotFoundError: There is no such tag.
+        """
+        name = f"{_package(repository, package)}/tags/{tag}"
+        with calling("resolve", f"{package}:{tag}"):
+            found = self._api.get_tag(request={"name": name}, retry=READING, timeout=CALL_TIMEOUT_S)
+        return str(found.version.rpartition("/")[2])
 
     def for_cloud_run(self, repository: str, package: str, digest: str) -> str:
         """Give the digest of the image of an index that Cloud Run takes: the one for Linux on x86-64.

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.core.scanning import Finding, Scanned, Severity
+from reconciler.core.scanning.findings import GOOGLES, Finding, Scanned, Severity
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ MOST = 20_000
 _HOST = "containeranalysis.googleapis.com"
 _PAGE = 1000
 _ANALYSED = "/notes/PACKAGE_VULNERABILITY"
-_BY_GOOGLE = ("projects/goog-analysis", "projects/goog-vulnz")
-"""Whose note says that an image was scanned: whoever may write occurrences may write one of a note of their own."""
 _KINDS = '(kind = "DISCOVERY" OR kind = "VULNERABILITY")'
 
 
@@ -78,18 +76,29 @@ def _scanned(found: Iterable[Any]) -> Scanned:
     """
     many = list(found)
     scans = sorted(filter(_is_scan, many), key=lambda each: each.update_time)
-    findings = tuple(one for each in many if each.kind.name == "VULNERABILITY" for one in _findings(each))
+    findings = tuple(one for each in many if _word(each.kind) == "VULNERABILITY" for one in _findings(each))
     if not scans:
         return Scanned(findings=findings)
     scan = scans[-1].discovery
     error = scan.analysis_status_error.message or "; ".join(each.message for each in scan.analysis_error)
-    watched = scan.continuous_analysis.name != "INACTIVE"
-    return Scanned(scan.analysis_status.name, watched, error, findings, scans[-1].create_time or None)
+    watched = _word(scan.continuous_analysis) != "INACTIVE"
+    return Scanned(_word(scan.analysis_status), watched, error, findings, scans[-1].create_time or None)
 
 
 def _is_scan(occurrence: Any) -> bool:
     project, note, _ = occurrence.note_name.partition(_ANALYSED)
-    return occurrence.kind.name == "DISCOVERY" and bool(note) and project in _BY_GOOGLE
+    by_google = project.removeprefix("projects/") in GOOGLES
+    return _word(occurrence.kind) == "DISCOVERY" and bool(note) and by_google
+
+
+def _word(value: Any) -> str:
+    """Give the word of an enumeration; of one that is newer than Google's package, which gives a bare number, that."""
+    return str(getattr(value, "name", value))
+
+
+def _severity(value: Any) -> Severity:
+    """Give how bad it is; of a word that is not known here nobody knows it, which blocks."""
+    return Severity(int(value)) if int(value) in list(Severity) else Severity.UNSPECIFIED
 
 
 def _findings(occurrence: Any) -> Iterator[Finding]:
@@ -107,17 +116,17 @@ def _findings(occurrence: Any) -> Iterator[Finding]:
             package=issue.affected_package,
             installed=_version(issue.affected_version),
             fixed=_version(issue.fixed_version),
-            severity=Severity(int(issue.effective_severity or whole)),
+            severity=_severity(issue.effective_severity or whole),
             occurrence=occurrence.name,
             note=occurrence.note_name,
         )
     if not found.package_issue:
         note = occurrence.note_name
-        yield Finding(number, "the image", severity=Severity(int(whole)), occurrence=occurrence.name, note=note)
+        yield Finding(number, "the image", severity=_severity(whole), occurrence=occurrence.name, note=note)
 
 
 def _version(version: Any) -> str:
-    if version.kind.name != "NORMAL":
+    if _word(version.kind) != "NORMAL":
         return ""
     revision = f"-{version.revision}" if version.revision else ""
     epoch = f"{version.epoch}:" if version.epoch else ""

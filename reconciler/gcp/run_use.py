@@ -26,7 +26,7 @@ _LABELS = ("location", "service_name")
 
 
 def totals(connection: Connection, metric: str, since: datetime, until: datetime) -> Mapping[tuple[str, str], Any]:
-    """Add one metric up over a time, by region and name of the service: one list.
+    """Add one metric up over a time, of the project's own services, by region and name: one list.
 
     Args:
         connection: How to reach it.
@@ -43,7 +43,9 @@ def totals(connection: Connection, metric: str, since: datetime, until: datetime
     api = connection.client("google.cloud.monitoring_v3", "metric_service", "MetricService")
     request = {
         "name": f"projects/{connection.project}",
-        "filter": f'metric.type = "run.googleapis.com/{metric}" AND resource.type = "cloud_run_revision"',
+        # Of a project that monitors others too, Google lists the series of all of them (metrics scopes).
+        "filter": f'metric.type = "run.googleapis.com/{metric}" AND resource.type = "cloud_run_revision" '
+        f'AND resource.labels.project_id = "{connection.project}"',
         "interval": {"start_time": since, "end_time": until},
         "aggregation": {
             "alignment_period": until - since,

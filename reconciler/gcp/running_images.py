@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.keeping import Running, images_in
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.revisions import is_ready, last
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
@@ -53,7 +54,7 @@ def _of_service(live: Any, revisions: Any, region: str) -> Iterator[Running]:
             name=short,
             images=tuple(container.image for container in each.containers),
             created=each.create_time,
-            ready=any(c.type_ == "Ready" and c.state.name == "CONDITION_SUCCEEDED" for c in each.conditions),
+            ready=is_ready(each),
             percent=max((share.percent for share in mine), default=0),
             tags=tuple(sorted({share.tag for share in mine if share.tag})),
             latest=short in newest,
@@ -97,8 +98,3 @@ def images_of_function(live: Any) -> tuple[str, ...]:
     """Give the images that a function has in its settings."""
     texts = live.service_config.environment_variables.values()
     return tuple(image.reference for text in texts for image in images_in(text))
-
-
-def last(name: str) -> str:
-    """Give the last part of a full name."""
-    return name.rpartition("/")[2]

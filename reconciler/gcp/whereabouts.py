@@ -6,15 +6,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.naming import VERSION_LABEL
+from reconciler.core.naming import MODEL_ENV, VERSION_LABEL
 from reconciler.core.stamp import Stamp
 from reconciler.core.whereabouts import Spot
-from reconciler.gcp.running_images import images_of_function, last, live_functions_in, live_jobs_in, services_in
+from reconciler.gcp.revisions import gets, is_ready, last
+from reconciler.gcp.running_images import images_of_function, live_functions_in, live_jobs_in, services_in
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
 
-_MODEL_ENV = "MLSERVICE_MODEL"
 _TOLD = ("uri", "version", "alias")
 
 
@@ -51,8 +51,7 @@ def _revisions(live: Any, revisions: Sequence[Any], region: str) -> Iterator[Spo
     ready, newest = last(live.latest_ready_revision), last(live.latest_created_revision)
     for each in revisions:
         name = last(each.name)
-        # What serves is what the statuses say; one without a name is of the latest that is ready.
-        mine = [share for share in live.traffic_statuses if (last(share.revision) or ready) == name]
+        mine = [share for share in live.traffic_statuses if gets(share, ready) == name]
         yield Spot(
             "service",
             region,
@@ -65,14 +64,14 @@ def _revisions(live: Any, revisions: Sequence[Any], region: str) -> Iterator[Spo
             percent=sum(share.percent for share in mine),
             tags=tuple(sorted({share.tag for share in mine if share.tag})),
             latest=name == newest,
-            ready=any(c.type_ == "Ready" and c.state.name == "CONDITION_SUCCEEDED" for c in each.conditions),
+            ready=is_ready(each),
             stamp=Stamp.read(each.annotations),
         )
 
 
 def _model(containers: Sequence[Any]) -> Mapping[str, str]:
     """Give what the model server was told of its model; nothing of what somebody wrote over it."""
-    texts = [entry.value for each in containers for entry in each.env if entry.name == _MODEL_ENV and entry.value]
+    texts = [entry.value for each in containers for entry in each.env if entry.name == MODEL_ENV and entry.value]
     try:
         told = json.loads(texts[0]) if texts else {}
     except ValueError:

@@ -51,8 +51,12 @@ class PubsubPullSubscription:
 
 
 def address_of(service: MLService) -> Address:
-    """Give the address of the subscription on what a service's budget tells; it is called as its topic."""
-    return Address(NAME, GLOBAL, billing_budget.topic_of(service).topic)
+    """Give the address of the subscription on what a service's budget tells.
+
+    The same service in several regions has one budget, and each region its own reader of what it tells: whoever
+    acknowledges says that for a subscription.
+    """
+    return Address(NAME, GLOBAL, f"{billing_budget.topic_of(service).topic}-{service.spec.region}")
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:

@@ -16,7 +16,7 @@ from reconciler.core.cost import Cost
 from reconciler.core.membership import KIND, Membership
 from reconciler.core.naming import fingerprint
 from reconciler.core.plan import Change, Note, Plan
-from reconciler.core.scanning import Scans
+from reconciler.core.scanning.scans import Scans
 from reconciler.core.secrecy import masked
 from reconciler.render.data import as_data
 

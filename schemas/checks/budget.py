@@ -109,6 +109,9 @@ def actions(
     if budget is not None and steps and budget.amount == 0:
         summary = "steps are at shares of the amount, and it is 0"
         yield Finding("budget.actions", "budget-action", summary, "set budget.amount", at_key=True)
+    if budget is not None and steps and budget.currency is None:
+        summary = "steps compare amounts, and budget.currency is not said"
+        yield Finding("budget.actions", "budget-action", summary, "for example `currency: EUR`", at_key=True)
     for index, action in enumerate(steps):
         path, before = f"budget.actions[{index}]", steps[:index]
         yield from _share(f"{path}.at", action.at)

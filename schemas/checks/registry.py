@@ -15,6 +15,8 @@ from schemas.sections.registry import Registry
 from schemas.sections.retraining import Retraining
 
 _CVE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{2,127}")
+_LISTED = re.compile(r"CVE-\d{4}-\d{4,}|(?!CVE)[A-Z]{2,12}(-[A-Z0-9.:]+)+", re.IGNORECASE)
+"""Such as CVE-2024-6345, GHSA-4mr9-8vxg-wq2j, DSA-5343-1: as whoever dates vulnerabilities numbers them."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _GOOGLES = re.compile(r"([a-z0-9-]+-docker\.pkg\.dev|((us|eu|asia)\.)?gcr\.io)/")
 _DIGEST = "@sha256:"
@@ -49,12 +51,17 @@ def allowed(registry: Registry | None) -> Iterator[Finding]:
         path = f"registry.scan.allow[{index}]"
         if not _CVE.fullmatch(entry.cve):
             yield Finding(f"{path}.cve", "vulnerability", f"{shown(entry.cve)} is no number", "such as CVE-2024-6345")
+        elif not _LISTED.fullmatch(entry.cve):
+            summary = f"{shown(entry.cve)} looks like no vulnerability's number, and may allow nothing"
+            yield warning(f"{path}.cve", "vulnerability", summary, "write it as plans name it, such as CVE-2024-6345")
         if not _is_day(entry.until):
             yield Finding(f"{path}.until", "date", f"{shown(entry.until)} is not a date", "such as 2027-01-31")
         if not entry.reason.strip():
             yield Finding(f"{path}.reason", "reason", "there is no reason", "say why it is lived with")
-    for index, text in repeated(entry.cve for entry in entries):
-        yield Finding(f"registry.scan.allow[{index}].cve", "repeated", f"{text} is listed twice")
+    # In whatever case it is written: a number means one vulnerability.
+    for index, _ in repeated(entry.cve.upper() for entry in entries):
+        twice = f"{shown(entries[index].cve)} is listed twice"
+        yield Finding(f"registry.scan.allow[{index}].cve", "repeated", twice)
 
 
 def judged(image: Image | None, registry: Registry | None, retraining: Retraining | None) -> Iterator[Finding]:

@@ -8,15 +8,15 @@ from pydantic import Field, PlainSerializer, WithJsonSchema
 from schemas.kept.document import Kept, Moment, Part
 
 MOST_READINGS = 40
-"""Readings that are kept of each source: what decides are the latest two."""
+"""Readings that are kept of each source: the newest and the highest, and two that confirm the most."""
 
 Sum = Annotated[
     Decimal,
     Field(allow_inf_nan=False, max_digits=40),
-    PlainSerializer(str, return_type=str),
+    PlainSerializer(lambda amount: f"{amount:f}", return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}),
 ]
-"""An amount of money, exact: as text."""
+"""An amount of money, exact: as text, without an exponent."""
 
 
 class Step(Part):
@@ -72,8 +72,5 @@ class BudgetBook(Kept):
     readings: tuple[Reading, ...] = Field((), description="What was spent, by source and time.")
     taken: tuple[Taken, ...] = Field((), description="Steps that hold.")
     lifts: tuple[Lift, ...] = Field((), description="Steps that a person holds off.")
-    capped: bool = Field(
-        default=False, description="Instances were capped once: the cap of the whole service is ours to take away."
-    )
     looked: str = Field("", description="When a pass last decided; empty before the first.")
     said: tuple[str, ...] = Field((), description="Why no more was done then, in sentences.")

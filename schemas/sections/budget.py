@@ -43,7 +43,7 @@ class Budget(Section):
     amount: Money = Field(ge=0, le=1_000_000_000, description="Amount per calendar month.", examples=[900])
     currency: Text | None = Field(
         None,
-        description="ISO 4217 code; must be the billing account's, which is the default.",
+        description="ISO 4217 code; must be the billing account's, which is the default; needed with `actions`.",
         examples=["EUR"],
     )
     per_usd: Number | None = Field(

@@ -18,7 +18,11 @@ class PredictionLogging(Section):
     )
     sample_rate: Number = Field(1.0, description="Share of requests that are logged, in (0, 1].")
     retention_s: Seconds = Field(
-        90 * 86_400, ge=3600, description="How long rows are kept; at least an hour.", examples=["90d"]
+        90 * 86_400,
+        ge=3600,
+        le=36_600 * 86_400,
+        description="How long rows are kept; at least an hour.",
+        examples=["90d"],
     )
 
 
@@ -46,7 +50,10 @@ class Drift(Section):
     default: Number | None = Field(None, description="Greatest distance for every feature, in (0, 1).")
     features: dict[str, Number] = Field(default_factory=dict, description="Greatest distance per feature.")
     against_s: Seconds = Field(
-        7 * 86_400, ge=3600, description="How far back the window lies that is compared with; whole hours."
+        7 * 86_400,
+        ge=3600,
+        le=366 * 86_400,
+        description="How far back the window lies that is compared with; whole hours.",
     )
 
 
@@ -162,7 +169,9 @@ class Monitoring(Section):
     schedule: Text = Field(
         "0 * * * *", description="When the monitor runs: cron, five fields, in UTC.", examples=["0 * * * *"]
     )
-    window_s: Seconds = Field(86_400, ge=3600, description="How much of the log each run looks at; whole hours.")
+    window_s: Seconds = Field(
+        86_400, ge=3600, le=366 * 86_400, description="How much of the log each run looks at; whole hours."
+    )
     min_samples: Whole = Field(
         1000, ge=1, description="A column with fewer values in a window gets no verdict: rows without one do not count."
     )

@@ -41,6 +41,7 @@ class Scan(Section):
     grace_s: Seconds = Field(
         0,
         ge=0,
+        le=366 * 86_400,
         description="How long after it was published a vulnerability is told of and does not block.",
         examples=["7d"],
     )
@@ -51,7 +52,7 @@ class Cleanup(Section):
 
     keep_last: Whole | None = Field(None, ge=1, description="Versions of each image that are kept, newest first.")
     delete_untagged_after_s: Seconds | None = Field(
-        None, ge=1, description="Untagged versions older than this are deleted."
+        None, ge=1, le=36_600 * 86_400, description="Untagged versions older than this are deleted."
     )
 
 

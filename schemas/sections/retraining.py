@@ -106,7 +106,7 @@ class OpenCircuitAfter(Section):
     """Failures in a row that stop retraining for a while."""
 
     failures: Whole = Field(3, ge=1, le=100, description="Failed trainings in a row.")
-    pause_s: Seconds = Field(7 * 86_400, ge=60, description="How long nothing is started after that.")
+    pause_s: Seconds = Field(7 * 86_400, ge=60, le=366 * 86_400, description="How long nothing is started after that.")
 
 
 class NewRows(Section):
@@ -122,7 +122,7 @@ class NewRows(Section):
 class Guards(Section):
     """What keeps a storm of events from starting a storm of trainings."""
 
-    cooldown_s: Seconds = Field(86_400, ge=0, description="Least time between two starts.")
+    cooldown_s: Seconds = Field(86_400, ge=0, le=366 * 86_400, description="Least time between two starts.")
     max_per_day: Whole = Field(1, ge=1, le=1000, description="Most starts in a day (UTC).")
     max_per_month: Whole | None = Field(
         None, ge=1, le=10_000, description="Most starts in a calendar month (UTC). Left out, no limit."

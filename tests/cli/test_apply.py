@@ -7,6 +7,7 @@ import time
 import pytest
 
 from reconciler.engine.inventory_store import InventoryStore
+from tests.engine.test_scans import Images, service
 from tests.operating import HELLO, REGION, spec
 
 SECRET = "hunter2-hunter2"
@@ -69,8 +70,21 @@ def test_an_image_that_is_not_known_to_be_clean_is_planned_and_not_applied(shell
     assert (planned.code, applied.code, saved.code, clean.code) == (3, 3, 3, 0)
     assert "blocked: churn: image docker.io/library/nginx@sha256:aaaaaaaaaaaa: it is in no registry" in planned.out
     assert "nothing was changed:" in applied.err
+    assert "apply it with" not in planned.err
+    assert "hint: deploy an image that its scan lets through, and plan again" in saved.err
     assert "hint: deploy an image that its scan lets through" in applied.err
     assert (nothing, len(operator.services())) == ([], 1)
+
+
+def test_a_saved_plan_that_waits_is_planned_again(shell, operator, tmp_path):
+    """It says for ever what was found when it was made; a plan that is made anew may wait no longer."""
+    shell.write(service(Images(operator, tmp_path).push({}, scanned=False)))
+    planned = shell("plan", "--local", "--out", "plan.json")
+    applied, saved = shell("apply", "--local", "--yes"), shell("apply", "plan.json", "--local", "--yes")
+
+    assert (planned.code, applied.code, saved.code) == (3, 3, 3)
+    assert "hint: apply again when the scan has ended" in applied.err
+    assert "hint: plan again when the scan has ended" in saved.err
 
 
 def test_apply_refuses_to_go_on_where_nobody_can_answer(shell, operator):

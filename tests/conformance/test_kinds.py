@@ -168,19 +168,19 @@ def test_what_is_not_ours_is_refused_or_left(bench):
 
 def test_keys_of_others_survive(bench):
     """A key that somebody adds to a map is no difference, outlives an update of that map, and ours can go."""
-    assert bench.example.add_key.keys() == bench.kind.keyed
+    assert bench.example.add_key.keys() == bench.kind.keyed - bench.example.all_keys_ours
     bench.converge(bench.want())
     for name, add in bench.example.add_key.items():
-        add(bench.operator, f"theirs_{name}")
+        theirs = add(bench.operator, f"theirs_{name}") or f"theirs_{name}"
         assert bench.decide(bench.want()).action is Action.NO_OP, name
-        [edit] = [e for e in bench.example.edits if e.keys() == {name}]
+        edit = next(e for e in bench.example.edits if e.keys() == {name})
         ours = getattr(bench.example.fields, name)
 
         bench.converge(bench.want(**edit))
-        assert keys(bench, name) == {*edit[name], f"theirs_{name}"}
+        assert keys(bench, name) == {*edit[name], theirs}
         bench.converge(bench.want())
 
-        assert keys(bench, name) == {*ours, f"theirs_{name}"}
+        assert keys(bench, name) == {*ours, theirs}
 
 
 def keys(bench, name):
@@ -219,6 +219,15 @@ def test_what_no_record_tells_is_named_and_put_back(bench):
         if told not in ({f"by_hand.{path}"}, {f"fixed_by_hand.{path}"}) or left:
             wrong[path] = (told, left)
     assert wrong == {}
+
+
+def test_what_starts_nothing_is_said_of_fields_of_the_record(bench):
+    """A name that is none would be judged as if it started something; no field does both or neither."""
+    kind = bench.kind
+
+    assert kind.quiet | kind.rerouting <= {each.name for each in fields(kind.fields)}
+    assert not kind.quiet & kind.rerouting
+    assert bool(kind.rerouting) == (kind.routed is not None)
 
 
 def test_google_documents_our_fields_as_ours_to_write(bench):

@@ -34,10 +34,10 @@ Status = grafeas_v1.DiscoveryOccurrence.AnalysisStatus
 Continuous = grafeas_v1.DiscoveryOccurrence.ContinuousAnalysis
 
 
-def switch(emulator: Emulator, *, on: bool = True, project: str = "local") -> None:
-    """Switch Container Scanning on or off in a project."""
+def switch(emulator: Emulator, *, on: bool = True, project: str = "local", host: str = SCANNING) -> None:
+    """Switch an API on or off in a project: Container Scanning, where none is named."""
     api = client(emulator, service_usage_v1.ServiceUsageClient)
-    name = f"projects/{project}/services/{SCANNING}"
+    name = f"projects/{project}/services/{host}"
     (api.enable_service if on else api.disable_service)(request={"name": name}).result(timeout=60)
 
 

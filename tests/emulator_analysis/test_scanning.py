@@ -139,12 +139,14 @@ def test_one_image_alone(pusher):
         httpx.post(f"{pusher.emulator.http}/_emulator/vulnerabilities", json={"cve": "x", "package": "y", **more})
         for more in ({}, {"versions": "1"}, {"versions": [1]}, {"versions": ["1"], "cvss": "high"}, {"image": "none"})
     ]
+    below = {"cve": "x", "package": "y", "sort": "PYPI", "below": "2", "image": f"{pusher.name}@{one}"}
+    refused.append(httpx.post(f"{pusher.emulator.http}/_emulator/vulnerabilities", json=below))
 
     assert [sorted(pusher.found(each)) for each in (one, other)] == [
         ["CVE-2020-14343", "CVE-2026-0002"],
         ["CVE-2020-14343"],
     ]
-    assert [answer.status_code for answer in refused] == [400, 400, 400, 400, 404]
+    assert [answer.status_code for answer in refused] == [400, 400, 400, 400, 404, 400]
 
 
 def test_nobody_looks_again_at_what_nobody_uses(pusher):

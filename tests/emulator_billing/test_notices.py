@@ -22,7 +22,7 @@ def test_notices_come_several_times_a_day_crossed_or_not(bill):
     """Each says what was spent in the month so far, of how much; a threshold only where it was reached."""
     made = bill.make(notifications_rule=bill.topic())
     bill.spend("40.25")
-    bill.emulator.advance(20 * HOUR)
+    bill.emulator.advance(30 * HOUR)
     below = bill.told()
     bill.spend("10")
     bill.emulator.advance(20 * HOUR)

@@ -18,6 +18,7 @@ ROLES = (
     *("iam.serviceAccountUser", "artifactregistry.reader", "browser"),
 )
 MARK = "churn [mlservice:churn]"
+MEMBER = "serviceAccount:reader@local.iam.gserviceaccount.com"
 
 
 def budgets(operator):
@@ -68,10 +69,10 @@ def test_a_budget_is_made_mended_and_deleted(operator):
 def test_what_is_spent_waits_to_be_read(operator):
     """Of the service's label alone, where the spec says so; the subscription goes with the actions."""
     actions = [{"at": 1, "do": "CapInstances", "maxInstances": 1}]
-    budget = {"amount": 100, "label": "mlservice-service"}
+    budget = {"amount": 100, "currency": "USD", "label": "mlservice-service"}
     assert not operator.apply(spec(budget=budget | {"actions": actions})).failed
     pulls = operator.api("google.pubsub_v1", "subscriber", "Subscriber")
-    name = "projects/local/subscriptions/churn-budget"
+    name = "projects/local/subscriptions/churn-budget-europe-west1"
     assert pulls.get_subscription(request={"subscription": name}).message_retention_duration.days == 7
     for service, amount in (("churn", "7"), ("basket", "90")):
         labels = {"mlservice-service": service}
@@ -138,8 +139,7 @@ def test_who_may_not_look_makes_none_and_everything_else(operator, reader):
 
 def test_who_may_look_and_not_change_is_told(operator, reader):
     """As viewer of the billing account: the rest is done, and the refusal names the role and what it is on."""
-    member = "serviceAccount:reader@local.iam.gserviceaccount.com"
-    grant(operator.emulator, ("roles/billing.viewer", member), api=billing_v1.CloudBillingClient, on=ACCOUNT)
+    grant(operator.emulator, ("roles/billing.viewer", MEMBER), api=billing_v1.CloudBillingClient, on=ACCOUNT)
 
     report = reader.apply(ASKED)
 
@@ -147,6 +147,55 @@ def test_who_may_look_and_not_change_is_told(operator, reader):
     assert isinstance(failed.error, errors.NotPermitted)
     assert "billing.budgets.create is missing" in failed.error.hint
     assert "roles/billing.costsManager on the billing account" in failed.error.hint
+
+
+def test_one_budget_that_is_gone_hides_no_other(operator, reader):
+    """Whoever has a role on the project alone may not read what is not the project's, and so not that it is gone."""
+    other = ASKED | {"metadata": {"name": "basket"}}
+    assert not operator.apply(ASKED, other).failed
+    api, made = budgets(operator)
+    [gone, changed] = sorted(made, key=lambda each: each.display_name)
+    api.delete_budget(request={"name": gone.name})
+    change(operator, "amount", amount={"specified_amount": {"units": 5000}})
+    grant(operator.emulator, *((f"roles/{role}", MEMBER) for role in (*ROLES, "editor")))
+
+    planned = reader.plan(ASKED, other)
+
+    [note] = [each.text for each in planned.plan.notes if "may not be looked at" in each.text]
+    assert "budget basket may not be looked at" in note
+    assert "billing.budgets.get is missing" in note
+    assert [str(each.address) for each in planned.plan.pending] == ["billing_budget/global/churn"]
+    assert not reader.apply(ASKED, other).failed
+    [mended] = budgets(operator)[1]
+    assert (mended.name, mended.amount.specified_amount.units) == (changed.name, 12)
+
+
+def test_who_may_not_read_the_project_is_told_so(operator):
+    """A role on the billing account does not help then."""
+    assert not operator.apply(ASKED).failed
+    operator.emulator.faults({"method": "*Projects/GetProject", "status": "PERMISSION_DENIED", "times": None})
+
+    planned = operator.plan(ASKED)
+
+    [note] = [each.text for each in planned.plan.notes if "may not be looked at" in each.text]
+    assert "resourcemanager.projects.get is missing on project local: roles/browser has it" in note
+    assert planned.plan.empty
+
+
+def test_a_budget_stays_when_nobody_pays_any_more(operator):
+    """It is the account's that paid, and what was spent is its to know; it goes when the service does."""
+    assert not operator.apply(ASKED).failed
+    made = budgets(operator)[1]
+    billing = operator.api("google.cloud.billing_v1", "cloud_billing", "CloudBilling")
+    billing.update_project_billing_info(
+        request={"name": "projects/local", "project_billing_info": {"billing_account_name": ""}}
+    )
+
+    assert operator.plan(ASKED).plan.empty
+    assert not operator.apply(ASKED).failed
+    assert budgets(operator)[1] == made
+    assert not operator.destroy("churn").failed
+    assert budgets(operator)[1] == []
 
 
 def test_without_anybody_who_pays_there_is_no_budget(operator):

@@ -29,11 +29,11 @@ def services(draw):
         scaling["windows"] = [{"schedule": "0 0 * * *", "lasts": "2d", "minInstances": 1}]
     if draw(st.booleans()):  # what the server is told is part of the template
         data["spec"]["model"] = {**draw(models()), "uri": "gs://acme-models/churn/"}
-    if draw(st.booleans()):  # in the currency of the emulator's account, whatever that is
+    if draw(st.booleans()):
         budget = draw(budgets())
-        data["spec"]["budget"] = (
-            {k: v for k, v in budget.items() if k != "currency"} if dict is type(budget) else budget
-        )
+        if isinstance(budget, dict) and "currency" in budget:
+            budget["currency"] = "USD"  # of the emulator's account
+        data["spec"]["budget"] = budget
     if draw(st.booleans()):
         data["spec"] |= {"triggers": draw(triggers()), "retraining": {"run": draw(st.sampled_from(WAYS))}}
     return data

@@ -7,12 +7,18 @@ from datetime import timedelta
 import pytest
 
 from reconciler.core import errors
+from reconciler.core.ladder.deciding import new_book
 from reconciler.core.ladder.period import end_of
+from reconciler.core.naming import CAP_LABEL
 from reconciler.engine import retraining
+from reconciler.engine.ladder.books import Books
 from reconciler.engine.ladder.standing import lift, read_standings
 from tests.conftest import HTTP
 from tests.operating import BUCKET, REGION, spec
 from tests.spending import LADDER, SUBSCRIPTION, World, budgeted
+
+OTHER = [LADDER[0], {"at": 1.1, "do": "CapInstances", "maxInstances": 2}]
+LIST = "google.monitoring.v3.MetricService/ListTimeSeries"
 
 
 @pytest.fixture
@@ -93,6 +99,47 @@ def test_a_cap_that_somebody_takes_away_is_put_back(world):
     assert change.consequence == "the whole service has 1 instance at most, by its budget"
 
 
+def test_a_cap_whose_book_is_gone_is_taken_away(world):
+    """The service itself says whose its limit is; one that a person sets afterwards is theirs."""
+    operator = world.operator
+    operator.apply(budgeted())
+    world.spend(1100)
+    world.reconcile(budgeted())
+    assert (world.scaling, operator.service().labels[CAP_LABEL]) == ((0, 1), "budget")
+
+    operator.connection.storage.bucket(BUCKET).blob(f"budgets/{REGION}/churn.json").delete()
+    (change,) = operator.plan(budgeted()).plan.pending
+    assert "the whole service is not capped any more" in change.consequence
+    before = operator.service().latest_created_revision
+    operator.apply(budgeted())
+    service = operator.service()
+    assert (world.scaling, service.latest_created_revision) == ((1, 0), before)
+    assert CAP_LABEL not in service.labels
+    assert service.labels["mlservice-service"] == "churn"
+
+    service.scaling.max_instance_count = 2
+    services = operator.api("google.cloud.run_v2", "services", "Services")
+    services.update_service(request={"service": service, "update_mask": {"paths": ["scaling"]}}).result(timeout=20)
+    assert operator.plan(budgeted()).plan.empty
+
+
+def test_a_cap_goes_with_its_label_though_no_inventory_knows_it(world):
+    """Left behind, the label would make the limit of a person ours."""
+    operator = world.operator
+    operator.apply(budgeted())
+    service = operator.service()
+    service.scaling.max_instance_count = 1
+    service.labels[CAP_LABEL] = "budget"
+    services = operator.api("google.cloud.run_v2", "services", "Services")
+    paths = {"paths": ["labels", "scaling"]}
+    services.update_service(request={"service": service, "update_mask": paths}).result(timeout=20)
+
+    operator.apply(budgeted())
+    assert world.scaling == (1, 0)
+    assert CAP_LABEL not in operator.service().labels
+    assert operator.plan(budgeted()).plan.empty
+
+
 @pytest.mark.parametrize(
     "how",
     [{"correct": False}, {"dry_run": True}],
@@ -109,13 +156,15 @@ def test_a_pass_that_changes_nothing_takes_no_step(world, how):
 
 
 def test_what_cannot_be_read_is_said_and_stops_nothing(world):
-    """Without a subscription, without a currency that our own prices are in: the pass goes on, and says so."""
+    """Without a subscription, without a word of what a dollar is: the pass goes on, and says so."""
     world.operator.apply(budgeted())
     subscriber = world.operator.api("google.pubsub_v1", "subscriber", "Subscriber")
     subscriber.delete_subscription(request={"subscription": SUBSCRIPTION})
     told = world.reconcile(budgeted(rate=None))
 
-    assert any("what is billed is not known: there is no subscription churn-budget" in text for text in told)
+    assert any(
+        "what is billed is not known: there is no subscription churn-budget-europe-west1" in text for text in told
+    )
     assert any("there is no estimate of our own: prices are in US dollars" in text for text in told)
     assert "ScaleToZero at 100 % is not taken: nothing is known of what was spent this month" in world.book().said
 
@@ -158,6 +207,99 @@ def test_a_damaged_book_is_named_and_stops_no_other(world):
     (told,) = world.reconcile(budgeted(), other)
     assert "the book of its budget cannot be read: gs://local-mlservice/budgets/europe-west1/churn.json" in told
     assert {each.name.rpartition("/")[2] for each in world.operator.services()} == {"churn", "other"}
+
+
+class Overtaken(Books):
+    """Others write and delete between its list and its reads."""
+
+    def _listed(self):
+        found = super()._listed()
+        first, second = sorted(found, key=lambda blob: blob.name)
+        content = json.loads(first.download_as_bytes())
+        first.bucket.blob(first.name).upload_from_string(json.dumps({**content, "currency": "CHF"}))
+        second.bucket.blob(second.name).delete()
+        return found
+
+
+def test_a_book_that_changes_while_it_is_read_is_read_again(world):
+    """Another pass of a sharded job writes all the time: it is as it is by now, or it is not there."""
+    world.operator.apply(spec())
+    session, now = world.operator.session(), world.now
+    for name in ("basket", "churn"):
+        Books(session).write(new_book(name, REGION, now), 0)
+
+    found = Overtaken(session).find([(REGION, "basket"), (REGION, "churn")])
+
+    assert {name: kept.book.currency for (_, name), kept in found.books.items()} == {"basket": "CHF"}
+    Books(session).write(new_book("basket", REGION, now), found.books[REGION, "basket"].generation)
+
+
+def test_each_region_of_a_service_hears_what_the_budget_tells(world):
+    """They have one budget, and tasks of a job that see nothing of each other: what one read the other reads, too."""
+    here, there = budgeted(), budgeted(region="europe-north1")
+    world.operator.apply(here)
+    world.operator.apply(there)
+    world.spend(1100)
+    first, second = world.reconcile(here), world.reconcile(there)
+
+    assert len(first) == len(second) == len(LADDER)
+    assert all("capped by budget" in told[-1] for told in (first, second))
+    assert world.operator.plan(here).plan.empty
+    assert world.operator.plan(there).plan.empty
+
+
+def test_what_strangers_publish_is_counted_and_not_repeated(world):
+    """A thousand messages that are none make a sentence for each sort of it, and none of their words is in the book."""
+    world.operator.apply(budgeted())
+    world.spend(1100)
+    publisher = world.operator.api("google.pubsub_v1", "publisher", "Publisher")
+    evil = {"costIntervalStart": "2026-11-01T08:00:00Z", "budgetAmount": 1, "currencyCode": "evil", "costAmount": 0}
+    odd = [b"evil words", *(json.dumps({**evil, "currencyCode": f"E{a}{b}"}).encode() for a in "VIL" for b in "VIL")]
+    odd += [json.dumps({**evil, "evil": each}).encode() for each in range(40)]
+    publisher.publish(request={"topic": "projects/local/topics/churn-budget", "messages": [{"data": x} for x in odd]})
+    told = world.reconcile(budgeted())
+
+    assert any(
+        "40 messages of churn-budget-europe-west1 cannot be read: currencyCode is no currency" in x for x in told
+    )
+    assert any("a message of churn-budget-europe-west1 cannot be read: it is no JSON" in text for text in told)
+    assert "9 notices not counted: of another budget" in world.book().said
+    assert "evil" not in json.dumps(world.book().to_json()) + " ".join(told)
+    assert world.scaling == (0, 1)
+
+
+def test_steps_that_left_the_spec_begin_anew_when_they_come_back(world):
+    """What was spent before is not held against them; until then nothing holds, and it is said why."""
+    world.operator.apply(budgeted())
+    world.spend(1100)
+    world.reconcile(budgeted())
+    without = spec(scaling={"minInstances": 1, "maxInstances": 3})
+    assert world.reconcile(without) == []
+    (standing,) = read_standings(world.operator.session(), ["churn"]).services
+    assert (standing.to_json()["steps"], standing.to_json()["bill"]) == ([], None)
+    assert standing.to_json()["said"] == ["budget.actions is no longer in the spec"]
+    assert world.scaling == (1, 0)
+
+    (told,) = world.reconcile(budgeted())
+    assert "there is no subscription" in told
+    assert world.scaling == (1, 0)
+    world.advance(timedelta(hours=30))
+    assert len(world.reconcile(budgeted())) == len(LADDER)
+
+
+def test_the_time_of_instances_is_read_once_for_all_services(world):
+    """However many have a budget."""
+    specs = [budgeted(), budgeted() | {"metadata": {"name": "basket"}}]
+    world.operator.apply(*specs)
+    world.advance(timedelta(hours=1))
+    counts = []
+    for some in (specs[:1], specs):
+        world.emulator.control("DELETE", "calls")
+        world.reconcile(*some)
+        counts.append(world.emulator.calls().get(LIST, 0))
+        world.advance(timedelta(minutes=20))
+
+    assert counts == [1, 1]
 
 
 def test_the_book_goes_with_the_service(world):
@@ -229,6 +371,7 @@ def test_what_a_person_froze_stays_frozen(world):
 
     bucket.blob(HISTORY).upload_from_string(json.dumps({**history, "frozen": "audit"}))
     assert not retraining.restrain(session, REGION, "churn", retraining.Restraint())
+    assert not retraining.restrain(session, REGION, "churn", wanted)
     assert retraining.read_retraining(session, REGION, "churn", last=0).frozen == "audit"
 
 
@@ -251,6 +394,10 @@ def test_a_lifted_step_is_not_taken_before_it_is_over(world):
     world.advance(timedelta(days=2))
     world.reconcile(budgeted())
     assert world.scaling == (0, 1)
+    world.operator.apply(budgeted(actions=OTHER))
+    lift(world.operator.session(), "churn", None, do="", lasts=timedelta(days=1), by="ana", dry=False)
+    world.reconcile(budgeted(actions=OTHER))
+    assert (world.scaling, world.book().taken) == ((1, 0), ()), "a step that is new since is held off as well"
     for wrong in ({"do": "StopJobs", "lasts": None}, {"do": "", "lasts": timedelta(days=32)}):
         with pytest.raises(errors.UsageError):
             lift(session, "churn", None, by="ana", dry=False, **wrong)
@@ -292,7 +439,7 @@ def test_who_may_read_neither_is_told_what_to_grant(world):
     told = " ".join(world.reconcile(budgeted()))
     world.emulator.faults()
 
-    assert "what is billed is not known: cannot pull from churn-budget" in told
-    assert "there is no estimate of our own: cannot read the billed time of instances" in told
+    assert "what is billed is not known: cannot pull from churn-budget-europe-west1" in told
+    assert "there is no estimate of our own: cannot read container/billable_instance_time of Cloud Run" in told
     assert world.scaling == (1, 0)
     assert "Notify at 50 % is not taken: nothing is known of what was spent this month" in world.book().said

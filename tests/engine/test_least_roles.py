@@ -65,7 +65,7 @@ FULL = spec(
         "uptime": {"every": "15m"},
         "slo": {"availability": 0.99, "latencyP95": "300ms"},
     },
-    budget={"amount": 900, "actions": [{"at": 1, "do": "CapInstances", "maxInstances": 1}]},
+    budget={"amount": 900, "currency": "USD", "actions": [{"at": 1, "do": "CapInstances", "maxInstances": 1}]},
 )
 """Every section that a kind acts on today."""
 CUSTOM_JOB = {"run": {"customJob": {"image": "europe-west1-docker.pkg.dev/local/ml/train:1"}}, "promote": "Never"}

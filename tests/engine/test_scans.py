@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,9 @@ class Images:
         self.operator.emulator.control("POST", "vulnerabilities", NEW | told)
 
     @property
-    def today(self):
-        """The emulator's day."""
-        return self.operator.session().clock.now().date().isoformat()
+    def later(self):
+        """A day that no midnight in between makes another one of the past."""
+        return (self.operator.session().clock.now() + timedelta(days=30)).date().isoformat()
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_from_the_push_to_the_service(operator, images):
     (waiting,) = why(operator, service(image))
     operator.emulator.advance(SCANNED_AFTER_S)
     (blocked,) = why(operator, service(image))
-    allowed = service(image, allow=[{"cve": "CVE-2020-14343", "until": images.today, "reason": "never called"}])
+    allowed = service(image, allow=[{"cve": "CVE-2020-14343", "until": images.later, "reason": "never called"}])
     carried_out(operator, allowed)
 
     assert "it is being scanned" in waiting
@@ -115,7 +116,7 @@ def test_what_is_clean_is_applied(operator, images):
 def test_a_new_vulnerability_stops_no_service(operator, images):
     """What serves is told of; a change of something else is let through, another vulnerable image is not."""
     image = images.push(OLD)
-    lived_with = {"allow": [{"cve": "CVE-2020-14343", "until": images.today, "reason": "x"}]}
+    lived_with = {"allow": [{"cve": "CVE-2020-14343", "until": images.later, "reason": "x"}]}
     carried_out(operator, service(image, **lived_with))
     other = images.push(OLD | {"note": "2"}, tag="v2")
     images.plant()
@@ -181,7 +182,7 @@ def test_what_cannot_be_known_is_not_clean(operator, images, image, said):
 
 
 def test_a_tag_is_read_anew_by_what_starts_anew(operator, images):
-    """Applied before anybody asked for scans, a service of a tag is not changed: another image may lie there now."""
+    """Another image may lie there now: nothing of a service from before is started anew, all else is changed."""
     images.push({})
     tagged = {"uri": f"{NAME}:v1", "resolve": "Tag"}
     management = {"deletion": "Delete", "adopt": "Always"}
@@ -190,8 +191,12 @@ def test_a_tag_is_read_anew_by_what_starts_anew(operator, images):
     larger = service(tagged)
     larger["spec"]["scaling"] = {"maxInstances": 7}
 
+    hidden = service(tagged)
+    hidden["spec"]["access"] = {"ingress": "Internal"}
+
     (blocked,) = why(operator, larger)
     assert "named by a tag" in blocked
+    assert why(operator, hidden) == []
 
 
 def test_nobody_else_says_that_an_image_was_scanned(operator, images):
@@ -265,6 +270,18 @@ def test_who_may_not_look_is_told_who_must_grant(operator, images):
     assert "who owns project local must grant roles/containeranalysis.occurrences.viewer" in blocked
 
 
+@pytest.mark.parametrize(("times", "refused"), [(1, 0), (None, 2)])
+def test_one_request_that_is_refused_makes_no_other_image_unreadable(operator, images, times, refused):
+    """Refused together, images are asked for one by one; what is refused alone says so."""
+    both = [service(images.push({"note": name}, tag=name), name) for name in ("churn", "fraud")]
+    refusal = {"method": "grafeas.v1.Grafeas/ListOccurrences", "status": "INVALID_ARGUMENT", "times": times}
+    operator.emulator.faults(refusal)
+
+    lines = why(operator, *both)
+    operator.emulator.faults()
+    assert ["it is not known what its scan found" in line for line in lines] == [True] * refused
+
+
 class Lines:
     """Keeps what a pass tells."""
 
@@ -293,7 +310,7 @@ def passed(operator, *specs, orders=Orders()):  # noqa: B008 - frozen
 def test_a_pass_finds_what_became_known(operator, images):
     """The service is named as vulnerable and left alone; others with a blocked image are left, and the rest goes on."""
     image = images.push(OLD)
-    lived_with = {"allow": [{"cve": "CVE-2020-14343", "until": images.today, "reason": "x"}]}
+    lived_with = {"allow": [{"cve": "CVE-2020-14343", "until": images.later, "reason": "x"}]}
     carried_out(operator, service(image, **lived_with))
     images.plant()
 
@@ -306,6 +323,19 @@ def test_a_pass_finds_what_became_known(operator, images):
     assert made.exit_code == 3
     assert any(severity == "ERROR" and "what serves is vulnerable" in line for severity, line, _ in made.log.told)
     assert {each.name.rpartition("/")[2] for each in operator.services()} == {"churn", "other"}
+
+
+def test_passes_tell_what_is_no_alarm_where_something_changes(operator, images):
+    """What serves and was not scanned: told of as something is applied, and not pass after pass of what stays."""
+    switch(operator.emulator, on=False)
+    image = images.push({})
+    carried_out(operator, spec(image=image))
+    wanted = service(image)
+
+    told = [[line for _, line, _ in passed(operator, wanted).log.told if line.startswith("scan: ")] for _ in range(2)]
+    assert ["it was not scanned" in line for line in told[0]] == [True]
+    assert told[1] == []
+    assert operator.plan(wanted).plan.scans["churn"].unsure
 
 
 def test_a_pass_waits_for_a_scan_without_alarm(operator, images):

@@ -1,19 +1,20 @@
 """What runs an image, a model or what a commit made: read from Cloud Run, whoever made it."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
 from reconciler.cli.commands.install import plan_operator
 from reconciler.core.errors import UsageError
 from reconciler.core.stamp import COMMIT, RUN, SPECS, UNCOMMITTED, Stamp
+from reconciler.engine import whereabouts
 from reconciler.engine.apply import apply
 from reconciler.engine.planning import make_plan
 from reconciler.engine.whereabouts import read_where
 from schemas import load
+from tests.emulator_analysis.pushed import switch
 from tests.emulator_registry.client import INDEX, OCI, registry
-from tests.engine.test_cleanup import PATH, REGISTRY, push
+from tests.engine.test_cleanup import PATH, REGISTRY, in_another_project, push
 from tests.engine.test_operator import document
 from tests.operating import HELLO, REGION, spec
 from tests.operating_registry import Registered
@@ -97,17 +98,22 @@ def test_a_digest_is_found_by_its_beginning_and_in_what_one_can_go_back_to(opera
     assert told["made"]
 
 
+def indexed(operator, part, path=PATH):
+    """Push an index of an image; its digest."""
+    with registry(operator.emulator) as made:
+        size = int(made.head(f"/v2/{path}/manifests/{part}").headers["content-length"])
+        platform = {"os": "linux", "architecture": "amd64"}
+        entry = {"mediaType": OCI, "digest": part, "size": size, "platform": platform}
+        whole = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
+        answer = made.put(f"/v2/{path}/manifests/all", content=whole, headers={"content-type": INDEX})
+        return answer.headers["docker-content-digest"]
+
+
 def test_an_index_is_found_by_what_is_in_it(operator):
     """Deployed is the index of two platforms; asked is for one of its images, and the other way round."""
     operator.apply(spec("owner", registry=REGISTRY))
     part = push(operator, "one", "v1")
-    with registry(operator.emulator) as made:
-        size = int(made.head(f"/v2/{PATH}/manifests/{part}").headers["content-length"])
-        platform = {"os": "linux", "architecture": "amd64"}
-        entry = {"mediaType": OCI, "digest": part, "size": size, "platform": platform}
-        whole = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
-        answer = made.put(f"/v2/{PATH}/manifests/all", content=whole, headers={"content-type": INDEX})
-        index = answer.headers["docker-content-digest"]
+    index = indexed(operator, part)
     applied(operator, FIRST, spec(image=f"{PATH}@{index}"), spec("plain", image=f"{PATH}@{part}"))
 
     by_part, by_index = (read_where(operator.session(), text) for text in (part, index))
@@ -154,17 +160,64 @@ def test_a_region_that_cannot_be_read_hides_no_other(operator):
     assert len(read_where(operator.session(), FIRST).found) == 2
 
 
-def test_a_repository_of_others_that_may_not_be_listed_is_named_and_no_error(operator):
+def test_of_a_repository_of_others_only_what_runs_is_read(operator):
+    """The index that runs is found by its part, and a part by the digest of its index; nothing there is listed."""
+    path, _ = in_another_project(operator)
+    one, two = push(operator, "one", path=path), push(operator, "two", "v2", path=path)
+    index = indexed(operator, one, path)
+    applied(operator, FIRST, spec(image=f"{path}@{index}"), spec("plain", image=f"{path}@{one}"))
+    operator.emulator.control("DELETE", "calls")
+
+    by = {text: {each.spot.name for each in read_where(operator.session(), text).found} for text in (one, index)}
+    by_tag = [read_where(operator.session(), f"{path}:{tag}").found for tag in ("all", "v2")]
+    assert by == {one: {"churn", "plain"}, index: {"churn", "plain"}}
+    assert [{each.spot.name for each in found} for found in by_tag] == [{"churn", "plain"}, set()]
+    assert read_where(operator.session(), two).found == ()
+    assert [method for method in operator.emulator.calls() if "ListDockerImages" in method] == []
+
+
+def test_a_list_that_is_cut_is_not_known_to_be_whole(operator, monkeypatch):
+    """Of our repository, and of how many images of others are read: what was not looked into may have it."""
+    operator.apply(spec("owner", registry=REGISTRY))
+    push(operator, "one")
+    path, _ = in_another_project(operator)
+    theirs = push(operator, "three", path=path)
+    applied(
+        operator, FIRST, spec(image=f"{path}@{theirs}"), spec("ours", image=f"{PATH}@{push(operator, 'two', 'v2')}")
+    )
+    whole = read_where(operator.session(), "0" * 64)
+    monkeypatch.setattr(whereabouts, "_MOST_LISTED", 1)
+    monkeypatch.setattr(whereabouts, "_MOST_READ", 1)
+
+    told = read_where(operator.session(), "0" * 64).unknown
+    assert whole.unknown == ()
+    assert ["and only" in line for line in told] == [True, True]
+
+
+def test_a_repository_of_others_that_may_not_be_read_is_named_and_no_error(operator):
     """What runs is found by its digest all the same; only what is in an index there is not known."""
     applied(operator, FIRST, spec())
-    listing = "google.devtools.artifactregistry.v1.ArtifactRegistry/ListDockerImages"
-    operator.emulator.faults({"method": listing, "status": "PERMISSION_DENIED", "times": None})
+    reading = "google.devtools.artifactregistry.v1.ArtifactRegistry/GetDockerImage"
+    operator.emulator.faults({"method": reading, "status": "PERMISSION_DENIED", "times": None})
 
     told = read_where(operator.session(), FIRST)
     operator.emulator.faults()
 
     assert [each.spot.name for each in told.found] == ["churn"]
     assert (told.unknown, told.unread) == ((), ("projects/cloudrun/locations/us/repositories/container",))
+
+
+def test_functions_are_looked_for_where_one_says_to_look(operator):
+    """What hides them is told of, and where nobody switched their API on there are none."""
+    applied(operator, FIRST, spec())
+    listing = "google.cloud.functions.v2.FunctionService/ListFunctions"
+    operator.emulator.faults({"method": listing, "status": "PERMISSION_DENIED", "times": None})
+    told = [read_where(operator.session(), FIRST, regions).unknown for regions in ((), ("us-east1",))]
+    operator.emulator.faults()
+    switch(operator.emulator, on=False, host="cloudfunctions.googleapis.com")
+
+    assert [["functions_function/us-east1" in why for why in each] for each in told] == [[], [True]]
+    assert found(operator, FIRST, "us-east1") == [(REGION, "churn", "serves", 100)]
 
 
 def test_what_nobody_applied_is_found_where_one_says_to_look(operator):
@@ -198,8 +251,24 @@ def test_a_job_carries_what_it_came_from(operator):
 @pytest.mark.parametrize("text", ["", "a b", "sha256:xyz", "sha256:ab", "no/registry/image", "@1", "m@", "x" * 1001])
 def test_what_can_be_nothing_is_refused(operator, text):
     """Before any call, with what would do."""
+    session = operator.session()
+    operator.emulator.control("DELETE", "calls")
+
     with pytest.raises(UsageError, match="is no digest, image, model or commit"):
-        read_where(replace(operator.session()), text)
+        read_where(session, text)
+    assert operator.emulator.calls() == {}
+
+
+def test_what_is_too_short_is_not_known_to_run_nowhere(operator):
+    """Fewer digits than are looked for: it says so, unless a version has that name."""
+    Registered(operator).version("a", "champion")
+    applied(operator, FIRST, spec(model={"alias": "champion"}))
+
+    assert found(operator, "1") == [(REGION, "churn", "serves", 100)]
+    for text in (FIRST[:3], "0"):
+        told = read_where(operator.session(), text)
+        assert (told.found, ["too short" in why for why in told.unknown]) == ((), [True])
+    assert read_where(operator.session(), "xyz").unknown == ()
 
 
 @pytest.mark.slow

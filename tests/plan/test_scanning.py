@@ -10,20 +10,11 @@ from hypothesis import strategies as st
 
 from reconciler.core.address import Address
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.scanning import (
-    Allowance,
-    Clearance,
-    Finding,
-    Images,
-    Rule,
-    Scanned,
-    Scans,
-    Severity,
-    Unreadable,
-    judge,
-    place_of,
-    scans_of,
-)
+from reconciler.core.scanning.findings import Finding, Scanned, Severity, Unreadable
+from reconciler.core.scanning.judging import Clearance, judge
+from reconciler.core.scanning.places import place_of
+from reconciler.core.scanning.rule import Allowance, Rule
+from reconciler.core.scanning.scans import Images, Scans, scans_of, undated
 from reconciler.render.comment import About, render_comment
 from reconciler.render.markdown import render_markdown
 from reconciler.render.report import Report, read_report
@@ -87,6 +78,23 @@ OUTCOMES = [
     ),
     ("allowed", allowing(TODAY + DAY), found(FIXED), Clearance.PASSED, "", "allowed until 2026-11-28"),
     ("the-last-day", allowing(TODAY), found(FIXED), Clearance.PASSED, "", "allowed until 2026-11-27"),
+    ("allowed-in-another-case", allowing(TODAY, CVE.lower()), found(FIXED), Clearance.PASSED, "", "allowed until"),
+    (
+        "a-note-of-somebody",
+        STRICT,
+        found(replace(FIXED, note="projects/thirds/notes/x")),
+        Clearance.BLOCKED,
+        "in openssl 3.0.1, as a note of project thirds says: go to 3.0.2",
+        "",
+    ),
+    (
+        "a-note-of-google",
+        STRICT,
+        found(replace(FIXED, note="projects/goog-vulnz/notes/x")),
+        Clearance.BLOCKED,
+        "in openssl 3.0.1: go to 3.0.2",
+        "",
+    ),
     ("past", allowing(TODAY - DAY), found(FIXED), Clearance.BLOCKED, "allowed until 2026-11-26, which is past", ""),
     ("another-is-allowed", allowing(TODAY + DAY, "CVE-1999-0001"), found(FIXED), Clearance.BLOCKED, CVE, ""),
     ("new", GRACE, found(published(2)), Clearance.PASSED, "", "it blocks from 2026-12-02 09:30 UTC on"),
@@ -144,7 +152,7 @@ RULES = st.builds(
     Rule,
     SEVERE,
     st.none() | SEVERE,
-    st.lists(ALLOWANCES, max_size=3).map(tuple),
+    st.lists(ALLOWANCES, max_size=3, unique_by=lambda each: each.cve).map(tuple),
     st.integers(0, 20).map(lambda n: n * DAY),
 )
 ORDER = [Clearance.PASSED, Clearance.WAITING, Clearance.BLOCKED]
@@ -214,6 +222,58 @@ def test_places(reference, place):
     got = place_of(reference)
 
     assert (got and (got.project, got.uri)) == place
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        (A.partition("@")[0] + ":v1", "image.resolve: Digest, or write its digest"),
+        ("gcr.io/acme/scorer:v1", "of this registry none is resolved: write its digest"),
+        ("mirror.gcr.io/library/python@sha256:" + "a" * 64, "in no registry of Google's"),
+        (A.replace("europe", "EUROPE"), "scans know its host as europe-west1-docker.pkg.dev"),
+        (A.replace(".dev/", ".dev:443/"), "scans know its host as europe-west1-docker.pkg.dev"),
+        ("GCR.io/acme/scorer:v1", "scans know its host as gcr.io"),
+        (A[:-1], "HOST/PROJECT/NAME@sha256: and 64 digits"),
+        ("docker.io/library/python:3", "in no registry of Google's"),
+        ("docker.pkg.dev.example.com/a/b:1", "in no registry of Google's"),
+    ],
+)
+def test_an_image_without_a_place_says_what_to_do(reference, words):
+    """Blocked, each with the remedy that helps."""
+    (blocked,) = scans_of(STRICT, Images(new=(reference,)), {}, NOW).blocked
+
+    assert words in blocked
+
+
+def test_what_requests_go_back_to_is_told_of_and_never_barred():
+    """Whatever became known of it since."""
+    said = scans_of(STRICT, Images(back=(A,)), {A: found(FIXED)}, NOW)
+
+    assert said.closed == ()
+    assert f"requests go back to it: {CVE}" in said.warnings[0]
+
+
+@pytest.mark.parametrize(("rule", "word"), [(GRACE, "it blocks from"), (allowing(TODAY), "allowed until")])
+def test_long_lists_are_cut(rule, word):
+    """Hundreds of lines that stop nothing are read by nobody: the first five, and how many more."""
+    cves = [f"CVE-2026-{number:04}" for number in range(1, 100)]
+    allow = tuple(Allowance(cve, TODAY) for cve in cves) if rule.allow else ()
+
+    judged = judge(replace(rule, allow=allow), found(*(published(2, replace(FIXED, cve=cve)) for cve in cves)), NOW)
+    assert [word in line for line in judged.warnings] == [True] * 5 + [False]
+    assert judged.warnings[-1].startswith("and 94 more that")
+
+
+def test_ages_are_asked_of_what_is_new_first():
+    """Of a new image before one that serves, and in each the newest first; each note once, and only with a grace."""
+    many = {year: replace(FIXED, cve=f"CVE-{year}-10000", note=f"n/{year}") for year in (1999, 2025, 2026)}
+    late = replace(FIXED, cve="CVE-2026-9999", note="n/late")
+    odd = replace(FIXED, cve="GHSA-4mr9", note="n/odd")
+    images = {"churn": Images(new=(A,), serving=(B,)), "calm": Images(new=(B,))}
+    known = {A: found(many[1999], many[2025], odd), B: found(many[2026], late, many[2025])}
+
+    asked = undated({"churn": GRACE, "calm": STRICT}, images, known, NOW)
+    assert [each.note for each in asked] == ["n/2025", "n/1999", "n/odd", "n/2026", "n/late"]
 
 
 def test_what_serves_is_told_of_and_blocks_nothing():

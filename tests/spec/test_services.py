@@ -125,20 +125,20 @@ model: {uri: gs://acme/b/, framework: onnx, features: {debt: {type: number, min:
         ),
         ("budget: {amount: 9, planLimit: 8}", "6:34: budget.planLimit: warning: 8 is below the amount (9)"),
         (
-            "budget: {amount: 9, actions: [{at: 1, do: CapInstances, maxInstances: 3}]}",
-            "6:73: budget.actions[0].maxInstances: warning: 3 is not below scaling.maxInstances (3)",
+            "budget: {amount: 9, currency: EUR, actions: [{at: 1, do: CapInstances, maxInstances: 3}]}",
+            "6:88: budget.actions[0].maxInstances: warning: 3 is not below scaling.maxInstances (3)",
         ),
         (
-            "budget: {amount: 9, actions: [{at: 1, do: FreezeRetraining}]}",
-            "6:45: budget.actions[0].do: warning: there is no retraining to freeze",
+            "budget: {amount: 9, currency: EUR, actions: [{at: 1, do: FreezeRetraining}]}",
+            "6:60: budget.actions[0].do: warning: there is no retraining to freeze",
         ),
         (
-            "budget: {amount: 9, actions: [{at: 1, do: StopJobs}]}",
-            "6:45: budget.actions[0].do: warning: there is no retraining to stop",
+            "budget: {amount: 9, currency: EUR, actions: [{at: 1, do: StopJobs}]}",
+            "6:60: budget.actions[0].do: warning: there is no retraining to stop",
         ),
         (
-            "budget: {amount: 9, actions: [{at: 1, do: ScaleToZero}]}",
-            "6:45: budget.actions[0].do: warning: scaling.minInstances is 0: no instance is kept warm",
+            "budget: {amount: 9, currency: EUR, actions: [{at: 1, do: ScaleToZero}]}",
+            "6:60: budget.actions[0].do: warning: scaling.minInstances is 0: no instance is kept warm",
         ),
         (
             "monitoring: {schedule: '0 0 1 * 1'}",
@@ -225,6 +225,21 @@ def test_images_whose_scans_nobody_can_read_are_warned_of(said, image, more, war
     found = [each.partition(": ")[2] for each in said(text + gate)]
     assert [each[: len(warned or "")] for each in found] == [warned] * bool(warned)
     assert said(text) == []
+
+
+@pytest.mark.parametrize(
+    ("cve", "warned"),
+    [
+        *(("CVE-2024-6345", 0), ("GHSA-4mr9-8vxg-wq2j", 0), ("DSA-5343-1", 0), ("cve-2024-6345", 0)),
+        *(("CVE-2024", 1), ("CVE2024-6345", 1), ("openssl", 1), ("6345", 1)),
+    ],
+)
+def test_what_looks_like_no_number_of_a_vulnerability_is_warned_of(said, cve, warned):
+    """It would allow nothing, and nobody would see why."""
+    entry = f"{{cve: '{cve}', until: 2027-01-31, reason: x}}"
+
+    told = said(SPEC + f"  registry: {{repository: ml, scan: {{allow: [{entry}]}}}}\n")
+    assert [f'"{cve}" looks like no vulnerability' in each for each in told] == [True] * warned
 
 
 def test_a_schedule_finer_than_its_cooldown_is_a_warning(said):

@@ -77,6 +77,8 @@ class Advisory:
             raise ValueError(f"'severity' and 'effective' are one of {', '.join(SEVERITIES)}")
         if found.sort not in (OS, PYPI) or not (found.versions or (found.below and found.sort == PYPI)):
             raise ValueError(f"'sort' is {OS} or {PYPI}, and 'versions' says which are affected; of {PYPI} 'below' may")
+        if found.image and not found.versions:
+            raise ValueError("'versions' says which one an image has: 'below' alone tells nothing of one image")
         if found.published:
             datetime.fromisoformat(found.published)
         return found

@@ -69,17 +69,22 @@ def begin(world: World, name: str) -> None:
         note_of_discoveries(world)
         save(world, image, Discovery.AnalysisStatus.PENDING)
         mark(world, image)
-    world.clock.call_at(world.clock.now() + BEGINS_AFTER, look, {"image": name})
+    pushed = world.clock.now()
+    ends = (pushed + BEGINS_AFTER + TAKES).isoformat()
+    world.clock.call_at(pushed + BEGINS_AFTER, look, {"image": name, "ends": ends})
 
 
 def look(world: World, payload: dict[str, Any]) -> None:
-    """It is being looked at."""
+    """It is being looked at; it ends so long after the push, however late the machine was to begin."""
     image = world.part(Images).find(payload["image"])
     found: Any = image and OCCURRENCES.find(world, name_of(image, DISCOVERED))
     if image is None or found is None or found.discovery.analysis_status != Discovery.AnalysisStatus.PENDING:
         return
     save(world, image, Discovery.AnalysisStatus.SCANNING)
-    world.clock.call_at(world.clock.now() + TAKES, end, payload)
+    # A timer of an older version of this program, found after a restart, does not say when.
+    told = payload.get("ends", "")
+    ends = datetime.fromisoformat(told) if told else world.clock.now() + TAKES
+    world.clock.call_at(ends, end, {"image": payload["image"]})
 
 
 def end(world: World, payload: dict[str, Any]) -> None:

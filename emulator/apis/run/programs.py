@@ -123,7 +123,8 @@ def find_source(world: World, image: str) -> Source | Outcome:
         return Outcome(CONTAINER_MISSING, missing)
     path = engine.engine()
     if path is None:
-        hint = "It is not in the emulator's registry, nothing stands in for it, and there is no docker or podman here."
+        hint = "It is not in the emulator's registry, and there is no docker or podman here. "
+        hint += "Another image can play one that needs a GPU: mlservice emulator stand-in IMAGE"
         return Outcome(CONTAINER_MISSING, f"{missing} {hint}")
     digest = engine.pull(path, image)
     return Outcome(CONTAINER_MISSING, missing) if digest is None else Source(image, digest, engine=path)

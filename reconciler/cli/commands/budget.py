@@ -22,6 +22,7 @@ app = typer.Typer(
 
 STEPS = ("Notify", "FreezeRetraining", "ScaleToZero", "CapInstances", "StopJobs")
 """What a step may do, as `budget.actions` calls it."""
+_TOO_LONG_MS = 366 * 24 * 3600 * 1000
 
 
 def _lasting(text: str | None) -> str | None:
@@ -102,7 +103,8 @@ def lift(
     from reconciler.engine.ladder.standing import lift as lifting  # noqa: PLC0415 - late, for start-up
     from schemas.units import duration_ms  # noqa: PLC0415 - late, for start-up
 
-    lasts = timedelta(milliseconds=duration_ms(until)) if until else None
+    # What is longer is refused there, and may be more than a timedelta holds.
+    lasts = timedelta(milliseconds=min(duration_ms(until), _TOO_LONG_MS)) if until else None
     if lasts is not None and not lasts:
         raise UsageError(
             f"'{until}' is no time to hold a step off for", hint="such as 3d; left out: until the month ends"

@@ -71,7 +71,8 @@ def plan(
             show(made, session.kinds, output)
             if save:
                 save_plan(made, save, spec_paths(paths), environment or "")
-                say(f"saved; apply it with: mlservice apply {save}{' --local' if local else ''}", "dim")
+                if not made.blocked:  # else none of it is ever applied
+                    say(f"saved; apply it with: mlservice apply {save}{' --local' if local else ''}", "dim")
     if made.blocked:
         return BLOCKED
     return CHANGES_PENDING if detailed_exitcode and not made.empty else 0

@@ -1,9 +1,10 @@
 """Which steps of a budget are taken and which are undone: one decision, from what is known and the time it is.
 
 What is spent is the higher of what two sources say: the notices of the billing budget, which are hours late, and our
-own estimate, which knows only instances. A step is taken when one of them said twice in a row that its share is
+own estimate, which knows only instances. A step is taken when one of them said at two moments that its share is
 reached, and holds until the month ends, the budget is raised above it or a person lifts it: what is spent falls by
-credits and corrections, and nobody wants a cap that comes and goes with them.
+credits and corrections, and nobody wants a cap that comes and goes with them. So nothing that is said later takes back
+what was said twice: whoever may write to the topic cannot talk a bill away.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from reconciler.core.ladder.period import end_of, start_of
 from reconciler.core.ladder.steps import (
     SOURCES,
     confirmed,
-    highest,
+    known_of,
     latest,
     lift_of,
     moment,
@@ -30,7 +31,7 @@ from reconciler.core.ladder.steps import (
 )
 from schemas.kept import BudgetBook
 from schemas.kept.budget import MOST_READINGS, Lift, Reading, Step, Taken
-from schemas.sections.budget import Budget, BudgetActionKind
+from schemas.sections.budget import Budget
 
 LONGEST_LIFT = timedelta(days=31)
 _A_DAY = timedelta(days=1)
@@ -101,7 +102,6 @@ def next_step(budget: Budget, book: BudgetBook, evidence: Evidence, now: datetim
             "amount": budget.amount,
             "steps": tuple(map(step_of, budget.actions)),
             "taken": (*kept, *taken),
-            "capped": known.capped or any(each.step.do == BudgetActionKind.CAP_INSTANCES for each in taken),
             "looked": _text(now),
             "said": said,
         }
@@ -109,29 +109,42 @@ def next_step(budget: Budget, book: BudgetBook, evidence: Evidence, now: datetim
     return Decision(after, tuple(taken), (*ended, *undone), said)
 
 
+def without_steps(book: BudgetBook, now: datetime) -> Decision:
+    """Take back what was done for a budget that is in the spec no more: if it comes back, it begins anew.
+
+    Args:
+        book: What was known and done before.
+        now: The time.
+    """
+    gone = "budget.actions is no longer in the spec"
+    fresh = new_book(book.service, book.region, now)
+    lifts = tuple(each for each in book.lifts if now < moment(each.until))
+    after = fresh.model_copy(update={"lifts": lifts, "looked": _text(now), "said": (gone,)})
+    return Decision(after, undone=tuple((each, gone) for each in book.taken))
+
+
 def _current(budget: Budget, book: BudgetBook, now: datetime) -> tuple[BudgetBook, list[tuple[Taken, str]]]:
     """Begin anew where another month, or another currency, has begun."""
     lifts = tuple(each for each in book.lifts if now < moment(each.until))
-    start, other = start_of(now), budget.currency not in (None, "", book.currency) and bool(book.currency)
+    start, other = start_of(now), bool(book.currency) and (budget.currency or "") != book.currency
     if moment(book.period) == start and not other:
         return book.model_copy(update={"lifts": lifts}), []
     why = f"the budget is in {budget.currency} now" if other else "a new month has begun"
     fresh = {"period": _text(start), "readings": (), "taken": (), "lifts": lifts}
-    fresh |= {"currency": ""} if other else {}
     return book.model_copy(update=fresh), [(each, why) for each in book.taken]
 
 
 def _with(book: BudgetBook, budget: Budget, evidence: Evidence, now: datetime) -> tuple[BudgetBook, list[str]]:
     """Add what is found to a book; say of what does not count why."""
     known, counts = {each.id for each in book.readings if each.source == "bill"}, dict[str, int]()
-    currency, found = book.currency or budget.currency or "", list(book.readings)
+    # Of the spec, never of a notice: the first one, whoever sent it, would decide which others count.
+    currency, found = budget.currency or "", list(book.readings)
     for notice in sorted(evidence.notices, key=lambda each: (each.at, each.id)):
         why = _refused(notice, evidence, currency, moment(book.period))
         if why:
             counts[why] = counts.get(why, 0) + 1
         elif notice.id not in known:
             known.add(notice.id)
-            currency = notice.currency
             found.append(Reading(source="bill", at=_text(notice.at), cost=notice.cost, id=notice.id))
     if evidence.own is not None:
         found = [each for each in found if (each.source, each.at) != ("own", _text(now))]
@@ -141,9 +154,15 @@ def _with(book: BudgetBook, budget: Budget, evidence: Evidence, now: datetime) -
 
 
 def _newest(readings: Iterable[Reading]) -> Iterator[Reading]:
+    """Keep of each source the newest, the highest, and what confirms the most: no number of others pushes that out."""
     many = sorted(readings, key=lambda each: (moment(each.at), each.id))
     for source in SOURCES:
-        yield from [each for each in many if each.source == source][-MOST_READINGS:]
+        mine = [each for each in many if each.source == source]
+        by_cost = sorted(range(len(mine)), key=lambda place: (mine[place].cost, place))
+        least = confirmed(mine, source)
+        sure = [place for place, each in enumerate(mine) if least is not None and each.cost >= least]
+        kept = {*range(len(mine))[-MOST_READINGS // 2 :], *by_cost[-MOST_READINGS // 2 :], *sure[:1], *sure[-1:]}
+        yield from (mine[place] for place in sorted(kept))
 
 
 def _times(count: int) -> str:
@@ -151,15 +170,16 @@ def _times(count: int) -> str:
 
 
 def _refused(notice: Notice, evidence: Evidence, currency: str, start: datetime) -> str:
+    """Say why a notice does not count, without any word of it: who sent it may write thousands."""
     ours = notice.budget == evidence.budget if evidence.budget else notice.name == evidence.name
     if not ours:
         return "of another budget"
     if abs(notice.start - start) >= _A_DAY:
-        return f"about the month from {notice.start:%Y-%m-%d}"
+        return "about another month"
     if notice.amount <= 0:
         return "it tells of a budget of nothing"
-    if not notice.currency or notice.currency != (currency or notice.currency):
-        return f"in {notice.currency or 'no currency'}, not in {currency or 'one'}"
+    if notice.currency != currency:
+        return f"not in {currency or 'a currency that budget.currency says'}"
     return ""
 
 
@@ -167,7 +187,7 @@ def _climb(
     budget: Budget, book: BudgetBook, kept: Sequence[Taken], evidence: Evidence, now: datetime
 ) -> tuple[list[Taken], list[str]]:
     """Go through the steps that do not hold: take those that are due, and say of the others why not."""
-    sure = {source: cost for source in SOURCES if (cost := confirmed(book.readings, source)) is not None}
+    sure = known_of(book)
     source = max(sure, key=lambda each: sure[each], default="")
     there, taken, held = {each.step for each in kept}, list[Taken](), list[str]()
     for step in map(step_of, budget.actions):
@@ -200,11 +220,11 @@ def _short_of(budget: Budget, book: BudgetBook, step: Step, sure: Mapping[str, D
     wanted = step.at * budget.amount
     if any(cost >= wanted for cost in sure.values()):
         return ""
-    last = highest(book)
-    if last is None:
+    most = max((each.cost for each in book.readings), default=None)
+    if most is None:
         return "nothing is known of what was spent this month"
-    if last >= wanted:
-        return f"{percent(last / budget.amount)} was said once, and is to be said again"
+    if most >= wanted:
+        return f"{percent(most / budget.amount)} was said once, and is to be said again"
     return f"{spent(budget, book)} of {money(budget.amount, book.currency)}"
 
 

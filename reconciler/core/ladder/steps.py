@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from schemas.sections.budget import Budget, BudgetAction, BudgetActionKind
 GAP = timedelta(minutes=10)
 """Two notices that are closer than this are one that was said twice."""
 SOURCES = ("bill", "own")
-_DONE = {
+_DONE: Mapping[str, str] = {
     BudgetActionKind.NOTIFY: "over {at} of its budget",
     BudgetActionKind.FREEZE_RETRAINING: "retraining frozen by budget",
     BudgetActionKind.SCALE_TO_ZERO: "no instance kept warm, by budget",
@@ -62,13 +62,23 @@ def latest(readings: Iterable[Reading], source: str) -> Reading | None:
 
 
 def confirmed(readings: Iterable[Reading], source: str) -> Decimal | None:
-    """Give what a source said twice in a row was spent at least; None where it did not speak twice.
+    """Give the most that a source said at two moments was spent at least; None where it did not speak twice.
 
-    The two are the last one, and the one before it that is not the same one again.
+    The order does not matter, and nothing that is said later makes it less.
     """
-    mine = sorted((each for each in readings if each.source == source), key=_order)
-    before = [each for each in mine if moment(mine[-1].at) - moment(each.at) >= GAP]
-    return min(mine[-1].cost, before[-1].cost) if before else None
+    mine = sorted((each for each in readings if each.source == source), key=lambda each: -each.cost)
+    moments = [moment(each.at) for each in mine]
+    first = last = moments[0] if moments else None
+    for each, at in zip(mine, moments, strict=True):
+        first, last = min(first or at, at), max(last or at, at)
+        if last - first >= GAP:
+            return each.cost
+    return None
+
+
+def known_of(book: BudgetBook) -> dict[str, Decimal]:
+    """Give what each source said twice, of those that did."""
+    return {source: cost for source in SOURCES if (cost := confirmed(book.readings, source)) is not None}
 
 
 def _order(reading: Reading) -> tuple[datetime, str]:
@@ -76,9 +86,9 @@ def _order(reading: Reading) -> tuple[datetime, str]:
 
 
 def highest(book: BudgetBook) -> Decimal | None:
-    """Give the most that any source said last; None where none said anything."""
+    """Give the most that any source said last, or twice; None where none said anything."""
     found = [reading.cost for source in SOURCES if (reading := latest(book.readings, source))]
-    return max(found, default=None)
+    return max([*found, *known_of(book).values()], default=None)
 
 
 def lift_of(book: BudgetBook, step: Step, now: datetime) -> Lift | None:
@@ -93,12 +103,12 @@ def over(budget: Budget, book: BudgetBook, taken: Taken, now: datetime) -> str:
         return "the month is over"
     if all(step_of(action) != taken.step for action in budget.actions):
         return "the spec has no such step any more"
-    if budget.currency is not None and book.currency and budget.currency != book.currency:
+    if book.currency and (budget.currency or "") != book.currency:
         return f"the budget is in {budget.currency} now"
     lift = lift_of(book, taken.step, now)
     if lift:
         return f"{lift.by or 'somebody'} lifted it until {moment(lift.until):%Y-%m-%d %H:%M} UTC"
-    spent = highest(book)
+    spent = max(known_of(book).values(), default=None)
     if budget.amount > taken.amount and (spent is None or spent < taken.step.at * budget.amount):
         return f"the budget is {money(budget.amount, book.currency)} now"
     return ""
@@ -123,7 +133,6 @@ class Restraint:
 
     Args:
         most: Instances of the whole service at most; 0 for no cap.
-        capped: A cap is, or was, set by a budget: so it is ours to change and to take away.
         cold: No instance is kept warm.
         frozen: Why no training starts; empty where they may.
         until: When that ends; None where nothing is frozen.
@@ -132,7 +141,6 @@ class Restraint:
     """
 
     most: int = 0
-    capped: bool = False
     cold: bool = False
     frozen: str = ""
     until: datetime | None = None
@@ -146,11 +154,6 @@ class Restraint:
             wanted: By the spec.
         """
         return 0 if self.cold else min(wanted, self.most or wanted)
-
-    @property
-    def cap(self) -> int | None:
-        """Give the cap of the whole service: 0 for none, None where that is nobody's of ours to say."""
-        return self.most if self.capped else None
 
 
 def restraint_by(name: str, book: BudgetBook, now: datetime) -> Restraint:
@@ -174,7 +177,7 @@ def restraint_of(name: str, budget: Budget | None, book: BudgetBook | None, now:
         now: The time.
     """
     if budget is None or book is None:
-        return Restraint(capped=book is not None and book.capped)
+        return Restraint()
     return _restraint(name, book, in_force(budget, book, now), budget)
 
 
@@ -184,7 +187,6 @@ def _restraint(name: str, book: BudgetBook, taken: Sequence[Taken], budget: Budg
     stopped = [moment(each.since) for each in taken if each.step.do == BudgetActionKind.STOP_JOBS]
     return Restraint(
         most=min(caps, default=0),
-        capped=book.capped,
         cold=any(each.step.do == BudgetActionKind.SCALE_TO_ZERO for each in taken),
         # As it was when it was taken: whoever keeps it writes it once.
         frozen=sentence(name, book, frozen[0], frozen[0].amount, frozen[0].cost) if frozen else "",
@@ -215,7 +217,8 @@ def sentence(name: str, book: BudgetBook, taken: Taken, amount: Decimal, cost: D
         amount: Of the budget, as it is now or was then.
         cost: What was spent then; None for what is known now.
     """
-    done = _DONE[BudgetActionKind(taken.step.do)].format(at=percent(taken.step.at))
+    do = taken.step.do  # a newer version may have written one that this one does not know
+    done = _DONE.get(do, f"{do} by budget").replace("{at}", percent(taken.step.at))
     spent = highest(book) if cost is None else cost
     share = percent((taken.cost if spent is None else spent) / amount) if amount else "more"
     of = money(amount, book.currency)

@@ -20,6 +20,7 @@ from schemas.kept import BudgetBook, KeptError
 
 LARGEST = 1 << 20
 """Bytes of a book that is read, at most."""
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class Books:
         for blob in self._listed():
             if blob.name in wanted:
                 try:
-                    found[wanted[blob.name]] = self._read(blob)
+                    if kept := self._read(blob):
+                        found[wanted[blob.name]] = kept
                 except KeptError as error:
                     broken[wanted[blob.name]] = f"gs://{blob.bucket.name}/{blob.name}: {error}"
         return Found(found, broken)
@@ -105,16 +107,33 @@ class Books:
             self.session.connection.state.forget()
             return []
 
-    def _read(self, blob: Any) -> Kept:
-        if blob.size > LARGEST:
-            raise KeptError(f"it has {blob.size} bytes, more than {LARGEST}")
-        with calling("read", f"gs://{blob.bucket.name}/{blob.name}"):
-            content = blob.download_as_bytes(timeout=CALL_TIMEOUT_S)
-        try:
-            return Kept(BudgetBook.read(json.loads(content)), int(blob.generation))
-        except (ValueError, RecursionError) as error:
-            raise error if isinstance(error, KeptError) else KeptError("it is no JSON") from error
+    def _read(self, blob: Any) -> Kept | None:
+        """Read a book as it was listed, or as it is by now, if somebody wrote it since; None where it is gone.
+
+        Raises:
+            KeptError: It is none, or is rewritten all the time.
+        """
+        name = f"gs://{blob.bucket.name}/{blob.name}"
+        for _ in range(_TRIES):
+            if blob.size > LARGEST:
+                raise KeptError(f"it has {blob.size} bytes, more than {LARGEST}")
+            try:
+                with calling("read", name):
+                    return _parsed(blob.download_as_bytes(timeout=CALL_TIMEOUT_S), int(blob.generation))
+            except errors.NotFoundError:  # of the generation that was listed
+                with calling("read", name):
+                    blob = self._bucket.get_blob(blob.name, timeout=CALL_TIMEOUT_S)
+            if blob is None:
+                return None
+        raise KeptError("others write it all the time")
 
     @property
     def _bucket(self) -> Any:
         return self.session.connection.state.use()
+
+
+def _parsed(content: bytes, generation: int) -> Kept:
+    try:
+        return Kept(BudgetBook.read(json.loads(content)), generation)
+    except (ValueError, RecursionError) as error:
+        raise error if isinstance(error, KeptError) else KeptError("it is no JSON") from error

@@ -6,21 +6,21 @@ acknowledged last: they come again until a book has them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 from reconciler.core import errors
 from reconciler.core.inventory import Inventory, Key
-from reconciler.core.ladder.deciding import Decision, new_book, next_step
+from reconciler.core.ladder.deciding import Decision, new_book, next_step, without_steps
 from reconciler.core.ladder.steps import named, restraint_of
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.ladder.books import Books, Found, Kept
-from reconciler.engine.ladder.evidence import Pulled, acknowledge, gather, pull
+from reconciler.engine.ladder.evidence import Billed, Pulled, acknowledge, gather, pull, read_billed
 from reconciler.engine.retraining import restrain
 from reconciler.engine.session import Session
-from schemas import Loaded, LoadedService
+from schemas import Loaded, LoadedService, MLService
 from schemas.kept import BudgetBook
 from schemas.sections.management import Mode
 
@@ -44,14 +44,12 @@ class Looked:
         decision: What was decided; None where the spec has no steps.
         said: What holds, in sentences.
         troubles: What did not work, in sentences.
-        kept: Its book has what was found.
     """
 
     name: str
     decision: Decision | None = None
     said: tuple[str, ...] = ()
     troubles: list[str] = field(default_factory=list)
-    kept: bool = False
 
 
 def climb(session: Session, documents: Sequence[Loaded], log: Log) -> list[str]:
@@ -78,35 +76,15 @@ def climb(session: Session, documents: Sequence[Loaded], log: Log) -> list[str]:
         return [f"budgets were not looked at: {error}"]
     # What was never applied spends nothing.
     there = [each for each in concerned if everything.get(_key(each)) or found.of(_key(each))]
-    pulled = _pulled(session, there)
+    billed = read_billed(session) if any(map(_steps, there)) else Billed()
     looks = [
-        partial(_look, session, each, found, everything.get(_key(each)) or Inventory(each.name, each.region), pulled)
+        partial(_look, session, each, found, everything.get(_key(each)) or Inventory(each.name, each.region), billed)
         for each in there
     ]
     every = session.pool.gather(looks)
-    _acknowledge(session, every, pulled)
     for looked in every:
         _tell(log, looked)
     return [f"{looked.name}: {text}" for looked in every for text in (*looked.said, *looked.troubles)]
-
-
-def _pulled(session: Session, services: Sequence[LoadedService]) -> dict[str, Pulled]:
-    """Read what budgets told, once for each name: in several regions a service has one."""
-    names = sorted({each.name for each in services if _steps(each)})
-    return dict(zip(names, session.pool.gather([partial(pull, session, name) for name in names]), strict=True))
-
-
-def _acknowledge(session: Session, every: Sequence[Looked], pulled: Mapping[str, Pulled]) -> None:
-    """Say that messages were read which every book of theirs has."""
-    missed = {looked.name for looked in every if not looked.kept}
-    for looked in every:
-        waits = pulled.get(looked.name)
-        if waits and waits.ack_ids and looked.name not in missed:
-            missed.add(looked.name)  # once
-            try:
-                acknowledge(session, looked.name, waits.ack_ids)
-            except errors.ReconcilerError as error:
-                looked.troubles.append(f"its notices come again: {error}")
 
 
 def _key(loaded: Loaded) -> Key:
@@ -118,9 +96,7 @@ def _steps(loaded: LoadedService) -> bool:
     return budget is not None and bool(budget.actions)
 
 
-def _look(
-    session: Session, loaded: LoadedService, found: Found, inventory: Inventory, pulled: Mapping[str, Pulled]
-) -> Looked:
+def _look(session: Session, loaded: LoadedService, found: Found, inventory: Inventory, billed: Billed) -> Looked:
     """Look at one budget. What is wrong with it is no other's trouble."""
     looked, key, spec = Looked(loaded.name), _key(loaded), loaded.service.spec
     if why := found.unreadable.get(key):
@@ -129,14 +105,14 @@ def _look(
     kept, now = found.books.get(key, Kept()), session.clock.now()
     book = kept.book or new_book(loaded.name, loaded.region, now)
     try:
-        if spec.budget is not None and spec.budget.actions:
-            evidence = gather(session, loaded.service, inventory, book, pulled[loaded.name])
-            looked.decision = next_step(spec.budget, book, evidence, now)
+        if spec.budget is not None and _steps(loaded):
+            pulled = pull(session, loaded.service)
+            evidence = gather(loaded.service, inventory, pulled, billed)
             looked.troubles += evidence.unknown
-            book = looked.decision.book
-            if kept.book is None or book != kept.book.model_copy(update={"looked": book.looked}):
-                _written(session, looked, book, kept.generation)
-            looked.kept = True
+            book = _decided(session, looked, kept, next_step(spec.budget, book, evidence, now))
+            _acknowledge(session, looked, loaded.service, pulled)
+        elif book.steps or book.taken:
+            book = _decided(session, looked, kept, without_steps(book, now))
         restraint = restraint_of(loaded.name, spec.budget, book, now)
         looked.said = tuple(text for _, text in restraint.said)
         restrain(session, loaded.region, loaded.name, restraint)
@@ -147,21 +123,36 @@ def _look(
     return looked
 
 
-def _written(session: Session, looked: Looked, book: BudgetBook, generation: int) -> None:
-    """Write a book down. Nothing is decided where that does not work: it would be told and not done."""
-    decision, looked.decision = looked.decision, None
-    try:
-        Books(session).write(book, generation)
-    except errors.Conflict as error:
-        why = "others wrote at the same time; the next pass decides"
-        raise errors.Conflict("write", f"the budget's book of {looked.name}", why) from error
+def _decided(session: Session, looked: Looked, kept: Kept, decision: Decision) -> BudgetBook:
+    """Write down what was decided, where it is news.
+
+    Raises:
+        Conflict: Others wrote meanwhile. Nothing is decided then: it would be told and not done.
+    """
+    book = decision.book
+    if kept.book is None or book != kept.book.model_copy(update={"looked": book.looked}):
+        try:
+            Books(session).write(book, kept.generation)
+        except errors.Conflict as error:
+            why = "others wrote at the same time; the next pass decides"
+            raise errors.Conflict("write", f"the budget's book of {looked.name}", why) from error
     looked.decision = decision
+    return book
+
+
+def _acknowledge(session: Session, looked: Looked, service: MLService, pulled: Pulled) -> None:
+    """Say that messages were read which the book has."""
+    try:
+        if pulled.ack_ids:
+            acknowledge(session, service, pulled.ack_ids)
+    except errors.ReconcilerError as error:
+        looked.troubles.append(f"its notices come again: {error}")
 
 
 def _tell(log: Log, looked: Looked) -> None:
     decision = looked.decision
     for taken in decision.taken if decision else ():
-        keys = {"cost": str(taken.cost), "amount": str(taken.amount), "source": taken.source, "until": taken.until}
+        keys = {"cost": f"{taken.cost:f}", "amount": f"{taken.amount:f}", "source": taken.source, "until": taken.until}
         log.write("WARNING", "budget step taken", service=looked.name, step=named(taken.step), **keys)
     for taken, why in decision.undone if decision else ():
         log.write("NOTICE", "budget step undone", service=looked.name, step=named(taken.step), reason=why)

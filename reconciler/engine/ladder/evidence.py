@@ -5,13 +5,14 @@ Neither needs the other, and nothing needs either: what cannot be read is said, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from reconciler.core import errors
 from reconciler.core.decide import covers
-from reconciler.core.inventory import Inventory
+from reconciler.core.inventory import Inventory, Key
 from reconciler.core.kind import Roles
 from reconciler.core.ladder.deciding import Evidence
 from reconciler.core.ladder.notices import NoNotice, Notice, read
@@ -20,22 +21,17 @@ from reconciler.cost.shape import shape_of
 from reconciler.cost.spent import spent
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp import pulling
-from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.run_use import BILLED, totals
 from reconciler.kinds.billing_budget import NAME as BUDGET
 from reconciler.kinds.billing_budget.record import title
+from reconciler.kinds.pubsub_pull_subscription import address_of
 from schemas import MLService
-from schemas.kept import BudgetBook
 from schemas.sections.budget import Budget, BudgetActionKind
 
-BILLED = "run.googleapis.com/container/billable_instance_time"
-"""Seconds for which instances are billed.
-
-Source:
-    cloud.google.com/monitoring/api/metrics_gcp_p_z, run: DELTA, DOUBLE, on `cloud_run_revision`; sampled every 60 s,
-    and visible some minutes later.
-"""
 DOLLARS = "USD"
 _LEAST_S = 60
+_PLACES = 9
+"""As exact as Google's `Money` is."""
 _PULLING = Roles(write=("roles/pubsub.subscriber",), on="the subscription")
 _LOOKING = Roles(read=("roles/monitoring.viewer",))
 
@@ -55,18 +51,49 @@ class Pulled:
     unknown: tuple[str, ...] = ()
 
 
-def gather(session: Session, service: MLService, inventory: Inventory, book: BudgetBook, pulled: Pulled) -> Evidence:
-    """Find out what a service spent this month.
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """For how long instances were billed, of every service of the project.
+
+    Args:
+        seconds: By region and name of the service.
+        elapsed_s: Seconds since the month began; 0 where that is too short a time to estimate anything of.
+        unknown: Why it cannot be read; empty where it can.
+    """
+
+    seconds: Mapping[Key, Decimal] = field(default_factory=dict)
+    elapsed_s: int = 0
+    unknown: str = ""
+
+
+def read_billed(session: Session) -> Billed:
+    """Read for how many seconds instances were billed since the month began: once for all services.
 
     Args:
         session: The run's means.
+    """
+    now = session.clock.now()
+    elapsed_s = int((now - start_of(now)).total_seconds())
+    if elapsed_s < _LEAST_S:
+        return Billed()
+    try:
+        with naming_roles(_LOOKING):
+            return Billed(totals(session.connection, BILLED, start_of(now), now), elapsed_s)
+    except errors.ReconcilerError as error:
+        return Billed(elapsed_s=elapsed_s, unknown=f"there is no estimate of our own: {_told(error)}")
+
+
+def gather(service: MLService, inventory: Inventory, pulled: Pulled, billed: Billed) -> Evidence:
+    """Say what is known of what a service spent this month.
+
+    Args:
         service: Its spec.
         inventory: What is its.
-        book: What is known of its budget.
         pulled: What its billing budget told.
+        billed: For how long instances were billed.
     """
     unknown = [*pulled.unknown]
-    own = _own(session, service, book, unknown)
+    own = _own(service, billed, unknown)
     return Evidence(
         notices=pulled.notices,
         own=own,
@@ -77,19 +104,18 @@ def gather(session: Session, service: MLService, inventory: Inventory, book: Bud
     )
 
 
-def acknowledge(session: Session, name: str, ack_ids: Sequence[str]) -> None:
+def acknowledge(session: Session, service: MLService, ack_ids: Sequence[str]) -> None:
     """Say that a service's messages were read.
 
     Raises:
         ApiError: That was not taken; they come again, and are known then.
     """
     with naming_roles(_PULLING):
-        pulling.acknowledge(session.connection, subscription_of(session, name), ack_ids)
+        pulling.acknowledge(session.connection, _subscription_of(session, service), ack_ids)
 
 
-def subscription_of(session: Session, name: str) -> str:
-    """Give the full name of the subscription that a service's notices come to."""
-    return f"projects/{session.connection.project}/subscriptions/{name}-budget"
+def _subscription_of(session: Session, service: MLService) -> str:
+    return f"projects/{session.connection.project}/subscriptions/{address_of(service).name}"
 
 
 def _budget_id(inventory: Inventory) -> str:
@@ -110,88 +136,60 @@ def _hindered(service: MLService) -> dict[str, str]:
     return found
 
 
-def pull(session: Session, name: str) -> Pulled:
-    """Read every notice that waits for a service; say what cannot be read.
+def pull(session: Session, service: MLService) -> Pulled:
+    """Read every notice that waits for a service in its region; say what cannot be read.
 
     Args:
         session: The run's means.
-        name: Of the service, whose budget is one in whatever regions it is.
+        service: Its spec.
     """
-    subscription, found, ids, unknown = subscription_of(session, name), list[Notice](), list[str](), list[str]()
-    short = subscription.rpartition("/")[2]
+    subscription, found, ids, unknown = _subscription_of(session, service), list[Notice](), list[str](), list[str]()
+    short, odd = subscription.rpartition("/")[2], Counter[str]()
     try:
         with naming_roles(_PULLING):
             for message in pulling.pull(session.connection, subscription):
                 ids.append(message.ack_id)
                 try:
                     found.append(read(message.id, message.published, message.attributes, message.data))
-                except NoNotice as error:
-                    unknown.append(f"a message of {short} is no notice: {error}")
+                except NoNotice as error:  # its sentences are ours, and few: no word of the sender's is in them
+                    odd[str(error)] += 1
     except errors.NotFoundError:
         unknown.append(f"what is billed is not known: there is no subscription {short}")
     except errors.ReconcilerError as error:
         unknown.append(f"what is billed is not known: {_told(error)}")
+    unknown += [f"{_messages(count)} of {short} cannot be read: {why}" for why, count in sorted(odd.items())]
     return Pulled(tuple(found), tuple(ids), tuple(unknown))
 
 
-def _own(session: Session, service: MLService, book: BudgetBook, unknown: list[str]) -> Decimal | None:
+def _messages(count: int) -> str:
+    return "a message" if count == 1 else f"{count} messages"
+
+
+def _own(service: MLService, billed: Billed, unknown: list[str]) -> Decimal | None:
     """Estimate what the service's instances cost since the month began, in the currency of the budget."""
-    budget = service.spec.budget
-    rate = _rate(budget, budget.currency or book.currency) if budget else None
+    rate = _rate(service.spec.budget) if service.spec.budget else None
     if rate is None:
         unknown.append(
-            "there is no estimate of our own: prices are in US dollars, and the budget is not known to be; say "
-            "budget.currency, and budget.perUsd where it is another one"
+            "there is no estimate of our own: prices are in US dollars, and the budget is not; say budget.perUsd"
         )
         return None
-    now = session.clock.now()
-    elapsed_s = int((now - start_of(now)).total_seconds())
-    if elapsed_s < _LEAST_S:
+    if billed.unknown:
+        unknown.append(billed.unknown)
+    if billed.unknown or not billed.elapsed_s:
         return None
-    try:
-        billed_s = _billed_s(session, service, elapsed_s)
-    except errors.ReconcilerError as error:
-        unknown.append(f"there is no estimate of our own: {_told(error)}")
-        return None
+    billed_s = billed.seconds.get((service.spec.region, service.name), Decimal(0))
     instances, region = shape_of(service).instances, service.spec.region
-    found = spent(instances, region, billed_s, Decimal(elapsed_s))
+    found = spent(instances, region, billed_s, Decimal(billed.elapsed_s))
     if found.missing and billed_s:
         unknown.append(f"our own estimate is without {', '.join(found.missing)}: no price is known in {region}")
-    return found.usd * rate
+    return round(found.usd * rate, _PLACES)
 
 
-def _rate(budget: Budget, currency: str) -> Decimal | None:
+def _rate(budget: Budget) -> Decimal | None:
     """Give what a dollar is in the budget's currency; None where nobody says."""
-    if currency == DOLLARS:
+    if budget.currency == DOLLARS:
         return Decimal(1)
     return None if budget.per_usd is None else Decimal(str(budget.per_usd))
-
-
-def _billed_s(session: Session, service: MLService, elapsed_s: int) -> Decimal:
-    """Read for how many seconds instances of all revisions were billed since the month began."""
-    now = session.clock.now()
-    selected = (
-        f'metric.type = "{BILLED}" AND resource.type = "cloud_run_revision" '
-        f'AND resource.labels.service_name = "{service.name}" AND resource.labels.location = "{service.spec.region}"'
-    )
-    request = {
-        "name": f"projects/{session.connection.project}",
-        "filter": selected,
-        "interval": {"start_time": start_of(now), "end_time": now},
-        "aggregation": {
-            "alignment_period": {"seconds": elapsed_s},
-            "per_series_aligner": "ALIGN_SUM",
-            "cross_series_reducer": "REDUCE_SUM",
-        },
-    }
-    api = session.connection.client("google.cloud.monitoring_v3", "metric_service", "MetricService")
-    try:
-        with naming_roles(_LOOKING), calling("read", "the billed time of instances"):
-            found = list(api.list_time_series(request=request, timeout=CALL_TIMEOUT_S, retry=READING))
-    except errors.NotFoundError:  # no service of the project ever had an instance
-        return Decimal(0)
-    seconds = [point.value.double_value for line in found for point in line.points]
-    return Decimal(str(round(sum(seconds), 3)))
 
 
 def _told(error: errors.ReconcilerError) -> str:

@@ -40,7 +40,7 @@ class Standing:
         return {
             "name": book.service,
             "region": book.region,
-            "amount": None if book.amount is None else str(book.amount),
+            "amount": None if book.amount is None else f"{book.amount:f}",
             "currency": book.currency,
             "period": book.period,
             "ends": end_of(moment(book.period)).isoformat(),
@@ -56,12 +56,12 @@ class Standing:
             return None
         amount = self.book.amount
         share = f"{reading.cost / amount:.4f}" if amount else None
-        return {"cost": str(reading.cost), "share": share, "at": reading.at}
+        return {"cost": f"{reading.cost:f}", "share": share, "at": reading.at}
 
     def _steps(self) -> Iterator[dict[str, Any]]:
         taken = {each.step: each for each in standing(self.book, self.now)}
         for step in self.book.steps:
-            told = {"at": str(step.at), "do": step.do, "maxInstances": step.max_instances}
+            told = {"at": f"{step.at:f}", "do": step.do, "maxInstances": step.max_instances}
             if step in taken:
                 there = taken[step]
                 told |= {"state": "taken", "since": there.since, "until": there.until, "why": self._why(step)}
@@ -141,11 +141,12 @@ def lift(
             raise errors.UsageError("the book of its budget cannot be read", hint=why)
         book, now = found.of((place, name)), session.clock.now()
         steps = _chosen(name, book, do)
-        until = end_of(now) if lasts is None else now + lasts
-        if book is None or not now < until <= now + LONGEST_LIFT:
+        if book is None or (lasts is not None and not timedelta(0) < lasts <= LONGEST_LIFT):
             raise errors.UsageError(f"a step is lifted for {LONGEST_LIFT.days} days at most", hint="--until 3d")
+        until = end_of(now) if lasts is None else now + lasts
         before, after = book, book
-        for step in steps:
+        # Every step is those too that the spec has by then.
+        for step in steps if do else (None,):
             after = lifted(after, step, until=until, by=by, now=now)
         try:
             if not dry:

@@ -51,7 +51,8 @@ def topic_of(service: MLService) -> Topic:
 def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     """Want the budget, the topic that it tells, and that Google's billing may publish there.
 
-    Where nobody pays for the project there is no account to have a budget.
+    Where nobody pays for the project there is no account to have a new one, which its client says; one that is there
+    stays with the account that paid.
     """
     budget, account = service.spec.budget, facts.find(billing_account.LOOKUP, facts.project)
     if budget is None:
@@ -60,7 +61,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
     told = iam_member.granted(topic, pubsub_topic.PUBLISHER, SENDER, service.name)
     yield pubsub_topic.wanted(topic_of(service), service.name, facts, "budget")
     yield told
-    if account is None or not (account.name or account.hidden):
+    if account is None:
         return
     mailed = [channels.address_of(service, entry) for entry in _mailed(service)]
     fields = BillingBudget(

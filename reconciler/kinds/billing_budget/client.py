@@ -11,6 +11,7 @@ from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
+from reconciler.gcp.roles import role_with
 from reconciler.kinds.billing_budget.record import NAME, UNKNOWN, BillingBudget, from_api, put
 from reconciler.lookups.billing_account import account_of
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 _PACKAGE = "google.cloud.billing.budgets_v1"
 READER, WRITER = "roles/billing.viewer", "roles/billing.costsManager"
+_PROJECT = "resourcemanager.projects.get"
+_Looked = tuple[list[tuple[Any, BillingBudget]], Mapping[str, str], str]
+"""Budgets that were seen; why others that are known by name were not, and why any other one may not be."""
 _MASK = {
     "projects": "budget_filter",
     "label": "budget_filter",
@@ -42,32 +46,45 @@ class BillingBudgetClient:
     def find(self, addresses: Sequence[Address], names: Mapping[Address, str]) -> Iterable[Observed[BillingBudget]]:
         """List the budgets of the project alone; pick ours by name, by mark, and others' that are called as ours.
 
-        One that we know and that counts more than the project by now is read by its name. Who may not look is told
-        why in place of each budget.
+        One that we know and that is not listed is read by its name: it counts more than the project by now, or nobody
+        pays for the project any more. Who may not look is told why, in place of each budget that may be there.
         """
-        seen = self._looked(names.values())
-        if isinstance(seen, str):
-            yield from (_hidden(address, names.get(address, ""), seen) for address in addresses)
-            return
+        seen, unread, why = self._looked(names.values())
         by_name = {name: address for address, name in names.items()}
         by_mark = {address.name: address for address in addresses}
+        found: set[Address] = set()
         for live, fields in seen:
             address = by_name.get(live.name) or by_mark.get(_called(live.display_name))
             if address:
+                found.add(address)
                 yield _observed(address, live, fields)
+        for address in addresses:
+            name = names.get(address, "")
+            hidden = unread.get(name, why)
+            if hidden and address not in found:
+                yield _hidden(address, name, hidden)
 
-    def _looked(self, names: Iterable[str]) -> list[tuple[Any, BillingBudget]] | str:
-        """Give the budgets of the project, those known by name among them; or why they may not be looked at."""
+    def _looked(self, names: Iterable[str]) -> _Looked:
+        """Look at the budgets of the project, and those known by name among them."""
         account = account_of(self._connection, self._project)
         if account.hidden:
-            return account.hidden
+            return [], {}, account.hidden
+        found, unread = dict[str, Any](), dict[str, str]()
         try:
-            found = {live.name: live for live in self._listed(account.name)} if account.name else {}
-            found |= {name: live for name in names if name not in found for live in self._read(name)}
-            projects = self._names() if found else {}
+            found |= {live.name: live for live in self._listed(account.name)} if account.name else {}
         except errors.NotPermitted as error:
-            return _why(error, account.name)
-        return [(live, from_api(live, projects)) for _, live in sorted(found.items())]
+            return [], {}, _why(error, account.name)
+        for name in names:
+            try:
+                found |= {} if name in found else {live.name: live for live in self._read(name)}
+            except errors.NotPermitted as error:  # of another budget than those of the project, or of one that is gone
+                unread[name] = _why(error, name.partition("/budgets/")[0])
+        try:
+            projects = self._names() if found else {}
+        except errors.NotPermitted:
+            return [], {}, f"{_PROJECT} is missing on project {self._project}: {role_with(_PROJECT)} has it"
+        nobody = "" if account.name else f"nobody pays for project {self._project}"
+        return [(live, from_api(live, projects)) for _, live in sorted(found.items())], unread, nobody
 
     def _listed(self, account: str) -> list[Any]:
         with calling("list", f"{NAME} of {account}"):

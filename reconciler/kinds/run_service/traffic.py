@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core.kind import Routed
 from reconciler.core.naming import VERSION_LABEL, label_value
 from reconciler.gcp.light import types_module
+from reconciler.gcp.revisions import gets, is_ready, last
 from reconciler.kinds.run_service.record import LATEST, STABLE, Revision, Runs, TrafficShare
 from schemas.sections.rollout import Strategy
 
@@ -106,29 +108,49 @@ def write_traffic(shares: Sequence[TrafficShare]) -> list[Any]:
 def read_runs(live: Any, revisions: Sequence[Any]) -> Runs:
     """Say which revisions there are and who serves now."""
     newest = sorted(revisions, key=lambda r: (r.create_time, r.name), reverse=True)
-    ready = live.latest_ready_revision.rpartition("/")[2]
+    ready = last(live.latest_ready_revision)
     serving: dict[str, int] = {}
     for status in live.traffic_statuses:
-        name = status.revision.rpartition("/")[2] or ready
+        name = gets(status, ready)
         if status.percent and name:
             serving[name] = serving.get(name, 0) + status.percent
-    return Runs(tuple(map(_read_revision, newest)), live.latest_created_revision.rpartition("/")[2], serving)
+    return Runs(tuple(map(_read_revision, newest)), last(live.latest_created_revision), serving)
 
 
 def running_images(seen: Observed[RunService]) -> Iterator[str]:
     """Give the images of revisions with a share of requests; of a service in which nothing is ready, none."""
     runs: Runs = seen.output["runs"]
     for revision in runs.revisions:
-        if runs.serving.get(revision.name) and revision.image:
-            yield revision.image
+        if runs.serving.get(revision.name):
+            yield from revision.images
+
+
+def routed_images(seen: Observed[RunService], record: Mapping[str, Any], *, starts: bool) -> Routed:
+    """Say which images of what is there get requests by a record.
+
+    Args:
+        seen: What there is.
+        record: What is wanted of it, as a plain record.
+        starts: Whether a revision is made: then that is `latest`, and not one of what is there.
+    """
+    runs: Runs = seen.output["runs"]
+    images = {revision.name: revision.images for revision in runs.revisions if revision.images}
+    names = {share["version"] for share in record["traffic"] if share["percent"]}
+    here = set() if starts else {LATEST, runs.latest}
+    newest = images.get(runs.latest, images_of(record)) if names & here else ()
+    return Routed(newest, tuple(image for name in sorted(names - here) for image in images.get(name, ())))
+
+
+def images_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the images of all containers of a plain record."""
+    return (record["image"], *(each["image"] for each in record.get("sidecars", {}).values()))
 
 
 def _read_revision(live: Any) -> Revision:
-    ready = any(c.type_ == "Ready" and c.state.name == "CONDITION_SUCCEEDED" for c in live.conditions)
     return Revision(
-        name=live.name.rpartition("/")[2],
+        name=last(live.name),
         version=live.labels.get(VERSION_LABEL, ""),
-        ready=ready,
+        ready=is_ready(live),
         created=live.create_time.isoformat() if live.create_time else "",
-        image=next((container.image for container in live.containers), ""),
+        images=tuple(container.image for container in live.containers if container.image),
     )

@@ -9,7 +9,7 @@ from tests.conformance.example import Example
 
 
 def name(operator):
-    return operator.at.of_project("subscriptions", "churn-budget")
+    return operator.at.of_project("subscriptions", "churn-budget-europe-west1")
 
 
 def api(operator):
@@ -19,7 +19,10 @@ def api(operator):
 def prepare(operator):
     topics = operator.api("google.pubsub_v1", "publisher", "Publisher")
     topics.create_topic(
-        request={"name": operator.at.of_project("topics", "churn-budget"), "labels": dict(operator.at.labels)}
+        request={
+            "name": operator.at.of_project("topics", "churn-budget-europe-west1"),
+            "labels": dict(operator.at.labels),
+        }
     )
 
 
@@ -28,7 +31,7 @@ def read(operator):
 
 
 def update(operator, paths, **fields):
-    topic = operator.at.of_project("topics", "churn-budget")
+    topic = operator.at.of_project("topics", "churn-budget-europe-west1")
     subscription = pubsub.Subscription(name=name(operator), topic=topic, **fields)
     api(operator).update_subscription(request={"subscription": subscription, "update_mask": {"paths": paths}})
 
@@ -45,9 +48,9 @@ def examples(at):
     """Give the examples of a place."""
     ours = {**mark_labels(at.name("churn")), **at.labels}
     example = Example(
-        address=Address("pubsub_pull_subscription", "global", at.name("churn-budget")),
+        address=Address("pubsub_pull_subscription", "global", at.name("churn-budget-europe-west1")),
         fields=PubsubPullSubscription(
-            topic=at.of_project("topics", "churn-budget"),
+            topic=at.of_project("topics", "churn-budget-europe-west1"),
             filter="",
             ack_deadline_s=60,
             retention_s=604_800,
