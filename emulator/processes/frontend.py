@@ -88,7 +88,7 @@ class FrontEnd:
         # Any page may call a public service, as it may in Google Cloud: its container answers for that. By a name that
         # is not ours none may, since Google's front end knows no such service either.
         page = None if doors.is_for_us(scope["headers"]) else pages.not_found(scope["path"])
-        page = page or _oversized(headers)
+        page = page or (None if scope["http_version"] == "2" else _oversized(headers))
         page = page or await self._refusal(self.routes.get(port), port, scope["path"], headers)
         return self.routes.get(port), page  # as it is after the check
 

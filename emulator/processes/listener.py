@@ -80,7 +80,9 @@ class Listeners:
             self.close(port)
 
     def _protocol(self) -> asyncio.Protocol:
-        return Door(self._http1, self._http2) if self._config.ws_protocol_class else self._http1()
+        if self._config.ws_protocol_class is None:
+            return self._http1()
+        return Door(self._http1, self._http2, self._state.connections)
 
     def _http1(self) -> asyncio.Protocol:
         return HttpToolsProtocol(config=self._config, server_state=self._state, app_state={})
@@ -94,15 +96,31 @@ class Listeners:
 class Door(asyncio.Protocol):
     """A connection until its first bytes say what is spoken over it: HTTP/2 by prior knowledge begins in its way."""
 
-    def __init__(self, http1: Callable[[], asyncio.Protocol], http2: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self, http1: Callable[[], asyncio.Protocol], http2: Callable[[], asyncio.Protocol], connections: set[Any]
+    ) -> None:
+        self.server: tuple[str, int] | None = None
         self._http1 = http1
         self._http2 = http2
+        self._connections = connections
         self._transport: asyncio.BaseTransport | None = None
         self._first = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open."""
         self._transport = transport
+        self.server = transport.get_extra_info("sockname")
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The caller is gone before it said anything."""
+        del exc
+        self._connections.discard(self)
+
+    def shutdown(self) -> None:
+        """The address is closed."""
+        if self._transport is not None:
+            self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Wait for as much as is needed, and hand over."""
@@ -110,6 +128,7 @@ class Door(asyncio.Protocol):
         if len(self._first) < len(PREFACE) and PREFACE.startswith(self._first):
             return
         protocol = self._http2() if self._first.startswith(PREFACE) else self._http1()
+        self._connections.discard(self)
         if self._transport is not None:
             self._transport.set_protocol(protocol)
             protocol.connection_made(self._transport)
