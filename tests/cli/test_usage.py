@@ -247,7 +247,7 @@ def completions(words, folder=ROOT):
     [
         (["mlservice", "val"], {"validate"}),
         (["mlservice", "plan", "--det"], {"--detailed-exitcode"}),
-        (["mlservice", "emulator", "st"], {"start", "stop", "status"}),
+        (["mlservice", "emulator", "st"], {"start", "stop", "status", "stand-in"}),
         (["mlservice", "import", "--reg"], {"--region"}),
     ],
 )

@@ -133,7 +133,7 @@ SAID = {
     "execution": {"sessionAffinity": True},
     "network": {"network": "default", "egress": "AllTraffic"},
     "scaling": {"revisionMinInstances": 1},
-    "sidecars": {"beside": {"image": HELLO, "env": {"PORT": "18999"}}},
+    "sidecars": {"beside": {"image": HELLO, "env": {"PORT": "0"}}},
     "revision": {"labels": {"tier": "gold"}},
     "cloudRun": {"launchStage": "BETA"},
 }

@@ -64,7 +64,7 @@ def sidecars(image: str) -> st.SearchStrategy[Data]:
             "memory": st.sampled_from(["512Mi", "1Gi"]),
         },
     )
-    return said.map(lambda each: {"beside": {**each, "env": {**each.get("env", {}), "PORT": "18999"}}})
+    return said.map(lambda each: {"beside": {**each, "env": {**each.get("env", {}), "PORT": "0"}}})
 
 
 def networks() -> st.SearchStrategy[Data]:

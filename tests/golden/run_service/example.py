@@ -34,7 +34,7 @@ BESIDE = {
     "memoryMib": 512,
     "cpuIdle": True,
     "startupCpuBoost": False,
-    "env": {"PORT": "9999"},
+    "env": {"PORT": "0"},
 }
 
 
@@ -77,7 +77,7 @@ def add_service_key(operator, key):
 
 def add_sidecar(operator, key):
     name = key.replace("_", "-")
-    beside = {"name": name, "image": HELLO, "env": [{"name": "PORT", "value": "9997"}]}
+    beside = {"name": name, "image": HELLO, "env": [{"name": "PORT", "value": "0"}]}
 
     def change(live):
         live.template.containers.append(beside)
@@ -175,7 +175,7 @@ def examples(at):
             {"mounts": {"/scratch": {"emptyDir": {"sizeMib": 32}}}},
             {"mounts": {}},
             {"sidecars": {"beside": BESIDE}},
-            {"sidecars": {"beside": {**BESIDE, "env": {"PORT": "9998"}}}},
+            {"sidecars": {"beside": {**BESIDE, "env": {"PORT": "0", "MODE": "b"}}}},
             {"sidecars": {}},
             {"template": {**BLANK["template"], "sessionAffinity": True}},
             BLANK,
