@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
 import tempfile
 import time
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from emulator.processes.logs import Log
     from emulator.processes.model import Container, Probe, Revision
-    from emulator.processes.upstream import Connection
+    from emulator.processes.upstream import Upstream
     from emulator.processes.workshop import Workshop
 
 IDLE_S = 15 * 60  # by the virtual clock: so long is one kept without requests
@@ -53,11 +54,12 @@ class Instance:
         self.stopping = False
         self.idle_since = workshop.now()
         self.meter: Meter | None = None  # once it is ready
-        self.connections: list[Connection] = []  # open and unused, newest last
+        self.connections: list[Upstream] = []  # open and unused, newest last
         self.ended = asyncio.get_running_loop().create_future()
         self._workshop = workshop
         self._log = log
         self._scratch = Path(tempfile.mkdtemp(prefix="emulator-instance-"))
+        self.id = secrets.token_hex(16)
         self._processes: dict[str, Process] = {}
         self._watchers: list[asyncio.Task[None]] = []
         self._unready: set[str] = set()  # containers whose readiness probe fails

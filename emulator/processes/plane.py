@@ -241,7 +241,9 @@ class Plane:
             minimum[share.revision] = max(minimum.get(share.revision, 0), share.min_instances)
             known = (limit.get(share.revision), share.max_instances)
             limit[share.revision] = min((most for most in known if most is not None), default=None)
+        manual = {share.revision for route in self._front.routes.values() for share in route.shares if share.manual}
         for name, pool in self._pools.items():
+            pool.manual = name in manual
             pool.minimum = minimum.get(name, 0)
             pool.limit = limit.get(name)
             pool.tick()

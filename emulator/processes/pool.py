@@ -46,6 +46,7 @@ class Pool:
         self.log = Log(name, workshop.written)
         self.minimum = 0
         self.limit: int | None = None  # of the service, besides the revision's own
+        self.manual = False  # the limit holds whatever the revision says, and nothing scales
         self.pending_s = PENDING_S
         self.retired = False
         self._load = load
@@ -72,10 +73,17 @@ class Pool:
         """What the pool runs, once it had to know."""
         return self._revision
 
-    def take(self) -> Instance | None:
-        """Reserve a slot on the least busy instance, if one is free now."""
+    def holds(self, instance_id: str) -> bool:
+        """Tell whether an instance is one of these."""
+        return any(instance.id == instance_id for instance in self._instances)
+
+    def take(self, preferred: str = "") -> Instance | None:
+        """Reserve a slot on the preferred instance, else on the least busy one, if one is free now."""
         best: Instance | None = None
         for instance in self._instances:
+            if instance.id == preferred and instance.free:
+                best = instance
+                break
             if instance.free and (best is None or instance.in_flight < best.in_flight):
                 best = instance
         if best is not None:
@@ -87,10 +95,10 @@ class Pool:
 
         Raises:
             BusyError: At the maximum of instances, and no slot became free in time.
-            UnavailableError: Instances do not start, or the revision is deleted.
+            UnavailableError: Instances do not start, or the revision is deleted, or scaled to none by hand.
         """
         await self.load()
-        if self._closed:
+        if self._closed or not self._maximum():
             raise UnavailableError
         if (instance := self.take()) is not None:
             return instance
@@ -160,7 +168,7 @@ class Pool:
         if self._closed:
             return
         keep = 0 if self.retired else self.minimum
-        self._stop_idle(keep=keep, idle_s=0 if self.retired else IDLE_S)
+        self._stop_idle(keep=keep, idle_s=0 if self.retired or self.manual else IDLE_S)
         if self.instances < keep and asyncio.get_running_loop().time() >= self._not_before:
             self._spawn(keep - self.instances)
 
@@ -216,6 +224,8 @@ class Pool:
         self._spawn(min(needed, allowed))
 
     def _maximum(self) -> int:
+        if self.manual:
+            return self.limit or 0
         own = self._revision.max_instances if self._revision else 1
         return max(1, own if self.limit is None else min(own, self.limit))
 
