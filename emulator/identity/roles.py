@@ -1,6 +1,7 @@
 """Google's predefined roles and what each permits, and a project's custom roles.
 
-`roles.json` is made by `python -m emulator.identity.roles DATASET`, from a file of iann0036/iam-dataset's shape.
+`roles.json` is made by `python -m emulator.identity.roles DATASET`, from a file of iann0036/iam-dataset's shape;
+`more_roles.json` has those of services that this file leaves out, in the same shape.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 from emulator.core.world import World
 
 FILE = Path(__file__).with_name("roles.json")
+MORE = Path(__file__).with_name("more_roles.json")
 CUSTOM = "iam.role"
 """Kind of the custom roles in the store: a `google.iam.admin.v1.Role` by its name."""
 
@@ -22,7 +24,8 @@ def predefined() -> dict[str, frozenset[str]]:
     """Every predefined role with its permissions. Read when the first service account calls."""
     return {
         role: frozenset(f"{noun}.{verb}" for noun, verbs in nouns.items() for verb in verbs.split())
-        for role, nouns in json.loads(FILE.read_text())["roles"].items()
+        for file in (FILE, MORE)
+        for role, nouns in json.loads(file.read_text())["roles"].items()
     }
 
 
