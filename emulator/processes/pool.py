@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from emulator.processes.instance import IDLE_S, Instance
@@ -260,6 +261,7 @@ class Pool:
         if self._closed:
             raise CannotStartError("INTERNAL", f"'{self.name}' is being removed.")
         instance = Instance(revision, self._workshop, self.log)
+        instance.recovered = partial(self._hand_out, instance)
         self._fresh.add(instance)
         try:
             return await instance.start(), instance
