@@ -30,7 +30,7 @@ def with_origins(session: Session, documents: Sequence[Loaded], planned: Planned
     if not names:
         return planned
     images = images_of(planned.plan, planned.seen, session.kinds, names)
-    known = _read(session, {image for name in names for image in images[name].new})
+    known = read_origins(session, {image for name in names for image in images[name].new})
     scans = dict(planned.plan.scans)
     for name in names:
         scans[name] = scans.get(name, Scans()).joined(origins_of(images[name], known))
@@ -42,8 +42,13 @@ def _asks(loaded: LoadedService) -> bool:
     return registry is not None and registry.provenance
 
 
-def _read(session: Session, references: Iterable[str]) -> dict[str, Origin | Unreadable]:
-    """Read what is written of images, by reference: one list for several of a project, all in parallel."""
+def read_origins(session: Session, references: Iterable[str]) -> dict[str, Origin | Unreadable]:
+    """Read what is written of images, by reference: one list for several of a project, all in parallel.
+
+    Args:
+        session: The run's means.
+        references: Of those that no digest names, and of other registries', nothing is read.
+    """
     places = {each: place for each in sorted(references) if (place := place_of(each))}
     by_project: dict[str, list[str]] = {}
     for place in sorted(set(places.values()), key=lambda each: each.uri):

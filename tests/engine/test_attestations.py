@@ -10,7 +10,7 @@ from reconciler.core.signing.rule import Rule
 from reconciler.engine.apply import apply
 from reconciler.engine.attestations import read_attested
 from reconciler.render.text import render_text
-from tests.attesting import Attestor, payload_of, signer
+from tests.attesting import Attestor, payload_of, require, signer
 from tests.emulator.clients import client
 from tests.operating import HELLO, spec
 
@@ -267,3 +267,18 @@ def test_where_nobody_says_who_built_an_image_that_is_said(operator):
         "there is no list of its contents",
     ]
     assert operator.plan(wanted).plan.scans["churn"].origins == ()
+
+
+def test_a_policy_of_the_service_holds_whoever_deploys(operator, attestor):
+    """Cloud Run refuses the revision by the project's policy, in its own words; attested, it is deployed."""
+    require(operator.emulator, attestor.name)
+    wanted = spec(protection={"binaryAuthorization": "Default"})
+    image = by_digest(operator, wanted)
+    refused = operator.apply(wanted)
+    failed = operator.service().conditions
+    attestor.attest(image)
+    carried_out(operator, wanted | {"spec": wanted["spec"] | {"scaling": {"maxInstances": 7}}})
+
+    assert refused.exit_code != 0
+    assert any("is not authorized by policy" in each.message for each in failed)
+    assert operator.service().terminal_condition.state.name == "CONDITION_SUCCEEDED"

@@ -81,8 +81,17 @@ def origins_of(images: Images, known: Mapping[str, Origin | Unreadable]) -> Scan
         images: Of the service.
         known: What is written of each, by reference; of one that lies elsewhere nothing is known.
     """
-    lines = (f"image {short(image)}: {why}" for image in images.new for why in _said(known.get(image)))
-    return Scans(origins=tuple(lines))
+    return Scans(origins=tuple(told(images.new, known)))
+
+
+def told(images: Iterable[str], known: Mapping[str, Origin | Unreadable]) -> Iterator[str]:
+    """Say where images come from, some lines each.
+
+    Args:
+        images: References.
+        known: What is written of each; of one that lies elsewhere nothing is known.
+    """
+    yield from (f"image {short(image)}: {why}" for image in images for why in _said(known.get(image)))
 
 
 def _said(found: Origin | Unreadable | None) -> Iterator[str]:
