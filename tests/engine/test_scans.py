@@ -332,7 +332,7 @@ def test_passes_tell_what_is_no_alarm_where_something_changes(operator, images):
     carried_out(operator, spec(image=image))
     wanted = service(image)
 
-    told = [[line for _, line, _ in passed(operator, wanted).log.told if line.startswith("scan: ")] for _ in range(2)]
+    told = [[line for _, line, _ in passed(operator, wanted).log.told if line.startswith("images: ")] for _ in range(2)]
     assert ["it was not scanned" in line for line in told[0]] == [True]
     assert told[1] == []
     assert operator.plan(wanted).plan.scans["churn"].unsure
