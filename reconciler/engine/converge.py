@@ -103,7 +103,8 @@ class _Convergence:
     def _goes_on_later(self, now: Change | None) -> bool:
         """Tell whether more is to be written, which is the next step: a plan shows one, and a run makes one."""
         want = self.planned.wants.get(self.change.address)
-        return want is not None and want.asked is not None and now is not None and now.action is Action.UPDATE
+        in_steps = want is not None and want.asked is not None and want.asked.in_steps
+        return in_steps and now is not None and now.action is Action.UPDATE
 
     def _needs_something_new(self) -> bool:
         """Tell whether the change needs an object that this run makes, which Google may not know everywhere yet."""

@@ -11,7 +11,7 @@ from reconciler.core.naming import CAP_LABEL
 from reconciler.kinds.run_service import container
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
 from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService
-from reconciler.kinds.run_service.rollouts import LABEL, Going, going, labelled, told
+from reconciler.kinds.run_service.rollouts import LABEL, Going, decides, going, labelled, told
 from reconciler.kinds.run_service.traffic import resolve
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunS
         traffic = resolve(fields.traffic, runs, new_revision=moves, version=fields.version)
     except LookupError as error:
         raise errors.PlanError(want.address, str(error.args[0]), hint=str(error.args[1])) from error
-    told_apart = want.asked is not None or seen is not None  # a service that never had a rollout needs no label
+    # A service that never had a rollout needs no label.
+    told_apart = seen is not None or (want.asked is not None and want.asked.in_steps)
     return labelled(replace(fields, traffic=traffic), seen.fields if seen else None, differs=moves and told_apart)
 
 
@@ -46,7 +47,7 @@ def _filled(want: Desired[RunService], seen: Observed[RunService] | None) -> tup
 
 def rollout_of(want: Desired[RunService], seen: Observed[RunService] | None) -> Going | None:
     """Give where a rollout is and what is next; None where a version goes out in one write."""
-    if want.asked is None or seen is None or not seen.output["runs"].revisions:
+    if seen is None or not seen.output["runs"].revisions or not decides(want.asked, seen.fields):
         return None
     fields, differs = _filled(want, seen)
     return going(want.asked, fields, seen, differs=differs)

@@ -19,7 +19,8 @@ from reconciler.core.rollout.evidence import evidence
 from reconciler.core.rollout.position import Known, Live, Phase, Rollout, Share, Version, Wanted, attempted, locate
 from reconciler.core.rollout.record import ORDER, REJECTED, ROLLOUT
 from reconciler.kinds.run_service.measured import ANSWERS, series_of
-from reconciler.kinds.run_service.record import OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare
+from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare
+from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from reconciler.core.objects import Observed
@@ -44,6 +45,11 @@ class Asked:
     policy: Policy
     now: datetime
 
+    @property
+    def in_steps(self) -> bool:
+        """Whether a version goes out by more than one write, each in a pass of its own."""
+        return self.policy.strategy is not Strategy.ALL_AT_ONCE
+
 
 @dataclass(frozen=True, slots=True)
 class Going:
@@ -58,6 +64,14 @@ class Going:
     rollout: Rollout
     step: Step
     fields: RunService
+
+
+def decides(asked: Asked | None, seen: RunService) -> bool:
+    """Tell whether traffic is decided step by step: by the strategy, or since a hand moved it, or we did after that."""
+    if asked is None:
+        return False
+    moved = any(share.version != LATEST and share.percent for share in seen.traffic)
+    return asked.in_steps or moved or f"annotations.{ROLLOUT}" in seen.service
 
 
 def going(asked: Asked, want: RunService, seen: Observed[RunService], *, differs: bool) -> Going:

@@ -116,8 +116,8 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
 
 
 def _asked(spec: Spec, facts: Facts) -> Asked | None:
-    """Give how a version goes out, where that takes more than one write."""
-    if spec.rollout.strategy not in {Strategy.CANARY, Strategy.BLUE_GREEN} or facts.now is None:
+    """Give how a version goes out, where that is ours to decide and the time is known."""
+    if spec.rollout.strategy is Strategy.MANUAL or facts.now is None:
         return None
     return Asked(policy_of(spec.rollout, concurrency=spec.scaling.concurrency), facts.now)
 
