@@ -110,3 +110,13 @@ def test_a_forecast_is_of_the_requests_that_come():
     assert (step_ends(rollout, none, here.now), ends(rollout, none, here.now)) == (None, None)
     assert "no requests come" in lacking_words(rollout, none, here.now)
     assert ends(rollout, few, here.now) > step_ends(rollout, few, here.now) + timedelta(hours=1)
+
+
+def test_a_forecast_holds_every_step():
+    """Where requests are plenty a rollout lasts as long as its holds together."""
+    here = world(steps=2)
+    rollout = here.rollout()
+    now = rollout.record.since + 10 * MINUTE
+    plenty = evidence(rollout, series(here, minutes=10, candidate=300, stable=5700), now)
+
+    assert ends(rollout, plenty, now) == rollout.record.since + 75 * MINUTE

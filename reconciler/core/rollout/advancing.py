@@ -186,7 +186,7 @@ def advance(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
         return None
     policy, coming = rollout.policy, rollout.step + 1
     final = coming >= policy.final
-    percent = max(policy.percent(coming), rollout.percent)
+    percent = max(policy.percent(coming), rollout.percent)  # what a hundred had does not lose one to be compared with
     stays = stable.revision if stable is not None else ""
     percents = {candidate.revision: percent, stays: ALL - percent} if stays else {candidate.revision: ALL}
     order = heeded(rollout, "promote")

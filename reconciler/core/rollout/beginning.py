@@ -55,19 +55,26 @@ def _stands(rollout: Rollout) -> bool:
 
 def _held_back(rollout: Rollout, known: Rejection, now: datetime) -> Step | None:
     """Give everything to the stable version, where what is wanted instead was rejected."""
+    why = f"the spec asks for version {known.version}, which was rejected: {known.why}"
     if rollout.stable is None:
-        return Step(rollout.phase, f"version {known.version} was rejected: {known.why}")
+        return _nothing_left(rollout, known, why, now)
     return moved(
         rollout,
         now,
         Phase.ROLLED_BACK,
-        f"the spec asks for version {known.version}, which was rejected: {known.why}",
+        why,
         {rollout.stable.revision: ALL},
         tags=("", rollout.stable.revision),
         event="held after rollback",
         candidate=known.version,
         stable=rollout.stable.revision,
     )
+
+
+def _nothing_left(rollout: Rollout, known: Rejection, why: str, now: datetime) -> Step:
+    """Write down which version it is that nobody can go back from, so that `retry` is about that one."""
+    record = Record(known.version, "", literal(rollout.live.traffic), now, now, first=True)
+    return Step(Phase.FAILED, why, record=record, rejected=rollout.rejected, event="failed")
 
 
 def begins(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:

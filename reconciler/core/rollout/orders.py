@@ -63,7 +63,7 @@ def _obstacle(rollout: Rollout, order: Order) -> str:
 def _nowhere(rollout: Rollout, order: Order) -> str:
     """Say that there is nothing to go back to, or nothing to go on with."""
     if order.verb in {"abort", "rollback"} and not back_to(rollout):
-        return "there is no version to go back to"
+        return "there is no version to go back to that was not taken back itself"
     if order.verb == "resume" and rollout.hand is Hand.OTHERS and rollout.policy.strategy is not Strategy.MANUAL:
         return "traffic goes to revisions that are not of this rollout; give all of it to one of them"
     return ""
@@ -79,9 +79,9 @@ def back_to(rollout: Rollout) -> str:
     if stable is not None and stable.hash != refused:
         return stable.revision
     before = rollout.record.before if rollout.record else ""
-    return next(
-        (each.revision for each in rollout.live.versions if each.revision == before != "" and each.hash != refused), ""
-    )
+    found = next((each for each in rollout.live.versions if before and each.revision == before), None)
+    usable = found is not None and found.hash != refused and rollout.rejection(found.hash) is None
+    return before if usable else ""
 
 
 def heeded(rollout: Rollout, *verbs: str) -> Order | None:

@@ -268,18 +268,23 @@ def _tagged(live: Live, tag: str) -> Version | None:
 
 
 def _candidate(live: Live, record: Record | None, wanted: str, serving: Mapping[str, int]) -> Version | None:
-    """Give the version on its way: the newest revision that runs it, where it is known to be on its way."""
+    """Give the version on its way: the newest revision that runs it, of those that serve if some do."""
     if record is not None and not record.done:
-        return next((each for each in live.versions if each.hash == record.candidate), None)
+        return _serving_first(live, record.candidate, serving, but=record.stable)
     if record is not None:
         return None
-    found = next((each for each in live.versions if each.hash == wanted), None)
+    found = _serving_first(live, wanted, serving)
     if found is None:
         return None
     running = {each.revision for each in live.versions if each.hash == wanted}
     alone = bool(serving) and serving.keys() <= running
     on_its_way = found.revision in serving or found == _tagged(live, CANDIDATE) or found == live.versions[0]
     return found if on_its_way and not alone else None
+
+
+def _serving_first(live: Live, version: str, serving: Mapping[str, int], *, but: str = "") -> Version | None:
+    known = [each for each in live.versions if each.hash == version and each.revision != but]
+    return next((each for each in known if each.revision in serving), known[0] if known else None)
 
 
 def _stable(live: Live, record: Record | None, candidate: Version | None, serving: Mapping[str, int]) -> Version | None:
