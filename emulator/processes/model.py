@@ -115,6 +115,7 @@ class Revision:
     max_instances: int = 100
     timeout_s: float = 300.0
     size: Size = Size()
+    watched: bool = True  # its processes are its containers: not where a container engine runs them
 
 
 @dataclass(frozen=True, slots=True)

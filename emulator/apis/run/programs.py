@@ -170,6 +170,7 @@ def describe(world: World, name: str) -> Revision:
         max_instances=revision.scaling.max_instance_count,
         timeout_s=revision.timeout.ToTimedelta().total_seconds(),
         size=size_of(revision),
+        watched=not any(source.engine for source in sources),
     )
 
 
