@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "Look for what is in the way of these specs.",
     "plan": "Show what apply would change.",
     "cost": "Show what specs cost a month, without any call.",
+    "advise": "Show what of services is larger than what was measured needs.",
     "budget": "What was spent of budgets, which steps hold; lift one.",
     "comment": "Say on a pull request what merging it would do.",
     "apply": "Make Google Cloud what the specs say.",
