@@ -22,7 +22,7 @@ WITH_OPTIONS = (
     "prediction_log",
 )
 """They read `sys.argv`; the others take nothing after their name."""
-NAMES = tuple(sorted({*QUICK, *WITH_OPTIONS, "cost_beside_infracost", "pubsub"}))
+NAMES = tuple(sorted({*QUICK, *WITH_OPTIONS, "cost_beside_infracost", "pubsub", "streams"}))
 
 
 def main(given: Sequence[str]) -> None:

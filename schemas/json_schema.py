@@ -18,7 +18,9 @@ from schemas.fields import type_at
 from schemas.operator import Operator
 from schemas.section import yaml_value
 from schemas.sections.budget import Budget
+from schemas.sections.container import Port
 from schemas.sections.image import Image
+from schemas.sections.mounts import Mount
 from schemas.sections.resources import Gpu
 from schemas.service import MLService
 
@@ -28,7 +30,13 @@ FILE = "schemas/mlservice.schema.json"
 Schema = dict[str, Any]
 _WHICH = "What the document describes."
 # A single value may stand for the whole section: model -> the key it stands for.
-SHORTHANDS: dict[type[BaseModel], str] = {Image: "uri", Gpu: "type", Budget: "amount"}
+SHORTHANDS: dict[type[BaseModel], str] = {
+    Image: "uri",
+    Gpu: "type",
+    Budget: "amount",
+    Mount: "bucket",
+    Port: "containerPort",
+}
 
 
 def json_schema() -> Schema:

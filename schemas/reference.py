@@ -29,6 +29,20 @@ Every key of the language. A key in **bold** is required. `mlservice.schema.json
 - **Memory** is in binary units: `512Mi`, `16Gi`. **CPU** is in vCPUs, or thousandths of one: `4`, `0.5`, `500m`.
 - A key with nothing behind it counts as not written.
 - **Environments** are merge patches (RFC 7396): mappings merge, everything else replaces, `null` removes.
+
+## What most people write first
+
+| For | Sections of `spec` |
+|---|---|
+| what runs | `region`, `model` (the bundled server) or `image`, `env`, `secrets` |
+| how big, and how many | [`resources`](#specresources), [`scaling`](#specscaling) |
+| who may call | [`access`](#specaccess) |
+| how a new version goes out | [`rollout`](#specrollout) |
+| a container of your own | [`container`](#speccontainer), [`mounts`](#specmountsname) |
+| what is beside and around it | [`sidecars`](#specsidecarsname), [`network`](#specnetwork) |
+| is the model still right | [`monitoring`](#specmonitoring) |
+| train again | [`triggers`](#spectriggers), [`retraining`](#specretraining) |
+| what it may cost, and which images | [`budget`](#specbudget), [`registry`](#specregistry) |
 """
 
 _PATTERNS = {units.DURATION_PATTERN: "duration", units.MEMORY_PATTERN: "memory"}
@@ -40,8 +54,9 @@ def reference_markdown(schema: Schema) -> str:
     definitions = schema["$defs"]
     service, operator = definitions["MLService"], definitions["Operator"]
     sections = [_section("A service", service, definitions)]
+    seen: dict[int, str] = {}
     for key in ("metadata", "spec"):
-        sections += _sections(key, _target(service["properties"][key], definitions), definitions)
+        sections += _sections(key, _target(service["properties"][key], definitions), definitions, seen=seen)
     sections += _sections("environments.<name>", definitions["Environment"], definitions)
     sections.append(_section("An operator", operator, definitions))
     for key in ("metadata", "spec"):
@@ -50,12 +65,31 @@ def reference_markdown(schema: Schema) -> str:
     return "\n".join([_INTRODUCTION, *sections])
 
 
-def _sections(path: str, schema: Schema, definitions: Schema, *, of: str = "") -> Iterator[str]:
+def _sections(
+    path: str, schema: Schema, definitions: Schema, *, of: str = "", seen: dict[int, str] | None = None
+) -> Iterator[str]:
+    """A section and those below it; one that was written before is named, and not written again."""
+    seen = {} if seen is None else seen
+    seen.setdefault(id(schema), path)
     yield _section(f"`{path}`{of}", schema, definitions)
-    for key, entry in schema.get("properties", {}).items():
-        below, suffix = _below(entry, definitions)
-        if below is not None and path.split(".", maxsplit=1)[0] != "environments":
-            yield from _sections(f"{path}.{key}{suffix}", below, definitions, of=of)
+    new: list[tuple[str, Schema]] = []
+    if path.split(".", maxsplit=1)[0] != "environments":
+        for key, entry in schema.get("properties", {}).items():
+            below, suffix = _below(entry, definitions)
+            if below is None:
+                continue
+            here = f"{path}.{key}{suffix}"
+            if (known := seen.setdefault(id(below), here)) == here:
+                new.append((here, below))
+            else:
+                yield f"`{here}` is as [`{known}`](#{_anchor(known)}).\n"
+    for here, below in new:
+        yield from _sections(here, below, definitions, of=of, seen=seen)
+
+
+def _anchor(path: str) -> str:
+    """How a renderer calls the heading of a section."""
+    return "".join(letter for letter in path.lower() if letter.isalnum() or letter in "-_")
 
 
 def _below(entry: Schema, definitions: Schema) -> tuple[Schema | None, str]:

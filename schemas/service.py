@@ -7,20 +7,25 @@ from pydantic import Field, ValidationInfo, field_validator
 from schemas.section import Section
 from schemas.sections.access import Access
 from schemas.sections.budget import Budget
+from schemas.sections.container import Container
 from schemas.sections.environment import SecretRef
 from schemas.sections.events import Events
+from schemas.sections.execution import Execution, Protection, Revision
 from schemas.sections.image import Image
 from schemas.sections.management import Management
 from schemas.sections.model import Model
 from schemas.sections.monitoring import Monitoring
+from schemas.sections.mounts import Mount
+from schemas.sections.network import Network
 from schemas.sections.notifications import Notification
 from schemas.sections.registry import Registry
 from schemas.sections.resources import Resources, Scaling
 from schemas.sections.retraining import Retraining, Trigger
 from schemas.sections.rollout import Rollout, TrafficShare
 from schemas.sections.runtime import Runtime
+from schemas.sections.sidecars import Sidecar
 from schemas.sections.usage import Usage
-from schemas.values import LooseText, Text
+from schemas.values import LooseText, PlainData, Text
 
 API_VERSION: Literal["mlservice/v1"] = "mlservice/v1"
 ONE_CPU_MILLIS = 1000
@@ -36,6 +41,8 @@ class Metadata(Section):
         json_schema_extra={"pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$", "maxLength": 49},
     )
     labels: dict[str, LooseText] = Field(default_factory=dict, description="Labels on every resource we own.")
+    description: Text | None = Field(None, description="What the service is for, as Cloud Run's list shows it.")
+    annotations: dict[str, LooseText] = Field(default_factory=dict, description="Annotations of the Cloud Run service.")
 
 
 class Spec(Section):
@@ -53,11 +60,28 @@ class Spec(Section):
     secrets: dict[str, SecretRef] = Field(
         default_factory=dict, description="Environment variables that hold secrets, by name."
     )
+    container: Container = Field(default_factory=Container, description="How an image of your own is run.")
+    mounts: dict[str, Mount] = Field(
+        default_factory=dict,
+        description="What the container finds in its file system, by path. Shorthand: `/models: gs://bucket/folder/`.",
+    )
+    sidecars: dict[str, Sidecar] = Field(
+        default_factory=dict, max_length=9, description="Further containers of each instance, by name."
+    )
     resources: Resources = Field(default_factory=Resources, description="What one instance has.")
     scaling: Scaling = Field(
         default_factory=Scaling, validate_default=True, description="How many instances there may be."
     )
     access: Access = Field(default_factory=Access, description="Who may call, and as whom the service runs.")
+    network: Network | None = Field(None, description="The VPC network that the service's own requests go through.")
+    execution: Execution = Field(default_factory=Execution, description="How instances are run.")
+    protection: Protection | None = Field(None, description="Keys of your own, and images that somebody vouched for.")
+    revision: Revision = Field(default_factory=Revision, description="What each revision carries besides.")
+    cloud_run: PlainData = Field(
+        default_factory=dict,
+        description="What has no word here, as fields of a `Service` of Cloud Run's API v2 by their JSON names.",
+        examples=[{"launchStage": "BETA"}],
+    )
     events: Events | None = Field(None, description="Predictions asked for and answered by Pub/Sub message.")
     rollout: Rollout = Field(default_factory=Rollout, description="How a new version goes out.")
     traffic: tuple[TrafficShare, ...] = Field((), description="The split itself, with `rollout.strategy: Manual`.")
@@ -74,7 +98,12 @@ class Spec(Section):
     @classmethod
     def _one_request_below_one_cpu(cls, scaling: Scaling, info: ValidationInfo) -> Scaling:
         resources: Resources | None = info.data.get("resources")
-        if resources and resources.cpu_millis < ONE_CPU_MILLIS and "concurrency" not in scaling.model_fields_set:
+        beside = sum(each.cpu_millis for each in (info.data.get("sidecars") or {}).values())
+        if (
+            resources
+            and resources.cpu_millis + beside < ONE_CPU_MILLIS
+            and "concurrency" not in scaling.model_fields_set
+        ):
             return scaling.model_copy(update={"concurrency": 1})
         return scaling
 

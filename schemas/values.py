@@ -119,6 +119,14 @@ def _cpu_out(millis: int) -> int | str:
 
 _DURATION = {"type": "string", "pattern": units.DURATION_PATTERN}
 
+
+def _as_plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _as_plain(item) for key, item in value.items()}
+    return [_as_plain(item) for item in value] if isinstance(value, (list, tuple)) else unwrapped(value)
+
+
+PlainData = Annotated[dict[str, Any], BeforeValidator(_as_plain)]
 Text = Annotated[str, BeforeValidator(_as_text)]
 # Text where people naturally write numbers: an editor should not complain.
 LooseText = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]

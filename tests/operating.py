@@ -97,10 +97,10 @@ class Operator:
         client = self.api("google.cloud.run_v2", "services", "Services")
         return list(client.list_services(request={"parent": f"projects/local/locations/{REGION}"}))
 
-    def service(self, name: str = "churn") -> Any:
+    def service(self, name: str = "churn", region: str = REGION) -> Any:
         """One Cloud Run service, by Google's client."""
         client = self.api("google.cloud.run_v2", "services", "Services")
-        return client.get_service(request={"name": f"projects/local/locations/{REGION}/services/{name}"})
+        return client.get_service(request={"name": f"projects/local/locations/{region}/services/{name}"})
 
 
 def told(plan: Plan) -> list[str]:

@@ -19,7 +19,7 @@ from emulator.core.failures import ApiFailure
 from emulator.core.world import World
 from emulator.doors import INSIDE, Inside
 from emulator.identity.tokens import Tokens
-from emulator.processes.frontend import INTERNAL_HEADER
+from emulator.processes.passage import INTERNAL_HEADER
 
 HERE = ("127.0.0.1", "localhost", "::1")
 REDIRECTS = (301, 302, 303, 307, 308)

@@ -123,6 +123,11 @@ class Store:
         """All objects of a kind whose names start with `prefix`, sorted by name."""
         return self.between(kind, prefix, prefix + AFTER_ALL)
 
+    @property
+    def changes(self) -> int:
+        """How many rows were written or removed so far: while it is the same, nothing has changed."""
+        return self._db.total_changes
+
     def names(self, kind: str) -> tuple[str, ...]:
         """The names of all objects of a kind, sorted, without reading their bodies."""
         with self._lock:

@@ -13,6 +13,11 @@ from typing import Any
 from emulator.core.world import World
 
 FILE = Path(__file__).with_name("roles.json")
+ADDED = {"roles/cloudsql.client": frozenset({"cloudsql.instances.connect", "cloudsql.instances.get"})}
+"""Roles that the dataset leaves out, as their API has no place here, and that what is here gives to accounts.
+
+Source: https://cloud.google.com/sql/docs/mysql/iam-roles.
+"""
 CUSTOM = "iam.role"
 """Kind of the custom roles in the store: a `google.iam.admin.v1.Role` by its name."""
 
@@ -20,10 +25,11 @@ CUSTOM = "iam.role"
 @cache
 def predefined() -> dict[str, frozenset[str]]:
     """Every predefined role with its permissions. Read when the first service account calls."""
-    return {
+    found = {
         role: frozenset(f"{noun}.{verb}" for noun, verbs in nouns.items() for verb in verbs.split())
         for role, nouns in json.loads(FILE.read_text())["roles"].items()
     }
+    return {**ADDED, **found}
 
 
 def permits(world: World, role: str, permission: str) -> bool:

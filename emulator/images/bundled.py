@@ -1,4 +1,4 @@
-"""The images that are there without anybody having pushed them: Google's hello and our own runtime."""
+"""The images that are there without anybody having pushed them: Google's hello, our own, and a made-up LLM server."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ from emulator.images.reference import parse
 
 PROJECTS = ("projects/cloudrun/", "projects/mlservice/")
 HERE = Path(__file__).parent
+OPENAI_ECHO = "us-docker.pkg.dev/mlservice/images/openai-echo"
 RUNTIME = ("runtime", "schemas")
 RECONCILER = ("reconciler", "schemas", "runtime")
 """Packages that our images hold; they are found, not imported. The reconciler uploads a program of the runtime's."""
@@ -36,6 +37,9 @@ def images() -> Iterator[Bundled]:
     if len(reconciler) == len(RECONCILER):
         reference = f"us-docker.pkg.dev/mlservice/images/reconciler:{metadata.version('mlservice')}"
         yield Bundled(reference, reconciler, [sys.executable, "-m", "reconciler.cli"])
+    echo = {"openai_echo": HERE / "openai_echo"}
+    yield Bundled(f"{OPENAI_ECHO}:{metadata.version('mlservice')}", echo, [*fast, "-m", "openai_echo"])
+    yield Bundled(f"{OPENAI_ECHO}:latest", echo, [*fast, "-m", "openai_echo"])
     runtime = {name: folder for name in RUNTIME if (folder := package_folder(name))}
     if len(runtime) == len(RUNTIME):
         reference = f"us-docker.pkg.dev/mlservice/images/runtime:{metadata.version('mlservice')}"

@@ -6,13 +6,16 @@ Source: https://cloud.google.com/run/docs/container-contract#jobs-env-vars and `
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import shutil
+import tempfile
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from emulator.processes.instance import in_order
 from emulator.processes.logs import Log
-from emulator.processes.model import CannotStartError, Program
+from emulator.processes.model import CannotStartError
 from emulator.processes.process import GRACE_S, Process
 
 if TYPE_CHECKING:
@@ -144,9 +147,10 @@ class Execution:
             return TaskEnd(index, attempt, None, cancelled=True)
         await self._tell(partial(self._watcher.task_started, index, attempt))
         last = attempt >= self._batch.max_retries
+        scratch = Path(tempfile.mkdtemp(prefix="emulator-task-"))
         try:
             async with asyncio.timeout(self._batch.timeout_s):
-                code = await self._containers(index, attempt)
+                code = await self._containers(index, attempt, scratch)
         except TimeoutError:
             message = f"Terminating task because it has reached the maximum timeout of {self._batch.timeout_s:g}s."
             self.log.write(message)
@@ -158,12 +162,13 @@ class Execution:
             return TaskEnd(index, attempt, None, cancelled=True)
         finally:
             await self._stop(index)
+            self._over(scratch)
         if self._stop_asked.is_set():
             return TaskEnd(index, attempt, None, cancelled=True)
         message = "" if code == 0 else f"The container exited with an error: exit code {code}."
         return TaskEnd(index, attempt, code, message, last=code == 0 or last)
 
-    async def _containers(self, index: int, attempt: int) -> int:
+    async def _containers(self, index: int, attempt: int, scratch: Path) -> int:
         """Run a try of a task and give the exit code of its main container.
 
         Raises:
@@ -173,9 +178,11 @@ class Execution:
         environment = self._batch.environment | self._batch.told(index, attempt, self._batch.tasks)
         group = self._running[index] = []
         for container in in_order(self._batch.containers):
-            program = await self._workshop.program(container)
+            program = await self._workshop.program(container, scratch, self.log)
             self._go_on()
-            program = Program(program.command, program.folder, {**program.environment, **environment})
+            program = replace(program, environment={**program.environment, **environment})
+            for note in program.notes:
+                self.log.write(note)
             try:
                 group.append(await Process.start(program, self.log, self._workshop.undertaker))
             except OSError as error:
@@ -191,6 +198,13 @@ class Execution:
         """
         if self._stop_asked.is_set():
             raise StoppedError
+
+    def _over(self, scratch: Path) -> None:
+        """Nothing of a try runs any more."""
+        for container in self._batch.containers:
+            if container.over is not None:
+                container.over(scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
 
     async def _stop(self, index: int) -> None:
         await asyncio.gather(*(process.stop() for process in self._running.pop(index, [])))

@@ -7,21 +7,22 @@ import shutil
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.processes.gauge import Gauge
 from emulator.processes.model import CannotStartError, Outcome, default_startup_probe
 from emulator.processes.ports import Port
-from emulator.processes.probe import liveness_fails, passes_startup
+from emulator.processes.probe import fails, passes_startup, recovers
 from emulator.processes.process import GRACE_S, Process
 from emulator.processes.use import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from emulator.processes.logs import Log
-    from emulator.processes.model import Container, Revision
+    from emulator.processes.model import Container, Probe, Revision
     from emulator.processes.upstream import Connection
     from emulator.processes.workshop import Workshop
 
@@ -45,8 +46,8 @@ class Instance:
 
     def __init__(self, revision: Revision, workshop: Workshop, log: Log) -> None:
         self.revision = revision
-        self._port = Port()
-        self.port = self._port.number
+        self._ports = ports_of(revision)
+        self.port = next(held.number for number, held in self._ports.items() if number == serving_port(revision))
         self.in_flight = 0
         self._busy_since_s = 0.0
         self.ready = False
@@ -61,11 +62,13 @@ class Instance:
         self._scratch = Path(tempfile.mkdtemp(prefix="emulator-instance-"))
         self._processes: dict[str, Process] = {}
         self._watchers: list[asyncio.Task[None]] = []
+        self._unready: set[str] = set()  # containers whose readiness probe fails
+        self.recovered: Callable[[], None] | None = None  # told when it may be sent requests again
 
     @property
     def free(self) -> bool:
         """Tell whether another request may be sent to it."""
-        return self.ready and not self.stopping and self.in_flight < self.revision.concurrency
+        return self.ready and not self.stopping and not self._unready and self.in_flight < self.revision.concurrency
 
     def take_slot(self) -> None:
         """Reserve a slot for a request."""
@@ -81,14 +84,13 @@ class Instance:
         return 0.0 if self.in_flight else time.monotonic() - self._busy_since_s
 
     async def start(self) -> Outcome:
-        """Start the containers in order and wait for their startup probes.
+        """Start the containers, each once those that it depends on have passed their startup probes; wait for all.
 
         It may be stopped at any moment meanwhile, also between two steps; then no process of it is left, and it never
         becomes ready.
         """
         try:
-            for container in in_order(self.revision.containers):
-                await self._start(container)
+            await self._start_all()
         except CannotStartError as error:
             await self._discard()
             return error.outcome
@@ -98,6 +100,29 @@ class Instance:
         watched = self._processes.values() if self.revision.watched else ()
         self.gauge = Gauge(self.idle_since, [process.pid for process in watched])
         return Outcome()
+
+    async def _start_all(self) -> None:
+        """Start every container as soon as it may be.
+
+        Raises:
+            CannotStartError: One of them did not start; the first to fail ends the others' starts.
+        """
+        tasks: dict[str, asyncio.Task[None]] = {}
+        for container in in_order(self.revision.containers):
+            needed = [tasks[name] for name in container.after if name in tasks]
+            tasks[container.name] = asyncio.create_task(self._start_after(needed, container))
+        try:
+            await asyncio.gather(*tasks.values())
+        except BaseException:
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+            raise
+
+    async def _start_after(self, needed: list[asyncio.Task[None]], container: Container) -> None:
+        if needed:
+            await asyncio.gather(*(asyncio.shield(task) for task in needed))
+        await self._start(container)
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
         """Ask all containers to end within `grace_s`, and wait until they have."""
@@ -111,10 +136,12 @@ class Instance:
         self._gone()
 
     async def _start(self, container: Container) -> None:
-        port = self.port if container.port is not None else 0
-        program = await self._workshop.program(container, port)
+        ports = {number: held.number for number, held in self._ports.items()}
+        program = await self._workshop.program(container, self._scratch, self._log, ports)
         home = {"HOME": str(self._scratch), "TMPDIR": str(self._scratch)}
-        program = type(program)(program.command, program.folder, {**home, **program.environment})
+        program = replace(program, environment={**home, **program.environment})
+        for note in program.notes:
+            self._log.write(note)
         self._go_on(container)
         try:
             process = await Process.start(program, self._log, self._workshop.undertaker)
@@ -142,7 +169,7 @@ class Instance:
             probe = default_startup_probe(container.port)
         if probe is None:
             return
-        check = asyncio.create_task(passes_startup(probe, self._real_port(probe.port, container)))
+        check = asyncio.create_task(passes_startup(probe, self._real_port(probe.port)))
         waits: set[asyncio.Future[Any]] = {check, process.ended}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -152,20 +179,36 @@ class Instance:
         if not passed or process.ended.done():
             raise CannotStartError(HEALTH_CHECK_CONTAINER_ERROR, _failure(container))
 
-    def _real_port(self, declared: int, container: Container) -> int:
-        return self.port if declared in (container.port, 0) else declared
+    def _real_port(self, declared: int) -> int:
+        held = self._ports.get(declared)
+        return self.port if held is None else held.number
 
     def _watch(self, container: Container, process: Process) -> None:
         process.ended.add_done_callback(self._container_ended)
         if container.liveness is not None:
-            self._watchers.append(asyncio.create_task(self._follow_liveness(container, process)))
+            self._watchers.append(asyncio.create_task(self._follow_liveness(container.liveness, process)))
+        if container.readiness is not None:
+            self._watchers.append(asyncio.create_task(self._follow_readiness(container.readiness, container.name)))
 
-    async def _follow_liveness(self, container: Container, process: Process) -> None:
-        if container.liveness is None:
-            return
-        await liveness_fails(container.liveness, self._real_port(container.liveness.port, container))
-        self._log.write(f"LIVENESS {container.liveness.kind} probe failed; the container is shut down.")
+    async def _follow_liveness(self, probe: Probe, process: Process) -> None:
+        await fails(probe, self._real_port(probe.port))
+        self._log.write(f"LIVENESS {probe.kind} probe failed; the container is shut down.")
         await process.stop()
+
+    async def _follow_readiness(self, probe: Probe, name: str) -> None:
+        """Take an instance out while its probe fails, and in again. It is in until the probe has failed.
+
+        Source: https://cloud.google.com/run/docs/configuring/healthchecks
+        """
+        while True:
+            await fails(probe, self._real_port(probe.port))
+            self._log.write(f"READINESS {probe.kind} probe failed; the instance gets no new requests.")
+            self._unready.add(name)
+            await recovers(probe, self._real_port(probe.port))
+            self._log.write(f"READINESS {probe.kind} probe passed; the instance gets requests again.")
+            self._unready.discard(name)
+            if self.recovered is not None:
+                self.recovered()
 
     def _container_ended(self, ended: asyncio.Future[int]) -> None:
         """One container gone: the instance is gone, as in Cloud Run."""
@@ -185,10 +228,30 @@ class Instance:
 
     def _gone(self) -> None:
         self.ready = False
-        self._port.release()
+        for held in self._ports.values():
+            held.release()
+        for container in self.revision.containers:
+            if container.over is not None:
+                container.over(self._scratch)
         shutil.rmtree(self._scratch, ignore_errors=True)
         with suppress(asyncio.InvalidStateError):
             self.ended.set_result(None)
+
+
+def serving_port(revision: Revision) -> int:
+    """The port, as the spec names it, that takes a revision's requests."""
+    return next((container.port for container in revision.containers if container.port is not None), 0)
+
+
+def ports_of(revision: Revision) -> dict[int, Port]:
+    """Have a port of this machine for each that the containers of an instance are known to listen on.
+
+    The one that takes requests is any free one. Others are what they are named, since their programs may know no other
+    number, unless somebody has it: another instance, for one.
+    """
+    serving = serving_port(revision)
+    known = {serving}.union(*(container.ports for container in revision.containers))
+    return {number: Port(0 if number == serving else number) for number in sorted(known)}
 
 
 def in_order(containers: Iterable[Container]) -> list[Container]:

@@ -12,23 +12,34 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from emulator.processes.caller import Caller
 from emulator.processes.ports import bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from emulator.processes.caller import Upgrade
 
 KEEP_ALIVE_S = 620  # longer than any client's, as Google's front end: the client closes first
 BACKLOG = 2048
 
 
 class Listeners:
-    """The open sockets of one application, by port."""
+    """The open sockets of one application, by port.
 
-    def __init__(self, app: Callable[..., Any]) -> None:
+    Args:
+        app: Answers requests.
+        upgrade: Carries WebSockets; without it, what asks for one is a request like any other.
+    """
+
+    def __init__(self, app: Callable[..., Any], upgrade: Upgrade | None = None) -> None:
+        def caller(**_: Any) -> Caller:
+            return Caller(upgrade)  # type: ignore[arg-type]  # made only where there is one
+
         self._config = Config(
             app,
             http="httptools",
-            ws="none",
+            ws="none" if upgrade is None else caller,  # type: ignore[arg-type]  # uvicorn calls it, whatever it is
             loop="none",
             lifespan="off",
             interface="asgi3",

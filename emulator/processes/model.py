@@ -39,11 +39,15 @@ def default_startup_probe(port: int) -> Probe:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How one container of an instance is started: a command in a folder, or an engine's command line."""
+    """How one container of an instance is started: a command in a folder, or an engine's command line.
+
+    `notes` are for the container's log: what is not as it would be in Cloud Run.
+    """
 
     command: tuple[str, ...]
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +67,24 @@ class Place:
     Attributes:
         port: Where it must listen; 0 for one that takes no requests.
         metadata_host: `host:port` of the metadata server that answers as its identity.
+        scratch: A folder that its instance has to itself, as long as it is there; its name is like no other's.
+        note: Writes a line into its log, soon; from any thread.
+        ports: The port of this machine for each port of the instance's containers that is known.
     """
 
     port: int
     metadata_host: str
+    scratch: Path
+    note: Callable[[str], None]
+    ports: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
     """One container of a revision. `port` is set on the one that takes requests.
 
-    `program` is called in a worker thread each time one starts: secrets are read at instance start.
+    `program` is called in a worker thread each time one starts: secrets are read at instance start. `over` is told, in
+    the loop's thread, which must not wait, when nothing of an instance runs any more: of which, its `Place.scratch`.
     """
 
     name: str
@@ -83,7 +94,15 @@ class Container:
     startup: Probe | None = None
     startup_is_default: bool = True
     liveness: Probe | None = None
+    readiness: Probe | None = None
     after: tuple[str, ...] = ()
+    over: Callable[[Path], None] | None = None
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """Ports that it is known to listen on: the one that takes requests, and those of its probes."""
+        probes = (self.startup, self.liveness, self.readiness)
+        return frozenset(filter(None, [self.port, *(probe.port for probe in probes if probe is not None)]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from emulator.processes.descriptors import allow_many
 from emulator.processes.execution import Execution
-from emulator.processes.frontend import Busy, FrontEnd
+from emulator.processes.frontend import FrontEnd
 from emulator.processes.listener import Listeners
 from emulator.processes.metadata import MetadataServer
 from emulator.processes.model import CannotStartError
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from emulator.processes.execution import Batch, Watcher
-    from emulator.processes.frontend import Answered, Gate
+    from emulator.processes.frontend import Gate
     from emulator.processes.gauge import Looked
     from emulator.processes.metadata import Tokens
     from emulator.processes.model import Identity, Outcome, Revision, Route, Size
+    from emulator.processes.passage import Answered, Busy
     from emulator.processes.use import Use
 
 T = TypeVar("T")
@@ -89,6 +91,7 @@ class Plane:
 
     def start(self) -> None:
         """Begin to work. The thread is never replaced: containers are its children."""
+        allow_many()
         self._thread.start()
         self._ready.wait()
 
@@ -195,7 +198,7 @@ class Plane:
 
     async def _set_up(self) -> None:
         self._workshop = Workshop(Undertaker(), self._metadata, self._now, self._written, self._began)
-        self._addresses = Listeners(self._front)
+        self._addresses = Listeners(self._front, self._front.upgrade)
         self._ticker = asyncio.create_task(self._tick())
 
     async def _shut_down(self, grace_s: float) -> None:

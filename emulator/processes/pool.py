@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections import deque
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from emulator.processes.gauge import Looked
@@ -284,6 +285,7 @@ class Pool:
         if self._closed:
             raise CannotStartError("INTERNAL", f"'{self.name}' is being removed.")
         instance = Instance(revision, self._workshop, self.log)
+        instance.recovered = partial(self._hand_out, instance)
         self._fresh.add(instance)
         try:
             return await instance.start(), instance

@@ -64,11 +64,14 @@ class Port:
     Its UDP side, which no container of Cloud Run has a use for, is held until it is released, by death at the latest:
     between the choice of a port and its use lies the start of a program, and other emulators on this machine choose
     too. A probe would find the other's program there, and requests would go to it.
+
+    Args:
+        wanted: Preferred, where it is free.
     """
 
-    def __init__(self) -> None:
-        for _ in range(TRIES):
-            with bound() as candidate:
+    def __init__(self, wanted: int = 0) -> None:
+        for turn in range(TRIES):
+            with bound(0 if turn else wanted) as candidate:
                 self.number = int(candidate.getsockname()[1])
             self._held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             try:

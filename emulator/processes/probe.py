@@ -1,4 +1,4 @@
-"""Startup and liveness checks, with Cloud Run's semantics in real time.
+"""Startup, liveness and readiness checks, with Cloud Run's semantics in real time.
 
 Source: `google.cloud.run.v2.Probe`; https://cloud.google.com/run/docs/configuring/healthchecks. One deliberate
 difference: Cloud Run tries once per period; here a startup probe is tried far more often within the same total time,
@@ -36,7 +36,15 @@ async def passes_startup(probe: Probe, port: int) -> bool:
     return False
 
 
-async def liveness_fails(probe: Probe, port: int) -> None:
+async def recovers(probe: Probe, port: int) -> None:
+    """Return when a check passes; one check per period."""
+    passed = False
+    while not passed:
+        await asyncio.sleep(probe.period_s)
+        passed = await passes(probe, port, timeout_s=probe.timeout_s)
+
+
+async def fails(probe: Probe, port: int) -> None:
     """Return when `failureThreshold` checks in a row have failed; one check per period."""
     await asyncio.sleep(probe.initial_delay_s)
     failed = 0

@@ -17,6 +17,7 @@ HIGH_WATER = 256 * 1024  # bytes kept for a slow caller before the container has
 MAX_UNUSED_S = 2.0  # shorter than the keep-alive of any usual server (uvicorn 5 s): no request meets a closing one
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux; it holds for the next answer only
 INFORMATIONAL = 200  # statuses below announce, they do not answer
+SWITCHING = 101  # but this one, where it was asked for: what follows is no HTTP
 
 
 class BrokenError(ConnectionError):
@@ -46,6 +47,8 @@ class Connection(asyncio.Protocol):
         self._began = False
         self._head_ready = False
         self._keep = False
+        self._may_upgrade = False
+        self._upgraded = False
         self._chunks: deque[bytes] = deque()
         self._buffered = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -72,13 +75,20 @@ class Connection(asyncio.Protocol):
         """Tell whether it has been unused so briefly that the container will not just be closing it."""
         return not self._closed and self.loop.time() - self.used_at < MAX_UNUSED_S
 
-    def send(self, head: bytes, *, bodiless: bool) -> None:
-        """Begin an exchange. `bodiless`: the answer has no body whatever its headers say (HEAD)."""
+    def send(self, head: bytes, *, bodiless: bool, upgrade: bool = False) -> None:
+        """Begin an exchange.
+
+        Args:
+            head: Of the request, and its body as far as it is known.
+            bodiless: The answer has no body whatever its headers say (HEAD).
+            upgrade: The request asks for another protocol; once it has that, every byte is one of the answer's body.
+        """
         self.exchanges += 1
         self.status = 0
         self.headers = []
         self.complete = False
         self._bodiless = bodiless
+        self._may_upgrade = upgrade
         self._began = self._head_ready = self._keep = False
         self._chunks.clear()
         self._buffered = 0
@@ -149,15 +159,29 @@ class Connection(asyncio.Protocol):
         if self.complete:  # bytes nobody asked for
             self.close()
             return
+        if self._upgraded:
+            self.on_body(data)
+            self._wake()
+            return
         self._began = True
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.close()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._switch(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             if not self.complete:
                 self.close()
         self._wake()
+
+    def _switch(self, rest: bytes) -> None:
+        """The container speaks another protocol from here on."""
+        if not self._may_upgrade:
+            self.close()
+            return
+        self._upgraded = self._head_ready = True
+        self.status = SWITCHING
+        if rest:
+            self.on_body(rest)
 
     def eof_received(self) -> bool:
         """An answer without a length ends with the connection."""
@@ -192,7 +216,8 @@ class Connection(asyncio.Protocol):
         """Take status and headers; an informational answer is not the one we wait for."""
         status = self._parser.get_status_code()
         if status < INFORMATIONAL:
-            self.headers = []
+            if status != SWITCHING:
+                self.headers = []
             return
         self.status = status
         self._keep = self._parser.should_keep_alive()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emulator.processes.model import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
+    from pathlib import Path
 
+    from emulator.processes.logs import Log
     from emulator.processes.metadata import MetadataServer
     from emulator.processes.model import Container, Program
     from emulator.processes.undertaker import Undertaker
@@ -40,11 +43,27 @@ class Workshop:
         if self.began is not None:
             self.began(revision)
 
-    async def program(self, container: Container, port: int = 0) -> Program:
+    async def program(
+        self, container: Container, scratch: Path, log: Log, ports: Mapping[int, int] | None = None
+    ) -> Program:
         """Ask what to start for one container.
+
+        Args:
+            container: Which.
+            scratch: The folder of its instance.
+            log: Where it writes.
+            ports: Which port of this machine is which of its instance's.
 
         Raises:
             CannotStartError: It cannot be started here.
         """
-        place = Place(port, await self.metadata.host(container.identity))
+        loop = asyncio.get_running_loop()
+
+        def note(text: str) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody reads any more
+                loop.call_soon_threadsafe(log.write, text)
+
+        given = ports or {}
+        port = 0 if container.port is None else given[container.port]
+        place = Place(port, await self.metadata.host(container.identity), scratch, note, given)
         return await asyncio.to_thread(container.program, place)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from reconciler.cli.streams import Unwritten, told
 from reconciler.engine.signals import Stopped, end_commands
 
 COMMANDS = {
@@ -126,6 +127,8 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us: what is said is heard by nobody
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - until the end
+        else:
+            setattr(sys, name, told(getattr(sys, name)))
     sys.exit(_flushed(run(sys.argv[1:])))
 
 
@@ -171,22 +174,27 @@ def wrong_usage(error: Any) -> int:
         return 0
     from reconciler.cli.console import say  # noqa: PLC0415 - late, for start-up
 
-    told = io.StringIO()
-    error.show(file=told)
-    say(told.getvalue())
+    said = io.StringIO()
+    error.show(file=said)
+    say(said.getvalue())
     return WRONG_USAGE
 
 
-_UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EBADF, errno.EIO})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def _unwritten(error: OSError) -> int:
-    """Say that there is no room, or nowhere to write to: where even that cannot be said, the exit code says it."""
+    """Say that there is no room, or nowhere to write to: where even that cannot be said, the exit code says it.
+
+    Who reads no further, as `head` does, wants to hear nothing of it.
+    """
+    _say_nothing_more(sys.stdout)
+    if error.errno == errno.EPIPE:
+        return 1
     from reconciler.cli.console import say  # noqa: PLC0415 - late, for start-up
 
     with contextlib.suppress(OSError, ValueError):
-        what = error.filename or "the output"
-        say(f"error: {what} cannot be written: {error.strerror}", "red")
+        say(f"error: the output cannot be written: {error.strerror}", "red")
     return 1
 
 
@@ -210,11 +218,11 @@ def failed(error: Exception) -> int:
         if hint:
             say(f"  hint: {hint}", "dim")
         return int(getattr(error, "exit_code", 1))
-    if isinstance(error, OSError) and error.errno in _UNWRITTEN:
-        _say_nothing_more(sys.stdout)
-        return 1 if error.errno == errno.EPIPE else _unwritten(error)
-    if isinstance(error, OSError) and error.filename:
-        say(f"error: {error.filename}: {error.strerror}", "red")
+    if isinstance(error, Unwritten):
+        return _unwritten(error)
+    if isinstance(error, OSError) and (error.filename or error.errno in _FULL):
+        # Which file it is that there is no room for, Python does not say.
+        say(f"error: {error.filename or 'a file cannot be written'}: {error.strerror}", "red")
         return 1
     import traceback  # noqa: PLC0415 - late, for start-up
 

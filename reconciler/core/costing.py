@@ -148,10 +148,19 @@ def _as_left(shape: Shape, planned: Change | None, paid: Paid) -> Shape:
     """Give a shape with what the plan wants, which is what the spec says but for what is left to others as it is."""
     if planned is None or planned.desired is None:
         return shape
-    always = planned.desired["cpu_always"]
-    if always is None and planned.observed:
-        always = planned.observed["cpu_always"]
-    return paid.sized(shape, {**planned.desired, "cpu_always": always})
+    return paid.sized(shape, _as_it_will_be(planned.desired, planned))
+
+
+def _as_it_will_be(desired: Mapping[str, Any], planned: Change) -> dict[str, Any]:
+    """Give a record as wanted, with the keys of maps that the plan leaves as they are."""
+    gone = {change.path for change in planned.changes if change.after is None}
+    observed = planned.observed or {}
+    return {
+        name: {key: item for key, item in observed.get(name, {}).items() if f"{name}.{key}" not in gone} | value
+        if isinstance(value, dict) and isinstance(observed.get(name, {}), dict)
+        else value
+        for name, value in desired.items()
+    }
 
 
 def _live(found: Estimate, total: Amounts, seen: _Seen, kinds: Kinds) -> _Live | None:

@@ -136,12 +136,12 @@ class Described:
     """What is there, in a spec's words.
 
     Args:
-        labels: Labels that people gave it.
+        metadata: The `metadata` section but for the name: labels that people gave it, and what it is for.
         spec: The `spec` section, as plain data.
         unsaid: What the spec has no words for and is left as found, in sentences.
     """
 
-    labels: Mapping[str, str]
+    metadata: Mapping[str, Any]
     spec: Mapping[str, Any]
     unsaid: tuple[str, ...] = ()
 

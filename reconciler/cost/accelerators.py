@@ -37,7 +37,7 @@ def exists(instances: Instances) -> bool:
     """Tell whether Cloud Run has instances of these sizes: what validation says of them."""
     gpu = Gpu(type=GpuType(instances.gpu), zonal_redundancy=instances.zonal) if instances.gpu else None
     resources = Resources(gpu=gpu, cpu_millis=instances.cpu_millis, memory_mib=instances.memory_mib)
-    return not any(True for check in (size.cpu, size.memory, size.gpu) for _ in check(resources))
+    return not any(True for check in (size.cpu, size.memory, size.gpu) for _ in check(resources, {}))
 
 
 def _written(instances: Instances) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.cost.amounts import MONTH_H, MONTH_S
 from reconciler.cost.warm import shares
 from schemas.cron import parse_cron
+from schemas.sections.resources import ScalingMode
 
 if TYPE_CHECKING:
     from schemas.sections.monitoring import Monitoring
@@ -168,16 +169,20 @@ def shape_of(service: MLService) -> Shape:
 
 
 def _instances(spec: Spec) -> Instances:
-    gpu = spec.resources.gpu
+    gpu, sidecars, scaling = spec.resources.gpu, spec.sidecars.values(), spec.scaling
+    beside = next((str(each.gpu) for each in sidecars if each.gpu), "")
+    by_hand = scaling.instances if scaling.mode is ScalingMode.MANUAL else None
+    least = max(scaling.min_instances, scaling.revision_min_instances) if by_hand is None else by_hand
     return Instances(
-        spec.resources.cpu_millis,
-        spec.resources.memory_mib,
-        spec.scaling.min_instances,
-        max(spec.scaling.max_instances, spec.scaling.min_instances),
-        spec.scaling.concurrency,
-        str(gpu.type) if gpu else "",
+        spec.resources.cpu_millis + sum(each.cpu_millis for each in sidecars),
+        spec.resources.memory_mib + sum(each.memory_mib for each in sidecars),
+        least,
+        max(scaling.max_instances, scaling.min_instances) if by_hand is None else max(by_hand, 1),
+        scaling.concurrency,
+        str(gpu.type) if gpu else beside,
         bool(gpu and gpu.zonal_redundancy),
-        windows=shares(spec.scaling),
+        always=spec.resources.cpu_idle is False,
+        windows=shares(scaling),
     )
 
 

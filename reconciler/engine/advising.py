@@ -23,6 +23,7 @@ from reconciler.engine.use import read_use, until_now
 from reconciler.gcp.run_series import CPU, DISTRIBUTIONS, GPU, MEMORY, REQUESTS, STARTS, Series
 from reconciler.gcp.run_sizes import Sized, sizes_in
 from schemas import LoadedService
+from schemas.sections.resources import ScalingMode
 
 ROLES = Roles(read=("roles/monitoring.viewer", "roles/run.viewer"))
 _MINUTE_S = 60
@@ -122,7 +123,7 @@ def _advised(session: Session, loaded: LoadedService, seen: Observed[Any] | None
     measured = replace(
         measured,
         apart=measured.apart or _other_sizes(wanted.instances, live.instances),
-        numbers_apart=_other_numbers(loaded, wanted.instances),
+        numbers_apart=_other_numbers(loaded),
     )
     return Advised(loaded, advise(shape, usage_of(loaded.service.spec), measured), measured)
 
@@ -141,10 +142,13 @@ def _other_sizes(wanted: Instances, live: Instances) -> str:
     return "" if sizes(wanted) == sizes(live) else "it runs with other sizes than its spec has: apply that first"
 
 
-def _other_numbers(loaded: LoadedService, wanted: Instances) -> str:
+def _other_numbers(loaded: LoadedService) -> str:
     scaling = loaded.service.spec.scaling
-    alone = (wanted.least, wanted.most) == (scaling.min_instances, max(scaling.max_instances, scaling.min_instances))
-    return "" if alone else "more than minInstances and maxInstances says how many instances there are"
+    if scaling.mode is ScalingMode.MANUAL:
+        return "there are as many as scaling.instances says"
+    if scaling.revision_min_instances or scaling.service_max_instances:
+        return "revisionMinInstances or serviceMaxInstances says how many there are, too"
+    return ""
 
 
 def _measured(loaded: LoadedService, seen: Observed[Any], read: _Read, use: Use) -> Measured:

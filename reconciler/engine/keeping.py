@@ -152,7 +152,7 @@ class Keeper:
         yield from _texts([change.desired, change.observed])
         seen = self.planned.seen.get(change.address)
         for revision in getattr(seen.output.get("runs"), "revisions", ()) if seen else ():
-            yield from images_in(revision.image)
+            yield from (found for each in revision.images for found in images_in(each))
 
     def _repositories(self) -> Iterator[Address]:
         observing = set(self.planned.plan.observing)
@@ -248,7 +248,7 @@ class Keeper:
         names = {share.get("version") for share in traffic if isinstance(share, Mapping)}
         for revision in getattr(seen.output.get("runs"), "revisions", ()):
             if revision.name in names:
-                yield from images_in(revision.image)
+                yield from (found for each in revision.images for found in images_in(each))
 
 
 @contextmanager

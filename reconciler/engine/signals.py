@@ -121,11 +121,14 @@ def take(queue: SimpleQueue[T], timeout_s: float | None = None) -> T:
 
     Python looks for them between two steps. One that comes after that and before the wait, or that the system gives to
     another thread, ends no wait: it would be heard when there is something in the queue, a minute later perhaps.
+    Threads other than the main one hear none, and just wait.
 
     Raises:
         Empty: Nothing came in time.
         Stopped: A signal, where they are let through.
     """
+    if not _in_main():
+        return queue.get(timeout=timeout_s)
     until = None if timeout_s is None else time.monotonic() + timeout_s
     while True:
         left = _LOOK_S if until is None else min(_LOOK_S, max(0.0, until - time.monotonic()))

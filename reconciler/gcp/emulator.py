@@ -37,8 +37,9 @@ STEP_WITHIN_S = 6 * 3600.0
 def state_dir() -> Path:
     """Give the folder of the emulator's state: as MLSERVICE_EMULATOR_STATE says, else the nearest one, from here up.
 
-    Where there is none it is to be below the working directory. A folder that is somebody else's, or that anybody may
-    write to, is not looked into, and nothing above it: a state names programs that the emulator runs.
+    Where there is none it is to be below the working directory. One that is there is taken whatever it is: who starts
+    the emulator refuses what is not ours. Going up, a folder that is somebody else's, or that anybody may write to, is
+    not looked into, and nothing above it: a state names programs that the emulator runs.
     """
     named = os.environ.get("MLSERVICE_EMULATOR_STATE")
     return Path(named) if named else _nearest(Path.cwd()) or STATE_DIR
@@ -46,18 +47,29 @@ def state_dir() -> Path:
 
 def _nearest(here: Path) -> Path | None:
     """Give a state above; None where the nearest is the working directory's own, or none is there."""
-    for folder in (here, *here.parents):
-        if not _is_ours(folder):
+    own, home = here / STATE_DIR, _home()
+    if os.path.lexists(own) or own.parent.is_symlink() or not is_ours(here) or here == home:
+        return None
+    for folder in here.parents:
+        if not is_ours(folder):
             return None
         state = folder / STATE_DIR
-        if _is_ours(state.parent) and _is_ours(state):
-            return None if folder == here else state
-        if folder == Path.home():
+        if is_ours(state.parent) and is_ours(state):
+            return state
+        if folder == home:
             return None
     return None
 
 
-def _is_ours(folder: Path) -> bool:
+def _home() -> Path | None:
+    """Give the home of whose process this is; None where the system knows of none, as of a container's any user."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def is_ours(folder: Path) -> bool:
     """Tell whether it is a folder, and no link, that nobody but its owner and their group writes to: ours."""
     try:
         found = folder.lstat()

@@ -17,6 +17,7 @@ from schemas.sections.image import Resolve
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
     from schemas import LoadedOperator, LoadedService, MLService, Operator
+    from schemas.sections.sidecars import Sidecar
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,19 @@ def image_of(service: MLService, facts: Facts) -> str:
     return facts.find(IMAGE_DIGEST, here) or here
 
 
+def sidecar_image_of(sidecar: Sidecar, facts: Facts) -> str:
+    """Give the image of a sidecar, as that of a service."""
+    here = sidecar.image.uri
+    return (facts.find(IMAGE_DIGEST, here) if sidecar.image.resolve is Resolve.DIGEST else None) or here
+
+
 def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
     image = loaded.service.spec.image
     if image is None or image.resolve is Resolve.DIGEST:
         yield Question(written(loaded.service, facts), "image.uri")
+    for name, each in loaded.service.spec.sidecars.items():
+        if each.image.resolve is Resolve.DIGEST:
+            yield Question(each.image.uri, f"sidecars.{name}.image.uri")
 
 
 def reconciler_of(operator: Operator, facts: Facts) -> str:

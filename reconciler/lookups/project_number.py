@@ -17,6 +17,7 @@ AGENTS = {
     "monitoring": "gcp-sa-monitoring-notification",
     "logging": "gcp-sa-logging",
     "storage": "gs-project-accounts",
+    "iap": "gcp-sa-iap",
 }
 """Domain of each API's agent. Source: cloud.google.com/iam/docs/service-agents."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
     from schemas import LoadedOperator, LoadedService
     from schemas.sections.environment import SecretRef
+    from schemas.sections.mounts import Mount
 
 
 def _key(reference: SecretRef) -> str:
@@ -30,6 +31,18 @@ def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
     del facts
     for variable, reference in loaded.service.spec.secrets.items():
         yield Question(_key(reference), f"secrets.{variable}")
+    yield from _mounted("mounts", loaded.service.spec.mounts)
+    for name, each in loaded.service.spec.sidecars.items():
+        for variable, reference in each.secrets.items():
+            yield Question(_key(reference), f"sidecars.{name}.secrets.{variable}")
+        yield from _mounted(f"sidecars.{name}.mounts", each.mounts)
+
+
+def _mounted(where: str, mounts: Mapping[str, Mount]) -> Iterator[Question]:
+    for path, mount in mounts.items():
+        for file, version in (mount.items or {"": "latest"}).items() if mount.secret else ():
+            place = f"{where}.{path}.items.{file}" if file else f"{where}.{path}.secret"
+            yield Question(f"{mount.secret}:{version}", place)
 
 
 def _operates(loaded: LoadedOperator, facts: Facts) -> Iterator[Question]:

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runtime.data.tensors import Array
+
+
+def plain(value: Any) -> Any:
+    """Give a value of numpy as Python's, for an encoder of JSON that has no form for it.
+
+    Raises:
+        NotImplementedError: It is none of numpy's.
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise NotImplementedError(f"{type(value).__name__} is no JSON; give it to `encode`")
 
 
 class Outputs:
@@ -28,14 +41,28 @@ class Outputs:
         """
         found = self._values.get((output, column))
         if found is None:
-            array = self.arrays[output]
-            if column is not None:
-                array = array[:, column]
-            elif array.ndim > 1 and array.size == len(array):
-                array = array.reshape(-1)
-            found = self._values[output, column] = array.tolist()
+            found = self._values[output, column] = _listed(self.arrays[output], column)
         return found
+
+    def values_of(self, output: str, column: int | None, start: int, stop: int) -> list[Any]:
+        """Give the same of some rows: of these alone, where nobody has asked for all of them yet."""
+        found = self._values.get((output, column))
+        return _listed(self.arrays[output][start:stop], column) if found is None else found[start:stop]
+
+    def columns(self, output: str, column: int | None) -> int:
+        """Count the values of a row of an output."""
+        array = self.arrays[output]
+        return array.size // len(array) if column is None and len(array) else 1
 
     def rows(self, output: str, start: int, stop: int) -> Array:
         """Give some rows of an output."""
         return self.arrays[output][start:stop]
+
+
+def _listed(array: Array, column: int | None) -> list[Any]:
+    if column is not None:
+        array = array[:, column]
+    elif array.ndim > 1 and array.size == len(array):
+        array = array.reshape(-1)
+    found: list[Any] = array.tolist()
+    return found

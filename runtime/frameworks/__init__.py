@@ -48,13 +48,25 @@ class LoadError(Exception):
 
 
 def cpus() -> int:
-    """Count the CPUs this container may use: its quota, where it has one, else its affinity."""
+    """Count the CPUs this container may use, whole ones and at least one: for threads."""
+    return max(1, int(cpu_quota()))
+
+
+def cpu_quota(limits: str = "/sys/fs/cgroup/cpu.max") -> float:
+    """Tell how many CPUs this container may use: its quota, which may be less than one, or without one its affinity.
+
+    Args:
+        limits: The file that says so.
+
+    Source:
+        https://docs.kernel.org/admin-guide/cgroup-v2.html: `cpu.max`, "$MAX $PERIOD" in microseconds.
+    """
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:  # noqa: PTH123 - read once, at start-up
+        with open(limits, encoding="ascii") as file:  # noqa: PTH123 - read once, at start-up
             quota, period = file.read().split()
-        return available if quota == "max" else max(1, min(available, int(quota) // int(period)))
-    except (OSError, ValueError):
+        return available if quota == "max" else min(available, int(quota) / int(period))
+    except (OSError, ValueError, ZeroDivisionError):
         return available
 
 

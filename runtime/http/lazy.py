@@ -49,7 +49,8 @@ class LazyApplication:
             if answer is not None:
                 await _send(send, *answer)
                 return
-        application = await self._make_in_thread()
+        # Shielded: one who goes away while it is made must not take it from those who wait beside them.
+        application = await asyncio.shield(self._make_in_thread())
         await application(scope, receive, send)
 
     def _early(self, method: str, path: str) -> tuple[int, bytes, bytes] | None:
@@ -64,9 +65,10 @@ class LazyApplication:
         return None
 
     def _make_in_thread(self) -> asyncio.Future[Any]:
-        if self._made is None or (self._made.done() and self._made.exception() is not None):
-            self._made = asyncio.get_running_loop().run_in_executor(None, self._build, self._service)
-        return self._made
+        made = self._made
+        if made is None or (made.done() and (made.cancelled() or made.exception() is not None)):
+            made = self._made = asyncio.get_running_loop().run_in_executor(None, self._build, self._service)
+        return made
 
 
 async def _send(send: Any, status: int, body: bytes, content_type: bytes) -> None:

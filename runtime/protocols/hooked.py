@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from runtime.data.answers import Answer, Refused
+from runtime.data.outputs import plain
 from runtime.frameworks.custom import OBJECT, OUTPUT, HookedModel
 from runtime.protocols import Query
 from runtime.protocols.json_bodies import read
@@ -53,14 +54,8 @@ class HookedCodec:
         del query, stop  # one row per request
         output = outputs.arrays[OUTPUT][start]
         body = output if self._encode is None else self._encode(output)
-        return Answer(200, msgspec.json.encode(body, enc_hook=_plain))
+        return Answer(200, msgspec.json.encode(body, enc_hook=plain))
 
     def error(self, refused: Refused) -> Answer:
         """Write an error in the dialect of the path."""
         return refusal(refused, self._dialect)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    raise NotImplementedError(f"{type(value).__name__} is no JSON; give it to `encode`")

@@ -1,7 +1,8 @@
 """Names and texts as GoogleSQL has them, whatever is in them. Pure.
 
-The reconciler has its own half, `reconciler.core.googlesql`: the function is a program of its own, and a test holds
-that both say the same.
+The reconciler has the same in `reconciler.core.googlesql`. There is no room for one: the function's archive has
+`runtime.retraining` alone, and the reconciler imports nothing of that but the verdict (decision 066). A test holds that
+both say the same.
 
 Source:
     https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical: identifiers in backquotes and literals have

@@ -51,7 +51,7 @@ class Records:
         self._trace, self._flush_traces = _tracer(options)
 
     def begin(self) -> None:
-        """Get ready what is imported late, and connect. What fails is logged, and tried again when it is needed.
+        """Import what is imported late. What fails is logged, and tried again when it is needed.
 
         By the thread that imports for the models, after it has: packages import each other in circles, and of two
         threads that meet in one Python ends the import of either, with `_DeadlockError`.

@@ -6,6 +6,7 @@ here, a topic is in `prediction_topic`; others implement `Sink`.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections import deque
@@ -13,6 +14,8 @@ from pathlib import Path
 from random import random
 from time import time
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from runtime.telemetry.background import Background
 from runtime.telemetry.prediction_rows import Part, Rows
@@ -36,7 +39,7 @@ GATHER_S = 0.1
 HEAVIEST = 64 << 20
 """Bytes that may wait, before they are records and again after."""
 CELLS = 4096
-"""Of the table that one turn makes: half a millisecond."""
+"""Values that one turn makes records of: half a millisecond."""
 _BESIDE = 1024
 """Bytes that a request holds beside its body: headers, the answer, objects."""
 
@@ -103,7 +106,8 @@ class PredictionLog:
         self._where = where
         self._waiting: deque[Part] = deque()
         self._held = 0  # bytes that wait
-        self._begun: list[bytes] | None = []  # records of a request that goes in several turns; None: some failed
+        self._begun: list[bytes] = []  # records of a request that goes in several turns
+        self._begun_bytes = 0  # of them, in what is held
         self._dropped = self._failed = 0
         self._turns = Turns(self._turn)
         self.begin = sink.begin
@@ -169,6 +173,9 @@ class PredictionLog:
             return False
         parts = self._next()
         made = _records(parts)
+        if made[-1] is None and not parts[-1].last:  # it is kept as a whole: the rest of it is let go
+            self._held -= _weight(self._waiting.popleft())
+            parts[-1] = msgspec.structs.replace(parts[-1], last=True)
         if not parts[0].start and parts[-1].last:  # nearly always: whole requests
             self._send([records for records in made if records is not None], len(parts))
         else:
@@ -179,33 +186,38 @@ class PredictionLog:
         """Take requests of one model, as many as make a short turn; of the last one perhaps only some rows."""
         waiting = self._waiting
         rows = waiting[0].rows
-        left = max(CELLS // rows.width, 1)
+        left = CELLS
         parts: list[Part] = []
         while left > 0 and waiting and waiting[0].rows is rows:
             part = waiting.popleft()
-            if part.stop - part.start > left:
-                cut = part.start + left
+            width = rows.width(part.seen)
+            if (part.stop - part.start) * width > left and part.stop - part.start > 1:
+                cut = part.start + max(left // width, 1)
                 waiting.appendleft(Part(part.at, rows, part.seen, cut, part.stop))
-                part = Part(part.at, rows, part.seen, part.start, cut, last=False)
-            else:
-                self._held -= _weight(part)
+                parts.append(Part(part.at, rows, part.seen, part.start, cut, last=False))
+                break
+            self._held -= _weight(part)
             parts.append(part)
-            left -= max(part.stop - part.start, 1)
+            left -= max(part.stop - part.start, 1) * width
         return parts
 
     def _join(self, parts: Sequence[Part], made: Sequence[list[bytes] | None]) -> None:
         """Put the records of a request together that went in several turns: it is kept as a whole, or not at all."""
         whole: list[list[bytes]] = []
         for part, records in zip(parts, made, strict=True):
-            if not part.start:
-                self._begun = []
-            if records is None:
-                self._begun = None
-            elif self._begun is not None:
-                self._begun += records
-            if part.last and self._begun is not None:
-                whole.append(self._begun)
+            if records is not None:
+                self._begin_with(records)
+            if part.last:
+                whole += [] if records is None else [self._begun]
+                self._held -= self._begun_bytes
+                self._begun, self._begun_bytes = [], 0
         self._send(whole, sum([part.last for part in parts]))
+
+    def _begin_with(self, records: list[bytes]) -> None:
+        self._begun += records
+        size = sum(map(len, records))
+        self._begun_bytes += size
+        self._held += size
 
     def _send(self, requests: Batch, count: int) -> None:
         """Hand the records of requests on; those of how many there should be are counted."""
@@ -217,13 +229,20 @@ class PredictionLog:
 def _records(parts: Sequence[Part]) -> Sequence[list[bytes] | None]:
     """Give the records of each part; None for one of which none can be made, which costs no other."""
     rows = parts[0].rows
-    try:
+    with contextlib.suppress(Exception):  # of which request it is, is seen below
         return rows.records(parts)
-    except Exception:  # text that is none, a value that JSON has no form for
-        if len(parts) == 1:
-            log.exception("a prediction cannot be logged", extra={"model": rows.model})
-            return [None]
-    return [records for part in parts for records in _records([part])]
+    found: list[list[bytes] | None] = []
+    problem: Exception | None = None
+    for part in parts:
+        try:
+            found += rows.records([part])
+        except Exception as error:  # noqa: BLE001 - told below: text that is none, a value that JSON has no form for
+            found.append(None)
+            problem = error
+    if problem is not None:  # told once a turn: a model may have it in every answer
+        count = found.count(None)
+        log.error("predictions cannot be logged", exc_info=problem, extra={"model": rows.model, "requests": count})
+    return found
 
 
 def _weight(part: Part) -> int:

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import orjson
 
+from runtime.data.outputs import plain
 from runtime.data.tensors import Array
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ PREDICTION = "prediction"
 """Column of a prediction that has no name; its values are as the model gave them."""
 NUMBERS = "fiu"
 """Kinds of arrays that are numbers and no truth values."""
-encode, decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
+encode, decode = msgspec.json.Encoder(enc_hook=plain).encode, msgspec.json.Decoder().decode
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -68,10 +69,17 @@ class Rows:
         self._read_prediction = _READERS[predicted.type] if predicted else None
         service, revision = where
         self.model = loaded.part.name
-        self.width = len(ABOUT) + len(self._names) + 1
+        self._width = len(ABOUT) + len(self._names)
         last = (predicted.name if predicted else "") or PREDICTION
         about = (service, self.model, loaded.part.version, revision)
         self._template = _template(about, [columns.get(name, name) for name in self._names], last)
+
+    def width(self, seen: Seen) -> int:
+        """Count the values that a row of a request is made of: those about it, its features, and its prediction's."""
+        selection, outputs = self._loaded.prediction, seen.outputs
+        if outputs is None or selection.output not in outputs.arrays:
+            return self._width
+        return self._width + outputs.columns(selection.output, selection.column)
 
     def records(self, parts: Sequence[Part]) -> list[list[bytes]]:
         """Give a record for each row of each part, all of this model.
@@ -92,9 +100,9 @@ class Rows:
                 found.append([])
                 continue
             first = call.start
-            predictions = outputs.values(selection.output, selection.column)[first + start : first + stop]
+            predictions = outputs.values_of(selection.output, selection.column, first + start, first + stop)
             if read is not None:
-                predictions = [read(value) for value in predictions]
+                predictions = [read(_python(value)) for value in predictions]
             request, time = encode(seen.request.id), encode(datetime.fromtimestamp(part.at, UTC))
             latency = (seen.ended - seen.started) * 1000
             found.append(
@@ -112,16 +120,17 @@ class Rows:
             return [()] * sum([part.stop - part.start for part in parts])
         if layout.matrix_input is None:
             return [row for part in parts for row in self._columns(part)]
-        name, places = layout.matrix_input.name, self._places
-        tables = [part.seen.call.inputs[name][part.start : part.stop] for part in parts if part.seen.call]
+        name = layout.matrix_input.name
+        tables = [
+            _chosen(part.seen.call.inputs[name][part.start : part.stop], self._places)
+            for part in parts
+            if part.seen.call
+        ]
         rows = _numbers(tables)
         if rows is None:
-            plain = [row for table in tables for row in (table.tolist() if isinstance(table, np.ndarray) else table)]
-            chosen = plain if places is None else [[row[place] for place in places] for row in plain]
+            values = [row for table in tables for row in (table.tolist() if isinstance(table, np.ndarray) else table)]
             readers = dict(self._readers)
-            return [[encode(readers.get(at, _same)(value)) for at, value in enumerate(row)] for row in chosen]
-        if places is not None:
-            rows = [[row[place] for place in places] for row in rows]
+            return [[encode(readers.get(at, _same)(value)) for at, value in enumerate(row)] for row in values]
         for place, read in self._readers:
             for row in rows:
                 row[place] = encode(read(decode(row[place])))
@@ -140,6 +149,15 @@ class Rows:
         )
 
 
+def _chosen(table: Array | Sequence[Any], places: list[int] | None) -> Array | Sequence[Any]:
+    """Give the columns that are logged, before anything is made of them: a table may have a thousand others."""
+    if places is None:
+        return table
+    if isinstance(table, np.ndarray):
+        return table.take(places, axis=1)
+    return [[row[place] for place in places] for row in table]
+
+
 def _numbers(tables: Sequence[Array | Sequence[Any]]) -> list[list[bytes]] | None:
     """Give rows of numbers as JSON; None where they hold something else.
 
@@ -148,12 +166,15 @@ def _numbers(tables: Sequence[Array | Sequence[Any]]) -> list[list[bytes]] | Non
     that holds 0.1 would differ from it in every row.
     """
     found: list[list[bytes]] = []
-    for alike, some in groupby(tables, lambda table: table.dtype if isinstance(table, np.ndarray) else None):
-        if alike is None:
+    # By the type's name: numpy has it that float64 equals None, and a table of it is no list.
+    for alike, some in groupby(tables, lambda table: table.dtype.str if isinstance(table, np.ndarray) else ""):
+        if not alike:
             rows: Any = [row for table in some for row in table]
             text = encode(rows)
-        elif alike.kind in NUMBERS:
-            rows = np.concatenate([*some])
+        elif np.dtype(alike).kind in NUMBERS:
+            rows = np.ascontiguousarray(
+                np.concatenate([*some])
+            )  # which keeps the order of columns, of which orjson has none
             text = orjson.dumps(rows, option=orjson.OPT_SERIALIZE_NUMPY)
         else:
             return None
@@ -188,6 +209,10 @@ def _template(about: Sequence[str], features: Sequence[str], last: str) -> bytes
 def _reader(feature: Feature) -> Callable[[Any], Any]:
     """Give what makes a value that its column takes, or null."""
     return _Category(feature.values) if feature.type == "category" else _READERS[feature.type]
+
+
+def _python(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _same(value: Any) -> Any:

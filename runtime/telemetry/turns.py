@@ -11,7 +11,7 @@ import threading
 from time import perf_counter, process_time, thread_time
 from typing import TYPE_CHECKING
 
-from runtime.frameworks import cpus
+from runtime.frameworks import cpu_quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,11 +29,12 @@ class Allowance:
     """How much time may be taken: a share of what passes, and what of it is idle beyond a reserve.
 
     Args:
-        cpus: That the process may use. A loop that waits while its model keeps the only one busy has no time to give.
+        cpus: That the process may use, of one perhaps a part. A loop that waits while its model keeps the only one busy
+            has no time to give, and neither has one that the system holds back, since its quota is used up.
         share: Of the time that passes, at least.
     """
 
-    def __init__(self, cpus: int, share: float = SHARE) -> None:
+    def __init__(self, cpus: float, share: float = SHARE) -> None:
         self._cpus, self._share = cpus, share
         self._seen = (0.0, 0.0, 0.0)
         self.left_s = 0.0
@@ -67,7 +68,7 @@ class Turns:
 
     def __init__(self, turn: Callable[[], bool]) -> None:
         self._turn = turn
-        self._allowance = Allowance(cpus())
+        self._allowance = Allowance(cpu_quota())
         self._looked = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next: asyncio.Handle | None = None

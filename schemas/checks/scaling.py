@@ -14,6 +14,7 @@ from schemas.cron import CronError, parse_cron
 from schemas.refusal import shown
 from schemas.sections.management import Management
 from schemas.sections.resources import Resources, Scaling
+from schemas.sections.sidecars import Sidecar
 from schemas.units import cpu_text
 
 _ONE = 1000
@@ -52,22 +53,24 @@ def windows(scaling: Scaling, management: Management) -> Iterator[Finding]:
             yield warning(least, "windows", summary, "the window changes nothing: raise it, or leave the window out")
 
 
-def concurrency(scaling: Scaling, resources: Resources) -> Iterator[Finding]:
-    """Below one vCPU an instance takes one request at a time."""
-    if resources.cpu_millis < _ONE and scaling.concurrency > 1:
-        summary = f"{scaling.concurrency} is above 1 with {cpu_text(resources.cpu_millis)} CPU"
+def concurrency(scaling: Scaling, resources: Resources, sidecars: dict[str, Sidecar]) -> Iterator[Finding]:
+    """Below one vCPU in all an instance takes one request at a time."""
+    millis = resources.cpu_millis + sum(each.cpu_millis for each in sidecars.values())
+    if millis < _ONE and scaling.concurrency > 1:
+        summary = f"{scaling.concurrency} is above 1 with {cpu_text(millis)} CPU"
         hint = "below 1 vCPU Cloud Run takes one request at a time: leave concurrency out, or give 1 vCPU"
         yield Finding("scaling.concurrency", "concurrency", summary, hint)
 
 
-def quota(scaling: Scaling, resources: Resources) -> Iterator[Finding]:
+def quota(scaling: Scaling, resources: Resources, sidecars: dict[str, Sidecar]) -> Iterator[Finding]:
     """Google checks the ceiling against the region's quota when deploying."""
-    most = scaling.max_instances * resources.cpu_millis
+    most = scaling.max_instances * (resources.cpu_millis + sum(each.cpu_millis for each in sidecars.values()))
     if most > _USUAL_QUOTA_MILLIS:
         summary = f"{scaling.max_instances} instances may claim {cpu_text(most)} vCPUs"
         hint = "most regions grant 200, to new projects 20, and refuse the deployment above it"
         yield warning("scaling.maxInstances", "cpu-quota", summary, hint)
-    if resources.gpu is not None and scaling.max_instances > _GRANTED_GPUS:
+    has_gpu = resources.gpu is not None or any(each.gpu for each in sidecars.values())
+    if has_gpu and scaling.max_instances > _GRANTED_GPUS:
         summary = f"{scaling.max_instances} instances need {scaling.max_instances} GPUs"
         hint = f"a project has {_GRANTED_GPUS} at first, and a rollout holds old and new instances: ask for quota"
         yield warning("scaling.maxInstances", "gpu-quota", summary, hint)

@@ -54,6 +54,15 @@ class Resources(Section):
         description="Memory. Left out: 1Gi; with an L4 16Gi, with an RTX PRO 6000 80Gi.",
     )
 
+    cpu_idle: Flag | None = Field(
+        None,
+        description="`false`: instances have CPU outside requests too, and are billed for all of their time, as those "
+        "with a GPU always are. Left out: `true` without a GPU.",
+    )
+    startup_cpu_boost: Flag | None = Field(
+        None, description="More CPU while an instance starts. Left out: `true` for new services."
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _plain_number_is_vcpus(cls, value: Any) -> Any:
@@ -81,6 +90,13 @@ class WarmWindow(Section):
     )
 
 
+class ScalingMode(StrEnum):
+    """Who decides on the number of instances."""
+
+    AUTOMATIC = "Automatic"
+    MANUAL = "Manual"
+
+
 class Scaling(Section):
     """How many instances there may be."""
 
@@ -91,6 +107,24 @@ class Scaling(Section):
     windows: tuple[WarmWindow, ...] = Field(
         (), max_length=12, description="Hours in which more than `minInstances` are kept warm."
     )
+    service_max_instances: Whole | None = Field(
+        None,
+        ge=0,
+        le=_MOST_INSTANCES,
+        description="Most instances of the whole service, whatever revisions serve (`gcloud run deploy --max`); "
+        "`maxInstances` is of each revision. 0 lifts it; left out, it stays as it is. A budget may cap it further.",
+    )
+    revision_min_instances: Whole = Field(
+        0,
+        ge=0,
+        le=_MOST_INSTANCES,
+        description="Instances that each revision with a tag or a share of requests keeps warm (`gcloud run deploy "
+        "--min-instances`); `minInstances` is of the service, whatever revisions serve.",
+    )
+    mode: ScalingMode = Field(
+        ScalingMode.AUTOMATIC, description="`Manual`: there are `instances`, and neither more nor fewer."
+    )
+    instances: Whole | None = Field(None, ge=0, le=_MOST_INSTANCES, description="With `mode: Manual`: how many.")
     concurrency: Whole = Field(
         80,
         ge=1,

@@ -40,8 +40,8 @@ class Startup(Section):
     deadline_s: Seconds = Field(
         240,
         ge=1,
-        le=240,
-        description="Time until the model must be ready; Cloud Run allows 4 minutes at most.",
+        le=1800,
+        description="Time until the model must be ready: at most `10m`, with a GPU `30m`.",
     )
 
 

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import pwd
 import shlex
 import signal
 import socket
@@ -15,9 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from reconciler.cli.local import ensure_running
+from reconciler.core.errors import UsageError
 from reconciler.gcp.emulator import STATE_DIR, state_dir
 from reconciler.gcp.emulator import Emulator as Client
-from tests.cli.conftest import Shell
+from tests.cli.conftest import COMMAND, Shell
 from tests.operating import spec
 
 
@@ -293,6 +296,57 @@ def test_the_nearest_state_above_is_taken(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     state.symlink_to(tmp_path / "elsewhere")
     assert state_dir() == STATE_DIR, "a link leads to a place of others"
+
+
+@pytest.mark.parametrize("how", ["a-link", "to-nowhere", "its-folder-is-a-link", "of-anybody", "its-folder-of-anybody"])
+def test_a_state_here_that_is_refused_is_not_passed_over_for_one_above(tmp_path, monkeypatch, how):
+    """Somebody has put it there: nobody works on with another state and does not know it."""
+    monkeypatch.delenv("MLSERVICE_EMULATOR_STATE", raising=False)
+    (tmp_path / STATE_DIR).mkdir(parents=True)
+    inner, elsewhere = tmp_path / "inner", tmp_path / "elsewhere"
+    inner.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(inner)
+    assert state_dir() == tmp_path / STATE_DIR
+    if how == "its-folder-is-a-link":
+        STATE_DIR.parent.symlink_to(elsewhere)
+    elif how in {"a-link", "to-nowhere"}:
+        STATE_DIR.parent.mkdir()
+        STATE_DIR.symlink_to(elsewhere if how == "a-link" else elsewhere / "nowhere")
+    else:
+        STATE_DIR.mkdir(parents=True)
+        (STATE_DIR if how == "of-anybody" else STATE_DIR.parent).chmod(0o777)
+
+    assert state_dir() == STATE_DIR
+    with pytest.raises(UsageError, match="emulator's state"):
+        ensure_running()
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_who_has_no_home_has_a_state_all_the_same(tmp_path, monkeypatch):
+    """As any user of a container has none, of which the system knows no more than a number."""
+    monkeypatch.delenv("MLSERVICE_EMULATOR_STATE", raising=False)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    (tmp_path / STATE_DIR).mkdir(parents=True)
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
+
+    assert state_dir() == tmp_path / STATE_DIR
+
+
+def test_the_folder_of_a_state_is_nobody_elses_whatever_is_masked(own):
+    """Runners of some CI mask nothing: the next command would refuse what this one made."""
+    environment = {**os.environ, **own.env, "MLSERVICE_EMULATOR_STATE": ""}
+    command = f"umask 0; {shlex.join(COMMAND)} emulator start && {shlex.join(COMMAND)} emulator stop"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=own.folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    state = own.folder / STATE_DIR
+    assert [each.stat().st_mode & 0o777 for each in (state.parent, state)] == [0o755, 0o700]
 
 
 def test_a_command_says_whose_emulator_it_uses(own):

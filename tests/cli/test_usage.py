@@ -1,5 +1,6 @@
 """What needs no cloud: help, versions, mistakes on the command line, files to start from, and bad files."""
 
+import errno
 import json
 import os
 import subprocess
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.app import COMMANDS
+from reconciler.cli.app import COMMANDS, failed
 from tests.cli.conftest import COMMAND, ROOT
 from tests.cli.test_where import commit
 from tests.operating import spec
@@ -78,6 +79,36 @@ def test_a_full_disk_is_no_bug(offline, arguments, stream):
         assert "error: the output cannot be written: No space left on device" in said
 
 
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_cannot_be_written_is_the_output_or_it_is_not(offline, unbuffered):
+    """Whether Python buffers or not; a file that there is no room for is no output, which is there all the while."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+
+    def said(arguments, **streams):
+        done = subprocess.run(
+            [*COMMAND, *arguments], cwd=offline.folder, env=environment, text=True, check=False, stderr=-1, **streams
+        )
+        return done.returncode, done.stderr
+
+    with FULL.open("w") as full:
+        assert said(["schema"], stdout=full) == (1, "error: the output cannot be written: No space left on device\n")
+    file = said(["schema", "--output", str(FULL)], stdout=-1)
+    assert file == (1, "error: a file cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EBADF, errno.EPIPE])
+def test_an_error_of_something_else_is_not_taken_for_the_output(number, capsys):
+    """A disk that cannot be read, a pipe of ours that broke: hidden, nobody could look for it."""
+    assert failed(OSError(number, os.strerror(number))) == 1
+    assert failed(OSError(number, os.strerror(number), "rows.json")) == 1
+
+    err = capsys.readouterr().err
+    assert "the output" not in err
+    assert os.strerror(number) in err
+    assert f"error: rows.json: {os.strerror(number)}" in err
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-"])
 def test_closed_streams_change_nothing_else(offline, closed):
     """Schedulers close them: the command does what it does, and its exit code is as ever."""
@@ -108,6 +139,16 @@ def test_init_in_a_pipe_asks_nothing_and_its_file_is_valid(offline):
     assert "name: my-scorer" in (offline.folder / done.out.strip()).read_text()
     assert offline("validate", "My Scorer").code == 0
     assert offline("init", "My Scorer").code == 64, "it does not overwrite"
+
+
+@pytest.mark.parametrize("template", ["tabular", "vllm", "ollama", "custom"])
+def test_every_template_is_valid_as_it_is_written(offline, template):
+    """Without a word of the user's, and without a warning."""
+    done = offline("init", "writer", "--template", template)
+    valid = offline("validate", "writer")
+
+    assert (done.code, valid.code) == (0, 0), done.err + valid.err
+    assert "warning" not in valid.err
 
 
 def test_init_on_a_terminal_asks(offline):
@@ -206,7 +247,7 @@ def completions(words, folder=ROOT):
     [
         (["mlservice", "val"], {"validate"}),
         (["mlservice", "plan", "--det"], {"--detailed-exitcode"}),
-        (["mlservice", "emulator", "st"], {"start", "stop", "status"}),
+        (["mlservice", "emulator", "st"], {"start", "stop", "status", "stand-in"}),
         (["mlservice", "import", "--reg"], {"--region"}),
     ],
 )

@@ -43,7 +43,8 @@ class Example:
         unmarked: The fields of the same object made by somebody else.
         meddle: Somebody else changes what we do not own, by Google's client.
         theirs: Tell whether what `meddle` did is there.
-        add_key: Per map field: somebody else adds a key.
+        add_key: Per map field: somebody else adds a key: as it was asked to, or the one that it gives.
+        all_keys_ours: Map fields whose keys are those of a table: nobody can add one.
         by_hand: What somebody may set that no record tells, by its path in `by_hand`: see `reconciler.core.by_hand`.
         source: Folder beside the example that the content is read from.
         part: What of the kind it shows, where it has several examples.
@@ -64,7 +65,8 @@ class Example:
     unmarked: Mapping[str, Any] = field(default_factory=dict)
     meddle: Callable[[Operator], None] | None = None
     theirs: Callable[[Operator], bool] | None = None
-    add_key: Mapping[str, Callable[[Operator, str], None]] = field(default_factory=dict)
+    add_key: Mapping[str, Callable[[Operator, str], str | None]] = field(default_factory=dict)
+    all_keys_ours: frozenset[str] = frozenset()
     by_hand: Mapping[str, Callable[[Operator], None]] = field(default_factory=dict)
     source: str = ""
     part: str = ""

@@ -2,13 +2,16 @@
 
 # ruff: noqa: T201, ARG002, N815 - a program of its own, whose output is its log
 
+import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from hashlib import sha1
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +19,9 @@ time.sleep(float(os.environ.get("START_S", "0")))
 if os.environ.get("FAIL"):
     print("cannot start", flush=True)
     sys.exit(3)
+if wanted := os.environ.get("WAIT_FOR"):
+    while socket.socket().connect_ex(("127.0.0.1", int(wanted))):
+        time.sleep(0.02)
 if os.environ.get("CHILD"):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     print(f"child {child.pid}", flush=True)
@@ -59,6 +65,74 @@ class Handler(BaseHTTPRequestHandler):
         while not os.path.exists(query["until"]):  # noqa: PTH110 - pathlib takes longer to import than all of this
             time.sleep(0.02)
         self.on_(query)
+
+    def on_files(self, query):
+        """What lies below a folder, with its text; or why it cannot be looked at."""
+        found = {}
+        for here, _, names in os.walk(query["at"]):
+            for name in names:
+                with open(f"{here}/{name}") as file:  # noqa: PTH123 - pathlib takes longer to import than all of this
+                    found[f"{here}/{name}"] = file.read()
+        self.reply(found)
+
+    def on_write(self, query):
+        """Write a file, or remove one."""
+        try:
+            if "text" in query:
+                os.makedirs(os.path.dirname(query["at"]), exist_ok=True)  # noqa: PTH103, PTH120 - as above
+                with open(query["at"], "w") as file:  # noqa: PTH123 - as above
+                    file.write(query["text"])
+            else:
+                os.remove(query["at"])  # noqa: PTH107 - as above
+        except OSError as error:
+            self.reply({"problem": error.strerror})
+        else:
+            self.reply({})
+
+    def on_watched(self, query):
+        """Answer nothing, or the first part of a stream, and say when the caller has gone."""
+        print("watched", flush=True)
+        if query.get("begun"):
+            self.send_response(200)
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"6\r\nbegun\n\r\n")
+            self.wfile.flush()
+        self.connection.settimeout(60)
+        print("gone" if self.rfile.read(1) == b"" else "more", flush=True)
+        self.close_connection = True
+
+    def on_socket(self, query):
+        """Take a WebSocket, and give every byte back; a frame of a client's comes back masked, so it is unmasked."""
+        key = self.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        self.send_response(101)
+        self.send_header("connection", "Upgrade")
+        self.send_header("upgrade", "websocket")
+        self.send_header("x-seen-for", self.headers["x-forwarded-for"])
+        self.send_header(
+            "sec-websocket-accept", base64.b64encode(sha1(key.encode(), usedforsecurity=False).digest()).decode()
+        )
+        self.end_headers()
+        self.wfile.flush()
+        while frame := self.rfile.read(2):
+            size = frame[1] & 127
+            if size == 126:
+                size = int.from_bytes(self.rfile.read(2), "big")
+            mask, body = self.rfile.read(4), self.rfile.read(size)
+            plain = bytes(byte ^ mask[index % 4] for index, byte in enumerate(body))
+            length = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big")
+            self.wfile.write(frame[:1] + length + plain)
+            self.wfile.flush()
+            if frame[0] & 15 == 8:  # the caller closes
+                break
+        print("gone", flush=True)
+        self.close_connection = True
+
+    def on_unless(self, query):
+        if os.path.exists(query["file"]):  # noqa: PTH110 - as above
+            self.send_error(503)
+        else:
+            self.on_(query)
 
     def on_missing(self, query):
         self.send_error(404)

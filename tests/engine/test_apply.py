@@ -202,7 +202,7 @@ def test_a_write_of_a_field_that_is_not_ours_makes_a_saved_plan_stale_too(operat
     saved = Plan.from_json(operator.plan(edited(FULL, env={"A": "1"})).plan.to_json())
     client = operator.api("google.cloud.run_v2", "services", "Services")
     live = operator.service()
-    live.description = "theirs"
+    live.client = "theirs"
     client.update_service(request={"service": live}).result()
 
     with pytest.raises(StalePlan, match="written since, in fields mlservice does not manage"):

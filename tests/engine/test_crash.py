@@ -3,12 +3,15 @@
 import pytest
 
 from tests.engine.killing import killed_while
-from tests.operating import REGION, spec
+from tests.operating import HELLO, REGION, spec
 
 SERVICE = spec(
     env={"LOG_LEVEL": "info"},
     access={"invokers": ["user:a@example.com"]},
     registry={"repository": "ml"},
+    mounts={"/models": "gs://acme-data/models/"},
+    sidecars={"beside": {"image": HELLO, "env": {"PORT": "0"}}},
+    execution={"sessionAffinity": True},
 )
 RETRAINED = spec(
     triggers=[

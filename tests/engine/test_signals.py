@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Empty
 
 import pytest
 
@@ -120,3 +122,23 @@ def test_an_error_of_the_block_is_not_hidden_by_the_signal(caught):
         block([], fails)
 
     assert isinstance(stop.value.__context__, ValueError)
+
+
+class Looks:
+    """A queue that nothing comes into, and that notes for how long somebody waits."""
+
+    def __init__(self):
+        self.waits = []
+
+    def get(self, timeout=None):
+        self.waits.append(timeout)
+        raise Empty
+
+
+def test_who_hears_no_signals_waits_without_looking_for_them():
+    """Threads of the pool are many: only the main one is waked several times a second."""
+    queue = Looks()
+    with ThreadPoolExecutor(1) as pool, pytest.raises(Empty):
+        pool.submit(signals.take, queue, 60.0).result()
+
+    assert queue.waits == [60.0]

@@ -10,11 +10,13 @@ from reconciler.core.diff import FieldChange
 from reconciler.core.googlesql import identifier, literal
 from reconciler.engine.monitoring.comparing import Comparison, windows_of
 from reconciler.engine.monitoring.shapes import shape_of
-from reconciler.kinds.vertex_model_monitor import KIND
+from reconciler.kinds.vertex_model_monitor import KIND, Rows
 from reconciler.kinds.vertex_model_monitor.logarithms import selected, table_of, taken_in
+from reconciler.kinds.vertex_model_monitor.messages import rows_to_json
 from reconciler.render.monitoring import render_monitored
 from reconciler.render.monitoring_page import render_page
 from runtime.retraining import googlesql as theirs
+from runtime.retraining.watching.measured import FEATURES, compared
 from tests.monitoring.test_shapes import numbers, side
 
 NOW = datetime(2026, 11, 27, 6, tzinfo=UTC)
@@ -27,6 +29,8 @@ def test_a_query_says_which_logarithms_it_takes(names, taken, table):
     query = f"SELECT {selected(names, frozenset(taken))} FROM {identifier(table)} WHERE TRUE"
 
     assert taken_in(query) == taken & {*names}
+    job = {"modelMonitoringSpec": {"objectiveSpec": {"targetDataset": rows_to_json(Rows(query=query))}}}
+    assert compared(job, FEATURES) == ({*names} or None)
     assert table_of(query if names else f"SELECT 1 FROM {identifier(table)}") == table
 
 
@@ -78,15 +82,15 @@ def test_bins_of_logarithms_are_named_by_the_values():
     assert shape_of({"currentStats": numbers((0, 2, 1))}, by_logarithm=True).bins[5] == "2.71828"
 
 
-def window(day, taken, *, gone=False):
-    """What a job measured of two columns, and of a third nothing."""
+def window(day, taken, *, gone=False, known=("spend", "age", "price")):
+    """What a job measured of two columns, and of a third nothing, which its query knows or not."""
     job = {
         "name": f"p/modelMonitoringJobs/{day}",
         "scheduleTime": f"2026-11-{day}T06:00:00Z",
         "modelMonitoringSpec": {
             "objectiveSpec": {
                 "targetDataset": {
-                    "columnizedDataset": {"bigquerySource": {"query": f"SELECT {selected(['spend', 'age'], taken)}"}}
+                    "columnizedDataset": {"bigquerySource": {"query": f"SELECT {selected(known, taken)} FROM `log`"}}
                 }
             }
         },
@@ -138,3 +142,11 @@ def test_a_column_that_was_not_compared_is_shown_and_the_window_is_not_calm():
     assert row == ["price", "not", "measured", "-", "0.1", "-", "-", "-", "-", "-"]
     assert "    price not compared: no row has a value of it" in shown
     assert '<th scope="row">price' in render_page(found, now=NOW)
+
+
+def test_what_is_compared_from_now_on_is_not_missed_of_before():
+    """A window that ended before the column was to be compared stays what it was."""
+    before = window(26, frozenset(), gone=True, known=("spend", "age"))
+
+    assert before.verdict.finding == "Calm"
+    assert [each.column.name for each in before.verdict.columns] == ["age", "spend"]

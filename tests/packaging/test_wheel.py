@@ -11,7 +11,10 @@ from tests.packaging.conftest import build
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = {
-    "schemas/starter.yaml",
+    "schemas/starters/custom.yaml",
+    "schemas/starters/ollama.yaml",
+    "schemas/starters/tabular.yaml",
+    "schemas/starters/vllm.yaml",
     "schemas/mlservice.schema.json",
     "schemas/py.typed",
     "reconciler/py.typed",

@@ -28,7 +28,7 @@ def record(image, traffic=None):
 def brought(want, *fields, there=OLD, serving=SERVES_OLD, traffic=None, action=Action.UPDATE, acts=True, latest=""):
     """What a change of some fields brings, where revisions r1 to r3 are of the three images, and `tagged` of a tag."""
     images = {"r1": OLD, "r2": NEW, "r3": THIRD, "tagged": TAG}
-    revisions = tuple(Revision(name, "", ready=True, created="", image=image) for name, image in images.items())
+    revisions = tuple(Revision(name, "", ready=True, created="", images=(image,)) for name, image in images.items())
     newest = latest or next((name for name, image in images.items() if image == there), "")
     seen = Observed(HERE, None, output={"runs": Runs(revisions, newest, serving)})
     changes = tuple(FieldChange(name, "", "x") for name in fields)
@@ -129,7 +129,7 @@ def test_what_has_no_revisions_runs_what_its_record_says():
 
 def test_images_are_those_of_the_services_that_ask():
     """What goes is told apart from what stays; an object of two services is each one's."""
-    one = Revision("r1", "", ready=True, created="", image=OLD)
+    one = Revision("r1", "", ready=True, created="", images=(OLD,))
     seen = {HERE: Observed(HERE, None, output={"runs": Runs((one,), "r1", SERVES_OLD)})}
     change = Change(
         HERE,

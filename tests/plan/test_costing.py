@@ -30,7 +30,8 @@ FUNCTION, JOB, SETTINGS = "functions_function", "scheduler_job", f"environment.{
 CASE = Path(__file__).parents[1] / "golden" / "cost_over_the_limit"
 HERE = Address("run_service", "europe-west1", "churn")
 LIVE = {"cpu_millis": 1000, "memory_mib": 1024, "min_instances": 0, "max_instances": 3, "concurrency": 80, "gpu": "",
-        "gpu_zonal_redundancy": False, "cpu_always": False}  # fmt: skip
+        "gpu_zonal_redundancy": False, "container": {"cpuIdle": True}, "sidecars": {}, "template": {},
+        "service": {}}  # fmt: skip
 SPEC = """\
 apiVersion: mlservice/v1
 kind: MLService
@@ -197,7 +198,7 @@ def test_what_an_estimate_counts_is_of_some_kind():
 def test_a_shape_as_it_is_live():
     """Sizes are those that run; what the plan makes anew was not there."""
     shape = Shape("us-central1", Instances(1000, 1024, 1, 5), log_rate=Decimal(1), jobs=2)
-    observed = LIVE | {"cpu_millis": 2000, "memory_mib": 512, "concurrency": 40, "cpu_always": True}
+    observed = LIVE | {"cpu_millis": 2000, "memory_mib": 512, "concurrency": 40, "container": {"cpuIdle": False}}
     without = without_new(shape, {"scheduler_job": 1, "pubsub_table_subscription": 1}, KINDS)
     live = KINDS.primary.paid.sized(without, observed)
 
@@ -208,7 +209,7 @@ def test_a_shape_as_it_is_live():
 
 def test_what_the_spec_leaves_to_others_is_priced_as_it_is(priced):
     """CPU outside of requests, which somebody switched on for an image of their own: whole instances are billed."""
-    left = priced(live=LIVE | {"cpu_always": True}, desired=LIVE | {"cpu_always": None})
+    left = priced(live=LIVE | {"container": {"cpuIdle": False}}, desired=LIVE | {"container": {}})
     ours = priced(live=LIVE, desired=LIVE)
 
     assert left.more == "+0.00"
@@ -265,7 +266,13 @@ def test_what_would_fit_is_told(priced):
     assert priced("budget: {amount: 10, planLimit: 20}").fits == "not even one instance fits: most of it is CPU"
 
 
-LIVE_GPU = LIVE | {"cpu_millis": 4000, "memory_mib": 16384, "gpu": "nvidia-l4", "cpu_always": True, "max_instances": 9}
+LIVE_GPU = LIVE | {
+    "cpu_millis": 4000,
+    "memory_mib": 16384,
+    "gpu": "nvidia-l4",
+    "container": {"cpuIdle": False},
+    "max_instances": 9,
+}
 
 
 def test_a_limit_that_a_missing_price_is_not_compared_with_blocks(tmp_path):

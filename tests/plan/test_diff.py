@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reconciler.core.diff import FieldChange, diff_fields, plain
 from reconciler.core.record import revive
 from reconciler.kinds.run_service import RunService
-from reconciler.kinds.run_service.record import StartupProbe, TrafficShare
+from reconciler.kinds.run_service.record import TrafficShare
 
 TEXT = st.text(max_size=5)
 NUMBER = st.integers(0, 5)
@@ -22,24 +22,24 @@ RECORDS = st.builds(
     attempt=st.none() | TEXT,
     env=st.dictionaries(st.sampled_from("ABC"), TEXT),
     secrets=st.dictionaries(st.sampled_from("XY"), TEXT),
-    port=st.none() | NUMBER,
+    container=st.dictionaries(st.sampled_from(["args", "port"]), NUMBER | st.lists(TEXT, max_size=2)),
+    mounts=st.dictionaries(TEXT, st.dictionaries(TEXT, TEXT, max_size=1), max_size=2),
+    sidecars=st.dictionaries(TEXT, st.dictionaries(TEXT, TEXT, max_size=2), max_size=2),
+    template=st.dictionaries(TEXT, TEXT, max_size=2),
     cpu_millis=NUMBER,
     memory_mib=NUMBER,
-    cpu_always=st.none() | st.booleans(),
-    startup_boost=st.none() | st.booleans(),
     gpu=TEXT,
     gpu_zonal_redundancy=st.booleans(),
     concurrency=NUMBER,
     timeout_s=NUMBER,
     min_instances=NUMBER,
     max_instances=NUMBER,
-    startup=st.none() | st.builds(StartupProbe, TEXT, NUMBER, NUMBER, NUMBER),
-    liveness=st.none() | TEXT,
     service_account=TEXT,
     ingress=TEXT,
     invoker_check=st.booleans(),
     labels=st.dictionaries(st.sampled_from("ab"), TEXT),
     traffic=st.lists(st.builds(TrafficShare, TEXT, NUMBER, TEXT), max_size=3).map(tuple),
+    service=st.dictionaries(TEXT, TEXT, max_size=2),
 )
 
 

@@ -220,9 +220,9 @@ class Monitor:
         assert generation == self.generation
         self.windows, self.generation = windows, generation + 1
 
-    def job(self, name, at, distance, *, which="skew", ended=True, objective=FEATURES):
+    def job(self, name, at, distance, *, which="skew", ended=True, objective=FEATURES, compared=None):
         columns = {objective: [replace(SPEND, distance=distance)]}
-        self.jobs.append((which, Measured(name, at, ended, columns)))
+        self.jobs.append((which, Measured(name, at, ended, columns, {objective: compared})))
 
     def look(self, now, wanted=None):
         watches = (Watch("moved", frozenset({"skew", "drift", "predictiondrift"}), 2),)
@@ -353,6 +353,26 @@ def test_a_job_of_which_nothing_can_be_said_keeps_no_other_from_it():
     assert read_by(Vertex(jobs)) == [("good", START), ("local", START)]
 
 
+SPECS = {
+    "lists": ({"tabularObjective": {"featureDriftSpec": {"features": ["spend"]}}}, frozenset({"spend"})),
+    "lists-none": ({"tabularObjective": {"featureDriftSpec": {"features": []}}}, None),
+    "of-a-table": ({"targetDataset": {"columnizedDataset": {"bigquerySource": {"tableUri": "bq://p.d.t"}}}}, None),
+    "by-hand": ({"targetDataset": {"columnizedDataset": {"bigquerySource": {"query": "SELECT * FROM `t`"}}}}, None),
+    "odd": ({"tabularObjective": "odd", "targetDataset": []}, None),
+}
+
+
+@pytest.mark.parametrize(("spec", "compared"), SPECS.values(), ids=SPECS)
+def test_what_a_job_could_compare_is_what_its_own_specification_says(spec, compared):
+    """As far as it says so: with what is no query of ours everything might have been."""
+    job = {"scheduleTime": START.isoformat(), "modelMonitoringSpec": {"objectiveSpec": spec}}
+    settings = Settings("churn", "local", "europe-west1", "bucket", {})
+
+    [found] = Monitors(settings, Vertex({"j": job})).measured("schedule", "monitors/m", START)
+
+    assert found.compared == {FEATURES: compared}
+
+
 def test_an_answer_of_too_many_pages_is_no_half_one():
     """What was cut off could be the breach."""
     assert len(read_by(Vertex({"good": {"scheduleTime": START.isoformat()}}, pages=100))) == 1
@@ -381,6 +401,17 @@ def test_a_column_that_is_gone_from_a_window_begins_nothing_and_ends_nothing():
 
     assert (window.says, monitor.events) == (None, [])
     assert "price not compared" in monitor.windows.judged[0]["reason"]
+
+
+def test_a_column_is_not_missed_of_a_job_of_before_it_was_to_be_compared():
+    """Each window is held against what its own job could compare: a calm one stays calm."""
+    monitor = Monitor()
+    monitor.job("before", START, 0.1, compared=frozenset({"spend"}))
+    monitor.job("since", START + timedelta(hours=1), 0.1, compared=frozenset({"spend", "price"}))
+
+    before, since = monitor.look(START + timedelta(hours=1), {"skew": {"spend": 0.3, "price": 0.2}})
+
+    assert (before.says, since.says) == (False, None)
 
 
 def test_what_is_known_is_not_read_again():

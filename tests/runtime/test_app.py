@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from types import SimpleNamespace
+
 import httpx
 import pytest
 
 from runtime.configuration.options import Options
 from runtime.configuration.settings import ModelSettings, RuntimeSettings
 from runtime.http.app import build
+from runtime.http.lazy import LazyApplication
 from runtime.serving.records import Records
 from runtime.serving.service import Service
 
@@ -27,6 +32,35 @@ async def test_a_route_that_raises_answers_like_everything_else():
 
     assert answer.status_code == 500
     assert answer.json() == {"error": "the server failed; the log has the reason"}
+
+
+@pytest.mark.anyio
+async def test_who_goes_away_while_it_is_made_takes_it_from_nobody():
+    """Two wait for the application; one closes the connection, and the other is answered."""
+    begun, go = threading.Event(), threading.Event()
+
+    def slowly(_service):
+        begun.set()
+        assert go.wait(20)
+
+        async def answer(scope, _receive, _send):
+            answered.append(scope["path"])
+
+        return answer
+
+    answered: list[str] = []
+    service = SimpleNamespace(options=SimpleNamespace(vertex_health=""), state="ready")
+    lazy = LazyApplication(service, slowly)
+    gone, stays = (
+        asyncio.ensure_future(lazy({"method": "GET", "path": path}, None, None)) for path in ("/gone", "/stays")
+    )
+    assert await asyncio.to_thread(begun.wait, 20)
+    gone.cancel()
+    await asyncio.wait([gone])
+    go.set()
+    await stays
+
+    assert answered == ["/stays"]
 
 
 EXTENSION = """

@@ -19,10 +19,12 @@ from runtime.__main__ import parser, service_of
 from runtime.data.answers import Request
 from runtime.data.outputs import Outputs
 from runtime.data.seen import Seen
+from runtime.frameworks import cpu_quota
 from runtime.serving.records import Records
 from runtime.telemetry import prediction_log, prediction_topic
 from runtime.telemetry.background import Background
 from runtime.telemetry.prediction_log import PredictionLog
+from runtime.telemetry.prediction_rows import Rows
 from runtime.telemetry.prediction_topic import MOST_MESSAGES, Topic
 from runtime.telemetry.turns import RESERVE, SAVED_S, SHARE, Allowance
 from tests.emulator.clients import client
@@ -62,25 +64,41 @@ def model(features=3, hidden=(), kinds=None):
     return SimpleNamespace(layout=layout, part=part, prediction=SimpleNamespace(output="y", column=None))
 
 
-def asked(name, table, before=0):
+def asked(name, table, before=0, predictions=None):
     """A request for a table's rows, whose predictions are their places; other requests were in its call before it."""
     count = before + len(table)
     call = SimpleNamespace(inputs={"x": table}, start=before, stop=count)
     answer = SimpleNamespace(status=200)
-    outputs = Outputs({"y": np.arange(count) - before})
+    outputs = Outputs({"y": np.arange(count) - before if predictions is None else predictions})
     return Seen(Request(b"", [], name), answer, None, 1.0, 1.25, call, outputs)
 
 
-def logged(requests, loaded, *, cells=prediction_log.CELLS):
-    """What a log keeps of requests, by their names: it is told on a loop, and ended from another thread."""
+def logged(requests, loaded, *, cells=prediction_log.CELLS, heaviest=prediction_log.HEAVIEST, at_turn=None):
+    """What a log keeps of requests, by their names: it is told on a loop, and ended from another thread.
+
+    Args:
+        requests: The requests.
+        loaded: Their model.
+        cells: Of one turn.
+        heaviest: Bytes that may wait before they are records.
+        at_turn: Called when a turn makes records, with its parts and what takes more requests.
+    """
     sink = Kept()
+    make = Rows.records
 
     async def told():
         log = PredictionLog(sink, 1.0)
         follow = log.follower(loaded)
-        for request in requests:
-            follow(request)
-        assert await asyncio.to_thread(log.flush, 20)
+
+        def records(rows, parts):
+            if at_turn:
+                at_turn(parts, follow)
+            return make(rows, parts)
+
+        with mock.patch.object(Rows, "records", records), mock.patch.object(prediction_log, "HEAVIEST", heaviest):
+            for request in requests:
+                follow(request)
+            assert await asyncio.to_thread(log.flush, 20)
         return log
 
     with mock.patch.object(prediction_log, "CELLS", cells):
@@ -90,7 +108,11 @@ def logged(requests, loaded, *, cells=prediction_log.CELLS):
 
 @given(
     st.lists(
-        st.tuples(st.booleans(), st.lists(st.lists(NUMBERS, min_size=3, max_size=3), max_size=6), st.integers(0, 2)),
+        st.tuples(
+            st.sampled_from([None, np.float32, np.float64]),
+            st.lists(st.lists(NUMBERS, min_size=3, max_size=3), max_size=6),
+            st.integers(0, 2),
+        ),
         max_size=5,
     ),
     st.sets(st.integers(0, 2)),
@@ -98,10 +120,10 @@ def logged(requests, loaded, *, cells=prediction_log.CELLS):
     st.sampled_from([1, 30, prediction_log.CELLS]),
 )
 def test_a_record_is_what_was_asked_and_answered(requests, hidden, kinds, cells):
-    """Whatever came in one call, in one turn or in several, as JSON or as 32 bits: each row is one record."""
+    """Whatever came in one call, in one turn or in several, as JSON or in binary: each row is one record."""
     seen = []
-    for place, (binary, rows, before) in enumerate(requests):
-        table = np.array(rows, np.float32).reshape(-1, 3) if binary else rows
+    for place, (numpy, rows, before) in enumerate(requests):
+        table = np.array(rows, numpy).reshape(-1, 3) if numpy else rows
         seen.append(asked(f"r{place}", table, before))
 
     found, log = logged(seen, model(hidden=hidden, kinds=kinds), cells=cells)
@@ -148,6 +170,87 @@ def test_rows_that_hold_text_or_lists_are_no_numbers():
     read = [json.loads(record) for record in records]
     assert [[record[f"f{place}"] for place in range(3)] for record in read] == rows
     assert log.failed == 0
+
+
+def test_what_came_in_binary_makes_no_floats_of_what_came_as_json():
+    """In whichever order: numbers of 64 bits are no list, though numpy has it that their type equals None."""
+    exact, table = 2**53 + 1, np.array([[0.5, 1.5, 2.5]])
+    found, _ = logged([asked("a", table), asked("b", [[exact, 1, 1]]), asked("c", table)], model())
+
+    assert [[json.loads(record)[f"f{place}"] for place in range(3)] for [record] in found] == [
+        [0.5, 1.5, 2.5],
+        [exact, 1, 1],
+        [0.5, 1.5, 2.5],
+    ]
+
+
+@pytest.mark.parametrize("of", [list, lambda rows: np.array(rows, object)], ids=["list", "array"])
+def test_what_must_not_be_logged_is_not_even_written(of):
+    """Text there that cannot be encoded costs no record."""
+    found, log = logged([asked("a", of([["\ud800", "b", 1.0]]))], model(hidden={0}))
+
+    [[record]] = found
+    assert (json.loads(record)["f1"], json.loads(record)["f2"], log.failed) == ("b", 1.0, 0)
+
+
+class Listed(np.ndarray):
+    """An array that notes how many of its values are made Python's at once."""
+
+    most = 0
+
+    def tolist(self):
+        Listed.most = max(Listed.most, self.size)
+        return super().tolist()
+
+
+def test_a_turn_is_bounded_by_what_is_written():
+    """Predictions that are lists of a thousand count as a thousand values each, and no turn makes all of a call's."""
+    written = []
+    requests = [
+        asked(f"r{place}", np.zeros((rows, 3), np.float32), 5, np.zeros((rows + 5, 1000)).view(Listed))
+        for place, rows in enumerate((1, 1, 1, 1, 1, 1, 40, 1))
+    ]
+
+    found, _ = logged(
+        requests, model(), at_turn=lambda parts, _: written.append(sum(each.stop - each.start for each in parts))
+    )
+
+    assert [len(records) for records in found] == [1, 1, 1, 1, 1, 1, 40, 1]
+    assert max(written) <= prediction_log.CELLS // 1000 + 1
+    assert Listed.most <= prediction_log.CELLS
+
+
+def test_numbers_of_numpy_are_logged_as_they_were_answered():
+    """A class of the user's may give them one by one, with a type of the spec or without."""
+    values = np.array([np.float32(1.5), [np.int64(2), np.float32(0.25)]], object)
+    typed = model()
+    typed.part.settings.prediction = SimpleNamespace(type="number", name="")
+
+    [records], log = logged([asked("a", [[1.0, 2.0, 3.0]] * 2, 0, values)], model())
+    [[number]], _ = logged([asked("a", [[1.0, 2.0, 3.0]], 0, values[:1])], typed)
+
+    assert [json.loads(record)["prediction"] for record in (*records, number)] == [1.5, [2, 0.25], 1.5]
+    assert log.failed == 0
+
+
+def test_what_is_begun_counts_among_what_waits():
+    """Until its request is whole; then there is room again, and nothing of it is kept."""
+    turns = []
+
+    def at_turn(_parts, follow):
+        turns.append(len(turns))
+        if len(turns) in {30, 51}:
+            follow(asked(f"at {len(turns)}", [[1.0, 2.0, 3.0]]))
+
+    table = [[1.0, 2.0, 3.0]] * 50
+    found, log = logged([asked("a", table), asked("b", table[:1])], model(), cells=1, heaviest=4000, at_turn=at_turn)
+
+    assert [(json.loads(records[0])["request_id"], len(records)) for records in found] == [
+        ("a", 50),
+        ("b", 1),
+        ("at 51", 1),
+    ]
+    assert log.dropped == 1
 
 
 def test_what_waits_is_bounded_by_bytes():
@@ -275,32 +378,37 @@ def test_a_request_that_cannot_be_written_costs_no_other(cells, caplog):
 
     assert [json.loads(record)["request_id"] for records in found for record in records] == ["a", "c"]
     assert (log.handled, log.failed) == (2, 1)
-    assert "a prediction cannot be logged" in caplog.text
+    assert [each.requests for each in caplog.records if each.message == "predictions cannot be logged"] == [1]
+
+
+def test_requests_that_cannot_be_written_are_told_of_once_a_turn(caplog):
+    """A model all of whose answers are such costs no traceback for each; a long one is not tried to its end."""
+    bad, tried = [["\ud800", 2.0, 3.0]], []
+    _, log = logged([asked(name, bad) for name in "abc"], model())
+    logged([asked("long", bad * 50)], model(), cells=1, at_turn=lambda parts, _: tried.append(parts[0].start))
+
+    assert log.failed == 3
+    assert [each.requests for each in caplog.records if each.message == "predictions cannot be logged"] == [3, 1]
+    assert set(tried) == {0}
 
 
 def test_others_come_between_the_rows_of_one_request():
-    """A request of many rows is no pause for those who ask meanwhile."""
+    """A request of many rows is no pause for those who ask meanwhile: between each two turns the loop does the rest."""
     table = np.zeros((50, 3), np.float32)
-    sink, between = Kept(), []
+    ticks, turns = [0], []
 
-    async def told():
-        log = PredictionLog(sink, 1.0)
-        loop = asyncio.get_running_loop()
+    def tick():
+        ticks[0] += 1
+        asyncio.get_running_loop().call_soon(tick)
 
-        def watch():
-            between.append(len(sink.requests))
-            if not sink.requests:
-                loop.call_soon(watch)
+    def at_turn(_parts, _follow):
+        if not turns:
+            tick()
+        turns.append(ticks[0])
 
-        log.follower(model())(asked("r", table))
-        loop.call_soon(watch)
-        assert await asyncio.to_thread(log.flush, 20)
+    [records], _ = logged([asked("r", table)], model(), cells=1, at_turn=at_turn)
 
-    with mock.patch.object(prediction_log, "CELLS", 1):
-        asyncio.run(told())
-
-    assert len(between) > len(table)
-    assert [len(records) for records in sink.requests] == [50]
+    assert len(records) == len(turns) == len(set(turns)) == len(table)
 
 
 @given(
@@ -343,6 +451,22 @@ def test_a_loop_that_is_never_idle_gives_a_share():
     assert allowed(0.5) == pytest.approx(SHARE + 0.5 - RESERVE)
     assert allowed(0.5, used=1.0) == pytest.approx(SHARE)
     assert allowed(0.5, used=1.0, cpus=2) == pytest.approx(SHARE + 0.5 - RESERVE)
+    assert allowed(0.5, cpus=0.5) == pytest.approx(SHARE), (
+        "half a CPU is all there is: it waits for the system, not for us"
+    )
+
+
+LIMITS = {"50000 100000": 0.5, "100000 100000": 1.0, "max 100000": None, "nonsense": None, "": None}
+
+
+@pytest.mark.parametrize(("text", "quota"), LIMITS.items(), ids=lambda each: f"{each}"[:8] or "empty")
+def test_a_part_of_a_cpu_is_a_part(text, quota, tmp_path):
+    """And what says nothing leaves those that the process may run on."""
+    file = tmp_path / "cpu.max"
+    file.write_text(text)
+
+    assert cpu_quota(str(file)) == (cpu_quota(str(tmp_path / "none")) if quota is None else quota)
+    assert cpu_quota(str(tmp_path / "none")) >= 1
 
 
 class Begun(Kept):

@@ -32,14 +32,20 @@ def environments(example: str) -> list[str | None]:
 
 
 CASES = [pytest.param(example, env, id=f"{example}-{env}") for example in EXAMPLES for env in environments(example)]
+MODELS = [case for case in CASES if (SPECS / case.values[0] / "rows.json").exists()]
+CONTAINERS = [case for case in CASES if case not in MODELS]
 
 
 @pytest.fixture
 def surroundings(operator, example, environment):
-    """What an example takes for granted: buckets whose new objects train again, tables to compare with."""
+    """What an example takes for granted: buckets, tables to compare with, and who plays an engine that needs a GPU."""
+    operator.emulator.control("PUT", "stand-ins", {"vllm/*": "us-docker.pkg.dev/mlservice/images/openai-echo"})
     for loaded in load([SPECS / example / "mlservice.yaml"], environment=environment).services:
         if loaded.service.spec.monitoring:
             make_baseline(operator, loaded.service)
+        for mount in loaded.service.spec.mounts.values():
+            if mount.bucket:
+                operator.connection.storage.create_bucket(mount.bucket.split("/")[2])
         for trigger in loaded.service.spec.triggers:
             if trigger.when.storage:
                 operator.connection.storage.create_bucket(trigger.when.storage.split("/")[2])
@@ -87,18 +93,47 @@ def test_the_first_plan_of_an_example_reads_as_recorded(operator, surroundings, 
     golden.check(SPECS / example / (f"plan-{environment}.txt" if environment else "plan.txt"), text)
 
 
-@pytest.mark.parametrize(("example", "environment"), CASES)
-def test_an_example_serves_what_its_model_predicts(operator, surroundings, example, environment):
-    """Applied, its plan is empty, and real rows get the predictions of the very model in the folder."""
+def applied(operator, example, environment):
+    """The service of an example and its address, applied: its plan is empty."""
     specs = load([SPECS / example / "mlservice.yaml"], environment=environment)
     session = operator.session()
     report = apply(session, make_plan(session, specs.services, runtime_image=runtime_image()))
     assert not report.failed, [str(r.error) for r in report.failed]
     again = make_plan(operator.session(), specs.services, runtime_image=runtime_image())
     assert told(again.plan) == []
-
     [loaded] = specs.services
-    url = operator.service(loaded.service.name).uri
+    return loaded, operator.service(loaded.service.name, loaded.service.spec.region).uri
+
+
+ASKED = {
+    "writer-llm": (
+        "/v1/chat/completions",
+        {"model": "writer", "messages": [{"role": "user", "content": "well, hello"}]},
+        "well, hello",
+    ),
+    "scorer-with-collector": ("/", None, ""),
+}
+"""Address, what is posted, and what the answer holds; None asks by GET."""
+
+
+@pytest.mark.parametrize(("example", "environment"), CONTAINERS)
+def test_a_container_of_ones_own_answers(operator, surroundings, example, environment):
+    """Applied, its plan is empty, and it answers who may call as its own clients ask."""
+    _, url = applied(operator, example, environment)
+    path, body, held = ASKED[example]
+    headers = {"authorization": f"Bearer {token_for(operator, url)}"}
+
+    answer = httpx.request("POST" if body else "GET", f"{url}{path}", json=body, headers=headers, timeout=60)
+
+    assert answer.status_code == 200, answer.text
+    assert held in answer.text
+    assert httpx.get(f"{url}{path}").status_code == 403
+
+
+@pytest.mark.parametrize(("example", "environment"), MODELS)
+def test_an_example_serves_what_its_model_predicts(operator, surroundings, example, environment):
+    """Applied, its plan is empty, and real rows get the predictions of the very model in the folder."""
+    loaded, url = applied(operator, example, environment)
     rows = json.loads((SPECS / example / "rows.json").read_text())["instances"]
     headers = {"authorization": f"Bearer {token_for(operator, url)}"}
     answer = httpx.post(f"{url}/predict", json={"instances": rows}, headers=headers, timeout=60)

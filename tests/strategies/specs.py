@@ -7,6 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.strategies.container_specs import about, around, containers, mounts, sidecars
+
 Data = dict[str, Any]
 
 _MEMORY_MIB = {1: (128, 4096), 2: (128, 8192), 4: (2048, 16384), 6: (4096, 24576), 8: (4096, 32768)}
@@ -185,6 +187,23 @@ def events(draw: st.DrawFn) -> Data:
 
 
 @st.composite
+def _of_a_container(draw: st.DrawFn, spec: Data, image: str, secrets: tuple[str, ...]) -> Data:
+    """What goes around the image, where the sizes drawn before let it."""
+    size = spec["resources"]
+    small, has_gpu = str(size.get("cpu", "")).endswith("m"), "gpu" in size
+    sections = around(small=small or has_gpu)
+    if has_gpu:
+        del sections["execution"]
+    if not small:
+        sections["mounts"] = mounts(secrets)
+    if not small and size.get("cpu", 1) in {1, 2, 4} and not has_gpu:
+        sections["sidecars"] = sidecars(image)
+    if "startup" not in spec.get("runtime", {}):
+        sections["container"] = containers()
+    return {key: draw(strategy) for key, strategy in sections.items() if draw(st.integers(0, 3)) == 0}
+
+
+@st.composite
 def service_specs(
     draw: st.DrawFn,
     *,
@@ -225,11 +244,12 @@ def service_specs(
     if secrets:
         optional["secrets"] = secret_maps(list(secrets))
     spec |= {key: draw(strategy) for key, strategy in optional.items() if key == "resources" or draw(st.booleans())}
+    spec |= draw(_of_a_container(spec, image, secrets))
     if manual_traffic and draw(st.booleans()):
         spec |= {"rollout": {"strategy": "Manual"}, "traffic": draw(splits())}
     elif draw(st.booleans()):
         spec["rollout"] = {"strategy": "AllAtOnce"}
     metadata: Data = {"name": name or draw(service_names())}
     if draw(st.booleans()):
-        metadata["labels"] = draw(label_maps())
+        metadata |= {"labels": draw(label_maps()), **draw(about())}
     return {"apiVersion": "mlservice/v1", "kind": "MLService", "metadata": metadata, "spec": spec}

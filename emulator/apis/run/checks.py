@@ -4,13 +4,16 @@ Source: constraints.md sections 1 and 2, row by row; texts from the issues named
 """
 
 import re
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-from emulator.apis.run.defaults import CPU, GPU, MEMORY, ONE_VCPU, total_cpu
-from emulator.apis.run.messages import GEN2, LATEST, MANUAL, REVISION
+from emulator.apis.run.containers import check_containers, check_ports
+from emulator.apis.run.defaults import MEMORY, ONE_VCPU, total_cpu
+from emulator.apis.run.messages import LATEST, MANUAL, REVISION
 from emulator.apis.run.names import short
-from emulator.apis.run.quantities import MIB, memory_bytes
+from emulator.apis.run.quantities import memory_bytes
+from emulator.apis.run.refusals import bad, check_between
+from emulator.apis.run.sizes import check_size
+from emulator.apis.run.volumes import check_volumes
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import check_labels
 from emulator.core.world import EMULATOR_ACCOUNT, World
@@ -20,17 +23,8 @@ SERVICE_NAMES = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"}
 JOB_NAMES = frozenset(f"CLOUD_RUN_{n}" for n in ("JOB", "EXECUTION", "TASK_INDEX", "TASK_ATTEMPT", "TASK_COUNT"))
 GOOGLES = ("run.googleapis.com/", "cloud.googleapis.com/", "serving.knative.dev/", "autoscaling.knative.dev/")
 TAG_MOST = 46
-MEMORY_BY_CPU = {1000: (0, 4096), 2000: (0, 8192), 4000: (2048, 16384), 6000: (4096, 24576), 8000: (4096, 32768)}
-"""vCPU in thousandths -> least and most MiB (constraints.md 2.1)."""
-GPUS = {"nvidia-l4": (4000, 16384), "nvidia-rtx-pro-6000": (20000, 81920)}
-"""Accelerator -> least vCPU in thousandths and MiB (constraints.md 2.2)."""
 OWN_ACCOUNT = re.compile(r"[^@]+@[a-z0-9-]+\.iam\.gserviceaccount\.com")
 WHERE = "template.containers[0].resources.limits"
-
-
-def bad(field: str, text: str) -> ApiFailure:
-    """Refuse the value of a field."""
-    return ApiFailure("INVALID_ARGUMENT", f"{field}: {text}" if field else text)
 
 
 def check_service(world: World, service: Any) -> None:
@@ -44,8 +38,10 @@ def check_service(world: World, service: Any) -> None:
     if not template.containers:
         raise bad("template.containers", "must contain at least one container")
     check_metadata(template, "template.")
-    check_containers(template.containers, SERVICE_NAMES, template.volumes)
+    check_containers(template.containers, SERVICE_NAMES)
     check_ports(template.containers)
+    check_volumes(template)
+    check_network(template)
     check_size(template)
     check_scaling(service)
     check_between("template.max_instance_request_concurrency", template.max_instance_request_concurrency, 1, 1000)
@@ -64,7 +60,9 @@ def check_job(world: World, job: Any) -> None:
     template = job.template.template
     if not template.containers:
         raise bad("template.template.containers", "must contain at least one container")
-    check_containers(template.containers, JOB_NAMES, template.volumes)
+    check_containers(template.containers, JOB_NAMES)
+    check_volumes(template)
+    check_network(template)
     check_between("template.task_count", job.template.task_count, 1, 10_000)
     if job.template.parallelism > job.template.task_count:
         raise bad("template.parallelism", "must be less than or equal to task_count")
@@ -90,158 +88,13 @@ def check_metadata(resource: Any, where: str = "") -> None:
         raise bad("description", "must be at most 512 characters")
 
 
-def check_containers(containers: Sequence[Any], reserved: frozenset[str], volumes: Iterable[Any]) -> None:
-    """Check names, images, environment, probes and mounts of containers."""
-    names = [container.name for container in containers]
-    if len(containers) > 1 and (not all(names) or len(set(names)) < len(names)):
-        raise bad(
-            "template.containers", "container names must be given and unique when there is more than one container"
-        )
-    known = {volume.name for volume in volumes}
-    for index, container in enumerate(containers):
-        where = f"template.containers[{index}]"
-        if not container.image:
-            raise bad(f"{where}.image", "must be set")
-        check_environment(container.env, reserved, where)
-        check_probes(container, where)
-        for mount in container.volume_mounts:
-            check_mount(mount, known, where)
-        for needed in container.depends_on:
-            if needed not in names:
-                raise bad(f"{where}.depends_on", f"'{needed}' is not a container of this template")
-
-
-def check_environment(env: Sequence[Any], reserved: frozenset[str], where: str) -> None:
-    """Check environment variables (constraints.md 2.4)."""
-    seen: set[str] = set()
-    if len(env) > 1000:  # noqa: PLR2004 - https://cloud.google.com/run/quotas
-        raise bad(f"{where}.env", "at most 1000 environment variables are allowed")
-    for index, variable in enumerate(env):
-        at = f"{where}.env[{index}].name"
-        if not variable.name or "=" in variable.name:
-            raise bad(at, f"Invalid environment variable name '{variable.name}'.")
-        if variable.name in reserved or variable.name.startswith("X_GOOGLE_"):
-            raise bad(
-                f"{where}.env",
-                f"The following reserved env names were provided: {variable.name}. "
-                "These values are automatically set by the system.",
-            )
-        if variable.name in seen:
-            raise bad(at, f"Duplicate environment variable name '{variable.name}'.")
-        if len(variable.value.encode()) > 32 * 1024:
-            raise bad(f"{where}.env[{index}].value", "must be at most 32 KiB")
-        seen.add(variable.name)
-
-
-def check_mount(mount: Any, known: set[str], where: str) -> None:
-    """Check a mount: of a volume that the template has, at an absolute path below the root."""
-    if mount.name not in known:
-        raise bad(f"{where}.volume_mounts", f"no volume named '{mount.name}' found in template.volumes")
-    path = mount.mount_path
-    if path and (not path.startswith("/") or ":" in path or path == "/"):
-        raise bad(f"{where}.volume_mounts.mount_path", f"'{path}' must be an absolute path without ':' and not '/'")
-
-
-def check_probes(container: Any, where: str) -> None:
-    """Check the numbers of both probes (constraints.md 2.3)."""
-    for name, most in (("startup_probe", 240), ("liveness_probe", 3600)):
-        if not container.HasField(name):
-            continue
-        probe, at = getattr(container, name), f"{where}.{name}"
-        check_between(f"{at}.initial_delay_seconds", probe.initial_delay_seconds, 0, most)
-        check_between(f"{at}.period_seconds", probe.period_seconds, 0, most)
-        check_between(f"{at}.timeout_seconds", probe.timeout_seconds, 0, probe.period_seconds or most)
-        check_between(f"{at}.failure_threshold", probe.failure_threshold, 0, 10**6)
-        if name == "startup_probe" and probe.failure_threshold * probe.period_seconds > most:
-            raise bad(at, f"failure_threshold * period_seconds must not exceed {most} seconds")
-        if name == "liveness_probe" and probe.WhichOneof("probe_type") == "tcp_socket":
-            raise bad(at, "tcp_socket is not supported for liveness probes")
-
-
-def check_ports(containers: Sequence[Any]) -> None:
-    """Check that exactly one container takes requests, on one port."""
-    with_port = [container for container in containers if container.ports]
-    if len(with_port) != 1 or len(with_port[0].ports) != 1:
-        raise bad("template.containers", "Revision template should contain exactly one container with an exposed port.")
-    port = with_port[0].ports[0]
-    check_between("template.containers.ports.container_port", port.container_port, 1, 65535)
-    if port.name not in ("http1", "h2c"):
-        raise bad("template.containers.ports.name", f"'{port.name}' must be 'http1' or 'h2c'")
-
-
-def check_size(template: Any) -> None:
-    """Check CPU, memory, GPU, concurrency and execution environment together (constraints.md 2.1, 2.2)."""
-    for container in template.containers:
-        for key in container.resources.limits:
-            if key not in (CPU, MEMORY, GPU):
-                raise bad(WHERE, f"'{key}' is not supported: use cpu, memory or nvidia.com/gpu")
-    cpu = total_cpu(template.containers)
-    memory = sum(memory_bytes(c.resources.limits[MEMORY], f"{WHERE}.memory") for c in template.containers) / MIB
-    if (
-        any(GPU in container.resources.limits for container in template.containers)
-        or template.node_selector.accelerator
-    ):
-        check_gpu(template, cpu, memory)
-    elif cpu < ONE_VCPU:
-        check_small_cpu(template, cpu, memory)
-    else:
-        check_whole_cpu(cpu, memory)
-    if template.execution_environment == GEN2 and memory < 512:  # noqa: PLR2004 - constraints.md 2.1
-        raise bad(
-            f"{WHERE}.memory",
-            "Invalid value specified for memory. The second generation environment needs at least 512Mi.",
-        )
-    if memory < 128:  # noqa: PLR2004 - constraints.md 2.1
-        raise bad(f"{WHERE}.memory", "Invalid value specified for memory. Must be at least 128Mi.")
-
-
-def check_small_cpu(template: Any, cpu: int, memory: float) -> None:
-    """Check less than one vCPU: one request at a time, billed by request, first generation, little memory."""
-    at = f"{WHERE}.cpu"
-    if template.max_instance_request_concurrency > 1:
-        raise bad(at, "Invalid value specified for cpu. Total cpu < 1 is not supported with concurrency > 1.")
-    if not template.containers[0].resources.cpu_idle:
-        raise bad(at, "Invalid value specified for cpu. Total cpu < 1 is not supported with cpu always allocated.")
-    if template.execution_environment == GEN2:
-        raise bad(
-            at, "Invalid value specified for cpu. Total cpu < 1 is not supported with gen2 execution environment."
-        )
-    if cpu < 80:  # noqa: PLR2004 - constraints.md 2.1
-        raise bad(at, "Invalid value specified for cpu. Must be at least 0.08.")
-    most = 512 if cpu < 500 else 1024  # noqa: PLR2004 - constraints.md 2.1
-    if memory > most:
-        raise bad(
-            f"{WHERE}.memory",
-            f"Invalid value specified for memory. For {cpu / 1000:g} CPU, memory must be at most {most}Mi.",
-        )
-
-
-def check_whole_cpu(cpu: int, memory: float) -> None:
-    """Check one vCPU and more, without a GPU."""
-    if cpu not in MEMORY_BY_CPU:
-        raise bad(f"{WHERE}.cpu", f"Invalid value specified for cpu. {cpu / 1000:g} is not one of 1, 2, 4, 6, 8.")
-    least, most = MEMORY_BY_CPU[cpu]
-    if not least <= memory <= most:
-        text = f"For {cpu // 1000} CPU, memory must be between {max(least, 128)}Mi and {most // 1024}Gi inclusive."
-        raise bad(f"{WHERE}.memory", f"Invalid value specified for container memory. {text}")
-
-
-def check_gpu(template: Any, cpu: int, memory: float) -> None:
-    """Check a GPU: which, how many, beside how much CPU and memory."""
-    counts = [c.resources.limits[GPU] for c in template.containers if GPU in c.resources.limits]
-    kind = template.node_selector.accelerator
-    if counts != ["1"]:
-        raise bad(f"{WHERE}.nvidia.com/gpu", "must be '1' on exactly one container")
-    if kind not in GPUS:
-        raise bad("template.node_selector.accelerator", f"'{kind}' is not one of {', '.join(GPUS)}")
-    if cpu < GPUS[kind][0]:
-        raise bad(f"{WHERE}.cpu", f"GPU {kind} requires at least {GPUS[kind][0] // 1000} CPU.")
-    if memory < GPUS[kind][1]:
-        raise bad(f"{WHERE}.memory", f"GPU {kind} requires at least {GPUS[kind][1] // 1024}Gi memory.")
-    if any(container.resources.cpu_idle for container in template.containers):
-        raise bad(
-            "template.containers.resources.cpu_idle", "GPU requires cpu always allocated (cpu_idle must be false)."
-        )
+def check_network(template: Any) -> None:
+    """Check how a template reaches a network (constraints.md 2.4)."""
+    access = template.vpc_access
+    if access.connector and access.network_interfaces:
+        raise bad("template.vpc_access", "connector and network_interfaces must not be set together")
+    if len(access.network_interfaces) > 1:
+        raise bad("template.vpc_access.network_interfaces", "at most one network interface is allowed")
 
 
 def check_scaling(service: Any) -> None:
@@ -331,9 +184,3 @@ def check_quota(template: Any, quota: dict[str, float]) -> None:
                 f"Max instances must be set to {most} or fewer in order to set the requested total {what}.\n\n"
                 f"Quota violated:\n{metric} requested: {instances * each} allowed: {allowed:g}",
             )
-
-
-def check_between(field: str, value: int, least: int, most: int) -> None:
-    """Refuse a number outside its bounds, which are allowed themselves."""
-    if not least <= value <= most:
-        raise bad(field, f"must be between {least} and {most} inclusive")

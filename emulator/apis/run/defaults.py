@@ -110,7 +110,7 @@ def fill_probes(container: Any, port: int, *, default_startup: bool, partial: bo
         probe = container.startup_probe
         probe.timeout_seconds, probe.period_seconds, probe.failure_threshold = 240, 240, 1
         probe.tcp_socket.port = port
-    for name in ("startup_probe", "liveness_probe"):
+    for name in ("startup_probe", "liveness_probe", "readiness_probe"):
         if container.HasField(name):
             fill_probe(getattr(container, name), port, partial=partial)
 
@@ -139,3 +139,8 @@ def port_of(container: Any) -> int:
 def total_cpu(containers: Sequence[Any]) -> int:
     """Add up the vCPUs of all containers, in thousandths."""
     return sum(cpu_millis(c.resources.limits[CPU], "template.containers.resources.limits.cpu") for c in containers)
+
+
+def has_gpu(containers: Sequence[Any]) -> bool:
+    """Tell whether one of the containers has a GPU."""
+    return any(GPU in container.resources.limits for container in containers)

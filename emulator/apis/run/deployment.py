@@ -129,7 +129,7 @@ def _start(world: World, revision: Any) -> tuple[Outcome, list[programs.Source]]
     sources, outcome = programs.find_sources(world, revision.containers)
     if outcome.ready:
         project = parts(revision.name)["projects"]
-        outcome = secrets.check(world, project, revision.service_account, revision.containers)
+        outcome = secrets.check(world, project, revision.service_account, revision)
     if outcome.ready:
         programs.save_sources(world, revision.name, sources)
         outcome = plane(world).deploy(revision.name)

@@ -5,9 +5,10 @@ The container shares the host's network, so that it listens on the loopback port
 
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from emulator.apis.run.mounts.places import Mount
 from emulator.core.world import PROJECT, World
 from emulator.images.reference import parse
 
@@ -49,10 +50,17 @@ def pull(path: str, image: str) -> str | None:
 
 
 def command(
-    path: str, image: str, environment: Mapping[str, str], entry: Sequence[str], arguments: Sequence[str]
+    path: str,
+    image: str,
+    environment: Mapping[str, str],
+    words: tuple[Sequence[str], Sequence[str]],
+    mounts: Iterable[Mount] = (),
 ) -> list[str]:
-    """Make the command line that runs a container in the foreground."""
+    """Make the command line that runs a container in the foreground; `words` are its command and its arguments."""
+    entry, arguments = words
     line = [path, "run", "--rm", "--init", "--network", "host"]
+    for mount in mounts:
+        line += ["--volume", f"{mount.folder}:{mount.path}{':ro' if mount.read_only else ''}"]
     for name, value in environment.items():
         line += ["--env", f"{name}={value}"]
     if entry:

@@ -223,7 +223,7 @@ def prepared(world: World, execution: Any) -> Batch:
     sources, outcome = programs.find_sources(world, template.containers)
     if outcome.ready:
         project = parts(execution.name)["projects"]
-        outcome = secrets.check(world, project, template.service_account, template.containers)
+        outcome = secrets.check(world, project, template.service_account, template)
     if not outcome.ready:
         raise CannotStartError(outcome.reason, outcome.message)
     own = {"CLOUD_RUN_JOB": execution.job, "CLOUD_RUN_EXECUTION": short(execution.name)}

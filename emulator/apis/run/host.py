@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from emulator.apis.run import stand_ins
 from emulator.apis.run.addresses import MAIN, routes_of, save, written
 from emulator.apis.run.running import drop, plane, running, stop
 from emulator.core.api import Api
@@ -55,7 +56,7 @@ def services(world: World) -> list[dict[str, Any]]:
 
 
 def control_routes(world: World) -> list[BaseRoute]:
-    """`/_emulator/logs?service=NAME` (or `?job=NAME`) and `/_emulator/services`."""
+    """`/_emulator/logs?service=NAME` (or `?job=NAME`), `/_emulator/services` and `/_emulator/stand-ins`."""
 
     async def get_logs(request: Request) -> Response:
         name = request.query_params.get("service") or request.query_params.get("job") or ""
@@ -64,7 +65,21 @@ def control_routes(world: World) -> list[BaseRoute]:
     async def get_services(_: Request) -> Response:
         return JSONResponse(await run_in_threadpool(services, world))
 
+    async def get_stand_ins(_: Request) -> Response:
+        return JSONResponse(stand_ins.read(world.store))
+
+    async def put_stand_ins(request: Request) -> Response:
+        try:
+            wanted = await request.json()
+            stand_ins.write(world.store, wanted)
+        except (ValueError, AttributeError) as error:
+            message = f"stand-ins are an object of names of images: {error}"
+            return JSONResponse({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": message}}, 400)
+        return JSONResponse(wanted)
+
     return [
+        Route("/_emulator/stand-ins", get_stand_ins, methods=["GET"]),
+        Route("/_emulator/stand-ins", put_stand_ins, methods=["PUT"]),
         Route("/_emulator/logs", get_logs, methods=["GET"]),
         Route("/_emulator/services", get_services, methods=["GET"]),
     ]

@@ -8,16 +8,20 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emulator.apis.run import engine
+from emulator.apis.run import engine, translating
+from emulator.apis.run.mounts.places import Mount, mounted
+from emulator.apis.run.mounts.volumes import Holder, hold
 from emulator.apis.run.names import parts, short
 from emulator.apis.run.quantities import cpu_millis, memory_bytes
 from emulator.apis.run.secrets import secret_value
+from emulator.apis.run.stand_ins import stand_in
 from emulator.apis.run.stored import REVISIONS
+from emulator.core.callbacks import resolve
 from emulator.core.world import World
 from emulator.images import Images, NotAnImageError
 from emulator.processes.model import (
@@ -34,6 +38,8 @@ from emulator.processes.model import (
 )
 
 KIND = "run.program"
+OVER = "emulator.apis.storage.folders.mounting:over"
+"""Told when an instance is over that had volumes."""
 NO_PROXY = ("NO_PROXY", "no_proxy")
 """Both are read, by one library this and by another that."""
 HERE = ("127.0.0.1", "localhost")
@@ -49,6 +55,7 @@ class Source:
         image: As the template names it.
         digest: `sha256:…`.
         engine: Path of the container engine, or empty.
+        stands_in: It is another image's; a command of the template is not in it, and becomes arguments.
     """
 
     image: str
@@ -57,10 +64,13 @@ class Source:
     command: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     engine: str = ""
+    stands_in: bool = False
 
     @property
     def pinned(self) -> str:
         """The image by digest, as revisions show it."""
+        if self.stands_in and "@" in self.image:
+            return self.image
         name = self.image.partition("@")[0]
         head, _, last = name.rpartition("/")
         name = f"{head}/{last.partition(':')[0]}".lstrip("/")
@@ -69,10 +79,19 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose container it is, and what Cloud Run itself sets in its environment."""
+    """Whose container it is, and what Cloud Run itself sets in its environment.
+
+    Attributes:
+        project: Its id.
+        environment: What Cloud Run sets.
+        account: E-mail of its service account.
+        volumes: Those of the template, by name.
+    """
 
     project: str
     environment: Mapping[str, str]
+    account: str = ""
+    volumes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_sources(world: World, containers: Sequence[Any]) -> tuple[list[Source], Outcome]:
@@ -87,20 +106,25 @@ def find_sources(world: World, containers: Sequence[Any]) -> tuple[list[Source],
 
 
 def find_source(world: World, image: str) -> Source | Outcome:
-    """Find an image: in the emulated registry first, else with a container engine, if that may have it."""
-    resolved = world.part(Images).resolve(image)
+    """Find an image: what stands in for it, else in the emulated registry, else with an engine, if that may have it."""
+    other = stand_in(world.store, image)
+    resolved = world.part(Images).resolve(other or image)
     if resolved is not None:
         try:
             found = world.part(Images).ready(resolved)
         except NotAnImageError as error:
             return Outcome(CONTAINER_MISSING, f"Image '{image}' cannot be started: {error}.")
-        return Source(image, resolved.digest, str(found.folder), found.command, tuple(found.env.items()))
+        env, folder = tuple(found.env.items()), str(found.folder)
+        return Source(image, resolved.digest, folder, found.command, env, stands_in=other is not None)
+    if other is not None:
+        return Outcome(CONTAINER_MISSING, f"Image '{other}', which stands in for '{image}', not found.")
     missing = f"Image '{image}' not found."
     if engine.is_ours(world, image):
         return Outcome(CONTAINER_MISSING, missing)
     path = engine.engine()
     if path is None:
-        hint = "It is not in the emulator's registry, and there is no docker or podman to run it with."
+        hint = "It is not in the emulator's registry, and there is no docker or podman here. "
+        hint += "Another image can play one that needs a GPU: mlservice emulator stand-in IMAGE"
         return Outcome(CONTAINER_MISSING, f"{missing} {hint}")
     digest = engine.pull(path, image)
     return Outcome(CONTAINER_MISSING, missing) if digest is None else Source(image, digest, engine=path)
@@ -142,11 +166,15 @@ def containers(
     made = []
     found = parts(name)
     project = found["projects"]
-    owner = Owner(project, environment)
+    volumes = {volume.name: volume for volume in template.volumes}
+    owner = Owner(project, environment, template.service_account, volumes)
     identity = Identity(project, world.project_number(project), found["locations"], template.service_account)
     for index, (container, source) in enumerate(zip(template.containers, sources, strict=True)):
         make = partial(program, world, owner, container, source)
-        made.append(described(container, f"{container.name or f'container-{index}'}", identity, make))
+        over = partial(resolve(OVER), world) if container.volume_mounts else None
+        made.append(
+            replace(described(container, f"{container.name or f'container-{index}'}", identity, make), over=over)
+        )
     return tuple(made)
 
 
@@ -197,6 +225,7 @@ def described(container: Any, name: str, identity: Identity, make: Callable[[Pla
         startup=startup,
         startup_is_default=startup is None or startup == default_startup_probe(startup.port),
         liveness=probe(container.liveness_probe) if container.HasField("liveness_probe") else None,
+        readiness=probe(container.readiness_probe) if container.HasField("readiness_probe") else None,
         after=tuple(container.depends_on),
     )
 
@@ -222,30 +251,49 @@ def program(world: World, owner: Owner, container: Any, source: Source, place: P
     """Make the program of one container of one instance.
 
     Raises:
-        CannotStartError: A secret cannot be read, or a volume would have to be mounted.
+        CannotStartError: A secret or a bucket cannot be read, or a volume is of a sort that the emulator lacks.
     """
-    if container.volume_mounts:
-        mount = container.volume_mounts[0]
-        text = (
-            f"The emulator runs containers as processes and cannot mount volume '{mount.name}' at '{mount.mount_path}'."
-        )
-        raise CannotStartError("INTERNAL", text)
+    mounts, notes = mounts_of(world, owner, container, place)
     env = {
         "PATH": PATH,
         "LANG": "C.UTF-8",
         "HOST": "127.0.0.1",
         **emulated(world, owner.project, place),
-        **dict(source.env),
     }
-    env |= {variable.name: value_of(world, variable, owner.project) for variable in container.env}
+    own = dict(source.env) | {each.name: value_of(world, each, owner.project) for each in container.env}
+    moved = {declared: real for declared, real in place.ports.items() if declared != real}
+    words = translating.arguments([*container.command, *container.args], moved)
+    env |= translating.variables(own, moved)
     env |= {**owner.environment, **dict.fromkeys(NO_PROXY, without_proxy(env))}
     if container.ports:
         env["PORT"] = str(place.port)
     if source.engine:
-        line = engine.command(source.engine, source.image, env, list(container.command), list(container.args))
-        return Program(tuple(line), engine.folder(), {"PATH": os.environ.get("PATH", PATH)})
-    command = (*(container.command or source.command), *container.args)
-    return Program(command, Path(source.folder) / container.working_dir.lstrip("/"), env)
+        split = len(container.command)
+        line = engine.command(source.engine, source.image, env, (words[:split], words[split:]), mounts)
+        return Program(tuple(line), engine.folder(), {"PATH": os.environ.get("PATH", PATH)}, notes)
+    folder = Path(source.folder)
+    if source.stands_in:
+        return mounted(Program((*source.command, *words), folder, env, notes), mounts)
+    command = words if container.command else (*source.command, *words)
+    return mounted(Program(command, folder / container.working_dir.lstrip("/"), env, notes), mounts)
+
+
+def mounts_of(world: World, owner: Owner, container: Any, place: Place) -> tuple[list[Mount], tuple[str, ...]]:
+    """Have a container's volumes ready; gives where they are to be found, and what is to be said about them.
+
+    Raises:
+        CannotStartError: One cannot be had.
+    """
+    mounts: list[Mount] = []
+    notes: list[str] = []
+    holder = Holder(world, owner.project, owner.account, place.scratch, place.note)
+    for mount in container.volume_mounts:
+        held = hold(holder, owner.volumes[mount.name])
+        folder = held.folder / mount.sub_path
+        folder.mkdir(parents=True, exist_ok=True)
+        mounts.append(Mount(mount.mount_path, folder, held.read_only))
+        notes += held.notes
+    return mounts, tuple(notes)
 
 
 def emulated(world: World, project: str, place: Place) -> dict[str, str]:

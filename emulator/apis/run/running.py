@@ -24,6 +24,10 @@ BILL = "emulator.apis.billingbudgets.metering:look"
 """What takes down what instances used: budgets stand on Cloud Run, and not the other way round."""
 
 
+UNMOUNT = "emulator.apis.storage.folders.mounting:stop"
+"""What ends the mounts of buckets, once nothing runs any more."""
+
+
 class Running:
     """The data plane, once somebody needed it.
 
@@ -86,6 +90,7 @@ def stop(world: World) -> None:
         resolve(BILL)(world)
         world.take(Running)
         found.started.stop()
+        resolve(UNMOUNT)(world, keep=True)
         found.journal.close(keep=True)
         found.traffic.close()
 
@@ -95,6 +100,7 @@ def drop(world: World) -> None:
     found = world.take(Running)
     if found is not None and found.started is not None:
         found.started.stop(grace_s=0)
+        resolve(UNMOUNT)(world, keep=False)
         found.journal.close(keep=False)
         found.traffic.close()
 

@@ -3,7 +3,7 @@
 Secret Manager is asked as any client would ask it, by its own API method.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from emulator.core.api import Call, Registry
@@ -16,35 +16,46 @@ CHECK_FAILED = "SECRETS_ACCESS_CHECK_FAILED"
 ACCESS = "google.cloud.secretmanager.v1.SecretManagerService/AccessSecretVersion"
 
 
-def check(world: World, project: str, account: str, containers: Sequence[Any]) -> Outcome:
-    """Check every secret of the environment, as Cloud Run does when a revision is deployed.
+def check(world: World, project: str, account: str, template: Any) -> Outcome:
+    """Check every secret of the environment and of volumes, as Cloud Run does when a revision is deployed.
 
     Source:
         Both texts from deployments reported in sourcegraph/sourcegraph-public-snapshot PR 59045 and
-        terraform-google-modules/terraform-docs-samples PR 168.
+        terraform-google-modules/terraform-docs-samples PR 168. Where a volume is named is ours.
     """
     problems = []
-    for number, container in enumerate(containers):
-        for index, variable in enumerate(container.env):
-            if variable.HasField("value_source"):
-                where = f"spec.template.spec.containers[{number}].env[{index}].value_from.secret_key_ref.name: "
-                problem = check_one(world, project, account, variable.value_source.secret_key_ref)
-                problems += [where + problem] if problem else []
+    for where, secret, version in named(template):
+        problem = check_one(world, project, account, secret, version)
+        problems += [f"spec.template.spec.{where}: {problem}"] if problem else []
     return Outcome(CHECK_FAILED, "\n".join(problems)) if problems else Outcome()
 
 
-def check_one(world: World, project: str, account: str, reference: Any) -> str:
+def named(template: Any) -> Iterator[tuple[str, str, str]]:
+    """Each place that names a secret, with the secret and its version."""
+    for number, container in enumerate(template.containers):
+        for index, variable in enumerate(container.env):
+            if variable.HasField("value_source"):
+                reference = variable.value_source.secret_key_ref
+                where = f"containers[{number}].env[{index}].value_from.secret_key_ref.name"
+                yield where, reference.secret, reference.version or "latest"
+    for number, volume in enumerate(template.volumes):
+        if volume.HasField("secret"):
+            for version in [item.version or "latest" for item in volume.secret.items] or ["latest"]:
+                yield f"volumes[{number}].secret.secret_name", volume.secret.secret, version
+
+
+def check_one(world: World, project: str, account: str, named: str, version: str) -> str:
     """Tell what is wrong with one reference; empty when nothing is."""
-    secret = full_name(project, reference.secret)
-    shown = f"{durable(world, secret)}/versions/{reference.version or 'latest'}"
-    if not may_read(world, f"{secret}/versions/{reference.version or 'latest'}", account):
+    secret = full_name(project, named)
+    shown = f"{durable(world, secret)}/versions/{version}"
+    if not may_read(world, f"{secret}/versions/{version}", account):
         return (
             f"Permission denied on secret: {shown} for Revision service account {account}. The service account used "
             "must be granted the 'Secret Manager Secret Accessor' role (roles/secretmanager.secretAccessor) at the "
             "secret, project or higher level."
         )
     try:
-        access(world, secret, reference.version or "latest")
+        access(world, secret, version)
     except ApiFailure:
         return f"Secret {shown} was not found"
     return ""
@@ -60,16 +71,24 @@ def may_read(world: World, version: str, account: str) -> bool:
 
 
 def secret_value(world: World, project: str, secret: str, version: str) -> str:
+    """Read a secret as text for an instance that starts.
+
+    Raises:
+        CannotStartError: It cannot be read.
+    """
+    return secret_payload(world, project, secret, version).decode()
+
+
+def secret_payload(world: World, project: str, secret: str, version: str) -> bytes:
     """Read a secret for an instance that starts.
 
     Raises:
         CannotStartError: It cannot be read.
     """
     try:
-        payload = access(world, full_name(project, secret), version)
+        return access(world, full_name(project, secret), version)
     except ApiFailure as failure:
         raise CannotStartError(CHECK_FAILED, failure.message) from failure
-    return payload.decode()
 
 
 def access(world: World, secret: str, version: str) -> bytes:

@@ -229,6 +229,37 @@ def spend(
     out(f"{told['amount']} {told['currency']} are on the bill of {told['account']} for project {told['project']}")
 
 
+OPENAI_ECHO = "us-docker.pkg.dev/mlservice/images/openai-echo"
+
+
+@app.command("stand-in")
+def stand_in(
+    image: Annotated[
+        str | None,
+        typer.Argument(
+            help="Image that cannot run here, without a tag; may have *: vllm/vllm-openai, 'ollama/*'.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        str,
+        typer.Argument(help="What runs in its place. Left out, a server that speaks OpenAI's API and makes words up."),
+    ] = OPENAI_ECHO,
+    *,
+    remove: Annotated[bool, typer.Option("--remove", help="Let nothing stand in for it any more.")] = False,
+) -> None:
+    """Let another image run there in the place of one that needs a GPU; without an image, list which do."""
+    found = _running()
+    told: dict[str, str] = found.control("GET", "stand-ins")
+    if image is not None:
+        others = {name: other for name, other in told.items() if name != image}
+        told = found.control("PUT", "stand-ins", others if remove else {**others, image: by})
+    for name, other in told.items():
+        out(f"{name}  {other}")
+    if image is None and not told:
+        say("nothing stands in for anything")
+
+
 def _pair(text: str) -> tuple[str, str]:
     key, found, value = text.partition("=")
     if not found or not key:

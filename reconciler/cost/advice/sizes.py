@@ -46,10 +46,11 @@ def gpu(state: State) -> Step:
     then = _without(instances)
     if then is None or not _fits(measured, instances, then):
         return Kept("gpu", "no instance without a GPU is as large as what is used of this one")
-    after = state.with_(then)
-    saving = state.saving(after)
+    # Billed by request, or by instance as before: that depends on whose image it is. What saves less is counted on.
+    saving, then = _priced(state, [replace(then, always=always) for always in (False, True)])[0]
     if saving is None or saving.expected < CENT:
         return Kept("gpu", _no_saving(saving))
+    after = state.with_(then)
     evidence = (
         f"GPU: nothing computed on it in {minutes(measured.gpu)}",
         f"requests: {measured.use.per_second.normalize():f} a second answered meanwhile",
@@ -82,7 +83,7 @@ def size(state: State) -> Step:
     fitting = [each for each in smaller if _fits(measured, instances, each)]
     if not fitting:
         return Kept("size", f"all of it is needed: {', '.join(_evidence(measured, instances))}")
-    saving, then = _cheapest(state, fitting)
+    saving, then = _priced(state, fitting)[-1]
     if saving is None or saving.expected < CENT:
         return Kept("size", _no_saving(saving))
     risk = "memory that is needed for less than a minute may not have been measured"
@@ -92,12 +93,11 @@ def size(state: State) -> Step:
     return piece, state.with_(then)
 
 
-def _cheapest(state: State, sizes: Sequence[Instances]) -> tuple[Amounts | None, Instances]:
-    """Give the size that saves most, and how much; None where none can be compared."""
+def _priced(state: State, sizes: Sequence[Instances]) -> Sequence[tuple[Amounts | None, Instances]]:
+    """Give what each saves, what saves most last; one without a saving where none can be compared."""
     priced = [(saving, then) for then in sizes if (saving := state.saving(state.with_(then))) is not None]
-    if not priced:
-        return None, sizes[0]
-    return max(priced, key=lambda each: (each[0].expected, -each[1].cpu_millis, -each[1].memory_mib))
+    ordered = sorted(priced, key=lambda each: (each[0].expected, -each[1].cpu_millis, -each[1].memory_mib))
+    return ordered or [(None, sizes[0])]
 
 
 def _larger(state: State) -> Step:

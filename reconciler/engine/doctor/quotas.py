@@ -25,12 +25,19 @@ def wanted(services: Sequence[LoadedService]) -> dict[Pool, list[LoadedService]]
     """
     pools: dict[Pool, list[LoadedService]] = {}
     for loaded in services:
-        gpu = loaded.service.spec.resources.gpu
-        if gpu is not None:
-            redundancy = "" if gpu.zonal_redundancy else "NoZonalRedundancy"
-            quota = f"{_SORTS[gpu.type]}Alloc{redundancy}PerProjectRegion"
+        kind, gpu = _gpu(loaded), loaded.service.spec.resources.gpu
+        if kind:
+            redundancy = "" if gpu and gpu.zonal_redundancy else "NoZonalRedundancy"
+            quota = f"{_SORTS[kind]}Alloc{redundancy}PerProjectRegion"
             pools.setdefault((quota, loaded.service.spec.region), []).append(loaded)
     return pools
+
+
+def _gpu(loaded: LoadedService) -> str:
+    """Give the accelerator of an instance, whichever of its containers uses it; nothing for none."""
+    spec = loaded.service.spec
+    beside = (str(each.gpu) for each in spec.sidecars.values() if each.gpu)
+    return str(spec.resources.gpu.type) if spec.resources.gpu else next(beside, "")
 
 
 def quotas(case: Case) -> Iterator[Check]:
@@ -59,8 +66,7 @@ def _limit(info: Any, region: str) -> int | None:
 def _compared(case: Case, quota: str, region: str, services: Sequence[LoadedService], limit: int | None) -> Check:
     names = tuple(sorted(loaded.service.name for loaded in services))
     where = str(services[0].where("spec.scaling.maxInstances"))
-    gpu = services[0].service.spec.resources.gpu
-    what = str(gpu.type) if gpu else ""
+    what = _gpu(services[0])
     if limit is None:
         return Check("quota", Answer.UNKNOWN, f"Google names no quota {quota} in {region}", services=names)
     steady = sum(_most(loaded) for loaded in services)
@@ -83,5 +89,5 @@ def _compared(case: Case, quota: str, region: str, services: Sequence[LoadedServ
 
 
 def _most(loaded: LoadedService) -> int:
-    spec = loaded.service.spec
-    return spec.scaling.max_instances * (spec.resources.gpu.count if spec.resources.gpu else 0)
+    scaling = loaded.service.spec.scaling
+    return max(scaling.max_instances, scaling.instances or 0)

@@ -11,7 +11,7 @@ from reconciler.engine.monitoring.shapes import Shape, shape_of
 from reconciler.engine.monitoring.standing import SILENT
 from reconciler.kinds.vertex_model_monitor.logarithms import taken_in
 from reconciler.kinds.vertex_model_monitor.messages import rows_of
-from runtime.retraining.watching.measured import SORTS, by_job
+from runtime.retraining.watching.measured import SORTS, by_job, compared, wanted_of
 from runtime.retraining.watching.verdict import Finding, Judged, Verdict, judge, once
 
 NO_WINDOW = "NoWindow"
@@ -211,7 +211,8 @@ def windows_of(
         stats: What it measured.
         least: Values below which nothing is said of a column.
         only: Columns that are told of: one that became personal since is not, though older windows have it.
-        wanted: Limit of each column that is to be compared, None for none, by comparison.
+        wanted: Limit of each column that is to be compared now, None for none, by comparison: of a job of before, those
+            that it could.
 
     Returns:
         By comparison; those of which it measured nothing are left out.
@@ -224,7 +225,7 @@ def windows_of(
         sort: Window(
             str(job["name"]),
             time_of(job),
-            judge(once(columns), least=least, wanted=(wanted or {}).get(sort)),
+            judge(once(columns), least=least, wanted=wanted_of((wanted or {}).get(sort), compared(job, objective))),
             shapes={name: shape for (kind, name), shape in shapes.items() if kind == objective},
             by_logarithm=taken,
         )

@@ -18,7 +18,7 @@ from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
 from reconciler.gcp.operations import wait
 from reconciler.kinds.run_job.record import NAME, RunJob, full_name, run_address
-from reconciler.kinds.run_service.template import cpu_millis, memory_mib
+from reconciler.kinds.run_service.quantities import cpu_millis, memory_mib
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection

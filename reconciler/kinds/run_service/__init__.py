@@ -12,15 +12,27 @@ from reconciler.core.naming import CAP_LABEL
 from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
+from reconciler.kinds.run_service.foreseen import starts
 from reconciler.kinds.run_service.paid import PAID
-from reconciler.kinds.run_service.record import NAME, OUTSIDE_TEMPLATE, RunService
+from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, RunService
 from reconciler.kinds.run_service.refining import consequence, refine
-from reconciler.kinds.run_service.traffic import routed_images, running_images
-from reconciler.kinds.run_service.wanted import INVOKER, MODEL_READER, address_of, desired
-from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of
+from reconciler.kinds.run_service.traffic import images_of, routed_images, running_images
+from reconciler.kinds.run_service.wanted import (
+    FILES_WRITER,
+    INVOKER,
+    MODEL_READER,
+    SQL_CLIENT,
+    address_of,
+    desired,
+    mounted,
+    secrets_of,
+)
+from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of, sidecar_image_of
 from reconciler.lookups.model_version import MODEL_VERSION
+from reconciler.lookups.mounted_bytes import MOUNTED_BYTES
+from reconciler.lookups.project_number import asked_when
 from reconciler.lookups.secret_version import SECRET_VERSION
-from schemas.sections.access import AUTO
+from schemas.sections.access import AUTO, Authentication
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -41,6 +53,16 @@ ACTS_ON = frozenset(
         "access.ingress",
         "access.authentication",
         "access.invokers",
+        "access.customAudiences",
+        "access.defaultUri",
+        "container.*",
+        "mounts.*",
+        "sidecars.*",
+        "network.*",
+        "execution.*",
+        "protection.*",
+        "revision.*",
+        "cloudRun.*",
         "rollout.strategy",
         "traffic.*",
     }
@@ -52,12 +74,18 @@ def _not_granted(service: MLService) -> Iterator[tuple[str, str]]:
     spec = service.spec
     needs = [
         ("roles/storage.objectViewer on the model's bucket", bool(spec.model and (spec.model.uri or spec.model.alias))),
-        ("roles/secretmanager.secretAccessor on its secrets", bool(spec.secrets)),
+        ("roles/secretmanager.secretAccessor on its secrets", bool(secrets_of(spec))),
+        ("roles/storage.objectViewer on the buckets it mounts", any(each.bucket for each in mounted(spec))),
+        ("roles/cloudsql.client", any(each.cloud_sql for each in mounted(spec))),
         ("roles/pubsub.publisher on the topic of answers", bool(spec.events and spec.events.answers)),
     ]
     missing = [role for role, needed in needs if needed]
     if missing and spec.access.service_account != AUTO:
         yield f"the account is yours, and so are its roles: {', '.join(missing)}", "access.serviceAccount"
+
+
+def _behind_iap(service: MLService) -> bool:
+    return service.spec.access.authentication is Authentication.IAP
 
 
 _WHO = "the next pass of the operator, or an apply"
@@ -91,9 +119,16 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     """Name what may move unseen: an image without a digest, a secret without a number; and what the clock moves."""
     yield from _not_granted(service)
     yield from _windows(service, facts)
+    yield from starts(service, facts)
+    if _behind_iap(service):
+        text = "who may sign in is said to IAP, not here: roles/iap.httpsResourceAccessor on the service"
+        yield text, "access.authentication"
     image = image_of(service, facts)
     if "@sha256:" not in image:
         yield f"image {image} has no digest: its tag may move unseen", "image.uri"
+    for name, sidecar in service.spec.sidecars.items():
+        if "@sha256:" not in (uri := sidecar_image_of(sidecar, facts)):
+            yield f"image {uri} has no digest: its tag may move unseen", f"sidecars.{name}.image.uri"
     for variable, reference in service.spec.secrets.items():
         if not reference.pin:
             text = f"secret {reference.secret} is not pinned: instances may read different versions of it"
@@ -112,7 +147,7 @@ KIND = Kind(
     desired=desired,
     connect=RunServiceClient,
     paid=PAID,
-    keyed=frozenset({"env", "secrets", "labels"}),
+    keyed=KEYED,
     reserved={"labels": frozenset({CAP_LABEL})},
     refine=refine,
     consequence=consequence,
@@ -140,16 +175,24 @@ KIND = Kind(
         write=("roles/run.admin",),
     ),
     gives=(
-        Gift(INVOKER, NAME, "each of `access.invokers`, or everyone", "calling the service"),
+        Gift(INVOKER, NAME, "each of `access.invokers`, everyone, or IAP's agent", "calling the service"),
         Gift(MODEL_READER, PROJECT, "the service's own account", "reading the model: only its bucket and folder"),
         Gift(SECRET_READER, "secret", "the service's own account", "reading each secret that the spec names"),
+        Gift(FILES_WRITER, PROJECT, "the service's own account", "writing to a mounted bucket: only its folder"),
+        Gift(SQL_CLIENT, PROJECT, "the service's own account", "reaching the instances of Cloud SQL that it mounts"),
     ),
-    images=lambda record: (record["image"],),
+    images=images_of,
     running=running_images,
     routed=routed_images,
     quiet=frozenset(OUTSIDE_TEMPLATE) - {"traffic"},
     rerouting=frozenset({"traffic"}),
-    lookups=(IMAGE_DIGEST, MODEL_VERSION, SECRET_VERSION),
+    lookups=(
+        IMAGE_DIGEST,
+        MODEL_VERSION,
+        SECRET_VERSION,
+        MOUNTED_BYTES,
+        asked_when(_behind_iap, "access.authentication"),
+    ),
     spec_paths={
         "scaling.minInstances": "min_instances",
         "scaling.maxInstances": "max_instances",

@@ -14,8 +14,9 @@ from reconciler.core.stamp import UNSTAMPED, Stamp
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
 from reconciler.gcp.operations import wait
+from reconciler.kinds.run_service import fields
 from reconciler.kinds.run_service.record import NAME, OUTSIDE_TEMPLATE, RunService
-from reconciler.kinds.run_service.template import read_template, write_template
+from reconciler.kinds.run_service.template import plain, read_template, write_template
 from reconciler.kinds.run_service.traffic import read_runs, read_traffic, write_traffic
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ _INGRESS = {
 def from_api(live: Any) -> RunService:
     """Turn a live service into our record; the server's defaults end here."""
     ingress = {v: k for k, v in _INGRESS.items()}
+    said = plain(live)
     return RunService(
-        **read_template(live.template),
+        **read_template(live.template, said.get("template", {})),
+        service=fields.read(said, fields.SERVICE, ("annotations",)),
         min_instances=live.scaling.min_instance_count,
         # Reads as unspecified while no revision is active, which is no difference (kinds.md 3.1).
         ingress=ingress.get(live.ingress.name, "All"),
@@ -110,7 +113,7 @@ class RunServiceClient:
         service = type(seen.live)(seen.live)
         self._write(service, want.fields, changes, want.stamp)
         service.etag = seen.live.etag
-        paths = sorted({OUTSIDE_TEMPLATE.get(c.field, "template") for c in changes})
+        paths = sorted({_mask(c) for c in changes})
         with calling("update", want.address):
             request = {"service": service, "update_mask": {"paths": paths}}
             operation = self._api.update_service(request=request, timeout=CALL_TIMEOUT_S)
@@ -130,7 +133,7 @@ class RunServiceClient:
         self._write(service, want, changes if seen else everything)
         with calling("check", address):
             if seen:
-                paths = sorted({OUTSIDE_TEMPLATE.get(c.field, "template") for c in changes})
+                paths = sorted({_mask(c) for c in changes})
                 request = {"service": service, "update_mask": {"paths": paths}, "validate_only": True}
                 self._api.update_service(request=request, timeout=CALL_TIMEOUT_S)
             else:
@@ -149,27 +152,34 @@ class RunServiceClient:
             return
 
     def _write(self, service: Any, want: RunService, changes: Sequence[FieldChange], stamp: Stamp = UNSTAMPED) -> None:
-        fields = {c.field for c in changes}
-        if fields - OUTSIDE_TEMPLATE.keys():
-            write_template(service.template, want, gone=gone_keys(changes, "env") | gone_keys(changes, "secrets"))
+        names = {c.field for c in changes}
+        if names - OUTSIDE_TEMPLATE.keys():
+            write_template(service.template, want, changes)
             stamp.write(service.template.annotations)
-        if "min_instances" in fields:
+        if "min_instances" in names:
             service.scaling.min_instance_count = want.min_instances
-        if "service_max" in fields:
+        if "service_max" in names:
             service.scaling.max_instance_count = want.service_max or 0
-        if "ingress" in fields:
+        if "ingress" in names:
             service.ingress = _INGRESS[want.ingress]
-        if "invoker_check" in fields:
+        if "invoker_check" in names:
             service.invoker_iam_disabled = not want.invoker_check
-        if "labels" in fields:
+        if "labels" in names:
             for key in gone_keys(changes, "labels"):
                 service.labels.pop(key, None)
             service.labels.update(want.labels)
-        if "traffic" in fields:
+        if "service" in names:
+            here = fields.read(plain(service), fields.SERVICE, ("annotations",))
+            fields.write(type(service).pb(service), fields.SERVICE, want.service, fields.gone(changes, "service", here))
+        if "traffic" in names:
             service.traffic = write_traffic(want.traffic)
 
     def _parent(self, location: str) -> str:
         return f"projects/{self._project}/locations/{location}"
+
+
+def _mask(change: FieldChange) -> str:
+    return OUTSIDE_TEMPLATE.get(change.field, "template") or fields.mask_of(change.path)
 
 
 def _observed(address: Address, live: Any, revisions: Sequence[Any]) -> Observed[RunService]:

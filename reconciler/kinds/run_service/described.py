@@ -1,56 +1,75 @@
-"""From a live Cloud Run service to the spec that describes it."""
+"""From a live Cloud Run service to the spec that describes it: the YAML alone makes the same service elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.membership import EVERYONE
 from reconciler.core.objects import Described
 from reconciler.kinds.iam_member import IamMemberClient
+from reconciler.kinds.run_service import container as containers
+from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
 from reconciler.kinds.run_service.record import RunService, TrafficShare
-from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV
+from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, plain
 from reconciler.kinds.run_service.wanted import INVOKER
+from schemas.cloud_run import FREE, REFUSED
+from schemas.units import duration_text, memory_text
 
 if TYPE_CHECKING:
     from reconciler.core.objects import Observed
     from reconciler.gcp.connection import Connection
 
 _OURS = ("goog-", "mlservice-", "managed-by")
+_GENERATIONS = {"EXECUTION_ENVIRONMENT_GEN1": "Gen1", "EXECUTION_ENVIRONMENT_GEN2": "Gen2"}
+_EGRESS = {"PRIVATE_RANGES_ONLY": "PrivateRangesOnly", "ALL_TRAFFIC": "AllTraffic"}
+_REVOKED = {"PREVENT_NEW": "PreventNew", "SHUTDOWN": "Shutdown"}
+_DEFAULT_MODE = 0o444
+_KEPT = {"template.revision", "client", "clientVersion", "etag"}
+"""Refused fields of which nothing is lost: they are of one write."""
 
 
 def describe(connection: Connection, seen: Observed[RunService]) -> Described:
     """Say in the spec's words what a live service is, and what those words cannot say."""
-    members = IamMemberClient(connection).members(seen.address, INVOKER)
-    labels = {key: value for key, value in seen.fields.labels.items() if not key.startswith(_OURS)}
-    return Described(labels, dict(_spec(seen.fields, seen.address.location, members)), tuple(_unsaid(seen.live)))
+    return described(seen, IamMemberClient(connection).members(seen.address, INVOKER))
+
+
+def described(seen: Observed[RunService], members: list[str]) -> Described:
+    """Say it of a service that these members may call."""
+    fields = seen.fields
+    metadata = {"labels": {key: value for key, value in fields.labels.items() if not key.startswith(_OURS)}}
+    metadata |= {"description": fields.service["description"], "annotations": _below(fields.service, "annotations")}
+    spec = {name: said for name, said in _spec(fields, seen.address.location, members) if said not in ({}, None)}
+    return Described({name: said for name, said in metadata.items() if said}, spec, tuple(_unsaid(seen.live)))
 
 
 def _spec(fields: RunService, region: str, members: list[str]) -> Iterator[tuple[str, Any]]:
     yield "region", region
-    yield "image", {"uri": fields.image} if "@sha256:" in fields.image else {"uri": fields.image, "resolve": "Tag"}
+    yield "image", _image(fields.image)
     if fields.model:
         yield "model", _model(fields)
     yield "runtime", _runtime(fields)
-    env = {name: value for name, value in fields.env.items() if name not in {ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV}}
-    if env:
-        yield "env", env
-    if fields.secrets:
-        yield "secrets", {name: _secret(reference) for name, reference in fields.secrets.items()}
+    yield "env", {name: value for name, value in fields.env.items() if name not in {ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV}}
+    yield "secrets", {name: _secret(reference) for name, reference in fields.secrets.items()}
+    yield "container", _container(fields)
+    yield "mounts", {path: _mount(mount) for path, mount in fields.mounts.items()}
+    yield "sidecars", {name: _sidecar(said, fields) for name, said in fields.sidecars.items()}
     yield "resources", _resources(fields)
-    yield (
-        "scaling",
-        {
-            "minInstances": fields.min_instances,
-            "maxInstances": fields.max_instances,
-            "concurrency": fields.concurrency,
-        },
-    )
+    yield "scaling", _scaling(fields)
     yield "access", _access(fields, members)
-    if any(share.version != "latest" for share in fields.traffic) or len(fields.traffic) > 1:
+    yield "network", _network(fields.template["vpcAccess"])
+    yield "execution", _execution(fields.template)
+    yield "protection", _protection(fields)
+    yield "revision", _revision(fields.template)
+    yield "cloudRun", _free(fields)
+    if any(share != TrafficShare("latest", 100) for share in fields.traffic):
         yield "rollout", {"strategy": "Manual"}
         yield "traffic", [_share(share) for share in fields.traffic]
     yield "management", {"adopt": "IfIdentical"}
+
+
+def _image(uri: str) -> dict[str, Any]:
+    return {"uri": uri} if "@sha256:" in uri else {"uri": uri, "resolve": "Tag"}
 
 
 def _model(fields: RunService) -> dict[str, Any]:
@@ -70,20 +89,175 @@ def _runtime(fields: RunService) -> dict[str, Any]:
     return {**fields.runtime, "timeout": f"{fields.timeout_s}s"}
 
 
+def _container(fields: RunService) -> dict[str, Any]:
+    said = fields.container
+    found = {name: said[name] for name in ("name", "command", "args", "workingDir", "dependsOn")}
+    if (said["port"], said["protocol"]) != (containers.DEFAULT_PORT, "http1"):
+        found["port"] = {"containerPort": said["port"], "protocol": said["protocol"]}
+        if said["protocol"] == "http1":
+            found["port"] = said["port"]
+    if not fields.model:  # what is made of the bundled server is asked as it must be
+        found |= {name: _probe(said[name]) for name in containers.PROBES}
+    return {name: value for name, value in found.items() if value not in ("", [], {})}
+
+
+def _probe(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Say a probe in full: in short, it would be ours."""
+    if not said:
+        return {}
+    ways: dict[str, Any] = {}
+    for way in ("httpGet", "tcpSocket", "grpc"):
+        if way in said:
+            ways[way] = {{"httpHeaders": "headers"}.get(key, key): value for key, value in said[way].items()}
+    return {
+        **ways,
+        **({"initialDelay": _span(said["initialDelaySeconds"])} if said.get("initialDelaySeconds") else {}),
+        "period": _span(said["periodSeconds"]),
+        "timeout": _span(said["timeoutSeconds"]),
+        "failureThreshold": said["failureThreshold"],
+    }
+
+
+def _span(seconds: int) -> str:
+    return duration_text(seconds * 1000)
+
+
+def _mount(said: Mapping[str, Any]) -> Any:
+    found: dict[str, Any] = {}
+    if "gcs" in said:
+        found |= _bucket(said["gcs"])
+    elif "emptyDir" in said:
+        found["memory"] = memory_text(said["emptyDir"].get("sizeMib", 0))
+    elif "secret" in said:
+        found |= {"secret": said["secret"]["secret"], "items": said["secret"].get("items", {})}
+        mode = said["secret"]["defaultMode"]
+        found |= {"defaultMode": f"{mode:04o}"} if mode != _DEFAULT_MODE else {}
+    elif "nfs" in said:
+        found |= {"nfs": f"{said['nfs']['server']}:{said['nfs']['path']}", "readOnly": said["nfs"]["readOnly"]}
+    else:
+        found["cloudSql"] = said.get("cloudSqlInstance", {}).get("instances", [])
+    found |= {name: said[name] for name in ("volume", "subPath") if name in said}
+    found = {name: value for name, value in found.items() if value not in ({}, [])}
+    return found["bucket"] if found.keys() == {"bucket"} else found
+
+
+def _bucket(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Say a bucket; its folder is the first option that says one, as Cloud Storage FUSE takes it."""
+    options = list(said.get("mountOptions", ()))
+    folder = next((each.partition("=")[2] for each in options if each.startswith("only-dir=")), "")
+    found: dict[str, Any] = {"bucket": f"gs://{said['bucket']}" + (f"/{folder}" if folder else "")}
+    if not said["readOnly"]:
+        found["readOnly"] = False
+    rest = [each for each in options if not each.startswith("only-dir=")]
+    return {**found, "mountOptions": rest} if rest else found
+
+
+def _sidecar(said: Mapping[str, Any], fields: RunService) -> dict[str, Any]:
+    found: dict[str, Any] = {"image": _image(said["image"])}
+    found |= {name: said[name] for name in ("command", "args", "workingDir", "dependsOn", "env") if name in said}
+    if "secrets" in said:
+        found["secrets"] = {name: _secret(reference) for name, reference in said["secrets"].items()}
+    found |= {"cpu": said["cpuMillis"] / 1000, "memory": f"{said['memoryMib']}Mi"}
+    if said.get("gpu"):
+        found["gpu"] = fields.gpu
+    if said["cpuIdle"] != fields.container["cpuIdle"]:
+        found["cpuIdle"] = said["cpuIdle"]
+    if said["startupCpuBoost"]:
+        found["startupCpuBoost"] = True
+    found |= {name: _probe(said[name]) for name in containers.PROBES if name in said}
+    if "mounts" in said:
+        found["mounts"] = {path: _mount(mount) for path, mount in said["mounts"].items()}
+    return found
+
+
 def _resources(fields: RunService) -> dict[str, Any]:
     found: dict[str, Any] = {"cpu": fields.cpu_millis / 1000, "memory": f"{fields.memory_mib}Mi"}
-    if fields.gpu:
+    used_beside = any(each.get("gpu") for each in fields.sidecars.values())
+    if fields.gpu and not used_beside:
         found["gpu"] = {"type": fields.gpu, "zonalRedundancy": fields.gpu_zonal_redundancy}
+    if not fields.container["cpuIdle"] and not fields.gpu:
+        found["cpuIdle"] = False
+    if not fields.container["startupCpuBoost"]:
+        found["startupCpuBoost"] = False
+    return found
+
+
+def _scaling(fields: RunService) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "minInstances": fields.min_instances,
+        "maxInstances": fields.max_instances,
+        "concurrency": fields.concurrency,
+    }
+    if fields.service_max:
+        found["serviceMaxInstances"] = fields.service_max
+    if fields.template["minInstanceCount"]:
+        found["revisionMinInstances"] = fields.template["minInstanceCount"]
+    if fields.service["scalingMode"] == "MANUAL":
+        del found["minInstances"]
+        found |= {"mode": "Manual", "instances": fields.service["manualInstanceCount"] or 0}
     return found
 
 
 def _access(fields: RunService, members: list[str]) -> dict[str, Any]:
-    everyone = EVERYONE in members or not fields.invoker_check
+    how = "Public" if EVERYONE in members else "IAP" if fields.service["iapEnabled"] else "IAM"
+    access: dict[str, Any] = {"ingress": fields.ingress, "authentication": how if fields.invoker_check else "Off"}
     invokers = [m for m in members if m != EVERYONE]
-    access: dict[str, Any] = {"ingress": fields.ingress, "authentication": "Public" if everyone else "IAM"}
-    if invokers:
+    if invokers and fields.invoker_check:
         access["invokers"] = invokers
+    if fields.service["customAudiences"]:
+        access["customAudiences"] = fields.service["customAudiences"]
+    if fields.service["defaultUriDisabled"]:
+        access["defaultUri"] = False
     return access | {"serviceAccount": fields.service_account}
+
+
+def _network(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {**said, "egress": _EGRESS.get(said["egress"], said["egress"])} if said else {}
+
+
+def _execution(said: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: True for name in ("sessionAffinity", "healthCheckDisabled") if said[name]}
+    generation = _GENERATIONS.get(said["executionEnvironment"])
+    return {"environment": generation, **found} if generation else found
+
+
+def _protection(fields: RunService) -> dict[str, Any]:
+    said, found = fields.template, {}
+    if said["encryptionKey"]:
+        found["encryptionKey"] = said["encryptionKey"]
+    if said["encryptionKeyRevocationAction"] in _REVOKED:
+        found["onRevocation"] = _REVOKED[said["encryptionKeyRevocationAction"]]
+    if said["encryptionKeyShutdownDuration"]:
+        found["shutdownAfter"] = said["encryptionKeyShutdownDuration"]
+    if policy := fields.service["binaryAuthorization"]:
+        found["binaryAuthorization"] = "Default" if policy.get("useDefault") else policy.get("policy", "")
+    return found
+
+
+def _revision(said: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: _below(said, name) for name in ("labels", "annotations")}
+    return {name: value for name, value in found.items() if value}
+
+
+def _below(said: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Give the keys of a map that are not Google's own."""
+    found = {key.removeprefix(f"{name}."): value for key, value in said.items() if key.startswith(f"{name}.")}
+    return {key: value for key, value in found.items() if ".googleapis.com/" not in key and ".knative.dev/" not in key}
+
+
+def _free(fields: RunService) -> dict[str, Any]:
+    """Say what has no word, where it is not what a new service has."""
+    found: dict[str, Any] = {}
+    for path, field in FREE.items():
+        parts = path.split(".")
+        key = parts[1] if field.template else path
+        value = (fields.template if field.template else fields.service)[key]
+        if value != (TEMPLATE if field.template else SERVICE)[key].blank:
+            part = found
+            for step in parts[:-1]:
+                part = part.setdefault(step, {})
+            part[parts[-1]] = value
+    return found
 
 
 def _share(share: TrafficShare) -> dict[str, Any]:
@@ -93,7 +267,21 @@ def _share(share: TrafficShare) -> dict[str, Any]:
 
 def _unsaid(live: Any) -> Iterator[str]:
     """Name what the spec has no words for: it is left as found."""
-    if len(live.template.containers) > 1:
-        yield "it has several containers; only the one that takes requests is described, the others are left as found"
-    if live.template.volumes or live.template.vpc_access.connector:
-        yield "volumes and VPC access have no words in the spec; they are left as found"
+    said = plain(live)
+    for path, why in REFUSED.items():
+        if path not in _KEPT and _has(said, path.split(".")):
+            yield f"{path} is left as found: {why}"
+    names = [each.get("name", "") for each in said.get("template", {}).get("containers", ())]
+    if len(names) > 1 and not all(names):
+        yield "a container has no name: as a sidecar it is called by its place, and gets that name with the next change"
+    for volume in said.get("template", {}).get("volumes", ()):
+        if any("mode" in item for item in volume.get("secret", {}).get("items", ())):
+            yield f"modes of single files of volume {volume['name']} have no words in the spec; they are left as found"
+
+
+def _has(said: Any, parts: list[str]) -> bool:
+    if not parts:
+        return bool(said)
+    if isinstance(said, list):
+        return any(_has(each, parts) for each in said)
+    return isinstance(said, Mapping) and _has(said.get(parts[0]), parts[1:])

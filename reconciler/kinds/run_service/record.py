@@ -11,24 +11,6 @@ NAME = "run_service"
 
 LATEST = "latest"
 STABLE = "stable"
-DEFAULT_PORT = 8080
-
-
-@dataclass(frozen=True, slots=True)
-class StartupProbe:
-    """How Cloud Run finds out that an instance is ready.
-
-    Args:
-        path: Path asked for by HTTP; empty means that the port takes connections.
-        period_s: Seconds between tries.
-        attempts: Tries before the instance is given up.
-        timeout_s: Patience with one try.
-    """
-
-    path: str
-    period_s: int
-    attempts: int
-    timeout_s: int
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,14 +37,14 @@ class Revision:
         version: Model version it carries as a label.
         ready: Whether it can serve.
         created: When, ISO 8601.
-        image: Reference of its container.
+        images: References of its containers.
     """
 
     name: str
     version: str
     ready: bool
     created: str
-    image: str = ""
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +75,24 @@ class RunService:
         attempt: Changes when a revision that failed is tried again. None: left as found.
         env: Environment variables of the spec; others may add theirs.
         secrets: `secret:version` by environment variable.
-        port: Port of the container; None in a spec that says nothing of it: left as found.
-        cpu_millis: Thousandths of a vCPU per instance.
-        memory_mib: Memory per instance.
-        cpu_always: CPU outside requests too, which is instance-based billing; GPUs need it. None: left as found.
-        startup_boost: More CPU while starting. None: left as found.
-        gpu: Accelerator; empty for none.
+        container: Fields of the container that takes requests, as `container.DEFAULTS` lists them.
+        mounts: What is mounted in it, by path.
+        sidecars: The other containers, each whole, by name.
+        template: Fields of the revision, as `fields.TEMPLATE` lists them, and labels and annotations of others.
+        cpu_millis: Thousandths of a vCPU of the container that takes requests.
+        memory_mib: Its memory.
+        gpu: Accelerator of an instance, whichever container uses it; empty for none.
         gpu_zonal_redundancy: Capacity reserved in a second zone.
         concurrency: Requests one instance takes at once.
         timeout_s: Longest a request may take.
         min_instances: Kept warm, whatever revision serves.
         max_instances: Most instances of a revision.
-        startup: How readiness is found out. None: left as found.
-        liveness: Path that says whether an instance still works; empty for none. None: left as found.
         service_account: E-mail of the account it runs as.
         ingress: Networks that requests may come from, in the spec's words.
         invoker_check: Whether Cloud Run asks callers who they are at all. None: left as found.
         labels: Ours; others may add theirs.
         traffic: Shares by revision, or `latest`.
+        service: Fields of the service that make no revision, as `fields.SERVICE` lists them, and annotations of others.
         service_max: Most instances of the whole service, whatever revisions serve; None for no such limit. As a spec
             wants it None leaves a limit that is not ours as found. A budget caps it, and a label says whose the cap
             is: that makes no revision and moves no traffic.
@@ -124,24 +106,24 @@ class RunService:
     attempt: str | None
     env: Mapping[str, str]
     secrets: Mapping[str, str]
-    port: int | None
+    container: Mapping[str, Any]
+    mounts: Mapping[str, Any]
+    sidecars: Mapping[str, Any]
+    template: Mapping[str, Any]
     cpu_millis: int
     memory_mib: int
-    cpu_always: bool | None
-    startup_boost: bool | None
     gpu: str
     gpu_zonal_redundancy: bool
     concurrency: int
     timeout_s: int
     min_instances: int
     max_instances: int
-    startup: StartupProbe | None
-    liveness: str | None
     service_account: str
     ingress: str
     invoker_check: bool | None
     labels: Mapping[str, str]
     traffic: tuple[TrafficShare, ...]
+    service: Mapping[str, Any]
     service_max: int | None = None
 
 
@@ -152,5 +134,8 @@ OUTSIDE_TEMPLATE = {
     "invoker_check": "invoker_iam_disabled",
     "labels": "labels",
     "traffic": "traffic",
+    "service": "",
 }
-"""Fields whose change makes no new revision, and their paths in the update mask."""
+"""Fields whose change makes no new revision, and their paths in the update mask; of `service` each key has its own."""
+KEYED = frozenset({"env", "secrets", "labels", "container", "mounts", "sidecars", "template", "service"})
+"""Maps in which a key that a spec does not say is somebody else's, unless it was ours."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.naming import CAP_LABEL
-from reconciler.kinds.run_service.record import DEFAULT_PORT, LATEST, OUTSIDE_TEMPLATE, Runs, RunService, StartupProbe
+from reconciler.kinds.run_service import container
+from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
+from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService
 from reconciler.kinds.run_service.traffic import resolve
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from reconciler.core.objects import Desired, Observed
-
-_WHOLE_CPU = 1000
 
 
 def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunService:
@@ -35,25 +35,22 @@ def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunS
 
 
 def _cap(want: RunService, seen: Observed[RunService] | None) -> int | None:
-    """Give the limit of the whole service: a budget's, which goes with the label it came with; or others'.
+    """Give the limit of the whole service: the spec's, a budget's, which goes with its label, or as it was found.
 
     Cloud Run refuses one below what is kept warm, which others may decide.
     """
     if want.service_max:
         return max(want.service_max, want.min_instances)
-    return None if seen is None or CAP_LABEL in seen.fields.labels else seen.fields.service_max
+    return None if want.service_max == 0 or seen is None or CAP_LABEL in seen.fields.labels else seen.fields.service_max
 
 
-_UNSAID: Mapping[str, Any] = {
-    "attempt": "",
-    "port": DEFAULT_PORT,
-    "cpu_always": False,
-    "startup_boost": True,
-    "startup": StartupProbe("", 240, 1, 240),
-    "liveness": "",
-    "invoker_check": True,
-}
+_UNSAID: Mapping[str, Any] = {"attempt": "", "invoker_check": True}
 """What a spec for somebody's own image may leave unsaid, and what a new service gets then: Google's defaults."""
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "container": container.DEFAULTS,
+    "template": {key: each.blank for key, each in TEMPLATE.items()},
+    "service": {key: each.blank for key, each in SERVICE.items()},
+}
 
 
 def _left_as_found(want: RunService, seen: Observed[RunService] | None) -> dict[str, Any]:
@@ -64,11 +61,37 @@ def _left_as_found(want: RunService, seen: Observed[RunService] | None) -> dict[
     }
     if seen is not None and not seen.problem:
         found["attempt"] = seen.fields.attempt  # what works is not tried again
-    came_with_gpu = seen is not None and bool(seen.fields.gpu) and not want.gpu
-    if "cpu_always" in found and (came_with_gpu or want.cpu_millis < _WHOLE_CPU):
-        # The GPU that needed it is gone and its bill should go too; and below one CPU Cloud Run refuses it.
-        found["cpu_always"] = False
+    found |= {
+        name: {**_held(getattr(seen.fields, name) if seen else None, defaults), **getattr(want, name)}
+        for name, defaults in _DEFAULTS.items()
+    }
+    if seen is not None:
+        found["template"] = _with_network(found["template"], seen.fields.template)
+        if not want.gpu and _used_by_others(want, seen.fields):
+            found["gpu"], found["gpu_zonal_redundancy"] = seen.fields.gpu, seen.fields.gpu_zonal_redundancy
     return found
+
+
+def _held(seen: Mapping[str, Any] | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Hold at what a new service has all that has it: what somebody changes there later is seen.
+
+    The rest of what a spec does not say was chosen before the service was taken over, and is left.
+    """
+    return {key: value for key, value in defaults.items() if seen is None or seen.get(key) == value}
+
+
+def _with_network(template: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the network, or the subnetwork, that Cloud Run found for the other one."""
+    want, live = template.get("vpcAccess"), seen.get("vpcAccess", {})
+    if not want or "connector" in want or "connector" in live:
+        return dict(template)
+    filled = {key: live[key] for key in ("network", "subnetwork") if key in live and key not in want}
+    return {**template, "vpcAccess": {**want, **filled}}
+
+
+def _used_by_others(want: RunService, seen: RunService) -> bool:
+    """Tell whether a container that the spec does not speak of uses the GPU."""
+    return any(each.get("gpu") for name, each in seen.sidecars.items() if name not in want.sidecars)
 
 
 def _template_differs(want: RunService, seen: RunService) -> bool:

@@ -121,8 +121,8 @@ def running_images(seen: Observed[RunService]) -> Iterator[str]:
     """Give the images of revisions with a share of requests; of a service in which nothing is ready, none."""
     runs: Runs = seen.output["runs"]
     for revision in runs.revisions:
-        if runs.serving.get(revision.name) and revision.image:
-            yield revision.image
+        if runs.serving.get(revision.name):
+            yield from revision.images
 
 
 def routed_images(seen: Observed[RunService], record: Mapping[str, Any], *, starts: bool) -> Routed:
@@ -134,11 +134,16 @@ def routed_images(seen: Observed[RunService], record: Mapping[str, Any], *, star
         starts: Whether a revision is made: then that is `latest`, and not one of what is there.
     """
     runs: Runs = seen.output["runs"]
-    images = {revision.name: revision.image for revision in runs.revisions if revision.image}
+    images = {revision.name: revision.images for revision in runs.revisions if revision.images}
     names = {share["version"] for share in record["traffic"] if share["percent"]}
     here = set() if starts else {LATEST, runs.latest}
-    newest = (images.get(runs.latest, record["image"]),) if names & here else ()
-    return Routed(newest, tuple(images[name] for name in sorted(names - here) if name in images))
+    newest = images.get(runs.latest, images_of(record)) if names & here else ()
+    return Routed(newest, tuple(image for name in sorted(names - here) for image in images.get(name, ())))
+
+
+def images_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the images of all containers of a plain record."""
+    return (record["image"], *(each["image"] for each in record.get("sidecars", {}).values()))
 
 
 def _read_revision(live: Any) -> Revision:
@@ -147,5 +152,5 @@ def _read_revision(live: Any) -> Revision:
         version=live.labels.get(VERSION_LABEL, ""),
         ready=is_ready(live),
         created=live.create_time.isoformat() if live.create_time else "",
-        image=next((container.image for container in live.containers), ""),
+        images=tuple(container.image for container in live.containers if container.image),
     )

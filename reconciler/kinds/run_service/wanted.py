@@ -16,23 +16,27 @@ from reconciler.core.membership import (
     Membership,
     split_secret,
 )
-from reconciler.core.naming import CAP_LABEL, label_value, mark_labels
+from reconciler.core.naming import CAP_LABEL, fingerprint, label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
 from reconciler.core.windows import least_at
 from reconciler.kinds import iam_member, model_artifact, service_account
 from reconciler.kinds import pubsub_topic as pubsub
 from reconciler.kinds.iam_member import IamMember
-from reconciler.kinds.run_service.record import DEFAULT_PORT, NAME, RunService
-from reconciler.kinds.run_service.template import ANSWERS_ENV, LIVE_PATH, LOG_ENV, LOG_RATE_ENV, columns, startup_probe
+from reconciler.kinds.run_service import said
+from reconciler.kinds.run_service.record import NAME, RunService
+from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, columns
 from reconciler.kinds.run_service.traffic import wanted
 from reconciler.lookups.image_digest import image_of
 from reconciler.lookups.model_version import version_of
+from reconciler.lookups.project_number import agent, number_of
 from reconciler.lookups.secret_version import version_of as secret_version_of
 from schemas.sections.access import Authentication
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import MLService
+    from schemas.sections.mounts import Mount
+    from schemas.service import Spec
 
 INVOKER = "roles/run.invoker"
 LETS_NOBODY_CALL = {
@@ -46,6 +50,10 @@ Source:
 """
 
 MODEL_READER = "roles/storage.objectViewer"
+FILES_WRITER = "roles/storage.objectUser"
+SQL_CLIENT = "roles/cloudsql.client"
+_CHECKS = {Authentication.IAM: True, Authentication.IAP: True, Authentication.OFF: False}
+"""Whether Cloud Run asks who calls; left as found where everyone may call anyhow."""
 
 
 def address_of(service: MLService) -> Address:
@@ -55,10 +63,10 @@ def address_of(service: MLService) -> Address:
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService] | Desired[IamMember] | Unwanted]:
     """Want the service, what its account must be allowed to do, and who may call it."""
-    grants = [*_model_access(service, facts), *_secret_access(service, facts)]
+    grants = [*_model_access(service, facts), *_secret_access(service, facts), *_mount_access(service, facts)]
     yield from grants
     yield _service(service, facts, needs=frozenset(grant.address for grant in grants))
-    yield from _invokers(service)
+    yield from _invokers(service, facts)
     yield from _never_everyone(service)
 
 
@@ -66,8 +74,8 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
     """Want it complete: no field is left to a default of Google's."""
     spec = service.spec
     gpu = spec.resources.gpu
-    ours = spec.image is None or spec.model is not None  # it runs the bundled server, or one made of it
-    says_startup = bool(spec.runtime.startup.model_fields_set)
+    accelerator = str(gpu.type) if gpu else next((str(each.gpu) for each in spec.sidecars.values() if each.gpu), "")
+    mounts, beside = said.mounts_of(service, facts)
     model = _model_section(service, facts)
     held = {CAP_LABEL: "budget"} if facts.restraint.most else {}
     fields = RunService(
@@ -79,28 +87,39 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         attempt=facts.attempt or None,
         env={**spec.env, **_answers(service, facts), **_logging(service, facts)},
         secrets={name: f"{ref.secret}:{secret_version_of(ref, facts)}" for name, ref in spec.secrets.items()},
-        port=DEFAULT_PORT if ours else None,
+        container=said.container_of(spec),
+        mounts=mounts,
+        sidecars=said.sidecars_of(service, facts, beside),
+        template=said.template_of(spec),
         cpu_millis=spec.resources.cpu_millis,
         memory_mib=spec.resources.memory_mib,
-        cpu_always=True if gpu else False if ours else None,
-        startup_boost=True if ours else None,
-        gpu=str(gpu.type) if gpu else "",
+        gpu=accelerator,
         gpu_zonal_redundancy=bool(gpu and gpu.zonal_redundancy),
         concurrency=spec.scaling.concurrency,
         timeout_s=int(spec.runtime.timeout_s),
         min_instances=facts.restraint.warm(least_at(spec.scaling, facts.now)),
         max_instances=spec.scaling.max_instances,
-        startup=startup_probe(int(spec.runtime.startup.deadline_s), http=ours) if ours or says_startup else None,
-        liveness=LIVE_PATH if ours else None,
         service_account=service_account.email_of(service, facts),
         ingress=str(spec.access.ingress),
-        invoker_check=True if spec.access.authentication is Authentication.IAM else None,
+        invoker_check=_CHECKS.get(spec.access.authentication),
         labels={**service.labels, **mark_labels(service.name), **held},
         traffic=wanted(spec),
-        service_max=facts.restraint.most or None,
+        service=said.service_of(service),
+        service_max=_most(spec.scaling.service_max_instances, facts.restraint.most),
     )
     others = {service_account.address_of(service), model_artifact.address_of(service, facts)} - {None}
     return Desired(address_of(service), fields, service.name, needs=needs | {a for a in others if a})
+
+
+def _most(said: int | None, cap: int) -> int | None:
+    """Give the ceiling of the whole service: the spec's, or the budget's where that is lower; 0 for none.
+
+    Args:
+        said: By the spec; None where it says nothing, which leaves one as it is.
+        cap: By a budget; 0 for none.
+    """
+    limits = [each for each in (said, cap) if each]
+    return min(limits) if limits else said
 
 
 def _answers(service: MLService, facts: Facts) -> dict[str, str]:
@@ -155,17 +174,55 @@ def _secret_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMemb
     if account is None:
         return
     member = f"serviceAccount:{service_account.email_of(service, facts)}"
-    for reference in sorted({reference.secret for reference in service.spec.secrets.values()}):
+    for reference in sorted(secrets_of(service.spec)):
         project, secret = split_secret(reference, facts.project)
         here = Membership("secret", secret, SECRET_READER, member).at(GLOBAL, project)
         yield Desired(here, IamMember(), service.name, needs=frozenset({account}))
 
 
-def _invokers(service: MLService) -> Iterator[Desired[IamMember]]:
+def secrets_of(spec: Spec) -> set[str]:
+    """Give every secret that variables and files of any container hold."""
+    variables = [*spec.secrets.values(), *(ref for each in spec.sidecars.values() for ref in each.secrets.values())]
+    return {reference.secret for reference in variables} | {mount.secret for mount in mounted(spec) if mount.secret}
+
+
+def mounted(spec: Spec) -> Iterator[Mount]:
+    """Give what is mounted in any container."""
+    yield from spec.mounts.values()
+    for each in spec.sidecars.values():
+        yield from each.mounts.values()
+
+
+def _mount_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
+    """Want what mounts need, for an account of our making: their folder of a bucket, or Cloud SQL of a project."""
+    account = service_account.address_of(service)
+    if account is None:
+        return
+    member = f"serviceAccount:{service_account.email_of(service, facts)}"
+    found: dict[Address, Desired[IamMember]] = {}
+    for mount in mounted(service.spec):
+        if mount.bucket:
+            bucket, folder = said.bucket_of(mount)
+            below = f"{folder}/" if folder else ""
+            role = FILES_WRITER if mount.read_only is False else MODEL_READER
+            title = f"mlservice-mount-{bucket[:30]}-{fingerprint([bucket, below], length=8)}"
+            here = Membership(PROJECT, "", role, member, title).at(GLOBAL)
+            holds = condition.below(bucket, below)
+            found[here] = Desired(here, IamMember(holds), service.name, needs=frozenset({account}))
+        for instance in mount.cloud_sql:
+            project = instance.rsplit(":", 2)[0]
+            here = Membership(PROJECT, "", SQL_CLIENT, member).at(GLOBAL, "" if project == facts.project else project)
+            found[here] = Desired(here, IamMember(), service.name, needs=frozenset({account}))
+    yield from found.values()
+
+
+def _invokers(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
     """Want each caller of the spec, and everyone where the spec says Public."""
     access, there = service.spec.access, address_of(service)
-    everyone = {EVERYONE} if access.authentication is Authentication.PUBLIC else set()
-    for member in sorted({*access.invokers, *everyone}):
+    access_of_all = {EVERYONE} if access.authentication is Authentication.PUBLIC else set()
+    # Requests that IAP let through come as its own: cloud.google.com/run/docs/securing/identity-aware-proxy-cloud-run.
+    proxy = {agent("iap", number_of(facts))} if access.authentication is Authentication.IAP else set()
+    for member in sorted({*access.invokers, *access_of_all, *proxy}):
         yield iam_member.granted(there, INVOKER, member, service.name)
 
 

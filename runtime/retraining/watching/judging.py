@@ -89,8 +89,10 @@ class Judging:
                 return
 
     def due(self, known: Windows, now: datetime) -> list[Due]:
-        """Give what is to be judged: what came since the newest that is remembered, then what is to be asked again.
+        """Give what is to be judged, the oldest first: what came since the newest, then what is to be asked again.
 
+        What came since has the first places. In the order of their times: what is in a row is counted so, and a finding
+        that is older than the last one changes nothing.
         Of a service that is new the last one alone. With another schedule or `after` the windows of before come again
         under other names, or at other times under theirs: neither is judged once more.
         """
@@ -102,7 +104,7 @@ class Judging:
             return found[-1:]
         fresh = [each for each in found if each.at > newest and each.name not in names]
         again = [each for each in found if names.get(each.name)]
-        return [*fresh, *again][:AT_ONCE]
+        return sorted([*fresh, *again][:AT_ONCE], key=lambda each: each.at)
 
     def _judged(self, due: Due) -> Window:
         times = {SINCE: due.since.isoformat(), UNTIL: due.until.isoformat()}

@@ -17,7 +17,7 @@ from runtime.retraining.decision import Event
 from runtime.retraining.events import key_of
 from runtime.retraining.google import Refused, Unavailable
 from runtime.retraining.handling import TRIES, Moved, NotNow
-from runtime.retraining.watching.measured import SORTS
+from runtime.retraining.watching.measured import SORTS, wanted_of
 from runtime.retraining.watching.monitors import Measured
 from runtime.retraining.watching.verdict import judge, once
 from runtime.retraining.watching.windows import Window, Windows
@@ -63,7 +63,7 @@ class Look:
         more: Judges windows that are no monitor's, after those: given what is remembered, and the time. May take long,
             and raise as `reads` does.
         wanted: Limit of each column that is to be compared, None for none, by comparison (`skew`, ...): one that a
-            window tells nothing of was not.
+            window tells nothing of was not, unless its job is of before it was to be.
     """
 
     reads: Reads
@@ -159,9 +159,8 @@ def _judged(compares: str, measured: Measured, how: Look) -> Iterator[Window]:
     for objective, columns in measured.columns.items():
         sort = SORTS.get((compares, objective))
         if sort is not None:
-            yield Window(
-                sort, measured.job, measured.at, judge(once(columns), least=how.least, wanted=how.wanted.get(sort))
-            )
+            wanted = wanted_of(how.wanted.get(sort), measured.compared.get(objective))
+            yield Window(sort, measured.job, measured.at, judge(once(columns), least=how.least, wanted=wanted))
 
 
 def _acted(window: Window, how: Look) -> str:

@@ -7,6 +7,7 @@ Source: `SearchModelMonitoringStatsResponse`; a distribution is a `tensorflow.me
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,11 @@ SORTS: Mapping[tuple[str, str], str] = {
     (DRIFT, PREDICTIONS): PREDICTIONS_DRIFT,
 }
 """What is compared by a schedule's objective, as triggers call it."""
+_SPECS: Mapping[str, str] = {FEATURES: "featureDriftSpec", PREDICTIONS: "predictionOutputDriftSpec"}
+_QUOTED = r"`(?:[^`\\]|\\.)+`"
+_COLUMN = rf"(?:IF\((?:{_QUOTED}|[^`])+?\) AS )?({_QUOTED})"
+_SELECTED = re.compile(rf"SELECT ({_COLUMN}(?:, {_COLUMN})*) FROM `")  # noqa: S608 - a pattern
+"""What the reconciler selects of the prediction log: columns by their names, of some of them the logarithm."""
 
 
 def by_job(stats: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[Column]]]:
@@ -42,6 +48,40 @@ def by_job(stats: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[Colum
             column = _column(str(told.get("statsName", "")), point)
             found.setdefault(job, {}).setdefault(str(told.get("objectiveType", "")), []).append(column)
     return found
+
+
+def compared(job: Mapping[str, Any], objective: str) -> frozenset[str] | None:
+    """Give the columns that a job could compare, as its own specification has it; a schedule's may be another since.
+
+    Args:
+        job: `ModelMonitoringJob`, as JSON.
+        objective: In the API's words.
+
+    Returns:
+        Those that it lists, else those that its query of ours names; None where neither tells.
+    """
+    spec = _mapping(_mapping(job.get("modelMonitoringSpec")).get("objectiveSpec"))
+    limits = _mapping(_mapping(spec.get("tabularObjective")).get(_SPECS.get(objective, "")))
+    listed = limits.get("features")
+    if isinstance(listed, list) and listed:
+        return frozenset(map(str, listed))
+    source = _mapping(_mapping(_mapping(spec.get("targetDataset")).get("columnizedDataset")).get("bigquerySource"))
+    selected = _SELECTED.match(str(source.get("query") or ""))
+    if selected is None:
+        return None
+    return frozenset(re.sub(r"\\(.)", r"\1", name[1:-1]) for name in re.findall(_COLUMN, selected[1]))
+
+
+def wanted_of(
+    wanted: Mapping[str, float | None] | None, there: frozenset[str] | None
+) -> dict[str, float | None] | None:
+    """Give what may be missed of a job: of the columns that are to be compared now, those that it could.
+
+    Args:
+        wanted: Limit of each, None for none; None where nobody knows of any.
+        there: See `compared`.
+    """
+    return None if wanted is None else {name: most for name, most in wanted.items() if there is None or name in there}
 
 
 def _column(name: str, point: Mapping[str, Any]) -> Column:

@@ -8,7 +8,7 @@ may be late, lost or forged. What is true is what the API says. Source: `Schedul
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,12 +34,14 @@ class Measured:
         at: The time it was for.
         ended: Whether it is at its end: before that, part of it may be missing.
         columns: By objective.
+        compared: The columns that it could compare, by objective, as far as it tells.
     """
 
     job: str
     at: datetime
     ended: bool
     columns: Mapping[str, list[Column]]
+    compared: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
 
 
 class Monitors:
@@ -91,7 +93,8 @@ class Monitors:
         at = _moment(told.get("scheduleTime") or told.get("createTime")) if told is not None else None
         if at is None:
             return None
-        return Measured(name, at, told.get("state") in ENDS, columns)
+        compared = {each: measured.compared(told, each) for each in columns}
+        return Measured(name, at, told.get("state") in ENDS, columns, compared)
 
     def _pages(self, what: str, method: str, url: str, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         token, how = "", "params" if method == "GET" else "json"

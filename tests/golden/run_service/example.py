@@ -6,7 +6,9 @@ from google.cloud.run_v2.types import service
 from reconciler.core.address import Address
 from reconciler.core.naming import mark_labels
 from reconciler.kinds.run_service import RunService
-from reconciler.kinds.run_service.record import StartupProbe, TrafficShare
+from reconciler.kinds.run_service.container import DEFAULTS
+from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
+from reconciler.kinds.run_service.record import TrafficShare
 from tests.conformance.example import Example
 from tests.conformance.ground import accounts, secret
 from tests.operating import HELLO
@@ -15,8 +17,25 @@ ENV = "template.containers.env"
 LIMITS = "template.containers.resources.limits"
 MODEL = {"uri": "gs://models/churn/", "features": {"age": {"type": "number"}, "plan": {"type": "string"}}}
 GPU_QUOTA, INSTANCES = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion", 3
-WITH_GPU = {"gpu": "nvidia-l4", "cpu_millis": 4000, "memory_mib": 16384, "cpu_always": True}
-WITHOUT_GPU = {"gpu": "", "cpu_millis": 1000, "memory_mib": 512, "cpu_always": False, "gpu_zonal_redundancy": False}
+CONTAINER = {
+    **DEFAULTS,
+    "name": "server",
+    "startupProbe": {"tcpSocket": {}, "timeoutSeconds": 5, "periodSeconds": 10, "failureThreshold": 24},
+}
+READY = {"httpGet": {"path": "/health/ready"}, "timeoutSeconds": 5, "periodSeconds": 5, "failureThreshold": 30}
+LIVE = {"httpGet": {"path": "/health/live"}, "timeoutSeconds": 5, "periodSeconds": 10, "failureThreshold": 3}
+WITH_GPU = {"gpu": "nvidia-l4", "cpu_millis": 4000, "memory_mib": 16384, "container": {**CONTAINER, "cpuIdle": False}}
+WITHOUT_GPU = {"gpu": "", "cpu_millis": 1000, "memory_mib": 512, "container": CONTAINER, "gpu_zonal_redundancy": False}
+BLANK = {"template": {key: each.blank for key, each in TEMPLATE.items()}}
+SCRATCH = {"emptyDir": {"sizeMib": 64}}
+BESIDE = {
+    "image": HELLO,
+    "cpuMillis": 1000,
+    "memoryMib": 512,
+    "cpuIdle": True,
+    "startupCpuBoost": False,
+    "env": {"PORT": "0"},
+}
 
 
 def api(operator):
@@ -44,6 +63,36 @@ def add_secret(operator, key):
 
 def add_label(operator, key):
     write(operator, lambda live: live.labels.update({key: "1"}))
+
+
+def add_template_key(operator, key):
+    write(operator, lambda live: live.template.labels.update({key: "1"}))
+    return f"labels.{key}"
+
+
+def add_service_key(operator, key):
+    write(operator, lambda live: live.annotations.update({key: "1"}))
+    return f"annotations.{key}"
+
+
+def add_sidecar(operator, key):
+    name = key.replace("_", "-")
+    beside = {"name": name, "image": HELLO, "env": [{"name": "PORT", "value": "0"}]}
+
+    def change(live):
+        live.template.containers.append(beside)
+
+    write(operator, change)
+    return name
+
+
+def add_mount(operator, key):
+    def change(live):
+        live.template.volumes.append({"name": "theirs", "empty_dir": {"medium": "MEMORY"}})
+        live.template.containers[0].volume_mounts.append({"name": "theirs", "mount_path": f"/{key}"})
+
+    write(operator, change)
+    return f"/{key}"
 
 
 def prepare(operator):
@@ -85,24 +134,24 @@ def examples(at):
         attempt="",
         env={"LOG_LEVEL": "info"},
         secrets={"TOKEN": f"{at.name('token')}:1"},
-        port=8080,
+        container=CONTAINER,
+        mounts={},
+        sidecars={},
+        **BLANK,
         cpu_millis=1000,
         memory_mib=512,
-        cpu_always=False,
-        startup_boost=True,
         gpu="",
         gpu_zonal_redundancy=False,
         concurrency=80,
         timeout_s=30,
         min_instances=0,
         max_instances=INSTANCES,
-        startup=StartupProbe("", 10, 24, 5),
-        liveness="",
         service_account=at.email("churn-run"),
         invoker_check=True,
         ingress="All",
         labels=ours,
         traffic=(TrafficShare("latest", 100),),
+        service={key: each.blank for key, each in SERVICE.items()},
     )
     example = Example(
         address=Address("run_service", at.region, at.name("churn")),
@@ -117,11 +166,21 @@ def examples(at):
             {"attempt": "again"},  # what works is not tried again: no difference
             {"env": {"LOG_LEVEL": "debug", "MODE": "a"}},
             {"secrets": {"TOKEN": f"{at.name('token')}:2"}},
-            {"port": 9090},
+            {"container": {**CONTAINER, "port": 9090}},
+            {"container": {**CONTAINER, "cpuIdle": False}},
+            {"container": {**CONTAINER, "startupCpuBoost": False}},
+            {"container": {**CONTAINER, "startupProbe": READY, "livenessProbe": LIVE}},
+            {"container": CONTAINER},
+            {"mounts": {"/scratch": SCRATCH}},
+            {"mounts": {"/scratch": {"emptyDir": {"sizeMib": 32}}}},
+            {"mounts": {}},
+            {"sidecars": {"beside": BESIDE}},
+            {"sidecars": {"beside": {**BESIDE, "env": {"PORT": "0", "MODE": "b"}}}},
+            {"sidecars": {}},
+            {"template": {**BLANK["template"], "sessionAffinity": True}},
+            BLANK,
             {"cpu_millis": 2000},
             {"memory_mib": 1024},
-            {"cpu_always": True},
-            {"startup_boost": False},
             {**WITH_GPU, "gpu_zonal_redundancy": False},
             {**WITHOUT_GPU},
             {"concurrency": 7},
@@ -130,12 +189,10 @@ def examples(at):
             {"max_instances": 2},
             {"service_max": 1},
             {"service_max": 0},
-            {"startup": StartupProbe("/health/ready", 5, 30, 5)},
-            {"liveness": "/health/live"},
-            {"liveness": ""},
             {"service_account": at.email("another")},
             {"ingress": "Internal"},
             {"invoker_check": False},
+            {"service": {**{key: each.blank for key, each in SERVICE.items()}, "description": "scores"}},
             {"labels": {**ours, "team": "growth"}},
             {"traffic": (TrafficShare("latest", 100, "candidate"),)},
         ),
@@ -150,11 +207,19 @@ def examples(at):
             "attempt": ["template.labels"],
             "env": [ENV],
             "secrets": [ENV],
-            "port": ["template.containers.ports.container_port", "template.containers.startup_probe"],
+            "container": [
+                "template.containers.ports.container_port",
+                "template.containers.startup_probe",
+                "template.containers.liveness_probe",
+                "template.containers.resources.cpu_idle",
+                "template.containers.resources.startup_cpu_boost",
+            ],
+            "mounts": ["template.volumes", "template.containers.volume_mounts"],
+            "sidecars": ["template.containers"],
+            "template": ["template.session_affinity"],
+            "service": ["description"],
             "cpu_millis": [LIMITS],
             "memory_mib": [LIMITS],
-            "cpu_always": ["template.containers.resources.cpu_idle"],
-            "startup_boost": ["template.containers.resources.startup_cpu_boost"],
             "gpu": [LIMITS, "template.node_selector.accelerator", "template.gpu_zonal_redundancy_disabled"],
             "gpu_zonal_redundancy": ["template.gpu_zonal_redundancy_disabled"],
             "concurrency": ["template.max_instance_request_concurrency"],
@@ -162,8 +227,6 @@ def examples(at):
             "min_instances": ["scaling.min_instance_count"],
             "max_instances": ["template.scaling.max_instance_count"],
             "service_max": ["scaling.max_instance_count"],
-            "startup": ["template.containers.startup_probe"],
-            "liveness": ["template.containers.liveness_probe"],
             "service_account": ["template.service_account"],
             "ingress": ["ingress"],
             "invoker_check": ["invoker_iam_disabled"],
@@ -176,6 +239,15 @@ def examples(at):
         meddle=lambda operator: write(operator, lambda live: live.template.annotations.update({"theirs": "1"})),
         theirs=lambda operator: "theirs" in read(operator).template.annotations,
         lacks_for={"gpu": without_gpus},
-        add_key={"env": add_env, "secrets": add_secret, "labels": add_label},
+        add_key={
+            "env": add_env,
+            "secrets": add_secret,
+            "labels": add_label,
+            "mounts": add_mount,
+            "template": add_template_key,
+            "service": add_service_key,
+            "sidecars": add_sidecar,
+        },
+        all_keys_ours=frozenset({"container"}),
     )
     return (example,)

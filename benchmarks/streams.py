@@ -1,0 +1,119 @@
+"""How long a part of a streamed answer is on its way through the emulator. Bar: 5 ms. `python -m benchmarks.streams`.
+
+A container writes the time into each part; processes on one machine have one clock. The same parts are read from the
+container directly: what the way through the front end adds is the difference.
+"""
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.cloud import cloud, control
+
+IMAGE = "europe-west1-docker.pkg.dev/local/benchmarks/streams:1"
+STREAMS = (1, 100, 1000)
+PARTS, PAUSE_S = 20, 0.25
+BAR_MS = 5.0
+SERVER = f"""
+import asyncio, os, time
+
+async def one(reader, writer):
+    while await reader.readuntil(b"\\r\\n\\r\\n"):
+        writer.write(b"HTTP/1.1 200 OK\\r\\nx-port: %s\\r\\n" % os.environ["PORT"].encode())
+        writer.write(b"transfer-encoding: chunked\\r\\n\\r\\n")
+        for _ in range({PARTS}):
+            writer.write(b"20\\r\\n%-31.9f\\n\\r\\n" % time.monotonic())
+            await asyncio.sleep({PAUSE_S})
+        writer.write(b"0\\r\\n\\r\\n")
+
+async def main():
+    server = await asyncio.start_server(one, os.environ["HOST"], int(os.environ["PORT"]), backlog=2048)
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+def main() -> None:
+    """Print medians and the 99th percentile, through the front end and directly."""
+    with cloud() as (http, folder):
+        port, direct = serve(http, folder)
+        for count in STREAMS:
+            through, beside = measure(port, count), measure(direct, count)
+            line = f"{count:>4} streams: {show(through)} through the emulator, {show(beside)} directly"
+            added = statistics.median(through) - statistics.median(beside)
+            print(f"{line}; added {added:.2f} ms (bar {BAR_MS:g} ms)", flush=True)
+
+
+def serve(http: str, folder: Path) -> tuple[int, int]:
+    """Deploy the container; gives the port of the service's address and the container's own."""
+    here = "projects/local/locations/europe-west1"
+    repository = f"{http}/v1/{here}/repositories?repositoryId=benchmarks"
+    settled(http, "v1", httpx.post(repository, json={"format": "DOCKER"}, timeout=60))
+    with tempfile.TemporaryDirectory(dir=folder) as source:
+        (Path(source) / "server.py").write_text(SERVER)
+        pushed = {"image": IMAGE, "folder": source, "command": [sys.executable, "server.py"]}
+        control(http, "POST", "images", pushed)
+    body: dict[str, Any] = {
+        "invokerIamDisabled": True,
+        "template": {"containers": [{"image": IMAGE}], "maxInstanceRequestConcurrency": 1000},
+    }
+    uri = settled(http, "v2", httpx.post(f"{http}/v2/{here}/services?serviceId=streams", json=body, timeout=60))["uri"]
+    answer = httpx.get(uri, timeout=60).raise_for_status()
+    return int(uri.rsplit(":", 1)[1]), int(answer.headers["x-port"])
+
+
+def settled(http: str, version: str, started: httpx.Response) -> Any:
+    """Wait for an operation; gives what it made.
+
+    Raises:
+        RuntimeError: It failed.
+    """
+    operation = started.raise_for_status().json()
+    while not operation.get("done"):
+        time.sleep(0.1)
+        operation = httpx.get(f"{http}/{version}/{operation['name']}", timeout=60).raise_for_status().json()
+    if "error" in operation:
+        raise RuntimeError(operation["error"]["message"])
+    return operation["response"]
+
+
+def measure(port: int, count: int) -> list[float]:
+    """Milliseconds that each part of so many streams took, all open at once."""
+    return asyncio.run(_measure(port, count))
+
+
+async def _measure(port: int, count: int) -> list[float]:
+    parts = await asyncio.gather(*(_read(port) for _ in range(count)))
+    return [taken for each in parts for taken in each]
+
+
+async def _read(port: int) -> list[float]:
+    loop = asyncio.get_running_loop()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    taken = []
+    for _ in range(PARTS):
+        await reader.readuntil(b"\r\n")
+        stamp = float(await reader.readuntil(b"\n"))
+        taken.append((loop.time() - stamp) * 1000)
+        await reader.readuntil(b"\r\n")
+    writer.close()
+    return taken
+
+
+def show(taken: list[float]) -> str:
+    """Median and 99th percentile."""
+    rank = sorted(taken)[int(len(taken) * 0.99)]
+    return f"{statistics.median(taken):.2f} ms (p99 {rank:.2f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Buckets as folders of this machine, kept in step."""

@@ -1,0 +1,123 @@
+"""What `import` writes of a service makes the same service again: every manifest, from its YAML alone; no emulator."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from google.cloud.run_v2.types import service as types
+from google.protobuf.json_format import MessageToDict, ParseDict
+
+from emulator import cloud
+from emulator.apis.run.messages import Service
+from emulator.apis.run.services import complete
+from emulator.identity import accounts
+from reconciler.core.address import Address
+from reconciler.core.diff import FieldChange, diff_fields
+from reconciler.core.facts import Facts
+from reconciler.core.objects import Desired, Observed
+from reconciler.kinds import run_service
+from reconciler.kinds.run_service.client import RunServiceClient, from_api
+from reconciler.kinds.run_service.described import described
+from reconciler.kinds.run_service.quantities import cpu_millis, memory_mib
+from reconciler.kinds.run_service.record import KEYED, Runs, RunService
+from schemas import load
+from schemas.dump import to_yaml
+
+MANIFESTS = sorted((Path(__file__).parents[1] / "emulator_run" / "manifests").glob("*.json"))
+HERE = Address("run_service", "europe-west1", "s")
+MARKS = re.compile(r"mlservice-|managed-by")
+EVERYTHING = tuple(FieldChange(name, None, ...) for name in RunService.__dataclass_fields__)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A cloud that nobody serves: it fills in what Cloud Run would."""
+    world = cloud.build(tmp_path_factory.mktemp("world"))
+    world.store.put(accounts.KIND, "model-runner@local.iam.gserviceaccount.com", b"")
+    yield world
+    cloud.stop(world)
+
+
+def live(world, path):
+    """The service as Cloud Run completes it, in Google's own class."""
+    body = json.loads(path.read_text().replace("PROJECT", "local").replace("REGION", "europe-west1"))["service"]
+    message = ParseDict(body, Service(name="projects/local/locations/europe-west1/services/s"))
+    complete(world, message)
+    return types.Service.from_json(json.dumps(MessageToDict(message)))
+
+
+def observed(message):
+    """As a client reads it."""
+    return Observed(HERE, from_api(message), live=message, output={"runs": Runs()})
+
+
+def spec(tmp_path, seen, members=()):
+    """What `import` writes of it, loaded."""
+    said = described(seen, list(members))
+    head = {"apiVersion": "mlservice/v1", "kind": "MLService", "metadata": {"name": "s", **said.metadata}}
+    file = tmp_path / "mlservice.yaml"
+    file.write_text(to_yaml({**head, "spec": dict(said.spec)}), encoding="utf-8")
+    (loaded,) = load(file).services
+    return loaded.service
+
+
+def wanted(service):
+    """What that spec wants."""
+    found = run_service.KIND.desired(service, Facts("local", "local-mlservice"))
+    (want,) = (each for each in found if isinstance(each, Desired) and each.address.kind == "run_service")
+    return want
+
+
+def written(record):
+    """The message that makes a record anew."""
+    client, message = RunServiceClient.__new__(RunServiceClient), types.Service()
+    client._write(message, record, EVERYTHING)
+    return message
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+def test_the_yaml_alone_makes_the_same_service(place, path, tmp_path):
+    """Not one field of the message differs but for our marks, and the plan of the one that is there is empty."""
+    message = live(place, path)
+    seen = observed(message)
+    want = wanted(spec(tmp_path, seen))
+
+    there = run_service.KIND.refine(want, seen)
+    again = written(run_service.KIND.refine(want, None))
+    complete_again = Service.FromString(types.Service.serialize(again))
+    complete_again.name = message.name or "projects/local/locations/europe-west1/services/s"
+    complete(place, complete_again)
+
+    left = diff_fields(there, seen.fields, {name: frozenset() for name in KEYED})
+    assert [change for change in left if not MARKS.search(change.path)] == []
+    there, again = flat(Service.FromString(types.Service.serialize(message))), flat(complete_again)
+    assert dict(leaves(again)) == dict(leaves(there))
+
+
+def flat(message):
+    """A service as JSON, without our marks and what only says when and by whom; volumes by what they are."""
+    found = MessageToDict(message)
+    for name in ("name", "uid", "createTime", "etag"):
+        found.pop(name, None)
+    found["labels"] = {key: value for key, value in found.get("labels", {}).items() if not MARKS.search(key)}
+    volumes = {each.pop("name"): each for each in found["template"].pop("volumes", [])}
+    for volume in volumes.values():
+        if size := volume.get("emptyDir", {}).get("sizeLimit"):
+            volume["emptyDir"]["sizeLimit"] = memory_mib(size)
+    for each in found["template"]["containers"]:
+        for mount in each.get("volumeMounts", ()):
+            mount["volume"] = volumes[mount.pop("name")]
+        each.get("env", []).sort(key=lambda variable: variable["name"])
+        limits = each["resources"]["limits"]
+        limits |= {"cpu": cpu_millis(limits["cpu"]), "memory": memory_mib(limits["memory"])}
+    return {name: value for name, value in found.items() if value != {}}
+
+
+def leaves(found, path=""):
+    """Every value with its path, so that a difference is told by it."""
+    parts = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    if not parts:
+        yield path, found
+    for key, value in parts:
+        yield from leaves(value, f"{path}.{key}")
