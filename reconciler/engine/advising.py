@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import plain
 from reconciler.core.inventory import Key
@@ -41,12 +42,14 @@ class Advised:
         advice: None where nothing can be said.
         measured: What it is concluded from; likewise.
         unknown: Why nothing can be said; empty where it can.
+        unread: It may be that something could be said: what it takes cannot be read.
     """
 
     loaded: LoadedService
     advice: Advice | None = None
     measured: Measured | None = None
     unknown: str = ""
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,12 @@ def read_advice(session: Session, services: Sequence[LoadedService], span: timed
         return [_advised(session, each, None, None) for each in services]
     read = _read(session, made, span)
     return [_advised(session, each, live.get((each.region, each.name)), read) for each in services]
+
+
+def unread(services: Sequence[LoadedService], error: errors.ReconcilerError) -> list[Advised]:
+    """Say of services of a project why it cannot be read."""
+    why = f"{error.message}; {error.hint}" if error.hint else error.message
+    return [Advised(each, unknown=why, unread=True) for each in services]
 
 
 def _read(session: Session, made: Mapping[Key, datetime], span: timedelta) -> _Read:

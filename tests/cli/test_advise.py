@@ -35,7 +35,8 @@ def test_an_idle_gpu_and_memory_that_is_not_used_go_out_of_the_file(shell, opera
     """By what was measured; a diff keeps comments, what is left to people is said, and then nothing is advised."""
     operator.apply(yaml.safe_load(FIRST), yaml.safe_load(SECOND))
     for name in ("churn", "other"):
-        assert httpx.get(operator.service(name).uri).status_code == 200
+        with httpx.Client(base_url=operator.service(name).uri) as client:
+            assert {client.get("/").status_code for _ in range(120)} == {200}
     operator.emulator.advance(60)
     operator.emulator.advance(WEEK_S + 86_400)
     file = shell.folder / "mlservice.yaml"

@@ -16,7 +16,7 @@ from reconciler.cost.shape import Instances, Shape
 from reconciler.cost.usage import ASSUMED
 from reconciler.gcp.run_series import spread_of
 
-FEW = settings(max_examples=50, deadline=None)
+FEW = settings(max_examples=40, deadline=None)
 WEEKS = 28 * 86_400
 HUNDREDTH = Decimal("0.01")
 SHAPE = Shape("europe-west1", Instances(4000, 8192, least=1, most=3))
@@ -112,6 +112,8 @@ def test_advice_saves_or_says_that_it_spends(shape, found):
 
     assert {each.about for each in said.pieces}.isdisjoint(each.about for each in said.kept)
     assert all(each.spends or each.saving.expected > 0 for each in said.pieces)
+    if shape.instances.gpu and not said.instances.gpu:
+        assert found.gpu.mean == 0 or found.gpu.peak <= HUNDREDTH
     assert all(each.evidence and each.edits and each.risk for each in said.pieces)
     assert said.now.expected - said.then.expected == pytest.approx(
         sum((each.saving.expected for each in said.pieces), Decimal(0)), abs=Decimal("1e-9")
@@ -207,6 +209,34 @@ def test_a_gpu_on_which_nothing_is_computed_goes_and_sizes_are_written():
     assert [each.about for each in said.pieces] == ["gpu"]
     assert said.values == {"resources.gpu": None, "resources.cpu": "4", "resources.memory": "16Gi"}
     assert said.pieces[0].saving.expected > 400
+
+
+def test_an_idle_gpu_whose_price_is_not_known_goes_as_well():
+    """It saves at least what is known of it, and says so."""
+    shape = Shape("asia-southeast1", Instances(4000, 16384, least=1, most=2, gpu="nvidia-l4", always=True))
+    idle = Spread.of([Bucket(Decimal(0), HUNDREDTH, 5000)], Decimal(0))
+    [piece] = advise(shape, ASSUMED, measured(gpu=idle, memory=spread("0.9"), cpu=spread("0.9"))).pieces
+
+    assert piece.about == "gpu"
+    assert "that of its GPU is not known here" in piece.evidence[-1]
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        pytest.param({"gpu": spread("0.03")}, "something is computed on it: up to 3 %", id="little"),
+        pytest.param({"use": Use(7, Decimal(90), None, WEEKS, *WINDOW)}, "7 requests were answered", id="few"),
+        pytest.param({"by_class": {"2xx": 1, "5xx": 1}}, "50 % of the requests failed", id="nothing works"),
+        pytest.param({"gpu": None}, "GPU: not measured", id="no series"),
+    ],
+)
+def test_a_gpu_that_may_be_needed_stays(told, why):
+    """A little of a GPU may be more than a CPU has; and what does not work uses none."""
+    shape = Shape("europe-west1", Instances(4000, 16384, least=1, most=2, gpu="nvidia-l4", always=True))
+    idle = {"gpu": Spread.of([Bucket(Decimal(0), HUNDREDTH, 5000)], Decimal(0))}
+    [kept] = [each for each in advise(shape, ASSUMED, measured(**idle | told)).kept if each.about == "gpu"]
+
+    assert why in kept.reason
 
 
 @pytest.mark.parametrize(

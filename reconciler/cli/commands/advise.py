@@ -77,7 +77,8 @@ def advise(
 
     Sizes are judged by what was measured while instances were as large as they are now: seven days of it, at least.
 
-    Exits with 1 where --write could not change a file as advised: what to write is said, and other files are changed.
+    Exits with 1 where --write could not change a file as advised: what to write is said, and other files are changed;
+    and where a project cannot be read: others are.
     """
     span, target = _span(since), Target(project, local, state, environment)
     say_trouble(prefer_kept())
@@ -97,22 +98,30 @@ def advise(
         out(render_advice(document))
     if edits and any(each.diff for each in edits) and not write:
         say("nothing was changed: --write changes the files", "dim")
-    return 1 if write and any(each.by_hand for each in edits) else 0
+    unread = any(each.unread for each in found)
+    return 1 if unread or (write and any(each.by_hand for each in edits)) else 0
 
 
 def _read(services: Sequence[LoadedService], target: Target, span: timedelta) -> list[Advised]:
-    """Read what was measured, project by project.
+    """Read what was measured, project by project: one that cannot be read stops no other.
 
     Raises:
-        ApiError: It cannot be read.
+        ReconcilerError: There is one project, and it cannot be read.
     """
-    from reconciler.engine.advising import read_advice  # noqa: PLC0415 - late, for start-up
+    from reconciler.core import errors  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.advising import read_advice, unread  # noqa: PLC0415 - late, for start-up
 
     found: list[Advised] = []
-    for project in sorted({each.project or "" for each in services}):
+    projects = sorted({each.project or "" for each in services})
+    for project in projects:
         mine = [each for each in services if (each.project or "") == project]
-        with working(replace(target, project=target.project or project or None), quiet=True) as session:
-            found += read_advice(session, mine, span)
+        try:
+            with working(replace(target, project=target.project or project or None), quiet=True) as session:
+                found += read_advice(session, mine, span)
+        except errors.ReconcilerError as error:
+            if len(projects) == 1:
+                raise
+            found += unread(mine, error)
     return found
 
 

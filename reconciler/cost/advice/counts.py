@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from reconciler.cost.advice.measured import ALL, NINETY_FIVE, NINETY_NINE, Measured, too_little
 from reconciler.cost.advice.piece import CONCURRENCY, LEAST, MOST, Edit, Kept, Piece
-from reconciler.cost.advice.sizes import BUSY
+from reconciler.cost.advice.sizes import BUSY, failing
 from reconciler.cost.advice.state import CENT, State, Step, percent
 from reconciler.cost.amounts import Amounts, cents
 from reconciler.cost.usage import Usage
@@ -53,6 +53,7 @@ def _takes_no_more(state: State) -> Iterator[str]:
         yield "an instance of less than one vCPU takes one request at once"
     if not _full(measured, instances.concurrency):
         yield f"instances are not full: {_at_once(measured)} of {instances.concurrency}"
+    yield failing(measured)
     if state.usage.instances is None:
         yield "how many instances are billed was not measured"
 

@@ -32,6 +32,8 @@ Source:
     https://cloud.google.com/run/docs/about-instance-autoscaling: above 60 % of the CPU instances are added.
 """
 IDLE_GPU = Decimal("0.01")
+REQUESTS = 100
+"""Requests that were answered, at least, before a GPU on which nothing was computed is called idle."""
 FAILS = Decimal("0.01")
 """More requests than this that failed say that something is wrong: what is too small already is not made smaller."""
 
@@ -48,12 +50,14 @@ def gpu(state: State) -> Step:
         return Kept("gpu", "no instance without a GPU is as large as what is used of this one")
     # Billed by request, or by instance as before: that depends on whose image it is. What saves less is counted on.
     saving, then = _priced(state, [replace(then, always=always) for always in (False, True)])[0]
-    if saving is None or saving.expected < CENT:
-        return Kept("gpu", _no_saving(saving))
     after = state.with_(then)
+    unpriced = state.unpriced(after)
+    if saving is None or (saving.expected < CENT and not unpriced):
+        return Kept("gpu", _no_saving(saving))
     evidence = (
         f"GPU: nothing computed on it in {minutes(measured.gpu)}",
         f"requests: {measured.use.per_second.normalize():f} a second answered meanwhile",
+        *(("price: that of its GPU is not known here, so it saves more than is said",) if unpriced else ()),
     )
     risk = "a program that finds no GPU may refuse to start: the new revision gets no request until it is ready"
     return Piece("gpu", (Edit(GPU, instances.gpu, None), *_edits(instances, then)), evidence, saving, risk), after
@@ -66,8 +70,10 @@ def _gpu_stays(state: State) -> Iterator[str]:
     peak = measured.gpu_in(ALL)
     if measured.gpu and measured.gpu.mean and peak > IDLE_GPU:
         yield f"something is computed on it: up to {percent(peak)} of a minute"
-    if not state.usage.requests_per_second:
-        yield "nobody called: whether requests need it is not known"
+    yield failing(measured)
+    asked = state.usage.requests_per_second * measured.use.span_s
+    if asked < REQUESTS:
+        yield f"{int(asked)} requests were answered, of {REQUESTS} that are needed to say whether they need it"
 
 
 def size(state: State) -> Step:
@@ -77,8 +83,8 @@ def size(state: State) -> Step:
         return Kept("size", why)
     if measured.memory_in(ALL) > TIGHT:
         return _larger(state)
-    if measured.failed > FAILS:
-        return Kept("size", f"{percent(measured.failed)} of the requests failed: see to that first")
+    if why := failing(measured):
+        return Kept("size", why)
     smaller = _smaller(instances, _needed_mib(measured, instances))
     fitting = [each for each in smaller if _fits(measured, instances, each)]
     if not fitting:
@@ -91,6 +97,11 @@ def size(state: State) -> Step:
         risk += "; a request that uses several CPUs takes longer on fewer, and so does a start"
     piece = Piece("size", _edits(instances, then), _evidence(measured, instances), saving, risk)
     return piece, state.with_(then)
+
+
+def failing(measured: Measured) -> str:
+    """Say that too many requests failed for anything to be made smaller; empty where they did not."""
+    return f"{percent(measured.failed)} of the requests failed: see to that first" if measured.failed > FAILS else ""
 
 
 def _priced(state: State, sizes: Sequence[Instances]) -> Sequence[tuple[Amounts | None, Instances]]:

@@ -60,7 +60,9 @@ class State:
         )
 
     def saving(self, then: State) -> Amounts | None:
-        """Give what it costs less, as it was used; None where the two cannot be compared, since prices are missing.
+        """Give what it costs less at least, as it was used; None where the two cannot be compared.
+
+        That is where a price is missing then that is not missing now, or where not all requests could be answered.
 
         Args:
             then: With another size or number of instances.
@@ -68,9 +70,13 @@ class State:
         now, after = self.found, then.found
         if after.clipped and not now.clipped:
             return None
-        if {line.key for line in now.missing} != {line.key for line in after.missing}:
+        if {line.key for line in after.missing} - {line.key for line in now.missing}:
             return None
         return now.total - after.total
+
+    def unpriced(self, then: State) -> bool:
+        """Tell whether it saves more than is known: something has no price now, and is not there then."""
+        return len(then.found.missing) < len(self.found.missing)
 
 
 Step = tuple[Piece, State] | Kept | None
