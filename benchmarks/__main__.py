@@ -20,6 +20,7 @@ WITH_OPTIONS = (
     "imports",
     "monitoring_job",
     "prediction_log",
+    "rollouts",
 )
 """They read `sys.argv`; the others take nothing after their name."""
 NAMES = tuple(sorted({*QUICK, *WITH_OPTIONS, "cost_beside_infracost", "pubsub", "streams"}))

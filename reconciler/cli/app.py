@@ -22,6 +22,8 @@ COMMANDS = {
     "schema": "Print the JSON Schema of mlservice.yaml.",
     "doctor": "Look for what is in the way of these specs.",
     "plan": "Show what apply would change.",
+    "simulate": "Rehearse a rollout: what would be decided, and why.",
+    "rollout": "Show where rollouts are; promote, pause, abort one.",
     "cost": "Show what specs cost a month, without any call.",
     "advise": "Show what of services is larger than what was measured needs.",
     "budget": "What was spent of budgets, which steps hold; lift one.",

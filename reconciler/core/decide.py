@@ -107,7 +107,7 @@ def decide(
     if not ours and kind.ownership is Ownership.ANONYMOUS:
         reason = "already granted by someone else"
         return _change(kind, Action.NO_OP, want, seen, owner, reason=reason, owned=False, fields=want.fields)
-    want = replace(want, fields=_with_theirs(kind, want.fields, seen.fields, owner))
+    want = asked_of(kind, want, seen, owner)
     fields = _final(kind, want, seen)
     if not seen.settled and (ours or owner.adopt is not Adopt.NEVER):
         reason = "an earlier change is still being applied"
@@ -156,6 +156,11 @@ def decide_unwanted(kind: Kind[F], never: Unwanted, seen: Observed[F] | None, ow
         left = _change(kind, Action.NO_OP, None, seen, owner, owned=False)
         return replace(left, contradicts=True, problem=f"{reason}; {never.left}")
     return replace(_change(kind, Action.DELETE, None, seen, owner, reason=reason), contradicts=True)
+
+
+def asked_of(kind: Kind[F], want: Desired[F], seen: Observed[F], owner: Owner) -> Desired[F]:
+    """Add to what is wanted of an object that is there what is left to others, and which keys are ours."""
+    return replace(want, fields=_with_theirs(kind, want.fields, seen.fields, owner), ours=_keyed(kind, owner))
 
 
 def _final(kind: Kind[F], want: Desired[F], seen: Observed[F] | None) -> F:
@@ -218,7 +223,8 @@ def _compared(
         reason = f"cannot be changed in place: {', '.join(fixed)}"
         return _change(kind, Action.REPLACE, want, seen, owner, reason=reason, changes=changes, fields=fields)
     if changes or seen.twins:
-        reason = _who_moved(seen, owner, kind) if changes else "there is more than one"
+        going_on = kind.progress(want, seen) if kind.progress else ""
+        reason = going_on or _who_moved(seen, owner, kind) if changes else "there is more than one"
         return _change(kind, Action.UPDATE, want, seen, owner, reason=reason, changes=changes, fields=fields)
     return _change(kind, Action.NO_OP, want, seen, owner, fields=fields)
 

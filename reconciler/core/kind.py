@@ -11,6 +11,8 @@ from reconciler.core.objects import Described, Desired, F, Holder, Observed, Wan
 from reconciler.core.paid import Paid
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.core.address import Address
     from reconciler.core.diff import FieldChange
     from reconciler.core.facts import Facts, Lookup
@@ -272,6 +274,8 @@ class Kind(Generic[F]):
         keyed: Map fields that others may add keys to; only keys of ours are compared.
         reserved: Keys of those that are ours even where no inventory says that we wrote them.
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
+        measure: Add to observed objects what was measured of them; through a `gcp.connection.Connection`.
+        progress: Say where something is that takes more than one write, and what it waits for; pure, empty for nothing.
         consequence: What an update to a record will do, in words.
         notes: What a reader of the plan should know of a spec: text, and the path below `spec` it is about.
         beyond: What people must grant an operator's account elsewhere than on the project, in sentences; pure.
@@ -323,6 +327,8 @@ class Kind(Generic[F]):
     keyed: frozenset[str] = frozenset()
     reserved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
+    measure: Callable[[Any, Sequence[Observed[F]], datetime], list[Observed[F]]] | None = None
+    progress: Callable[[Desired[F], Observed[F] | None], str] | None = None
     consequence: Callable[[Sequence[FieldChange], F], str] | None = None
     notes: Callable[[MLService, Facts], Iterable[tuple[str, str]]] = nothing_to_say
     beyond: Callable[[Operator, Facts], Iterable[str]] = nothing_beyond

@@ -32,6 +32,8 @@ class Desired(Generic[F]):
         others: Further services that want the very same.
         within: The object it is a part of, and goes with: what a policy belongs to. A dependency as well.
         stamp: What it comes from; written where there is room for it with whatever else changes, and never compared.
+        asked: What else the spec asks, for the kind's `refine` alone.
+        ours: For each map field that others may write to, the keys the inventory says we wrote; for `refine`, too.
     """
 
     address: Address
@@ -42,6 +44,8 @@ class Desired(Generic[F]):
     others: frozenset[str] = frozenset()
     within: Address | None = None
     stamp: Stamp = UNSTAMPED
+    asked: Any = None
+    ours: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def services(self) -> frozenset[str]:

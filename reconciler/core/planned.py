@@ -12,7 +12,7 @@ from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.costing import costs_of
 from reconciler.core.coverage import ENGINE, OPERATOR, without_effect
-from reconciler.core.decide import Owner, covers, decide, decide_existing, decide_unwanted
+from reconciler.core.decide import Owner, asked_of, covers, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Entry, Inventories, Inventory, Key
 from reconciler.core.kind import Kind, Kinds, Ownership
@@ -116,6 +116,7 @@ def compose(
             *_notes(kinds, services, facts, everything),
             *_beyond([kind for kind in kinds if kind.name in used], services, facts),
             *hidden(kinds, seen, owners),
+            *_progress(kinds, wants.made, seen, owners, {c.address for c in changes if c.action is not Action.NO_OP}),
         ),
         made=now.isoformat(timespec="seconds"),
         spec_digest=fingerprint([_data(s) for s in services], length=32),
@@ -128,6 +129,23 @@ def compose(
     deletions = {key: str(s.management.deletion) for key, s in zip(keys, services, strict=True)}
     memories = dict(_memories(kinds, wants.made, seen, owners, now))
     return Planned(plan, wants.made, seen, owners, inventories, deletions, memories=memories)
+
+
+def _progress(
+    kinds: Kinds,
+    wants: Mapping[Address, Desired[Any]],
+    seen: Mapping[Address, Observed[Any]],
+    owners: Mapping[Address, Owner],
+    moving: Collection[Address],
+) -> Iterator[Note]:
+    """Say where what takes more than one write is, and what it waits for; what moves now says it itself."""
+    for address, want in sorted(wants.items(), key=lambda item: str(item[0])):
+        kind, there = kinds.of_address(address), seen.get(address)
+        silent = address in moving or want.asked is None
+        if kind.progress is None or there is None or there.hidden or silent:
+            continue
+        if text := kind.progress(asked_of(kind, want, there, owners[address]), there):
+            yield Note(want.service, text, "rollout")
 
 
 def _key(loaded: Loaded) -> Key:

@@ -74,7 +74,7 @@ class _Convergence:
         pause, settled_by = FIRST_PAUSE_S, clock.monotonic() + patience.settle_s
         known_by = clock.monotonic() + (patience.propagate_s if self._needs_something_new() else 0.0)
         failure: errors.ReconcilerError | None = None
-        attempt = 0
+        attempt, wrote = 0, False
         while attempt < ATTEMPTS:
             try:
                 if now is None or now.action is Action.NO_OP:
@@ -82,7 +82,7 @@ class _Convergence:
                 if now.action is not Action.WAIT:
                     attempt += 1
                     self._act(now, seen)
-                    failure = None
+                    failure, wrote = None, True
                 elif clock.monotonic() > settled_by:
                     break
             except errors.ReconcilerError as error:
@@ -97,7 +97,14 @@ class _Convergence:
                 clock.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             seen, now = self._look_again(failure)
+            now = None if wrote and failure is None and self._goes_on_later(now) else now
         raise failure or self._unfinished(now)
+
+    def _goes_on_later(self, now: Change | None) -> bool:
+        """Tell whether more is to be written, which is the next step: a plan shows one, and a run makes one."""
+        want = self.planned.wants.get(self.change.address)
+        in_steps = want is not None and want.asked is not None and want.asked.in_steps
+        return in_steps and now is not None and now.action is Action.UPDATE
 
     def _needs_something_new(self) -> bool:
         """Tell whether the change needs an object that this run makes, which Google may not know everywhere yet."""

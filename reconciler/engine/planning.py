@@ -26,13 +26,11 @@ from reconciler.engine.scans import with_scans
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedService, Problem, SpecError
 from schemas.sections.management import Deletion
-from schemas.sections.rollout import Strategy
 
 __all__ = ["Planned", "make_plan", "plan_destroy"]
 
 _AGAIN = 5
 """Times that a plan is made again since others wrote inventories."""
-_STRATEGIES = frozenset({Strategy.ALL_AT_ONCE, Strategy.MANUAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +239,12 @@ def _refuse_not_yet(documents: Sequence[Loaded]) -> None:
     services = [loaded for loaded in documents if isinstance(loaded, LoadedService)]
     problems = [
         Problem(
-            loaded.where("spec.rollout.strategy"),
-            f"'{strategy}' is not yet carried out by this version",
-            "use AllAtOnce, or Manual with a traffic section",
+            loaded.where("spec.rollout.gates.predictionDrift"),
+            "predictions are not yet compared by this version",
+            "judge by errorRate and latencyP95, or let monitoring.predictionDrift watch what serves",
         )
         for loaded in services
-        if (strategy := loaded.service.spec.rollout.strategy) not in _STRATEGIES
+        if loaded.service.spec.rollout.gates and loaded.service.spec.rollout.gates.prediction_drift is not None
     ]
     if problems:
         raise SpecError(problems)

@@ -156,7 +156,8 @@ class Session:
         kind = self.kinds.of_address(group[0])
         with naming_roles(kind.roles):
             if not kind.server_named:
-                return list(self.client(kind).observe(group))
+                found = list(self.client(kind).observe(group))
+                return kind.measure(self.connection, found, self.clock.now()) if kind.measure and found else found
             known = {address: names[address] for address in group if names[address]}
             return one_each(self.client(kind).find(group, known), known)
 

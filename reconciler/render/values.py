@@ -173,10 +173,16 @@ def _folded(items: Sequence[str]) -> str:
     return text
 
 
+_BESIDE = "service.annotations.mlservice.dev/"
+"""What a rollout writes beside the traffic: for programs."""
+
+
 def differences(change: Change) -> Iterator[tuple[str, str, str]]:
     """Give what differs as path, before and after; a list counts as one value."""
     whole: set[str] = set()
     for item in change.changes:
+        if item.path.startswith(_BESIDE):
+            continue  # why traffic moves is said in words
         desired = (change.desired or {}).get(item.field)
         if isinstance(desired, list):
             if item.field not in whole:

@@ -93,6 +93,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     events.subscription,
     rollout.steps,
     rollout.gates,
+    rollout.freezes,
     rollout.traffic,
     rollout.unique_shares,
     monitoring.tables,

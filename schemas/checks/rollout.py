@@ -7,12 +7,15 @@ Source:
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date, datetime
 
 from schemas.checks.finding import Finding, fraction
+from schemas.checks.schedules import time_zone
 from schemas.refusal import shown
-from schemas.sections.rollout import Rollout, Strategy, TrafficShare
+from schemas.sections.rollout import FreezeWindow, Rollout, Strategy, TrafficShare
 
 _ALL = 100
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
@@ -38,6 +41,48 @@ def gates(rollout: Rollout) -> Iterator[Finding]:
     if rollout.gates is not None:
         yield from fraction("rollout.gates.errorRate", rollout.gates.error_rate, "a share of answers")
         yield from fraction("rollout.gates.predictionDrift", rollout.gates.prediction_drift, "a distance")
+
+
+def freezes(rollout: Rollout) -> Iterator[Finding]:
+    """A freeze is minutes of each week, or days."""
+    for index, window in enumerate(rollout.freeze):
+        yield from _freeze(f"rollout.freeze[{index}]", window)
+    if rollout.freeze:
+        yield from time_zone("rollout.timeZone", rollout.time_zone)
+
+
+def _freeze(path: str, window: FreezeWindow) -> Iterator[Finding]:
+    if (window.dates is None) == (window.begins is None or window.ends is None):
+        yield Finding(path, "freeze", "a freeze has `from` and `to`, or `dates`", "for example `from: Fri 16:00`")
+        return
+    for key, text in (("from", window.begins), ("to", window.ends)):
+        if text is not None and minute_of(text) is None:
+            hint = f"a day ({', '.join(DAYS)}) and a time: Fri 16:00"
+            yield Finding(f"{path}.{key}", "freeze", f"{shown(text)} is no minute of a week", hint)
+    if window.dates is not None and days_of(window.dates) is None:
+        yield Finding(
+            f"{path}.dates", "freeze", f"{shown(window.dates)} are no days", "for example 2026-12-20/2027-01-04"
+        )
+
+
+def minute_of(text: str) -> int | None:
+    """Give the minute of the week, 0 is Monday at midnight; None where it is none."""
+    day, _, clock = text.partition(" ")
+    try:
+        moment = datetime.strptime(clock, "%H:%M")  # noqa: DTZ007 - a time on a wall
+    except ValueError:
+        return None
+    return DAYS.index(day) * 1440 + moment.hour * 60 + moment.minute if day in DAYS else None
+
+
+def days_of(text: str) -> tuple[date, date] | None:
+    """Give the first and the last of some days; None where they are none."""
+    first, _, last = text.partition("/")
+    try:
+        found = date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        return None
+    return found if found[0] <= found[1] else None
 
 
 def traffic(rollout: Rollout, traffic: tuple[TrafficShare, ...]) -> Iterator[Finding]:

@@ -7,6 +7,8 @@ from pydantic import Field
 from schemas.section import Section
 from schemas.values import Flag, LooseText, Milliseconds, Number, Seconds, Text, Whole
 
+MONTH_S = 30 * 86_400
+
 
 class Strategy(StrEnum):
     """How traffic moves to a new version."""
@@ -32,6 +34,44 @@ class OnFailure(StrEnum):
     HOLD = "Hold"
 
 
+class OnMetricsMissing(StrEnum):
+    """What happens when what gates judge by is not to be had."""
+
+    HOLD = "Hold"
+    ROLLBACK = "Rollback"
+
+
+class WhenStableFails(StrEnum):
+    """What happens while the stable version is beyond the limit itself."""
+
+    HOLD = "Hold"
+    PROCEED = "Proceed"
+
+
+class GateMode(StrEnum):
+    """Whether gates act, or only tell."""
+
+    ENFORCE = "Enforce"
+    REPORT = "Report"
+
+
+class Supersede(StrEnum):
+    """What becomes of a rollout on its way when there is a newer version."""
+
+    NEWEST = "Newest"
+    FINISH = "Finish"
+
+
+class FreezeWindow(Section):
+    """When no version gets more traffic: each week `from` and `to`, or `dates`."""
+
+    begins: Text | None = Field(None, alias="from", description="Day and time, `Fri 16:00`.", examples=["Fri 16:00"])
+    ends: Text | None = Field(None, alias="to", description="The first minute after it.", examples=["Mon 08:00"])
+    dates: Text | None = Field(
+        None, description="Some days, the last of them with it.", examples=["2026-12-20/2027-01-04"]
+    )
+
+
 class RolloutStep(Section):
     """One step of a canary."""
 
@@ -43,7 +83,12 @@ class RolloutStep(Section):
 class Gates(Section):
     """What the new version must show before it gets more traffic."""
 
-    min_requests: Whole = Field(100, ge=1, description="Requests a step needs before it is judged.")
+    min_requests: Whole | None = Field(
+        None,
+        ge=1,
+        description="Requests of the new version before it gets everything; a smaller share needs fewer. Left out: 7.5 "
+        "through the limit, 750 for 1 %.",
+    )
     on_insufficient_data: OnInsufficientData = Field(
         OnInsufficientData.HOLD, description="What to do while there are fewer."
     )
@@ -55,6 +100,13 @@ class Gates(Section):
         None,
         description="Greatest distance between the predictions of the new and the stable version, in (0, 1).",
     )
+    on_metrics_missing: OnMetricsMissing = Field(
+        OnMetricsMissing.HOLD, description="What to do when nothing is visible for 15 minutes."
+    )
+    when_stable_fails: WhenStableFails = Field(
+        WhenStableFails.HOLD, description="What to do while the stable version is beyond a limit, too."
+    )
+    mode: GateMode = Field(GateMode.ENFORCE, description="`Report`: gates tell, and do not act.")
 
 
 class Rollout(Section):
@@ -68,6 +120,20 @@ class Rollout(Section):
     steps: tuple[RolloutStep, ...] = Field((), description="Steps of a canary, rising; 100% follows the last.")
     gates: Gates | None = Field(None, description="What each step must show; `Canary` and `BlueGreen` only.")
     on_failure: OnFailure = Field(OnFailure.ROLLBACK, description="What to do when a gate fails.")
+    deadline_s: Seconds = Field(7 * 86_400, ge=60, le=MONTH_S, description="How long a step may wait for requests.")
+    bake_s: Seconds = Field(0, ge=0, le=MONTH_S, description="How long gates look on after all was moved.")
+    keep_stable_s: Seconds = Field(
+        0, ge=0, le=MONTH_S, description="How long the version before keeps its address after that."
+    )
+    keep_percent: Whole = Field(
+        0, ge=0, le=10, description="Percent of requests that it keeps meanwhile, to compare with."
+    )
+    approval: Flag = Field(default=False, description="`BlueGreen`: wait for a person before any traffic.")
+    supersede: Supersede = Field(
+        Supersede.NEWEST, description="What becomes of a rollout when there is a newer version."
+    )
+    freeze: tuple[FreezeWindow, ...] = Field((), max_length=50, description="When no version gets more traffic.")
+    time_zone: Text = Field("Etc/UTC", description="Time zone of `freeze`.", examples=["Europe/Paris"])
 
 
 class TrafficShare(Section):

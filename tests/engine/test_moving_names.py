@@ -104,8 +104,8 @@ def test_thirty_services_are_applied_together_and_read_as_one(operator):
 ROLLED_BACK = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 
 
-def test_a_rollback_in_the_console_is_named_and_left_by_observe(operator):
-    """Under AllAtOnce an apply would undo it: the plan says so and what keeps it; with mode Observe it stays."""
+def test_a_rollback_in_the_console_is_understood(operator):
+    """It is no drift that an apply undoes: that version is rejected by a hand, stays so, and the next one goes out."""
     operator.apply(spec())
     first = operator.service().latest_ready_revision.rpartition("/")[2]
     second = spec(env={"A": "2"})
@@ -116,11 +116,34 @@ def test_a_rollback_in_the_console_is_named_and_left_by_observe(operator):
     client.update_service(request={"service": live}).result()
 
     [change] = operator.plan(second).plan.pending
-    assert f"undoes what somebody chose: traffic leaves {first}" in change.consequence
-    observing = spec(env={"A": "2"}, management={"deletion": "Delete", "mode": "Observe"})
-    operator.apply(observing)
+    assert change.reason.startswith("rollout: ")
+    for _ in range(3):
+        operator.apply(second)
+    assert [target.revision for target in operator.service().traffic if target.percent] == [first]
+    assert operator.differences(second) == []
 
-    assert [target.revision for target in operator.service().traffic] == [first]
+    third = spec(env={"A": "3"})
+    operator.apply(third)
+    newest = operator.service().latest_created_revision.rpartition("/")[2]
+    assert [target.revision for target in operator.service().traffic if target.percent] == [newest]
+    assert operator.differences(third) == []
+
+
+def test_what_is_only_observed_is_left_where_a_hand_put_it(operator):
+    """With mode Observe not even the reason is written."""
+    operator.apply(spec())
+    first = operator.service().latest_ready_revision.rpartition("/")[2]
+    operator.apply(spec(env={"A": "2"}))
+    client = operator.api("google.cloud.run_v2", "services", "Services")
+    live = operator.service()
+    live.traffic = [{"type_": ROLLED_BACK, "revision": first, "percent": 100}]
+    client.update_service(request={"service": live}).result()
+
+    operator.apply(spec(env={"A": "2"}, management={"deletion": "Delete", "mode": "Observe"}))
+
+    live = operator.service()
+    assert [target.revision for target in live.traffic] == [first]
+    assert not [key for key in live.annotations if key.startswith("mlservice.dev/")]
 
 
 @pytest.mark.parametrize("pin", [True, False], ids=["pinned", "not-pinned"])

@@ -2,6 +2,7 @@
 
 Query: `env=NAME` and `file=PATH` (may repeat) show an environment variable and a file; `sleep_s=` delays the answer,
 `status=` sets its code, `exit=` ends the process with that code. Environment: `HELLO_EXIT` ends it before it listens,
+`HELLO_STATUS` is the code of every answer that asks for none,
 `HELLO_START_DELAY_S` makes it slow to start. Only what starts fast is imported: no http.server, no site packages.
 """
 
@@ -87,7 +88,7 @@ def answer(method: str, target: str, headers: dict[str, str], body: bytes) -> tu
         "env": {name: os.environ.get(name) for name in words.get("env", [])},
         "files": {name: file_text(name) for name in words.get("file", [])},
     }
-    return int(words.get("status", ["200"])[0]), json.dumps(found).encode()
+    return int(words.get("status", [os.environ.get("HELLO_STATUS", "200")])[0]), json.dumps(found).encode()
 
 
 def talk(connection: socket.socket) -> None:

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.core.kind import Gift, Kind, Permissions, Roles
+from reconciler.core.kind import Extra, Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT, SECRET_READER
 from reconciler.core.naming import CAP_LABEL
 from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.foreseen import starts
+from reconciler.kinds.run_service.measured import measure
 from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, RunService
-from reconciler.kinds.run_service.refining import consequence, refine
+from reconciler.kinds.run_service.refining import consequence, progress, refine
 from reconciler.kinds.run_service.traffic import images_of, routed_images, running_images
 from reconciler.kinds.run_service.wanted import (
     FILES_WRITER,
@@ -33,6 +34,7 @@ from reconciler.lookups.mounted_bytes import MOUNTED_BYTES
 from reconciler.lookups.project_number import asked_when
 from reconciler.lookups.secret_version import SECRET_VERSION
 from schemas.sections.access import AUTO, Authentication
+from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -63,7 +65,7 @@ ACTS_ON = frozenset(
         "protection.*",
         "revision.*",
         "cloudRun.*",
-        "rollout.strategy",
+        "rollout.*",
         "traffic.*",
     }
 )
@@ -86,6 +88,10 @@ def _not_granted(service: MLService) -> Iterator[tuple[str, str]]:
 
 def _behind_iap(service: MLService) -> bool:
     return service.spec.access.authentication is Authentication.IAP
+
+
+def _goes_in_steps(service: MLService) -> bool:
+    return service.spec.rollout.strategy in {Strategy.CANARY, Strategy.BLUE_GREEN}
 
 
 _WHO = "the next pass of the operator, or an apply"
@@ -150,6 +156,8 @@ KIND = Kind(
     keyed=KEYED,
     reserved={"labels": frozenset({CAP_LABEL})},
     refine=refine,
+    measure=measure,
+    progress=progress,
     consequence=consequence,
     loss=lambda *_: "it stops serving",
     stays=_stays,
@@ -173,6 +181,15 @@ KIND = Kind(
             "roles/aiplatform.viewer",
         ),
         write=("roles/run.admin",),
+    ),
+    extras=(
+        Extra(
+            "judging a rollout by what its versions answered",
+            _goes_in_steps,
+            roles=("roles/monitoring.viewer",),
+            permissions=("monitoring.timeSeries.list",),
+            apis=("monitoring.googleapis.com",),
+        ),
     ),
     gives=(
         Gift(INVOKER, NAME, "each of `access.invokers`, everyone, or IAP's agent", "calling the service"),

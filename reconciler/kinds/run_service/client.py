@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
@@ -118,6 +118,20 @@ class RunServiceClient:
             request = {"service": service, "update_mask": {"paths": paths}}
             operation = self._api.update_service(request=request, timeout=CALL_TIMEOUT_S)
         wait(operation, "update", want.address, timeout_s=self._patience_s)
+
+    def annotate(self, seen: Observed[RunService], annotations: Mapping[str, str]) -> None:
+        """Write annotations of the service beside those that it has; it must be as it was seen.
+
+        Raises:
+            Conflict: Somebody wrote it meanwhile.
+        """
+        service = type(seen.live)(seen.live)
+        service.annotations.update(annotations)
+        service.etag = seen.live.etag
+        with calling("update", seen.address):
+            request = {"service": service, "update_mask": {"paths": ["annotations"]}}
+            operation = self._api.update_service(request=request, timeout=CALL_TIMEOUT_S)
+        wait(operation, "update", seen.address, timeout_s=self._patience_s)
 
     def rehearse(
         self, address: Address, want: RunService, seen: Observed[RunService] | None, changes: tuple[FieldChange, ...]

@@ -242,7 +242,8 @@ def _revision(said: Mapping[str, Any]) -> dict[str, Any]:
 def _below(said: Mapping[str, Any], name: str) -> dict[str, str]:
     """Give the keys of a map that are not Google's own."""
     found = {key.removeprefix(f"{name}."): value for key, value in said.items() if key.startswith(f"{name}.")}
-    return {key: value for key, value in found.items() if ".googleapis.com/" not in key and ".knative.dev/" not in key}
+    theirs = (".googleapis.com/", ".knative.dev/", "mlservice.dev/")
+    return {key: value for key, value in found.items() if not any(name in key for name in theirs)}
 
 
 def _free(fields: RunService) -> dict[str, Any]:

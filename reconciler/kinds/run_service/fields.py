@@ -124,7 +124,7 @@ def write(message: Any, table: Mapping[str, Field], values: Plain, gone: Iterabl
             name, _, below = key.partition(".")
             here = getattr(message, name)
             here.pop(below, None)
-            if value is not None:
+            if value:  # an empty one is one that is to go
                 here[below] = value
             continue
         *above, last = table[key].path or (key,)

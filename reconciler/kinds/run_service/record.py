@@ -38,6 +38,8 @@ class Revision:
         ready: Whether it can serve.
         created: When, ISO 8601.
         images: References of its containers.
+        hash: Of the version that it runs, as a label says it; empty for none.
+        problem: Why it is not ready, in Google's words; empty where it is, or may become so.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Revision:
     ready: bool
     created: str
     images: tuple[str, ...] = ()
+    hash: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

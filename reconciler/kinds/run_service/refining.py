@@ -11,6 +11,7 @@ from reconciler.core.naming import CAP_LABEL
 from reconciler.kinds.run_service import container
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
 from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService
+from reconciler.kinds.run_service.rollouts import LABEL, Going, decides, going, labelled, told
 from reconciler.kinds.run_service.traffic import resolve
 
 if TYPE_CHECKING:
@@ -25,13 +26,37 @@ def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunS
         PlanError: The spec names a version that no revision runs.
     """
     runs = seen.output["runs"] if seen else Runs()
-    fields = replace(want.fields, **_left_as_found(want.fields, seen))
-    moves = seen is None or _template_differs(fields, seen.fields)
+    if (rollout := rollout_of(want, seen)) is not None:
+        return rollout.fields
+    fields, moves = _filled(want, seen)
     try:
         traffic = resolve(fields.traffic, runs, new_revision=moves, version=fields.version)
     except LookupError as error:
         raise errors.PlanError(want.address, str(error.args[0]), hint=str(error.args[1])) from error
-    return replace(fields, traffic=traffic, service_max=_cap(fields, seen))
+    # A service that never had a rollout needs no label.
+    told_apart = seen is not None or (want.asked is not None and want.asked.in_steps)
+    return labelled(replace(fields, traffic=traffic), seen.fields if seen else None, differs=moves and told_apart)
+
+
+def _filled(want: Desired[RunService], seen: Observed[RunService] | None) -> tuple[RunService, bool]:
+    """Fill in what is left as found, and tell whether that makes a new revision."""
+    fields = replace(want.fields, **_left_as_found(want.fields, seen))
+    fields = replace(fields, service_max=_cap(fields, seen))
+    return fields, seen is None or _template_differs(fields, seen.fields, want.ours)
+
+
+def rollout_of(want: Desired[RunService], seen: Observed[RunService] | None) -> Going | None:
+    """Give where a rollout is and what is next; None where a version goes out in one write."""
+    if seen is None or not seen.output["runs"].revisions or not decides(want.asked, seen.fields):
+        return None
+    fields, differs = _filled(want, seen)
+    return going(want.asked, fields, seen, differs=differs)
+
+
+def progress(want: Desired[RunService], seen: Observed[RunService] | None) -> str:
+    """Say where a rollout is, and what it waits for; nothing where there is none."""
+    found = rollout_of(want, seen)
+    return told(found) if found else ""
 
 
 def _cap(want: RunService, seen: Observed[RunService] | None) -> int | None:
@@ -94,18 +119,19 @@ def _used_by_others(want: RunService, seen: RunService) -> bool:
     return any(each.get("gpu") for name, each in seen.sidecars.items() if name not in want.sidecars)
 
 
-def _template_differs(want: RunService, seen: RunService) -> bool:
-    """Tell whether a new revision will be made. Keys that others added to maps make none."""
+def _template_differs(want: RunService, seen: RunService, ours: Mapping[str, frozenset[str]]) -> bool:
+    """Tell whether a new revision will be made: keys that others added make none, and ours that go do."""
     return any(
-        not _holds(getattr(want, name), getattr(seen, name))
+        not _holds(getattr(want, name), getattr(seen, name), ours.get(name, frozenset()))
         for name in RunService.__dataclass_fields__
         if name not in OUTSIDE_TEMPLATE
     )
 
 
-def _holds(want: Any, seen: Any) -> bool:
+def _holds(want: Any, seen: Any, ours: frozenset[str]) -> bool:
     if isinstance(want, Mapping):
-        return all(seen.get(key) == value for key, value in want.items())
+        gone = ours & (seen.keys() - want.keys()) - {LABEL}
+        return not gone and all(seen.get(key) == value for key, value in want.items())
     return bool(want == seen)
 
 

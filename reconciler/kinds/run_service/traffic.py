@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.kind import Routed
-from reconciler.core.naming import VERSION_LABEL, label_value
+from reconciler.core.naming import HASH_LABEL, VERSION_LABEL, label_value
 from reconciler.gcp.light import types_module
 from reconciler.gcp.revisions import gets, is_ready, last
 from reconciler.kinds.run_service.record import LATEST, STABLE, Revision, Runs, TrafficShare
@@ -146,6 +146,12 @@ def images_of(record: Mapping[str, Any]) -> tuple[str, ...]:
     return (record["image"], *(each["image"] for each in record.get("sidecars", {}).values()))
 
 
+def _problem(live: Any) -> str:
+    """Say why a revision is not ready and will not be."""
+    failed = (each for each in live.conditions if each.type_ == "Ready" and each.state.name == "CONDITION_FAILED")
+    return next((" ".join(each.message.split()) or "not ready" for each in failed), "")
+
+
 def _read_revision(live: Any) -> Revision:
     return Revision(
         name=last(live.name),
@@ -153,4 +159,6 @@ def _read_revision(live: Any) -> Revision:
         ready=is_ready(live),
         created=live.create_time.isoformat() if live.create_time else "",
         images=tuple(container.image for container in live.containers if container.image),
+        hash=live.labels.get(HASH_LABEL, ""),
+        problem=_problem(live),
     )

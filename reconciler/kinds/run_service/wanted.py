@@ -18,12 +18,14 @@ from reconciler.core.membership import (
 )
 from reconciler.core.naming import CAP_LABEL, fingerprint, label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
+from reconciler.core.rollout.policy import policy_of
 from reconciler.core.windows import least_at
 from reconciler.kinds import iam_member, model_artifact, service_account
 from reconciler.kinds import pubsub_topic as pubsub
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.run_service import said
 from reconciler.kinds.run_service.record import NAME, RunService
+from reconciler.kinds.run_service.rollouts import Asked
 from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, columns
 from reconciler.kinds.run_service.traffic import wanted
 from reconciler.lookups.image_digest import image_of
@@ -31,6 +33,7 @@ from reconciler.lookups.model_version import version_of
 from reconciler.lookups.project_number import agent, number_of
 from reconciler.lookups.secret_version import version_of as secret_version_of
 from schemas.sections.access import Authentication
+from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -108,7 +111,15 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         service_max=_most(spec.scaling.service_max_instances, facts.restraint.most),
     )
     others = {service_account.address_of(service), model_artifact.address_of(service, facts)} - {None}
-    return Desired(address_of(service), fields, service.name, needs=needs | {a for a in others if a})
+    needed = needs | {a for a in others if a}
+    return Desired(address_of(service), fields, service.name, needs=needed, asked=_asked(spec, facts))
+
+
+def _asked(spec: Spec, facts: Facts) -> Asked | None:
+    """Give how a version goes out, where that is ours to decide and the time is known."""
+    if spec.rollout.strategy is Strategy.MANUAL or facts.now is None:
+        return None
+    return Asked(policy_of(spec.rollout, concurrency=spec.scaling.concurrency), facts.now)
 
 
 def _most(said: int | None, cap: int) -> int | None:

@@ -1,0 +1,98 @@
+"""When a step ends, as far as that can be told: what waits says how long it will take."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+from reconciler.core.rollout.evidence import Evidence
+from reconciler.core.rollout.judging import Judged, Verdict
+from reconciler.core.rollout.policy import ALL
+from reconciler.core.rollout.position import Phase, Rollout
+
+_FARTHEST = timedelta(days=365)
+
+
+def step_ends(rollout: Rollout, evidence: Evidence, now: datetime) -> datetime | None:
+    """Give when a step has what it needs, if requests come as of late and nothing is wrong; None where none come.
+
+    Args:
+        rollout: Where it stands.
+        evidence: What is known.
+        now: The time.
+    """
+    since = rollout.record.since if rollout.record else now
+    held = since + timedelta(seconds=rollout.policy.hold_s(rollout.step))
+    lacking = _lacking(evidence)
+    if not lacking:
+        return max(now, held)
+    return _after(lacking, rollout.percent, evidence, rollout, (held, now))
+
+
+def ends(rollout: Rollout, evidence: Evidence, now: datetime) -> datetime | None:
+    """Give when everything was moved, by the same reckoning; approvals and freezes are not known.
+
+    Args:
+        rollout: Where it stands, in a step.
+        evidence: What is known.
+        now: The time.
+    """
+    moment = step_ends(rollout, evidence, now)
+    had = min((each.samples for each in evidence.gates if each.needed), default=0)
+    policy = rollout.policy
+    for step in range(rollout.step, policy.final - 1):
+        if moment is None:
+            return None
+        limits = [limit for limit in (policy.errors, policy.slow_ms and policy.slow_share) if limit]
+        had = max(had, max((policy.needed(step, limit) for limit in limits), default=0))
+        lacking = max((policy.needed(step + 1, limit) for limit in limits), default=0) - had
+        held = moment + timedelta(seconds=policy.hold_s(step + 1))
+        moment = _after(max(0, lacking), policy.percent(step + 1), evidence, rollout, (held, moment))
+    return moment
+
+
+def _lacking(evidence: Evidence) -> int:
+    return max((each.needed - each.samples for each in _asking(evidence)), default=0)
+
+
+def _asking(evidence: Evidence) -> list[Judged]:
+    return [each for each in evidence.of(Verdict.NOT_ENOUGH_DATA) if each.samples < each.needed]
+
+
+def _after(
+    lacking: float, percent: int, evidence: Evidence, rollout: Rollout, times: tuple[datetime, datetime]
+) -> datetime | None:
+    """Give when so many requests came, and a hold is over: of when it ends at the earliest, and counting begins."""
+    held, now = times
+    pace = (evidence.per_minute or 0) * percent / ALL / rollout.policy.requests_per_client
+    if lacking <= 0:
+        return held
+    if pace <= 0 or lacking / pace > _FARTHEST / timedelta(minutes=1):
+        return None
+    return max(held, now + timedelta(minutes=lacking / pace))
+
+
+def lacking_words(rollout: Rollout, evidence: Evidence, now: datetime) -> str:
+    """Say what is lacking: `212 of 500 requests; at 0.8 req/min step 1 ends about 14:20 UTC`."""
+    asking = _asking(evidence)
+    if not asking:
+        return "; ".join(each.why for each in evidence.of(Verdict.NOT_ENOUGH_DATA))
+    worst = max(asking, key=lambda each: each.needed - each.samples)
+    pace = (evidence.per_minute or 0) * rollout.percent / ALL
+    moment = step_ends(rollout, evidence, now)
+    if moment is None:
+        return f"{worst.why}; no requests come"
+    which = f"step {rollout.step}" if rollout.phase is not Phase.BAKE else "the bake"
+    return f"{worst.why}; at {number(pace)} req/min {which} ends about {clock(moment, now)}"
+
+
+def number(value: float) -> str:
+    """Write a number with two digits that say something."""
+    digits = max(0, 1 - math.floor(math.log10(value))) if value > 0 else 0
+    return f"{value:.{digits}f}"
+
+
+def clock(moment: datetime, now: datetime) -> str:
+    """Write a moment as people say it on this day."""
+    same = moment.date() == now.astimezone(moment.tzinfo).date()
+    return f"{moment:%H:%M} UTC" if same else f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,92 @@
+"""What a person may ask, of which version and step: what was meant for another one is not carried out."""
+
+from __future__ import annotations
+
+from reconciler.core.rollout.position import ON_ITS_WAY, Hand, Phase, Rollout
+from reconciler.core.rollout.record import Order
+from schemas.sections.rollout import Strategy
+
+_PHASES = {
+    "promote": frozenset({Phase.PREVIEW, Phase.STEP}),
+    "pause": frozenset({*ON_ITS_WAY, Phase.PINNED}),
+    "resume": frozenset({*ON_ITS_WAY, Phase.PINNED}),
+    "abort": frozenset({*ON_ITS_WAY, Phase.PINNED}),
+    "rollback": frozenset({*ON_ITS_WAY, Phase.PINNED, Phase.STEADY}),
+    "retry": frozenset({Phase.ROLLED_BACK, Phase.FAILED, Phase.STEADY}),
+}
+_RAISES = frozenset({"promote", "resume"})
+"""They lead to more traffic for a version: so they are for the step that the person saw, too."""
+
+
+def subject(rollout: Rollout) -> str:
+    """Give the version that orders are about."""
+    if rollout.phase is Phase.STEADY:
+        return rollout.stable.hash if rollout.stable else ""
+    if rollout.record is not None:
+        return rollout.record.candidate
+    return rollout.candidate.hash if rollout.candidate else rollout.wanted
+
+
+def refusal(rollout: Rollout, order: Order) -> str:
+    """Say why an order is not carried out; nothing where it is.
+
+    Args:
+        rollout: Where it stands.
+        order: What was asked.
+    """
+    said = f"{order.verb} of {order.by} is not carried out: "
+    if rollout.phase not in _PHASES[order.verb]:
+        return f"{said}the rollout is {rollout.phase}"
+    about = rollout.wanted if order.verb == "retry" and rollout.phase is Phase.STEADY else subject(rollout)
+    if order.version != about:
+        return f"{said}it is for version {order.version}, and this one is {about}"
+    if order.verb in _RAISES and order.step != rollout.number:
+        return f"{said}it is for step {order.step}, and step {rollout.number} is on"
+    why = _obstacle(rollout, order)
+    return f"{said}{why}" if why else ""
+
+
+def _obstacle(rollout: Rollout, order: Order) -> str:
+    record = rollout.record
+    if rollout.policy.strategy is Strategy.MANUAL and order.verb != "resume":
+        return "with strategy Manual the split stands in the spec: change it there"
+    if order.verb == "retry" and rollout.phase is Phase.STEADY and rollout.rejection(rollout.wanted) is None:
+        return "nothing was rejected"
+    if order.verb == "promote" and order.ignore_gates and not order.reason:
+        return "whoever passes over gates says why"
+    by_gate = record is not None and record.paused.startswith(GATE) and order.ignore_gates
+    if order.verb == "promote" and record is not None and record.paused and not by_gate:
+        return f"{record.paused} paused it; resume it first"
+    return _nowhere(rollout, order)
+
+
+def _nowhere(rollout: Rollout, order: Order) -> str:
+    """Say that there is nothing to go back to, or nothing to go on with."""
+    if order.verb in {"abort", "rollback"} and not back_to(rollout):
+        return "there is no version to go back to"
+    if order.verb == "resume" and rollout.hand is Hand.OTHERS and rollout.policy.strategy is not Strategy.MANUAL:
+        return "traffic goes to revisions that are not of this rollout; give all of it to one of them"
+    return ""
+
+
+GATE = "gate "
+"""What the name of a gate begins with where it paused a rollout, as people do."""
+
+
+def back_to(rollout: Rollout) -> str:
+    """Give the revision that everything goes to where the version on its way is taken back; nothing where none is."""
+    refused, stable = subject(rollout), rollout.stable
+    if stable is not None and stable.hash != refused:
+        return stable.revision
+    before = rollout.record.before if rollout.record else ""
+    return next(
+        (each.revision for each in rollout.live.versions if each.revision == before != "" and each.hash != refused), ""
+    )
+
+
+def heeded(rollout: Rollout, *verbs: str) -> Order | None:
+    """Give the order that is to be carried out, if it is one of these."""
+    order = rollout.order
+    if order is None or order.verb not in verbs or refusal(rollout, order):
+        return None
+    return order

@@ -1,0 +1,173 @@
+"""A rollout's step as fields of the service: traffic, template and annotations, of one conditional write. Pure.
+
+The position is the live traffic; what is beside it in annotations says why. What no step asks for stays as it is: a
+template waits while its version may not begin.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core.diff import plain
+from reconciler.core.naming import HASH_LABEL, fingerprint
+from reconciler.core.rollout.deciding import next_step
+from reconciler.core.rollout.evidence import evidence
+from reconciler.core.rollout.position import Known, Live, Phase, Rollout, Share, Version, Wanted, attempted, locate
+from reconciler.core.rollout.record import ORDER, REJECTED, ROLLOUT
+from reconciler.kinds.run_service.measured import ANSWERS, series_of
+from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare
+from schemas.sections.rollout import Strategy
+
+if TYPE_CHECKING:
+    from reconciler.core.objects import Observed
+    from reconciler.core.rollout.policy import Policy
+    from reconciler.core.rollout.step import Step
+
+LABEL = f"labels.{HASH_LABEL}"
+_BESIDE = tuple(f"annotations.{name}" for name in (ROLLOUT, REJECTED, ORDER))
+_TEMPLATE = tuple(name for name in RunService.__dataclass_fields__ if name not in OUTSIDE_TEMPLATE)
+_FULL = re.compile(r"quota|capacity|resource exhausted", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a spec asks of its rollout.
+
+    Args:
+        policy: How a version goes out.
+        now: The time.
+    """
+
+    policy: Policy
+    now: datetime
+
+    @property
+    def in_steps(self) -> bool:
+        """Whether a version goes out by more than one write, each in a pass of its own."""
+        return self.policy.strategy is not Strategy.ALL_AT_ONCE
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """Where a rollout is, and the one next step.
+
+    Args:
+        rollout: Where it stands.
+        step: What is done now.
+        fields: The service as it is wanted meanwhile.
+    """
+
+    rollout: Rollout
+    step: Step
+    fields: RunService
+
+
+def decides(asked: Asked | None, seen: RunService) -> bool:
+    """Tell whether traffic is decided step by step: by the strategy, or since a hand moved it, or we did after that."""
+    if asked is None:
+        return False
+    moved = any(share.version != LATEST and share.percent for share in seen.traffic)
+    return asked.in_steps or moved or f"annotations.{ROLLOUT}" in seen.service
+
+
+def going(asked: Asked, want: RunService, seen: Observed[RunService], *, differs: bool) -> Going:
+    """Decide what of a service is written now.
+
+    Args:
+        asked: What the spec asks of its rollout.
+        want: The service as the spec says it, what is left as found filled in.
+        seen: The service as it is.
+        differs: Whether its template is another one than that of the newest revision.
+    """
+    runs: Runs = seen.output["runs"]
+    newest = runs.revisions[0] if runs.revisions else None
+    version = version_of(want)
+    if newest is not None and not differs:
+        version = newest.hash or version
+    live = live_of(seen.fields, runs, version if not differs else "")
+    rollout = locate(Wanted(version.partition("-")[0], asked.policy), live, Known())
+    series = series_of(rollout, seen.output.get(ANSWERS))
+    step = next_step(rollout, evidence(rollout, series, asked.now), asked.now)
+    return Going(rollout, step, _fields(want, seen.fields, rollout, step))
+
+
+def version_of(want: RunService) -> str:
+    """Give the hash of what a revision is made of."""
+    found = {name: plain(getattr(want, name)) for name in _TEMPLATE if name != "attempt"}
+    found["template"] = {key: value for key, value in found["template"].items() if key != LABEL}
+    return fingerprint(found, length=12)
+
+
+def live_of(fields: RunService, runs: Runs, newest: str) -> Live:
+    """Give a service as rollouts see it.
+
+    Args:
+        fields: As it is.
+        runs: Its revisions.
+        newest: Version that the newest revision runs, where it carries no label that says it.
+    """
+    versions = tuple(
+        Version(
+            each.name,
+            each.hash or (newest if place == 0 else "") or f"unknown:{each.name}",
+            each.ready,
+            each.problem,
+            capacity=bool(_FULL.search(each.problem)),
+            created=datetime.fromisoformat(each.created) if each.created else None,
+        )
+        for place, each in enumerate(runs.revisions)
+    )
+    traffic = tuple(Share(each.version, each.percent, each.tag) for each in fields.traffic)
+    beside = {key: fields.service[f"annotations.{key}"] for key in (ROLLOUT, REJECTED, ORDER)
+              if f"annotations.{key}" in fields.service}  # fmt: skip
+    return Live(versions, traffic, beside)
+
+
+def _fields(want: RunService, seen: RunService, rollout: Rollout, step: Step) -> RunService:
+    """Give the service as the step leaves it."""
+    if step.create:
+        label = attempted(rollout.base, step.attempt)
+        want = replace(want, attempt=step.attempt, template={**want.template, LABEL: label})
+    else:
+        want = replace(want, **{name: getattr(seen, name) for name in _TEMPLATE})
+    traffic = seen.traffic
+    if step.traffic is not None:
+        traffic = tuple(sorted(TrafficShare(each.revision, each.percent, each.tag) for each in step.traffic))
+    return replace(want, traffic=traffic, service={**want.service, **_beside(seen.service, step.annotations)})
+
+
+def _beside(seen: Mapping[str, Any], written: Mapping[str, str]) -> dict[str, Any]:
+    """Give our annotations: as they are where the step writes none, and empty where one is to go."""
+    found = {key: seen[key] for key in _BESIDE if key in seen}
+    for name, text in written.items():
+        key = f"annotations.{name}"
+        if text:
+            found[key] = text
+        elif key in found:
+            found[key] = ""
+    return found
+
+
+def labelled(want: RunService, seen: RunService | None, *, differs: bool) -> RunService:
+    """Keep the label that says which version a revision runs true, where no step decides about it."""
+    if differs:
+        keep = seen is None or LABEL in seen.template
+        return replace(want, template={**want.template, LABEL: version_of(want)}) if keep else want
+    if seen is not None and LABEL in seen.template:
+        return replace(want, template={**want.template, LABEL: seen.template[LABEL]})
+    return want
+
+
+def told(going: Going) -> str:
+    """Say where a rollout is, and what it waits for; nothing where what is wanted serves."""
+    rollout, step = going.rollout, going.step
+    serves = rollout.stable is not None and rollout.stable.hash == rollout.wanted and rollout.phase is Phase.STEADY
+    if serves and not step.writes and not step.refused:
+        return ""
+    where = {Phase.STEP: f"step {step.number}, {rollout.percent} %"}.get(step.phase, str(step.phase))
+    parts = [f"rollout: {step.why}" if step.writes else f"rollout: {where}: {step.why}"]
+    return "; ".join([*parts, *([step.refused] if step.refused else [])])

@@ -1,0 +1,206 @@
+"""Rollouts end to end: passes over real services, real requests to them, and what Cloud Monitoring says of those."""
+
+import re
+
+import httpx
+import pytest
+
+from reconciler.core.errors import UsageError
+from reconciler.engine.rollouts import give, order_of, standings
+from tests.engine.killing import killed_while
+from tests.operating import spec
+
+CANARY = {
+    "strategy": "Canary",
+    "steps": [{"traffic": 20, "hold": "2m"}, {"traffic": 50, "hold": "2m"}],
+    "gates": {"errorRate": 0.05, "minRequests": 40},
+}
+
+
+class Stage:
+    """A service with a rollout, its callers, and its passes."""
+
+    def __init__(self, operator):
+        self.operator = operator
+        self.dropped = 0
+
+    def wanted(self, **env):
+        return spec(env=env, rollout=CANARY, access={"authentication": "Public"})
+
+    def pass_(self, **env):
+        """One pass; gives what it said of the rollout."""
+        planned = self.operator.plan(self.wanted(**env))
+        report = self.operator.apply(self.wanted(**env))
+        self.report = report
+        return [note.text for note in planned.plan.notes if note.text.startswith("rollout")]
+
+    def ask(self, count=40, minutes=3):
+        """So many requests, and then so many minutes go by."""
+        url = self.operator.service().uri
+        with httpx.Client() as client:
+            codes = [client.get(url).status_code for _ in range(count)]
+        self.operator.emulator.advance(60 * minutes)
+        return codes
+
+    def shares(self):
+        """Percent by revision, newest first, as it is."""
+        live = self.operator.service()
+        found = {}
+        for each in live.traffic:
+            name = each.revision or "latest"
+            found[name] = found.get(name, 0) + each.percent
+        return {name: share for name, share in found.items() if share}
+
+    def newest(self):
+        return self.operator.service().latest_created_revision.rpartition("/")[2]
+
+
+@pytest.fixture
+def stage(operator):
+    """A service whose first version serves."""
+    made = Stage(operator)
+    made.pass_(V="1")
+    made.ask(20)
+    return made
+
+
+def test_a_good_version_walks_to_all(stage):
+    """Pass by pass: no traffic, 20, 50, all; the plan says each time where it is; afterwards it is empty."""
+    first = stage.newest()
+    stage.pass_(V="2")
+    new = stage.newest()
+    assert stage.shares() == {first: 100}
+    walked, said = [], []
+    for _ in range(12):
+        said += stage.pass_(V="2")
+        walked.append(stage.shares().get(new, 0))
+        if stage.shares().get(new) == 100 or stage.shares() == {"latest": 100}:
+            break
+        codes = stage.ask()
+        assert set(codes) == {200}
+    assert [share for place, share in enumerate(walked) if share not in walked[:place]] == [20, 50, 100], (walked, said)
+    stage.ask(5)
+    stage.pass_(V="2")
+    assert stage.operator.differences(stage.wanted(V="2")) == []
+    assert any(re.search(r"step 1.* of .* requests|hold", text) for text in said), said
+
+
+def test_a_bad_version_goes_back_and_stays_back(stage):
+    """Half of what it got failed: rolled back with its reason, ten passes long, and a better one goes on."""
+    first = stage.newest()
+    stage.pass_(V="2", HELLO_STATUS="500")
+    bad = stage.newest()
+    said = []
+    for _ in range(8):
+        said += stage.pass_(V="2", HELLO_STATUS="500")
+        if stage.shares().get(bad) is None and len(said) > 2:
+            break
+        stage.ask(60)
+    assert stage.shares() == {first: 100}, said
+    for _ in range(10):
+        said = stage.pass_(V="2", HELLO_STATUS="500")
+        assert stage.shares() == {first: 100}
+        assert stage.newest() == bad
+    assert any("errors" in text for text in said), said
+
+    stage.pass_(V="3")
+    assert stage.newest() != bad
+    stage.pass_(V="3")
+    assert stage.shares()[stage.newest()] == 20
+
+
+def walk(stage, percent, **env):
+    """Passes and requests until the newest version has so much."""
+    new = stage.newest()
+    for _ in range(10):
+        stage.pass_(**env)
+        if stage.shares().get(new, 0) >= percent:
+            return new
+        stage.ask()
+    raise AssertionError(stage.shares())
+
+
+def test_a_hand_in_the_console_is_understood(stage):
+    """Somebody sends all back on the way: that version is rejected, with who did it, and stays without traffic."""
+    first = stage.newest()
+    stage.pass_(V="2")
+    new = walk(stage, 20, V="2")
+    services = stage.operator.api("google.cloud.run_v2", "services", "Services")
+    live = stage.operator.service()
+    live.traffic = [{"type_": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": first, "percent": 100}]
+    services.update_service(request={"service": live}).result()
+
+    said = [stage.pass_(V="2") for _ in range(3)]
+
+    assert stage.shares() == {first: 100}, said
+    assert stage.newest() == new
+    assert "reject" in said[-1][0] or "hand" in said[-1][0], said
+
+
+def order(stage, verb, **env):
+    """What `mlservice rollout --order` does, but for the pass."""
+    planned = stage.operator.plan(stage.wanted(**env))
+    session = stage.operator.session()
+    [standing] = standings(planned, session.kinds)
+    give(session, planned, standing, order_of(standing, verb, "ana", session))
+
+
+def test_orders_are_for_what_a_person_saw(stage):
+    """Abort takes it back, retry tries it again; an order that has no meaning here is refused in words."""
+    first = stage.newest()
+    stage.pass_(V="2")
+    walk(stage, 20, V="2")
+
+    with pytest.raises(UsageError, match="is not carried out"):
+        order(stage, "retry", V="2")
+    order(stage, "abort", V="2")
+    stage.pass_(V="2")
+    assert stage.shares() == {first: 100}
+
+    order(stage, "retry", V="2")
+    stage.pass_(V="2")
+    assert walk(stage, 20, V="2") != first
+
+
+def test_blue_green_waits_for_a_person_with_an_address_of_its_own(operator):
+    """Nothing moves before; afterwards everything does, and the version before keeps its address for a while."""
+    stage = Stage(operator)
+    blue = {"strategy": "BlueGreen", "approval": True, "keepStable": "1h"}
+    stage.wanted = lambda **env: spec(env=env, rollout=blue, access={"authentication": "Public"})
+    stage.pass_(V="1")
+    first = stage.newest()
+    stage.pass_(V="2")
+    for _ in range(3):
+        said = stage.pass_(V="2")
+    tags = {each.tag: each.uri for each in operator.service().traffic_statuses if each.tag}
+
+    assert stage.shares() == {first: 100}, said
+    assert httpx.get(tags["candidate"]).status_code == 200
+    assert "it waits for `promote`" in said[0], said
+    order(stage, "promote", V="2")
+    stage.pass_(V="2")
+    assert stage.shares() == {stage.newest(): 100}
+    assert operator.differences(stage.wanted(V="2")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_pass_that_dies_at_its_write_is_finished_by_the_next(operator, when):
+    """Traffic and the reason for it are one write: whichever pass dies, the next one goes on."""
+    stage = Stage(operator)
+    stage.pass_(V="1")
+    first = stage.newest()
+    stage.ask(10)
+    for dies in range(2):
+        update = {"method": "google.cloud.run.v2.Services/UpdateService", "skip": 0, "when": when}
+        killed_while(operator, update, stage.wanted(V="2"))
+        operator.emulator.advance(310)
+        assert sum(stage.shares().values()) == 100, dies
+    stage.pass_(V="2")
+    new = walk(stage, 100, V="2")
+
+    assert new != first
+    revisions = operator.api("google.cloud.run_v2", "revisions", "Revisions")
+    made = revisions.list_revisions(request={"parent": operator.service().name})
+    assert len(list(made)) == 2

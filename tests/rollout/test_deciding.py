@@ -1,0 +1,485 @@
+"""The next step of a rollout, row by row."""
+
+import random
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.rollout.evidence import Evidence
+from reconciler.core.rollout.freezing import Closed, frozen_until
+from reconciler.core.rollout.judging import Verdict
+from reconciler.core.rollout.orders import subject
+from reconciler.core.rollout.policy import Policy, Target
+from reconciler.core.rollout.position import Phase, Share
+from reconciler.core.rollout.record import (
+    ORDER,
+    REJECTED,
+    ROLLOUT,
+    VERBS,
+    Order,
+    Record,
+    Rejection,
+    as_annotation,
+    merged,
+    read,
+    written,
+)
+from reconciler.core.rollout.series import Check
+from reconciler.core.rollout.step import Wait
+from schemas.sections.rollout import (
+    GateMode,
+    OnFailure,
+    OnInsufficientData,
+    OnMetricsMissing,
+    Strategy,
+    Supersede,
+    WhenStableFails,
+)
+from tests.rollout.world import GOOD, START, World, judged
+
+CANARY = Policy(
+    Strategy.CANARY,
+    (Target(5, 900), Target(25, 1800), Target(50, 1800)),
+    errors=0.01,
+)
+ALL_AT_ONCE = Policy()
+BLUE_GREEN = Policy(Strategy.BLUE_GREEN, errors=0.01, approval=True, bake_s=1800)
+
+
+def world(policy=CANARY, *, steps=0, base="v1"):
+    """A service with a stable version, a new one in the spec, and so many good passes an hour apart after its start."""
+    found = World(random.Random(0), policy=ALL_AT_ONCE)  # noqa: S311 - of no consequence
+    found.out()
+    found.policy, found.base = policy, base
+    for _ in range(steps):
+        found.pass_(GOOD)
+        found.now += timedelta(hours=1)
+    return found
+
+
+def order(of, verb, **more):
+    rollout = of.rollout()
+    found = Order(verb, more.pop("version", subject(rollout)), more.pop("step", rollout.number), "ana", of.now, **more)
+    of.annotate(ORDER, as_annotation(found))
+
+
+def bad(*verdicts, **more):
+    return Evidence(tuple(judged(each, **more) for each in verdicts), GOOD.checks, 60.0)
+
+
+def test_a_good_version_goes_up_step_by_step():
+    """Made without traffic, then each step once its hold is over and its gates pass; in the end it is stable."""
+    here = world()
+    seen = []
+    for _ in range(6):
+        step = here.pass_(GOOD)
+        seen.append((str(step.phase), here.serving().get("v1", 0)))
+        here.now += timedelta(hours=1)
+
+    assert seen == [("Starting", 0), ("Step", 5), ("Step", 25), ("Step", 50), ("Steady", 100), ("Steady", 100)]
+    assert {share.tag for share in here.live.traffic} == {"stable"}
+
+
+def test_all_at_once_is_ready_first():
+    """No request reaches a version before it can serve, and then all of them do."""
+    here = world(ALL_AT_ONCE)
+    here.pass_(GOOD, ready=False)
+    waits = here.pass_(GOOD)
+
+    assert (waits.phase, waits.writes, here.serving()) == (Phase.STARTING, False, {"v0": 100})
+    here.live = replace(here.live, versions=(replace(here.live.versions[0], ready=True), *here.live.versions[1:]))
+    assert (here.pass_(GOOD).phase, here.serving()) == (Phase.STEADY, {"v1": 100})
+
+
+def test_blue_green_waits_for_a_person_and_keeps_what_was():
+    """Ready at an address of its own, then everything in one write; what was before keeps a tag."""
+    here = world(BLUE_GREEN, steps=1)
+    assert here.pass_(GOOD).wait is Wait.APPROVAL
+    order(here, "promote")
+    assert (here.pass_(GOOD).phase, here.serving()) == (Phase.BAKE, {"v1": 100})
+    assert {share.tag: share.percent for share in here.live.traffic} == {"candidate": 100, "stable": 0}
+    here.now += timedelta(minutes=29)
+    assert here.pass_(GOOD).wait is Wait.HOLD
+    here.now += timedelta(minutes=1)
+    assert (here.pass_(GOOD).phase, {share.tag for share in here.live.traffic}) == (Phase.STEADY, {"stable"})
+
+
+@pytest.mark.parametrize("policy", [CANARY, ALL_AT_ONCE, BLUE_GREEN], ids=lambda each: str(each.strategy))
+def test_a_rollback_in_the_console_is_understood(policy):
+    """What is wanted is what the person did: it stays, with why, until another version or a person's word."""
+    here = world(policy)
+    here.out()
+    before = next(each.revision for each in here.live.versions if each.hash == "v0")
+    here.live = replace(here.live, traffic=(Share(before, 100),))
+    step = here.pass_(GOOD)
+
+    assert (step.phase, step.event, here.serving()) == (Phase.ROLLED_BACK, "aborted by hand", {"v0": 100})
+    for _ in range(3):
+        here.now += timedelta(days=1)
+        assert not here.pass_(GOOD).writes
+    order(here, "retry")
+    assert here.pass_(GOOD).event == "started"
+
+
+def test_everything_given_to_what_is_wanted_is_accepted():
+    """Even where it was rejected."""
+    here = world(steps=2)
+    here.pass_(bad(Verdict.FAIL))
+    name = next(each.revision for each in here.live.versions if each.hash == "v1")
+    here.live = replace(here.live, traffic=(Share(name, 100),))
+
+    assert (here.pass_(GOOD).phase, here.rollout().rejection("v1")) == (Phase.STEADY, None)
+
+
+def test_other_percents_are_pinned_until_somebody_resumes():
+    """Nothing goes up, a gate that fails still goes back, and a newer version is made without traffic."""
+    here = world(steps=2)
+    names = [each.revision for each in here.live.versions]
+    here.live = replace(here.live, traffic=(Share(names[0], 40), Share(names[1], 60)))
+    here.now += timedelta(days=1)
+    assert (here.pass_(GOOD).phase, here.serving()["v1"]) == (Phase.PINNED, 40)
+    here.base = "v2"
+    assert (here.pass_(GOOD).create, here.serving()) == (True, {"v1": 40, "v0": 60})
+    assert not here.pass_(GOOD).writes
+    here.base = "v1"
+    order(here, "resume")
+    assert here.pass_(GOOD).event == "resumed"
+    assert here.pass_(GOOD).wait is Wait.HOLD
+    here.live = replace(here.live, traffic=(Share(names[0], 41), Share(names[1], 59)))
+    assert (here.pass_(bad(Verdict.FAIL)).event, here.serving()) == ("rolled back", {"v0": 100})
+
+
+def test_manual_shares_are_the_specs_until_a_hand_moves_them():
+    """And are so again when the spec says something new."""
+    here = world(Policy(Strategy.MANUAL, keep_percent=20))
+    here.pass_(GOOD)
+    assert here.serving() == {"v1": 80, "v0": 20}
+    names = [each.revision for each in here.live.versions]
+    here.live = replace(here.live, traffic=(Share(names[0], 50), Share(names[1], 50)))
+    step = here.pass_(GOOD)
+    assert (step.phase, step.writes) == (Phase.PINNED, False)
+    here.policy = replace(here.policy, keep_percent=30)
+    here.pass_(GOOD)
+    assert sorted(here.serving().values()) == [30, 70]
+
+
+FAILING = bad(Verdict.FAIL)
+ALWAYS = Closed(first=date(2026, 1, 1), last=date(2027, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("policy", "evidence", "event", "wait"),
+    [
+        pytest.param(CANARY, FAILING, "rolled back", None, id="fails"),
+        pytest.param(replace(CANARY, on_failure=OnFailure.HOLD), FAILING, "paused by a gate", Wait.PAUSED, id="holds"),
+        pytest.param(replace(CANARY, mode=GateMode.REPORT), FAILING, "step 2", None, id="only-reports"),
+        pytest.param(CANARY, bad(Verdict.STABLE_FAILS), "", Wait.STABLE_FAILING, id="stable-fails"),
+        pytest.param(
+            replace(CANARY, when_stable_fails=WhenStableFails.PROCEED),
+            bad(Verdict.STABLE_FAILS, alike=True),
+            "step 2",
+            None,
+            id="stable-fails-and-its-successor-is-no-worse",
+        ),
+        pytest.param(CANARY, bad(Verdict.MISSING), "", Wait.METRICS_MISSING, id="metrics-missing"),
+        pytest.param(
+            replace(CANARY, on_metrics_missing=OnMetricsMissing.ROLLBACK),
+            bad(Verdict.MISSING, stale=True),
+            "rolled back",
+            None,
+            id="metrics-missing-for-long",
+        ),
+        pytest.param(
+            replace(CANARY, on_metrics_missing=OnMetricsMissing.ROLLBACK),
+            bad(Verdict.MISSING),
+            "",
+            Wait.METRICS_MISSING,
+            id="one-call-failed",
+        ),
+        pytest.param(CANARY, bad(Verdict.NOT_ENOUGH_DATA), "", Wait.NOT_ENOUGH_DATA, id="few-requests"),
+        pytest.param(
+            replace(CANARY, deadline_s=60, on_insufficient_data=OnInsufficientData.PROCEED),
+            bad(Verdict.NOT_ENOUGH_DATA),
+            "step 2",
+            None,
+            id="few-requests-and-the-deadline-proceeds",
+        ),
+        pytest.param(
+            replace(CANARY, deadline_s=60, on_insufficient_data=OnInsufficientData.ROLLBACK),
+            bad(Verdict.NOT_ENOUGH_DATA),
+            "rolled back",
+            None,
+            id="few-requests-and-the-deadline-goes-back",
+        ),
+        pytest.param(replace(CANARY, freezes=(ALWAYS,)), FAILING, "rolled back", None, id="a-freeze-stops-no-rollback"),
+        pytest.param(replace(CANARY, freezes=(ALWAYS,)), GOOD, "", Wait.FROZEN, id="frozen"),
+    ],
+)
+def test_what_gates_say_is_done(policy, evidence, event, wait):
+    """At 5 %, an hour after the step began."""
+    here = world(steps=2)
+    here.policy = policy
+    step = here.pass_(evidence)
+
+    assert (step.event, step.wait) == (event, wait)
+    assert here.serving().get("v1", 0) == {"rolled back": 0, "step 2": 25}.get(event, 5)
+
+
+def test_a_rejection_is_in_the_write_that_causes_it():
+    """And in a pass that was killed right after it; no pass tries that version again, and another one goes."""
+    here = world(steps=2)
+    here.pass_(FAILING, killed="after")
+
+    assert [each.version for each in read(here.live.annotations).rejected] == ["v1"]
+    assert not here.inventory
+    here.now += timedelta(days=30)
+    assert (here.pass_(GOOD).writes, here.rollout().phase) == (False, Phase.ROLLED_BACK)
+    here.base = "v2"
+    assert here.pass_(GOOD).event == "started"
+
+
+def test_checks_come_before_any_traffic():
+    """What fails there no user has seen."""
+    here = world(replace(CANARY, checks=("smoke",)), steps=1)
+    assert here.pass_(Evidence((), {}, None)).why == "waiting for smoke"
+    step = here.pass_(Evidence((), {"smoke": Check(passed=False, why="500 of POST /predict")}, None))
+
+    assert (step.event, here.serving()) == ("rolled back", {"v0": 100})
+    assert "500 of POST" in step.why
+
+
+@pytest.mark.parametrize(
+    ("verb", "more", "why"),
+    [
+        pytest.param("promote", {"version": "v7"}, "it is for version v7, and this one is v1", id="another-version"),
+        pytest.param("promote", {"step": 2}, "it is for step 2, and step 1 is on", id="another-step"),
+        pytest.param("retry", {}, "the rollout is Step", id="another-phase"),
+        pytest.param("promote", {"ignore_gates": True}, "whoever passes over gates says why", id="no-reason"),
+    ],
+)
+def test_an_order_for_something_else_is_refused_in_words(verb, more, why):
+    """It names version and step, and nothing comes of it."""
+    here = world(steps=2)
+    here.now -= timedelta(minutes=59)
+    order(here, verb, **more)
+    step = here.pass_(GOOD)
+
+    assert why in step.refused
+    assert not step.writes
+
+
+def test_an_order_is_carried_out_once():
+    """`promote` cuts a hold short and is gone with the step that it was for."""
+    here = world(steps=2)
+    here.now -= timedelta(minutes=59)
+    order(here, "promote")
+    step = here.pass_(GOOD)
+
+    assert (step.event, "by ana" in step.why, ORDER in here.live.annotations) == ("step 2", True, False)
+    assert here.pass_(GOOD).wait is Wait.HOLD
+
+
+def test_an_approval_waits_for_gates_and_never_passes_over_them():
+    """Only who says so and why goes on against them."""
+    here = world(steps=2)
+    order(here, "promote")
+    assert here.pass_(bad(Verdict.NOT_ENOUGH_DATA)).wait is Wait.NOT_ENOUGH_DATA
+    assert ORDER in here.live.annotations
+    order(here, "promote", ignore_gates=True, reason="the errors are of a test")
+    step = here.pass_(bad(Verdict.FAIL))
+    assert (step.event, "the errors are of a test" in step.why) == ("step 2", True)
+    assert here.pass_(bad(Verdict.FAIL)).event == "rolled back"
+
+
+def test_promote_through_all_steps_skips_holds_and_nothing_else():
+    """Each pass takes one step, and what a gate holds stays."""
+    here = world(replace(CANARY, steps=tuple(replace(each, approval=True) for each in CANARY.steps)), steps=2)
+    order(here, "promote", everything=True)
+    assert here.pass_(GOOD).event == "step 2"
+    assert here.pass_(bad(Verdict.NOT_ENOUGH_DATA)).wait is Wait.NOT_ENOUGH_DATA
+    assert [here.pass_(GOOD).event for _ in range(2)] == ["step 3", "finished"]
+
+
+def test_paused_stays_paused_and_still_goes_back():
+    """A pause is written once; a gate that fails is stronger."""
+    here = world(steps=2)
+    order(here, "pause")
+    assert here.pass_(GOOD).event == "paused"
+    assert (here.pass_(GOOD).wait, here.pass_(GOOD).writes) == (Wait.PAUSED, False)
+    assert here.pass_(FAILING).event == "rolled back"
+
+
+def test_rollback_of_what_is_stable_goes_to_what_was_before():
+    """By a person's word, long after it was finished."""
+    here = world()
+    here.out()
+    order(here, "rollback", reason="wrong prices")
+    step = here.pass_(GOOD)
+
+    assert (here.serving(), "rolled back by ana: wrong prices" in step.why) == ({"v0": 100}, True)
+    assert not here.pass_(GOOD).writes
+
+
+@pytest.mark.parametrize(
+    ("supersede", "event", "serving"),
+    [
+        pytest.param(Supersede.NEWEST, "started", {"v0": 100}, id="newest"),
+        pytest.param(Supersede.FINISH, "step 2", {"v0": 75, "v1": 25}, id="finish"),
+    ],
+)
+def test_a_newer_version_replaces_the_one_on_its_way_or_waits(supersede, event, serving):
+    """What retraining makes faster than rollouts end would else never reach anybody."""
+    here = world(replace(CANARY, supersede=supersede), steps=2)
+    here.base = "v2"
+
+    assert (here.pass_(GOOD).event, here.serving()) == (event, serving)
+    assert here.out()
+
+
+def test_git_that_goes_back_withdraws():
+    """Without a word against the version: it may come again."""
+    here = world(steps=2)
+    here.base = "v0"
+
+    assert (here.pass_(GOOD).event, here.serving(), here.rollout().rejection("v1")) == ("withdrawn", {"v0": 100}, None)
+
+
+def test_no_capacity_is_not_the_versions_fault():
+    """Another revision is tried after a while, and nothing is rejected."""
+    here = world(steps=1)
+    first, *others = here.live.versions
+    here.live = replace(here.live, versions=(replace(first, ready=False, failed="no quota", capacity=True), *others))
+    here.now -= timedelta(minutes=59)
+    assert here.pass_(GOOD).wait is Wait.NO_CAPACITY
+    here.now += timedelta(minutes=15)
+    step = here.pass_(GOOD)
+
+    assert (step.create, bool(step.attempt), here.rollout().rejected) == (True, True, ())
+    assert here.out()
+
+
+def test_another_region_goes_first():
+    """It says which."""
+    here = world()
+    here.waits_for = "europe-west4"
+    step = here.pass_(GOOD)
+
+    assert (step.wait, "europe-west4" in step.why, step.writes) == (Wait.OTHER_REGION_FIRST, True, False)
+
+
+def test_lost_annotations_begin_a_hold_again():
+    """Never faster than before, never stuck: the percent is the position."""
+    here = world(steps=3)
+    here.annotate(ROLLOUT, "")
+    step = here.pass_(GOOD)
+    assert (step.traffic, step.record.since, here.serving()["v1"]) == (None, here.now, 25)
+    assert here.pass_(GOOD).wait is Wait.HOLD
+    assert here.out()
+
+
+def test_steps_that_change_on_the_way_never_lower_traffic():
+    """The step is the first that has no less than what is there."""
+    here = world(steps=3)
+    here.policy = replace(CANARY, steps=(Target(10), Target(40)))
+
+    assert (here.pass_(GOOD).event, here.serving()["v1"]) == ("finished", 100)
+
+
+def test_a_clock_that_goes_back_shortens_no_hold():
+    """Nor does it make an old word about a version newer than a new one."""
+    here = world(steps=2)
+    here.now -= timedelta(hours=3)
+    assert here.pass_(GOOD).wait is Wait.HOLD
+
+
+YEAR = START.replace(year=2026, month=1, tzinfo=None), START.replace(year=2027, tzinfo=None)
+PARIS = ZoneInfo("Europe/Paris")
+WEEKEND = Closed(4 * 1440 + 16 * 60, 8 * 60)
+
+
+@pytest.mark.parametrize(
+    ("now", "until"),
+    [
+        pytest.param(datetime(2026, 3, 27, 14, 59, tzinfo=UTC), None, id="friday-before-four"),
+        pytest.param(
+            datetime(2026, 3, 27, 15, tzinfo=UTC), datetime(2026, 3, 30, 6, tzinfo=UTC), id="the-night-without-an-hour"
+        ),
+        pytest.param(
+            datetime(2026, 10, 24, 12, tzinfo=UTC), datetime(2026, 10, 26, 7, tzinfo=UTC), id="the-night-with-one-more"
+        ),
+        pytest.param(datetime(2026, 3, 30, 6, tzinfo=UTC), None, id="monday-at-eight"),
+    ],
+)
+def test_a_freeze_is_by_the_clock_on_the_wall(now, until):
+    """From Friday at four to Monday at eight in Paris, across the nights in which clocks change."""
+    assert frozen_until((WEEKEND,), PARIS, now) == until
+
+
+@pytest.mark.parametrize("minute", [0, 30, 59])
+def test_the_hour_that_comes_twice_ends_once(minute):
+    """A freeze until half past two: of the two half past twos the first that is to come."""
+    window = Closed(6 * 1440, 6 * 1440 + 150)
+    now = datetime(2026, 10, 25, 0, minute, tzinfo=UTC)  # 02:00 to 02:59, for the first time
+    found = frozen_until((window,), PARIS, now)
+
+    assert found == (datetime(2026, 10, 25, 0, 30, tzinfo=UTC) if minute < 30 else None)
+
+
+def test_freezes_that_follow_on_one_another_end_together():
+    """And so do days."""
+    days = Closed(first=date(2026, 3, 30), last=date(2026, 4, 1))
+
+    assert frozen_until((WEEKEND, days), PARIS, datetime(2026, 3, 28, tzinfo=UTC)) == datetime(
+        2026, 4, 1, 22, tzinfo=UTC
+    )
+
+
+@given(st.datetimes(*YEAR), st.integers(0, 10079), st.integers(0, 10079))
+def test_the_end_of_a_freeze_is_open(moment, begins, ends):
+    """Whatever the window and the moment are, and whatever clocks do meanwhile."""
+    now = moment.replace(tzinfo=UTC)
+    found = frozen_until((Closed(begins, ends),), PARIS, now)
+
+    assert found is None or (found > now and frozen_until((Closed(begins, ends),), PARIS, found) is None)
+
+
+TEXTS = st.text(max_size=12)
+MOMENTS = st.datetimes(*YEAR).map(lambda each: each.replace(tzinfo=UTC))
+RECORDS = st.builds(
+    Record,
+    TEXTS,
+    TEXTS,
+    st.dictionaries(TEXTS, st.integers(1, 100), max_size=3),
+    MOMENTS,
+    MOMENTS,
+    *[st.booleans()] * 3,
+    *[TEXTS] * 6,
+)
+REJECTIONS = st.lists(st.builds(Rejection, TEXTS, TEXTS, MOMENTS, st.booleans()), max_size=4)
+ORDERS = st.builds(Order, st.sampled_from(VERBS), TEXTS, st.integers(0, 9), TEXTS, MOMENTS, TEXTS)
+
+
+@given(RECORDS, REJECTIONS, ORDERS)
+def test_annotations_are_read_as_they_were_written(record, rejections, asked):
+    """All that is not in the traffic lies there."""
+    found = read(written(record, rejections, asked))
+
+    assert (found.record, found.order, found.unreadable) == (record, asked, ())
+    assert merged(found.rejected) == merged(rejections)
+
+
+@given(
+    st.sampled_from([ROLLOUT, REJECTED, ORDER]),
+    st.one_of(TEXTS, st.sampled_from(["{}", "[]", "[[]]", '{"v":1}', "1e999"])),
+)
+def test_nonsense_in_annotations_is_told_and_stops_nothing(name, text):
+    """Whoever may write there may write anything."""
+    found = read({name: text})
+
+    assert found.record is None
+    assert found.order is None
+    assert bool(found.unreadable) == (bool(text) and not (name == REJECTED and text in {"[]", "{}"}))
