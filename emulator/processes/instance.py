@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emulator.processes.gauge import Gauge
 from emulator.processes.model import CannotStartError, Outcome, default_startup_probe
 from emulator.processes.ports import Port
 from emulator.processes.probe import fails, passes_startup, recovers
@@ -54,6 +55,7 @@ class Instance:
         self.stopping = False
         self.idle_since = workshop.now()
         self.meter: Meter | None = None  # once it is ready
+        self.gauge: Gauge | None = None  # likewise
         self.connections: list[Upstream] = []  # open and unused, newest last
         self.ended = asyncio.get_running_loop().create_future()
         self._workshop = workshop
@@ -75,6 +77,8 @@ class Instance:
         if not self.in_flight:
             self._busy_since_s = time.monotonic()
         self.in_flight += 1
+        if self.gauge is not None:
+            self.gauge.entered(self.in_flight)
 
     def free_slot(self) -> float:
         """Free one; with the last of some requests that overlapped, gives the seconds since the first, else 0."""
@@ -95,6 +99,8 @@ class Instance:
         self.ready = True
         self.idle_since = self._workshop.now()
         self.meter = Meter(self.idle_since, IDLE_S)
+        watched = self._processes.values() if self.revision.watched else ()
+        self.gauge = Gauge(self.idle_since, [process.pid for process in watched])
         return Outcome()
 
     async def _start_all(self) -> None:

@@ -136,6 +136,7 @@ class Revision:
     size: Size = Size()
     h2c: bool = False  # its container takes requests by HTTP/2 alone
     affinity: bool = False  # a caller stays with its instance, by a cookie
+    watched: bool = True  # its processes are its containers: not where a container engine runs them
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from emulator.processes.gauge import Looked
 from emulator.processes.instance import IDLE_S, Instance
 from emulator.processes.logs import Log
 from emulator.processes.model import CannotStartError, Outcome
@@ -62,6 +64,7 @@ class Pool:
         self._not_before = 0.0
         self._closed = False
         self._used: Use | None = None
+        self._starts_s: list[float] = []
 
     @property
     def instances(self) -> int:
@@ -179,6 +182,25 @@ class Pool:
         used, self._used = self._used, None
         return used
 
+    def looked(self) -> Looked | None:
+        """Give what its instances were up to since this was last asked; None where there were none."""
+        now = self._workshop.now()
+        gauges = [
+            (each.gauge, self._until(each, now), each.in_flight) for each in self._instances if each.gauge is not None
+        ]
+        starts_s, self._starts_s = tuple(self._starts_s), []
+        if self._revision is None or not (gauges or starts_s):
+            return None
+        stretches = tuple(gauge.turn(now, until, in_flight) for gauge, until, in_flight in gauges)
+        return Looked(self.name, self._revision.size, stretches, starts_s)
+
+    def _until(self, instance: Instance, now: datetime) -> datetime:
+        """Until when Cloud Run would have had an instance, also where the clock is moved on faster than we look."""
+        kept = not self.retired and self._instances.index(instance) < self.minimum
+        if kept or instance.in_flight:
+            return now
+        return min(now, instance.idle_since + timedelta(seconds=IDLE_S))
+
     def _enter(self, instance: Instance) -> None:
         instance.take_slot()
         if instance.in_flight == 1:
@@ -257,6 +279,8 @@ class Pool:
         self._not_before = loop.time() + (min(2.0**self._failures, MAX_BACKOFF_S) if self._failures else 0.0)
         if outcome.ready:
             self._start_s = loop.time() - began
+            self._starts_s.append(self._start_s)
+            self._workshop.tell_began(self.name)
             self._instances.append(instance)
             instance.ended.add_done_callback(lambda _: self._lost(instance))
             self._hand_out(instance)

@@ -200,6 +200,7 @@ def describe(world: World, name: str) -> Revision:
         size=size_of(revision),
         h2c=any(port.name == "h2c" for container in revision.containers for port in container.ports),
         affinity=revision.session_affinity,
+        watched=not any(source.engine for source in sources),
     )
 
 
