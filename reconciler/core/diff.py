@@ -130,6 +130,10 @@ def _leaf(value: Any) -> _Leaf:
 def _value(found: Any) -> Any:
     if isinstance(found, _Leaf):
         return found.ref
+    if isinstance(found, dict):
+        return {key: _value(item) for key, item in found.items()}
+    if isinstance(found, list):
+        return [_value(item) for item in found]
     return None if type(found).__name__ == "NotPresent" else found
 
 

@@ -50,7 +50,7 @@ def _said(path: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return feature(value) if _is_feature(path) else _mapping(path, value)
     if isinstance(value, list):
-        return _joined((_said(path, item) for item in value), _longest(path)) or "[]"
+        return _joined((_said(path, item) for item in masked(path, value)), _longest(path)) or "[]"
     return _scalar(masked(path, value) if isinstance(value, str) else value)
 
 
