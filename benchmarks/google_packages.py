@@ -73,6 +73,15 @@ PACKAGES = {
         Reading("metrics_service_v2", "list_log_metrics", "parent", "logging_metrics.LogMetric"),
     ),
     "google.cloud.billing.budgets_v1": (Reading("budget_service", "list_budgets", "parent", "budget_model.Budget"),),
+    "google.cloud.binaryauthorization_v1": (
+        Reading("binauthz_management_service_v1", "get_attestor", "name", "resources.Attestor"),
+        Reading(
+            "validation_helper_v1",
+            "validate_attestation_occurrence",
+            "attestor",
+            "service.ValidateAttestationOccurrenceResponse",
+        ),
+    ),
     "google.cloud.devtools.containeranalysis_v1": (
         Reading("container_analysis", _SUMMARY, "parent", "containeranalysis.VulnerabilityOccurrencesSummary"),
     ),

@@ -2,8 +2,8 @@
 
 A real model is served from a YAML file and changed by editing the file; a plan comes before every change. Another one
 is watched: what it is asked becomes something else, which is found, told, and trained for. A third one is trained again
-when a schedule fires and when new rows come in. One that has spent its budget is kept to it, until a person takes that
-back. A job installs itself, and goes on by itself.
+when a schedule fires and when new rows come in. A worse version is caught with a fifth of the requests. One that has
+spent its budget is kept to it, until a person takes that back. A job installs itself, and goes on by itself.
 Everything the story does is an `mlservice` command anyone can type, or a call of Google's own APIs.
 """
 
@@ -21,6 +21,7 @@ import demo_budget
 import demo_monitoring
 import demo_operator
 import demo_retraining
+import demo_rollout
 import httpx
 from demo_stage import BOLD, OFF, REGION, ROOT, chapter, clients, identity, mlservice, say, workspace
 
@@ -144,8 +145,9 @@ def main() -> None:
         nothing_left()
         demo_monitoring.tell(folder, first=8)
         demo_retraining.tell(folder, first=13)
-        demo_budget.tell(folder, first=17)
-        demo_operator.tell(folder, SERVICE, number=20, meanwhile=behind_its_back)
+        demo_rollout.tell(folder, first=17)
+        demo_budget.tell(folder, first=19)
+        demo_operator.tell(folder, SERVICE, number=22, meanwhile=behind_its_back)
     print(f"\n{BOLD}That was {time.monotonic() - started:.0f} s.{OFF} Now yours:")
     print("  mlservice init my-service && mlservice apply my-service --local    the tutorial: docs/tutorial.md")
     print(f"  {demo_monitoring.PAGE.relative_to(ROOT)}    what the monitor found, as a page: open it in a browser")

@@ -29,6 +29,12 @@ LISTED = (
     ),
     Listed("emulator.apis.containeranalysis.api", ("grafeas.v1.",), "grafeas.grafeas_v1", "CONTAINERANALYSIS"),
     Listed("emulator.apis.containeranalysis.host", eager=True),
+    Listed(
+        "emulator.apis.binaryauthorization.api",
+        ("google.cloud.binaryauthorization.v1.", POLICIES),
+        "google.cloud.binaryauthorization_v1",
+        "BINARYAUTHORIZATION",
+    ),
     Listed("emulator.apis.registry.app", eager=True),
     Listed("emulator.apis.run.api", ("google.cloud.run.v2.",), "google.cloud.run_v2", "RUN"),
     Listed("emulator.apis.run.host", eager=True),

@@ -29,6 +29,7 @@ AGENTS = {
     "gcp-sa-aiplatform": "roles/aiplatform.serviceAgent",
     "gcp-sa-aiplatform-cc": "roles/aiplatform.customCodeServiceAgent",
     "gcp-sa-artifactregistry": "roles/artifactregistry.serviceAgent",
+    "gcp-sa-binaryauthorization": "roles/binaryauthorization.serviceAgent",
     "gcp-sa-cloudscheduler": "roles/cloudscheduler.serviceAgent",
     "gcp-sa-eventarc": "roles/eventarc.serviceAgent",
     "gcp-sa-monitoring-notification": "roles/monitoring.notificationServiceAgent",

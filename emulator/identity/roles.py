@@ -1,6 +1,7 @@
 """Google's predefined roles and what each permits, and a project's custom roles.
 
-`roles.json` is made by `python -m emulator.identity.roles DATASET`, from a file of iann0036/iam-dataset's shape.
+`roles.json` is made by `python -m emulator.identity.roles DATASET`, from a file of iann0036/iam-dataset's shape;
+`more_roles.json` has those of services that this file leaves out, in the same shape.
 """
 
 import json
@@ -13,11 +14,7 @@ from typing import Any
 from emulator.core.world import World
 
 FILE = Path(__file__).with_name("roles.json")
-ADDED = {"roles/cloudsql.client": frozenset({"cloudsql.instances.connect", "cloudsql.instances.get"})}
-"""Roles that the dataset leaves out, as their API has no place here, and that what is here gives to accounts.
-
-Source: https://cloud.google.com/sql/docs/mysql/iam-roles.
-"""
+MORE = Path(__file__).with_name("more_roles.json")
 CUSTOM = "iam.role"
 """Kind of the custom roles in the store: a `google.iam.admin.v1.Role` by its name."""
 
@@ -25,11 +22,11 @@ CUSTOM = "iam.role"
 @cache
 def predefined() -> dict[str, frozenset[str]]:
     """Every predefined role with its permissions. Read when the first service account calls."""
-    found = {
+    return {
         role: frozenset(f"{noun}.{verb}" for noun, verbs in nouns.items() for verb in verbs.split())
-        for role, nouns in json.loads(FILE.read_text())["roles"].items()
+        for file in (FILE, MORE)
+        for role, nouns in json.loads(file.read_text())["roles"].items()
     }
-    return {**ADDED, **found}
 
 
 def permits(world: World, role: str, permission: str) -> bool:

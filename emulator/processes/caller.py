@@ -110,7 +110,7 @@ class Caller(asyncio.Protocol):
         described = {"raw_path": path, "path": unquote(path.decode("latin-1")), "query_string": query}
         ends = {"server": self._name("sockname"), "client": self._name("peername")}
         headers = [(name.lower(), value) for name, _, value in (line.partition(b": ") for line in lines)]
-        return {"method": method.decode(), "headers": headers, **described, **ends}
+        return {"http_version": "1.1", "method": method.decode(), "headers": headers, **described, **ends}
 
     def _name(self, which: str) -> tuple[str, int]:
         found = self._transport.get_extra_info(which) if self._transport is not None else None

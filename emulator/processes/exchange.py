@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from emulator.processes import pages
-from emulator.processes.passage import Passage
+from emulator.processes.passage import Passage, open_to
 from emulator.processes.pool import BusyError, UnavailableError
-from emulator.processes.upstream import BrokenError, Connection
+from emulator.processes.upstream import BrokenError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from emulator.processes.instance import Instance
     from emulator.processes.pages import Page
     from emulator.processes.pool import Pool
+    from emulator.processes.upstream import Upstream
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -96,28 +97,23 @@ class Exchange(Passage):
             impatient.cancel()
         await self._return(connection)
 
-    async def _begin(self, instance: Instance, body: bytes, *, whole: bool) -> Connection:
+    async def _begin(self, instance: Instance, body: bytes, *, whole: bool) -> Upstream:
         """Send head and first part of the body; on a kept connection that turns out to be closed, once more."""
-        chunked = b"content-length" not in self._headers and not whole
-        length = None if chunked or b"content-length" in self._headers else len(body)
-        head = self._head(instance, length, chunked=chunked)
-        first = _chunk(body) if chunked else body
         bodiless = self._scope["method"] == "HEAD"
         while (connection := self._connection) is not None:
             try:
-                connection.send(head + first, bodiless=bodiless)
+                connection.send(self._lines(instance), body, whole=whole, bodiless=bodiless)
                 if whole:
                     await connection.head()
             except BrokenError as error:
                 if error.began or connection.exchanges == 1 or self._timed_out or self._gone:
                     raise
-                self._connection = await Connection.open(instance.port)
+                self._connection = await open_to(instance)
             else:
                 return connection
         raise BrokenError(began=False)
 
-    async def _upload(self, connection: Connection) -> None:
-        chunked = b"content-length" not in self._headers
+    async def _upload(self, connection: Upstream) -> None:
         more = True
         while more:
             message = await self._receive()
@@ -126,21 +122,23 @@ class Exchange(Passage):
                 return
             body, more = message.get("body", b""), message.get("more_body", False)
             if body:
-                await connection.write(_chunk(body) if chunked else body)
-        if chunked:
-            await connection.write(b"0\r\n\r\n")
+                await connection.write(body)
+        await connection.finish()
         self._sent_all = True
         await self._until_hangup()
 
-    async def _return(self, connection: Connection) -> None:
+    async def _return(self, connection: Upstream) -> None:
         await connection.head()
         self._started = True
         head = {"type": "http.response.start", "status": connection.status, "headers": self._returned(connection)}
-        await self._send(head)
+        trailers = self._scope["http_version"] == "2"  # HTTP/1.1 callers of ours get none
+        await self._send({**head, "trailers": True, "ends": connection.at_end} if trailers else head)
         if connection.complete:
             body = await connection.chunk()
             self._count(connection.status)  # before the caller has it all: what it does next is not ahead of this
             await self._send({"type": "http.response.body", "body": body})
+            if trailers:
+                await self._send({"type": "http.response.trailers", "headers": connection.trailers})
             return
         if self._sent_all:
             self._watch_caller()
@@ -148,8 +146,10 @@ class Exchange(Passage):
             await self._stream(connection)
         finally:
             self._count(connection.status)
+        if trailers:
+            await self._send({"type": "http.response.trailers", "headers": connection.trailers})
 
-    async def _stream(self, connection: Connection) -> None:
+    async def _stream(self, connection: Upstream) -> None:
         """Pass on each part as it comes, at the caller's pace."""
         more = True
         while more:
@@ -171,14 +171,6 @@ class Exchange(Passage):
         if self._connection is not None:
             self._connection.close()
 
-    def _head(self, instance: Instance, length: int | None, *, chunked: bool) -> bytes:
-        lines = self._lines(instance)
-        if chunked:
-            lines.append(b"transfer-encoding: chunked")
-        elif length:
-            lines.append(b"content-length: %d" % length)
-        return b"\r\n".join([*lines, b"", b""])
-
     async def _fail(self) -> None:
         """Answer for the instance; an answer already begun can only be cut."""
         if self._started:
@@ -197,7 +189,3 @@ async def answer(send: Send, page: Page) -> None:
     headers += [*page.headers, (b"server", b"Google Frontend")]
     await send({"type": "http.response.start", "status": page.status, "headers": headers})
     await send({"type": "http.response.body", "body": page.body})
-
-
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(data), data) if data else b""

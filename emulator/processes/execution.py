@@ -180,7 +180,8 @@ class Execution:
         for container in in_order(self._batch.containers):
             program = await self._workshop.program(container, scratch, self.log)
             self._go_on()
-            program = replace(program, environment={**program.environment, **environment})
+            home = {"HOME": str(scratch), "TMPDIR": str(scratch)}
+            program = replace(program, environment={**home, **program.environment, **environment})
             for note in program.notes:
                 self.log.write(note)
             try:

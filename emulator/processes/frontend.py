@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from emulator import doors
 from emulator.processes import pages
 from emulator.processes.exchange import Exchange, answer
-from emulator.processes.passage import INTERNAL_HEADER
+from emulator.processes.passage import INTERNAL_HEADER, preferred_instance
 from emulator.processes.tunnel import Tunnel
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ class FrontEnd:
             await answer(send, page or pages.not_found(scope["path"]))
             return
         # Between this choice and taking the slot nothing is awaited: traffic cannot move in between.
-        pool = self._pool(self.choose(route))
+        pool, preferred = self._pool_for(route, headers)
         exchange = Exchange(pool, scope, headers, receive, send, private=not route.public)
-        exchange.answered, exchange.busy = self._answered, self._busy
+        exchange.answered, exchange.busy, exchange.preferred = self._answered, self._busy, preferred
         await exchange.run()
 
     async def upgrade(self, scope: Mapping[str, Any], caller: Caller) -> None:
@@ -75,8 +75,9 @@ class FrontEnd:
         if route is None or page is not None:
             caller.refuse(page or pages.not_found(scope["path"]))
             return
-        tunnel = Tunnel(self._pool(self.choose(route)), scope, headers, caller, private=not route.public)
-        tunnel.answered, tunnel.busy = self._answered, self._busy
+        pool, preferred = self._pool_for(route, headers)
+        tunnel = Tunnel(pool, scope, headers, caller, private=not route.public)
+        tunnel.answered, tunnel.busy, tunnel.preferred = self._answered, self._busy, preferred
         await tunnel.run()
 
     async def _admit(
@@ -87,9 +88,22 @@ class FrontEnd:
         # Any page may call a public service, as it may in Google Cloud: its container answers for that. By a name that
         # is not ours none may, since Google's front end knows no such service either.
         page = None if doors.is_for_us(scope["headers"]) else pages.not_found(scope["path"])
-        page = page or _oversized(headers)
+        page = page or (None if scope["http_version"] == "2" else _oversized(headers))
         page = page or await self._refusal(self.routes.get(port), port, scope["path"], headers)
         return self.routes.get(port), page  # as it is after the check
+
+    def _pool_for(self, route: Route, headers: Mapping[bytes, bytes]) -> tuple[Pool, str]:
+        """Pick the revision for one request, and its instance where the caller's cookie names one that is there.
+
+        Affinity goes before the split: https://cloud.google.com/run/docs/configuring/session-affinity.
+        """
+        preferred = preferred_instance(headers) if b"cookie" in headers else ""
+        if preferred:
+            for share in route.shares:
+                pool = self._pool(share.revision)
+                if pool.revision is not None and pool.revision.affinity and pool.holds(preferred):
+                    return pool, preferred
+        return self._pool(self.choose(route)), ""
 
     def choose(self, route: Route) -> str:
         """Pick the revision for one request, at random by the declared percentages."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
 import tempfile
 import time
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emulator.processes.gauge import Gauge
 from emulator.processes.model import CannotStartError, Outcome, default_startup_probe
 from emulator.processes.ports import Port
 from emulator.processes.probe import fails, passes_startup, recovers
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from emulator.processes.logs import Log
     from emulator.processes.model import Container, Probe, Revision
-    from emulator.processes.upstream import Connection
+    from emulator.processes.upstream import Upstream
     from emulator.processes.workshop import Workshop
 
 IDLE_S = 15 * 60  # by the virtual clock: so long is one kept without requests
@@ -53,11 +55,13 @@ class Instance:
         self.stopping = False
         self.idle_since = workshop.now()
         self.meter: Meter | None = None  # once it is ready
-        self.connections: list[Connection] = []  # open and unused, newest last
+        self.gauge: Gauge | None = None  # likewise
+        self.connections: list[Upstream] = []  # open and unused, newest last
         self.ended = asyncio.get_running_loop().create_future()
         self._workshop = workshop
         self._log = log
         self._scratch = Path(tempfile.mkdtemp(prefix="emulator-instance-"))
+        self.id = secrets.token_hex(16)
         self._processes: dict[str, Process] = {}
         self._watchers: list[asyncio.Task[None]] = []
         self._unready: set[str] = set()  # containers whose readiness probe fails
@@ -73,6 +77,8 @@ class Instance:
         if not self.in_flight:
             self._busy_since_s = time.monotonic()
         self.in_flight += 1
+        if self.gauge is not None:
+            self.gauge.entered(self.in_flight)
 
     def free_slot(self) -> float:
         """Free one; with the last of some requests that overlapped, gives the seconds since the first, else 0."""
@@ -93,6 +99,8 @@ class Instance:
         self.ready = True
         self.idle_since = self._workshop.now()
         self.meter = Meter(self.idle_since, IDLE_S)
+        watched = self._processes.values() if self.revision.watched else ()
+        self.gauge = Gauge(self.idle_since, [process.pid for process in watched])
         return Outcome()
 
     async def _start_all(self) -> None:

@@ -134,6 +134,9 @@ class Revision:
     max_instances: int = 100
     timeout_s: float = 300.0
     size: Size = Size()
+    h2c: bool = False  # its container takes requests by HTTP/2 alone
+    affinity: bool = False  # a caller stays with its instance, by a cookie
+    watched: bool = True  # its processes are its containers: not where a container engine runs them
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,7 @@ class Share:
     percent: int
     min_instances: int = 0
     max_instances: int | None = None  # of the service; the revision has its own
+    manual: bool = False  # just so many, whatever the revision says and however many requests there are
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,19 +65,30 @@ def cover(folder: str, at: str) -> None:
 
 
 def provide(root: str, path: str) -> str:
-    """Have a folder at a path below a root; gives where it is."""
-    here = root
-    for word in path.strip("/").split("/"):
+    """Have a folder at a path below a root; gives where it is. Links are followed within the root."""
+    here, words = root, path.strip("/").split("/")
+    while words:
+        word = words.pop(0)
         below = f"{here}/{word}"
-        if not os.path.isdir(below):  # noqa: PTH112 - pathlib is slow to import
+        if word in ("", "."):
+            continue
+        if word == "..":
+            here = here if here == root else os.path.dirname(here)  # noqa: PTH120 - pathlib is slow to import
+        elif os.path.islink(below):  # noqa: PTH114 - pathlib is slow to import
+            target = os.readlink(below)  # noqa: PTH115 - pathlib is slow to import
+            here = root if target.startswith("/") else here
+            words = [*target.split("/"), *words]
+        elif os.path.isdir(below):  # noqa: PTH112 - pathlib is slow to import
+            here = below
+        else:
             if here != root:
                 staged = tempfile.mkdtemp(dir=f"{root}/.staged")
                 cover(here, staged)
                 call("mount", staged, here, None, BIND | REC, None)
-            os.makedirs(f"{root}{path}")  # noqa: PTH103 - pathlib is slow to import
+            here = "/".join([below, *words])
+            os.makedirs(here)  # noqa: PTH103 - pathlib is slow to import
             break
-        here = below
-    return os.path.realpath(f"{root}{path}")
+    return here
 
 
 def mount(root: str, folder: str, path: str, *, read_only: bool) -> None:

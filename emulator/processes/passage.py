@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emulator.processes.pool import UnavailableError
-from emulator.processes.upstream import Connection
+from emulator.processes.upstream import Connection, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 INTERNAL_HEADER = b"x-emulator-internal"  # how Pub/Sub, Scheduler ... of the emulator show that they are inside
 MAX_INSTANCES_TRIED = 3
+
+AFFINITY = "GAESA"
+"""The cookie of session affinity, which lasts 30 days: https://cloud.google.com/run/docs/configuring/session-affinity."""
+AFFINITY_LASTS = b"; Max-Age=2592000; Path=/"
+_AFFINITY = re.compile(rb"(?:^|;)\s*GAESA=([0-9a-f]+)")
 
 HOP_BY_HOP = frozenset(
     [b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"]
@@ -55,6 +61,7 @@ class Passage:
     Attributes:
         answered: Told what became of it.
         busy: Told how long the instance was busy, once it is not any more.
+        preferred: Id of the instance that the caller was with before, where it is to stay there.
     """
 
     def __init__(self, pool: Pool, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], *, private: bool) -> None:
@@ -64,10 +71,12 @@ class Passage:
         self._private = private
         self._trace = _trace(headers)
         self._timed_out = False
-        self._connection: Connection | None = None
+        self._sticks = ""
+        self._connection: Upstream | None = None
         self._began_s = 0.0
         self.answered: Answered | None = None
         self.busy: Busy | None = None
+        self.preferred = ""
 
     async def _reach(self) -> Instance:
         """Take a slot of an instance and a connection to it; one that cannot be reached is replaced by another.
@@ -77,7 +86,7 @@ class Passage:
             UnavailableError: No instance can be reached.
         """
         for _ in range(MAX_INSTANCES_TRIED):
-            instance = self._pool.take() or await self._pool.wait()
+            instance = self._pool.take(self.preferred) or await self._pool.wait()
             try:
                 self._connection = await _connect(instance)
             except OSError:  # it died a moment ago: nothing was sent yet, so nothing is lost
@@ -88,6 +97,7 @@ class Passage:
                 raise
             else:
                 self._began_s = time.monotonic()
+                self._sticks = instance.id if instance.revision.affinity else ""
                 return instance
         raise UnavailableError
 
@@ -118,9 +128,11 @@ class Passage:
             b"traceparent: " + (self._headers.get(b"traceparent") or b"00-%s-%016x-01" % (trace, span)),
         ]
 
-    def _returned(self, connection: Connection) -> list[tuple[bytes, bytes]]:
+    def _returned(self, connection: Upstream) -> list[tuple[bytes, bytes]]:
         """The headers of the answer, as the caller gets them."""
         headers = [pair for pair in connection.headers if pair[0] not in _NOT_RETURNED]
+        if self._sticks and self._sticks != self.preferred:
+            headers.append((b"set-cookie", AFFINITY.encode() + b"=" + self._sticks.encode() + AFFINITY_LASTS))
         return [*headers, (b"x-cloud-trace-context", self._trace), (b"server", b"Google Frontend")]
 
     def _time_out(self) -> None:
@@ -145,14 +157,33 @@ class Passage:
             self.busy(self._pool.name, busy_s)
 
 
-async def _connect(instance: Instance) -> Connection:
+def preferred_instance(headers: Mapping[bytes, bytes]) -> str:
+    """Give the id of the instance that a caller's cookie names; empty without one."""
+    found = _AFFINITY.search(headers.get(b"cookie", b""))
+    return found[1].decode() if found else ""
+
+
+async def open_to(instance: Instance) -> Upstream:
+    """Connect to an instance, in the protocol that its container speaks.
+
+    Raises:
+        OSError: Nothing listens.
+    """
+    if not instance.revision.h2c:
+        return await Connection.open(instance.port)
+    from emulator.processes.upstream2 import Http2Connection  # noqa: PLC0415 - few containers speak it
+
+    return await Http2Connection.open(instance.port)
+
+
+async def _connect(instance: Instance) -> Upstream:
     """Give a connection to the instance: one that was used before, or a new one."""
     while instance.connections:
         connection = instance.connections.pop()
         if connection.fresh:
             return connection
         connection.close()
-    return await Connection.open(instance.port)
+    return await open_to(instance)
 
 
 def _visible(name: bytes, value: bytes) -> bytes:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from emulator.processes.execution import Batch, Watcher
     from emulator.processes.frontend import Gate
+    from emulator.processes.gauge import Looked
     from emulator.processes.metadata import Tokens
     from emulator.processes.model import Identity, Outcome, Revision, Route, Size
     from emulator.processes.passage import Answered, Busy
@@ -70,10 +71,12 @@ class Plane:
         written: Callable[[str, str], None] | None = None,
         answered: Answered | None = None,
         busy: Busy | None = None,
+        began: Callable[[str], None] | None = None,
     ) -> None:
         self._load = load
         self._now = now
         self._written = written
+        self._began = began
         self._settings = settings or Settings()
         self._pools: dict[str, Pool] = {}
         self._left: list[Used] = []  # of revisions that were removed
@@ -148,6 +151,10 @@ class Plane:
         """Give what instances were up to since this was last asked, by revision."""
         return self._call(self._take_used())
 
+    def looked(self) -> list[Looked]:
+        """Give what instances took since this was last asked, by revision."""
+        return self._call(self._look())
+
     def metadata_host(self, identity: Identity) -> str:
         """Give host and port of the metadata server that answers as `identity`."""
         return self._call(self._metadata.host(identity))
@@ -190,7 +197,7 @@ class Plane:
         self._loop.close()
 
     async def _set_up(self) -> None:
-        self._workshop = Workshop(Undertaker(), self._metadata, self._now, self._written)
+        self._workshop = Workshop(Undertaker(), self._metadata, self._now, self._written, self._began)
         self._addresses = Listeners(self._front, self._front.upgrade)
         self._ticker = asyncio.create_task(self._tick())
 
@@ -241,7 +248,9 @@ class Plane:
             minimum[share.revision] = max(minimum.get(share.revision, 0), share.min_instances)
             known = (limit.get(share.revision), share.max_instances)
             limit[share.revision] = min((most for most in known if most is not None), default=None)
+        manual = {share.revision for route in self._front.routes.values() for share in route.shares if share.manual}
         for name, pool in self._pools.items():
+            pool.manual = name in manual
             pool.minimum = minimum.get(name, 0)
             pool.limit = limit.get(name)
             pool.tick()
@@ -263,6 +272,9 @@ class Plane:
         found = self._left + [found for pool in self._pools.values() if (found := _used_of(pool))]
         self._left = []
         return found
+
+    async def _look(self) -> list[Looked]:
+        return [found for pool in self._pools.values() if (found := pool.looked())]
 
     async def _announce(self, name: str) -> None:
         self._executions[name] = Execution(name, self._workshop)

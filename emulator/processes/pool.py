@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from emulator.processes.gauge import Looked
 from emulator.processes.instance import IDLE_S, Instance
 from emulator.processes.logs import Log
 from emulator.processes.model import CannotStartError, Outcome
@@ -46,6 +48,7 @@ class Pool:
         self.log = Log(name, workshop.written)
         self.minimum = 0
         self.limit: int | None = None  # of the service, besides the revision's own
+        self.manual = False  # the limit holds whatever the revision says, and nothing scales
         self.pending_s = PENDING_S
         self.retired = False
         self._load = load
@@ -61,6 +64,7 @@ class Pool:
         self._not_before = 0.0
         self._closed = False
         self._used: Use | None = None
+        self._starts_s: list[float] = []
 
     @property
     def instances(self) -> int:
@@ -72,10 +76,17 @@ class Pool:
         """What the pool runs, once it had to know."""
         return self._revision
 
-    def take(self) -> Instance | None:
-        """Reserve a slot on the least busy instance, if one is free now."""
+    def holds(self, instance_id: str) -> bool:
+        """Tell whether an instance is one of these."""
+        return any(instance.id == instance_id for instance in self._instances)
+
+    def take(self, preferred: str = "") -> Instance | None:
+        """Reserve a slot on the preferred instance, else on the least busy one, if one is free now."""
         best: Instance | None = None
         for instance in self._instances:
+            if instance.id == preferred and instance.free:
+                best = instance
+                break
             if instance.free and (best is None or instance.in_flight < best.in_flight):
                 best = instance
         if best is not None:
@@ -87,10 +98,10 @@ class Pool:
 
         Raises:
             BusyError: At the maximum of instances, and no slot became free in time.
-            UnavailableError: Instances do not start, or the revision is deleted.
+            UnavailableError: Instances do not start, or the revision is deleted, or scaled to none by hand.
         """
         await self.load()
-        if self._closed:
+        if self._closed or not self._maximum():
             raise UnavailableError
         if (instance := self.take()) is not None:
             return instance
@@ -160,7 +171,7 @@ class Pool:
         if self._closed:
             return
         keep = 0 if self.retired else self.minimum
-        self._stop_idle(keep=keep, idle_s=0 if self.retired else IDLE_S)
+        self._stop_idle(keep=keep, idle_s=0 if self.retired or self.manual else IDLE_S)
         if self.instances < keep and asyncio.get_running_loop().time() >= self._not_before:
             self._spawn(keep - self.instances)
 
@@ -170,6 +181,25 @@ class Pool:
             self._count(instance)
         used, self._used = self._used, None
         return used
+
+    def looked(self) -> Looked | None:
+        """Give what its instances were up to since this was last asked; None where there were none."""
+        now = self._workshop.now()
+        gauges = [
+            (each.gauge, self._until(each, now), each.in_flight) for each in self._instances if each.gauge is not None
+        ]
+        starts_s, self._starts_s = tuple(self._starts_s), []
+        if self._revision is None or not (gauges or starts_s):
+            return None
+        stretches = tuple(gauge.turn(now, until, in_flight) for gauge, until, in_flight in gauges)
+        return Looked(self.name, self._revision.size, stretches, starts_s)
+
+    def _until(self, instance: Instance, now: datetime) -> datetime:
+        """Until when Cloud Run would have had an instance, also where the clock is moved on faster than we look."""
+        kept = not self.retired and self._instances.index(instance) < self.minimum
+        if kept or instance.in_flight:
+            return now
+        return min(now, instance.idle_since + timedelta(seconds=IDLE_S))
 
     def _enter(self, instance: Instance) -> None:
         instance.take_slot()
@@ -216,6 +246,8 @@ class Pool:
         self._spawn(min(needed, allowed))
 
     def _maximum(self) -> int:
+        if self.manual:
+            return self.limit or 0
         own = self._revision.max_instances if self._revision else 1
         return max(1, own if self.limit is None else min(own, self.limit))
 
@@ -247,6 +279,8 @@ class Pool:
         self._not_before = loop.time() + (min(2.0**self._failures, MAX_BACKOFF_S) if self._failures else 0.0)
         if outcome.ready:
             self._start_s = loop.time() - began
+            self._starts_s.append(self._start_s)
+            self._workshop.tell_began(self.name)
             self._instances.append(instance)
             instance.ended.add_done_callback(lambda _: self._lost(instance))
             self._hand_out(instance)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.processes import pages
 from emulator.processes.passage import Passage
 from emulator.processes.pool import BusyError, UnavailableError
-from emulator.processes.upstream import SWITCHING, BrokenError, Connection
+from emulator.processes.upstream import SWITCHING, BrokenError, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +38,10 @@ class Tunnel(Passage):
         except (BusyError, UnavailableError) as error:
             self._caller.refuse(pages.RATE_EXCEEDED if isinstance(error, BusyError) else pages.SERVICE_UNAVAILABLE)
             return
+        if instance.revision.h2c:  # it would be asked for by an extended CONNECT, which few servers take
+            self._leave(instance)
+            self._caller.refuse(pages.UPSTREAM_RESET)
+            return
         timer = asyncio.get_running_loop().call_later(instance.revision.timeout_s, self._time_out)
         try:
             if self._connection is not None:
@@ -54,8 +58,8 @@ class Tunnel(Passage):
     def _asked(self) -> list[bytes]:
         return [b"connection: upgrade", b"upgrade: " + self._headers.get(b"upgrade", b"websocket")]
 
-    async def _open(self, connection: Connection, lines: list[bytes]) -> None:
-        connection.send(b"\r\n".join([*lines, b"", b""]), bodiless=False, upgrade=True)
+    async def _open(self, connection: Upstream, lines: list[bytes]) -> None:
+        connection.send(lines, upgrade=True)
         await connection.head()
         headers = self._returned(connection)
         if connection.status != SWITCHING:
@@ -73,12 +77,12 @@ class Tunnel(Passage):
             up.cancel()
             self._count(SWITCHING)
 
-    async def _down(self, connection: Connection) -> None:
+    async def _down(self, connection: Upstream) -> None:
         with suppress(BrokenError):  # it has begun: its end is the end
             while not connection.at_end and not self._caller.ended:
                 await self._caller.send(await connection.chunk())
 
-    async def _up(self, connection: Connection) -> None:
+    async def _up(self, connection: Upstream) -> None:
         with suppress(BrokenError):
             while data := await self._caller.part():
                 await connection.write(data)

@@ -1,7 +1,7 @@
-"""The proxy's HTTP/1.1 connection to an instance: one exchange at a time, streaming both ways.
+"""The proxy's connection to an instance: one exchange at a time, streaming both ways; and HTTP/1.1 over it.
 
 Written on asyncio and httptools directly because this is the path of every request: a general HTTP client costs
-several times more per request than everything else here together.
+several times more per request than everything else here together. HTTP/2 is in `upstream2`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from typing import cast
+from typing import Self, cast
 
 import httptools
 
@@ -31,8 +31,8 @@ class BrokenError(ConnectionError):
         self.began = began
 
 
-class Connection(asyncio.Protocol):
-    """An open connection to an instance."""
+class Upstream(asyncio.Protocol):
+    """An open connection to an instance, whatever is spoken over it."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         self.exchanges = 0
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
+        self.trailers: list[tuple[bytes, bytes]] = []
         self.complete = False
         self._transport: asyncio.Transport | None = None
         self._closed = False
@@ -47,15 +48,13 @@ class Connection(asyncio.Protocol):
         self._began = False
         self._head_ready = False
         self._keep = False
-        self._may_upgrade = False
-        self._upgraded = False
         self._chunks: deque[bytes] = deque()
         self._buffered = 0
         self._waiter: asyncio.Future[None] | None = None
         self._can_write: asyncio.Future[None] | None = None
 
     @classmethod
-    async def open(cls, port: int) -> Connection:
+    async def open(cls, port: int) -> Self:
         """Connect to an instance.
 
         Raises:
@@ -75,26 +74,25 @@ class Connection(asyncio.Protocol):
         """Tell whether it has been unused so briefly that the container will not just be closing it."""
         return not self._closed and self.loop.time() - self.used_at < MAX_UNUSED_S
 
-    def send(self, head: bytes, *, bodiless: bool, upgrade: bool = False) -> None:
+    def send(
+        self,
+        lines: list[bytes],
+        body: bytes = b"",
+        *,
+        whole: bool = True,
+        bodiless: bool = False,
+        upgrade: bool = False,
+    ) -> None:
         """Begin an exchange.
 
         Args:
-            head: Of the request, and its body as far as it is known.
+            lines: First line and headers of the request.
+            body: Of the request, as far as it is known.
+            whole: That is all of it; else `write` has the rest, and `finish` ends it.
             bodiless: The answer has no body whatever its headers say (HEAD).
             upgrade: The request asks for another protocol; once it has that, every byte is one of the answer's body.
         """
-        self.exchanges += 1
-        self.status = 0
-        self.headers = []
-        self.complete = False
-        self._bodiless = bodiless
-        self._may_upgrade = upgrade
-        self._began = self._head_ready = self._keep = False
-        self._chunks.clear()
-        self._buffered = 0
-        self._parser = httptools.HttpResponseParser(self)
-        self._write(head)
-        self._acknowledge_at_once()
+        raise NotImplementedError
 
     async def write(self, data: bytes) -> None:
         """Send a part of the request's body, at the container's pace.
@@ -102,9 +100,15 @@ class Connection(asyncio.Protocol):
         Raises:
             BrokenError: The connection is gone.
         """
-        if self._can_write is not None:
-            await asyncio.shield(self._can_write)
-        self._write(data)
+        raise NotImplementedError
+
+    async def finish(self) -> None:
+        """End the request's body.
+
+        Raises:
+            BrokenError: The connection is gone.
+        """
+        raise NotImplementedError
 
     async def head(self) -> None:
         """Wait for status and headers of the answer.
@@ -131,9 +135,8 @@ class Connection(asyncio.Protocol):
             return b""
         data = b"".join(self._chunks)
         self._chunks.clear()
+        self._taken(self._buffered)
         self._buffered = 0
-        if self._transport is not None and not self._closed:
-            self._transport.resume_reading()
         return data
 
     @property
@@ -148,11 +151,109 @@ class Connection(asyncio.Protocol):
         self._closed = True
         self._wake()
 
+    def _new_exchange(self, *, bodiless: bool) -> None:
+        self.exchanges += 1
+        self.status = 0
+        self.headers, self.trailers = [], []
+        self.complete = False
+        self._bodiless = bodiless
+        self._began = self._head_ready = self._keep = False
+        self._chunks.clear()
+        self._buffered = 0
+
+    def _taken(self, size: int) -> None:
+        """So many bytes of the answer were taken: more may come."""
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open."""
         self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed."""
+        del exc
+        self._closed = True
+        self.resume_writing()
+        self._wake()
+
+    def pause_writing(self) -> None:
+        """The container reads too slowly."""
+        self._can_write = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        """The container caught up."""
+        if self._can_write is not None and not self._can_write.done():
+            self._can_write.set_result(None)
+        self._can_write = None
+
+    def _keep_chunk(self, data: bytes) -> None:
+        self._chunks.append(data)
+        self._buffered += len(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._closed or self._transport is None:
+            raise BrokenError(began=self._began)
+        self._transport.write(data)
+
+    async def _wait(self) -> None:
+        self._waiter = self.loop.create_future()
+        await self._waiter
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Connection(Upstream):
+    """HTTP/1.1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._may_upgrade = False
+        self._upgraded = False
+        self._chunked = False
+
+    def send(
+        self,
+        lines: list[bytes],
+        body: bytes = b"",
+        *,
+        whole: bool = True,
+        bodiless: bool = False,
+        upgrade: bool = False,
+    ) -> None:
+        """Begin an exchange; see `Upstream.send`."""
+        self._new_exchange(bodiless=bodiless)
+        self._may_upgrade = upgrade
+        self._parser = httptools.HttpResponseParser(self)
+        told = any(line[:15].lower() == b"content-length:" for line in lines)
+        self._chunked = not whole and not told
+        if self._chunked:
+            lines.append(b"transfer-encoding: chunked")
+        elif body and not told:
+            lines.append(b"content-length: %d" % len(body))
+        self._write(b"\r\n".join([*lines, b"", self._framed(body)]) if body else b"\r\n".join([*lines, b"", b""]))
+        self._acknowledge_at_once()
+
+    async def write(self, data: bytes) -> None:
+        """Send a part of the request's body; see `Upstream.write`."""
+        if self._can_write is not None:
+            await asyncio.shield(self._can_write)
+        self._write(self._framed(data))
+
+    async def finish(self) -> None:
+        """End the request's body; see `Upstream.finish`."""
+        if self._chunked:
+            self._write(b"0\r\n\r\n")
+
+    def _framed(self, data: bytes) -> bytes:
+        return b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data
+
+    def _taken(self, size: int) -> None:
+        del size
+        if self._transport is not None and not self._closed:
+            self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """Parse what the container sent."""
@@ -189,23 +290,6 @@ class Connection(asyncio.Protocol):
             self.complete = True
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is closed."""
-        del exc
-        self._closed = True
-        self.resume_writing()
-        self._wake()
-
-    def pause_writing(self) -> None:
-        """The container reads too slowly."""
-        self._can_write = self.loop.create_future()
-
-    def resume_writing(self) -> None:
-        """The container caught up."""
-        if self._can_write is not None and not self._can_write.done():
-            self._can_write.set_result(None)
-        self._can_write = None
-
     # httptools
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -230,8 +314,7 @@ class Connection(asyncio.Protocol):
         """Keep a part of the body until it is asked for."""
         if self._bodiless:
             return
-        self._chunks.append(data)
-        self._buffered += len(data)
+        self._keep_chunk(data)
         if self._buffered > HIGH_WATER and self._transport is not None:
             self._transport.pause_reading()
 
@@ -248,16 +331,3 @@ class Connection(asyncio.Protocol):
 
     def _has_length(self) -> bool:
         return any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
-
-    def _write(self, data: bytes) -> None:
-        if self._closed or self._transport is None:
-            raise BrokenError(began=self._began)
-        self._transport.write(data)
-
-    async def _wait(self) -> None:
-        self._waiter = self.loop.create_future()
-        await self._waiter
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)

@@ -29,12 +29,19 @@ class Workshop:
         metadata: The servers that tell containers who they are.
         now: The virtual clock: idle time is counted by it.
         written: Told of each line that a container writes, with the full name of its revision or execution.
+        began: Told of each instance that became ready, with the full name of its revision.
     """
 
     undertaker: Undertaker
     metadata: MetadataServer
     now: Callable[[], datetime]
     written: Callable[[str, str], None] | None = None
+    began: Callable[[str], None] | None = None
+
+    def tell_began(self, revision: str) -> None:
+        """Say that an instance is ready."""
+        if self.began is not None:
+            self.began(revision)
 
     async def program(
         self, container: Container, scratch: Path, log: Log, ports: Mapping[int, int] | None = None

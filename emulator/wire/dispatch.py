@@ -13,8 +13,8 @@ from emulator.wire import switched_off
 T = TypeVar("T")
 
 READS = (
-    "Access", "Check", "Export", "Fetch", "Get", "Lint", "List", "Lookup", "Query", "Read", "Search", "Test", "Verify",
-    "Wait",
+    "Access", "Check", "Export", "Fetch", "Get", "Lint", "List", "Lookup", "Query", "Read", "Search", "Test",
+    "Validate", "Verify", "Wait",
 )  # fmt: skip
 """First words of methods that write nothing, by the naming rules of AIP-130 to AIP-136."""
 

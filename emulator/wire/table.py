@@ -110,15 +110,17 @@ def use_bare_packages(names: Sequence[str]) -> None:
 
 
 def _of_types(package: str, name: str) -> Any:
-    """Give a message of a bare package that another package's messages ask the package itself for.
+    """Give a message of a bare package that another package's messages ask the package itself for, or its `types`.
 
     Raises:
         AttributeError: It has none of that name.
     """
-    if not name.startswith("_") and not package.endswith(".types"):
-        folder = importlib.import_module(f"{package}.types").__path__
-        for module in pkgutil.iter_modules(folder):
-            found = getattr(importlib.import_module(f"{package}.types.{module.name}"), name, None)
+    inside = package.endswith(".types")
+    # Of `types` modules are asked for as well, by their names in small letters, while others are being imported.
+    if not name.startswith("_") and (not inside or name[:1].isupper()):
+        types_package = package if inside else f"{package}.types"
+        for module in pkgutil.iter_modules(importlib.import_module(types_package).__path__):
+            found = getattr(importlib.import_module(f"{types_package}.{module.name}"), name, None)
             if found is not None:
                 return found
     raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])

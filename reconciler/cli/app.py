@@ -25,6 +25,7 @@ COMMANDS = {
     "simulate": "Rehearse a rollout: what would be decided, and why.",
     "rollout": "Show where rollouts are; promote, pause, abort one.",
     "cost": "Show what specs cost a month, without any call.",
+    "advise": "Show what of services is larger than what was measured needs.",
     "budget": "What was spent of budgets, which steps hold; lift one.",
     "comment": "Say on a pull request what merging it would do.",
     "apply": "Make Google Cloud what the specs say.",

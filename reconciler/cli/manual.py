@@ -32,7 +32,7 @@ Results go to stdout, everything about them to stderr. Colour is for terminals; 
 | 0 | done, or nothing to do |
 | 1 | failed, or a person is needed: a service does not work, or everyone may call one that is to be private |
 | 2 | changes are pending; only with `plan --detailed-exitcode` |
-| 3 | blocked: by what the spec protects, its cost limit, scans of its images, or somebody else's object |
+| 3 | blocked: by what the spec protects, its cost limit, scans or signatures of its images, or somebody else's object |
 | 4 | partly applied: some changes were made, others failed or were left for it |
 | 64 | wrong usage |
 | 130, 143, 129 | stopped by Ctrl-C, SIGTERM, SIGHUP; what was done is recorded, and no lock is left |

@@ -34,7 +34,8 @@ while monitors of two versions have schedules; `monitor` needs `roles/cloudfunct
 `monitoring.performance` is judged. `monitor run` needs `roles/aiplatform.user` for its jobs; so does
 `promote --write` with `model.alias`, which writes what it did into the state bucket.
 
-`cost --measured`, and `status NAME` for what a service is used, need `roles/monitoring.viewer`.
+`cost --measured`, and `status NAME` for what a service is used, need `roles/monitoring.viewer`; `advise` needs
+`roles/run.viewer` as well.
 `cost --refresh` needs no role: `cloudbilling.googleapis.com` must be enabled in the project.
 
 `where` needs `roles/run.viewer` and `roles/storage.objectViewer` on the state bucket, `roles/cloudfunctions.viewer`

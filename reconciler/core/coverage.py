@@ -9,7 +9,7 @@ EVERYTHING_BELOW = ".*"
 
 ENGINE = frozenset(
     {
-        *("region", "management.*", "usage.*", "registry.scan.*"),
+        *("region", "management.*", "usage.*", "registry.scan.*", "registry.signed.*", "registry.provenance"),
         *("budget.planLimit", "budget.currency", "budget.perUsd", "budget.actions.*"),
     }
 )

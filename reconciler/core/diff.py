@@ -91,8 +91,8 @@ def _differences(wanted: dict[str, Any], there: dict[str, Any]) -> list[FieldCha
     with without("numpy", "pandas", "polars"):
         from deepdiff import DeepDiff  # noqa: PLC0415 - late
 
-    after = _leafed(wanted)
-    tree = DeepDiff(there, after, view="tree", threshold_to_diff_deeper=0, ignore_type_in_groups=[(int, float)])
+    before, after = _leafed(there), _leafed(wanted)
+    tree = DeepDiff(before, after, view="tree", threshold_to_diff_deeper=0, ignore_type_in_groups=[(int, float)])
     return [
         FieldChange(_path(level.path(output_format="list")), _value(level.t1), _value(level.t2))
         for levels in tree.values()
@@ -100,26 +100,40 @@ def _differences(wanted: dict[str, Any], there: dict[str, Any]) -> list[FieldCha
     ]
 
 
-class _Unknown(str):
-    """A reference whose value is not known yet, as one leaf: its parts are no fields of anybody's."""
+class _Leaf(str):
+    """What is one value though it has parts: a reference not known yet, or arguments: one tells of the next."""
 
     __slots__ = ("ref",)
-    ref: Mapping[str, str]
+    ref: Any
+
+
+_WHOLE = frozenset({"args", "command"})
 
 
 def _leafed(value: Any) -> Any:
     if is_plain_ref(value):
-        leaf = _Unknown(value)
-        leaf.ref = value
-        return leaf
+        return _leaf(value)
     if isinstance(value, dict):
-        return {key: _leafed(item) for key, item in value.items()}
+        return {
+            key: _leaf(item) if key in _WHOLE and isinstance(item, list) else _leafed(item)
+            for key, item in value.items()
+        }
     return [_leafed(item) for item in value] if isinstance(value, list) else value
 
 
+def _leaf(value: Any) -> _Leaf:
+    leaf = _Leaf(value)
+    leaf.ref = value
+    return leaf
+
+
 def _value(found: Any) -> Any:
-    if isinstance(found, _Unknown):
+    if isinstance(found, _Leaf):
         return found.ref
+    if isinstance(found, dict):
+        return {key: _value(item) for key, item in found.items()}
+    if isinstance(found, list):
+        return [_value(item) for item in found]
     return None if type(found).__name__ == "NotPresent" else found
 
 

@@ -188,7 +188,7 @@ class Plan:
         environment: Which one of theirs.
         salt: Of the digests that stand for hidden values in a saved plan; empty where there are none.
         costs: What each service costs a month, by name.
-        scans: What scans of its images say, by name, of services whose specs ask for that.
+        scans: What scans and attestations of its images say, by name, of services whose specs ask for that.
     """
 
     project: str
@@ -236,13 +236,13 @@ class Plan:
 
     @property
     def unclean(self) -> Mapping[str, Scans]:
-        """Services with something to do that would deploy an image whose scan does not let it through, by name."""
+        """Services with something to do that would deploy an image that scans or attestations bar, by name."""
         busy = {name for change in self.pending for name in change.services}
         return {name: each for name, each in sorted(self.scans.items()) if each.closed and name in busy}
 
     @property
     def blocked(self) -> tuple[str, ...]:
-        """Why a policy of their own keeps services from being changed, a line each: cost first, then scans."""
+        """Why a policy of their own keeps services from being changed, a line each: cost first, then images."""
         return (
             *(f"{name}: {cost.blocked}" for name, cost in self.over_limit.items()),
             *(f"{name}: {why}" for name, each in self.unclean.items() for why in each.closed),

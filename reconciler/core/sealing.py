@@ -60,7 +60,13 @@ class Sealer:
         if isinstance(plain, Mapping) and not is_plain_ref(plain):
             return {key: self.record(address, item, f"{path}.{key}" if path else key) for key, item in plain.items()}
         if isinstance(plain, list):
-            return [self.record(address, item, path) for item in plain]
+            hidden = masked(path, plain)
+            return [
+                self._sealed(f"{address} {path}", item, shown)
+                if shown == HIDDEN and isinstance(item, str)
+                else self.record(address, item, path)
+                for item, shown in zip(plain, hidden, strict=True)
+            ]
         shown = masked(path, plain)
         alike = isinstance(plain, str) and _SEALED.fullmatch(plain)
         return self._sealed(f"{address} {path}", plain, shown) if alike or shown != plain else plain

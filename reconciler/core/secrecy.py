@@ -9,8 +9,10 @@ from typing import Any
 from schemas import redaction
 from schemas.redaction import HIDDEN
 
-_NAMED = ("env",)
+_NAMED = ("env", "httpHeaders", "headers", "annotations")
 """Maps whose keys are names that people chose, and that say what the value is."""
+_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
+"""Headers that are secret whatever stands in them."""
 _TOLD = "environment"
 """Variables of our making: settings as JSON, in which the words of a spec are again."""
 _CHOSEN = ("parameters", "env")
@@ -24,8 +26,25 @@ def looks_secret(path: str, value: Any) -> bool:
         path: Where it stands in its record, such as `env.API_TOKEN`.
         value: Plain data; None, which is absent, hides nothing.
     """
-    section, _, name = path.partition(".")
-    return section in _NAMED and bool(name) and value is not None and redaction.looks_secret(name, str(value))
+    name = _name(path)
+    return bool(name) and value is not None and (name.lower() in _HEADERS or redaction.looks_secret(name, str(value)))
+
+
+def _name(path: str) -> str:
+    """Give the name that people chose for a value, and that says what it is; nothing where there is none."""
+    parts = path.split(".")
+    for place, part in enumerate(parts[:-1]):
+        if part in _NAMED:
+            return ".".join(parts[place + 1 :])
+    return ""
+
+
+def _follows_a_flag(items: list[Any], place: int) -> bool:
+    """Tell whether an argument is the value of the one before it, whose name says secret: `--password`, `x`."""
+    before, item = (items[place - 1] if place else None), items[place]
+    if not isinstance(before, str) or not isinstance(item, str) or not before.startswith("-") or "=" in before:
+        return False
+    return redaction.looks_secret(before.lstrip("-"), item)
 
 
 def masked(path: str, value: Any) -> Any:
@@ -38,7 +57,7 @@ def masked(path: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: masked(f"{path}.{key}" if path else str(key), item) for key, item in value.items()}
     if isinstance(value, list):
-        return [masked(path, item) for item in value]
+        return [HIDDEN if _follows_a_flag(value, place) else masked(path, item) for place, item in enumerate(value)]
     if looks_secret(path, value):
         return HIDDEN
     return redaction.redacted(_told(path, value)) if isinstance(value, str) else value

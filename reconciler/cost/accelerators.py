@@ -26,14 +26,14 @@ def others(instances: Instances) -> Iterator[tuple[str, Instances]]:
         if gpu != instances.gpu:
             as_it_is = replace(instances, gpu=str(gpu))
             least = replace(as_it_is, cpu_millis=millis, memory_mib=mib)
-            other = as_it_is if _has(as_it_is) else least
+            other = as_it_is if exists(as_it_is) else least
             yield _written(other), other
     without = replace(instances, gpu="", zonal=False)
-    if _has(without):
+    if exists(without):
         yield _written(without), without
 
 
-def _has(instances: Instances) -> bool:
+def exists(instances: Instances) -> bool:
     """Tell whether Cloud Run has instances of these sizes: what validation says of them."""
     gpu = Gpu(type=GpuType(instances.gpu), zonal_redundancy=instances.zonal) if instances.gpu else None
     resources = Resources(gpu=gpu, cpu_millis=instances.cpu_millis, memory_mib=instances.memory_mib)

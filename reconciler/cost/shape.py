@@ -169,8 +169,8 @@ def shape_of(service: MLService) -> Shape:
 
 
 def _instances(spec: Spec) -> Instances:
-    gpu, sidecars, scaling = spec.resources.gpu, spec.sidecars.values(), spec.scaling
-    beside = next((str(each.gpu) for each in sidecars if each.gpu), "")
+    sidecars, scaling = spec.sidecars.values(), spec.scaling
+    gpu = spec.resources.gpu or next((each.gpu for each in sidecars if each.gpu), None)
     by_hand = scaling.instances if scaling.mode is ScalingMode.MANUAL else None
     least = max(scaling.min_instances, scaling.revision_min_instances) if by_hand is None else by_hand
     return Instances(
@@ -179,7 +179,7 @@ def _instances(spec: Spec) -> Instances:
         least,
         max(scaling.max_instances, scaling.min_instances) if by_hand is None else max(by_hand, 1),
         scaling.concurrency,
-        str(gpu.type) if gpu else beside,
+        str(gpu.type) if gpu else "",
         bool(gpu and gpu.zonal_redundancy),
         always=spec.resources.cpu_idle is False,
         windows=shares(scaling),

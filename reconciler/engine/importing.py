@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.objects import Described
+from reconciler.core.secrecy import masked
 from reconciler.engine.session import Session
 from reconciler.gcp.run_services import service_names
+from schemas import SpecError, load
 from schemas.dump import to_yaml
 
 _HEADER = """\
@@ -30,7 +36,8 @@ def import_all(session: Session, region: str) -> Iterator[tuple[str, str, list[s
         if each.mark or kind.describe is None:
             continue
         found = kind.describe(session.connection, each)
-        yield address.name, _HEADER + _yaml(address.name, found), list(found.unsaid)
+        text = _HEADER + _yaml(address.name, found)
+        yield address.name, text, [*found.unsaid, *_refused(text)]
 
 
 def is_ours(session: Session, name: str, region: str) -> bool:
@@ -53,7 +60,27 @@ def import_service(session: Session, name: str, region: str) -> tuple[str, list[
     if seen is None or kind.describe is None:
         raise errors.UsageError(f"there is no {kind.title} '{name}' in {region}", hint="check name and --region")
     found = kind.describe(session.connection, seen)
-    return _HEADER + _yaml(name, found), list(found.unsaid)
+    text = _HEADER + _yaml(name, found)
+    return text, [*found.unsaid, *_refused(text)]
+
+
+def _refused(text: str) -> list[str]:
+    """Say what of a spec is not taken: what is there can be what no spec may say."""
+    with tempfile.TemporaryDirectory() as aside:
+        path = Path(aside) / "mlservice.yaml"
+        path.write_text(text, encoding="utf-8")
+        try:
+            load([path])
+        except SpecError as error:
+            return [f"no spec may say this: {each.where.path}: {each.summary}" for each in error.problems]
+    return []
+
+
+def hidden(text: str) -> str:
+    """Give a spec as it may be printed: what looks like a secret is hidden by where it stands."""
+    head, _, body = text.partition("apiVersion")
+    document = yaml.safe_load(f"apiVersion{body}")
+    return head + to_yaml({**document, "spec": masked("", document["spec"])})
 
 
 def _yaml(name: str, found: Described) -> str:

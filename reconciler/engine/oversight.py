@@ -33,7 +33,8 @@ _NEEDS = {
     "held": "held, since a new version would do what the one before would not: mlservice plan, then mlservice operator "
     "proceed",
     "blocked": "blocked by what its spec protects (mlservice apply --allow-destroy, or management.deletion: Delete), "
-    "by its limit of cost (budget.planLimit), or by scans of its images (registry.scan): mlservice plan says which",
+    "by its limit of cost (budget.planLimit), or by scans or missing signatures of its images (registry.scan, "
+    "registry.signed): mlservice plan says which",
     "vulnerable": "what serves has a vulnerability that its spec does not allow: deploy an image without it, or "
     "allow it for a time (registry.scan.allow)",
     "refused": "refused: mend its spec or what it names, then mlservice publish",

@@ -228,7 +228,7 @@ class Pass:
             self._note(name, "vulnerable", why)
             self.codes.add(FAILED)
         for why in (*said.warnings, *said.unsure) if changes else ():
-            self.log.write("WARNING", f"scan: {why}", service=name)
+            self.log.write("WARNING", f"images: {why}", service=name)
 
     def _too_many(self, plan: Plan) -> bool:
         most = self.orders.deletes

@@ -19,10 +19,10 @@ from reconciler.core.objects import Observed, several
 from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.core.planned import Planned, compose, hidden, owners_of, refuse_broken, server_names
 from reconciler.core.wants import Wants
+from reconciler.engine.clearances import with_clearances
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.ladder.books import Books, Found
 from reconciler.engine.resolve import resolve
-from reconciler.engine.scans import with_scans
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedService, Problem, SpecError
 from schemas.sections.management import Deletion
@@ -95,7 +95,7 @@ def make_plan(
         now=session.clock.now(),
         beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
-    return with_scans(session, services, _settled(session, planning, reading.result()))
+    return with_clearances(session, services, _settled(session, planning, reading.result()))
 
 
 def _restrained(services: Sequence[Loaded], facts: Sequence[Facts], books: Found, now: datetime) -> Iterator[Facts]:

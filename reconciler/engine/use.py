@@ -17,20 +17,26 @@ SPAN = timedelta(days=7)
 _MINUTE_S = 60
 
 
-def read_use(session: Session, made: Mapping[Key, datetime]) -> dict[Key, Use]:
-    """Read how much services were used in the last seven days, or since they were made.
+def until_now(session: Session) -> datetime:
+    """Give until when everything is told that was counted, in whole minutes."""
+    return (session.clock.now() - LATE).replace(second=0, microsecond=0)
+
+
+def read_use(session: Session, made: Mapping[Key, datetime], span: timedelta = SPAN) -> dict[Key, Use]:
+    """Read how much services were used in the last days, or since they were made.
 
     Args:
         session: The run's means.
         made: When each service was made, by region and name; others are left out.
+        span: How long ago it begins: seven days, left out.
 
     Raises:
         ApiError: It cannot be read.
     """
     if not made:
         return {}
-    until = (session.clock.now() - LATE).replace(second=0, microsecond=0)
-    since = until - SPAN
+    until = until_now(session)
+    since = until - span
     read = [partial(totals, session.connection, metric, since, until) for metric in (COUNT, LATENCIES, BILLED)]
     with naming_roles(ROLES):
         counts, means, billed = session.pool.gather(read)

@@ -74,8 +74,8 @@ def _wait(session: Session, agreed: Planned, again: Callable[[], Planned] | None
 
 def _same(agreed: Planned, now: Planned) -> Planned:
     """Let a new plan through when it does nothing that was not agreed to."""
-    known = {(c.address, c.action, c.changes) for c in agreed.plan.pending}
-    more = [c for c in now.plan.pending if (c.address, c.action, c.changes) not in known]
+    known = {c.address: (c.action, c.changes) for c in agreed.plan.pending}
+    more = [c for c in now.plan.pending if (c.action, c.changes) != known.get(c.address)]
     if more:
         raise errors.StalePlan([f"{c.address}: now it would be {c.action}" for c in more])
     return now

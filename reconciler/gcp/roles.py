@@ -8,6 +8,8 @@ from __future__ import annotations
 
 _ALONE = {
     "bigquery.tables.getIamPolicy": "roles/bigquery.metadataViewer",
+    "binaryauthorization.attestors.verifyImageAttested": "roles/binaryauthorization.attestorsVerifier",
+    "containeranalysis.notes.listOccurrences": "roles/containeranalysis.notes.occurrences.viewer",
     "iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser",
     "pubsub.subscriptions.consume": "roles/pubsub.subscriber",
     "pubsub.topics.publish": "roles/pubsub.publisher",
@@ -21,6 +23,7 @@ _READERS = {
     "artifactregistry": "roles/artifactregistry.reader",
     "bigquery.datasets": "roles/bigquery.metadataViewer",
     "bigquery.tables": "roles/bigquery.metadataViewer",
+    "binaryauthorization.attestors": "roles/binaryauthorization.attestorsVerifier",
     "cloudscheduler": "roles/cloudscheduler.viewer",
     "containeranalysis.occurrences": "roles/containeranalysis.occurrences.viewer",
     "iam": "roles/iam.serviceAccountViewer",

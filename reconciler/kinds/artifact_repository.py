@@ -265,6 +265,24 @@ SCANS = Extra(
     permissions=("containeranalysis.occurrences.get", "containeranalysis.occurrences.list"),
     apis=("containeranalysis.googleapis.com", "containerscanning.googleapis.com"),
 )
+SIGNATURES = Extra(
+    title="who attested images (`registry.signed`)",
+    wanted=lambda service: service.spec.registry is not None and service.spec.registry.signed is not None,
+    roles=("roles/binaryauthorization.attestorsVerifier", "roles/containeranalysis.notes.occurrences.viewer"),
+    permissions=(
+        "binaryauthorization.attestors.get",
+        "binaryauthorization.attestors.verifyImageAttested",
+        "containeranalysis.notes.listOccurrences",
+    ),
+    apis=("binaryauthorization.googleapis.com", "containeranalysis.googleapis.com"),
+)
+ORIGINS = Extra(
+    title="who built images (`registry.provenance`)",
+    wanted=lambda service: service.spec.registry is not None and service.spec.registry.provenance,
+    roles=("roles/containeranalysis.occurrences.viewer",),
+    permissions=("containeranalysis.occurrences.list",),
+    apis=("containeranalysis.googleapis.com",),
+)
 
 KIND = Kind(
     name="artifact_repository",
@@ -292,7 +310,7 @@ KIND = Kind(
         ),
     ),
     apis=("artifactregistry.googleapis.com",),
-    extras=(SCANS,),
+    extras=(SCANS, SIGNATURES, ORIGINS),
     roles=Roles(
         read=("roles/artifactregistry.reader",),
         write=("roles/artifactregistry.admin", "roles/run.viewer", "roles/cloudfunctions.viewer"),

@@ -14,7 +14,7 @@ from reconciler.render.costs import costs
 from reconciler.render.names import Names
 from reconciler.render.report import Report
 from reconciler.render.safe import code_block, escaped
-from reconciler.render.scans import warnings
+from reconciler.render.scans import origins, warnings
 from reconciler.render.text import SIGNS, summary
 from reconciler.render.values import differences, gives_access, leaves, listing
 from schemas.redaction import redacted
@@ -117,7 +117,8 @@ def _told(report: Report) -> Iterator[str]:
     yield f"{summary(report.plan).plain.strip()}\n"
     for whose, cost in costs(report.plan):
         yield f"Cost of {_value(whose, 80)}: {_value(cost.said())}\n"
-    yield from (f"Scan: {_value(why, 600)}\n" for why in islice(warnings(report.plan), _REASONS))
+    yield from (f"Origin: {_value(line, 600)}\n" for line in islice(origins(report.plan), _REASONS))
+    yield from (f"Images: {_value(why, 600)}\n" for why in islice(warnings(report.plan), _REASONS))
     yield from _rollouts(report)
 
 

@@ -8,7 +8,7 @@ from reconciler.core.plan import Action, Change, Note, Plan
 from reconciler.render.costs import costs
 from reconciler.render.names import Names
 from reconciler.render.safe import code_block, inline
-from reconciler.render.scans import warnings
+from reconciler.render.scans import origins, warnings
 from reconciler.render.text import SIGNS, summary
 from reconciler.render.values import differences, listing
 
@@ -24,7 +24,8 @@ def render_markdown(plan: Plan, *, titles: Mapping[str, str]) -> str:
     lines = [f"### mlservice plan: {', '.join(map(inline, plan.services))}", "", summary(plan).plain.strip(), ""]
     lines += [f"> **Blocked** {inline(why)}" for why in plan.blocked]
     lines += [f"- cost of {inline(whose)}: {inline(cost.said())}" for whose, cost in costs(plan)]
-    lines += [f"- scan: {inline(why)}" for why in warnings(plan)]
+    lines += [f"- origin: {inline(line)}" for line in origins(plan)]
+    lines += [f"- images: {inline(why)}" for why in warnings(plan)]
     lines += [""] if plan.costs or plan.scans else []
     told = sorted((c for c in plan.changes if c.acts or c.problem), key=lambda c: (c.rank, c.address))
     pending = [change for change in told if change.acts]

@@ -133,6 +133,7 @@ class _Scans(_Read):
     warnings: _Lines = Field(default_factory=list)
     serving: _Lines = Field(default_factory=list)
     unsure: _Lines = Field(default_factory=list)
+    origins: _Lines = Field(default_factory=list)
 
 
 class _Plan(_Read):

@@ -10,7 +10,7 @@ from rich.text import Text
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.render.costs import costs
 from reconciler.render.names import Names
-from reconciler.render.scans import warnings
+from reconciler.render.scans import origins, warnings
 from reconciler.render.values import differences, gives_access, listing
 
 SIGNS: Mapping[Action, tuple[str, str]] = {
@@ -110,8 +110,10 @@ def _costs(plan: Plan) -> Text:
     text = Text()
     for whose, cost in costs(plan):
         text.append(f"cost: {whose}: {cost.said()}\n")
+    for line in origins(plan):
+        text.append(f"origin: {line}\n")
     for why in warnings(plan):
-        text.append(f"scan: {why}\n", "yellow")
+        text.append(f"images: {why}\n", "yellow")
     for why in plan.blocked:
         text.append(f"blocked: {why}\n", "red")
     return text

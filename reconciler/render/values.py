@@ -50,7 +50,7 @@ def _said(path: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return feature(value) if _is_feature(path) else _mapping(path, value)
     if isinstance(value, list):
-        return _joined((_said(path, item) for item in value), _longest(path)) or "[]"
+        return _joined((_said(path, item) for item in masked(path, value)), _longest(path)) or "[]"
     return _scalar(masked(path, value) if isinstance(value, str) else value)
 
 
@@ -188,10 +188,22 @@ def differences(change: Change) -> Iterator[tuple[str, str, str]]:
             if item.field not in whole:
                 whole.add(item.field)
                 yield item.field, *_contrast(item.field, (change.observed or {}).get(item.field), desired)
+        elif isinstance(item.before, list) or isinstance(item.after, list):
+            yield from _by_element(item.path, item.before or [], item.after or [])
         elif any(isinstance(value, Mapping) and not is_plain_ref(value) for value in (item.before, item.after)):
             yield from _whole_map(item.path, item.before, item.after)
         else:
             yield item.path, *_contrast(item.path, item.before, item.after)
+
+
+def _by_element(path: str, before: Sequence[Any], after: Sequence[Any]) -> Iterator[tuple[str, str, str]]:
+    """Give the arguments that differ, one by one; what is secret is known by the one before it."""
+    old, new = (masked(path, list(each)) for each in (before, after))
+    for place in range(max(len(before), len(after))):
+        pair = [each[place] if place < len(each) else None for each in (before, after)]
+        if pair[0] != pair[1]:
+            shown = [each[place] if place < len(each) else None for each in (old, new)]
+            yield f"{path}[{place}]", *_contrast(f"{path}[{place}]", *shown)
 
 
 def _whole_map(path: str, before: Any, after: Any) -> Iterator[tuple[str, str, str]]:

@@ -127,6 +127,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     registry.repository,
     registry.cleanup,
     registry.allowed,
+    registry.signed,
     registry.judged,
     budget.amounts,
     budget.counted,

@@ -12,7 +12,7 @@ from schemas.checks.finding import Finding, repeated, warning
 from schemas.refusal import shown
 from schemas.sections.budget import Budget, BudgetAction, BudgetActionKind
 from schemas.sections.management import Management
-from schemas.sections.resources import Scaling
+from schemas.sections.resources import Scaling, ScalingMode
 from schemas.sections.retraining import Retraining
 from schemas.service import Metadata
 
@@ -101,6 +101,9 @@ def alerts(budget: Budget | None) -> Iterator[Finding]:
         yield Finding(f"budget.alerts[{index}]", "repeated", f"{text} is listed twice")
 
 
+_FEWER = frozenset({BudgetActionKind.CAP_INSTANCES, BudgetActionKind.SCALE_TO_ZERO})
+
+
 def actions(
     budget: Budget | None, scaling: Scaling, retraining: Retraining | None, management: Management
 ) -> Iterator[Finding]:
@@ -118,7 +121,13 @@ def actions(
         if before and action.at < before[-1].at:
             summary = f"{action.at:g} is below the step before it ({before[-1].at:g})"
             yield Finding(f"{path}.at", "budget-order", summary, "steps must rise")
-        if action.do is BudgetActionKind.CAP_INSTANCES:
+        if action.do in _FEWER and scaling.mode is ScalingMode.MANUAL:
+            summary = f"with scaling.mode Manual there are scaling.instances, whatever {action.do} says"
+            yield Finding(f"{path}.do", "budget-action", summary, "let Cloud Run scale: mode: Automatic")
+        elif action.do is BudgetActionKind.SCALE_TO_ZERO and scaling.revision_min_instances:
+            summary = "scaling.revisionMinInstances keeps instances of each revision, which no step takes back"
+            yield Finding(f"{path}.do", "budget-action", summary, "say scaling.minInstances instead")
+        elif action.do is BudgetActionKind.CAP_INSTANCES:
             yield from _cap(path, action, scaling, before)
         elif action.max_instances is not None:
             summary = f"maxInstances means nothing with {action.do}"

@@ -9,8 +9,9 @@ Source:
 import re
 from collections.abc import Iterator, Mapping
 
-from schemas.checks.environment import reference
+from schemas.checks.environment import reference, variables_of
 from schemas.checks.finding import Finding, repeated, warning
+from schemas.checks.image import reference as image_reference
 from schemas.refusal import shown
 from schemas.sections.container import Container, Probe
 from schemas.sections.image import Image
@@ -20,6 +21,8 @@ from schemas.sections.sidecars import Sidecar
 from schemas.units import duration_text
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_HEADER, _BREAKS = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"), re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_HEALTH = re.compile(r"/[^\s]*|grpc(:[\w.]+)?|tcp")
 _MOST_START_S, _MOST_START_GPU_S = 600, 1800
 _MOST_OF_EACH = 240
 _OF_THE_IMAGE = {
@@ -46,7 +49,7 @@ def bundled(image: Image | None, container: Container) -> Iterator[Finding]:
 def health(container: Container, runtime: Runtime) -> Iterator[Finding]:
     """The short forms say what a probe says."""
     said = container.health
-    if said is not None and not (said.startswith(("/", "grpc:")) or said in {"tcp", "grpc"}):
+    if said is not None and not _HEALTH.fullmatch(said):
         hint = "write a path that begins with /, or grpc, grpc:<service>, or tcp"
         yield Finding("container.health", "health", f"{shown(said)} is no way to ask", hint)
     for short, long in (("health", "startup_probe"), ("health", "liveness_probe"), ("startup_s", "startup_probe")):
@@ -105,6 +108,10 @@ def _probe(path: str, probe: Probe, *, most_each: int = 3600) -> Iterator[Findin
         yield Finding(path, "probe", summary, "give exactly one of httpGet, tcpSocket, grpc", at_key=True)
     if probe.http_get and not probe.http_get.path.startswith("/"):
         yield Finding(f"{path}.httpGet.path", "probe", f"{shown(probe.http_get.path)} does not begin with /")
+    for name, said in (probe.http_get.headers if probe.http_get else {}).items():
+        if not _HEADER.fullmatch(name) or _BREAKS.search(said):
+            hint = "a name of letters, digits and -; a value on one line"
+            yield Finding(f"{path}.httpGet.headers.{name}", "probe", f"{shown(name)} is no header", hint, at_key=True)
     if probe.timeout_s > probe.period_s:
         summary = (
             f"{duration_text(probe.timeout_s * 1000)} is above the period ({duration_text(probe.period_s * 1000)})"
@@ -190,11 +197,8 @@ def sidecar_variables(sidecars: dict[str, Sidecar]) -> Iterator[Finding]:
             if variable in each.env:
                 summary = f"{shown(variable)} stands in env as well"
                 yield Finding(f"sidecars.{name}.secrets.{variable}", "env-clash", summary, at_key=True)
-        for variable in (*each.env, *each.secrets):
-            if not variable or re.search(r"[\s=\x00-\x1f]", variable):
-                path = f"sidecars.{name}.{'env' if variable in each.env else 'secrets'}.{variable}"
-                summary = f"{shown(variable)} is not a variable's name"
-                yield Finding(path, "env-name", summary, "no spaces, no =", at_key=True)
+        yield from variables_of(f"sidecars.{name}.env", each.env, may=frozenset({"PORT"}))
+        yield from image_reference(f"sidecars.{name}.image.uri", each.image.uri)
 
 
 def accelerators(resources: Resources, sidecars: dict[str, Sidecar]) -> Iterator[Finding]:
@@ -213,6 +217,10 @@ def arguments(container: Container, sidecars: dict[str, Sidecar]) -> Iterator[Fi
     places: list[tuple[str, Container | Sidecar]] = [("container", container)]
     places += [(f"sidecars.{name}", sidecar) for name, sidecar in sidecars.items()]
     for path, each in places:
+        for key, texts in (("command", each.command), ("args", each.args)):
+            for index, text in enumerate(texts):
+                if "\x00" in text:
+                    yield Finding(f"{path}.{key}[{index}]", "arguments", "an argument has no NUL", "take it out")
         if sum(len(text.encode()) for text in (*each.command, *each.args)) > _LARGEST_ARGUMENTS:
             yield Finding(f"{path}.args", "arguments", "they are more than 128 KiB", "put it into a file of the image")
 

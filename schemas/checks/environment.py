@@ -26,15 +26,21 @@ _VERSION = re.compile(r"latest|[1-9][0-9]*|[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 def variables(env: dict[str, str]) -> Iterator[Finding]:
     """Names Cloud Run takes, values of a size it takes."""
+    yield from variables_of("env", env)
+
+
+def variables_of(path: str, env: dict[str, str], *, may: frozenset[str] = frozenset()) -> Iterator[Finding]:
+    """The same of any container; `may` names what only the one that takes requests may not set."""
     for name, value in env.items():
-        yield from _variable_name(f"env.{name}", name)
+        if name not in may:
+            yield from _variable_name(f"{path}.{name}", name)
         size = len(value.encode())
         if size > _LARGEST:
             summary = f"the value has {size} bytes, more than {_LARGEST}"
-            yield Finding(f"env.{name}", "env-size", summary, "put large values into a file of the image or bucket")
+            yield Finding(f"{path}.{name}", "env-size", summary, "put large values into a file of the image or bucket")
         elif value and looks_secret(name, value):
             hint = "`secrets` keeps it out of this file and out of the revision's description"
-            yield warning(f"env.{name}", "secret-in-env", "the value looks like a secret", hint)
+            yield warning(f"{path}.{name}", "secret-in-env", "the value looks like a secret", hint)
 
 
 def secrets(secrets: dict[str, SecretRef]) -> Iterator[Finding]:

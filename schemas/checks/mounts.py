@@ -21,7 +21,7 @@ SQL = "/cloudsql"
 _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?", re.DOTALL)
 _INSTANCE = re.compile(r"[a-z0-9.:-]+:[a-z0-9-]+:[a-z0-9-]+")
 _SHARE = re.compile(r"[A-Za-z0-9.-]+:/\S*|\[[0-9a-fA-F:]+\]:/\S*")
-_MODE = re.compile(r"0?[0-7]{3}")
+_MODE = re.compile(r"0?(?!000)[0-7]{3}")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -61,6 +61,7 @@ def generation(
         return
     needs = [path for path, mount in _all(mounts, sidecars) if mount.bucket or mount.nfs]
     needs += ["resources.gpu"] if resources.gpu else []
+    needs += [f"sidecars.{name}.gpu" for name, each in sidecars.items() if each.gpu]
     for path in needs:
         yield Finding("execution.environment", "generation", f"Gen1 has no {path}", "it needs Gen2")
 

@@ -19,6 +19,9 @@ from schemas.service import ONE_CPU_MILLIS, Metadata
 from schemas.spelling import closest
 
 _GOOGLES = ("run.googleapis.com/", "cloud.googleapis.com/", "serving.knative.dev/", "autoscaling.knative.dev/")
+_TAG = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+_KMS = re.compile(r"projects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+")
+_POLICY = re.compile(r"Default|projects/[^/\s]+/platforms/cloudRun/policies/[^/\s]+")
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 _OURS = ("mlservice", "managed-by")
@@ -35,6 +38,10 @@ def network(network: Network | None) -> Iterator[Finding]:
         yield Finding(f"network.{direct[0]}", "network", summary, "leave it, or the connector, out", at_key=True)
     if not network.connector and not (network.network or network.subnetwork):
         yield Finding("network", "network", "it names no network", "give subnetwork, network or connector", at_key=True)
+    for index, tag in enumerate(network.tags):
+        if not _TAG.fullmatch(tag):
+            hint = "lower-case letters, digits and -, up to 63"
+            yield Finding(f"network.tags[{index}]", "network", f"{shown(tag)} is no network tag", hint)
     for index, tag in repeated(network.tags):
         yield Finding(f"network.tags[{index}]", "network", f"{shown(tag)} stands there twice")
 
@@ -43,6 +50,13 @@ def protection(protection: Protection | None) -> Iterator[Finding]:
     """What happens to a key that there is."""
     if protection is None:
         return
+    if protection.encryption_key is not None and not _KMS.fullmatch(protection.encryption_key):
+        hint = "projects/P/locations/L/keyRings/R/cryptoKeys/K"
+        yield Finding("protection.encryptionKey", "protection", f"{shown(protection.encryption_key)} is no key", hint)
+    if protection.binary_authorization is not None and not _POLICY.fullmatch(protection.binary_authorization):
+        summary = f"{shown(protection.binary_authorization)} is no policy"
+        hint = "Default, or projects/P/platforms/cloudRun/policies/NAME"
+        yield Finding("protection.binaryAuthorization", "protection", summary, hint)
     for key in ("on_revocation", "shutdown_after_s"):
         if getattr(protection, key) is not None and protection.encryption_key is None:
             path = {"on_revocation": "onRevocation", "shutdown_after_s": "shutdownAfter"}[key]
@@ -95,6 +109,9 @@ def callers(access: Access) -> Iterator[Finding]:
     if access.authentication is Authentication.OFF and access.invokers:
         summary = "with `authentication: Off` nobody is asked who they are"
         yield warning("access.invokers", "invokers", summary, "leave it out, or let Cloud Run ask: IAM")
+    for index, audience in enumerate(access.custom_audiences):
+        if not audience or audience != audience.strip():
+            yield Finding(f"access.customAudiences[{index}]", "audiences", f"{shown(audience)} is no audience")
     for index, audience in repeated(access.custom_audiences):
         yield Finding(f"access.customAudiences[{index}]", "audiences", f"{shown(audience)} stands there twice")
 
@@ -132,12 +149,12 @@ def _own(place: str, path: str, said: Mapping[str, Any]) -> Iterator[Finding]:
     known = {each[len(path) :].split(".")[0] for each in (*SAID, *FREE, *REFUSED) if each.startswith(path)}
     for key, value in said.items():
         here, at = f"{path}{key}", f"{place}.{key}"
-        word = SAID.get(here)
+        word = SAID.get(here) if "." not in key else None
         if word is not None:
             yield Finding(at, "cloud-run", f"{shown(here)} has a word here", f"say {word}", at_key=True)
-        elif here in REFUSED:
+        elif here in REFUSED and "." not in key:
             yield Finding(at, "cloud-run", f"{shown(here)} is not written by mlservice", REFUSED[here], at_key=True)
-        elif here in FREE:
+        elif here in FREE and "." not in key:
             yield from _value(at, FREE[here], value)
         elif key in known and isinstance(value, dict):
             yield from _own(at, f"{here}.", value)

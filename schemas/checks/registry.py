@@ -20,6 +20,7 @@ _LISTED = re.compile(r"CVE-\d{4}-\d{4,}|(?!CVE)[A-Z]{2,12}(-[A-Z0-9.:]+)+", re.I
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _GOOGLES = re.compile(r"([a-z0-9-]+-docker\.pkg\.dev|((us|eu|asia)\.)?gcr\.io)/")
 _DIGEST = "@sha256:"
+_ATTESTOR = re.compile(r"projects/([a-z0-9.-]+:)?[a-z][a-z0-9-]*/attestors/[A-Za-z0-9_-]+")
 _REPOSITORY = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -62,6 +63,21 @@ def allowed(registry: Registry | None) -> Iterator[Finding]:
     for index, _ in repeated(entry.cve.upper() for entry in entries):
         twice = f"{shown(entries[index].cve)} is listed twice"
         yield Finding(f"registry.scan.allow[{index}].cve", "repeated", twice)
+
+
+def signed(image: Image | None, registry: Registry | None) -> Iterator[Finding]:
+    """Attestors are named in full, once; and what they attest is a digest."""
+    attestors = registry.signed.attestors if registry and registry.signed else ()
+    for index, name in enumerate(attestors):
+        if not _ATTESTOR.fullmatch(name):
+            hint = "such as projects/acme-signing/attestors/built-by-ci"
+            yield Finding(f"registry.signed.attestors[{index}]", "attestor", f"{shown(name)} names no attestor", hint)
+    for index, _ in repeated(attestors):
+        twice = f"{shown(attestors[index])} is listed twice"
+        yield Finding(f"registry.signed.attestors[{index}]", "repeated", twice)
+    by_tag = image is not None and image.resolve is Resolve.TAG and _DIGEST not in image.uri
+    if registry and registry.signed and registry.signed.required and by_tag:
+        yield warning("image.resolve", "not-signed", "a tag may move", "registry.signed blocks it: use Digest")
 
 
 def judged(image: Image | None, registry: Registry | None, retraining: Retraining | None) -> Iterator[Finding]:

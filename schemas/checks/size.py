@@ -43,7 +43,10 @@ def _of_several(resources: Resources, sidecars: dict[str, Sidecar]) -> Iterator[
     for path, (millis, _) in sizes.items():
         if millis < _LEAST_CPU:
             yield Finding(f"{path}.cpu", "cpu-size", f"{cpu_text(millis)} is below 80m", "the least Cloud Run gives")
-    if GpuType.RTX_PRO_6000 in {resources.gpu and resources.gpu.type, *(each.gpu for each in sidecars.values())}:
+    if GpuType.RTX_PRO_6000 in {
+        resources.gpu and resources.gpu.type,
+        *(each.gpu and each.gpu.type for each in sidecars.values()),
+    }:
         return  # Cloud Run's general sizes do not hold there
     millis, mib = (sum(size[place] for size in sizes.values()) for place in (0, 1))
     hint = "the sizes of all containers add up to those of an instance"
@@ -70,7 +73,7 @@ def memory(resources: Resources, sidecars: dict[str, Sidecar]) -> Iterator[Findi
 
 def gpu(resources: Resources, sidecars: dict[str, Sidecar]) -> Iterator[Finding]:
     """An accelerator needs a host of some size."""
-    named = next((each.gpu for each in sidecars.values() if each.gpu), None)
+    named = next((each.gpu.type for each in sidecars.values() if each.gpu), None)
     kind = resources.gpu.type if resources.gpu else named
     if kind is None:
         return

@@ -41,6 +41,11 @@ class Access(Section):
         description="Who may call: IAM members.",
         examples=[["serviceAccount:web@acme.iam.gserviceaccount.com", "group:growth@acme.example"]],
     )
+    iap: Flag | None = Field(
+        None,
+        description="Whether people sign in to Identity-Aware Proxy; `authentication: IAP` says it, too. Left out "
+        "otherwise: no.",
+    )
     custom_audiences: tuple[Text, ...] = Field(
         (),
         max_length=100,

@@ -15,7 +15,10 @@ class Mount(Section):
         None, description="Bucket or folder of one: `gs://bucket/folder/`.", examples=["gs://acme-models/writer/"]
     )
     memory_mib: Mebibytes | None = Field(
-        None, ge=1, description="So much of the instance's memory, as files.", examples=["2Gi"]
+        None,
+        ge=0,
+        description="So much of the instance's memory, as files; `0Mi` for as much as there is.",
+        examples=["2Gi"],
     )
     secret: Text | None = Field(None, description="Secret whose versions are files.")
     cloud_sql: tuple[Text, ...] = Field(
@@ -36,6 +39,11 @@ class Mount(Section):
         description="Of a secret: version by file name. Left out, the newest one in a file that is called as the "
         "secret is.",
         examples=[{"config.yaml": "3"}],
+    )
+    pin: Flag | None = Field(
+        None,
+        description="Of a secret: whether versions are pinned to numbers when planning. Left out: all but `latest`, "
+        "which files follow by themselves.",
     )
     default_mode: LooseText | None = Field(
         None, description="Of a secret: mode of its files, octal; `0444` if left out."

@@ -47,6 +47,17 @@ class Scan(Section):
     )
 
 
+class Signed(Section):
+    """Attestations of Binary Authorization. An image is deployed when each attestor has signed its digest."""
+
+    attestors: tuple[Text, ...] = Field(
+        min_length=1,
+        description="Attestors, each of which must have attested an image that a plan would deploy.",
+        examples=[["projects/acme-signing/attestors/built-by-ci"]],
+    )
+    required: Flag = Field(default=True, description="`false`: what is not attested is deployed, and plans tell of it.")
+
+
 class Cleanup(Section):
     """What is deleted from the repository, and what is kept. What serves is always kept."""
 
@@ -62,4 +73,9 @@ class Registry(Section):
     repository: Text = Field(description="Name of the repository, in the service's region.", examples=["ml"])
     immutable_tags: Flag = Field(default=False, description="A tag, once pushed, cannot move to other content.")
     scan: Scan | None = Field(None, description="Scan pushed images, and block plans on findings.")
+    signed: Signed | None = Field(None, description="Whose signatures an image needs to be deployed.")
+    provenance: Flag = Field(
+        default=False,
+        description="Plans tell who built what they would deploy, of which commit, and what lists its contents.",
+    )
     cleanup: Cleanup | None = Field(None, description="What is deleted.")

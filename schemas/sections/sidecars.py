@@ -7,7 +7,7 @@ from schemas.sections.container import Probe
 from schemas.sections.environment import SecretRef
 from schemas.sections.image import Image
 from schemas.sections.mounts import Mount
-from schemas.sections.resources import GpuType
+from schemas.sections.resources import Gpu
 from schemas.values import Flag, LooseText, Mebibytes, MilliCpu, Text
 
 
@@ -22,7 +22,7 @@ class Sidecar(Section):
     secrets: dict[str, SecretRef] = Field(default_factory=dict, description="Those that hold secrets, by name.")
     cpu_millis: MilliCpu = Field(1000, ge=1, description="Its vCPUs: those of all containers add up.")
     memory_mib: Mebibytes = Field(512, ge=1, description="Its memory: that of all containers adds up.")
-    gpu: GpuType | None = Field(
+    gpu: Gpu | None = Field(
         None, description="GPU of each instance, where this container uses it instead of the one that takes requests."
     )
     cpu_idle: Flag | None = Field(None, description="As `resources.cpuIdle`, which holds for it where left out.")

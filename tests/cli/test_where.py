@@ -22,6 +22,7 @@ def test_a_commit_is_found_after_apply_by_people_and_by_programs(shell, operator
     assert shell("apply", "--local", "--yes").code == 0
 
     text, data = shell("where", made[:8], "--local"), shell("where", made, "--local", "-o", "json")
+    built = shell("where", made, "--local", "--built")
     nothing, wrong = shell("where", "0" * 40, "--local"), shell("where", "not/an image", "--local")
 
     assert (text.code, data.code, nothing.code, wrong.code) == (0, 0, 1, 64)
@@ -30,6 +31,12 @@ def test_a_commit_is_found_after_apply_by_people_and_by_programs(shell, operator
     head, row = text.out.splitlines()
     assert head.split()[:4] == ["what", "region", "revision", "state"]
     assert {"churn", "serves", made[:12], found["run"]} <= set(row.split())
+    assert "origins" not in data.json
+    assert built.out.startswith(text.out)
+    assert [line.partition(": ")[2] for line in built.out.splitlines()[2:]] == [
+        "nobody says who built it",
+        "there is no list of its contents",
+    ]
     assert nothing.out == f"nothing runs {'0' * 40}, nor could be gone back to it, in europe-west1\n"
     assert "is no digest, image, model or commit" in wrong.err
 

@@ -41,7 +41,8 @@ def place(tmp_path_factory):
 
 def live(world, path):
     """The service as Cloud Run completes it, in Google's own class."""
-    body = json.loads(path.read_text().replace("PROJECT", "local").replace("REGION", "europe-west1"))["service"]
+    text = path.read_text() if isinstance(path, Path) else json.dumps({"service": path})
+    body = json.loads(text.replace("PROJECT", "local").replace("REGION", "europe-west1"))["service"]
     message = ParseDict(body, Service(name="projects/local/locations/europe-west1/services/s"))
     complete(world, message)
     return types.Service.from_json(json.dumps(MessageToDict(message)))
@@ -64,7 +65,9 @@ def spec(tmp_path, seen, members=()):
 
 def wanted(service):
     """What that spec wants."""
-    found = run_service.KIND.desired(service, Facts("local", "local-mlservice"))
+    found = run_service.KIND.desired(
+        service, Facts("local", "local-mlservice", answers={("project_number", "local"): "1"})
+    )
     (want,) = (each for each in found if isinstance(each, Desired) and each.address.kind == "run_service")
     return want
 
@@ -76,7 +79,44 @@ def written(record):
     return message
 
 
-@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+def one(said=None, **template):
+    """A service of one container."""
+    resources = {"limits": {"cpu": "1", "memory": "1Gi"}, "cpuIdle": True}
+    container = {"image": "i", "resources": resources, **(said or {})}
+    return {"template": {"containers": [container], **template}}
+
+
+def mounted(volume, **mount):
+    """One with something mounted."""
+    return one({"volumeMounts": [{"name": "v", "mountPath": "/v", **mount}]}, volumes=[{"name": "v", **volume}])
+
+
+GPU = {"cpu": "4", "memory": "16Gi", "nvidia.com/gpu": "1"}
+ODD = {
+    "memory-without-a-size": mounted({"emptyDir": {"medium": "MEMORY"}}),
+    "options-in-any-order": mounted(
+        {"gcs": {"bucket": "acme-models", "mountOptions": ["implicit-dirs", "only-dir=x"]}}
+    ),
+    "a-version-by-its-alias": mounted({"secret": {"secret": "s", "items": [{"path": "a/b", "version": "prod"}]}}),
+    "iap-and-no-check": {**one(), "iapEnabled": True, "invokerIamDisabled": True},
+    "iap": {**one(), "iapEnabled": True},
+    "a-card-behind-in-two-zones": one(
+        {"name": "page", "ports": [{"containerPort": 8080}]}, nodeSelector={"accelerator": "nvidia-l4"}
+    ),
+    "manual": {**one(), "scaling": {"scalingMode": "MANUAL", "manualInstanceCount": 3}},
+    "header-of-a-probe": one(
+        {"startupProbe": {"httpGet": {"path": "/up", "httpHeaders": [{"name": "X-A", "value": "1"}]}}}
+    ),
+    "labels-of-others": {**one(), "labels": {"managed-by-team": "growth"}},
+}
+ODD["a-card-behind-in-two-zones"]["template"]["containers"].append(
+    {"name": "engine", "image": "e", "resources": {"limits": GPU, "cpuIdle": False}}
+)
+ODD["a-card-behind-in-two-zones"]["template"]["containers"][0]["resources"]["cpuIdle"] = False
+CASES = [pytest.param(path, id=path.stem) for path in MANIFESTS] + [pytest.param(b, id=name) for name, b in ODD.items()]
+
+
+@pytest.mark.parametrize("path", CASES)
 def test_the_yaml_alone_makes_the_same_service(place, path, tmp_path):
     """Not one field of the message differs but for our marks, and the plan of the one that is there is empty."""
     message = live(place, path)
@@ -105,12 +145,15 @@ def flat(message):
     for volume in volumes.values():
         if size := volume.get("emptyDir", {}).get("sizeLimit"):
             volume["emptyDir"]["sizeLimit"] = memory_mib(size)
+        volume.get("gcs", {}).get("mountOptions", []).sort()
     for each in found["template"]["containers"]:
         for mount in each.get("volumeMounts", ()):
             mount["volume"] = volumes[mount.pop("name")]
         each.get("env", []).sort(key=lambda variable: variable["name"])
         limits = each["resources"]["limits"]
         limits |= {"cpu": cpu_millis(limits["cpu"]), "memory": memory_mib(limits["memory"])}
+    if not found["template"].get("gpuZonalRedundancyDisabled", True):
+        del found["template"]["gpuZonalRedundancyDisabled"]  # said, or left out: both zones
     return {name: value for name, value in found.items() if value != {}}
 
 

@@ -1,6 +1,7 @@
 """Acts of the demo are told by themselves, each on an emulator of its own."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,19 @@ def test_the_act_of_training_ends_as_it_says(tmp_path):
     assert any("model 1 -> 2 (alias champion)" in line for line in found)
     assert any(line.endswith(": 8 of 10 right") for line in found)
     assert any(line.startswith("version 3 is not taken: accuracy 0.57") for line in found)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_act_of_rollouts_ends_as_it_says(tmp_path):
+    """Some errors, and the worse version has nothing; the next one has everything, with none."""
+    found = told("demo_rollout.py", tmp_path)
+
+    caught = next(line for line in found if line.endswith("whatever the spec says"))
+    asked, failed = map(int, re.findall(r"(\d+) (?:requests|errors)", caught))
+    assert 0 < failed < asked / 5
+    assert any(line.startswith("petal-scorer  Steady") and line.endswith("serves") for line in found)
+    assert any(line.endswith("requests on the way, 0 errors") for line in found)
 
 
 @pytest.mark.slow

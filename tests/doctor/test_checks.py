@@ -315,8 +315,15 @@ def forbid(patient, constraint, **rule):
             "run.allowedBinaryAuthorizationPolicies",
             {"values": {"allowed_values": ["default"]}},
             {},
-            "services need a Binary Authorization policy (allowed: default), which this version does not set",
+            "services need protection.binaryAuthorization (allowed: default)",
             id="attestation",
+        ),
+        pytest.param(
+            "run.allowedBinaryAuthorizationPolicies",
+            {"values": {"allowed_values": ["projects/acme/platforms/cloudRun/policies/p"]}},
+            {"protection": {"binaryAuthorization": "Default"}},
+            "protection.binaryAuthorization: Default is blocked (allowed: projects/acme/platforms/cloudRun/policies/p)",
+            id="another-attestation",
         ),
         pytest.param(
             "iam.disableServiceAccountCreation",

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests import warm
+from tests.attesting import Attestor, signer
 from tests.emulator_analysis.pushed import make_repository, switch
 from tests.emulator_registry.client import HOST
 
@@ -233,6 +234,26 @@ def test_schemas(gcloud, tmp_path):
     gcloud("pubsub topics create scores --schema=score --message-encoding=json")
     gcloud("pubsub schemas delete score", as_json=False)
     assert gcloud("pubsub topics describe scores")["schemaSettings"]["schema"] == "_deleted-schema_"
+
+
+def test_attestations(gcloud, emulator, tmp_path):
+    """An attestor gets a key, an image its attestation, signed by a program of one's own: all by gcloud."""
+    image, by = "europe-west1-docker.pkg.dev/local/ml/app@sha256:" + "a" * 64, signer("ci")
+    attestor = Attestor(emulator, "qa", keys=(signer("older"),))
+    pem, payload, signature = (tmp_path / name for name in ("key.pem", "payload.json", "signature"))
+    pem.write_text(by.pem)
+    binauthz = "container binauthz"
+    made = f"--attestor=qa --pkix-public-key-file={pem} --pkix-public-key-algorithm=ecdsa-p256-sha256"
+    key = gcloud(f"{binauthz} attestors public-keys add {made}")["id"]
+    payload.write_text(gcloud(f"{binauthz} create-signature-payload --artifact-url={image}", as_json=False))
+    signature.write_bytes(by.sign(payload.read_bytes()))
+    told = f"--artifact-url={image} --attestor={attestor.name} --public-key-id='{key}' --signature-file={signature}"
+    gcloud(f"{binauthz} attestations create {told} --payload-file={payload} --validate")
+
+    [found] = gcloud(f"{binauthz} attestations list --attestor={attestor.name} --artifact-url={image}")
+    assert found["resourceUri"] == image  # without a scheme, unlike a scan's
+    assert names(gcloud(f"{binauthz} attestors list")) == ["qa"]
+    assert gcloud(f"{binauthz} policy export")["defaultAdmissionRule"]["evaluationMode"] == "ALWAYS_ALLOW"
 
 
 def test_notifications(gcloud):

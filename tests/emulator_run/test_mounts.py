@@ -17,7 +17,7 @@ from emulator.processes.model import CannotStartError, Program
 from tests.emulator.clients import client
 from tests.emulator.test_images import make_repository
 from tests.emulator_iam.callers import Account, grant
-from tests.emulator_run.cloud import Cloud, service
+from tests.emulator_run.cloud import PARENT, Cloud, service
 from tests.emulator_run.conftest import SCRIPT
 from tests.emulator_run.test_instances import eventually
 
@@ -157,13 +157,33 @@ def test_a_folder_of_a_bucket_memory_and_secrets(mounted):
         run_v2.Volume(name="conf", secret=run_v2.SecretVolumeSource(secret="conf", items=items)),
     ]
 
-    mounted.start(volumes, {"models": "/models", "scratch": "/var/scratch", "conf": "/etc/server/conf.d"})
+    mounted.start(volumes, {"models": "/models", "scratch": "/var/run/acme/scratch", "conf": "/etc/server/conf.d"})
 
     assert mounted.files("/models") == {"weights.txt": "of the writer"}
     assert mounted.files("/etc/server/conf.d") == {"old.conf": "first", "d/new.conf": "second"}
-    assert mounted.write("/var/scratch", "x", "y") == ""
-    assert mounted.files("/var/scratch") == {"x": "y"}
+    assert mounted.write("/var/run/acme/scratch", "x", "y") == ""
+    assert mounted.files("/var/run/acme/scratch") == {"x": "y"}
     assert not Path("/etc/server").exists()
+    assert not Path("/var/run/acme").exists()  # a link to /run on most systems
+
+
+@pytest.mark.slow
+def test_a_job_writes_its_results_into_a_bucket(mounted):
+    """What it wrote last is there when it has ended, whatever its image is."""
+    grant(mounted.cloud.emulator, (WRITE, mounted.runner.member))
+    mount = run_v2.VolumeMount(name="models", mount_path="/out")
+    container = run_v2.Container(image=IMAGE, command=["sh", "-c", "echo made > /out/a.txt"], volume_mounts=[mount])
+    task = run_v2.TaskTemplate(
+        containers=[container], volumes=[bucket()], service_account=mounted.runner.email, max_retries=0
+    )
+    wanted = run_v2.Job(template=run_v2.ExecutionTemplate(template=task))
+    jobs = mounted.cloud.jobs
+    made = jobs.create_job(parent=PARENT, job_id="writer", job=wanted).result(timeout=30)
+
+    done = jobs.run_job(name=made.name).result(timeout=60)
+
+    assert done.succeeded_count == 1
+    assert eventually(lambda: mounted.objects() == {"a.txt": "made\n"})
 
 
 SQL = run_v2.Volume(name="models", cloud_sql_instance=run_v2.CloudSqlInstance(instances=["local:europe-west1:db"]))

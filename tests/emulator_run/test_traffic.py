@@ -12,13 +12,13 @@ from tests.emulator_monitoring.making import now
 from tests.emulator_run.cloud import Cloud, service
 
 
-def points(emulator, metric):
+def points(emulator, metric, hours=1):
     """Every point of a metric: labels of the resource and the metric, and the value."""
     at = now(emulator)
     request = {
         "name": "projects/local",
         "filter": f'metric.type = "run.googleapis.com/{metric}" AND resource.type = "cloud_run_revision"',
-        "interval": {"start_time": {"seconds": int(at.timestamp()) - 3600}, "end_time": at},
+        "interval": {"start_time": {"seconds": int(at.timestamp()) - hours * 3600}, "end_time": at},
     }
     for found in client(emulator, monitoring_v3.MetricServiceClient).list_time_series(request=request):
         for point in found.points:
@@ -73,3 +73,67 @@ def test_latencies_fall_into_their_bucket(took_ms):
     low, high = [0.0, *BOUNDS_MS][bucket], [*BOUNDS_MS, float("inf")][bucket]
     assert low <= took_ms < high
     assert (answers.count, answers.mean_ms, answers.squares) == (2, took_ms, 0.0)
+
+
+def test_what_instances_take_is_told(emulator):
+    """Of CPU and memory what its processes took, how many requests at once, starts and how many instances there are."""
+    found = Cloud(emulator).create("hello", kept(service()))
+    assert httpx.get(found.uri).status_code == 200
+    emulator.advance(60)
+
+    (resource, _, memory), *_ = points(emulator, "container/memory/utilizations")
+    (*_, cpu), *_ = points(emulator, "container/cpu/utilizations")
+    requests = [point.value.distribution_value for *_, point in points(emulator, "container/max_request_concurrencies")]
+    (*_, starts), *_ = points(emulator, "container/startup_latencies")
+    counts = [
+        (labels["state"], point.value.int64_value) for _, labels, point in points(emulator, "container/instance_count")
+    ]
+    assert resource["revision_name"] == found.latest_ready_revision.rpartition("/")[2]
+    taken_mib = memory.value.distribution_value.mean * 512
+    assert 5 < taken_mib < 500, "an interpreter, and no more than it may have"
+    assert 0 <= cpu.value.distribution_value.mean <= 1
+    assert max(each.mean for each in requests) > 0
+    assert starts.value.distribution_value.mean > 0
+    assert ("active", 1) in counts
+    assert {count for _, count in counts} == {0, 1}
+
+
+def test_quiet_instances_are_told_of_by_the_minute_and_seldom_written(emulator):
+    """One that is kept has a value for each minute of three days, in few points; another one of a quarter hour."""
+    cloud = Cloud(emulator)
+    kept_one, other = cloud.create("kept", kept(service())), cloud.create("other", service())
+    for asked in (kept_one, other):
+        assert httpx.get(asked.uri).status_code == 200
+    emulator.advance(60)
+    emulator.advance(3 * 86_400)
+
+    minutes = Counter()
+    written = Counter()
+    for resource, _, point in points(emulator, "container/memory/utilizations", hours=80):
+        minutes[resource["service_name"]] += point.value.distribution_value.count
+        written[resource["service_name"]] += 1
+    assert 2 * 1440 <= minutes["kept"] <= 3 * 1440 + 2
+    assert 1 <= minutes["other"] <= 20
+    assert written["kept"] < 20
+
+
+def test_a_gpu_that_is_not_there_computes_nothing(emulator):
+    """Of instances that have one it is told so, and of others nothing."""
+    wanted = kept(service())
+    wanted.template.node_selector.accelerator = "nvidia-l4"
+    wanted.template.gpu_zonal_redundancy_disabled = True
+    wanted.template.containers[0].resources.limits.update({"cpu": "4", "memory": "16Gi", "nvidia.com/gpu": "1"})
+    cloud = Cloud(emulator)
+    cloud.create("gpu", wanted)
+    cloud.create("hello", kept(service()))
+    emulator.advance(60)
+
+    found = [*points(emulator, "container/gpu/utilizations")]
+    assert {resource["service_name"] for resource, *_ in found} == {"gpu"}
+    assert {point.value.distribution_value.mean for *_, point in found} == {0}
+
+
+def kept(wanted):
+    """One instance is kept warm."""
+    wanted.scaling.min_instance_count = 1
+    return wanted

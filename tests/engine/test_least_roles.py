@@ -23,7 +23,9 @@ from reconciler.engine.session import Patience, Session
 from reconciler.gcp.connection import Connection
 from reconciler.gcp.roles import role_with
 from reconciler.kinds import KINDS
+from reconciler.kinds.artifact_repository import SIGNATURES
 from schemas import SpecError
+from tests.attesting import Attestor
 from tests.emulator.clients import client
 from tests.emulator_analysis.pushed import SCANNED_AFTER_S, make_repository, switch
 from tests.emulator_iam.callers import PROJECT, Account, grant
@@ -274,6 +276,25 @@ def test_reading_what_scans_found_takes_its_role(operator, deployer):
     assert "who owns project local must grant roles/containeranalysis.occurrences.viewer there" in blocked
     assert passed.blocked == ()
     assert [str(change.action) for change in passed.pending if change.address.kind == "run_service"] == ["create"]
+
+
+def test_reading_attestations_takes_its_roles(operator, deployer):
+    """With the roles of the page for a spec that asks for it an attested image passes, without one none."""
+    attestor = Attestor(operator.emulator)
+    gate = spec(
+        registry={"repository": "models", "signed": {"attestors": [attestor.name]}}, management={"adopt": "Always"}
+    )
+    deployer.may(*READING, *SIGNATURES.roles)
+    (unsigned,) = deployer.operator.plan(gate).plan.blocked
+    attestor.attest(re.search(r"--artifact-url=(\S+)", unsigned)[1])
+    passed = deployer.operator.plan(gate).plan.blocked
+    lacking = {}
+    for role in SIGNATURES.roles:
+        deployer.may(*READING, *(each for each in SIGNATURES.roles if each != role))
+        lacking[role] = list(deployer.operator.plan(gate).plan.blocked)
+
+    assert passed == ()
+    assert all(f"must grant {SIGNATURES.roles[0]} on the attestor" in line for (line,) in lacking.values())
 
 
 def clean_image(operator):

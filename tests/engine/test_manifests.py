@@ -15,13 +15,9 @@ from tests.operating import HELLO, REGION
 MANIFESTS = sorted((Path(__file__).parents[1] / "emulator_run" / "manifests").glob("*.json"))
 PARENT = f"projects/local/locations/{REGION}"
 _SQL = "the emulator has no Cloud SQL"
-_ONE_PORT = "containers beside listen at a port of this machine, which two revisions cannot share"
 LACKS = {
     "14-forecast-sql": _SQL,
     "26-tracker": _SQL,
-    "21-scorer-traced": _ONE_PORT,
-    "23-webui-with-ollama": _ONE_PORT,
-    "24-nginx-front": _ONE_PORT,
 }
 """What cannot run here; that its YAML makes it again is tested without a server."""
 SOME = ("02-", "07-", "13-", "17-", "22-", "27-", "29-", "30-")

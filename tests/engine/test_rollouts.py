@@ -204,3 +204,21 @@ def test_a_pass_that_dies_at_its_write_is_finished_by_the_next(operator, when):
     revisions = operator.api("google.cloud.run_v2", "revisions", "Revisions")
     made = revisions.list_revisions(request={"parent": operator.service().name})
     assert len(list(made)) == 2
+
+
+def test_however_many_services_are_on_their_way_monitoring_is_asked_twice(operator):
+    """One list for each metric and region; none where nothing is on its way."""
+    many = [spec(f"s{n}", rollout=CANARY, env={"V": "1"}) for n in range(3)]
+    operator.apply(*many)
+    operator.emulator.control("DELETE", "calls")
+    operator.plan(*many)
+    lists = "google.monitoring.v3.MetricService/ListTimeSeries"
+    assert lists not in operator.emulator.calls()
+    newer = [spec(f"s{n}", rollout=CANARY, env={"V": "2"}) for n in range(3)]
+    operator.apply(*newer)
+    operator.emulator.advance(120)
+    operator.emulator.control("DELETE", "calls")
+
+    operator.plan(*newer)
+
+    assert operator.emulator.calls()[lists] == 2

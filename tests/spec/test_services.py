@@ -228,6 +228,27 @@ def test_images_whose_scans_nobody_can_read_are_warned_of(said, image, more, war
 
 
 @pytest.mark.parametrize(
+    ("attestors", "found"),
+    [
+        (["projects/acme/attestors/ci", "projects/example.com:acme/attestors/QA_1"], None),
+        (["ci"], '[0]: "ci" names no attestor'),
+        (["projects/acme/attestors/ci/x"], '[0]: "projects/acme/attestors/ci/x" names no attestor'),
+        (["projects/acme/attestors/a"] * 2, '[1]: "projects/acme/attestors/a" is listed twice'),
+    ],
+)
+def test_attestors_are_named_in_full_and_once(said, attestors, found):
+    """As Binary Authorization names them; and of a tag nobody can be one."""
+    listed = ", ".join(f"'{each}'" for each in attestors)
+    text = SPEC + f"  registry: {{repository: ml, signed: {{attestors: [{listed}]}}}}\n"
+    lines = [each.partition("registry.signed.attestors")[2] for each in said(text)]
+    tagged = next(line for line in SPEC.splitlines() if "image:" in line)
+    moves = said(text.replace(tagged, "  image: {uri: gcr.io/acme/app:1, resolve: Tag}"))
+
+    assert [each[: len(found or "")] for each in lines] == [found] * bool(found)
+    assert any("image.resolve: warning: a tag may move" in each for each in moves)
+
+
+@pytest.mark.parametrize(
     ("cve", "warned"),
     [
         *(("CVE-2024-6345", 0), ("GHSA-4mr9-8vxg-wq2j", 0), ("DSA-5343-1", 0), ("cve-2024-6345", 0)),

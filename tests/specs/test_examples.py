@@ -86,7 +86,9 @@ def test_the_first_plan_of_an_example_reads_as_recorded(operator, surroundings, 
     specs = load([SPECS / example / "mlservice.yaml"], environment=environment)
     plan = make_plan(operator.session(), specs.services, runtime_image=runtime_image()).plan
 
-    text = re.sub(r"(images/runtime@sha256:)[0-9a-f]+", r"\1", render_text(plan, titles=TITLES).plain)
+    text = re.sub(
+        r"((?:images/runtime|container/hello)@sha256:)[0-9a-f]+", r"\1", render_text(plan, titles=TITLES).plain
+    )
     text = re.sub(r"(  digest +)[0-9a-f]+", r"\1…", text)
 
     text = text.replace(f"{SPECS}/", "specs/")

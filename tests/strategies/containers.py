@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reconciler.kinds.run_service.container import probe, without_blanks
 from reconciler.kinds.run_service.fields import TEMPLATE
-from reconciler.kinds.run_service.volumes import with_names_where_shared
+from reconciler.kinds.run_service.volumes import content, with_names_where_shared
 
 Data = dict[str, Any]
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=8)
@@ -76,7 +76,7 @@ def volumes() -> st.SearchStrategy[Data]:
     memory = st.fixed_dictionaries({}, optional={"sizeMib": st.sampled_from([64, 1024])})
     sql = st.just({"instances": ["p:r:a", "p:r:b"]})
     found = st.one_of(
-        bucket.map(lambda said: {"gcs": said}),
+        bucket.map(lambda said: {"gcs": content("gcs", said)}),
         secret.map(lambda said: {"secret": said}),
         st.fixed_dictionaries(share).map(lambda said: {"nfs": said}),
         sql.map(lambda said: {"cloudSqlInstance": said}),

@@ -1,6 +1,7 @@
 """How much of Cloud Run a project may use in a region, and the request for more, which is granted at once.
 
-The GPUs are told, and not enforced: no instance here has one. vCPUs are those of the setting `run_cpu_quota`.
+GPUs are told, and enforced where the setting `run_gpu_quotas` says so, though no instance here has one. vCPUs are those
+of the setting `run_cpu_quota`.
 
 Source: `google.api.cloudquotas.v1.CloudQuotas`; https://cloud.google.com/run/quotas (three L4 without zonal redundancy
 come with the first deployment; all other GPUs are asked for).
@@ -82,6 +83,11 @@ def default_of(world: World, quota: str) -> int:
     """The limit where nobody asked for more."""
     vcpus = settings.read(world.store).run_cpu_quota
     return int(vcpus * 1000) if quota.startswith("Cpu") and vcpus else QUOTAS[quota].value
+
+
+def limit(world: World, project: str, quota: str, region: str) -> int:
+    """The limit that holds in a region."""
+    return granted(world, project, quota).get(region, default_of(world, quota))
 
 
 def described(world: World, project: str, quota: str) -> Any:

@@ -3,7 +3,7 @@
 AND binds closer than OR. Other fields than these, and other functions, are refused.
 
 Source: https://cloud.google.com/artifact-analysis/docs/os-scanning-view (kind, resourceUrl, noteProjectId, noteId,
-createTime, has_prefix); gcloud sends `resourceUrl = "…"` in brackets, joined by OR.
+createTime, has_prefix); gcloud sends `resourceUrl = "…"` in brackets, joined by OR, and has_suffix for attestations.
 """
 
 import re
@@ -41,6 +41,7 @@ TEXTS: dict[str, Callable[[Any], str]] = {
     "noteProjectId": lambda each: note_of(each)[1],
     "noteId": lambda each: note_of(each)[3],
 }
+ENDS: dict[str, Callable[[str, str], bool]] = {"has_prefix": str.startswith, "has_suffix": str.endswith}
 
 
 def matching(messages: list[Any], text: str) -> list[Any]:
@@ -128,16 +129,16 @@ class Reader:
             self._depth -= 1
             return found
         field = self.take("word")
-        return self.prefix() if field == "has_prefix" else self.comparison(field)
+        return self.end(ENDS[field]) if field in ENDS else self.comparison(field)
 
-    def prefix(self) -> Test:
-        """`has_prefix(field, "…")`."""
+    def end(self, has: Callable[[str, str], bool]) -> Test:
+        """`has_prefix(field, "…")`, `has_suffix(field, "…")`."""
         self.take("bracket", "(")
         read = text_of(self.take("word"))
         self.take("comma")
         wanted = self.operand()
         self.take("bracket", ")")
-        return lambda message: read(message).startswith(wanted)
+        return lambda message: has(read(message), wanted)
 
     def comparison(self, field: str) -> Test:
         """`field = "…"`, and times also by their order."""

@@ -8,22 +8,16 @@ Source:
     at the end of the minute, and what is billed two minutes after it.
 """
 
-import logging
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from google.protobuf.json_format import ParseDict
-
-from emulator.apis.monitoring.recording import record
-from emulator.apis.monitoring.series.keeping import TimeSeries
+from emulator.apis.monitoring import instances, revisions
 from emulator.apis.run.journal import resource
 from emulator.apis.run.running import Running
 from emulator.apis.run.stored import REVISIONS
 from emulator.apis.run.traffic import FINITE, GROWTH, MINUTE_S, SCALE_MS, Answers, Key
 from emulator.core.world import World
 
-log = logging.getLogger("emulator")
 COUNT, LATENCIES = "run.googleapis.com/request_count", "run.googleapis.com/request_latencies"
 BILLED = "run.googleapis.com/container/billable_instance_time"
 DELAY_S = 120
@@ -37,7 +31,7 @@ def write(world: World, payload: dict[str, Any]) -> None:
     if busy_s:
         later = datetime.fromisoformat(payload["end"]) + timedelta(seconds=DELAY_S)
         world.clock.call_at(later, WRITE_BILLED, {"end": payload["end"], "busy_s": dict(busy_s)})
-    _write(
+    revisions.write(
         world,
         [
             (revision, each)
@@ -45,27 +39,18 @@ def write(world: World, payload: dict[str, Any]) -> None:
             for each in series((revision, code), answers, payload["end"])
         ],
     )
+    instances.begin(world, payload["end"])
 
 
 def write_billed(world: World, payload: dict[str, Any]) -> None:
     """Write the instance seconds of a minute that are billed by request."""
     busy = [(name, busy_s) for name, busy_s in sorted(payload["busy_s"].items()) if _by_request(world, name)]
-    _write(world, [(name, billed(name, busy_s, payload["end"])) for name, busy_s in busy])
+    revisions.write(world, [(name, billed(name, busy_s, payload["end"])) for name, busy_s in busy])
 
 
 def _by_request(world: World, name: str) -> bool:
     revision = REVISIONS.find(world, name)
     return revision is not None and any(each.resources.cpu_idle for each in revision.containers)
-
-
-def _write(world: World, told: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    """Write series of revisions."""
-    by_project: dict[str, list[Any]] = {}
-    for revision, each in told:
-        by_project.setdefault("/".join(revision.split("/")[:2]), []).append(ParseDict(each, TimeSeries()))
-    for project, many in by_project.items():
-        if refused := record(world, project, many, period_ns=MINUTE_S * 10**9):
-            log.warning("requests were counted in vain", extra={"series": len(refused), "why": refused[0].why})
 
 
 def billed(revision: str, busy_s: float, end: str) -> dict[str, Any]:

@@ -17,12 +17,13 @@ class Addresses:
 
     Attributes:
         ports: Port by tag.
-        shares: By tag: revision (full name), percent, instances to keep, most instances of the service or None.
+        shares: By tag: revision (full name), percent, instances to keep, most instances of the service or None,
+            whether their number is set by hand.
         audiences: Custom ones.
     """
 
     ports: dict[str, int] = field(default_factory=dict)
-    shares: dict[str, list[tuple[str, int, int, int | None]]] = field(default_factory=dict)
+    shares: dict[str, list[tuple[str, int, int, int | None, bool]]] = field(default_factory=dict)
     public: bool = False
     internal: bool = False
     audiences: list[str] = field(default_factory=list)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from emulator.apis.run import conditions, programs, secrets
+from emulator.apis.run import authorization, conditions, programs, secrets
 from emulator.apis.run.addresses import KIND, MAIN, Addresses, load, routes_of, save
 from emulator.apis.run.messages import INGRESS_ALL, LATEST, MANUAL, REVISION, TrafficTargetStatus
 from emulator.apis.run.names import parts, short
@@ -131,6 +131,8 @@ def _start(world: World, revision: Any) -> tuple[Outcome, list[programs.Source]]
         project = parts(revision.name)["projects"]
         outcome = secrets.check(world, project, revision.service_account, revision)
     if outcome.ready:
+        outcome = authorization.check(world, revision, sources)
+    if outcome.ready:
         programs.save_sources(world, revision.name, sources)
         outcome = plane(world).deploy(revision.name)
     return outcome, sources
@@ -214,29 +216,63 @@ def addresses_of(world: World, service: Any, targets: list[tuple[str, Any]], bef
         internal=service.ingress != INGRESS_ALL,
         audiences=list(service.custom_audiences),
     )
-    after.shares[MAIN] = [share(world, service, name, target.percent) for name, target in targets if target.percent]
+    manual = service.scaling.scaling_mode == MANUAL
+    set_by_hand = by_hand(world, service, targets) if manual else {}
     for name, target in targets:
+        if target.percent:
+            one = set_by_hand.get(name) or share(world, service, name, target.percent)
+            after.shares.setdefault(MAIN, []).append((name, target.percent, *one[2:]))
         if target.tag:
-            after.shares[target.tag] = [share(world, service, name, 100, tagged_only=True)]
+            one = set_by_hand.get(name) or share(world, service, name, 100, tagged_only=True)
+            after.shares[target.tag] = [(name, 100, *one[2:])]
+    after.shares.setdefault(MAIN, [])
     for tag in after.shares:
         after.ports[tag] = before.ports.get(tag) or plane(world).listen()
     return after
 
 
-def share(
-    world: World, service: Any, revision: str, percent: int, *, tagged_only: bool = False
-) -> tuple[str, int, int, int | None]:
+Kept = tuple[str, int, int, int | None, bool]
+"""A share as it is written down: revision, percent, instances to keep, most of the service, whether set by hand."""
+
+
+def share(world: World, service: Any, revision: str, percent: int, *, tagged_only: bool = False) -> Kept:
     """One share of an address, with the instances that service and revision want kept.
 
     The service's minimum is divided by percentage; a revision's own holds while it has traffic or a tag
     (https://cloud.google.com/run/docs/configuring/min-instances).
     """
-    scaling, manual = service.scaling, service.scaling.scaling_mode == MANUAL
-    wanted = scaling.manual_instance_count if manual else scaling.min_instance_count
+    wanted = service.scaling.min_instance_count
     divided = 0 if tagged_only else math.ceil(wanted * percent / 100)
-    own = 0 if manual else REVISIONS.get(world, revision).scaling.min_instance_count
-    most = scaling.manual_instance_count if manual else scaling.max_instance_count
-    return revision, percent, max(divided, own), most or None
+    own = REVISIONS.get(world, revision).scaling.min_instance_count
+    return revision, percent, max(divided, own), service.scaling.max_instance_count or None, False
+
+
+def by_hand(world: World, service: Any, targets: list[tuple[str, Any]]) -> dict[str, Kept]:
+    """Each revision's share where the number of instances is set by hand: they are divided by percentage.
+
+    One that has a tag alone is kept apart: it has its own minimum, and else one instance at most.
+    Source: https://cloud.google.com/run/docs/configuring/services/manual-scaling.
+    """
+    percents: dict[str, int] = {}
+    for name, target in targets:
+        percents[name] = percents.get(name, 0) + target.percent
+    counts = divided(service.scaling.manual_instance_count, {name: each for name, each in percents.items() if each})
+    found: dict[str, Kept] = {}
+    for name, percent in percents.items():
+        own = REVISIONS.get(world, name).scaling.min_instance_count
+        least, most = (counts[name], counts[name]) if percent else (own, own or 1)
+        found[name] = (name, percent, least, most, True)
+    return found
+
+
+def divided(count: int, percents: dict[str, int]) -> dict[str, int]:
+    """Divide a number of instances by percentage: whole ones, and all of them; the largest parts are rounded up."""
+    exact = {name: count * percent / 100 for name, percent in percents.items()}
+    found = {name: math.floor(part) for name, part in exact.items()}
+    largest = sorted(exact, key=lambda name: (found[name] - exact[name], name))
+    for name in largest[: count - sum(found.values())]:
+        found[name] += 1
+    return found
 
 
 def is_public(world: World, service: Any) -> bool:

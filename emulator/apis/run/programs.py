@@ -198,6 +198,9 @@ def describe(world: World, name: str) -> Revision:
         max_instances=revision.scaling.max_instance_count,
         timeout_s=revision.timeout.ToTimedelta().total_seconds(),
         size=size_of(revision),
+        h2c=any(port.name == "h2c" for container in revision.containers for port in container.ports),
+        affinity=revision.session_affinity,
+        watched=not any(source.engine for source in sources),
     )
 
 

@@ -36,6 +36,7 @@ class Running:
         journal: Takes what containers write.
         traffic: Counts what they answer.
         claimed: Executions that the data plane knows and will end; read and written inside a transaction of the store.
+        looks_at: When it is looked next at what instances take, ISO 8601; a timer of any other time is an old one.
     """
 
     def __init__(self, world: World) -> None:
@@ -45,6 +46,7 @@ class Running:
         self.journal = Journal(world)
         self.traffic = Traffic(world)
         self.claimed: set[str] = set()
+        self.looks_at = ""
 
     def plane(self) -> "Plane":
         """Give the data plane, started now if it is not running."""
@@ -66,6 +68,7 @@ class Running:
             written=self.journal.write,
             answered=self.traffic.answered,
             busy=self.traffic.busy,
+            began=self.traffic.began,
             settings=Settings(int(chosen.run_seed) or None, chosen.run_pending_s, int(chosen.run_most_idle)),
         )
 

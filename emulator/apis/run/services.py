@@ -59,6 +59,8 @@ def complete(world: World, service: Any) -> None:
     checks.check_service(world, service)
     chosen = settings.read(world.store)
     checks.check_quota(service.template, {"cpu": chosen.run_cpu_quota, "memory_gib": chosen.run_memory_quota_gib})
+    if chosen.run_gpu_quotas:
+        checks.check_gpu_quota(world, service)
 
 
 def new_revision(world: World, service: Any, call: Call) -> None:

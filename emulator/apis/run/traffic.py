@@ -57,6 +57,7 @@ class Traffic:
         self._world = world
         self._counts: dict[Key, Answers] = {}
         self._busy_s: dict[str, float] = {}
+        self._began = False
         self._lock, self._came = threading.Lock(), threading.Event()
         self._go_on: Callable[[], None] | None = None
         self._over = False
@@ -71,7 +72,7 @@ class Traffic:
 
     @property
     def _empty(self) -> bool:
-        return not self._counts and not self._busy_s
+        return not (self._counts or self._busy_s or self._began)
 
     def _set_a_timer(self, *, first: bool) -> None:
         if first and not self._over:
@@ -95,11 +96,20 @@ class Traffic:
             self._busy_s[revision] = self._busy_s.get(revision, 0.0) + billed_s
         self._set_a_timer(first=first)
 
+    def began(self, revision: str) -> None:
+        """Hear of an instance that became ready: from now on there is something to tell. Called by the loop alone."""
+        del revision
+        with self._lock:
+            first = self._empty
+            self._began = True
+        self._set_a_timer(first=first)
+
     def taken(self) -> tuple[Mapping[Key, Answers], Mapping[str, float]]:
         """Give the answers and the billed seconds by revision that were counted, and begin again."""
         with self._lock:
             counts, self._counts = self._counts, {}
             busy_s, self._busy_s = self._busy_s, {}
+            self._began = False
         return counts, busy_s
 
     def close(self) -> None:

@@ -222,7 +222,11 @@ def _refuse_unclean(planned: Planned) -> None:
     if unclean:
         lines = [f"{name}: {why}" for name, each in unclean.items() for why in each.closed]
         waiting = all(each.only_waits for each in unclean.values())
-        hint = "apply again when the scan has ended" if waiting else "deploy an image that its scan lets through"
+        hint = (
+            "apply again when the scan has ended"
+            if waiting
+            else "deploy an image that its scan and its attestors let through"
+        )
         if planned.exact:  # what was saved says for ever what was found when it was made
             hint = "plan again when the scan has ended" if waiting else f"{hint}, and plan again"
         raise errors.NotClean("\n".join(["nothing was changed:", *(f"  {line}" for line in lines)]), hint=hint)

@@ -133,7 +133,7 @@ def cost(
     told = _refresh(target) if refresh else None
     if told and not what and not DEFAULT_FILE.exists():
         return _told_alone(told, output)
-    services = _services(what or [], environment)
+    services = services_named(what or [], environment)
     uses = _measured(services, target) if measured else {}
     document = _document(services, rates, uses) | ({"refreshed": told} if told else {})
     if output is Form.JSON:
@@ -223,7 +223,7 @@ def _document(
     return document
 
 
-def _services(what: Sequence[str], environment: str | None) -> list[LoadedService]:
+def services_named(what: Sequence[str], environment: str | None) -> list[LoadedService]:
     """Load what is named, each once: files and folders, and services of the usual file by their own name.
 
     A word without a slash is a service before it is a folder.

@@ -77,10 +77,11 @@ def _file_of(output: Path, name: str, *, every: bool) -> Path:
 
 
 def _show(texts: Sequence[str]) -> None:
+    from reconciler.engine.importing import hidden  # noqa: PLC0415 - late, for start-up
     from schemas.redaction import redacted  # noqa: PLC0415 - late, for start-up
 
-    text = "---\n".join(texts)
-    if redacted(text) != text:
+    text = "---\n".join(map(hidden, texts))
+    if redacted(text) != text or text != "---\n".join(texts):
         say("note: what looks like a secret is hidden here; --output FILE writes it whole", "yellow")
     out(text)
 
@@ -104,11 +105,27 @@ def _take_over(session: Session, region: str, specs: Mapping[str, tuple[Path, st
     code = 1
     try:
         paths = [path for path, _ in specs.values()]
-        code = confirm_and_apply(session, plan_specs(session, load_specs(paths, Target())), How(yes=yes))
+        fine = paths if len(paths) == 1 else [path for path in paths if _can_be(session, path)]
+        code = confirm_and_apply(session, plan_specs(session, load_specs(fine, Target())), How(yes=yes)) if fine else 1
+        code = code or int(len(fine) < len(paths))
     finally:
         if code:
             _clear(session, region, specs)
     return code
+
+
+def _can_be(session: Session, path: Path) -> bool:
+    """Tell whether a service can be taken over, and say why not: one that cannot stops no other."""
+    from schemas import MLServiceError  # noqa: PLC0415 - late, for start-up
+
+    try:
+        plan_specs(session, load_specs([path], Target()))
+    except MLServiceError as error:
+        say(f"{path.stem} cannot be taken over: {error}", "red")
+        if hint := getattr(error, "hint", ""):
+            say(f"  {hint}", "dim")
+        return False
+    return True
 
 
 def _clear(session: Session, region: str, specs: Mapping[str, tuple[Path, str]]) -> None:

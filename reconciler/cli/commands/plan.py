@@ -60,7 +60,7 @@ def plan(
     """Show what apply would change, and what that costs. Writes nothing.
 
     Exits with 3 where a service that would change may cost more than its `budget.planLimit`, or would run an image that
-    its `registry.scan` does not let through, or whose scan has not ended.
+    its `registry.scan` or `registry.signed` does not let through, or whose scan has not ended.
     """
     target = Target(project, local, state, environment)
     with reporting(report, target, sarif) as told:

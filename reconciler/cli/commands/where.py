@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.cli.console import data, out, say
 from reconciler.cli.options import Form, Local, Project, State
 from reconciler.cli.planning import Target, working
+
+if TYPE_CHECKING:
+    from reconciler.engine.session import Session
+    from reconciler.engine.whereabouts import Where
 
 app = typer.Typer(add_completion=False)
 _COMMITS = 20
@@ -44,6 +48,9 @@ def where(
             show_default=False,
         ),
     ] = None,
+    built: Annotated[
+        bool, typer.Option("--built", help="Tell who built each image, and where its contents are listed.")
+    ] = False,
     project: Project = None,
     local: Local = False,
     state: State = None,
@@ -53,20 +60,33 @@ def where(
 
     Of each revision: its share of requests, its tags, when it was made, by which commit and run. It is looked for in
     the whole project, whoever deployed it. An index of images is found by the digests in it, and these by the index's.
-    Nothing is changed. Exits with 1 where nothing is found, or something could not be looked at.
+    Who built an image takes roles/containeranalysis.occurrences.viewer where it lies. Nothing is changed. Exits with 1
+    where nothing is found, or something could not be looked at.
     """
     from reconciler.engine.whereabouts import read_where  # noqa: PLC0415 - late, for start-up
 
     with working(Target(project, local, state), quiet=output is Form.JSON) as session:
         found = read_where(session, what, region or [])
+        origins = _origins(session, found) if built else []
     for why in found.unknown:
         say(f"not known whether there is more: {why}", "red")
     for repository in found.unread:
         say(f"not looked into, as it may not be listed: {repository}", "dim")
     if output is Form.JSON:
-        data(found.to_json())
+        data(found.to_json() | ({"origins": origins} if built else {}))
     else:
         from reconciler.render.where import render_where  # noqa: PLC0415 - late, for start-up
 
         out(render_where(found.to_json()))
+        for line in origins:
+            out(line)
     return 0 if found.found and not found.unknown else 1
+
+
+def _origins(session: Session, found: Where) -> list[str]:
+    """Say who built the images that were found."""
+    from reconciler.core.signing.origins import told  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.origins import read_origins  # noqa: PLC0415 - late, for start-up
+
+    images = dict.fromkeys(image for each in found.found for image in each.spot.images)
+    return list(told(images, read_origins(session, images)))

@@ -1,4 +1,4 @@
-"""What scans say of a service, from all of its images."""
+"""What scans say of a service, from all of its images; the same lines hold what attestations say."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _NUMBERED = re.compile(r"CVE-(\d{4})-(\d{4,19})", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Scans:
-    """What scans say of a service, as a plan carries it.
+    """What scans and attestations say of a service's images, as a plan carries it.
 
     Args:
         blocked: Why images that the plan would deploy are not deployed, a line each.
         waiting: Those that are still being scanned: only time is missing.
         warnings: What is wrong with images that it would deploy, and does not stop it.
         serving: What is too severe in what serves, and is left serving.
-        unsure: What is not known of what serves.
+        unsure: What is not known of what serves, or not attested.
+        origins: Who built what it would deploy, and what lists its contents.
     """
 
     blocked: tuple[str, ...] = ()
@@ -33,6 +34,15 @@ class Scans:
     warnings: tuple[str, ...] = ()
     serving: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+    def joined(self, other: Scans) -> Scans:
+        """Give the lines of both, those of the other one last.
+
+        Args:
+            other: What else says something of the same images.
+        """
+        return Scans(**{name: (*getattr(self, name), *getattr(other, name)) for name in self.__dataclass_fields__})
 
     def to_json(self) -> dict[str, Any]:
         """Give the serialised form."""

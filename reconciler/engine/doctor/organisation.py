@@ -150,10 +150,14 @@ def _covers(values: Iterable[str], region: str) -> bool:
 
 
 def _attested(rules: Rules, loaded: LoadedService) -> Verdict | None:
-    del loaded
+    protection = loaded.service.spec.protection
+    wanted = protection.binary_authorization if protection else None
     if rules.everything:
         return None
-    return Answer.WARN, f"services need a Binary Authorization policy ({rules.said}), which this version does not set"
+    if wanted is None:
+        return Answer.FAIL, f"services need protection.binaryAuthorization ({rules.said})"
+    blocked = rules.forbids("default" if wanted == "Default" else wanted)
+    return (Answer.FAIL, f"protection.binaryAuthorization: {wanted} is blocked ({rules.said})") if blocked else None
 
 
 def _accounts(rules: Rules, loaded: LoadedService) -> Verdict | None:
@@ -168,7 +172,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     Constraint("run.managed.requireInvokerIam", "access.authentication", _public, _asks_callers),
     Constraint("run.allowedIngress", "access.ingress", _always, _ingress),
     Constraint("gcp.resourceLocations", "region", _always, _location),
-    Constraint("run.allowedBinaryAuthorizationPolicies", "image", _always, _attested),
+    Constraint("run.allowedBinaryAuthorizationPolicies", "protection.binaryAuthorization", _always, _attested),
     Constraint(
         "iam.disableServiceAccountCreation",
         "access.serviceAccount",

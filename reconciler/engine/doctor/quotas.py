@@ -9,6 +9,7 @@ from reconciler.core.checkup import Answer, Check
 from reconciler.engine.doctor.case import Case
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from schemas import LoadedService
+from schemas.sections.resources import Gpu
 
 _SORTS = {"nvidia-l4": "NvidiaL4Gpu", "nvidia-rtx-pro-6000": "NvidiaRtxPro6000Gpu"}
 _BOTH = 2
@@ -25,19 +26,18 @@ def wanted(services: Sequence[LoadedService]) -> dict[Pool, list[LoadedService]]
     """
     pools: dict[Pool, list[LoadedService]] = {}
     for loaded in services:
-        kind, gpu = _gpu(loaded), loaded.service.spec.resources.gpu
-        if kind:
-            redundancy = "" if gpu and gpu.zonal_redundancy else "NoZonalRedundancy"
-            quota = f"{_SORTS[kind]}Alloc{redundancy}PerProjectRegion"
+        gpu = _gpu(loaded)
+        if gpu is not None:
+            redundancy = "" if gpu.zonal_redundancy else "NoZonalRedundancy"
+            quota = f"{_SORTS[gpu.type]}Alloc{redundancy}PerProjectRegion"
             pools.setdefault((quota, loaded.service.spec.region), []).append(loaded)
     return pools
 
 
-def _gpu(loaded: LoadedService) -> str:
-    """Give the accelerator of an instance, whichever of its containers uses it; nothing for none."""
+def _gpu(loaded: LoadedService) -> Gpu | None:
+    """Give the accelerator of an instance, whichever of its containers uses it."""
     spec = loaded.service.spec
-    beside = (str(each.gpu) for each in spec.sidecars.values() if each.gpu)
-    return str(spec.resources.gpu.type) if spec.resources.gpu else next(beside, "")
+    return spec.resources.gpu or next((each.gpu for each in spec.sidecars.values() if each.gpu), None)
 
 
 def quotas(case: Case) -> Iterator[Check]:
@@ -66,7 +66,8 @@ def _limit(info: Any, region: str) -> int | None:
 def _compared(case: Case, quota: str, region: str, services: Sequence[LoadedService], limit: int | None) -> Check:
     names = tuple(sorted(loaded.service.name for loaded in services))
     where = str(services[0].where("spec.scaling.maxInstances"))
-    what = _gpu(services[0])
+    gpu = _gpu(services[0])
+    what = str(gpu.type) if gpu else ""
     if limit is None:
         return Check("quota", Answer.UNKNOWN, f"Google names no quota {quota} in {region}", services=names)
     steady = sum(_most(loaded) for loaded in services)

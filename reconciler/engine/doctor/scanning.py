@@ -11,8 +11,8 @@ from typing import Any
 from reconciler.core.address import Address
 from reconciler.core.checkup import Answer, Check, Who
 from reconciler.core.planned import Planned
+from reconciler.engine.clearances import with_clearances
 from reconciler.engine.doctor.case import Case, Checks
-from reconciler.engine.scans import with_scans
 
 _HOST = "containerscanning.googleapis.com"
 
@@ -30,13 +30,14 @@ def looks(case: Case) -> Iterator[tuple[str, Checks]]:
 
 
 def clearances(case: Case, made: Planned) -> Iterator[tuple[str, Checks]]:
-    """Give a look at what scans say of the images that would be deployed; none where no spec asks for that."""
-    if any(loaded.service.spec.registry and loaded.service.spec.registry.scan for loaded in case.services):
+    """Give a look at what scans and attestations say of the images that would be deployed; none where none is asked."""
+    asking = [loaded.service.spec.registry for loaded in case.services if loaded.service.spec.registry]
+    if any(each.scan or each.signed for each in asking):
         yield "scan", lambda: _clearances(case, made)
 
 
 def _clearances(case: Case, made: Planned) -> Iterator[Check]:
-    plan = with_scans(case.session, case.services, made).plan
+    plan = with_clearances(case.session, case.services, made).plan
     for name, found in plan.unclean.items():
         yield from (Check("scan", Answer.FAIL, f"{name}: {why}", services=(name,)) for why in found.blocked)
         yield from (Check("scan", Answer.WARN, f"{name}: {why}", services=(name,)) for why in found.waiting)

@@ -24,6 +24,7 @@ from reconciler.kinds.run_service.wanted import (
     MODEL_READER,
     SQL_CLIENT,
     address_of,
+    behind_iap,
     desired,
     mounted,
     secrets_of,
@@ -33,7 +34,7 @@ from reconciler.lookups.model_version import MODEL_VERSION
 from reconciler.lookups.mounted_bytes import MOUNTED_BYTES
 from reconciler.lookups.project_number import asked_when
 from reconciler.lookups.secret_version import SECRET_VERSION
-from schemas.sections.access import AUTO, Authentication
+from schemas.sections.access import AUTO
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ ACTS_ON = frozenset(
         "access.ingress",
         "access.authentication",
         "access.invokers",
+        "access.iap",
         "access.customAudiences",
         "access.defaultUri",
         "container.*",
@@ -77,17 +79,20 @@ def _not_granted(service: MLService) -> Iterator[tuple[str, str]]:
     needs = [
         ("roles/storage.objectViewer on the model's bucket", bool(spec.model and (spec.model.uri or spec.model.alias))),
         ("roles/secretmanager.secretAccessor on its secrets", bool(secrets_of(spec))),
-        ("roles/storage.objectViewer on the buckets it mounts", any(each.bucket for each in mounted(spec))),
+        (
+            "roles/storage.objectViewer on the buckets it mounts",
+            any(each.bucket and each.read_only is not False for each in mounted(spec)),
+        ),
+        (
+            "roles/storage.objectUser on the buckets it writes to",
+            any(each.bucket and each.read_only is False for each in mounted(spec)),
+        ),
         ("roles/cloudsql.client", any(each.cloud_sql for each in mounted(spec))),
         ("roles/pubsub.publisher on the topic of answers", bool(spec.events and spec.events.answers)),
     ]
     missing = [role for role, needed in needs if needed]
     if missing and spec.access.service_account != AUTO:
         yield f"the account is yours, and so are its roles: {', '.join(missing)}", "access.serviceAccount"
-
-
-def _behind_iap(service: MLService) -> bool:
-    return service.spec.access.authentication is Authentication.IAP
 
 
 def _goes_in_steps(service: MLService) -> bool:
@@ -126,7 +131,7 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     yield from _not_granted(service)
     yield from _windows(service, facts)
     yield from starts(service, facts)
-    if _behind_iap(service):
+    if behind_iap(service):
         text = "who may sign in is said to IAP, not here: roles/iap.httpsResourceAccessor on the service"
         yield text, "access.authentication"
     image = image_of(service, facts)
@@ -208,7 +213,7 @@ KIND = Kind(
         MODEL_VERSION,
         SECRET_VERSION,
         MOUNTED_BYTES,
-        asked_when(_behind_iap, "access.authentication"),
+        asked_when(behind_iap, "access.authentication"),
     ),
     spec_paths={
         "scaling.minInstances": "min_instances",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.membership import EVERYONE
+from reconciler.core.naming import MANAGED_BY
 from reconciler.core.objects import Described
 from reconciler.kinds.iam_member import IamMemberClient
 from reconciler.kinds.run_service import container as containers
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.core.objects import Observed
     from reconciler.gcp.connection import Connection
 
-_OURS = ("goog-", "mlservice-", "managed-by")
+_OURS = ("goog-", "mlservice-")
 _GENERATIONS = {"EXECUTION_ENVIRONMENT_GEN1": "Gen1", "EXECUTION_ENVIRONMENT_GEN2": "Gen2"}
 _EGRESS = {"PRIVATE_RANGES_ONLY": "PrivateRangesOnly", "ALL_TRAFFIC": "AllTraffic"}
 _REVOKED = {"PREVENT_NEW": "PreventNew", "SHUTDOWN": "Shutdown"}
@@ -37,7 +38,8 @@ def describe(connection: Connection, seen: Observed[RunService]) -> Described:
 def described(seen: Observed[RunService], members: list[str]) -> Described:
     """Say it of a service that these members may call."""
     fields = seen.fields
-    metadata = {"labels": {key: value for key, value in fields.labels.items() if not key.startswith(_OURS)}}
+    theirs = {key: value for key, value in fields.labels.items() if not key.startswith(_OURS) and key != MANAGED_BY}
+    metadata: dict[str, Any] = {"labels": theirs}
     metadata |= {"description": fields.service["description"], "annotations": _below(fields.service, "annotations")}
     spec = {name: said for name, said in _spec(fields, seen.address.location, members) if said not in ({}, None)}
     return Described({name: said for name, said in metadata.items() if said}, spec, tuple(_unsaid(seen.live)))
@@ -130,6 +132,9 @@ def _mount(said: Mapping[str, Any]) -> Any:
         found["memory"] = memory_text(said["emptyDir"].get("sizeMib", 0))
     elif "secret" in said:
         found |= {"secret": said["secret"]["secret"], "items": said["secret"].get("items", {})}
+        versions = found["items"].values()
+        if any(not version.isdigit() and version != "latest" for version in versions):
+            found["pin"] = False
         mode = said["secret"]["defaultMode"]
         found |= {"defaultMode": f"{mode:04o}"} if mode != _DEFAULT_MODE else {}
     elif "nfs" in said:
@@ -159,7 +164,7 @@ def _sidecar(said: Mapping[str, Any], fields: RunService) -> dict[str, Any]:
         found["secrets"] = {name: _secret(reference) for name, reference in said["secrets"].items()}
     found |= {"cpu": said["cpuMillis"] / 1000, "memory": f"{said['memoryMib']}Mi"}
     if said.get("gpu"):
-        found["gpu"] = fields.gpu
+        found["gpu"] = {"type": fields.gpu, "zonalRedundancy": fields.gpu_zonal_redundancy}
     if said["cpuIdle"] != fields.container["cpuIdle"]:
         found["cpuIdle"] = said["cpuIdle"]
     if said["startupCpuBoost"]:
@@ -199,8 +204,10 @@ def _scaling(fields: RunService) -> dict[str, Any]:
 
 
 def _access(fields: RunService, members: list[str]) -> dict[str, Any]:
-    how = "Public" if EVERYONE in members else "IAP" if fields.service["iapEnabled"] else "IAM"
-    access: dict[str, Any] = {"ingress": fields.ingress, "authentication": how if fields.invoker_check else "Off"}
+    how = "Off" if not fields.invoker_check else "Public" if EVERYONE in members else "IAM"
+    access: dict[str, Any] = {"ingress": fields.ingress, "authentication": how}
+    if fields.service["iapEnabled"]:
+        access |= {"authentication": "IAP"} if how == "IAM" else {"iap": True}
     invokers = [m for m in members if m != EVERYONE]
     if invokers and fields.invoker_check:
         access["invokers"] = invokers

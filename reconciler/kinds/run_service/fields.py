@@ -42,6 +42,11 @@ class Field:
     form: Callable[[Any], Any] = _OR_BLANK
 
 
+def _policy(said: Any) -> dict[str, Any]:
+    """Give which policy holds; leaving it aside for once is a person's act."""
+    return {name: said[name] for name in ("useDefault", "policy") if said.get(name)}
+
+
 def _egress(said: Any) -> dict[str, Any]:
     """Give VPC access in its one form: Cloud Run takes one interface.
 
@@ -79,13 +84,15 @@ TEMPLATE: Mapping[str, Field] = {
 SERVICE: Mapping[str, Field] = {
     "description": Field(mask="description"),
     "launchStage": Field(mask="launch_stage", form=_unless("GA")),
-    "binaryAuthorization": Field({}, mask="binary_authorization", form=dict),
+    "binaryAuthorization": Field({}, mask="binary_authorization", form=_policy),
     "customAudiences": Field([], mask="custom_audiences", form=list),
     "defaultUriDisabled": Field(mask="default_uri_disabled"),
     "iapEnabled": Field(mask="iap_enabled"),
     "scalingMode": Field(path=("scaling", "scalingMode"), mask="scaling", form=_unless("AUTOMATIC")),
     "manualInstanceCount": Field(path=("scaling", "manualInstanceCount"), mask="scaling"),
 }
+OURS = "mlservice.dev/"
+"""Annotations of ours, beside the traffic."""
 _MAPS = ("labels", "annotations")
 """Maps whose keys are fields each: `labels.team`. Others write to them too."""
 _OURS = frozenset({VERSION_LABEL, ATTEMPT_LABEL, stamp.COMMIT, stamp.UNCOMMITTED, stamp.RUN, stamp.SPECS})
@@ -124,7 +131,7 @@ def write(message: Any, table: Mapping[str, Field], values: Plain, gone: Iterabl
             name, _, below = key.partition(".")
             here = getattr(message, name)
             here.pop(below, None)
-            if value:  # an empty one is one that is to go
+            if value or (value is not None and not below.startswith(OURS)):  # an empty one of ours is to go
                 here[below] = value
             continue
         *above, last = table[key].path or (key,)

@@ -43,8 +43,8 @@ def starts(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _weights(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     spec = service.spec
-    beside = (each.gpu for each in spec.sidecars.values())
-    card = spec.resources.gpu.type if spec.resources.gpu else next(filter(None, beside), None)
+    gpu = spec.resources.gpu or next(filter(None, (each.gpu for each in spec.sidecars.values())), None)
+    card = gpu.type if gpu else None
     for path, uri in weights_of(service).items():
         size, allowed = bytes_at(uri, facts), startup_s(spec)
         if size is None or card is None:

@@ -91,6 +91,7 @@ def _left_as_found(want: RunService, seen: Observed[RunService] | None) -> dict[
         for name, defaults in _DEFAULTS.items()
     }
     if seen is not None:
+        found["container"].setdefault("name", seen.fields.container["name"])  # others may need it, and none is harmed
         found["template"] = _with_network(found["template"], seen.fields.template)
         if not want.gpu and _used_by_others(want, seen.fields):
             found["gpu"], found["gpu_zonal_redundancy"] = seen.fields.gpu, seen.fields.gpu_zonal_redundancy
@@ -102,7 +103,7 @@ def _held(seen: Mapping[str, Any] | None, defaults: Mapping[str, Any]) -> dict[s
 
     The rest of what a spec does not say was chosen before the service was taken over, and is left.
     """
-    return {key: value for key, value in defaults.items() if seen is None or seen.get(key) == value}
+    return {key: value for key, value in defaults.items() if key != "name" and (seen is None or seen.get(key) == value)}
 
 
 def _with_network(template: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:

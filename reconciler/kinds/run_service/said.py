@@ -156,9 +156,9 @@ def _mount(path: str, said: Mount, facts: Facts) -> dict[str, Any]:
     if said.bucket:
         bucket, folder = bucket_of(said)
         options = [*([f"only-dir={folder}"] if folder else []), *said.mount_options]
-        found["gcs"] = {"bucket": bucket, "readOnly": reads_only, **({"mountOptions": options} if options else {})}
-    elif said.memory_mib:
-        found["emptyDir"] = {"sizeMib": said.memory_mib}
+        found["gcs"] = volumes.content("gcs", {"bucket": bucket, "readOnly": reads_only, "mountOptions": options})
+    elif said.memory_mib is not None:
+        found["emptyDir"] = {"sizeMib": said.memory_mib} if said.memory_mib else {}
     elif said.secret:
         found["secret"] = _secret(said, facts)
     elif said.nfs:
@@ -189,7 +189,9 @@ def secrets_of(said: Mount) -> dict[str, SecretRef]:
     Files of a volume follow the newest version by themselves; a variable does so at a start only.
     """
     return {
-        file: SecretRef(secret=said.secret or "", version=version, pin=version != "latest")
+        file: SecretRef(
+            secret=said.secret or "", version=version, pin=version != "latest" if said.pin is None else said.pin
+        )
         for file, version in said.items.items()
     }
 
@@ -274,8 +276,8 @@ def service_of(service: MLService) -> dict[str, Any]:
         found["customAudiences"] = list(spec.access.custom_audiences)
     if "default_uri" in spec.access.model_fields_set:
         found["defaultUriDisabled"] = not spec.access.default_uri
-    if "authentication" in spec.access.model_fields_set or spec.access.authentication is Authentication.IAP:
-        found["iapEnabled"] = spec.access.authentication is Authentication.IAP
+    if spec.access.iap is not None or "authentication" in spec.access.model_fields_set:
+        found["iapEnabled"] = bool(spec.access.iap) or spec.access.authentication is Authentication.IAP
     if "mode" in spec.scaling.model_fields_set:
         manual = spec.scaling.mode is ScalingMode.MANUAL
         found["scalingMode"] = "MANUAL" if manual else "AUTOMATIC"

@@ -51,8 +51,10 @@ def resolve(
     tags: dict[str, list[str]] = {}
     for share in shares:
         name = _revision(share.version, runs, stable, LATEST if new_revision and share.version == version else "")
+        named = tags.setdefault(name, [])
+        if share.tag:  # the percent stays with the tag that has it
+            named.insert(0 if share.percent and not percents.get(name) else len(named), share.tag)
         percents[name] = percents.get(name, 0) + share.percent
-        tags.setdefault(name, []).extend([share.tag] if share.tag else [])
     return tuple(sorted(target for name in percents for target in _targets(name, percents[name], tags[name])))
 
 

@@ -31,7 +31,7 @@ def read(template: Plain) -> list[dict[str, dict[str, Any]]]:
 
 def _form(volume: Plain, mount: Plain, used: Mapping[str, int]) -> dict[str, Any]:
     name = volume.get("name", "")
-    found: dict[str, Any] = {sort: _content(sort, volume[sort]) for sort in _SORTS if sort in volume}
+    found: dict[str, Any] = {sort: content(sort, volume[sort]) for sort in _SORTS if sort in volume}
     if "emptyDir" in found and used[name] > 1:
         found["volume"] = name
     if mount.get("subPath"):
@@ -39,10 +39,14 @@ def _form(volume: Plain, mount: Plain, used: Mapping[str, int]) -> dict[str, Any
     return found
 
 
-def _content(sort: str, said: Plain) -> dict[str, Any]:
-    """Give a source in its one form."""
+def content(sort: str, said: Plain) -> dict[str, Any]:
+    """Give a source in its one form: the folder of a bucket is the first of its options, without a slash at its end.
+
+    Modes of single files of a secret are nobody's: they have no word, and are as they were until the mount changes.
+    """
     if sort == "gcs":
-        options = list(said.get("mountOptions", ()))
+        options = sorted(said.get("mountOptions", ()), key=lambda each: not each.startswith("only-dir="))
+        options = [each.rstrip("/") if each.startswith("only-dir=") else each for each in options]
         found: dict[str, Any] = {"bucket": said.get("bucket", ""), "readOnly": bool(said.get("readOnly", False))}
         return {**found, "mountOptions": options} if options else found
     if sort == "emptyDir":
@@ -56,9 +60,8 @@ def _content(sort: str, said: Plain) -> dict[str, Any]:
             "readOnly": bool(said.get("readOnly", False)),
         }
     items = {each.get("path", ""): each.get("version", "latest") for each in said.get("items", ())}
-    modes = {each.get("path", ""): each["mode"] for each in said.get("items", ()) if each.get("mode")}
     found = {"secret": said.get("secret", ""), "defaultMode": said.get("defaultMode") or _DEFAULT_MODE}
-    return {**found, **({"items": items} if items else {}), **({"modes": modes} if modes else {})}
+    return {**found, **({"items": items} if items else {})}
 
 
 def with_names_where_shared(mounts: Iterable[dict[str, dict[str, Any]]]) -> None:
@@ -101,10 +104,10 @@ def _mounted(path: str, mount: Plain, volumes: dict[str, dict[str, Any]]) -> dic
     name = mount.get("volume", "")
     if sort != "emptyDir":
         same = (
-            each for each, volume in volumes.items() if sort in volume and _content(sort, volume[sort]) == mount[sort]
+            each for each, volume in volumes.items() if sort in volume and content(sort, volume[sort]) == mount[sort]
         )
         name = next(same, "")
-    if name not in volumes or sort not in volumes[name] or _content(sort, volumes[name][sort]) != mount[sort]:
+    if name not in volumes or sort not in volumes[name] or content(sort, volumes[name][sort]) != mount[sort]:
         name = name or _free(path, volumes)
         volumes[name] = {"name": name, sort: _message(sort, mount[sort])}
     found = {"name": name, "mountPath": path}
@@ -123,11 +126,7 @@ def _message(sort: str, said: Plain) -> dict[str, Any]:
     if sort == "emptyDir":
         return {"medium": "MEMORY", **({"sizeLimit": f"{said['sizeMib']}Mi"} if "sizeMib" in said else {})}
     if sort == "secret":
-        modes = said.get("modes", {})
-        items = [
-            {"path": path, "version": version, **({"mode": modes[path]} if path in modes else {})}
-            for path, version in said.get("items", {}).items()
-        ]
+        items = [{"path": path, "version": version} for path, version in said.get("items", {}).items()]
         found = {"secret": said["secret"], "defaultMode": said["defaultMode"]}
         return {**found, "items": items} if items else found
     return dict(said)

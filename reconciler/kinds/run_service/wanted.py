@@ -76,8 +76,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService] | 
 def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> Desired[RunService]:
     """Want it complete: no field is left to a default of Google's."""
     spec = service.spec
-    gpu = spec.resources.gpu
-    accelerator = str(gpu.type) if gpu else next((str(each.gpu) for each in spec.sidecars.values() if each.gpu), "")
+    gpu = spec.resources.gpu or next((each.gpu for each in spec.sidecars.values() if each.gpu), None)
     mounts, beside = said.mounts_of(service, facts)
     model = _model_section(service, facts)
     held = {CAP_LABEL: "budget"} if facts.restraint.most else {}
@@ -96,7 +95,7 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         template=said.template_of(spec),
         cpu_millis=spec.resources.cpu_millis,
         memory_mib=spec.resources.memory_mib,
-        gpu=accelerator,
+        gpu=str(gpu.type) if gpu else "",
         gpu_zonal_redundancy=bool(gpu and gpu.zonal_redundancy),
         concurrency=spec.scaling.concurrency,
         timeout_s=int(spec.runtime.timeout_s),
@@ -227,12 +226,18 @@ def _mount_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMembe
     yield from found.values()
 
 
+def behind_iap(service: MLService) -> bool:
+    """Tell whether people sign in to Identity-Aware Proxy first."""
+    access = service.spec.access
+    return bool(access.iap) or access.authentication is Authentication.IAP
+
+
 def _invokers(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
     """Want each caller of the spec, and everyone where the spec says Public."""
     access, there = service.spec.access, address_of(service)
     access_of_all = {EVERYONE} if access.authentication is Authentication.PUBLIC else set()
     # Requests that IAP let through come as its own: cloud.google.com/run/docs/securing/identity-aware-proxy-cloud-run.
-    proxy = {agent("iap", number_of(facts))} if access.authentication is Authentication.IAP else set()
+    proxy = {agent("iap", number_of(facts))} if behind_iap(service) else set()
     for member in sorted({*access.invokers, *access_of_all, *proxy}):
         yield iam_member.granted(there, INVOKER, member, service.name)
 

@@ -1,0 +1,1 @@
+"""Binary Authorization: `api` answers its methods, `admission` says whether an image may be deployed."""

@@ -1,0 +1,165 @@
+"""What instances of Cloud Run services took: a list of series for each metric, of all services of a project at once.
+
+Source:
+    https://cloud.google.com/monitoring/api/metrics_gcp_p_z#gcp-run: `container/memory/utilizations`,
+    `cpu/utilizations`, `gpu/utilizations`, `max_request_concurrencies` and `startup_latencies` are deltas of
+    distributions, a value for each instance and minute (of starts, for each); `instance_count` is a gauge by state,
+    `active` or `idle`; `request_count` is a delta by class of the code. Sampled every 60 seconds, visible up to 120
+    later, kept for six weeks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import errors
+from reconciler.cost.advice import Bucket, Spread
+from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+
+if TYPE_CHECKING:
+    from reconciler.gcp.connection import Connection
+
+MEMORY, CPU, GPU = "container/memory/utilizations", "container/cpu/utilizations", "container/gpu/utilizations"
+REQUESTS, STARTS = "container/max_request_concurrencies", "container/startup_latencies"
+DISTRIBUTIONS = (MEMORY, CPU, GPU, REQUESTS, STARTS)
+_INSTANCES, _COUNT = "container/instance_count", "request_count"
+_PERIOD_S = 60
+_LABELS = ("resource.labels.location", "resource.labels.service_name")
+_REVISION, _CLASS = "resource.labels.revision_name", "metric.labels.response_code_class"
+Key = tuple[str, str]
+"""Region and name of a service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Lists series of one project, over one time.
+
+    Args:
+        connection: How to reach it.
+        since: Not before.
+        until: Not after; whole minutes.
+    """
+
+    connection: Connection
+    since: datetime
+    until: datetime
+
+    def distributions(self, metric: str) -> Mapping[tuple[str, str, str], Spread]:
+        """Add a distribution up, by region, service and revision.
+
+        Args:
+            metric: One of `DISTRIBUTIONS`.
+
+        Raises:
+            ApiError: It cannot be read.
+        """
+        found = self._list(metric, [self._whole("ALIGN_DELTA", "REDUCE_SUM", _REVISION)])
+        return {
+            (*_service(each), each.resource.labels["revision_name"]): spread_of(each.points[0].value.distribution_value)
+            for each in found
+        }
+
+    def instances(self, *, busy: bool) -> Mapping[Key, int]:
+        """Give how many instances a service had at once, of all its revisions: minute by minute, and of those the most.
+
+        Args:
+            busy: Only those that had requests.
+
+        Raises:
+            ApiError: It cannot be read.
+        """
+        minutes = _aggregation(_PERIOD_S, "ALIGN_MAX", "REDUCE_SUM", _LABELS)
+        over = self._whole("ALIGN_MAX", "REDUCE_SUM")
+        only = ' AND metric.labels.state = "active"' if busy else ""
+        found = self._list(_INSTANCES, [minutes, over], only)
+        return {_service(each): int(_number(each.points[0].value)) for each in found}
+
+    def requests(self) -> Mapping[Key, Mapping[str, int]]:
+        """Count requests that reached a container, by class of the code, such as `5xx`.
+
+        Raises:
+            ApiError: They cannot be read.
+        """
+        found: dict[Key, dict[str, int]] = {}
+        for each in self._list(_COUNT, [self._whole("ALIGN_DELTA", "REDUCE_SUM", _CLASS)]):
+            found.setdefault(_service(each), {})[each.metric.labels["response_code_class"]] = int(
+                _number(each.points[0].value)
+            )
+        return found
+
+    def _whole(self, aligner: str, reducer: str, *more: str) -> dict[str, Any]:
+        return _aggregation(int((self.until - self.since).total_seconds()), aligner, reducer, (*_LABELS, *more))
+
+    def _list(self, metric: str, steps: Sequence[Mapping[str, Any]], only: str = "") -> list[Any]:
+        """List series with one point, over all of the time; those that have none are left out."""
+        api = self.connection.client("google.cloud.monitoring_v3", "metric_service", "MetricService")
+        project = self.connection.project
+        request = {
+            "name": f"projects/{project}",
+            # Of a project that monitors others too, Google lists the series of all of them (metrics scopes).
+            "filter": f'metric.type = "run.googleapis.com/{metric}" AND resource.type = "cloud_run_revision" '
+            f'AND resource.labels.project_id = "{project}"{only}',
+            "interval": {"start_time": self.since, "end_time": self.until},
+            "page_size": 10_000,
+            **dict(zip(("aggregation", "secondary_aggregation"), steps, strict=False)),
+        }
+        try:
+            with calling("read", f"{metric} of Cloud Run"):
+                found = list(api.list_time_series(request=request, timeout=CALL_TIMEOUT_S, retry=READING))
+        except errors.NotFoundError:  # of a metric that nothing was ever counted of
+            return []
+        return [each for each in found if each.points]
+
+
+def spread_of(message: Any) -> Spread:
+    """Give a distribution with the edges of its buckets, however Google describes them.
+
+    Args:
+        message: `google.api.Distribution`.
+
+    Source:
+        Comments of `google.api.Distribution.BucketOptions`: bucket 0 is what is below the first bound, the last one
+        what is not below the last; trailing buckets of none may be left out.
+    """
+    bounds = _bounds(message.bucket_options)
+    buckets = []
+    for index, count in enumerate(message.bucket_counts if bounds else ()):
+        low = bounds[index - 1] if index else min(Decimal(0), bounds[0])
+        buckets.append(Bucket(low, bounds[index] if index < len(bounds) else None, int(count)))
+    return Spread.of(buckets, _decimal(message.mean))
+
+
+def _bounds(options: Any) -> list[Decimal]:
+    if options.explicit_buckets.bounds:
+        return [_decimal(each) for each in options.explicit_buckets.bounds]
+    linear, growing = options.linear_buckets, options.exponential_buckets
+    if linear.num_finite_buckets:
+        return [_decimal(linear.offset + linear.width * index) for index in range(linear.num_finite_buckets + 1)]
+    count = growing.num_finite_buckets
+    return [_decimal(growing.scale * growing.growth_factor**index) for index in range(count + 1)] if count else []
+
+
+def _aggregation(period_s: int, aligner: str, reducer: str, groups: Sequence[str]) -> dict[str, Any]:
+    return {
+        "alignment_period": {"seconds": period_s},
+        "per_series_aligner": aligner,
+        "cross_series_reducer": reducer,
+        "group_by_fields": list(groups),
+    }
+
+
+def _service(series: Any) -> Key:
+    return series.resource.labels["location"], series.resource.labels["service_name"]
+
+
+def _number(value: Any) -> Decimal:
+    return Decimal(value.int64_value) if "int64_value" in value else _decimal(value.double_value)
+
+
+def _decimal(number: float) -> Decimal:
+    """Give the number that is meant: 0.29 and not what a sum of hundredths comes to."""
+    return Decimal(f"{number:.12g}")
