@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 COUNT, LATENCIES = "request_count", "request_latencies"
 _MINUTE = timedelta(minutes=1)
+_LATE = timedelta(minutes=3)
+"""So late are points."""
+_LONGEST = timedelta(days=14)
+"""What is older says nothing of a rollout that still waits."""
 _LABELS = ("resource.labels.service_name", "resource.labels.revision_name", "metric.labels.response_code_class")
 _FINE = "2xx"
 
@@ -72,7 +76,7 @@ def answers_of(
         now: Not after.
     """
     found = {name: Answers() for name in names}
-    start = since.replace(second=0, microsecond=0)
+    start = max(since, now - _LONGEST).replace(second=0, microsecond=0)
     end = start + (now - start) // _MINUTE * _MINUTE
     if end <= start:
         return found
@@ -84,6 +88,9 @@ def answers_of(
     except errors.ReconcilerError as error:
         for one in found.values():
             one.error = error.message
+        return found
+    for one in found.values():  # where nothing is listed that was asked for, nobody asked
+        one.until = now - _LATE
     return found
 
 

@@ -94,6 +94,8 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     rollout.steps,
     rollout.gates,
     rollout.freezes,
+    rollout.unread,
+    rollout.left,
     rollout.traffic,
     rollout.unique_shares,
     monitoring.tables,

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from schemas.checks.finding import Finding, fraction
+from schemas.checks.finding import Finding, fraction, warning
 from schemas.checks.schedules import time_zone
 from schemas.refusal import shown
+from schemas.sections.management import Management
 from schemas.sections.rollout import FreezeWindow, Rollout, Strategy, TrafficShare
 
 _ALL = 100
@@ -41,6 +42,27 @@ def gates(rollout: Rollout) -> Iterator[Finding]:
     if rollout.gates is not None:
         yield from fraction("rollout.gates.errorRate", rollout.gates.error_rate, "a share of answers")
         yield from fraction("rollout.gates.predictionDrift", rollout.gates.prediction_drift, "a distance")
+
+
+_OF_STEPS = ("steps", "gates", "deadline_s", "bake_s", "keep_stable_s", "keep_percent", "approval", "freeze")
+
+
+def unread(rollout: Rollout) -> Iterator[Finding]:
+    """What a strategy does not read is told: whoever wrote a freeze counts on it."""
+    if rollout.strategy in {Strategy.ALL_AT_ONCE, Strategy.MANUAL}:
+        for attribute in _OF_STEPS:
+            if attribute in rollout.model_fields_set and getattr(rollout, attribute):
+                key = Rollout.model_fields[attribute].alias
+                summary = f"strategy {rollout.strategy} does not read it"
+                yield warning(f"rollout.{key}", "rollout-strategy", summary, "Canary and BlueGreen do")
+
+
+def left(rollout: Rollout, management: Management) -> Iterator[Finding]:
+    """A rollout moves traffic: it is not left to others."""
+    if rollout.strategy in {Strategy.CANARY, Strategy.BLUE_GREEN} and "traffic" in management.externally_owned:
+        index = management.externally_owned.index("traffic")
+        summary = f"strategy {rollout.strategy} moves traffic, which is left to others"
+        yield Finding(f"management.externallyOwned[{index}]", "rollout-strategy", summary, "leave one of both out")
 
 
 def freezes(rollout: Rollout) -> Iterator[Finding]:

@@ -120,7 +120,9 @@ class Rollout(Section):
     steps: tuple[RolloutStep, ...] = Field((), description="Steps of a canary, rising; 100% follows the last.")
     gates: Gates | None = Field(None, description="What each step must show; `Canary` and `BlueGreen` only.")
     on_failure: OnFailure = Field(OnFailure.ROLLBACK, description="What to do when a gate fails.")
-    deadline_s: Seconds = Field(7 * 86_400, ge=60, le=MONTH_S, description="How long a step may wait for requests.")
+    deadline_s: Seconds = Field(
+        7 * 86_400, ge=60, le=MONTH_S, description="How long a rollout may wait for requests, from its start."
+    )
     bake_s: Seconds = Field(0, ge=0, le=MONTH_S, description="How long gates look on after all was moved.")
     keep_stable_s: Seconds = Field(
         0, ge=0, le=MONTH_S, description="How long the version before keeps its address after that."

@@ -71,7 +71,7 @@ def test_an_image_that_is_not_known_to_be_clean_is_planned_and_not_applied(shell
     assert "blocked: churn: image docker.io/library/nginx@sha256:aaaaaaaaaaaa: it is in no registry" in planned.out
     assert "nothing was changed:" in applied.err
     assert "apply it with" not in planned.err
-    assert "hint: deploy an image that its scan lets through, and plan again" in saved.err
+    assert "hint: deploy an image that its scan and its attestors let through, and plan again" in saved.err
     assert "hint: deploy an image that its scan lets through" in applied.err
     assert (nothing, len(operator.services())) == ([], 1)
 

@@ -22,6 +22,7 @@ def services(draw):
     if access.get("serviceAccount", "Auto") != "Auto":
         access["serviceAccount"] = RUNNER
         data["spec"].pop("secrets", None)  # an account that is not ours gets no roles from us
+        data["spec"].get("mounts", {}).pop("/etc/conf", None)
     scaling = data["spec"].get("scaling", {})
     if scaling.get("minInstances", 0) > 1:
         scaling["minInstances"] = 1

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.commands.apply import How, confirm_and_apply
-from reconciler.cli.console import data, out
-from reconciler.cli.options import Environment, Form, Local, Paths, Project, State, Yes, spec_paths
+from reconciler.cli.console import data, out, someone_is_there
+from reconciler.cli.options import Environment, Form, Local, Output, Paths, Project, State, Yes, spec_paths
 from reconciler.cli.planning import Target, load_specs, plan_documents, plan_specs, working
 from reconciler.core import errors
+from schemas.sections.management import Mode
 
 if TYPE_CHECKING:
     from reconciler.engine.rollouts import Standing
@@ -72,6 +73,8 @@ def rollout(
     with working(target, specs, quiet=output is Form.JSON) as session:
         planned = plan_specs(session, specs)
         found = [each for each in standings(planned, session.kinds) if name in {None, each.service}]
+        if name is not None and not found:
+            raise errors.UsageError(f"no spec here is of a service '{name}'", hint="check --name and the files")
         if order is None:
             _show(found, output)
             return 0
@@ -80,10 +83,17 @@ def rollout(
             raise errors.UsageError(f"an order is for one service, and there are {len(found)}", hint=hint)
         from reconciler.engine.rollouts import give, order_of  # noqa: PLC0415 - late, for start-up
 
+        document = next(each for each in specs.documents if each.name == found[0].service)
+        if document.management.mode is Mode.OBSERVE:
+            raise errors.UsageError(
+                f"{document.name} is observed only", hint="management.mode: Manage lets it be written"
+            )
+        if not yes and not (someone_is_there() and typer.confirm(f"{order} the rollout of {document.name}?", err=True)):
+            raise errors.UsageError("nothing was asked of it", hint="answer yes, or add --yes")
         said = {"everything": everything, "ignore_gates": ignore_gates, "reason": reason}
         give(session, planned, found[0], order_of(found[0], order, session.holder, session, **said))
-        document = next(each for each in specs.documents if each.name == found[0].service)
-        return confirm_and_apply(session, plan_documents(session, [document]), How(yes=yes))
+        how = How(yes=True, output=Output.JSON if output is Form.JSON else Output.TEXT)
+        return confirm_and_apply(session, plan_documents(session, [document]), how)
 
 
 def _show(found: list[Standing], output: Form) -> None:
@@ -99,6 +109,9 @@ def _show(found: list[Standing], output: Form) -> None:
 def _line(standing: Standing) -> str:
     told = standing.to_json()
     if told["phase"] is None:
-        return f"{standing.service}  versions go out at once"
-    where = f"step {told['step']}, {told['percent']} %" if told["percent"] else told["phase"]
-    return f"{standing.service}  {told['phase']}  version {told['version']}  {where}  {told['why']}"
+        return (
+            f"{standing.service}  nothing is on its way: "
+            "a first version, or one of strategy AllAtOnce, goes out at once"
+        )
+    where = f"  step {told['step']}, {told['percent']} %" if told["phase"] == "Step" else ""
+    return f"{standing.service}  {told['phase']}  version {told['version']}{where}  {told['why']}"

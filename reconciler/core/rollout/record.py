@@ -207,9 +207,13 @@ def _order(said: Any) -> Order:
     )
 
 
+_SENSIBLE = (2020, 2100)
+"""Years that a rollout can be of: what a stranger wrote beyond them cannot be counted with."""
+
+
 def _moment(text: Any) -> datetime:
     found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    if found.tzinfo is None or not _SENSIBLE[0] <= found.year <= _SENSIBLE[1]:
         raise ValueError(text)
     return found.astimezone(UTC)
 

@@ -10,6 +10,7 @@ from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange, gone_keys
 from reconciler.core.naming import mark_of
 from reconciler.core.objects import Desired, Observed
+from reconciler.core.rollout.record import REJECTED
 from reconciler.core.stamp import UNSTAMPED, Stamp
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
@@ -206,7 +207,7 @@ def _observed(address: Address, live: Any, revisions: Sequence[Any]) -> Observed
         version=str(live.generation),
         mark=mark_of(live.labels),
         settled=not live.reconciling,
-        problem=" ".join(condition.message.split()) or "not ready" if failed else "",
+        problem="" if not failed or _taken_back(live) else " ".join(condition.message.split()) or "not ready",
         output={
             "uri": live.uri,
             "made": live.create_time,
@@ -216,6 +217,13 @@ def _observed(address: Address, live: Any, revisions: Sequence[Any]) -> Observed
         },
         live=live,
     )
+
+
+def _taken_back(live: Any) -> bool:
+    """Tell whether what is not ready is a version that its rollout took back: others have all requests."""
+    newest = live.latest_created_revision.rpartition("/")[2]
+    serving = {target.revision.rpartition("/")[2] for target in live.traffic if target.percent}
+    return bool(live.annotations.get(REJECTED)) and bool(serving) and serving.isdisjoint({newest, ""})
 
 
 def _condition(condition: Any) -> dict[str, str]:

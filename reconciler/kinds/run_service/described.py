@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.membership import EVERYONE
-from reconciler.core.naming import MANAGED_BY
+from reconciler.core.naming import HASH_LABEL, MANAGED_BY
 from reconciler.core.objects import Described
+from reconciler.core.rollout.position import CANDIDATE, STABLE
+from reconciler.core.rollout.record import ROLLOUT
 from reconciler.kinds.iam_member import IamMemberClient
 from reconciler.kinds.run_service import container as containers
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
@@ -66,7 +68,8 @@ def _spec(fields: RunService, region: str, members: list[str]) -> Iterator[tuple
     yield "cloudRun", _free(fields)
     if any(share != TrafficShare("latest", 100) for share in fields.traffic):
         yield "rollout", {"strategy": "Manual"}
-        yield "traffic", [_share(share) for share in fields.traffic]
+        shares = [_share(share) for share in fields.traffic]
+        yield "traffic", [share for share in shares if share["percent"] or "tag" in share]
     yield "management", {"adopt": "IfIdentical"}
 
 
@@ -243,6 +246,7 @@ def _protection(fields: RunService) -> dict[str, Any]:
 
 def _revision(said: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: _below(said, name) for name in ("labels", "annotations")}
+    found["labels"].pop(HASH_LABEL, None)
     return {name: value for name, value in found.items() if value}
 
 
@@ -270,7 +274,7 @@ def _free(fields: RunService) -> dict[str, Any]:
 
 def _share(share: TrafficShare) -> dict[str, Any]:
     found = {"version": share.version, "percent": share.percent}
-    return {**found, "tag": share.tag} if share.tag else found
+    return {**found, "tag": share.tag} if share.tag and share.tag not in {CANDIDATE, STABLE} else found
 
 
 def _unsaid(live: Any) -> Iterator[str]:
@@ -279,6 +283,8 @@ def _unsaid(live: Any) -> Iterator[str]:
     for path, why in REFUSED.items():
         if path not in _KEPT and _has(said, path.split(".")):
             yield f"{path} is left as found: {why}"
+    if '"done":true' not in live.annotations.get(ROLLOUT, '"done":true'):
+        yield "a rollout was on its way: its split is written as strategy Manual"
     names = [each.get("name", "") for each in said.get("template", {}).get("containers", ())]
     if len(names) > 1 and not all(names):
         yield "a container has no name: as a sidecar it is called by its place, and gets that name with the next change"

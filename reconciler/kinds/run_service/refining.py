@@ -11,7 +11,7 @@ from reconciler.core.naming import CAP_LABEL
 from reconciler.kinds.run_service import container
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
 from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService
-from reconciler.kinds.run_service.rollouts import LABEL, Going, decides, going, labelled, told
+from reconciler.kinds.run_service.rollouts import LABEL, Going, decides, going, kept, labelled, told
 from reconciler.kinds.run_service.traffic import resolve
 
 if TYPE_CHECKING:
@@ -42,15 +42,16 @@ def _filled(want: Desired[RunService], seen: Observed[RunService] | None) -> tup
     """Fill in what is left as found, and tell whether that makes a new revision."""
     fields = replace(want.fields, **_left_as_found(want.fields, seen))
     fields = replace(fields, service_max=_cap(fields, seen))
+    fields = kept(fields, seen.fields) if seen else fields
     return fields, seen is None or _template_differs(fields, seen.fields, want.ours)
 
 
 def rollout_of(want: Desired[RunService], seen: Observed[RunService] | None) -> Going | None:
     """Give where a rollout is and what is next; None where a version goes out in one write."""
-    if seen is None or not seen.output["runs"].revisions or not decides(want.asked, seen.fields):
+    if seen is None or not seen.output["runs"].revisions or not decides(want.asked, want.fields, seen.fields):
         return None
     fields, differs = _filled(want, seen)
-    return going(want.asked, fields, seen, differs=differs)
+    return going(want.asked, fields, seen, want.ours, differs=differs)
 
 
 def progress(want: Desired[RunService], seen: Observed[RunService] | None) -> str:

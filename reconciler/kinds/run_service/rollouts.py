@@ -19,7 +19,7 @@ from reconciler.core.rollout.evidence import evidence
 from reconciler.core.rollout.position import Known, Live, Phase, Rollout, Share, Version, Wanted, attempted, locate
 from reconciler.core.rollout.record import ORDER, REJECTED, ROLLOUT
 from reconciler.kinds.run_service.measured import ANSWERS, series_of
-from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare
+from reconciler.kinds.run_service.record import KEYED, LATEST, OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
@@ -66,21 +66,24 @@ class Going:
     fields: RunService
 
 
-def decides(asked: Asked | None, seen: RunService) -> bool:
+def decides(asked: Asked | None, want: RunService, seen: RunService) -> bool:
     """Tell whether traffic is decided step by step: by the strategy, or since a hand moved it, or we did after that."""
-    if asked is None:
+    if asked is None or (not asked.in_steps and want.traffic == seen.traffic):  # as it is, or left to others
         return False
     moved = any(share.version != LATEST and share.percent for share in seen.traffic)
     return asked.in_steps or moved or f"annotations.{ROLLOUT}" in seen.service
 
 
-def going(asked: Asked, want: RunService, seen: Observed[RunService], *, differs: bool) -> Going:
+def going(
+    asked: Asked, want: RunService, seen: Observed[RunService], ours: Mapping[str, frozenset[str]], *, differs: bool
+) -> Going:
     """Decide what of a service is written now.
 
     Args:
         asked: What the spec asks of its rollout.
         want: The service as the spec says it, what is left as found filled in.
         seen: The service as it is.
+        ours: Keys that we wrote into maps that others write to.
         differs: Whether its template is another one than that of the newest revision.
     """
     runs: Runs = seen.output["runs"]
@@ -88,11 +91,28 @@ def going(asked: Asked, want: RunService, seen: Observed[RunService], *, differs
     version = version_of(want)
     if newest is not None and not differs:
         version = newest.hash or version
+    elif newest is not None and newest.hash.partition("-")[0] != version_of(_ours_of(want, seen.fields, ours)):
+        runs = replace(runs, revisions=(replace(newest, hash=""), *runs.revisions[1:]))  # a hand's, with our label
     live = live_of(seen.fields, runs, version if not differs else "")
     rollout = locate(Wanted(version.partition("-")[0], asked.policy), live, Known())
     series = series_of(rollout, seen.output.get(ANSWERS))
     step = next_step(rollout, evidence(rollout, series, asked.now), asked.now)
-    return Going(rollout, step, _fields(want, seen.fields, rollout, step))
+    held = _ours_of(want, seen.fields, {name: keys | want_keys(want, name) for name, keys in ours.items()})
+    return Going(rollout, step, _fields(want, seen.fields, held, rollout, step))
+
+
+def want_keys(want: RunService, name: str) -> frozenset[str]:
+    """Give the keys that a spec says of a map that others write to."""
+    return frozenset(getattr(want, name))
+
+
+def _ours_of(want: RunService, seen: RunService, ours: Mapping[str, frozenset[str]]) -> RunService:
+    """Give the template as it is, without what others put into its maps."""
+    found = {name: getattr(seen, name) for name in _TEMPLATE}
+    for name in KEYED & found.keys():
+        known = ours.get(name, frozenset())
+        found[name] = {key: value for key, value in found[name].items() if key in known}
+    return replace(want, **found)
 
 
 def version_of(want: RunService) -> str:
@@ -127,13 +147,13 @@ def live_of(fields: RunService, runs: Runs, newest: str) -> Live:
     return Live(versions, traffic, beside)
 
 
-def _fields(want: RunService, seen: RunService, rollout: Rollout, step: Step) -> RunService:
-    """Give the service as the step leaves it."""
+def _fields(want: RunService, seen: RunService, held: RunService, rollout: Rollout, step: Step) -> RunService:
+    """Give the service as the step leaves it; `held` is its template as it is."""
     if step.create:
         label = attempted(rollout.base, step.attempt)
         want = replace(want, attempt=step.attempt, template={**want.template, LABEL: label})
     else:
-        want = replace(want, **{name: getattr(seen, name) for name in _TEMPLATE})
+        want = replace(want, **{name: getattr(held, name) for name in _TEMPLATE})
     traffic = seen.traffic
     if step.traffic is not None:
         traffic = tuple(sorted(TrafficShare(each.revision, each.percent, each.tag) for each in step.traffic))
@@ -150,6 +170,12 @@ def _beside(seen: Mapping[str, Any], written: Mapping[str, str]) -> dict[str, An
         elif key in found:
             found[key] = ""
     return found
+
+
+def kept(want: RunService, seen: RunService) -> RunService:
+    """Keep what stands beside the traffic: under another strategy, too, a version that was rejected is."""
+    found = {key: seen.service[key] for key in _BESIDE if key in seen.service and key not in want.service}
+    return replace(want, service={**want.service, **found}) if found else want
 
 
 def labelled(want: RunService, seen: RunService | None, *, differs: bool) -> RunService:

@@ -114,11 +114,18 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
     return Desired(address_of(service), fields, service.name, needs=needed, asked=_asked(spec, facts))
 
 
+_REQUESTS_PER_CLIENT = 20.0
+"""Requests of a client that stays with one instance, and so with one version: they count as one. Nobody knows how many
+there are; too many only asks for more of them."""
+
+
 def _asked(spec: Spec, facts: Facts) -> Asked | None:
     """Give how a version goes out, where that is ours to decide and the time is known."""
     if spec.rollout.strategy is Strategy.MANUAL or facts.now is None:
         return None
-    return Asked(policy_of(spec.rollout, concurrency=spec.scaling.concurrency), facts.now)
+    stays = _REQUESTS_PER_CLIENT if spec.execution.session_affinity else 1.0
+    policy = policy_of(spec.rollout, requests_per_client=stays, concurrency=spec.scaling.concurrency)
+    return Asked(policy, facts.now)
 
 
 def _most(said: int | None, cap: int) -> int | None:
