@@ -276,6 +276,8 @@ class Kind(Generic[F]):
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
         measure: Add to observed objects what was measured of them; through a `gcp.connection.Connection`.
         progress: Say where something is that takes more than one write, and what it waits for; pure, empty for nothing.
+        fleeting: Tell from a record whether what is written was decided by what was measured just then: a saved plan of
+            it is good for a quarter of an hour.
         consequence: What an update to a record will do, in words.
         notes: What a reader of the plan should know of a spec: text, and the path below `spec` it is about.
         beyond: What people must grant an operator's account elsewhere than on the project, in sentences; pure.
@@ -329,6 +331,7 @@ class Kind(Generic[F]):
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
     measure: Callable[[Any, Sequence[Observed[F]], datetime], list[Observed[F]]] | None = None
     progress: Callable[[Desired[F], Observed[F] | None], str] | None = None
+    fleeting: Callable[[Mapping[str, Any]], bool] | None = None
     consequence: Callable[[Sequence[FieldChange], F], str] | None = None
     notes: Callable[[MLService, Facts], Iterable[tuple[str, str]]] = nothing_to_say
     beyond: Callable[[Operator, Facts], Iterable[str]] = nothing_beyond

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.core import errors
@@ -20,6 +21,9 @@ from reconciler.core.secrecy import masked
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.session import Session
 from schemas.sections.management import Adopt, Prune
+
+_FRESH = timedelta(minutes=15)
+"""So long a step of a rollout may wait for its apply; `kind.Kind.fleeting`."""
 
 
 def check_saved(session: Session, saved: Plan, anew: Callable[[], Plan] | None = None) -> Planned:
@@ -51,7 +55,11 @@ def check_saved(session: Session, saved: Plan, anew: Callable[[], Plan] | None =
         c.address: None if not replaced.isdisjoint(c.needs) and c.observed is None else seen.get(c.address)
         for c in plan.changes
     }
-    moved = [line for change in plan.changes if (line := _moved(change, there[change.address]))]
+    moved = [
+        line
+        for change in plan.changes
+        if (line := _moved(change, there[change.address]) or _old(session, plan, change))
+    ]
     if moved:
         raise errors.StalePlan(moved)
     plan = _with_values(saved, sealer, anew) if saved.salt else plan
@@ -143,6 +151,16 @@ def _moved(change: Change, seen: Observed[Any] | None) -> str:
     if same != (change.version, change.uid, change.twins):
         return f"{change.address}: written since, in fields mlservice does not manage"
     return ""
+
+
+def _old(session: Session, plan: Plan, change: Change) -> str:
+    """Say that a change was decided by what was measured then, and that this is too long ago."""
+    fleeting = session.kinds.of_address(change.address).fleeting
+    if not change.acts or fleeting is None or change.desired is None or not fleeting(change.desired):
+        return ""
+    age = session.clock.now() - datetime.fromisoformat(plan.made)
+    ago = int(age.total_seconds() // 60)
+    return f"{change.address}: its step was decided by what was measured {ago} minutes ago" if age > _FRESH else ""
 
 
 def _fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

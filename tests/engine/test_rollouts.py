@@ -5,8 +5,10 @@ import re
 import httpx
 import pytest
 
-from reconciler.core.errors import UsageError
+from reconciler.core.errors import StalePlan, UsageError
+from reconciler.core.plan import Plan
 from reconciler.engine.rollouts import give, order_of, standings
+from reconciler.engine.saved import check_saved
 from tests.engine.killing import killed_while
 from tests.operating import spec
 
@@ -135,6 +137,87 @@ def test_a_hand_in_the_console_is_understood(stage):
     assert stage.shares() == {first: 100}, said
     assert stage.newest() == new
     assert "reject" in said[-1][0] or "hand" in said[-1][0], said
+
+
+@pytest.mark.parametrize("percent", [20, 100])
+def test_a_version_made_by_hand_is_put_back(stage, percent):
+    """An edit in the console keeps our label on another template: it is seen, and what serves goes on as it did."""
+    stage.pass_(V="2")
+    new = walk(stage, percent, V="2")
+    stage.ask(5)
+    shares = stage.shares()
+    services = stage.operator.api("google.cloud.run_v2", "services", "Services")
+    live = stage.operator.service()
+    live.template.revision = ""
+    [variable] = [each for each in live.template.containers[0].env if each.name == "V"]
+    variable.value = "by hand"
+    services.update_service(request={"service": live}).result()
+    by_hand = stage.newest()
+    assert by_hand != new
+
+    stage.pass_(V="2")
+
+    [variable] = [each for each in stage.operator.service().template.containers[0].env if each.name == "V"]
+    assert variable.value == "2"
+    assert by_hand not in stage.shares()
+    assert stage.shares()[new] >= shares[new]
+    for _ in range(8):
+        stage.ask()
+        stage.pass_(V="2")
+    assert stage.shares() in ({new: 100}, {stage.newest(): 100})
+    assert stage.operator.differences(stage.wanted(V="2")) == []
+
+
+def test_going_back_in_the_middle_puts_the_version_before_back(stage):
+    """The file is as it was before: so is the service, template and all."""
+    first = stage.newest()
+    stage.pass_(V="2")
+    new = walk(stage, 20, V="2")
+
+    for _ in range(3):
+        stage.pass_(V="1")
+
+    [variable] = [each for each in stage.operator.service().template.containers[0].env if each.name == "V"]
+    assert variable.value == "1"
+    assert new not in stage.shares()
+    assert stage.shares() == {first: 100}
+    assert stage.operator.differences(stage.wanted(V="1")) == []
+
+
+def test_a_rejected_version_stays_rejected_under_another_strategy(stage):
+    """Whoever writes the split in the file meanwhile, and comes back, does not get the bad version anew."""
+    first = stage.newest()
+    stage.pass_(V="2")
+    bad = walk(stage, 20, V="2")
+    order(stage, "abort", V="2")
+    stage.pass_(V="2")
+    manual = spec(
+        env={"V": "2"},
+        rollout={"strategy": "Manual"},
+        traffic=[{"version": first, "percent": 100}],
+        access={"authentication": "Public"},
+    )
+    stage.operator.apply(manual)
+    assert stage.operator.differences(manual) == []
+
+    for _ in range(3):
+        stage.pass_(V="2")
+
+    assert stage.newest() == bad
+    assert bad not in stage.shares()
+
+
+def test_a_saved_step_is_for_a_quarter_of_an_hour(stage):
+    """What was measured before that says nothing of now: the plan is made again."""
+    stage.pass_(V="2")
+    saved = Plan.from_json(stage.operator.plan(stage.wanted(V="2")).plan.to_json())
+    assert saved.pending
+    stage.operator.emulator.advance(10 * 60)
+    assert check_saved(stage.operator.session(), saved).plan.pending
+    stage.operator.emulator.advance(10 * 60)
+
+    with pytest.raises(StalePlan, match="20 minutes ago"):
+        check_saved(stage.operator.session(), saved)
 
 
 def order(stage, verb, **env):

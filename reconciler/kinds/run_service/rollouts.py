@@ -97,8 +97,15 @@ def going(
     rollout = locate(Wanted(version.partition("-")[0], asked.policy), live, Known())
     series = series_of(rollout, seen.output.get(ANSWERS))
     step = next_step(rollout, evidence(rollout, series, asked.now), asked.now)
-    held = _ours_of(want, seen.fields, {name: keys | want_keys(want, name) for name, keys in ours.items()})
-    return Going(rollout, step, _fields(want, seen.fields, held, rollout, step))
+    known = next((each.hash for each in live.versions if each.hash.partition("-")[0] == rollout.base), "")
+    if step.create:
+        label = attempted(rollout.base, step.attempt)
+        held = replace(want, attempt=step.attempt, template={**want.template, LABEL: label})
+    elif differs and known:  # what a hand made is put back, and whatever runs the version goes on as it is
+        held = replace(want, template={**want.template, LABEL: known})
+    else:
+        held = _ours_of(want, seen.fields, {name: keys | want_keys(want, name) for name, keys in ours.items()})
+    return Going(rollout, step, _fields(held, seen.fields, step))
 
 
 def want_keys(want: RunService, name: str) -> frozenset[str]:
@@ -119,6 +126,7 @@ def version_of(want: RunService) -> str:
     """Give the hash of what a revision is made of."""
     found = {name: plain(getattr(want, name)) for name in _TEMPLATE if name != "attempt"}
     found["template"] = {key: value for key, value in found["template"].items() if key != LABEL}
+    found["container"] = {key: value for key, value in found["container"].items() if value or key != "name"}
     return fingerprint(found, length=12)
 
 
@@ -147,13 +155,8 @@ def live_of(fields: RunService, runs: Runs, newest: str) -> Live:
     return Live(versions, traffic, beside)
 
 
-def _fields(want: RunService, seen: RunService, held: RunService, rollout: Rollout, step: Step) -> RunService:
-    """Give the service as the step leaves it; `held` is its template as it is."""
-    if step.create:
-        label = attempted(rollout.base, step.attempt)
-        want = replace(want, attempt=step.attempt, template={**want.template, LABEL: label})
-    else:
-        want = replace(want, **{name: getattr(held, name) for name in _TEMPLATE})
+def _fields(want: RunService, seen: RunService, step: Step) -> RunService:
+    """Give the service as the step leaves it."""
     traffic = seen.traffic
     if step.traffic is not None:
         traffic = tuple(sorted(TrafficShare(each.revision, each.percent, each.tag) for each in step.traffic))
@@ -186,6 +189,12 @@ def labelled(want: RunService, seen: RunService | None, *, differs: bool) -> Run
     if seen is not None and LABEL in seen.template:
         return replace(want, template={**want.template, LABEL: seen.template[LABEL]})
     return want
+
+
+def under_way(record: Mapping[str, Any]) -> bool:
+    """Tell from a record, plain, whether a rollout is on its way: its moments, and its split, are of one pass."""
+    written = record.get("service", {}).get(f"annotations.{ROLLOUT}", "")
+    return bool(written) and '"done":true' not in written
 
 
 def told(going: Going) -> str:
