@@ -31,7 +31,10 @@ _IMAGE = re.compile(
     r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>(?:[^/.:\s]*\.[^/:\s]*/)?[^/.\s]+)/(?P<repository>[^/\s]+)/"
     r"(?P<package>[^:@\s]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
-_ANYWHERE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/[^:@\s\"',]+(?::[\w.-]+)?@sha256:[0-9a-f]{64}")
+_ANYWHERE = re.compile(
+    r"(?<![a-z0-9-])[a-z0-9-]{1,40}-docker\.pkg\.dev/[^:@\s\"',]{1,600}(?::[\w.-]{1,128})?@sha256:[0-9a-f]{64}"
+)
+"""In text that others wrote, of any length: bounded, and from a name's beginning only, so that its time is too."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
