@@ -72,7 +72,7 @@ def test_an_image_that_is_not_known_to_be_clean_is_planned_and_not_applied(shell
     assert "nothing was changed:" in applied.err
     assert "apply it with" not in planned.err
     assert "hint: deploy an image that its scan and its attestors let through, and plan again" in saved.err
-    assert "hint: deploy an image that its scan lets through" in applied.err
+    assert "hint: deploy an image that its scan and its attestors let through" in applied.err
     assert (nothing, len(operator.services())) == ([], 1)
 
 

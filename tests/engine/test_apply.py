@@ -221,6 +221,18 @@ def test_a_saved_plan_of_another_version_is_refused_in_words(operator, edit):
         check_saved(operator.session(), saved)
 
 
+def test_an_apply_with_nothing_to_do_writes_nothing(operator):
+    """Not even the inventory: what a first write says of a service's keys, every later plan says too."""
+    operator.apply(FULL)
+    operator.emulator.control("DELETE", "calls")
+
+    operator.apply(FULL)
+
+    reading = ("get", "list", "query", "search", "batchget", "testiam")
+    names = [name.rpartition("/")[2].rpartition(".")[2].lower() for name in operator.emulator.calls()]
+    assert [name for name in names if not name.startswith(reading)] == []
+
+
 def signed(body):
     """Give a plan as its version would have written it."""
     rest = {name: value for name, value in body.items() if name != "digest"}

@@ -91,8 +91,9 @@ def _left_as_found(want: RunService, seen: Observed[RunService] | None) -> dict[
         name: {**_held(getattr(seen.fields, name) if seen else None, defaults), **getattr(want, name)}
         for name, defaults in _DEFAULTS.items()
     }
+    # Others may need the name, and none is harmed: it is held from the first write on, as all passes see the same keys.
+    found["container"].setdefault("name", seen.fields.container["name"] if seen else "")
     if seen is not None:
-        found["container"].setdefault("name", seen.fields.container["name"])  # others may need it, and none is harmed
         found["template"] = _with_network(found["template"], seen.fields.template)
         if not want.gpu and _used_by_others(want, seen.fields):
             found["gpu"], found["gpu_zonal_redundancy"] = seen.fields.gpu, seen.fields.gpu_zonal_redundancy
