@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
+from types import NoneType
 from typing import Any
 
 from reconciler.core.plan import Change
@@ -188,7 +189,7 @@ def differences(change: Change) -> Iterator[tuple[str, str, str]]:
             if item.field not in whole:
                 whole.add(item.field)
                 yield item.field, *_contrast(item.field, (change.observed or {}).get(item.field), desired)
-        elif isinstance(item.before, list) or isinstance(item.after, list):
+        elif {type(item.before), type(item.after)} in ({list}, {list, NoneType}):
             yield from _by_element(item.path, item.before or [], item.after or [])
         elif any(isinstance(value, Mapping) and not is_plain_ref(value) for value in (item.before, item.after)):
             yield from _whole_map(item.path, item.before, item.after)
