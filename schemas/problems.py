@@ -54,6 +54,11 @@ class SourceRef:
         place = f"{file}:{self.line}:{self.column}" if self.line else file
         return f"{place}: {shown_path(self.path)}" if self.path else place
 
+    @property
+    def line_of_file(self) -> str:
+        """File and line, for what is told in a line of another one's."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

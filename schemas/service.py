@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from schemas.instance import ONE_CPU_MILLIS, Instance
 from schemas.section import Section
 from schemas.sections.access import Access
 from schemas.sections.budget import Budget
@@ -28,7 +29,6 @@ from schemas.sections.usage import Usage
 from schemas.values import LooseText, PlainData, Text
 
 API_VERSION: Literal["mlservice/v1"] = "mlservice/v1"
-ONE_CPU_MILLIS = 1000
 KIND: Literal["MLService"] = "MLService"
 
 
@@ -98,14 +98,10 @@ class Spec(Section):
     @classmethod
     def _one_request_below_one_cpu(cls, scaling: Scaling, info: ValidationInfo) -> Scaling:
         resources: Resources | None = info.data.get("resources")
-        beside = sum(each.cpu_millis for each in (info.data.get("sidecars") or {}).values())
-        if (
-            resources
-            and resources.cpu_millis + beside < ONE_CPU_MILLIS
-            and "concurrency" not in scaling.model_fields_set
-        ):
-            return scaling.model_copy(update={"concurrency": 1})
-        return scaling
+        if resources is None or "concurrency" in scaling.model_fields_set:
+            return scaling
+        instance = Instance.of(resources, info.data.get("sidecars") or {})
+        return scaling.model_copy(update={"concurrency": 1}) if instance.cpu_millis < ONE_CPU_MILLIS else scaling
 
 
 class MLService(Section):

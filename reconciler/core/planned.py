@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from reconciler.core import errors
+from reconciler.core import errors, notes
 from reconciler.core.address import Address
 from reconciler.core.costing import costs_of
-from reconciler.core.coverage import ENGINE, OPERATOR, without_effect
-from reconciler.core.decide import Owner, asked_of, covers, decide, decide_existing, decide_unwanted
+from reconciler.core.decide import Owner, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Entry, Inventories, Inventory, Key
-from reconciler.core.kind import Kind, Kinds, Ownership
+from reconciler.core.kind import Kinds, Ownership
 from reconciler.core.naming import fingerprint
 from reconciler.core.objects import Desired, Observed, several
-from reconciler.core.plan import Action, Change, Note, Plan
+from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.wants import Wants
 from schemas import Loaded, LoadedOperator, LoadedService
 from schemas.operator import PREFIX, is_operators
@@ -108,15 +107,16 @@ def compose(
     wants = wants.meeting(seen)
     owners = owners_of(kinds, wants, inventories, everything, services)
     changes = decide_all(kinds, wants, seen, owners)
+    moving = {change.address for change in changes if change.action is not Action.NO_OP}
     plan = Plan.of(
         changes,
         project=project,
         services=tuple(sorted(name for _, name in keys)),
         notes=(
-            *_notes(kinds, services, facts, everything),
-            *_beyond([kind for kind in kinds if kind.name in used], services, facts),
-            *hidden(kinds, seen, owners),
-            *_progress(kinds, wants.made, seen, owners, {c.address for c in changes if c.action is not Action.NO_OP}),
+            *notes.of_specs(kinds, services, facts, everything),
+            *notes.beyond([kind for kind in kinds if kind.name in used], services, facts),
+            *notes.hidden(kinds, seen, owners),
+            *notes.progress(kinds, wants.made, seen, owners, moving),
         ),
         made=now.isoformat(timespec="seconds"),
         spec_digest=fingerprint([_data(s) for s in services], length=32),
@@ -129,23 +129,6 @@ def compose(
     deletions = {key: str(s.management.deletion) for key, s in zip(keys, services, strict=True)}
     memories = dict(_memories(kinds, wants.made, seen, owners, now))
     return Planned(plan, wants.made, seen, owners, inventories, deletions, memories=memories)
-
-
-def _progress(
-    kinds: Kinds,
-    wants: Mapping[Address, Desired[Any]],
-    seen: Mapping[Address, Observed[Any]],
-    owners: Mapping[Address, Owner],
-    moving: Collection[Address],
-) -> Iterator[Note]:
-    """Say where what takes more than one write is, and what it waits for; what moves now says it itself."""
-    for address, want in sorted(wants.items(), key=lambda item: str(item[0])):
-        kind, there = kinds.of_address(address), seen.get(address)
-        silent = address in moving or want.asked is None
-        if kind.progress is None or there is None or there.hidden or silent:
-            continue
-        if text := kind.progress(asked_of(kind, want, there, owners[address]), there):
-            yield Note(want.service, text, "rollout")
 
 
 def _key(loaded: Loaded) -> Key:
@@ -338,83 +321,6 @@ def _memories(
         before = entry.memory if entry else {}
         if memory and (after := memory.next(before, want, seen.get(address), now)) != before:
             yield address, after
-
-
-def _notes(kinds: Kinds, services: Sequence[Loaded], facts: Sequence[Facts], everything: Inventories) -> Iterator[Note]:
-    for why in everything.broken.values():
-        yield Note("", f"{why.message}; what it lists is left alone, and so is what others may share with it")
-    regions: dict[str, list[str]] = {}
-    for region, name in sorted(everything):
-        regions.setdefault(name, []).append(region)
-    acts_on = ENGINE.union(*(kind.acts_on for kind in kinds))
-    paths = {path for kind in kinds for path in (*kind.spec_paths, *kind.leaves)}
-    for loaded, known in zip(services, facts, strict=True):
-        name = loaded.name
-        if loaded.management.mode is Mode.OBSERVE:
-            yield Note(name, "management.mode is Observe: differences are shown and left")
-        for region in regions.get(name, ()):
-            if region != loaded.region:
-                told = f"it also runs in {region}, which this spec says nothing of: left alone, until it is destroyed"
-                yield Note(name, told)
-        if isinstance(loaded, LoadedOperator):
-            yield from _no_effect_of_operator(loaded)
-            continue
-        for text, path in _said(kinds, loaded, known):
-            yield Note(name, text, str(loaded.where(f"spec.{path}")))
-        yield from _no_effect(acts_on, loaded)
-        yield from _nobodys(paths, loaded)
-
-
-def _said(kinds: Kinds, loaded: LoadedService, known: Facts) -> Iterator[tuple[str, str]]:
-    """Give what its budget holds back, and what kinds have to say of a spec, each with its path."""
-    yield from ((text, f"budget.actions[{index}]") for index, text in known.restraint.said)
-    for kind in kinds:
-        yield from kind.notes(loaded.service, known)
-
-
-def _beyond(kinds: Iterable[Kind[Any]], documents: Sequence[Loaded], facts: Sequence[Facts]) -> Iterator[Note]:
-    """Name what an operator's account needs of people, for the kinds that it works on."""
-    operators = [(one, known) for one, known in zip(documents, facts, strict=False) if isinstance(one, LoadedOperator)]
-    for kind in kinds:
-        for loaded, known in operators:
-            for text in kind.beyond(loaded.operator, known):
-                yield Note(loaded.name, text)
-
-
-def hidden(kinds: Kinds, seen: Mapping[Address, Observed[Any]], owners: Mapping[Address, Owner]) -> Iterator[Note]:
-    """Name what may not be looked at, with who has to grant what.
-
-    Args:
-        kinds: The kinds we know.
-        seen: What was observed.
-        owners: Whose each address is.
-    """
-    for address in sorted(owners.keys() & seen.keys()):
-        for name in owners[address].services if seen[address].hidden else ():
-            title = kinds.of_address(address).title
-            yield Note(
-                name, f"{title} {address.name} may not be looked at, and is left as it is: {seen[address].hidden}"
-            )
-
-
-def _no_effect(acts_on: frozenset[str], loaded: LoadedService) -> Iterator[Note]:
-    written = loaded.service.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    for path in without_effect(written, acts_on):
-        yield Note(loaded.service.name, f"not acted on yet: {path}", str(loaded.where(f"spec.{path}")))
-
-
-def _no_effect_of_operator(loaded: LoadedOperator) -> Iterator[Note]:
-    written = loaded.operator.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    for path in without_effect(written, OPERATOR):
-        yield Note(loaded.name, f"not acted on yet: {path}", str(loaded.where(f"spec.{path}")))
-
-
-def _nobodys(known: Collection[str], loaded: LoadedService) -> Iterator[Note]:
-    """Name what `externallyOwned` says and no kind can leave to others."""
-    for index, path in enumerate(loaded.service.spec.management.externally_owned):
-        if not any(covers(path, one) for one in known):
-            where = loaded.where(f"spec.management.externallyOwned[{index}]")
-            yield Note(loaded.service.name, f"not acted on yet: externallyOwned {path}", str(where))
 
 
 def claims(kinds: Kinds, planned: Planned) -> dict[Key, list[Entry]]:

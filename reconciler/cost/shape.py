@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.cost.amounts import MONTH_H, MONTH_S
 from reconciler.cost.warm import shares
 from schemas.cron import parse_cron
+from schemas.instance import Instance
 from schemas.sections.resources import ScalingMode
 
 if TYPE_CHECKING:
@@ -169,13 +170,13 @@ def shape_of(service: MLService) -> Shape:
 
 
 def _instances(spec: Spec) -> Instances:
-    sidecars, scaling = spec.sidecars.values(), spec.scaling
-    gpu = spec.resources.gpu or next((each.gpu for each in sidecars if each.gpu), None)
+    instance, scaling = Instance.of(spec.resources, spec.sidecars), spec.scaling
+    gpu = instance.gpu
     by_hand = scaling.instances if scaling.mode is ScalingMode.MANUAL else None
     least = max(scaling.min_instances, scaling.revision_min_instances) if by_hand is None else by_hand
     return Instances(
-        spec.resources.cpu_millis + sum(each.cpu_millis for each in sidecars),
-        spec.resources.memory_mib + sum(each.memory_mib for each in sidecars),
+        instance.cpu_millis,
+        instance.memory_mib,
         least,
         max(scaling.max_instances, scaling.min_instances) if by_hand is None else max(by_hand, 1),
         scaling.concurrency,

@@ -112,7 +112,7 @@ def _read(session: Session, made: Mapping[Key, datetime], span: timedelta) -> _R
         uses = read_use(session, made, span)
         spreads = session.pool.gather([partial(series.distributions, metric) for metric in DISTRIBUTIONS])
         most, busiest = session.pool.gather([partial(series.instances, busy=busy) for busy in (False, True)])
-        (classes,) = session.pool.gather([series.requests])
+        classes = series.requests()
         sizes = session.pool.gather([partial(sizes_in, session.connection, region) for region in regions])
     by_metric = dict(zip(DISTRIBUTIONS, spreads, strict=True))
     by_region = dict(zip(regions, sizes, strict=True))

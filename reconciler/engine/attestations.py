@@ -15,6 +15,7 @@ from reconciler.core.scanning.scans import Scans
 from reconciler.core.signing.artifacts import artifact_of
 from reconciler.core.signing.judging import signatures_of
 from reconciler.core.signing.rule import Attested, Rule
+from reconciler.engine.by_project import in_halves
 from reconciler.engine.session import Session
 from reconciler.gcp.attestations import AT_ONCE, Attestations
 from schemas import Loaded, LoadedService
@@ -62,8 +63,7 @@ def _rules(documents: Iterable[Loaded]) -> Iterator[tuple[str, Rule]]:
     for loaded in documents:
         registry = loaded.service.spec.registry if isinstance(loaded, LoadedService) else None
         if registry and registry.signed:
-            place = loaded.where("spec.registry.signed")
-            yield loaded.name, Rule.of(registry.signed, f"{place.file}:{place.line}" if place.line else str(place.file))
+            yield loaded.name, Rule.of(registry.signed)
 
 
 @dataclass(slots=True)
@@ -99,19 +99,9 @@ class _Reader:
         except errors.ReconcilerError as error:
             return dict.fromkeys(pairs, _unreadable(attestor, error))
         chunks = [artifacts[at : at + AT_ONCE] for at in range(0, len(artifacts), AT_ONCE)]
-        return {pair: one for chunk in chunks for pair, one in self._listed(attestor, note, chunk).items()}
-
-    def _listed(self, attestor: str, note: str, artifacts: Sequence[str]) -> Mapping[_Pair, list[Any] | Unreadable]:
-        try:
-            return {(attestor, each): many for each, many in self.api.of(note, artifacts).items()}
-        except errors.InvalidRequest as error:
-            if len(artifacts) > 1:  # it is one of them, or all are too many: the others are read all the same
-                half = len(artifacts) // 2
-                first, rest = artifacts[:half], artifacts[half:]
-                return {**self._listed(attestor, note, first), **self._listed(attestor, note, rest)}
-            return {(attestor, artifacts[0]): _unreadable(attestor, error)}
-        except errors.ReconcilerError as error:
-            return dict.fromkeys([(attestor, each) for each in artifacts], _unreadable(attestor, error))
+        read, unreadable = partial(self.api.of, note), partial(_unreadable, attestor)
+        listed = {each: one for chunk in chunks for each, one in in_halves(read, unreadable, chunk).items()}
+        return {(attestor, each): one for each, one in listed.items()}
 
     def _verified(self, pair: _Pair, found: list[Any] | Unreadable) -> Attested | Unreadable:
         if isinstance(found, Unreadable):

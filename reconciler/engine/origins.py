@@ -13,6 +13,7 @@ from reconciler.core.scanning.findings import Unreadable
 from reconciler.core.scanning.places import place_of
 from reconciler.core.scanning.scans import Scans
 from reconciler.core.signing.origins import Origin, origins_of
+from reconciler.engine.by_project import in_halves, read_places
 from reconciler.engine.session import Session
 from reconciler.gcp.origins import AT_ONCE, Origins
 from schemas import Loaded, LoadedService
@@ -50,26 +51,17 @@ def read_origins(session: Session, references: Iterable[str]) -> dict[str, Origi
         references: Of those that no digest names, and of other registries', nothing is read.
     """
     places = {each: place for each in sorted(references) if (place := place_of(each))}
-    by_project: dict[str, list[str]] = {}
-    for place in sorted(set(places.values()), key=lambda each: each.uri):
-        by_project.setdefault(place.project, []).append(place.uri)
-    chunks = [
-        (project, uris[at : at + AT_ONCE])
-        for project, uris in by_project.items()
-        for at in range(0, len(uris), AT_ONCE)
-    ]
-    answers = session.pool.gather([partial(_of, session, *chunk) for chunk in chunks])
-    found = {uri: one for answer in answers for uri, one in answer.items()}
+    found = read_places(session, places.values(), AT_ONCE, partial(_of, session))
     return {each: found[place.uri] for each, place in places.items()}
 
 
 def _of(session: Session, project: str, uris: Sequence[str]) -> dict[str, Origin | Unreadable]:
     """Read some; what cannot be read is said, and stops nothing."""
-    try:
-        return {**Origins(session.connection).of(project, uris)}
-    except errors.ReconcilerError as error:
-        hint = error.hint
-        if isinstance(error, errors.NotPermitted) and "enable the API" not in hint:
-            hint = f"who owns project {project} must grant roles/containeranalysis.occurrences.viewer there"
-        why = f"it is not known who built it: {error.message}; {hint or 'run again in a moment'}"
-        return dict.fromkeys(uris, Unreadable(why))
+    return in_halves(partial(Origins(session.connection).of, project), partial(_unreadable, project), uris)
+
+
+def _unreadable(project: str, error: errors.ReconcilerError) -> Unreadable:
+    hint = error.hint
+    if isinstance(error, errors.NotPermitted) and "enable the API" not in hint:
+        hint = f"who owns project {project} must grant roles/containeranalysis.occurrences.viewer there"
+    return Unreadable(f"it is not known who built it: {error.message}; {hint or 'run again in a moment'}")

@@ -15,9 +15,10 @@ from reconciler.core.facts import Facts
 from reconciler.core.inventory import Inventories, Inventory, Key
 from reconciler.core.kind import never
 from reconciler.core.ladder.steps import restraint_of
+from reconciler.core.notes import hidden
 from reconciler.core.objects import Observed, several
 from reconciler.core.plan import Action, Change, Note, Plan
-from reconciler.core.planned import Planned, compose, hidden, owners_of, refuse_broken, server_names
+from reconciler.core.planned import Planned, compose, owners_of, refuse_broken, server_names
 from reconciler.core.wants import Wants
 from reconciler.engine.clearances import with_clearances
 from reconciler.engine.inventory_store import InventoryStore

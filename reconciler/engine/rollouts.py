@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core.address import Address
 from reconciler.core.decide import asked_of
 from reconciler.core.errors import UsageError
-from reconciler.core.rollout.orders import refusal, subject
-from reconciler.core.rollout.position import Phase
+from reconciler.core.rollout.orders import about, refusal, subject
 from reconciler.core.rollout.record import ORDER, Order, as_annotation
 from reconciler.kinds.run_service.refining import rollout_of
 
@@ -108,6 +107,4 @@ def order_of(standing: Standing, verb: str, by: str, session: Session, **more: A
     if standing.going is None:
         raise UsageError(f"{standing.service} has no rollout: its versions go out at once")
     rollout = standing.going.rollout
-    again = verb == "retry" and rollout.phase is Phase.STEADY
-    about = rollout.wanted if again else subject(rollout)
-    return Order(verb, about, rollout.number, by, session.clock.now(), session.run_id, **more)
+    return Order(verb, about(rollout, verb), rollout.number, by, session.clock.now(), session.run_id, **more)

@@ -15,6 +15,7 @@ from reconciler.core.scanning.findings import Finding, Scanned, Unreadable
 from reconciler.core.scanning.places import Place, place_of
 from reconciler.core.scanning.rule import Rule
 from reconciler.core.scanning.scans import Images, scans_of, undated
+from reconciler.engine.by_project import in_halves, read_places
 from reconciler.engine.session import Session
 from reconciler.gcp.image_versions import ImageVersions
 from reconciler.gcp.occurrences import AT_ONCE, Occurrences
@@ -49,12 +50,7 @@ def _rules(documents: Iterable[Loaded]) -> Iterator[tuple[str, Rule]]:
     for loaded in documents:
         registry = loaded.service.spec.registry if isinstance(loaded, LoadedService) else None
         if registry and registry.scan:
-            yield loaded.name, Rule.of(registry.scan, _at(loaded))
-
-
-def _at(loaded: Loaded) -> str:
-    place = loaded.where("spec.registry.scan")
-    return f"{place.file}:{place.line}" if place.line else str(place.file)
+            yield loaded.name, Rule.of(registry.scan, loaded.where("spec.registry.scan").line_of_file)
 
 
 @dataclass(slots=True)
@@ -97,34 +93,19 @@ class _Reader:
         return replace(image, digest=part, tag="").reference if part else ""
 
     def _read(self, places: Iterable[Place]) -> Known:
-        by_project: dict[str, list[str]] = {}
-        for place in sorted(set(places), key=lambda each: each.uri):
-            by_project.setdefault(place.project, []).append(place.uri)
-        chunks = [
-            (project, uris[at : at + AT_ONCE])
-            for project, uris in by_project.items()
-            for at in range(0, len(uris), AT_ONCE)
-        ]
-        answers = self.session.pool.gather([partial(self._of, *chunk) for chunk in chunks])
-        return {uri: one for answer in answers for uri, one in answer.items()}
+        return read_places(self.session, places, AT_ONCE, self._of)
 
-    def _of(self, project: str, uris: Sequence[str]) -> Mapping[str, Scanned | Unreadable]:
+    def _of(self, project: str, uris: Sequence[str]) -> Known:
         """Read some images; what cannot be read is not clean, and says who has to do what."""
-        try:
-            return self.api.of(project, uris)
-        except errors.NotPermitted as error:
-            hint = error.hint
-            if "enable the API" not in hint:
-                hint = f"who owns project {project} must grant roles/containeranalysis.occurrences.viewer there"
-            why = f"it is not known what its scan found: {error.message}; {hint}"
-        except errors.InvalidRequest as error:
-            if len(uris) > 1:  # it is one of them, or all are too many: the others are read all the same
-                half = len(uris) // 2
-                return {**self._of(project, uris[:half]), **self._of(project, uris[half:])}
-            why = f"it is not known what its scan found: {error.message}; {error.hint or 'deploy another image'}"
-        except errors.ReconcilerError as error:
-            why = f"it is not known what its scan found: {error.message}; {error.hint or 'run again in a moment'}"
-        return dict.fromkeys(uris, Unreadable(why))
+        return in_halves(partial(self.api.of, project), partial(_unreadable, project), uris)
+
+
+def _unreadable(project: str, error: errors.ReconcilerError) -> Unreadable:
+    hint = error.hint
+    if isinstance(error, errors.NotPermitted) and "enable the API" not in hint:
+        hint = f"who owns project {project} must grant roles/containeranalysis.occurrences.viewer there"
+    otherwise = "deploy another image" if isinstance(error, errors.InvalidRequest) else "run again in a moment"
+    return Unreadable(f"it is not known what its scan found: {error.message}; {hint or otherwise}")
 
 
 def _dated(

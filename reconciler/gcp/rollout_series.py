@@ -53,7 +53,7 @@ class Answers:
     Args:
         classes: Answers by class of response, by revision and the minute that they began in.
         spreads: How long those took that were no error, by the same.
-        until: When the last minute ends that is visible of any service; None for none.
+        until: Minutes that end by then are visible: where nothing is listed of one, nobody asked.
         error: Why nothing can be read; empty where it can.
     """
 
@@ -75,7 +75,7 @@ def answers_of(
         since: Not before.
         now: Not after.
     """
-    found = {name: Answers() for name in names}
+    found = {name: Answers(until=now - _LATE) for name in names}
     start = max(since, now - _LONGEST).replace(second=0, microsecond=0)
     end = start + (now - start) // _MINUTE * _MINUTE
     if end <= start:
@@ -88,9 +88,6 @@ def answers_of(
     except errors.ReconcilerError as error:
         for one in found.values():
             one.error = error.message
-        return found
-    for one in found.values():  # where nothing is listed that was asked for, nobody asked
-        one.until = now - _LATE
     return found
 
 
@@ -124,7 +121,6 @@ def _add(found: Mapping[str, Answers], each: Any, metric: str) -> None:
     for point in each.points:
         end = point.interval.end_time.astimezone(UTC).replace(second=0, microsecond=0, tzinfo=UTC)
         minute = datetime.fromtimestamp(end.timestamp(), UTC) - _MINUTE
-        one.until = max(one.until or minute, minute + _MINUTE)
         if metric == COUNT:
             counts = one.classes.setdefault((revision, minute), {})
             counts[sort] = counts.get(sort, 0) + int(point.value.int64_value)

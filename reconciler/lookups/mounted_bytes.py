@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.facts import Facts, Lookup, Question
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from schemas.instance import Instance
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
@@ -21,7 +22,7 @@ _MOST_OBJECTS = 1000
 
 def weights_of(service: MLService) -> dict[str, str]:
     """Give the folders that a service with a GPU mounts to read, by path below `spec`; none without a GPU."""
-    if not (service.spec.resources.gpu or any(each.gpu for each in service.spec.sidecars.values())):
+    if Instance.of(service.spec.resources, service.spec.sidecars).gpu is None:
         return {}
     return {path: str(mount.bucket) for path, mount in _buckets(service) if mount.read_only is not False}
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from schemas.checks.environment import reference, variables_of
 from schemas.checks.finding import Finding, repeated, warning
 from schemas.checks.image import reference as image_reference
+from schemas.instance import Instance, main_name
 from schemas.refusal import shown
 from schemas.sections.container import Container, Probe
 from schemas.sections.image import Image
@@ -96,7 +97,7 @@ def start(
 
 
 def _most_start_s(resources: Resources, sidecars: Mapping[str, Sidecar]) -> int:
-    has_gpu = resources.gpu is not None or any(each.gpu for each in sidecars.values())
+    has_gpu = Instance.of(resources, sidecars).gpu is not None
     return _MOST_START_GPU_S if has_gpu else _MOST_START_S
 
 
@@ -162,7 +163,7 @@ def order(container: Container, sidecars: dict[str, Sidecar]) -> Iterator[Findin
         yield Finding("container.name", "container-name", f"{shown(container.name)} is no container's name", hint)
     if container.name in sidecars:
         yield Finding("container.name", "container-name", f"{shown(container.name)} is a sidecar's name as well")
-    main = container.name or ("server" if sidecars and "server" not in sidecars else "")
+    main = main_name(container.name, sidecars)
     waits[main] = container.depends_on
     for name, others in waits.items():
         path = "container.dependsOn" if name == main else f"sidecars.{name}.dependsOn"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from schemas.checks.environment import reference
 from schemas.checks.finding import Finding, exactly_one
+from schemas.instance import Instance
 from schemas.refusal import shown
 from schemas.sections.environment import SecretRef
 from schemas.sections.execution import Execution, Generation
@@ -30,7 +31,7 @@ def places(mounts: dict[str, Mount], sidecars: dict[str, Sidecar], resources: Re
     yield from _of_one("mounts", mounts)
     for name, each in sidecars.items():
         yield from _of_one(f"sidecars.{name}.mounts", each.mounts)
-    memory = resources.memory_mib + sum(each.memory_mib for each in sidecars.values())
+    memory = Instance.of(resources, sidecars).memory_mib
     for path, mount in _all(mounts, sidecars):
         if mount.memory_mib and mount.memory_mib > memory:
             summary = f"{memory_text(mount.memory_mib)} is more than the instance has ({memory_text(memory)})"

@@ -10,12 +10,14 @@ from typing import Any
 
 from schemas.checks.finding import Finding, repeated, warning
 from schemas.cloud_run import FREE, REFUSED, SAID, Free
+from schemas.instance import ONE_CPU_MILLIS, Instance
 from schemas.refusal import shown
 from schemas.sections.access import Access, Authentication
 from schemas.sections.execution import Execution, OnRevocation, Protection, Revision
 from schemas.sections.network import Network
 from schemas.sections.resources import Resources, Scaling, ScalingMode
-from schemas.service import ONE_CPU_MILLIS, Metadata
+from schemas.sections.sidecars import Sidecar
+from schemas.service import Metadata
 from schemas.spelling import closest
 
 _GOOGLES = ("run.googleapis.com/", "cloud.googleapis.com/", "serving.knative.dev/", "autoscaling.knative.dev/")
@@ -67,9 +69,9 @@ def protection(protection: Protection | None) -> Iterator[Finding]:
         yield Finding("protection", "protection", "one of two is missing", hint, at_key=True)
 
 
-def execution(execution: Execution, resources: Resources) -> Iterator[Finding]:
+def execution(execution: Execution, resources: Resources, sidecars: Mapping[str, Sidecar]) -> Iterator[Finding]:
     """Less than one vCPU is of the first generation."""
-    if execution.environment == "Gen2" and resources.cpu_millis < ONE_CPU_MILLIS:
+    if execution.environment == "Gen2" and Instance.of(resources, sidecars).cpu_millis < ONE_CPU_MILLIS:
         hint = "leave it out, or give 1 vCPU"
         yield Finding("execution.environment", "generation", "Gen2 has at least 1 vCPU", hint)
 
@@ -94,11 +96,12 @@ def manual(scaling: Scaling) -> Iterator[Finding]:
         yield Finding("scaling.revisionMinInstances", "instances", summary, "raise maxInstances or lower it")
 
 
-def idle(resources: Resources) -> Iterator[Finding]:
+def idle(resources: Resources, sidecars: Mapping[str, Sidecar]) -> Iterator[Finding]:
     """Where CPU is, is not chosen with a GPU, or with less than one vCPU."""
-    if resources.gpu is not None and resources.cpu_idle:
+    instance = Instance.of(resources, sidecars)
+    if instance.gpu is not None and resources.cpu_idle:
         yield Finding("resources.cpuIdle", "cpu-idle", "with a GPU instances have CPU at all times", "leave it out")
-    if resources.cpu_millis < ONE_CPU_MILLIS and resources.cpu_idle is False:
+    if instance.cpu_millis < ONE_CPU_MILLIS and resources.cpu_idle is False:
         yield Finding(
             "resources.cpuIdle", "cpu-idle", "below 1 vCPU instances have CPU in requests only", "give 1 vCPU"
         )

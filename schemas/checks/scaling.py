@@ -11,13 +11,13 @@ from contextlib import suppress
 from schemas.checks.finding import Finding, warning
 from schemas.checks.schedules import cron, time_zone
 from schemas.cron import CronError, parse_cron
+from schemas.instance import ONE_CPU_MILLIS, Instance
 from schemas.refusal import shown
 from schemas.sections.management import Management
 from schemas.sections.resources import Resources, Scaling
 from schemas.sections.sidecars import Sidecar
 from schemas.units import cpu_text
 
-_ONE = 1000
 _HOUR_S = 3600
 _LEAST = "scaling.minInstances"
 _USUAL_QUOTA_MILLIS = 200_000  # vCPUs a region grants to older projects; new ones have 20
@@ -55,8 +55,8 @@ def windows(scaling: Scaling, management: Management) -> Iterator[Finding]:
 
 def concurrency(scaling: Scaling, resources: Resources, sidecars: dict[str, Sidecar]) -> Iterator[Finding]:
     """Below one vCPU in all an instance takes one request at a time."""
-    millis = resources.cpu_millis + sum(each.cpu_millis for each in sidecars.values())
-    if millis < _ONE and scaling.concurrency > 1:
+    millis = Instance.of(resources, sidecars).cpu_millis
+    if millis < ONE_CPU_MILLIS and scaling.concurrency > 1:
         summary = f"{scaling.concurrency} is above 1 with {cpu_text(millis)} CPU"
         hint = "below 1 vCPU Cloud Run takes one request at a time: leave concurrency out, or give 1 vCPU"
         yield Finding("scaling.concurrency", "concurrency", summary, hint)
@@ -64,13 +64,12 @@ def concurrency(scaling: Scaling, resources: Resources, sidecars: dict[str, Side
 
 def quota(scaling: Scaling, resources: Resources, sidecars: dict[str, Sidecar]) -> Iterator[Finding]:
     """Google checks the ceiling against the region's quota when deploying."""
-    most = scaling.max_instances * (resources.cpu_millis + sum(each.cpu_millis for each in sidecars.values()))
+    most = scaling.max_instances * Instance.of(resources, sidecars).cpu_millis
     if most > _USUAL_QUOTA_MILLIS:
         summary = f"{scaling.max_instances} instances may claim {cpu_text(most)} vCPUs"
         hint = "most regions grant 200, to new projects 20, and refuse the deployment above it"
         yield warning("scaling.maxInstances", "cpu-quota", summary, hint)
-    has_gpu = resources.gpu is not None or any(each.gpu for each in sidecars.values())
-    if has_gpu and scaling.max_instances > _GRANTED_GPUS:
+    if Instance.of(resources, sidecars).gpu is not None and scaling.max_instances > _GRANTED_GPUS:
         summary = f"{scaling.max_instances} instances need {scaling.max_instances} GPUs"
         hint = f"a project has {_GRANTED_GPUS} at first, and a rollout holds old and new instances: ask for quota"
         yield warning("scaling.maxInstances", "gpu-quota", summary, hint)

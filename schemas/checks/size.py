@@ -9,6 +9,7 @@ Source:
 from collections.abc import Iterator
 
 from schemas.checks.finding import Finding
+from schemas.instance import Instance
 from schemas.sections.resources import GPU_LEAST, GpuType, Resources
 from schemas.sections.sidecars import Sidecar
 from schemas.units import cpu_text, memory_text
@@ -73,13 +74,12 @@ def memory(resources: Resources, sidecars: dict[str, Sidecar]) -> Iterator[Findi
 
 def gpu(resources: Resources, sidecars: dict[str, Sidecar]) -> Iterator[Finding]:
     """An accelerator needs a host of some size."""
-    named = next((each.gpu.type for each in sidecars.values() if each.gpu), None)
-    kind = resources.gpu.type if resources.gpu else named
-    if kind is None:
+    instance = Instance.of(resources, sidecars)
+    if instance.gpu is None:
         return
+    kind = instance.gpu.type
     least_cpu, least_memory = GPU_LEAST[kind]
-    cpu_millis = resources.cpu_millis + sum(each.cpu_millis for each in sidecars.values())
-    memory_mib = resources.memory_mib + sum(each.memory_mib for each in sidecars.values())
+    cpu_millis, memory_mib = instance.cpu_millis, instance.memory_mib
     most_memory = _GPU_MOST_MEMORY.get(kind)
     hint = f"{kind} needs at least {cpu_text(least_cpu)} CPU and {memory_text(least_memory)}"
     if cpu_millis < least_cpu:

@@ -101,7 +101,8 @@ class Gates(Section):
         description="Greatest distance between the predictions of the new and the stable version, in (0, 1).",
     )
     on_metrics_missing: OnMetricsMissing = Field(
-        OnMetricsMissing.HOLD, description="What to do when nothing is visible for 15 minutes."
+        OnMetricsMissing.HOLD,
+        description="What to do when metrics can still not be read at the deadline.",
     )
     when_stable_fails: WhenStableFails = Field(
         WhenStableFails.HOLD, description="What to do while the stable version is beyond a limit, too."

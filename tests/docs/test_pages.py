@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.cli import permissions
 from reconciler.cli.manual import FILE, commands, manual
-from reconciler.core.planned import ENGINE
+from reconciler.core.coverage import ENGINE
 from reconciler.kinds import KINDS
 from schemas import MLService
 
@@ -85,9 +85,23 @@ def test_the_readme_says_what_is_not_acted_on():
     done, _, missing = (ROOT / "README.md").read_text().partition("## What it does not do yet")
 
     assert {field.alias or name for name, field in sections.items()} - acted_on == set()
-    assert "`rollout`" in missing
+    assert "predictionDrift" in missing
     assert "budget.actions" not in missing
-    known = ("doctor", "plan", "comment", "apply", "retrain", "promote", "reconcile", "install", "image push", "serve")
+    known = (
+        "doctor",
+        "plan",
+        "comment",
+        "apply",
+        "retrain",
+        "promote",
+        "reconcile",
+        "install",
+        "image push",
+        "serve",
+        "rollout",
+        "simulate",
+        "advise",
+    )
     assert [name for name in known if name not in KNOWN or f"`mlservice {name}" not in done] == []
 
 

@@ -128,8 +128,10 @@ def test_what_it_serves_is_told(quick):
         (chat("a", max_tokens=64), 400, "maximum context length is 64 tokens"),
         (chat("a", n=2), 400, "n must be 1"),
         ([], 400, "must be a JSON object"),
+        (chat("a", max_tokens=10**12, ignore_eos=True), 400, "maximum context length is 64 tokens"),
+        (chat("a", stream=True, stream_options=["usage"]), 400, "stream_options must be an object"),
     ],
-    ids=["model", "messages", "max_tokens", "length", "n", "body"],
+    ids=["model", "messages", "max_tokens", "length", "n", "body", "endless", "options"],
 )
 def test_what_cannot_be_answered_is_refused(quick, body, status, words):
     """As OpenAI's clients read it."""

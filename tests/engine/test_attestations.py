@@ -5,10 +5,12 @@ from grafeas import grafeas_v1
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.scanning.findings import Unreadable
 from reconciler.core.signing.judging import lacking
 from reconciler.core.signing.rule import Rule
 from reconciler.engine.apply import apply
 from reconciler.engine.attestations import read_attested
+from reconciler.engine.origins import read_origins
 from reconciler.render.text import render_text
 from tests.attesting import Attestor, payload_of, require, signer
 from tests.emulator.clients import client
@@ -255,6 +257,21 @@ def test_plans_say_who_built_an_image(operator, emulator, build):
     assert built.endswith("(so says project cloudrun)")
     assert "origin: churn: image" in render_text(plan, titles={}).plain
     assert plan.blocked == ()
+
+
+@pytest.mark.parametrize(("times", "unread"), [(1, 0), (None, 2)])
+def test_one_request_that_is_refused_leaves_no_other_image_unread(operator, times, unread):
+    """Refused together, images are asked for one by one; what is refused alone says so."""
+    both = [f"europe-west1-docker.pkg.dev/acme/ml/{name}@sha256:{sign * 64}" for name, sign in (("a", "1"), ("b", "2"))]
+    operator.emulator.faults(
+        {"method": "grafeas.v1.Grafeas/ListOccurrences", "status": "INVALID_ARGUMENT", "times": times}
+    )
+
+    found = read_origins(operator.session(), both)
+    operator.emulator.faults()
+
+    assert set(found) == set(both)
+    assert sum(isinstance(each, Unreadable) for each in found.values()) == unread
 
 
 def test_where_nobody_says_who_built_an_image_that_is_said(operator):

@@ -20,7 +20,7 @@ from reconciler.render.text import render_text
 CI, QA = "projects/acme-signing/attestors/built-by-ci", "projects/acme/attestors/tested"
 A = "europe-west1-docker.pkg.dev/acme/ml/scorer@sha256:" + "a" * 64
 B = A.replace("a" * 64, "b" * 64)
-RULE = Rule((CI, QA), where="mlservice.yaml:12")
+RULE = Rule((CI, QA))
 HOLDS, NONE = Attested(holds=True), Attested()
 
 OUTCOMES = [

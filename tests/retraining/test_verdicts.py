@@ -158,19 +158,27 @@ def point(distance, *, job="j1", limit=0.3, gone=0, there=100):
     }  # fmt: skip
 
 
+OF_A_JOB = {"modelMonitoringJob": "j1"}
 ODD = [
-    {}, {"tabularStats": 7}, {"tabularStats": {"dataPoints": [{}]}},
-    {"tabularStats": {"dataPoints": [{"currentStats": {"distributionValue": {"distribution": "?"}}}]}},
-    {"tabularStats": {"dataPoints": [{"thresholdValue": "NaN", "currentStats": {"distributionValue": None}}]}},
+    ({}, 0),
+    ({"tabularStats": 7}, 0),
+    ({"tabularStats": {"dataPoints": [{}]}}, 0),
+    ({"tabularStats": {"dataPoints": [OF_A_JOB]}}, 1),
+    ({"tabularStats": {"dataPoints": [
+        {**OF_A_JOB, "currentStats": {"distributionValue": {"distribution": "?"}}}]}}, 1),
+    ({"tabularStats": {"dataPoints": [
+        {**OF_A_JOB, "thresholdValue": "NaN", "currentStats": {"distributionValue": None}}]}}, 1),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("odd", ODD)
-def test_an_answer_that_makes_no_sense_says_nothing(odd):
+@pytest.mark.parametrize(("odd", "judged"), ODD)
+def test_an_answer_that_makes_no_sense_says_nothing(odd, judged):
     """And is no breach."""
-    for objectives in by_job([odd]).values():
-        for columns in objectives.values():
-            assert judge(columns, least=1).finding is Finding.TOO_FEW
+    found = [
+        judge(columns, least=1).finding for objectives in by_job([odd]).values() for columns in objectives.values()
+    ]
+
+    assert found == [Finding.TOO_FEW] * judged
 
 
 def test_counts_and_missing_shares_are_read_from_inside_the_statistics():

@@ -89,7 +89,10 @@ class Api:
         number = f"{'chatcmpl' if chat else 'cmpl'}-{next(self._numbers)}"
         head = {"id": number, "created": int(time.time()), "model": name}
         if said.get("stream"):
-            usage = bool((said.get("stream_options") or {}).get("include_usage"))
+            options = said.get("stream_options") or {}
+            if not isinstance(options, dict):
+                raise RefusedError(400, "BadRequestError", "stream_options must be an object.")
+            usage = bool(options.get("include_usage"))
             return Answer(
                 200, b"", "text/event-stream; charset=utf-8", self._events(head, made, chat=chat, usage=usage)
             )
@@ -107,13 +110,12 @@ class Api:
         most = said.get("max_completion_tokens") or said.get("max_tokens") or (None if chat else COMPLETION_TOKENS)
         if most is not None and (not isinstance(most, int) or most < 1):
             raise RefusedError(400, "BadRequestError", f"max_tokens must be at least 1, got {most}.")
-        made = job(prompt, asked, most, endless=bool(said.get("ignore_eos")))
-        whole = made.prompt_tokens + (most or len(made.tokens))
-        if whole > self._settings.most_tokens:
+        whole = len(prompt.split()) + (most or len(asked.split()))
+        if whole > self._settings.most_tokens:  # before anything of that length is made
             most_tokens = self._settings.most_tokens
             text = f"This model's maximum context length is {most_tokens} tokens. However, you requested {whole}."
             raise RefusedError(400, "BadRequestError", text)
-        return made
+        return job(prompt, asked, most, endless=bool(said.get("ignore_eos")))
 
     async def _events(self, head: dict[str, Any], made: Job, *, chat: bool, usage: bool) -> AsyncGenerator[str]:
         """The parts of a streamed answer, and its end."""
@@ -153,7 +155,7 @@ def parsed(body: bytes) -> dict[str, Any]:
     """
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         raise RefusedError(400, "BadRequestError", "The body must be a JSON object.")

@@ -16,6 +16,7 @@ from schemas.sections.management import Mode
 
 if TYPE_CHECKING:
     from reconciler.engine.rollouts import Standing
+    from schemas import Loaded
 
 app = typer.Typer(add_completion=False)
 
@@ -81,19 +82,26 @@ def rollout(
         if len(found) != 1:
             hint = f"--name one of: {', '.join(each.service for each in found)}" if found else "check --name"
             raise errors.UsageError(f"an order is for one service, and there are {len(found)}", hint=hint)
+        [document] = [each for each in specs.documents if each.name == found[0].service]
+        _confirm(document, order, yes=yes)
         from reconciler.engine.rollouts import give, order_of  # noqa: PLC0415 - late, for start-up
 
-        document = next(each for each in specs.documents if each.name == found[0].service)
-        if document.management.mode is Mode.OBSERVE:
-            raise errors.UsageError(
-                f"{document.name} is observed only", hint="management.mode: Manage lets it be written"
-            )
-        if not yes and not (someone_is_there() and typer.confirm(f"{order} the rollout of {document.name}?", err=True)):
-            raise errors.UsageError("nothing was asked of it", hint="answer yes, or add --yes")
         said = {"everything": everything, "ignore_gates": ignore_gates, "reason": reason}
         give(session, planned, found[0], order_of(found[0], order, session.holder, session, **said))
         how = How(yes=True, output=Output.JSON if output is Form.JSON else Output.TEXT)
         return confirm_and_apply(session, plan_documents(session, [document]), how)
+
+
+def _confirm(document: Loaded, order: Verb, *, yes: bool) -> None:
+    """Ask before anything is written.
+
+    Raises:
+        UsageError: Nobody agreed, or nothing of the service may be written.
+    """
+    if document.management.mode is Mode.OBSERVE:
+        raise errors.UsageError(f"{document.name} is observed only", hint="management.mode: Manage lets it be written")
+    if not yes and not (someone_is_there() and typer.confirm(f"{order} the rollout of {document.name}?", err=True)):
+        raise errors.UsageError("nothing was asked of it", hint="answer yes, or add --yes")
 
 
 def _show(found: list[Standing], output: Form) -> None:

@@ -27,6 +27,11 @@ def subject(rollout: Rollout) -> str:
     return rollout.candidate.hash if rollout.candidate else rollout.wanted
 
 
+def about(rollout: Rollout, verb: str) -> str:
+    """Give the version that an order is for: `retry` of what is at rest is for the one that the spec says."""
+    return rollout.wanted if verb == "retry" and rollout.phase is Phase.STEADY else subject(rollout)
+
+
 def refusal(rollout: Rollout, order: Order) -> str:
     """Say why an order is not carried out; nothing where it is.
 
@@ -37,9 +42,9 @@ def refusal(rollout: Rollout, order: Order) -> str:
     said = f"{order.verb} of {order.by} is not carried out: "
     if rollout.phase not in _PHASES[order.verb]:
         return f"{said}the rollout is {rollout.phase}"
-    about = rollout.wanted if order.verb == "retry" and rollout.phase is Phase.STEADY else subject(rollout)
-    if order.version != about:
-        return f"{said}it is for version {order.version}, and this one is {about}"
+    version = about(rollout, order.verb)
+    if order.version != version:
+        return f"{said}it is for version {order.version}, and this one is {version}"
     if order.verb in _RAISES and order.step != rollout.number:
         return f"{said}it is for step {order.step}, and step {rollout.number} is on"
     why = _obstacle(rollout, order)

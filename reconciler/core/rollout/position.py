@@ -184,6 +184,11 @@ def attempted(version: str, attempt: str) -> str:
     return f"{version}-{attempt}" if attempt else version
 
 
+def untried(version: str) -> str:
+    """Give the hash of a version without the mark of its try; the other way of `attempted`."""
+    return version.partition("-")[0]
+
+
 def attempt_after(word: str) -> str:
     """Give the mark of a try, of whatever makes it another one than the one before."""
     return fingerprint(word, length=6)

@@ -125,6 +125,12 @@ def read(annotations: Mapping[str, str]) -> Beside:
     return Beside(record, rejected, order, tuple(unreadable))
 
 
+def on_its_way(annotations: Mapping[str, str]) -> Record | None:
+    """Give the rollout that began and did not end well yet; None where there is none, or it cannot be read."""
+    record = read(annotations).record
+    return record if record is not None and not record.done else None
+
+
 def written(record: Record, rejected: Iterable[Rejection], order: Order | None = None) -> dict[str, str]:
     """Give the annotations to write; empty ones are to be taken away.
 

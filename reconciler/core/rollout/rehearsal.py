@@ -12,7 +12,7 @@ from typing import Any
 from reconciler.core.rollout.carried import carried_out, share_of
 from reconciler.core.rollout.deciding import next_step
 from reconciler.core.rollout.evidence import evidence
-from reconciler.core.rollout.orders import subject
+from reconciler.core.rollout.orders import about
 from reconciler.core.rollout.policy import ALL, Policy, policy_of
 from reconciler.core.rollout.position import (
     Known,
@@ -188,10 +188,9 @@ def _heed(stage: _Stage, asked: Asked, now: datetime) -> None:
     if asked.do == "move":
         stage.live = replace(live, traffic=tuple(_moved(live, asked.percent)))
         return
-    about = rollout.wanted if asked.do == "retry" else subject(rollout)
     order = Order(
         asked.do,
-        about,
+        about(rollout, asked.do),
         rollout.number,
         asked.by,
         now,

@@ -13,22 +13,19 @@ class Rule:
     Args:
         attestors: `projects/…/attestors/…`: each of them.
         required: Without one of them an image is not deployed; False: that is told of only.
-        where: Place of the section in the spec: file:line; nothing: not known.
     """
 
     attestors: tuple[str, ...]
     required: bool = True
-    where: str = ""
 
     @classmethod
-    def of(cls, signed: Any, where: str = "") -> Rule:
+    def of(cls, signed: Any) -> Rule:
         """Read the section of a spec.
 
         Args:
             signed: `registry.signed`.
-            where: Its place.
         """
-        return cls(tuple(dict.fromkeys(signed.attestors)), signed.required, where)
+        return cls(tuple(dict.fromkeys(signed.attestors)), signed.required)
 
 
 @dataclass(frozen=True, slots=True)

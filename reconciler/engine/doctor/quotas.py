@@ -9,6 +9,7 @@ from reconciler.core.checkup import Answer, Check
 from reconciler.engine.doctor.case import Case
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from schemas import LoadedService
+from schemas.instance import Instance
 from schemas.sections.resources import Gpu
 
 _SORTS = {"nvidia-l4": "NvidiaL4Gpu", "nvidia-rtx-pro-6000": "NvidiaRtxPro6000Gpu"}
@@ -37,7 +38,7 @@ def wanted(services: Sequence[LoadedService]) -> dict[Pool, list[LoadedService]]
 def _gpu(loaded: LoadedService) -> Gpu | None:
     """Give the accelerator of an instance, whichever of its containers uses it."""
     spec = loaded.service.spec
-    return spec.resources.gpu or next((each.gpu for each in spec.sidecars.values() if each.gpu), None)
+    return Instance.of(spec.resources, spec.sidecars).gpu
 
 
 def quotas(case: Case) -> Iterator[Check]:

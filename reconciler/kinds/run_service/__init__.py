@@ -17,7 +17,7 @@ from reconciler.kinds.run_service.measured import measure
 from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, RunService
 from reconciler.kinds.run_service.refining import consequence, progress, refine
-from reconciler.kinds.run_service.rollouts import under_way
+from reconciler.kinds.run_service.rollouts import fleeting
 from reconciler.kinds.run_service.traffic import images_of, routed_images, running_images
 from reconciler.kinds.run_service.wanted import (
     FILES_WRITER,
@@ -164,7 +164,7 @@ KIND = Kind(
     refine=refine,
     measure=measure,
     progress=progress,
-    fleeting=under_way,
+    fleeting=fleeting,
     consequence=consequence,
     loss=lambda *_: "it stops serving",
     stays=_stays,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.diff import FieldChange, gone_keys
-from reconciler.core.naming import mark_of
+from reconciler.core.naming import HASH_LABEL, mark_of
 from reconciler.core.objects import Desired, Observed
-from reconciler.core.rollout.record import REJECTED
+from reconciler.core.rollout.record import read
 from reconciler.core.stamp import UNSTAMPED, Stamp
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
 from reconciler.gcp.light import types_module
@@ -221,9 +221,11 @@ def _observed(address: Address, live: Any, revisions: Sequence[Any]) -> Observed
 
 def _taken_back(live: Any) -> bool:
     """Tell whether what is not ready is a version that its rollout took back: others have all requests."""
+    version = live.template.labels.get(HASH_LABEL, "")
+    rejected = {each.version for each in read(live.annotations).rejected if not each.cleared}
     newest = live.latest_created_revision.rpartition("/")[2]
     serving = {target.revision.rpartition("/")[2] for target in live.traffic if target.percent}
-    return bool(live.annotations.get(REJECTED)) and bool(serving) and serving.isdisjoint({newest, ""})
+    return version in rejected and bool(serving) and serving.isdisjoint({newest, ""})
 
 
 def _condition(condition: Any) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from reconciler.kinds.run_service.fields import assign, snake
 from reconciler.kinds.run_service.quantities import cpu_millis, memory_mib
+from schemas.units import cpu_text
 
 Plain = Mapping[str, Any]
 
@@ -229,8 +230,3 @@ def env_message(env: Mapping[str, str], secrets: Mapping[str, str]) -> list[dict
         key = {"secret": secret, "version": version}
         entries[name] = {"name": name, "valueSource": {"secretKeyRef": key}}
     return [entries[name] for name in sorted(entries)]
-
-
-def cpu_text(millis: int) -> str:
-    """Write CPU as limits have it: `2`, `500m`."""
-    return f"{millis}m" if millis % 1000 else str(millis // 1000)

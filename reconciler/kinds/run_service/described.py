@@ -9,7 +9,7 @@ from reconciler.core.membership import EVERYONE
 from reconciler.core.naming import HASH_LABEL, MANAGED_BY
 from reconciler.core.objects import Described
 from reconciler.core.rollout.position import CANDIDATE, STABLE
-from reconciler.core.rollout.record import ROLLOUT
+from reconciler.core.rollout.record import on_its_way
 from reconciler.kinds.iam_member import IamMemberClient
 from reconciler.kinds.run_service import container as containers
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
@@ -283,7 +283,7 @@ def _unsaid(live: Any) -> Iterator[str]:
     for path, why in REFUSED.items():
         if path not in _KEPT and _has(said, path.split(".")):
             yield f"{path} is left as found: {why}"
-    if '"done":true' not in live.annotations.get(ROLLOUT, '"done":true'):
+    if on_its_way(live.annotations):
         yield "a rollout was on its way: its split is written as strategy Manual"
     names = [each.get("name", "") for each in said.get("template", {}).get("containers", ())]
     if len(names) > 1 and not all(names):

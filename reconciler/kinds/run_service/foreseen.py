@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.kinds.run_service.said import startup_s
 from reconciler.lookups.mounted_bytes import bytes_at, weights_of
+from schemas.instance import Instance
 from schemas.sections.resources import GpuType
 from schemas.units import duration_text
 
@@ -43,7 +44,7 @@ def starts(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _weights(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     spec = service.spec
-    gpu = spec.resources.gpu or next(filter(None, (each.gpu for each in spec.sidecars.values())), None)
+    gpu = Instance.of(spec.resources, spec.sidecars).gpu
     card = gpu.type if gpu else None
     for path, uri in weights_of(service).items():
         size, allowed = bytes_at(uri, facts), startup_s(spec)

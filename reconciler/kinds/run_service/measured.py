@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.objects import Observed
-from reconciler.core.rollout.record import ROLLOUT, read
+from reconciler.core.rollout.record import on_its_way
 from reconciler.core.rollout.series import Count, Seen, Series
 from reconciler.gcp.rollout_series import Answers, answers_of
+from reconciler.kinds.run_service.record import annotations_of
 
 if TYPE_CHECKING:
     from reconciler.core.rollout.position import Rollout
@@ -42,9 +43,8 @@ def measure(connection: Connection, found: Sequence[Observed[RunService]], now: 
 
 
 def _started(seen: Observed[RunService]) -> datetime | None:
-    text = seen.fields.service.get(f"annotations.{ROLLOUT}", "")
-    record = read({ROLLOUT: text}).record if text else None
-    return record.started if record is not None and not record.done else None
+    record = on_its_way(annotations_of(seen.fields.service))
+    return record.started if record is not None else None
 
 
 def series_of(rollout: Rollout, answers: Answers | None) -> Series:

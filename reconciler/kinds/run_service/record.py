@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core.rollout.record import ORDER, REJECTED, ROLLOUT
+
 NAME = "run_service"
 """Name of the kind, as in addresses."""
 
@@ -143,3 +145,16 @@ OUTSIDE_TEMPLATE = {
 """Fields whose change makes no new revision, and their paths in the update mask; of `service` each key has its own."""
 KEYED = frozenset({"env", "secrets", "labels", "container", "mounts", "sidecars", "template", "service"})
 """Maps in which a key that a spec does not say is somebody else's, unless it was ours."""
+
+
+BESIDE = {name: f"annotations.{name}" for name in (ROLLOUT, REJECTED, ORDER)}
+"""What stands beside the traffic, and where a service's record has it."""
+
+
+def annotations_of(service: Mapping[str, Any]) -> dict[str, str]:
+    """Give the annotations that stand beside the traffic.
+
+    Args:
+        service: `RunService.service`, or the same of a plain record.
+    """
+    return {name: service[key] for name, key in BESIDE.items() if key in service}

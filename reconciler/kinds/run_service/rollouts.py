@@ -16,10 +16,30 @@ from reconciler.core.diff import plain
 from reconciler.core.naming import HASH_LABEL, fingerprint
 from reconciler.core.rollout.deciding import next_step
 from reconciler.core.rollout.evidence import evidence
-from reconciler.core.rollout.position import Known, Live, Phase, Rollout, Share, Version, Wanted, attempted, locate
-from reconciler.core.rollout.record import ORDER, REJECTED, ROLLOUT
+from reconciler.core.rollout.position import (
+    Known,
+    Live,
+    Phase,
+    Rollout,
+    Share,
+    Version,
+    Wanted,
+    attempted,
+    locate,
+    untried,
+)
+from reconciler.core.rollout.record import ROLLOUT, on_its_way
 from reconciler.kinds.run_service.measured import ANSWERS, series_of
-from reconciler.kinds.run_service.record import KEYED, LATEST, OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare
+from reconciler.kinds.run_service.record import (
+    BESIDE,
+    KEYED,
+    LATEST,
+    OUTSIDE_TEMPLATE,
+    Runs,
+    RunService,
+    TrafficShare,
+    annotations_of,
+)
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
@@ -28,7 +48,6 @@ if TYPE_CHECKING:
     from reconciler.core.rollout.step import Step
 
 LABEL = f"labels.{HASH_LABEL}"
-_BESIDE = tuple(f"annotations.{name}" for name in (ROLLOUT, REJECTED, ORDER))
 _TEMPLATE = tuple(name for name in RunService.__dataclass_fields__ if name not in OUTSIDE_TEMPLATE)
 _FULL = re.compile(r"quota|capacity|resource exhausted", re.IGNORECASE)
 
@@ -91,26 +110,21 @@ def going(
     version = version_of(want)
     if newest is not None and not differs:
         version = newest.hash or version
-    elif newest is not None and newest.hash.partition("-")[0] != version_of(_ours_of(want, seen.fields, ours)):
+    elif newest is not None and untried(newest.hash) != version_of(_ours_of(want, seen.fields, ours)):
         runs = replace(runs, revisions=(replace(newest, hash=""), *runs.revisions[1:]))  # a hand's, with our label
     live = live_of(seen.fields, runs, version if not differs else "")
-    rollout = locate(Wanted(version.partition("-")[0], asked.policy), live, Known())
+    rollout = locate(Wanted(untried(version), asked.policy), live, Known())
     series = series_of(rollout, seen.output.get(ANSWERS))
     step = next_step(rollout, evidence(rollout, series, asked.now), asked.now)
-    known = next((each.hash for each in live.versions if each.hash.partition("-")[0] == rollout.base), "")
+    known = next((each.hash for each in live.versions if untried(each.hash) == rollout.base), "")
     if step.create:
         label = attempted(rollout.base, step.attempt)
         held = replace(want, attempt=step.attempt, template={**want.template, LABEL: label})
     elif differs and known:  # what a hand made is put back, and whatever runs the version goes on as it is
         held = replace(want, template={**want.template, LABEL: known})
     else:
-        held = _ours_of(want, seen.fields, {name: keys | want_keys(want, name) for name, keys in ours.items()})
+        held = _ours_of(want, seen.fields, {name: keys | getattr(want, name).keys() for name, keys in ours.items()})
     return Going(rollout, step, _fields(held, seen.fields, step))
-
-
-def want_keys(want: RunService, name: str) -> frozenset[str]:
-    """Give the keys that a spec says of a map that others write to."""
-    return frozenset(getattr(want, name))
 
 
 def _ours_of(want: RunService, seen: RunService, ours: Mapping[str, frozenset[str]]) -> RunService:
@@ -150,9 +164,7 @@ def live_of(fields: RunService, runs: Runs, newest: str) -> Live:
         for place, each in enumerate(runs.revisions)
     )
     traffic = tuple(Share(each.version, each.percent, each.tag) for each in fields.traffic)
-    beside = {key: fields.service[f"annotations.{key}"] for key in (ROLLOUT, REJECTED, ORDER)
-              if f"annotations.{key}" in fields.service}  # fmt: skip
-    return Live(versions, traffic, beside)
+    return Live(versions, traffic, annotations_of(fields.service))
 
 
 def _fields(want: RunService, seen: RunService, step: Step) -> RunService:
@@ -165,7 +177,7 @@ def _fields(want: RunService, seen: RunService, step: Step) -> RunService:
 
 def _beside(seen: Mapping[str, Any], written: Mapping[str, str]) -> dict[str, Any]:
     """Give our annotations: as they are where the step writes none, and empty where one is to go."""
-    found = {key: seen[key] for key in _BESIDE if key in seen}
+    found = {key: seen[key] for key in BESIDE.values() if key in seen}
     for name, text in written.items():
         key = f"annotations.{name}"
         if text:
@@ -177,7 +189,7 @@ def _beside(seen: Mapping[str, Any], written: Mapping[str, str]) -> dict[str, An
 
 def kept(want: RunService, seen: RunService) -> RunService:
     """Keep what stands beside the traffic: under another strategy, too, a version that was rejected is."""
-    found = {key: seen.service[key] for key in _BESIDE if key in seen.service and key not in want.service}
+    found = {key: seen.service[key] for key in BESIDE.values() if key in seen.service and key not in want.service}
     return replace(want, service={**want.service, **found}) if found else want
 
 
@@ -191,10 +203,9 @@ def labelled(want: RunService, seen: RunService | None, *, differs: bool) -> Run
     return want
 
 
-def under_way(record: Mapping[str, Any]) -> bool:
+def fleeting(record: Mapping[str, Any]) -> bool:
     """Tell from a record, plain, whether a rollout is on its way: its moments, and its split, are of one pass."""
-    written = record.get("service", {}).get(f"annotations.{ROLLOUT}", "")
-    return bool(written) and '"done":true' not in written
+    return on_its_way(annotations_of(record["service"])) is not None
 
 
 def told(going: Going) -> str:

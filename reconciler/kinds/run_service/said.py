@@ -10,6 +10,7 @@ from reconciler.kinds.run_service.container import DEFAULT_PORT, probe, without_
 from reconciler.kinds.run_service.template import LIVE_PATH, READY_PATH
 from reconciler.lookups.image_digest import sidecar_image_of
 from reconciler.lookups.secret_version import version_of
+from schemas.instance import ONE_CPU_MILLIS, Instance, main_name
 from schemas.sections.access import Authentication
 from schemas.sections.environment import SecretRef
 from schemas.sections.resources import ScalingMode
@@ -30,9 +31,6 @@ _PERIOD_S, _PATIENCE_S = 10, 5
 _LIVENESS: Mapping[str, Any] = {"periodSeconds": 30, "timeoutSeconds": 10, "failureThreshold": 4}
 """Patience of the short form: an instance that is merely busy must not be replaced."""
 _OUR_LIVENESS: Mapping[str, Any] = {"periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3}
-_ONE_CPU = 1000
-NAMES = ("server", *(f"server-{number}" for number in range(2, 12)))
-"""What the container that takes requests is called beside sidecars where a spec does not say it: the first free one."""
 
 
 def container_of(spec: Spec) -> dict[str, Any]:
@@ -45,8 +43,8 @@ def container_of(spec: Spec) -> dict[str, Any]:
         if name in said.model_fields_set
     }
     found |= {key: text for key, text in (("name", said.name), ("workingDir", said.working_dir)) if text is not None}
-    if spec.sidecars and said.name is None:  # of several containers each has a name (constraints.md 1)
-        found["name"] = next(name for name in NAMES if name not in spec.sidecars)
+    if name := main_name(said.name, spec.sidecars):
+        found["name"] = name
     if said.port or ours:
         found |= {"port": port, "protocol": str(said.port.protocol) if said.port else "http1"}
     found |= {key: probe(asked, port) for key, asked in _probes(spec, ours=ours).items()}
@@ -55,12 +53,12 @@ def container_of(spec: Spec) -> dict[str, Any]:
 
 def _cpu(spec: Spec, *, ours: bool) -> Iterator[tuple[str, bool]]:
     """Say when there is CPU: with a GPU always, with less than one vCPU in requests only, else as the spec says."""
-    resources = spec.resources
-    if resources.gpu or any(each.gpu for each in spec.sidecars.values()):
+    resources, instance = spec.resources, Instance.of(spec.resources, spec.sidecars)
+    if instance.gpu is not None:
         yield "cpuIdle", False
     elif resources.cpu_idle is not None:
         yield "cpuIdle", resources.cpu_idle
-    elif ours or resources.cpu_millis < _ONE_CPU:
+    elif ours or instance.cpu_millis < ONE_CPU_MILLIS:
         yield "cpuIdle", True
     if ours or resources.startup_cpu_boost is not None:
         yield "startupCpuBoost", resources.startup_cpu_boost is not False
@@ -84,7 +82,7 @@ def _probes(spec: Spec, *, ours: bool) -> dict[str, dict[str, Any]]:
 def startup_s(spec: Spec) -> int | None:
     """Give the seconds that a start of the container that takes requests may take; None where nobody says it."""
     ours = spec.image is None or spec.model is not None
-    asked = {**_probes(spec, ours=ours), **dict(_long(spec.container))}.get("startupProbe")
+    asked = _probes(spec, ours=ours).get("startupProbe")
     return asked["periodSeconds"] * asked["failureThreshold"] if asked else None
 
 
@@ -140,17 +138,16 @@ def _probe(said: Probe) -> dict[str, Any]:
 def mounts_of(service: MLService, facts: Facts) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Give what is mounted in the container that takes requests, and in each sidecar, by path."""
     spec = service.spec
-    main = {path: _mount(path, each, facts) for path, each in spec.mounts.items()}
+    main = {path: _mount(each, facts) for path, each in spec.mounts.items()}
     beside = {
-        name: {path: _mount(path, mount, facts) for path, mount in each.mounts.items()}
+        name: {path: _mount(mount, facts) for path, mount in each.mounts.items()}
         for name, each in spec.sidecars.items()
     }
     volumes.with_names_where_shared([main, *beside.values()])
     return main, beside
 
 
-def _mount(path: str, said: Mount, facts: Facts) -> dict[str, Any]:
-    del path
+def _mount(said: Mount, facts: Facts) -> dict[str, Any]:
     found: dict[str, Any] = {}
     reads_only = said.read_only is not False
     if said.bucket:

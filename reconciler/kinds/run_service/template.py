@@ -14,8 +14,9 @@ from reconciler.core.diff import gone_keys
 from reconciler.core.naming import ATTEMPT_LABEL, MODEL_ENV, VERSION_LABEL
 from reconciler.gcp.light import types_module
 from reconciler.kinds.run_service import container, fields, volumes
-from reconciler.kinds.run_service.container import GPU, cpu_text
+from reconciler.kinds.run_service.container import GPU
 from reconciler.kinds.run_service.quantities import cpu_millis, memory_mib
+from schemas.units import cpu_text
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange

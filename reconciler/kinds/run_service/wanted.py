@@ -32,6 +32,7 @@ from reconciler.lookups.image_digest import image_of
 from reconciler.lookups.model_version import version_of
 from reconciler.lookups.project_number import agent, number_of
 from reconciler.lookups.secret_version import version_of as secret_version_of
+from schemas.instance import Instance
 from schemas.sections.access import Authentication
 from schemas.sections.rollout import Strategy
 
@@ -76,7 +77,7 @@ def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService] | 
 def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> Desired[RunService]:
     """Want it complete: no field is left to a default of Google's."""
     spec = service.spec
-    gpu = spec.resources.gpu or next((each.gpu for each in spec.sidecars.values() if each.gpu), None)
+    gpu = Instance.of(spec.resources, spec.sidecars).gpu
     mounts, beside = said.mounts_of(service, facts)
     model = _model_section(service, facts)
     held = {CAP_LABEL: "budget"} if facts.restraint.most else {}
