@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from pathlib import Path
@@ -30,6 +31,7 @@ HOST = "127.0.0.1"
 WORKERS = 128
 STOP_WITHIN_S = 2
 KEEP_ALIVE_S = 610
+SWITCH_S = 0.0005
 """How long a connection may be idle. After uvicorn's own 5 seconds a client that pauses as long sends its next request
 on a connection that is just being closed, and must not send it again: it does not know whether it was heard.
 
@@ -106,6 +108,8 @@ class Server(uvicorn.Server):
 
 def run(world: World, app: Any, listener: socket.socket) -> None:
     """Serve HTTP in this thread until a signal comes."""
+    # Many threads do a little each: one that waits for SQLite or a socket should not wait 5 ms more for its turn.
+    sys.setswitchinterval(SWITCH_S)
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: None)  # uvicorn raises the signal again after its own clean stop
     Server(configuration(app), world).run(sockets=[listener])
