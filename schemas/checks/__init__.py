@@ -133,6 +133,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     registry.judged,
     budget.amounts,
     budget.counted,
+    budget.export,
     budget.limit,
     budget.alerts,
     budget.actions,
