@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core.address import Address
+from reconciler.core.quota import Claim
 from reconciler.core.rollout.record import ORDER, REJECTED, ROLLOUT
 
 NAME = "run_service"
@@ -42,6 +44,8 @@ class Revision:
         images: References of its containers.
         hash: Of the version that it runs, as a label says it; empty for none.
         problem: Why it is not ready, in Google's words; empty where it is, or may become so.
+        claim: What its instances may take of quotas; None where nobody looked.
+        needs: Roles that its instances cannot start without.
     """
 
     name: str
@@ -51,6 +55,8 @@ class Revision:
     images: tuple[str, ...] = ()
     hash: str = ""
     problem: str = ""
+    claim: Claim | None = None
+    needs: frozenset[Address] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
