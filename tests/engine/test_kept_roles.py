@@ -1,9 +1,11 @@
 """Roles of mounts and secrets stay for revisions that need them, and go with the last of them."""
 
 import pytest
+import yaml
 from google.iam.v1 import iam_policy_pb2
 
-from tests.operating import spec
+from reconciler.engine.importing import import_service
+from tests.operating import REGION, spec
 
 READER, WRITER, SQL = "roles/storage.objectViewer", "roles/storage.objectUser", "roles/cloudsql.client"
 MOUNTED = {"/models": "gs://acme-models/writer/", "/out": {"bucket": "gs://acme-models/out", "readOnly": False}}
@@ -81,3 +83,13 @@ def test_a_destroyed_service_leaves_no_role(bucket):
 
     assert not bucket.destroy("churn").failed
     assert on_project(bucket) == set()
+
+
+def test_what_is_imported_of_a_service_of_ours_loses_nothing(bucket):
+    """Its account is left to us: named, it and its roles would be taken for no longer wanted."""
+    said = spec(mounts=MOUNTED, secrets={"TOKEN": {"secret": "key", "version": "1"}})
+    bucket.apply(said)
+
+    text, _ = import_service(bucket.session(), "churn", REGION)
+
+    assert bucket.differences(yaml.safe_load(text)) == []

@@ -28,6 +28,7 @@ def told(size, **said):
         (30 * GIB, {}, [("mounts./m", "files of gs://acme-models/writer/ are 30.0 GiB, and nvidia-l4 has 22 GiB")]),
         (15 * GIB, {"container": {"startup": "1m"}}, [("mounts./m", "takes about 81s at 200 MB/s, and a start may")]),
         (15 * GIB, {"container": {"startup": "2m"}}, []),
+        (None, {"container": {"health": "/health"}}, []),
         (None, {"container": {"startup": "15m"}}, [("scaling.minInstances", "may wait for a start: up to 15m")]),
         (None, {"container": {"startup": "15m"}, "scaling": {"minInstances": 1}}, []),
         (None, {"container": {"startup": "15m"}, "scaling": {"revisionMinInstances": 1}}, []),
