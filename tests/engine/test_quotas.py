@@ -1,5 +1,9 @@
 """Quotas of Cloud Run in plans: told before Google refuses, of containers together, and of old and new revisions."""
 
+from google.cloud import run_v2
+
+from reconciler.core.quota import Claim
+from reconciler.kinds.run_service.claims import claim_of
 from tests.operating import HELLO, spec
 
 CPU, MEMORY = "CpuAllocPerProjectRegion", "MemAllocPerProjectRegion"
@@ -65,10 +69,12 @@ def test_nothing_is_read_where_nothing_starts(operator):
     wanted = spec(resources=TWO, scaling={"maxInstances": 3})
     operator.apply(wanted)
     limited(operator, run_cpu_quota=1)
+    operator.emulator.control("DELETE", "calls")
 
     assert told(operator, wanted) == []
     labelled = {**wanted, "metadata": {"name": "churn", "labels": {"team": "a"}}}
     assert told(operator, labelled) == []
+    assert not [name for name in operator.emulator.calls() if "Quota" in name]
 
 
 def test_who_may_not_look_is_told_only_what_is_large(operator):
@@ -84,3 +90,27 @@ def test_who_may_not_look_is_told_only_what_is_large(operator):
     assert "30 instances of 2 vCPU may take 60 vCPU; a new project has 20 vCPU in a region, and what" in note.text
     assert "is not known: cannot read the quotas of Cloud Run" in note.text
     assert "mlservice.yaml:" in note.where
+
+
+def test_a_version_that_nobody_reaches_may_count_where_a_gpu_comes(operator):
+    """Its ceiling is in no file any more: the plan names it, before Google does with a number alone."""
+    operator.apply(spec(scaling={"maxInstances": 10}))
+    old = operator.service().latest_ready_revision.rpartition("/")[2]
+    operator.apply(spec(scaling={"maxInstances": 2}))
+    card = {"gpu": "nvidia-l4", "cpu": 4, "memory": "16Gi"}
+
+    [note] = told(operator, spec(resources=card, scaling={"maxInstances": 2}))
+
+    assert "europe-west1 allows 3 GPUs of NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion" in note
+    assert f"Google may count {old} as well, which gets no requests and may have 10 instances" in note
+
+
+def test_sizes_of_a_revision_are_those_of_all_its_containers():
+    """As its message says them, with Cloud Run's defaults where it says nothing."""
+    limits = {"cpu": "4", "memory": "16Gi", "nvidia.com/gpu": "1"}
+    containers = [run_v2.Container(resources={"limits": limits}), run_v2.Container()]
+    template = {"containers": containers, "node_selector": {"accelerator": "nvidia-l4"}}
+
+    found = claim_of(run_v2.Revision(name="a/b/r1", **template, gpu_zonal_redundancy_disabled=True))
+
+    assert found == Claim("r1", 100, 5000, 16 * 1024 + 512, "nvidia-l4")

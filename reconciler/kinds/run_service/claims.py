@@ -45,7 +45,7 @@ def _there(seen: Observed[RunService]) -> tuple[Claim, ...]:
     runs: Runs = seen.output["runs"]
     tagged = {runs.latest if share.version == LATEST else share.version for share in seen.fields.traffic if share.tag}
     reached = tagged | {name for name, percent in runs.serving.items() if percent}
-    return tuple(replace(each.claim, idle=each.name not in reached) for each in runs.revisions if each.claim)
+    return tuple(replace(each, idle=each.revision not in reached) for each in runs.claims)
 
 
 def claim_of(live: Any) -> Claim:

@@ -44,8 +44,6 @@ class Revision:
         images: References of its containers.
         hash: Of the version that it runs, as a label says it; empty for none.
         problem: Why it is not ready, in Google's words; empty where it is, or may become so.
-        claim: What its instances may take of quotas; None where nobody looked.
-        needs: Roles that its instances cannot start without.
     """
 
     name: str
@@ -55,8 +53,6 @@ class Revision:
     images: tuple[str, ...] = ()
     hash: str = ""
     problem: str = ""
-    claim: Claim | None = None
-    needs: frozenset[Address] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +63,15 @@ class Runs:
         revisions: Newest first.
         latest: Name of the newest revision, ready or not.
         serving: Percent by revision name, as it is now.
+        claims: What instances of each revision may take of quotas.
+        needs: Roles that instances of a revision cannot start without, by its name.
     """
 
     revisions: Sequence[Revision] = ()
     latest: str = ""
     serving: Mapping[str, int] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    needs: Mapping[str, frozenset[Address]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,13 @@ def read_runs(live: Any, revisions: Sequence[Any], project: str = "") -> Runs:
         name = gets(status, ready)
         if status.percent and name:
             serving[name] = serving.get(name, 0) + status.percent
-    return Runs(tuple(_read_revision(each, project) for each in newest), last(live.latest_created_revision), serving)
+    return Runs(
+        tuple(map(_read_revision, newest)),
+        last(live.latest_created_revision),
+        serving,
+        claims=tuple(map(claim_of, newest)),
+        needs={last(each.name): needed_by(each, project) for each in newest},
+    )
 
 
 def running_images(seen: Observed[RunService]) -> Iterator[str]:
@@ -164,7 +170,7 @@ def kept_for(seen: Observed[RunService], record: Mapping[str, Any], *, starts: b
     newest = "" if starts else runs.latest
     names = {share["version"] for share in record["traffic"]}
     names.add(next((each.name for each in runs.revisions if each.ready and each.name != newest), ""))
-    return frozenset().union(*(each.needs for each in runs.revisions if each.name in names))
+    return frozenset().union(*(runs.needs.get(name, frozenset()) for name in names))
 
 
 def images_of(record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -178,7 +184,7 @@ def _problem(live: Any) -> str:
     return next((" ".join(each.message.split()) or "not ready" for each in failed), "")
 
 
-def _read_revision(live: Any, project: str) -> Revision:
+def _read_revision(live: Any) -> Revision:
     return Revision(
         name=last(live.name),
         version=live.labels.get(VERSION_LABEL, ""),
@@ -187,6 +193,4 @@ def _read_revision(live: Any, project: str) -> Revision:
         images=tuple(container.image for container in live.containers if container.image),
         hash=live.labels.get(HASH_LABEL, ""),
         problem=_problem(live),
-        claim=claim_of(live),
-        needs=needed_by(live, project),
     )
