@@ -18,7 +18,7 @@ from schemas import Loaded
 def with_quotas(session: Session, documents: Sequence[Loaded], planned: Planned) -> Planned:
     """Give a plan with notes on what does not fit, or may not, with numbers.
 
-    Not being allowed to look is no obstacle: what is beyond a new project's quotas is then told with them.
+    That they cannot be read is no obstacle, and nothing to wait for: what is beyond a new project's is told then.
 
     Args:
         session: The run's means.
@@ -33,7 +33,7 @@ def with_quotas(session: Session, documents: Sequence[Loaded], planned: Planned)
     limits: quota.Limits = {}
     why = ""
     try:
-        limits = limits_of(session.connection, quota.pools(draws))
+        limits = limits_of(session.connection, quota.pools(draws), once=True)
     except errors.ReconcilerError as error:
         why = error.message
     where = {loaded.name: str(loaded.where("spec.scaling.maxInstances")) for loaded in documents}

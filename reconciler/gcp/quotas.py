@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from reconciler.core.quota import Limits, Pool
     from reconciler.gcp.connection import Connection
 
+_BRIEFLY_S = 10.0
 
-def limits_of(connection: Connection, pools: Collection[Pool]) -> Limits:
+
+def limits_of(connection: Connection, pools: Collection[Pool], *, once: bool = False) -> Limits:
     """Read how much each pool allows.
 
     Args:
         connection: How to reach it.
         pools: Ids of quotas, each with a region.
+        once: Ask once, and not for long: who asks can do without.
 
     Raises:
         ApiError: They cannot be read.
@@ -26,7 +29,8 @@ def limits_of(connection: Connection, pools: Collection[Pool]) -> Limits:
     parent = f"projects/{connection.project}/locations/global/services/run.googleapis.com"
     with calling("read the quotas of", "Cloud Run"):
         request = {"parent": parent, "page_size": 1000}
-        listed = api.list_quota_infos(request=request, retry=READING, timeout=CALL_TIMEOUT_S)
+        retry, timeout_s = (None, _BRIEFLY_S) if once else (READING, CALL_TIMEOUT_S)
+        listed = api.list_quota_infos(request=request, retry=retry, timeout=timeout_s)
         asked = {quota for quota, _ in pools}
         found = {each.quota_id: each for each in listed if each.quota_id in asked}
     return {(quota, region): _limit(found.get(quota), region) for quota, region in pools}

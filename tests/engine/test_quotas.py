@@ -92,6 +92,17 @@ def test_who_may_not_look_is_told_only_what_is_large(operator):
     assert "mlservice.yaml:" in note.where
 
 
+def test_an_apply_does_not_wait_for_quotas(operator):
+    """Cloud Quotas does not answer: it is asked once, and the service is made."""
+    operator.emulator.faults({"method": "*/ListQuotaInfos", "times": None, "status": "UNAVAILABLE"})
+    operator.emulator.control("DELETE", "calls")
+
+    report = operator.apply(spec())
+
+    assert not report.failed
+    assert operator.emulator.calls()["google.api.cloudquotas.v1.CloudQuotas/ListQuotaInfos"] == 1
+
+
 def test_a_version_that_nobody_reaches_may_count_where_a_gpu_comes(operator):
     """Its ceiling is in no file any more: the plan names it, before Google does with a number alone."""
     operator.apply(spec(scaling={"maxInstances": 10}))
