@@ -49,6 +49,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     model.model_source,
     model.model_file,
     model.model_code,
+    model.trusted_types,
     model.features,
     model.columns,
     runtime.batching,

@@ -415,6 +415,16 @@ def test_a_model_whose_code_has_leave_needs_no_warning(said, lines):
     assert said(SPEC.replace("europe-west1", "europe-north1") + f"  {lines}\n") == []
 
 
+def test_a_trusted_type_has_a_full_name(said):
+    """As the server's log names it; anything else would never match."""
+    told = "model: {uri: ./model, trustedTypes: [acme.steps.Clip, Clip, 'acme.steps:Clip']}"
+
+    assert [line.split(": ", 1)[1] for line in said(SPEC + f"  {told}\n") if "trustedTypes" in line] == [
+        'model.trustedTypes[1]: "Clip" is no full name of a type',
+        'model.trustedTypes[2]: "acme.steps:Clip" is no full name of a type',
+    ]
+
+
 def test_what_trainings_are_told_fits_into_a_variable(said):
     """One value, and all of them together."""
     told = SPEC + "  retraining: {run: {cloudRunJob: {name: t}}, promote: Never, parameters: {"

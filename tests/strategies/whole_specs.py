@@ -51,6 +51,7 @@ def models(draw: st.DrawFn) -> Data:
             framework=st.sampled_from(["onnx", "sklearn", "custom"]),
             file=st.sampled_from(["model.onnx", "scorer.py:Scorer"]),
             sha256=st.just("0" * 64),
+            trustedTypes=st.just(["acme.steps.Clip"]),
         )
     )
     return model
