@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.decide import asked_of
-from reconciler.core.errors import UsageError
 from reconciler.core.rollout.orders import about, refusal, subject
 from reconciler.core.rollout.record import ORDER, Order, as_annotation
-from reconciler.kinds.run_service.refining import rollout_of
+from reconciler.kinds.run_service.refining import located, rollout_of
 
 if TYPE_CHECKING:
     from reconciler.core.planned import Planned
+    from reconciler.core.rollout.position import Rollout
     from reconciler.engine.session import Session
     from reconciler.kinds.run_service.rollouts import Going
 
@@ -26,11 +27,13 @@ class Standing:
         service: Its name.
         address: Of its Cloud Run service.
         going: Where it is and what is next; None where a version goes out in one write.
+        rollout: Where it is, also of versions that go out in one write; None where there is nothing yet.
     """
 
     service: str
     address: Address
     going: Going | None
+    rollout: Rollout | None
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -68,43 +71,65 @@ def standings(planned: Planned, kinds: Any) -> list[Standing]:
     for address, want in sorted(planned.wants.items(), key=lambda item: str(item[0])):
         if address.kind == kind.name:
             seen = planned.seen.get(address)
-            asked = asked_of(kind, want, seen, planned.owners[address]) if seen and not seen.hidden else want
-            found.append(Standing(want.service, address, rollout_of(asked, seen)))
+            if seen is None or seen.hidden:
+                found.append(Standing(want.service, address, None, None))
+                continue
+            asked = asked_of(kind, want, seen, planned.owners[address])
+            found.append(Standing(want.service, address, rollout_of(asked, seen), located(asked, seen)))
     return found
 
 
-def give(session: Session, planned: Planned, standing: Standing, order: Order) -> None:
-    """Leave an order beside the traffic.
-
-    Args:
-        session: The run's means.
-        planned: What was read.
-        standing: Of the service; it has a rollout.
-        order: What is asked.
-
-    Raises:
-        UsageError: It would not be carried out, in words.
-        Conflict: Somebody wrote the service meanwhile.
-    """
-    if standing.going is not None and (why := refusal(standing.going.rollout, order)):
-        raise UsageError(why, hint="`mlservice rollout` shows where it is")
-    session.client(session.kinds.primary).annotate(planned.seen[standing.address], {ORDER: as_annotation(order)})
-
-
-def order_of(standing: Standing, verb: str, by: str, session: Session, **more: Any) -> Order:
-    """Make an order about what a person just saw.
+def order_of(
+    standing: Standing, verb: str, session: Session, *, version: str | None = None, step: int | None = None, **more: Any
+) -> Order:
+    """Make an order.
 
     Args:
         standing: Where the rollout is.
         verb: What is asked.
-        by: Who asks.
-        session: For the time, and to tell one order from the next.
+        session: For who asks, the time, and to tell one order from the next.
+        version: That its author means; None for the one that it is about now.
+        step: That its author means; None for the one that is on.
         more: Further words of the order.
 
     Raises:
-        UsageError: There is no rollout.
+        UsageError: There is nothing yet that it could be about.
     """
-    if standing.going is None:
-        raise UsageError(f"{standing.service} has no rollout: its versions go out at once")
-    rollout = standing.going.rollout
-    return Order(verb, about(rollout, verb), rollout.number, by, session.clock.now(), session.run_id, **more)
+    rollout = standing.rollout
+    if rollout is None:
+        where = f"{standing.service} in {standing.address.location}"
+        raise errors.UsageError(f"{where} is not there yet, or may not be looked at", hint="`mlservice plan` says more")
+    return Order(
+        verb,
+        about(rollout, verb) if version is None else version,
+        rollout.number if step is None else step,
+        session.holder.partition(" pid ")[0],
+        session.clock.now(),
+        session.run_id,
+        **more,
+    )
+
+
+def refusal_of(standing: Standing, order: Order) -> str:
+    """Say why an order would not be carried out; nothing where it would.
+
+    Args:
+        standing: Where the rollout is.
+        order: What is asked.
+    """
+    return refusal(standing.rollout, order) if standing.rollout is not None else "there is nothing yet"
+
+
+def leave(session: Session, planned: Planned, standing: Standing, order: Order) -> None:
+    """Leave an order beside the traffic, for the next pass.
+
+    Args:
+        session: The run's means.
+        planned: What was read.
+        standing: Of the service.
+        order: What is asked; it is not refused.
+
+    Raises:
+        Conflict: Somebody wrote the service meanwhile.
+    """
+    session.client(session.kinds.primary).annotate(planned.seen[standing.address], {ORDER: as_annotation(order)})

@@ -153,6 +153,22 @@ def test_other_percents_are_pinned_until_somebody_resumes():
     assert (here.pass_(bad(Verdict.FAIL)).event, here.serving()) == ("rolled back", {"v0": 100})
 
 
+@pytest.mark.parametrize(("moved_to", "after"), [(3, 5), (5, 25), (10, 25), (30, 50), (49, 50), (60, 100)])
+def test_no_step_is_skipped_after_a_hand_moved_the_share(moved_to, after):
+    """From wherever somebody put it, the next step is the first one that has more."""
+    here = world(steps=3)
+    names = [each.revision for each in here.live.versions]
+    here.live = replace(here.live, traffic=(Share(names[0], moved_to), Share(names[1], 100 - moved_to)))
+    order(here, "resume")
+    here.pass_(GOOD)
+    assert here.serving()["v1"] == moved_to
+
+    here.now += timedelta(hours=1)
+    here.pass_(GOOD)
+
+    assert here.serving()["v1"] == after
+
+
 def test_manual_shares_are_the_specs_until_a_hand_moves_them():
     """And are so again when the spec says something new."""
     here = world(Policy(Strategy.MANUAL, keep_percent=20))
@@ -382,11 +398,12 @@ def test_lost_annotations_begin_a_hold_again():
 
 
 def test_steps_that_change_on_the_way_never_lower_traffic():
-    """The step is the first that has no less than what is there."""
-    here = world(steps=3)
-    here.policy = replace(CANARY, steps=(Target(10), Target(40)))
+    """The step that is on is the last that has no more than what is there: none after it is skipped."""
+    for steps, event, percent in (((10, 40), "step 2", 40), ((10, 20), "finished", 100), ((30, 40), "step 1", 30)):
+        here = world(steps=3)
+        here.policy = replace(CANARY, steps=tuple(map(Target, steps)))
 
-    assert (here.pass_(GOOD).event, here.serving()["v1"]) == ("finished", 100)
+        assert (here.pass_(GOOD).event, here.serving()["v1"]) == (event, percent)
 
 
 def test_a_clock_that_goes_back_shortens_no_hold():

@@ -17,6 +17,7 @@ from reconciler.kinds.run_service.traffic import resolve
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from reconciler.core.objects import Desired, Observed
+    from reconciler.core.rollout.position import Rollout
 
 
 def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunService:
@@ -52,6 +53,19 @@ def rollout_of(want: Desired[RunService], seen: Observed[RunService] | None) -> 
         return None
     fields, differs = _filled(want, seen)
     return going(want.asked, fields, seen, want.ours, differs=differs)
+
+
+def located(want: Desired[RunService], seen: Observed[RunService]) -> Rollout | None:
+    """Give where a version stands, also of those that go out in one write; None where there is none yet.
+
+    Args:
+        want: What is asked for, with what is left to others.
+        seen: What is there.
+    """
+    if want.asked is None or not seen.output["runs"].revisions:
+        return None
+    fields, differs = _filled(want, seen)
+    return going(want.asked, fields, seen, want.ours, differs=differs).rollout
 
 
 def progress(want: Desired[RunService], seen: Observed[RunService] | None) -> str:

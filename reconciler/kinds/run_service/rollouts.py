@@ -28,7 +28,7 @@ from reconciler.core.rollout.position import (
     locate,
     untried,
 )
-from reconciler.core.rollout.record import ROLLOUT, on_its_way
+from reconciler.core.rollout.record import ORDER, ROLLOUT, on_its_way
 from reconciler.kinds.run_service.measured import ANSWERS, series_of
 from reconciler.kinds.run_service.record import (
     BESIDE,
@@ -86,11 +86,13 @@ class Going:
 
 
 def decides(asked: Asked | None, want: RunService, seen: RunService) -> bool:
-    """Tell whether traffic is decided step by step: by the strategy, or since a hand moved it, or we did after that."""
+    """Tell whether traffic is decided step by step: by the strategy, by an order, or since a hand or we moved it."""
+    if asked is not None and BESIDE[ORDER] in seen.service:
+        return True
     if asked is None or (not asked.in_steps and want.traffic == seen.traffic):  # as it is, or left to others
         return False
     moved = any(share.version != LATEST and share.percent for share in seen.traffic)
-    return asked.in_steps or moved or f"annotations.{ROLLOUT}" in seen.service
+    return asked.in_steps or moved or BESIDE[ROLLOUT] in seen.service
 
 
 def going(
