@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.decide import asked_of
+from reconciler.core.plan import Note
+from reconciler.core.rollout.forecast import takes_words
 from reconciler.core.rollout.orders import about, refusal, subject
+from reconciler.core.rollout.position import ON_ITS_WAY
 from reconciler.core.rollout.record import ORDER, Order, as_annotation
+from reconciler.gcp.run_series import STARTS, Series
+from reconciler.gcp.run_use import COUNT, LATE, totals
 from reconciler.kinds.run_service.refining import located, rollout_of
+from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from reconciler.core.planned import Planned
     from reconciler.core.rollout.position import Rollout
+    from reconciler.cost.advice import Spread
     from reconciler.engine.session import Session
     from reconciler.kinds.run_service.rollouts import Going
+
+
+_P95 = Decimal("0.95")
+_WEEK, _MINUTE = timedelta(days=7), timedelta(minutes=1)
+_IN_STEPS = frozenset({Strategy.CANARY, Strategy.BLUE_GREEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +43,17 @@ class Standing:
         address: Of its Cloud Run service.
         going: Where it is and what is next; None where a version goes out in one write.
         rollout: Where it is, also of versions that go out in one write; None where there is nothing yet.
+        starts: How long instances of the candidate and of the stable version took to start in the last week, in
+            milliseconds; of a version that started none, nothing.
+        starts_unknown: Why that is not known; empty where it is, or was not looked at.
     """
 
     service: str
     address: Address
     going: Going | None
     rollout: Rollout | None
+    starts: Mapping[str, Spread] = field(default_factory=dict)
+    starts_unknown: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -57,12 +77,53 @@ class Standing:
                 {"gate": each.gate, "verdict": str(each.verdict), "why": each.why, "samples": each.samples}
                 for each in step.judged
             ],
+            "starts": {
+                "unknown": self.starts_unknown or None,
+                **{name: _start(spread) for name, spread in self.starts.items()},
+            },
             "rejected": [
                 {"version": each.version, "why": each.why, "at": each.at.isoformat(timespec="seconds")}
                 for each in rollout.rejected
                 if not each.cleared
             ],
         }
+
+
+def _start(spread: Spread) -> dict[str, Any]:
+    """Give how long starts took as plain data: a percentile is the upper bound of its bucket."""
+    return {"count": spread.count, "meanMs": round(spread.mean), "p95Ms": _whole(spread.below(_P95))}
+
+
+def _whole(number: Decimal | None) -> int | None:
+    return None if number is None else round(number)
+
+
+def with_starts(session: Session, found: Sequence[Standing]) -> list[Standing]:
+    """Add how long instances of versions on their way took to start, beside those of the stable one: one list for all.
+
+    Args:
+        session: The run's means.
+        found: Where rollouts are.
+    """
+    going = [each for each in found if each.going is not None and each.going.rollout.phase in ON_ITS_WAY]
+    if not going:
+        return list(found)
+    now = session.clock.now().replace(second=0, microsecond=0)
+    try:
+        spreads, why = Series(session.connection, now - _WEEK, now).distributions(STARTS), ""
+    except errors.ReconcilerError as error:
+        spreads, why = {}, error.message
+    return [replace(each, starts=_of(each, spreads), starts_unknown=why) if each in going else each for each in found]
+
+
+def _of(standing: Standing, spreads: Mapping[tuple[str, str, str], Spread]) -> dict[str, Spread]:
+    rollout, address = standing.rollout, standing.address
+    pair = {"candidate": rollout.candidate, "stable": rollout.stable} if rollout is not None else {}
+    return {
+        name: spread
+        for name, version in pair.items()
+        if version and (spread := spreads.get((address.location, address.name, version.revision)))
+    }
 
 
 def standings(planned: Planned, kinds: Any) -> list[Standing]:
@@ -77,6 +138,49 @@ def standings(planned: Planned, kinds: Any) -> list[Standing]:
             asked = asked_of(kind, want, seen, planned.owners[address])
             found.append(Standing(want.service, address, rollout_of(asked, seen), located(asked, seen)))
     return found
+
+
+def with_forecasts(session: Session, planned: Planned) -> Planned:
+    """Add to a plan how long the rollouts will take that it begins, if requests come as they did in the last week.
+
+    One list for all of them; none where none begins. A plan does not fail where it cannot be read.
+
+    Args:
+        session: The run's means.
+        planned: The plan.
+    """
+    moving = {change.address for change in planned.plan.pending}
+    begun = [each for each in standings(planned, session.kinds) if each.address in moving and _begins(each)]
+    if not begun:
+        return planned
+    until = session.clock.now() - LATE
+    try:
+        counts, why = totals(session.connection, COUNT, until - _WEEK, until), ""
+    except errors.ReconcilerError as error:
+        counts, why = {}, error.message
+    found = [
+        Note(each.service, f"rollout: {_foreseen(each, counts, why, until, planned)}", "rollout") for each in begun
+    ]
+    return replace(planned, plan=replace(planned.plan, notes=(*planned.plan.notes, *found)))
+
+
+def _begins(standing: Standing) -> bool:
+    """Tell whether a rollout begins whose gates wait for requests."""
+    if standing.going is None or not standing.going.step.create:
+        return False
+    policy = standing.going.rollout.policy
+    return policy.strategy in _IN_STEPS and policy.gated and bool(policy.steps or policy.bake_s)
+
+
+def _foreseen(
+    standing: Standing, counts: Mapping[tuple[str, str], Any], why: str, until: datetime, planned: Planned
+) -> str:
+    if why or standing.rollout is None:
+        return f"how long it takes is not known: {why}"
+    address = standing.address
+    made = planned.seen[address].output["made"]
+    lasted = min(_WEEK, max(until - made, _MINUTE)) / _MINUTE
+    return takes_words(standing.rollout.policy, float(counts.get((address.location, address.name), 0)) / lasted)
 
 
 def order_of(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.rollout.evidence import Evidence
+from reconciler.core.rollout.forecast import takes, takes_words
 from reconciler.core.rollout.freezing import Closed, frozen_until
 from reconciler.core.rollout.judging import Verdict
 from reconciler.core.rollout.orders import subject
@@ -28,8 +29,10 @@ from reconciler.core.rollout.record import (
     read,
     written,
 )
+from reconciler.core.rollout.rehearsal import rehearse
 from reconciler.core.rollout.series import Check
 from reconciler.core.rollout.step import Wait
+from schemas.scenario import Scenario
 from schemas.sections.rollout import (
     GateMode,
     OnFailure,
@@ -500,3 +503,41 @@ def test_nonsense_in_annotations_is_told_and_stops_nothing(name, text):
     assert found.record is None
     assert found.order is None
     assert bool(found.unreadable) == (bool(text) and not (name == REJECTED and text in {"[]", "{}"}))
+
+
+@pytest.mark.parametrize(
+    ("policy", "per_minute", "words"),
+    [
+        pytest.param(CANARY, 600.0, "it takes about 1 h 15 min", id="busy-takes-its-holds"),
+        pytest.param(CANARY, 6.0, "it takes about 9 h 57 min", id="quiet-waits-for-requests"),
+        pytest.param(
+            replace(CANARY, deadline_s=3600), 6.0, "9 h 57 min, longer than its deadline", id="longer-than-it-may"
+        ),
+        pytest.param(
+            replace(CANARY, errors=None, steps=(Target(5, 900, approval=True),)),
+            6.0,
+            "15 min, and 1 approval",
+            id="asks",
+        ),
+        pytest.param(replace(BLUE_GREEN, bake_s=3 * 86_400), 6.0, "about 3 days, and 1 approval", id="bakes"),
+        pytest.param(CANARY, 0.0, "nobody asked it in the last week", id="nobody-asks"),
+    ],
+)
+def test_how_long_it_takes_is_foretold(policy, per_minute, words):
+    """Holds, or what it takes until enough requests came, whichever is longer; what people take is only counted."""
+    assert words in takes_words(policy, per_minute)
+
+
+@pytest.mark.parametrize("per_minute", [6, 12])
+def test_what_is_foretold_is_what_a_rehearsal_takes(per_minute):
+    """Without chance: within a tenth, as passes are ten minutes apart."""
+    steps = [{"traffic": 5, "hold": "15m"}, {"traffic": 25, "hold": "30m"}, {"traffic": 50, "hold": "30m"}]
+    rollout = {"strategy": "Canary", "gates": {"errorRate": 0.01}, "steps": steps}
+    said = {"rollout": rollout, "minutes": [{"requestsPerMinute": per_minute}], "passes": "10m"}
+    passes = list(rehearse(Scenario.model_validate(said, by_alias=True, by_name=False)))
+    first = next(each.at for each in passes if each.percent == 5)
+
+    took = takes(CANARY, float(per_minute))
+
+    assert passes[-1].step.event == "finished"
+    assert abs((passes[-1].at - first) / took - 1) < 0.1, (passes[-1].at - first, took)

@@ -42,7 +42,7 @@ def rollout(
 
     Nothing is changed: promote, pause, resume, abort, retry and rollback ask something of one.
     """
-    from reconciler.engine.rollouts import standings  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.rollouts import standings, with_starts  # noqa: PLC0415 - late, for start-up
 
     target = Target(project, local, state, environment)
     loaded = load_each(spec_paths(file), target)
@@ -53,6 +53,7 @@ def rollout(
             for each in standings(plan_specs(session, specs), session.kinds)
             if name in {None, each.service} and region in {None, each.address.location}
         ]
+        found = with_starts(session, found)
     if name is not None and not found:
         raise errors.UsageError(f"no spec here is of a service '{name}'", hint="--file names its spec")
     if output is Form.JSON:
@@ -62,7 +63,18 @@ def rollout(
         out(_line(each))
         for gate in each.going.step.judged if each.going else ():
             out(f"  {gate.gate:12} {gate.verdict:14} {gate.why}")
+        if words := _starts(each):
+            out(f"  {'starts':12} {'shown only':14} {words}")
     return 0
+
+
+def _starts(standing: Standing) -> str:
+    """Say how long instances take to start, which no gate judges: latencies of requests leave it out."""
+    if standing.starts_unknown:
+        return f"not known: {standing.starts_unknown}"
+    return ", ".join(
+        f"{name} {spread.count} of {spread.mean / 1000:.2g} s in the mean" for name, spread in standing.starts.items()
+    )
 
 
 def _line(standing: Standing) -> str:
