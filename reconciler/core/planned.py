@@ -12,7 +12,7 @@ from reconciler.core import errors, notes
 from reconciler.core.address import Address
 from reconciler.core.brought import starts
 from reconciler.core.costing import costs_of
-from reconciler.core.decide import Owner, decide, decide_existing, decide_unwanted
+from reconciler.core.decide import Owner, asked_of, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Entry, Inventories, Inventory, Key
 from reconciler.core.kind import Kinds, Ownership
@@ -338,7 +338,11 @@ def _memories(
         memory = kinds.of_address(address).memory
         entry = owners[address].entry
         before = entry.memory if entry else {}
-        if memory and (after := memory.next(before, want, seen.get(address), now)) != before:
+        there = seen.get(address)
+        if memory is None or (there is not None and there.hidden):
+            continue
+        asked = asked_of(kinds.of_address(address), want, there, owners[address]) if there else want
+        if (after := memory.next(before, asked, there, now)) != before:
             yield address, after
 
 
