@@ -65,8 +65,8 @@ def read(file: Path, settings: ModelSettings) -> Any:
 
 def _read(file: Path, settings: ModelSettings) -> Any:
     # A second the other formats need not pay. Internal to skops, as its `load` makes what it has not shown to anybody.
-    from skops.io._audit import get_tree  # noqa: PLC0415
-    from skops.io._utils import read_schema  # noqa: PLC0415
+    from skops.io._audit import get_tree  # noqa: PLC0415 - late, as skops itself
+    from skops.io._utils import read_schema  # noqa: PLC0415 - late, as skops itself
 
     trusted = [*TRUSTED, *settings.trusted_types]
     with ZipFile(file) as content:
