@@ -28,6 +28,11 @@ def wanted(spec: Spec) -> tuple[TrafficShare, ...]:
     return tuple(TrafficShare(share.version, share.percent, share.tag or "") for share in spec.traffic)
 
 
+def words_of(shares: Sequence[TrafficShare]) -> str:
+    """Give a split in the spec's own words, in one line: `stable 90, latest 10 candidate`."""
+    return ", ".join(" ".join(filter(None, (each.version, str(each.percent), each.tag))) for each in shares)
+
+
 def resolve(
     shares: Sequence[TrafficShare], runs: Runs, *, new_revision: bool, version: str
 ) -> tuple[TrafficShare, ...]:
