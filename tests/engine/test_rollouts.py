@@ -235,6 +235,11 @@ def test_a_hand_is_understood_where_the_split_stands_in_the_spec_too(operator):
     assert stage.shares() == {new: 70, "latest": 30}
     assert operator.differences(stage.wanted(V="3")) == []
     assert "with strategy Manual the split stands in the spec" in order(stage, "rollback", V="3")
+    stage.move(**{stage.newest(): 100})
+    stage.pass_(V="3")
+    assert order(stage, "resume", V="3") == ""
+    stage.pass_(V="3")
+    assert stage.shares() == {new: 70, "latest": 30}, "what was stable before is so again"
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.naming import CAP_LABEL
+from reconciler.core.rollout.record import read
 from reconciler.kinds.run_service import container
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
-from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare
+from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare, annotations_of
 from reconciler.kinds.run_service.remembered import Remembered, following, known_of
 from reconciler.kinds.run_service.rollouts import LABEL, Going, decides, going, kept, labelled, told
 from reconciler.kinds.run_service.traffic import resolve
@@ -75,18 +76,22 @@ def located(want: Desired[RunService], seen: Observed[RunService]) -> Rollout | 
 
 def _going(want: Desired[RunService], seen: Observed[RunService]) -> Going:
     fields, differs = _filled(want, seen)
-    split = _resolved(want, fields, seen.output["runs"], moves=differs) if want.asked.by_split else ()
+    record = read(annotations_of(seen.fields.service)).record
+    before = record.stable if record is not None and record.split == want.asked.policy.split else ""
+    split = _resolved(want, fields, seen.output["runs"], moves=differs, before=before) if want.asked.by_split else ()
     return going(want.asked, fields, seen, want.ours, known_of(want.memory), differs=differs, split=split)
 
 
-def _resolved(want: Desired[RunService], fields: RunService, runs: Runs, *, moves: bool) -> tuple[TrafficShare, ...]:
+def _resolved(
+    want: Desired[RunService], fields: RunService, runs: Runs, *, moves: bool, before: str = ""
+) -> tuple[TrafficShare, ...]:
     """Turn the spec's words about traffic into revisions.
 
     Raises:
         PlanError: They name a version that no revision runs.
     """
     try:
-        return resolve(fields.traffic, runs, new_revision=moves, version=fields.version)
+        return resolve(fields.traffic, runs, new_revision=moves, version=fields.version, before=before)
     except LookupError as error:
         raise errors.PlanError(want.address, str(error.args[0]), hint=str(error.args[1])) from error
 
