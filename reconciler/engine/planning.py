@@ -23,6 +23,7 @@ from reconciler.core.wants import Wants
 from reconciler.engine.clearances import with_clearances
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.ladder.books import Books, Found
+from reconciler.engine.quotas import with_quotas
 from reconciler.engine.resolve import resolve
 from reconciler.engine.rollouts import with_forecasts
 from reconciler.engine.session import Session
@@ -97,8 +98,8 @@ def make_plan(
         now=session.clock.now(),
         beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
-    planned = _settled(session, planning, reading.result())
-    return with_clearances(session, services, with_forecasts(session, planned))
+    planned = with_forecasts(session, _settled(session, planning, reading.result()))
+    return with_quotas(session, services, with_clearances(session, services, planned))
 
 
 def _restrained(services: Sequence[Loaded], facts: Sequence[Facts], books: Found, now: datetime) -> Iterator[Facts]:

@@ -192,7 +192,12 @@ def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     """Say what an update does to what serves."""
     fields = {c.field for c in changes}
     revision = fields - OUTSIDE_TEMPLATE.keys()
-    said = [*_promoted(changes, want), *_capped(changes), *(["makes a new revision"] if revision else [])]
+    said = [
+        *_promoted(changes, want),
+        *_capped(changes),
+        *_port_back(changes, want),
+        *(["makes a new revision"] if revision else []),
+    ]
     if chosen := _chosen_by_hand(changes):
         said.append(
             f"undoes what somebody chose: traffic leaves {chosen} for the latest revision "
@@ -211,6 +216,13 @@ def _capped(changes: Sequence[FieldChange]) -> Iterator[str]:
         if change.field == "service_max":
             most = f"has {change.after} instance{'' if change.after == 1 else 's'} at most, by its budget"
             yield f"the whole service {most if change.after else 'is not capped any more'}"
+
+
+def _port_back(changes: Sequence[FieldChange], want: RunService) -> Iterator[str]:
+    """Say that a hand gave the port to a container which the spec has beside the one that takes requests."""
+    for change in changes:
+        if change.path == "container.name" and change.before in want.sidecars:
+            yield f"takes the port back from container {change.before}, which somebody gave it to"
 
 
 def _promoted(changes: Sequence[FieldChange], want: RunService) -> Iterator[str]:
