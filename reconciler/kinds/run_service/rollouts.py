@@ -7,7 +7,7 @@ template waits while its version may not begin.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ from reconciler.kinds.run_service.record import (
     TrafficShare,
     annotations_of,
 )
+from reconciler.kinds.run_service.traffic import words_of
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
@@ -68,7 +69,12 @@ class Asked:
     @property
     def in_steps(self) -> bool:
         """Whether a version goes out by more than one write, each in a pass of its own."""
-        return self.policy.strategy is not Strategy.ALL_AT_ONCE
+        return self.policy.strategy not in {Strategy.ALL_AT_ONCE, Strategy.MANUAL}
+
+    @property
+    def by_split(self) -> bool:
+        """Whether the split stands in the spec."""
+        return self.policy.strategy is Strategy.MANUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,8 @@ def decides(asked: Asked | None, want: RunService, seen: RunService) -> bool:
     """Tell whether traffic is decided step by step: by the strategy, by an order, or since a hand or we moved it."""
     if asked is not None and BESIDE[ORDER] in seen.service:
         return True
+    if asked is not None and asked.by_split:
+        return words_of(want.traffic) == asked.policy.split  # else it is left to others
     if asked is None or (not asked.in_steps and want.traffic == seen.traffic):  # as it is, or left to others
         return False
     moved = any(share.version != LATEST and share.percent for share in seen.traffic)
@@ -106,6 +114,7 @@ def going(
     known: Known,
     *,
     differs: bool,
+    split: Sequence[TrafficShare] = (),
 ) -> Going:
     """Decide what of a service is written now.
 
@@ -116,6 +125,7 @@ def going(
         ours: Keys that we wrote into maps that others write to.
         known: What the inventory remembers.
         differs: Whether its template is another one than that of the newest revision.
+        split: What the spec's own split comes to, `Manual` only.
     """
     runs: Runs = seen.output["runs"]
     newest = runs.revisions[0] if runs.revisions else None
@@ -125,7 +135,8 @@ def going(
     elif newest is not None and untried(newest.hash) != version_of(_ours_of(want, seen.fields, ours)):
         runs = replace(runs, revisions=(replace(newest, hash=""), *runs.revisions[1:]))  # a hand's, with our label
     live = live_of(seen.fields, runs, version if not differs else "")
-    rollout = locate(Wanted(untried(version), asked.policy, content=content_of(want)), live, known)
+    shares = tuple(Share(each.version, each.percent, each.tag) for each in split)
+    rollout = locate(Wanted(untried(version), asked.policy, shares, content_of(want)), live, known)
     series = series_of(rollout, seen.output.get(ANSWERS))
     step = next_step(rollout, evidence(rollout, series, asked.now), asked.now)
     label = next((each.hash for each in live.versions if untried(each.hash) == rollout.base), "")
@@ -229,8 +240,10 @@ def fleeting(record: Mapping[str, Any]) -> bool:
 def told(going: Going) -> str:
     """Say where a rollout is, and what it waits for; nothing where what is wanted serves."""
     rollout, step = going.rollout, going.step
-    serves = rollout.stable is not None and rollout.stable.hash == rollout.wanted and rollout.phase is Phase.STEADY
-    if serves and not step.writes and not step.refused:
+    stands = rollout.policy.strategy is Strategy.MANUAL or (
+        rollout.stable is not None and rollout.stable.hash == rollout.wanted
+    )
+    if stands and rollout.phase is Phase.STEADY and not step.writes and not step.refused:
         return ""
     where = {Phase.STEP: f"step {step.number}, {rollout.percent} %"}.get(step.phase, str(step.phase))
     parts = [f"rollout: {step.why}" if step.writes else f"rollout: {where}: {step.why}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import condition
@@ -25,7 +26,7 @@ from reconciler.kinds.run_service import grants, said
 from reconciler.kinds.run_service.record import NAME, RunService
 from reconciler.kinds.run_service.rollouts import Asked
 from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, columns
-from reconciler.kinds.run_service.traffic import wanted
+from reconciler.kinds.run_service.traffic import wanted, words_of
 from reconciler.lookups.image_digest import image_of
 from reconciler.lookups.model_version import version_of
 from reconciler.lookups.project_number import agent, number_of
@@ -118,11 +119,12 @@ there are; too many only asks for more of them."""
 
 def _asked(spec: Spec, facts: Facts) -> Asked | None:
     """Give how a version goes out, where that is ours to decide and the time is known."""
-    if spec.rollout.strategy is Strategy.MANUAL or facts.now is None:
+    if facts.now is None:
         return None
     stays = _REQUESTS_PER_CLIENT if spec.execution.session_affinity else 1.0
     policy = policy_of(spec.rollout, requests_per_client=stays, concurrency=spec.scaling.concurrency)
-    return Asked(policy, facts.now)
+    split = words_of(wanted(spec)) if spec.rollout.strategy is Strategy.MANUAL else ""
+    return Asked(replace(policy, split=split), facts.now)
 
 
 def _most(said: int | None, cap: int) -> int | None:
