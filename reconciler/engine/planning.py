@@ -10,15 +10,15 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.decide import Owner, decide
+from reconciler.core.decide import Owner, asked_of, decide
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Inventories, Inventory, Key
-from reconciler.core.kind import never
+from reconciler.core.kind import Kind, never
 from reconciler.core.ladder.steps import restraint_of
 from reconciler.core.notes import hidden
-from reconciler.core.objects import Observed, several
+from reconciler.core.objects import Desired, Observed, several
 from reconciler.core.plan import Action, Change, Note, Plan
-from reconciler.core.planned import Planned, compose, owners_of, refuse_broken, server_names
+from reconciler.core.planned import Observe, Planned, compose, owners_of, refuse_broken, server_names
 from reconciler.core.wants import Wants
 from reconciler.engine.clearances import with_clearances
 from reconciler.engine.inventory_store import InventoryStore
@@ -57,6 +57,7 @@ def make_plan(
     retry: bool = False,
     release: Release = Release(),
     beside: Sequence[Loaded] = (),
+    tries: bool = False,
 ) -> Planned:
     """Plan what the specs ask for.
 
@@ -67,6 +68,7 @@ def make_plan(
         retry: Try revisions that failed once more, with the very template they failed with.
         release: What operators run where their document does not say it.
         beside: Services that are not planned, where one operator is: only what it must be able to do for them counts.
+        tries: Versions without traffic may be asked what their specs want to know: a pass does so, a look does not.
 
     Raises:
         SpecError: A spec asks for what is not there, or for what this version cannot do yet.
@@ -91,12 +93,39 @@ def make_plan(
         session.kinds,
         services,
         [*_restrained(services, facts, books.result(), session.clock.now())],
-        observe=session.observe,
         project=session.connection.project,
         now=session.clock.now(),
         beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
-    return with_clearances(session, services, _settled(session, planning, reading.result()))
+    inquiring = partial(_inquired, session, planning, tries=tries)
+    return with_clearances(session, services, _settled(session, inquiring, reading.result()))
+
+
+def _inquired(
+    session: Session, planning: Callable[[Inventories, Observe], Planned], known: Inventories, *, tries: bool
+) -> Planned:
+    """Plan; and again with what objects said that had to be asked, where there were any."""
+    planned = planning(known, session.observe)
+    answers: dict[Address, Mapping[str, Any]] = {}
+    for kind in session.kinds:
+        if kind.inquire is not None and (pairs := [*_pairs(kind, planned)]):
+            answers |= kind.inquire(session.connection, pairs, session.clock.now(), session.pool.gather, tries=tries)
+    if not answers:
+        return planned
+    seen = {
+        address: replace(each, output={**each.output, **answers.get(address, {})})
+        for address, each in planned.seen.items()
+    }
+    return planning(known, lambda _: seen)
+
+
+def _pairs(kind: Kind[Any], planned: Planned) -> Iterator[tuple[Desired[Any], Observed[Any]]]:
+    """Give what is wanted of a kind beside what is there, but of services that are only observed."""
+    for address, want in planned.wants.items():
+        seen = planned.seen.get(address)
+        there = address.kind == kind.name and seen is not None and not seen.hidden
+        if there and seen is not None and want.service not in planned.plan.observing:
+            yield asked_of(kind, want, seen, planned.owners[address]), seen
 
 
 def _restrained(services: Sequence[Loaded], facts: Sequence[Facts], books: Found, now: datetime) -> Iterator[Facts]:

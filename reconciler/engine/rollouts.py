@@ -9,6 +9,7 @@ from reconciler.core.address import Address
 from reconciler.core.decide import asked_of
 from reconciler.core.errors import UsageError
 from reconciler.core.rollout.orders import about, refusal, subject
+from reconciler.core.rollout.position import ON_ITS_WAY
 from reconciler.core.rollout.record import ORDER, Order, as_annotation
 from reconciler.kinds.run_service.refining import rollout_of
 
@@ -54,12 +55,22 @@ class Standing:
                 {"gate": each.gate, "verdict": str(each.verdict), "why": each.why, "samples": each.samples}
                 for each in step.judged
             ],
+            "checks": told_checks(self),
             "rejected": [
                 {"version": each.version, "why": each.why, "at": each.at.isoformat(timespec="seconds")}
                 for each in rollout.rejected
                 if not each.cleared
             ],
         }
+
+
+def told_checks(standing: Standing) -> list[dict[str, str]]:
+    """Say what came of what a version is asked before any traffic, while that matters."""
+    if standing.going is None or standing.going.rollout.phase not in ON_ITS_WAY:
+        return []
+    words = {True: "Pass", False: "Fail", None: "Waiting"}
+    checks = standing.going.step.checks
+    return [{"check": name, "verdict": words[each.passed], "why": each.why} for name, each in sorted(checks.items())]
 
 
 def standings(planned: Planned, kinds: Any) -> list[Standing]:

@@ -93,6 +93,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     events.subscription,
     rollout.steps,
     rollout.gates,
+    rollout.smoke,
     rollout.freezes,
     rollout.unread,
     rollout.left,

@@ -12,8 +12,12 @@ from datetime import date, datetime
 from schemas.checks.finding import Finding, fraction, warning
 from schemas.checks.schedules import time_zone
 from schemas.refusal import shown
+from schemas.sections.access import Access
+from schemas.sections.image import Image
 from schemas.sections.management import Management
-from schemas.sections.rollout import FreezeWindow, Rollout, Strategy, TrafficShare
+from schemas.sections.model import Model
+from schemas.sections.rollout import FreezeWindow, Rollout, SmokeRequest, Strategy, TrafficShare
+from schemas.sections.runtime import Protocol, Runtime
 
 _ALL = 100
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -44,7 +48,45 @@ def gates(rollout: Rollout) -> Iterator[Finding]:
         yield from fraction("rollout.gates.predictionDrift", rollout.gates.prediction_drift, "a distance")
 
 
-_OF_STEPS = ("steps", "gates", "deadline_s", "bake_s", "keep_stable_s", "keep_percent", "approval", "freeze")
+_OF_STEPS = ("steps", "gates", "smoke", "deadline_s", "bake_s", "keep_stable_s", "keep_percent", "approval", "freeze")
+
+
+_PATH = re.compile(r"/[!-~]*")
+_VALUE = re.compile(r"([^.\[\]]+|\[\d{1,9}\])(\.[^.\[\]]+|\[\d{1,9}\])*")
+
+
+def smoke(
+    rollout: Rollout, model: Model | None, image: Image | None, runtime: Runtime, access: Access
+) -> Iterator[Finding]:
+    """What a version is asked before any traffic can be asked, and its answer compared."""
+    if rollout.smoke is None:
+        return
+    if not access.default_uri:
+        hint = "a version without traffic has no other address: leave one of both out"
+        yield Finding("access.defaultUri", "smoke", "rollout.smoke needs the addresses on run.app", hint)
+    for index, request in enumerate(rollout.smoke.requests):
+        yield from _smoke_request(f"rollout.smoke.requests[{index}]", request)
+    if rollout.smoke.requests:
+        return
+    ours = image is None and model is not None and model.features and Protocol.JSON in runtime.protocols
+    if not ours:
+        hint = "for example `requests: [{path: /health}]`"
+        summary = "smoke needs requests: none can be made without `model.features` and the bundled server's `json`"
+        yield Finding("rollout.smoke", "smoke", summary, hint, at_key=True)
+
+
+def _smoke_request(path: str, request: SmokeRequest) -> Iterator[Finding]:
+    if not _PATH.fullmatch(request.path):
+        hint = "write /predict, in ASCII without blanks"
+        yield Finding(f"{path}.path", "smoke", f"{shown(request.path)} is not a path", hint)
+    if request.answer is not None and not _VALUE.fullmatch(request.answer):
+        hint = "names with dots, and places in brackets: predictions[0].score"
+        yield Finding(f"{path}.answer", "smoke", f"{shown(request.answer)} is no path of a value", hint)
+    bounds = {"equals": request.equals, "min": request.min, "max": request.max}
+    for key in [key for key, value in bounds.items() if value is not None and request.answer is None]:
+        yield Finding(f"{path}.{key}", "smoke", f"{key} is of no value", "add `answer`", at_key=True)
+    if request.min is not None and request.max is not None and request.min > request.max:
+        yield Finding(f"{path}.min", "smoke", "min is above max", "swap the two")
 
 
 def unread(rollout: Rollout) -> Iterator[Finding]:

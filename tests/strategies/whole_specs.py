@@ -185,7 +185,15 @@ def rollouts(draw: st.DrawFn) -> Data:
         percents = sorted(draw(st.sets(st.integers(1, 100), min_size=1, max_size=4)))
         hold = st.fixed_dictionaries({}, optional={"hold": st.sampled_from(["15m", "90s"]), "approval": st.booleans()})
         rollout["steps"] = [{"traffic": percent, **draw(hold)} for percent in percents]
-    return rollout | draw(_optional(gates=gates, onFailure=st.sampled_from(["Rollback", "Hold"])))
+    smoke = _optional(
+        requests=st.lists(
+            st.fixed_dictionaries({"path": st.just("/health")}, optional={"status": st.sampled_from([200, 404])}),
+            min_size=1,
+            max_size=2,
+        ),
+        within=st.sampled_from(["0s", "10m"]),
+    ).map(lambda said: {"requests": [{"path": "/"}], **said})
+    return rollout | draw(_optional(smoke=smoke, gates=gates, onFailure=st.sampled_from(["Rollback", "Hold"])))
 
 
 @st.composite

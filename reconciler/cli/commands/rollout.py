@@ -89,7 +89,7 @@ def rollout(
         said = {"everything": everything, "ignore_gates": ignore_gates, "reason": reason}
         give(session, planned, found[0], order_of(found[0], order, session.holder, session, **said))
         how = How(yes=True, output=Output.JSON if output is Form.JSON else Output.TEXT)
-        return confirm_and_apply(session, plan_documents(session, [document]), how)
+        return confirm_and_apply(session, plan_documents(session, [document], tries=True), how)
 
 
 def _confirm(document: Loaded, order: Verb, *, yes: bool) -> None:
@@ -105,6 +105,8 @@ def _confirm(document: Loaded, order: Verb, *, yes: bool) -> None:
 
 
 def _show(found: list[Standing], output: Form) -> None:
+    from reconciler.engine.rollouts import told_checks  # noqa: PLC0415 - late, for start-up
+
     if output is Form.JSON:
         data([each.to_json() for each in found])
         return
@@ -112,6 +114,8 @@ def _show(found: list[Standing], output: Form) -> None:
         out(_line(each))
         for gate in each.going.step.judged if each.going else ():
             out(f"  {gate.gate:12} {gate.verdict:14} {gate.why}")
+        for check in told_checks(each):
+            out(f"  {check['check']:12} {check['verdict']:14} {check['why']}")
 
 
 def _line(standing: Standing) -> str:

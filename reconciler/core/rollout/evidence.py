@@ -56,11 +56,12 @@ def evidence(rollout: Rollout, series: Series, now: datetime) -> Evidence:
     """
     record = rollout.record
     pace = _pace(series.answers)
+    checks = {**series.checks, **(record.checks if record is not None else {})}
     if record is None or not rollout.compared:
-        return Evidence((), series.checks, pace)
+        return Evidence((), checks, pace)
     alone = rollout.phase is Phase.BAKE and not rollout.policy.keep_percent
     since = record.since if alone else record.started
-    return Evidence(tuple(_gates(rollout, series, since, now)), series.checks, pace)
+    return Evidence(tuple(_gates(rollout, series, since, now)), checks, pace)
 
 
 def bar_of(gates: int) -> float:

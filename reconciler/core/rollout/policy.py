@@ -175,6 +175,7 @@ def policy_of(rollout: Rollout, *, requests_per_client: float = 1.0, concurrency
         bake_s=rollout.bake_s,
         keep_s=rollout.keep_stable_s,
         keep_percent=rollout.keep_percent,
+        checks=("smoke",) if rollout.smoke is not None else (),
         freezes=tuple(closed(each.begins or "", each.ends or "", each.dates or "") for each in rollout.freeze),
         zone=zone_of(rollout.time_zone),
         requests_per_client=requests_per_client,

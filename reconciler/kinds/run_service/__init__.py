@@ -19,6 +19,7 @@ from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, R
 from reconciler.kinds.run_service.refining import consequence, progress, refine
 from reconciler.kinds.run_service.rollouts import fleeting
 from reconciler.kinds.run_service.traffic import images_of, routed_images, running_images
+from reconciler.kinds.run_service.trying import inquire
 from reconciler.kinds.run_service.wanted import (
     FILES_WRITER,
     INVOKER,
@@ -100,6 +101,10 @@ def _goes_in_steps(service: MLService) -> bool:
     return service.spec.rollout.strategy in {Strategy.CANARY, Strategy.BLUE_GREEN}
 
 
+def _is_asked(service: MLService) -> bool:
+    return _goes_in_steps(service) and service.spec.rollout.smoke is not None
+
+
 _WHO = "the next pass of the operator, or an apply"
 
 
@@ -163,6 +168,7 @@ KIND = Kind(
     reserved={"labels": frozenset({CAP_LABEL})},
     refine=refine,
     measure=measure,
+    inquire=inquire,
     progress=progress,
     fleeting=fleeting,
     consequence=consequence,
@@ -197,6 +203,7 @@ KIND = Kind(
             permissions=("monitoring.timeSeries.list",),
             apis=("monitoring.googleapis.com",),
         ),
+        Extra("asking a version before it has traffic", _is_asked, roles=(INVOKER,)),
     ),
     gives=(
         Gift(INVOKER, NAME, "each of `access.invokers`, everyone, or IAP's agent", "calling the service"),

@@ -29,6 +29,7 @@ from reconciler.core.rollout.position import (
     untried,
 )
 from reconciler.core.rollout.record import ROLLOUT, on_its_way
+from reconciler.core.rollout.series import Check
 from reconciler.kinds.run_service.measured import ANSWERS, series_of
 from reconciler.kinds.run_service.record import (
     BESIDE,
@@ -44,9 +45,12 @@ from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from reconciler.core.objects import Observed
+    from reconciler.core.rollout.asking import Asking
     from reconciler.core.rollout.policy import Policy
     from reconciler.core.rollout.step import Step
 
+CHECKS = "checks"
+"""Where the client's output has what came of asking a candidate."""
 LABEL = f"labels.{HASH_LABEL}"
 _TEMPLATE = tuple(name for name in RunService.__dataclass_fields__ if name not in OUTSIDE_TEMPLATE)
 _FULL = re.compile(r"quota|capacity|resource exhausted", re.IGNORECASE)
@@ -59,10 +63,12 @@ class Asked:
     Args:
         policy: How a version goes out.
         now: The time.
+        smoke: What a version is asked before any traffic; None for nothing.
     """
 
     policy: Policy
     now: datetime
+    smoke: Asking | None = None
 
     @property
     def in_steps(self) -> bool:
@@ -115,6 +121,7 @@ def going(
     live = live_of(seen.fields, runs, version if not differs else "")
     rollout = locate(Wanted(untried(version), asked.policy), live, Known())
     series = series_of(rollout, seen.output.get(ANSWERS))
+    series = replace(series, checks=seen.output.get(CHECKS) or _not_asked(rollout))
     step = next_step(rollout, evidence(rollout, series, asked.now), asked.now)
     known = next((each.hash for each in live.versions if untried(each.hash) == rollout.base), "")
     if step.create:
@@ -125,6 +132,11 @@ def going(
     else:
         held = _ours_of(want, seen.fields, {name: keys | getattr(want, name).keys() for name, keys in ours.items()})
     return Going(rollout, step, _fields(held, seen.fields, step))
+
+
+def _not_asked(rollout: Rollout) -> dict[str, Check]:
+    """Say who asks a version what is to be known of it."""
+    return {name: Check(why="the next pass, or an apply, asks it") for name in rollout.policy.checks}
 
 
 def _ours_of(want: RunService, seen: RunService, ours: Mapping[str, frozenset[str]]) -> RunService:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from reconciler.core.membership import (
 )
 from reconciler.core.naming import CAP_LABEL, fingerprint, label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
+from reconciler.core.rollout.asking import Asking, Request, generated
 from reconciler.core.rollout.policy import policy_of
 from reconciler.core.windows import least_at
 from reconciler.kinds import iam_member, model_artifact, service_account
@@ -33,13 +35,14 @@ from reconciler.lookups.model_version import version_of
 from reconciler.lookups.project_number import agent, number_of
 from reconciler.lookups.secret_version import version_of as secret_version_of
 from schemas.instance import Instance
-from schemas.sections.access import Authentication
+from schemas.sections.access import Authentication, Ingress
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import MLService
     from schemas.sections.mounts import Mount
+    from schemas.sections.rollout import SmokeRequest
     from schemas.service import Spec
 
 INVOKER = "roles/run.invoker"
@@ -126,7 +129,29 @@ def _asked(spec: Spec, facts: Facts) -> Asked | None:
         return None
     stays = _REQUESTS_PER_CLIENT if spec.execution.session_affinity else 1.0
     policy = policy_of(spec.rollout, requests_per_client=stays, concurrency=spec.scaling.concurrency)
-    return Asked(policy, facts.now)
+    return Asked(policy, facts.now, _smoke(spec))
+
+
+def _smoke(spec: Spec) -> Asking | None:
+    """Give what a version is asked before any traffic; None for nothing."""
+    if (said := spec.rollout.smoke) is None:
+        return None
+    requests = tuple(map(_request, said.requests)) or generated(spec.model.features if spec.model else {})
+    open_to_all = spec.access.authentication in {Authentication.PUBLIC, Authentication.OFF}
+    return Asking(requests, said.within_s, spec.access.ingress is not Ingress.ALL, open_to_all)
+
+
+def _request(said: SmokeRequest) -> Request:
+    return Request(
+        said.path,
+        json.dumps(said.body) if said.body else "",
+        said.status,
+        said.answer or "",
+        said.equals or "",
+        said.min,
+        said.max,
+        said.max_latency_ms,
+    )
 
 
 def _most(said: int | None, cap: int) -> int | None:
