@@ -16,24 +16,35 @@ if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
 
 
-@dataclass(slots=True)
-class Candidate:
-    """A version without traffic, at the address of its tag.
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a version without traffic is.
 
     Args:
         connection: How to reach it.
-        url: Of the tag.
+        url: Of its tag.
         audience: Address of the service: a token is for that, also at a tag's.
         timeout_s: Seconds that an answer may take: the service's own limit.
-        until: By `time.monotonic`, when no more is asked.
-        public: It asks nobody who he is.
-        headers: Of each request.
     """
 
     connection: Connection
     url: str
     audience: str
     timeout_s: float
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A version without traffic, at the address of its tag.
+
+    Args:
+        where: It is.
+        until: By `time.monotonic`, when no more is asked.
+        public: It asks nobody who he is.
+        headers: Of each request.
+    """
+
+    where: Where
     until: float
     public: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -50,7 +61,7 @@ class Candidate:
         token = self._token()
         headers = {**self.headers, **({"authorization": f"Bearer {token}"} if token else {})}
         # trust_env would send a loopback address of the emulator through a proxy.
-        self._client = httpx.Client(headers=headers, trust_env=self.connection.local is None)
+        self._client = httpx.Client(headers=headers, trust_env=self.where.connection.local is None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,7 +70,7 @@ class Candidate:
 
     def _token(self) -> str:
         try:
-            return identity_token(self.connection, self.audience)
+            return identity_token(self.where.connection, self.where.audience)
         except errors.ReconcilerError:
             if self.public:
                 return ""
@@ -74,7 +85,7 @@ class Candidate:
             return Answered(trouble="there was no time left in this pass")
         started = time.monotonic()
         try:
-            return self._answered(request, min(self.timeout_s, left), started)
+            return self._answered(request, min(self.where.timeout_s, left), started)
         except httpx.TimeoutException:
             return Answered(trouble=f"no answer within {time.monotonic() - started:.0f} s")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -85,7 +96,7 @@ class Candidate:
         headers = {"content-type": "application/json"} if content else {}
         found = bytearray()
         asked = {"content": content, "headers": headers, "timeout": limit_s}
-        with self._client.stream(request.method, f"{self.url}{request.path}", **asked) as answer:
+        with self._client.stream(request.method, f"{self.where.url}{request.path}", **asked) as answer:
             for piece in answer.iter_bytes():
                 found += piece
                 if len(found) > MOST_BYTES or time.monotonic() - started > limit_s:

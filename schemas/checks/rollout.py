@@ -16,6 +16,7 @@ from schemas.sections.access import Access
 from schemas.sections.image import Image
 from schemas.sections.management import Management
 from schemas.sections.model import Model
+from schemas.sections.monitoring import Monitoring
 from schemas.sections.rollout import FreezeWindow, Rollout, SmokeRequest, Strategy, TrafficShare
 from schemas.sections.runtime import Protocol, Runtime
 
@@ -48,22 +49,36 @@ def gates(rollout: Rollout) -> Iterator[Finding]:
         yield from fraction("rollout.gates.predictionDrift", rollout.gates.prediction_drift, "a distance")
 
 
-_OF_STEPS = ("steps", "gates", "smoke", "deadline_s", "bake_s", "keep_stable_s", "keep_percent", "approval", "freeze")
+_OF_STEPS = (
+    "steps",
+    "gates",
+    "smoke",
+    "replay",
+    "deadline_s",
+    "bake_s",
+    "keep_stable_s",
+    "keep_percent",
+    "approval",
+    "freeze",
+)
+
+
+def own_address(rollout: Rollout, access: Access) -> Iterator[Finding]:
+    """What is asked of a version without traffic needs an address of its own."""
+    asked = [key for key, said in (("smoke", rollout.smoke), ("replay", rollout.replay)) if said is not None]
+    if asked and not access.default_uri:
+        hint = "a version without traffic has no other address: leave one of both out"
+        yield Finding("access.defaultUri", "smoke", f"rollout.{asked[0]} needs the addresses on run.app", hint)
 
 
 _PATH = re.compile(r"/[!-~]*")
 _VALUE = re.compile(r"([^.\[\]]+|\[\d{1,9}\])(\.[^.\[\]]+|\[\d{1,9}\])*")
 
 
-def smoke(
-    rollout: Rollout, model: Model | None, image: Image | None, runtime: Runtime, access: Access
-) -> Iterator[Finding]:
+def smoke(rollout: Rollout, model: Model | None, image: Image | None, runtime: Runtime) -> Iterator[Finding]:
     """What a version is asked before any traffic can be asked, and its answer compared."""
     if rollout.smoke is None:
         return
-    if not access.default_uri:
-        hint = "a version without traffic has no other address: leave one of both out"
-        yield Finding("access.defaultUri", "smoke", "rollout.smoke needs the addresses on run.app", hint)
     for index, request in enumerate(rollout.smoke.requests):
         yield from _smoke_request(f"rollout.smoke.requests[{index}]", request)
     if rollout.smoke.requests:
@@ -73,6 +88,37 @@ def smoke(
         hint = "for example `requests: [{path: /health}]`"
         summary = "smoke needs requests: none can be made without `model.features` and the bundled server's `json`"
         yield Finding("rollout.smoke", "smoke", summary, hint, at_key=True)
+
+
+_LONGEST_S = 100
+"""So long a replay lasts at most: a pass has two minutes for a version."""
+
+
+def replay(
+    rollout: Rollout, model: Model | None, image: Image | None, runtime: Runtime, monitoring: Monitoring | None
+) -> Iterator[Finding]:
+    """What is replayed was logged whole, and can be asked again."""
+    asked = rollout.replay
+    if asked is None:
+        return
+    ours = image is None and model is not None and model.features and Protocol.JSON in runtime.protocols
+    if not ours or model is None or model.prediction is None:
+        summary = "replay needs `model.features`, `model.prediction` and the bundled server's `json`"
+        yield Finding("rollout.replay", "replay", summary, "ask requests of your own: `smoke`", at_key=True)
+    if monitoring is None or monitoring.logging is None:
+        hint = "for example `logging: {table: ml_logs.my_service}`"
+        yield Finding("rollout.replay", "replay", "replay needs the prediction log", hint, at_key=True)
+    for name in [name for name, each in (model.features if model else {}).items() if not each.log]:
+        summary = f"{shown(name)} is not logged, so no request can be made of the log again: rollout.replay"
+        hint = "log it, or leave rollout.replay out and ask requests of your own: `smoke`"
+        yield Finding(f"model.features.{name}.log", "replay", summary, hint)
+    yield from fraction("rollout.replay.divergence", asked.divergence, "a divergence in bits")
+    if asked.agreement is not None and not 0 < asked.agreement <= 1:
+        hint = "write a fraction: 98% is 0.98"
+        yield Finding("rollout.replay.agreement", "fraction-range", f"{asked.agreement:g} is not in (0, 1]", hint)
+    if asked.rows > asked.per_second * _LONGEST_S:
+        summary = f"{asked.rows} rows take longer than {_LONGEST_S} s at {asked.per_second} a second"
+        yield Finding("rollout.replay.rows", "replay", summary, "ask fewer, or more of them in a second")
 
 
 def _smoke_request(path: str, request: SmokeRequest) -> Iterator[Finding]:

@@ -144,6 +144,27 @@ class Smoke(Section):
     )
 
 
+class Replay(Section):
+    """Requests that the stable version answered and logged, asked of a new version before it has any traffic."""
+
+    rows: Whole = Field(200, ge=20, le=2000, description="How many rows of the prediction log.")
+    age_s: Seconds = Field(7 * 86_400, ge=3600, le=90 * 86_400, description="How old they may be.")
+    tolerance: Number = Field(0.0, ge=0, description="Greatest difference of two numbers that count as the same.")
+    agreement: Number | None = Field(
+        None, description="Least share of rows that are answered the same, in (0, 1].", examples=[0.98]
+    )
+    divergence: Number | None = Field(
+        None,
+        description="Greatest Jensen-Shannon divergence of the answers in bits, in (0, 1). Left out beside no "
+        "`agreement`, 0.1.",
+        examples=[0.1],
+    )
+    per_second: Whole = Field(20, ge=1, le=200, description="Most rows in a second.")
+    within_s: Seconds = Field(
+        600, ge=0, le=86_400, description="How long it may be out of reach, once it had its time to start."
+    )
+
+
 class Rollout(Section):
     """How a new version goes out."""
 
@@ -155,6 +176,7 @@ class Rollout(Section):
     steps: tuple[RolloutStep, ...] = Field((), description="Steps of a canary, rising; 100% follows the last.")
     gates: Gates | None = Field(None, description="What each step must show; `Canary` and `BlueGreen` only.")
     smoke: Smoke | None = Field(None, description="What it is asked before any traffic; `{}` for a row of its schema.")
+    replay: Replay | None = Field(None, description="What of the prediction log it is asked before any traffic.")
     on_failure: OnFailure = Field(OnFailure.ROLLBACK, description="What to do when a gate fails.")
     deadline_s: Seconds = Field(
         7 * 86_400, ge=60, le=MONTH_S, description="How long a rollout may wait for requests, from its start."

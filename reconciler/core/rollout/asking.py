@@ -210,7 +210,7 @@ def asked(asking: Asking, send: Callable[[Request], Answered], *, late: bool) ->
             send(request)
         worth, why, seconds = _best(request, send, inside=asking.inside)
         if worth is not Worth.FINE:
-            return _unsettled(request, worth, why, late=late)
+            return unsettled(request, worth, why, late=late)
         slowest = max(slowest, seconds)
     count = len(asking.requests)
     return Check(
@@ -228,7 +228,15 @@ def _best(request: Request, send: Callable[[Request], Answered], *, inside: bool
     return worth, why, answered.seconds
 
 
-def _unsettled(request: Request, worth: Worth, why: str, *, late: bool) -> Check:
+def unsettled(request: Request, worth: Worth, why: str, *, late: bool) -> Check:
+    """Say what becomes of a version whose answer is not what is expected.
+
+    Args:
+        request: What was asked.
+        worth: Of the answer; not fine.
+        why: In words.
+        late: Being out of reach is a failure by now.
+    """
     said = f"{request.shown}: {why}"
     if worth is Worth.WRONG:
         return Check(passed=False, why=said)

@@ -102,7 +102,12 @@ def _goes_in_steps(service: MLService) -> bool:
 
 
 def _is_asked(service: MLService) -> bool:
-    return _goes_in_steps(service) and service.spec.rollout.smoke is not None
+    rollout = service.spec.rollout
+    return _goes_in_steps(service) and not (rollout.smoke is None and rollout.replay is None)
+
+
+def _is_compared(service: MLService) -> bool:
+    return _goes_in_steps(service) and service.spec.rollout.replay is not None
 
 
 _WHO = "the next pass of the operator, or an apply"
@@ -204,6 +209,13 @@ KIND = Kind(
             apis=("monitoring.googleapis.com",),
         ),
         Extra("asking a version before it has traffic", _is_asked, roles=(INVOKER,)),
+        Extra(
+            "comparing a version with the prediction log",
+            _is_compared,
+            roles=("roles/bigquery.dataViewer", "roles/bigquery.jobUser"),
+            permissions=("bigquery.jobs.create",),
+            apis=("bigquery.googleapis.com",),
+        ),
     ),
     gives=(
         Gift(INVOKER, NAME, "each of `access.invokers`, everyone, or IAP's agent", "calling the service"),

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from reconciler.core.objects import Observed
     from reconciler.core.rollout.asking import Asking
     from reconciler.core.rollout.policy import Policy
+    from reconciler.core.rollout.replaying import Replaying
     from reconciler.core.rollout.step import Step
 
 CHECKS = "checks"
@@ -64,11 +65,13 @@ class Asked:
         policy: How a version goes out.
         now: The time.
         smoke: What a version is asked before any traffic; None for nothing.
+        replay: What of the prediction log it is asked besides; None for nothing.
     """
 
     policy: Policy
     now: datetime
     smoke: Asking | None = None
+    replay: Replaying | None = None
 
     @property
     def in_steps(self) -> bool:

@@ -10,24 +10,30 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
+from reconciler.core.naming import fingerprint
 from reconciler.core.rollout import asking
+from reconciler.core.rollout.policy import REPLAY, SMOKE
 from reconciler.core.rollout.position import CANDIDATE, Phase
+from reconciler.core.rollout.replaying import FEWEST, asked_again, judged, paired, too_few
 from reconciler.core.rollout.series import Check
 from reconciler.core.rollout.step import Wait
-from reconciler.gcp.candidate import Candidate
+from reconciler.gcp.candidate import Candidate, Where
+from reconciler.gcp.logged_predictions import rows_of
 from reconciler.kinds.run_service.refining import rollout_of
 from reconciler.kinds.run_service.rollouts import CHECKS
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
     from reconciler.core.objects import Desired, Observed
+    from reconciler.core.rollout.replaying import Replaying
     from reconciler.gcp.connection import Connection
     from reconciler.kinds.run_service.record import RunService
     from reconciler.kinds.run_service.rollouts import Asked, Going
 
-SMOKE = "smoke"
 _A_PASS_S = 120.0
 """So long one pass asks one candidate; what is not asked then waits for the next."""
+REPLAYED = "mlservice-replay-"
+"""What ids of replayed requests begin with: the prediction log has them, and whoever reads it can tell them apart."""
 Gather = Callable[[Iterable[Callable[[], Any]]], list[Any]]
 Pair = tuple["Desired[RunService]", "Observed[RunService]"]
 
@@ -94,10 +100,31 @@ def _checks(connection: Connection, due: _Due, now: datetime) -> Iterator[tuple[
         why = "it has no address of its own: access.defaultUri is off"
         yield from ((name, Check(passed=None, why=why)) for name in due.names)
         return
-    until = time.monotonic() + _A_PASS_S
-    limit_s = float(due.seen.fields.timeout_s)
-    smoke = due.asked.smoke
+    where = Where(connection, url, due.seen.output["uri"], float(due.seen.fields.timeout_s))
+    begun, until = record.since + timedelta(seconds=policy.start_s), time.monotonic() + _A_PASS_S
+    smoke, replay = due.asked.smoke, due.asked.replay
+    passed = True
     if SMOKE in due.names and smoke is not None:
-        late = now >= record.since + timedelta(seconds=policy.start_s + smoke.within_s)
-        with Candidate(connection, url, due.seen.output["uri"], limit_s, until, smoke.public) as candidate:
-            yield SMOKE, asking.asked(smoke, candidate.send, late=late)
+        with Candidate(where, until, public=smoke.public) as candidate:
+            check = asking.asked(smoke, candidate.send, late=now >= begun + timedelta(seconds=smoke.within_s))
+        passed = bool(check.passed)
+        yield SMOKE, check
+    if REPLAY in due.names and replay is not None:
+        late = now >= begun + timedelta(seconds=replay.within_s)
+        check = Check(why="smoke comes first")
+        yield REPLAY, _replayed(where, until, due, replay, now=now, late=late) if passed else check
+
+
+def _replayed(where: Where, until: float, due: _Due, replay: Replaying, *, now: datetime, late: bool) -> Check:
+    """Ask the candidate what the stable version was asked."""
+    record, stable = due.going.rollout.record, due.going.rollout.stable
+    query = replay.query(due.seen.address.name, stable.revision if stable else "", now)
+    rows = replay.logged(
+        rows_of(where.connection, query, replay.location, f"the prediction log {replay.table}", most=replay.rows)
+    )
+    if len(rows) < FEWEST:
+        return too_few(len(rows), due.going.rollout.policy.on_insufficient_data, late=late)
+    mark = fingerprint([record.candidate, record.started.isoformat()] if record else [], length=12)
+    with Candidate(where, until, public=replay.public, headers={"x-request-id": f"{REPLAYED}{mark}"}) as candidate:
+        found = asked_again(rows, replay, candidate.send, wait=time.sleep, clock=time.monotonic, late=late)
+    return found if isinstance(found, Check) else judged(paired(rows, found, replay.tolerance), replay)

@@ -21,6 +21,7 @@ from reconciler.core.naming import CAP_LABEL, fingerprint, label_value, mark_lab
 from reconciler.core.objects import Desired, Unwanted
 from reconciler.core.rollout.asking import Asking, Request, generated
 from reconciler.core.rollout.policy import policy_of
+from reconciler.core.rollout.replaying import Replaying
 from reconciler.core.windows import least_at
 from reconciler.kinds import iam_member, model_artifact, service_account
 from reconciler.kinds import pubsub_topic as pubsub
@@ -37,6 +38,7 @@ from reconciler.lookups.secret_version import version_of as secret_version_of
 from schemas.instance import Instance
 from schemas.sections.access import Authentication, Ingress
 from schemas.sections.rollout import Strategy
+from schemas.tables import full_table
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -129,7 +131,7 @@ def _asked(spec: Spec, facts: Facts) -> Asked | None:
         return None
     stays = _REQUESTS_PER_CLIENT if spec.execution.session_affinity else 1.0
     policy = policy_of(spec.rollout, requests_per_client=stays, concurrency=spec.scaling.concurrency)
-    return Asked(policy, facts.now, _smoke(spec))
+    return Asked(policy, facts.now, _smoke(spec), _replay(spec, facts))
 
 
 def _smoke(spec: Spec) -> Asking | None:
@@ -137,8 +139,39 @@ def _smoke(spec: Spec) -> Asking | None:
     if (said := spec.rollout.smoke) is None:
         return None
     requests = tuple(map(_request, said.requests)) or generated(spec.model.features if spec.model else {})
-    open_to_all = spec.access.authentication in {Authentication.PUBLIC, Authentication.OFF}
-    return Asking(requests, said.within_s, spec.access.ingress is not Ingress.ALL, open_to_all)
+    return Asking(requests, said.within_s, spec.access.ingress is not Ingress.ALL, _open_to_all(spec))
+
+
+def _open_to_all(spec: Spec) -> bool:
+    return spec.access.authentication in {Authentication.PUBLIC, Authentication.OFF}
+
+
+_APART = 0.1
+"""Bits that answers may be apart where the spec says no limit: a logit of a probability is 0.12."""
+
+
+def _replay(spec: Spec, facts: Facts) -> Replaying | None:
+    """Give what of the prediction log a version is asked before any traffic; None for nothing."""
+    said, logging = spec.rollout.replay, spec.monitoring.logging if spec.monitoring else None
+    if said is None or logging is None or spec.model is None or spec.model.prediction is None:
+        return None
+    unsaid = said.agreement is None and said.divergence is None
+    return Replaying(
+        full_table(logging.table, facts.project),
+        spec.region,
+        tuple(spec.model.features),
+        spec.model.prediction.name,
+        said.rows,
+        said.age_s,
+        said.tolerance,
+        said.agreement,
+        _APART if unsaid else said.divergence,
+        said.per_second,
+        said.within_s,
+        frozenset(name for name, each in spec.model.features.items() if not each.nullable),
+        spec.access.ingress is not Ingress.ALL,
+        _open_to_all(spec),
+    )
 
 
 def _request(said: SmokeRequest) -> Request:
