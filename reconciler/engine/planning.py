@@ -25,7 +25,7 @@ from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.ladder.books import Books, Found
 from reconciler.engine.resolve import resolve
 from reconciler.engine.session import Session
-from schemas import Loaded, LoadedService, Problem, SpecError
+from schemas import Loaded, LoadedService
 from schemas.sections.management import Deletion
 
 __all__ = ["Planned", "make_plan", "plan_destroy"]
@@ -71,11 +71,10 @@ def make_plan(
         tries: Versions without traffic may be asked what their specs want to know: a pass does so, a look does not.
 
     Raises:
-        SpecError: A spec asks for what is not there, or for what this version cannot do yet.
+        SpecError: A spec asks for what is not there.
         PlansRefused: Objects of others are in the way.
         ApiError: Something could not be read.
     """
-    _refuse_not_yet(services)
     reading = session.pool.submit(InventoryStore(session).read_all)
     keys = [(each.region, each.name) for each in services if isinstance(each, LoadedService)]
     books = session.pool.submit(Books(session).find, keys)
@@ -263,18 +262,3 @@ def _to_delete(session: Session, address: Address, seen: Observed[Any] | None, o
     kind = replace(session.kinds.of_address(address), retained=never)
     change = decide(kind, None, seen, owner)
     return change and replace(change, reason="the service is destroyed")
-
-
-def _refuse_not_yet(documents: Sequence[Loaded]) -> None:
-    services = [loaded for loaded in documents if isinstance(loaded, LoadedService)]
-    problems = [
-        Problem(
-            loaded.where("spec.rollout.gates.predictionDrift"),
-            "predictions are not yet compared by this version",
-            "judge by errorRate and latencyP95, or let monitoring.predictionDrift watch what serves",
-        )
-        for loaded in services
-        if loaded.service.spec.rollout.gates and loaded.service.spec.rollout.gates.prediction_drift is not None
-    ]
-    if problems:
-        raise SpecError(problems)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.gcp.calls import calling
-from schemas.tables import split_table
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
 
 _PATIENCE_MS = 30_000
+_PAGE = 20_000
+"""Rows of one answer."""
 _MOST_BYTES = 50 << 30
 """Of a query; what would read more is refused by BigQuery, and costs nothing."""
 _READERS: Mapping[str, Callable[[str], Any]] = {
@@ -49,7 +50,7 @@ def rows_of(connection: Connection, query: str, location: str, what: str, *, mos
         "useLegacySql": False,
         "location": location,
         "timeoutMs": _PATIENCE_MS,
-        "maxResults": most,
+        "maxResults": min(most, _PAGE),
         "maximumBytesBilled": str(_MOST_BYTES),
     }
     with calling("read", what):
@@ -57,17 +58,18 @@ def rows_of(connection: Connection, query: str, location: str, what: str, *, mos
         found = connection.rest(HOST, VERSION).post(f"projects/{connection.project}/queries", asked)
     if not found.get("jobComplete", True):
         raise errors.Unavailable("read", what, f"the query takes longer than {_PATIENCE_MS // 1000} s")
-    fields = found.get("schema", {}).get("fields", ())
+    fields, rows = found.get("schema", {}).get("fields", ()), list(found.get("rows", ()))
+    job = found.get("jobReference", {})
+    while (token := str(found.get("pageToken", ""))) and len(rows) < most:
+        with calling("read", what):
+            path = f"projects/{job['projectId']}/queries/{job['jobId']}"
+            found = connection.rest(HOST, VERSION).get(path, location=location, pageToken=token, maxResults=str(_PAGE))
+        rows += found.get("rows", ())
     return [
         {field["name"]: _value(field["type"], cell["v"]) for field, cell in zip(fields, row["f"], strict=True)}
-        for row in found.get("rows", ())
+        for row in rows[:most]
     ]
 
 
 def _value(kind: str, text: str | None) -> Any:
     return None if text is None else _READERS.get(kind, str)(text)
-
-
-def table_name(table: str, project: str) -> str:
-    """Give a table's name with its project."""
-    return ".".join(split_table(table, project))

@@ -93,6 +93,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     events.subscription,
     rollout.steps,
     rollout.gates,
+    rollout.predictions,
     rollout.own_address,
     rollout.smoke,
     rollout.replay,

@@ -71,6 +71,22 @@ def own_address(rollout: Rollout, access: Access) -> Iterator[Finding]:
         yield Finding("access.defaultUri", "smoke", f"rollout.{asked[0]} needs the addresses on run.app", hint)
 
 
+def predictions(rollout: Rollout, model: Model | None, monitoring: Monitoring | None) -> Iterator[Finding]:
+    """Predictions that are compared are logged, and there is somebody to compare with."""
+    if rollout.gates is None or rollout.gates.prediction_drift is None:
+        return
+    path = "rollout.gates.predictionDrift"
+    if monitoring is None or monitoring.logging is None:
+        hint = "for example `logging: {table: ml_logs.my_service}`"
+        yield Finding(path, "gate-input", "predictionDrift needs the prediction log", hint, at_key=True)
+    if model is None or model.prediction is None:
+        hint = "give `model.prediction: {name: …}`"
+        yield Finding(path, "gate-input", "predictionDrift needs model.prediction", hint, at_key=True)
+    if rollout.strategy is Strategy.BLUE_GREEN and not (rollout.keep_percent and rollout.bake_s):
+        summary = "with everything moved at once there is nobody to compare predictions with"
+        yield warning(path, "gate-input", summary, "add `keepPercent` and `bake`, or compare before: `replay`")
+
+
 _PATH = re.compile(r"/[!-~]*")
 _VALUE = re.compile(r"([^.\[\]]+|\[\d{1,9}\])(\.[^.\[\]]+|\[\d{1,9}\])*")
 

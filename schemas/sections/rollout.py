@@ -98,7 +98,8 @@ class Gates(Section):
     )
     prediction_drift: Number | None = Field(
         None,
-        description="Greatest distance between the predictions of the new and the stable version, in (0, 1).",
+        description="Greatest Jensen-Shannon divergence between the predictions of the new and the stable version, in "
+        "bits, in (0, 1): half a logit of a probability is 0.03, a whole one 0.12.",
     )
     on_metrics_missing: OnMetricsMissing = Field(
         OnMetricsMissing.HOLD,

@@ -249,6 +249,8 @@ def whole_specs(draw: st.DrawFn) -> Data:
         spec["model"].pop("sha256", None)  # no model that is yet to come has it
         spec["model"] |= {"alias": "champion", **draw(_optional(name=st.sampled_from(["churn", "leavers_2"])))}
     spec["rollout"] = draw(rollouts())
+    if not (spec["monitoring"].get("logging") and spec["model"].get("prediction")):
+        spec["rollout"].get("gates", {}).pop("predictionDrift", None)  # there are no predictions to compare
     optional: dict[str, st.SearchStrategy[Any]] = {
         "triggers": trigger_lists(spec["monitoring"]),
         "budget": budgets(),

@@ -9,10 +9,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
+from reconciler.core.naming import fingerprint
 from reconciler.core.rollout.series import Check
 from schemas.sections.model import Feature, ValueType
 
@@ -31,6 +33,17 @@ _AWAY = frozenset(
 _PART = re.compile(r"\[(\d+)\]|\.?([^.\[\]]+)")
 MOST_BYTES = 1 << 20
 """Of an answer, so much is read."""
+
+
+def marked(check: str, candidate: str, started: datetime) -> str:
+    """Give the id of the requests of a check: the prediction log has it, and whoever reads that can tell them apart.
+
+    Args:
+        check: Its name.
+        candidate: Version that is asked.
+        started: When its rollout began, which no stranger knows: none can give his requests this id.
+    """
+    return f"mlservice-{check}-{fingerprint([candidate, started.isoformat()], length=12)}"
 
 
 @dataclass(frozen=True, slots=True)

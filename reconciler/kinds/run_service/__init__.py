@@ -107,7 +107,9 @@ def _is_asked(service: MLService) -> bool:
 
 
 def _is_compared(service: MLService) -> bool:
-    return _goes_in_steps(service) and service.spec.rollout.replay is not None
+    rollout = service.spec.rollout
+    apart = rollout.gates is not None and rollout.gates.prediction_drift is not None
+    return _goes_in_steps(service) and (rollout.replay is not None or apart)
 
 
 _WHO = "the next pass of the operator, or an apply"

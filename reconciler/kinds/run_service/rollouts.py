@@ -28,6 +28,7 @@ from reconciler.core.rollout.position import (
     locate,
     untried,
 )
+from reconciler.core.rollout.predicted import Predicted
 from reconciler.core.rollout.record import ROLLOUT, on_its_way
 from reconciler.core.rollout.series import Check
 from reconciler.kinds.run_service.measured import ANSWERS, series_of
@@ -47,11 +48,12 @@ if TYPE_CHECKING:
     from reconciler.core.objects import Observed
     from reconciler.core.rollout.asking import Asking
     from reconciler.core.rollout.policy import Policy
+    from reconciler.core.rollout.predicted import Compared
     from reconciler.core.rollout.replaying import Replaying
     from reconciler.core.rollout.step import Step
 
-CHECKS = "checks"
-"""Where the client's output has what came of asking a candidate."""
+CHECKS, PREDICTIONS = "checks", "predictions"
+"""Where the client's output has what came of asking a candidate, and of reading what it predicted."""
 LABEL = f"labels.{HASH_LABEL}"
 _TEMPLATE = tuple(name for name in RunService.__dataclass_fields__ if name not in OUTSIDE_TEMPLATE)
 _FULL = re.compile(r"quota|capacity|resource exhausted", re.IGNORECASE)
@@ -66,12 +68,14 @@ class Asked:
         now: The time.
         smoke: What a version is asked before any traffic; None for nothing.
         replay: What of the prediction log it is asked besides; None for nothing.
+        compared: Where predictions are logged; None where they are not compared.
     """
 
     policy: Policy
     now: datetime
     smoke: Asking | None = None
     replay: Replaying | None = None
+    compared: Compared | None = None
 
     @property
     def in_steps(self) -> bool:
@@ -124,7 +128,13 @@ def going(
     live = live_of(seen.fields, runs, version if not differs else "")
     rollout = locate(Wanted(untried(version), asked.policy), live, Known())
     series = series_of(rollout, seen.output.get(ANSWERS))
-    series = replace(series, checks=seen.output.get(CHECKS) or _not_asked(rollout))
+    predicted: Predicted = seen.output.get(PREDICTIONS) or Predicted()
+    series = replace(
+        series,
+        predictions=predicted.bins,
+        predictions_seen=predicted.seen,
+        checks=seen.output.get(CHECKS) or _not_asked(rollout),
+    )
     step = next_step(rollout, evidence(rollout, series, asked.now), asked.now)
     known = next((each.hash for each in live.versions if untried(each.hash) == rollout.base), "")
     if step.create:
@@ -138,8 +148,9 @@ def going(
 
 
 def _not_asked(rollout: Rollout) -> dict[str, Check]:
-    """Say who asks a version what is to be known of it."""
-    return {name: Check(why="the next pass, or an apply, asks it") for name in rollout.policy.checks}
+    """Say who asks a version what is to be known of it before it has traffic."""
+    names = rollout.policy.checks if rollout.phase in {Phase.STARTING, Phase.PREVIEW} else ()
+    return {name: Check(why="the next pass, or an apply, asks it") for name in names}
 
 
 def _ours_of(want: RunService, seen: RunService, ours: Mapping[str, frozenset[str]]) -> RunService:

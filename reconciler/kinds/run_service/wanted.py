@@ -21,6 +21,7 @@ from reconciler.core.naming import CAP_LABEL, fingerprint, label_value, mark_lab
 from reconciler.core.objects import Desired, Unwanted
 from reconciler.core.rollout.asking import Asking, Request, generated
 from reconciler.core.rollout.policy import policy_of
+from reconciler.core.rollout.predicted import Compared
 from reconciler.core.rollout.replaying import Replaying
 from reconciler.core.windows import least_at
 from reconciler.kinds import iam_member, model_artifact, service_account
@@ -37,6 +38,7 @@ from reconciler.lookups.project_number import agent, number_of
 from reconciler.lookups.secret_version import version_of as secret_version_of
 from schemas.instance import Instance
 from schemas.sections.access import Authentication, Ingress
+from schemas.sections.model import ValueType
 from schemas.sections.rollout import Strategy
 from schemas.tables import full_table
 
@@ -131,7 +133,19 @@ def _asked(spec: Spec, facts: Facts) -> Asked | None:
         return None
     stays = _REQUESTS_PER_CLIENT if spec.execution.session_affinity else 1.0
     policy = policy_of(spec.rollout, requests_per_client=stays, concurrency=spec.scaling.concurrency)
-    return Asked(policy, facts.now, _smoke(spec), _replay(spec, facts))
+    return Asked(policy, facts.now, _smoke(spec), _replay(spec, facts), _compared(spec, facts))
+
+
+def _compared(spec: Spec, facts: Facts) -> Compared | None:
+    """Give where predictions are logged, where a gate compares those of two versions."""
+    gates, logging = spec.rollout.gates, spec.monitoring.logging if spec.monitoring else None
+    if gates is None or gates.prediction_drift is None or logging is None:
+        return None
+    if spec.model is None or spec.model.prediction is None:
+        return None
+    said = spec.model.prediction
+    numbers = said.type in {ValueType.NUMBER, ValueType.INTEGER}
+    return Compared(full_table(logging.table, facts.project), spec.region, said.name, numbers)
 
 
 def _smoke(spec: Spec) -> Asking | None:
