@@ -23,7 +23,9 @@ from reconciler.core.wants import Wants
 from reconciler.engine.clearances import with_clearances
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.ladder.books import Books, Found
+from reconciler.engine.quotas import with_quotas
 from reconciler.engine.resolve import resolve
+from reconciler.engine.rollouts import with_forecasts
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedService
 from schemas.sections.management import Deletion
@@ -97,7 +99,8 @@ def make_plan(
         beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
     inquiring = partial(_inquired, session, planning, tries=tries)
-    return with_clearances(session, services, _settled(session, inquiring, reading.result()))
+    planned = with_forecasts(session, _settled(session, inquiring, reading.result()))
+    return with_quotas(session, services, with_clearances(session, services, planned))
 
 
 def _inquired(

@@ -139,19 +139,16 @@ def load(file: Path, settings: ModelSettings) -> SklearnModel:
     Raises:
         LoadError: The file is corrupt, holds types skops does not know, or is a pickle without leave.
     """
-    estimator = _skops(file) if file.suffix == ".skops" else _pickle(file, settings)
+    estimator = _skops(file, settings) if file.suffix == ".skops" else _pickle(file, settings)
     if isinstance(getattr(estimator, "n_jobs", None), int):
         estimator.n_jobs = 1  # starting threads for one row costs more than the row
     return SklearnModel(estimator, settings, file.name)
 
 
-def _skops(file: Path) -> Any:
-    import skops.io  # noqa: PLC0415 - a second the other formats need not pay
+def _skops(file: Path, settings: ModelSettings) -> Any:
+    from runtime.frameworks.skops_files import read  # noqa: PLC0415 - a second the other formats need not pay
 
-    try:
-        return skops.io.load(file, trusted=[])  # refuses types it does not know, by name
-    except Exception as error:  # a corrupt zip raises whatever it was that broke
-        raise LoadError(f"skops cannot read {file.name}: {error}") from error
+    return read(file, settings)
 
 
 def _pickle(file: Path, settings: ModelSettings) -> Any:

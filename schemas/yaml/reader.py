@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from schemas.refusal import shown
+from schemas.showing import shown
 from schemas.yaml.scalars import resolve
 from schemas.yaml.tree import Entry, Mapping, Mark, Node, Scalar, Sequence
 

@@ -51,6 +51,7 @@ def models(draw: st.DrawFn) -> Data:
             framework=st.sampled_from(["onnx", "sklearn", "custom"]),
             file=st.sampled_from(["model.onnx", "scorer.py:Scorer"]),
             sha256=st.just("0" * 64),
+            trustedTypes=st.just(["acme.steps.Clip"]),
         )
     )
     return model
@@ -213,6 +214,7 @@ def budgets(draw: st.DrawFn) -> Any:
     rest = _optional(
         currency=st.just("EUR"),
         label=st.just("mlservice-service"),
+        export=st.just("billing.gcp_billing_export_v1_0A1B2C_3D4E5F_6A7B8C"),
         planLimit=st.integers(1, 9999),
         alerts=_FRACTIONS,
         actions=chosen_steps.map(lambda some: [steps[index] for index in sorted(some)]),
