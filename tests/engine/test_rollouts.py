@@ -9,7 +9,6 @@ from reconciler.core.errors import StalePlan
 from reconciler.core.plan import Plan
 from reconciler.engine.rollouts import leave, order_of, refusal_of, standings
 from reconciler.engine.saved import check_saved
-from schemas import SpecError
 from tests.engine.killing import killed_while
 from tests.operating import BUCKET, REGION, spec
 
@@ -263,14 +262,6 @@ def test_a_split_that_is_taken_out_of_the_spec_goes_on_from_there(operator, roll
     assert sorted(stage.shares().values()) == shares
     assert stage.shares()[stage.newest()] == shares[0]
     assert operator.differences(then) == []
-
-
-def test_a_gate_on_predictions_is_refused_by_the_plan(operator):
-    """It is in the language, and nothing compares them yet: nobody shall believe that it guards something."""
-    gates = {"errorRate": 0.05, "predictionDrift": 0.1}
-
-    with pytest.raises(SpecError, match="predictions are not yet compared"):
-        operator.plan(spec(rollout={**CANARY, "gates": gates}))
 
 
 def test_a_saved_step_is_for_a_quarter_of_an_hour(stage):

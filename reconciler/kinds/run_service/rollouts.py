@@ -29,7 +29,9 @@ from reconciler.core.rollout.position import (
     locate,
     untried,
 )
+from reconciler.core.rollout.predicted import Predicted
 from reconciler.core.rollout.record import ORDER, ROLLOUT, on_its_way
+from reconciler.core.rollout.series import Check
 from reconciler.kinds.run_service.measured import ANSWERS, series_of
 from reconciler.kinds.run_service.record import (
     BESIDE,
@@ -46,9 +48,14 @@ from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from reconciler.core.objects import Observed
+    from reconciler.core.rollout.asking import Asking
     from reconciler.core.rollout.policy import Policy
+    from reconciler.core.rollout.predicted import Compared
+    from reconciler.core.rollout.replaying import Replaying
     from reconciler.core.rollout.step import Step
 
+CHECKS, PREDICTIONS = "checks", "predictions"
+"""Where the client's output has what came of asking a candidate, and of reading what it predicted."""
 LABEL = f"labels.{HASH_LABEL}"
 _TEMPLATE = tuple(name for name in RunService.__dataclass_fields__ if name not in OUTSIDE_TEMPLATE)
 _FULL = re.compile(r"quota|capacity|resource exhausted", re.IGNORECASE)
@@ -61,10 +68,16 @@ class Asked:
     Args:
         policy: How a version goes out.
         now: The time.
+        smoke: What a version is asked before any traffic; None for nothing.
+        replay: What of the prediction log it is asked besides; None for nothing.
+        compared: Where predictions are logged; None where they are not compared.
     """
 
     policy: Policy
     now: datetime
+    smoke: Asking | None = None
+    replay: Replaying | None = None
+    compared: Compared | None = None
 
     @property
     def in_steps(self) -> bool:
@@ -138,6 +151,13 @@ def going(
     shares = tuple(Share(each.version, each.percent, each.tag) for each in split)
     rollout = locate(Wanted(untried(version), asked.policy, shares, content_of(want)), live, known)
     series = series_of(rollout, seen.output.get(ANSWERS))
+    predicted: Predicted = seen.output.get(PREDICTIONS) or Predicted()
+    series = replace(
+        series,
+        predictions=predicted.bins,
+        predictions_seen=predicted.seen,
+        checks=seen.output.get(CHECKS) or _not_asked(rollout),
+    )
     step = next_step(rollout, evidence(rollout, series, asked.now), asked.now)
     label = next((each.hash for each in live.versions if untried(each.hash) == rollout.base), "")
     if step.create:
@@ -148,6 +168,12 @@ def going(
     else:
         held = _ours_of(want, seen.fields, {name: keys | getattr(want, name).keys() for name, keys in ours.items()})
     return Going(rollout, step, _fields(held, seen.fields, step), alike(rollout, asked.now))
+
+
+def _not_asked(rollout: Rollout) -> dict[str, Check]:
+    """Say who asks a version what is to be known of it before it has traffic."""
+    names = rollout.policy.checks if rollout.phase in {Phase.STARTING, Phase.PREVIEW} else ()
+    return {name: Check(why="the next pass, or an apply, asks it") for name in names}
 
 
 def _ours_of(want: RunService, seen: RunService, ours: Mapping[str, frozenset[str]]) -> RunService:
