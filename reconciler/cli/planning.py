@@ -52,6 +52,19 @@ def load_specs(paths: Sequence[Path], target: Target) -> Specs:
     return specs
 
 
+def load_each(paths: Sequence[Path], target: Target) -> list[Specs]:
+    """Load files each by itself, as a command for each would: a service may stand in several, one for each region."""
+    return [load_specs([path], target) for path in paths]
+
+
+def joined(several: Sequence[Specs]) -> Specs:
+    """Put together what was loaded apart, to say where we are; one plan is made of each."""
+    return Specs(
+        tuple(each for specs in several for each in specs.services),
+        operators=tuple(each for specs in several for each in specs.operators),
+    )
+
+
 @contextmanager
 def working(target: Target, specs: Specs | None = None, *, quiet: bool = False) -> Iterator[Session]:
     """Open a session, and say which project, region and account it is, and why."""

@@ -23,7 +23,9 @@ from reconciler.core.wants import Wants
 from reconciler.engine.clearances import with_clearances
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.ladder.books import Books, Found
+from reconciler.engine.quotas import with_quotas
 from reconciler.engine.resolve import resolve
+from reconciler.engine.rollouts import with_forecasts
 from reconciler.engine.session import Session
 from schemas import Loaded, LoadedService, Problem, SpecError
 from schemas.sections.management import Deletion
@@ -96,7 +98,8 @@ def make_plan(
         now=session.clock.now(),
         beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
-    return with_clearances(session, services, _settled(session, planning, reading.result()))
+    planned = with_forecasts(session, _settled(session, planning, reading.result()))
+    return with_quotas(session, services, with_clearances(session, services, planned))
 
 
 def _restrained(services: Sequence[Loaded], facts: Sequence[Facts], books: Found, now: datetime) -> Iterator[Facts]:

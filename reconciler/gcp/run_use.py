@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
-from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.cloud_run_series import listed, step
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 COUNT, LATENCIES, BILLED = "request_count", "request_latencies", "container/billable_instance_time"
 LATE = timedelta(minutes=3)
 """Points of less than that ago may not be there yet."""
-_LABELS = ("location", "service_name")
+_LABELS = ("resource.labels.location", "resource.labels.service_name")
 
 
 def totals(connection: Connection, metric: str, since: datetime, until: datetime) -> Mapping[tuple[str, str], Any]:
@@ -40,30 +39,11 @@ def totals(connection: Connection, metric: str, since: datetime, until: datetime
     Raises:
         ApiError: They cannot be read.
     """
-    api = connection.client("google.cloud.monitoring_v3", "metric_service", "MetricService")
-    request = {
-        "name": f"projects/{connection.project}",
-        # Of a project that monitors others too, Google lists the series of all of them (metrics scopes).
-        "filter": f'metric.type = "run.googleapis.com/{metric}" AND resource.type = "cloud_run_revision" '
-        f'AND resource.labels.project_id = "{connection.project}"',
-        "interval": {"start_time": since, "end_time": until},
-        "aggregation": {
-            "alignment_period": until - since,
-            "per_series_aligner": "ALIGN_DELTA",
-            "cross_series_reducer": "REDUCE_SUM",
-            "group_by_fields": [f"resource.labels.{name}" for name in _LABELS],
-        },
-        "page_size": 10_000,
-    }
-    try:
-        with calling("read", f"{metric} of Cloud Run"):
-            found = list(api.list_time_series(request=request, timeout=CALL_TIMEOUT_S, retry=READING))
-    except errors.NotFoundError:  # of a metric that nothing was ever counted of
-        return {}
+    whole = step((until - since).total_seconds(), "ALIGN_DELTA", "REDUCE_SUM", _LABELS)
+    found = listed(connection, metric, since, until, [whole])
     return {
         (each.resource.labels["location"], each.resource.labels["service_name"]): _value(each.points[0].value)
         for each in found
-        if each.points
     }
 
 

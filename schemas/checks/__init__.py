@@ -134,6 +134,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     registry.judged,
     budget.amounts,
     budget.counted,
+    budget.export,
     budget.limit,
     budget.alerts,
     budget.actions,

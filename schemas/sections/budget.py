@@ -71,6 +71,13 @@ class Budget(Section):
         "project costs.",
         examples=["mlservice-service"],
     )
+    export: Text | None = Field(
+        None,
+        description="Table that Cloud Billing exports the bill to, `dataset.table` or `project.dataset.table`: what "
+        "was billed is shown beside the estimate. Its name begins with `gcp_billing_export_`; whoever administers "
+        "the billing account switches it on.",
+        examples=["acme-billing.billing.gcp_billing_export_v1_0A1B2C_3D4E5F_6A7B8C"],
+    )
     actions: tuple[BudgetAction, ...] = Field(
         (),
         description="What the operator does at which share of the amount, step by step. All of it ends with the month, "

@@ -107,6 +107,11 @@ ODD = {
     "header-of-a-probe": one(
         {"startupProbe": {"httpGet": {"path": "/up", "httpHeaders": [{"name": "X-A", "value": "1"}]}}}
     ),
+    "a-tag-on-the-only-target": {
+        **one(),
+        "traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100, "tag": "newest"}],
+    },
+    "a-floor-of-the-revision": one(scaling={"minInstanceCount": 2, "maxInstanceCount": 5}),
     "labels-of-others": {**one(), "labels": {"managed-by-team": "growth"}},
 }
 ODD["a-card-behind-in-two-zones"]["template"]["containers"].append(

@@ -93,6 +93,7 @@ def test_the_readme_says_what_is_not_acted_on():
         "comment",
         "apply",
         "retrain",
+        "models promote",
         "promote",
         "reconcile",
         "install",

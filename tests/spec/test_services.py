@@ -192,6 +192,14 @@ model: {uri: gs://acme/b/, framework: onnx, features: {debt: {type: number, min:
             "retraining: {run: {cloudRunJob: {name: train}}, promote: Auto}",
             "6:60: retraining.promote: warning: Auto has no alias to move: a better model is only registered",
         ),
+        (
+            "container: {livenessProbe: {httpGet: {}, period: 5s}}",
+            "6:15: container.livenessProbe: warning: an instance that does not answer for 15s is replaced",
+        ),
+        (
+            "container: {args: [--model, m, --port, '8000']}",
+            "6:42: container.args[3]: warning: the container listens at 8000, and Cloud Run asks at 8080",
+        ),
     ],
 )
 def test_what_depends_on_the_project_is_a_warning(said, lines, warned):

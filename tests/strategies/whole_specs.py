@@ -206,6 +206,7 @@ def budgets(draw: st.DrawFn) -> Any:
     rest = _optional(
         currency=st.just("EUR"),
         label=st.just("mlservice-service"),
+        export=st.just("billing.gcp_billing_export_v1_0A1B2C_3D4E5F_6A7B8C"),
         planLimit=st.integers(1, 9999),
         alerts=_FRACTIONS,
         actions=chosen_steps.map(lambda some: [steps[index] for index in sorted(some)]),

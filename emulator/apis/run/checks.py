@@ -188,25 +188,25 @@ def check_gpu_quota(world: World, service: Any) -> None:
         )
 
 
-def check_quota(template: Any, quota: dict[str, float]) -> None:
-    """Refuse a maximum of instances beyond the region's quota (constraints.md 2.3), where one is set.
+def check_quota(world: World, service: Any) -> None:
+    """Refuse a maximum of instances beyond the region's quota of CPU or memory, as Cloud Quotas tells it.
 
-    Args:
-        template: Of the service.
-        quota: `cpu` in vCPU and `memory_gib`; empty means no limit.
+    Source:
+        constraints.md 2.3; units in public reports (googlecodelabs/feedback 1856 and 2311).
     """
-    instances = template.scaling.max_instance_count
-    cpu = total_cpu(template.containers)
-    memory = sum(memory_bytes(c.resources.limits[MEMORY], f"{WHERE}.memory") for c in template.containers)
-    rows = (
-        ("CPU", "CpuAllocPerProjectRegion", cpu, quota.get("cpu", 0) * 1000),
-        ("memory", "MemAllocPerProjectRegion", memory, quota.get("memory_gib", 0) * 2**30),
-    )
-    for what, metric, each, allowed in rows:
-        if allowed and instances * each > allowed:
-            most = int(allowed // each)
+    from emulator.apis import cloudquotas  # noqa: PLC0415 - imports its messages, and few have such a quota
+
+    place, containers = parts(service.name), service.template.containers
+    instances = service.template.scaling.max_instance_count
+    memory = sum(memory_bytes(c.resources.limits[MEMORY], f"{WHERE}.memory") for c in containers)
+    for what, quota, each in (
+        ("CPU", cloudquotas.CPU, int(total_cpu(containers))),
+        ("memory", cloudquotas.MEMORY, int(memory)),
+    ):
+        allowed = cloudquotas.limit(world, place["projects"], quota, place["locations"])
+        if 0 <= allowed < instances * each:
             raise bad(
                 "template.scaling.max_instance_count",
-                f"Max instances must be set to {most} or fewer in order to set the requested total {what}.\n\n"
-                f"Quota violated:\n{metric} requested: {instances * each} allowed: {allowed:g}",
+                f"Max instances must be set to {allowed // each} or fewer in order to set the requested total {what}."
+                f"\n\nQuota violated:\n{quota} requested: {instances * each} allowed: {allowed}",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -41,6 +42,11 @@ def preview(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     return approval(rollout, evidence, now) or advance(rollout, evidence, now)
 
 
+def said_of(gates: Iterable[Judged]) -> str:
+    """Say what gates say, each with its name."""
+    return "; ".join(f"{each.gate}: {each.why}" for each in gates)
+
+
 def _passed_over(rollout: Rollout) -> Order | None:
     order = heeded(rollout, "promote")
     return order if order is not None and order.ignore_gates else None
@@ -52,7 +58,7 @@ def failing(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     record = rollout.record
     if not rollout.compared or not failed or rollout.policy.mode is GateMode.REPORT or _passed_over(rollout):
         return None
-    why = "; ".join(f"{each.gate}: {each.why}" for each in failed)
+    why = said_of(failed)
     hold = rollout.policy.on_failure is OnFailure.HOLD
     back = None if hold else taken_back(rollout, why, now)
     if back is not None:
@@ -73,7 +79,7 @@ def stable_fails(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | 
         return None
     if policy.when_stable_fails is WhenStableFails.PROCEED and all(each.alike for each in both):
         return None
-    why = "; ".join(f"{each.gate}: {each.why}" for each in both)
+    why = said_of(both)
     return Step(
         rollout.phase, f"the stable version is beyond the limit, too: {why}", Wait.STABLE_FAILING, number=rollout.step
     )
@@ -145,7 +151,7 @@ def _unsure(rollout: Rollout, evidence: Evidence, now: datetime, *, late: bool) 
 
 def _blind(rollout: Rollout, missing: tuple[Judged, ...], now: datetime, *, late: bool) -> Step | None:
     """Metrics are missing. One call that failed says nothing of how long: the series themselves do."""
-    why = "; ".join(f"{each.gate}: {each.why}" for each in missing)
+    why = said_of(missing)
     gone = late or any(each.stale for each in missing)
     if gone and rollout.policy.on_metrics_missing is OnMetricsMissing.ROLLBACK:
         return taken_back(rollout, f"metrics are missing: {why}", now)
@@ -194,7 +200,7 @@ def advance(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     by = f", by {order.by}" if order else f", hurried by {hurried}" if hurried else ""
     over = f", over gates: {order.reason}" if order and order.ignore_gates else ""
     ends_it = final and not (policy.bake_s or policy.keep_s)
-    told = "; ".join(f"{each.gate}: {each.why}" for each in evidence.gates)
+    told = said_of(evidence.gates)
     return moved(
         rollout,
         now,
@@ -260,7 +266,7 @@ def _baking(rollout: Rollout, evidence: Evidence, record: Record, now: datetime)
     unsure = evidence.of(Verdict.NOT_ENOUGH_DATA, Verdict.MISSING)
     if policy.bake_s and unsure and not late and policy.mode is GateMode.ENFORCE:
         wait = Wait.METRICS_MISSING if evidence.of(Verdict.MISSING) else Wait.NOT_ENOUGH_DATA
-        return Step(Phase.BAKE, "; ".join(f"{each.gate}: {each.why}" for each in unsure), wait)
+        return Step(Phase.BAKE, said_of(unsure), wait)
     kept = until + timedelta(seconds=policy.keep_s)
     if now < kept:
         why = f"the version before keeps its address until {clock(kept, now)}"

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from reconciler.core.rollout.judging import (
     CHANCE,
+    REACHED,
     Judged,
     Verdict,
     excused,
@@ -64,14 +65,19 @@ def evidence(rollout: Rollout, series: Series, now: datetime) -> Evidence:
 
 
 def bar_of(gates: int) -> float:
-    """Give the evidence from which on it is proof, where so many gates share what chance may do."""
-    return math.log(gates / CHANCE)
+    """Give the evidence from which on it is proof, where so many gates share what chance may do, the share's aside."""
+    return math.log(max(1, gates) / (CHANCE * (1 - REACHED)))
+
+
+def share_bar() -> float:
+    """Give the same of the gate that looks whether a candidate is reached: who is not has no request at all."""
+    return -math.log(CHANCE * REACHED)
 
 
 def _gates(rollout: Rollout, series: Series, since: datetime, now: datetime) -> Iterator[Judged]:
     policy, step = rollout.policy, rollout.number
     shared = [limit for limit in (policy.errors, policy.slow_ms, policy.predictions) if limit is not None]
-    common = {"bar": bar_of(len(shared) + 1), "weight": 1 / policy.requests_per_client}
+    common = {"bar": bar_of(len(shared)), "weight": 1 / policy.requests_per_client}
     if policy.errors is not None:
         minutes = _whole(series.answers, series.answers_seen, since)
         judged = judge_rate("errors", minutes, policy.errors, policy.needed(step, policy.errors), **common)
@@ -84,7 +90,7 @@ def _gates(rollout: Rollout, series: Series, since: datetime, now: datetime) -> 
     if policy.predictions is not None:
         bins = _whole(series.predictions, series.predictions_seen, since)
         yield _or_missing(judge_predictions(bins, policy.predictions, **common), series.predictions_seen, rollout, now)
-    yield from _share(rollout, series, common)
+    yield from _share(rollout, series, {**common, "bar": share_bar()})
 
 
 def _share(rollout: Rollout, series: Series, common: Mapping[str, float]) -> Iterator[Judged]:

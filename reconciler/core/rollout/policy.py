@@ -125,11 +125,13 @@ class Policy:
         return self.steps[step - 1].percent if step <= len(self.steps) else self.most
 
     def step_at(self, percent: int) -> int:
-        """Give the number of the step that a percent is of: the first that has no less. What is moved is never less."""
-        if percent <= 0:
-            return 0
-        fitting = (number for number, step in enumerate(self.steps, 1) if step.percent >= percent)
-        return next(fitting, max(1, len(self.steps)))
+        """Give the number of the step that a percent is of: the last that has no more.
+
+        Whoever moved a share by hand, or wrote other steps, skips none: the next one is the first that has more.
+        """
+        if not self.steps:
+            return 1 if percent > 0 else 0
+        return sum(step.percent <= percent for step in self.steps)
 
     def hold_s(self, step: int) -> int:
         """Give how many seconds a step lasts at least."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -61,12 +61,14 @@ class Rejection:
         why: In words.
         at: When.
         cleared: A person let it serve all the same, later.
+        content: What is the same of versions that have the same image and model; empty where that is not known.
     """
 
     version: str
     why: str
     at: datetime
     cleared: bool = False
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,14 @@ def written(record: Record, rejected: Iterable[Rejection], order: Order | None =
     kept = sorted(rejected, key=lambda each: (each.at, each.version))[-MOST_REJECTED:]
     return {
         ROLLOUT: _text({"v": _FORMAT, **_plain(record)}),
-        REJECTED: _text([_plain(each) for each in kept]) if kept else "",
+        REJECTED: as_rejections(kept),
         ORDER: as_annotation(order) if order else "",
     }
+
+
+def as_rejections(rejected: Sequence[Rejection]) -> str:
+    """Write versions as the annotation has them; nothing where there are none."""
+    return _text([_plain(each) for each in rejected]) if rejected else ""
 
 
 def as_annotation(order: Order) -> str:
@@ -191,7 +198,11 @@ _TEXTS = ("before", "before_hash", "attempt", "paused", "hurried", "split")
 def _rejections(said: Any) -> tuple[Rejection, ...]:
     return tuple(
         Rejection(
-            str(each.get("version", "")), str(each.get("why", "")), _moment(each["at"]), each.get("cleared") is True
+            str(each.get("version", "")),
+            str(each.get("why", "")),
+            _moment(each["at"]),
+            each.get("cleared") is True,
+            str(each.get("content", "")),
         )
         for each in said
     )

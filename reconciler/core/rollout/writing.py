@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from reconciler.core.rollout.position import (
-    Phase,
-    Rollout,
-)
+from reconciler.core.rollout.position import Phase, Rollout, untried
 from reconciler.core.rollout.record import Record, Rejection
 from reconciler.core.rollout.step import Step, targets
 
@@ -65,8 +62,10 @@ def noted(rollout: Rollout, why: str, event: str, **changes: object) -> Step:
 
 def word(rollout: Rollout, version: str, why: str, now: datetime, *, cleared: bool = False) -> Rejection:
     """Give the newest word about a version: newer than all that is known, however clocks went."""
-    last = max((each.at for each in rollout.rejected if each.version == version), default=None)
-    return Rejection(version, why, now if last is None or now > last else last + _NEWER, cleared)
+    known = [each for each in rollout.rejected if each.version == version]
+    last = max((each.at for each in known), default=None)
+    content = rollout.content if untried(version) == rollout.base else next((each.content for each in known), "")
+    return Rejection(version, why, now if last is None or now > last else last + _NEWER, cleared, content)
 
 
 def cleared(rollout: Rollout, version: str, now: datetime) -> list[Rejection]:

@@ -7,23 +7,25 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.core.kind import Extra, Gift, Kind, Permissions, Roles
-from reconciler.core.membership import PROJECT, SECRET_READER
+from reconciler.core.membership import PROJECT, SECRET_READER, SQL_CLIENT
+from reconciler.core.memory import Memory
 from reconciler.core.naming import CAP_LABEL
 from reconciler.core.windows import next_after, open_at
+from reconciler.kinds.run_service.claims import claims_of
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.foreseen import starts
+from reconciler.kinds.run_service.grants import FILES_WRITER
 from reconciler.kinds.run_service.measured import measure
 from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, RunService
-from reconciler.kinds.run_service.refining import consequence, progress, refine
+from reconciler.kinds.run_service.refining import consequence, progress, refine, remember
+from reconciler.kinds.run_service.remembered import Remembered
 from reconciler.kinds.run_service.rollouts import fleeting
-from reconciler.kinds.run_service.traffic import images_of, routed_images, running_images
+from reconciler.kinds.run_service.traffic import images_of, kept_for, routed_images, running_images
 from reconciler.kinds.run_service.wanted import (
-    FILES_WRITER,
     INVOKER,
     MODEL_READER,
-    SQL_CLIENT,
     address_of,
     behind_iap,
     desired,
@@ -165,6 +167,7 @@ KIND = Kind(
     measure=measure,
     progress=progress,
     fleeting=fleeting,
+    memory=Memory(Remembered, remember),
     consequence=consequence,
     loss=lambda *_: "it stops serving",
     stays=_stays,
@@ -208,8 +211,10 @@ KIND = Kind(
     images=images_of,
     running=running_images,
     routed=routed_images,
+    keeps=kept_for,
     quiet=frozenset(OUTSIDE_TEMPLATE) - {"traffic"},
     rerouting=frozenset({"traffic"}),
+    claims=claims_of,
     lookups=(
         IMAGE_DIGEST,
         MODEL_VERSION,

@@ -11,12 +11,16 @@ from reconciler.core.naming import CAP_LABEL
 from reconciler.kinds.run_service import container
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
 from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService
+from reconciler.kinds.run_service.remembered import Remembered, following, known_of
 from reconciler.kinds.run_service.rollouts import LABEL, Going, decides, going, kept, labelled, told
 from reconciler.kinds.run_service.traffic import resolve
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.core.diff import FieldChange
     from reconciler.core.objects import Desired, Observed
+    from reconciler.core.rollout.position import Rollout
 
 
 def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunService:
@@ -51,13 +55,34 @@ def rollout_of(want: Desired[RunService], seen: Observed[RunService] | None) -> 
     if seen is None or not seen.output["runs"].revisions or not decides(want.asked, want.fields, seen.fields):
         return None
     fields, differs = _filled(want, seen)
-    return going(want.asked, fields, seen, want.ours, differs=differs)
+    return going(want.asked, fields, seen, want.ours, known_of(want.memory), differs=differs)
+
+
+def located(want: Desired[RunService], seen: Observed[RunService]) -> Rollout | None:
+    """Give where a version stands, also of those that go out in one write; None where there is none yet.
+
+    Args:
+        want: What is asked for, with what is left to others.
+        seen: What is there.
+    """
+    if want.asked is None or not seen.output["runs"].revisions:
+        return None
+    fields, differs = _filled(want, seen)
+    return going(want.asked, fields, seen, want.ours, known_of(want.memory), differs=differs).rollout
 
 
 def progress(want: Desired[RunService], seen: Observed[RunService] | None) -> str:
     """Say where a rollout is, and what it waits for; nothing where there is none."""
     found = rollout_of(want, seen)
     return told(found) if found else ""
+
+
+def remember(
+    before: Remembered | None, want: Desired[RunService], seen: Observed[RunService] | None, now: datetime
+) -> Remembered | None:
+    """Give what the inventory is to remember after this pass; `core.memory.Memory.following`."""
+    del now
+    return following(before, rollout_of(want, seen), seen)
 
 
 def _cap(want: RunService, seen: Observed[RunService] | None) -> int | None:
@@ -142,7 +167,12 @@ def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     """Say what an update does to what serves."""
     fields = {c.field for c in changes}
     revision = fields - OUTSIDE_TEMPLATE.keys()
-    said = [*_promoted(changes, want), *_capped(changes), *(["makes a new revision"] if revision else [])]
+    said = [
+        *_promoted(changes, want),
+        *_capped(changes),
+        *_port_back(changes, want),
+        *(["makes a new revision"] if revision else []),
+    ]
     if chosen := _chosen_by_hand(changes):
         said.append(
             f"undoes what somebody chose: traffic leaves {chosen} for the latest revision "
@@ -161,6 +191,13 @@ def _capped(changes: Sequence[FieldChange]) -> Iterator[str]:
         if change.field == "service_max":
             most = f"has {change.after} instance{'' if change.after == 1 else 's'} at most, by its budget"
             yield f"the whole service {most if change.after else 'is not capped any more'}"
+
+
+def _port_back(changes: Sequence[FieldChange], want: RunService) -> Iterator[str]:
+    """Say that a hand gave the port to a container which the spec has beside the one that takes requests."""
+    for change in changes:
+        if change.path == "container.name" and change.before in want.sidecars:
+            yield f"takes the port back from container {change.before}, which somebody gave it to"
 
 
 def _promoted(changes: Sequence[FieldChange], want: RunService) -> Iterator[str]:

@@ -16,6 +16,7 @@ from reconciler.core.diff import plain
 from reconciler.core.naming import HASH_LABEL, fingerprint
 from reconciler.core.rollout.deciding import next_step
 from reconciler.core.rollout.evidence import evidence
+from reconciler.core.rollout.likeness import alike
 from reconciler.core.rollout.position import (
     Known,
     Live,
@@ -28,7 +29,7 @@ from reconciler.core.rollout.position import (
     locate,
     untried,
 )
-from reconciler.core.rollout.record import ROLLOUT, on_its_way
+from reconciler.core.rollout.record import ORDER, ROLLOUT, on_its_way
 from reconciler.kinds.run_service.measured import ANSWERS, series_of
 from reconciler.kinds.run_service.record import (
     BESIDE,
@@ -78,23 +79,33 @@ class Going:
         rollout: Where it stands.
         step: What is done now.
         fields: The service as it is wanted meanwhile.
+        before: What was rejected before and looks like it, in words; empty for nothing.
     """
 
     rollout: Rollout
     step: Step
     fields: RunService
+    before: str = ""
 
 
 def decides(asked: Asked | None, want: RunService, seen: RunService) -> bool:
-    """Tell whether traffic is decided step by step: by the strategy, or since a hand moved it, or we did after that."""
+    """Tell whether traffic is decided step by step: by the strategy, by an order, or since a hand or we moved it."""
+    if asked is not None and BESIDE[ORDER] in seen.service:
+        return True
     if asked is None or (not asked.in_steps and want.traffic == seen.traffic):  # as it is, or left to others
         return False
     moved = any(share.version != LATEST and share.percent for share in seen.traffic)
-    return asked.in_steps or moved or f"annotations.{ROLLOUT}" in seen.service
+    return asked.in_steps or moved or BESIDE[ROLLOUT] in seen.service
 
 
 def going(
-    asked: Asked, want: RunService, seen: Observed[RunService], ours: Mapping[str, frozenset[str]], *, differs: bool
+    asked: Asked,
+    want: RunService,
+    seen: Observed[RunService],
+    ours: Mapping[str, frozenset[str]],
+    known: Known,
+    *,
+    differs: bool,
 ) -> Going:
     """Decide what of a service is written now.
 
@@ -103,6 +114,7 @@ def going(
         want: The service as the spec says it, what is left as found filled in.
         seen: The service as it is.
         ours: Keys that we wrote into maps that others write to.
+        known: What the inventory remembers.
         differs: Whether its template is another one than that of the newest revision.
     """
     runs: Runs = seen.output["runs"]
@@ -113,18 +125,18 @@ def going(
     elif newest is not None and untried(newest.hash) != version_of(_ours_of(want, seen.fields, ours)):
         runs = replace(runs, revisions=(replace(newest, hash=""), *runs.revisions[1:]))  # a hand's, with our label
     live = live_of(seen.fields, runs, version if not differs else "")
-    rollout = locate(Wanted(untried(version), asked.policy), live, Known())
+    rollout = locate(Wanted(untried(version), asked.policy, content=content_of(want)), live, known)
     series = series_of(rollout, seen.output.get(ANSWERS))
     step = next_step(rollout, evidence(rollout, series, asked.now), asked.now)
-    known = next((each.hash for each in live.versions if untried(each.hash) == rollout.base), "")
+    label = next((each.hash for each in live.versions if untried(each.hash) == rollout.base), "")
     if step.create:
-        label = attempted(rollout.base, step.attempt)
-        held = replace(want, attempt=step.attempt, template={**want.template, LABEL: label})
-    elif differs and known:  # what a hand made is put back, and whatever runs the version goes on as it is
-        held = replace(want, template={**want.template, LABEL: known})
+        made = {**want.template, LABEL: attempted(rollout.base, step.attempt)}
+        held = replace(want, attempt=step.attempt, template=made)
+    elif differs and label:  # what a hand made is put back, and whatever runs the version goes on as it is
+        held = replace(want, template={**want.template, LABEL: label})
     else:
         held = _ours_of(want, seen.fields, {name: keys | getattr(want, name).keys() for name, keys in ours.items()})
-    return Going(rollout, step, _fields(held, seen.fields, step))
+    return Going(rollout, step, _fields(held, seen.fields, step), alike(rollout, asked.now))
 
 
 def _ours_of(want: RunService, seen: RunService, ours: Mapping[str, frozenset[str]]) -> RunService:
@@ -142,6 +154,12 @@ def version_of(want: RunService) -> str:
     found["template"] = {key: value for key, value in found["template"].items() if key != LABEL}
     found["container"] = {key: value for key, value in found["container"].items() if value or key != "name"}
     return fingerprint(found, length=12)
+
+
+def content_of(want: RunService) -> str:
+    """Give what is the same of versions that have the same images and model, whatever else their templates say."""
+    sidecars = {name: each["image"] for name, each in plain(want.sidecars).items()}
+    return fingerprint([want.image, sidecars, plain(want.model), want.version], length=12)
 
 
 def live_of(fields: RunService, runs: Runs, newest: str) -> Live:
@@ -216,4 +234,4 @@ def told(going: Going) -> str:
         return ""
     where = {Phase.STEP: f"step {step.number}, {rollout.percent} %"}.get(step.phase, str(step.phase))
     parts = [f"rollout: {step.why}" if step.writes else f"rollout: {where}: {step.why}"]
-    return "; ".join([*parts, *([step.refused] if step.refused else [])])
+    return "; ".join([*parts, *(each for each in (going.before, step.refused) if each)])

@@ -9,10 +9,13 @@ from reconciler.core.kind import Routed
 from reconciler.core.naming import HASH_LABEL, VERSION_LABEL, label_value
 from reconciler.gcp.light import types_module
 from reconciler.gcp.revisions import gets, is_ready, last
+from reconciler.kinds.run_service.claims import claim_of
+from reconciler.kinds.run_service.grants import needed_by
 from reconciler.kinds.run_service.record import LATEST, STABLE, Revision, Runs, TrafficShare
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
+    from reconciler.core.address import Address
     from reconciler.core.objects import Observed
     from reconciler.kinds.run_service.record import RunService
     from schemas.service import Spec
@@ -107,8 +110,14 @@ def write_traffic(shares: Sequence[TrafficShare]) -> list[Any]:
     ]
 
 
-def read_runs(live: Any, revisions: Sequence[Any]) -> Runs:
-    """Say which revisions there are and who serves now."""
+def read_runs(live: Any, revisions: Sequence[Any], project: str = "") -> Runs:
+    """Say which revisions there are and who serves now.
+
+    Args:
+        live: The service.
+        revisions: Its revisions.
+        project: The one at hand.
+    """
     newest = sorted(revisions, key=lambda r: (r.create_time, r.name), reverse=True)
     ready = last(live.latest_ready_revision)
     serving: dict[str, int] = {}
@@ -116,7 +125,13 @@ def read_runs(live: Any, revisions: Sequence[Any]) -> Runs:
         name = gets(status, ready)
         if status.percent and name:
             serving[name] = serving.get(name, 0) + status.percent
-    return Runs(tuple(map(_read_revision, newest)), last(live.latest_created_revision), serving)
+    return Runs(
+        tuple(map(_read_revision, newest)),
+        last(live.latest_created_revision),
+        serving,
+        claims=tuple(map(claim_of, newest)),
+        needs={last(each.name): needed_by(each, project) for each in newest},
+    )
 
 
 def running_images(seen: Observed[RunService]) -> Iterator[str]:
@@ -141,6 +156,21 @@ def routed_images(seen: Observed[RunService], record: Mapping[str, Any], *, star
     here = set() if starts else {LATEST, runs.latest}
     newest = images.get(runs.latest, images_of(record)) if names & here else ()
     return Routed(newest, tuple(image for name in sorted(names - here) for image in images.get(name, ())))
+
+
+def kept_for(seen: Observed[RunService], record: Mapping[str, Any], *, starts: bool) -> frozenset[Address]:
+    """Give the roles that revisions of before need: those with a share or a tag, and the one to go back to.
+
+    Args:
+        seen: What there is.
+        record: What is wanted of it, as a plain record.
+        starts: Whether a revision is made.
+    """
+    runs: Runs = seen.output["runs"]
+    newest = "" if starts else runs.latest
+    names = {share["version"] for share in record["traffic"]}
+    names.add(next((each.name for each in runs.revisions if each.ready and each.name != newest), ""))
+    return frozenset().union(*(runs.needs.get(name, frozenset()) for name in names))
 
 
 def images_of(record: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,18 +12,16 @@ from reconciler.core.membership import (
     EVERYONE,
     EVERYONE_SIGNED_IN,
     PROJECT,
-    SECRET_READER,
     Membership,
-    split_secret,
 )
-from reconciler.core.naming import CAP_LABEL, fingerprint, label_value, mark_labels
+from reconciler.core.naming import CAP_LABEL, label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
 from reconciler.core.rollout.policy import policy_of
 from reconciler.core.windows import least_at
 from reconciler.kinds import iam_member, model_artifact, service_account
 from reconciler.kinds import pubsub_topic as pubsub
 from reconciler.kinds.iam_member import IamMember
-from reconciler.kinds.run_service import said
+from reconciler.kinds.run_service import grants, said
 from reconciler.kinds.run_service.record import NAME, RunService
 from reconciler.kinds.run_service.rollouts import Asked
 from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, columns
@@ -54,8 +52,6 @@ Source:
 """
 
 MODEL_READER = "roles/storage.objectViewer"
-FILES_WRITER = "roles/storage.objectUser"
-SQL_CLIENT = "roles/cloudsql.client"
 _CHECKS = {Authentication.IAM: True, Authentication.IAP: True, Authentication.OFF: False}
 """Whether Cloud Run asks who calls; left as found where everyone may call anyhow."""
 
@@ -67,9 +63,9 @@ def address_of(service: MLService) -> Address:
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService] | Desired[IamMember] | Unwanted]:
     """Want the service, what its account must be allowed to do, and who may call it."""
-    grants = [*_model_access(service, facts), *_secret_access(service, facts), *_mount_access(service, facts)]
-    yield from grants
-    yield _service(service, facts, needs=frozenset(grant.address for grant in grants))
+    roles = [*_model_access(service, facts), *_secret_access(service, facts), *_mount_access(service, facts)]
+    yield from roles
+    yield _service(service, facts, needs=frozenset(role.address for role in roles))
     yield from _invokers(service, facts)
     yield from _never_everyone(service)
 
@@ -193,8 +189,7 @@ def _secret_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMemb
         return
     member = f"serviceAccount:{service_account.email_of(service, facts)}"
     for reference in sorted(secrets_of(service.spec)):
-        project, secret = split_secret(reference, facts.project)
-        here = Membership("secret", secret, SECRET_READER, member).at(GLOBAL, project)
+        here = grants.on_secret(reference, member, facts.project)
         yield Desired(here, IamMember(), service.name, needs=frozenset({account}))
 
 
@@ -221,15 +216,10 @@ def _mount_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMembe
     for mount in mounted(service.spec):
         if mount.bucket:
             bucket, folder = said.bucket_of(mount)
-            below = f"{folder}/" if folder else ""
-            role = FILES_WRITER if mount.read_only is False else MODEL_READER
-            title = f"mlservice-mount-{bucket[:30]}-{fingerprint([bucket, below], length=8)}"
-            here = Membership(PROJECT, "", role, member, title).at(GLOBAL)
-            holds = condition.below(bucket, below)
+            here, holds = grants.on_folder(bucket, folder, member, writes=mount.read_only is False)
             found[here] = Desired(here, IamMember(holds), service.name, needs=frozenset({account}))
         for instance in mount.cloud_sql:
-            project = instance.rsplit(":", 2)[0]
-            here = Membership(PROJECT, "", SQL_CLIENT, member).at(GLOBAL, "" if project == facts.project else project)
+            here = grants.on_instance(instance, member, facts.project)
             found[here] = Desired(here, IamMember(), service.name, needs=frozenset({account}))
     yield from found.values()
 
