@@ -11,6 +11,7 @@ from tests.runtime.late import needed
 from tests.runtime.truth.doors import DOORS
 from tests.runtime.truth.table import MODELS, judged
 
+pytestmark = pytest.mark.slow
 LEAST = 60
 LIBRARIES = {"lightgbm": "lightgbm", "torch": "torch"}
 
