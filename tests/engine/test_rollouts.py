@@ -264,6 +264,27 @@ def test_a_split_that_is_taken_out_of_the_spec_goes_on_from_there(operator, roll
     assert operator.differences(then) == []
 
 
+def test_tags_of_a_split_go_with_it(operator):
+    """And those of others stay, while versions go out in another way."""
+    stage = Shares(operator)
+    for version in ("1", "2"):
+        stage.pass_(V=version)
+    stage.split = ({"version": "stable", "percent": 90, "tag": "before"}, {"version": "latest", "percent": 10})
+    stage.pass_(V="2")
+    live = operator.service()
+    live.traffic = [*live.traffic, {"type_": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "tag": "theirs"}]
+    operator.api("google.cloud.run_v2", "services", "Services").update_service(request={"service": live}).result()
+    assert {share.tag for share in operator.service().traffic if share.tag} == {"before", "theirs"}
+
+    then = spec(env={"V": "2"}, access={"authentication": "Public"})
+    operator.apply(then)
+
+    tags = {share.tag for share in operator.service().traffic if share.tag}
+    assert ("before" in tags, "theirs" in tags) == (False, True)
+    assert sorted(stage.shares().values()) == [100]
+    assert operator.differences(then) == []
+
+
 def test_a_saved_step_is_for_a_quarter_of_an_hour(stage):
     """What was measured before that says nothing of now: the plan is made again."""
     stage.pass_(V="2")

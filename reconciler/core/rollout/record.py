@@ -55,6 +55,12 @@ class Record:
     split: str = ""
     checks: Mapping[str, Check] = field(default_factory=dict)
 
+    @property
+    def tags(self) -> frozenset[str]:
+        """Tags that the split which was carried out gave to its versions."""
+        shares = (share.split() for share in self.split.split(", "))
+        return frozenset(share[2] for share in shares if len(share) == len(("version", "percent", "tag")))
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:

@@ -7,7 +7,7 @@ template waits while its version may not begin.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from reconciler.core.rollout.position import (
     untried,
 )
 from reconciler.core.rollout.predicted import Predicted
-from reconciler.core.rollout.record import ORDER, ROLLOUT, on_its_way
+from reconciler.core.rollout.record import ORDER, ROLLOUT, on_its_way, read
 from reconciler.core.rollout.series import Check
 from reconciler.kinds.run_service.measured import ANSWERS, series_of
 from reconciler.kinds.run_service.record import (
@@ -116,7 +116,9 @@ def decides(asked: Asked | None, want: RunService, seen: RunService) -> bool:
     if asked is None or (not asked.in_steps and want.traffic == seen.traffic):  # as it is, or left to others
         return False
     moved = any(share.version != LATEST and share.percent for share in seen.traffic)
-    return asked.in_steps or moved or BESIDE[ROLLOUT] in seen.service
+    record = read(annotations_of(seen.service)).record
+    of_split = record is not None and record.split  # which the spec no longer has: what it says now holds at once
+    return asked.in_steps or moved or (BESIDE[ROLLOUT] in seen.service and not of_split)
 
 
 def going(
@@ -167,7 +169,10 @@ def going(
         held = replace(want, template={**want.template, LABEL: label})
     else:
         held = _ours_of(want, seen.fields, {name: keys | getattr(want, name).keys() for name, keys in ours.items()})
-    return Going(rollout, step, _fields(held, seen.fields, step), alike(rollout, asked.now))
+    fields = _fields(held, seen.fields, step)
+    if not asked.by_split and (record := read(live.annotations).record) is not None:
+        fields = replace(fields, traffic=tuple(_without(record.tags, fields.traffic)))
+    return Going(rollout, step, fields, alike(rollout, asked.now))
 
 
 def _not_asked(rollout: Rollout) -> dict[str, Check]:
@@ -228,6 +233,15 @@ def _fields(want: RunService, seen: RunService, step: Step) -> RunService:
     if step.traffic is not None:
         traffic = tuple(sorted(TrafficShare(each.revision, each.percent, each.tag) for each in step.traffic))
     return replace(want, traffic=traffic, service={**want.service, **_beside(seen.service, step.annotations)})
+
+
+def _without(tags: Collection[str], shares: Iterable[TrafficShare]) -> Iterator[TrafficShare]:
+    """Give shares without the tags of a split that the spec no longer has."""
+    for share in shares:
+        if share.tag not in tags:
+            yield share
+        elif share.percent:
+            yield replace(share, tag="")
 
 
 def _beside(seen: Mapping[str, Any], written: Mapping[str, str]) -> dict[str, Any]:
