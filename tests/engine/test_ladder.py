@@ -254,6 +254,15 @@ def test_a_damaged_book_is_named_and_stops_no_other(world):
 
     (told,) = world.reconcile(budgeted(), other)
     assert "the book of its budget cannot be read: gs://local-mlservice/budgets/europe-west1/churn.json" in told
+    assert "; delete it: the next pass begins a new one" in told
+    with pytest.raises(errors.PlansRefused) as refused:
+        world.operator.plan(budgeted())
+    assert refused.value.hint.startswith("delete it: ")
+    with pytest.raises(errors.UsageError) as refused:
+        lift(world.operator.session(), "churn", None, do="", lasts=None, by="ana", dry=True)
+    assert refused.value.hint.startswith("delete it: ")
+    (said,) = read_standings(world.operator.session(), []).unreadable
+    assert "; delete it: " in said
     assert {each.name.rpartition("/")[2] for each in world.operator.services()} == {"churn", "other"}
 
 

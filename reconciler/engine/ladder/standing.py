@@ -12,7 +12,7 @@ from reconciler.core.ladder.deciding import LONGEST_LIFT, lifted
 from reconciler.core.ladder.period import end_of
 from reconciler.core.ladder.steps import SOURCES, latest, lift_of, moment, named, not_taken, restraint_by, standing
 from reconciler.engine.inventory_store import InventoryStore
-from reconciler.engine.ladder.books import Books
+from reconciler.engine.ladder.books import BROKEN, Books
 from reconciler.engine.retraining import region_among, restrain
 from reconciler.engine.session import Session
 from schemas.kept import BudgetBook
@@ -114,7 +114,10 @@ def read_standings(session: Session, names: Sequence[str], region: str | None = 
     chosen = sorted(key for key in known if not names or key[1] in names)
     found, now = Books(session).find(chosen), session.clock.now()
     books = [found.of(key) for key in chosen]
-    return Standings(tuple(Standing(book, now) for book in books if book), tuple(found.unreadable.values()))
+    return Standings(
+        tuple(Standing(book, now) for book in books if book),
+        tuple(f"{why}; {BROKEN}" for why in found.unreadable.values()),
+    )
 
 
 def lift(
@@ -143,7 +146,7 @@ def lift(
     for attempt in range(_TRIES):
         found = Books(session).find([(place, name)])
         if why := found.unreadable.get((place, name)):
-            raise errors.UsageError("the book of its budget cannot be read", hint=why)
+            raise errors.UsageError(f"the book of its budget cannot be read: {why}", hint=BROKEN)
         book, now = found.of((place, name)), session.clock.now()
         steps = _chosen(name, book, do)
         if book is None or (lasts is not None and not timedelta(0) < lasts <= LONGEST_LIFT):
