@@ -7,12 +7,12 @@ import re
 from typing import Any
 
 from emulator.apis.run.containers import check_containers, check_ports
-from emulator.apis.run.defaults import MEMORY, ONE_VCPU, total_cpu
+from emulator.apis.run.defaults import MEMORY, total_cpu
 from emulator.apis.run.messages import LATEST, MANUAL, REVISION
 from emulator.apis.run.names import parts, short
 from emulator.apis.run.quantities import memory_bytes
 from emulator.apis.run.refusals import bad, check_between
-from emulator.apis.run.sizes import check_size
+from emulator.apis.run.sizes import check_gpu_region, check_size, check_task_size
 from emulator.apis.run.volumes import check_volumes
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import check_labels
@@ -45,6 +45,7 @@ def check_service(world: World, service: Any) -> None:
     check_volumes(template)
     check_network(template)
     check_size(template)
+    check_gpu_region(template, parts(service.name)["locations"])
     check_scaling(service)
     check_between("template.max_instance_request_concurrency", template.max_instance_request_concurrency, 1, 1000)
     check_between("template.timeout", template.timeout.seconds, 1, 3600)
@@ -70,12 +71,8 @@ def check_job(world: World, job: Any) -> None:
         raise bad("template.parallelism", "must be less than or equal to task_count")
     check_between("template.template.max_retries", template.max_retries, 0, 10)
     check_between("template.template.timeout", template.timeout.seconds, 1, 168 * 3600)
-    cpu = total_cpu(template.containers)
-    if cpu < ONE_VCPU:
-        raise bad(
-            "template.template.containers[0].resources.limits.cpu",
-            "Invalid value specified for cpu. Must be at least 1.",
-        )
+    check_task_size(template)
+    check_gpu_region(template, parts(job.name)["locations"])
     check_account(world, template.service_account)
 
 
