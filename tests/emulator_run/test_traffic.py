@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 from google.cloud import monitoring_v3
 
 from emulator.apis.run.traffic import BOUNDS_MS, Answers
+from tests.conftest import Emulator
 from tests.emulator.clients import client
 from tests.emulator_monitoring.making import now
 from tests.emulator_run.cloud import Cloud, service
@@ -97,6 +99,24 @@ def test_what_is_billed_is_told_up_to_where_a_reader_asks(emulator):
 
     (found,) = client(emulator, monitoring_v3.MetricServiceClient).list_time_series(request=request)
     assert sum(point.value.double_value for point in found.points) == pytest.approx(600)
+
+
+def test_a_clean_stop_loses_no_billed_time(tmp_path):
+    """What was not told when it stopped is told after it; as much as is on the bill, but for the newest minutes."""
+    first = Emulator.start(tmp_path)
+    Cloud(first).create("kept", kept(service()))
+    first.advance(4 * 3600)
+    first.stop()
+
+    second = Emulator.start(tmp_path)
+    try:
+        found = sum(point.value.double_value for _, point in billed(second))
+        a_second = Decimal("0.0000025") * Decimal("1.5")
+        paid = sum(Decimal(line["amount"]) for line in second.control("GET", "spend"))
+        assert found == pytest.approx(float(paid / a_second), abs=200)
+        assert found > 4 * 3600 - 200
+    finally:
+        second.stop()
 
 
 @pytest.mark.parametrize("took_ms", [0.0, 0.5, 1.0, 42.0, 1e9])
