@@ -292,6 +292,8 @@ class Kind(Generic[F]):
         reserved: Keys of those that are ours even where no inventory says that we wrote them.
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
         measure: Add to observed objects what was measured of them; through a `gcp.connection.Connection`.
+        inquire: Ask objects what neither they nor their measures say: what to add to the output of each. Through a
+            `gcp.connection.Connection`, with the pool's `gather`; whether more than looking is allowed is said.
         progress: Say where something is that takes more than one write, and what it waits for; pure, empty for nothing.
         fleeting: Tell from a record whether what is written was decided by what was measured just then: a saved plan of
             it is good for a quarter of an hour.
@@ -349,6 +351,7 @@ class Kind(Generic[F]):
     reserved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
     measure: Callable[[Any, Sequence[Observed[F]], datetime], list[Observed[F]]] | None = None
+    inquire: Callable[..., Mapping[Address, Mapping[str, Any]]] | None = None
     progress: Callable[[Desired[F], Observed[F] | None], str] | None = None
     fleeting: Callable[[Mapping[str, Any]], bool] | None = None
     consequence: Callable[[Sequence[FieldChange], F], str] | None = None

@@ -77,6 +77,7 @@ class Standing:
                 {"gate": each.gate, "verdict": str(each.verdict), "why": each.why, "samples": each.samples}
                 for each in step.judged
             ],
+            "checks": told_checks(self),
             "starts": {
                 "unknown": self.starts_unknown or None,
                 **{name: _start(spread) for name, spread in self.starts.items()},
@@ -87,6 +88,15 @@ class Standing:
                 if not each.cleared
             ],
         }
+
+
+def told_checks(standing: Standing) -> list[dict[str, str]]:
+    """Say what came of what a version is asked before any traffic, while that matters."""
+    if standing.going is None or standing.going.rollout.phase not in ON_ITS_WAY:
+        return []
+    words = {True: "Pass", False: "Fail", None: "Waiting"}
+    checks = standing.going.step.checks
+    return [{"check": name, "verdict": words[each.passed], "why": each.why} for name, each in sorted(checks.items())]
 
 
 def _start(spread: Spread) -> dict[str, Any]:

@@ -35,6 +35,7 @@ _LOOKED_AT = (
     ),
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.utils._bunch.Bunch",
     "sklearn.utils.validation.check_array",
     # Scores that features were chosen by: functions of two arrays, which are not called any more.
     *(f"sklearn.feature_selection._univariate_selection.{score}" for score in ("chi2", "f_classif", "f_regression")),
@@ -64,9 +65,9 @@ def read(file: Path, settings: ModelSettings) -> Any:
 
 
 def _read(file: Path, settings: ModelSettings) -> Any:
-    # A second the other formats need not pay. Internal to skops, as its `load` makes what it has not shown to anybody.
-    from skops.io._audit import get_tree  # noqa: PLC0415 - late, as skops itself
-    from skops.io._utils import read_schema  # noqa: PLC0415 - late, as skops itself
+    # Internal to skops, as its `load` makes what it has not shown to anybody.
+    from skops.io._audit import get_tree  # noqa: PLC0415 - a second the other formats need not pay
+    from skops.io._utils import read_schema  # noqa: PLC0415 - the same
 
     trusted = [*TRUSTED, *settings.trusted_types]
     with ZipFile(file) as content:

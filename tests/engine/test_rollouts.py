@@ -9,7 +9,6 @@ from reconciler.core.errors import StalePlan
 from reconciler.core.plan import Plan
 from reconciler.engine.rollouts import leave, order_of, refusal_of, standings
 from reconciler.engine.saved import check_saved
-from schemas import SpecError
 from tests.engine.killing import killed_while
 from tests.operating import BUCKET, REGION, spec
 
@@ -184,12 +183,106 @@ def test_a_rejected_version_stays_rejected_under_another_strategy(stage):
     assert bad not in stage.shares()
 
 
-def test_a_gate_on_predictions_is_refused_by_the_plan(operator):
-    """It is in the language, and nothing compares them yet: nobody shall believe that it guards something."""
-    gates = {"errorRate": 0.05, "predictionDrift": 0.1}
+class Shares(Stage):
+    """A stage whose split stands in the spec."""
 
-    with pytest.raises(SpecError, match="predictions are not yet compared"):
-        operator.plan(spec(rollout={**CANARY, "gates": gates}))
+    split = ({"version": "stable", "percent": 90}, {"version": "latest", "percent": 10})
+
+    def wanted(self, **env):
+        public = {"authentication": "Public"}
+        return spec(env=env, rollout={"strategy": "Manual"}, traffic=[*self.split], access=public)
+
+    def move(self, **percents):
+        """Somebody moves traffic in the console: to the newest revision, and the one before."""
+        live = self.operator.service()
+        live.traffic = [
+            {"type_": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": name, "percent": percent}
+            for name, percent in percents.items()
+        ]
+        self.operator.api("google.cloud.run_v2", "services", "Services").update_service(
+            request={"service": live}
+        ).result()
+
+
+def test_a_hand_is_understood_where_the_split_stands_in_the_spec_too(operator):
+    """It stays, and a newer version comes without traffic, until the spec says another split, or a person `resume`."""
+    stage = Shares(operator)
+    made = []
+    for version in ("1", "2"):
+        stage.pass_(V=version)
+        made.append(stage.newest())
+        assert operator.differences(stage.wanted(V=version)) == []
+    first, new = made
+    assert stage.shares() == {first: 90, "latest": 10}
+    stage.move(**{first: 40, new: 60})
+    assert operator.differences(stage.wanted(V="2")) == []
+    [said] = stage.pass_(V="2")
+    assert "somebody moved traffic" in said
+    stage.pass_(V="3")
+    assert stage.newest() not in {first, new}
+    assert stage.shares() == {first: 40, new: 60}
+    assert operator.differences(stage.wanted(V="3")) == []
+
+    assert order(stage, "resume", V="3") == ""
+    stage.pass_(V="3")
+    assert stage.shares() == {new: 90, "latest": 10}
+    stage.move(**{new: 100})
+    stage.pass_(V="3")
+    assert stage.shares() == {new: 100}
+    stage.split = ({"version": "stable", "percent": 70}, {"version": "latest", "percent": 30})
+    stage.pass_(V="3")
+    assert stage.shares() == {new: 70, "latest": 30}
+    assert operator.differences(stage.wanted(V="3")) == []
+    assert "with strategy Manual the split stands in the spec" in order(stage, "rollback", V="3")
+    stage.move(**{stage.newest(): 100})
+    stage.pass_(V="3")
+    assert order(stage, "resume", V="3") == ""
+    stage.pass_(V="3")
+    assert stage.shares() == {new: 70, "latest": 30}, "what was stable before is so again"
+
+
+@pytest.mark.parametrize(
+    ("rollout", "shares"),
+    [
+        pytest.param({"strategy": "AllAtOnce"}, [100], id="all-at-once"),
+        pytest.param({"strategy": "Canary", "steps": [{"traffic": 30, "hold": "1h"}]}, [30, 70], id="canary"),
+    ],
+)
+def test_a_split_that_is_taken_out_of_the_spec_goes_on_from_there(operator, rollout, shares):
+    """It was the spec's, and nobody's hand: the newest version gets everything, or its next step."""
+    stage = Shares(operator)
+    for version in ("1", "2"):
+        stage.pass_(V=version)
+    assert sorted(stage.shares().values()) == [10, 90]
+    then = spec(env={"V": "2"}, rollout=rollout, access={"authentication": "Public"})
+
+    for _ in range(2):
+        operator.apply(then)
+
+    assert sorted(stage.shares().values()) == shares
+    assert stage.shares()[stage.newest()] == shares[0]
+    assert operator.differences(then) == []
+
+
+def test_tags_of_a_split_go_with_it(operator):
+    """And those of others stay, while versions go out in another way."""
+    stage = Shares(operator)
+    for version in ("1", "2"):
+        stage.pass_(V=version)
+    stage.split = ({"version": "stable", "percent": 90, "tag": "before"}, {"version": "latest", "percent": 10})
+    stage.pass_(V="2")
+    live = operator.service()
+    live.traffic = [*live.traffic, {"type_": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "tag": "theirs"}]
+    operator.api("google.cloud.run_v2", "services", "Services").update_service(request={"service": live}).result()
+    assert {share.tag for share in operator.service().traffic if share.tag} == {"before", "theirs"}
+
+    then = spec(env={"V": "2"}, access={"authentication": "Public"})
+    operator.apply(then)
+
+    tags = {share.tag for share in operator.service().traffic if share.tag}
+    assert ("before" in tags, "theirs" in tags) == (False, True)
+    assert sorted(stage.shares().values()) == [100]
+    assert operator.differences(then) == []
 
 
 def test_a_saved_step_is_for_a_quarter_of_an_hour(stage):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,3 +80,15 @@ def test_leave_is_not_the_folders_to_give(tmp_path):
     found = read(tmp_path, f"allowPickle: true\nsha256: {'0' * 64}\ntrustedTypes: [os.system]\n")
 
     assert (found.allow_pickle, found.sha256, found.trusted_types) == (False, None, ())
+
+
+def test_reading_it_imports_no_more_than_it_takes(tmp_path):
+    """A cold start with a `model.yaml` does not import the whole language of specs, nor pydantic."""
+    (tmp_path / "model.yaml").write_text("name: a\n")
+    code = (
+        "import sys; from pathlib import Path; from runtime.configuration.settings import ModelSettings, with_folder; "
+        f"with_folder(ModelSettings(), Path({str(tmp_path)!r}), local=False); print(*sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert not {"pydantic", "pydantic_core", "schemas.loader", "schemas.service"} & set(run.stdout.split())

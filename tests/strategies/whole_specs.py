@@ -186,7 +186,15 @@ def rollouts(draw: st.DrawFn) -> Data:
         percents = sorted(draw(st.sets(st.integers(1, 100), min_size=1, max_size=4)))
         hold = st.fixed_dictionaries({}, optional={"hold": st.sampled_from(["15m", "90s"]), "approval": st.booleans()})
         rollout["steps"] = [{"traffic": percent, **draw(hold)} for percent in percents]
-    return rollout | draw(_optional(gates=gates, onFailure=st.sampled_from(["Rollback", "Hold"])))
+    smoke = _optional(
+        requests=st.lists(
+            st.fixed_dictionaries({"path": st.just("/health")}, optional={"status": st.sampled_from([200, 404])}),
+            min_size=1,
+            max_size=2,
+        ),
+        within=st.sampled_from(["0s", "10m"]),
+    ).map(lambda said: {"requests": [{"path": "/"}], **said})
+    return rollout | draw(_optional(smoke=smoke, gates=gates, onFailure=st.sampled_from(["Rollback", "Hold"])))
 
 
 @st.composite
@@ -243,6 +251,8 @@ def whole_specs(draw: st.DrawFn) -> Data:
         spec["model"].pop("sha256", None)  # no model that is yet to come has it
         spec["model"] |= {"alias": "champion", **draw(_optional(name=st.sampled_from(["churn", "leavers_2"])))}
     spec["rollout"] = draw(rollouts())
+    if not (spec["monitoring"].get("logging") and spec["model"].get("prediction")):
+        spec["rollout"].get("gates", {}).pop("predictionDrift", None)  # there are no predictions to compare
     optional: dict[str, st.SearchStrategy[Any]] = {
         "triggers": trigger_lists(spec["monitoring"]),
         "budget": budgets(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,9 +104,9 @@ def apply(
         return _apply_saved(named[0], named[1:], target, How(yes, allow_destroy, lock_timeout, output))
     specs = load_specs(named, target)
     with working(target, specs) as session:
-        planned = plan_specs(session, specs, retry=retry)
-        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_specs(session, specs, retry=retry), named[0])
-        return confirm_and_apply(session, planned, how)
+        made = partial(plan_specs, session, specs, retry=retry, tries=True)
+        how = How(yes, allow_destroy, lock_timeout, output, made, named[0])
+        return confirm_and_apply(session, made(), how)
 
 
 def is_saved_plan(paths: Sequence[Path]) -> bool:

@@ -261,7 +261,7 @@ def _pass(session: Session, place: _Place, wish: Wish) -> int:
     """Make one pass over one region. What it does beside the order is asked about as by an apply."""
 
     def plan() -> Planned:
-        return plan_documents(session, [place.document])
+        return plan_documents(session, [place.document], tries=True)
 
     planned = plan()
     more = any(change.address != place.standing.address for change in planned.plan.pending)

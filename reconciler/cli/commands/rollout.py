@@ -42,7 +42,7 @@ def rollout(
 
     Nothing is changed: promote, pause, resume, abort, retry and rollback ask something of one.
     """
-    from reconciler.engine.rollouts import standings, with_starts  # noqa: PLC0415 - late, for start-up
+    from reconciler.engine.rollouts import standings, told_checks, with_starts  # noqa: PLC0415 - late, for start-up
 
     target = Target(project, local, state, environment)
     loaded = load_each(spec_paths(file), target)
@@ -63,6 +63,8 @@ def rollout(
         out(_line(each))
         for gate in each.going.step.judged if each.going else ():
             out(f"  {gate.gate:12} {gate.verdict:14} {gate.why}")
+        for check in told_checks(each):
+            out(f"  {check['check']:12} {check['verdict']:14} {check['why']}")
         if words := _starts(each):
             out(f"  {'starts':12} {'shown only':14} {words}")
     return 0

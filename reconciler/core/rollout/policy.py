@@ -22,6 +22,8 @@ from schemas.sections.rollout import (
 )
 
 ALL = 100
+SMOKE, REPLAY = "smoke", "replay"
+"""Names of what must pass before any traffic, as a spec has them."""
 _BAD_TO_SEE = 7.5
 """Bad answers that are expected at the limit by the time a version gets everything: of one that is twice as bad one in
 a hundred has no more than there may be."""
@@ -177,6 +179,7 @@ def policy_of(rollout: Rollout, *, requests_per_client: float = 1.0, concurrency
         bake_s=rollout.bake_s,
         keep_s=rollout.keep_stable_s,
         keep_percent=rollout.keep_percent,
+        checks=tuple(name for name in (SMOKE, REPLAY) if getattr(rollout, name) is not None),
         freezes=tuple(closed(each.begins or "", each.ends or "", each.dates or "") for each in rollout.freeze),
         zone=zone_of(rollout.time_zone),
         requests_per_client=requests_per_client,

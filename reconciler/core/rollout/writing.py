@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from reconciler.core.rollout.evidence import Evidence
 from reconciler.core.rollout.position import Phase, Rollout, untried
 from reconciler.core.rollout.record import Record, Rejection
+from reconciler.core.rollout.series import Check
 from reconciler.core.rollout.step import Step, targets
 
 
@@ -30,7 +32,7 @@ def moved(
     number: int = 0,
     rejected: tuple[Rejection, ...] | None = None,
     started: datetime | None = None,
-    **more: bool | str,
+    **more: bool | str | Mapping[str, Check],
 ) -> Step:
     """Give a step that moves traffic, and writes beside it why."""
     old = rollout.record
@@ -52,6 +54,12 @@ def moved(
         rejected=rollout.rejected if rejected is None else rejected,
         event=event,
     )
+
+
+def settled(rollout: Rollout, evidence: Evidence) -> dict[str, Check]:
+    """Give what came of the checks before any traffic, of those that came to an end."""
+    ended = {name: check for name, check in evidence.checks.items() if check.passed and name in rollout.policy.checks}
+    return {**(rollout.record.checks if rollout.record else {}), **ended}
 
 
 def noted(rollout: Rollout, why: str, event: str, **changes: object) -> Step:

@@ -23,6 +23,7 @@ from reconciler.kinds.run_service.refining import consequence, progress, refine,
 from reconciler.kinds.run_service.remembered import Remembered
 from reconciler.kinds.run_service.rollouts import fleeting
 from reconciler.kinds.run_service.traffic import images_of, kept_for, routed_images, running_images
+from reconciler.kinds.run_service.trying import inquire
 from reconciler.kinds.run_service.wanted import (
     INVOKER,
     MODEL_READER,
@@ -102,6 +103,17 @@ def _goes_in_steps(service: MLService) -> bool:
     return service.spec.rollout.strategy in {Strategy.CANARY, Strategy.BLUE_GREEN}
 
 
+def _is_asked(service: MLService) -> bool:
+    rollout = service.spec.rollout
+    return _goes_in_steps(service) and not (rollout.smoke is None and rollout.replay is None)
+
+
+def _is_compared(service: MLService) -> bool:
+    rollout = service.spec.rollout
+    apart = rollout.gates is not None and rollout.gates.prediction_drift is not None
+    return _goes_in_steps(service) and (rollout.replay is not None or apart)
+
+
 _WHO = "the next pass of the operator, or an apply"
 
 
@@ -165,6 +177,7 @@ KIND = Kind(
     reserved={"labels": frozenset({CAP_LABEL})},
     refine=refine,
     measure=measure,
+    inquire=inquire,
     progress=progress,
     fleeting=fleeting,
     memory=Memory(Remembered, remember),
@@ -199,6 +212,14 @@ KIND = Kind(
             roles=("roles/monitoring.viewer",),
             permissions=("monitoring.timeSeries.list",),
             apis=("monitoring.googleapis.com",),
+        ),
+        Extra("asking a version before it has traffic", _is_asked, roles=(INVOKER,)),
+        Extra(
+            "comparing a version with the prediction log",
+            _is_compared,
+            roles=("roles/bigquery.dataViewer", "roles/bigquery.jobUser"),
+            permissions=("bigquery.jobs.create",),
+            apis=("bigquery.googleapis.com",),
         ),
     ),
     gives=(

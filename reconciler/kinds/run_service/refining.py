@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.naming import CAP_LABEL
+from reconciler.core.rollout.record import read
 from reconciler.kinds.run_service import container
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
-from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService
+from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare, annotations_of
 from reconciler.kinds.run_service.remembered import Remembered, following, known_of
 from reconciler.kinds.run_service.rollouts import LABEL, Going, decides, going, kept, labelled, told
 from reconciler.kinds.run_service.traffic import resolve
@@ -33,10 +34,7 @@ def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunS
     if (rollout := rollout_of(want, seen)) is not None:
         return rollout.fields
     fields, moves = _filled(want, seen)
-    try:
-        traffic = resolve(fields.traffic, runs, new_revision=moves, version=fields.version)
-    except LookupError as error:
-        raise errors.PlanError(want.address, str(error.args[0]), hint=str(error.args[1])) from error
+    traffic = _resolved(want, fields, runs, moves=moves)
     # A service that never had a rollout needs no label.
     told_apart = seen is not None or (want.asked is not None and want.asked.in_steps)
     return labelled(replace(fields, traffic=traffic), seen.fields if seen else None, differs=moves and told_apart)
@@ -51,11 +49,14 @@ def _filled(want: Desired[RunService], seen: Observed[RunService] | None) -> tup
 
 
 def rollout_of(want: Desired[RunService], seen: Observed[RunService] | None) -> Going | None:
-    """Give where a rollout is and what is next; None where a version goes out in one write."""
+    """Give where a rollout is and what is next; None where a version goes out in one write.
+
+    Raises:
+        PlanError: The spec names a version that no revision runs.
+    """
     if seen is None or not seen.output["runs"].revisions or not decides(want.asked, want.fields, seen.fields):
         return None
-    fields, differs = _filled(want, seen)
-    return going(want.asked, fields, seen, want.ours, known_of(want.memory), differs=differs)
+    return _going(want, seen)
 
 
 def located(want: Desired[RunService], seen: Observed[RunService]) -> Rollout | None:
@@ -64,11 +65,35 @@ def located(want: Desired[RunService], seen: Observed[RunService]) -> Rollout | 
     Args:
         want: What is asked for, with what is left to others.
         seen: What is there.
+
+    Raises:
+        PlanError: The spec names a version that no revision runs.
     """
     if want.asked is None or not seen.output["runs"].revisions:
         return None
+    return _going(want, seen).rollout
+
+
+def _going(want: Desired[RunService], seen: Observed[RunService]) -> Going:
     fields, differs = _filled(want, seen)
-    return going(want.asked, fields, seen, want.ours, known_of(want.memory), differs=differs).rollout
+    record = read(annotations_of(seen.fields.service)).record
+    before = record.stable if record is not None and record.split == want.asked.policy.split else ""
+    split = _resolved(want, fields, seen.output["runs"], moves=differs, before=before) if want.asked.by_split else ()
+    return going(want.asked, fields, seen, want.ours, known_of(want.memory), differs=differs, split=split)
+
+
+def _resolved(
+    want: Desired[RunService], fields: RunService, runs: Runs, *, moves: bool, before: str = ""
+) -> tuple[TrafficShare, ...]:
+    """Turn the spec's words about traffic into revisions.
+
+    Raises:
+        PlanError: They name a version that no revision runs.
+    """
+    try:
+        return resolve(fields.traffic, runs, new_revision=moves, version=fields.version, before=before)
+    except LookupError as error:
+        raise errors.PlanError(want.address, str(error.args[0]), hint=str(error.args[1])) from error
 
 
 def progress(want: Desired[RunService], seen: Observed[RunService] | None) -> str:

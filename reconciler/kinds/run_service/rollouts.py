@@ -7,7 +7,7 @@ template waits while its version may not begin.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,9 @@ from reconciler.core.rollout.position import (
     locate,
     untried,
 )
-from reconciler.core.rollout.record import ORDER, ROLLOUT, on_its_way
+from reconciler.core.rollout.predicted import Predicted
+from reconciler.core.rollout.record import ORDER, ROLLOUT, on_its_way, read
+from reconciler.core.rollout.series import Check
 from reconciler.kinds.run_service.measured import ANSWERS, series_of
 from reconciler.kinds.run_service.record import (
     BESIDE,
@@ -41,13 +43,19 @@ from reconciler.kinds.run_service.record import (
     TrafficShare,
     annotations_of,
 )
+from reconciler.kinds.run_service.traffic import words_of
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from reconciler.core.objects import Observed
+    from reconciler.core.rollout.asking import Asking
     from reconciler.core.rollout.policy import Policy
+    from reconciler.core.rollout.predicted import Compared
+    from reconciler.core.rollout.replaying import Replaying
     from reconciler.core.rollout.step import Step
 
+CHECKS, PREDICTIONS = "checks", "predictions"
+"""Where the client's output has what came of asking a candidate, and of reading what it predicted."""
 LABEL = f"labels.{HASH_LABEL}"
 _TEMPLATE = tuple(name for name in RunService.__dataclass_fields__ if name not in OUTSIDE_TEMPLATE)
 _FULL = re.compile(r"quota|capacity|resource exhausted", re.IGNORECASE)
@@ -60,15 +68,26 @@ class Asked:
     Args:
         policy: How a version goes out.
         now: The time.
+        smoke: What a version is asked before any traffic; None for nothing.
+        replay: What of the prediction log it is asked besides; None for nothing.
+        compared: Where predictions are logged; None where they are not compared.
     """
 
     policy: Policy
     now: datetime
+    smoke: Asking | None = None
+    replay: Replaying | None = None
+    compared: Compared | None = None
 
     @property
     def in_steps(self) -> bool:
         """Whether a version goes out by more than one write, each in a pass of its own."""
-        return self.policy.strategy is not Strategy.ALL_AT_ONCE
+        return self.policy.strategy not in {Strategy.ALL_AT_ONCE, Strategy.MANUAL}
+
+    @property
+    def by_split(self) -> bool:
+        """Whether the split stands in the spec."""
+        return self.policy.strategy is Strategy.MANUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +111,14 @@ def decides(asked: Asked | None, want: RunService, seen: RunService) -> bool:
     """Tell whether traffic is decided step by step: by the strategy, by an order, or since a hand or we moved it."""
     if asked is not None and BESIDE[ORDER] in seen.service:
         return True
+    if asked is not None and asked.by_split:
+        return words_of(want.traffic) == asked.policy.split  # else it is left to others
     if asked is None or (not asked.in_steps and want.traffic == seen.traffic):  # as it is, or left to others
         return False
     moved = any(share.version != LATEST and share.percent for share in seen.traffic)
-    return asked.in_steps or moved or BESIDE[ROLLOUT] in seen.service
+    record = read(annotations_of(seen.service)).record
+    of_split = record is not None and record.split  # which the spec no longer has: what it says now holds at once
+    return asked.in_steps or moved or (BESIDE[ROLLOUT] in seen.service and not of_split)
 
 
 def going(
@@ -106,6 +129,7 @@ def going(
     known: Known,
     *,
     differs: bool,
+    split: Sequence[TrafficShare] = (),
 ) -> Going:
     """Decide what of a service is written now.
 
@@ -116,6 +140,7 @@ def going(
         ours: Keys that we wrote into maps that others write to.
         known: What the inventory remembers.
         differs: Whether its template is another one than that of the newest revision.
+        split: What the spec's own split comes to, `Manual` only.
     """
     runs: Runs = seen.output["runs"]
     newest = runs.revisions[0] if runs.revisions else None
@@ -125,8 +150,16 @@ def going(
     elif newest is not None and untried(newest.hash) != version_of(_ours_of(want, seen.fields, ours)):
         runs = replace(runs, revisions=(replace(newest, hash=""), *runs.revisions[1:]))  # a hand's, with our label
     live = live_of(seen.fields, runs, version if not differs else "")
-    rollout = locate(Wanted(untried(version), asked.policy, content=content_of(want)), live, known)
+    shares = tuple(Share(each.version, each.percent, each.tag) for each in split)
+    rollout = locate(Wanted(untried(version), asked.policy, shares, content_of(want)), live, known)
     series = series_of(rollout, seen.output.get(ANSWERS))
+    predicted: Predicted = seen.output.get(PREDICTIONS) or Predicted()
+    series = replace(
+        series,
+        predictions=predicted.bins,
+        predictions_seen=predicted.seen,
+        checks=seen.output.get(CHECKS) or _not_asked(rollout),
+    )
     step = next_step(rollout, evidence(rollout, series, asked.now), asked.now)
     label = next((each.hash for each in live.versions if untried(each.hash) == rollout.base), "")
     if step.create:
@@ -136,7 +169,16 @@ def going(
         held = replace(want, template={**want.template, LABEL: label})
     else:
         held = _ours_of(want, seen.fields, {name: keys | getattr(want, name).keys() for name, keys in ours.items()})
-    return Going(rollout, step, _fields(held, seen.fields, step), alike(rollout, asked.now))
+    fields = _fields(held, seen.fields, step)
+    if not asked.by_split and (record := read(live.annotations).record) is not None:
+        fields = replace(fields, traffic=tuple(_without(record.tags, fields.traffic)))
+    return Going(rollout, step, fields, alike(rollout, asked.now))
+
+
+def _not_asked(rollout: Rollout) -> dict[str, Check]:
+    """Say who asks a version what is to be known of it before it has traffic."""
+    names = rollout.policy.checks if rollout.phase in {Phase.STARTING, Phase.PREVIEW} else ()
+    return {name: Check(why="the next pass, or an apply, asks it") for name in names}
 
 
 def _ours_of(want: RunService, seen: RunService, ours: Mapping[str, frozenset[str]]) -> RunService:
@@ -193,6 +235,15 @@ def _fields(want: RunService, seen: RunService, step: Step) -> RunService:
     return replace(want, traffic=traffic, service={**want.service, **_beside(seen.service, step.annotations)})
 
 
+def _without(tags: Collection[str], shares: Iterable[TrafficShare]) -> Iterator[TrafficShare]:
+    """Give shares without the tags of a split that the spec no longer has."""
+    for share in shares:
+        if share.tag not in tags:
+            yield share
+        elif share.percent:
+            yield replace(share, tag="")
+
+
 def _beside(seen: Mapping[str, Any], written: Mapping[str, str]) -> dict[str, Any]:
     """Give our annotations: as they are where the step writes none, and empty where one is to go."""
     found = {key: seen[key] for key in BESIDE.values() if key in seen}
@@ -229,8 +280,10 @@ def fleeting(record: Mapping[str, Any]) -> bool:
 def told(going: Going) -> str:
     """Say where a rollout is, and what it waits for; nothing where what is wanted serves."""
     rollout, step = going.rollout, going.step
-    serves = rollout.stable is not None and rollout.stable.hash == rollout.wanted and rollout.phase is Phase.STEADY
-    if serves and not step.writes and not step.refused:
+    stands = rollout.policy.strategy is Strategy.MANUAL or (
+        rollout.stable is not None and rollout.stable.hash == rollout.wanted
+    )
+    if stands and rollout.phase is Phase.STEADY and not step.writes and not step.refused:
         return ""
     where = {Phase.STEP: f"step {step.number}, {rollout.percent} %"}.get(step.phase, str(step.phase))
     parts = [f"rollout: {step.why}" if step.writes else f"rollout: {where}: {step.why}"]

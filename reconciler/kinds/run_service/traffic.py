@@ -31,8 +31,13 @@ def wanted(spec: Spec) -> tuple[TrafficShare, ...]:
     return tuple(TrafficShare(share.version, share.percent, share.tag or "") for share in spec.traffic)
 
 
+def words_of(shares: Sequence[TrafficShare]) -> str:
+    """Give a split in the spec's own words, in one line: `stable 90, latest 10 candidate`."""
+    return ", ".join(" ".join(filter(None, (each.version, str(each.percent), each.tag))) for each in shares)
+
+
 def resolve(
-    shares: Sequence[TrafficShare], runs: Runs, *, new_revision: bool, version: str
+    shares: Sequence[TrafficShare], runs: Runs, *, new_revision: bool, version: str, before: str = ""
 ) -> tuple[TrafficShare, ...]:
     """Turn the spec's words into revisions.
 
@@ -42,15 +47,16 @@ def resolve(
         new_revision: Whether the same update makes a new revision, so that what is newest now is not `latest`.
         version: Model version that `latest` will carry. Where the newest revision carries it already, a share of it is
             `latest`, too.
+        before: Revision that was `stable` when the same words were carried out last; empty where that is not known.
 
     Returns:
-        Sorted shares. `stable` is the revision that serves most now, the latest one aside; while nothing else has
-        ever served, its share goes to the latest.
+        Sorted shares. `stable` is the revision that serves most now, the latest one aside, or the one that was so
+        before a hand gave everything to the latest; while nothing else has ever served, its share goes to the latest.
 
     Raises:
         LookupError: A share names a version that no revision runs. Its arguments are what and a hint.
     """
-    stable = _stable(runs, new_revision=new_revision)
+    stable = _stable(runs, new_revision=new_revision) or _there(before, runs)
     own = new_revision or _newest_has(runs, version)
     percents: dict[str, int] = {}
     tags: dict[str, list[str]] = {}
@@ -84,6 +90,11 @@ def _stable(runs: Runs, *, new_revision: bool) -> str:
     others = {name: percent for name, percent in runs.serving.items() if new_revision or name != runs.latest}
     # The newest of equals, so that the answer does not depend on the order of a map.
     return max(others, key=lambda name: (others[name], name), default="")
+
+
+def _there(name: str, runs: Runs) -> str:
+    """Give a revision's name where it is there and not the latest."""
+    return name if name != runs.latest and any(each.name == name for each in runs.revisions) else ""
 
 
 def _revision(word: str, runs: Runs, stable: str, coming: str) -> str:
