@@ -71,7 +71,8 @@ def set_policy(world: World, resource: str, request: Any, *, public: bool = True
     Args:
         world: Where.
         resource: Key of the policy: the resource's name.
-        request: `SetIamPolicyRequest`. A mask without `bindings` keeps the bindings.
+        request: `SetIamPolicyRequest`. A mask without `bindings` keeps the bindings; audit configurations are kept
+            unless a mask names them (google/iam/v1/iam_policy.proto: the default mask is "bindings, etag").
         public: Whether `allUsers` may be granted a role (not on a project).
 
     Raises:
@@ -83,7 +84,8 @@ def set_policy(world: World, resource: str, request: Any, *, public: bool = True
             raise ApiFailure("ABORTED", CONCURRENT)
         keeps = request.update_mask.paths and "bindings" not in request.update_mask.paths
         policy = normal(world, resource, current.bindings if keeps else sent.bindings, sent.version, public=public)
-        policy.audit_configs.extend(sent.audit_configs)
+        audited = {"audit_configs", "auditConfigs", "*"}.intersection(request.update_mask.paths)
+        policy.audit_configs.extend(sent.audit_configs if audited else current.audit_configs)
         world.store.put(KIND, resource, policy.SerializeToString())
     return policy
 

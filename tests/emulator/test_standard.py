@@ -52,6 +52,15 @@ def made(world):
 EXECUTION_LIST = "google.cloud.run.v2.Executions/ListExecutions"
 
 
+def test_a_token_is_good_for_its_list_only(made):
+    """That of another parent would skip what nobody has seen."""
+    token = ask(made, EXECUTION_LIST, parent=f"{REGION}/jobs/a", page_size=1).next_page_token
+
+    assert names(ask(made, EXECUTION_LIST, parent=f"{REGION}/jobs/a", page_token=token), "executions") == ["b", "z"]
+    with pytest.raises(ApiFailure, match="page token is not valid"):
+        ask(made, EXECUTION_LIST, parent=f"{REGION}/jobs/b", page_token=token)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_pages_of_a_newest_first_list_are_newest_first_together(made, size):
     """The whole list is put in order before it is cut; what was made in one moment has one order, too."""

@@ -1,5 +1,6 @@
 """The wire: derived from Google's packages, and JSON as Google maps it."""
 
+import json
 import re
 import socket
 import subprocess
@@ -226,3 +227,19 @@ def test_a_method_that_nobody_answers_is_named(emulator, sort):
 
     assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
     assert refused.value.details() == "google.cloud.tasks.v2.CloudTasks/ListQueues is not emulated."
+
+
+@pytest.mark.parametrize("written", ["DELETE", "Delete", "delete"])
+def test_values_of_enums_come_in_every_case(written):
+    """In a map, too; one that is none of its enum's is refused."""
+    route, variables = ROUTES_OF_REPOSITORIES.match("POST", f"/v1/{PARENT}/repositories")
+    body = {"cleanupPolicies": {"old": {"action": written, "condition": {"tagState": "Any"}}}, "format": "docker"}
+    message = transcoding.read(route, variables, [("repository_id", "r")], json.dumps(body).encode())
+
+    assert message.repository.cleanup_policies["old"].action == ar.CleanupPolicy.Action.DELETE
+    assert message.repository.format_ == ar.Repository.Format.DOCKER
+    with pytest.raises(ApiFailure, match="Invalid"):
+        transcoding.read(route, variables, [], b'{"format": "Doc-ker"}')
+
+
+ROUTES_OF_REPOSITORIES = Routes([load()["google.devtools.artifactregistry.v1.ArtifactRegistry/CreateRepository"]])
