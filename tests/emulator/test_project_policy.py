@@ -134,3 +134,15 @@ def test_accounts_that_exist_are_members(emulator, api):
     assert (
         list(put(api, policy_pb2.Policy(bindings=[binding("roles/viewer", *members)])).bindings[0].members) == members
     )
+
+
+def test_what_is_audited_stays_unless_a_mask_names_it(api):
+    """A policy is mostly written by who wants another binding (google/iam/v1/iam_policy.proto: the default mask)."""
+    audited = policy_pb2.AuditConfig(service="allServices", audit_log_configs=[{"log_type": "ADMIN_READ"}])
+    mask = {"paths": ["bindings", "etag", "audit_configs"]}
+    api.set_iam_policy(request={"resource": NAME, "policy": {"audit_configs": [audited]}, "update_mask": mask})
+    api.set_iam_policy(request={"resource": NAME, "policy": {"bindings": []}})
+    assert list(get(api).audit_configs) == [audited]
+
+    api.set_iam_policy(request={"resource": NAME, "policy": {}, "update_mask": mask})
+    assert list(get(api).audit_configs) == []
