@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from reconciler.core.rollout import statistics
-from reconciler.core.rollout.evidence import bar_of
+from reconciler.core.rollout.evidence import bar_of, share_bar
 from reconciler.core.rollout.judging import CALM, FEWEST_BAD, NEAR, SILENT
 from reconciler.core.rollout.policy import Policy
 
@@ -21,10 +21,10 @@ _SURE = 3.0
 _EACH = 1 / (8 * np.log(2))
 
 
-def mixture(sums: Array) -> Array:
+def mixture(sums: Array, weights: Array | None = None) -> Array:
     """Logarithm of the mean over the first axis."""
     most = sums.max(0)
-    return most + np.log(np.exp(sums - most).mean(0))
+    return most + np.log(np.average(np.exp(sums - most), axis=0, weights=weights))
 
 
 def relative(odds: Array, minute: tuple[Array, Array, Array, Array], weight: float) -> Array:
@@ -70,7 +70,7 @@ class Rate:
     def verdict(self, step: Array) -> tuple[Array, Array]:
         """Which fail, and which pass."""
         mine, bad, theirs, _ = self.sums
-        found, alone, stable = mixture(self.worse), mixture(self.mine), mixture(self.theirs)
+        found, alone, stable = mixture(self.worse, statistics.WEIGHTS), mixture(self.mine), mixture(self.theirs)
         needed = np.array([self.policy.needed(at, self.limit) for at in range(self.policy.final + 1)])[step]
         above, control, fails = bad > self.limit * mine, theirs > 0, stable >= self.bar
         worse_ = (found >= self.bar) & above
@@ -86,8 +86,8 @@ class Share:
 
     name = "share"
 
-    def __init__(self, policy: Policy, runs: int, gates: int) -> None:
-        self.policy, self.bar, self.runs = policy, bar_of(gates), runs
+    def __init__(self, policy: Policy, runs: int) -> None:
+        self.policy, self.bar, self.runs = policy, share_bar(), runs
         self.weight = 1 / policy.requests_per_client
         self.sums = np.zeros((len(statistics.FEWER), runs))
         self.mine, self.both = np.zeros(runs), np.zeros(runs)
@@ -177,11 +177,11 @@ class Ours:
         self.policy = policy
         limits = {"errors": policy.errors, "latency": policy.slow_share if policy.slow_ms else None}
         given = [(name, limit) for name, limit in limits.items() if limit is not None]
-        number = len(given) + (policy.predictions is not None) + 1
+        number = len(given) + (policy.predictions is not None)
         self.gates: list[Any] = [Rate(name, limit, policy, runs, number) for name, limit in given]
         if policy.predictions is not None:
             self.gates.append(Predictions(policy.predictions, bins, policy, runs, number))
-        self.share = Share(policy, runs, number)
+        self.share = Share(policy, runs)
         self.gates.append(self.share)
 
     def see(self, minute: dict[str, Array]) -> None:

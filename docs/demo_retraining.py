@@ -49,6 +49,8 @@ def tell(folder: Path, first: int) -> None:
     ended(trainings=2)
     mlservice("why", SERVICE, "--local")
     mlservice("models", SERVICE, "--local")
+    # Its function looks every ten minutes whether there are new rows: in the days that later acts let pass, too.
+    mlservice("destroy", SERVICE, "--local", "--yes", quiet=True)
 
 
 def prepare(example: Path, rows: Path) -> None:

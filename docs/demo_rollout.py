@@ -62,6 +62,7 @@ def tell(folder: Path, first: int) -> None:
         (spec.parent / f"v{number}").mkdir(parents=True)
         (spec.parent / f"v{number}" / "model.py").write_text(code)
     here = (str(spec), "--local")
+    there = ("rollout", "--file", *here)
     chapter(first, "A new version gets a fifth of the requests first: this one fails on half of them")
     write(spec, 1)
     mlservice("apply", *here, "--yes", quiet=True)
@@ -70,7 +71,7 @@ def tell(folder: Path, first: int) -> None:
     mlservice("apply", *here, "--yes", quiet=True)
     mlservice("apply", *here, "--yes", quiet=True)
     asked = until(spec, url, r'"rejected": \[\{')
-    mlservice("rollout", *here)
+    mlservice(*there)
     say(f"{sum(asked.values())} requests, {asked[500]} errors; and it stays back, whatever the spec says")
     chapter(first + 1, "The next version is a good one: step by step it gets everything")
     write(spec, 3)
@@ -78,7 +79,7 @@ def tell(folder: Path, first: int) -> None:
     mlservice("apply", *here, "--yes", quiet=True)
     mlservice("apply", *here, "--yes", quiet=True)
     asked = until(spec, url, '"Steady"')
-    mlservice("rollout", *here)
+    mlservice(*there)
     say(f"{sum(asked.values())} requests on the way, {asked[500]} errors")
     mlservice("destroy", SERVICE, "--local", "--yes", quiet=True)
 
@@ -114,7 +115,7 @@ def until(spec: Path, url: str, end: str) -> Counter[int]:
                     advance(60)
             advance(180)  # so late are metrics
             mlservice("apply", str(spec), "--local", "--yes", quiet=True)
-            told = json.loads(mlservice("rollout", str(spec), "--local", "-o", "json", quiet=True))[0]
+            told = json.loads(mlservice("rollout", "--file", str(spec), "--local", "-o", "json", quiet=True))[0]
             if re.search(end, json.dumps(told)):
                 return codes
     sys.exit(f"the demo failed: the rollout did not end: {told}")

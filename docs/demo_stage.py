@@ -27,11 +27,16 @@ def say(text: str) -> None:
     print(f"{GREEN}   {text}{OFF}", flush=True)
 
 
+def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run an mlservice command to its end."""
+    command = [sys.executable, "-m", "reconciler.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def mlservice(*arguments: str, quiet: bool = False, expect: int = 0) -> str:
     """Run an mlservice command as a user would, showing it."""
     print(f"{DIM}$ mlservice {' '.join(arguments)}{OFF}", flush=True)
-    command = [sys.executable, "-m", "reconciler.cli", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = ran(*arguments)
     shown = (done.stdout + done.stderr) if not quiet else ""
     print("".join(f"   {line}\n" for line in shown.splitlines()), end="", flush=True)
     if done.returncode != expect:
@@ -49,9 +54,7 @@ def workspace() -> Iterator[Path]:
         try:
             yield folder
         finally:
-            subprocess.run(
-                [sys.executable, "-m", "reconciler.cli", "emulator", "stop"], capture_output=True, check=False
-            )
+            ran("emulator", "stop")
 
 
 def clients() -> None:

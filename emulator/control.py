@@ -195,11 +195,14 @@ class Control:
         return JSONResponse(await run_in_threadpool(sent, self._world))
 
     async def put_billing(self, request: Request) -> Response:
-        """Say which currency a billing account has: `{"account": …, "currency": "EUR", "perUsd": 0.92}`."""
-        from emulator.apis.cloudbilling import accounts  # noqa: PLC0415 - most emulators are never asked
+        """Say which currency a billing account has: `{"account": …, "currency": "EUR", "perUsd": 0.92}`.
+
+        With `"export": "project.dataset"` its bill is exported there, as somebody switches it on in Google's console.
+        """
+        from emulator.apis.billingbudgets import exporting  # noqa: PLC0415 - most emulators are never asked
 
         try:
-            found = await run_in_threadpool(accounts.describe, self._world, await body_of(request))
+            found = await run_in_threadpool(exporting.describe, self._world, await body_of(request))
         except ValueError as error:
             return bad(str(error))
         return JSONResponse(found)

@@ -64,7 +64,7 @@ class Operator:
     def apply(self, *specs: dict[str, Any]) -> Report:
         """Plan and apply."""
         session = self.session()
-        planned = make_plan(session, load(self.write(*specs)).services, runtime_image=HELLO)
+        planned = make_plan(session, load(self.write(*specs)).services, runtime_image=HELLO, tries=True)
         return apply(session, planned)
 
     def destroy(self, *names: str) -> Report:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from emulator.core.callbacks import name_of
@@ -143,16 +144,18 @@ class Clock:
 
     def _claim_due(self) -> list[str]:
         """Take every timer whose time has come and that nobody fires yet."""
-        timers, now = self._timers(), self.now()
+        now = self.now()
+        due = list(takewhile(lambda timer: due_of(timer) <= now, self._timers()))
         with self._changed:
-            return self._take([timer for timer in timers if due_of(timer) <= now and timer not in self._firing])
+            return self._take([timer for timer in due if timer not in self._firing])
 
     def _take(self, timers: list[str]) -> list[str]:
         self._firing.update(dict.fromkeys(timers))
         return timers
 
-    def _timers(self) -> list[str]:
-        return [timer for timer, _ in self._store.list("timer")]
+    def _timers(self) -> tuple[str, ...]:
+        """All that are set, the first that is due first."""
+        return self._store.names("timer")
 
     def _begin(self, timers: list[str]) -> None:
         for timer in timers:
@@ -205,8 +208,8 @@ class Clock:
             with self._changed:
                 sets = self._sets
             self._begin(self._claim_due())
-            ahead = [due for due in map(due_of, self._timers()) if due > self.now()]
-            wait_s = (min(ahead) - self.now()).total_seconds() if ahead else LOOK_EVERY_S
+            ahead = next((due for due in map(due_of, self._timers()) if due > self.now()), None)
+            wait_s = (ahead - self.now()).total_seconds() if ahead else LOOK_EVERY_S
             with self._changed:
                 if not self._stopped and sets == self._sets:
                     self._changed.wait(max(0.0, min(wait_s, LOOK_EVERY_S)))

@@ -16,7 +16,7 @@ from google.iam.v1 import iam_policy_pb2, policy_pb2
 from emulator.core.api import Policies
 from emulator.core.failures import ApiFailure
 from emulator.core.world import World
-from emulator.identity import accounts
+from emulator.identity import accounts, cel, roles
 
 KIND = "iam.policy"
 NO_ETAG = base64.b64decode("ACAB")
@@ -29,6 +29,7 @@ MEMBER = re.compile(
 )
 ROLE = re.compile(r"(roles/|projects/[^/]+/roles/|organizations/[^/]+/roles/)[A-Za-z0-9_.]+")
 OWN_ACCOUNT = re.compile(r"serviceAccount:([^@]+@(?P<project>[a-z0-9-]+)\.iam\.gserviceaccount\.com)")
+BASIC = ("roles/owner", "roles/editor", "roles/viewer")
 ANYONE = ("allUsers", "allAuthenticatedUsers")
 
 
@@ -110,10 +111,32 @@ def check_binding(world: World, resource: str, binding: Any, version: int, *, pu
     """Refuse what Google refuses (constraints.md section 11)."""
     if not ROLE.fullmatch(binding.role):
         raise ApiFailure("INVALID_ARGUMENT", f"Role ({binding.role}) does not exist in the resource's hierarchy.")
-    if binding.HasField("condition") and version != CONDITIONS_VERSION:
-        raise ApiFailure("INVALID_ARGUMENT", "A policy with conditions must have version 3.")
+    if not roles.may_exist(world, binding.role):
+        raise ApiFailure("INVALID_ARGUMENT", f"Role {binding.role} is not supported for this resource.")
+    if binding.HasField("condition"):
+        check_condition(binding, version)
     for member in binding.members:
         check_member(world, resource, member, public=public)
+
+
+def check_condition(binding: Any, version: int) -> None:
+    """A condition is an expression with a title, and not on a basic role or for everybody (constraints.md section 11).
+
+    Source of the words about basic roles: https://github.com/hashicorp/terraform-provider-google/issues/7833.
+    """
+    if version != CONDITIONS_VERSION:
+        raise ApiFailure("INVALID_ARGUMENT", "A policy with conditions must have version 3.")
+    if not binding.condition.title:
+        raise ApiFailure("INVALID_ARGUMENT", "A condition must have a title.")
+    if binding.role in BASIC:
+        raise ApiFailure("INVALID_ARGUMENT", f"Conditions can't be set on primitive roles: {binding.role}.")
+    if any(member in ANYONE for member in binding.members):
+        raise ApiFailure("INVALID_ARGUMENT", "Conditions can't be set for allUsers or allAuthenticatedUsers.")
+    try:
+        cel.check(binding.condition.expression)
+    except cel.NotCelError as error:
+        text = f"Condition {binding.condition.title!r} is not valid: the expression is no CEL: {error}."
+        raise ApiFailure("INVALID_ARGUMENT", text) from error
 
 
 def check_member(world: World, resource: str, member: str, *, public: bool) -> None:

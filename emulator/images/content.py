@@ -5,6 +5,7 @@ The layer is a tar file that is written again whenever somebody pulls it, since 
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 import tarfile
@@ -18,6 +19,8 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 """Not packed: what gzip makes of the same bytes is not the same everywhere."""
+Stamp = tuple[tuple[str, str, int, int], ...]
+"""Of each file: folder in the image, place, size in bytes, when it was last written."""
 IGNORED = ("__pycache__", ".git", ".venv")
 """Not part of an image: a build leaves them out, and they differ between two equal builds."""
 
@@ -57,6 +60,23 @@ def files(folder: Path) -> Iterator[tuple[str, Path]]:
         relative = path.relative_to(folder)
         if path.is_file() and not set(relative.parts) & set(IGNORED):
             yield relative.as_posix(), path
+
+
+def stamp_of(sources: Mapping[str, Path]) -> Stamp:
+    """What changes when a file of a source is written, added or removed; reading them all takes ten times as long."""
+    return tuple((below, *each) for below, folder in sources.items() for each in sorted(_stamps(str(folder))))
+
+
+def _stamps(folder: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name in IGNORED:
+                continue
+            if entry.is_dir():
+                yield from _stamps(entry.path)
+            else:
+                state = entry.stat()
+                yield entry.path, state.st_size, state.st_mtime_ns
 
 
 def snapshot(sources: Mapping[str, Path], into: Path) -> Layer:

@@ -11,7 +11,18 @@ from typing import IO, Any, cast
 
 from emulator.core.world import World
 from emulator.images import bundled
-from emulator.images.content import MANIFEST, configuration, digest_of, files, manifest, snapshot, write_layer
+from emulator.images.content import (
+    MANIFEST,
+    Layer,
+    Stamp,
+    configuration,
+    digest_of,
+    files,
+    manifest,
+    snapshot,
+    stamp_of,
+    write_layer,
+)
 from emulator.images.reference import Reference, parse
 from emulator.images.unpacking import NotAnImageError, lay_out, runs
 
@@ -74,7 +85,7 @@ class Images:
     def __init__(self, world: World) -> None:
         self._world = world
         self._seeded = False
-        self._bundled: set[Path] = set()
+        self._bundled: dict[tuple[tuple[str, Path], ...], tuple[Stamp, Layer]] = {}
 
     @property
     def _folder(self) -> Path:
@@ -100,7 +111,9 @@ class Images:
             command: What starts it.
             env: Its own environment, which a service's environment overrides.
         """
-        layer = snapshot(sources, self._folder)
+        return self._made_of(snapshot(sources, self._folder), reference, command, env)
+
+    def _made_of(self, layer: Layer, reference: Reference, command: Sequence[str], env: Mapping[str, str]) -> Image:
         config = configuration(layer, command, env)
         listed = manifest(layer, config)
         for content in (config, listed):
@@ -254,9 +267,15 @@ class Images:
         """A tag moves when the content has changed since the last start."""
         reference = parse(image.reference)
         if reference is not None and reference.tag is not None:
-            built = self.build(reference, image.sources, image.command, {})
-            self._bundled.add(built.folder)
-            self.keep(built, reference.tag)
+            self.keep(self._made_of(self._layer(image), reference, image.command, {}), reference.tag)
+
+    def _layer(self, image: bundled.Bundled) -> Layer:
+        """The files of a bundled image, read again only where one of them was written since."""
+        sources, stamp = tuple(image.sources.items()), stamp_of(image.sources)
+        before = self._bundled.get(sources)
+        if before is None or before[0] != stamp:
+            before = self._bundled[sources] = (stamp, snapshot(image.sources, self._folder))
+        return before[1]
 
     def reset(self) -> None:
         """After the store was cleared: remove the files, and seed again when asked.
@@ -264,7 +283,7 @@ class Images:
         The bundled images' folders stay: they are named by their content, and each seeding would copy them anew.
         """
         self._seeded = False
-        for folder in set(self._folder.glob("*")) - self._bundled:
+        for folder in set(self._folder.glob("*")) - {layer.folder for _, layer in self._bundled.values()}:
             shutil.rmtree(folder, ignore_errors=True)
 
 

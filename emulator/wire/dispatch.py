@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from emulator.core import places
 from emulator.core.api import Call, Registry
 from emulator.core.failures import not_emulated
 from emulator.core.faults import OperationFault
@@ -62,6 +63,7 @@ def guarded(world: World, call: Call, work: Callable[[], T], *, counted: str = "
 
 def _behave(world: World, call: Call, request: Any) -> Any:
     request = switched_off.check(world, call.method, request)
+    places.check(call.method, request, mutating=call.mutating)
     registry = world.part(Registry)
     behaviour = registry.behaviour(call.method)
     if behaviour is not None:

@@ -52,6 +52,19 @@ def load_specs(paths: Sequence[Path], target: Target) -> Specs:
     return specs
 
 
+def load_each(paths: Sequence[Path], target: Target) -> list[Specs]:
+    """Load files each by itself, as a command for each would: a service may stand in several, one for each region."""
+    return [load_specs([path], target) for path in paths]
+
+
+def joined(several: Sequence[Specs]) -> Specs:
+    """Put together what was loaded apart, to say where we are; one plan is made of each."""
+    return Specs(
+        tuple(each for specs in several for each in specs.services),
+        operators=tuple(each for specs in several for each in specs.operators),
+    )
+
+
 @contextmanager
 def working(target: Target, specs: Specs | None = None, *, quiet: bool = False) -> Iterator[Session]:
     """Open a session, and say which project, region and account it is, and why."""
@@ -83,9 +96,9 @@ def say_where(project: Found, target: Target, specs: Specs | None) -> None:
     say(" · ".join(parts), "dim")
 
 
-def plan_specs(session: Session, specs: Specs, *, retry: bool = False) -> Planned:
-    """Make the plan; with `retry`, failed revisions are tried once more."""
-    return plan_documents(session, specs.documents, retry=retry)
+def plan_specs(session: Session, specs: Specs, *, retry: bool = False, tries: bool = False) -> Planned:
+    """Make the plan; with `retry`, failed revisions are tried once more; with `tries`, versions are asked."""
+    return plan_documents(session, specs.documents, retry=retry, tries=tries)
 
 
 def plan_documents(
@@ -96,6 +109,7 @@ def plan_documents(
     bundled: str = "",
     beside: Sequence[Loaded] = (),
     log: Log | None = None,
+    tries: bool = False,
 ) -> Planned:
     """Make the plan of some of the documents.
 
@@ -106,6 +120,7 @@ def plan_documents(
         bundled: The bundled model server's image, where the environment names none; empty: this version's.
         beside: Services that are not planned: what an operator must be able to do follows from them.
         log: Where a pass tells what people are told on their terminal.
+        tries: Versions without traffic may be asked what their specs want to know.
     """
     from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
 
@@ -120,7 +135,7 @@ def plan_documents(
     environment = next((each.environment for each in [*documents, *beside] if each.environment), None) or ""
     release = Release(reconciler_image(_registry(session)), version("mlservice"), environment)
     server = model_server(session, bundled)
-    return make_plan(session, documents, runtime_image=server, retry=retry, release=release, beside=beside)
+    return make_plan(session, documents, runtime_image=server, retry=retry, release=release, beside=beside, tries=tries)
 
 
 def model_server(session: Session, bundled: str = "") -> str:

@@ -159,8 +159,10 @@ def decide_unwanted(kind: Kind[F], never: Unwanted, seen: Observed[F] | None, ow
 
 
 def asked_of(kind: Kind[F], want: Desired[F], seen: Observed[F], owner: Owner) -> Desired[F]:
-    """Add to what is wanted of an object that is there what is left to others, and which keys are ours."""
-    return replace(want, fields=_with_theirs(kind, want.fields, seen.fields, owner), ours=_keyed(kind, owner))
+    """Add to what is wanted of an object that is there what is others', which keys are ours, and what is remembered."""
+    memory = owner.entry.memory if owner.entry else {}
+    fields = _with_theirs(kind, want.fields, seen.fields, owner)
+    return replace(want, fields=fields, ours=_keyed(kind, owner), memory=memory)
 
 
 def _final(kind: Kind[F], want: Desired[F], seen: Observed[F] | None) -> F:

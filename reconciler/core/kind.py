@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from reconciler.core.facts import Facts, Lookup
     from reconciler.core.memory import Memory
+    from reconciler.core.quota import Claims
     from schemas import MLService, Operator
 
 
@@ -227,6 +228,19 @@ class Routes(Protocol):
         """
 
 
+class Keeps(Protocol):
+    """Says which objects of other kinds, that no spec may want any more, what is there cannot do without yet."""
+
+    def __call__(self, seen: Observed[Any], record: Mapping[str, Any], *, starts: bool) -> Iterable[Address]:
+        """Say it.
+
+        Args:
+            seen: What there is.
+            record: What is wanted of it, as a plain record.
+            starts: Whether something newer is made, so that what is newest now becomes the one of before.
+        """
+
+
 def no_images(record: Mapping[str, Any]) -> Iterable[str]:
     """Run no image."""
     del record
@@ -261,8 +275,11 @@ class Kind(Generic[F]):
         running: Those of them, and of what else of it there is, that serve now; None where all of its record do.
         routed: Says which images of what is there requests would go to by a record as wanted; None where all that runs
             is in the record.
+        keeps: Says which objects of other kinds stay for what is there; None where nothing needs any.
         quiet: Fields whose change starts nothing and moves no request.
         rerouting: Fields whose change moves requests to what there is, and starts nothing.
+        claims: Says what instances of an object may take of its region's quotas, from its plain record and what there
+            is of it; None for a kind that draws from none.
         gives: Roles that `desired` wants others to have.
         lookups: What must be looked up before `desired` can say exactly what it wants.
         read_together: Addresses with equal keys are observed by one call.
@@ -275,6 +292,8 @@ class Kind(Generic[F]):
         reserved: Keys of those that are ours even where no inventory says that we wrote them.
         refine: Fill in what only the observed object can tell (which revision `stable` is); pure.
         measure: Add to observed objects what was measured of them; through a `gcp.connection.Connection`.
+        inquire: Ask objects what neither they nor their measures say: what to add to the output of each. Through a
+            `gcp.connection.Connection`, with the pool's `gather`; whether more than looking is allowed is said.
         progress: Say where something is that takes more than one write, and what it waits for; pure, empty for nothing.
         fleeting: Tell from a record whether what is written was decided by what was measured just then: a saved plan of
             it is good for a quarter of an hour.
@@ -316,8 +335,10 @@ class Kind(Generic[F]):
     images: Callable[[Mapping[str, Any]], Iterable[str]] = no_images
     running: Callable[[Observed[F]], Iterable[str]] | None = None
     routed: Routes | None = None
+    keeps: Keeps | None = None
     quiet: frozenset[str] = frozenset()
     rerouting: frozenset[str] = frozenset()
+    claims: Callable[[Mapping[str, Any], Observed[F] | None], Claims] | None = None
     gives: tuple[Gift, ...] = ()
     lookups: tuple[Lookup[Any], ...] = ()
     read_together: Callable[[Address], tuple[str, ...]] = by_location
@@ -330,6 +351,7 @@ class Kind(Generic[F]):
     reserved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     refine: Callable[[Desired[F], Observed[F] | None], F] | None = None
     measure: Callable[[Any, Sequence[Observed[F]], datetime], list[Observed[F]]] | None = None
+    inquire: Callable[..., Mapping[Address, Mapping[str, Any]]] | None = None
     progress: Callable[[Desired[F], Observed[F] | None], str] | None = None
     fleeting: Callable[[Mapping[str, Any]], bool] | None = None
     consequence: Callable[[Sequence[FieldChange], F], str] | None = None

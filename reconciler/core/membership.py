@@ -20,6 +20,11 @@ EVERYONE_SIGNED_IN = "allAuthenticatedUsers"
 SECRET_READER = "roles/secretmanager.secretAccessor"  # noqa: S105 - the name of a role
 """Lets read a secret's versions."""
 
+SQL_CLIENT = "roles/cloudsql.client"
+"""Lets reach instances of Cloud SQL."""
+MOUNTED = "mlservice-mount-"
+"""How titles begin of conditions that hold a role to a mounted folder."""
+
 ANY_ROLE = "*"
 """In place of a role: every grant of the member's, whatever the role and under whatever condition."""
 

@@ -28,8 +28,8 @@ class Memory(Generic[M]):
 
     Args:
         record: The dataclass.
-        following: What to remember after this pass, of what was remembered, what is wanted, what is there, and the
-            time; pure. None forgets.
+        following: What to remember after this pass, of what was remembered, what is wanted (of what is there with what
+            is left to others), what is there, and the time; pure. None forgets.
     """
 
     record: type[M]

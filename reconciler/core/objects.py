@@ -34,6 +34,7 @@ class Desired(Generic[F]):
         stamp: What it comes from; written where there is room for it with whatever else changes, and never compared.
         asked: What else the spec asks, for the kind's `refine` alone.
         ours: For each map field that others may write to, the keys the inventory says we wrote; for `refine`, too.
+        memory: What the inventory remembers of it (`core.memory`); for `refine`, too.
     """
 
     address: Address
@@ -46,6 +47,7 @@ class Desired(Generic[F]):
     stamp: Stamp = UNSTAMPED
     asked: Any = None
     ours: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def services(self) -> frozenset[str]:

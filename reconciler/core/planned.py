@@ -10,8 +10,9 @@ from typing import Any
 
 from reconciler.core import errors, notes
 from reconciler.core.address import Address
+from reconciler.core.brought import starts
 from reconciler.core.costing import costs_of
-from reconciler.core.decide import Owner, decide, decide_existing, decide_unwanted
+from reconciler.core.decide import Owner, asked_of, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Entry, Inventories, Inventory, Key
 from reconciler.core.kind import Kinds, Ownership
@@ -266,7 +267,25 @@ def decide_all(
             refused.append(error)
     if refused:
         raise errors.PlansRefused(sorted(refused, key=lambda error: error.address))
-    return [change for change in decided.values() if change]
+    kept = _kept(kinds, decided.values(), seen)
+    return [change for change in decided.values() if change and not (_goes(change) and change.address in kept)]
+
+
+def _goes(change: Change) -> bool:
+    return change.action is Action.DELETE and not change.contradicts
+
+
+def _kept(kinds: Kinds, changes: Iterable[Change | None], seen: Mapping[Address, Observed[Any]]) -> frozenset[Address]:
+    """Give what objects that are there need still, though no spec wants it any more."""
+    found: set[Address] = set()
+    for change in changes:
+        there = seen.get(change.address) if change else None
+        keeps = kinds.of_address(change.address).keeps if change else None
+        if change is None or there is None or keeps is None or change.desired is None:
+            continue
+        anew = change.writes and starts(kinds.of_address(change.address), change)
+        found.update(keeps(there, change.desired, starts=anew))
+    return frozenset(found)
 
 
 def _possible(
@@ -319,7 +338,11 @@ def _memories(
         memory = kinds.of_address(address).memory
         entry = owners[address].entry
         before = entry.memory if entry else {}
-        if memory and (after := memory.next(before, want, seen.get(address), now)) != before:
+        there = seen.get(address)
+        if memory is None or (there is not None and there.hidden):
+            continue
+        asked = asked_of(kinds.of_address(address), want, there, owners[address]) if there else want
+        if (after := memory.next(before, asked, there, now)) != before:
             yield address, after
 
 

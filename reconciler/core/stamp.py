@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core.naming import label_value
+
 COMMIT, UNCOMMITTED, RUN, SPECS = "mlservice-commit", "mlservice-uncommitted", "mlservice-run", "mlservice-specs"
-"""Keys of annotations.
+"""Keys of annotations, and of labels where something has no annotations.
 
 Source:
     `RevisionTemplate.annotations` of google-cloud-run 0.16.2: any key but those of Google's own namespaces, which are
     refused. A revision has those of its template.
 """
+KEYS = (COMMIT, UNCOMMITTED, RUN, SPECS)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _LONGEST = 100
 
@@ -52,13 +55,23 @@ class Stamp:
         Args:
             annotations: A map of a message of Google's; others' keys stay.
         """
-        for key in (COMMIT, UNCOMMITTED, RUN, SPECS):
+        for key in KEYS:
             annotations.pop(key, None)
         annotations.update(self.annotations)
 
+    def label(self, labels: Any) -> None:
+        """Do the same where there are labels alone. A commit of 64 digits loses its last one: it is found by the rest.
+
+        Args:
+            labels: A map of a message of Google's; others' keys stay.
+        """
+        for key in KEYS:
+            labels.pop(key, None)
+        labels.update({key: label_value(value) for key, value in self.annotations.items()})
+
     @classmethod
     def read(cls, annotations: Mapping[str, str]) -> Stamp:
-        """Read it back; what others wrote there is cut."""
+        """Read it back, of annotations or labels; what others wrote there is cut."""
         commit, run, specs = (str(annotations.get(key, ""))[:_LONGEST] for key in (COMMIT, RUN, SPECS))
         return cls(commit, annotations.get(UNCOMMITTED) == "true", run, specs)
 

@@ -34,14 +34,19 @@ _FIRST = _First()
 
 @contextmanager
 def finding(find: Find) -> Iterator[None]:
-    """Ask `find` first about every module that this thread imports and nobody has imported yet.
+    """Ask `find` first about every module that this thread imports and nobody has imported yet; then who asked before.
 
     The import system's own locks hold: a module that another thread is importing is waited for, and taken as it is.
     """
     if _FIRST not in sys.meta_path:
         # It stays: a thread that is walking along the list would miss a finder if one before it went away.
         sys.meta_path.insert(0, _FIRST)
-    before, _HERE.find = _HERE.find, find
+    before = _HERE.find
+
+    def both(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        return find(name, path) or (before(name, path) if before else None)
+
+    _HERE.find = both
     try:
         yield
     finally:

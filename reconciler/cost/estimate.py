@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from reconciler.cost.amounts import Amounts, total
+from reconciler.cost.amounts import NOTHING, Amounts
 from reconciler.cost.lines import Line, Pricing
 from reconciler.cost.load import load_of
 from reconciler.cost.prices import Prices, snapshot
-from reconciler.cost.shape import Shape, shape_of
+from reconciler.cost.shape import Shape, Training, shape_of
 from reconciler.cost.supporting import around, kept, predictions, retraining
 from reconciler.cost.usage import Usage, usage_of
 
@@ -42,7 +43,11 @@ class Estimate:
     @property
     def total(self) -> Amounts:
         """Give US dollars a month, of the lines whose price is known."""
-        return total(line.cost for line in self.lines if line.price)
+        floor = expected = worst = NOTHING
+        for line in self.lines:  # a plan adds up thousands: without an object for each
+            usd, (least, usual, most) = line.unit_usd, line.quantity
+            floor, expected, worst = floor + least * usd, expected + usual * usd, worst + most * usd
+        return Amounts(floor, expected, worst)
 
     @property
     def missing(self) -> tuple[Line, ...]:
@@ -75,7 +80,8 @@ def _priced(shape: Shape, usage: Usage) -> tuple[tuple[Line, ...], bool]:
 
 def forget() -> None:
     """Forget what was priced before, for whoever measures how long that takes."""
-    _priced.cache_clear()
+    for remembering in (_priced, _most, _trained):
+        remembering.cache_clear()
 
 
 def _lines(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...], bool]:
@@ -83,14 +89,25 @@ def _lines(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...]
     lines, clipped = _all(shape, usage, prices)
     most = usage.most(shape.instances.vcpus)
     if most is not usage:
-        worst, _ = _all(shape, most, prices)
-        lines = tuple(_with_worst(line, dear.quantity.worst) for line, dear in zip(lines, worst, strict=True))
+        more = replace(most, requests_per_second=NOTHING)  # how many are expected has no part in the worst case
+        worst = _most(shape, more) if prices is snapshot() else _worst(shape, more, prices)
+        lines = tuple(map(_with_worst, lines, worst))
     return lines, clipped
+
+
+@lru_cache(maxsize=256)
+def _most(shape: Shape, usage: Usage) -> tuple[Decimal, ...]:
+    return _worst(shape, usage, snapshot())
+
+
+def _worst(shape: Shape, usage: Usage, prices: Prices) -> tuple[Decimal, ...]:
+    lines, _ = _all(shape, usage, prices)
+    return tuple(line.quantity.worst for line in lines)
 
 
 def _with_worst(line: Line, worst: Decimal) -> Line:
     same = line.quantity.worst == worst
-    return line if same else replace(line, quantity=replace(line.quantity, worst=worst))
+    return line if same else line._replace(quantity=line.quantity._replace(worst=worst))
 
 
 def _all(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...], bool]:
@@ -103,11 +120,23 @@ def _all(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...], 
     lines = (
         *run,
         *predictions(pricing, shape, usage, load),
-        *retraining(pricing, shape, usage),
+        *(_training(pricing, shape.training, usage) if shape.training else ()),
         *kept(pricing, shape, usage),
         *around(pricing, shape, usage, load),
     )
     return lines, load.clipped
+
+
+def _training(pricing: Pricing, training: Training, usage: Usage) -> Iterable[Line]:
+    if pricing.prices is not snapshot():
+        return retraining(pricing, training, usage)
+    return _trained(pricing.region, training, usage.trainings_per_month, usage.training_duration_s)
+
+
+@lru_cache(maxsize=256)  # before and after a plan, and in a fleet, trainings are alike
+def _trained(region: str, training: Training, per_month: Decimal | None, duration_s: int) -> tuple[Line, ...]:
+    usage = Usage(trainings_per_month=per_month, training_duration_s=duration_s)
+    return tuple(retraining(Pricing(snapshot(), region), training, usage))
 
 
 def discounted(found: Estimate, commitment: str) -> Estimate:
@@ -122,4 +151,4 @@ def discounted(found: Estimate, commitment: str) -> Estimate:
 
 def _discounted(line: Line, commitment: str) -> Line:
     rate = line.price.discounts.get(commitment) if line.price else None
-    return line if rate is None else replace(line, discount=rate)
+    return line if rate is None else line._replace(discount=rate)

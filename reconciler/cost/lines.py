@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from reconciler.cost.amounts import NOTHING, Amounts
 from reconciler.cost.prices import Price, Prices
@@ -28,9 +29,8 @@ Source:
 _GPUS = {"nvidia-l4": "run.gpu.l4", "nvidia-rtx-pro-6000": "run.gpu.rtxpro6000"}
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing that is paid for, before what is free is taken off.
+class Line(NamedTuple):
+    """One thing that is paid for, before what is free is taken off. A tuple, as amounts are: there are as many.
 
     Args:
         key: What it is for; `explained` has words for it.

@@ -29,9 +29,9 @@ class Load:
     Args:
         predictions: Requests of callers.
         requests: All that are billed, those of the uptime check among them.
-        busy_s: Instance seconds in which at least one request is served.
-        warm_s: Instance seconds of instances that are kept warm and serve none.
-        up_s: Instance seconds altogether, where whole instances are billed.
+        busy_s: Instance seconds in which at least one request is served; none where whole instances are billed.
+        warm_s: Instance seconds of instances that are kept warm and serve none; the same.
+        up_s: Instance seconds altogether, where whole instances are billed; else none.
         clipped: More requests are expected than the instances can answer.
     """
 
@@ -55,28 +55,41 @@ def load_of(shape: Shape, usage: Usage) -> Load:
     expected = min(usage.requests_per_second, most - checks)
     predictions = Amounts(NOTHING, expected, most - checks)
     rates = predictions + Amounts.same(checks)
-    always = instances.most * MONTH_S
     billed = None if usage.instances is None else min(usage.instances, Decimal(instances.most)) * MONTH_S
+    # What is billed is one of the two: the other one is not worked out.
+    count = _up if instances.by_instance else _busy
+    return Load(
+        predictions.times(MONTH_S),
+        rates.times(MONTH_S),
+        *count(rates, billed, usage, instances),
+        clipped=expected < usage.requests_per_second,
+    )
+
+
+def _busy(
+    rates: Amounts, billed: Decimal | None, usage: Usage, instances: Instances
+) -> tuple[Amounts, Amounts, Amounts]:
+    """Give seconds of instances that answer, and of those that are kept and do not."""
     # With instances kept warm, what is measured has their idle seconds in it, which cost another price.
     measured = None if instances.least or instances.windows else billed
     busy = Amounts(
         _busy_s(rates.floor, usage.billed_s, instances, usage),
         _busy_s(rates.expected, usage.billed_s, instances, usage) if measured is None else measured,
-        always,
+        instances.most * MONTH_S,
     )
-    floor, usual = _up_s(rates.floor, usage, instances), _up_s(rates.expected, usage, instances)
-    expected_up = instances.warm_s(lambda warm: max(warm, usual))
-    if billed is not None:
-        expected_up = max(billed, instances.warm_s(lambda warm: warm))
-    up = Amounts(instances.warm_s(lambda warm: max(warm, floor)), expected_up, always)
-    return Load(
-        predictions.times(MONTH_S),
-        rates.times(MONTH_S),
-        busy,
-        busy.each(lambda busy_s: instances.warm_s(lambda warm: max(NOTHING, warm - busy_s))),
-        up,
-        clipped=expected < usage.requests_per_second,
-    )
+    return busy, busy.each(lambda busy_s: instances.warm_s(lambda warm: max(NOTHING, warm - busy_s))), Amounts()
+
+
+def _up(rates: Amounts, billed: Decimal | None, usage: Usage, instances: Instances) -> tuple[Amounts, Amounts, Amounts]:
+    """Give seconds of instances that are there."""
+    floor = _up_s(rates.floor, usage, instances)
+    if billed is None:
+        usual = _up_s(rates.expected, usage, instances)
+        expected = instances.warm_s(lambda warm: max(warm, usual))
+    else:
+        expected = max(billed, instances.warm_s(lambda warm: warm))
+    up = Amounts(instances.warm_s(lambda warm: max(warm, floor)), expected, instances.most * MONTH_S)
+    return Amounts(), Amounts(), up
 
 
 def at_once_of(instances: Instances, usage: Usage) -> Decimal:
@@ -115,4 +128,4 @@ def _needed(at_once: Decimal, instances: Instances, usage: Usage) -> int:
 
 def _by_chance_s(rate: Decimal, each_s: Decimal, count: int) -> Decimal:
     """Give the busy seconds of some instances that share requests which come by chance."""
-    return count * MONTH_S * (1 - (-rate * each_s / count).exp())
+    return count * MONTH_S * (1 - (-rate * each_s / count).exp()) if rate else NOTHING

@@ -64,6 +64,8 @@ class Instances:
         Args:
             left: What is left of so many seconds, were they kept warm all month.
         """
+        if not self.windows:
+            return left(self.least * MONTH_S)
         rest = 1 - sum((share for _, share in self.windows), Decimal(0))
         return sum((left(count * MONTH_S) * share for count, share in ((self.least, rest), *self.windows)), Decimal(0))
 

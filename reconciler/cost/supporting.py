@@ -91,11 +91,8 @@ def hours_of(training: Training, usage: Usage) -> Amounts:
     return Amounts(runs.floor * each, runs.expected * each, runs.worst * training.timeout_s / 3600)
 
 
-def retraining(pricing: Pricing, shape: Shape, usage: Usage) -> Iterator[Line]:
+def retraining(pricing: Pricing, training: Training, usage: Usage) -> Iterator[Line]:
     """Price trainings, and the function that starts and watches them."""
-    training = shape.training
-    if training is None:
-        return
     sweeps = Amounts.same(_SWEEPS_PER_HOUR * MONTH_S / 3600)
     for line in pricing.by_request(_FUNCTION, sweeps, Amounts(), sweeps):
         if not line.quantity.zero:

@@ -10,22 +10,24 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.decide import Owner, decide
+from reconciler.core.decide import Owner, asked_of, decide
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Inventories, Inventory, Key
-from reconciler.core.kind import never
+from reconciler.core.kind import Kind, never
 from reconciler.core.ladder.steps import restraint_of
 from reconciler.core.notes import hidden
-from reconciler.core.objects import Observed, several
+from reconciler.core.objects import Desired, Observed, several
 from reconciler.core.plan import Action, Change, Note, Plan
-from reconciler.core.planned import Planned, compose, owners_of, refuse_broken, server_names
+from reconciler.core.planned import Observe, Planned, compose, owners_of, refuse_broken, server_names
 from reconciler.core.wants import Wants
 from reconciler.engine.clearances import with_clearances
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.ladder.books import Books, Found
+from reconciler.engine.quotas import with_quotas
 from reconciler.engine.resolve import resolve
+from reconciler.engine.rollouts import with_forecasts
 from reconciler.engine.session import Session
-from schemas import Loaded, LoadedService, Problem, SpecError
+from schemas import Loaded, LoadedService
 from schemas.sections.management import Deletion
 
 __all__ = ["Planned", "make_plan", "plan_destroy"]
@@ -57,6 +59,7 @@ def make_plan(
     retry: bool = False,
     release: Release = Release(),
     beside: Sequence[Loaded] = (),
+    tries: bool = False,
 ) -> Planned:
     """Plan what the specs ask for.
 
@@ -67,13 +70,13 @@ def make_plan(
         retry: Try revisions that failed once more, with the very template they failed with.
         release: What operators run where their document does not say it.
         beside: Services that are not planned, where one operator is: only what it must be able to do for them counts.
+        tries: Versions without traffic may be asked what their specs want to know: a pass does so, a look does not.
 
     Raises:
-        SpecError: A spec asks for what is not there, or for what this version cannot do yet.
+        SpecError: A spec asks for what is not there.
         PlansRefused: Objects of others are in the way.
         ApiError: Something could not be read.
     """
-    _refuse_not_yet(services)
     reading = session.pool.submit(InventoryStore(session).read_all)
     keys = [(each.region, each.name) for each in services if isinstance(each, LoadedService)]
     books = session.pool.submit(Books(session).find, keys)
@@ -91,12 +94,40 @@ def make_plan(
         session.kinds,
         services,
         [*_restrained(services, facts, books.result(), session.clock.now())],
-        observe=session.observe,
         project=session.connection.project,
         now=session.clock.now(),
         beside=[*zip(beside, facts[len(services) :], strict=True)],
     )
-    return with_clearances(session, services, _settled(session, planning, reading.result()))
+    inquiring = partial(_inquired, session, planning, tries=tries)
+    planned = with_forecasts(session, _settled(session, inquiring, reading.result()))
+    return with_quotas(session, services, with_clearances(session, services, planned))
+
+
+def _inquired(
+    session: Session, planning: Callable[[Inventories, Observe], Planned], known: Inventories, *, tries: bool
+) -> Planned:
+    """Plan; and again with what objects said that had to be asked, where there were any."""
+    planned = planning(known, session.observe)
+    answers: dict[Address, Mapping[str, Any]] = {}
+    for kind in session.kinds:
+        if kind.inquire is not None and (pairs := [*_pairs(kind, planned)]):
+            answers |= kind.inquire(session.connection, pairs, session.clock.now(), session.pool.gather, tries=tries)
+    if not answers:
+        return planned
+    seen = {
+        address: replace(each, output={**each.output, **answers.get(address, {})})
+        for address, each in planned.seen.items()
+    }
+    return planning(known, lambda _: seen)
+
+
+def _pairs(kind: Kind[Any], planned: Planned) -> Iterator[tuple[Desired[Any], Observed[Any]]]:
+    """Give what is wanted of a kind beside what is there, but of services that are only observed."""
+    for address, want in planned.wants.items():
+        seen = planned.seen.get(address)
+        there = address.kind == kind.name and seen is not None and not seen.hidden
+        if there and seen is not None and want.service not in planned.plan.observing:
+            yield asked_of(kind, want, seen, planned.owners[address]), seen
 
 
 def _restrained(services: Sequence[Loaded], facts: Sequence[Facts], books: Found, now: datetime) -> Iterator[Facts]:
@@ -234,18 +265,3 @@ def _to_delete(session: Session, address: Address, seen: Observed[Any] | None, o
     kind = replace(session.kinds.of_address(address), retained=never)
     change = decide(kind, None, seen, owner)
     return change and replace(change, reason="the service is destroyed")
-
-
-def _refuse_not_yet(documents: Sequence[Loaded]) -> None:
-    services = [loaded for loaded in documents if isinstance(loaded, LoadedService)]
-    problems = [
-        Problem(
-            loaded.where("spec.rollout.gates.predictionDrift"),
-            "predictions are not yet compared by this version",
-            "judge by errorRate and latencyP95, or let monitoring.predictionDrift watch what serves",
-        )
-        for loaded in services
-        if loaded.service.spec.rollout.gates and loaded.service.spec.rollout.gates.prediction_drift is not None
-    ]
-    if problems:
-        raise SpecError(problems)

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.decide import asked_of
-from reconciler.core.errors import UsageError
+from reconciler.core.plan import Note
+from reconciler.core.rollout.forecast import takes_words
 from reconciler.core.rollout.orders import about, refusal, subject
+from reconciler.core.rollout.position import ON_ITS_WAY
 from reconciler.core.rollout.record import ORDER, Order, as_annotation
-from reconciler.kinds.run_service.refining import rollout_of
+from reconciler.gcp.run_series import STARTS, Series
+from reconciler.gcp.run_use import COUNT, LATE, totals
+from reconciler.kinds.run_service.refining import located, rollout_of
+from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from reconciler.core.planned import Planned
+    from reconciler.core.rollout.position import Rollout
+    from reconciler.cost.advice import Spread
     from reconciler.engine.session import Session
     from reconciler.kinds.run_service.rollouts import Going
+
+
+_P95 = Decimal("0.95")
+_WEEK, _MINUTE = timedelta(days=7), timedelta(minutes=1)
+_IN_STEPS = frozenset({Strategy.CANARY, Strategy.BLUE_GREEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +42,18 @@ class Standing:
         service: Its name.
         address: Of its Cloud Run service.
         going: Where it is and what is next; None where a version goes out in one write.
+        rollout: Where it is, also of versions that go out in one write; None where there is nothing yet.
+        starts: How long instances of the candidate and of the stable version took to start in the last week, in
+            milliseconds; of a version that started none, nothing.
+        starts_unknown: Why that is not known; empty where it is, or was not looked at.
     """
 
     service: str
     address: Address
     going: Going | None
+    rollout: Rollout | None
+    starts: Mapping[str, Spread] = field(default_factory=dict)
+    starts_unknown: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -54,6 +77,11 @@ class Standing:
                 {"gate": each.gate, "verdict": str(each.verdict), "why": each.why, "samples": each.samples}
                 for each in step.judged
             ],
+            "checks": told_checks(self),
+            "starts": {
+                "unknown": self.starts_unknown or None,
+                **{name: _start(spread) for name, spread in self.starts.items()},
+            },
             "rejected": [
                 {"version": each.version, "why": each.why, "at": each.at.isoformat(timespec="seconds")}
                 for each in rollout.rejected
@@ -62,49 +90,160 @@ class Standing:
         }
 
 
+def told_checks(standing: Standing) -> list[dict[str, str]]:
+    """Say what came of what a version is asked before any traffic, while that matters."""
+    if standing.going is None or standing.going.rollout.phase not in ON_ITS_WAY:
+        return []
+    words = {True: "Pass", False: "Fail", None: "Waiting"}
+    checks = standing.going.step.checks
+    return [{"check": name, "verdict": words[each.passed], "why": each.why} for name, each in sorted(checks.items())]
+
+
+def _start(spread: Spread) -> dict[str, Any]:
+    """Give how long starts took as plain data: a percentile is the upper bound of its bucket."""
+    return {"count": spread.count, "meanMs": round(spread.mean), "p95Ms": _whole(spread.below(_P95))}
+
+
+def _whole(number: Decimal | None) -> int | None:
+    return None if number is None else round(number)
+
+
+def with_starts(session: Session, found: Sequence[Standing]) -> list[Standing]:
+    """Add how long instances of versions on their way took to start, beside those of the stable one: one list for all.
+
+    Args:
+        session: The run's means.
+        found: Where rollouts are.
+    """
+    going = [each for each in found if each.going is not None and each.going.rollout.phase in ON_ITS_WAY]
+    if not going:
+        return list(found)
+    now = session.clock.now().replace(second=0, microsecond=0)
+    try:
+        spreads, why = Series(session.connection, now - _WEEK, now).distributions(STARTS), ""
+    except errors.ReconcilerError as error:
+        spreads, why = {}, error.message
+    return [replace(each, starts=_of(each, spreads), starts_unknown=why) if each in going else each for each in found]
+
+
+def _of(standing: Standing, spreads: Mapping[tuple[str, str, str], Spread]) -> dict[str, Spread]:
+    rollout, address = standing.rollout, standing.address
+    pair = {"candidate": rollout.candidate, "stable": rollout.stable} if rollout is not None else {}
+    return {
+        name: spread
+        for name, version in pair.items()
+        if version and (spread := spreads.get((address.location, address.name, version.revision)))
+    }
+
+
 def standings(planned: Planned, kinds: Any) -> list[Standing]:
     """Tell where each planned service's rollout is."""
     kind, found = kinds.primary, []
     for address, want in sorted(planned.wants.items(), key=lambda item: str(item[0])):
         if address.kind == kind.name:
             seen = planned.seen.get(address)
-            asked = asked_of(kind, want, seen, planned.owners[address]) if seen and not seen.hidden else want
-            found.append(Standing(want.service, address, rollout_of(asked, seen)))
+            if seen is None or seen.hidden:
+                found.append(Standing(want.service, address, None, None))
+                continue
+            asked = asked_of(kind, want, seen, planned.owners[address])
+            found.append(Standing(want.service, address, rollout_of(asked, seen), located(asked, seen)))
     return found
 
 
-def give(session: Session, planned: Planned, standing: Standing, order: Order) -> None:
-    """Leave an order beside the traffic.
+def with_forecasts(session: Session, planned: Planned) -> Planned:
+    """Add to a plan how long the rollouts will take that it begins, if requests come as they did in the last week.
+
+    One list for all of them; none where none begins. A plan does not fail where it cannot be read.
 
     Args:
         session: The run's means.
-        planned: What was read.
-        standing: Of the service; it has a rollout.
-        order: What is asked.
-
-    Raises:
-        UsageError: It would not be carried out, in words.
-        Conflict: Somebody wrote the service meanwhile.
+        planned: The plan.
     """
-    if standing.going is not None and (why := refusal(standing.going.rollout, order)):
-        raise UsageError(why, hint="`mlservice rollout` shows where it is")
-    session.client(session.kinds.primary).annotate(planned.seen[standing.address], {ORDER: as_annotation(order)})
+    moving = {change.address for change in planned.plan.pending}
+    begun = [each for each in standings(planned, session.kinds) if each.address in moving and _begins(each)]
+    if not begun:
+        return planned
+    until = session.clock.now() - LATE
+    try:
+        counts, why = totals(session.connection, COUNT, until - _WEEK, until), ""
+    except errors.ReconcilerError as error:
+        counts, why = {}, error.message
+    found = [
+        Note(each.service, f"rollout: {_foreseen(each, counts, why, until, planned)}", "rollout") for each in begun
+    ]
+    return replace(planned, plan=replace(planned.plan, notes=(*planned.plan.notes, *found)))
 
 
-def order_of(standing: Standing, verb: str, by: str, session: Session, **more: Any) -> Order:
-    """Make an order about what a person just saw.
+def _begins(standing: Standing) -> bool:
+    """Tell whether a rollout begins whose gates wait for requests."""
+    if standing.going is None or not standing.going.step.create:
+        return False
+    policy = standing.going.rollout.policy
+    return policy.strategy in _IN_STEPS and policy.gated and bool(policy.steps or policy.bake_s)
+
+
+def _foreseen(
+    standing: Standing, counts: Mapping[tuple[str, str], Any], why: str, until: datetime, planned: Planned
+) -> str:
+    if why or standing.rollout is None:
+        return f"how long it takes is not known: {why}"
+    address = standing.address
+    made = planned.seen[address].output["made"]
+    lasted = min(_WEEK, max(until - made, _MINUTE)) / _MINUTE
+    return takes_words(standing.rollout.policy, float(counts.get((address.location, address.name), 0)) / lasted)
+
+
+def order_of(
+    standing: Standing, verb: str, session: Session, *, version: str | None = None, step: int | None = None, **more: Any
+) -> Order:
+    """Make an order.
 
     Args:
         standing: Where the rollout is.
         verb: What is asked.
-        by: Who asks.
-        session: For the time, and to tell one order from the next.
+        session: For who asks, the time, and to tell one order from the next.
+        version: That its author means; None for the one that it is about now.
+        step: That its author means; None for the one that is on.
         more: Further words of the order.
 
     Raises:
-        UsageError: There is no rollout.
+        UsageError: There is nothing yet that it could be about.
     """
-    if standing.going is None:
-        raise UsageError(f"{standing.service} has no rollout: its versions go out at once")
-    rollout = standing.going.rollout
-    return Order(verb, about(rollout, verb), rollout.number, by, session.clock.now(), session.run_id, **more)
+    rollout = standing.rollout
+    if rollout is None:
+        where = f"{standing.service} in {standing.address.location}"
+        raise errors.UsageError(f"{where} is not there yet, or may not be looked at", hint="`mlservice plan` says more")
+    return Order(
+        verb,
+        about(rollout, verb) if version is None else version,
+        rollout.number if step is None else step,
+        session.holder.partition(" pid ")[0],
+        session.clock.now(),
+        session.run_id,
+        **more,
+    )
+
+
+def refusal_of(standing: Standing, order: Order) -> str:
+    """Say why an order would not be carried out; nothing where it would.
+
+    Args:
+        standing: Where the rollout is.
+        order: What is asked.
+    """
+    return refusal(standing.rollout, order) if standing.rollout is not None else "there is nothing yet"
+
+
+def leave(session: Session, planned: Planned, standing: Standing, order: Order) -> None:
+    """Leave an order beside the traffic, for the next pass.
+
+    Args:
+        session: The run's means.
+        planned: What was read.
+        standing: Of the service.
+        order: What is asked; it is not refused.
+
+    Raises:
+        Conflict: Somebody wrote the service meanwhile.
+    """
+    session.client(session.kinds.primary).annotate(planned.seen[standing.address], {ORDER: as_annotation(order)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core import errors
@@ -14,9 +14,11 @@ from reconciler.cost.explained import explained
 from reconciler.cost.measured import Use, as_measured
 from reconciler.cost.shape import shape_of
 from reconciler.cost.usage import usage_of
+from reconciler.engine.billing import read_bill
 from reconciler.engine.session import Session
 from reconciler.engine.status import ServiceStatus
 from reconciler.engine.use import read_use
+from reconciler.kinds import bigquery_view
 from schemas import LoadedService
 
 HERE, REPORTED = "mlservice.yaml", "the last pass"
@@ -32,6 +34,7 @@ class Spending:
         use: What was counted in the last days; None where nothing is known.
         as_used: With that use, as large as it runs; None where either is not known.
         unknown: Why the use is not known; empty where it is, or there is none.
+        billed: What is on the bill, as `engine.billing` gives it; None where no view of ours shows it.
     """
 
     by_spec: Mapping[str, Any] | None = None
@@ -39,6 +42,7 @@ class Spending:
     use: Use | None = None
     as_used: Mapping[str, Any] | None = None
     unknown: str = ""
+    billed: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain data."""
@@ -48,13 +52,14 @@ class Spending:
             "use": self.use and self.use.to_json(),
             "asUsed": self.as_used and dict(self.as_used),
             "unknown": self.unknown,
+            "billed": self.billed and dict(self.billed),
         }
 
 
 def read_spending(
     session: Session, services: Sequence[ServiceStatus], specs: Sequence[LoadedService]
 ) -> dict[Key, Spending]:
-    """Say what services cost: three lists for all of them.
+    """Say what services cost: three lists for all of them, and a query where a view of ours shows the bill.
 
     Args:
         session: The run's means.
@@ -64,10 +69,13 @@ def read_spending(
     project = session.connection.project
     known = {(each.region, each.name): each for each in specs if each.project in {None, "", project}}
     uses, unknown = _uses(session, services)
+    shown = {one.inventory.service for one in services if bigquery_view.ADDRESS in one.inventory.entries}
+    bill = read_bill(session, shown)
     found = {}
     for service in services:
         key = (service.inventory.region, service.inventory.service)
-        found[key] = _spending(session, service, known.get(key), uses.get(key), unknown)
+        spending = _spending(session, service, known.get(key), uses.get(key), unknown)
+        found[key] = replace(spending, billed=bill.of(key[1])) if key[1] in shown else spending
     return found
 
 

@@ -25,7 +25,7 @@ def identity_token(connection: Connection, audience: str) -> str:
     Source:
         cloud.google.com/run/docs/authenticating/developers.
     """
-    if connection.local:
+    if connection.local and not connection.local.inside:
         return _from_key_file(connection.local.key_file or connection.local.credentials_file, audience)
     import google.auth.exceptions  # noqa: PLC0415 - late, for start-up
     import google.auth.transport.requests  # noqa: PLC0415 - late, for start-up

@@ -7,13 +7,13 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.cloud_run_series import bounds_of, listed, step
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
@@ -91,26 +91,9 @@ def answers_of(
     return found
 
 
-def _listed(connection: Connection, metric: str, region: str, start: datetime, end: datetime) -> Iterator[Any]:
-    api = connection.client("google.cloud.monitoring_v3", "metric_service", "MetricService")
-    request = {
-        "name": f"projects/{connection.project}",
-        "filter": f'metric.type = "run.googleapis.com/{metric}" AND resource.type = "cloud_run_revision" '
-        f'AND resource.labels.project_id = "{connection.project}" AND resource.labels.location = "{region}"',
-        "interval": {"start_time": start, "end_time": end},
-        "aggregation": {
-            "alignment_period": _MINUTE,
-            "per_series_aligner": "ALIGN_DELTA",
-            "cross_series_reducer": "REDUCE_SUM",
-            "group_by_fields": list(_LABELS),
-        },
-        "page_size": 10_000,
-    }
-    try:
-        with calling("read", f"{metric} of Cloud Run"):
-            yield from api.list_time_series(request=request, timeout=CALL_TIMEOUT_S, retry=READING)
-    except errors.NotFoundError:  # of a metric that nothing was ever counted of
-        return
+def _listed(connection: Connection, metric: str, region: str, start: datetime, end: datetime) -> list[Any]:
+    minutes = step(_MINUTE.total_seconds(), "ALIGN_DELTA", "REDUCE_SUM", _LABELS)
+    return listed(connection, metric, start, end, [minutes], f'resource.labels.location = "{region}"')
 
 
 def _add(found: Mapping[str, Answers], each: Any, metric: str) -> None:
@@ -129,19 +112,6 @@ def _add(found: Mapping[str, Answers], each: Any, metric: str) -> None:
 
 
 def _spread(value: Any) -> Spread:
-    """Read a distribution: buckets at the end that are empty are not listed.
-
-    Source:
-        https://cloud.google.com/monitoring/api/ref_v3/rest/v3/TypedValue#BucketOptions.
-    """
-    options = value.bucket_options
-    if "exponential_buckets" in options:
-        said = options.exponential_buckets
-        bounds = tuple(said.scale * said.growth_factor**index for index in range(said.num_finite_buckets + 1))
-    elif "linear_buckets" in options:
-        line = options.linear_buckets
-        bounds = tuple(line.offset + line.width * index for index in range(line.num_finite_buckets + 1))
-    else:
-        bounds = tuple(options.explicit_buckets.bounds)
-    counts = tuple(int(each) for each in value.bucket_counts)
+    """Read a distribution: buckets at the end that are empty are not listed."""
+    bounds, counts = tuple(bounds_of(value.bucket_options)), tuple(int(each) for each in value.bucket_counts)
     return Spread(bounds, counts + (0,) * (len(bounds) + 1 - len(counts)))

@@ -16,9 +16,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
 from reconciler.cost.advice import Bucket, Spread
-from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
+from reconciler.gcp.cloud_run_series import bounds_of, listed, step
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
@@ -72,9 +71,9 @@ class Series:
         Raises:
             ApiError: It cannot be read.
         """
-        minutes = _aggregation(_PERIOD_S, "ALIGN_MAX", "REDUCE_SUM", _LABELS)
+        minutes = step(_PERIOD_S, "ALIGN_MAX", "REDUCE_SUM", _LABELS)
         over = self._whole("ALIGN_MAX", "REDUCE_SUM")
-        only = ' AND metric.labels.state = "active"' if busy else ""
+        only = 'metric.labels.state = "active"' if busy else ""
         found = self._list(_INSTANCES, [minutes, over], only)
         return {_service(each): int(_number(each.points[0].value)) for each in found}
 
@@ -92,27 +91,11 @@ class Series:
         return found
 
     def _whole(self, aligner: str, reducer: str, *more: str) -> dict[str, Any]:
-        return _aggregation(int((self.until - self.since).total_seconds()), aligner, reducer, (*_LABELS, *more))
+        return step((self.until - self.since).total_seconds(), aligner, reducer, (*_LABELS, *more))
 
     def _list(self, metric: str, steps: Sequence[Mapping[str, Any]], only: str = "") -> list[Any]:
-        """List series with one point, over all of the time; those that have none are left out."""
-        api = self.connection.client("google.cloud.monitoring_v3", "metric_service", "MetricService")
-        project = self.connection.project
-        request = {
-            "name": f"projects/{project}",
-            # Of a project that monitors others too, Google lists the series of all of them (metrics scopes).
-            "filter": f'metric.type = "run.googleapis.com/{metric}" AND resource.type = "cloud_run_revision" '
-            f'AND resource.labels.project_id = "{project}"{only}',
-            "interval": {"start_time": self.since, "end_time": self.until},
-            "page_size": 10_000,
-            **dict(zip(("aggregation", "secondary_aggregation"), steps, strict=False)),
-        }
-        try:
-            with calling("read", f"{metric} of Cloud Run"):
-                found = list(api.list_time_series(request=request, timeout=CALL_TIMEOUT_S, retry=READING))
-        except errors.NotFoundError:  # of a metric that nothing was ever counted of
-            return []
-        return [each for each in found if each.points]
+        """List series with one point, over all of the time."""
+        return listed(self.connection, metric, self.since, self.until, steps, only)
 
 
 def spread_of(message: Any) -> Spread:
@@ -120,36 +103,13 @@ def spread_of(message: Any) -> Spread:
 
     Args:
         message: `google.api.Distribution`.
-
-    Source:
-        Comments of `google.api.Distribution.BucketOptions`: bucket 0 is what is below the first bound, the last one
-        what is not below the last; trailing buckets of none may be left out.
     """
-    bounds = _bounds(message.bucket_options)
+    bounds = list(map(_decimal, bounds_of(message.bucket_options)))
     buckets = []
     for index, count in enumerate(message.bucket_counts if bounds else ()):
         low = bounds[index - 1] if index else min(Decimal(0), bounds[0])
         buckets.append(Bucket(low, bounds[index] if index < len(bounds) else None, int(count)))
     return Spread.of(buckets, _decimal(message.mean))
-
-
-def _bounds(options: Any) -> list[Decimal]:
-    if options.explicit_buckets.bounds:
-        return [_decimal(each) for each in options.explicit_buckets.bounds]
-    linear, growing = options.linear_buckets, options.exponential_buckets
-    if linear.num_finite_buckets:
-        return [_decimal(linear.offset + linear.width * index) for index in range(linear.num_finite_buckets + 1)]
-    count = growing.num_finite_buckets
-    return [_decimal(growing.scale * growing.growth_factor**index) for index in range(count + 1)] if count else []
-
-
-def _aggregation(period_s: int, aligner: str, reducer: str, groups: Sequence[str]) -> dict[str, Any]:
-    return {
-        "alignment_period": {"seconds": period_s},
-        "per_series_aligner": aligner,
-        "cross_series_reducer": reducer,
-        "group_by_fields": list(groups),
-    }
 
 
 def _service(series: Any) -> Key:

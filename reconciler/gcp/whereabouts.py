@@ -42,7 +42,14 @@ def jobs_at(connection: Connection, region: str) -> list[Spot]:
 def functions_at(connection: Connection, region: str) -> list[Spot]:
     """Read a region's functions, with the images that they start trainings from: one call."""
     return [
-        Spot("function", region, last(live.name), images=images_of_function(live), made=_iso(live.update_time))
+        Spot(
+            "function",
+            region,
+            last(live.name),
+            images=images_of_function(live),
+            made=_iso(live.update_time),
+            stamp=Stamp.read(live.labels),
+        )
         for live in live_functions_in(connection, region)
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors, paid
+from reconciler.core import bill, errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import gone_keys
@@ -77,6 +77,11 @@ def of_baseline(service: MLService, facts: Facts) -> Address | None:
     return Address(NAME, GLOBAL, there[1]) if there and parquet_of(service) else None
 
 
+def of_bill() -> Address:
+    """Give the address of the dataset of the view over Cloud Billing's export: it is where that is, and always ours."""
+    return Address(NAME, GLOBAL, bill.DATASET)
+
+
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[BigqueryDataset]]:
     """Want the dataset of the prediction log, in the service's region."""
     here = address_of(service, facts) or of_baseline(service, facts)
@@ -92,8 +97,13 @@ def refine(want: Desired[BigqueryDataset], seen: Observed[BigqueryDataset] | Non
         PlanError: Its location is another one.
     """
     if seen is not None and seen.fields.location != want.fields.location:
-        why = f"it is in {seen.fields.location}, and the service in {want.fields.location}"
+        its_bill = want.address == of_bill()
+        why = (
+            f"it is in {seen.fields.location}, and the {'export' if its_bill else 'service'} in {want.fields.location}"
+        )
         hint = "name a new dataset in monitoring.logging.table: BigQuery moves none"
+        if its_bill:
+            hint = "delete the view and the dataset, which hold no rows: they are made anew where the export is"
         raise errors.PlanError(want.address, why, hint=hint)
     return want.fields
 
@@ -154,7 +164,7 @@ class BigqueryDatasetClient:
         """Create it; synchronous."""
         body = {
             "datasetReference": {"datasetId": want.address.name},
-            "location": want.fields.location,
+            "location": _as_written(want.fields.location),
             "labels": dict(want.fields.labels),
         }
         with calling("create", want.address):
@@ -183,6 +193,15 @@ class BigqueryDatasetClient:
         except errors.InvalidRequest as error:
             hint = f"delete what is in it, or keep it: take its label {MANAGED_BY} away; then run again"
             raise errors.InvalidRequest(error.verb, error.address, error.why, hint=hint) from error
+
+
+def _as_written(location: str) -> str:
+    """Give a location as BigQuery writes it: multi-regions, which have no number, in capitals.
+
+    Source:
+        https://cloud.google.com/bigquery/docs/locations#multi-regions: US and EU.
+    """
+    return location if "-" in location else location.upper()
 
 
 def loss(seen: Observed[BigqueryDataset], services: Collection[str]) -> str:

@@ -14,7 +14,7 @@ from reconciler.core import errors, paid
 from reconciler.core.decide import covers
 from reconciler.core.kind import Kind, Ownership, Roles, for_no_service
 from reconciler.core.membership import KIND as NAME
-from reconciler.core.membership import PROJECT, Membership, any_role
+from reconciler.core.membership import MOUNTED, PROJECT, SQL_CLIENT, Membership, any_role
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp import policy
 from reconciler.gcp.table_policies import TablePolicies
@@ -203,8 +203,12 @@ def in_turn(address: Address) -> str:
 
 
 def goes_with_the_service(address: Address) -> bool:
-    """Keep roles on the project until the service goes: a revision that still runs may need an older spec's."""
-    return Membership.of(address).on == PROJECT
+    """Keep roles on the project until the service goes: a revision that still runs may need an older spec's.
+
+    Those of mounts are kept by the revisions that need them: `Kind.keeps`.
+    """
+    there = Membership.of(address)
+    return there.on == PROJECT and not (there.title.startswith(MOUNTED) or there.role == SQL_CLIENT)
 
 
 KIND = Kind(

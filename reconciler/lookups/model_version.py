@@ -87,7 +87,9 @@ def _no_such(registry: ModelRegistry, model: str, alias: str, region: str) -> er
     aliases = sorted({str(each) for version in versions for each in version.get("versionAliases", ())})
     why = f"none of the {len(versions)} versions of model '{model}' in {region} has the alias '{alias}'"
     known = ", ".join(aliases[:_SHOWN]) or "none"
-    return errors.Unanswered(why, hint=f"give it to one: mlservice promote (aliases there: {known}); {meanwhile}")
+    return errors.Unanswered(
+        why, hint=f"give it to one: mlservice models promote (aliases there: {known}); {meanwhile}"
+    )
 
 
 MODEL_VERSION = Lookup(

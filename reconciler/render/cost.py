@@ -10,6 +10,7 @@ from rich.text import Text
 
 from reconciler.render.moments import minute
 from reconciler.render.text import table
+from reconciler.render.values import one_line
 
 _HEAD = ("  a month, in USD", "floor", "expected", "worst", "assumption")
 _NUMBERS = (1, 2, 3)
@@ -54,6 +55,9 @@ def _service(service: Mapping[str, Any], *, everything: bool) -> Text:
     text.append_text(table([*rows, whole], _HEAD, right=_NUMBERS, styles=[*styles, "bold"]))
     if used := service.get("measured"):
         text.append(f"  measured: {used_words(used)}\n", "cyan")
+    if billed := service.get("billed"):
+        for told in billed_lines(billed, service["total"]["expected"]):
+            text.append(f"  billed: {told}\n", "cyan")
     if service["assumed"]:
         text.append(f"  assumed, until the spec says it: {', '.join(service['assumed'])}\n", "cyan")
     for line in _neighbours(service["neighbours"], everything=everything):
@@ -68,6 +72,26 @@ def used_words(used: Mapping[str, Any]) -> str:
     billed = f", {used['billedInstances']} instances billed" if used["billedInstances"] is not None else ""
     when = f"from {minute(used['since'])} to {minute(used['until'])} UTC"
     return f"{used['requestsPerSecond']} requests/s{each}{billed}, {when}"
+
+
+def billed_lines(found: Mapping[str, Any], expected: str | None) -> Iterator[str]:
+    """Say what was billed, month by month, beside what is expected of one; or why that is not known.
+
+    Args:
+        found: As `engine.billing` gives it.
+        expected: US dollars a month; None where no spec is at hand.
+    """
+    if found["unknown"]:
+        yield f"not known: {one_line(found['unknown'])}"
+    elif not found["months"]:
+        yield "nothing yet: the export has no line of it, which come up to a day late"
+    for each in found["months"]:
+        told = f", use until {minute(each['until'])} UTC" if each["until"] else ""
+        parts = [f"{name} {each[name]}" for name in ("credits", "corrections") if Decimal(each[name])]
+        within = f" ({', '.join(parts)} in it)" if parts else ""
+        beside = f"; {expected} USD expected a month, before what is free" if expected is not None else ""
+        yield f"{each['amount']} {one_line(each['currency'])} in {each['month']}{within}{told}{beside}"
+        expected = None  # once is enough
 
 
 def _row(line: Mapping[str, Any], *, everything: bool) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from reconciler.render.cost import used_words
+from reconciler.render.cost import billed_lines, used_words
 from reconciler.render.moments import ago, minute
 from reconciler.render.monitoring import NAMES, WORDS, words_of
 from reconciler.render.text import table
@@ -66,6 +66,8 @@ def _cost(found: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"cost as used  {_amounts(found['asUsed'])}, as large as it runs"
     if found["unknown"]:
         yield f"used          not known: {one_line(found['unknown'])}"
+    if found["billed"]:
+        yield from (f"billed        {line}" for line in billed_lines(found["billed"], None))
 
 
 def _amounts(found: Mapping[str, Any]) -> str:

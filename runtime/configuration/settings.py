@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 FeatureType = Literal["number", "integer", "boolean", "category", "string"]
@@ -65,6 +65,7 @@ class ModelSettings(msgspec.Struct, frozen=True, rename="camel"):
     A file that is code (a pickle, a torch program, Python) loads only with leave: `allow_pickle` and the right `sha256`
     (hex, of the file); for Python `framework: custom` may stand for the former, and in a `local` folder no digest is
     asked for. The spec gives it, or who started the server, by `allow_code`; see `with_folder`.
+    `trusted_types` are those that a file of skops may hold beside scikit-learn's own.
     """
 
     uri: str | None = None
@@ -75,10 +76,17 @@ class ModelSettings(msgspec.Struct, frozen=True, rename="camel"):
     file: str | None = None
     sha256: str | None = None
     allow_pickle: bool = False
+    trusted_types: tuple[str, ...] = ()
     local: bool = False
     allow_code: bool = False
     features: dict[str, Feature] = {}
     prediction: Prediction | None = None
+
+
+# Words of the language that a `model.yaml` may have and the server does not read: they are for the monitor.
+UNREAD: Mapping[type, Collection[str]] = {Feature: {"monitor"}, Prediction: {"values"}}
+# What the server is told otherwise: where the folder is, and by its command line.
+NOT_WRITTEN: Mapping[type, Collection[str]] = {ModelSettings: {"local", "allowCode"}}
 
 
 class Batching(msgspec.Struct, frozen=True, rename="camel"):
@@ -190,12 +198,12 @@ def with_folder(settings: ModelSettings, folder: Path, *, local: bool) -> ModelS
 
 
 def _written(file: Path) -> ModelSettings:
-    import yaml  # noqa: PLC0415 - most folders have no model.yaml
+    from runtime.configuration import model_file  # noqa: PLC0415 - most folders have no model.yaml
 
     try:
-        return msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")) or {}, ModelSettings)
-    except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise SettingsError(f"{MODEL_FILE}: {error}") from error
+        return model_file.read(file.read_bytes(), ModelSettings, name=MODEL_FILE, more=UNREAD, less=NOT_WRITTEN)
+    except model_file.Unreadable as error:
+        raise SettingsError(str(error)) from error
 
 
 def _without_leave(written: ModelSettings, said: ModelSettings) -> ModelSettings:
@@ -212,7 +220,7 @@ def _without_leave(written: ModelSettings, said: ModelSettings) -> ModelSettings
         raise SettingsError(
             f"{MODEL_FILE}: file: {written.file!r} is no file of the folder; only the spec names a module"
         )
-    return msgspec.structs.replace(written, allow_pickle=False, sha256=None)
+    return msgspec.structs.replace(written, allow_pickle=False, sha256=None, trusted_types=())
 
 
 def _given(settings: ModelSettings) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class Refused(Exception):
         status: HTTP status: 400 malformed, 404 unknown, 413 too large, 422 against the schema, 429 or 503 busy.
         retry_after_s: Whole seconds after which trying again makes sense, for 429 and 503.
         details: Problems by row and feature, for protocols whose errors have room for them.
+        headers: Of the answer, with names in lower case.
     """
 
     def __init__(
@@ -66,9 +67,11 @@ class Refused(Exception):
         *,
         retry_after_s: int | None = None,
         details: tuple[dict[str, object], ...] = (),
+        headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.details = details
-        self.headers = () if retry_after_s is None else ((b"retry-after", str(retry_after_s).encode()),)
+        again = () if retry_after_s is None else ((b"retry-after", str(retry_after_s).encode()),)
+        self.headers = (*again, *headers)

@@ -73,10 +73,14 @@ class Schema:
     @classmethod
     def unnamed(cls, width: int, into: TensorSpec | None = None) -> Schema:
         """Make the schema of a model that declares none: so many values that its input can hold."""
-        datatype = "FP32" if into is None else into.datatype
-        feature = Feature("integer") if "INT" in datatype else _UNNAMED.get(datatype, Feature("number"))
+        feature = _feature_for("FP32" if into is None else into.datatype)
         names = [f"f{i}" for i in range(width)]
         return cls(dict.fromkeys(names, feature), None if into is None else dict.fromkeys(names, into))
+
+    @classmethod
+    def of_inputs(cls, inputs: Sequence[TensorSpec]) -> Schema:
+        """Make the schema of a model that declares none and takes each column by itself: what each input can hold."""
+        return cls({spec.name: _feature_for(spec.datatype) for spec in inputs}, {spec.name: spec for spec in inputs})
 
     def check_table(self, matrix: Array) -> None:
         """Check a table that came as a tensor. In a table of numbers a category is its place in `values`.
@@ -168,6 +172,10 @@ class Schema:
         if problems:
             raise InvalidInput(sorted(problems, key=lambda p: p.row or 0)[:MAX_PROBLEMS])
         return columns
+
+
+def _feature_for(datatype: str) -> Feature:
+    return Feature("integer") if "INT" in datatype else _UNNAMED.get(datatype, Feature("number"))
 
 
 _UNNAMED = {"BOOL": Feature("boolean"), "BYTES": Feature("string")}

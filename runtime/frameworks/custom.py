@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runtime.configuration.own_code import own_module
-from runtime.data.tensors import Array, TensorSpec
+from runtime.data.tensors import Array, TensorSpec, datatype_of
 from runtime.frameworks import LoadError, check_code
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class CustomModel:
         )
         self.outputs: tuple[TensorSpec, ...] = (TensorSpec(OUTPUT, "FP64", (-1,)),)
         declared = getattr(hooks, "outputs", None)
+        self._told = bool(declared)
         if declared:
             self.outputs = tuple(TensorSpec(name, datatype, tuple(shape)) for name, datatype, shape in declared)
 
@@ -68,12 +69,28 @@ class CustomModel:
 
         Raises:
             KeyError: The class gave no output of that name. Also whatever it raises itself.
+            ValueError: It gave another number of rows: whoever is behind them in the batch would get theirs.
         """
         told = {"parameters": dict(parameters or {})} if self.takes_parameters else {}
-        found = self._hooks.predict(dict(inputs), **told)
-        if isinstance(found, dict):
-            return {name: np.asarray(found[name]) for name in outputs}
-        return {outputs[0]: np.asarray(found)}
+        given = self._hooks.predict(dict(inputs), **told)
+        found = given if isinstance(given, dict) else {outputs[0]: given}
+        arrays = {name: np.asarray(found[name]) for name in outputs}
+        rows = len(next(iter(inputs.values()), ()))
+        other = next((name for name, array in arrays.items() if array.shape[:1] != (rows,)), None)
+        if other is not None:
+            raise ValueError(f"predict gave {list(arrays[other].shape)} as {other!r} for {rows} rows")
+        if not self._told:
+            self._learn(arrays)
+        return arrays
+
+    def _learn(self, arrays: Mapping[str, Array]) -> None:
+        """Say of the outputs what they were in the first call, the server's own, where the class says nothing."""
+        self._told = True
+        self.outputs = tuple(
+            TensorSpec(spec.name, datatype_of(arrays[spec.name]), (-1, *arrays[spec.name].shape[1:]))
+            for spec in self.outputs
+            if spec.name in arrays
+        )
 
 
 class HookedModel:

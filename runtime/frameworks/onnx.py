@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import logging
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from runtime.configuration.settings import ModelSettings
+    from runtime.configuration.settings import Feature, ModelSettings
+
+log = logging.getLogger("runtime")
 
 _DATATYPES = {
     "tensor(bool)": "BOOL",
@@ -34,33 +38,127 @@ _DATATYPES = {
 }
 
 
+# Type of what a ZipMap gives: for each row its classes, each with its probability.
+_ZIPPED = re.compile(r"seq\(map\((int64|string),tensor\(float\)\)\)")
+# Of dimensions that a graph leaves open, such as the words of a text, when it is tried.
+_SOME = 4
+# How far a row's answer may be from itself beside another row: libraries add up in another order.
+_CLOSE = 1e-3
+
+
 class OnnxModel:
     """A session. onnxruntime lets several threads run one session at once."""
 
     platform = "onnx_onnxv1"
     calls_at_once = 1
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, features: Mapping[str, Feature] | None = None) -> None:
         # `run` of the session itself first looks for absent inputs, which ours never are, and where CUDA fails it goes
         # on with the CPU unasked; here a failed call is an error.
         self._run = getattr(session, "_sess", session).run
         self.inputs = tuple(_spec(arg) for arg in session.get_inputs())
-        self.outputs = _of_rows(tuple(_spec(arg) for arg in session.get_outputs()))
+        rows = {spec.name: (features or {}).get(spec.name) for spec in self.inputs}
+        tried = _tried(self._run, self.inputs, [arg.name for arg in session.get_outputs()], rows)
+        self._zipped = {arg.name for arg in session.get_outputs() if _ZIPPED.fullmatch(arg.type)}
+        outputs = [self._described(arg, tried) for arg in session.get_outputs()]
+        self.outputs = _of_rows(tuple(outputs), tried)
         self._one_by_one = _takes_one(self.inputs, self.outputs)
         if self._one_by_one:
             self.inputs = tuple(map(_freed, self.inputs))
             self.outputs = tuple(map(_freed, self.outputs))
-        self.batchable = all(spec.shape[:1] == (-1,) for spec in (*self.inputs, *self.outputs))
+        free = all(spec.shape[:1] == (-1,) for spec in (*self.inputs, *self.outputs))
+        self.batchable = free and (self._one_by_one or tried is None or self._is_by_row(tried))
         self.device = "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
         """Run what the graph needs for these outputs, a row at a time where it takes no more."""
         rows = len(next(iter(inputs.values()))) if self._one_by_one else 1
         if rows == 1:
-            return dict(zip(outputs, self._run(outputs, inputs, None), strict=True))
+            found = dict(zip(outputs, self._run(outputs, inputs, None), strict=True))
+            return found if not self._zipped else {name: self._table(name, found[name]) for name in outputs}
         each = [{name: array[row : row + 1] for name, array in inputs.items()} for row in range(rows)]
-        found = zip(*(self._run(outputs, one, None) for one in each), strict=True)
-        return {name: np.concatenate(arrays) for name, arrays in zip(outputs, found, strict=True)}
+        single = [self.predict(one, outputs) for one in each]
+        return {name: np.concatenate([one[name] for one in single]) for name in outputs}
+
+    def _table(self, name: str, found: Any) -> Array:
+        """Give a column for each class, in their order, where a graph gives a mapping for each row."""
+        if name not in self._zipped:
+            return found  # type: ignore[no-any-return]  # onnxruntime has no types
+        return np.array([list(row.values()) for row in found], np.float32)
+
+    def _described(self, arg: Any, tried: _Tried | None) -> TensorSpec:
+        """Say what an output is: as the graph has it, else as it was when it was tried."""
+        if arg.name in self._zipped:
+            classes = -1 if tried is None else len(tried.together[arg.name][0])
+            return TensorSpec(arg.name, "FP32", (-1, classes))
+        spec = _spec(arg)
+        if spec.shape or tried is None:
+            return spec
+        found = np.asarray(tried.together[arg.name])  # without dimensions, which may mean that nobody knows them
+        return replace(spec, shape=(-1, *found.shape[1:])) if found.ndim else spec
+
+    def _is_by_row(self, tried: _Tried) -> bool:
+        """Whether a row's answer is its own, whatever stands beside it: a mean over the batch is not."""
+        for spec in self.outputs:
+            together = self._table(spec.name, tried.together[spec.name])
+            alone = np.concatenate([self._table(spec.name, one[spec.name]) for one in tried.alone])
+            if not _alike(together, alone):
+                log.warning("answers of output %r depend on the rows beside: requests are not joined", spec.name)
+                return False
+        return True
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What a graph gave for two rows, and for each of them alone; for the only row that it takes, the same twice."""
+
+    together: Mapping[str, Any]
+    alone: tuple[Mapping[str, Any], ...]
+
+    @property
+    def rows(self) -> int:
+        return len(self.alone)
+
+
+def _tried(
+    run: Any, inputs: tuple[TensorSpec, ...], outputs: list[str], features: Mapping[str, Feature | None]
+) -> _Tried | None:
+    """Ask a graph about rows of our own; None where it has no answer, such as to a word that it does not know."""
+    fixed = any(spec.shape[:1] != (-1,) for spec in inputs)
+    rows = {spec.name: _rows(spec, 1 if fixed else 2, features[spec.name]) for spec in inputs}
+    quiet = ort.RunOptions()
+    quiet.log_severity_level = 4
+    try:
+        together = dict(zip(outputs, run(outputs, rows, quiet), strict=True))
+        if fixed:
+            return _Tried(together, (together,))
+        each = [{name: array[row : row + 1] for name, array in rows.items()} for row in range(2)]
+        return _Tried(together, tuple(dict(zip(outputs, run(outputs, one, quiet), strict=True)) for one in each))
+    except Exception:  # onnxruntime has no common base class for its refusals
+        log.info("the graph has no answer to the rows that it was tried with", exc_info=True)
+        return None
+
+
+def _rows(spec: TensorSpec, count: int, feature: Feature | None) -> Array:
+    """Make rows that differ, of values that the spec names, where it does."""
+    shape = (count, *(size if size > 0 else _SOME for size in spec.shape[1:]))
+    shape = shape if spec.shape[:1] in {(-1,), (1,), ()} else (spec.shape[0], *shape[1:])
+    if spec.dtype.kind == "O":
+        first, *more = feature.values if feature is not None and feature.values else ("a", "b")
+        return np.where(np.indices(shape).sum(axis=0) % 2, [*more, first][0], first).astype(object)
+    if spec.dtype.kind == "f":
+        return np.random.default_rng(0).standard_normal(shape).astype(spec.dtype)
+    found: Array = (np.indices(shape).sum(axis=0) % 2).astype(spec.dtype)
+    return found
+
+
+def _alike(one: Any, other: Any) -> bool:
+    first, second = np.asarray(one), np.asarray(other)
+    if first.shape != second.shape:
+        return False
+    if first.dtype.kind in "OSU":
+        return bool((first == second).all())
+    return bool(np.allclose(first, second, rtol=_CLOSE, atol=_CLOSE, equal_nan=True))
 
 
 def load(file: Path, settings: ModelSettings) -> OnnxModel:
@@ -69,7 +167,6 @@ def load(file: Path, settings: ModelSettings) -> OnnxModel:
     Raises:
         LoadError: onnxruntime refuses the file, an input or output is no tensor, or the graph does not answer by row.
     """
-    del settings
     ort.disable_telemetry_events()  # where the environment variable is not heard, as in Windows' own builds
     options = ort.SessionOptions()
     options.intra_op_num_threads = cpus()
@@ -79,7 +176,7 @@ def load(file: Path, settings: ModelSettings) -> OnnxModel:
         session = ort.InferenceSession(str(file), options, providers=_providers())
     except Exception as error:  # onnxruntime has no common base class for its refusals
         raise LoadError(f"onnxruntime cannot open {file.name}: {error}") from error
-    return OnnxModel(session)
+    return OnnxModel(session, settings.features)
 
 
 def _providers() -> list[str]:
@@ -109,17 +206,21 @@ def _takes_one(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) 
     return True
 
 
-def _of_rows(outputs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
-    """Leave out what is one value for all rows, such as a loss: no row has it.
+def _of_rows(outputs: tuple[TensorSpec, ...], tried: _Tried | None) -> tuple[TensorSpec, ...]:
+    """Leave out what is one value for all rows, such as a loss or a mean: no row has it.
 
     Raises:
         LoadError: That is all there is.
     """
-    found = tuple(spec for spec in outputs if spec.shape)
+    found = tuple(spec for spec in outputs if spec.shape and (tried is None or _has_rows(spec, tried)))
     if not found:
         names = ", ".join(repr(spec.name) for spec in outputs)
         raise LoadError(f"output {names} is one value for all rows; its first dimension must be the rows")
     return found
+
+
+def _has_rows(spec: TensorSpec, tried: _Tried) -> bool:
+    return tried.rows == 1 or len(tried.together[spec.name]) == tried.rows
 
 
 def _freed(spec: TensorSpec) -> TensorSpec:
@@ -129,7 +230,6 @@ def _freed(spec: TensorSpec) -> TensorSpec:
 def _spec(arg: Any) -> TensorSpec:
     datatype = _DATATYPES.get(arg.type)
     if datatype is None:
-        hint = "; convert with zipmap=False" if arg.type.startswith("seq(map") else ""
-        raise LoadError(f"{arg.name!r} is {arg.type}, which is no tensor{hint}")
+        raise LoadError(f"{arg.name!r} is {arg.type}, which is no tensor")
     shape = tuple(d if isinstance(d, int) and d > 0 else -1 for d in arg.shape)
     return TensorSpec(arg.name, datatype, shape)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from runtime.frameworks import LoadError, check_code
 from runtime.frameworks.direct import Direct, direct
 from runtime.frameworks.estimators import columns_of, names_of
 from runtime.frameworks.tables import Table, check_types
+from runtime.frameworks.vectorizers import of_mappings, of_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +30,11 @@ INPUT = "input"
 LABEL = "label"
 PROBABILITIES = "probabilities"
 TEXT_TYPES = frozenset({"category", "string"})
+# The largest float, and the largest whole number that goes into 64 bits as a float.
+_MOST = float(np.finfo(np.float64).max)
+_WHOLE = 2**63 - 1024
+# By how many digits less than 32-bit floats have is tried: a scaler may divide by something small.
+_POWERS = (0, 1, 2, 4, 8, 16)
 
 
 class SklearnModel:
@@ -39,23 +47,26 @@ class SklearnModel:
     def __init__(self, estimator: Any, settings: ModelSettings, file: str = "the model") -> None:
         self._estimator = estimator
         self._classes: Any = getattr(estimator, "classes_", None)
-        # One list of classes per output has tables of probabilities of different widths, which are no one output.
-        several = isinstance(self._classes, list)
-        self._has_probabilities = self._classes is not None and not several and hasattr(estimator, "predict_proba")
         self._columns = names_of(estimator) or None
-        width = getattr(estimator, "n_features_in_", None) or len(self._columns or settings.features) or -1
-        text = any(f.type in TEXT_TYPES for f in settings.features.values())
-        # Trees compute with 32-bit floats, and scikit-learn fails at what does not fit there.
-        self.inputs = (TensorSpec(INPUT, "BYTES" if text else "FP64", (-1, int(width)), LARGEST),)
+        features = settings.features
+        texts, mappings = of_texts(estimator, features, file), of_mappings(estimator, features, file)
+        self._given = texts or mappings
+        width = getattr(estimator, "n_features_in_", None) or len(self._columns or features) or -1
+        width = 1 if texts else len(features) or -1 if mappings else width
+        text = texts is not None or any(f.type in TEXT_TYPES for f in features.values())
+        self.inputs = (TensorSpec(INPUT, "BYTES" if text else "FP64", (-1, int(width))),)
         self._order: tuple[int, ...] | None = None
         self._direct: Direct | None = None
-        self._table = self._agreed(settings.features, file, text=text)
-        self.outputs = self._output_specs(settings.features)
-        self._direct = None if text else direct(estimator, self.inputs[0].shape[1])
+        self._table = None if self._given else self._agreed(features, file, text=text)
+        self.outputs = self._output_specs(features)
+        self.inputs = (replace(self.inputs[0], limit=self._limit(features)),)
+        self._direct = None if text or self._given else direct(estimator, self.inputs[0].shape[1])
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
         """Ask the estimator for what is wanted, and for nothing else."""
         rows = inputs[INPUT]
+        if self._given is not None:
+            return _predicted(self._estimator, self._given(rows), outputs)
         if self._table is not None:
             return _predicted(self._estimator, self._table.of(rows), outputs)
         if self._order is not None:
@@ -66,7 +77,7 @@ class SklearnModel:
 
     def _output_specs(self, features: Mapping[str, Feature]) -> tuple[TensorSpec, ...]:
         """Say what it gives, as it gives it for a row: one value or several, of which type."""
-        names = (LABEL, PROBABILITIES) if self._has_probabilities else (LABEL,)
+        names = (LABEL, *self._probabilities())
         try:
             found = self.predict({INPUT: _row(self.inputs[0], features)}, names)
         except Exception:  # its width is not known, or it fails: then it will again, at the server's own first call
@@ -74,12 +85,37 @@ class SklearnModel:
             return self._guessed_specs()
         return tuple(TensorSpec(name, datatype_of(found[name]), (-1, *found[name].shape[1:])) for name in names)
 
+    def _probabilities(self) -> tuple[str, ...]:
+        """Name the tables of probabilities: one for each column of labels, as they are of different widths."""
+        if self._classes is None or not hasattr(self._estimator, "predict_proba"):
+            return ()
+        if not isinstance(self._classes, list):
+            return (PROBABILITIES,)
+        return tuple(f"{PROBABILITIES}_{place}" for place in range(len(self._classes)))
+
     def _guessed_specs(self) -> tuple[TensorSpec, ...]:
-        classes = None if isinstance(self._classes, list) else self._classes
-        label = TensorSpec(LABEL, "FP64" if classes is None else datatype_of(classes), (-1,))
-        if not self._has_probabilities:
-            return (label,)
-        return (label, TensorSpec(PROBABILITIES, "FP64", (-1, len(self._classes))))
+        several = isinstance(self._classes, list)
+        known = None if several else self._classes
+        label = TensorSpec(LABEL, "FP64" if known is None else datatype_of(known), (-1,))
+        tables = zip(self._probabilities(), self._classes if several else [self._classes], strict=False)
+        return (label, *(TensorSpec(name, "FP64", (-1, len(classes))) for name, classes in tables))
+
+    def _limit(self, features: Mapping[str, Feature]) -> float:
+        """Find the largest numbers that it takes. Trees compute with 32-bit floats, and fail at what those do not hold.
+
+        A step before may make them larger still, so what is believed is what was tried.
+        """
+        names = [spec.name for spec in self.outputs]
+        with np.errstate(all="ignore"):
+            for limit in (math.inf, *(LARGEST * 10.0**-power for power in _POWERS)):
+                try:
+                    for sign in (1, -1):
+                        self.predict({INPUT: _row(self.inputs[0], features, sign * min(limit, _MOST))}, names)
+                except Exception as error:  # noqa: BLE001 - scikit-learn and steps of one's own raise what they like
+                    log.info("numbers of %g are not taken: %s", limit, error)
+                else:
+                    return limit
+        return LARGEST
 
     def _agreed(self, features: Mapping[str, Feature], file: str, *, text: bool) -> Table | None:
         """Compare the spec with the columns of the estimator; give how to make its table, where there is text.
@@ -105,23 +141,23 @@ class SklearnModel:
         return pd.DataFrame(rows, columns=self._columns)
 
 
-def _row(spec: TensorSpec, features: Mapping[str, Feature]) -> Array:
-    """Make one row that a schema allows, as far as types go."""
+def _row(spec: TensorSpec, features: Mapping[str, Feature], number: float = 0.0) -> Array:
+    """Make one row that a schema allows, as far as types go; of a number, or the nearest that is allowed."""
     if not features:
-        return np.zeros((1, spec.shape[1]), spec.dtype)
+        return np.full((1, spec.shape[1]), "text" if spec.dtype.kind == "O" else number, spec.dtype)
     row = np.empty((1, len(features)), spec.dtype)
-    row[0] = [_value(feature, text=spec.dtype.kind == "O") for feature in features.values()]
+    row[0] = [_value(feature, number, text=spec.dtype.kind == "O") for feature in features.values()]
     return row
 
 
-def _value(feature: Feature, *, text: bool) -> Any:
+def _value(feature: Feature, number: float, *, text: bool) -> Any:
     if feature.type in TEXT_TYPES and text:
         return next(iter(feature.values), "text")
-    if feature.type == "boolean":
+    if feature.type in {"boolean", "category"}:
         return False
-    value = max(feature.min or 0.0, 0.0)
+    value = number if feature.min is None else max(feature.min, number)
     value = value if feature.max is None else min(value, feature.max)
-    return round(value) if feature.type == "integer" else value
+    return max(min(round(value), _WHOLE), -_WHOLE) if feature.type == "integer" else value
 
 
 def _predicted(estimator: Any, rows: Any, outputs: Sequence[str]) -> dict[str, Array]:
@@ -130,7 +166,9 @@ def _predicted(estimator: Any, rows: Any, outputs: Sequence[str]) -> dict[str, A
         found[LABEL] = np.asarray(estimator.predict(rows))
     if PROBABILITIES in outputs:
         found[PROBABILITIES] = estimator.predict_proba(rows)
-    return found
+    several = [name for name in outputs if name.startswith(f"{PROBABILITIES}_")]
+    tables = estimator.predict_proba(rows) if several else []
+    return found | {name: tables[int(name.removeprefix(f"{PROBABILITIES}_"))] for name in several}
 
 
 def load(file: Path, settings: ModelSettings) -> SklearnModel:
@@ -139,19 +177,16 @@ def load(file: Path, settings: ModelSettings) -> SklearnModel:
     Raises:
         LoadError: The file is corrupt, holds types skops does not know, or is a pickle without leave.
     """
-    estimator = _skops(file) if file.suffix == ".skops" else _pickle(file, settings)
+    estimator = _skops(file, settings) if file.suffix == ".skops" else _pickle(file, settings)
     if isinstance(getattr(estimator, "n_jobs", None), int):
         estimator.n_jobs = 1  # starting threads for one row costs more than the row
     return SklearnModel(estimator, settings, file.name)
 
 
-def _skops(file: Path) -> Any:
-    import skops.io  # noqa: PLC0415 - a second the other formats need not pay
+def _skops(file: Path, settings: ModelSettings) -> Any:
+    from runtime.frameworks.skops_files import read  # noqa: PLC0415 - a second the other formats need not pay
 
-    try:
-        return skops.io.load(file, trusted=[])  # refuses types it does not know, by name
-    except Exception as error:  # a corrupt zip raises whatever it was that broke
-        raise LoadError(f"skops cannot read {file.name}: {error}") from error
+    return read(file, settings)
 
 
 def _pickle(file: Path, settings: ModelSettings) -> Any:

@@ -21,6 +21,7 @@ _ERRORS = {
     "404": "No such model or version.",
     "405": "Another method.",
     "413": "The body, or the number of rows, is beyond the bounds.",
+    "415": "The content encoding is none that is taken.",
     "422": "A value does not fit the schema.",
     "429": "Too many requests are waiting; see Retry-After.",
     "500": "The model failed.",

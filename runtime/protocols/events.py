@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from runtime.data.answers import Answer, Refused, Request
+from runtime.protocols.json_bodies import MARK
 from runtime.protocols.plain import KSERVE, PlainCodec
 
 if TYPE_CHECKING:
@@ -118,12 +119,12 @@ def _unwrapped(request: Request) -> tuple[Origin, bytes]:
         source = request.header(b"ce-source") or b""
         return Origin(_shown(identity), _shown(source)), request.body
     if (request.header(b"content-type") or b"").startswith(STRUCTURED):
-        event = _event(request.body)
+        event = _event(request.body.removeprefix(MARK))
         return Origin(event.id, event.source), _data(event)
     given = request.header(b"x-goog-pubsub-message-id")  # an unwrapped push with its metadata
     if given is not None:
         return Origin(_shown(given), _shown(request.header(b"x-goog-pubsub-subscription-name") or b"")), request.body
-    push = _push(request.body)
+    push = _push(request.body.removeprefix(MARK))
     # Without `validate` characters that are no base64 are left out, and the rest is read as if it were whole.
     return Origin(push.message.message_id, push.subscription), base64.b64decode(push.message.data, validate=True)
 

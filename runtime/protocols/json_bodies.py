@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 # Python's json module writes these unasked, and it is where most of them come from.
+# Windows' editors and some of Microsoft's libraries begin text so; a reader of JSON may ignore it (RFC 8259, 8.1).
+MARK = b"\xef\xbb\xbf"
 _NOT_JSON = re.compile(rb"[\s,:\[-](NaN|Infinity)\s*[,\]}]")
 
 
@@ -29,6 +31,15 @@ def read(decode: Callable[[bytes], Value], body: bytes, what: str) -> Value:
     Raises:
         Refused: 400, it is no JSON, or not of the form that `decode` wants.
     """
+    try:
+        return _read(decode, body, what)
+    except Refused:
+        if not body.startswith(MARK):
+            raise
+    return _read(decode, body.removeprefix(MARK), what)
+
+
+def _read(decode: Callable[[bytes], Value], body: bytes, what: str) -> Value:
     try:
         return decode(body)
     except RecursionError as failure:

@@ -21,6 +21,7 @@ from runtime.protocols.json_bodies import read
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from runtime.configuration.settings import Feature
     from runtime.data.answers import Request
     from runtime.data.models import Loaded
     from runtime.data.outputs import Outputs
@@ -37,13 +38,16 @@ UNPROCESSABLE = 422
 _encode = msgspec.json.Encoder().encode
 
 
+# What a client has not set some write as null, so that wherever a key may be left out it may be null.
+
+
 class InputTensor(msgspec.Struct):
     """One tensor of a request; `data` is read once its datatype is known."""
 
     name: str
     shape: list[int]
     datatype: str
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] | None = None
     data: msgspec.Raw = msgspec.Raw()  # empty when absent
 
 
@@ -51,7 +55,7 @@ class RequestedOutput(msgspec.Struct):
     """One output that is asked for."""
 
     name: str
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] | None = None
 
 
 class InferenceRequest(msgspec.Struct):
@@ -59,8 +63,8 @@ class InferenceRequest(msgspec.Struct):
 
     inputs: list[InputTensor]
     id: str | None = None
-    parameters: dict[str, Any] = {}
-    outputs: list[RequestedOutput] = []
+    parameters: dict[str, Any] | None = None
+    outputs: list[RequestedOutput] | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -102,8 +106,8 @@ class V2Codec:
         head, tail = split(request)
         asked = parse(head)
         tensors = read_tensors(asked.inputs, tail)
-        outputs = self.requested([output.name for output in asked.outputs])
-        return self.query(tensors, outputs, Wanted(asked.id, binary_outputs(asked, outputs)), asked.parameters)
+        outputs = self.requested([output.name for output in asked.outputs or ()])
+        return self.query(tensors, outputs, Wanted(asked.id, binary_outputs(asked, outputs)), asked.parameters or {})
 
     def requested(self, names: Sequence[str]) -> tuple[str, ...]:
         """Give the outputs to compute: those named, else all.
@@ -143,7 +147,9 @@ class V2Codec:
             what = f"no input {unknown[0]!r}" if unknown else f"input {missing[0]!r} is missing"
             raise Refused(400, f"{what}; the model takes {', '.join(self._inputs)}")
         inputs = {name: fitted(tensors[name], spec) for name, spec in self._inputs.items()}
-        if self._loaded.layout is not None:
+        if self._loaded.layout is None:
+            _check_whole(tensors)
+        else:
             try:
                 self._loaded.layout.check(inputs)
             except InvalidInput as error:
@@ -151,17 +157,32 @@ class V2Codec:
         return inputs
 
     def _by_feature(self, tensors: Mapping[str, Array]) -> dict[str, Array] | None:
-        """One tensor per feature, for a model that takes them side by side: `[n]` or `[n, 1]` each."""
+        """One tensor per feature, `[n]` or `[n, 1]` each, for a model that takes them side by side.
+
+        Also for one that takes each by itself, where a tensor is left out, has null in it or is text for a category.
+        """
         layout = self._loaded.layout
-        if layout is None or tensors.keys() != layout.schema.features.keys() or tensors.keys() == self._inputs.keys():
+        if layout is None or not tensors or not tensors.keys() <= layout.schema.features.keys():
             return None
-        columns = {name: values_of(tensors[name], feature) for name, feature in layout.schema.features.items()}
+        if not self._is_by_feature(tensors, layout.schema.features):
+            return None
+        features = {name: feature for name, feature in layout.schema.features.items() if name in tensors}
+        columns = {name: values_of(tensors[name], feature) for name, feature in features.items()}
         if len({len(column) for column in columns.values()}) != 1:
             raise Refused(400, "the features must have the same number of rows")
         try:
             return layout.arrays(layout.schema.columns(columns))
         except InvalidInput as error:
             raise Refused(400, str(error)) from error
+
+    def _is_by_feature(self, tensors: Mapping[str, Array], features: Mapping[str, Feature]) -> bool:
+        """Whether tensors are to be read as features: none of them is an input, or not as it is."""
+        if not tensors.keys() <= self._inputs.keys():
+            return True
+        absent = [feature for name, feature in features.items() if name not in tensors]
+        if absent or tensors.keys() != self._inputs.keys():
+            return all(feature.nullable for feature in absent)
+        return any(array.dtype.kind == "O" and self._inputs[name].dtype.kind != "O" for name, array in tensors.items())
 
     def encode(self, query: Query, outputs: Outputs, start: int, stop: int) -> Answer:
         """Write the outputs, those that were asked for so in binary."""
@@ -221,8 +242,8 @@ def parse(head: bytes) -> InferenceRequest:
 
 def binary_outputs(asked: InferenceRequest, outputs: tuple[str, ...]) -> tuple[str, ...]:
     """Name the outputs that go in binary: each by its own parameter, else all by the request's."""
-    every = asked.parameters.get("binary_data_output") is True
-    own = {output.name: output.parameters.get("binary_data", every) for output in asked.outputs}
+    every = (asked.parameters or {}).get("binary_data_output") is True
+    own = {output.name: (output.parameters or {}).get("binary_data", every) for output in asked.outputs or ()}
     return tuple(name for name in outputs if own.get(name, every) is True)
 
 
@@ -237,7 +258,7 @@ def read_tensors(inputs: list[InputTensor], tail: memoryview) -> dict[str, Array
     for tensor in inputs:
         if tensor.name in found:
             raise Refused(400, f"input {tensor.name!r} is there twice")
-        size = tensor.parameters.get("binary_data_size")
+        size = (tensor.parameters or {}).get("binary_data_size")
         if size is None:
             found[tensor.name] = from_json(tensor)
             continue
@@ -276,7 +297,7 @@ def from_json(tensor: InputTensor) -> Array:
     check_shape(name, tensor.shape, tensor.datatype)
     if not bytes(tensor.data):
         raise Refused(400, f"input {name!r} has no data")
-    if tensor.parameters.get("content_type") == "base64":
+    if (tensor.parameters or {}).get("content_type") == "base64":
         raise Refused(400, f"input {name!r}: base64 is not taken; send the bytes with the binary extension")
     try:
         array = _array(_values(tensor), NUMPY_TYPES[tensor.datatype])
@@ -288,7 +309,15 @@ def from_json(tensor: InputTensor) -> Array:
 
 
 def _array(values: list[Any], dtype: np.dtype[Any]) -> Array:
-    """Make an array; a number that is finite in JSON, as all are there, is so in the datatype too."""
+    """Make an array; a number that is finite in JSON, as all are there, is so in the datatype too.
+
+    With null in it, it is one of objects: what stands for nothing is the feature's to say.
+    """
+    if None in values:
+        _array([value for value in values if value is not None], dtype)
+        found = np.empty(len(values), object)
+        found[:] = values
+        return found
     with np.errstate(over="ignore"):
         array = np.array(values, dtype)
     if dtype.kind == "f" and not np.isfinite(array).all():
@@ -302,8 +331,11 @@ def _values(tensor: InputTensor) -> list[Any]:
     try:
         return list(read(tensor.data))
     except msgspec.ValidationError:
-        flat = msgspec.json.encode(_flattened(_nested(tensor.data), len(tensor.shape)))
-        return list(read(flat))  # the same strict types as for flat data
+        flat = _flattened(_nested(tensor.data), len(tensor.shape))
+        if None not in flat:
+            return list(read(msgspec.json.encode(flat)))  # the same strict types as for flat data
+        whole = iter(read(msgspec.json.encode([value for value in flat if value is not None])))
+        return [None if value is None else next(whole) for value in flat]
 
 
 def _flattened(values: list[Any], depth: int) -> list[Any]:
@@ -317,6 +349,17 @@ def _flattened(values: list[Any], depth: int) -> list[Any]:
     return values
 
 
+def _check_whole(tensors: Mapping[str, Array]) -> None:
+    """Refuse null for a model of which no features are known that could have it.
+
+    Raises:
+        Refused: A tensor has it.
+    """
+    for name, array in tensors.items():
+        if array.dtype.kind == "O" and None in array.reshape(-1).tolist():
+            raise Refused(400, f"input {name!r} has null, and the model has no feature that may be null")
+
+
 def fitted(array: Array, spec: TensorSpec) -> Array:
     """Give a tensor the datatype and rank of an input.
 
@@ -325,6 +368,8 @@ def fitted(array: Array, spec: TensorSpec) -> Array:
     Raises:
         Refused: It cannot be that input.
     """
+    if array.dtype.kind == "O" and spec.dtype.kind == "f" and _is_numbers(array):
+        array = array.astype(np.float64)  # null is NaN
     given, wanted = array.dtype, spec.dtype
     if given != wanted:
         both_floats = given.kind == wanted.kind == "f"
@@ -336,6 +381,11 @@ def fitted(array: Array, spec: TensorSpec) -> Array:
     if array.ndim != len(spec.shape) or any(w not in (-1, h) for h, w in zip(array.shape, spec.shape, strict=True)):
         raise Refused(400, f"input {spec.name!r} has shape {list(array.shape)}, the model takes {list(spec.shape)}")
     return array
+
+
+def _is_numbers(array: Array) -> bool:
+    """Whether an array of objects is one of numbers and null, and not of text."""
+    return all(value is None or isinstance(value, (int, float)) for value in array.reshape(-1).tolist())
 
 
 def _narrowed(array: Array, spec: TensorSpec) -> Array:

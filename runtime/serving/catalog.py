@@ -61,8 +61,10 @@ def _layout(model: Model, settings: ModelSettings) -> Layout | None:
     if getattr(model, "opaque", False):
         return None
     width = inputs[0].shape[1] if len(inputs) == 1 and len(inputs[0].shape) == MATRIX else -1
+    if not settings.features and width > 0:
+        return Layout(Schema.unnamed(width, inputs[0]), inputs)
     if not settings.features:
-        return Layout(Schema.unnamed(width, inputs[0]), inputs) if width > 0 else None
+        return Layout(Schema.of_inputs(inputs), inputs) if all(map(_is_column, inputs)) else None
     names = tuple(settings.features)
     if len(inputs) == 1 and width not in (-1, len(names)):
         raise ValueError(f"the spec has {len(names)} features, the model takes {width}")
@@ -79,6 +81,11 @@ def _layout(model: Model, settings: ModelSettings) -> Layout | None:
             _check_text(name, feature, into[name])
             _check_kind(name, feature, into[name], model)
     return Layout(Schema(settings.features, into), inputs)
+
+
+def _is_column(spec: TensorSpec) -> bool:
+    """Whether an input takes one value a row: then its name and its datatype are those of a feature."""
+    return spec.shape in {(-1,), (-1, 1)}
 
 
 def _check_null(name: str, feature: Feature, spec: TensorSpec, model: Model) -> None:
@@ -116,7 +123,13 @@ def _selection(outputs: tuple[TensorSpec, ...], wanted: Prediction | None) -> Se
         if wanted and spec.name == wanted.name:
             return Selection(spec.name, None)
     tables = [spec for spec in outputs if len(spec.shape) == MATRIX and spec.datatype in {"FP32", "FP64"}]
-    if wanted and wanted.type == "number" and tables and len(outputs) > 1:
+    several = len(outputs[0].shape) == MATRIX and outputs[0].shape[1] > 1  # labels, with a table of probabilities each
+    if wanted and wanted.type == "number" and tables and len(outputs) > 1 and not (several and len(tables) > 1):
+        if tables[0].shape[1] < 0 and len(outputs[0].shape) < MATRIX:
+            raise ValueError(
+                f"nobody knows how many classes output {tables[0].name!r} has: name the values of model.features, "
+                "or one output with prediction.name"
+            )
         return Selection(tables[0].name, 1 if tables[0].shape[1] == BINARY else None)
     classes = _classes(outputs)
     if wanted and wanted.type == "number" and classes:

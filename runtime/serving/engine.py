@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from runtime.configuration.options import MAX_BODY_BYTES
 from runtime.data.answers import Answer, Refused, Request
 from runtime.data.seen import Seen
+from runtime.protocols.codings import unpacked
 from runtime.serving.failures import DeviceLost, out_of_memory
 from runtime.serving.work import Late, Work
 
@@ -36,6 +38,7 @@ class Endpoint:
         timeout_s: Seconds until 504.
         metrics: What is counted.
         keys: Who may call; None lets everyone.
+        max_body: Bytes that a body may have once it is unpacked.
         followers: Called with each finished request, after its answer was given. They must be quick, and not raise.
         failures: The same, for answers of 500 and above only.
     """
@@ -48,6 +51,7 @@ class Endpoint:
         metrics: EndpointMetrics,
         *,
         keys: Keys | None = None,
+        max_body: int = MAX_BODY_BYTES,
         followers: tuple[Follow, ...] = (),
         failures: tuple[Follow, ...] = (),
     ) -> None:
@@ -57,6 +61,7 @@ class Endpoint:
         self.clock = batcher.clock
         self._batcher = batcher
         self._keys = keys
+        self._max_body = max_body
         self._followers = followers
         self._failures = failures
 
@@ -71,7 +76,11 @@ class Endpoint:
         try:
             if self._keys is not None:
                 self._keys.check(request.headers)
-            call = Call(self, request, respond, self.codec.decode(request), started)
+            try:
+                query = self.codec.decode(request)
+            except Refused as refused:
+                request, query = self._unpacked(request, refused)
+            call = Call(self, request, respond, query, started)
         except Refused as refused:
             self.refuse(refused, respond, request, started)
             return None
@@ -85,6 +94,17 @@ class Endpoint:
             self.refuse(refused, respond, request, started)
             return None
         return None if call.answered else call
+
+    def _unpacked(self, request: Request, refused: Refused) -> tuple[Request, Query]:
+        """Read a request again that could not be read: it may have come compressed.
+
+        Raises:
+            Refused: It did not, or cannot be read unpacked either.
+        """
+        again = unpacked(request, self._max_body)
+        if again is None:
+            raise refused
+        return again, self.codec.decode(again)
 
     def refuse(
         self, refused: Refused, respond: Respond, request: Request | None = None, started: float | None = None

@@ -233,6 +233,7 @@ class Service:
             self.timeout_s,
             metrics,
             keys=self.records.keys,
+            max_body=self.max_body,
             followers=self.records.followers(served.loaded),
             failures=self.records.failures(),
         )

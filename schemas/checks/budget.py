@@ -3,6 +3,7 @@
 Source:
     billingbudgets v1: 1.0 is 100 %, so a threshold of 80 is surely 0.8; `Budget.display_name`, which holds our mark.
     ISO 4217: currencies without a smaller unit.
+    https://cloud.google.com/billing/docs/how-to/export-data-bigquery-tables: how the tables of an export are called.
 """
 
 import re
@@ -45,6 +46,9 @@ _WHOLE = frozenset(
 _NAME_MOST = 48
 _OUR_LABEL = "mlservice-service"
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_EXPORT = re.compile(
+    r"([a-z][a-z0-9.:-]*\.)?[A-Za-z0-9_]{1,1024}\.gcp_billing_export_(resource_)?v1_[0-9A-F]{6}_[0-9A-F]{6}_[0-9A-F]{6}"
+)
 
 
 def amounts(budget: Budget | None) -> Iterator[Finding]:
@@ -75,6 +79,15 @@ def counted(metadata: Metadata, budget: Budget | None) -> Iterator[Finding]:
     if len(metadata.name) > _NAME_MOST:
         summary = f"{shown(metadata.name)} has {len(metadata.name)} characters, and has a budget"
         yield Finding("metadata.name", "service-name", summary, f"at most {_NAME_MOST}: it stands in the budget's name")
+
+
+def export(budget: Budget | None) -> Iterator[Finding]:
+    """A table that Cloud Billing itself writes: the one of the standard export, or of the detailed one."""
+    if budget is None or budget.export is None or _EXPORT.fullmatch(budget.export):
+        return
+    summary = f"{shown(budget.export)} is no table of Cloud Billing's export"
+    hint = "PROJECT.DATASET.gcp_billing_export_v1_… or ….gcp_billing_export_resource_v1_…, with the account's number"
+    yield Finding("budget.export", "billing-export", summary, hint)
 
 
 def limit(budget: Budget | None) -> Iterator[Finding]:

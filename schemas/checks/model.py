@@ -19,6 +19,7 @@ _ALIAS = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")
 _RUNS = "run-"
 """What the alias of what one training made begins with: it never moves."""
 _REGISTERED = re.compile(r"[a-z_][a-z0-9_-]{0,62}|[1-9][0-9]{0,19}")
+_TYPE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
 _COLUMN_RESERVED = ("_PARTITION", "_TABLE_", "_FILE_", "_ROW_TIMESTAMP", "__ROOT__", "_COLIDENTIFIER")
@@ -100,6 +101,16 @@ def model_file(model: Model | None) -> Iterator[Finding]:
     if model.allow_pickle and model.sha256 is None:
         hint = "a pickle is code: give the `sha256` of the file you trust, or use ONNX or skops"
         yield Finding("model.allowPickle", "model-digest", "allowPickle needs sha256", hint)
+
+
+def trusted_types(model: Model | None) -> Iterator[Finding]:
+    """Each is a full name, as the server's log has it."""
+    for index, name in enumerate(model.trusted_types if model else ()):
+        if not _TYPE.fullmatch(name):
+            hint = "write module and name, as the server's log has them: package.module.Type"
+            yield Finding(
+                f"model.trustedTypes[{index}]", "model-types", f"{shown(name)} is no full name of a type", hint
+            )
 
 
 def model_code(model: Model | None) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.checks.finding import Finding, repeated, warning
-from schemas.cloud_run import FREE, REFUSED, SAID, Free
+from schemas.cloud_run import FREE, NEWER, REFUSED, SAID, Free
 from schemas.instance import ONE_CPU_MILLIS, Instance
 from schemas.refusal import shown
 from schemas.sections.access import Access, Authentication
@@ -149,14 +149,14 @@ def own_words(cloud_run: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _own(place: str, path: str, said: Mapping[str, Any]) -> Iterator[Finding]:
-    known = {each[len(path) :].split(".")[0] for each in (*SAID, *FREE, *REFUSED) if each.startswith(path)}
+    known = {each[len(path) :].split(".")[0] for each in (*SAID, *FREE, *REFUSED, *NEWER) if each.startswith(path)}
     for key, value in said.items():
         here, at = f"{path}{key}", f"{place}.{key}"
         word = SAID.get(here) if "." not in key else None
         if word is not None:
             yield Finding(at, "cloud-run", f"{shown(here)} has a word here", f"say {word}", at_key=True)
-        elif here in REFUSED and "." not in key:
-            yield Finding(at, "cloud-run", f"{shown(here)} is not written by mlservice", REFUSED[here], at_key=True)
+        elif (why := {**REFUSED, **NEWER}.get(here)) and "." not in key:
+            yield Finding(at, "cloud-run", f"{shown(here)} is not written by mlservice", why, at_key=True)
         elif here in FREE and "." not in key:
             yield from _value(at, FREE[here], value)
         elif key in known and isinstance(value, dict):

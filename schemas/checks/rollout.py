@@ -12,8 +12,13 @@ from datetime import date, datetime
 from schemas.checks.finding import Finding, fraction, warning
 from schemas.checks.schedules import time_zone
 from schemas.refusal import shown
+from schemas.sections.access import Access
+from schemas.sections.image import Image
 from schemas.sections.management import Management
-from schemas.sections.rollout import FreezeWindow, Rollout, Strategy, TrafficShare
+from schemas.sections.model import Model
+from schemas.sections.monitoring import Monitoring
+from schemas.sections.rollout import FreezeWindow, Rollout, SmokeRequest, Strategy, TrafficShare
+from schemas.sections.runtime import Protocol, Runtime
 
 _ALL = 100
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -44,7 +49,106 @@ def gates(rollout: Rollout) -> Iterator[Finding]:
         yield from fraction("rollout.gates.predictionDrift", rollout.gates.prediction_drift, "a distance")
 
 
-_OF_STEPS = ("steps", "gates", "deadline_s", "bake_s", "keep_stable_s", "keep_percent", "approval", "freeze")
+_OF_STEPS = (
+    "steps",
+    "gates",
+    "smoke",
+    "replay",
+    "deadline_s",
+    "bake_s",
+    "keep_stable_s",
+    "keep_percent",
+    "approval",
+    "freeze",
+)
+
+
+def own_address(rollout: Rollout, access: Access) -> Iterator[Finding]:
+    """What is asked of a version without traffic needs an address of its own."""
+    asked = [key for key, said in (("smoke", rollout.smoke), ("replay", rollout.replay)) if said is not None]
+    if asked and not access.default_uri:
+        hint = "a version without traffic has no other address: leave one of both out"
+        yield Finding("access.defaultUri", "smoke", f"rollout.{asked[0]} needs the addresses on run.app", hint)
+
+
+def predictions(rollout: Rollout, model: Model | None, monitoring: Monitoring | None) -> Iterator[Finding]:
+    """Predictions that are compared are logged, and there is somebody to compare with."""
+    if rollout.gates is None or rollout.gates.prediction_drift is None:
+        return
+    path = "rollout.gates.predictionDrift"
+    if monitoring is None or monitoring.logging is None:
+        hint = "for example `logging: {table: ml_logs.my_service}`"
+        yield Finding(path, "gate-input", "predictionDrift needs the prediction log", hint, at_key=True)
+    if model is None or model.prediction is None:
+        hint = "give `model.prediction: {name: …}`"
+        yield Finding(path, "gate-input", "predictionDrift needs model.prediction", hint, at_key=True)
+    if rollout.strategy is Strategy.BLUE_GREEN and not (rollout.keep_percent and rollout.bake_s):
+        summary = "with everything moved at once there is nobody to compare predictions with"
+        yield warning(path, "gate-input", summary, "add `keepPercent` and `bake`, or compare before: `replay`")
+
+
+_PATH = re.compile(r"/[!-~]*")
+_VALUE = re.compile(r"([^.\[\]]+|\[\d{1,9}\])(\.[^.\[\]]+|\[\d{1,9}\])*")
+
+
+def smoke(rollout: Rollout, model: Model | None, image: Image | None, runtime: Runtime) -> Iterator[Finding]:
+    """What a version is asked before any traffic can be asked, and its answer compared."""
+    if rollout.smoke is None:
+        return
+    for index, request in enumerate(rollout.smoke.requests):
+        yield from _smoke_request(f"rollout.smoke.requests[{index}]", request)
+    if rollout.smoke.requests:
+        return
+    ours = image is None and model is not None and model.features and Protocol.JSON in runtime.protocols
+    if not ours:
+        hint = "for example `requests: [{path: /health}]`"
+        summary = "smoke needs requests: none can be made without `model.features` and the bundled server's `json`"
+        yield Finding("rollout.smoke", "smoke", summary, hint, at_key=True)
+
+
+_LONGEST_S = 100
+"""So long a replay lasts at most: a pass has two minutes for a version."""
+
+
+def replay(
+    rollout: Rollout, model: Model | None, image: Image | None, runtime: Runtime, monitoring: Monitoring | None
+) -> Iterator[Finding]:
+    """What is replayed was logged whole, and can be asked again."""
+    asked = rollout.replay
+    if asked is None:
+        return
+    ours = image is None and model is not None and model.features and Protocol.JSON in runtime.protocols
+    if not ours or model is None or model.prediction is None:
+        summary = "replay needs `model.features`, `model.prediction` and the bundled server's `json`"
+        yield Finding("rollout.replay", "replay", summary, "ask requests of your own: `smoke`", at_key=True)
+    if monitoring is None or monitoring.logging is None:
+        hint = "for example `logging: {table: ml_logs.my_service}`"
+        yield Finding("rollout.replay", "replay", "replay needs the prediction log", hint, at_key=True)
+    for name in [name for name, each in (model.features if model else {}).items() if not each.log]:
+        summary = f"{shown(name)} is not logged, so no request can be made of the log again: rollout.replay"
+        hint = "log it, or leave rollout.replay out and ask requests of your own: `smoke`"
+        yield Finding(f"model.features.{name}.log", "replay", summary, hint)
+    yield from fraction("rollout.replay.divergence", asked.divergence, "a divergence in bits")
+    if asked.agreement is not None and not 0 < asked.agreement <= 1:
+        hint = "write a fraction: 98% is 0.98"
+        yield Finding("rollout.replay.agreement", "fraction-range", f"{asked.agreement:g} is not in (0, 1]", hint)
+    if asked.rows > asked.per_second * _LONGEST_S:
+        summary = f"{asked.rows} rows take longer than {_LONGEST_S} s at {asked.per_second} a second"
+        yield Finding("rollout.replay.rows", "replay", summary, "ask fewer, or more of them in a second")
+
+
+def _smoke_request(path: str, request: SmokeRequest) -> Iterator[Finding]:
+    if not _PATH.fullmatch(request.path):
+        hint = "write /predict, in ASCII without blanks"
+        yield Finding(f"{path}.path", "smoke", f"{shown(request.path)} is not a path", hint)
+    if request.answer is not None and not _VALUE.fullmatch(request.answer):
+        hint = "names with dots, and places in brackets: predictions[0].score"
+        yield Finding(f"{path}.answer", "smoke", f"{shown(request.answer)} is no path of a value", hint)
+    bounds = {"equals": request.equals, "min": request.min, "max": request.max}
+    for key in [key for key, value in bounds.items() if value is not None and request.answer is None]:
+        yield Finding(f"{path}.{key}", "smoke", f"{key} is of no value", "add `answer`", at_key=True)
+    if request.min is not None and request.max is not None and request.min > request.max:
+        yield Finding(f"{path}.min", "smoke", "min is above max", "swap the two")
 
 
 def unread(rollout: Rollout) -> Iterator[Finding]:

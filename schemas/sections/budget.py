@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from schemas.section import Section
+from schemas.sections.resources import MOST_INSTANCES
 from schemas.values import Money, Number, Text, Whole
 from schemas.written import unwrapped
 
@@ -32,6 +33,7 @@ class BudgetAction(Section):
     max_instances: Whole | None = Field(
         None,
         ge=1,
+        le=MOST_INSTANCES,
         description="The cap, with `CapInstances`: of all revisions together.",
         examples=[1],
     )
@@ -70,6 +72,13 @@ class Budget(Section):
         "or `mlservice-service`, which everything of a service has that can have labels. Left out: all that the "
         "project costs.",
         examples=["mlservice-service"],
+    )
+    export: Text | None = Field(
+        None,
+        description="Table that Cloud Billing exports the bill to, `dataset.table` or `project.dataset.table`: what "
+        "was billed is shown beside the estimate. Its name begins with `gcp_billing_export_`; whoever administers "
+        "the billing account switches it on.",
+        examples=["acme-billing.billing.gcp_billing_export_v1_0A1B2C_3D4E5F_6A7B8C"],
     )
     actions: tuple[BudgetAction, ...] = Field(
         (),

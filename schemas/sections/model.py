@@ -95,6 +95,12 @@ class Model(Section):
         default=False,
         description="Allows formats that run code when loaded. They also need `sha256`; prefer ONNX or skops.",
     )
+    trusted_types: tuple[Text, ...] = Field(
+        (),
+        description="Types and functions that a skops file may hold beside those of scikit-learn that the server "
+        "trusts, by their full names. A file makes objects of them, with content of its own: name what you know.",
+        examples=[["sklearn.cluster._bisect_k_means._BisectingTree"]],
+    )
     features: dict[str, Feature] = Field(
         default_factory=dict,
         description="The columns of a row, in the model's order. Requests are validated against them.",

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.section import Section
-from schemas.values import Flag, LooseText, Milliseconds, Number, Seconds, Text, Whole
+from schemas.values import INT32_MOST, Flag, LooseText, Milliseconds, Number, PlainData, Seconds, Text, Whole
 
 MONTH_S = 30 * 86_400
 
@@ -86,6 +86,7 @@ class Gates(Section):
     min_requests: Whole | None = Field(
         None,
         ge=1,
+        le=INT32_MOST,
         description="Requests of the new version before it gets everything; a smaller share needs fewer. Left out: 7.5 "
         "through the limit, 750 for 1 %.",
     )
@@ -98,7 +99,8 @@ class Gates(Section):
     )
     prediction_drift: Number | None = Field(
         None,
-        description="Greatest distance between the predictions of the new and the stable version, in (0, 1).",
+        description="Greatest Jensen-Shannon divergence between the predictions of the new and the stable version, in "
+        "bits, in (0, 1): half a logit of a probability is 0.03, a whole one 0.12.",
     )
     on_metrics_missing: OnMetricsMissing = Field(
         OnMetricsMissing.HOLD,
@@ -108,6 +110,61 @@ class Gates(Section):
         WhenStableFails.HOLD, description="What to do while the stable version is beyond a limit, too."
     )
     mode: GateMode = Field(GateMode.ENFORCE, description="`Report`: gates tell, and do not act.")
+
+
+class SmokeRequest(Section):
+    """One request, and what its answer must be."""
+
+    path: Text = Field(description="Path, with its query.", examples=["/predict"])
+    body: PlainData = Field(
+        default_factory=dict,
+        description="JSON that is sent, by POST. Left out, it is a GET.",
+        examples=[{"instances": [{"tenure_months": 3}]}],
+    )
+    status: Whole = Field(200, ge=100, le=599, description="HTTP status of the answer.")
+    answer: Text | None = Field(
+        None, description="Path of a value that the answer's JSON must have.", examples=["predictions[0]"]
+    )
+    equals: LooseText | None = Field(None, description="What that value is.")
+    min: Number | None = Field(None, description="The least that it is.")
+    max: Number | None = Field(None, description="The most that it is.")
+    max_latency_ms: Milliseconds | None = Field(
+        None, ge=1, le=3_600_000, description="Longest that the answer takes, once the version is warm."
+    )
+
+
+class Smoke(Section):
+    """Requests to a new version at its own address, before it has any traffic."""
+
+    requests: tuple[SmokeRequest, ...] = Field(
+        (),
+        max_length=20,
+        description="In order. Left out: one row that fits `model.features`, with the bundled server.",
+    )
+    within_s: Seconds = Field(
+        600, ge=0, le=86_400, description="How long it may be out of reach, once it had its time to start."
+    )
+
+
+class Replay(Section):
+    """Requests that the stable version answered and logged, asked of a new version before it has any traffic."""
+
+    rows: Whole = Field(200, ge=20, le=2000, description="How many rows of the prediction log.")
+    age_s: Seconds = Field(7 * 86_400, ge=3600, le=90 * 86_400, description="How old they may be.")
+    tolerance: Number = Field(0.0, ge=0, description="Greatest difference of two numbers that count as the same.")
+    agreement: Number | None = Field(
+        None, description="Least share of rows that are answered the same, in (0, 1].", examples=[0.98]
+    )
+    divergence: Number | None = Field(
+        None,
+        description="Greatest Jensen-Shannon divergence of the answers in bits, in (0, 1). Left out beside no "
+        "`agreement`, 0.1.",
+        examples=[0.1],
+    )
+    per_second: Whole = Field(20, ge=1, le=200, description="Most rows in a second.")
+    within_s: Seconds = Field(
+        600, ge=0, le=86_400, description="How long it may be out of reach, once it had its time to start."
+    )
 
 
 class Rollout(Section):
@@ -120,6 +177,8 @@ class Rollout(Section):
     )
     steps: tuple[RolloutStep, ...] = Field((), description="Steps of a canary, rising; 100% follows the last.")
     gates: Gates | None = Field(None, description="What each step must show; `Canary` and `BlueGreen` only.")
+    smoke: Smoke | None = Field(None, description="What it is asked before any traffic; `{}` for a row of its schema.")
+    replay: Replay | None = Field(None, description="What of the prediction log it is asked before any traffic.")
     on_failure: OnFailure = Field(OnFailure.ROLLBACK, description="What to do when a gate fails.")
     deadline_s: Seconds = Field(
         7 * 86_400, ge=60, le=MONTH_S, description="How long a rollout may wait for requests, from its start."

@@ -118,3 +118,19 @@ def test_import_says_what_it_cannot(shell, operator):
     assert (missing.code, there.code) == (64, 64)
     assert "'nope' in europe-west1" in missing.err
     assert "exists already" in there.err
+
+
+def test_a_service_that_is_not_taken_over_leaves_no_file(by_hand, shell):
+    """Its write fails for good: the second try is not told that the file exists, and then it works."""
+    by_hand.emulator.faults(
+        {"method": "google.cloud.run.v2.Services/UpdateService", "times": 1, "status": "PERMISSION_DENIED"}
+    )
+
+    failed = shell("import", "old", "--region", REGION, "--local", "-o", "old.yaml", "--yes")
+    left = (shell.folder / "old.yaml").exists()
+    by_hand.emulator.faults()
+    again = shell("import", "old", "--region", REGION, "--local", "-o", "old.yaml", "--yes")
+
+    assert (failed.code != 0, left) == (True, False), failed.out + failed.err
+    assert again.code == 0, again.out + again.err
+    assert (shell.folder / "old.yaml").exists()

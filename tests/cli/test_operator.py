@@ -11,6 +11,7 @@ import pytest
 from emulator.images import bundled as hello
 from reconciler.core.inventory import Inventory
 from reconciler.engine.inventory_store import InventoryStore
+from tests.conftest import HTTP
 from tests.operating import BUCKET, REGION, spec
 
 IMAGES = f"{REGION}-docker.pkg.dev/local/ml"
@@ -157,6 +158,32 @@ def test_the_job_makes_services_and_mends_what_is_changed_behind_its_back(instal
     assert [service.name.rpartition("/")[2] for service in operator.services()] == ["churn"]
     assert {key[1] for key in operator.inventories()} == {"churn"}
     assert shell("operator", "status", "--local").code == 64
+
+
+@pytest.mark.long
+def test_a_new_version_goes_out_step_by_step_by_the_schedule_alone(installed, operator):
+    """Published, and then nobody does anything: 5, 25, 50 and all of real requests, by passes."""
+    steps = [{"traffic": percent, "hold": "5m"} for percent in (5, 25, 50)]
+    rollout = {"strategy": "Canary", "steps": steps, "gates": {"errorRate": 0.05, "minRequests": 40}}
+    for version in ("1", "2"):
+        wanted = spec(env={"V": version}, rollout=rollout, access={"authentication": "Public"})
+        installed.write(wanted, OPERATOR)
+        assert installed("install", "--local", "--yes").code == 0
+        assert installed("publish", "--local").code == 0
+        operator.emulator.advance(PASS_S)
+    new, walked = operator.service().latest_created_revision.rpartition("/")[2], []
+    for _ in range(10):
+        operator.emulator.advance(PASS_S)
+        walked.append(sum(each.percent for each in operator.service().traffic if each.revision == new))
+        if walked[-1] == 100:
+            break
+        codes = {HTTP.get(operator.service().uri).status_code for _ in range(120)}
+        assert codes == {200}
+
+    assert [share for place, share in enumerate(walked) if share not in walked[:place] and share] == [5, 25, 50, 100]
+    entries = installed("history", "churn", "--local", "-o", "json").json
+    assert {each["by"]["kind"] for each in entries} == {"operator"}
+    assert any("has 100 %" in each["reason"] for each in entries)
 
 
 def test_no_text_of_a_report_draws_a_line_of_its_own(shell, operator):

@@ -1,53 +1,151 @@
-"""`mlservice rollout`: where versions are on their way, and orders to them."""
+"""`mlservice rollout` shows where versions are; promote, pause, resume, abort, retry and rollback are orders."""
 
 import json
 
-from tests.operating import spec
+from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.rollouts import standings
+from tests.operating import REGION, spec
 
-CANARY = {"strategy": "Canary", "steps": [{"traffic": 20, "hold": "1h"}]}
-
-
-def wanted(version, **sections):
-    return spec(env={"V": version}, rollout=CANARY, **sections)
+CANARY = {"strategy": "Canary", "steps": [{"traffic": 20, "hold": "1h"}, {"traffic": 60, "hold": "1h"}]}
 
 
-def shares(operator):
-    return {each.revision: each.percent for each in operator.service().traffic if each.percent}
+def wanted(version, region="europe-west1", rollout=CANARY, **sections):
+    return spec(env={"V": version}, rollout=rollout, region=region, **sections)
 
 
-def test_an_order_is_confirmed_before_anything_is_written(shell, operator):
-    """In a pipe without --yes nothing is; with it the version goes back, and where it is says so."""
-    for version in ("1", "2"):
-        shell.write(wanted(version))
-        shell("apply", "--local", "--yes")
-    shell("apply", "--local", "--yes")
-    before, there = operator.service(), shell("rollout", "--local")
+def shares(operator, region="europe-west1"):
+    found = {}
+    for each in operator.service(region=region).traffic:
+        found[each.revision] = found.get(each.revision, 0) + each.percent
+    return sorted(percent for percent in found.values() if percent)
 
-    refused = shell("rollout", "--local", "--order", "abort")
+
+def under_way(shell, operator, *files):
+    """A second version has its first share; of each region that is named a file."""
+    for region in files or (REGION,):
+        for version in ("1", "2", "2"):
+            operator.apply(wanted(version, region))
+        shell.write(wanted("2", region), name=f"{region}.yaml" if files else "mlservice.yaml")
+
+
+def test_each_order_is_a_command_that_makes_one_pass(shell, operator):
+    """Asked first, then done: held, let go on, moved by hand's word with its reason kept, taken back, tried again."""
+    under_way(shell, operator)
+    before, there = operator.service(), shell("rollout", "churn", "--local")
+    refused = shell("abort", "churn", "--local")
     assert refused.code != 0
-    assert "or add --yes" in refused.err
+    assert "add --yes" in refused.err
     assert operator.service() == before
     assert "step 1, 20 %" in there.out
 
-    done = shell("rollout", "--local", "--order", "abort", "--reason", "it charges twice", "--yes")
+    def go(*words):
+        done = shell(*words, "--local", "--yes")
+        assert done.code == 0, done.err
+        planned = operator.plan(wanted("2"))
+        return standings(planned, operator.session().kinds)[0].to_json()
+
+    assert go("pause", "churn")["wait"] == "Paused"
+    assert go("resume", "churn")["wait"] != "Paused"
+    told = go("promote", "churn", "--ignore-gates", "--reason", "its errors are a test's")
+    assert (told["step"], shares(operator)) == (2, [40, 60])
+    assert "its errors are a test's" in shell("history", "churn", "--local").out
+    aborted = go("abort", "churn", "--reason", "it charges twice")
+    assert (aborted["phase"], shares(operator)) == ("RolledBack", [100])
+    assert "it charges twice" in json.dumps(aborted["rejected"])
+    assert go("retry", "churn")["phase"] in {"Starting", "Preview"}
+
+
+def test_an_order_for_another_version_or_step_is_refused_in_words(shell, operator):
+    """What was approved is what goes on: nothing is written for anything else, nor over gates without a reason."""
+    under_way(shell, operator)
+    version = json.loads(shell("rollout", "--local", "-o", "json").out)[0]["version"]
+    before = operator.service()
+    for words, said in (
+        (("promote", "churn", "--version", "abc"), f"it is for version abc, and this one is {version}"),
+        (("promote", "churn", "--version", version, "--step", "2"), "it is for step 2, and step 1 is on"),
+        (("promote", "churn", "--ignore-gates"), "--ignore-gates needs --reason"),
+        (("retry", "churn"), "the rollout is Step"),
+        (("abort", "churnn"), "no spec here is of a service 'churnn'"),
+        (("rollout", "churnn"), "no spec here is of a service 'churnn'"),
+    ):
+        done = shell(*words, "--local", *(["--yes"] if words[0] != "rollout" else []))
+        assert done.code == 64, (words, done.out, done.err)
+        assert said in done.err, done.err
+    assert operator.service() == before
+
+    done = shell("promote", "churn", "--version", version, "--step", "1", "--local", "--yes", "-o", "json")
+
     assert done.code == 0, done.err
-    assert len(shares(operator)) == 1
-    told = json.loads(shell("rollout", "--local", "--output", "json").out)
-    assert "it charges twice" in json.dumps(told)
+    [told] = done.json
+    assert (told["order"]["version"], told["order"]["step"], told["refused"]) == (version, 1, None)
+    assert told["report"]["results"]
+    assert shares(operator) == [40, 60]
 
 
 def test_what_is_observed_takes_no_order(shell, operator):
-    """It is refused before anything is written; so is a service of another name."""
-    shell.write(wanted("1"))
-    shell("apply", "--local", "--yes")
+    """It is refused before anything is written."""
+    operator.apply(wanted("1"))
     shell.write(wanted("2", management={"mode": "Observe"}))
     before = operator.service()
 
-    observed = shell("rollout", "--local", "--order", "abort", "--yes")
-    other = shell("rollout", "--local", "--name", "churnn")
+    observed = shell("abort", "churn", "--local", "--yes")
 
     assert observed.code != 0
     assert "is observed only" in observed.err
-    assert other.code != 0
-    assert "no spec here is of a service 'churnn'" in other.err
     assert operator.service() == before
+
+
+def test_a_service_in_two_regions_is_asked_where_that_is_said_or_everywhere(shell, operator):
+    """One after the other; a region in which an order has no meaning says so, and the other one goes on."""
+    regions = ("europe-west4", REGION)
+    under_way(shell, operator, *regions)
+    files = [word for region in regions for word in ("--file", f"{region}.yaml")]
+
+    def go(*words):
+        done = shell(*words, *files, "--local", "--yes")
+        assert done.code == 0, done.err
+        return done, [shares(operator, region) for region in regions]
+
+    done, there = go("promote", "churn", "--region", REGION, "-o", "json")
+    assert [each["region"] for each in done.json] == [REGION]
+    assert there == [[20, 80], [40, 60]]
+    assert go("promote", "churn", "--region", "europe-west4")[1] == [[40, 60], [40, 60]]
+    assert go("abort", "churn", "--region", REGION)[1] == [[40, 60], [100]]
+    done, there = go("abort", "churn")
+    assert there == [[100], [100]]
+    assert f"{REGION}: abort of" in done.err
+    assert [each["region"] for each in shell("rollout", "churn", *files, "--local", "-o", "json").json] == [*regions]
+
+
+def test_rollback_goes_back_also_where_versions_go_out_at_once(shell, operator):
+    """What an alert tells people to do works for any service that had a version before."""
+    once = {"strategy": "AllAtOnce"}
+    for version in ("1", "2"):
+        operator.apply(wanted(version, rollout=once))
+    shell.write(wanted("2", rollout=once))
+    newest = operator.service().latest_created_revision.rpartition("/")[2]
+
+    done = shell("rollback", "churn", "--local", "--yes", "--reason", "it is slow")
+
+    assert done.code == 0, done.err
+    [serving] = [each.revision for each in operator.service().traffic if each.percent]
+    assert serving not in {newest, ""}
+    assert operator.differences(wanted("2", rollout=once)) == []
+    again = shell("rollback", "churn", "--local", "--yes")
+    assert again.code == 64
+    assert "is RolledBack" in again.err
+
+
+def test_an_order_that_another_run_is_in_the_way_of_stays(shell, operator):
+    """Whoever is at work, or the next pass, carries it out."""
+    under_way(shell, operator)
+    store = InventoryStore(operator.session())
+    held = store.take(operator.inventories()[REGION, "churn"])
+
+    done = shell("abort", "churn", "--local", "--yes")
+
+    assert done.code == 4, done.err
+    assert "the order is left" in done.err
+    store.release(held)
+    operator.apply(wanted("2"))
+    assert shares(operator) == [100]

@@ -266,6 +266,17 @@ def test_the_shell_completes_commits_of_the_folder(offline):
     assert completions(["mlservice", "where", made[:3]], offline.folder) == [made[:7]]
 
 
+@pytest.mark.parametrize("command", ["rollout", "promote", "abort"])
+def test_the_shell_completes_services_of_the_specs(offline, command):
+    """Those of the file that is named, or of the one beside us; a file that is no YAML has none, and says nothing."""
+    offline.write(spec(), spec("prices"))
+    (offline.folder / "other.yaml").write_text("a: [")
+
+    assert completions(["mlservice", command, "ch"], offline.folder) == ["churn"]
+    assert set(completions(["mlservice", command, ""], offline.folder)) == {"churn", "prices"}
+    assert completions(["mlservice", command, "--file", "other.yaml", ""], offline.folder) == []
+
+
 def test_the_schema_goes_to_stdout_or_into_a_file(offline):
     """And a folder that is not there is an error in one line."""
     assert json.loads(offline("schema").out)["title"]

@@ -345,3 +345,19 @@ def test_runs_are_counted_in_a_month_of_730_hours(cron, runs):
 def test_cents_are_rounded_half_up_and_once(usd, text):
     """Nothing is shown as less than nothing by rounding, and no amount is too large to be shown."""
     assert cents(Decimal(usd)) == text
+
+
+def test_cpu_that_is_always_there_costs_nothing_without_instances():
+    """Nobody calls: none is up. A request a second leaves no 15 minutes without one: all of 2,628,000 s is expected.
+
+    1 vCPU x 0.000018 + 1 GiB x 0.000002 = 0.00002 USD a second: 52.56 a month; no fee for requests.
+    """
+    found = estimate("case", Shape("us-central1", Instances(1000, 1024, 0, 2, 80, always=True)), ASSUMED)
+
+    run = [line for line in found.lines if line.key in {"cpu", "memory", "requests"}]
+    assert [line.key for line in run] == ["cpu", "memory"]
+    assert [cents(sum(getattr(line.cost, case) for line in run)) for case in ("floor", "expected", "worst")] == [
+        "0.00",
+        "52.56",
+        "105.12",
+    ]

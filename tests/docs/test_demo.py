@@ -17,7 +17,7 @@ PATIENCE_S = 260
 
 def told(act, folder, *words):
     """Tell an act, and give the lines of it."""
-    done = ended(folder, str(DOCS / act), *words)
+    done = ended(folder, "-m", "tests.docs.warm_act", str(DOCS / act), *words)
     assert done.returncode == 0, done.stdout + done.stderr
     return [line.strip() for line in done.stdout.splitlines()]
 
@@ -25,7 +25,7 @@ def told(act, folder, *words):
 def ended(folder, *words):
     """Run a program of the demo's to its end; however it ends, no emulator is left whose state is in the folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLSERVICE_")}
-    environment |= {"TMPDIR": str(folder), "PYTHONPATH": str(DOCS)}
+    environment |= {"TMPDIR": str(folder), "PYTHONPATH": f"{DOCS}:{DOCS.parent}"}
     command = [sys.executable, *words]
     try:
         return subprocess.run(command, env=environment, timeout=PATIENCE_S, capture_output=True, text=True, check=False)

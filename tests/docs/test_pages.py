@@ -85,7 +85,7 @@ def test_the_readme_says_what_is_not_acted_on():
     done, _, missing = (ROOT / "README.md").read_text().partition("## What it does not do yet")
 
     assert {field.alias or name for name, field in sections.items()} - acted_on == set()
-    assert "predictionDrift" in missing
+    assert "shadow traffic" in missing
     assert "budget.actions" not in missing
     known = (
         "doctor",
@@ -93,6 +93,7 @@ def test_the_readme_says_what_is_not_acted_on():
         "comment",
         "apply",
         "retrain",
+        "models promote",
         "promote",
         "reconcile",
         "install",

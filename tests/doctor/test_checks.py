@@ -215,6 +215,8 @@ def test_permissions_that_are_had_on_the_objects_alone(patient, tmp_path):
 
 SWEPT = {"aiplatform.modelMonitors.searchModelMonitoringStats", "aiplatform.modelMonitoringJobs.get"}
 """What the retraining function calls, as its own account, where a tenth minute passes while it is there."""
+DONE_WITHOUT = {"cloudquotas.quotas.get"}
+"""A plan tells of quotas where it may look, and asks nobody to let it."""
 
 
 def test_what_is_asked_for_is_what_the_calls_need(patient, operator):
@@ -230,7 +232,7 @@ def test_what_is_asked_for_is_what_the_calls_need(patient, operator):
     asked = needed(patient)
 
     # The bucket is made by the first apply, if nobody made it before, and goes with the last service.
-    assert sorted(taken - asked - SWEPT) == ["storage.buckets.create", "storage.buckets.delete"]
+    assert sorted(taken - asked - SWEPT - DONE_WITHOUT) == ["storage.buckets.create", "storage.buckets.delete"]
     # What deletes or changes in ways that this story does not, waits for operations, reads points, is about policies;
     # what a load needs of the table that it fills, of which the method knows nothing; and what keeps images, where
     # there are any.
@@ -409,6 +411,22 @@ def test_quotas_of_gpus(patient, most, granted, answer):
             check.line == f"{REGION} allows 3 nvidia-l4; the specs may use {most}, and {2 * most} while versions change"
         )
         assert f"--quota-id={L4} --preferred-value={2 * most} --dimensions=region={REGION}" in check.commands[0]
+
+
+def test_quotas_of_cpu_and_memory_are_told_where_they_are_too_small(patient):
+    """Every service uses both: what is enough is no line, and sizes are those of all containers."""
+    patient.emulator.control("PUT", "settings", {"run_cpu_quota": 8, "run_memory_quota_gib": 4})
+    beside = {"agent": {"image": "us-docker.pkg.dev/cloudrun/container/hello", "cpu": 1, "memory": "512Mi"}}
+
+    enough = patient.found("quota", spec(scaling={"maxInstances": 2}))
+    checks = patient.found("quota", spec(sidecars=beside, scaling={"maxInstances": 3}))
+
+    assert enough == []
+    assert [(check.answer, check.line) for check in checks] == [
+        (Answer.FAIL, f"{REGION} allows 4Gi of memory; the specs may use 4608Mi, and 9Gi while versions change"),
+        (Answer.WARN, f"{REGION} allows 8 vCPU; the specs may use 6 vCPU, and 12 vCPU while versions change"),
+    ]
+    assert f"--quota-id=MemAllocPerProjectRegion --preferred-value={9 * 2**30}" in checks[0].commands[0]
 
 
 def test_images_secrets_and_models_that_are_not_there(patient):

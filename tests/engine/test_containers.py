@@ -159,6 +159,64 @@ def test_what_leaves_the_spec_goes_back(operator):
     assert after.launch_stage == before.launch_stage
 
 
+def move_port(operator):
+    """Somebody lets the other container take the requests."""
+    live = api(operator).get_service(request={"name": NAME})
+    first, other = live.template.containers
+    other.ports, first.ports = list(first.ports), []
+    other.env, first.env = [], [{"name": "PORT", "value": "0"}]
+    first.startup_probe = first.liveness_probe = None
+    api(operator).update_service(request={"service": live}).result()
+
+
+def shape(operator):
+    """Of each container its name, whether it has the port, and its memory."""
+    live = api(operator).get_service(request={"name": NAME})
+    return [(each.name, bool(each.ports), each.resources.limits["memory"]) for each in live.template.containers]
+
+
+def test_a_port_moved_by_hand_into_a_sidecar_is_taken_back(operator):
+    """It is named in the plan; afterwards each container is what it was, and there is no third one."""
+    said = spec(sidecars={"beside": {"image": HELLO, "memory": "256Mi", "env": {"PORT": "0"}}})
+    operator.apply(said)
+    before = shape(operator)
+    move_port(operator)
+
+    (change,) = [c for c in operator.plan(said).plan.changes if c.address.kind == "run_service" and c.changes]
+    moved = shape(operator)
+    report = operator.apply(said)
+
+    assert before == [("server", True, "1024Mi"), ("beside", False, "256Mi")]
+    assert moved == [("server", False, "1024Mi"), ("beside", True, "256Mi")]
+    assert "takes the port back from container beside" in change.consequence
+    assert change.reason == "config drift: changed outside mlservice"
+    assert not report.failed
+    assert shape(operator) == before
+    assert operator.differences(said) == []
+
+
+def test_a_port_moved_to_a_container_of_others_is_taken_back(operator):
+    """That container stays, without the port: only ours is put right."""
+    operator.apply(spec())
+    live = api(operator).get_service(request={"name": NAME})
+    live.template.containers[0].name = "app"
+    limits = {"cpu": "1", "memory": "512Mi"}
+    live.template.containers.append(
+        {"name": "proxy", "image": "gcr.io/cloudrun/hello", "resources": {"limits": limits, "cpu_idle": True}}
+    )
+    live.template.containers[1].env = [{"name": "PORT", "value": "0"}]
+    api(operator).update_service(request={"service": live}).result()
+    move_port(operator)
+
+    moved = shape(operator)
+    report = operator.apply(spec())
+
+    assert moved == [("app", False, "1024Mi"), ("proxy", True, "512Mi")]
+    assert not report.failed
+    assert shape(operator) == [("app", True, "1024Mi"), ("proxy", False, "512Mi")]
+    assert operator.differences(spec()) == []
+
+
 @pytest.mark.parametrize("count", [8])
 def test_a_region_is_taken_over_with_one_plan(operator, count, tmp_path):
     """Services made through Google's client: a file each, and the plan of all of them is empty."""

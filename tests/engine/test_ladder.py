@@ -299,7 +299,7 @@ def test_the_time_of_instances_is_read_once_for_all_services(world):
         counts.append(world.emulator.calls().get(LIST, 0))
         world.advance(timedelta(minutes=20))
 
-    assert counts == [1, 1]
+    assert counts == [4, 4], "what is billed, who is seen, what requests and what starts took"
 
 
 def test_the_book_goes_with_the_service(world):
@@ -443,3 +443,50 @@ def test_who_may_read_neither_is_told_what_to_grant(world):
     assert "there is no estimate of our own: cannot read container/billable_instance_time of Cloud Run" in told
     assert world.scaling == (1, 0)
     assert "Notify at 50 % is not taken: nothing is known of what was spent this month" in world.book().said
+
+
+CANARY = {
+    "strategy": "Canary",
+    "steps": [{"traffic": 20, "hold": "2m"}],
+    "gates": {"errorRate": 0.05, "minRequests": 40},
+}
+
+
+def test_a_cap_leaves_a_rollout_on_its_way(world):
+    """No revision is made for it, and the new version takes its own steps, capped: one write of the same pass."""
+
+    def wanted(version):
+        return budgeted(rollout=CANARY, env={"V": version})
+
+    operator = world.operator
+    operator.apply(wanted("1"))
+    operator.apply(wanted("2"))
+    before = operator.service()
+
+    world.spend(1100)
+    assert any("capped by budget" in text for text in world.reconcile(wanted("2")))
+
+    after = operator.service()
+    assert world.scaling == (0, 1)
+    assert after.latest_created_revision == before.latest_created_revision
+    assert [each.percent for each in before.traffic if each.percent] == [100]
+    assert sorted(each.percent for each in after.traffic if each.percent) == [20, 80], "its own step, in the same write"
+    notes = [note.text for note in operator.plan(wanted("2")).plan.notes]
+    assert any(text.startswith("rollout") for text in notes), notes
+
+
+def test_two_services_of_a_project_have_one_bill(world):
+    """Each budget of the project counts all of it: what one spends caps both, each with its own book and lift."""
+    other = spec("basket", scaling={"minInstances": 1, "maxInstances": 3}, budget=budgeted()["spec"]["budget"])
+    world.operator.apply(budgeted(), other)
+    world.spend(1100)
+
+    world.reconcile(budgeted(), other)
+
+    scaled = {each.name.rpartition("/")[2]: each.scaling.max_instance_count for each in world.operator.services()}
+    assert scaled == {"churn": 1, "basket": 1}
+    keys = [(REGION, "basket"), (REGION, "churn")]
+    assert [len(kept.book.taken) for _, kept in sorted(Books(world.operator.session()).find(keys).books.items())] == [
+        3,
+        3,
+    ]

@@ -118,6 +118,12 @@ def run_to_come(operator):
     return at.replace(hour=RUNS_AT, minute=0, second=0, microsecond=0) + timedelta(days=1 if at.hour >= RUNS_AT else 0)
 
 
+def hour_to_come(operator):
+    """The next full hour, when it is not near."""
+    let_pass(operator, now(operator).replace(minute=5) + timedelta(hours=1))
+    return now(operator).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
 def let_pass(operator, until):
     """Let time pass until a moment."""
     operator.emulator.advance((until - now(operator)).total_seconds())
@@ -267,9 +273,12 @@ TRAINS = {
     **watched(),
     "spec": {
         **WANTED["spec"],
-        "monitoring": {**MONITORING, "minSamples": 50},
+        "monitoring": {**MONITORING, "minSamples": 50, "schedule": "0 * * * *", "window": "1h"},
         "triggers": [{"name": "moved", "when": {"breach": ["skew"], "consecutive": 2}}],
-        "retraining": {"run": {"cloudRunJob": {"name": "train"}}, "guards": {"cooldown": "1m", "maxConcurrent": 5}},
+        "retraining": {
+            "run": {"cloudRunJob": {"name": "train"}},
+            "guards": {"cooldown": "1m", "maxConcurrent": 5, "maxPerDay": 5},
+        },
     },
 }
 RETRAINING = "projects/local/topics/churn-retrain"
@@ -299,20 +308,22 @@ def test_requests_that_moved_start_one_training_when_they_stay_so(operator):
     it says.
     """
     operator.make_job()
-    first_run = run_to_come(operator)
+    first_run = hour_to_come(operator)
     trained = [{"spend": n % 10, "plan": ("basic", "plus")[n % 2]} for n in range(400)]
     table(operator, "ml.training", {"spend": "FLOAT64", "plan": "STRING"}, trained)
     applied(operator, TRAINS)
     rows = [20, 200, 200, 200]
-    for day, count in enumerate(rows):
-        moved = logged(first_run + timedelta(days=day, hours=-3), count, spend=50, plans=("basic", "plus"), churns=0.1)
-        fill(operator, "ml_logs.churn", moved)
-    gone = logged(first_run + timedelta(days=len(rows), hours=-3), 200, spend=0, plans=("basic", "plus"), churns=0.1)
+    for hour, count in enumerate(rows):
+        at = first_run + timedelta(hours=hour, minutes=-30)
+        fill(operator, "ml_logs.churn", logged(at, count, spend=50, plans=("basic", "plus"), churns=0.1))
+    gone = logged(
+        first_run + timedelta(hours=len(rows), minutes=-30), 200, spend=0, plans=("basic", "plus"), churns=0.1
+    )
     fill(operator, "ml_logs.churn", [{**each, "spend": None} for each in gone])
 
-    for day in range(len(rows) + 1):
-        let_pass(operator, first_run + timedelta(days=day, minutes=11))
-        until(lambda day=day: len(windows(operator)) == day + 1)
+    for hour in range(len(rows) + 1):
+        let_pass(operator, first_run + timedelta(hours=hour, minutes=11))
+        until(lambda hour=hour: len(windows(operator)) == hour + 1)
 
     few, *moved, lost = windows(operator)
     assert few == ("NotEnoughData", "20 rows; fewer than 50 tell nothing")

@@ -5,13 +5,12 @@ import re
 import httpx
 import pytest
 
-from reconciler.core.errors import StalePlan, UsageError
+from reconciler.core.errors import StalePlan
 from reconciler.core.plan import Plan
-from reconciler.engine.rollouts import give, order_of, standings
+from reconciler.engine.rollouts import leave, order_of, refusal_of, standings
 from reconciler.engine.saved import check_saved
-from schemas import SpecError
 from tests.engine.killing import killed_while
-from tests.operating import spec
+from tests.operating import BUCKET, REGION, spec
 
 CANARY = {
     "strategy": "Canary",
@@ -86,30 +85,6 @@ def test_a_good_version_walks_to_all(stage):
     stage.pass_(V="2")
     assert stage.operator.differences(stage.wanted(V="2")) == []
     assert any(re.search(r"step 1.* of .* requests|hold", text) for text in said), said
-
-
-def test_a_bad_version_goes_back_and_stays_back(stage):
-    """Half of what it got failed: rolled back with its reason, ten passes long, and a better one goes on."""
-    first = stage.newest()
-    stage.pass_(V="2", HELLO_STATUS="500")
-    bad = stage.newest()
-    said = []
-    for _ in range(8):
-        said += stage.pass_(V="2", HELLO_STATUS="500")
-        if stage.shares().get(bad) is None and len(said) > 2:
-            break
-        stage.ask(60)
-    assert stage.shares() == {first: 100}, said
-    for _ in range(10):
-        said = stage.pass_(V="2", HELLO_STATUS="500")
-        assert stage.shares() == {first: 100}
-        assert stage.newest() == bad
-    assert any("errors" in text for text in said), said
-
-    stage.pass_(V="3")
-    assert stage.newest() != bad
-    stage.pass_(V="3")
-    assert stage.shares()[stage.newest()] == 20
 
 
 def walk(stage, percent, **env):
@@ -208,12 +183,106 @@ def test_a_rejected_version_stays_rejected_under_another_strategy(stage):
     assert bad not in stage.shares()
 
 
-def test_a_gate_on_predictions_is_refused_by_the_plan(operator):
-    """It is in the language, and nothing compares them yet: nobody shall believe that it guards something."""
-    gates = {"errorRate": 0.05, "predictionDrift": 0.1}
+class Shares(Stage):
+    """A stage whose split stands in the spec."""
 
-    with pytest.raises(SpecError, match="predictions are not yet compared"):
-        operator.plan(spec(rollout={**CANARY, "gates": gates}))
+    split = ({"version": "stable", "percent": 90}, {"version": "latest", "percent": 10})
+
+    def wanted(self, **env):
+        public = {"authentication": "Public"}
+        return spec(env=env, rollout={"strategy": "Manual"}, traffic=[*self.split], access=public)
+
+    def move(self, **percents):
+        """Somebody moves traffic in the console: to the newest revision, and the one before."""
+        live = self.operator.service()
+        live.traffic = [
+            {"type_": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": name, "percent": percent}
+            for name, percent in percents.items()
+        ]
+        self.operator.api("google.cloud.run_v2", "services", "Services").update_service(
+            request={"service": live}
+        ).result()
+
+
+def test_a_hand_is_understood_where_the_split_stands_in_the_spec_too(operator):
+    """It stays, and a newer version comes without traffic, until the spec says another split, or a person `resume`."""
+    stage = Shares(operator)
+    made = []
+    for version in ("1", "2"):
+        stage.pass_(V=version)
+        made.append(stage.newest())
+        assert operator.differences(stage.wanted(V=version)) == []
+    first, new = made
+    assert stage.shares() == {first: 90, "latest": 10}
+    stage.move(**{first: 40, new: 60})
+    assert operator.differences(stage.wanted(V="2")) == []
+    [said] = stage.pass_(V="2")
+    assert "somebody moved traffic" in said
+    stage.pass_(V="3")
+    assert stage.newest() not in {first, new}
+    assert stage.shares() == {first: 40, new: 60}
+    assert operator.differences(stage.wanted(V="3")) == []
+
+    assert order(stage, "resume", V="3") == ""
+    stage.pass_(V="3")
+    assert stage.shares() == {new: 90, "latest": 10}
+    stage.move(**{new: 100})
+    stage.pass_(V="3")
+    assert stage.shares() == {new: 100}
+    stage.split = ({"version": "stable", "percent": 70}, {"version": "latest", "percent": 30})
+    stage.pass_(V="3")
+    assert stage.shares() == {new: 70, "latest": 30}
+    assert operator.differences(stage.wanted(V="3")) == []
+    assert "with strategy Manual the split stands in the spec" in order(stage, "rollback", V="3")
+    stage.move(**{stage.newest(): 100})
+    stage.pass_(V="3")
+    assert order(stage, "resume", V="3") == ""
+    stage.pass_(V="3")
+    assert stage.shares() == {new: 70, "latest": 30}, "what was stable before is so again"
+
+
+@pytest.mark.parametrize(
+    ("rollout", "shares"),
+    [
+        pytest.param({"strategy": "AllAtOnce"}, [100], id="all-at-once"),
+        pytest.param({"strategy": "Canary", "steps": [{"traffic": 30, "hold": "1h"}]}, [30, 70], id="canary"),
+    ],
+)
+def test_a_split_that_is_taken_out_of_the_spec_goes_on_from_there(operator, rollout, shares):
+    """It was the spec's, and nobody's hand: the newest version gets everything, or its next step."""
+    stage = Shares(operator)
+    for version in ("1", "2"):
+        stage.pass_(V=version)
+    assert sorted(stage.shares().values()) == [10, 90]
+    then = spec(env={"V": "2"}, rollout=rollout, access={"authentication": "Public"})
+
+    for _ in range(2):
+        operator.apply(then)
+
+    assert sorted(stage.shares().values()) == shares
+    assert stage.shares()[stage.newest()] == shares[0]
+    assert operator.differences(then) == []
+
+
+def test_tags_of_a_split_go_with_it(operator):
+    """And those of others stay, while versions go out in another way."""
+    stage = Shares(operator)
+    for version in ("1", "2"):
+        stage.pass_(V=version)
+    stage.split = ({"version": "stable", "percent": 90, "tag": "before"}, {"version": "latest", "percent": 10})
+    stage.pass_(V="2")
+    live = operator.service()
+    live.traffic = [*live.traffic, {"type_": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "tag": "theirs"}]
+    operator.api("google.cloud.run_v2", "services", "Services").update_service(request={"service": live}).result()
+    assert {share.tag for share in operator.service().traffic if share.tag} == {"before", "theirs"}
+
+    then = spec(env={"V": "2"}, access={"authentication": "Public"})
+    operator.apply(then)
+
+    tags = {share.tag for share in operator.service().traffic if share.tag}
+    assert ("before" in tags, "theirs" in tags) == (False, True)
+    assert sorted(stage.shares().values()) == [100]
+    assert operator.differences(then) == []
 
 
 def test_a_saved_step_is_for_a_quarter_of_an_hour(stage):
@@ -230,11 +299,14 @@ def test_a_saved_step_is_for_a_quarter_of_an_hour(stage):
 
 
 def order(stage, verb, **env):
-    """What `mlservice rollout --order` does, but for the pass."""
+    """What `mlservice promote` and its like do, but for the pass."""
     planned = stage.operator.plan(stage.wanted(**env))
     session = stage.operator.session()
     [standing] = standings(planned, session.kinds)
-    give(session, planned, standing, order_of(standing, verb, "ana", session))
+    asked = order_of(standing, verb, session)
+    if not (why := refusal_of(standing, asked)):
+        leave(session, planned, standing, asked)
+    return why
 
 
 def test_orders_are_for_what_a_person_saw(stage):
@@ -243,8 +315,7 @@ def test_orders_are_for_what_a_person_saw(stage):
     stage.pass_(V="2")
     walk(stage, 20, V="2")
 
-    with pytest.raises(UsageError, match="is not carried out"):
-        order(stage, "retry", V="2")
+    assert "is not carried out" in order(stage, "retry", V="2")
     order(stage, "abort", V="2")
     stage.pass_(V="2")
     assert stage.shares() == {first: 100}
@@ -252,6 +323,102 @@ def test_orders_are_for_what_a_person_saw(stage):
     order(stage, "retry", V="2")
     stage.pass_(V="2")
     assert walk(stage, 20, V="2") != first
+
+
+def rejected(stage):
+    """A second version that was taken back on its way. Gives the first one's revision."""
+    first = stage.newest()
+    stage.pass_(V="2")
+    walk(stage, 20, V="2")
+    order(stage, "abort", V="2")
+    stage.pass_(V="2")
+    assert stage.shares() == {first: 100}
+    return first
+
+
+def test_a_rejected_version_stays_back_whoever_takes_our_annotations_away(stage):
+    """The inventory knows it, too, from the pass on that rejected it; a person's retry is still one."""
+    first = rejected(stage)
+    bad = stage.newest()
+    live = stage.operator.service()
+    for name in [name for name in live.annotations if name.startswith("mlservice.dev/")]:
+        del live.annotations[name]
+    services = stage.operator.api("google.cloud.run_v2", "services", "Services")
+    request = {"service": live, "update_mask": {"paths": ["annotations"]}}
+    services.update_service(request=request).result()
+    assert "mlservice.dev/rejected" not in stage.operator.service().annotations
+
+    said = [stage.pass_(V="2") for _ in range(3)]
+
+    assert (stage.shares(), stage.newest()) == ({first: 100}, bad), said
+    assert "aborted by" in said[-1][0], said
+    order(stage, "retry", V="2")
+    stage.pass_(V="2")
+    assert walk(stage, 20, V="2") != bad
+
+
+def test_a_rejected_version_stays_back_whoever_loses_the_inventory(stage):
+    """What stands beside the traffic is enough, and the new inventory has it again."""
+    wanted = stage.wanted
+    stage.wanted = lambda **env: {
+        **wanted(**env),
+        "spec": {**wanted(**env)["spec"], "management": {"deletion": "Delete", "adopt": "Always"}},
+    }
+    first = rejected(stage)
+    before = stage.operator.inventories()[REGION, "churn"]
+    bucket = stage.operator.connection.storage.bucket(BUCKET)
+    for blob in bucket.list_blobs(prefix="inventory/"):
+        blob.delete()
+    assert stage.operator.inventories() == {}
+
+    for _ in range(3):
+        stage.pass_(V="2")
+
+    assert stage.shares() == {first: 100}
+    kept = [each.memory for each in stage.operator.inventories()[REGION, "churn"].entries.values() if each.memory]
+    assert kept == [each.memory for each in before.entries.values() if each.memory]
+    assert len(kept) == 1
+
+
+def test_a_plan_says_how_long_a_rollout_will_take(stage):
+    """Of what was asked in the week before: 20 requests of some hours, so that 40 of the half take that long again."""
+    stage.operator.emulator.advance(3 * 3600)
+    [busy] = [note.text for note in stage.operator.plan(stage.wanted(V="2")).plan.notes if "last week" in note.text]
+    stage.operator.emulator.advance(9 * 86_400)
+    [idle] = [note.text for note in stage.operator.plan(stage.wanted(V="2")).plan.notes if "last week" in note.text]
+
+    assert re.fullmatch(
+        r"rollout: at 0\.1\d requests a minute, last week's mean, it takes about \d+ h( \d+ min)?", busy
+    ), busy
+    assert idle == "rollout: nobody asked it in the last week: it would wait for requests until its deadline"
+    stage.pass_(V="2")
+    assert not [note for note in stage.operator.plan(stage.wanted(V="2")).plan.notes if "last week" in note.text]
+
+
+def test_a_plan_says_why_it_cannot_say_how_long(stage):
+    """Monitoring does not answer: everything else of the plan is as it would be."""
+    method = "google.monitoring.v3.MetricService/ListTimeSeries"
+    stage.operator.emulator.faults({"method": method, "status": "PERMISSION_DENIED", "times": None})
+
+    planned = stage.operator.plan(stage.wanted(V="2"))
+
+    assert len(planned.plan.pending) == 1
+    [said] = [note.text for note in planned.plan.notes if note.text.startswith("rollout")]
+    assert said.startswith("rollout: how long it takes is not known: cannot read request_count")
+
+
+def test_what_was_rejected_is_recognised_in_another_template(stage):
+    """Another variable, and the same image: it goes out, and the plan says what became of it before."""
+    rejected(stage)
+    stage.operator.emulator.advance(2 * 3600)
+
+    planned = stage.operator.plan(stage.wanted(V="3"))
+
+    [change] = planned.plan.pending
+    assert "same image and model as version" in change.reason
+    assert "rejected 2 h ago: aborted by" in change.reason
+    said = stage.pass_(V="3")
+    assert stage.newest() not in stage.shares(), said
 
 
 def test_blue_green_waits_for_a_person_with_an_address_of_its_own(operator):

@@ -281,3 +281,40 @@ def test_a_function_is_found_by_the_image_that_its_trainings_start_from(operator
 
     assert not report.failed, [str(each.error) for each in report.failed]
     assert found(operator, trains) == [(REGION, "churn-retrain", "its trainings", 0)]
+
+
+def functions(operator):
+    """Functions, by Google's client."""
+    client = operator.api("google.cloud.functions_v2", "function_service", "FunctionService")
+    parent = f"projects/local/locations/{REGION}"
+    return list(client.list_functions(request={"parent": parent})), client
+
+
+def test_a_function_carries_what_it_came_from(operator):
+    """Found by commit and run; a commit alone changes nothing of it, and labels of others stay."""
+    operator.make_job()
+
+    def retrained(cooldown):
+        return spec(retraining={"run": {"cloudRunJob": {"name": "train"}}, "guards": {"cooldown": cooldown}})
+
+    run = applied(operator, FIRST, retrained("6h"))
+    [made], client = functions(operator)
+    made.labels["team"] = "growth"
+    client.update_function(request={"function": made, "update_mask": {"paths": ["labels"]}}).result(timeout=60)
+    applied(operator, SECOND, retrained("6h"))
+    [before], _ = functions(operator)
+
+    assert (before.labels[COMMIT], before.labels[RUN], before.labels["team"]) == (FIRST, run, "growth")
+    assert operator.differences(retrained("6h")) == []
+    of_functions = [each.spot for each in read_where(operator.session(), FIRST).found if each.spot.kind == "function"]
+    assert [(each.name, each.stamp.commit, each.stamp.run) for each in of_functions] == [
+        (before.name.rpartition("/")[2], FIRST, run)
+    ]
+
+    applied(operator, SECOND, retrained("7h"), uncommitted=True)
+    [after], client = functions(operator)
+    assert (after.labels[COMMIT], after.labels[UNCOMMITTED], after.labels["team"]) == (SECOND, "true", "growth")
+    for key in (COMMIT, UNCOMMITTED, RUN, SPECS):
+        del after.labels[key]
+    client.update_function(request={"function": after, "update_mask": {"paths": ["labels"]}}).result(timeout=60)
+    assert operator.differences(retrained("7h")) == []

@@ -15,6 +15,7 @@ from reconciler.core.membership import Membership
 from reconciler.core.objects import Desired
 from reconciler.kinds import KINDS
 from reconciler.lookups.billing_account import BillingAccount
+from reconciler.lookups.billing_export import BillingExport
 from reconciler.lookups.function_source import FunctionSource
 from reconciler.lookups.model_version import ModelVersion
 from schemas import MLService, load, to_yaml
@@ -71,6 +72,8 @@ class Anything(dict):
             return ModelVersion("8", "gs://acme-mlservice/retraining/europe-west1/churn/runs/1/model/")
         if key[0] == "billing_account":
             return BillingAccount("billingAccounts/0A1B2C-3D4E5F-6A7B8C")
+        if key[0] == "billing_export":
+            return BillingExport("EU")
         return default if key[0] == "model_files" else "1"
 
     def __getitem__(self, key):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.rollout.evidence import Evidence
+from reconciler.core.rollout.forecast import takes, takes_words
 from reconciler.core.rollout.freezing import Closed, frozen_until
 from reconciler.core.rollout.judging import Verdict
 from reconciler.core.rollout.orders import subject
@@ -28,8 +29,10 @@ from reconciler.core.rollout.record import (
     read,
     written,
 )
+from reconciler.core.rollout.rehearsal import rehearse
 from reconciler.core.rollout.series import Check
 from reconciler.core.rollout.step import Wait
+from schemas.scenario import Scenario
 from schemas.sections.rollout import (
     GateMode,
     OnFailure,
@@ -151,6 +154,22 @@ def test_other_percents_are_pinned_until_somebody_resumes():
     assert here.pass_(GOOD).wait is Wait.HOLD
     here.live = replace(here.live, traffic=(Share(names[0], 41), Share(names[1], 59)))
     assert (here.pass_(bad(Verdict.FAIL)).event, here.serving()) == ("rolled back", {"v0": 100})
+
+
+@pytest.mark.parametrize(("moved_to", "after"), [(3, 5), (5, 25), (10, 25), (30, 50), (49, 50), (60, 100)])
+def test_no_step_is_skipped_after_a_hand_moved_the_share(moved_to, after):
+    """From wherever somebody put it, the next step is the first one that has more."""
+    here = world(steps=3)
+    names = [each.revision for each in here.live.versions]
+    here.live = replace(here.live, traffic=(Share(names[0], moved_to), Share(names[1], 100 - moved_to)))
+    order(here, "resume")
+    here.pass_(GOOD)
+    assert here.serving()["v1"] == moved_to
+
+    here.now += timedelta(hours=1)
+    here.pass_(GOOD)
+
+    assert here.serving()["v1"] == after
 
 
 def test_manual_shares_are_the_specs_until_a_hand_moves_them():
@@ -382,11 +401,12 @@ def test_lost_annotations_begin_a_hold_again():
 
 
 def test_steps_that_change_on_the_way_never_lower_traffic():
-    """The step is the first that has no less than what is there."""
-    here = world(steps=3)
-    here.policy = replace(CANARY, steps=(Target(10), Target(40)))
+    """The step that is on is the last that has no more than what is there: none after it is skipped."""
+    for steps, event, percent in (((10, 40), "step 2", 40), ((10, 20), "finished", 100), ((30, 40), "step 1", 30)):
+        here = world(steps=3)
+        here.policy = replace(CANARY, steps=tuple(map(Target, steps)))
 
-    assert (here.pass_(GOOD).event, here.serving()["v1"]) == ("finished", 100)
+        assert (here.pass_(GOOD).event, here.serving()["v1"]) == (event, percent)
 
 
 def test_a_clock_that_goes_back_shortens_no_hold():
@@ -483,3 +503,41 @@ def test_nonsense_in_annotations_is_told_and_stops_nothing(name, text):
     assert found.record is None
     assert found.order is None
     assert bool(found.unreadable) == (bool(text) and not (name == REJECTED and text in {"[]", "{}"}))
+
+
+@pytest.mark.parametrize(
+    ("policy", "per_minute", "words"),
+    [
+        pytest.param(CANARY, 600.0, "it takes about 1 h 15 min", id="busy-takes-its-holds"),
+        pytest.param(CANARY, 6.0, "it takes about 9 h 57 min", id="quiet-waits-for-requests"),
+        pytest.param(
+            replace(CANARY, deadline_s=3600), 6.0, "9 h 57 min, longer than its deadline", id="longer-than-it-may"
+        ),
+        pytest.param(
+            replace(CANARY, errors=None, steps=(Target(5, 900, approval=True),)),
+            6.0,
+            "15 min, and 1 approval",
+            id="asks",
+        ),
+        pytest.param(replace(BLUE_GREEN, bake_s=3 * 86_400), 6.0, "about 3 days, and 1 approval", id="bakes"),
+        pytest.param(CANARY, 0.0, "nobody asked it in the last week", id="nobody-asks"),
+    ],
+)
+def test_how_long_it_takes_is_foretold(policy, per_minute, words):
+    """Holds, or what it takes until enough requests came, whichever is longer; what people take is only counted."""
+    assert words in takes_words(policy, per_minute)
+
+
+@pytest.mark.parametrize("per_minute", [6, 12])
+def test_what_is_foretold_is_what_a_rehearsal_takes(per_minute):
+    """Without chance: within a tenth, as passes are ten minutes apart."""
+    steps = [{"traffic": 5, "hold": "15m"}, {"traffic": 25, "hold": "30m"}, {"traffic": 50, "hold": "30m"}]
+    rollout = {"strategy": "Canary", "gates": {"errorRate": 0.01}, "steps": steps}
+    said = {"rollout": rollout, "minutes": [{"requestsPerMinute": per_minute}], "passes": "10m"}
+    passes = list(rehearse(Scenario.model_validate(said, by_alias=True, by_name=False)))
+    first = next(each.at for each in passes if each.percent == 5)
+
+    took = takes(CANARY, float(per_minute))
+
+    assert passes[-1].step.event == "finished"
+    assert abs((passes[-1].at - first) / took - 1) < 0.1, (passes[-1].at - first, took)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.rollout import statistics
 from reconciler.core.rollout.divergence import distance
+from reconciler.core.rollout.evidence import bar_of
 from reconciler.core.rollout.judging import Verdict, judge_predictions, judge_share, rate_of, verdict_of
 from reconciler.core.rollout.series import Bins, Count
 from tests.rollout.world import START
@@ -167,3 +168,15 @@ def test_a_candidate_that_nobody_reaches_is_not_healthy(mine, verdict):
     minutes = [Count(START, mine, 40 - mine) for _ in range(200)]
 
     assert judge_share(minutes, 5, bar=BAR, weight=1).verdict is verdict
+
+
+def test_two_bad_answers_in_two_minutes_are_proof_at_a_small_share():
+    """Of a version of which many answers are bad, at three requests a minute: one minute proves nothing."""
+    minutes = [(3, 1, 57, 0), (3, 1, 57, 0)]
+
+    assert math.isclose(sum(statistics.WEIGHTS), 1)
+    assert len(statistics.WEIGHTS) == len(statistics.WORSE)
+    assert statistics.relative(minutes) > bar_of(1)
+    assert statistics.relative(minutes[:1]) < bar_of(1)
+    assert statistics.relative([(3, 2, 57, 0)]) < bar_of(1)
+    assert statistics.relative([*minutes, (3, 0, 57, 1)]) < bar_of(1)

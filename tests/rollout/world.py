@@ -41,7 +41,9 @@ from schemas.sections.rollout import (
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
 GOOD = Evidence(
-    (Judged("errors", Verdict.PASS, "fine", samples=9999),), {"smoke": Check(passed=True, why="fine")}, 60.0
+    (Judged("errors", Verdict.PASS, "fine", samples=9999),),
+    {name: Check(passed=True, why="fine") for name in ("smoke", "replay")},
+    60.0,
 )
 BACK = frozenset({Phase.ROLLED_BACK, Phase.STEADY})
 
@@ -106,6 +108,8 @@ class World:
         """One pass, and what must hold of every one. Returns its step."""
         rollout = self.rollout()
         evidence = evidence if rollout.compared else replace(evidence, gates=())
+        kept = rollout.record.checks if rollout.record else {}
+        evidence = replace(evidence, checks={**evidence.checks, **kept})
         step = next_step(rollout, evidence, self.now)
         self.log.append((str(rollout.phase), str(rollout.hand), rollout.percent, step.event, step.why, step.refused))
         assert step.why
@@ -144,6 +148,10 @@ class World:
             self._went_up(rollout, evidence, step)
         if step.wait not in {None, Wait.FROZEN, Wait.PAUSED}:
             assert not step.writes
+        if rollout.phase is Phase.PREVIEW and step.phase is Phase.PREVIEW and step.record and rollout.record:
+            assert step.record.checks.items() >= rollout.record.checks.items(), "what passed is asked again"
+            passed = {each for each in rollout.policy.checks if evidence.checks[each].passed}
+            assert step.event != "checked" or passed <= step.record.checks.keys(), "what passed is not kept"
         if step.event == "rolled back":
             assert rollout.candidate is None or subject(rollout) in {s.version for s in step.rejected if not s.cleared}
             assert rollout.candidate is None or not after.get(subject(rollout))
@@ -173,7 +181,7 @@ class World:
             asked = rollout.phase in {Phase.PREVIEW, Phase.STEP} and policy.asks(rollout.step)
             assert not asked or hurried, "nobody approved"
         if rise and rollout.phase is Phase.PREVIEW:
-            assert all(evidence.checks[each].passed for each in policy.checks)
+            assert over or all(evidence.checks[each].passed for each in policy.checks)
 
     def _goes_back(self, rollout, evidence, step):
         """What fails goes back, whatever else there is to wait for."""
@@ -225,7 +233,9 @@ class World:
             )
             for gate in ("errors", "latency")
         )
-        checks = {"smoke": Check(passed=pick([True, True, True, False, None]), why="looked at")}
+        checks = {
+            name: Check(passed=pick([True, True, True, False, None]), why="looked at") for name in ("smoke", "replay")
+        }
         return Evidence(gates, checks, pick([None, 0.0, 0.5, 60.0]))
 
     def time_passes(self):
@@ -394,7 +404,7 @@ def any_policy(source):
         bake_s=pick([0, 0, 1800]),
         keep_s=pick([0, 0, 86400]),
         keep_percent=pick([0, 0, 1]),
-        checks=pick([(), ("smoke",)]),
+        checks=pick([(), ("smoke",), ("smoke", "replay")]),
         freezes=pick([(), (), (Closed(day, (day + 2000) % 10080),)]),
     )
 

@@ -87,7 +87,7 @@ def test_a_pickle_runs_with_leave_only(folder, mark, ending):
     """It is code: the spec's word and the file's digest let it run, and nothing of the folder's own does."""
     file = folder / f"model{ending}"
     file.write_bytes(pickle.dumps(Payload(mark)))
-    (folder / "model.yaml").write_text(f"allowPickle: true\nsha256: {digest(file)}\nlocal: true\nallowCode: true\n")
+    (folder / "model.yaml").write_text(f"allowPickle: true\nsha256: {digest(file)}\n")
     for local in (False, True):
         for said in ({}, {"allow_pickle": True}, {"sha256": digest(file)}):
             with pytest.raises(LoadError, match="runs code when it is loaded"):
@@ -292,7 +292,7 @@ def test_a_class_runs_with_leave_only(folder, mark):
     """From a bucket it takes the spec's `custom` and the digest, from a folder of this machine the spec's `custom`."""
     file = folder / "model.py"
     file.write_text(f"import os\nos.makedirs({str(mark)!r}, exist_ok=True)\n{CLASS}")
-    (folder / "model.yaml").write_text(f"local: true\nallowCode: true\nallowPickle: true\nsha256: {digest(file)}\n")
+    (folder / "model.yaml").write_text(f"allowPickle: true\nsha256: {digest(file)}\n")
     refused = [
         (False, {}), (True, {}), (False, {"framework": "custom"}), (False, {"sha256": digest(file)}),
         (False, {"framework": "custom", "sha256": "0" * 64}), (False, {"file": "model.py"}),
@@ -329,10 +329,10 @@ def test_the_command_line_may_allow_a_folder_of_this_machine(folder):
 
 
 def test_model_yaml_makes_no_objects(folder, mark):
-    """Its tags are not looked at: YAML is data here."""
+    """Its tags are refused: YAML is data here."""
     (folder / "model.yaml").write_text(f"name: !!python/object/apply:os.mkdir [{json.dumps(str(mark))}]\n")
 
-    with pytest.raises(SettingsError, match=r"model\.yaml: could not determine a constructor"):
+    with pytest.raises(SettingsError, match=r"model\.yaml:1:7: the tag !!python/object/apply:os\.mkdir is not allowed"):
         loaded(folder)
     assert not mark.exists()
 

@@ -9,15 +9,20 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.ensemble import IsolationForest, RandomForestClassifier, RandomForestRegressor
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from runtime.configuration.settings import Prediction
+from runtime.data.columns import Contradiction
+from runtime.data.models import Selection
 from runtime.data.tensors import datatype_of
 from tests.runtime.offline import ask, dumped, loaded
 
@@ -72,6 +77,75 @@ def test_several_labels_a_row(tmp_path, name):
     served = loaded(tmp_path, FEATURES, **dumped(tmp_path, estimator))
 
     assert ask(served, SOME.tolist()) == estimator.predict(SOME).tolist()
+
+
+@pytest.mark.parametrize("name", ["labels", "labels-of-a-forest"])
+def test_probabilities_of_several_labels(tmp_path, name):
+    """Each column of labels has a table of its own; a number that is asked for is none of them by itself."""
+    estimator = FITTED[name]()
+    served = loaded(tmp_path, FEATURES, **dumped(tmp_path, estimator), prediction=Prediction(type="number"))
+    model: Any = served.model
+    found = model.predict({"input": SOME}, ["probabilities_0", "probabilities_1"])
+
+    assert served.prediction == Selection("label", None)
+    for place, table in enumerate(estimator.predict_proba(SOME)):
+        np.testing.assert_array_equal(found[f"probabilities_{place}"], table)
+        assert model.outputs[1 + place].shape == (-1, table.shape[1])
+
+
+TEXT = {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("features", "problem"),
+    [
+        pytest.param({"a": TEXT, "b": TEXT}, "model.features.a is one of 2 columns", id="two"),
+        pytest.param({"a": {"type": "number"}}, "a is of type number, but .* takes one text a row", id="number"),
+        pytest.param({"a": {**TEXT, "nullable": True}}, "model.features.a is nullable, but .*", id="nullable"),
+    ],
+)
+def test_a_text_a_row_is_one_column_of_text(tmp_path, features, problem):
+    """A vectoriser takes texts; any other spec is refused when the model is loaded."""
+    texts = ["good", "bad"] * 5
+    told = dumped(tmp_path, make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, texts))
+
+    with pytest.raises(Contradiction, match=problem):
+        loaded(tmp_path, features, **told)
+
+
+@pytest.mark.parametrize(
+    ("features", "problem"),
+    [
+        pytest.param({"way": {"type": "number"}}, "way is of type number, but .* knows way as text", id="text"),
+        pytest.param({"km": TEXT}, "km is of type string, but .* knows km as a number", id="number"),
+        pytest.param({"miles": {"type": "number"}}, "miles is of type number, but .* has no miles", id="unknown"),
+    ],
+)
+def test_mappings_have_the_keys_of_training(tmp_path, features, problem):
+    """scikit-learn takes no notice of a key that it does not know: the answer would be wrong without a word."""
+    rows = [{"way": way, "km": km} for way, km in zip("abab", range(4), strict=True)]
+    told = dumped(tmp_path, make_pipeline(DictVectorizer(), LinearRegression()).fit(rows, range(4)))
+
+    with pytest.raises(Contradiction, match=problem):
+        loaded(tmp_path, features, **told)
+
+
+def test_numbers_are_held_to_what_an_estimator_takes(tmp_path):
+    """1e300 where it computes with doubles; where it does not, what a step before makes of it counts."""
+    small = np.column_stack([ROWS[:, 0] * 1e-12, ROWS[:, 1:]])
+    limits = {}
+    for name, estimator in {
+        "linear": LinearRegression(),
+        "forest": RandomForestRegressor(2),
+        "scaled": make_pipeline(StandardScaler(), RandomForestRegressor(2)),
+    }.items():
+        (tmp_path / name).mkdir()
+        served = loaded(tmp_path / name, FEATURES, **dumped(tmp_path / name, estimator.fit(small, ROWS[:, 0])))
+        limits[name] = served.model.inputs[0].limit
+
+    assert limits["linear"] == np.inf
+    assert limits["forest"] == np.finfo(np.float32).max
+    assert limits["scaled"] < 1e27
 
 
 def test_outputs_of_text(tmp_path):

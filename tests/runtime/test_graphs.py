@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
+from skl2onnx.common.data_types import StringTensorType
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from runtime.configuration.settings import ModelSettings, Prediction
 from runtime.frameworks import LoadError, load
@@ -99,6 +103,45 @@ def test_graphs_that_do_not_answer_by_row_are_refused(tmp_path, given, answered,
 
     with pytest.raises(LoadError, match=problem):
         load(tmp_path, ModelSettings())
+
+
+def of_rows(folder: Path, *nodes: onnx.NodeProto, outputs: str) -> None:
+    """A graph of rows of three numbers."""
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in ("x", *outputs)]
+    made = helper.make_graph(nodes, "g", ends[:1], ends[1:])
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "model.onnx")
+
+
+def test_one_value_for_all_rows_is_left_out(tmp_path):
+    """Of a graph that gives a mean of the batch beside an answer for each row, the rows' answers are served."""
+    mean = helper.make_node("ReduceMean", ["x"], ["m"], axes=[0], keepdims=1)
+    of_rows(tmp_path, mean, helper.make_node("Neg", ["x"], ["y"]), outputs="my")
+    model = load(tmp_path, ModelSettings())
+
+    assert [spec.name for spec in model.outputs] == ["y"]
+    assert model.batchable
+
+
+def test_answers_that_depend_on_the_rows_beside_are_not_joined(tmp_path, caplog):
+    """Each request is a call of its own then, as its answer in another's call would be another one."""
+    of_rows(tmp_path, helper.make_node("Softmax", ["x"], ["y"], axis=0), outputs="y")
+
+    assert not load(tmp_path, ModelSettings()).batchable
+    assert "answers of output 'y' depend on the rows beside" in caplog.text
+
+
+def test_classes_that_nobody_knows(tmp_path):
+    """Where no row of ours has an answer, the spec's words have; without them no class is taken for another."""
+    table = pd.DataFrame({"kind": RANDOM.choice(["up", "down"], 50)})
+    fitted = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(table, table.kind == "up")
+    graph = to_onnx(fitted, initial_types=[("kind", StringTensorType([None, 1]))])
+    (tmp_path / "model.onnx").write_bytes(graph.SerializeToString())
+    words = {"kind": {"type": "category", "values": ["up", "down"]}}
+
+    with pytest.raises(ValueError, match="nobody knows how many classes output 'output_probability' has"):
+        loaded(tmp_path, {"kind": {"type": "string"}}, prediction=NUMBER)
+    found = ask(loaded(tmp_path, words, prediction=NUMBER), [["up"], ["down"]])
+    np.testing.assert_allclose(found, fitted.predict_proba(pd.DataFrame({"kind": ["up", "down"]}))[:, 1], atol=1e-6)
 
 
 def test_a_graph_of_one_row_behind_the_server(serve, tmp_path):

@@ -1,10 +1,13 @@
 """Every field of Google's own definition is said, free, refused with a reason, or written by Google alone."""
 
 import re
+from dataclasses import replace
 
 from google.cloud import run_v2
 
-from schemas.cloud_run import FREE, REFUSED, SAID
+from reconciler.kinds.run_service.client import from_api
+from reconciler.kinds.run_service.template import write_template
+from schemas.cloud_run import FREE, NEWER, REFUSED, SAID
 
 _RUN = "google.cloud.run.v2."
 BELOW = {**SAID, **FREE, **REFUSED}
@@ -42,3 +45,22 @@ def test_no_field_is_unknown():
 
 def test_no_row_is_written_by_google_alone():
     assert [path for path in {**SAID, **FREE} if of_google(path) and path != "name"] == []
+
+
+def test_what_is_said_to_be_newer_is_not_known_yet():
+    """Once the client knows a field, it has a word, or a place in `cloudRun`."""
+    assert NEWER.keys() & {*leaves(run_v2.Service.pb(run_v2.Service()).DESCRIPTOR), *BELOW} == set()
+
+
+def test_what_the_client_does_not_know_survives_an_edit():
+    """Targets that gcloud set are fields of a number that this client has no name for."""
+    template = run_v2.RevisionTemplate(containers=[run_v2.Container(image="a")], scaling={"max_instance_count": 3})
+    scaling = run_v2.RevisionTemplate.pb(template).scaling
+    scaling.MergeFromString(b"\xfa\x7f\x01\x07")  # field 2047, one byte
+    want = from_api(run_v2.Service(template=template))
+
+    write_template(template, replace(want, image="b", max_instances=4))
+
+    written = run_v2.RevisionTemplate.pb(template)
+    assert (written.containers[0].image, written.scaling.max_instance_count) == ("b", 4)
+    assert b"\xfa\x7f\x01\x07" in written.scaling.SerializeToString()

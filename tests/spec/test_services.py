@@ -192,6 +192,14 @@ model: {uri: gs://acme/b/, framework: onnx, features: {debt: {type: number, min:
             "retraining: {run: {cloudRunJob: {name: train}}, promote: Auto}",
             "6:60: retraining.promote: warning: Auto has no alias to move: a better model is only registered",
         ),
+        (
+            "container: {livenessProbe: {httpGet: {}, period: 5s}}",
+            "6:15: container.livenessProbe: warning: an instance that does not answer for 15s is replaced",
+        ),
+        (
+            "container: {args: [--model, m, --port, '8000']}",
+            "6:42: container.args[3]: warning: the container listens at 8000, and Cloud Run asks at 8080",
+        ),
     ],
 )
 def test_what_depends_on_the_project_is_a_warning(said, lines, warned):
@@ -405,6 +413,16 @@ def test_loading_imports_nothing_heavy(tmp_path):
 def test_a_model_whose_code_has_leave_needs_no_warning(said, lines):
     """Nor does one without code, or whose code is in the image."""
     assert said(SPEC.replace("europe-west1", "europe-north1") + f"  {lines}\n") == []
+
+
+def test_a_trusted_type_has_a_full_name(said):
+    """As the server's log names it; anything else would never match."""
+    told = "model: {uri: ./model, trustedTypes: [acme.steps.Clip, Clip, 'acme.steps:Clip']}"
+
+    assert [line.split(": ", 1)[1] for line in said(SPEC + f"  {told}\n") if "trustedTypes" in line] == [
+        'model.trustedTypes[1]: "Clip" is no full name of a type',
+        'model.trustedTypes[2]: "acme.steps:Clip" is no full name of a type',
+    ]
 
 
 def test_what_trainings_are_told_fits_into_a_variable(said):

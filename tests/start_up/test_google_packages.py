@@ -1,5 +1,6 @@
 """Google's packages are imported one client at a time, and each of them stands it."""
 
+import importlib
 import json
 from concurrent import futures
 
@@ -90,6 +91,15 @@ def test_clients_work_in_a_process_that_imported_nothing_else(google, package):
     assert all(b"projects/some-project" in request for _, request in handler.asked)
     assert messages == [each.message.partition(".")[2] for each in readings]
     assert services == sorted(each.service for each in readings)
+
+
+def test_what_is_asynchronous_is_not_imported():
+    """Every command that reads a registry paid for it."""
+    names = '"google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistryClient"'
+    loaded = f"from reconciler.gcp.light import client_class; client_class({names}); import sys; print(*sys.modules)"
+
+    assert "aiohttp" not in python("-c", loaded).split()
+    assert importlib.import_module("aiohttp")
 
 
 def test_nothing_unusual_is_left_of_a_light_import():

@@ -46,3 +46,9 @@ def test_what_is_left_out_can_be_imported_afterwards(package):
         importlib.import_module("some_rooms.kitchen")
 
     assert {"some_rooms", "some_rooms.kitchen"} <= sys.modules.keys()
+
+
+def test_who_asked_before_is_asked_too(package):
+    """One inside the other: what is left out outside is left out inside."""
+    with without("some_rooms"), finding(lambda *_: None), pytest.raises(ModuleNotFoundError, match="left out"):
+        importlib.import_module("some_rooms.kitchen")

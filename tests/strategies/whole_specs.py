@@ -51,6 +51,7 @@ def models(draw: st.DrawFn) -> Data:
             framework=st.sampled_from(["onnx", "sklearn", "custom"]),
             file=st.sampled_from(["model.onnx", "scorer.py:Scorer"]),
             sha256=st.just("0" * 64),
+            trustedTypes=st.just(["acme.steps.Clip"]),
         )
     )
     return model
@@ -185,7 +186,15 @@ def rollouts(draw: st.DrawFn) -> Data:
         percents = sorted(draw(st.sets(st.integers(1, 100), min_size=1, max_size=4)))
         hold = st.fixed_dictionaries({}, optional={"hold": st.sampled_from(["15m", "90s"]), "approval": st.booleans()})
         rollout["steps"] = [{"traffic": percent, **draw(hold)} for percent in percents]
-    return rollout | draw(_optional(gates=gates, onFailure=st.sampled_from(["Rollback", "Hold"])))
+    smoke = _optional(
+        requests=st.lists(
+            st.fixed_dictionaries({"path": st.just("/health")}, optional={"status": st.sampled_from([200, 404])}),
+            min_size=1,
+            max_size=2,
+        ),
+        within=st.sampled_from(["0s", "10m"]),
+    ).map(lambda said: {"requests": [{"path": "/"}], **said})
+    return rollout | draw(_optional(smoke=smoke, gates=gates, onFailure=st.sampled_from(["Rollback", "Hold"])))
 
 
 @st.composite
@@ -205,6 +214,7 @@ def budgets(draw: st.DrawFn) -> Any:
     rest = _optional(
         currency=st.just("EUR"),
         label=st.just("mlservice-service"),
+        export=st.just("billing.gcp_billing_export_v1_0A1B2C_3D4E5F_6A7B8C"),
         planLimit=st.integers(1, 9999),
         alerts=_FRACTIONS,
         actions=chosen_steps.map(lambda some: [steps[index] for index in sorted(some)]),
@@ -241,6 +251,8 @@ def whole_specs(draw: st.DrawFn) -> Data:
         spec["model"].pop("sha256", None)  # no model that is yet to come has it
         spec["model"] |= {"alias": "champion", **draw(_optional(name=st.sampled_from(["churn", "leavers_2"])))}
     spec["rollout"] = draw(rollouts())
+    if not (spec["monitoring"].get("logging") and spec["model"].get("prediction")):
+        spec["rollout"].get("gates", {}).pop("predictionDrift", None)  # there are no predictions to compare
     optional: dict[str, st.SearchStrategy[Any]] = {
         "triggers": trigger_lists(spec["monitoring"]),
         "budget": budgets(),

@@ -24,6 +24,7 @@ class Line:
         since: ISO 8601, virtual time.
         until: The same; equal to `since` for what was spent at once.
         labels: Of what it was spent for.
+        region: Where; empty where nobody said.
     """
 
     account: str
@@ -32,6 +33,7 @@ class Line:
     since: str
     until: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    region: str = ""
 
     def within(self, begin: datetime, end: datetime) -> Decimal:
         """How much of it was spent in a time: evenly, from its beginning to its end."""
@@ -54,5 +56,10 @@ def add(world: World, line: Line) -> None:
 
 def lines(world: World, account: str = "") -> Iterator[Line]:
     """The lines of an account's bill, or of every one, oldest first."""
-    for _, body in world.store.list(KIND, f"{account}/" if account else ""):
-        yield Line(**json.loads(body))
+    yield from (line for _, line in named(world, account))
+
+
+def named(world: World, account: str = "") -> Iterator[tuple[str, Line]]:
+    """The same, each with the name that it is kept under."""
+    for name, body in world.store.list(KIND, f"{account}/" if account else ""):
+        yield name, Line(**json.loads(body))

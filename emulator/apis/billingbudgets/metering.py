@@ -42,7 +42,7 @@ def look(world: World) -> None:
             labels = dict(size.labels) | labels_of(world, revision.partition("/revisions/")[0])
             span = min(use.since, now).isoformat(), now.isoformat()
             paid = amount * per_usd(world, account)
-            bill.add(world, bill.Line(account, project, str(paid), *span, labels))
+            bill.add(world, bill.Line(account, project, str(paid), *span, labels, region))
 
 
 def labels_of(world: World, service: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """How much of Cloud Run a project may use in a region, and the request for more, which is granted at once.
 
-GPUs are told, and enforced where the setting `run_gpu_quotas` says so, though no instance here has one. vCPUs are those
-of the setting `run_cpu_quota`.
+GPUs are told, and enforced where the setting `run_gpu_quotas` says so, though no instance here has one. vCPUs and
+memory are those of the settings `run_cpu_quota` and `run_memory_quota_gib`, until more is asked for.
 
 Source: `google.api.cloudquotas.v1.CloudQuotas`; https://cloud.google.com/run/quotas (three L4 without zonal redundancy
 come with the first deployment; all other GPUs are asked for).
@@ -28,6 +28,7 @@ KIND = "quota.granted"
 RUN = "run.googleapis.com"
 PARENT = "projects/*/locations/global/services/*"
 UNLIMITED = -1
+CPU, MEMORY = "CpuAllocPerProjectRegion", "MemAllocPerProjectRegion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ QUOTAS = {
     "NvidiaRtxPro6000GpuAllocPerProjectRegion": Quota(
         "nvidia_rtx_pro_6000_gpu_allocation", "NVIDIA RTX PRO 6000 GPUs", 0
     ),
-    "CpuAllocPerProjectRegion": Quota("cpu_allocation", "CPU allocation in thousandths of a vCPU", UNLIMITED),
+    CPU: Quota("cpu_allocation", "CPU allocation in thousandths of a vCPU", UNLIMITED),
+    MEMORY: Quota("memory_allocation", "Memory allocation in bytes", UNLIMITED),
 }
 
 
@@ -81,8 +83,9 @@ def granted(world: World, project: str, quota: str) -> dict[str, int]:
 
 def default_of(world: World, quota: str) -> int:
     """The limit where nobody asked for more."""
-    vcpus = settings.read(world.store).run_cpu_quota
-    return int(vcpus * 1000) if quota.startswith("Cpu") and vcpus else QUOTAS[quota].value
+    chosen = settings.read(world.store)
+    said = {CPU: chosen.run_cpu_quota * 1000, MEMORY: chosen.run_memory_quota_gib * 2**30}
+    return int(said.get(quota, 0)) or QUOTAS[quota].value
 
 
 def limit(world: World, project: str, quota: str, region: str) -> int:

@@ -58,7 +58,8 @@ def complete(world: World, service: Any) -> None:
     fill_service(world, service, parts(service.name)["projects"])
     checks.check_service(world, service)
     chosen = settings.read(world.store)
-    checks.check_quota(service.template, {"cpu": chosen.run_cpu_quota, "memory_gib": chosen.run_memory_quota_gib})
+    if chosen.run_cpu_quota or chosen.run_memory_quota_gib:
+        checks.check_quota(world, service)
     if chosen.run_gpu_quotas:
         checks.check_gpu_quota(world, service)
 

@@ -1,9 +1,10 @@
 """Google's hello container, as far as tests need it: answers JSON that says who answered, and what it was given.
 
 Query: `env=NAME` and `file=PATH` (may repeat) show an environment variable and a file; `sleep_s=` delays the answer,
-`status=` sets its code, `exit=` ends the process with that code. Environment: `HELLO_EXIT` ends it before it listens,
-`HELLO_STATUS` is the code of every answer that asks for none,
-`HELLO_START_DELAY_S` makes it slow to start. Only what starts fast is imported: no http.server, no site packages.
+`status=` sets its code, `exit=` ends the process with that code, `stream_s=` makes the answer a stream of lines that
+lasts so long and ends with `end`. Environment: `HELLO_EXIT` ends it before it listens, `HELLO_STATUS` is the code of
+every answer that asks for none, `HELLO_SLEEP_S` delays those that ask for no delay, `HELLO_START_DELAY_S` makes it slow
+to start. Only what starts fast is imported: no http.server, no site packages.
 """
 
 import json
@@ -16,6 +17,7 @@ import time
 
 REASONS = {200: "OK", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}
 MOST_BYTES = 1 << 16
+LINE_S = 0.1
 
 
 def unquote(text: str) -> str:
@@ -73,7 +75,7 @@ def file_text(path: str) -> str:
 def answer(method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
     """Status and JSON of the answer."""
     path, words = parse(target)
-    time.sleep(float(words.get("sleep_s", ["0"])[0]))
+    time.sleep(float(words.get("sleep_s", [os.environ.get("HELLO_SLEEP_S", "0")])[0]))
     if "exit" in words:
         os._exit(int(words["exit"][0]))
     found = {
@@ -91,11 +93,29 @@ def answer(method: str, target: str, headers: dict[str, str], body: bytes) -> tu
     return int(words.get("status", [os.environ.get("HELLO_STATUS", "200")])[0]), json.dumps(found).encode()
 
 
+def stream(connection: socket.socket, lasts_s: float) -> None:
+    """Answer with a line every now and then, the first at once, in chunks."""
+    head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    connection.sendall(head.encode())
+    until = time.monotonic() + lasts_s
+    while True:
+        ended = time.monotonic() >= until
+        line = "end\n" if ended else f"{os.environ.get('K_REVISION', '')}\n"
+        connection.sendall(f"{len(line):x}\r\n{line}\r\n".encode())
+        if ended:
+            connection.sendall(b"0\r\n\r\n")
+            return
+        time.sleep(min(LINE_S, max(0.0, until - time.monotonic())))
+
+
 def talk(connection: socket.socket) -> None:
     """Answer one request and close."""
     with connection:
         request = read_request(connection)
         if request is None:
+            return
+        if "stream_s" in (words := parse(request[1])[1]):
+            stream(connection, float(words["stream_s"][0]))
             return
         status, body = answer(*request)
         head = f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\ncontent-type: application/json\r\n"

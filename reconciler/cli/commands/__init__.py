@@ -1,1 +1,1 @@
-"""One module per command."""
+"""One module per command; what the orders about rollouts share is `ordering`."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.commands.cost import services_named
 from reconciler.cli.console import data, out, say
 from reconciler.cli.options import Environment, Form, Local, Project, State
 from reconciler.cli.planning import Target, working
 from reconciler.cli.prices import prefer_kept, say_trouble
 from reconciler.cli.private_file import write_in_place
+from reconciler.cli.services import services_named
 
 if TYPE_CHECKING:
     from reconciler.engine.advising import Advised

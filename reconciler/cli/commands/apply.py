@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,9 +104,9 @@ def apply(
         return _apply_saved(named[0], named[1:], target, How(yes, allow_destroy, lock_timeout, output))
     specs = load_specs(named, target)
     with working(target, specs) as session:
-        planned = plan_specs(session, specs, retry=retry)
-        how = How(yes, allow_destroy, lock_timeout, output, lambda: plan_specs(session, specs, retry=retry), named[0])
-        return confirm_and_apply(session, planned, how)
+        made = partial(plan_specs, session, specs, retry=retry, tries=True)
+        how = How(yes, allow_destroy, lock_timeout, output, made, named[0])
+        return confirm_and_apply(session, made(), how)
 
 
 def is_saved_plan(paths: Sequence[Path]) -> bool:
@@ -161,15 +162,15 @@ def confirm_and_apply(session: Session, planned: Planned, how: How) -> int:
     """
     if how.output is not Output.JSON:
         show(planned.plan, session.kinds, how.output, brief=how.brief)
-        return _carried_out(session, planned, how)[0]
+        return carried_out(session, planned, how)[0]
     # One document whatever happens; its reader on a terminal sees the plan before it is asked.
     report: Report | None = None
     try:
         if planned.plan.pending and not how.yes and not how.dry_run:
             say(_as_text(session, planned))
-        code, report = _carried_out(session, planned, how)
+        code, report = carried_out(session, planned, how)
     finally:
-        data(_document(planned, report) | dict(how.beside))
+        data(document_of(planned, report) | dict(how.beside))
     return code
 
 
@@ -179,13 +180,24 @@ def _as_text(session: Session, planned: Planned) -> Any:
     return render_text(planned.plan, titles=titles(session.kinds))
 
 
-def _document(planned: Planned, report: Report | None) -> dict[str, Any]:
+def document_of(planned: Planned, report: Report | None) -> dict[str, Any]:
+    """Give plan and report as plain data."""
     from reconciler.render.data import as_data  # noqa: PLC0415 - late, for start-up
 
     return {"plan": as_data(planned.plan), "report": report and report.to_json()}
 
 
-def _carried_out(session: Session, planned: Planned, how: How) -> tuple[int, Report | None]:
+def carried_out(session: Session, planned: Planned, how: How) -> tuple[int, Report | None]:
+    """Ask where it is due, carry out, and say how it went.
+
+    Returns:
+        The exit code, and the report; None where nothing was tried.
+
+    Raises:
+        ConsentNeeded: Something guarded would be destroyed, and neither spec nor command line consents.
+        UsageError: There is nobody to ask.
+        Locked: Another run is at work.
+    """
     if how.dry_run:
         return 0, None
     _refuse_to_destroy(planned, how)

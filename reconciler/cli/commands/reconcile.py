@@ -126,7 +126,7 @@ def _job(session: Session, *, target: Target, orders: Orders, dry_run: bool, sta
 
     return Job(
         session,
-        partial(plan_documents, session, bundled=orders.runtime_image, log=Log("")),
+        partial(plan_documents, session, bundled=orders.runtime_image, log=Log(""), tries=not dry_run),
         orders,
         Shard.ours(),
         target.environment,

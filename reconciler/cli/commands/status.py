@@ -52,8 +52,8 @@ def status(
 
 def _costs(session: Session, found: Statuses) -> Mapping[Key, Mapping[str, Any]]:
     """Say what the services that were named cost, by the specs beside us and as they are used."""
-    from reconciler.cli.commands.cost import beside  # noqa: PLC0415 - late, for start-up
     from reconciler.cli.prices import prefer_kept, say_trouble  # noqa: PLC0415 - late, for start-up
+    from reconciler.cli.services import beside  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.spending import read_spending  # noqa: PLC0415 - late, for start-up
 
     say_trouble(prefer_kept())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,26 +20,54 @@ from reconciler.core.rollout.position import (
     Rollout,
 )
 from reconciler.core.rollout.record import Order, Record
+from reconciler.core.rollout.series import Check
 from reconciler.core.rollout.step import Step, Wait
-from reconciler.core.rollout.writing import hash_of, moved, noted
+from reconciler.core.rollout.writing import hash_of, moved, noted, settled
 from schemas.sections.rollout import GateMode, OnFailure, OnInsufficientData, OnMetricsMissing, WhenStableFails
+
+CHECKED = "checked"
+"""What happens when it is written down what came of a check."""
 
 
 def preview(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     """Rows 12 and 13: ready, at its own address only."""
     if rollout.phase is not Phase.PREVIEW:
         return None
-    bad = bad_check(evidence)
+    over = _passed_over(rollout) is not None
+    bad = "" if over else bad_check(evidence)
     if bad:
         return taken_back(rollout, bad, now)
-    running = [
-        name for name in rollout.policy.checks if name not in evidence.checks or evidence.checks[name].passed is None
-    ]
-    if (step := _stopped(rollout, evidence, now)) is not None:
+    step = _stopped(rollout, evidence, now) or (None if over else _checking(rollout, evidence))
+    step = step or approval(rollout, evidence, now) or advance(rollout, evidence, now)
+    return step if step is None or step.writes else _with_news(rollout, evidence, step)
+
+
+def _checking(rollout: Rollout, evidence: Evidence) -> Step | None:
+    """Wait for what is to be known before any traffic."""
+    known = {name: evidence.checks.get(name, Check()) for name in rollout.policy.checks}
+    running = [f"{name}: {check.why}" if check.why else name for name, check in known.items() if check.passed is None]
+    return Step(Phase.PREVIEW, f"waiting for {'; '.join(running)}", Wait.NOT_ENOUGH_DATA) if running else None
+
+
+def _with_news(rollout: Rollout, evidence: Evidence, step: Step) -> Step:
+    """Write down what came of a check, whatever is waited for besides: no pass asks a version twice."""
+    record, found = rollout.record, settled(rollout, evidence)
+    if record is None or found == record.checks:
         return step
-    if running:
-        return Step(Phase.PREVIEW, f"waiting for {', '.join(running)}", Wait.NOT_ENOUGH_DATA)
-    return approval(rollout, evidence, now) or advance(rollout, evidence, now)
+    told = "; ".join(f"{name}: {check.why}" for name, check in found.items() if name not in record.checks)
+    return replace(
+        step,
+        wait=None,
+        why=f"{told}; {step.why}",
+        record=replace(record, checks=found),
+        rejected=rollout.rejected,
+        event=CHECKED,
+    )
+
+
+def said_of(gates: Iterable[Judged]) -> str:
+    """Say what gates say, each with its name."""
+    return "; ".join(f"{each.gate}: {each.why}" for each in gates)
 
 
 def _passed_over(rollout: Rollout) -> Order | None:
@@ -52,7 +81,7 @@ def failing(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     record = rollout.record
     if not rollout.compared or not failed or rollout.policy.mode is GateMode.REPORT or _passed_over(rollout):
         return None
-    why = "; ".join(f"{each.gate}: {each.why}" for each in failed)
+    why = said_of(failed)
     hold = rollout.policy.on_failure is OnFailure.HOLD
     back = None if hold else taken_back(rollout, why, now)
     if back is not None:
@@ -73,7 +102,7 @@ def stable_fails(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | 
         return None
     if policy.when_stable_fails is WhenStableFails.PROCEED and all(each.alike for each in both):
         return None
-    why = "; ".join(f"{each.gate}: {each.why}" for each in both)
+    why = said_of(both)
     return Step(
         rollout.phase, f"the stable version is beyond the limit, too: {why}", Wait.STABLE_FAILING, number=rollout.step
     )
@@ -145,7 +174,7 @@ def _unsure(rollout: Rollout, evidence: Evidence, now: datetime, *, late: bool) 
 
 def _blind(rollout: Rollout, missing: tuple[Judged, ...], now: datetime, *, late: bool) -> Step | None:
     """Metrics are missing. One call that failed says nothing of how long: the series themselves do."""
-    why = "; ".join(f"{each.gate}: {each.why}" for each in missing)
+    why = said_of(missing)
     gone = late or any(each.stale for each in missing)
     if gone and rollout.policy.on_metrics_missing is OnMetricsMissing.ROLLBACK:
         return taken_back(rollout, f"metrics are missing: {why}", now)
@@ -194,7 +223,10 @@ def advance(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     by = f", by {order.by}" if order else f", hurried by {hurried}" if hurried else ""
     over = f", over gates: {order.reason}" if order and order.ignore_gates else ""
     ends_it = final and not (policy.bake_s or policy.keep_s)
-    told = "; ".join(f"{each.gate}: {each.why}" for each in evidence.gates)
+    checks = settled(rollout, evidence) if rollout.phase is Phase.PREVIEW else {}
+    told = "; ".join(
+        [*(f"{name}: {check.why}" for name, check in checks.items()), *filter(None, [said_of(evidence.gates)])]
+    )
     return moved(
         rollout,
         now,
@@ -214,6 +246,7 @@ def advance(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
         before_hash=hash_of(rollout, stays) if ends_it else "",
         attempt=record.attempt,
         hurried="" if ends_it else hurried,
+        checks=settled(rollout, evidence),
     )
 
 
@@ -260,7 +293,7 @@ def _baking(rollout: Rollout, evidence: Evidence, record: Record, now: datetime)
     unsure = evidence.of(Verdict.NOT_ENOUGH_DATA, Verdict.MISSING)
     if policy.bake_s and unsure and not late and policy.mode is GateMode.ENFORCE:
         wait = Wait.METRICS_MISSING if evidence.of(Verdict.MISSING) else Wait.NOT_ENOUGH_DATA
-        return Step(Phase.BAKE, "; ".join(f"{each.gate}: {each.why}" for each in unsure), wait)
+        return Step(Phase.BAKE, said_of(unsure), wait)
     kept = until + timedelta(seconds=policy.keep_s)
     if now < kept:
         why = f"the version before keeps its address until {clock(kept, now)}"

@@ -10,7 +10,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.core.rollout.advancing import advance, approval, bake, failing, paused, preview, stable_fails, waiting
+from reconciler.core.rollout.advancing import (
+    CHECKED,
+    advance,
+    approval,
+    bake,
+    failing,
+    paused,
+    preview,
+    stable_fails,
+    waiting,
+)
 from reconciler.core.rollout.back import aborted, refused_all_the_same, withdrawn
 from reconciler.core.rollout.beginning import anew, begins, starting, stays_rejected, superseded
 from reconciler.core.rollout.evidence import Evidence
@@ -36,12 +46,12 @@ def next_step(rollout: Rollout, evidence: Evidence, now: datetime) -> Step:
     refused = refusal(rollout, order) if order is not None else ""
     if order is not None and not refused and not _carried_out(step, order):
         step = replace(step, order=order)  # it stays beside what is written, until what it waits for has come
-    return replace(step, judged=evidence.gates, refused=refused)
+    return replace(step, judged=evidence.gates, checks=evidence.checks, refused=refused)
 
 
 def _carried_out(step: Step, order: Order) -> bool:
     """Tell whether what is written is what was asked: an approval stays until the step that it is for ends."""
-    return step.event in _OF[order.verb] if order.verb in _OF else bool(step.event)
+    return step.event in _OF[order.verb] if order.verb in _OF else step.event not in {"", CHECKED}
 
 
 _OF = {

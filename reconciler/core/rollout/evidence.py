@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from reconciler.core.rollout.judging import (
     CHANCE,
+    REACHED,
     Judged,
     Verdict,
     excused,
@@ -56,22 +57,28 @@ def evidence(rollout: Rollout, series: Series, now: datetime) -> Evidence:
     """
     record = rollout.record
     pace = _pace(series.answers)
+    checks = {**series.checks, **(record.checks if record is not None else {})}
     if record is None or not rollout.compared:
-        return Evidence((), series.checks, pace)
+        return Evidence((), checks, pace)
     alone = rollout.phase is Phase.BAKE and not rollout.policy.keep_percent
     since = record.since if alone else record.started
-    return Evidence(tuple(_gates(rollout, series, since, now)), series.checks, pace)
+    return Evidence(tuple(_gates(rollout, series, since, now, alone=alone)), checks, pace)
 
 
 def bar_of(gates: int) -> float:
-    """Give the evidence from which on it is proof, where so many gates share what chance may do."""
-    return math.log(gates / CHANCE)
+    """Give the evidence from which on it is proof, where so many gates share what chance may do, the share's aside."""
+    return math.log(max(1, gates) / (CHANCE * (1 - REACHED)))
 
 
-def _gates(rollout: Rollout, series: Series, since: datetime, now: datetime) -> Iterator[Judged]:
+def share_bar() -> float:
+    """Give the same of the gate that looks whether a candidate is reached: who is not has no request at all."""
+    return -math.log(CHANCE * REACHED)
+
+
+def _gates(rollout: Rollout, series: Series, since: datetime, now: datetime, *, alone: bool) -> Iterator[Judged]:
     policy, step = rollout.policy, rollout.number
     shared = [limit for limit in (policy.errors, policy.slow_ms, policy.predictions) if limit is not None]
-    common = {"bar": bar_of(len(shared) + 1), "weight": 1 / policy.requests_per_client}
+    common = {"bar": bar_of(len(shared)), "weight": 1 / policy.requests_per_client}
     if policy.errors is not None:
         minutes = _whole(series.answers, series.answers_seen, since)
         judged = judge_rate("errors", minutes, policy.errors, policy.needed(step, policy.errors), **common)
@@ -81,10 +88,10 @@ def _gates(rollout: Rollout, series: Series, since: datetime, now: datetime) -> 
         needed = policy.needed(step, policy.slow_share)
         judged = judge_rate("latency", minutes, policy.slow_share, needed, **common)
         yield _or_missing(judged, series.slow_seen, rollout, now)
-    if policy.predictions is not None:
+    if policy.predictions is not None and not alone:  # alone there is nobody whose predictions they may be apart from
         bins = _whole(series.predictions, series.predictions_seen, since)
         yield _or_missing(judge_predictions(bins, policy.predictions, **common), series.predictions_seen, rollout, now)
-    yield from _share(rollout, series, common)
+    yield from _share(rollout, series, {**common, "bar": share_bar()})
 
 
 def _share(rollout: Rollout, series: Series, common: Mapping[str, float]) -> Iterator[Judged]:

@@ -7,10 +7,14 @@ from datetime import datetime, timedelta
 
 from reconciler.core.rollout.evidence import Evidence
 from reconciler.core.rollout.judging import Judged, Verdict
-from reconciler.core.rollout.policy import ALL
+from reconciler.core.rollout.policy import ALL, Policy
 from reconciler.core.rollout.position import Phase, Rollout
 
 _FARTHEST = timedelta(days=365)
+_MINUTE = timedelta(minutes=1)
+_HOUR_MINUTES, _TWO_DAYS_HOURS = 60, 48
+_VISIBLE = timedelta(minutes=3)
+"""So long a request takes to be seen."""
 
 
 def step_ends(rollout: Rollout, evidence: Evidence, now: datetime) -> datetime | None:
@@ -43,12 +47,17 @@ def ends(rollout: Rollout, evidence: Evidence, now: datetime) -> datetime | None
     for step in range(rollout.step, policy.final - 1):
         if moment is None:
             return None
-        limits = [limit for limit in (policy.errors, policy.slow_ms and policy.slow_share) if limit]
+        limits = _limits(policy)
         had = max(had, max((policy.needed(step, limit) for limit in limits), default=0))
         lacking = max((policy.needed(step + 1, limit) for limit in limits), default=0) - had
         held = moment + timedelta(seconds=policy.hold_s(step + 1))
         moment = _after(max(0, lacking), policy.percent(step + 1), evidence, rollout, (held, moment))
     return moment
+
+
+def _limits(policy: Policy) -> list[float]:
+    """Give the limits of gates that ask for a number of requests."""
+    return [limit for limit in (policy.errors, policy.slow_ms and policy.slow_share) if limit]
 
 
 def _lacking(evidence: Evidence) -> int:
@@ -84,6 +93,50 @@ def lacking_words(rollout: Rollout, evidence: Evidence, now: datetime) -> str:
         return f"{worst.why}; no requests come"
     which = f"step {rollout.step}" if rollout.phase is not Phase.BAKE else "the bake"
     return f"{worst.why}; at {number(pace)} req/min {which} ends about {clock(moment, now)}"
+
+
+def takes(policy: Policy, per_minute: float) -> timedelta | None:
+    """Give how long a good version takes from its first traffic until it is stable; None where no requests come.
+
+    Approvals, freezes, the start of the revision and the time between passes are not in it.
+
+    Args:
+        policy: How it goes out.
+        per_minute: Requests of both versions in a minute.
+    """
+    had, took = 0.0, timedelta()
+    for step in range(1, policy.final):
+        pace = per_minute * policy.percent(step) / ALL / policy.requests_per_client
+        lacking = max((policy.needed(step, limit) for limit in _limits(policy)), default=0) - had
+        if lacking > 0 and (pace <= 0 or lacking / pace > _FARTHEST / _MINUTE):
+            return None
+        waits = timedelta(minutes=lacking / pace) + _VISIBLE if lacking > 0 else timedelta()
+        lasts = max(timedelta(seconds=policy.hold_s(step)), waits)
+        had += pace * (lasts / _MINUTE)
+        took += lasts
+    return took + timedelta(seconds=policy.bake_s)
+
+
+def takes_words(policy: Policy, per_minute: float) -> str:
+    """Say it: `at 6 requests a minute, last week's mean, it takes about 9 h 50 min, and a person's approval`."""
+    took = takes(policy, per_minute)
+    if took is None:
+        return "nobody asked it in the last week: it would wait for requests until its deadline"
+    approvals = sum(policy.asks(step) for step in range(policy.final))
+    people = f", and {approvals} approval{'s' if approvals > 1 else ''}" if approvals else ""
+    late = ", longer than its deadline" if took > timedelta(seconds=policy.deadline_s) else ""
+    return f"at {number(per_minute)} requests a minute, last week's mean, it takes about {span(took)}{late}{people}"
+
+
+def span(lasts: timedelta) -> str:
+    """Write how long something lasts: `45 min`, `9 h 50 min`, `3 days`."""
+    minutes = math.ceil(lasts / _MINUTE)
+    if minutes < _HOUR_MINUTES:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, _HOUR_MINUTES)
+    if hours >= _TWO_DAYS_HOURS:
+        return f"{round(hours / 24)} days"
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 def number(value: float) -> str:

@@ -12,6 +12,7 @@ from reconciler.core.rollout.evidence import Evidence
 from reconciler.core.rollout.orders import heeded
 from reconciler.core.rollout.policy import ALL
 from reconciler.core.rollout.position import (
+    LATEST,
     Hand,
     Phase,
     Rollout,
@@ -48,7 +49,9 @@ def _as_split(rollout: Rollout, here: Mapping[str, int], wanted: Mapping[str, in
 
 
 def _split(rollout: Rollout, now: datetime, why: str, *, create: bool = False) -> Step:
-    most = rollout.stable.revision if rollout.stable else ""
+    shares = {name: percent for name, percent in literal(rollout.split).items() if name != LATEST}
+    other = rollout.stable.revision if rollout.stable else ""
+    most = max(shares, key=lambda name: (shares[name], name), default=other)
     step = moved(
         rollout,
         now,

@@ -18,6 +18,8 @@ from reconciler.core.rollout.series import Bins, Count
 
 CHANCE = 0.01
 """Of all rollouts of a version that is as good as the stable one, so many may be called bad, all gates together."""
+REACHED = 0.1
+"""How much of that is for whether it is reached at all."""
 CALM = math.log(3)
 """Evidence below this is none: a version with more is not promoted, and not called bad yet."""
 ALIKE = 1.2

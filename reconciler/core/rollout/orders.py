@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.rollout.position import ON_ITS_WAY, Hand, Phase, Rollout
+from reconciler.core.rollout.position import ON_ITS_WAY, Hand, Phase, Rollout, Version
 from reconciler.core.rollout.record import Order
 from schemas.sections.rollout import Strategy
 
@@ -84,9 +84,18 @@ def back_to(rollout: Rollout) -> str:
     if stable is not None and stable.hash != refused:
         return stable.revision
     before = rollout.record.before if rollout.record else ""
-    found = next((each for each in rollout.live.versions if before and each.revision == before), None)
-    usable = found is not None and found.hash != refused and rollout.rejection(found.hash) is None
-    return before if usable else ""
+    named = [each for each in rollout.live.versions if before and each.revision == before]
+    found = named or (_older(rollout) if not before else [])
+    usable = [each for each in found if each.hash != refused and rollout.rejection(each.hash) is None]
+    return usable[0].revision if usable else ""
+
+
+def _older(rollout: Rollout) -> list[Version]:
+    """Give what served before the one that has everything, newest first: as far as that can be told."""
+    versions, stable = list(rollout.live.versions), rollout.stable
+    if rollout.phase is not Phase.STEADY or stable is None:
+        return []
+    return [each for each in versions[versions.index(stable) + 1 :] if each.ready]
 
 
 def heeded(rollout: Rollout, *verbs: str) -> Order | None:

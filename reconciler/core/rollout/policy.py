@@ -22,6 +22,8 @@ from schemas.sections.rollout import (
 )
 
 ALL = 100
+SMOKE, REPLAY = "smoke", "replay"
+"""Names of what must pass before any traffic, as a spec has them."""
 _BAD_TO_SEE = 7.5
 """Bad answers that are expected at the limit by the time a version gets everything: of one that is twice as bad one in
 a hundred has no more than there may be."""
@@ -125,11 +127,13 @@ class Policy:
         return self.steps[step - 1].percent if step <= len(self.steps) else self.most
 
     def step_at(self, percent: int) -> int:
-        """Give the number of the step that a percent is of: the first that has no less. What is moved is never less."""
-        if percent <= 0:
-            return 0
-        fitting = (number for number, step in enumerate(self.steps, 1) if step.percent >= percent)
-        return next(fitting, max(1, len(self.steps)))
+        """Give the number of the step that a percent is of: the last that has no more.
+
+        Whoever moved a share by hand, or wrote other steps, skips none: the next one is the first that has more.
+        """
+        if not self.steps:
+            return 1 if percent > 0 else 0
+        return sum(step.percent <= percent for step in self.steps)
 
     def hold_s(self, step: int) -> int:
         """Give how many seconds a step lasts at least."""
@@ -175,6 +179,7 @@ def policy_of(rollout: Rollout, *, requests_per_client: float = 1.0, concurrency
         bake_s=rollout.bake_s,
         keep_s=rollout.keep_stable_s,
         keep_percent=rollout.keep_percent,
+        checks=tuple(name for name in (SMOKE, REPLAY) if getattr(rollout, name) is not None),
         freezes=tuple(closed(each.begins or "", each.ends or "", each.dates or "") for each in rollout.freeze),
         zone=zone_of(rollout.time_zone),
         requests_per_client=requests_per_client,

@@ -102,11 +102,13 @@ class Wanted:
         version: Hash of the version.
         policy: How it goes out.
         split: Shares, by revision and sorted, `Manual` only.
+        content: What is the same of versions that have the same image and model.
     """
 
     version: str
     policy: Policy
     split: tuple[Share, ...] = ()
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ class Rollout:
         hand: What somebody did who moved traffic elsewhere.
         waits_for: Region that comes first.
         notes: What could not be read.
+        content: What is the same of versions that have the image and the model of the one that is wanted.
     """
 
     wanted: str
@@ -163,6 +166,7 @@ class Rollout:
     hand: Hand
     waits_for: str = ""
     notes: tuple[str, ...] = ()
+    content: str = ""
 
     def rejection(self, version: str) -> Rejection | None:
         """Give why a version gets no traffic; None where it may."""
@@ -236,6 +240,7 @@ def locate(spec: Wanted, live: Live, known: Known) -> Rollout:
         hand,
         known.waits_for,
         beside.unreadable,
+        spec.content,
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from reconciler.core.rollout.series import Check
 
 ROLLOUT = "mlservice.dev/rollout"
 REJECTED = "mlservice.dev/rejected"
@@ -34,6 +36,7 @@ class Record:
         paused: Who, or which gate, stopped it; empty for nobody.
         hurried: Who said that holds and approvals are skipped; empty for nobody.
         split: The spec's own words of its split that were carried out.
+        checks: What came of those before any traffic, by name: nothing is asked twice.
     """
 
     candidate: str
@@ -50,6 +53,13 @@ class Record:
     paused: str = ""
     hurried: str = ""
     split: str = ""
+    checks: Mapping[str, Check] = field(default_factory=dict)
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """Tags that the split which was carried out gave to its versions."""
+        shares = (share.split() for share in self.split.split(", "))
+        return frozenset(share[2] for share in shares if len(share) == len(("version", "percent", "tag")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +71,14 @@ class Rejection:
         why: In words.
         at: When.
         cleared: A person let it serve all the same, later.
+        content: What is the same of versions that have the same image and model; empty where that is not known.
     """
 
     version: str
     why: str
     at: datetime
     cleared: bool = False
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +154,14 @@ def written(record: Record, rejected: Iterable[Rejection], order: Order | None =
     kept = sorted(rejected, key=lambda each: (each.at, each.version))[-MOST_REJECTED:]
     return {
         ROLLOUT: _text({"v": _FORMAT, **_plain(record)}),
-        REJECTED: _text([_plain(each) for each in kept]) if kept else "",
+        REJECTED: as_rejections(kept),
         ORDER: as_annotation(order) if order else "",
     }
+
+
+def as_rejections(rejected: Sequence[Rejection]) -> str:
+    """Write versions as the annotation has them; nothing where there are none."""
+    return _text([_plain(each) for each in rejected]) if rejected else ""
 
 
 def as_annotation(order: Order) -> str:
@@ -179,9 +196,19 @@ def _record(said: Any) -> Record:
     traffic = {str(name): int(percent) for name, percent in said["traffic"].items()}
     flags: dict[str, Any] = {name: said[name] is True for name in ("final", "first", "done") if name in said}
     texts: dict[str, Any] = {name: str(said[name]) for name in _TEXTS if name in said}
+    checks = {
+        str(name): Check(each["passed"] is True, str(each["why"])) for name, each in said.get("checks", {}).items()
+    }
     since, started = _moment(said["since"]), _moment(said["started"])
     return Record(
-        str(said.get("candidate", "")), str(said.get("stable", "")), traffic, since, started, **flags, **texts
+        str(said.get("candidate", "")),
+        str(said.get("stable", "")),
+        traffic,
+        since,
+        started,
+        **flags,
+        **texts,
+        checks=checks,
     )
 
 
@@ -191,7 +218,11 @@ _TEXTS = ("before", "before_hash", "attempt", "paused", "hurried", "split")
 def _rejections(said: Any) -> tuple[Rejection, ...]:
     return tuple(
         Rejection(
-            str(each.get("version", "")), str(each.get("why", "")), _moment(each["at"]), each.get("cleared") is True
+            str(each.get("version", "")),
+            str(each.get("why", "")),
+            _moment(each["at"]),
+            each.get("cleared") is True,
+            str(each.get("content", "")),
         )
         for each in said
     )
@@ -229,6 +260,8 @@ def _plain(one: Any) -> dict[str, Any]:
     found = {}
     for name in one.__slots__:
         value = getattr(one, name)
+        if name == "checks":
+            value = {key: {"passed": each.passed, "why": each.why} for key, each in sorted(value.items())} or ""
         if value != "" and value is not False:
             found[name] = value.isoformat() if isinstance(value, datetime) else value
     return found

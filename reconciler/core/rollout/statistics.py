@@ -21,8 +21,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-WORSE = (1.5, 2.0, 4.0, 8.0, 20.0, 60.0)
+WORSE = (1.5, 2.0, 4.0, 8.0, 20.0, 60.0, 500.0)
 """How many times the odds of the stable version's bad answers the candidate's may be: what is looked for."""
+WEIGHTS = (1 / 12, 1 / 12, 1 / 12, 1 / 12, 1 / 12, 1 / 12, 1 / 2)
+"""How much each of them counts, 1 together. Half of it is for versions of which many answers are bad: two bad answers
+in two minutes are enough there, at a share of a twentieth, and what is less bad loses a factor of two by it."""
 OTHER = (0.25, 0.5, 1 / 1.5, 1.5, 2.0, 4.0)
 """The same where either direction is a difference: a bin of predictions."""
 FEWER = (1 / 1.5, 0.5, 0.25, 0.05, 0.001)
@@ -57,7 +60,7 @@ def relative(minutes: Iterable[Minute], *, weight: float = 1.0) -> float:
         share = asked / (asked + stable_asked)
         for at, odds in enumerate(WORSE):
             sums[at] += min(CAP, weight * (bad * math.log(odds) - both * math.log1p((odds - 1) * share)))
-    return mixture(sums)
+    return mixture(sums, WEIGHTS)
 
 
 def beyond(minutes: Iterable[tuple[int, int]], limit: float, *, weight: float = 1.0) -> float:
@@ -122,9 +125,15 @@ def different(minutes: Iterable[tuple[Sequence[int], Sequence[int]]], *, weight:
     return mixture([mixture(each) for each in sums])
 
 
-def mixture(logs: Sequence[float]) -> float:
-    """Give the logarithm of the mean of what logarithms are given of; 0 for none."""
+def mixture(logs: Sequence[float], weights: Sequence[float] = ()) -> float:
+    """Give the logarithm of the mean of what logarithms are given of; 0 for none.
+
+    Args:
+        logs: The logarithms.
+        weights: Of each, 1 together; left out, all count the same.
+    """
     if not logs:
         return 0.0
-    most = max(logs)
-    return most + math.log(math.fsum(math.exp(each - most) for each in logs) / len(logs))
+    most, each = max(logs), 1 / len(logs)
+    shares = weights or [each] * len(logs)
+    return most + math.log(math.fsum(share * math.exp(log - most) for share, log in zip(shares, logs, strict=True)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from reconciler.core.rollout.judging import Judged
 from reconciler.core.rollout.position import CANDIDATE, LATEST, STABLE, Live, Phase, Share
 from reconciler.core.rollout.record import Order, Record, Rejection, written
+from reconciler.core.rollout.series import Check
 
 
 class Wait(StrEnum):
@@ -45,6 +46,7 @@ class Step:
         retry_at: When to look again at the latest; None for the next pass.
         ends: When everything was moved, as far as that can be told.
         judged: What gates say.
+        checks: What came of what is asked before any traffic, by name.
         refused: Why the order is not carried out; empty where it is, or there is none.
     """
 
@@ -62,6 +64,7 @@ class Step:
     retry_at: datetime | None = None
     ends: datetime | None = None
     judged: tuple[Judged, ...] = ()
+    checks: Mapping[str, Check] = field(default_factory=dict)
     refused: str = ""
 
     @property

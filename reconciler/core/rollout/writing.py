@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from reconciler.core.rollout.position import (
-    Phase,
-    Rollout,
-)
+from reconciler.core.rollout.evidence import Evidence
+from reconciler.core.rollout.position import Phase, Rollout, untried
 from reconciler.core.rollout.record import Record, Rejection
+from reconciler.core.rollout.series import Check
 from reconciler.core.rollout.step import Step, targets
 
 
@@ -33,7 +32,7 @@ def moved(
     number: int = 0,
     rejected: tuple[Rejection, ...] | None = None,
     started: datetime | None = None,
-    **more: bool | str,
+    **more: bool | str | Mapping[str, Check],
 ) -> Step:
     """Give a step that moves traffic, and writes beside it why."""
     old = rollout.record
@@ -57,6 +56,12 @@ def moved(
     )
 
 
+def settled(rollout: Rollout, evidence: Evidence) -> dict[str, Check]:
+    """Give what came of the checks before any traffic, of those that came to an end."""
+    ended = {name: check for name, check in evidence.checks.items() if check.passed and name in rollout.policy.checks}
+    return {**(rollout.record.checks if rollout.record else {}), **ended}
+
+
 def noted(rollout: Rollout, why: str, event: str, **changes: object) -> Step:
     """Give a step that writes annotations alone."""
     record = replace(rollout.record, **changes) if rollout.record else None  # type: ignore[arg-type]  # names of fields, each with its type
@@ -65,8 +70,10 @@ def noted(rollout: Rollout, why: str, event: str, **changes: object) -> Step:
 
 def word(rollout: Rollout, version: str, why: str, now: datetime, *, cleared: bool = False) -> Rejection:
     """Give the newest word about a version: newer than all that is known, however clocks went."""
-    last = max((each.at for each in rollout.rejected if each.version == version), default=None)
-    return Rejection(version, why, now if last is None or now > last else last + _NEWER, cleared)
+    known = [each for each in rollout.rejected if each.version == version]
+    last = max((each.at for each in known), default=None)
+    content = rollout.content if untried(version) == rollout.base else next((each.content for each in known), "")
+    return Rejection(version, why, now if last is None or now > last else last + _NEWER, cleared, content)
 
 
 def cleared(rollout: Rollout, version: str, now: datetime) -> list[Rejection]:

@@ -67,6 +67,7 @@ class FunctionsFunctionClient:
         function.build_config.entry_point = ENTRY_POINT
         function.service_config.environment_variables = dict(want.fields.environment)
         function.labels = {**want.fields.labels, SOURCE_LABEL: want.fields.digest}
+        want.stamp.label(function.labels)
         function.build_config.source.storage_source = self._upload(want)
         parent = self._parent(want.address.location)
         request = {"parent": parent, "function_id": want.address.name, "function": function}
@@ -89,7 +90,8 @@ class FunctionsFunctionClient:
         if "digest" in fields:
             function.build_config.source.storage_source = self._upload(want)
             function.build_config.entry_point = ENTRY_POINT
-        paths = sorted({path for field in fields for path in self.MASK[field]})
+        want.stamp.label(function.labels)
+        paths = sorted({"labels", *(path for field in fields for path in self.MASK[field])})
         with calling("update", want.address):
             request = {"function": function, "update_mask": {"paths": paths}}
             operation = self._api.update_function(request=request, timeout=CALL_TIMEOUT_S)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reconciler.core import stamp
 from reconciler.core.address import Address
 from reconciler.core.naming import fingerprint, mark_of
 from reconciler.core.objects import Observed
@@ -19,6 +20,7 @@ INGRESS = {
     "Internal": "ALLOW_INTERNAL_ONLY",
     "InternalAndLoadBalancing": "ALLOW_INTERNAL_AND_GCLB",
 }
+_NOT_COMPARED = frozenset({SOURCE_LABEL, *stamp.KEYS})
 _GOOGLES_VARIABLE = "LOG_EXECUTION_ID"
 """Added to every function (kinds.md section 8)."""
 _MIB = {"": 2**-20, "k": 2**-10, "M": 1, "G": 2**10}
@@ -39,7 +41,7 @@ class FunctionsFunction:
         timeout_s: Patience with one request, 1 to 3600.
         max_instances: Instances at once.
         ingress: `All`, `Internal`, `InternalAndLoadBalancing`.
-        labels: Labels of ours, without the one that tells the source.
+        labels: Labels of ours, without those that tell the source, and what it came from.
     """
 
     digest: str
@@ -69,7 +71,7 @@ def from_api(live: Any) -> FunctionsFunction:
         timeout_s=config.timeout_seconds,
         max_instances=config.max_instance_count,
         ingress=ingress.get(config.ingress_settings.name, "All"),
-        labels={key: value for key, value in live.labels.items() if key != SOURCE_LABEL},
+        labels={key: value for key, value in live.labels.items() if key not in _NOT_COMPARED},
     )
 
 

@@ -97,6 +97,9 @@ def widget_to_json(title: str, shown: Iterable[Shown]) -> dict[str, Any]:
 
 
 def _series_to_json(shown: Shown) -> dict[str, Any]:
+    if not shown.aligner:
+        asked = {"timeSeriesQuery": {"prometheusQuery": shown.filter}}
+        return {"plotType": shown.how, "legendTemplate": shown.text, **asked}
     period = f"{shown.period_s}s"
     step = {
         "alignmentPeriod": period,

@@ -21,8 +21,8 @@ class Shown:
     Args:
         how: `LINE`, `STACKED_AREA`, `LIMIT`, `TEXT`; of what we never write, what the API calls it.
         text: The legend, the limit's name, or Markdown.
-        filter: Which series.
-        aligner: Without `ALIGN_`, such as `RATE`.
+        filter: Which series; without an aligner a query in PromQL, which says all of it.
+        aligner: Without `ALIGN_`, such as `RATE`; empty for a query.
         reducer: Without `REDUCE_`; empty: series stay apart.
         groups: Labels by which series are told apart.
         over: Which series they are divided by; empty for none.

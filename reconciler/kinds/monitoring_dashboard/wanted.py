@@ -17,6 +17,7 @@ from reconciler.core.objects import Desired
 from reconciler.core.reference import Ref
 from reconciler.kinds import pubsub_subscription, pubsub_topic, vertex_model_monitor, vertex_schedule
 from reconciler.kinds.functions_function.performance import wanted_performance
+from reconciler.kinds.monitoring_dashboard.costs import costs
 from reconciler.kinds.monitoring_dashboard.record import AREA, LIMIT, LINE, NAME, TEXT, Dashboard, Shown
 from reconciler.kinds.vertex_model_monitor.wanted import columns, target_of
 
@@ -241,6 +242,7 @@ RULES: tuple[Callable[[MLService, Facts], Iterator[Tile]], ...] = (
     requests,
     latency,
     instances,
+    costs,
     distances,
     measures,
     messages,

@@ -7,23 +7,26 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.core.kind import Extra, Gift, Kind, Permissions, Roles
-from reconciler.core.membership import PROJECT, SECRET_READER
+from reconciler.core.membership import PROJECT, SECRET_READER, SQL_CLIENT
+from reconciler.core.memory import Memory
 from reconciler.core.naming import CAP_LABEL
 from reconciler.core.windows import next_after, open_at
+from reconciler.kinds.run_service.claims import claims_of
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.foreseen import starts
+from reconciler.kinds.run_service.grants import FILES_WRITER
 from reconciler.kinds.run_service.measured import measure
 from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, RunService
-from reconciler.kinds.run_service.refining import consequence, progress, refine
+from reconciler.kinds.run_service.refining import consequence, progress, refine, remember
+from reconciler.kinds.run_service.remembered import Remembered
 from reconciler.kinds.run_service.rollouts import fleeting
-from reconciler.kinds.run_service.traffic import images_of, routed_images, running_images
+from reconciler.kinds.run_service.traffic import images_of, kept_for, routed_images, running_images
+from reconciler.kinds.run_service.trying import inquire
 from reconciler.kinds.run_service.wanted import (
-    FILES_WRITER,
     INVOKER,
     MODEL_READER,
-    SQL_CLIENT,
     address_of,
     behind_iap,
     desired,
@@ -100,6 +103,17 @@ def _goes_in_steps(service: MLService) -> bool:
     return service.spec.rollout.strategy in {Strategy.CANARY, Strategy.BLUE_GREEN}
 
 
+def _is_asked(service: MLService) -> bool:
+    rollout = service.spec.rollout
+    return _goes_in_steps(service) and not (rollout.smoke is None and rollout.replay is None)
+
+
+def _is_compared(service: MLService) -> bool:
+    rollout = service.spec.rollout
+    apart = rollout.gates is not None and rollout.gates.prediction_drift is not None
+    return _goes_in_steps(service) and (rollout.replay is not None or apart)
+
+
 _WHO = "the next pass of the operator, or an apply"
 
 
@@ -163,8 +177,10 @@ KIND = Kind(
     reserved={"labels": frozenset({CAP_LABEL})},
     refine=refine,
     measure=measure,
+    inquire=inquire,
     progress=progress,
     fleeting=fleeting,
+    memory=Memory(Remembered, remember),
     consequence=consequence,
     loss=lambda *_: "it stops serving",
     stays=_stays,
@@ -197,6 +213,14 @@ KIND = Kind(
             permissions=("monitoring.timeSeries.list",),
             apis=("monitoring.googleapis.com",),
         ),
+        Extra("asking a version before it has traffic", _is_asked, roles=(INVOKER,)),
+        Extra(
+            "comparing a version with the prediction log",
+            _is_compared,
+            roles=("roles/bigquery.dataViewer", "roles/bigquery.jobUser"),
+            permissions=("bigquery.jobs.create",),
+            apis=("bigquery.googleapis.com",),
+        ),
     ),
     gives=(
         Gift(INVOKER, NAME, "each of `access.invokers`, everyone, or IAP's agent", "calling the service"),
@@ -208,8 +232,10 @@ KIND = Kind(
     images=images_of,
     running=running_images,
     routed=routed_images,
+    keeps=kept_for,
     quiet=frozenset(OUTSIDE_TEMPLATE) - {"traffic"},
     rerouting=frozenset({"traffic"}),
+    claims=claims_of,
     lookups=(
         IMAGE_DIGEST,
         MODEL_VERSION,

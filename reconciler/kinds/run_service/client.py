@@ -65,7 +65,7 @@ class RunServiceClient:
         revisions = self._revisions_of(location, [live.name.rpartition("/")[2] for live in found])
         for live in found:
             name = live.name.rpartition("/")[2]
-            yield _observed(Address(NAME, location, name), live, revisions.get(name, []))
+            yield _observed(Address(NAME, location, name), live, revisions.get(name, []), self._project)
 
     def _get(self, address: Address) -> list[Any]:
         try:
@@ -197,7 +197,7 @@ def _mask(change: FieldChange) -> str:
     return OUTSIDE_TEMPLATE.get(change.field, "template") or fields.mask_of(change.path)
 
 
-def _observed(address: Address, live: Any, revisions: Sequence[Any]) -> Observed[RunService]:
+def _observed(address: Address, live: Any, revisions: Sequence[Any], project: str) -> Observed[RunService]:
     condition = live.terminal_condition
     failed = condition.state.name == "CONDITION_FAILED"
     return Observed(
@@ -212,7 +212,7 @@ def _observed(address: Address, live: Any, revisions: Sequence[Any]) -> Observed
             "uri": live.uri,
             "made": live.create_time,
             "tags": {t.tag: t.uri for t in live.traffic_statuses if t.tag},
-            "runs": read_runs(live, revisions),
+            "runs": read_runs(live, revisions, project),
             "conditions": tuple(map(_condition, [condition, *live.conditions])),
         },
         live=live,

@@ -9,7 +9,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from reconciler.kinds.run_service.fields import assign, snake
@@ -59,6 +59,36 @@ def serving(containers: list[dict[str, Any]]) -> int:
     """
     places = [index for index, each in enumerate(containers) if each.get("ports")]
     return places[0] if places else 0 if containers else -1
+
+
+def main_of(containers: list[dict[str, Any]], name: str, image: str, sidecars: Collection[str]) -> int:
+    """Give which container is to take requests: by what a spec says, where a hand gave the port to another one.
+
+    Args:
+        containers: A message's JSON.
+        name: That it is to have; empty for any.
+        image: That it is to run.
+        sidecars: Names of the containers that are to be beside it.
+
+    Returns:
+        Its place; -1 where it is to be made.
+    """
+    here = serving(containers)
+    names = [each.get("name", "") for each in containers]
+    if here < 0 or (len(containers) == 1 and names[here] not in sidecars):
+        return here
+    if names[here] in sidecars:
+        left = [place for place, each in enumerate(names) if each not in sidecars]
+        return next((place for place in left if names[place] == name), left[0] if left else -1)
+    running = [place for place, each in enumerate(containers) if _program(each.get("image", "")) == _program(image)]
+    moved = len(running) == 1 and names[running[0]] not in sidecars
+    return running[0] if moved else here
+
+
+def _program(image: str) -> str:
+    """Give an image without its version."""
+    place, _, last = image.partition("@")[0].rpartition("/")
+    return f"{place}/{last.partition(':')[0]}"
 
 
 def read(container: Plain) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from reconciler.kinds.run_service.record import RunService, TrafficShare
 from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, plain
 from reconciler.kinds.run_service.wanted import INVOKER
 from schemas.cloud_run import FREE, REFUSED
+from schemas.names import service_account_id
 from schemas.units import duration_text, memory_text
 
 if TYPE_CHECKING:
@@ -44,7 +45,14 @@ def described(seen: Observed[RunService], members: list[str]) -> Described:
     metadata: dict[str, Any] = {"labels": theirs}
     metadata |= {"description": fields.service["description"], "annotations": _below(fields.service, "annotations")}
     spec = {name: said for name, said in _spec(fields, seen.address.location, members) if said not in ({}, None)}
+    if seen.mark == seen.address.name and _is_of(seen.address.name, fields.service_account):
+        del spec["access"]["serviceAccount"]  # named, it would be somebody else's: its roles, and it itself, would go
     return Described({name: said for name, said in metadata.items() if said}, spec, tuple(_unsaid(seen.live)))
+
+
+def _is_of(name: str, email: str) -> bool:
+    """Tell whether an account is the one that a service of ours gets."""
+    return email.startswith(f"{service_account_id(name, 'run')}@")
 
 
 def _spec(fields: RunService, region: str, members: list[str]) -> Iterator[tuple[str, Any]]:

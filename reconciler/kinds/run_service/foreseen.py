@@ -36,7 +36,8 @@ def starts(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     yield from _weights(service, facts)
     allowed, scaling = startup_s(service.spec), service.spec.scaling
     kept = scaling.min_instances or scaling.revision_min_instances or scaling.instances or scaling.windows
-    said = service.spec.runtime.startup.model_fields_set or service.spec.container.model_fields_set
+    container = service.spec.container
+    said = service.spec.runtime.startup.model_fields_set or container.startup_s or container.startup_probe
     if said and allowed is not None and allowed > _SLOW_S and not kept:
         text = f"while no instance is kept warm, a request may wait for a start: up to {_span(allowed)}"
         yield text, "scaling.minInstances"

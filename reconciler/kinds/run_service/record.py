@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core.address import Address
+from reconciler.core.quota import Claim
 from reconciler.core.rollout.record import ORDER, REJECTED, ROLLOUT
 
 NAME = "run_service"
@@ -61,11 +63,15 @@ class Runs:
         revisions: Newest first.
         latest: Name of the newest revision, ready or not.
         serving: Percent by revision name, as it is now.
+        claims: What instances of each revision may take of quotas.
+        needs: Roles that instances of a revision cannot start without, by its name.
     """
 
     revisions: Sequence[Revision] = ()
     latest: str = ""
     serving: Mapping[str, int] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    needs: Mapping[str, frozenset[Address]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.naming import CAP_LABEL
+from reconciler.core.rollout.record import read
 from reconciler.kinds.run_service import container
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
-from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService
+from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare, annotations_of
+from reconciler.kinds.run_service.remembered import Remembered, following, known_of
 from reconciler.kinds.run_service.rollouts import LABEL, Going, decides, going, kept, labelled, told
 from reconciler.kinds.run_service.traffic import resolve
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.core.diff import FieldChange
     from reconciler.core.objects import Desired, Observed
+    from reconciler.core.rollout.position import Rollout
 
 
 def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunService:
@@ -29,10 +34,7 @@ def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunS
     if (rollout := rollout_of(want, seen)) is not None:
         return rollout.fields
     fields, moves = _filled(want, seen)
-    try:
-        traffic = resolve(fields.traffic, runs, new_revision=moves, version=fields.version)
-    except LookupError as error:
-        raise errors.PlanError(want.address, str(error.args[0]), hint=str(error.args[1])) from error
+    traffic = _resolved(want, fields, runs, moves=moves)
     # A service that never had a rollout needs no label.
     told_apart = seen is not None or (want.asked is not None and want.asked.in_steps)
     return labelled(replace(fields, traffic=traffic), seen.fields if seen else None, differs=moves and told_apart)
@@ -47,17 +49,65 @@ def _filled(want: Desired[RunService], seen: Observed[RunService] | None) -> tup
 
 
 def rollout_of(want: Desired[RunService], seen: Observed[RunService] | None) -> Going | None:
-    """Give where a rollout is and what is next; None where a version goes out in one write."""
+    """Give where a rollout is and what is next; None where a version goes out in one write.
+
+    Raises:
+        PlanError: The spec names a version that no revision runs.
+    """
     if seen is None or not seen.output["runs"].revisions or not decides(want.asked, want.fields, seen.fields):
         return None
+    return _going(want, seen)
+
+
+def located(want: Desired[RunService], seen: Observed[RunService]) -> Rollout | None:
+    """Give where a version stands, also of those that go out in one write; None where there is none yet.
+
+    Args:
+        want: What is asked for, with what is left to others.
+        seen: What is there.
+
+    Raises:
+        PlanError: The spec names a version that no revision runs.
+    """
+    if want.asked is None or not seen.output["runs"].revisions:
+        return None
+    return _going(want, seen).rollout
+
+
+def _going(want: Desired[RunService], seen: Observed[RunService]) -> Going:
     fields, differs = _filled(want, seen)
-    return going(want.asked, fields, seen, want.ours, differs=differs)
+    record = read(annotations_of(seen.fields.service)).record
+    before = record.stable if record is not None and record.split == want.asked.policy.split else ""
+    split = _resolved(want, fields, seen.output["runs"], moves=differs, before=before) if want.asked.by_split else ()
+    return going(want.asked, fields, seen, want.ours, known_of(want.memory), differs=differs, split=split)
+
+
+def _resolved(
+    want: Desired[RunService], fields: RunService, runs: Runs, *, moves: bool, before: str = ""
+) -> tuple[TrafficShare, ...]:
+    """Turn the spec's words about traffic into revisions.
+
+    Raises:
+        PlanError: They name a version that no revision runs.
+    """
+    try:
+        return resolve(fields.traffic, runs, new_revision=moves, version=fields.version, before=before)
+    except LookupError as error:
+        raise errors.PlanError(want.address, str(error.args[0]), hint=str(error.args[1])) from error
 
 
 def progress(want: Desired[RunService], seen: Observed[RunService] | None) -> str:
     """Say where a rollout is, and what it waits for; nothing where there is none."""
     found = rollout_of(want, seen)
     return told(found) if found else ""
+
+
+def remember(
+    before: Remembered | None, want: Desired[RunService], seen: Observed[RunService] | None, now: datetime
+) -> Remembered | None:
+    """Give what the inventory is to remember after this pass; `core.memory.Memory.following`."""
+    del now
+    return following(before, rollout_of(want, seen), seen)
 
 
 def _cap(want: RunService, seen: Observed[RunService] | None) -> int | None:
@@ -142,7 +192,12 @@ def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     """Say what an update does to what serves."""
     fields = {c.field for c in changes}
     revision = fields - OUTSIDE_TEMPLATE.keys()
-    said = [*_promoted(changes, want), *_capped(changes), *(["makes a new revision"] if revision else [])]
+    said = [
+        *_promoted(changes, want),
+        *_capped(changes),
+        *_port_back(changes, want),
+        *(["makes a new revision"] if revision else []),
+    ]
     if chosen := _chosen_by_hand(changes):
         said.append(
             f"undoes what somebody chose: traffic leaves {chosen} for the latest revision "
@@ -161,6 +216,13 @@ def _capped(changes: Sequence[FieldChange]) -> Iterator[str]:
         if change.field == "service_max":
             most = f"has {change.after} instance{'' if change.after == 1 else 's'} at most, by its budget"
             yield f"the whole service {most if change.after else 'is not capped any more'}"
+
+
+def _port_back(changes: Sequence[FieldChange], want: RunService) -> Iterator[str]:
+    """Say that a hand gave the port to a container which the spec has beside the one that takes requests."""
+    for change in changes:
+        if change.path == "container.name" and change.before in want.sidecars:
+            yield f"takes the port back from container {change.before}, which somebody gave it to"
 
 
 def _promoted(changes: Sequence[FieldChange], want: RunService) -> Iterator[str]:

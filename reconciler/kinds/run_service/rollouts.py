@@ -7,7 +7,7 @@ template waits while its version may not begin.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from reconciler.core.diff import plain
 from reconciler.core.naming import HASH_LABEL, fingerprint
 from reconciler.core.rollout.deciding import next_step
 from reconciler.core.rollout.evidence import evidence
+from reconciler.core.rollout.likeness import alike
 from reconciler.core.rollout.position import (
     Known,
     Live,
@@ -28,7 +29,9 @@ from reconciler.core.rollout.position import (
     locate,
     untried,
 )
-from reconciler.core.rollout.record import ROLLOUT, on_its_way
+from reconciler.core.rollout.predicted import Predicted
+from reconciler.core.rollout.record import ORDER, ROLLOUT, on_its_way, read
+from reconciler.core.rollout.series import Check
 from reconciler.kinds.run_service.measured import ANSWERS, series_of
 from reconciler.kinds.run_service.record import (
     BESIDE,
@@ -40,13 +43,19 @@ from reconciler.kinds.run_service.record import (
     TrafficShare,
     annotations_of,
 )
+from reconciler.kinds.run_service.traffic import words_of
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
     from reconciler.core.objects import Observed
+    from reconciler.core.rollout.asking import Asking
     from reconciler.core.rollout.policy import Policy
+    from reconciler.core.rollout.predicted import Compared
+    from reconciler.core.rollout.replaying import Replaying
     from reconciler.core.rollout.step import Step
 
+CHECKS, PREDICTIONS = "checks", "predictions"
+"""Where the client's output has what came of asking a candidate, and of reading what it predicted."""
 LABEL = f"labels.{HASH_LABEL}"
 _TEMPLATE = tuple(name for name in RunService.__dataclass_fields__ if name not in OUTSIDE_TEMPLATE)
 _FULL = re.compile(r"quota|capacity|resource exhausted", re.IGNORECASE)
@@ -59,15 +68,26 @@ class Asked:
     Args:
         policy: How a version goes out.
         now: The time.
+        smoke: What a version is asked before any traffic; None for nothing.
+        replay: What of the prediction log it is asked besides; None for nothing.
+        compared: Where predictions are logged; None where they are not compared.
     """
 
     policy: Policy
     now: datetime
+    smoke: Asking | None = None
+    replay: Replaying | None = None
+    compared: Compared | None = None
 
     @property
     def in_steps(self) -> bool:
         """Whether a version goes out by more than one write, each in a pass of its own."""
-        return self.policy.strategy is not Strategy.ALL_AT_ONCE
+        return self.policy.strategy not in {Strategy.ALL_AT_ONCE, Strategy.MANUAL}
+
+    @property
+    def by_split(self) -> bool:
+        """Whether the split stands in the spec."""
+        return self.policy.strategy is Strategy.MANUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +98,38 @@ class Going:
         rollout: Where it stands.
         step: What is done now.
         fields: The service as it is wanted meanwhile.
+        before: What was rejected before and looks like it, in words; empty for nothing.
     """
 
     rollout: Rollout
     step: Step
     fields: RunService
+    before: str = ""
 
 
 def decides(asked: Asked | None, want: RunService, seen: RunService) -> bool:
-    """Tell whether traffic is decided step by step: by the strategy, or since a hand moved it, or we did after that."""
+    """Tell whether traffic is decided step by step: by the strategy, by an order, or since a hand or we moved it."""
+    if asked is not None and BESIDE[ORDER] in seen.service:
+        return True
+    if asked is not None and asked.by_split:
+        return words_of(want.traffic) == asked.policy.split  # else it is left to others
     if asked is None or (not asked.in_steps and want.traffic == seen.traffic):  # as it is, or left to others
         return False
     moved = any(share.version != LATEST and share.percent for share in seen.traffic)
-    return asked.in_steps or moved or f"annotations.{ROLLOUT}" in seen.service
+    record = read(annotations_of(seen.service)).record
+    of_split = record is not None and record.split  # which the spec no longer has: what it says now holds at once
+    return asked.in_steps or moved or (BESIDE[ROLLOUT] in seen.service and not of_split)
 
 
 def going(
-    asked: Asked, want: RunService, seen: Observed[RunService], ours: Mapping[str, frozenset[str]], *, differs: bool
+    asked: Asked,
+    want: RunService,
+    seen: Observed[RunService],
+    ours: Mapping[str, frozenset[str]],
+    known: Known,
+    *,
+    differs: bool,
+    split: Sequence[TrafficShare] = (),
 ) -> Going:
     """Decide what of a service is written now.
 
@@ -103,7 +138,9 @@ def going(
         want: The service as the spec says it, what is left as found filled in.
         seen: The service as it is.
         ours: Keys that we wrote into maps that others write to.
+        known: What the inventory remembers.
         differs: Whether its template is another one than that of the newest revision.
+        split: What the spec's own split comes to, `Manual` only.
     """
     runs: Runs = seen.output["runs"]
     newest = runs.revisions[0] if runs.revisions else None
@@ -113,18 +150,35 @@ def going(
     elif newest is not None and untried(newest.hash) != version_of(_ours_of(want, seen.fields, ours)):
         runs = replace(runs, revisions=(replace(newest, hash=""), *runs.revisions[1:]))  # a hand's, with our label
     live = live_of(seen.fields, runs, version if not differs else "")
-    rollout = locate(Wanted(untried(version), asked.policy), live, Known())
+    shares = tuple(Share(each.version, each.percent, each.tag) for each in split)
+    rollout = locate(Wanted(untried(version), asked.policy, shares, content_of(want)), live, known)
     series = series_of(rollout, seen.output.get(ANSWERS))
+    predicted: Predicted = seen.output.get(PREDICTIONS) or Predicted()
+    series = replace(
+        series,
+        predictions=predicted.bins,
+        predictions_seen=predicted.seen,
+        checks=seen.output.get(CHECKS) or _not_asked(rollout),
+    )
     step = next_step(rollout, evidence(rollout, series, asked.now), asked.now)
-    known = next((each.hash for each in live.versions if untried(each.hash) == rollout.base), "")
+    label = next((each.hash for each in live.versions if untried(each.hash) == rollout.base), "")
     if step.create:
-        label = attempted(rollout.base, step.attempt)
-        held = replace(want, attempt=step.attempt, template={**want.template, LABEL: label})
-    elif differs and known:  # what a hand made is put back, and whatever runs the version goes on as it is
-        held = replace(want, template={**want.template, LABEL: known})
+        made = {**want.template, LABEL: attempted(rollout.base, step.attempt)}
+        held = replace(want, attempt=step.attempt, template=made)
+    elif differs and label:  # what a hand made is put back, and whatever runs the version goes on as it is
+        held = replace(want, template={**want.template, LABEL: label})
     else:
         held = _ours_of(want, seen.fields, {name: keys | getattr(want, name).keys() for name, keys in ours.items()})
-    return Going(rollout, step, _fields(held, seen.fields, step))
+    fields = _fields(held, seen.fields, step)
+    if not asked.by_split and (record := read(live.annotations).record) is not None:
+        fields = replace(fields, traffic=tuple(_without(record.tags, fields.traffic)))
+    return Going(rollout, step, fields, alike(rollout, asked.now))
+
+
+def _not_asked(rollout: Rollout) -> dict[str, Check]:
+    """Say who asks a version what is to be known of it before it has traffic."""
+    names = rollout.policy.checks if rollout.phase in {Phase.STARTING, Phase.PREVIEW} else ()
+    return {name: Check(why="the next pass, or an apply, asks it") for name in names}
 
 
 def _ours_of(want: RunService, seen: RunService, ours: Mapping[str, frozenset[str]]) -> RunService:
@@ -142,6 +196,12 @@ def version_of(want: RunService) -> str:
     found["template"] = {key: value for key, value in found["template"].items() if key != LABEL}
     found["container"] = {key: value for key, value in found["container"].items() if value or key != "name"}
     return fingerprint(found, length=12)
+
+
+def content_of(want: RunService) -> str:
+    """Give what is the same of versions that have the same images and model, whatever else their templates say."""
+    sidecars = {name: each["image"] for name, each in plain(want.sidecars).items()}
+    return fingerprint([want.image, sidecars, plain(want.model), want.version], length=12)
 
 
 def live_of(fields: RunService, runs: Runs, newest: str) -> Live:
@@ -173,6 +233,15 @@ def _fields(want: RunService, seen: RunService, step: Step) -> RunService:
     if step.traffic is not None:
         traffic = tuple(sorted(TrafficShare(each.revision, each.percent, each.tag) for each in step.traffic))
     return replace(want, traffic=traffic, service={**want.service, **_beside(seen.service, step.annotations)})
+
+
+def _without(tags: Collection[str], shares: Iterable[TrafficShare]) -> Iterator[TrafficShare]:
+    """Give shares without the tags of a split that the spec no longer has."""
+    for share in shares:
+        if share.tag not in tags:
+            yield share
+        elif share.percent:
+            yield replace(share, tag="")
 
 
 def _beside(seen: Mapping[str, Any], written: Mapping[str, str]) -> dict[str, Any]:
@@ -211,9 +280,11 @@ def fleeting(record: Mapping[str, Any]) -> bool:
 def told(going: Going) -> str:
     """Say where a rollout is, and what it waits for; nothing where what is wanted serves."""
     rollout, step = going.rollout, going.step
-    serves = rollout.stable is not None and rollout.stable.hash == rollout.wanted and rollout.phase is Phase.STEADY
-    if serves and not step.writes and not step.refused:
+    stands = rollout.policy.strategy is Strategy.MANUAL or (
+        rollout.stable is not None and rollout.stable.hash == rollout.wanted
+    )
+    if stands and rollout.phase is Phase.STEADY and not step.writes and not step.refused:
         return ""
     where = {Phase.STEP: f"step {step.number}, {rollout.percent} %"}.get(step.phase, str(step.phase))
     parts = [f"rollout: {step.why}" if step.writes else f"rollout: {where}: {step.why}"]
-    return "; ".join([*parts, *([step.refused] if step.refused else [])])
+    return "; ".join([*parts, *(each for each in (going.before, step.refused) if each)])

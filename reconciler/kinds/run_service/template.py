@@ -97,15 +97,31 @@ def write_template(template: Any, want: RunService, changes: Collection[FieldCha
     _write_label(template, ATTEMPT_LABEL, want.attempt or "")
     message = type(template).pb(template)
     fields.write(message, fields.TEMPLATE, want.template, fields.gone(changes, "template", before["template"]))
-    if not message.containers:
-        message.containers.add()
-    main = message.containers[container.serving(plain(template)["containers"])]
+    main, said = _main(message, want)
     main.image = want.image
-    container.write(main, want.container, fields.gone(changes, "container", before["container"]))
+    container.write(main, said, fields.gone(changes, "container", before["container"]))
     _write_env(main, want, gone_keys(changes, "env") | gone_keys(changes, "secrets"))
     _write_sidecars(message, main, want, fields.gone(changes, "sidecars", before["sidecars"]))
     _write_sizes(message, main, want)
     _write_mounts(message, main, want, fields.gone(changes, "mounts", before["mounts"]))
+
+
+def _main(message: Any, want: RunService) -> tuple[Any, Mapping[str, Any]]:
+    """Give the container that takes requests, and what is wanted of it; a port that a hand gave to another goes back.
+
+    The name that was seen is then another container's, and `PORT` is Cloud Run's to set where the port is.
+    """
+    listed = _json(message).get("containers", [])
+    place = container.main_of(listed, want.container.get("name", ""), want.image, want.sidecars)
+    main, holder = message.containers[place] if place >= 0 else message.containers.add(), container.serving(listed)
+    if place == holder or holder < 0:
+        return main, want.container
+    taken = message.containers[holder]
+    fields.assign(main, "ports", listed[holder].get("ports"))
+    fields.assign(taken, "ports", None)
+    fields.assign(main, "env", [each for each in _json(main).get("env", ()) if each["name"] != "PORT"])
+    same = want.container.get("name") == taken.name
+    return main, {key: value for key, value in want.container.items() if not (key == "name" and same)}
 
 
 def plain(message: Any) -> dict[str, Any]:

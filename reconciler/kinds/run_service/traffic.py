@@ -9,10 +9,13 @@ from reconciler.core.kind import Routed
 from reconciler.core.naming import HASH_LABEL, VERSION_LABEL, label_value
 from reconciler.gcp.light import types_module
 from reconciler.gcp.revisions import gets, is_ready, last
+from reconciler.kinds.run_service.claims import claim_of
+from reconciler.kinds.run_service.grants import needed_by
 from reconciler.kinds.run_service.record import LATEST, STABLE, Revision, Runs, TrafficShare
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
+    from reconciler.core.address import Address
     from reconciler.core.objects import Observed
     from reconciler.kinds.run_service.record import RunService
     from schemas.service import Spec
@@ -28,8 +31,13 @@ def wanted(spec: Spec) -> tuple[TrafficShare, ...]:
     return tuple(TrafficShare(share.version, share.percent, share.tag or "") for share in spec.traffic)
 
 
+def words_of(shares: Sequence[TrafficShare]) -> str:
+    """Give a split in the spec's own words, in one line: `stable 90, latest 10 candidate`."""
+    return ", ".join(" ".join(filter(None, (each.version, str(each.percent), each.tag))) for each in shares)
+
+
 def resolve(
-    shares: Sequence[TrafficShare], runs: Runs, *, new_revision: bool, version: str
+    shares: Sequence[TrafficShare], runs: Runs, *, new_revision: bool, version: str, before: str = ""
 ) -> tuple[TrafficShare, ...]:
     """Turn the spec's words into revisions.
 
@@ -38,15 +46,16 @@ def resolve(
         runs: What is there.
         new_revision: Whether the same update makes a new revision, so that what is newest now is not `latest`.
         version: Model version that `latest` will carry.
+        before: Revision that was `stable` when the same words were carried out last; empty where that is not known.
 
     Returns:
-        Sorted shares. `stable` is the revision that serves most now, the latest one aside; while nothing else has
-        ever served, its share goes to the latest.
+        Sorted shares. `stable` is the revision that serves most now, the latest one aside, or the one that was so
+        before a hand gave everything to the latest; while nothing else has ever served, its share goes to the latest.
 
     Raises:
         LookupError: A share names a version that no revision runs. Its arguments are what and a hint.
     """
-    stable = _stable(runs, new_revision=new_revision)
+    stable = _stable(runs, new_revision=new_revision) or _there(before, runs)
     percents: dict[str, int] = {}
     tags: dict[str, list[str]] = {}
     for share in shares:
@@ -70,6 +79,11 @@ def _stable(runs: Runs, *, new_revision: bool) -> str:
     others = {name: percent for name, percent in runs.serving.items() if new_revision or name != runs.latest}
     # The newest of equals, so that the answer does not depend on the order of a map.
     return max(others, key=lambda name: (others[name], name), default="")
+
+
+def _there(name: str, runs: Runs) -> str:
+    """Give a revision's name where it is there and not the latest."""
+    return name if name != runs.latest and any(each.name == name for each in runs.revisions) else ""
 
 
 def _revision(word: str, runs: Runs, stable: str, coming: str) -> str:
@@ -107,8 +121,14 @@ def write_traffic(shares: Sequence[TrafficShare]) -> list[Any]:
     ]
 
 
-def read_runs(live: Any, revisions: Sequence[Any]) -> Runs:
-    """Say which revisions there are and who serves now."""
+def read_runs(live: Any, revisions: Sequence[Any], project: str = "") -> Runs:
+    """Say which revisions there are and who serves now.
+
+    Args:
+        live: The service.
+        revisions: Its revisions.
+        project: The one at hand.
+    """
     newest = sorted(revisions, key=lambda r: (r.create_time, r.name), reverse=True)
     ready = last(live.latest_ready_revision)
     serving: dict[str, int] = {}
@@ -116,7 +136,13 @@ def read_runs(live: Any, revisions: Sequence[Any]) -> Runs:
         name = gets(status, ready)
         if status.percent and name:
             serving[name] = serving.get(name, 0) + status.percent
-    return Runs(tuple(map(_read_revision, newest)), last(live.latest_created_revision), serving)
+    return Runs(
+        tuple(map(_read_revision, newest)),
+        last(live.latest_created_revision),
+        serving,
+        claims=tuple(map(claim_of, newest)),
+        needs={last(each.name): needed_by(each, project) for each in newest},
+    )
 
 
 def running_images(seen: Observed[RunService]) -> Iterator[str]:
@@ -141,6 +167,21 @@ def routed_images(seen: Observed[RunService], record: Mapping[str, Any], *, star
     here = set() if starts else {LATEST, runs.latest}
     newest = images.get(runs.latest, images_of(record)) if names & here else ()
     return Routed(newest, tuple(image for name in sorted(names - here) for image in images.get(name, ())))
+
+
+def kept_for(seen: Observed[RunService], record: Mapping[str, Any], *, starts: bool) -> frozenset[Address]:
+    """Give the roles that revisions of before need: those with a share or a tag, and the one to go back to.
+
+    Args:
+        seen: What there is.
+        record: What is wanted of it, as a plain record.
+        starts: Whether a revision is made.
+    """
+    runs: Runs = seen.output["runs"]
+    newest = "" if starts else runs.latest
+    names = {share["version"] for share in record["traffic"]}
+    names.add(next((each.name for each in runs.revisions if each.ready and each.name != newest), ""))
+    return frozenset().union(*(runs.needs.get(name, frozenset()) for name in names))
 
 
 def images_of(record: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import condition
@@ -12,34 +14,38 @@ from reconciler.core.membership import (
     EVERYONE,
     EVERYONE_SIGNED_IN,
     PROJECT,
-    SECRET_READER,
     Membership,
-    split_secret,
 )
-from reconciler.core.naming import CAP_LABEL, fingerprint, label_value, mark_labels
+from reconciler.core.naming import CAP_LABEL, label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
+from reconciler.core.rollout.asking import Asking, Request, generated
 from reconciler.core.rollout.policy import policy_of
+from reconciler.core.rollout.predicted import Compared
+from reconciler.core.rollout.replaying import Replaying
 from reconciler.core.windows import least_at
 from reconciler.kinds import iam_member, model_artifact, service_account
 from reconciler.kinds import pubsub_topic as pubsub
 from reconciler.kinds.iam_member import IamMember
-from reconciler.kinds.run_service import said
+from reconciler.kinds.run_service import grants, said
 from reconciler.kinds.run_service.record import NAME, RunService
 from reconciler.kinds.run_service.rollouts import Asked
 from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, columns
-from reconciler.kinds.run_service.traffic import wanted
+from reconciler.kinds.run_service.traffic import wanted, words_of
 from reconciler.lookups.image_digest import image_of
 from reconciler.lookups.model_version import version_of
 from reconciler.lookups.project_number import agent, number_of
 from reconciler.lookups.secret_version import version_of as secret_version_of
 from schemas.instance import Instance
-from schemas.sections.access import Authentication
+from schemas.sections.access import Authentication, Ingress
+from schemas.sections.model import ValueType
 from schemas.sections.rollout import Strategy
+from schemas.tables import full_table
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
     from schemas import MLService
     from schemas.sections.mounts import Mount
+    from schemas.sections.rollout import SmokeRequest
     from schemas.service import Spec
 
 INVOKER = "roles/run.invoker"
@@ -54,8 +60,6 @@ Source:
 """
 
 MODEL_READER = "roles/storage.objectViewer"
-FILES_WRITER = "roles/storage.objectUser"
-SQL_CLIENT = "roles/cloudsql.client"
 _CHECKS = {Authentication.IAM: True, Authentication.IAP: True, Authentication.OFF: False}
 """Whether Cloud Run asks who calls; left as found where everyone may call anyhow."""
 
@@ -67,9 +71,9 @@ def address_of(service: MLService) -> Address:
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[RunService] | Desired[IamMember] | Unwanted]:
     """Want the service, what its account must be allowed to do, and who may call it."""
-    grants = [*_model_access(service, facts), *_secret_access(service, facts), *_mount_access(service, facts)]
-    yield from grants
-    yield _service(service, facts, needs=frozenset(grant.address for grant in grants))
+    roles = [*_model_access(service, facts), *_secret_access(service, facts), *_mount_access(service, facts)]
+    yield from roles
+    yield _service(service, facts, needs=frozenset(role.address for role in roles))
     yield from _invokers(service, facts)
     yield from _never_everyone(service)
 
@@ -122,11 +126,78 @@ there are; too many only asks for more of them."""
 
 def _asked(spec: Spec, facts: Facts) -> Asked | None:
     """Give how a version goes out, where that is ours to decide and the time is known."""
-    if spec.rollout.strategy is Strategy.MANUAL or facts.now is None:
+    if facts.now is None:
         return None
     stays = _REQUESTS_PER_CLIENT if spec.execution.session_affinity else 1.0
     policy = policy_of(spec.rollout, requests_per_client=stays, concurrency=spec.scaling.concurrency)
-    return Asked(policy, facts.now)
+    split = words_of(wanted(spec)) if spec.rollout.strategy is Strategy.MANUAL else ""
+    policy = replace(policy, split=split)
+    return Asked(policy, facts.now, _smoke(spec), _replay(spec, facts), _compared(spec, facts))
+
+
+def _compared(spec: Spec, facts: Facts) -> Compared | None:
+    """Give where predictions are logged, where a gate compares those of two versions."""
+    gates, logging = spec.rollout.gates, spec.monitoring.logging if spec.monitoring else None
+    if gates is None or gates.prediction_drift is None or logging is None:
+        return None
+    if spec.model is None or spec.model.prediction is None:
+        return None
+    said = spec.model.prediction
+    numbers = said.type in {ValueType.NUMBER, ValueType.INTEGER}
+    return Compared(full_table(logging.table, facts.project), spec.region, said.name, numbers)
+
+
+def _smoke(spec: Spec) -> Asking | None:
+    """Give what a version is asked before any traffic; None for nothing."""
+    if (said := spec.rollout.smoke) is None:
+        return None
+    requests = tuple(map(_request, said.requests)) or generated(spec.model.features if spec.model else {})
+    return Asking(requests, said.within_s, spec.access.ingress is not Ingress.ALL, _open_to_all(spec))
+
+
+def _open_to_all(spec: Spec) -> bool:
+    return spec.access.authentication in {Authentication.PUBLIC, Authentication.OFF}
+
+
+_APART = 0.1
+"""Bits that answers may be apart where the spec says no limit: a logit of a probability is 0.12."""
+
+
+def _replay(spec: Spec, facts: Facts) -> Replaying | None:
+    """Give what of the prediction log a version is asked before any traffic; None for nothing."""
+    said, logging = spec.rollout.replay, spec.monitoring.logging if spec.monitoring else None
+    if said is None or logging is None or spec.model is None or spec.model.prediction is None:
+        return None
+    unsaid = said.agreement is None and said.divergence is None
+    return Replaying(
+        full_table(logging.table, facts.project),
+        spec.region,
+        tuple(spec.model.features),
+        spec.model.prediction.name,
+        said.rows,
+        said.age_s,
+        said.tolerance,
+        said.agreement,
+        _APART if unsaid else said.divergence,
+        said.per_second,
+        said.within_s,
+        frozenset(name for name, each in spec.model.features.items() if not each.nullable),
+        spec.access.ingress is not Ingress.ALL,
+        _open_to_all(spec),
+    )
+
+
+def _request(said: SmokeRequest) -> Request:
+    return Request(
+        said.path,
+        json.dumps(said.body) if said.body else "",
+        said.status,
+        said.answer or "",
+        said.equals or "",
+        said.min,
+        said.max,
+        said.max_latency_ms,
+    )
 
 
 def _most(said: int | None, cap: int) -> int | None:
@@ -193,8 +264,7 @@ def _secret_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMemb
         return
     member = f"serviceAccount:{service_account.email_of(service, facts)}"
     for reference in sorted(secrets_of(service.spec)):
-        project, secret = split_secret(reference, facts.project)
-        here = Membership("secret", secret, SECRET_READER, member).at(GLOBAL, project)
+        here = grants.on_secret(reference, member, facts.project)
         yield Desired(here, IamMember(), service.name, needs=frozenset({account}))
 
 
@@ -221,15 +291,10 @@ def _mount_access(service: MLService, facts: Facts) -> Iterator[Desired[IamMembe
     for mount in mounted(service.spec):
         if mount.bucket:
             bucket, folder = said.bucket_of(mount)
-            below = f"{folder}/" if folder else ""
-            role = FILES_WRITER if mount.read_only is False else MODEL_READER
-            title = f"mlservice-mount-{bucket[:30]}-{fingerprint([bucket, below], length=8)}"
-            here = Membership(PROJECT, "", role, member, title).at(GLOBAL)
-            holds = condition.below(bucket, below)
+            here, holds = grants.on_folder(bucket, folder, member, writes=mount.read_only is False)
             found[here] = Desired(here, IamMember(holds), service.name, needs=frozenset({account}))
         for instance in mount.cloud_sql:
-            project = instance.rsplit(":", 2)[0]
-            here = Membership(PROJECT, "", SQL_CLIENT, member).at(GLOBAL, "" if project == facts.project else project)
+            here = grants.on_instance(instance, member, facts.project)
             found[here] = Desired(here, IamMember(), service.name, needs=frozenset({account}))
     yield from found.values()
 

@@ -13,6 +13,7 @@ BY_CLASS = ("metric.label.response_code_class",)
 TILES = {
     "About": (Shown(TEXT, "# churn"),),
     "Requests": (Shown(AREA, "${metric.labels.response_code_class}", COUNT, "RATE", "SUM", BY_CLASS, period_s=60),),
+    "Cost": (Shown(AREA, "CPU and memory", "sum(rate(run_googleapis_com:request_count[5m])) * 0.0954"),),
     "Errors": (
         Shown(LINE, "share", FAILED, "RATE", "SUM", over=COUNT, period_s=60),
         Shown(LIMIT, "promised", limit=0.01),

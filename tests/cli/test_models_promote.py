@@ -61,18 +61,20 @@ def test_a_promotion_is_shown_then_committed_on_a_branch_and_pushed(shell, versi
         f"GIT_{who}_{what}": "ann@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
 
-    shown = shell("promote", "churn", "--local")
-    nowhere = shell("promote", "churn", "--local", "--branch", "better", "--push")
+    shown = shell("models", "promote", "churn", "--local")
+    nowhere = shell("models", "promote", "churn", "--local", "--branch", "better", "--push")
     git(shell, "remote", "add", "origin", "origin.git")
     hook = shell.folder / "origin.git" / "hooks" / "pre-receive"
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
-    rejected = shell("promote", "churn", "--local", "--branch", "better", "--push")
+    rejected = shell("models", "promote", "churn", "--local", "--branch", "better", "--push")
     hook.unlink()
     assert (nowhere.code, rejected.code, git(shell, "branch", "--list", "better")) == (64, 64, "")
     assert "there is no remote 'origin'" in nowhere.err
-    done = shell("promote", "churn", "--local", "--branch", "better", "--push", "--body", "body.md", "-o", "json")
-    again = shell("promote", "churn", "--local", "--branch", "better")
+    done = shell(
+        "models", "promote", "churn", "--local", "--branch", "better", "--push", "--body", "body.md", "-o", "json"
+    )
+    again = shell("models", "promote", "churn", "--local", "--branch", "better")
 
     folder = versions.folder("b")
     gone = "-    uri: gs://acme/first/   # by hand\n-    version: 2026-11-20\n"
@@ -95,12 +97,12 @@ def test_a_promotion_is_written_into_the_file_and_a_loser_is_refused(shell, vers
     file = shell.folder / "mlservice.yaml"
     file.write_text(TEXT)
 
-    refused = shell("promote", "churn", "--local", "--version", "1", "--write")
+    refused = shell("models", "promote", "churn", "--local", "--version", "1", "--write")
     link = shell.folder / "kept.yaml"
     link.symlink_to("mlservice.yaml")
     file.chmod(0o640)
-    written = shell("promote", "churn", "--local", "--write", "--file", "kept.yaml")
-    forced = shell("promote", "churn", "--local", "--version", "1", "--force")
+    written = shell("models", "promote", "churn", "--local", "--write", "--file", "kept.yaml")
+    forced = shell("models", "promote", "churn", "--local", "--version", "1", "--force")
 
     assert (refused.code, written.code, forced.code) == (3, 0, 0)
     assert "version 1 lost: auroc 0.81 against 0.81" in refused.err
@@ -117,10 +119,10 @@ def test_an_alias_moves_when_it_is_said_twice(shell, versions, operator):
     assert not operator.apply(wanted).failed
     shell.write(wanted)
 
-    shown = shell("promote", "churn", "--local")
-    unkept = shell("promote", "churn", "--local", "--write", "--body", "none/body.md")
+    shown = shell("models", "promote", "churn", "--local")
+    unkept = shell("models", "promote", "churn", "--local", "--write", "--body", "none/body.md")
     before = versions.holder("champion")
-    moved = shell("promote", "churn", "--local", "--write")
+    moved = shell("models", "promote", "churn", "--local", "--write")
     planned = shell("plan", "--local")
     listed = shell("models", "churn", "--local")
     told = shell("models", "churn", "--local", "-o", "json")
@@ -148,7 +150,7 @@ def test_an_alias_moves_when_it_is_said_twice(shell, versions, operator):
 )
 def test_what_makes_no_sense_is_refused_at_once(offline, options, said):
     """Before anything is asked of Google Cloud."""
-    done = offline("promote", "churn", *options)
+    done = offline("models", "promote", "churn", *options)
 
     assert done.code in {1, 64}
     assert said in done.err

@@ -1,0 +1,62 @@
+"""BigQuery's queries that answer at once or soon: rows by column."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from reconciler.gcp.rest import polled
+
+if TYPE_CHECKING:
+    from reconciler.gcp.rest import Rest
+
+_AT_ONCE_MS = 10_000
+_MOST_BYTES = 100 * 1024**3
+"""What a query may read, in bytes that are billed: 60 US cents at list price."""
+_PAGE = "10000"
+
+
+def ask(api: Rest, project: str, query: str, *, patience_s: float) -> Iterator[Mapping[str, Any]]:
+    """Run a query, which changes nothing, and give its rows: values as texts, None for no value.
+
+    Args:
+        api: BigQuery's.
+        project: Who pays for it.
+        query: GoogleSQL. Where it runs follows from the tables that it names.
+        patience_s: How long to wait for it.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: BigQuery said no.
+        StillGoingError: It is not over in time.
+
+    Source:
+        https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query: `requestId` makes a repeated request the
+        same one; `jobComplete` is false where it takes longer than `timeoutMs`.
+    """
+    body = {
+        "query": query,
+        "useLegacySql": False,
+        "timeoutMs": _AT_ONCE_MS,
+        "maximumBytesBilled": str(_MOST_BYTES),
+        "requestId": uuid.uuid4().hex,
+        "labels": {"managed-by": "mlservice"},
+    }
+    answer = api.post(f"projects/{project}/queries", body)
+    reference = answer.get("jobReference", {})
+    path = f"projects/{reference.get('projectId', project)}/queries/{reference.get('jobId', '')}"
+    where = {"location": str(reference["location"])} if reference.get("location") else {}
+
+    def look() -> dict[str, Any] | None:
+        found = api.get(path, maxResults=_PAGE, **where)
+        return found if found.get("jobComplete") else None
+
+    if not answer.get("jobComplete"):
+        answer = polled(look, patience_s=patience_s)
+    names = [each["name"] for each in answer.get("schema", {}).get("fields", ())]
+    while True:
+        for row in answer.get("rows", ()):
+            yield dict(zip(names, (cell.get("v") for cell in row["f"]), strict=True))
+        if not answer.get("pageToken"):
+            return
+        answer = api.get(path, maxResults=_PAGE, pageToken=str(answer["pageToken"]), **where)

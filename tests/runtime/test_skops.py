@@ -1,0 +1,259 @@
+"""Estimators in skops: those of scikit-learn load by a list, trees after a look at them, others by the spec's word."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import BisectingKMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    BaggingRegressor,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+)
+from sklearn.feature_selection import SelectKBest
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.tree import DecisionTreeClassifier
+
+from runtime.configuration.settings import ModelSettings, with_folder
+from runtime.frameworks import LoadError, load, sklearn_trees
+from tests.runtime.offline import ask, loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+RANDOM = np.random.default_rng(2)
+ROWS = RANDOM.normal(size=(80, 3))
+LABEL = np.where(ROWS[:, 0] > 0, "up", "down")
+FEATURES = {name: {"type": "number"} for name in "abc"}
+FITTED: dict[str, Callable[[], Any]] = {
+    "forest": lambda: RandomForestClassifier(4, random_state=0).fit(ROWS, LABEL),
+    "boosting": lambda: GradientBoostingClassifier(n_estimators=4).fit(ROWS, LABEL),
+    "boosting-of-three": lambda: GradientBoostingClassifier(n_estimators=3).fit(ROWS, np.arange(80) % 3),
+    "histogram": lambda: HistGradientBoostingClassifier(max_iter=4).fit(ROWS, LABEL),
+    "bagging-of-some-columns": lambda: BaggingRegressor(n_estimators=3, max_features=2).fit(ROWS, ROWS[:, 0]),
+    "outliers-by-some-columns": lambda: IsolationForest(n_estimators=3, max_features=2).fit(ROWS),
+    "neighbours": lambda: KNeighborsClassifier(algorithm="kd_tree").fit(ROWS, LABEL),
+    "ball-of-neighbours": lambda: KNeighborsClassifier(algorithm="ball_tree", metric="manhattan").fit(ROWS, LABEL),
+    "calibrated": lambda: CalibratedClassifierCV(LogisticRegression(), cv=2).fit(ROWS, LABEL),
+    "network": lambda: MLPClassifier((3,), max_iter=5).fit(ROWS, LABEL),
+    "chosen-columns": lambda: make_pipeline(SimpleImputer(), SelectKBest(k=2), DecisionTreeClassifier()).fit(
+        ROWS, LABEL
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("fit", FITTED.values(), ids=FITTED)
+def test_ordinary_estimators_need_no_leave(tmp_path, fit):
+    """They load, and answer as they did before."""
+    estimator = fit()
+    skops.io.dump(estimator, tmp_path / "model.skops")
+
+    assert ask(loaded(tmp_path, FEATURES), ROWS[:9].tolist()) == estimator.predict(ROWS[:9]).tolist()
+
+
+def test_a_pipeline_of_columns_with_text(tmp_path):
+    """The same of what is trained on a table: encoders, and scikit-learn's own booster with categories of text."""
+    table = pd.DataFrame({"a": ROWS[:, 0], "fuel": RANDOM.choice(["x", "y"], 80)})
+    features = {"fuel": {"type": "category", "values": ["y", "x"]}, "a": {"type": "number"}}
+    shape = ColumnTransformer([("text", OneHotEncoder(), ["fuel"])], remainder="passthrough")
+    for name, estimator in {
+        "columns": make_pipeline(shape, RandomForestClassifier(3)),
+        "histogram": HistGradientBoostingClassifier(max_iter=3, categorical_features=["fuel"]),
+    }.items():
+        (tmp_path / name).mkdir()
+        skops.io.dump(estimator.fit(table, LABEL), tmp_path / name / "model.skops")
+        found = ask(loaded(tmp_path / name, features), table[:9].to_dict("records"))
+        assert found == estimator.predict(table[:9]).tolist()
+
+
+def test_a_strange_type_is_named_with_its_remedy(tmp_path):
+    """What the server does not know the spec may name, or who started it; the folder itself may not."""
+    model = BisectingKMeans(2, random_state=0).fit(ROWS)
+    skops.io.dump(model, tmp_path / "model.skops")
+    names = ["sklearn.cluster._bisect_k_means._BisectingTree", "sklearn.cluster._kmeans._kmeans_single_lloyd"]
+    (tmp_path / "model.yaml").write_text(f"trustedTypes: [{', '.join(names)}]\n")
+
+    with pytest.raises(LoadError) as refused:
+        load(tmp_path, with_folder(ModelSettings(), tmp_path, local=False))
+
+    assert str(refused.value) == (
+        f"model.skops holds types that nobody trusts: {names[0]}, {names[1]}; "
+        "if you know what they do, name them in model.trustedTypes of the spec"
+    )
+    for told in ({"trusted_types": tuple(names)}, {"allow_code": True}):
+        assert ask(loaded(tmp_path, FEATURES, **told), ROWS[:9].tolist()) == model.predict(ROWS[:9]).tolist()
+
+
+def forest() -> RandomForestClassifier:
+    return RandomForestClassifier(2, max_depth=3, random_state=0).fit(ROWS, LABEL)
+
+
+def renoded(tree: Any, **changes: Any) -> None:
+    """Write into the root of a tree."""
+    state = tree.__getstate__()
+    for name, value in changes.items():
+        state["nodes"][name][0] = value
+    tree.__setstate__(state)
+
+
+def boosted(**changes: Any) -> Any:
+    """Write into the root of a tree of scikit-learn's histogram booster."""
+    model = HistGradientBoostingClassifier(max_iter=2).fit(ROWS, LABEL)
+    for name, value in changes.items():
+        model._predictors[1][0].nodes[name][0] = value
+    return model
+
+
+def narrow(model: Any) -> Any:
+    """Let through fewer columns than the trees ask for."""
+    model.n_features_in_ = 1
+    return model
+
+
+def with_more_trees(model: Any) -> Any:
+    """Put three trees into each stage where there is a place for one."""
+    model.estimators_ = np.repeat(model.estimators_, 3, axis=1)
+    return model
+
+
+def near(**changes: Any) -> Any:
+    """Write into the nodes of a tree of neighbours."""
+    model = KNeighborsClassifier(algorithm="kd_tree", leaf_size=5).fit(ROWS, LABEL)
+    rows, places, nodes, *rest = model._tree.__getstate__()
+    places = places.copy()
+    nodes = nodes.copy()
+    for name, value in changes.items():
+        if name == "place":
+            places[0] = value
+        else:
+            nodes[name][0] = value
+    model._tree.__setstate__((rows, places, nodes, *rest))
+    return model
+
+
+def tampered(edit: Callable[[Any], None], make: Callable[[], Any] = forest) -> Any:
+    model = make()
+    edit(model)
+    return model
+
+
+def first(model: Any) -> Any:
+    return model.estimators_[0].tree_
+
+
+OUT_OF_ITSELF = {
+    "child": lambda: tampered(lambda model: renoded(first(model), left_child=10**6)),
+    "no-child": lambda: tampered(lambda model: renoded(first(model), right_child=-7)),
+    "circle": lambda: tampered(lambda model: renoded(first(model), left_child=0)),
+    "column": lambda: tampered(lambda model: renoded(first(model), feature=3)),
+    "narrow-forest": lambda: narrow(forest()),
+    "narrow-tree": lambda: narrow(DecisionTreeClassifier().fit(ROWS, np.arange(80) % 3)),
+    "narrow-boosting": lambda: narrow(FITTED["boosting"]()),
+    "stages": lambda: with_more_trees(FITTED["boosting"]()),
+    "histogram-child": lambda: boosted(left=10**6),
+    "histogram-circle": lambda: boosted(right=0),
+    "histogram-column": lambda: boosted(feature_idx=3),
+    "histogram-categories": lambda: boosted(is_categorical=1),
+    "narrow-histogram": lambda: narrow(FITTED["histogram"]()),
+    "neighbours-end": lambda: near(idx_end=10**6),
+    "neighbours-leaf": lambda: tampered(_no_leaves, FITTED["neighbours"]),
+    "neighbours-place": lambda: near(place=10**6),
+    "called-otherwise": lambda: make_pipeline(FunctionTransformer(forest().predict), LogisticRegression()),
+    "shown-another": lambda: tampered(lambda model: setattr(model, "_validate_X_predict", np.float32)),
+}
+
+
+def _no_leaves(model: Any) -> None:
+    rows, places, nodes, *rest = model._tree.__getstate__()
+    nodes = nodes.copy()
+    nodes["is_leaf"] = 0
+    model._tree.__setstate__((rows, places, nodes, *rest))
+
+
+@pytest.mark.parametrize("make", OUT_OF_ITSELF.values(), ids=OUT_OF_ITSELF)
+def test_trees_that_lead_out_of_themselves_are_refused(tmp_path, make):
+    """Before the first row is answered: the process would read whatever lies there, or never come back."""
+    skops.io.dump(make(), tmp_path / "model.skops")
+
+    with pytest.raises(
+        LoadError, match=r"model\.skops (is refused: it has|holds types that nobody trusts: .*\.predict;) "
+    ):
+        load(tmp_path, ModelSettings())
+
+
+def schema_edited(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Write a tree whose description was edited."""
+    whole = skops.io.dumps(DecisionTreeClassifier(max_depth=2).fit(ROWS, LABEL))
+    with zipfile.ZipFile(io.BytesIO(whole)) as given, zipfile.ZipFile(folder / "model.skops", "w") as written:
+        for name in given.namelist():
+            content = given.read(name)
+            if name == "schema.json":
+                schema = json.loads(content)
+                edit(_tree_of(schema))
+                content = json.dumps(schema).encode()
+            written.writestr(name, content)
+
+
+def _tree_of(state: Any) -> Any:
+    """Find the part of a description that a tree is made by."""
+    if isinstance(state, dict) and state.get("__loader__") == "TreeNode":
+        return state
+    inside = state.values() if isinstance(state, dict) else state if isinstance(state, list) else ()
+    return next((found for each in inside if (found := _tree_of(each))), None)
+
+
+def _said(node: dict[str, Any], number: int) -> None:
+    """Write a number into a description; by its id it would be another one of the same value."""
+    del node["__id__"]
+    node["content"] = str(number)
+
+
+def _more_outputs(tree: dict[str, Any]) -> None:
+    _said(tree["__reduce__"]["args"]["content"][2], 10**6)
+
+
+def _more_nodes(tree: dict[str, Any]) -> None:
+    _said(tree["content"]["content"]["node_count"], 10**6)
+
+
+def _made_otherwise(tree: dict[str, Any]) -> None:
+    args = tree["__reduce__"]["args"]
+    _said(args["content"][2], 10**6)
+    tree.clear()
+    tree.update({"__class__": "Tree", "__module__": "sklearn.tree._tree", "__loader__": "ConstructorFromReduceNode"})
+    tree["content"] = args
+
+
+@pytest.mark.parametrize("edit", [_more_outputs, _more_nodes, _made_otherwise])
+def test_a_tree_is_checked_before_it_is_made(tmp_path, edit):
+    """Its constructor itself reads as many classes as it is told there are outputs."""
+    schema_edited(tmp_path, edit)
+
+    with pytest.raises(LoadError, match=r"model\.skops is refused: it has a tree "):
+        load(tmp_path, ModelSettings())
+
+
+def test_all_parts_of_a_model_are_looked_at():
+    """Arrays of objects, and estimators within estimators, hide no tree."""
+    inner = forest()
+    held = FunctionTransformer(kw_args={"a": [(np.array([[inner]], object),)]})
+
+    assert any(part is first(inner) for part in sklearn_trees._parts(held))
