@@ -95,8 +95,9 @@ def _of_lists(recorded: list[Any], answer: list[Any], path: str, key: str) -> li
 
 
 def _place(value: Any) -> str:
-    """Where a member of a list without order is put: by what it says, in whatever order it says it."""
-    return json.dumps(_ordered(value), sort_keys=True)
+    """Where a member of a list without order is put: by its role, then by what it says, in whatever order it does."""
+    role = value.get("role", "") if isinstance(value, dict) else ""
+    return json.dumps([role, _ordered(value)], sort_keys=True)
 
 
 def _ordered(value: Any, key: str = "") -> Any:
