@@ -98,7 +98,7 @@ def test_of_many_writers_each_binding_survives(api):
 def test_conditions_need_version_three_in_both_calls(api):
     """Set with another version is refused; read with another version hides them."""
     condition = expr_pb2.Expr(title="office hours", expression="request.time.getHours() < 18")
-    wanted = policy_pb2.Policy(bindings=[binding(condition=condition)])
+    wanted = policy_pb2.Policy(bindings=[binding("roles/run.viewer", condition=condition)])
     with pytest.raises(exceptions.InvalidArgument, match="version 3"):
         put(api, wanted)
     wanted.version = 3
