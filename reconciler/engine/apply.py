@@ -12,11 +12,13 @@ from typing import Any
 from reconciler.core import errors, exits
 from reconciler.core.address import Address
 from reconciler.core.decide import applied_digest, observed_digest, owned
+from reconciler.core.diff import plain
 from reconciler.core.inventory import Entry, Inventory, Key
 from reconciler.core.objects import Observed
 from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned, claims, entry_of
-from reconciler.core.reference import holds_ref
+from reconciler.core.record import revive
+from reconciler.core.reference import filled, holds_ref
 from reconciler.engine import signals
 from reconciler.engine.converge import converge
 from reconciler.engine.inventory_store import InventoryStore
@@ -326,7 +328,15 @@ class _Run:
             # Adopted as it is, or an interrupted run's work found whole.
             entry = entry_of(kinds, change, seen=self.planned.seen.get(change.address), digest=digest)
             return self._remembering(change, replace(entry, changed=known.changed or now))
+        if result and known and change.writes and holds_ref(change.desired):
+            # It was claimed before what it refers to was known: what was tried has the values.
+            found = filled(revive(kind.fields, change.desired or {}), self._outputs)
+            return replace(known, tried=applied_digest(kind.fields, plain(found)))
         return None
+
+    def _outputs(self, address: Address) -> Mapping[str, Any]:
+        seen = self._done(address) or self.planned.seen.get(address)
+        return seen.output if seen else {}
 
     def _remembering(self, change: Change, entry: Entry) -> Entry:
         before = self.planned.owners[change.address].entry

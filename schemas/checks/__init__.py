@@ -88,6 +88,8 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     scaling.concurrency,
     scaling.quota,
     access.invokers,
+    access.open_to_anyone,
+    access.one_word_on_iap,
     access.service_account,
     events.topics,
     events.different_topics,

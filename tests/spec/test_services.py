@@ -112,6 +112,10 @@ model: {uri: gs://acme/b/, framework: onnx, features: {debt: {type: number, min:
             "6:36: access.invokers: warning: invokers mean nothing where anyone may call",
         ),
         (
+            "access: {authentication: Off}",
+            "6:28: access.authentication: warning: anyone on the internet may call, as nobody is asked",
+        ),
+        (
             "budget: {amount: 8, currency: EUR, planLimit: 9}",
             "6:49: budget.planLimit: warning: prices are in US dollars, and this is in EUR: no plan is blocked by it",
         ),
