@@ -26,6 +26,9 @@ from reconciler.engine.keeping import Keeper
 from reconciler.engine.pool import Task
 from reconciler.engine.session import Session
 
+NOT_BEFORE = "it was not working before"
+"""Of what was written and is as broken as it was."""
+
 
 class Outcome(StrEnum):
     """How one change ended."""
@@ -172,12 +175,15 @@ def _take(store: InventoryStore, inventories: Mapping[Key, Inventory]) -> dict[K
 def _unwell(planned: Planned, results: list[Result]) -> dict[Address, str]:
     """Collect objects that are as wanted and do not work, which writing again would not help, and what is left open."""
     found = {address: seen.problem for address, seen in planned.seen.items() if seen.problem}
+    still: dict[Address, str] = {}
     for result in results:
-        found.pop(result.change.address, None)
+        before = found.pop(result.change.address, None)
+        if before and result.seen and result.outcome is Outcome.DONE and result.seen.problem == before:
+            still[result.change.address] = f"{NOT_BEFORE}: {before}"
     idle = [c for c in planned.plan.changes if c.action is Action.NO_OP]
     wanted = {c.address for c in idle if c.owned}
     left = {c.address: c.problem for c in idle if c.contradicts or (c.changes and c.problem)}
-    return {address: why for address, why in found.items() if address in wanted} | left
+    return {address: why for address, why in found.items() if address in wanted} | still | left
 
 
 @dataclass(slots=True)
