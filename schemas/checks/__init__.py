@@ -65,6 +65,8 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     container.probes,
     container.start,
     container.order,
+    container.told_apart,
+    container.known_to_have_started,
     container.sidecar_variables,
     container.accelerators,
     container.arguments,
