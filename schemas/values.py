@@ -126,6 +126,9 @@ def _as_plain(value: Any) -> Any:
     return [_as_plain(item) for item in value] if isinstance(value, (list, tuple)) else unwrapped(value)
 
 
+INT32_MOST, INT64_MOST = 2**31 - 1, 2**63 - 1
+"""The largest whole numbers that Google's messages carry, by the width of the field."""
+
 PlainData = Annotated[dict[str, Any], BeforeValidator(_as_plain)]
 Text = Annotated[str, BeforeValidator(_as_text)]
 # Text where people naturally write numbers: an editor should not complain.

@@ -16,7 +16,7 @@ from google.iam.v1 import iam_policy_pb2, policy_pb2
 from emulator.core.api import Policies
 from emulator.core.failures import ApiFailure
 from emulator.core.world import World
-from emulator.identity import accounts
+from emulator.identity import accounts, cel, roles
 
 KIND = "iam.policy"
 NO_ETAG = base64.b64decode("ACAB")
@@ -29,6 +29,7 @@ MEMBER = re.compile(
 )
 ROLE = re.compile(r"(roles/|projects/[^/]+/roles/|organizations/[^/]+/roles/)[A-Za-z0-9_.]+")
 OWN_ACCOUNT = re.compile(r"serviceAccount:([^@]+@(?P<project>[a-z0-9-]+)\.iam\.gserviceaccount\.com)")
+BASIC = ("roles/owner", "roles/editor", "roles/viewer")
 ANYONE = ("allUsers", "allAuthenticatedUsers")
 
 
@@ -38,6 +39,8 @@ def answer(world: World, held: Policies, method: str, request: Any) -> Any:
     Raises:
         ApiFailure: The API's, for a resource that is not there; that of `set_policy`.
     """
+    if held.asked_before and method.endswith("/TestIamPermissions"):
+        return test_permissions(request)
     key = held.key(world, request.resource)
     if method.endswith("/GetIamPolicy"):
         return get_policy(world, key, request)
@@ -69,7 +72,8 @@ def set_policy(world: World, resource: str, request: Any, *, public: bool = True
     Args:
         world: Where.
         resource: Key of the policy: the resource's name.
-        request: `SetIamPolicyRequest`. A mask without `bindings` keeps the bindings.
+        request: `SetIamPolicyRequest`. A mask without `bindings` keeps the bindings; audit configurations are kept
+            unless a mask names them (google/iam/v1/iam_policy.proto: the default mask is "bindings, etag").
         public: Whether `allUsers` may be granted a role (not on a project).
 
     Raises:
@@ -81,7 +85,8 @@ def set_policy(world: World, resource: str, request: Any, *, public: bool = True
             raise ApiFailure("ABORTED", CONCURRENT)
         keeps = request.update_mask.paths and "bindings" not in request.update_mask.paths
         policy = normal(world, resource, current.bindings if keeps else sent.bindings, sent.version, public=public)
-        policy.audit_configs.extend(sent.audit_configs)
+        audited = {"audit_configs", "auditConfigs", "*"}.intersection(request.update_mask.paths)
+        policy.audit_configs.extend(sent.audit_configs if audited else current.audit_configs)
         world.store.put(KIND, resource, policy.SerializeToString())
     return policy
 
@@ -106,10 +111,32 @@ def check_binding(world: World, resource: str, binding: Any, version: int, *, pu
     """Refuse what Google refuses (constraints.md section 11)."""
     if not ROLE.fullmatch(binding.role):
         raise ApiFailure("INVALID_ARGUMENT", f"Role ({binding.role}) does not exist in the resource's hierarchy.")
-    if binding.HasField("condition") and version != CONDITIONS_VERSION:
-        raise ApiFailure("INVALID_ARGUMENT", "A policy with conditions must have version 3.")
+    if not roles.may_exist(world, binding.role):
+        raise ApiFailure("INVALID_ARGUMENT", f"Role {binding.role} is not supported for this resource.")
+    if binding.HasField("condition"):
+        check_condition(binding, version)
     for member in binding.members:
         check_member(world, resource, member, public=public)
+
+
+def check_condition(binding: Any, version: int) -> None:
+    """A condition is an expression with a title, and not on a basic role or for everybody (constraints.md section 11).
+
+    Source of the words about basic roles: https://github.com/hashicorp/terraform-provider-google/issues/7833.
+    """
+    if version != CONDITIONS_VERSION:
+        raise ApiFailure("INVALID_ARGUMENT", "A policy with conditions must have version 3.")
+    if not binding.condition.title:
+        raise ApiFailure("INVALID_ARGUMENT", "A condition must have a title.")
+    if binding.role in BASIC:
+        raise ApiFailure("INVALID_ARGUMENT", f"Conditions can't be set on primitive roles: {binding.role}.")
+    if any(member in ANYONE for member in binding.members):
+        raise ApiFailure("INVALID_ARGUMENT", "Conditions can't be set for allUsers or allAuthenticatedUsers.")
+    try:
+        cel.check(binding.condition.expression)
+    except cel.NotCelError as error:
+        text = f"Condition {binding.condition.title!r} is not valid: the expression is no CEL: {error}."
+        raise ApiFailure("INVALID_ARGUMENT", text) from error
 
 
 def check_member(world: World, resource: str, member: str, *, public: bool) -> None:

@@ -18,6 +18,11 @@ MORE = Path(__file__).with_name("more_roles.json")
 CUSTOM = "iam.role"
 """Kind of the custom roles in the store: a `google.iam.admin.v1.Role` by its name."""
 
+COMPLETE = frozenset(
+    ("artifactregistry", "cloudfunctions", "cloudscheduler", "monitoring", "pubsub", "run", "secretmanager", "storage")
+)
+"""Services of which the files have every role."""
+
 
 @cache
 def predefined() -> dict[str, frozenset[str]]:
@@ -27,6 +32,17 @@ def predefined() -> dict[str, frozenset[str]]:
         for file in (FILE, MORE)
         for role, nouns in json.loads(file.read_text())["roles"].items()
     }
+
+
+def may_exist(world: World, role: str) -> bool:
+    """Whether a role can be granted: one of a service whose roles are all known, or a custom one that is there.
+
+    Of other services, and of organisations, nothing is known, so any role may be one.
+    """
+    if role.startswith("roles/"):
+        service = role.removeprefix("roles/").partition(".")[0]
+        return service not in COMPLETE or role in predefined()
+    return not role.startswith("projects/") or world.store.get(CUSTOM, role) is not None
 
 
 def permits(world: World, role: str, permission: str) -> bool:

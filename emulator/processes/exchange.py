@@ -135,7 +135,9 @@ class Exchange(Passage):
         await self._send({**head, "trailers": True, "ends": connection.at_end} if trailers else head)
         if connection.complete:
             body = await connection.chunk()
-            self._count(connection.status)  # before the caller has it all: what it does next is not ahead of this
+            # Before the caller has it all: what it does next is not ahead of this, nor is a clock that it moves on.
+            self._over()
+            self._count(connection.status)
             await self._send({"type": "http.response.body", "body": body})
             if trailers:
                 await self._send({"type": "http.response.trailers", "headers": connection.trailers})
@@ -155,6 +157,8 @@ class Exchange(Passage):
         while more:
             data = await connection.chunk()
             more = not connection.at_end
+            if not more:
+                self._over()
             await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     def _watch_caller(self) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from emulator.processes.exchange import Receive, Send
     from emulator.processes.model import Route
     from emulator.processes.pages import Page
-    from emulator.processes.passage import Answered, Busy
+    from emulator.processes.passage import Answered
     from emulator.processes.pool import Pool
 
 MAX_BODY_BYTES = 32 * 1024 * 1024  # of an HTTP/1 request that is not streamed
@@ -45,7 +45,6 @@ class FrontEnd:
         gate: Gate,
         random: Random,
         answered: Answered | None = None,
-        busy: Busy | None = None,
     ) -> None:
         self.routes: dict[int, Route] = {}
         self.internal_token = secrets.token_hex(16)
@@ -53,7 +52,6 @@ class FrontEnd:
         self._gate = gate
         self._random = random
         self._answered = answered
-        self._busy = busy
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -65,7 +63,7 @@ class FrontEnd:
         # Between this choice and taking the slot nothing is awaited: traffic cannot move in between.
         pool, preferred = self._pool_for(route, headers)
         exchange = Exchange(pool, scope, headers, receive, send, private=not route.public)
-        exchange.answered, exchange.busy, exchange.preferred = self._answered, self._busy, preferred
+        exchange.answered, exchange.preferred = self._answered, preferred
         await exchange.run()
 
     async def upgrade(self, scope: Mapping[str, Any], caller: Caller) -> None:
@@ -77,7 +75,7 @@ class FrontEnd:
             return
         pool, preferred = self._pool_for(route, headers)
         tunnel = Tunnel(pool, scope, headers, caller, private=not route.public)
-        tunnel.answered, tunnel.busy, tunnel.preferred = self._answered, self._busy, preferred
+        tunnel.answered, tunnel.preferred = self._answered, preferred
         await tunnel.run()
 
     async def _admit(

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import shutil
 import tempfile
-import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +49,6 @@ class Instance:
         self._ports = ports_of(revision)
         self.port = next(held.number for number, held in self._ports.items() if number == serving_port(revision))
         self.in_flight = 0
-        self._busy_since_s = 0.0
         self.ready = False
         self.stopping = False
         self.idle_since = workshop.now()
@@ -74,16 +72,9 @@ class Instance:
 
     def take_slot(self) -> None:
         """Reserve a slot for a request."""
-        if not self.in_flight:
-            self._busy_since_s = time.monotonic()
         self.in_flight += 1
         if self.gauge is not None:
             self.gauge.entered(self.in_flight)
-
-    def free_slot(self) -> float:
-        """Free one; with the last of some requests that overlapped, gives the seconds since the first, else 0."""
-        self.in_flight -= 1
-        return 0.0 if self.in_flight else time.monotonic() - self._busy_since_s
 
     async def start(self) -> Outcome:
         """Start the containers, each once those that it depends on have passed their startup probes; wait for all.

@@ -13,6 +13,7 @@ from emulator.processes.upstream import Connection, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from emulator.processes.instance import Instance
     from emulator.processes.pool import Pool
@@ -48,19 +49,11 @@ class Answered(Protocol):
         """Take it, in no time: the loop waits."""
 
 
-class Busy(Protocol):
-    """Told of each stretch of time in which an instance had requests: its revision's full name, and how long it was."""
-
-    def __call__(self, revision: str, busy_s: float) -> None:
-        """Take it, in no time: the loop waits."""
-
-
 class Passage:
     """One request's slot of an instance, and its connection there.
 
     Attributes:
         answered: Told what became of it.
-        busy: Told how long the instance was busy, once it is not any more.
         preferred: Id of the instance that the caller was with before, where it is to stay there.
     """
 
@@ -74,8 +67,8 @@ class Passage:
         self._sticks = ""
         self._connection: Upstream | None = None
         self._began_s = 0.0
+        self._ended: datetime | None = None
         self.answered: Answered | None = None
-        self.busy: Busy | None = None
         self.preferred = ""
 
     async def _reach(self) -> Instance:
@@ -144,6 +137,10 @@ class Passage:
         if self.answered is not None:
             self.answered(self._pool.name, code, time.monotonic() - self._began_s)
 
+    def _over(self) -> None:
+        """The container has answered all: from now on the instance is not busy with this."""
+        self._ended = self._pool.now()
+
     def _leave(self, instance: Instance) -> None:
         """Give the slot back, and the connection where it can be used again."""
         connection = self._connection
@@ -152,9 +149,7 @@ class Passage:
                 instance.connections.append(connection)
             else:
                 connection.close()
-        busy_s = self._pool.give_back(instance)
-        if busy_s and self.busy is not None:
-            self.busy(self._pool.name, busy_s)
+        self._pool.give_back(instance, self._ended)
 
 
 def preferred_instance(headers: Mapping[bytes, bytes]) -> str:

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from datetime import datetime
 
+    from emulator.processes.billable import Spell, Spells
     from emulator.processes.execution import Batch, Watcher
     from emulator.processes.frontend import Gate
     from emulator.processes.gauge import Looked
     from emulator.processes.metadata import Tokens
     from emulator.processes.model import Identity, Outcome, Revision, Route, Size
-    from emulator.processes.passage import Answered, Busy
+    from emulator.processes.passage import Answered
     from emulator.processes.use import Use
 
 T = TypeVar("T")
@@ -70,7 +71,6 @@ class Plane:
         settings: Settings | None = None,
         written: Callable[[str, str], None] | None = None,
         answered: Answered | None = None,
-        busy: Busy | None = None,
         began: Callable[[str], None] | None = None,
     ) -> None:
         self._load = load
@@ -80,9 +80,10 @@ class Plane:
         self._settings = settings or Settings()
         self._pools: dict[str, Pool] = {}
         self._left: list[Used] = []  # of revisions that were removed
+        self._left_spells: dict[str, Spells] = {}  # likewise
         self._executions: dict[str, Execution] = {}
         random = Random(self._settings.seed)  # noqa: S311 - a split, not a secret
-        self._front = FrontEnd(self._pool, gate, random, answered, busy)
+        self._front = FrontEnd(self._pool, gate, random, answered)
         self._metadata = MetadataServer(tokens)
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name="run-data-plane", daemon=True)
@@ -150,6 +151,18 @@ class Plane:
     def used(self) -> list[Used]:
         """Give what instances were up to since this was last asked, by revision."""
         return self._call(self._take_used())
+
+    def billed(self, until: datetime) -> list[tuple[str, list[Spell]]]:
+        """Give the times before a whole minute in which instances were billed and which were not given before.
+
+        By the full name of the revision. It is counted apart from `used`: who asks for one takes nothing of the other.
+        """
+        return self._call(self._take_billed(until))
+
+    @property
+    def owing(self) -> bool:
+        """Whether `billed` has more to give, later."""
+        return any(map(len, [*self._left_spells.values(), *(pool.spells for pool in list(self._pools.values()))]))
 
     def looked(self) -> list[Looked]:
         """Give what instances took since this was last asked, by revision."""
@@ -231,6 +244,8 @@ class Plane:
         return pool
 
     async def _set_routes(self, routes: dict[int, Route], retired: tuple[str, ...]) -> None:
+        for pool in self._pools.values():
+            pool.settle()  # who is kept changes, and with it what is billed
         self._front.routes.update(routes)
         for share in (share for route in self._front.routes.values() for share in route.shares):
             pool = self._pool(share.revision)
@@ -266,11 +281,20 @@ class Plane:
     async def _remove(self, revisions: list[str]) -> None:
         pools = [pool for name in revisions if (pool := self._pools.pop(name, None))]
         await asyncio.gather(*(pool.close() for pool in pools))
+        self._left_spells |= {pool.name: pool.spells for pool in pools}
         self._left += [found for pool in pools if (found := _used_of(pool))]
 
     async def _take_used(self) -> list[Used]:
         found = self._left + [found for pool in self._pools.values() if (found := _used_of(pool))]
         self._left = []
+        return found
+
+    async def _take_billed(self, until: datetime) -> list[tuple[str, list[Spell]]]:
+        for pool in self._pools.values():
+            pool.settle()
+        every = self._left_spells | {name: pool.spells for name, pool in self._pools.items()}
+        found = [(name, taken) for name, spells in every.items() if (taken := spells.take(until))]
+        self._left_spells = {name: spells for name, spells in self._left_spells.items() if spells}
         return found
 
     async def _look(self) -> list[Looked]:

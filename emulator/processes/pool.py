@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from emulator.processes.billable import Spells, spell_of
 from emulator.processes.gauge import Looked
 from emulator.processes.instance import IDLE_S, Instance
 from emulator.processes.logs import Log
@@ -63,6 +64,7 @@ class Pool:
         self._failures = 0
         self._not_before = 0.0
         self._closed = False
+        self.spells = Spells()
         self._used: Use | None = None
         self._starts_s: list[float] = []
 
@@ -128,16 +130,24 @@ class Pool:
             if not self._starting:
                 raise BusyError
 
-    def give_back(self, instance: Instance) -> float:
-        """Free a slot: the next waiting request gets it. Gives what `Instance.free_slot` does."""
-        busy_s = instance.free_slot()
-        instance.idle_since = self._workshop.now()
+    def now(self) -> datetime:
+        """Give the virtual time."""
+        return self._workshop.now()
+
+    def give_back(self, instance: Instance, ended: datetime | None = None) -> None:
+        """Free a slot: the next waiting request gets it.
+
+        Args:
+            instance: Whose.
+            ended: When the request was over, where that was before now; virtual time.
+        """
+        instance.in_flight -= 1
+        instance.idle_since = ended or self.now()
         if not instance.in_flight:
-            self._count(instance)
+            self._count(instance, instance.idle_since)
         self._hand_out(instance)
         if self.retired:
             self._stop_idle(keep=0, idle_s=0)
-        return busy_s
 
     def distrust(self, instance: Instance) -> None:
         """Give up an instance that cannot be reached: it has died, or is about to."""
@@ -177,10 +187,14 @@ class Pool:
 
     def used(self) -> Use | None:
         """Give what its instances were up to since this was last asked; None where there were none."""
-        for instance in self._instances:
-            self._count(instance)
+        self.settle()
         used, self._used = self._used, None
         return used
+
+    def settle(self) -> None:
+        """Count what its instances were up to until now: from now on it is billed in another way, or somebody asks."""
+        for instance in self._instances:
+            self._count(instance)
 
     def looked(self) -> Looked | None:
         """Give what its instances were up to since this was last asked; None where there were none."""
@@ -206,13 +220,17 @@ class Pool:
         if instance.in_flight == 1:
             self._count(instance)
 
-    def _count(self, instance: Instance) -> None:
+    def _count(self, instance: Instance, at: datetime | None = None) -> None:
         """End a stretch of an instance's time: it has requests from now on, or none, or somebody asks."""
         if instance.meter is None or instance not in self._instances:
             return  # it has not begun, or it is over and counted
         kept = not self.retired and self._instances.index(instance) < self.minimum
-        stretch = instance.meter.turn(self._workshop.now(), busy=instance.in_flight > 0, kept=kept)
+        now = at or self.now()
+        stretch = instance.meter.turn(now, busy=instance.in_flight > 0, kept=kept)
         self._used = stretch if self._used is None else self._used.and_of(stretch)
+        spell = spell_of(stretch, now, always=self._revision is not None and self._revision.size.always)
+        if spell is not None:
+            self.spells.add(spell)
 
     def spare(self) -> list[Instance]:
         """Give the idle instances beyond the minimum, longest idle first."""

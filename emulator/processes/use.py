@@ -68,7 +68,8 @@ class Meter:
         Returns:
             What the stretch was.
         """
-        lasted_s = max(0.0, (now - self._since).total_seconds())
+        now = max(now, self._since)  # who asks may have been told of more
+        lasted_s = (now - self._since).total_seconds()
         began, was_busy = self._since, self._busy
         self._since, self._busy = now, busy
         if was_busy:

@@ -125,11 +125,16 @@ def compose(
         deletion={s.name: str(s.management.deletion) for s in services},
         closed=closed,
         regions={name: region for region, name in keys},
-        costs=costs_of(services, changes, kinds),
+        costs=costs_of(services, changes, kinds, _less(services, facts)),
     )
     deletions = {key: str(s.management.deletion) for key, s in zip(keys, services, strict=True)}
     memories = dict(_memories(kinds, wants.made, seen, owners, now))
     return Planned(plan, wants.made, seen, owners, inventories, deletions, memories=memories)
+
+
+def _less(services: Sequence[Loaded], facts: Sequence[Facts]) -> dict[str, str]:
+    """Say while when services cost less than their specs say, by what their spent budgets hold back."""
+    return {one.name: known.restraint.less for one, known in zip(services, facts, strict=False)}
 
 
 def _key(loaded: Loaded) -> Key:

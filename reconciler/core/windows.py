@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from reconciler.core.due import moments, zone_of
@@ -60,6 +61,33 @@ def open_at(scaling: Scaling, now: datetime) -> Opening | None:
         for moment in moments(parse_cron(window.schedule), zone_of(window.time_zone), now - _lasts(window), now + AHEAD)
     ]
     return max(found, key=lambda each: (each.instances, each.ends), default=None)
+
+
+def kept_s(scaling: Scaling, least: int, since: datetime, until: datetime) -> int:
+    """Give for how many seconds instances were kept warm between two moments, at the most: passes close windows late.
+
+    Args:
+        scaling: Of the spec.
+        least: Kept warm outside of all windows.
+        since: From when on.
+        until: Until when.
+
+    Raises:
+        UsageError: This machine does not know a window's time zone.
+    """
+    spans = [
+        (max(since, moment - AHEAD), min(until, moment + _lasts(window) + AHEAD), window.min_instances)
+        for window in scaling.windows
+        for moment in moments(
+            parse_cron(window.schedule), zone_of(window.time_zone), since - _lasts(window) - AHEAD, until + AHEAD
+        )
+    ]
+    edges = sorted({since, until, *(edge for first, last, _ in spans for edge in (first, last))})
+    total = timedelta(0)
+    for first, last in pairwise(edges):
+        open_ = (count for begins, ends, count in spans if begins <= first and last <= ends)
+        total += max([least, *open_]) * (last - first)
+    return int(total.total_seconds())
 
 
 def next_after(scaling: Scaling, now: datetime) -> Opening | None:

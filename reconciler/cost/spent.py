@@ -12,6 +12,31 @@ from reconciler.cost.shape import Instances
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """For how long instances were there, all together.
+
+    Args:
+        billed_s: Billable seconds of instances.
+        kept_s: Seconds for which instances may have been kept warm, at the most.
+        taken_s: What requests and starts took, each for itself, as billed at the most; None where nobody counted.
+    """
+
+    billed_s: Decimal
+    kept_s: Decimal
+    taken_s: Decimal | None = None
+
+    @property
+    def busy_s(self) -> Decimal:
+        """Give for how long instances answered, at the least.
+
+        For as long as more was billed than can have been warm; but not for longer than all requests and starts took,
+        whatever was kept warm before the spec said less.
+        """
+        busy_s = max(NOTHING, self.billed_s - self.kept_s)
+        return busy_s if self.taken_s is None else min(busy_s, self.taken_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What was spent on instances.
 
@@ -24,9 +49,7 @@ class Spent:
     missing: tuple[str, ...] = ()
 
 
-def spent(
-    instances: Instances, region: str, billed_s: Decimal, elapsed_s: Decimal, prices: Prices | None = None
-) -> Spent:
+def spent(instances: Instances, region: str, took: Took, prices: Prices | None = None) -> Spent:
     """Price the time of a service's instances, as low as it may be.
 
     Cloud Monitoring does not tell instances that answer from those that are kept warm and do not, which cost a tenth:
@@ -35,16 +58,14 @@ def spent(
     Args:
         instances: What it runs on now; for all of the time, since nobody says what it ran on before.
         region: Where.
-        billed_s: Billable seconds of instances.
-        elapsed_s: Since when, in seconds.
+        took: For how long.
         prices: Others than those that come with this version.
     """
     pricing = Pricing(prices or snapshot(), region)
     if instances.by_instance:
-        lines = pricing.by_instance(instances, Amounts.same(billed_s))
+        lines = pricing.by_instance(instances, Amounts.same(took.billed_s))
     else:
-        warm_s = min(billed_s, instances.warmest * elapsed_s)
-        busy, kept = Amounts.same(billed_s - warm_s), Amounts.same(warm_s)
+        busy, kept = Amounts.same(took.busy_s), Amounts.same(took.billed_s - took.busy_s)
         lines = pricing.by_request(instances, busy, kept, Amounts.same(NOTHING))
     total = sum((line.cost.floor for line in lines), NOTHING)
     return Spent(total, tuple(line.family for line in lines if not line.known))

@@ -330,6 +330,9 @@ class _Run:
                 # What other objects tell has values now, and it is those that were applied.
                 entry = replace(entry, digest=observed_digest(kind, result.seen, entry.keys))
             return self._remembering(change, entry)
+        if result and known and change.action is Action.UPDATE and isinstance(result.error, errors.OperationFailed):
+            # Google took what was written, and it is there: that it did not do is no move of anybody else's.
+            return replace(known, digest="" if holds_ref(change.desired) else digest)
         if change.action is Action.NO_OP and change.owned and known and not known.digest:
             # Adopted as it is, or an interrupted run's work found whole.
             entry = entry_of(kinds, change, seen=self.planned.seen.get(change.address), digest=digest)

@@ -3,7 +3,10 @@
 Source:
     https://cloud.google.com/monitoring/api/metrics_gcp_p_z#gcp-run: `request_count` (that reached a container),
     `request_latencies` and `container/billable_instance_time`, all of `cloud_run_revision`, deltas, sampled every 60
-    seconds and visible up to 120 later. Google keeps points for six weeks.
+    seconds and visible up to 120 later; so are `container/startup_latencies`, and `container/instance_count`, a gauge
+    by state. Google keeps points for six weeks.
+    https://cloud.google.com/run/pricing: starting, requests and stopping are billed, in steps of 100 ms.
+    https://cloud.google.com/run/docs/container-contract: an instance has ten seconds to stop.
 """
 
 from __future__ import annotations
@@ -19,8 +22,12 @@ if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
 
 COUNT, LATENCIES, BILLED = "request_count", "request_latencies", "container/billable_instance_time"
+COUNTED, STARTS = "container/instance_count", "container/startup_latencies"
 LATE = timedelta(minutes=3)
 """Points of less than that ago may not be there yet."""
+_SAMPLED_S = 60
+_BESIDE_S = {LATENCIES: Decimal("0.1"), STARTS: Decimal("10.1")}
+"""What is billed of each beyond what it took, at the most: a step of the bill, and an instance's end."""
 _LABELS = ("resource.labels.location", "resource.labels.service_name")
 
 
@@ -41,10 +48,49 @@ def totals(connection: Connection, metric: str, since: datetime, until: datetime
     """
     whole = step((until - since).total_seconds(), "ALIGN_DELTA", "REDUCE_SUM", _LABELS)
     found = listed(connection, metric, since, until, [whole])
-    return {
-        (each.resource.labels["location"], each.resource.labels["service_name"]): _value(each.points[0].value)
-        for each in found
-    }
+    return {_key(each): _value(each.points[0].value) for each in found}
+
+
+def counted_s(connection: Connection, since: datetime, until: datetime) -> Mapping[tuple[str, str], Decimal]:
+    """Give for how many seconds instances were seen, idle ones too, by region and name: a minute for each time.
+
+    Of those that were there between two samples nothing is told.
+
+    Args:
+        connection: How to reach it.
+        since: Not before.
+        until: Not after.
+
+    Raises:
+        ApiError: They cannot be read.
+    """
+    whole = step((until - since).total_seconds(), "ALIGN_SUM", "REDUCE_SUM", _LABELS)
+    found = listed(connection, COUNTED, since, until, [whole])
+    return {_key(each): _value(each.points[0].value) * _SAMPLED_S for each in found}
+
+
+def taken_s(connection: Connection, metric: str, since: datetime, until: datetime) -> Mapping[tuple[str, str], Decimal]:
+    """Give how long each of some things took, added up in seconds, as they are billed at the most, by region and name.
+
+    No instance was busy for longer than all of them.
+
+    Args:
+        connection: How to reach it.
+        metric: `LATENCIES` or `STARTS`.
+        since: Not before.
+        until: Not after.
+
+    Raises:
+        ApiError: They cannot be read.
+    """
+    whole = step((until - since).total_seconds(), "ALIGN_DELTA", "REDUCE_SUM", _LABELS)
+    found = listed(connection, metric, since, until, [whole])
+    spreads = {_key(each): each.points[0].value.distribution_value for each in found}
+    return {key: each.count * (Decimal(repr(each.mean)) / 1000 + _BESIDE_S[metric]) for key, each in spreads.items()}
+
+
+def _key(series: Any) -> tuple[str, str]:
+    return series.resource.labels["location"], series.resource.labels["service_name"]
 
 
 def _value(value: Any) -> Decimal:

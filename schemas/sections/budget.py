@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from schemas.section import Section
+from schemas.sections.resources import MOST_INSTANCES
 from schemas.values import Money, Number, Text, Whole
 from schemas.written import unwrapped
 
@@ -32,6 +33,7 @@ class BudgetAction(Section):
     max_instances: Whole | None = Field(
         None,
         ge=1,
+        le=MOST_INSTANCES,
         description="The cap, with `CapInstances`: of all revisions together.",
         examples=[1],
     )

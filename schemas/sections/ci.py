@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.section import Section
-from schemas.values import Text, Whole
+from schemas.values import INT64_MOST, Text, Whole
 
 
 class OnMerge(StrEnum):
@@ -22,11 +22,15 @@ class GitHubRepository(Section):
     repository_id: Whole | None = Field(
         None,
         ge=1,
+        le=INT64_MOST,
         description="Its number, which stays when it is renamed and is never given twice: "
         "`gh api repos/acme/ml-services --jq .id`.",
     )
     owner_id: Whole | None = Field(
-        None, ge=1, description="The number of its owner: `gh api repos/acme/ml-services --jq .owner.id`."
+        None,
+        ge=1,
+        le=INT64_MOST,
+        description="The number of its owner: `gh api repos/acme/ml-services --jq .owner.id`.",
     )
     branch: Text = Field("main", description="The protected branch whose workflows act on merges.")
     environment: Text | None = Field(

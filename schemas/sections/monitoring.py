@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.section import Section
-from schemas.values import Flag, LooseText, Milliseconds, Number, Seconds, Text, Whole
+from schemas.values import INT32_MOST, Flag, LooseText, Milliseconds, Number, Seconds, Text, Whole
 
 
 class PredictionLogging(Section):
@@ -173,7 +173,10 @@ class Monitoring(Section):
         86_400, ge=3600, le=366 * 86_400, description="How much of the log each run looks at; whole hours."
     )
     min_samples: Whole = Field(
-        1000, ge=1, description="A column with fewer values in a window gets no verdict: rows without one do not count."
+        1000,
+        ge=1,
+        le=INT32_MOST,
+        description="A column with fewer values in a window gets no verdict: rows without one do not count.",
     )
     skew: Skew | None = Field(None, description="Serving inputs against the training baseline.")
     drift: Drift | None = Field(None, description="Serving inputs against earlier serving inputs.")

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.section import Section
-from schemas.values import Flag, Seconds, Text, Whole
+from schemas.values import INT32_MOST, Flag, Seconds, Text, Whole
 
 
 class Severity(StrEnum):
@@ -61,7 +61,9 @@ class Signed(Section):
 class Cleanup(Section):
     """What is deleted from the repository, and what is kept. What serves is always kept."""
 
-    keep_last: Whole | None = Field(None, ge=1, description="Versions of each image that are kept, newest first.")
+    keep_last: Whole | None = Field(
+        None, ge=1, le=INT32_MOST, description="Versions of each image that are kept, newest first."
+    )
     delete_untagged_after_s: Seconds | None = Field(
         None, ge=1, le=36_600 * 86_400, description="Untagged versions older than this are deleted."
     )

@@ -74,7 +74,7 @@ class Resources(Section):
 # Google's own limit is the quota of the region, which can be raised from some hundred vCPUs: this is far beyond it, and
 # keeps what is worked out from the number within bounds.
 # Source: https://cloud.google.com/run/docs/configuring/max-instances-limits
-_MOST_INSTANCES = 100_000
+MOST_INSTANCES = 100_000
 
 
 class WarmWindow(Section):
@@ -86,7 +86,7 @@ class WarmWindow(Section):
     )
     lasts_s: Seconds = Field(ge=300, le=7 * 86_400, description="How long it is open: `5m` to `7d`.", examples=["11h"])
     min_instances: Whole = Field(
-        ge=1, le=_MOST_INSTANCES, description="Instances kept warm meanwhile. Of several open windows the most counts."
+        ge=1, le=MOST_INSTANCES, description="Instances kept warm meanwhile. Of several open windows the most counts."
     )
 
 
@@ -100,9 +100,9 @@ class ScalingMode(StrEnum):
 class Scaling(Section):
     """How many instances there may be."""
 
-    min_instances: Whole = Field(0, ge=0, le=_MOST_INSTANCES, description="Instances kept warm; 0 scales to zero.")
+    min_instances: Whole = Field(0, ge=0, le=MOST_INSTANCES, description="Instances kept warm; 0 scales to zero.")
     max_instances: Whole = Field(
-        3, ge=1, le=_MOST_INSTANCES, description="Most instances at once: the ceiling of what this can cost."
+        3, ge=1, le=MOST_INSTANCES, description="Most instances at once: the ceiling of what this can cost."
     )
     windows: tuple[WarmWindow, ...] = Field(
         (), max_length=12, description="Hours in which more than `minInstances` are kept warm."
@@ -110,21 +110,21 @@ class Scaling(Section):
     service_max_instances: Whole | None = Field(
         None,
         ge=0,
-        le=_MOST_INSTANCES,
+        le=MOST_INSTANCES,
         description="Most instances of the whole service, whatever revisions serve (`gcloud run deploy --max`); "
         "`maxInstances` is of each revision. 0 lifts it; left out, it stays as it is. A budget may cap it further.",
     )
     revision_min_instances: Whole = Field(
         0,
         ge=0,
-        le=_MOST_INSTANCES,
+        le=MOST_INSTANCES,
         description="Instances that each revision with a tag or a share of requests keeps warm (`gcloud run deploy "
         "--min-instances`); `minInstances` is of the service, whatever revisions serve.",
     )
     mode: ScalingMode = Field(
         ScalingMode.AUTOMATIC, description="`Manual`: there are `instances`, and neither more nor fewer."
     )
-    instances: Whole | None = Field(None, ge=0, le=_MOST_INSTANCES, description="With `mode: Manual`: how many.")
+    instances: Whole | None = Field(None, ge=0, le=MOST_INSTANCES, description="With `mode: Manual`: how many.")
     concurrency: Whole = Field(
         80,
         ge=1,

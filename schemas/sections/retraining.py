@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.section import Section
-from schemas.values import Flag, LooseText, Number, Seconds, Text, Whole
+from schemas.values import INT64_MOST, Flag, LooseText, Number, Seconds, Text, Whole
 
 
 class Breach(StrEnum):
@@ -116,7 +116,7 @@ class NewRows(Section):
         description="BigQuery table of the training data, `dataset.table` or `project.dataset.table`.",
         examples=["acme-prod.ml.churn_training"],
     )
-    at_least: Whole = Field(ge=1, description="Rows more than the last training that succeeded had.")
+    at_least: Whole = Field(ge=1, le=INT64_MOST, description="Rows more than the last training that succeeded had.")
 
 
 class Guards(Section):

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.section import Section
-from schemas.values import Flag, LooseText, Milliseconds, Number, PlainData, Seconds, Text, Whole
+from schemas.values import INT32_MOST, Flag, LooseText, Milliseconds, Number, PlainData, Seconds, Text, Whole
 
 MONTH_S = 30 * 86_400
 
@@ -86,6 +86,7 @@ class Gates(Section):
     min_requests: Whole | None = Field(
         None,
         ge=1,
+        le=INT32_MOST,
         description="Requests of the new version before it gets everything; a smaller share needs fewer. Left out: 7.5 "
         "through the limit, 750 for 1 %.",
     )

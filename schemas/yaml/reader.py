@@ -22,6 +22,9 @@ MAX_NODES = 50_000  # of a document, aliases expanded
 # libyaml is fifteen times as fast; PyYAML is built without it on some systems.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNCARRIED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What an escape can put into a text that Google's APIs, terminals or environments cannot carry: NUL ends a variable,
+halves of surrogate pairs are no UTF-8, and the others steer whoever prints them."""
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # those PyYAML counts
 _TEXT_TAGS = ("tag:yaml.org,2002:str", "!")
 _CORE_TAG = "tag:yaml.org,2002:"
@@ -146,6 +149,7 @@ class _Composer:
             return self._alias(event, mark)
         self._count(1, mark)
         self._refuse_custom_tag(event, mark)
+        self._refuse_uncarried(event, mark)
         if event.anchor:
             self.anchors[event.anchor] = None  # None until complete: an alias within it would never end
         node = self._value(event, mark, depth)
@@ -220,6 +224,13 @@ class _Composer:
             return
         shown = f"!!{tag.removeprefix(_CORE_TAG)}" if tag.startswith(_CORE_TAG) else tag
         self.flaws.append(Flaw(mark, f"the tag {shown} is not allowed", "write a plain value", "yaml-tag"))
+
+    def _refuse_uncarried(self, event: Any, mark: Mark) -> None:
+        found = _UNCARRIED.search(event.value) if isinstance(event, yaml.ScalarEvent) else None
+        if found:  # the rest is not shown: it may be a secret
+            summary = f"the text has the control character U+{ord(found[0]):04X}"
+            hint = "write text; line breaks and tabs are the only control characters it may have"
+            self.flaws.append(Flaw(mark, summary, hint, "control-character"))
 
 
 def _mark(event: Any) -> Mark:

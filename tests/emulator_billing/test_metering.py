@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.apis.billingbudgets import metering
+from emulator.apis.monitoring.billed import LONGEST, points
+from emulator.processes.billable import Spell, Spells
 from emulator.processes.model import Size
 from emulator.processes.use import Meter, Use
 from tests.emulator_run.cloud import Cloud, service
@@ -49,6 +52,32 @@ def test_a_request_is_billed_to_the_next_tenth_of_a_second():
     meter.turn(START, busy=True, kept=False)
 
     assert meter.turn(START + timedelta(milliseconds=210), busy=False, kept=False).busy_s == pytest.approx(0.3)
+
+
+STEPS = st.lists(
+    st.tuples(st.integers(0, 20_000), st.lists(st.floats(0, 1), max_size=3), st.integers(0, 600), st.booleans()),
+    max_size=9,
+)
+
+
+@given(STEPS)
+def test_what_is_drawn_is_what_is_billed(steps):
+    """Whoever asks when: every second once, in whole minutes that no other point of the series has."""
+    spells, now, added, drawn = Spells(), START, [], []
+    for lasts_s, shares, ago_s, asked in steps:
+        began, now = now, now + timedelta(seconds=lasts_s)
+        for share in shares:  # of several instances
+            spell = Spell(began + (now - began) * share, now, lasts_s * (1 - share) + 0.1)
+            spells.add(spell)
+            added.append(spell.seconds)
+        if asked:
+            drawn += points(spells.take((now - timedelta(seconds=ago_s)).replace(second=0)))
+    drawn += points(spells.take(now + timedelta(days=1)))
+
+    assert sum(seconds for *_, seconds in drawn) == pytest.approx(sum(added))
+    assert all(start < end <= start + LONGEST for start, end, _ in drawn)
+    assert all(one[1] <= other[0] for one, other in pairwise(drawn))
+    assert len(spells) == 0
 
 
 @pytest.mark.parametrize(

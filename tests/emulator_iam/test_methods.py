@@ -61,7 +61,8 @@ def example_of(pattern: str) -> str:
     if pattern == "*/*" or pattern.startswith("*/*/"):  # of a project, as Service Usage says it
         return "/".join(["projects/local", *([] if pattern == "*/*" else [w if w != "*" else "thing" for w in words])])
     pairs = zip(["", *words], words, strict=False)
-    return "/".join(word if word != "*" else "local" if before == "projects" else "thing" for before, word in pairs)
+    given = {"projects": "local", "locations": "europe-west1"}
+    return "/".join(word if word != "*" else given.get(before, "thing") for before, word in pairs)
 
 
 def path_of(method: str) -> str:

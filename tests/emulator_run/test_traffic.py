@@ -1,15 +1,21 @@
 """What containers answered becomes time series of Cloud Monitoring."""
 
 from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
 
 import httpx
 import pytest
 from google.cloud import monitoring_v3
 
 from emulator.apis.run.traffic import BOUNDS_MS, Answers
+from tests.conftest import Emulator
 from tests.emulator.clients import client
 from tests.emulator_monitoring.making import now
 from tests.emulator_run.cloud import Cloud, service
+
+BILLED = "container/billable_instance_time"
 
 
 def points(emulator, metric, hours=1):
@@ -23,6 +29,11 @@ def points(emulator, metric, hours=1):
     for found in client(emulator, monitoring_v3.MetricServiceClient).list_time_series(request=request):
         for point in found.points:
             yield dict(found.resource.labels), dict(found.metric.labels), point
+
+
+def billed(emulator):
+    """Every point of what is billed of instances, with the name of the service."""
+    return ((resource["service_name"], point) for resource, _, point in points(emulator, BILLED, hours=40))
 
 
 def test_requests_are_counted_by_revision_and_code(emulator):
@@ -44,22 +55,68 @@ def test_requests_are_counted_by_revision_and_code(emulator):
     assert sum(point.value.distribution_value.count for *_, point in points(emulator, "request_latencies")) == 3
 
 
-def test_what_is_billed_is_told_only_of_what_is_billed_by_request(emulator):
-    """Instance seconds in steps of 100 ms, one at least for each request alone; of an instance billed whole nothing."""
-    by_request = Cloud(emulator).create("hello", service())
-    whole = service()
+def test_what_is_billed_is_told(emulator):
+    """Of one that answers tenths of seconds; of one that is kept, or billed whole, all of its time."""
+    cloud, whole = Cloud(emulator), service()
     whole.template.containers[0].resources.cpu_idle = False
     whole.template.containers[0].resources.limits.update({"cpu": "1", "memory": "512Mi"})
-    always = Cloud(emulator).create("always", whole)
-    for asked in (by_request, by_request, always):
+    made = [cloud.create("hello", service()), cloud.create("kept", kept(service())), cloud.create("always", whole)]
+    for asked in made:
         assert httpx.get(asked.uri).status_code == 200
-    emulator.advance(60 + 60 + 120)
+    emulator.advance(10 * 3600)
 
-    found = [*points(emulator, "container/billable_instance_time")]
-    tenths = sum(point.value.double_value for *_, point in found) * 10
-    assert {each[0]["service_name"] for each in found} == {"hello"}
-    assert tenths >= 2
+    seconds, told = Counter(), [*billed(emulator)]
+    for name, point in told:
+        seconds[name] += point.value.double_value
+    assert max(point.interval.end_time for _, point in told) <= now(emulator) - timedelta(minutes=2)
+    tenths = seconds["hello"] * 10
+    assert 1 <= tenths < 100
     assert tenths == pytest.approx(round(tenths))
+    assert 10 * 3600 - 400 < seconds["kept"] < 10 * 3600 + 100
+    assert 900 <= seconds["always"] < 1000, "nobody keeps it: it is gone after a quarter of an hour"
+
+    cloud.services.delete_service(name=made[1].name).result(timeout=30)
+    emulator.advance(3600)
+    before = sum(point.value.double_value for name, point in billed(emulator) if name == "kept")
+    emulator.advance(3600)
+    again = [point for name, point in billed(emulator) if name == "kept"]
+    assert sum(point.value.double_value for point in again) == before
+    times = sorted((point.interval.start_time, point.interval.end_time) for point in again)
+    assert all(one[1] <= other[0] for one, other in pairwise(times))
+    assert len(times) < 20, "a quiet time is a few points, and not one for each minute"
+
+
+def test_what_is_billed_is_told_up_to_where_a_reader_asks(emulator):
+    """Whoever reads ten minutes of an instance that is kept finds ten, however seldom it is looked at."""
+    Cloud(emulator).create("kept", kept(service()))
+    emulator.advance(5 * 3600)
+    until = now(emulator).replace(second=0, microsecond=0) - timedelta(minutes=3)
+    request = {
+        "name": "projects/local",
+        "filter": f'metric.type = "run.googleapis.com/{BILLED}"',
+        "interval": {"start_time": until - timedelta(minutes=10), "end_time": until},
+    }
+
+    (found,) = client(emulator, monitoring_v3.MetricServiceClient).list_time_series(request=request)
+    assert sum(point.value.double_value for point in found.points) == pytest.approx(600)
+
+
+def test_a_clean_stop_loses_no_billed_time(tmp_path):
+    """What was not told when it stopped is told after it; as much as is on the bill, but for the newest minutes."""
+    first = Emulator.start(tmp_path)
+    Cloud(first).create("kept", kept(service()))
+    first.advance(4 * 3600)
+    first.stop()
+
+    second = Emulator.start(tmp_path)
+    try:
+        found = sum(point.value.double_value for _, point in billed(second))
+        a_second = Decimal("0.0000025") * Decimal("1.5")
+        paid = sum(Decimal(line["amount"]) for line in second.control("GET", "spend"))
+        assert found == pytest.approx(float(paid / a_second), abs=200)
+        assert found > 4 * 3600 - 200
+    finally:
+        second.stop()
 
 
 @pytest.mark.parametrize("took_ms", [0.0, 0.5, 1.0, 42.0, 1e9])

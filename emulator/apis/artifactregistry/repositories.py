@@ -11,7 +11,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from emulator.apis.artifactregistry import scanning, turns
 from emulator.apis.standard import held, standard
-from emulator.core.api import Api, Call
+from emulator.core.api import Api, Behaviour, Call
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import (
     Collection,
@@ -48,6 +48,7 @@ REPOSITORIES = Collection(
 SEEDED = "artifactregistry.seeded"
 REPOSITORY_ID = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 POLICIES_MOST = 10
+POLICY_ID_MOST = 127
 AGE_MOST_NS = 315_576_000_000 * 10**9
 """What a `google.protobuf.Duration` can say, by its comment; more fits into the number that carries it."""
 IMMUTABLE = ("format", "mode", "kms_key_name")
@@ -138,6 +139,8 @@ def check_repository(repository: Any) -> None:
 
 def check_policy(key: str, policy: Any) -> None:
     """One cleanup policy: `id` repeats the key; `most_recent_versions` only keeps, and something."""
+    if not 0 < len(key) <= POLICY_ID_MOST:
+        raise ApiFailure("INVALID_ARGUMENT", f"A cleanup policy's id has 1 to {POLICY_ID_MOST} characters.")
     if policy.id and policy.id != key:
         raise ApiFailure("INVALID_ARGUMENT", f'Cleanup policy key "{key}" does not match its id "{policy.id}".')
     policy.id = key
@@ -224,4 +227,19 @@ def finish_delete(_: World) -> Any:
     return Empty()
 
 
+def sized(behaviour: Behaviour) -> Behaviour:
+    """A method that reads repositories, with the bytes that are in each: layers of two images count in both."""
+
+    def answer(world: World, request: Any, call: Call) -> Any:
+        found = behaviour(world, request, call)
+        for repository in [found] if isinstance(found, Repository) else found.repositories:
+            images = world.part(Images).below(f"{repository.name}/packages/")
+            repository.size_bytes = sum(image.size_bytes for image in images)
+        return found
+
+    return answer
+
+
 standard(API, SERVICE, "Repository", REPOSITORIES, deleted=delete_repository, policies=held(REPOSITORIES))
+for reads in ("GetRepository", "ListRepositories"):
+    API.behaviours[SERVICE + reads] = sized(API.behaviours[SERVICE + reads])

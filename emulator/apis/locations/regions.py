@@ -1,6 +1,6 @@
 """The locations mixin: which regions an API offers.
 
-Source: google/cloud/location/locations.proto; regions of constraints.md section 2 (Cloud Run).
+Source: google/cloud/location/locations.proto.
 """
 
 from typing import Any
@@ -10,15 +10,11 @@ from google.cloud.location import locations_pb2
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
 from emulator.core.paging import page
+from emulator.core.places import REGIONS
 from emulator.core.world import World
 
 API = Api("locations")
 SERVICE = "google.cloud.location.Locations/"
-REGIONS = (
-    "asia-east1", "asia-northeast1", "asia-south1", "asia-southeast1", "australia-southeast1", "europe-north1",
-    "europe-west1", "europe-west2", "europe-west3", "europe-west4", "europe-west9", "northamerica-northeast1",
-    "southamerica-east1", "us-central1", "us-east1", "us-east4", "us-east5", "us-south1", "us-west1", "us-west2",
-)  # fmt: skip
 
 
 @API.method(SERVICE + "ListLocations")

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from emulator.apis.monitoring import revisions
+from emulator.apis.monitoring import billed, revisions
 from emulator.apis.run.journal import resource
 from emulator.apis.run.running import Running
 from emulator.apis.run.traffic import FINITE, GROWTH, MINUTE_S, SCALE_MS
@@ -58,7 +58,8 @@ def look(world: World, payload: dict[str, Any]) -> None:
     end = datetime.fromisoformat(payload["end"])
     found = running.started.looked()
     revisions.write(world, [(each.revision, series) for each in found for series in series_of(each, end)])
-    if any(each.stretches for each in found):
+    billed.write(world, end)
+    if any(each.stretches for each in found) or running.started.owing:
         later = (end + timedelta(seconds=payload["next_s"])).isoformat()
         running.looks_at = later
         next_s = min(2 * payload["next_s"], LONGEST_S)

@@ -1,11 +1,10 @@
 """What containers of Cloud Run answered, as time series: a point per revision, code and minute in which there was one.
 
-Of `run.googleapis.com/request_count` and `request_latencies`. Only requests that reached a container count. And what is
-billed of instances, `container/billable_instance_time`, where they are billed by request: of others nothing is told.
+Of `run.googleapis.com/request_count` and `request_latencies`. Only requests that reached a container count.
 
 Source:
     model_monitoring.md E.1. Google samples every 60 s and shows points up to two minutes later; here requests are there
-    at the end of the minute, and what is billed two minutes after it.
+    at the end of the minute.
 """
 
 from datetime import datetime, timedelta
@@ -14,23 +13,16 @@ from typing import Any
 from emulator.apis.monitoring import instances, revisions
 from emulator.apis.run.journal import resource
 from emulator.apis.run.running import Running
-from emulator.apis.run.stored import REVISIONS
 from emulator.apis.run.traffic import FINITE, GROWTH, MINUTE_S, SCALE_MS, Answers, Key
 from emulator.core.world import World
 
 COUNT, LATENCIES = "run.googleapis.com/request_count", "run.googleapis.com/request_latencies"
-BILLED = "run.googleapis.com/container/billable_instance_time"
-DELAY_S = 120
-WRITE_BILLED = "emulator.apis.monitoring.requests:write_billed"
 
 
 def write(world: World, payload: dict[str, Any]) -> None:
     """Write what was counted in a minute. Nothing is left to count where it is done twice."""
     running = world.find(Running)
-    counts, busy_s = running.traffic.taken() if running is not None else ({}, {})
-    if busy_s:
-        later = datetime.fromisoformat(payload["end"]) + timedelta(seconds=DELAY_S)
-        world.clock.call_at(later, WRITE_BILLED, {"end": payload["end"], "busy_s": dict(busy_s)})
+    counts = running.traffic.taken() if running is not None else {}
     revisions.write(
         world,
         [
@@ -40,28 +32,6 @@ def write(world: World, payload: dict[str, Any]) -> None:
         ],
     )
     instances.begin(world, payload["end"])
-
-
-def write_billed(world: World, payload: dict[str, Any]) -> None:
-    """Write the instance seconds of a minute that are billed by request."""
-    busy = [(name, busy_s) for name, busy_s in sorted(payload["busy_s"].items()) if _by_request(world, name)]
-    revisions.write(world, [(name, billed(name, busy_s, payload["end"])) for name, busy_s in busy])
-
-
-def _by_request(world: World, name: str) -> bool:
-    revision = REVISIONS.find(world, name)
-    return revision is not None and any(each.resources.cpu_idle for each in revision.containers)
-
-
-def billed(revision: str, busy_s: float, end: str) -> dict[str, Any]:
-    """Give the series of what is billed of a revision's instances in a minute, in JSON."""
-    return {
-        "metric": {"type": BILLED},
-        "resource": resource(revision),
-        "metricKind": "DELTA",
-        "unit": "s",
-        "points": [{"interval": {"startTime": start_of(end), "endTime": end}, "value": {"doubleValue": busy_s}}],
-    }
 
 
 def start_of(end: str) -> str:

@@ -7,12 +7,12 @@ import re
 from typing import Any
 
 from emulator.apis.run.containers import check_containers, check_ports
-from emulator.apis.run.defaults import MEMORY, ONE_VCPU, total_cpu
+from emulator.apis.run.defaults import MEMORY, total_cpu
 from emulator.apis.run.messages import LATEST, MANUAL, REVISION
 from emulator.apis.run.names import parts, short
 from emulator.apis.run.quantities import memory_bytes
 from emulator.apis.run.refusals import bad, check_between
-from emulator.apis.run.sizes import check_size
+from emulator.apis.run.sizes import check_gpu_region, check_size, check_task_size
 from emulator.apis.run.volumes import check_volumes
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import check_labels
@@ -22,6 +22,8 @@ from emulator.identity import accounts
 SERVICE_NAMES = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"})
 JOB_NAMES = frozenset(f"CLOUD_RUN_{n}" for n in ("JOB", "EXECUTION", "TASK_INDEX", "TASK_ATTEMPT", "TASK_COUNT"))
 GOOGLES = ("run.googleapis.com/", "cloud.googleapis.com/", "serving.knative.dev/", "autoscaling.knative.dev/")
+CLIENTS = "client.knative.dev/"
+"""Begins keys that gcloud writes into labels, which may have no such sign else (kinds.md 3.1)."""
 TAG_MOST = 46
 QUOTA_NAMES = {"nvidia-l4": "NvidiaL4", "nvidia-rtx-pro-6000": "NvidiaRtxPro6000"}
 """Accelerator -> how names of quotas begin."""
@@ -45,6 +47,7 @@ def check_service(world: World, service: Any) -> None:
     check_volumes(template)
     check_network(template)
     check_size(template)
+    check_gpu_region(template, parts(service.name)["locations"])
     check_scaling(service)
     check_between("template.max_instance_request_concurrency", template.max_instance_request_concurrency, 1, 1000)
     check_between("template.timeout", template.timeout.seconds, 1, 3600)
@@ -70,12 +73,8 @@ def check_job(world: World, job: Any) -> None:
         raise bad("template.parallelism", "must be less than or equal to task_count")
     check_between("template.template.max_retries", template.max_retries, 0, 10)
     check_between("template.template.timeout", template.timeout.seconds, 1, 168 * 3600)
-    cpu = total_cpu(template.containers)
-    if cpu < ONE_VCPU:
-        raise bad(
-            "template.template.containers[0].resources.limits.cpu",
-            "Invalid value specified for cpu. Must be at least 1.",
-        )
+    check_task_size(template)
+    check_gpu_region(template, parts(job.name)["locations"])
     check_account(world, template.service_account)
 
 
@@ -85,7 +84,7 @@ def check_metadata(resource: Any, where: str = "") -> None:
         for key in getattr(resource, kind):
             if key.startswith(GOOGLES):
                 raise bad(f"{where}{kind}", f"'{key}' uses a namespace that is reserved for Google Cloud")
-    check_labels(resource.labels.items())
+    check_labels([(key, text) for key, text in resource.labels.items() if not key.startswith(CLIENTS)])
     if len(getattr(resource, "description", "")) > 512:  # noqa: PLR2004 - run v2 definition
         raise bad("description", "must be at most 512 characters")
 

@@ -33,6 +33,7 @@ def check_containers(containers: Sequence[Any], reserved: frozenset[str]) -> Non
         # of nginx as a proxy sets one.
         behind = not container.ports
         check_environment(container.env, reserved - {"PORT"} if behind else reserved, where)
+        check_words(container, where)
         check_probes(container, where, start_most_s)
 
 
@@ -70,6 +71,18 @@ def _before(name: str, needs: Mapping[str, Sequence[str]]) -> set[str]:
             found.add(other)
             left += needs.get(other, ())
     return found
+
+
+def check_words(container: Any, where: str) -> None:
+    """Refuse a NUL, at which a program's arguments and variables end: no container could be given one."""
+    words = {
+        "command": [*container.command],
+        "args": [*container.args],
+        "env": [f"{e.name}{e.value}" for e in container.env],
+    }
+    for field, texts in words.items():
+        if any("\0" in text for text in texts):
+            raise bad(f"{where}.{field}", "must not contain the character NUL")
 
 
 def check_environment(env: Sequence[Any], reserved: frozenset[str], where: str) -> None:

@@ -24,6 +24,8 @@ BILL = "emulator.apis.billingbudgets.metering:look"
 """What takes down what instances used: budgets stand on Cloud Run, and not the other way round."""
 
 
+BILLED = "emulator.apis.monitoring.billed:finish"
+"""What draws for how long they were billed, likewise."""
 UNMOUNT = "emulator.apis.storage.folders.mounting:stop"
 """What ends the mounts of buckets, once nothing runs any more."""
 
@@ -67,7 +69,6 @@ class Running:
             now=self._world.clock.now,
             written=self.journal.write,
             answered=self.traffic.answered,
-            busy=self.traffic.busy,
             began=self.traffic.began,
             settings=Settings(int(chosen.run_seed) or None, chosen.run_pending_s, int(chosen.run_most_idle)),
         )
@@ -88,6 +89,7 @@ def stop(world: World) -> None:
     found = world.find(Running)
     if found is not None and found.started is not None:
         resolve(BILL)(world)
+        resolve(BILLED)(world)
         world.take(Running)
         found.started.stop()
         resolve(UNMOUNT)(world, keep=True)

@@ -15,30 +15,71 @@ MEMORY_BY_CPU = {1000: (0, 4096), 2000: (0, 8192), 4000: (2048, 16384), 6000: (4
 """vCPU in thousandths -> least and most MiB (constraints.md 2.1)."""
 GPUS = {"nvidia-l4": (4000, 16384), "nvidia-rtx-pro-6000": (20000, 81920)}
 """Accelerator -> least vCPU in thousandths and MiB (constraints.md 2.2)."""
+GPU_REGIONS = {
+    "nvidia-l4": ("us-central1", "us-east4", "europe-west1", "europe-west4", "asia-southeast1", "asia-south1"),
+    "nvidia-rtx-pro-6000": ("us-central1", "europe-west4", "asia-southeast1", "asia-south2"),
+}
+"""Accelerator -> regions that have it, those by invitation among them (constraints.md 2.2)."""
+GEN2_LEAST = 512
+"""MiB (constraints.md 2.1)."""
+GPU_TASK_MOST_S = 3600
+"""How long a task with a GPU may run (constraints.md 2.2)."""
 WHERE = "template.containers[0].resources.limits"
 
 
 def check_size(template: Any) -> None:
     """Check CPU, memory, GPU, concurrency and execution environment together (constraints.md 2.1, 2.2)."""
-    for container in template.containers:
-        for key in container.resources.limits:
-            if key not in (CPU, MEMORY, GPU):
-                raise bad(WHERE, f"'{key}' is not supported: use cpu, memory or nvidia.com/gpu")
-    cpu = total_cpu(template.containers)
-    memory = sum(memory_bytes(c.resources.limits[MEMORY], f"{WHERE}.memory") for c in template.containers) / MIB
+    check_limits(template.containers)
+    cpu, memory = total_cpu(template.containers), total_memory(template.containers)
     if has_gpu(template.containers) or template.node_selector.accelerator:
         check_gpu(template, cpu, memory)
     elif cpu < ONE_VCPU:
         check_small_cpu(template, cpu, memory)
     else:
         check_whole_cpu(template.containers, cpu, memory)
-    if template.execution_environment == GEN2 and memory < 512:  # noqa: PLR2004 - constraints.md 2.1
+    if template.execution_environment == GEN2 and memory < GEN2_LEAST:
         raise bad(
             f"{WHERE}.memory",
             "Invalid value specified for memory. The second generation environment needs at least 512Mi.",
         )
     if memory < 128:  # noqa: PLR2004 - constraints.md 2.1
         raise bad(f"{WHERE}.memory", "Invalid value specified for memory. Must be at least 128Mi.")
+
+
+def check_task_size(template: Any) -> None:
+    """Check the size of a job's tasks: whole vCPUs, and a GPU for an hour at most (constraints.md 2.1, 2.2)."""
+    check_limits(template.containers)
+    cpu, memory = total_cpu(template.containers), total_memory(template.containers)
+    if has_gpu(template.containers) or template.node_selector.accelerator:
+        check_gpu(template, cpu, memory)
+        if template.timeout.ToTimedelta().total_seconds() > GPU_TASK_MOST_S:
+            raise bad("template.template.timeout", f"must be at most {GPU_TASK_MOST_S} seconds for tasks with a GPU")
+    elif cpu < ONE_VCPU:
+        raise bad(f"template.{WHERE}.cpu", "Invalid value specified for cpu. Must be at least 1.")
+    else:
+        check_whole_cpu(template.containers, cpu, memory)
+    if memory < GEN2_LEAST:
+        raise bad(f"template.{WHERE}.memory", f"Invalid value specified for memory. Must be at least {GEN2_LEAST}Mi.")
+
+
+def check_limits(containers: Sequence[Any]) -> None:
+    """Check what may be limited at all."""
+    for container in containers:
+        for key in container.resources.limits:
+            if key not in (CPU, MEMORY, GPU):
+                raise bad(WHERE, f"'{key}' is not supported: use cpu, memory or nvidia.com/gpu")
+
+
+def total_memory(containers: Sequence[Any]) -> float:
+    """Add up the memory of all containers, in MiB."""
+    return sum(memory_bytes(each.resources.limits[MEMORY], f"{WHERE}.memory") for each in containers) / MIB
+
+
+def check_gpu_region(template: Any, region: str) -> None:
+    """Check that a region has the accelerator (constraints.md 2.2)."""
+    kind = template.node_selector.accelerator
+    if kind in GPU_REGIONS and region not in GPU_REGIONS[kind]:
+        raise bad("template.node_selector.accelerator", f"GPU {kind} is not available in {region}.")
 
 
 def check_small_cpu(template: Any, cpu: int, memory: float) -> None:

@@ -4,7 +4,6 @@ What becomes of it is `emulator/apis/monitoring/requests.py`, which is imported 
 """
 
 import logging
-import math
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
@@ -56,7 +55,6 @@ class Traffic:
     def __init__(self, world: World) -> None:
         self._world = world
         self._counts: dict[Key, Answers] = {}
-        self._busy_s: dict[str, float] = {}
         self._began = False
         self._lock, self._came = threading.Lock(), threading.Event()
         self._go_on: Callable[[], None] | None = None
@@ -72,7 +70,7 @@ class Traffic:
 
     @property
     def _empty(self) -> bool:
-        return not (self._counts or self._busy_s or self._began)
+        return not (self._counts or self._began)
 
     def _set_a_timer(self, *, first: bool) -> None:
         if first and not self._over:
@@ -83,19 +81,6 @@ class Traffic:
                 self._thread.start()
             self._came.set()
 
-    def busy(self, revision: str, busy_s: float) -> None:
-        """Count a stretch of time in which an instance had requests, as it is billed. Called by the loop alone.
-
-        Source:
-            https://cloud.google.com/run/pricing: from the start of the first request to the end of the last one that
-            overlaps, rounded up to the nearest 100 ms.
-        """
-        billed_s = math.ceil(busy_s * 10) / 10
-        with self._lock:
-            first = self._empty
-            self._busy_s[revision] = self._busy_s.get(revision, 0.0) + billed_s
-        self._set_a_timer(first=first)
-
     def began(self, revision: str) -> None:
         """Hear of an instance that became ready: from now on there is something to tell. Called by the loop alone."""
         del revision
@@ -104,13 +89,12 @@ class Traffic:
             self._began = True
         self._set_a_timer(first=first)
 
-    def taken(self) -> tuple[Mapping[Key, Answers], Mapping[str, float]]:
-        """Give the answers and the billed seconds by revision that were counted, and begin again."""
+    def taken(self) -> Mapping[Key, Answers]:
+        """Give the answers that were counted, and begin again."""
         with self._lock:
             counts, self._counts = self._counts, {}
-            busy_s, self._busy_s = self._busy_s, {}
             self._began = False
-        return counts, busy_s
+        return counts
 
     def close(self) -> None:
         """Set no more timers."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from reconciler.core import errors
 from reconciler.core.decide import covers
@@ -17,11 +19,12 @@ from reconciler.core.kind import Roles
 from reconciler.core.ladder.deciding import Evidence
 from reconciler.core.ladder.notices import NoNotice, Notice, read
 from reconciler.core.ladder.period import start_of
-from reconciler.cost.shape import shape_of
-from reconciler.cost.spent import spent
+from reconciler.core.windows import kept_s
+from reconciler.cost.shape import Instances, shape_of
+from reconciler.cost.spent import Took, spent
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp import pulling
-from reconciler.gcp.run_use import BILLED, totals
+from reconciler.gcp.run_use import BILLED, LATENCIES, STARTS, counted_s, taken_s, totals
 from reconciler.kinds.billing_budget import NAME as BUDGET
 from reconciler.kinds.billing_budget.record import title
 from reconciler.kinds.pubsub_pull_subscription import address_of
@@ -30,6 +33,8 @@ from schemas.sections.budget import Budget, BudgetActionKind
 
 DOLLARS = "USD"
 _LEAST_S = 60
+_SILENT_S = 3600
+"""Nothing is billed, and instances were seen for so long: that is not the usual delay of minutes."""
 _PLACES = 9
 """As exact as Google's `Money` is."""
 _PULLING = Roles(write=("roles/pubsub.subscriber",), on="the subscription")
@@ -56,13 +61,19 @@ class Billed:
     """For how long instances were billed, of every service of the project.
 
     Args:
-        seconds: By region and name of the service.
-        elapsed_s: Seconds since the month began; 0 where that is too short a time to estimate anything of.
+        since: When the month began.
+        until: Now; None where that is too short a time to estimate anything of.
+        seconds: For how many instances were billed, by region and name of the service.
+        counted: For how many they were seen, idle or not.
+        taken: How many requests and starts took, each for itself.
         unknown: Why it cannot be read; empty where it can.
     """
 
+    since: datetime | None = None
+    until: datetime | None = None
     seconds: Mapping[Key, Decimal] = field(default_factory=dict)
-    elapsed_s: int = 0
+    counted: Mapping[Key, Decimal] = field(default_factory=dict)
+    taken: Mapping[Key, Decimal] = field(default_factory=dict)
     unknown: str = ""
 
 
@@ -73,14 +84,23 @@ def read_billed(session: Session) -> Billed:
         session: The run's means.
     """
     now = session.clock.now()
-    elapsed_s = int((now - start_of(now)).total_seconds())
-    if elapsed_s < _LEAST_S:
+    since = start_of(now)
+    if (now - since).total_seconds() < _LEAST_S:
         return Billed()
+    reads = [
+        partial(totals, session.connection, BILLED, since, now),
+        partial(counted_s, session.connection, since, now),
+        partial(taken_s, session.connection, LATENCIES, since, now),
+        partial(taken_s, session.connection, STARTS, since, now),
+    ]
     try:
         with naming_roles(_LOOKING):
-            return Billed(totals(session.connection, BILLED, start_of(now), now), elapsed_s)
+            seconds, counted, requests, starts = session.pool.gather(reads)
     except errors.ReconcilerError as error:
-        return Billed(elapsed_s=elapsed_s, unknown=f"there is no estimate of our own: {_told(error)}")
+        return Billed(since, now, unknown=f"there is no estimate of our own: {_told(error)}")
+    nothing = Decimal(0)
+    taken = {key: requests.get(key, nothing) + starts.get(key, nothing) for key in {*requests, *starts}}
+    return Billed(since, now, seconds, counted, taken)
 
 
 def gather(service: MLService, inventory: Inventory, pulled: Pulled, billed: Billed) -> Evidence:
@@ -175,14 +195,33 @@ def _own(service: MLService, billed: Billed, unknown: list[str]) -> Decimal | No
         return None
     if billed.unknown:
         unknown.append(billed.unknown)
-    if billed.unknown or not billed.elapsed_s:
+    if billed.unknown or billed.since is None or billed.until is None:
         return None
-    billed_s = billed.seconds.get((service.spec.region, service.name), Decimal(0))
     instances, region = shape_of(service).instances, service.spec.region
-    found = spent(instances, region, billed_s, Decimal(billed.elapsed_s))
-    if found.missing and billed_s:
+    took = _took(service, instances, billed, unknown, (billed.since, billed.until))
+    found = spent(instances, region, took)
+    if found.missing and took.billed_s:
         unknown.append(f"our own estimate is without {', '.join(found.missing)}: no price is known in {region}")
     return round(found.usd * rate, _PLACES)
+
+
+def _took(
+    service: MLService, instances: Instances, billed: Billed, unknown: list[str], span: tuple[datetime, datetime]
+) -> Took:
+    """Give for how long instances were there; of those whose billed time nobody tells, for how long they were seen."""
+    key, lasted_s = (service.spec.region, service.name), Decimal(int((span[1] - span[0]).total_seconds()))
+    try:
+        warm_s = Decimal(kept_s(service.spec.scaling, instances.least, *span))
+    except errors.UsageError:  # of a zone that this machine does not know; its plan says so
+        warm_s = instances.warmest * lasted_s
+    billed_s, counted = billed.seconds.get(key), billed.counted.get(key, Decimal(0))
+    if billed_s is None:
+        billed_s = counted if instances.by_instance else min(counted, warm_s)
+        if billed_s >= _SILENT_S:
+            unknown.append(
+                "for how long instances were billed is not told: our own estimate is of those that were seen"
+            )
+    return Took(billed_s, warm_s, billed.taken.get(key, Decimal(0)))
 
 
 def _rate(budget: Budget) -> Decimal | None:

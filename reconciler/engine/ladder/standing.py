@@ -16,7 +16,7 @@ from reconciler.engine.ladder.books import Books
 from reconciler.engine.retraining import region_among, restrain
 from reconciler.engine.session import Session
 from schemas.kept import BudgetBook
-from schemas.kept.budget import Step
+from schemas.kept.budget import Lift, Step
 from schemas.operator import is_operators
 
 _TRIES = 5
@@ -66,10 +66,15 @@ class Standing:
                 there = taken[step]
                 told |= {"state": "taken", "since": there.since, "until": there.until, "why": self._why(step)}
             elif lift := lift_of(self.book, step, self.now):
-                told |= {"state": "lifted", "since": lift.at, "until": lift.until, "why": f"by {lift.by or 'somebody'}"}
+                told |= {"state": "lifted", "since": lift.at, "until": lift.until, "why": self._by(lift)}
             else:
                 told |= {"state": "not taken", "since": "", "until": "", "why": self._why(step)}
             yield told
+
+    def _by(self, lift: Lift) -> str:
+        who = f"by {lift.by or 'somebody'}"
+        seen = bool(self.book.looked) and moment(self.book.looked) >= moment(lift.at)
+        return who if seen else f"{who}; no pass has looked since: instances follow with the next, or an apply"
 
     def _why(self, step: Step) -> str:
         start = not_taken(step)

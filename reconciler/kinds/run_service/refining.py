@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.core.naming import CAP_LABEL
 from reconciler.core.rollout.record import read
 from reconciler.kinds.run_service import container
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
 from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare, annotations_of
 from reconciler.kinds.run_service.remembered import Remembered, following, known_of
+from reconciler.kinds.run_service.restrained import completed, limit_below
 from reconciler.kinds.run_service.rollouts import LABEL, Going, decides, going, kept, labelled, told
 from reconciler.kinds.run_service.traffic import resolve
 from reconciler.kinds.run_service.unasked import callers
@@ -44,7 +44,8 @@ def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunS
 def _filled(want: Desired[RunService], seen: Observed[RunService] | None) -> tuple[RunService, bool]:
     """Fill in what is left as found, and tell whether that makes a new revision."""
     fields = replace(want.fields, **_left_as_found(want.fields, seen))
-    fields = replace(fields, service_max=_cap(fields, seen))
+    there = seen.fields if seen else None
+    fields = replace(fields, service_max=_cap(fields, there), labels=completed(fields, there))
     fields = kept(fields, seen.fields) if seen else fields
     return fields, seen is None or _template_differs(fields, seen.fields, want.ours)
 
@@ -111,14 +112,15 @@ def remember(
     return following(before, rollout_of(want, seen), seen)
 
 
-def _cap(want: RunService, seen: Observed[RunService] | None) -> int | None:
-    """Give the limit of the whole service: the spec's, a budget's, which goes with its label, or as it was found.
+def _cap(want: RunService, seen: RunService | None) -> int | None:
+    """Give the limit of the whole service: the spec's, a budget's, which goes with its label, or as it was before.
 
     Cloud Run refuses one below what is kept warm, which others may decide.
     """
-    if want.service_max:
-        return max(want.service_max, want.min_instances)
-    return None if want.service_max == 0 or seen is None or CAP_LABEL in seen.fields.labels else seen.fields.service_max
+    limit = want.service_max
+    if limit is None and seen is not None:
+        limit = limit_below(seen)
+    return max(limit, want.min_instances) if limit else None
 
 
 _UNSAID: Mapping[str, Any] = {"attempt": "", "invoker_check": True}

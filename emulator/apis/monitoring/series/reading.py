@@ -5,6 +5,7 @@ points after its start until its end; without a start, those at its end.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from google.cloud.monitoring_v3.types import common, metric_service
@@ -19,6 +20,7 @@ from emulator.apis.monitoring.series.reduction import Aggregation, aggregated
 from emulator.apis.monitoring.series.selectors import BadFilter, Selector, parse
 from emulator.apis.monitoring.series.values import SECOND, Line, nanoseconds, write_value
 from emulator.core.api import Call
+from emulator.core.callbacks import resolve
 from emulator.core.failures import ApiFailure
 from emulator.core.paging import page
 from emulator.core.resources import by_id, fits
@@ -27,6 +29,7 @@ from emulator.core.world import World
 ListResponse = metric_service.ListTimeSeriesResponse.pb()
 HEADERS_ONLY = metric_service.ListTimeSeriesRequest.TimeSeriesView.HEADERS
 MOST_WINDOWS = 100_000
+BILLED, WRITE_BILLED = "run.googleapis.com/container/billable_instance_time", "emulator.apis.monitoring.billed:write"
 LEAST_PERIOD_NS = 60 * SECOND
 LONGEST_PERIOD_NS = 104 * 7 * 86_400 * SECOND
 
@@ -40,10 +43,19 @@ def listed(world: World, request: Any, _: Call) -> Any:
     if request.order_by:
         raise ApiFailure("INVALID_ARGUMENT", "Field orderBy had an invalid value: It must be left blank.")
     steps = [*map(aggregation_of, (request.aggregation, request.secondary_aggregation))]
-    lines = aligned(world, project, selector_of(request.filter), interval_of(request.interval), steps)
+    selector, within = selector_of(request.filter), interval_of(request.interval)
+    tell(world, selector, within)
+    lines = aligned(world, project, selector, within, steps)
     found, token = page(sorted(lines, key=lambda line: line.key), request.page_size, request.page_token, default=1000)
     whole = request.view != HEADERS_ONLY
     return ListResponse(time_series=[message_of(each, whole=whole) for each in found], next_page_token=token)
+
+
+def tell(world: World, selector: Selector, within: tuple[int, int]) -> None:
+    """Have that written which is written seldom, as far as it is asked for: both ends of an interval end a point."""
+    if BILLED in selector.metrics:
+        for moment_ns in within:
+            resolve(WRITE_BILLED)(world, datetime.fromtimestamp(moment_ns / SECOND, UTC))
 
 
 def interval_of(interval: Any) -> tuple[int, int]:
