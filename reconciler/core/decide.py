@@ -247,10 +247,10 @@ def _refuse_clash(kind: Kind[F], seen: Observed[F], owner: Owner, changes: tuple
 
 def _who_moved(seen: Observed[F], owner: Owner, kind: Kind[F]) -> str:
     """Say whether the spec or Google Cloud moved since the last apply."""
-    if owner.entry is None or not owner.entry.digest:
-        return "differs from the spec"
-    same = observed_digest(kind, seen, owner.keys) == owner.entry.digest
-    return "the spec or what it names changed" if same else "config drift: changed outside mlservice"
+    if owner.entry and owner.entry.made(observed_digest(kind, seen, owner.keys)):
+        return "the spec or what it names changed"
+    applied = owner.entry is not None and owner.entry.digest
+    return "config drift: changed outside mlservice" if applied else "differs from the spec"
 
 
 def applied_digest(record: type, found: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from reconciler.core import errors, notes
 from reconciler.core.address import Address
 from reconciler.core.brought import starts
 from reconciler.core.costing import costs_of
-from reconciler.core.decide import Owner, asked_of, decide, decide_existing, decide_unwanted
+from reconciler.core.decide import Owner, applied_digest, asked_of, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Entry, Inventories, Inventory, Key
 from reconciler.core.kind import Kinds, Ownership
@@ -379,6 +379,8 @@ def claims(kinds: Kinds, planned: Planned) -> dict[Key, list[Entry]]:
         if change.action is Action.DELETE or (change.action is Action.NO_OP and not change.owned):
             continue
         entry = entry_of(kinds, change)
+        if change.writes:
+            entry = replace(entry, tried=applied_digest(kinds.of_address(change.address).fields, change.desired or {}))
         for name in change.services:
             for key in keys.get(name, ()):
                 found[key].append(entry)

@@ -1,10 +1,15 @@
 """Who may call is compared, not only added: what contradicts the spec is shown and closed, whoever did it."""
 
+import json
+
 import pytest
 from google.iam.v1 import iam_policy_pb2
 
 from reconciler.core.plan import Action
 from reconciler.engine.importing import import_service
+from reconciler.render.data import as_data
+from reconciler.render.markdown import render_markdown
+from reconciler.render.text import render_text
 from tests.operating import HELLO, REGION, spec
 
 PARENT = f"projects/local/locations/{REGION}"
@@ -48,6 +53,37 @@ def turn_check_off(operator, name="vault"):
     live = operator.service(name)
     live.invoker_iam_disabled = True
     services(operator).update_service(request={"service": live}).result()
+
+
+@pytest.mark.parametrize(
+    ("access", "who"),
+    [
+        ({"authentication": "Off"}, "anyone on the internet may call"),
+        ({"authentication": "Off", "ingress": "Internal"}, "anyone in the project's networks may call"),
+        ({"authentication": "Off", "iap": True}, None),
+        ({"authentication": "IAM"}, None),
+    ],
+)
+def test_that_nobody_is_asked_is_said_in_every_form_of_a_plan(operator, access, who):
+    """That Cloud Run asks nobody opens a service as a grant to everyone does: in text, in Markdown and in JSON."""
+    operator.apply(spec("vault"))
+
+    plan = operator.plan(spec("vault", access=access)).plan
+
+    said = [*(c.consequence for c in plan.pending), *(note.text for note in plan.notes)]
+    forms = [render_text(plan, titles={}).plain, render_markdown(plan, titles={}), json.dumps(as_data(plan))]
+    assert sum(who in each for each in said) == 2 if who else not any("may call" in each for each in said)
+    assert all((f"{who}" in form) == bool(who) for form in forms)
+
+
+def test_that_ingress_opens_what_asks_nobody_is_said(operator):
+    """The check was off before, and callers come from further away now."""
+    inside, outside = ({"authentication": "Off", "ingress": each} for each in ("Internal", "All"))
+    operator.apply(spec("vault", access=inside))
+
+    [change] = operator.plan(spec("vault", access=outside)).plan.pending
+
+    assert change.consequence.startswith("anyone on the internet may call")
 
 
 @pytest.mark.parametrize("everyone", ["allUsers", "allAuthenticatedUsers"])

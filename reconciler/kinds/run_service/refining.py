@@ -15,6 +15,7 @@ from reconciler.kinds.run_service.remembered import Remembered, following, known
 from reconciler.kinds.run_service.restrained import completed, limit_below
 from reconciler.kinds.run_service.rollouts import LABEL, Going, decides, going, kept, labelled, told
 from reconciler.kinds.run_service.traffic import resolve
+from reconciler.kinds.run_service.unasked import callers
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -195,6 +196,7 @@ def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     fields = {c.field for c in changes}
     revision = fields - OUTSIDE_TEMPLATE.keys()
     said = [
+        *_opened(changes, want),
         *_promoted(changes, want),
         *_capped(changes),
         *_port_back(changes, want),
@@ -210,6 +212,13 @@ def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     elif revision:
         said.append("traffic goes where the plan says once it is ready")
     return ", ".join(said)
+
+
+def _opened(changes: Sequence[FieldChange], want: RunService) -> Iterator[str]:
+    """Say first that whoever calls is not asked any more, or may come from further away."""
+    who = callers(want.ingress, checked=want.invoker_check, iap=want.service.get("iapEnabled"))
+    if who and not {"invoker_check", "ingress", "service.iapEnabled"}.isdisjoint(each.path for each in changes):
+        yield f"{who} may call"
 
 
 def _capped(changes: Sequence[FieldChange]) -> Iterator[str]:
