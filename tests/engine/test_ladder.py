@@ -446,6 +446,7 @@ def test_a_lifted_step_is_not_taken_before_it_is_over(world):
     (standing,) = read_standings(session, ["churn"]).services
     told = "by ana; no pass has looked since: instances follow with the next, or an apply"
     assert standing.to_json()["steps"][2]["why"] == told
+    world.advance(timedelta(seconds=2))
     world.reconcile(budgeted())
     assert world.scaling == (0, 0)
     (standing,) = read_standings(world.operator.session(), ["churn"]).services

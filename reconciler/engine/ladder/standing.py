@@ -73,7 +73,7 @@ class Standing:
 
     def _by(self, lift: Lift) -> str:
         who = f"by {lift.by or 'somebody'}"
-        seen = bool(self.book.looked) and moment(self.book.looked) >= moment(lift.at)
+        seen = bool(self.book.looked) and moment(self.book.looked) > moment(lift.at)  # both to the second
         return who if seen else f"{who}; no pass has looked since: instances follow with the next, or an apply"
 
     def _why(self, step: Step) -> str:
