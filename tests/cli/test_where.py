@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from tests.cli.test_sources import PLACE
 from tests.operating import spec
 
@@ -58,3 +60,12 @@ def test_where_nothing_was_applied_nothing_is_found(shell, operator):
 
     assert done.code == 1
     assert "anywhere: nothing was applied here" in done.out
+
+
+@pytest.mark.parametrize("nothing", ["gs://", "gs:///", " ", "@"])
+def test_what_names_nothing_is_refused(shell, nothing):
+    """It would be found everywhere."""
+    done = shell("where", nothing, "--local")
+
+    assert (done.code, done.out) == (64, "")
+    assert "names nothing" in done.err
