@@ -32,7 +32,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.planning import Target, joined, load_each, plan_documents, working
 from reconciler.core import errors
-from reconciler.core.exits import PARTLY
+from reconciler.core.exits import FAILED, PARTLY
 from schemas.sections.management import Mode
 
 if TYPE_CHECKING:
@@ -247,7 +247,10 @@ def _one_after_the_other(session: Session, places: Sequence[_Place], wish: Wish)
     asking = [each for each in places if each.order is not None and not each.refused]
     for number, place in enumerate(asking):
         if place.order is not None:
-            leave(session, place.planned, place.standing, place.order)
+            asked, place.order = place.order, leave(session, place.planned, place.standing, place.order)
+            if place.order is not asked:
+                first = place.order
+                say(f"{place.region}: {first.verb} of {first.by} waits already, and is what this pass carries out")
         code = _pass(session, place, wish)
         if code:
             left = ", ".join(each.region for each in asking[number + 1 :])
@@ -271,9 +274,36 @@ def _pass(session: Session, place: _Place, wish: Wish) -> int:
     report = None
     try:
         code, report = carried_out(session, planned, how)
+        if report is not None and not report.results and planned.plan.pending:
+            code = _others_did(session, place, planned)
     except errors.Locked as error:
         say(f"the order is left, for that run or the next pass: {error.message}", "yellow")
         code = PARTLY
+    except errors.StalePlan:
+        code = _others_did(session, place, planned)
     finally:
         place.done = document_of(planned, report)
     return code
+
+
+def _others_did(session: Session, place: _Place, planned: Planned) -> int:
+    """Say what another run made of an order, which was faster than this one.
+
+    Returns:
+        0 where it did what this one would have done, 4 where the order still waits, 1 where it became something else.
+    """
+    from reconciler.engine.rollouts import serves_as, standings  # noqa: PLC0415 - late, for start-up
+
+    order, now = place.order, plan_documents(session, [place.document])
+    [standing] = standings(now, session.kinds)
+    verb, where = (order.verb if order else ""), f"`mlservice rollout {place.document.name}` shows where it is"
+    waits = standing.rollout.order if standing.rollout is not None else None
+    if waits is not None and order is not None and waits.nonce == order.nonce:
+        say(f"{place.region}: another run was at work: {verb} is left, for the next pass", "yellow")
+        return PARTLY
+    if serves_as(planned, now, place.standing.address):
+        say(f"{place.region}: another run was faster, and carried {verb} out")
+        return 0
+    say(f"{place.region}: another run was faster: {verb} does not wait any more, and was not carried out", "red")
+    say(f"  hint: {where}, and `mlservice history {place.document.name}` who did what", "dim")
+    return FAILED
