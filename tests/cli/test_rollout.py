@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from reconciler.core.rollout.record import ORDER, as_annotation
 from reconciler.engine import rollouts
 from reconciler.engine.inventory_store import InventoryStore
@@ -82,6 +84,17 @@ def test_an_order_for_another_version_or_step_is_refused_in_words(shell, operato
     assert (told["order"]["version"], told["order"]["step"], told["refused"]) == (version, 1, None)
     assert told["report"]["results"]
     assert shares(operator) == [40, 60]
+
+
+@pytest.mark.parametrize("reason", ["fine\n  - delete bucket", "x" * 501], ids=["two-lines", "endless"])
+def test_a_reason_is_one_line_of_bounded_length(shell, reason):
+    """Others read it in a plan: it is refused before anything is read."""
+    shell.write(wanted("1"))
+
+    refused = shell("abort", "churn", "--local", "--yes", "--reason", reason)
+
+    assert refused.code == 64
+    assert "--reason is" in refused.err
 
 
 def test_what_is_observed_takes_no_order(shell, operator):

@@ -33,6 +33,7 @@ from reconciler.cli.options import (
 from reconciler.cli.planning import Target, joined, load_each, plan_documents, working
 from reconciler.core import errors
 from reconciler.core.exits import FAILED, PARTLY
+from reconciler.core.rollout.record import LONGEST_REASON
 from schemas.sections.management import Mode
 
 if TYPE_CHECKING:
@@ -176,8 +177,10 @@ def give(wish: Wish) -> int:
         0 done, 1 failed, 3 blocked, 4 where the order is left and waits for another run.
 
     Raises:
-        UsageError: There is no such service, it would be carried out nowhere, or nobody agreed.
+        UsageError: There is no such service, it would be carried out nowhere, or nobody agreed; or its reason is not
+            one line.
     """
+    _check_reason(wish.words.get("reason", ""))
     specs = joined(load_each(spec_paths(wish.files), wish.target))
     documents = _documents(specs, wish)
     places: list[_Place] = []
@@ -190,6 +193,13 @@ def give(wish: Wish) -> int:
         finally:
             if quiet:
                 data([each.to_json() for each in places])
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.isprintable():
+        raise errors.UsageError("--reason is one line, without control characters", hint="put it into one sentence")
+    if len(reason) > LONGEST_REASON:
+        raise errors.UsageError(f"--reason is longer than {LONGEST_REASON} characters", hint="link to the rest")
 
 
 def _documents(specs: Specs, wish: Wish) -> Sequence[LoadedService]:
