@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.rollout.deciding import next_step
 from reconciler.core.rollout.evidence import Evidence
 from reconciler.core.rollout.forecast import takes, takes_words
 from reconciler.core.rollout.freezing import Closed, frozen_until
@@ -87,6 +88,16 @@ def test_a_good_version_goes_up_step_by_step():
 
     assert seen == [("Starting", 0), ("Step", 5), ("Step", 25), ("Step", 50), ("Steady", 100), ("Steady", 100)]
     assert {share.tag for share in here.live.traffic} == {"stable"}
+
+
+def test_a_step_that_begins_in_the_future_says_so():
+    """Whoever wrote the record, or whose clock was wrong, holds a version: its reader is told what it waits for."""
+    here = world(steps=2)
+
+    step = next_step(here.rollout(), GOOD, here.now - timedelta(days=1))
+
+    assert (step.wait, "still to come" in step.why) == (Wait.HOLD, True)
+    assert "still to come" not in next_step(here.rollout(), GOOD, here.now - timedelta(minutes=61)).why
 
 
 def test_all_at_once_is_ready_first():
