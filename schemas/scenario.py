@@ -20,6 +20,8 @@ from schemas.yaml.reader import MAX_BYTES, read_documents
 from schemas.yaml.tree import Mapping, Mark, to_data
 
 _MONTH_S = 30 * 86_400
+_SENSIBLE = (2021, 2098)
+"""Years that a rehearsal can begin in: what stands beside traffic is only read from 2020 to 2100."""
 
 
 class ScenarioRollout(Rollout):
@@ -128,7 +130,7 @@ def _findings(scenario: Scenario) -> Iterator[Finding]:
     if scenario.rollout.requests_per_client < 1:
         yield Finding("rollout.requestsPerClient", "out-of-range", "a client makes one request at least")
     if start_of(scenario) is None:
-        hint = "for example 2026-01-05T09:00:00Z"
+        hint = f"for example 2026-01-05T09:00:00Z, in a year from {_SENSIBLE[0]} to {_SENSIBLE[1]}"
         yield Finding("start", "moment", f"{shown(scenario.start)} is no moment with an offset", hint)
     for index, stretch in enumerate(scenario.minutes):
         yield from _stretch(f"minutes[{index}]", stretch)
@@ -150,6 +152,8 @@ def _stretch(path: str, stretch: Stretch) -> Iterator[Finding]:
             yield Finding(f"{path}.{name}.starts", "out-of-range", "fewer than none start")
         if any(each < 0 for each in version.predictions):
             yield Finding(f"{path}.{name}.predictions", "out-of-range", "a bin has less than nothing")
+        elif version.predictions and not sum(version.predictions):
+            yield Finding(f"{path}.{name}.predictions", "out-of-range", "no bin has anything")
     if len(stretch.candidate.predictions) != len(stretch.stable.predictions):
         yield Finding(f"{path}.candidate", "bins", "both versions have the same bins, or none has any", at_key=True)
 
@@ -158,6 +162,7 @@ def start_of(scenario: Scenario) -> datetime | None:
     """Give when a scenario begins, in UTC; None where that is no moment."""
     try:
         found = datetime.fromisoformat(scenario.start)
-        return found.astimezone(UTC) if found.tzinfo is not None else None
+        fits = found.tzinfo is not None and _SENSIBLE[0] <= found.year <= _SENSIBLE[1]
+        return found.astimezone(UTC) if fits else None
     except (ValueError, OverflowError):
         return None

@@ -106,18 +106,39 @@ class NotClean(ReconcilerError):
 
 
 class StalePlan(ReconcilerError):
-    """A saved plan no longer fits the world.
+    """A plan no longer fits the world.
 
     Args:
         moved: One line per object that moved.
+        saved: It is one that was saved; else one that was shown a moment ago.
     """
 
-    def __init__(self, moved: Sequence[str]) -> None:
+    def __init__(self, moved: Sequence[str], *, saved: bool = True) -> None:
+        what = "the saved plan is stale" if saved else "what there is to do is not what was shown any more"
         super().__init__(
-            "the saved plan is stale; nothing was changed\n" + "\n".join(f"  {line}" for line in moved),
-            hint="make a new plan, read it, and apply that one",
+            f"{what}; nothing was changed\n" + "\n".join(f"  {line}" for line in moved),
+            hint="make a new plan, read it, and apply that one"
+            if saved
+            else "run it again: it shows what is to do now",
         )
         self.moved = tuple(moved)
+
+
+class Overtaken(ReconcilerError):
+    """Somebody else wrote an object since the plan, and what there is to do with it now is something else.
+
+    Args:
+        address: The object.
+        became: What became of it, or would, in words.
+        written: It was written: nothing else would have been safer.
+    """
+
+    def __init__(self, address: Address, became: str, *, written: bool) -> None:
+        now = f"this was written instead: {became}" if written else f"nothing was written; next would be: {became}"
+        super().__init__(
+            f"{address}: somebody wrote it meanwhile, and what was planned is not what there is to do any more; {now}",
+            hint="`mlservice plan` shows what there is to do now",
+        )
 
 
 class Locked(ReconcilerError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from reconciler.core.objects import Described, Desired, F, Holder, Observed, Wanted
 from reconciler.core.paid import Paid
+from reconciler.core.sense import Sense, same
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
     from reconciler.core.facts import Facts, Lookup
     from reconciler.core.memory import Memory
+    from reconciler.core.plan import Change
     from reconciler.core.quota import Claims
     from schemas import MLService, Operator
 
@@ -295,6 +297,7 @@ class Kind(Generic[F]):
         inquire: Ask objects what neither they nor their measures say: what to add to the output of each. Through a
             `gcp.connection.Connection`, with the pool's `gather`; whether more than looking is allowed is said.
         progress: Say where something is that takes more than one write, and what it waits for; pure, empty for nothing.
+        sense: Say what a fresh decision is beside the one that was agreed to, where somebody wrote the object since.
         fleeting: Tell from a record whether what is written was decided by what was measured just then: a saved plan of
             it is good for a quarter of an hour.
         consequence: What an update to a record will do, in words.
@@ -353,6 +356,7 @@ class Kind(Generic[F]):
     measure: Callable[[Any, Sequence[Observed[F]], datetime], list[Observed[F]]] | None = None
     inquire: Callable[..., Mapping[Address, Mapping[str, Any]]] | None = None
     progress: Callable[[Desired[F], Observed[F] | None], str] | None = None
+    sense: Callable[[Change, Change], Sense] = same
     fleeting: Callable[[Mapping[str, Any]], bool] | None = None
     consequence: Callable[[Sequence[FieldChange], F], str] | None = None
     notes: Callable[[MLService, Facts], Iterable[tuple[str, str]]] = nothing_to_say

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
-from reconciler.core.decide import decide
+from reconciler.core.decide import asked_of, decide
 from reconciler.core.inventory import Entry
 from reconciler.core.kind import Kind, never
 from reconciler.core.objects import Desired, Observed, several
@@ -18,6 +18,7 @@ from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned
 from reconciler.core.record import revive
 from reconciler.core.reference import filled, refs
+from reconciler.core.sense import Sense
 from reconciler.engine.session import Session, naming_roles
 from schemas.problems import Retry
 
@@ -48,6 +49,7 @@ def converge(session: Session, planned: Planned, change: Change, done: Done = no
         done: What has become of the objects this one refers to.
 
     Raises:
+        Overtaken: Somebody else wrote it, and it became something else than what was agreed to.
         ReconcilerError: It cannot be done, or not in the time we give it.
     """
     return _Convergence(session, planned, change, done).carry_out()
@@ -61,6 +63,7 @@ class _Convergence:
     done: Done
     kind: Kind[Any] = field(init=False)
     name: str = field(init=False)
+    instead: str = ""
 
     def __post_init__(self) -> None:
         self.kind = self.session.kinds.of_address(self.change.address)
@@ -87,7 +90,7 @@ class _Convergence:
         while attempt < ATTEMPTS:
             try:
                 if now is None or now.action is Action.NO_OP:
-                    return seen
+                    return self._ended(seen, wrote=wrote)
                 if now.action is not Action.WAIT:
                     attempt += 1
                     self._act(now, seen)
@@ -106,8 +109,39 @@ class _Convergence:
                 clock.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             seen, now = self._look_again(failure)
+            now = self._overtaken(now, seen) if now and not wrote else now
             now = None if wrote and failure is None and self._goes_on_later(now) else now
         raise failure or self._unfinished(now)
+
+    def _ended(self, seen: Observed[Any] | None, *, wrote: bool) -> Observed[Any] | None:
+        """Give the object as it is now.
+
+        Raises:
+            Overtaken: It became something else than what was agreed to.
+        """
+        if self.instead:
+            raise errors.Overtaken(self.change.address, self.instead, written=wrote)
+        return seen
+
+    def _overtaken(self, now: Change, seen: Observed[Any] | None) -> Change | None:
+        """Compare a fresh decision with the one that was agreed to, and keep what it is where it is another one.
+
+        Raises:
+            Overtaken: Nobody agreed to what it risks.
+        """
+        sense = self.kind.sense(self.change, now)
+        self.instead = "" if sense in {Sense.SAME, Sense.DONE} else self._became(now, seen)
+        if sense is Sense.BOLDER:
+            raise errors.Overtaken(self.change.address, self.instead, written=False)
+        return None if sense is Sense.DONE else now
+
+    def _became(self, now: Change, seen: Observed[Any] | None) -> str:
+        address, told = self.change.address, ""
+        if self.kind.progress is not None and seen is not None:
+            want = self.planned.wants[address]
+            want = replace(want, fields=filled(want.fields, self._outputs))
+            told = self.kind.progress(asked_of(self.kind, want, seen, self.planned.owners[address]), seen)
+        return told or now.consequence or now.reason or "it stays as it is now"
 
     def _as_broken_as_before(self) -> Observed[Any] | None:
         """Give the object where all is written and it only is what it was before: not working, for the same reason.
@@ -183,9 +217,11 @@ class _Convergence:
             if more:
                 raise errors.StalePlan([f"{change.address}: somebody changed {', '.join(more)} meanwhile"])
         if now and now.destroys and not change.destroys:
-            raise errors.StalePlan([f"{change.address}: it would have to be made anew ({now.reason})"])
+            raise errors.StalePlan(
+                [f"{change.address}: it would have to be made anew ({now.reason})"], saved=self.planned.exact
+            )
         if now and change.action is Action.REPLACE and now.action is Action.REPLACE and seen and seen.uid != change.uid:
-            raise errors.StalePlan([f"{change.address}: it was made anew by someone else"])
+            raise errors.StalePlan([f"{change.address}: it was made anew by someone else"], saved=self.planned.exact)
         return now
 
     def _act(self, change: Change, seen: Observed[Any] | None) -> None:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.decide import asked_of
+from reconciler.core.diff import plain
 from reconciler.core.plan import Note
 from reconciler.core.rollout.forecast import takes_words
-from reconciler.core.rollout.orders import about, refusal, subject
+from reconciler.core.rollout.orders import about, in_the_way, refusal, says_as_much, subject, waiting
 from reconciler.core.rollout.position import ON_ITS_WAY
 from reconciler.core.rollout.record import ORDER, Order, as_annotation
 from reconciler.gcp.run_series import STARTS, Series
 from reconciler.gcp.run_use import COUNT, LATE, totals
+from reconciler.kinds.run_service.overtaking import shares_of
 from reconciler.kinds.run_service.refining import located, rollout_of
 from schemas.sections.rollout import Strategy
 
@@ -231,11 +233,15 @@ def refusal_of(standing: Standing, order: Order) -> str:
         standing: Where the rollout is.
         order: What is asked.
     """
-    return refusal(standing.rollout, order) if standing.rollout is not None else "there is nothing yet"
+    if standing.rollout is None:
+        return "there is nothing yet"
+    return refusal(standing.rollout, order) or in_the_way(standing.rollout, order)
 
 
-def leave(session: Session, planned: Planned, standing: Standing, order: Order) -> None:
-    """Leave an order beside the traffic, for the next pass.
+def leave(session: Session, planned: Planned, standing: Standing, order: Order) -> Order:
+    """Leave an order beside the traffic, for the next pass, but where one waits there that asks the same.
+
+    An order of somebody else that waits is in the way (`refusal_of`), and one that is left meanwhile a conflict.
 
     Args:
         session: The run's means.
@@ -243,7 +249,27 @@ def leave(session: Session, planned: Planned, standing: Standing, order: Order) 
         standing: Of the service.
         order: What is asked; it is not refused.
 
+    Returns:
+        The order that stands there now.
+
     Raises:
         Conflict: Somebody wrote the service meanwhile.
     """
+    first = waiting(standing.rollout) if standing.rollout is not None else None
+    if first is not None and says_as_much(first, order):
+        return first
     session.client(session.kinds.primary).annotate(planned.seen[standing.address], {ORDER: as_annotation(order)})
+    return order
+
+
+def serves_as(planned: Planned, now: Planned, address: Address) -> bool:
+    """Tell whether requests of a service go where a plan would have sent them.
+
+    Args:
+        planned: The plan.
+        now: What was read since.
+        address: Of its Cloud Run service.
+    """
+    meant = next((change.desired for change in planned.plan.changes if change.address == address), None)
+    seen = now.seen.get(address)
+    return meant is not None and seen is not None and shares_of(plain(seen.fields)) == shares_of(meant)

@@ -54,7 +54,9 @@ def apply_when_free(
             agreed = _wait(session, agreed, again, until)
         except errors.Conflict as error:
             if again is None:
-                raise errors.StalePlan([f"{'/'.join(planned.plan.services)}: another run was at work"]) from error
+                raise errors.StalePlan(
+                    [f"{'/'.join(planned.plan.services)}: another run was at work"], saved=False
+                ) from error
             agreed, overtaken = _same(agreed, again()), overtaken + 1
     raise errors.Locked("other runs keep changing these services", hint="try again later")
 
@@ -77,7 +79,8 @@ def _same(agreed: Planned, now: Planned) -> Planned:
     known = {c.address: (c.action, c.changes) for c in agreed.plan.pending}
     more = [c for c in now.plan.pending if (c.action, c.changes) != known.get(c.address)]
     if more:
-        raise errors.StalePlan([f"{c.address}: now it would be {c.action}" for c in more])
+        now_said = [f"{c.address}: {c.consequence or c.reason or f'now it would be {c.action}'}" for c in more]
+        raise errors.StalePlan(now_said, saved=agreed.exact)
     return now
 
 

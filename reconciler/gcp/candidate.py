@@ -102,4 +102,5 @@ class Candidate:
                 if len(found) > MOST_BYTES or time.monotonic() - started > limit_s:
                     break
         seconds = time.monotonic() - started
-        return Answered(answer.status_code, seconds, bytes(found[:MOST_BYTES]), cut=len(found) > MOST_BYTES)
+        cut, location = len(found) > MOST_BYTES, answer.headers.get("location", "")
+        return Answered(answer.status_code, seconds, bytes(found[:MOST_BYTES]), cut=cut, location=location)

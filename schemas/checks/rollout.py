@@ -149,6 +149,20 @@ def _smoke_request(path: str, request: SmokeRequest) -> Iterator[Finding]:
         yield Finding(f"{path}.{key}", "smoke", f"{key} is of no value", "add `answer`", at_key=True)
     if request.min is not None and request.max is not None and request.min > request.max:
         yield Finding(f"{path}.min", "smoke", "min is above max", "swap the two")
+    if request.equals is not None and not _within(request):
+        yield Finding(f"{path}.equals", "smoke", f"{shown(request.equals)} is not within min and max", "leave them out")
+
+
+def _within(request: SmokeRequest) -> bool:
+    """Tell whether the value that is expected is one that the bounds let through."""
+    if request.min is None and request.max is None:
+        return True
+    try:
+        value = float(request.equals or "")
+    except ValueError:
+        return False
+    low, high = request.min, request.max
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def unread(rollout: Rollout) -> Iterator[Finding]:

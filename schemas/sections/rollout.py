@@ -121,11 +121,15 @@ class SmokeRequest(Section):
         description="JSON that is sent, by POST. Left out, it is a GET.",
         examples=[{"instances": [{"tenure_months": 3}]}],
     )
-    status: Whole = Field(200, ge=100, le=599, description="HTTP status of the answer.")
+    status: Whole = Field(200, ge=200, le=599, description="HTTP status of the answer.")
     answer: Text | None = Field(
-        None, description="Path of a value that the answer's JSON must have.", examples=["predictions[0]"]
+        None,
+        description="Path of a value that the answer's JSON must have, other than null.",
+        examples=["predictions[0]"],
     )
-    equals: LooseText | None = Field(None, description="What that value is.")
+    equals: LooseText | None = Field(
+        None, description="What that value is; never null, which is read as left out here."
+    )
     min: Number | None = Field(None, description="The least that it is.")
     max: Number | None = Field(None, description="The most that it is.")
     max_latency_ms: Milliseconds | None = Field(

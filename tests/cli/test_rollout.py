@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+from reconciler.core.rollout.record import ORDER, as_annotation
+from reconciler.engine import rollouts
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.rollouts import standings
 from tests.operating import REGION, spec
@@ -82,6 +86,17 @@ def test_an_order_for_another_version_or_step_is_refused_in_words(shell, operato
     assert shares(operator) == [40, 60]
 
 
+@pytest.mark.parametrize("reason", ["fine\n  - delete bucket", "x" * 501], ids=["two-lines", "endless"])
+def test_a_reason_is_one_line_of_bounded_length(shell, reason):
+    """Others read it in a plan: it is refused before anything is read."""
+    shell.write(wanted("1"))
+
+    refused = shell("abort", "churn", "--local", "--yes", "--reason", reason)
+
+    assert refused.code == 64
+    assert "--reason is" in refused.err
+
+
 def test_what_is_observed_takes_no_order(shell, operator):
     """It is refused before anything is written."""
     operator.apply(wanted("1"))
@@ -149,3 +164,90 @@ def test_an_order_that_another_run_is_in_the_way_of_stays(shell, operator):
     store.release(held)
     operator.apply(wanted("2"))
     assert shares(operator) == [100]
+
+
+def test_an_abort_that_waits_is_not_lost_to_an_order_of_somebody_else(shell, operator):
+    """Who promotes is told whose order stands there; the next pass takes the version back, whatever else was asked."""
+    under_way(shell, operator)
+    store = InventoryStore(operator.session())
+    held = store.take(operator.inventories()[REGION, "churn"])
+    assert shell("abort", "churn", "--local", "--yes").code == 4
+    left = operator.service().annotations[ORDER]
+
+    for verb in ("promote", "resume", "pause"):
+        refused = shell(verb, "churn", "--local", "--yes")
+        assert refused.code == 64, refused.err
+        assert f"{verb} of" in refused.err
+        assert "abort of" in refused.err
+    again = shell("rollback", "churn", "--local", "--yes")
+
+    assert again.code == 4, again.err
+    assert "abort of" in again.err
+    assert operator.service().annotations[ORDER] == left
+    store.release(held)
+    operator.apply(wanted("2"))
+    assert shares(operator) == [100]
+
+
+def leave(operator, verb, **words):
+    """Somebody else's command leaves an order."""
+    planned = operator.plan(wanted("2"))
+    session = operator.session()
+    [standing] = standings(planned, session.kinds)
+    rollouts.leave(session, planned, standing, rollouts.order_of(standing, verb, session, **words))
+
+
+def while_it_writes(shell, operator, happens, *words):
+    """A command is held at its second write, which is that of the traffic; something happens; then it goes on."""
+    operator.emulator.faults({"method": "*/UpdateService", "skip": 1, "times": 1, "hang": True})
+    process = shell.start(*words, "churn", "--local", "--yes")
+    while not operator.emulator.control("GET", "faults")[0]["waiting"]:
+        assert process.poll() is None, process.communicate()
+    happens()
+    operator.emulator.faults()
+    out, err = process.communicate(timeout=60)
+    return process.wait(), out + err
+
+
+def test_an_order_that_gave_way_is_not_told_as_done(shell, operator):
+    """An abort comes while a step up is written: it wins, and whoever asked for the step reads what was written."""
+    under_way(shell, operator)
+
+    code, told = while_it_writes(
+        shell, operator, lambda: leave(operator, "abort"), "promote", "--ignore-gates", "--reason", "it is well"
+    )
+
+    assert (code, shares(operator)) == (1, [100]), told
+    assert "this was written instead: rollout: version" in told
+    assert "is taken back" in shell("history", "churn", "--local", "-o", "json").json[0]["problems"][0]
+
+
+def test_no_run_carries_out_a_step_up_that_it_did_not_show(shell, operator):
+    """Somebody writes his order over an abort by a tool of his own: the abort moves nothing, and does not say so."""
+    under_way(shell, operator)
+
+    def forged():
+        planned = operator.plan(wanted("2"))
+        session = operator.session()
+        [standing] = standings(planned, session.kinds)
+        words = {"ignore_gates": True, "reason": "mine"}
+        order = rollouts.order_of(standing, "promote", session, **words)
+        client = session.client(session.kinds.primary)
+        client.annotate(planned.seen[standing.address], {ORDER: as_annotation(order)})
+
+    code, told = while_it_writes(shell, operator, forged, "abort")
+
+    assert (code, shares(operator)) == (1, [20, 80]), told
+    assert "nothing was written; next would be: rollout: version" in told
+
+
+def test_an_answer_that_was_lost_is_no_other_step(shell, operator):
+    """The traffic was written and nobody heard it: the command ends well, and the step after is the next pass's."""
+    under_way(shell, operator)
+    operator.emulator.faults(
+        {"method": "*/UpdateService", "skip": 1, "times": 1, "when": "after", "status": "UNAVAILABLE"}
+    )
+
+    done = shell("promote", "churn", "--local", "--yes", "--ignore-gates", "--reason", "it is well")
+
+    assert (done.code, shares(operator)) == (0, [40, 60]), done.err

@@ -56,7 +56,16 @@ def fine(score=0.5):
         pytest.param(answer({}, status=429), Worth.AWAY, id="busy"),
         pytest.param(Answered(trouble="no answer"), Worth.AWAY, id="out-of-reach"),
         pytest.param(answer({}, status=403), Worth.REFUSED, id="may-not"),
-        pytest.param(answer({}, status=302), Worth.REFUSED, id="is-to-sign-in"),
+        pytest.param(
+            answer({}, status=302, location="https://accounts.google.com/o/oauth2/v2/auth?client_id=1"),
+            Worth.REFUSED,
+            id="is-to-sign-in",
+        ),
+        pytest.param(answer({}, status=302), Worth.WRONG, id="sends-nowhere"),
+        pytest.param(answer({}, status=307, location="/predict/"), Worth.WRONG, id="sends-to-itself"),
+        pytest.param(answer({}, status=307, location="https://login.acme.example/"), Worth.WRONG, id="sends-away"),
+        pytest.param(answer({}, status=307, location="https://[x/"), Worth.WRONG, id="sends-to-no-address"),
+        pytest.param(Answered(200, 0.1, b"9" * 5000), Worth.WRONG, id="too-long-a-number"),
     ],
 )
 def test_an_answer_is_worth_something(answered, worth):
@@ -68,6 +77,15 @@ def test_what_is_expected_is_no_refusal():
     """A service that is to answer 401 without a key does so; one of the VPC alone has no page for others."""
     assert worth_of(Request("/", status=401), answer({}, status=401))[0] is Worth.FINE
     assert worth_of(PREDICT, answer({}, status=404), inside=True)[0] is Worth.REFUSED
+
+
+def test_a_limit_of_ours_is_not_told_as_bad_json():
+    """Who reads why a version was taken back looks for the right thing in its answer."""
+    deep, long = (Answered(200, 0.1, body) for body in (b"[" * 100_000 + b"]" * 100_000, b"9" * 5000))
+
+    assert "too deep" in worth_of(PREDICT, deep)[1]
+    assert "digits" in worth_of(PREDICT, long)[1]
+    assert "no JSON" in worth_of(PREDICT, Answered(200, 0.1, b"\xff{"))[1]
 
 
 SECRET = "hunter2"

@@ -1,5 +1,6 @@
 """The next step of a rollout, row by row."""
 
+import json
 import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.rollout.deciding import next_step
 from reconciler.core.rollout.evidence import Evidence
 from reconciler.core.rollout.forecast import takes, takes_words
 from reconciler.core.rollout.freezing import Closed, frozen_until
@@ -17,6 +19,7 @@ from reconciler.core.rollout.orders import subject
 from reconciler.core.rollout.policy import Policy, Target
 from reconciler.core.rollout.position import Phase, Share
 from reconciler.core.rollout.record import (
+    LONGEST_REASON,
     ORDER,
     REJECTED,
     ROLLOUT,
@@ -85,6 +88,16 @@ def test_a_good_version_goes_up_step_by_step():
 
     assert seen == [("Starting", 0), ("Step", 5), ("Step", 25), ("Step", 50), ("Steady", 100), ("Steady", 100)]
     assert {share.tag for share in here.live.traffic} == {"stable"}
+
+
+def test_a_step_that_begins_in_the_future_says_so():
+    """Whoever wrote the record, or whose clock was wrong, holds a version: its reader is told what it waits for."""
+    here = world(steps=2)
+
+    step = next_step(here.rollout(), GOOD, here.now - timedelta(days=1))
+
+    assert (step.wait, "still to come" in step.why) == (Wait.HOLD, True)
+    assert "still to come" not in next_step(here.rollout(), GOOD, here.now - timedelta(minutes=61)).why
 
 
 def test_all_at_once_is_ready_first():
@@ -505,6 +518,25 @@ def test_nonsense_in_annotations_is_told_and_stops_nothing(name, text):
     assert bool(found.unreadable) == (bool(text) and not (name == REJECTED and text in {"[]", "{}"}))
 
 
+def test_what_somebody_asked_is_one_line_of_bounded_length():
+    """Whoever writes the annotation by hand draws no line of his own in a plan, and floods none."""
+    said = {
+        "verb": "abort",
+        "step": 1,
+        "at": START.isoformat(),
+        "by": "eve\n  - bucket gone",
+        "reason": "\x1b[2J" * 999,
+    }
+    order = read({ORDER: json.dumps(said)}).order
+
+    assert order.by == "eve - bucket gone"
+    assert order.reason.isprintable()
+    assert len(order.reason) <= LONGEST_REASON
+
+
+OF_PREDICTIONS = replace(CANARY, errors=None, predictions=0.1, steps=(Target(10, 0),))
+
+
 @pytest.mark.parametrize(
     ("policy", "per_minute", "words"),
     [
@@ -521,11 +553,27 @@ def test_nonsense_in_annotations_is_told_and_stops_nothing(name, text):
         ),
         pytest.param(replace(BLUE_GREEN, bake_s=3 * 86_400), 6.0, "about 3 days, and 1 approval", id="bakes"),
         pytest.param(CANARY, 0.0, "nobody asked it in the last week", id="nobody-asks"),
+        pytest.param(OF_PREDICTIONS, 0.0, "nobody asked it in the last week", id="nobody-predicts"),
+        pytest.param(OF_PREDICTIONS, 10.0, "it takes about 1 h 53 min", id="predictions-are-waited-for"),
     ],
 )
 def test_how_long_it_takes_is_foretold(policy, per_minute, words):
     """Holds, or what it takes until enough requests came, whichever is longer; what people take is only counted."""
     assert words in takes_words(policy, per_minute)
+
+
+def test_predictions_that_nobody_logs_end_at_no_time():
+    """Requests come and their predictions do not: it waits, and says for what, at no moment that moves along."""
+    said = {
+        "rollout": {"strategy": "Canary", "gates": {"predictionDrift": 0.1}, "steps": [{"traffic": 10}]},
+        "minutes": [{"requestsPerMinute": 60}],
+        "lasts": "3h",
+    }
+    *_, last = rehearse(Scenario.model_validate(said, by_alias=True, by_name=False))
+
+    assert last.step.wait is Wait.NOT_ENOUGH_DATA
+    assert last.step.ends is None
+    assert "0 of 10 predictions; no predictions are in the log" in last.step.why
 
 
 @pytest.mark.parametrize("per_minute", [6, 12])

@@ -202,6 +202,19 @@ def test_json_has_every_pass(tmp_path, capsys):
         pytest.param("- 1", "1:1", "is no scenario", id="a-list"),
         pytest.param("rollout: {}\nminutes: [{requestsPerMinute: 1}]\nstart: today", "3:8", "today", id="no-moment"),
         pytest.param(
+            "rollout: {}\nminutes: [{requestsPerMinute: 1}]\nstart: 9999-12-31T23:59:00Z", "3:8", "9999", id="too-late"
+        ),
+        pytest.param(
+            "rollout: {}\nminutes: [{requestsPerMinute: 1}]\nstart: 0001-01-01T00:00:00Z", "3:8", "0001", id="too-early"
+        ),
+        pytest.param(
+            "rollout: {}\nminutes:\n- requestsPerMinute: 1\n  candidate: {predictions: [0, 0]}\n"
+            "  stable: {predictions: [1, 1]}",
+            "4:",
+            "no bin has anything",
+            id="no-distribution",
+        ),
+        pytest.param(
             "rollout: {}\nminutes: [{requestsPerMinute: 1}]\npeople: [{at: 1m, do: dance}]",
             "3:23",
             "dance",

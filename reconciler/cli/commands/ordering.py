@@ -32,7 +32,8 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.planning import Target, joined, load_each, plan_documents, working
 from reconciler.core import errors
-from reconciler.core.exits import PARTLY
+from reconciler.core.exits import FAILED, PARTLY
+from reconciler.core.rollout.record import LONGEST_REASON
 from schemas.sections.management import Mode
 
 if TYPE_CHECKING:
@@ -176,8 +177,10 @@ def give(wish: Wish) -> int:
         0 done, 1 failed, 3 blocked, 4 where the order is left and waits for another run.
 
     Raises:
-        UsageError: There is no such service, it would be carried out nowhere, or nobody agreed.
+        UsageError: There is no such service, it would be carried out nowhere, or nobody agreed; or its reason is not
+            one line.
     """
+    _check_reason(wish.words.get("reason", ""))
     specs = joined(load_each(spec_paths(wish.files), wish.target))
     documents = _documents(specs, wish)
     places: list[_Place] = []
@@ -190,6 +193,13 @@ def give(wish: Wish) -> int:
         finally:
             if quiet:
                 data([each.to_json() for each in places])
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.isprintable():
+        raise errors.UsageError("--reason is one line, without control characters", hint="put it into one sentence")
+    if len(reason) > LONGEST_REASON:
+        raise errors.UsageError(f"--reason is longer than {LONGEST_REASON} characters", hint="link to the rest")
 
 
 def _documents(specs: Specs, wish: Wish) -> Sequence[LoadedService]:
@@ -247,7 +257,10 @@ def _one_after_the_other(session: Session, places: Sequence[_Place], wish: Wish)
     asking = [each for each in places if each.order is not None and not each.refused]
     for number, place in enumerate(asking):
         if place.order is not None:
-            leave(session, place.planned, place.standing, place.order)
+            asked, place.order = place.order, leave(session, place.planned, place.standing, place.order)
+            if place.order is not asked:
+                first = place.order
+                say(f"{place.region}: {first.verb} of {first.by} waits already, and is what this pass carries out")
         code = _pass(session, place, wish)
         if code:
             left = ", ".join(each.region for each in asking[number + 1 :])
@@ -271,9 +284,36 @@ def _pass(session: Session, place: _Place, wish: Wish) -> int:
     report = None
     try:
         code, report = carried_out(session, planned, how)
+        if report is not None and not report.results and planned.plan.pending:
+            code = _others_did(session, place, planned)
     except errors.Locked as error:
         say(f"the order is left, for that run or the next pass: {error.message}", "yellow")
         code = PARTLY
+    except errors.StalePlan:
+        code = _others_did(session, place, planned)
     finally:
         place.done = document_of(planned, report)
     return code
+
+
+def _others_did(session: Session, place: _Place, planned: Planned) -> int:
+    """Say what another run made of an order, which was faster than this one.
+
+    Returns:
+        0 where it did what this one would have done, 4 where the order still waits, 1 where it became something else.
+    """
+    from reconciler.engine.rollouts import serves_as, standings  # noqa: PLC0415 - late, for start-up
+
+    order, now = place.order, plan_documents(session, [place.document])
+    [standing] = standings(now, session.kinds)
+    verb, where = (order.verb if order else ""), f"`mlservice rollout {place.document.name}` shows where it is"
+    waits = standing.rollout.order if standing.rollout is not None else None
+    if waits is not None and order is not None and waits.nonce == order.nonce:
+        say(f"{place.region}: another run was at work: {verb} is left, for the next pass", "yellow")
+        return PARTLY
+    if serves_as(planned, now, place.standing.address):
+        say(f"{place.region}: another run was faster, and carried {verb} out")
+        return 0
+    say(f"{place.region}: another run was faster: {verb} does not wait any more, and was not carried out", "red")
+    say(f"  hint: {where}, and `mlservice history {place.document.name}` who did what", "dim")
+    return FAILED

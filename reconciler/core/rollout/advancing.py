@@ -25,6 +25,8 @@ from reconciler.core.rollout.step import Step, Wait
 from reconciler.core.rollout.writing import hash_of, moved, noted, settled
 from schemas.sections.rollout import GateMode, OnFailure, OnInsufficientData, OnMetricsMissing, WhenStableFails
 
+_APART = timedelta(minutes=5)
+"""So far the clocks of two machines may be apart."""
 CHECKED = "checked"
 """What happens when it is written down what came of a check."""
 
@@ -151,7 +153,9 @@ def waiting(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     until = rollout.record.since + timedelta(seconds=rollout.policy.hold_s(rollout.step))
     if now >= until or _hurried(rollout, evidence):
         return None
-    why = f"step {rollout.step} lasts until {clock(until, now)} at least"
+    ahead = rollout.record.since > now + _APART
+    wrong = f": by its record it begins at {clock(rollout.record.since, now)} only, which is still to come"
+    why = f"step {rollout.step} lasts until {clock(until, now)} at least{wrong if ahead else ''}"
     return Step(Phase.STEP, why, Wait.HOLD, number=rollout.step, retry_at=until, ends=ends(rollout, evidence, now))
 
 

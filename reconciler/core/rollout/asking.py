@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from reconciler.core.naming import fingerprint
 from reconciler.core.rollout.series import Check
@@ -20,8 +22,12 @@ from schemas.sections.model import Feature, ValueType
 
 TRIES = 3
 """So often a request is asked before a wrong or slow answer counts: one hiccup is no version's fault."""
-_REFUSED = frozenset({HTTPStatus.FOUND, HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 """How Google's front end, or IAP, says that whoever asks may not: that is no answer of the version's."""
+_SENT_AWAY = frozenset({HTTPStatus.FOUND, HTTPStatus.SEE_OTHER, HTTPStatus.TEMPORARY_REDIRECT})
+_SIGN_IN = frozenset({"accounts.google.com", "iap.googleapis.com"})
+"""Where IAP sends whoever is not signed in; https://cloud.google.com/iap/docs/concepts-overview. A version that sends
+callers anywhere else answers that itself."""
 _AWAY = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -108,6 +114,7 @@ class Answered:
         body: Its first `MOST_BYTES`.
         cut: There was more.
         trouble: Why nothing came, in words.
+        location: Where it sends whoever asked; empty for nowhere.
     """
 
     status: int = 0
@@ -115,6 +122,7 @@ class Answered:
     body: bytes = b""
     cut: bool = False
     trouble: str = ""
+    location: str = ""
 
 
 class Worth(StrEnum):
@@ -141,12 +149,23 @@ def worth_of(request: Request, answered: Answered, *, inside: bool = False) -> t
         return Worth.AWAY, answered.trouble
     if answered.status != request.status:
         said = f"HTTP {answered.status}, and {request.status} is expected"
-        closed = answered.status in _REFUSED or (inside and answered.status == HTTPStatus.NOT_FOUND)
+        closed = (
+            answered.status in _REFUSED or _to_sign_in(answered) or (inside and answered.status == HTTPStatus.NOT_FOUND)
+        )
         return Worth.REFUSED if closed else Worth.AWAY if answered.status in _AWAY else Worth.WRONG, said
     if request.latency_ms is not None and answered.seconds * 1000 > request.latency_ms:
         return Worth.WRONG, f"{answered.seconds * 1000:.0f} ms, and {request.latency_ms} ms are the most"
     why = _wrong(request, answered) if request.answer else ""
     return (Worth.WRONG, why) if why else (Worth.FINE, "as expected")
+
+
+def _to_sign_in(answered: Answered) -> bool:
+    if answered.status not in _SENT_AWAY:
+        return False
+    try:
+        return urlsplit(answered.location).hostname in _SIGN_IN
+    except ValueError:
+        return False
 
 
 def _wrong(request: Request, answered: Answered) -> str:
@@ -155,8 +174,12 @@ def _wrong(request: Request, answered: Answered) -> str:
         return f"its answer is longer than {MOST_BYTES >> 20} MiB"
     try:
         found = at(json.loads(answered.body), request.answer)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return "its answer is nested too deep to be read"
+    except (json.JSONDecodeError, UnicodeDecodeError):
         return "its answer is no JSON"
+    except ValueError:  # of int(), which bounds the work that a long number is
+        return f"its answer has a number of more than {sys.get_int_max_str_digits()} digits"
     except LookupError:
         return f"its answer has no `{request.answer}`"
     why = _unfit(request, found)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from reconciler.core.rollout.evidence import Evidence
-from reconciler.core.rollout.judging import Judged, Verdict
+from reconciler.core.rollout.judging import EACH_BIN, Judged, Verdict
 from reconciler.core.rollout.policy import ALL, Policy
 from reconciler.core.rollout.position import Phase, Rollout
 
 _FARTHEST = timedelta(days=365)
 _MINUTE = timedelta(minutes=1)
 _HOUR_MINUTES, _TWO_DAYS_HOURS = 60, 48
+_BINS = 11
+"""Of predictions that are numbers: tenths, and one for what is beyond them. Classes have as many or fewer."""
 _VISIBLE = timedelta(minutes=3)
 """So long a request takes to be seen."""
 
@@ -30,6 +33,8 @@ def step_ends(rollout: Rollout, evidence: Evidence, now: datetime) -> datetime |
     lacking = _lacking(evidence)
     if not lacking:
         return max(now, held)
+    if _none_logged(evidence):
+        return None
     return _after(lacking, rollout.percent, evidence, rollout, (held, now))
 
 
@@ -60,12 +65,24 @@ def _limits(policy: Policy) -> list[float]:
     return [limit for limit in (policy.errors, policy.slow_ms and policy.slow_share) if limit]
 
 
+def _asked_for(policy: Policy, step: int) -> Iterator[int]:
+    """Give how many requests each gate asks for: of predictions as many as the bins of numbers take."""
+    yield from (policy.needed(step, limit) for limit in _limits(policy))
+    if policy.predictions is not None:
+        yield EACH_BIN * _BINS
+
+
 def _lacking(evidence: Evidence) -> int:
     return max((each.needed - each.samples for each in _asking(evidence)), default=0)
 
 
 def _asking(evidence: Evidence) -> list[Judged]:
     return [each for each in evidence.of(Verdict.NOT_ENOUGH_DATA) if each.samples < each.needed]
+
+
+def _none_logged(evidence: Evidence) -> bool:
+    """Tell whether predictions are waited for and none came: requests do not say when some will."""
+    return any(each.gate == "predictions" and not each.samples for each in _asking(evidence))
 
 
 def _after(
@@ -90,7 +107,9 @@ def lacking_words(rollout: Rollout, evidence: Evidence, now: datetime) -> str:
     pace = (evidence.per_minute or 0) * rollout.percent / ALL
     moment = step_ends(rollout, evidence, now)
     if moment is None:
-        return f"{worst.why}; no requests come"
+        what = "predictions are in the log" if _none_logged(evidence) and pace else "requests come"
+        why = next((each.why for each in asking if each.gate == "predictions"), worst.why) if pace else worst.why
+        return f"{why}; no {what}"
     which = f"step {rollout.step}" if rollout.phase is not Phase.BAKE else "the bake"
     return f"{worst.why}; at {number(pace)} req/min {which} ends about {clock(moment, now)}"
 
@@ -107,7 +126,7 @@ def takes(policy: Policy, per_minute: float) -> timedelta | None:
     had, took = 0.0, timedelta()
     for step in range(1, policy.final):
         pace = per_minute * policy.percent(step) / ALL / policy.requests_per_client
-        lacking = max((policy.needed(step, limit) for limit in _limits(policy)), default=0) - had
+        lacking = max(_asked_for(policy, step), default=0) - had
         if lacking > 0 and (pace <= 0 or lacking / pace > _FARTHEST / _MINUTE):
             return None
         waits = timedelta(minutes=lacking / pace) + _VISIBLE if lacking > 0 else timedelta()

@@ -30,7 +30,7 @@ NEAR = 0.8
 """The least of its declared share at which a candidate is reached as it should be: Google's split is not exact."""
 FEWEST_BAD = 2
 """A single bad answer is nobody's proof."""
-_EACH_BIN = 10
+EACH_BIN = 10
 
 
 class Verdict(StrEnum):
@@ -208,7 +208,7 @@ def judge_predictions(minutes: Sequence[Bins], limit: float, *, bar: float, weig
     mine, theirs = ([sum(counts) for counts in zip(*side, strict=True)] for side in _sides(minutes))
     far = distance([round(each * weight) for each in mine], [round(each * weight) for each in theirs])
     evidence = statistics.different(((each.candidate, each.stable) for each in minutes), weight=weight)
-    samples, needed = int(sum(mine) * weight), _EACH_BIN * max(1, len(mine))
+    samples, needed = int(sum(mine) * weight), EACH_BIN * max(1, len(mine))
     if evidence >= bar and far.low > limit:
         verdict = Verdict.FAIL
     elif samples >= needed and far.high <= limit:

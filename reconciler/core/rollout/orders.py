@@ -98,6 +98,55 @@ def _older(rollout: Rollout) -> list[Version]:
     return [each for each in versions[versions.index(stable) + 1 :] if each.ready]
 
 
+_BACK = frozenset({"abort", "rollback"})
+
+
+def waiting(rollout: Rollout) -> Order | None:
+    """Give the order that waits to be carried out; None for none, or one that would be refused."""
+    order = rollout.order
+    return order if order is not None and not refusal(rollout, order) else None
+
+
+def in_the_way(rollout: Rollout, order: Order) -> str:
+    """Say which order waits that this one must not take the place of; nothing where it may be left.
+
+    One that waits gives way to what is more careful: to an order that takes the version back, and to `pause`. Any
+    other order would lose what somebody asked for, and was told is asked.
+
+    Args:
+        rollout: Where it stands.
+        order: What is asked, and not refused.
+    """
+    first = waiting(rollout)
+    if first is None or says_as_much(first, order) or _gives_way(first, order):
+        return ""
+    return (
+        f"{order.verb} of {order.by} is not left: {first.verb} of {first.by} of {first.at:%Y-%m-%d %H:%M} UTC waits to "
+        "be carried out, by the run that is at work or by the next pass"
+    )
+
+
+def _gives_way(first: Order, order: Order) -> bool:
+    if first.verb in _BACK:
+        return False
+    if order.verb in _BACK or (order.verb == "pause" and first.verb != "pause"):
+        return True
+    more = order.everything >= first.everything and order.ignore_gates >= first.ignore_gates
+    return order.verb == first.verb == "promote" and more
+
+
+def says_as_much(first: Order, order: Order) -> bool:
+    """Tell whether an order that waits asks all that another one asks: then the first one stays.
+
+    Args:
+        first: That waits.
+        order: What is asked now.
+    """
+    if first.verb in _BACK:
+        return order.verb in _BACK
+    return (first.verb, first.version) == (order.verb, order.version) and order.verb != "promote"
+
+
 def heeded(rollout: Rollout, *verbs: str) -> Order | None:
     """Give the order that is to be carried out, if it is one of these."""
     order = rollout.order

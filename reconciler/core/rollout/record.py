@@ -15,6 +15,8 @@ REJECTED = "mlservice.dev/rejected"
 ORDER = "mlservice.dev/order"
 _FORMAT = 1
 MOST_REJECTED = 20
+LONGEST_REASON = 500
+"""Characters of why somebody asked something, and of who: of what is longer, the rest is cut when it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,13 +237,20 @@ def _order(said: Any) -> Order:
         said["verb"],
         str(said.get("version", "")),
         int(said["step"]),
-        str(said.get("by", "")),
+        _said(said.get("by", "")),
         _moment(said["at"]),
         str(said.get("nonce", "")),
         said.get("everything") is True,
         said.get("ignore_gates") is True,
-        str(said.get("reason", "")),
+        _said(said.get("reason", "")),
     )
+
+
+def _said(text: Any) -> str:
+    """Give a person's words as one line of bounded length, with nothing in it that a terminal obeys: others read it."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 4 * LONGEST_REASON])
+    line = " ".join(shown.split())
+    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
 
 
 _SENSIBLE = (2020, 2100)

@@ -17,6 +17,7 @@ from reconciler.kinds.run_service.described import describe
 from reconciler.kinds.run_service.foreseen import starts
 from reconciler.kinds.run_service.grants import FILES_WRITER
 from reconciler.kinds.run_service.measured import measure
+from reconciler.kinds.run_service.overtaking import sense
 from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, RunService
 from reconciler.kinds.run_service.refining import consequence, progress, refine, remember
@@ -190,6 +191,7 @@ KIND = Kind(
     measure=measure,
     inquire=inquire,
     progress=progress,
+    sense=sense,
     fleeting=fleeting,
     memory=Memory(Remembered, remember),
     consequence=consequence,
