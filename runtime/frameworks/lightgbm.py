@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import lightgbm
 
 from runtime.data.columns import LISTED, Column, Contradiction, encoding, places_of, spelt
-from runtime.frameworks import LoadError, cpus
+from runtime.frameworks import LoadError, cpus, lightgbm_trees
 from runtime.frameworks.boosters import Booster
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def load(file: Path, settings: ModelSettings) -> Booster:
         Contradiction: The file knows other columns than the spec.
     """
     try:
-        booster = lightgbm.Booster(model_file=str(file))
-    except (lightgbm.basic.LightGBMError, ValueError) as error:  # the latter from the JSON on its last line
+        booster = lightgbm.Booster(model_str=lightgbm_trees.checked(file.read_bytes()))
+    except (lightgbm.basic.LightGBMError, ValueError, OSError) as error:  # the second from the JSON on its last line
         raise LoadError(f"LightGBM cannot read {file.name}: {error}") from error
     threads = cpus()
     width, features = booster.num_feature(), settings.features

@@ -68,7 +68,7 @@ def check(estimator: Any) -> None:
     Raises:
         Impossible: One leads out of itself, or out of the rows that it is given.
     """
-    parts = list(_parts(estimator))
+    parts = list(parts_of(estimator))
     owners = [part for part in parts if _name(_own(part).get("tree_")) == TREE]
     ensembles = [part for part in parts if _hands_rows_on(part)]
     boosters = [part for part in parts if "_predictors" in _own(part)]
@@ -106,7 +106,7 @@ def _is_bound(part: Any) -> bool:
     return callable(part) and owner is not None and not isinstance(owner, (ModuleType, type))
 
 
-def _parts(estimator: Any) -> Iterator[Any]:
+def parts_of(estimator: Any) -> Iterator[Any]:
     """Give all objects of a model, each once."""
     waiting, seen = [estimator], set[int]()
     while waiting:

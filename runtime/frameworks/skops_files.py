@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
-from runtime.frameworks import LoadError, sklearn_trees
+from runtime.frameworks import LoadError, sklearn_parts, sklearn_trees, skops_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from runtime.configuration.settings import ModelSettings
@@ -42,10 +41,11 @@ _LOOKED_AT = (
     "sklearn.feature_selection._mutual_info.mutual_info_classif",
     "sklearn.feature_selection._mutual_info.mutual_info_regression",
 )  # fmt: skip
-TRUSTED = (*_LOOKED_AT, *sklearn_trees.CHECKED)
+TRUSTED = (*_LOOKED_AT, *sklearn_trees.CHECKED, *skops_nodes.SPARSE)
 """The latter for what they are made of only, which is checked."""
-# What a tree is made of may be written in these only: they call nothing.
-_PLAIN = frozenset({"CachedNode", "DictNode", "JsonNode", "ListNode", "NdArrayNode", "TupleNode", "TypeNode"})
+_FUNCTIONS = frozenset(
+    name for name in TRUSTED if name.rpartition(".")[2].islower() and not name.startswith(("functools.", "numpy."))
+)
 
 
 def read(file: Path, settings: ModelSettings) -> Any:
@@ -69,34 +69,38 @@ def _read(file: Path, settings: ModelSettings) -> Any:
     from skops.io._audit import get_tree  # noqa: PLC0415 - a second the other formats need not pay
     from skops.io._utils import read_schema  # noqa: PLC0415 - the same
 
-    trusted = [*TRUSTED, *settings.trusted_types]
+    named = set(settings.trusted_types)
+    trusted = [*TRUSTED, *named]
     with ZipFile(file) as content:
-        strange = get_tree(*read_schema(content), trusted=trusted).get_unsafe_set() - set(trusted)
+        node = get_tree(*read_schema(content), trusted=trusted)
+        nodes, objects = list(skops_nodes.each(node)), _objects()
+        strange = skops_nodes.strange(nodes, objects, {*trusted})
         if strange and not settings.allow_code:
             raise LoadError(f"{file.name} holds types that nobody trusts: {_remedied(sorted(strange), settings)}")
-        node = get_tree(*read_schema(content), trusted=[*trusted, *strange])
-        _check_nodes(list(_nodes(node)))
+        named |= strange
+        skops_nodes.check(nodes, objects, _FUNCTIONS, named)
+        _check_nodes(nodes)
         made = node.construct()
+    sklearn_parts.check(made, named)
     sklearn_trees.check(made)
     return made
+
+
+def _objects() -> set[str]:
+    """Name the types whose objects may have the attributes of a file."""
+    from skops.io import _trusted_types as known  # noqa: PLC0415 - a second the other formats need not pay
+
+    theirs = [*known.SKLEARN_ESTIMATOR_TYPE_NAMES, *known.SKLEARN_INTERNAL_TYPE_NAMES]
+    return (
+        {*sklearn_parts.reviewed(theirs), *_LOOKED_AT, *sklearn_trees.CHECKED}
+        - _FUNCTIONS
+        - {"functools.partial", "numpy.dtype"}
+    )
 
 
 def _remedied(strange: list[str], settings: ModelSettings) -> str:
     flag = ", or --allow-code for a folder that you trust" if settings.local else ""
     return f"{', '.join(strange)}; if you know what they do, name them in model.trustedTypes of the spec{flag}"
-
-
-def _nodes(node: Any) -> Iterator[Any]:
-    """Give all nodes of a file, each once: what they are made of is among their children."""
-    waiting, seen = [node], set[int]()
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, (list, dict)):
-            waiting += each.values() if isinstance(each, dict) else each
-        elif hasattr(each, "children") and id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            waiting += each.children.values()
 
 
 def _check_nodes(nodes: list[Any]) -> None:
@@ -112,6 +116,6 @@ def _check_nodes(nodes: list[Any]) -> None:
             raise sklearn_trees.Impossible("it has a tree that is made in another way than skops does")
     for tree in trees:
         made_of = [tree.children["args"], tree.children["attrs"]]
-        if {type(part).__name__ for one in made_of for part in _nodes(one)} - _PLAIN:
+        if {type(part).__name__ for part in skops_nodes.each(made_of)} - skops_nodes.PLAIN:
             raise sklearn_trees.Impossible("it has a tree that is made of something else")
         sklearn_trees.check_made_of(*(part.construct() for part in made_of))

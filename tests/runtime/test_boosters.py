@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 import struct
 
 import numpy as np
@@ -213,3 +214,49 @@ def test_a_booster_that_leads_out_of_itself_is_refused(tmp_path, noisy, ending, 
     (tmp_path / f"model.{ending}").write_bytes(content)
     with pytest.raises(LoadError, match=words):
         loaded(tmp_path, {})
+
+
+LEADING_OUT = {
+    "circle": ("left_child", "0 0 0"),
+    "leaf-beyond": ("left_child", "-9000 -9001 -9002"),
+    "column": ("split_feature", "5 6 7"),
+    "classes": ("num_class", "0"),
+    "trees-of-a-round": ("num_tree_per_iteration", "100000"),
+    "no-columns": ("max_feature_idx", "-1"),
+    "leaves": ("num_leaves", "2000000000"),
+    "values": ("leaf_value", "1"),
+    "categories": ("decision_type", "1 1 1"),
+    "sets": ("cat_boundaries", "0 900"),
+    "coefficients": ("leaf_features", "9 9 9 9"),
+    "twice": ("shrinkage", "1\nnum_leaves=4"),
+}
+
+
+@pytest.fixture(scope="module")
+def text_of_lightgbm() -> str:
+    """Trees with all that a tree may have: sets of categories, and leaves of a slope."""
+    random = np.random.default_rng(0)
+    rows = np.column_stack([random.normal(size=(300, 2)), random.integers(0, 40, 300)])
+    told = {"verbose": -1, "num_leaves": 4, "num_threads": 1, "linear_tree": True, "min_data_per_group": 5}
+    data = lightgbm.Dataset(rows, rows[:, 0] + 9 * (rows[:, 2] % 3), categorical_feature=[2])
+    return lightgbm.train(told, data, 2).model_to_string()
+
+
+@pytest.mark.parametrize(("name", "value"), LEADING_OUT.values(), ids=LEADING_OUT)
+def test_a_text_that_leads_out_of_itself_is_refused(tmp_path, text_of_lightgbm, name, value):
+    """Before LightGBM reads it: it would read memory into answers, end the process or never end."""
+    edited = re.sub(rf"(?m)^{name}=.*$", f"{name}={value}", text_of_lightgbm)
+    assert edited != text_of_lightgbm
+    (tmp_path / "model.txt").write_text(edited)
+
+    with pytest.raises(LoadError, match=r"LightGBM cannot read model\.txt: it (has|is)"):
+        loaded(tmp_path, {})
+
+
+def test_a_text_needs_no_places_of_its_trees(tmp_path, text_of_lightgbm):
+    """Those are left out, as LightGBM would go where they say; a whole text answers as before."""
+    rows = np.random.default_rng(1).normal(size=(9, 3))
+    wanted = lightgbm.Booster(model_str=text_of_lightgbm).predict(rows)
+    (tmp_path / "model.txt").write_text(re.sub(r"(?m)^tree_sizes=.*$", "tree_sizes=9 900000000", text_of_lightgbm))
+
+    np.testing.assert_allclose(ask(loaded(tmp_path, {}), rows.tolist()), wanted)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.cluster import BisectingKMeans
+from sklearn.cluster import BisectingKMeans, KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     BaggingRegressor,
@@ -21,13 +21,15 @@ from sklearn.ensemble import (
     IsolationForest,
     RandomForestClassifier,
 )
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from runtime.configuration.settings import ModelSettings, with_folder
@@ -88,14 +90,15 @@ def test_a_strange_type_is_named_with_its_remedy(tmp_path):
     """What the server does not know the spec may name, or who started it; the folder itself may not."""
     model = BisectingKMeans(2, random_state=0).fit(ROWS)
     skops.io.dump(model, tmp_path / "model.skops")
-    names = ["sklearn.cluster._bisect_k_means._BisectingTree", "sklearn.cluster._kmeans._kmeans_single_lloyd"]
+    kinds = [f"sklearn.cluster._bisect_k_means.{kind}" for kind in ("BisectingKMeans", "_BisectingTree")]
+    names = [*kinds, "sklearn.cluster._kmeans._kmeans_single_lloyd"]
     (tmp_path / "model.yaml").write_text(f"trustedTypes: [{', '.join(names)}]\n")
 
     with pytest.raises(LoadError) as refused:
         load(tmp_path, with_folder(ModelSettings(), tmp_path, local=False))
 
     assert str(refused.value) == (
-        f"model.skops holds types that nobody trusts: {names[0]}, {names[1]}; "
+        f"model.skops holds types that nobody trusts: {names[0]}, {names[1]}, {names[2]}; "
         "if you know what they do, name them in model.trustedTypes of the spec"
     )
     for told in ({"trusted_types": tuple(names)}, {"allow_code": True}):
@@ -247,7 +250,7 @@ def test_a_tree_is_checked_before_it_is_made(tmp_path, edit):
     """Its constructor itself reads as many classes as it is told there are outputs."""
     schema_edited(tmp_path, edit)
 
-    with pytest.raises(LoadError, match=r"model\.skops is refused: it has a tree "):
+    with pytest.raises(LoadError, match=r"model\.skops is refused: it (has a tree|says sklearn\.tree\._tree\.Tree) "):
         load(tmp_path, ModelSettings())
 
 
@@ -256,4 +259,103 @@ def test_all_parts_of_a_model_are_looked_at():
     inner = forest()
     held = FunctionTransformer(kw_args={"a": [(np.array([[inner]], object),)]})
 
-    assert any(part is first(inner) for part in sklearn_trees._parts(held))
+    assert any(part is first(inner) for part in sklearn_trees.parts_of(held))
+
+
+def _spilling(model: Any, **arrays: Any) -> Any:
+    for name, value in arrays.items():
+        setattr(model, name, value)
+    return model
+
+
+def _opening(**told: Any) -> Any:
+    return CountVectorizer(vocabulary={"a": 0}, **told).fit(["a"])
+
+
+def _sparse_beyond() -> Any:
+    model = LogisticRegression().fit(ROWS, np.arange(80) % 3).sparsify()
+    model.coef_.indices[0] = 50_000_000
+    return model
+
+
+def _counted_otherwise() -> Any:
+    model = SVC().fit(ROWS, LABEL)
+    return _spilling(model, _n_support=model._n_support + np.array([-900, 900], np.int32))
+
+
+FITTING_NOWHERE: dict[str, Callable[[], Any]] = {
+    "opens": lambda: make_pipeline(FeatureUnion([("a", _opening(input="content"))]), LogisticRegression()).set_params(
+        featureunion__a__input="filename"
+    ),
+    "opens-a-file": lambda: _spilling(HashingVectorizer(), input="file"),
+    "words-of-other-columns": lambda: _spilling(_opening(), vocabulary_={"a": 9000}),
+    "sparse": _sparse_beyond,
+    "vectors": _counted_otherwise,
+    "intercepts": lambda: _spilling(SVC().fit(ROWS, np.arange(80) % 3), _intercept_=np.zeros(1)),
+    "labels": lambda: _spilling(KNeighborsClassifier(algorithm="brute").fit(ROWS, LABEL), _y=np.full(80, 9000)),
+    "centers": lambda: _spilling(KMeans(2, n_init=1).fit(ROWS), cluster_centers_=np.zeros((2, 1))),
+    "categories": lambda: _spilling(OneHotEncoder().fit([[1], [2], [3]]), _n_features_outs=[1]),
+    "powers": lambda: _spilling(PolynomialFeatures().fit(ROWS), _n_out_full=900),
+    "hidden": lambda: _spilling(SVC().fit(ROWS, LABEL), _validate_for_predict=np.negative),
+    "generator": lambda: _spilling(LogisticRegression(), random_state=_lost()),
+}
+
+
+def _lost() -> Any:
+    state = np.random.RandomState(0).get_state(legacy=False)
+    state["state"]["pos"] = -9000
+    made = np.random.RandomState()
+    made.set_state(state)
+    return made
+
+
+@pytest.mark.parametrize("make", FITTING_NOWHERE.values(), ids=FITTING_NOWHERE)
+def test_what_opens_files_or_leads_out_of_its_arrays_is_refused(tmp_path, make):
+    """Wherever it is in an object, and before a row is answered."""
+    skops.io.dump(make(), tmp_path / "model.skops")
+
+    with pytest.raises(LoadError, match=r"model\.skops is refused: it has "):
+        load(tmp_path, ModelSettings())
+
+
+def rewritten(file: Path, edit: Callable[[str], str]) -> None:
+    """Change the description of what a file holds."""
+    with zipfile.ZipFile(file) as given:
+        held = {name: given.read(name) for name in given.namelist()}
+    held["schema.json"] = edit(held["schema.json"].decode()).encode()
+    with zipfile.ZipFile(file, "w") as written:
+        for name, content in held.items():
+            written.writestr(name, content)
+
+
+def test_what_is_made_is_what_was_named(tmp_path):
+    """A trusted name makes nothing else trusted."""
+    skops.io.dump(LogisticRegression().fit(ROWS, LABEL).sparsify(), tmp_path / "model.skops")
+    assert load(tmp_path, ModelSettings())
+    rewritten(
+        tmp_path / "model.skops",
+        lambda text: text.replace('"csr_matrix"', '"spmatrix"').replace("scipy.sparse._csr", "scipy.sparse._matrix"),
+    )
+
+    with pytest.raises(LoadError, match=r"is refused: it says scipy\.sparse\._matrix\.spmatrix where SparseMatrix"):
+        load(tmp_path, ModelSettings())
+
+
+def test_what_is_referred_to_twice_is_looked_at_once(tmp_path):
+    """Each level doubles what skops would walk: this ends, or the suite does not."""
+    model = LogisticRegression().fit(ROWS, LABEL)
+    model.seen_ = []
+    skops.io.dump(model, tmp_path / "model.skops")
+    kind = {"__module__": "builtins", "__class__": "list", "__loader__": "ListNode"}
+    held: dict[str, Any] = {**kind, "__id__": 10**15, "content": []}
+    for level in range(1, 60):
+        held = {**kind, "__id__": 10**15 + level, "content": [held, {**kind, "__id__": held["__id__"]}]}
+
+    def doubled(text: str) -> str:
+        schema = json.loads(text)
+        schema["content"]["content"]["seen_"] = held
+        return json.dumps(schema)
+
+    rewritten(tmp_path / "model.skops", doubled)
+
+    assert load(tmp_path, ModelSettings())

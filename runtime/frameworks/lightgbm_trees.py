@@ -1,0 +1,151 @@
+"""What a text of LightGBM consists of, checked before LightGBM reads it: it follows its numbers wherever they lead.
+
+Its reader compares the lengths of some lists, and takes children, columns, categories and counts on trust: a file could
+read memory of the process into answers, end the process or never end. What the text says is read here first.
+
+Source: LightGBM 4.7, `src/io/tree.cpp` (`Tree::Tree(const char*, size_t*)`), `src/boosting/gbdt_model_text.cpp`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from runtime.data.tensors import Array
+
+_MOST = 1_000_000
+_WORD = 32
+_SORTS = 16
+_CATEGORICAL = 1
+_SIZES = re.compile(rb"^tree_sizes=.*$", re.MULTILINE)
+_WHOLE = re.compile(r"-?[0-9]{1,10}")
+_BROKEN = re.compile(r"(?m)^[^\S\n]+Tree|[^\n -~]|[^\S\n]=")
+# Lines of a tree that LightGBM reads, with the one that names it.
+_LINES = 23
+_OBJECTIVE_CLASSES = re.compile(r"\bnum_class:(\S+)")
+
+
+class Impossible(ValueError):
+    """A booster that leads out of itself. The text says where."""
+
+
+def checked(content: bytes) -> str:
+    """Give the text as LightGBM may read it: whole, and without the places of trees, which it finds by itself.
+
+    Raises:
+        Impossible: It leads out of itself, or is no booster.
+    """
+    try:
+        text = content.decode()
+        _check_that("\0" not in text and "\r" not in text.replace("\r\n", "\n"), "letters that end it elsewhere")
+        head, *trees = text.replace("\r\n", "\n").split("\nTree=")
+        trees[-1:] = [tree.partition("\nend of trees")[0] for tree in trees[-1:]]
+        # What is read of a tree ends with an empty line. Letters and numbers of other scripts are none of its.
+        trees = ["Tree=" + tree.partition("\n\n")[0] for tree in trees]
+        odd = any(_BROKEN.search(tree) or tree.count("\n") >= _LINES for tree in trees)
+        _check_that(not odd and not re.search(r"(?m)^[^\S\n]+Tree", text), "lines that are none of a tree's")
+        _check(_lines(head), [_lines(tree) for tree in trees])
+    except Impossible:
+        raise
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise Impossible(f"it is no booster in text: {error!r}") from error
+    return _SIZES.sub(b"", text.replace("\r\n", "\n").encode()).decode()
+
+
+def _lines(text: str) -> dict[str, str]:
+    """Read the lines `name=value`; of two of one name nobody knows which counts."""
+    pairs = [line.split("=", 1) for line in text.split("\n") if "=" in line]
+    found = {name.strip(): value for name, value in pairs}
+    _check_that(len(found) == len(pairs), "a line that is there twice")
+    return found
+
+
+def _check(head: dict[str, str], trees: list[dict[str, str]]) -> None:
+    width, classes, each = (_int(head[name]) for name in ("max_feature_idx", "num_class", "num_tree_per_iteration"))
+    _check_that(0 <= width < _MOST, "no columns")
+    _check_that(0 < classes <= _MOST and each == classes, "no classes")
+    _check_that(len(trees) % each == 0 and (each == 1 or len(trees) > 0), "trees of other classes")
+    for name in ("feature_names", "feature_infos"):
+        _check_that(len(head[name].split()) == width + 1, "names of other columns")
+    said = _OBJECTIVE_CLASSES.findall(head.get("objective", ""))
+    _check_that(all(_int(each) == classes for each in said), "an objective of other classes")
+    places = [_int(tree["Tree"]) for tree in trees]
+    _check_that(places == list(range(len(trees))), "trees of other numbers")
+    for tree in trees:
+        _check_tree(tree, width + 1)
+
+
+def _check_tree(tree: dict[str, str], width: int) -> None:
+    leaves, sets = _int(tree["num_leaves"]), _int(tree["num_cat"])
+    _check_that(0 < leaves <= _MOST and 0 <= sets < leaves, "a tree without leaves")
+    _check_that(len(_floats(tree, "leaf_value")) == leaves, "leaves without values")
+    _check_counts(tree, leaves)
+    if leaves > 1:
+        left, right, columns, sorts = (
+            _whole(tree, name) for name in ("left_child", "right_child", "split_feature", "decision_type")
+        )
+        thresholds = _floats(tree, "threshold")
+        sizes = {len(one) for one in (left, right, columns, sorts, thresholds)}
+        _check_that(sizes == {leaves - 1}, "nodes that lack a half")
+        # Each node but the root, and each leaf, is the child of one: so every way down ends.
+        children = np.sort(np.concatenate([left, right]))
+        wanted = np.concatenate([np.arange(-leaves, 0), np.arange(1, leaves - 1)])
+        _check_that(np.array_equal(children, wanted), "a tree that is none")
+        _check_that(bool(((columns >= 0) & (columns < width)).all()), "a column that it has not")
+        _check_that(bool(((sorts >= 0) & (sorts < _SORTS)).all()), "a split of no sort")
+        _check_categories(tree, thresholds[sorts & _CATEGORICAL != 0], sets)
+    if _int(tree.get("is_linear", "0")):
+        _check_linear(tree, leaves, width)
+
+
+def _check_counts(tree: dict[str, str], leaves: int) -> None:
+    """Check what nobody needs to predict, and LightGBM reads nevertheless."""
+    for name in ("leaf_weight", "leaf_count", "internal_value", "internal_weight", "internal_count", "split_gain"):
+        words = tree.get(name, "").split()
+        _check_that(len(words) in {0, leaves - (name[0] in "is")}, f"another {name}")
+        np.asarray(words, float)
+
+
+def _check_categories(tree: dict[str, str], chosen: Array, sets: int) -> None:
+    inside = bool(((chosen >= 0) & (chosen < sets) & (chosen == np.floor(chosen))).all())
+    _check_that(inside, "categories that it has not")
+    if sets:
+        bounds, words = _whole(tree, "cat_boundaries"), _whole(tree, "cat_threshold")
+        rising = len(bounds) == sets + 1 and bounds[0] == 0 and bool((np.diff(bounds) >= 0).all())
+        _check_that(rising and bounds[-1] == len(words), "categories that it has not")
+        _check_that(bool(((words >= 0) & (words < 1 << _WORD)).all()), "categories that are none")
+
+
+def _check_linear(tree: dict[str, str], leaves: int, width: int) -> None:
+    counts, columns = _whole(tree, "num_features"), _whole(tree, "leaf_features")
+    _check_that(len(counts) == len(_floats(tree, "leaf_const")) == leaves, "leaves without values")
+    whole = bool(((counts >= 0) & (counts <= width)).all()) and int(counts.sum()) == len(columns)
+    _check_that(whole and len(_floats(tree, "leaf_coeff")) == len(columns), "leaves of other columns")
+    _check_that(bool(((columns >= 0) & (columns < width)).all()), "a column that it has not")
+
+
+def _int(word: str) -> int:
+    """Read a whole number as LightGBM does, which knows no underscores."""
+    _check_that(_WHOLE.fullmatch(word.strip(" ")), f"{word[:20]!r} for a number")
+    return int(word)
+
+
+def _float(word: str) -> float:
+    _check_that("_" not in word, f"{word[:20]!r} for a number")
+    return float(word)
+
+
+def _whole(tree: dict[str, str], name: str) -> Array:
+    return np.asarray([_int(word) for word in tree[name].split(" ") if word], np.int64)
+
+
+def _floats(tree: dict[str, str], name: str) -> Array:
+    return np.asarray([_float(word) for word in tree[name].split(" ") if word], np.float64)
+
+
+def _check_that(holds: object, otherwise: str) -> None:
+    if not holds:
+        raise Impossible(f"it has {otherwise}")
