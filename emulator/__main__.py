@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -27,6 +28,9 @@ def main() -> int:
         serve(chosen.state.resolve(), port=chosen.port, grpc_port=chosen.grpc_port)
     except (StateInUseError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
+        return 1
+    except sqlite3.DatabaseError as error:
+        sys.stderr.write(f"error: the state in {chosen.state} cannot be read: {error}\n")
         return 1
     return 0
 

@@ -27,6 +27,9 @@ from emulator.environment import environment
 from emulator.identity.enforcement import enforcement
 from emulator.wire.rest_server import refusal
 
+ADVANCE_MOST_S = 100 * 366 * 86_400
+"""How far ahead the clock may be: a century, which dates and Google's timestamps bear."""
+
 
 def routes(world: World) -> list[Route]:
     """All of them."""
@@ -108,8 +111,10 @@ class Control:
     async def advance(self, request: Request) -> Response:
         """Let time pass; answers when every timer on the way has run."""
         seconds = (await body_of(request)).get("seconds")
-        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds < 0:
-            return bad("'seconds' must be a number, 0 or more")
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= ADVANCE_MOST_S:
+            return bad(f"'seconds' must be a number from 0 to {ADVANCE_MOST_S}")
+        if self._world.clock.offset_s + seconds > ADVANCE_MOST_S:
+            return bad(f"the clock is {self._world.clock.offset_s:.0f} s ahead, and may be {ADVANCE_MOST_S} s at most")
         await run_in_threadpool(self._world.clock.advance, float(seconds))
         return JSONResponse(clock_of(self._world))
 

@@ -1,5 +1,6 @@
 """Data and services to YAML that reads back the same, here and in tools that still speak YAML 1.1."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,9 @@ import yaml
 from schemas.operator import Operator
 from schemas.service import MLService
 from schemas.yaml.scalars import resolve
+
+_ESCAPED = re.compile("[\n\x80-\x9f\u2028\u2029\ufeff]")
+"""What is a line's end to YAML 1.1, or no character of a file: only a double-quoted text keeps it."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -20,7 +24,7 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     style = None if isinstance(resolve(text), str) else "'"
-    if "\n" in text:
+    if _ESCAPED.search(text):
         style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
 

@@ -29,7 +29,12 @@ def summary_line(problems: Sequence[Problem]) -> str:
 
 def as_json(problems: Iterable[Problem]) -> str:
     """A list of objects with severity, rule, file, line, column, path, summary and hint."""
-    return json.dumps([_record(problem) for problem in problems], indent=2, ensure_ascii=False)
+    return json.dumps(records(problems), indent=2, ensure_ascii=False)
+
+
+def records(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """The same as data."""
+    return [_record(problem) for problem in problems]
 
 
 def _record(problem: Problem) -> dict[str, Any]:

@@ -164,4 +164,9 @@ def _other(where: SourceRef, detail: ErrorDetails) -> Problem:
         return Problem(where, f"{shown(value)} is not {expected}", hint, rule="wrong-type")
     if kind == "too_short":
         return Problem(where, "the list is empty", "leave the key out, or list at least one", rule="too-short")
+    if kind == "finite_number":
+        return Problem(where, f"{shown(value)} is no number that can be counted with", rule="finite-number")
+    if kind == "too_long":
+        summary = f"these are too many: {detail['ctx']['max_length']} at most"
+        return Problem(where, summary, rule="too-long")
     return Problem(where, detail["msg"], rule=kind.replace("_", "-"))

@@ -23,10 +23,11 @@ LADDER = [
 KEY = (REGION, "churn")
 
 
-def budgeted(amount=900, actions=LADDER, rate=0.9, **sections):
+def budgeted(amount=900, actions=LADDER, rate=0.9, limit=None, most=3, **sections):
     rated = {"perUsd": rate} if rate else {}
+    rated |= {"planLimit": limit} if limit else {}
     return spec(
-        scaling={"minInstances": 1, "maxInstances": 3},
+        scaling={"minInstances": 1, "maxInstances": most},
         budget={"amount": amount, "currency": "EUR", "actions": actions, **rated},
         **sections,
     )

@@ -146,11 +146,13 @@ def listing_of(collection: Collection, how: Listing) -> Behaviour:
         parent = next(field for field in PARENTS if field in request.DESCRIPTOR.fields_by_name)
         found = collection.below(world, collection.place(world, getattr(request, parent)))
         refuse_query(request, ("order_by",) if how.matching is not None else ("filter", "order_by"))
+        of = f"{getattr(request, parent)}?{getattr(request, 'filter', '')}"
         if how == BY_NAME:
-            bodies, token = page(found, request.page_size, request.page_token)
+            bodies, token = page(found, request.page_size, request.page_token, of=of)
             return list_answer(request, collection.read(bodies), token, len(found))
         chosen = how.arranged(collection.read(found), getattr(request, "filter", ""))
-        messages, token = page(chosen, request.page_size, request.page_token, default=how.default, most=how.most)
+        sizes = {"default": how.default, "most": how.most}
+        messages, token = page(chosen, request.page_size, request.page_token, of=of, **sizes)
         return list_answer(request, messages, token, len(chosen))
 
     return answer

@@ -49,12 +49,14 @@ class Policies:
         key: The name under which the policy of one is kept, or the API's refusal for one that is not there.
         public: Whether `allUsers` may be granted a role.
         changed: Told after each change, with the key.
+        asked_before: Whether TestIamPermissions is answered of one that is not there, by what is above it.
     """
 
     pattern: str
     key: Callable[[World, str], str]
     public: bool = True
     changed: Callable[[World, str], None] | None = None
+    asked_before: bool = False
 
 
 @dataclass

@@ -64,3 +64,8 @@ class ApiFailure(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+def not_emulated(name: str) -> ApiFailure:
+    """Say that nothing here answers a method or a path: a 404 would say that what it names is not there."""
+    return ApiFailure("UNIMPLEMENTED", f"{name} is not emulated.")

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -10,7 +11,9 @@ from emulator.core.failures import ApiFailure
 T = TypeVar("T")
 
 
-def page(items: Sequence[T], size: int, token: str, *, default: int = 100, most: int = 1000) -> tuple[Sequence[T], str]:
+def page(
+    items: Sequence[T], size: int, token: str, *, default: int = 100, most: int = 1000, of: str = ""
+) -> tuple[Sequence[T], str]:
     """Cut one page out of a list; returns it and the token of the next page (empty on the last).
 
     Args:
@@ -19,16 +22,25 @@ def page(items: Sequence[T], size: int, token: str, *, default: int = 100, most:
         token: Empty, or a token this function gave for the same list.
         default: Page size of an API when none is asked for (kinds.md 2.1).
         most: Largest page of the API.
+        of: What the list is one of, as parent and filter: a token is good for no other (AIP-158).
 
     Raises:
-        ApiFailure: INVALID_ARGUMENT for a negative size or a token that was never given.
+        ApiFailure: INVALID_ARGUMENT for a negative size or a token that was never given for this list.
     """
     if size < 0:
         raise ApiFailure("INVALID_ARGUMENT", "page_size must not be negative")
-    start = _offset(token)
+    start = _offset(token, of)
     end = start + min(size or default, most)
-    following = base64.urlsafe_b64encode(f"o{end}".encode()).decode() if end < len(items) else ""
-    return items[start:end], following
+    return items[start:end], token_at(end, of) if end < len(items) else ""
+
+
+def token_at(offset: int, of: str = "") -> str:
+    """The token of the page that begins at an offset of a list."""
+    return base64.urlsafe_b64encode(f"o{offset}{_mark(of)}".encode()).decode()
+
+
+def _mark(of: str) -> str:
+    return f".{hashlib.sha256(of.encode()).hexdigest()[:8]}" if of else ""
 
 
 def reach(size: int, token: str, *, default: int = 100, most: int = 1000) -> int:
@@ -40,11 +52,16 @@ def reach(size: int, token: str, *, default: int = 100, most: int = 1000) -> int
     return _offset(token) + min(size or default, most) + 1
 
 
-def _offset(token: str) -> int:
+def _offset(token: str, of: str = "") -> int:
     if not token:
         return 0
+    wrong = ApiFailure("INVALID_ARGUMENT", "The page token is not valid.")
     try:
         text = base64.urlsafe_b64decode(token.encode()).decode()
-        return int(text.removeprefix("o"))
+        number, mark, whose = text.removeprefix("o").partition(".")
+        offset = int(number)
     except (ValueError, binascii.Error) as error:
-        raise ApiFailure("INVALID_ARGUMENT", "The page token is not valid.") from error
+        raise wrong from error
+    if mark + whose != _mark(of):
+        raise wrong
+    return offset

@@ -39,6 +39,8 @@ def answer(world: World, held: Policies, method: str, request: Any) -> Any:
     Raises:
         ApiFailure: The API's, for a resource that is not there; that of `set_policy`.
     """
+    if held.asked_before and method.endswith("/TestIamPermissions"):
+        return test_permissions(request)
     key = held.key(world, request.resource)
     if method.endswith("/GetIamPolicy"):
         return get_policy(world, key, request)
@@ -70,7 +72,8 @@ def set_policy(world: World, resource: str, request: Any, *, public: bool = True
     Args:
         world: Where.
         resource: Key of the policy: the resource's name.
-        request: `SetIamPolicyRequest`. A mask without `bindings` keeps the bindings.
+        request: `SetIamPolicyRequest`. A mask without `bindings` keeps the bindings; audit configurations are kept
+            unless a mask names them (google/iam/v1/iam_policy.proto: the default mask is "bindings, etag").
         public: Whether `allUsers` may be granted a role (not on a project).
 
     Raises:
@@ -82,7 +85,8 @@ def set_policy(world: World, resource: str, request: Any, *, public: bool = True
             raise ApiFailure("ABORTED", CONCURRENT)
         keeps = request.update_mask.paths and "bindings" not in request.update_mask.paths
         policy = normal(world, resource, current.bindings if keeps else sent.bindings, sent.version, public=public)
-        policy.audit_configs.extend(sent.audit_configs)
+        audited = {"audit_configs", "auditConfigs", "*"}.intersection(request.update_mask.paths)
+        policy.audit_configs.extend(sent.audit_configs if audited else current.audit_configs)
         world.store.put(KIND, resource, policy.SerializeToString())
     return policy
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from emulator.core import places
 from emulator.core.api import Call, Registry
-from emulator.core.failures import ApiFailure
+from emulator.core.failures import not_emulated
 from emulator.core.faults import OperationFault
 from emulator.core.world import World
 from emulator.identity.enforcement import enforcement
@@ -70,7 +70,7 @@ def _behave(world: World, call: Call, request: Any) -> Any:
         return behaviour(world, permitted(world, call, request), call)
     held = registry.policies(call.method, request.resource) if call.method.endswith(POLICY_METHODS) else None
     if held is None:
-        raise ApiFailure("UNIMPLEMENTED", f"{call.method} is not emulated.")
+        raise not_emulated(call.method)
     from emulator.identity import iam_policy  # noqa: PLC0415 - imports Google's messages
 
     answer = iam_policy.answer(world, held, call.method, permitted(world, call, request))

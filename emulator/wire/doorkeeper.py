@@ -21,6 +21,17 @@ _NO_PAGE = [(b"content-security-policy", b"sandbox"), (b"x-content-type-options"
 """A stored object may be a page. Opened here it would be ours: with these it runs nothing, and its origin is nobody."""
 
 
+GCLOUD = b"google-cloud-sdk"
+NOT_IMPLEMENTED, BAD_REQUEST = 501, 400
+"""gcloud asks again for half a minute after a 501 and then speaks of the network; a 400 it tells as it is."""
+
+
+def status_for(headers: list[tuple[bytes, bytes]], status: int) -> int:
+    """The status of an answer: one that every client takes for what it is."""
+    agent = next((value for name, value in headers if name == b"user-agent"), b"")
+    return BAD_REQUEST if status == NOT_IMPLEMENTED and GCLOUD in agent else status
+
+
 class Doorkeeper:
     """Lets requests through to an ASGI application, or answers 403 itself."""
 
@@ -38,6 +49,7 @@ class Doorkeeper:
 
         async def as_no_page(message: Message) -> None:
             if message["type"] == "http.response.start":
+                message["status"] = status_for(scope["headers"], message["status"])
                 message["headers"] = [*message["headers"], *_NO_PAGE, (b"date", self._date())]
             await send(message)
 

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from emulator.core.api import Call
-from emulator.core.failures import ApiFailure
+from emulator.core.failures import ApiFailure, not_emulated
 from emulator.core.world import World
 from emulator.identity.callers import caller_of
 from emulator.wire.dispatch import is_mutating, perform
@@ -41,10 +41,11 @@ class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no ty
         self._table = table
 
     def service(self, details: Any) -> Any:
-        """The handler of one call; None makes gRPC answer UNIMPLEMENTED."""
-        method = self._table.get(details.method.lstrip("/"))
+        """The handler of one call: of a method that the table lacks, a refusal with its name."""
+        name = details.method.lstrip("/")
+        method = self._table.get(name)
         if method is None:
-            return None
+            return grpc.stream_stream_rpc_method_handler(lambda _, context: refuse(context, not_emulated(name)))
         make, answers = KINDS[method.stream]
         return make(
             partial(self._answer_many if answers else self._answer, method),

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from emulator.core.api import Call
-from emulator.core.failures import ApiFailure
+from emulator.core.failures import ApiFailure, not_emulated
 from emulator.core.world import World
 from emulator.identity.callers import caller_of
 from emulator.wire.dispatch import is_mutating, perform
@@ -58,9 +58,7 @@ class Rest:
         """Answer one request."""
         found = self._routes.match(request.method, request.scope["raw_path"].decode("latin-1"))
         if found is None:
-            return refusal(
-                ApiFailure("NOT_FOUND", f"The requested URL {request.url.path} was not found on this server.")
-            )
+            return refusal(not_emulated(f"{request.method} {request.url.path}"))
         route, variables = found
         try:
             body = await request.body()

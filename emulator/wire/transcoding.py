@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf import json_format
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 from emulator.core.failures import ApiFailure
 from emulator.wire.paths import Route
@@ -57,12 +57,44 @@ def _body(route: Route, body: bytes) -> dict[str, Any]:
 
 def _merge(message: Any, found: dict[str, Any]) -> None:
     masks = _take_masks(message.DESCRIPTOR, found)
+    _name_enums(message.DESCRIPTOR, found)
     try:
         json_format.ParseDict(found, message)
     except (json_format.ParseError, TypeError) as error:  # TypeError: an object where a wrapped text belongs
         raise ApiFailure("INVALID_ARGUMENT", f"Invalid JSON payload received. {_words(error)}") from error
     for field, text in masks.items():
         getattr(message, field).paths.extend(mask_paths(text))
+
+
+def _name_enums(descriptor: Descriptor, found: dict[str, Any]) -> None:
+    """Write the values of enums as they are declared: `Delete` and `delete` stand for `DELETE`, as gcloud sends it.
+
+    Source: what `gcloud artifacts repositories set-cleanup-policies` sends of a file like those of Google's pages.
+    """
+    for key, value in found.items():
+        field = _field(descriptor, key)
+        if field is None:
+            continue
+        inner, values = field.message_type, value if isinstance(value, list) else [value]
+        if inner is not None and inner.GetOptions().map_entry:
+            inner, values = (
+                inner.fields_by_name["value"].message_type,
+                [*value.values()] if isinstance(value, dict) else [],
+            )
+        if inner is not None and not inner.full_name.startswith("google.protobuf."):
+            for each in values:
+                if isinstance(each, dict):
+                    _name_enums(inner, each)
+        elif field.enum_type is not None:
+            named = [_declared(field.enum_type, each) for each in values]
+            found[key] = named if isinstance(value, list) else named[0]
+
+
+def _declared(enum: EnumDescriptor, value: Any) -> Any:
+    if not isinstance(value, str) or value in enum.values_by_name:
+        return value
+    snake = CAMEL.sub(r"_\1", value).upper()
+    return snake if snake in enum.values_by_name else value
 
 
 def _words(error: Exception) -> str:

@@ -8,12 +8,13 @@ import importlib
 import io
 import os
 import sys
+from itertools import pairwise
 from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from reconciler.cli.streams import Unwritten, told
+from reconciler.cli.streams import Unwritten, has_written, told
 from reconciler.engine.signals import Stopped, end_commands
 
 COMMANDS = {
@@ -165,11 +166,32 @@ def run(arguments: list[str]) -> int:
         return stop.exit_code if isinstance(stop, Stopped) else STOPPED
     except Exception as error:  # noqa: BLE001 - the edge: whatever it is, a person reads it
         try:
-            return wrong_usage(error) if hasattr(error, "show") else failed(error)
+            code = wrong_usage(error) if hasattr(error, "show") else failed(error)
+            if code and _reads_json(arguments) and not has_written(sys.stdout):
+                _tell_program(error, code)
         except OSError:  # even that cannot be written
             _say_nothing_more(sys.stderr)
             return 1
     return code if isinstance(code, int) else 0
+
+
+def _reads_json(arguments: list[str]) -> bool:
+    """Tell whether a program reads what a command prints."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    joined = any(each in ("-ojson", "-o=json", "--output=json") for each in options)
+    return joined or any(pair in (("-o", "json"), ("--output", "json")) for pair in pairwise(options))
+
+
+def _tell_program(error: Exception, code: int) -> None:
+    """Print what went wrong as JSON, for a program that would otherwise find nothing where it reads."""
+    from reconciler.cli.console import data  # noqa: PLC0415 - late, for start-up
+    from schemas import SpecError  # noqa: PLC0415 - late, for start-up
+    from schemas.report import records, summary_line  # noqa: PLC0415 - late, for start-up
+
+    problems = error.problems if isinstance(error, SpecError) else ()
+    message = summary_line(problems) if problems else str(getattr(error, "message", "") or error)
+    told = {"message": message, "hint": getattr(error, "hint", "") or None, "exitCode": code}
+    data({"error": {**told, "problems": records(problems)}})
 
 
 def wrong_usage(error: Any) -> int:

@@ -91,7 +91,7 @@ def _replaced(text: Text, parts: list[tuple[int, int, str]]) -> Text:
     return done
 
 
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 """What moves the cursor, colours the screen, turns text around or cannot be written as UTF-8: whoever may name a live
 object, or write a file of numbers that is shown, can write it."""
 

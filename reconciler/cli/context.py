@@ -66,12 +66,12 @@ def find_project(flag: str | None, specs: Specs | None, *, local: bool) -> Found
     Raises:
         UsageError: There is none, or the specs name several.
     """
+    if flag:
+        return Found(flag, "--project")
     if local:
         from reconciler.gcp.connection import LOCAL_PROJECT  # noqa: PLC0415 - late, for start-up
 
         return Found(LOCAL_PROJECT, "--local")
-    if flag:
-        return Found(flag, "--project")
     named = sorted({s.project for s in specs.documents if s.project}) if specs else []
     if len(named) > 1:
         raise errors.UsageError(f"these specs are for several projects: {', '.join(named)}", hint="apply them apart")

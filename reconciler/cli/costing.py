@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.planning import Target, working
-from reconciler.cli.prices import prefer_kept
+from reconciler.cli.prices import prefer_kept, say_trouble
 from reconciler.core.address import Address
 from reconciler.cost.estimate import Estimate, estimate
 from reconciler.cost.measured import as_measured
@@ -94,7 +94,7 @@ def _by_project(
 ) -> Iterator[tuple[str, Target, Sequence[LoadedService]]]:
     for project in sorted({each.project or "" for each in services}):
         mine = [each for each in services if (each.project or "") == project]
-        yield project, replace(target, project=target.project or project or None), mine
+        yield project, replace(target, project=target.project or (None if target.local else project or None)), mine
 
 
 def document(services: Sequence[LoadedService], rates: Mapping[str, Any], known: Known) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def document(services: Sequence[LoadedService], rates: Mapping[str, Any], known:
         rates: Use that is asked about, in place of what they declare.
         known: What was measured and billed.
     """
-    prefer_kept()  # the table says what is wrong with them
+    say_trouble(prefer_kept())
 
     def priced(each: LoadedService) -> Estimate:
         shape, usage = shape_of(each.service), usage_of(each.service.spec).declaring(rates)

@@ -11,10 +11,13 @@ from pathlib import Path
 from reconciler.cli.console import say
 from reconciler.cli.git import git
 from reconciler.core import errors
-from reconciler.gcp.emulator import STATE_DIR, Emulator, is_ours, state_dir
+from reconciler.gcp.emulator import STATE_DIR, Emulator, is_held, is_ours, state_dir
 
 START_WITHIN_S = 30.0
 LOG_FILE = "emulator.log"
+STATE_FILES = ("state.sqlite", "state.sqlite-wal", "state.sqlite-shm")
+UNREADABLE = ".unreadable"
+_SAID = "error: "
 
 
 def ensure_running(state: Path | None = None, *, quiet: bool = False) -> Emulator:
@@ -40,7 +43,34 @@ def ensure_running(state: Path | None = None, *, quiet: bool = False) -> Emulato
         if process.poll() is not None and not Emulator.running(folder):
             break
         time.sleep(0.02)
-    raise errors.Unavailable("start", "the emulator", _tail(folder / LOG_FILE), hint=f"see {folder / LOG_FILE}")
+    hint = f"see {folder / LOG_FILE}; mlservice emulator reset starts from nothing"
+    raise errors.Unavailable("start", "the emulator", _tail(folder / LOG_FILE), hint=hint)
+
+
+def ensure_startable(folder: Path) -> Emulator:
+    """Give the running emulator, or start one, without its state where no emulator starts with it.
+
+    What lies there is kept beside, under a name of its own, and is back where it was if that is not why.
+
+    Raises:
+        Unavailable: It does not come up without that either.
+    """
+    try:
+        return ensure_running(folder, quiet=True)
+    except errors.Unavailable:
+        aside = [folder / name for name in STATE_FILES if (folder / name).exists()]
+        if is_held(folder) or not aside:
+            raise
+    for path in aside:
+        path.replace(f"{path}{UNREADABLE}")
+    try:
+        found = ensure_running(folder, quiet=True)
+    except errors.Unavailable:
+        for path in aside:
+            Path(f"{path}{UNREADABLE}").replace(path)
+        raise
+    say(f"what could not be read is kept in {aside[0]}{UNREADABLE}", "dim")
+    return found
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
@@ -93,6 +123,9 @@ def _refuse_tracked(folder: Path) -> None:
 
 def _tail(path: Path, lines: int = 5) -> str:
     try:
-        return " / ".join(path.read_text(errors="replace").splitlines()[-lines:]) or "it wrote no log"
+        last = path.read_text(errors="replace").splitlines()[-lines:]
+        if last and last[-1].startswith(_SAID):  # in its own words, which say it all
+            return last[-1].removeprefix(_SAID)
+        return " / ".join(last) or "it wrote no log"
     except OSError as error:
         return str(error)

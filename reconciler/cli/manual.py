@@ -25,6 +25,7 @@ _INTRODUCTION = """\
 <!-- Generated: `python -m reconciler.cli.manual`. Edit the help texts in reconciler/cli/commands/. -->
 
 Results go to stdout, everything about them to stderr. Colour is for terminals; `NO_COLOR` turns it off there, too.
+With `--output json` an error is `{"error": {message, hint, exitCode, problems}}` on stdout as well.
 `mlservice --install-completion` teaches the shell the commands and their options.
 
 | Exit code | Means |

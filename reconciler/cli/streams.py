@@ -11,7 +11,13 @@ class Unwritten(OSError):
 
 
 class _Told(io.FileIO):
-    """A stream of ours, as it is below its buffers."""
+    """A stream of ours, as it is below its buffers.
+
+    Attributes:
+        wrote: Whether anything has been written yet.
+    """
+
+    wrote = False
 
     def write(self, content: Any) -> int:
         """Write.
@@ -20,11 +26,18 @@ class _Told(io.FileIO):
             Unwritten: It cannot be.
         """
         try:
+            self.wrote = True
             return super().write(content)
         except BlockingIOError:  # the buffer above it knows what to do
             raise
         except OSError as error:
             raise Unwritten(error.errno, error.strerror) from error
+
+
+def has_written(stream: TextIO) -> bool:
+    """Whether anything went out through a stream that `told` gave; what its buffers hold does not count."""
+    buffer = getattr(stream, "buffer", None)
+    return bool(getattr(getattr(buffer, "raw", buffer), "wrote", False))
 
 
 def told(stream: TextIO) -> TextIO:

@@ -8,6 +8,8 @@ Source:
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +26,11 @@ MONTHS = 2
 """That are shown: the one that runs, and the one before it, whose corrections may still come."""
 _READ_DAYS = 100
 """Lines that arrived before are not read: queries cost by what they read."""
-_MONTH = len("202611")
+_MONTH, _CURRENCY = re.compile(r"[0-9]{4}(?:0[1-9]|1[0-2])"), re.compile(r"[A-Z]{3}")
+_MOST = Decimal(10) ** 15
+"""More than anybody is billed, in any currency."""
+_CURRENCIES = 5
+"""That a month is shown in: an account has one, and few change it."""
 _CENT = Decimal("0.01")
 
 
@@ -102,22 +108,47 @@ class Billed:
         }
 
 
-def billed(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Billed, ...]]:
+def billed(rows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, tuple[Billed, ...]], dict[str, str]]:
     """Read the rows of `asking`, by service: the last months, the latest first, each in every currency.
 
     Args:
         rows: Values by column, as texts; None for no value.
+
+    Returns:
+        What is known, and of each service of which a line makes no sense, why it is not all of it.
     """
     found: dict[str, list[Billed]] = {}
+    odd: dict[str, str] = {}
     for row in rows:
-        month, service = str(row.get("month") or ""), str(row.get("service") or "")
-        if len(month) != _MONTH or not service:
+        service = str(row.get("service") or "")
+        if not service:
             continue
-        cost, taken, changed = (_amount(row.get(name)) for name in ("cost", "credits", "corrections"))
-        amount, taken, changed = (each.quantize(_CENT, ROUND_HALF_UP) for each in (cost + taken, taken, changed))
-        one = Billed(month, str(row.get("currency") or ""), amount, taken, changed, _moment(row.get("until")))
-        found.setdefault(service, []).append(one)
-    return {service: _latest(many) for service, many in found.items()}
+        try:
+            found.setdefault(service, []).append(_line(row))
+        except ValueError as error:
+            odd.setdefault(service, f"a line of {DATASET}.{VIEW} {error}; look at its query, or delete it and apply")
+    months = {service: _latest(many) for service, many in found.items()}
+    for service, many in months.items():
+        if max(Counter(one.month for one in many).values(), default=0) > _CURRENCIES:
+            odd.setdefault(service, f"{DATASET}.{VIEW} has a month in more than {_CURRENCIES} currencies")
+            months[service] = ()
+    return months, odd
+
+
+def _line(row: Mapping[str, Any]) -> Billed:
+    """Read a line.
+
+    Raises:
+        ValueError: It makes no sense. No word of it is in the text: who may write there may write anything.
+    """
+    month, currency = str(row.get("month")), str(row.get("currency"))
+    if not _MONTH.fullmatch(month):
+        raise ValueError("is of no month")
+    if not _CURRENCY.fullmatch(currency):
+        raise ValueError("is in no currency")
+    cost, taken, changed = (_amount(row.get(name)) for name in ("cost", "credits", "corrections"))
+    amount, taken, changed = (each.quantize(_CENT, ROUND_HALF_UP) for each in (cost + taken, taken, changed))
+    return Billed(month, currency, amount, taken, changed, _moment(row.get("until")))
 
 
 def _latest(months: Iterable[Billed]) -> tuple[Billed, ...]:
@@ -127,12 +158,18 @@ def _latest(months: Iterable[Billed]) -> tuple[Billed, ...]:
 
 
 def _amount(value: Any) -> Decimal:
-    """Read an amount: what is no number is none."""
+    """Read an amount; no value is nothing.
+
+    Raises:
+        ValueError: It is none.
+    """
     try:
         found = Decimal(str(value if value is not None else 0))
     except InvalidOperation:
-        return Decimal(0)
-    return found if found.is_finite() else Decimal(0)
+        found = Decimal("NaN")
+    if not found.is_finite() or abs(found) > _MOST:
+        raise ValueError("has no amount of money")
+    return found
 
 
 def _moment(value: Any) -> str:

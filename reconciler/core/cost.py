@@ -22,6 +22,7 @@ class Cost:
         missing: What has no known price: it costs at least what is said.
         over: Why the limit of the spec blocks it; empty where it does not.
         fits: What would be within the limit, in words; only with `over`, and empty where a price is missing.
+        less: While when it is less than all this, by what its spent budget holds back; empty where nothing is.
     """
 
     floor: str
@@ -31,10 +32,12 @@ class Cost:
     missing: tuple[str, ...] = ()
     over: str = ""
     fits: str = ""
+    less: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Give the serialised form."""
-        return asdict(self) | {"missing": list(self.missing)}
+        told = asdict(self) | {"missing": list(self.missing)}
+        return told if self.less else {name: value for name, value in told.items() if name != "less"}
 
     @property
     def amounts(self) -> dict[str, Any]:
@@ -45,7 +48,8 @@ class Cost:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cost:
         """Read the serialised form."""
-        known = {each.name: data[each.name] for each in fields(cls)}
+        known = {each.name: data[each.name] for each in fields(cls) if each.name != "less"}
+        known["less"] = data.get("less", "")
         return cls(**known | {"missing": tuple(data["missing"])})
 
     @property
@@ -57,7 +61,8 @@ class Cost:
         """Say it in a line, without whose it is."""
         least = f" (without {', '.join(self.missing)}: no price is known)" if self.missing else ""
         more = f"; {self.more} by this plan" if self.more not in ("", "+0.00") else ""
-        return f"from {self.floor} to {self.worst} USD a month, {self.expected} expected{more}{least}"
+        less = f"; less {self.less}" if self.less else ""
+        return f"from {self.floor} to {self.worst} USD a month, {self.expected} expected{more}{least}{less}"
 
 
 def together(costs: Iterable[Cost]) -> Cost:

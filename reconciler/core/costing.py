@@ -22,6 +22,7 @@ from schemas import Loaded, LoadedService
 from schemas.sections.budget import Budget
 from schemas.sections.management import Mode
 
+NONE_LESS: Mapping[str, str] = {}
 _STAYS = frozenset({Action.UPDATE, Action.REPLACE})
 _COMES_OR_GOES = frozenset({Action.CREATE, Action.DELETE})
 
@@ -73,13 +74,16 @@ class _Live:
     exact: bool = True
 
 
-def costs_of(services: Sequence[Loaded], changes: Iterable[Change], kinds: Kinds) -> Mapping[str, Cost]:
+def costs_of(
+    services: Sequence[Loaded], changes: Iterable[Change], kinds: Kinds, less: Mapping[str, str] = NONE_LESS
+) -> Mapping[str, Cost]:
     """Give what each service costs, by name.
 
     Args:
         services: Loaded specs; operators among them are left out.
         changes: Of the plan, no-ops included.
         kinds: What each kind says of itself; the primary one is what a service is.
+        less: While when a spent budget makes services cost less, in words, by name.
     """
     wanted = {each.name: each for each in services if isinstance(each, LoadedService)}
     seen = {name: _Seen() for name in wanted}
@@ -91,7 +95,8 @@ def costs_of(services: Sequence[Loaded], changes: Iterable[Change], kinds: Kinds
                 seen[name].altered |= altered
                 seen[name].timed |= timed
                 _take(seen[name], change, wanted[name], kinds.primary.name)
-    return {name: _cost(each, seen[name], kinds) for name, each in wanted.items()}
+    costs = {name: _cost(each, seen[name], kinds) for name, each in wanted.items()}
+    return {name: replace(cost, less=less.get(name, "")) for name, cost in costs.items()}
 
 
 def _paid(kinds: Kinds, kind: str) -> Paid:
@@ -145,10 +150,13 @@ def _titles(found: Estimate, lines: Iterable[Line]) -> tuple[str, ...]:
 
 
 def _as_left(shape: Shape, planned: Change | None, paid: Paid) -> Shape:
-    """Give a shape with what the plan wants, which is what the spec says but for what is left to others as it is."""
+    """Give a shape with what the plan wants, which is what the spec says but for what is left to others as it is.
+
+    What a spent budget holds back is in it: that comes back by itself, and no plan is asked then.
+    """
     if planned is None or planned.desired is None:
         return shape
-    return paid.sized(shape, _as_it_will_be(planned.desired, planned))
+    return paid.sized(shape, paid.released(_as_it_will_be(planned.desired, planned)))
 
 
 def _as_it_will_be(desired: Mapping[str, Any], planned: Change) -> dict[str, Any]:
@@ -171,7 +179,8 @@ def _live(found: Estimate, total: Amounts, seen: _Seen, kinds: Kinds) -> _Live |
         return _Live(Amounts())
     if seen.altered:
         return None
-    shape = kinds.primary.paid.sized(without_new(found.shape, seen.new, kinds), seen.planned.observed)
+    paid = kinds.primary.paid
+    shape = paid.sized(without_new(found.shape, seen.new, kinds), paid.released(seen.planned.observed))
     # Which warm windows there were before, nobody keeps.
     exact = seen.exact(shape, kinds) and not found.shape.instances.windows
     if shape == found.shape:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reconciler.core.diff import FieldChange, diff_fields, only_ours, plain
 from reconciler.core.errors import Clash, Differs, Missing, NotOurs
 from reconciler.core.kind import Ownership
-from reconciler.core.naming import MANAGER, fingerprint, mark_labels
+from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_labels
 from reconciler.core.plan import Action, Change
 from reconciler.core.reference import filled
 from schemas.sections.management import Adopt, Prune
@@ -247,10 +247,10 @@ def _refuse_clash(kind: Kind[F], seen: Observed[F], owner: Owner, changes: tuple
 
 def _who_moved(seen: Observed[F], owner: Owner, kind: Kind[F]) -> str:
     """Say whether the spec or Google Cloud moved since the last apply."""
-    if owner.entry is None or not owner.entry.digest:
-        return "differs from the spec"
-    same = observed_digest(kind, seen, owner.keys) == owner.entry.digest
-    return "the spec or what it names changed" if same else "config drift: changed outside mlservice"
+    if owner.entry and owner.entry.made(observed_digest(kind, seen, owner.keys)):
+        return "the spec or what it names changed"
+    applied = owner.entry is not None and owner.entry.digest
+    return "config drift: changed outside mlservice" if applied else "differs from the spec"
 
 
 def applied_digest(record: type, found: Mapping[str, Any]) -> str:
@@ -309,7 +309,9 @@ def _how_to_adopt(kind: Kind[F], seen: Observed[F], owner: Owner, changes: tuple
         fields = ", ".join(sorted({c.path for c in changes if c.field not in _CARRIES_MARK}))
         return f"it differs from the spec in {fields}: make the spec fit (`mlservice import`), or set adopt: Always"
     if owner.entry is not None and not seen.mark:
-        labels = " and ".join(f"{key}={value}" for key, value in mark_labels(owner.services[0]).items())
+        shared = kind.ownership is Ownership.SHARED
+        marks = {MANAGED_BY: MANAGER} if shared else mark_labels(owner.services[0])
+        labels = " and ".join(f"{key}={value}" for key, value in marks.items())
         return f"the inventory lists it, and its mark is gone: put it back ({labels}), or set adopt: IfIdentical"
     if seen.mark in owner.services or seen.mark == MANAGER:
         return "if the inventory was lost, take it over: set management.adopt: IfIdentical"

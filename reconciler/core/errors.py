@@ -181,6 +181,10 @@ class Unanswered(ReconcilerError):
     """Something that a spec names could not be looked up: it is not there, or not what it should be."""
 
 
+class Unforeseen(Unanswered):
+    """A lookup ended in a way that it does not know: a fault of this program's, at the place of one spec."""
+
+
 class UnknownOutput(ReconcilerError):
     """An object refers to another one, which is there and does not tell what is asked of it."""
 

@@ -31,6 +31,8 @@ class Entry:
         server_name: The name the server gave it, where names are the server's. An entry without one is about to be
             made, or was when its run died: it is looked for by its mark before it is made again.
         memory: What its kind remembers from pass to pass (`core.memory`).
+        tried: Digest of the fields last written, while that write has not ended well: what is there can be ours without
+            having been applied. Empty once it has.
     """
 
     address: Address
@@ -40,6 +42,11 @@ class Entry:
     changed: str = ""
     server_name: str = ""
     memory: Mapping[str, Any] = field(default_factory=dict)
+    tried: str = ""
+
+    def made(self, digest: str) -> bool:
+        """Tell whether something of this digest is what we made of the object: all of it, or a try that failed."""
+        return digest in {self.digest, self.tried}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +102,9 @@ class Inventory:
         """Add what is about to be written, before it is written: after a crash it is known to be ours."""
         entries = dict(self.entries)
         for entry in wanted:
-            known = entries.get(entry.address)
-            entries[entry.address] = (
-                replace(known, keys=_union(known.keys, entry.keys)) if known else Entry(entry.address, keys=entry.keys)
-            )
+            known = entries.get(entry.address) or Entry(entry.address)
+            keys, tried = _union(known.keys, entry.keys), entry.tried or known.tried
+            entries[entry.address] = replace(known, keys=keys, tried=tried)
         return replace(self, entries=entries)
 
     def settle(self, done: Iterable[Entry], gone: Iterable[Address]) -> Inventory:
@@ -202,6 +208,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "keys": {name: sorted(keys) for name, keys in sorted(entry.keys.items()) if keys},
         "serverName": entry.server_name,
         "memory": dict(entry.memory),
+        "tried": entry.tried,
     }
     return {name: value for name, value in given.items() if value}
 
@@ -215,12 +222,14 @@ def _entry(address: Address, data: Mapping[str, Any]) -> Entry:
         keys={name: frozenset(keys) for name, keys in data.get("keys", {}).items()},
         server_name=data.get("serverName", ""),
         memory=dict(data.get("memory", {})),
+        tried=data.get("tried", ""),
     )
     texts = (
         entry.uid,
         entry.digest,
         entry.changed,
         entry.server_name,
+        entry.tried,
         *(k for keys in entry.keys.values() for k in keys),
     )
     if not all(isinstance(text, str) for text in texts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.coverage import ENGINE, OPERATOR, without_effect
 from reconciler.core.decide import Owner, asked_of, covers
@@ -66,6 +67,23 @@ def beyond(kinds: Iterable[Kind[Any]], documents: Sequence[Loaded], facts: Seque
         for loaded, known in operators:
             for text in kind.beyond(loaded.operator, known):
                 yield Note(loaded.name, text)
+
+
+def spared(
+    refused: Mapping[Address, errors.PlanError], wants: Mapping[Address, Desired[Any]], services: Sequence[Loaded]
+) -> Iterator[Note]:
+    """Say what is refused and left out, while the rest goes on.
+
+    Args:
+        refused: Why, by address.
+        wants: What is wanted, by address.
+        services: The specs.
+    """
+    for address, error in sorted(refused.items(), key=lambda pair: pair[0]):
+        want, told = wants[address], f"{error.message}; {error.hint}" if error.hint else error.message
+        for loaded in services:
+            if loaded.name in want.services:
+                yield Note(loaded.name, f"left out: {told}", str(loaded.where(f"spec.{want.spared}")))
 
 
 def hidden(kinds: Kinds, seen: Mapping[Address, Observed[Any]], owners: Mapping[Address, Owner]) -> Iterator[Note]:

@@ -35,6 +35,7 @@ class Desired(Generic[F]):
         asked: What else the spec asks, for the kind's `refine` alone.
         ours: For each map field that others may write to, the keys the inventory says we wrote; for `refine`, too.
         memory: What the inventory remembers of it (`core.memory`); for `refine`, too.
+        spared: Path in the spec of what it is for, where the rest goes on without it should it be refused; else empty.
     """
 
     address: Address
@@ -48,6 +49,7 @@ class Desired(Generic[F]):
     asked: Any = None
     ours: Mapping[str, frozenset[str]] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
+    spared: str = ""
 
     @property
     def services(self) -> frozenset[str]:

@@ -75,6 +75,11 @@ def as_the_spec_says(shape: Shape, record: Mapping[str, Any]) -> Shape:
     return shape
 
 
+def as_it_is(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give a record of which no budget holds anything back."""
+    return record
+
+
 @dataclass(frozen=True, slots=True)
 class Paid:
     """What an estimate knows of a kind's objects.
@@ -88,6 +93,7 @@ class Paid:
         without: Parts of the shape, as they are where there is none of them. Whose deletion lowers an estimate by what
             nobody knows: the spec has no numbers of it any more.
         sized: Gives a shape with sizes as a plain record says them, wanted or live.
+        released: Gives such a record as it is without what a spent budget holds back: that ends by itself.
     """
 
     alters: Fields | Told = Fields()
@@ -96,6 +102,7 @@ class Paid:
     counted: str = ""
     without: Mapping[str, Any] = field(default_factory=dict)
     sized: Callable[[Shape, Mapping[str, Any]], Shape] = as_the_spec_says
+    released: Callable[[Mapping[str, Any]], Mapping[str, Any]] = as_it_is
 
 
 NOTHING = Paid()

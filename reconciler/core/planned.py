@@ -12,7 +12,7 @@ from reconciler.core import errors, notes
 from reconciler.core.address import Address
 from reconciler.core.brought import starts
 from reconciler.core.costing import costs_of
-from reconciler.core.decide import Owner, asked_of, decide, decide_existing, decide_unwanted
+from reconciler.core.decide import Owner, applied_digest, asked_of, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Entry, Inventories, Inventory, Key
 from reconciler.core.kind import Kinds, Ownership
@@ -107,7 +107,8 @@ def compose(
     closed = {name: by_service.get(name, {}) for _, name in keys}
     wants = wants.meeting(seen)
     owners = owners_of(kinds, wants, inventories, everything, services)
-    changes = decide_all(kinds, wants, seen, owners)
+    spared: dict[Address, errors.PlanError] = {}
+    changes = decide_all(kinds, wants, seen, owners, spared)
     moving = {change.address for change in changes if change.action is not Action.NO_OP}
     plan = Plan.of(
         changes,
@@ -117,6 +118,7 @@ def compose(
             *notes.of_specs(kinds, services, facts, everything),
             *notes.beyond([kind for kind in kinds if kind.name in used], services, facts),
             *notes.hidden(kinds, seen, owners),
+            *notes.spared(spared, wants.made, services),
             *notes.progress(kinds, wants.made, seen, owners, moving),
         ),
         made=now.isoformat(timespec="seconds"),
@@ -125,11 +127,16 @@ def compose(
         deletion={s.name: str(s.management.deletion) for s in services},
         closed=closed,
         regions={name: region for region, name in keys},
-        costs=costs_of(services, changes, kinds),
+        costs=costs_of(services, changes, kinds, _less(services, facts)),
     )
     deletions = {key: str(s.management.deletion) for key, s in zip(keys, services, strict=True)}
     memories = dict(_memories(kinds, wants.made, seen, owners, now))
     return Planned(plan, wants.made, seen, owners, inventories, deletions, memories=memories)
+
+
+def _less(services: Sequence[Loaded], facts: Sequence[Facts]) -> dict[str, str]:
+    """Say while when services cost less than their specs say, by what their spent budgets hold back."""
+    return {one.name: known.restraint.less for one, known in zip(services, facts, strict=False)}
 
 
 def _key(loaded: Loaded) -> Key:
@@ -234,8 +241,16 @@ def decide_all(
     wants: Wants,
     seen: Mapping[Address, Observed[Any]],
     owners: Mapping[Address, Owner],
+    spared: dict[Address, errors.PlanError] | None = None,
 ) -> list[Change]:
     """Decide about every address, what others refer to before those that refer to it.
+
+    Args:
+        kinds: The kinds we know.
+        wants: What is wanted.
+        seen: What is there.
+        owners: Whose each address is.
+        spared: Gets refusals of what the rest goes on without.
 
     Raises:
         PlansRefused: With every refusal.
@@ -252,9 +267,10 @@ def decide_all(
     for address in in_order(wants.made, owners):
         kind, there, owner = kinds.of_address(address), seen.get(address), owners[address]
         want, use, never = wants.made.get(address), wants.used.get(address), wants.unwanted.get(address)
-        around = decided.get(want.within) if want and want.within else None
-        if around and around.action is Action.REPLACE:
-            there = None  # it goes with what it is a part of, and is made again after that
+        there = None if _goes_within(want, decided) else there
+        if want and want.spared and spared and not want.dependencies.isdisjoint(spared):
+            decided[address] = None
+            continue
         try:
             if never:
                 decided[address] = decide_unwanted(kind, never, there, owner)
@@ -264,11 +280,20 @@ def decide_all(
             if want or not use:
                 decided[address] = _possible(kinds, decide(kind, want, there, owner, outputs), wants.made, seen)
         except errors.PlanError as error:
-            refused.append(error)
+            if spared is not None and want and want.spared:
+                spared[address], decided[address] = error, None
+            else:
+                refused.append(error)
     if refused:
         raise errors.PlansRefused(sorted(refused, key=lambda error: error.address))
     kept = _kept(kinds, decided.values(), seen)
     return [change for change in decided.values() if change and not (_goes(change) and change.address in kept)]
+
+
+def _goes_within(want: Desired[Any] | None, decided: Mapping[Address, Change | None]) -> bool:
+    """Tell whether it goes with what it is a part of, and is made again after that."""
+    around = decided.get(want.within) if want and want.within else None
+    return around is not None and around.action is Action.REPLACE
 
 
 def _goes(change: Change) -> bool:
@@ -354,6 +379,8 @@ def claims(kinds: Kinds, planned: Planned) -> dict[Key, list[Entry]]:
         if change.action is Action.DELETE or (change.action is Action.NO_OP and not change.owned):
             continue
         entry = entry_of(kinds, change)
+        if change.writes:
+            entry = replace(entry, tried=applied_digest(kinds.of_address(change.address).fields, change.desired or {}))
         for name in change.services:
             for key in keys.get(name, ()):
                 found[key].append(entry)

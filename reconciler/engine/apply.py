@@ -12,17 +12,22 @@ from typing import Any
 from reconciler.core import errors, exits
 from reconciler.core.address import Address
 from reconciler.core.decide import applied_digest, observed_digest, owned
+from reconciler.core.diff import plain
 from reconciler.core.inventory import Entry, Inventory, Key
 from reconciler.core.objects import Observed
 from reconciler.core.plan import Action, Change
 from reconciler.core.planned import Planned, claims, entry_of
-from reconciler.core.reference import holds_ref
+from reconciler.core.record import revive
+from reconciler.core.reference import filled, holds_ref
 from reconciler.engine import signals
 from reconciler.engine.converge import converge
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.keeping import Keeper
 from reconciler.engine.pool import Task
 from reconciler.engine.session import Session
+
+NOT_BEFORE = "it was not working before"
+"""Of what was written and is as broken as it was."""
 
 
 class Outcome(StrEnum):
@@ -170,12 +175,15 @@ def _take(store: InventoryStore, inventories: Mapping[Key, Inventory]) -> dict[K
 def _unwell(planned: Planned, results: list[Result]) -> dict[Address, str]:
     """Collect objects that are as wanted and do not work, which writing again would not help, and what is left open."""
     found = {address: seen.problem for address, seen in planned.seen.items() if seen.problem}
+    still: dict[Address, str] = {}
     for result in results:
-        found.pop(result.change.address, None)
+        before = found.pop(result.change.address, None)
+        if before and result.seen and result.outcome is Outcome.DONE and result.seen.problem == before:
+            still[result.change.address] = f"{NOT_BEFORE}: {before}"
     idle = [c for c in planned.plan.changes if c.action is Action.NO_OP]
     wanted = {c.address for c in idle if c.owned}
     left = {c.address: c.problem for c in idle if c.contradicts or (c.changes and c.problem)}
-    return {address: why for address, why in found.items() if address in wanted} | left
+    return {address: why for address, why in found.items() if address in wanted} | still | left
 
 
 @dataclass(slots=True)
@@ -322,11 +330,22 @@ class _Run:
                 # What other objects tell has values now, and it is those that were applied.
                 entry = replace(entry, digest=observed_digest(kind, result.seen, entry.keys))
             return self._remembering(change, entry)
+        if result and known and change.action is Action.UPDATE and isinstance(result.error, errors.OperationFailed):
+            # Google took what was written, and it is there: that it did not do is no move of anybody else's.
+            return replace(known, digest="" if holds_ref(change.desired) else digest)
         if change.action is Action.NO_OP and change.owned and known and not known.digest:
             # Adopted as it is, or an interrupted run's work found whole.
             entry = entry_of(kinds, change, seen=self.planned.seen.get(change.address), digest=digest)
             return self._remembering(change, replace(entry, changed=known.changed or now))
+        if result and known and change.writes and holds_ref(change.desired):
+            # It was claimed before what it refers to was known: what was tried has the values.
+            found = filled(revive(kind.fields, change.desired or {}), self._outputs)
+            return replace(known, tried=applied_digest(kind.fields, plain(found)))
         return None
+
+    def _outputs(self, address: Address) -> Mapping[str, Any]:
+        seen = self._done(address) or self.planned.seen.get(address)
+        return seen.output if seen else {}
 
     def _remembering(self, change: Change, entry: Entry) -> Entry:
         before = self.planned.owners[change.address].entry

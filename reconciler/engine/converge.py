@@ -68,6 +68,15 @@ class _Convergence:
         self.name = entry.server_name if entry else ""
 
     def carry_out(self) -> Observed[Any] | None:
+        """Bring it there, or to where it is as wanted and does no worse than before."""
+        try:
+            return self._brought()
+        except errors.OperationFailed:
+            if (found := self._as_broken_as_before()) is None:
+                raise
+            return found
+
+    def _brought(self) -> Observed[Any] | None:
         clock, patience = self.session.clock, self.session.patience
         seen = self.planned.seen.get(self.change.address)
         now: Change | None = self.change
@@ -99,6 +108,18 @@ class _Convergence:
             seen, now = self._look_again(failure)
             now = None if wrote and failure is None and self._goes_on_later(now) else now
         raise failure or self._unfinished(now)
+
+    def _as_broken_as_before(self) -> Observed[Any] | None:
+        """Give the object where all is written and it only is what it was before: not working, for the same reason.
+
+        Google calls every write to such an object failed, also one that touches nothing of what does not work.
+        """
+        seen = self.planned.seen.get(self.change.address)
+        if seen is None or not seen.problem or self.change.action is not Action.UPDATE:
+            return None
+        found, now = self._look_again(None)
+        written = now is None or now.action is Action.NO_OP
+        return found if written and found is not None and found.problem == seen.problem else None
 
     def _goes_on_later(self, now: Change | None) -> bool:
         """Tell whether more is to be written, which is the next step: a plan shows one, and a run makes one."""

@@ -22,7 +22,7 @@ from reconciler.core.planned import Observe, Planned, compose, owners_of, refuse
 from reconciler.core.wants import Wants
 from reconciler.engine.clearances import with_clearances
 from reconciler.engine.inventory_store import InventoryStore
-from reconciler.engine.ladder.books import Books, Found
+from reconciler.engine.ladder.books import BROKEN, Books, Found
 from reconciler.engine.quotas import with_quotas
 from reconciler.engine.resolve import resolve
 from reconciler.engine.rollouts import with_forecasts
@@ -142,7 +142,8 @@ def _restrained(services: Sequence[Loaded], facts: Sequence[Facts], books: Found
             continue
         key = (loaded.region, loaded.name)
         if why := books.unreadable.get(key):
-            raise errors.PlansRefused([errors.PlanError(Address("budget", *key), f"its book cannot be read: {why}")])
+            refused = errors.PlanError(Address("budget", *key), f"its book cannot be read: {why}", hint=BROKEN)
+            raise errors.PlansRefused([refused])
         restraint = restraint_of(loaded.name, loaded.service.spec.budget, books.of(key), now)
         yield replace(known, restraint=restraint)
 

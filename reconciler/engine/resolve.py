@@ -112,20 +112,34 @@ def once(lookup: Lookup[Any], question: Question) -> Once:
 def _try(
     session: Session, kept: tuple[type[errors.ReconcilerError], ...], lookup: Lookup[Any], question: Question
 ) -> Any:
-    """Give the answer, or the error as a value."""
+    """Give the answer, or the error as a value.
+
+    What no lookup should raise is a value as well, whatever is kept: it must not end the run of every other spec.
+    """
     try:
         return lookup.answer(session.connection, question)
     except kept as error:
         return None if question.optional and isinstance(error, errors.NotFoundError) else error
+    except errors.ReconcilerError:
+        raise
+    except Exception as error:  # noqa: BLE001 - any fault of ours, or of a library
+        why = f"lookup {lookup.name} of {question.key} ended unexpectedly: {type(error).__name__}: {error}"
+        unforeseen = errors.Unforeseen(why, hint="this is a fault of mlservice and not of the spec: please report it")
+        unforeseen.__cause__ = error
+        return unforeseen
 
 
 def _problems(loaded: Loaded, many: Sequence[Asked], known: Mapping[Any, Any]) -> list[Problem]:
     failed = [(question, known[once(lookup, question)]) for lookup, question in many]
     return [
-        Problem(loaded.where(f"spec.{question.where}"), error.message, error.hint)
+        Problem(loaded.where(f"spec.{question.where}"), _said(loaded, error), error.hint)
         for question, error in failed
         if isinstance(error, errors.ReconcilerError)
     ]
+
+
+def _said(loaded: Loaded, error: errors.ReconcilerError) -> str:
+    return f"{loaded.name}: {error.message}" if isinstance(error, errors.Unforeseen) else error.message
 
 
 def _facts(given: Facts, many: Sequence[Asked], known: Mapping[Any, Any]) -> Facts:

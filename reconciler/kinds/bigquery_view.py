@@ -33,6 +33,7 @@ NAME = "bigquery_view"
 ADDRESS = Address(NAME, GLOBAL, f"{bill.DATASET}.{bill.VIEW}")
 _WRITTEN = ("view", "labels", "description", "friendlyName", "expirationTime")
 """What somebody writes."""
+_PATH = "budget.export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,23 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
         return
     # Several services want the very same, so both carry the manager's mark and no service's labels.
     marks = {MANAGED_BY: MANAGER}
-    dataset = bigquery_dataset.of_bill()
-    yield Desired(dataset, bigquery_dataset.BigqueryDataset(found.location, marks), service.name)
+    dataset, wanted = bigquery_dataset.of_bill(), bigquery_dataset.BigqueryDataset(found.location, marks)
+    yield Desired(dataset, wanted, service.name, spared=_PATH)
     table = split_table(budget.export, facts.project)
     text = bill.query(table, facts.project, by_arrival=found.by_arrival)
-    yield Desired(ADDRESS, BigqueryView(text, marks), service.name, needs=frozenset({dataset}))
+    yield Desired(ADDRESS, BigqueryView(text, marks), service.name, needs=frozenset({dataset}), spared=_PATH)
+
+
+def refine(want: Desired[BigqueryView], seen: Observed[BigqueryView] | None) -> BigqueryView:
+    """Refuse what is no view: a table cannot become one.
+
+    Raises:
+        PlanError: There is a table of somebody's.
+    """
+    if seen is not None and seen.output["type"] != "VIEW":
+        why = f"{want.address.name} is there and is no view, so what is billed is not known"
+        raise errors.PlanError(want.address, why, hint="rename or delete it, then an apply makes the view")
+    return want.fields
 
 
 def notes(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
@@ -142,7 +155,7 @@ def _observed(address: Address, live: Mapping[str, Any]) -> Observed[BigqueryVie
         uid=str(live.get("creationTime", "")),
         version=fingerprint({part: live.get(part) for part in _WRITTEN}),
         mark=MANAGER if fields.labels.get(MANAGED_BY) == MANAGER else "",
-        output={"name": address.name},
+        output={"name": address.name, "type": str(live.get("type", ""))},
         live=live,
     )
 
@@ -153,6 +166,7 @@ KIND = Kind(
     fields=BigqueryView,
     desired=desired,
     connect=BigqueryViewClient,
+    refine=refine,
     paid=paid.NOTHING,
     acts_on=frozenset({"budget.export"}),
     permissions=Permissions(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
@@ -22,10 +22,12 @@ class BillingAccount:
     Args:
         name: `billingAccounts/…`; empty where nobody pays, or where that is not known.
         hidden: Why it is not known; empty where it is.
+        currency: ISO 4217; empty where that was not asked, or may not be seen.
     """
 
     name: str = ""
     hidden: str = ""
+    currency: str = ""
 
 
 def asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
@@ -51,7 +53,16 @@ def account_of(connection: Connection, project: str) -> BillingAccount:
 
 
 def _answer(connection: Connection, question: Question) -> BillingAccount:
-    return account_of(connection, question.key)
+    found = account_of(connection, question.key)
+    if not found.name:
+        return found
+    api: Any = connection.client("google.cloud.billing_v1", "cloud_billing", "CloudBilling")
+    try:
+        with calling("read", found.name):
+            account = api.get_billing_account(request={"name": found.name}, retry=READING, timeout=CALL_TIMEOUT_S)
+    except errors.ApiError:  # many who may plan may not see it: Google says so then, when the budget is written
+        return found
+    return replace(found, currency=str(account.currency_code))
 
 
 LOOKUP = Lookup(

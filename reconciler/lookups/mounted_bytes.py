@@ -59,7 +59,7 @@ def _answer(connection: Connection, question: Question) -> int:
             listed: Any = connection.storage.list_blobs(
                 bucket,
                 prefix=prefix,
-                fields="items(size),nextPageToken",
+                fields="items(name,size),nextPageToken",  # the client makes no blob that has no name
                 page_size=1000,
                 retry=READING,
                 timeout=CALL_TIMEOUT_S,

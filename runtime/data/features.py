@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # An answer names this many problems; the count of all would cost a scan of a body that is wrong anyway.
 MAX_PROBLEMS = 20
+# A sentence names so many, and counts the others.
+NAMED = 3
 # Of a caller's value, an answer repeats this many characters.
 SHOWN = 40
 
@@ -37,7 +39,8 @@ class InvalidInput(ValueError):
     """The input does not fit the schema."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(describe(p) for p in problems[:3]))
+        more = [f"and {len(problems) - NAMED} more"] if len(problems) > NAMED else []
+        super().__init__("; ".join([*(describe(p) for p in problems[:NAMED]), *more]))
         self.problems = tuple(problems)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from schemas.checks.finding import Finding, repeated, warning
 from schemas.refusal import shown
-from schemas.sections.access import AUTO, Access, Authentication
+from schemas.sections.access import AUTO, Access, Authentication, Ingress
 
 EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 ACCOUNT = re.compile(r"[a-z0-9][a-z0-9-]*@[a-z0-9.-]+\.gserviceaccount\.com")
@@ -28,6 +28,21 @@ def invokers(access: Access) -> Iterator[Finding]:
     if access.authentication is Authentication.PUBLIC and access.invokers:
         hint = "remove the list, or use `authentication: IAM`"
         yield warning("access.invokers", "public", "invokers mean nothing where anyone may call", hint)
+
+
+def open_to_anyone(access: Access) -> Iterator[Finding]:
+    """That Cloud Run asks nobody opens a service to the internet as `Public` does, and says so less."""
+    if access.authentication is Authentication.OFF and access.ingress is Ingress.ALL and not access.iap:
+        summary = "anyone on the internet may call, as nobody is asked"
+        hint = "if that is meant, write `authentication: Public`; else `ingress: InternalAndLoadBalancing`"
+        yield warning("access.authentication", "public", summary, hint)
+
+
+def one_word_on_iap(access: Access) -> Iterator[Finding]:
+    """Whether people sign in to IAP is not said twice, and differently."""
+    if access.authentication is Authentication.IAP and access.iap is False:
+        hint = "leave out `iap`, or use `authentication: IAM`"
+        yield Finding("access.iap", "iap", "`iap: false` contradicts `authentication: IAP`", hint)
 
 
 def _member(path: str, member: str) -> Iterator[Finding]:

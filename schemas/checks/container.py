@@ -178,6 +178,25 @@ def order(container: Container, sidecars: dict[str, Sidecar]) -> Iterator[Findin
             yield Finding(path, "depends-on", "it waits for itself, by way of others", "one of them must start first")
 
 
+def told_apart(container: Container, sidecars: dict[str, Sidecar]) -> Iterator[Finding]:
+    """A sidecar may have the name that the container which takes requests has by default."""
+    if container.name is None and "server" in sidecars:
+        main = main_name(None, sidecars)
+        summary = f'the container that takes requests has no name: it is called "{main}"'
+        yield warning("sidecars.server", "container-name", summary, "name both: container.name")
+
+
+def known_to_have_started(container: Container, sidecars: dict[str, Sidecar]) -> Iterator[Finding]:
+    """Whoever is waited for has a startup probe."""
+    waits = {"container": container.depends_on} | {f"sidecars.{name}": s.depends_on for name, s in sidecars.items()}
+    for path, others in waits.items():
+        for index, other in enumerate(others):
+            if other in sidecars and sidecars[other].startup_probe is None:
+                summary = f"{shown(other)} has no startup probe: nothing tells when it has started"
+                place = f"{path}.dependsOn[{index}]"
+                yield warning(place, "depends-on", summary, f"give sidecars.{other}.startupProbe")
+
+
 def _after(name: str, waits: Mapping[str, tuple[str, ...]]) -> set[str]:
     """Everything that must have started before."""
     found: set[str] = set()

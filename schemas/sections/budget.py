@@ -50,7 +50,7 @@ class Budget(Section):
     )
     per_usd: Number | None = Field(
         None,
-        gt=0,
+        ge=0.01,
         le=1_000_000,
         description="What a US dollar is in the currency of the budget. List prices are in dollars: `planLimit` is "
         "divided by it to be compared with them.",

@@ -56,7 +56,9 @@ def test_prices_that_cannot_be_read_are_told(shell):
     log = shell("reconcile", "--local", "--dry-run", env={"MLSERVICE_PRICES": missing}).err
     lines = [json.loads(line) for line in log.splitlines()]
     quiet = shell("plan", "--local", env={"MLSERVICE_PRICES": os.devnull})
+    priced = shell("cost", env={"MLSERVICE_PRICES": missing})
 
+    assert f"cannot be used: {missing}: no such file" in priced.err
     assert f"cannot be used: {missing}: no such file" in planned.err
     assert [line["severity"] for line in lines if missing in line.get("error", "")] == ["WARNING"]
     assert "prices are" not in quiet.err

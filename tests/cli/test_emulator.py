@@ -56,6 +56,24 @@ def test_time_passes_in_steps_that_are_told_of(emulator):
     assert [past for past, _ in client.advance(0)] == [0], "nothing is one step"
 
 
+def test_a_state_that_cannot_be_read_is_said_and_can_be_emptied(own):
+    """In one sentence; reset starts from nothing, and keeps what it could not read."""
+    state = own.folder / ".mlservice" / "emulator"
+    assert own("emulator", "reset", "--yes").code == 64, "there is none"
+    state.mkdir(parents=True, mode=0o700)
+    (state / "state.sqlite").write_bytes(b"no database" * 500)
+
+    refused = own("emulator", "start")
+    assert refused.code == 1
+    assert "cannot start the emulator: the state in" in refused.err
+    assert "cannot be read" in refused.err
+    assert "Traceback" not in refused.err
+    assert "mlservice emulator reset" in refused.err
+    assert own("emulator", "reset", "--yes").out == "empty\n"
+    assert own("emulator", "status").code == 0
+    assert (state / "state.sqlite.unreadable").read_bytes().startswith(b"no database")
+
+
 @pytest.mark.slow
 def test_the_emulator_from_start_to_stop(own):
     """Starting twice is one emulator; time passes; reset empties; stop keeps the state."""

@@ -1,6 +1,7 @@
 """Taking over a Cloud Run service that somebody made by hand, with Google's own client."""
 
 import pytest
+from google.api_core.exceptions import GoogleAPICallError
 
 from schemas import load
 from tests.operating import HELLO, REGION
@@ -134,3 +135,26 @@ def test_a_service_that_is_not_taken_over_leaves_no_file(by_hand, shell):
     assert (failed.code != 0, left) == (True, False), failed.out + failed.err
     assert again.code == 0, again.out + again.err
     assert (shell.folder / "old.yaml").exists()
+
+
+def test_a_service_that_did_not_work_before_is_taken_over(operator, shell):
+    """Its newest version does not start, as before: that is said, and is no failure of taking it over."""
+    services = operator.api("google.cloud.run_v2", "services", "Services")
+    for name in ("fine", "ill"):
+        container = {"image": HELLO}
+        request = {"parent": PARENT, "service_id": name, "service": {"template": {"containers": [container]}}}
+        made = services.create_service(request=request).result()
+    made.template.containers[0].env.append({"name": "HELLO_EXIT", "value": "3"})
+    with pytest.raises(GoogleAPICallError):
+        services.update_service(request={"service": made}).result()
+
+    done = shell("import", "--all", "--region", REGION, "--local", "-o", "specs", "--yes")
+    plan = shell("plan", "specs", "--local", "--detailed-exitcode")
+
+    said = done.out + done.err
+    assert done.code == 0, said
+    assert "taken over; it was not working before: " in said
+    assert "run again" not in said
+    assert "2 of 2 changes done" in said
+    assert {operator.service(name).labels["mlservice-service"] for name in ("fine", "ill")} == {"fine", "ill"}
+    assert plan.code == 0, plan.out

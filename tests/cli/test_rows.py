@@ -1,10 +1,12 @@
 """Rows that `mlservice predict` reads out of files."""
 
+import io
 import json
 
+import httpx
 import pytest
 
-from reconciler.cli.commands.predict import read_rows
+from reconciler.cli.commands.predict import _said, read_rows
 from reconciler.core.errors import UsageError
 
 
@@ -65,3 +67,48 @@ def test_a_line_that_is_no_row_is_named(tmp_path, text, said):
 
     with pytest.raises(UsageError, match=said):
         read_rows(str(tmp_path / "rows.jsonl"))
+
+
+TABLE = "id,code,flag,x\n9007199254740993,00123,true,\n"
+ROWS = [{"id": 9007199254740993, "code": "00123", "flag": True, "x": None}]
+
+
+@pytest.mark.parametrize("text", [TABLE, f"\ufeff{TABLE}", f"\n{json.dumps(ROWS)}\n", json.dumps({"instances": ROWS})])
+def test_rows_on_standard_input_are_what_they_are_in_a_file(monkeypatch, text):
+    """JSON, JSON Lines and CSV: nobody need say which."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    monkeypatch.setattr("reconciler.cli.commands.predict.someone_is_there", lambda: False)
+
+    assert read_rows("-") == ROWS
+
+
+@pytest.mark.parametrize("text", ["", "5", "churn", '"a"'])
+def test_a_word_on_standard_input_is_neither(monkeypatch, text):
+    """A table has a header and rows below it."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+    with pytest.raises(UsageError, match="cannot read rows from -"):
+        read_rows("-")
+
+
+def test_json_lines_on_standard_input_are_rows(monkeypatch):
+    """They begin with a brace, as no header does."""
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"age": 3}\n{"age": 4}\n'))
+
+    assert read_rows("-") == [{"age": 3}, {"age": 4}]
+
+
+def test_every_problem_that_the_server_names_is_said():
+    """With its row and feature; a sentence of the server's stands as it is."""
+    many = [{"row": n, "feature": "age", "message": "is missing"} for n in range(11)]
+
+    told = said_of({"error": "row 0, feature 'age': is missing; and 10 more", "problems": many})
+    assert told.splitlines() == ["11 problems", *(f"  row {n}, feature 'age': is missing" for n in range(11))]
+    assert said_of({"error": "no", "problems": [{"row": None, "feature": None, "message": "no"}]}) == "no"
+    assert said_of({"error": "busy"}) == "busy"
+    assert said_of(["odd"]) == '["odd"]'
+
+
+def said_of(body):
+    """What `predict` says of an answer of an error."""
+    return _said(httpx.Response(422, text=json.dumps(body)))

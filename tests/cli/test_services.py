@@ -91,7 +91,11 @@ def open_up(operator, way, name="churn"):
         live.invoker_iam_disabled = True
         client.update_service(request={"service": live}).result()
         return
-    role = "projects/local/roles/caller" if way == "custom role" else "roles/run.invoker"
+    role = "roles/run.invoker"
+    if way == "custom role":
+        made = {"title": "Caller", "included_permissions": ["run.routes.invoke"]}
+        iam = operator.api("google.cloud.iam_admin_v1", "iam", "IAM")
+        role = iam.create_role(request={"parent": "projects/local", "role_id": "caller", "role": made}).name
     policy = client.get_iam_policy(request={"resource": live.name})
     policy.bindings.add(role=role, members=["allUsers"])
     client.set_iam_policy(request={"resource": live.name, "policy": policy})

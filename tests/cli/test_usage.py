@@ -45,6 +45,8 @@ def test_without_arguments_the_help_is_shown(offline):
         pytest.param(["destroy"], "names", id="missing-argument"),
         pytest.param(["predict", "x", "no-such.json", "--local"], "cannot read rows", id="rows-file"),
         pytest.param(["serve", "no-such-folder"], "is no folder", id="folder"),
+        pytest.param(["serve", ".", "--port", "80800"], "65535", id="port"),
+        pytest.param(["emulator", "advance", "nan"], "'nan' is no duration", id="no-number"),
         pytest.param(["emulator", "env"], "emulator start", id="no-emulator"),
         pytest.param(["emulator", "logs", "svc"], "emulator start", id="no-emulator-logs"),
     ],
@@ -192,6 +194,30 @@ def test_validate_speaks_to_programs(offline, form):
     assert done.code == 1
     found = done.json if form == "json" else done.json["runs"][0]["results"]
     assert len(found) >= 2 or len(found["problems"]) >= 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["plan", "no-such.yaml", "-o", "json"], 1),
+        (["apply", "no-such.yaml", "--output=json"], 1),
+        (["plan", "--no-such", "-ojson"], 64),
+        (["history", "svc", "--local", "--project", "other", "--output", "json"], 64),
+    ],
+)
+def test_what_goes_wrong_is_json_where_a_program_reads_json(offline, arguments, code):
+    """Stdout is one JSON document with the exit code; people read the same on stderr."""
+    done = offline(*arguments)
+
+    error = done.json["error"]
+    assert (done.code, error["exitCode"]) == (code, code)
+    assert all(problem["summary"] in done.err for problem in error["problems"])
+    assert error["problems"] or error["message"] in done.err
+
+
+def test_a_command_after_dashes_reads_what_it_likes(offline):
+    """What stands behind `--` is no option of ours."""
+    assert offline("emulator", "push", ".", "image", "--", "python", "-o", "json").out == ""
 
 
 def bad_files(folder):

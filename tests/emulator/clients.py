@@ -49,7 +49,9 @@ def let_agents_publish(emulator: Any, project: str = "local", *, of: str = "") -
         f"serviceAccount:service-{number}@{of}.iam.gserviceaccount.com"
         for of in ("gcp-sa-pubsub", "gs-project-accounts")
     ]
-    policy = projects.get_iam_policy(request={"resource": f"projects/{project}"})
+    request = {"resource": f"projects/{project}", "options": {"requested_policy_version": 3}}
+    policy = projects.get_iam_policy(request=request)
+    policy.version = 3
     for role in ("roles/pubsub.publisher", "roles/pubsub.subscriber"):
         policy.bindings.add(role=role, members=agents)
     projects.set_iam_policy(request={"resource": f"projects/{project}", "policy": policy})

@@ -7,6 +7,7 @@ import pytest
 from google.cloud.run_v2.types import job as jobs
 from google.cloud.run_v2.types import revision_template, service
 
+from emulator.apis import cloudquotas
 from emulator.apis.run import checks, containers, sizes
 from emulator.apis.run.defaults import fill_job
 from emulator.apis.run.messages import GEN2, LATEST
@@ -143,12 +144,13 @@ def test_a_gpu_needs_cpu_and_memory(cpu, memory, fine):
     assert refused(sizes.check_gpu, template, cpu_millis(cpu, "f"), memory_bytes(memory, "f") / MIB) is not fine
 
 
-@pytest.mark.parametrize(("allowed", "fine"), [(20, True), (19.999, False)])
-def test_a_quota_may_be_used_up(allowed, fine):
+@pytest.mark.parametrize(("allowed", "fine"), [(20_000, True), (19_999, False)])
+def test_a_quota_may_be_used_up(world, monkeypatch, allowed, fine):
     """Twenty instances of one vCPU."""
-    template = run("limits", {})
-    template.scaling.max_instance_count = 20
-    assert refused(checks.check_quota, template, {"cpu": allowed}) is not fine
+    made = service.Service.pb()(name="projects/local/locations/europe-west1/services/s", template=run("limits", {}))
+    made.template.scaling.max_instance_count = 20
+    monkeypatch.setattr(cloudquotas, "limit", lambda _, __, quota, ___: allowed if quota == cloudquotas.CPU else 10**15)
+    assert refused(checks.check_quota, world, made) is not fine
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_a_quota_may_be_used_up(allowed, fine):
 )
 def test_tasks_of_jobs(world, parallelism, cpu, fine):
     """As many at once as there are; a whole vCPU each."""
-    made = jobs.Job.pb()()
+    made = jobs.Job.pb()(name="projects/local/locations/europe-west1/jobs/j")
     made.template.task_count, made.template.parallelism = 2, parallelism
     container = made.template.template.containers.add(image="i")
     container.resources.limits["cpu"] = cpu

@@ -174,7 +174,7 @@ def test_calls_are_counted_also_those_refused(emulator, api):
 def test_unknown_methods_are_unimplemented(emulator, wire):
     """A path or a method that is in no package of Google's."""
     if wire == "rest":
-        assert httpx.get(f"{emulator.http}/v9/nothing").status_code == 404
+        assert httpx.get(f"{emulator.http}/v9/nothing").status_code == 501
         return
     with emulator.channel() as channel, pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary("/google.nothing.v1.Nothing/Get")(b"")

@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed"),
 ]
 
+HELLO = "us-docker.pkg.dev/cloudrun/container/hello"
 COLOUR = "import os\n\ndef hello(request):\n    return os.environ['COLOUR']\n"
 """A function."""
 
@@ -145,21 +146,37 @@ def test_vulnerabilities(gcloud, emulator, tmp_path):
     assert row["occurrence"]["vulnerability"]["shortDescription"] == "CVE-2020-14343"
 
 
-def test_run(gcloud, emulator):
-    """Services, their revisions and jobs are listed over all regions, and described in one."""
-    place = f"{emulator.http}/v2/projects/local/locations/europe-west4"
-    hello = {"image": "us-docker.pkg.dev/cloudrun/container/hello"}
-    httpx.post(f"{place}/services?serviceId=front", json={"template": {"containers": [hello]}}).raise_for_status()
-    task = {"template": {"template": {"containers": [hello]}}}
-    httpx.post(f"{place}/jobs?jobId=nightly", json=task).raise_for_status()
-    httpx.get(f"{place}/services/front", timeout=30).raise_for_status()
+def test_run(gcloud):
+    """A service is deployed, changed, given traffic and a caller, and deleted, all by gcloud."""
+    there = "--region=europe-west4"
+    made = gcloud(f"run deploy front --image={HELLO} {there} --allow-unauthenticated --labels=team=a")
+    assert httpx.get(made["status"]["url"], timeout=30).is_success
+    gcloud(f"run services update front {there} --update-env-vars=A=1 --no-traffic --tag=next")
+    gcloud(f"run services update-traffic front {there} --to-tags=next=40")
 
-    assert [each["metadata"]["name"] for each in gcloud("run services list")] == ["front"]
-    assert [each["metadata"]["name"] for each in gcloud("run jobs list")] == ["nightly"]
-    seen = gcloud("run services describe front --region=europe-west4")
-    assert seen["spec"]["template"]["spec"]["containers"][0]["image"] == hello["image"]
-    revisions = gcloud("run revisions list --service=front --region=europe-west4")
-    assert [each["metadata"]["labels"]["serving.knative.dev/service"] for each in revisions] == ["front"]
+    seen = gcloud(f"run services describe front {there}")
+    assert seen["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "A", "value": "1"}]
+    assert {each["percent"] for each in seen["status"]["traffic"] if "percent" in each} == {60, 40}
+    assert seen["metadata"]["labels"]["team"] == "a"
+    revisions = gcloud(f"run revisions list --service=front {there}")
+    assert {each["metadata"]["labels"]["serving.knative.dev/service"] for each in revisions} == {"front"}
+    member = "--member=user:a@example.com --role=roles/run.invoker"
+    policy = gcloud(f"run services add-iam-policy-binding front {there} {member}")
+    assert policy["bindings"][0]["members"] == ["allUsers", "user:a@example.com"]
+    gcloud(f"run services delete front {there}", as_json=False)
+    assert gcloud("run services list") == []
+
+
+def test_run_jobs(gcloud):
+    """A job is made, run to its end, and deleted, all by gcloud."""
+    there = "--region=europe-west4"
+    gcloud(f"run jobs create nightly --image={HELLO.replace('hello', 'job')} {there} --tasks=2")
+    gcloud(f"run jobs execute nightly {there} --wait")
+
+    [seen] = gcloud(f"run jobs executions list --job=nightly {there}")
+    assert seen["status"]["succeededCount"] == 2
+    gcloud(f"run jobs delete nightly {there}", as_json=False)
+    assert gcloud("run jobs list") == []
 
 
 def test_iam(gcloud):

@@ -98,7 +98,7 @@ def test_of_many_writers_each_binding_survives(api):
 def test_conditions_need_version_three_in_both_calls(api):
     """Set with another version is refused; read with another version hides them."""
     condition = expr_pb2.Expr(title="office hours", expression="request.time.getHours() < 18")
-    wanted = policy_pb2.Policy(bindings=[binding(condition=condition)])
+    wanted = policy_pb2.Policy(bindings=[binding("roles/run.viewer", condition=condition)])
     with pytest.raises(exceptions.InvalidArgument, match="version 3"):
         put(api, wanted)
     wanted.version = 3
@@ -134,3 +134,15 @@ def test_accounts_that_exist_are_members(emulator, api):
     assert (
         list(put(api, policy_pb2.Policy(bindings=[binding("roles/viewer", *members)])).bindings[0].members) == members
     )
+
+
+def test_what_is_audited_stays_unless_a_mask_names_it(api):
+    """A policy is mostly written by who wants another binding (google/iam/v1/iam_policy.proto: the default mask)."""
+    audited = policy_pb2.AuditConfig(service="allServices", audit_log_configs=[{"log_type": "ADMIN_READ"}])
+    mask = {"paths": ["bindings", "etag", "audit_configs"]}
+    api.set_iam_policy(request={"resource": NAME, "policy": {"audit_configs": [audited]}, "update_mask": mask})
+    api.set_iam_policy(request={"resource": NAME, "policy": {"bindings": []}})
+    assert list(get(api).audit_configs) == [audited]
+
+    api.set_iam_policy(request={"resource": NAME, "policy": {}, "update_mask": mask})
+    assert list(get(api).audit_configs) == []

@@ -46,3 +46,23 @@ def test_a_method_without_behaviour_is_refused(emulator, wire):
     """The emulator never pretends."""
     with pytest.raises(exceptions.MethodNotImplemented, match="not emulated"):
         repositories(emulator, wire).get_vpcsc_config(name="projects/local/locations/us/vpcscConfig")
+
+
+def test_a_repository_says_how_much_is_in_it(emulator, tmp_path):
+    """By itself and in lists; a virtual one, in which nothing lies, is not scanned."""
+    api = client(emulator, ar.ArtifactRegistryClient)
+    virtual = ar.Repository(format_="DOCKER", mode="VIRTUAL_REPOSITORY")
+    for name, wanted in (("all", virtual), ("images", ar.Repository(format_="DOCKER"))):
+        request = {"parent": PARENT, "repository_id": name, "repository": wanted}
+        api.create_repository(request=request).result(timeout=60)
+    (tmp_path / "main.py").write_text("print('hello')")
+    host = f"{PARENT.rpartition('/')[2]}-docker.pkg.dev"
+    pushed = {"image": f"{host}/local/images/app:v1", "folder": str(tmp_path), "command": ["python", "main.py"]}
+    emulator.control("POST", "images", pushed)
+
+    [image] = api.list_docker_images(parent=f"{PARENT}/repositories/images")
+    sizes = {each.name.rpartition("/")[2]: each.size_bytes for each in api.list_repositories(parent=PARENT)}
+    assert sizes == {"all": 0, "images": image.image_size_bytes}
+    assert api.get_repository(name=f"{PARENT}/repositories/images").size_bytes == image.image_size_bytes > 0
+    state = api.get_repository(name=f"{PARENT}/repositories/all").vulnerability_scanning_config.enablement_state
+    assert state.name == "SCANNING_UNSUPPORTED"

@@ -8,7 +8,7 @@ import pytest
 from google.iam.v1 import iam_policy_pb2
 
 from emulator.apis import LISTED
-from emulator.apis.run.stored import EXECUTIONS, REVISIONS, SERVICES
+from emulator.apis.run.stored import EXECUTIONS, JOBS, REVISIONS
 from emulator.core.api import Api, Call, Listed, Policies, Registry
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import fits
@@ -50,6 +50,15 @@ def made(world):
 
 
 EXECUTION_LIST = "google.cloud.run.v2.Executions/ListExecutions"
+
+
+def test_a_token_is_good_for_its_list_only(made):
+    """That of another parent would skip what nobody has seen."""
+    token = ask(made, EXECUTION_LIST, parent=f"{REGION}/jobs/a", page_size=1).next_page_token
+
+    assert names(ask(made, EXECUTION_LIST, parent=f"{REGION}/jobs/a", page_token=token), "executions") == ["b", "z"]
+    with pytest.raises(ApiFailure, match="page token is not valid"):
+        ask(made, EXECUTION_LIST, parent=f"{REGION}/jobs/b", page_token=token)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
@@ -177,14 +186,16 @@ def _overlap(one, two):
 
 
 def test_what_a_caller_may_do_is_asked_of_a_resource_that_is_there(world):
-    """TestIamPermissions of an absent service is a 404, in Cloud Run's words."""
-    method = "google.cloud.run.v2.Services/TestIamPermissions"
-    with pytest.raises(ApiFailure, match="of kind 'SERVICE'"):
-        ask(world, method, resource=f"{REGION}/services/s", permissions=["run.services.get"])
+    """TestIamPermissions of an absent job is a 404, in Cloud Run's words; gcloud asks of a service before it is."""
+    method = "google.cloud.run.v2.{}/TestIamPermissions"
+    with pytest.raises(ApiFailure, match="of kind 'JOB'"):
+        ask(world, method.format("Jobs"), resource=f"{REGION}/jobs/j", permissions=["run.jobs.get"])
 
-    SERVICES.save(world, SERVICES.message(name=f"{REGION}/services/s"))
-    answer = ask(world, method, resource=f"{REGION}/services/s", permissions=["run.services.get"])
-    assert list(answer.permissions) == ["run.services.get"]
+    JOBS.save(world, JOBS.message(name=f"{REGION}/jobs/j"))
+    answer = ask(world, method.format("Jobs"), resource=f"{REGION}/jobs/j", permissions=["run.jobs.get"])
+    assert list(answer.permissions) == ["run.jobs.get"]
+    asked = {"resource": f"{REGION}/services/s", "permissions": ["run.services.setIamPolicy"]}
+    assert list(ask(world, method.format("Services"), **asked).permissions) == ["run.services.setIamPolicy"]
 
 
 @pytest.mark.parametrize(

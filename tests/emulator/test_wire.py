@@ -1,10 +1,12 @@
 """The wire: derived from Google's packages, and JSON as Google maps it."""
 
+import json
 import re
 import socket
 import subprocess
 import sys
 
+import grpc
 import pytest
 from google.api_core import exceptions
 from google.cloud import artifactregistry_v1 as ar
@@ -185,3 +187,59 @@ def test_a_filter_nobody_knows_is_refused(emulator):
     """Ignoring it would show things that were not asked for."""
     with pytest.raises(exceptions.MethodNotImplemented, match="filter"):
         client(emulator, ar.ArtifactRegistryClient).list_repositories(request={"parent": PARENT, "filter": "a=b"})
+
+
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [
+        pytest.param("GET", f"/v1/{PARENT}/endpoints", id="an-api-that-is-not-here"),
+        pytest.param("GET", "/v1/projects", id="resource-manager-v1"),
+        pytest.param("POST", "/v1/projects/local:getAncestry", id="a-verb"),
+        pytest.param("PATCH", "/apis/serving.knative.dev/v1/namespaces/local/routes/r", id="knative"),
+        pytest.param("GET", "/", id="nothing"),
+    ],
+)
+def test_a_path_that_nobody_answers_is_named(emulator, verb, path):
+    """A 404 would say that the thing is not there; it is the path that is not served."""
+    answer = HTTP.request(verb, emulator.http + path)
+
+    assert answer.status_code == 501
+    assert answer.json()["error"]["status"] == "UNIMPLEMENTED"
+    assert answer.json()["error"]["message"] == f"{verb} {path} is not emulated."
+
+
+def test_a_path_that_nobody_answers_is_told_to_gcloud_at_once(emulator):
+    """It takes a 501 for a moment's trouble and asks for half a minute; what is said is the same."""
+    agent = {"user-agent": "google-cloud-sdk gcloud/528.0.0 command/gcloud.projects.list"}
+    answer = HTTP.get(f"{emulator.http}/v1/projects", headers=agent)
+
+    assert (answer.status_code, answer.json()["error"]["status"]) == (400, "UNIMPLEMENTED")
+
+
+@pytest.mark.parametrize("sort", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])
+def test_a_method_that_nobody_answers_is_named(emulator, sort):
+    """Over gRPC, too, whichever way its messages stream."""
+    with emulator.channel() as channel:
+        ask = getattr(channel, sort)("/google.cloud.tasks.v2.CloudTasks/ListQueues")
+        sent = iter([b""]) if sort.startswith("stream") else b""
+        with pytest.raises(grpc.RpcError) as refused:
+            _ = [*ask(sent, timeout=20)] if sort.endswith("stream") else ask(sent, timeout=20)
+
+    assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert refused.value.details() == "google.cloud.tasks.v2.CloudTasks/ListQueues is not emulated."
+
+
+@pytest.mark.parametrize("written", ["DELETE", "Delete", "delete"])
+def test_values_of_enums_come_in_every_case(written):
+    """In a map, too; one that is none of its enum's is refused."""
+    route, variables = ROUTES_OF_REPOSITORIES.match("POST", f"/v1/{PARENT}/repositories")
+    body = {"cleanupPolicies": {"old": {"action": written, "condition": {"tagState": "Any"}}}, "format": "docker"}
+    message = transcoding.read(route, variables, [("repository_id", "r")], json.dumps(body).encode())
+
+    assert message.repository.cleanup_policies["old"].action == ar.CleanupPolicy.Action.DELETE
+    assert message.repository.format_ == ar.Repository.Format.DOCKER
+    with pytest.raises(ApiFailure, match="Invalid"):
+        transcoding.read(route, variables, [], b'{"format": "Doc-ker"}')
+
+
+ROUTES_OF_REPOSITORIES = Routes([load()["google.devtools.artifactregistry.v1.ArtifactRegistry/CreateRepository"]])

@@ -91,6 +91,16 @@ def test_without_a_dataset_nothing_is_lost(exported):
     assert [row["cost"] for row in exported.rows()] == [7.0]
 
 
+def test_what_is_left_out_of_an_account_stays(exported):
+    """Its currency is not the export's business."""
+    control = exported.bill.emulator.control
+    control("PUT", "billing", {"currency": "EUR", "perUsd": "0.9"})
+
+    said = exported.begin()
+    assert (said["currency"], said["perUsd"]) == ("EUR", "0.9")
+    assert control("PUT", "billing", {"perUsd": "0.8"})["currency"] == "EUR"
+
+
 def test_no_dataset_is_refused(exported):
     """An export to what is no dataset is said to be wrong."""
     with pytest.raises(AssertionError, match="a project and a dataset"):

@@ -404,4 +404,4 @@ def test_cloud_run_is_still_at_its_paths(emulator):
         other = made.get("/v2/docker.io/library/python/manifests/3.12")
 
     assert (run.status_code, run.json()) == (200, {})
-    assert other.status_code == 404
+    assert other.status_code == 501

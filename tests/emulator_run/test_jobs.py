@@ -180,3 +180,19 @@ def test_wrong_jobs_are_refused(cloud, wanted, message):
     """Google's rules on values (constraints.md 2.3, 2.4)."""
     with pytest.raises(exceptions.InvalidArgument, match=message):
         create(cloud, wanted)
+
+
+def test_what_a_job_leaves_out_is_filled_in(cloud):
+    """A startup probe given in part, and the only place where Cloud SQL can be mounted."""
+    probe = run_v2.Probe(tcp_socket=run_v2.TCPSocketAction(port=9000), period_seconds=20)
+    mount = run_v2.VolumeMount(name="db")
+    container = run_v2.Container(image=IMAGE, startup_probe=probe, volume_mounts=[mount])
+    volume = run_v2.Volume(name="db", cloud_sql_instance=run_v2.CloudSqlInstance(instances=["p:r:i"]))
+    task = run_v2.TaskTemplate(containers=[container], volumes=[volume])
+    wanted = run_v2.Job(template=run_v2.ExecutionTemplate(template=task))
+    request = {"parent": PARENT, "job_id": "filled", "job": wanted}
+    seen = cloud.jobs.create_job(request=request).result(timeout=30).template.template.containers[0]
+
+    assert seen.volume_mounts[0].mount_path == "/cloudsql"
+    filled = seen.startup_probe
+    assert (filled.timeout_seconds, filled.period_seconds, filled.failure_threshold) == (1, 20, 3)

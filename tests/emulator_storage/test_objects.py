@@ -7,6 +7,7 @@ import os
 import threading
 
 import google_crc32c
+import httpx
 import pytest
 from google.api_core import exceptions
 
@@ -89,6 +90,27 @@ def test_an_interrupted_upload_goes_on_where_it_stopped(bucket, client):
     http.put(url, data=data[half:], headers={"Content-Range": f"bytes {half}-{len(data) - 1}/{len(data)}"})
 
     assert blob.download_as_bytes() == data
+
+
+def test_chunks_are_kept_in_whole_quanta(bucket, client):
+    """Of a chunk that is not the last, what is beyond a multiple of 256 KiB is sent again; the last may be odd."""
+    data, quantum = os.urandom(300 * 1024), 256 * 1024
+    blob = bucket.blob("odd")
+    url, http = blob.create_resumable_upload_session(size=len(data)), client._http
+    none = http.put(url, data=data[:1000], headers={"Content-Range": f"bytes 0-999/{len(data)}"})
+    some = http.put(url, data=data[:-1], headers={"Content-Range": f"bytes 0-{len(data) - 2}/{len(data)}"})
+    assert ("Range" in none.headers, some.headers["Range"]) == (False, f"bytes=0-{quantum - 1}")
+    assert not blob.exists()
+
+    http.put(url, data=data[quantum:], headers={"Content-Range": f"bytes {quantum}-{len(data) - 1}/{len(data)}"})
+    assert blob.download_as_bytes() == data
+
+
+def test_a_multipart_upload_of_the_xml_api_is_not_there(emulator):
+    """It is refused by its name: a 404 would say that there is no such object."""
+    answer = httpx.post(f"{emulator.http}/bucket/object?uploads")
+
+    assert (answer.status_code, answer.json()["error"]["status"]) == (501, "UNIMPLEMENTED")
 
 
 def test_ranges_are_served(bucket):

@@ -315,6 +315,18 @@ def test_a_failed_revision_is_tried_again_on_request(operator):
     assert not operator.apply(wanted).unwell
 
 
+def test_the_edit_after_a_failed_apply_is_the_spec_s(operator):
+    """Google took what was written, and no start came of it: what is there is ours, and nobody else changed it."""
+    soon = {"startupProbe": {"tcpSocket": {}, "period": "1s", "failureThreshold": 1}}
+    assert not operator.apply(spec(container=soon)).failed
+    failed = operator.apply(spec(container=soon, env={"HELLO_START_DELAY_S": "20"})).failed
+    assert "startup probe" in str(failed[0].error)
+
+    planned = operator.plan(spec(container=soon, env={"HELLO_START_DELAY_S": "0"}))
+    [change] = planned.plan.pending
+    assert change.reason == "the spec or what it names changed"
+
+
 NOT_KNOWN = {
     "method": "google.cloud.run.v2.Services/CreateService",
     "status": "PERMISSION_DENIED",

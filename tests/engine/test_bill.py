@@ -121,6 +121,61 @@ def test_who_may_not_read_the_export_is_told_and_works_on_everything_else(world,
     assert "roles/bigquery.dataViewer" in unknown
 
 
+@pytest.mark.parametrize("made", ["table", "view", "elsewhere"])
+def test_what_a_person_made_under_its_name_stops_nothing_else(world, made):
+    """It is named with what to do; the service goes up, and no number of a stranger's is told as the bill."""
+    world.export()
+    reference = {"datasetReference": {"datasetId": bill.DATASET}, "location": "US" if made == "elsewhere" else "EU"}
+    labels = {"managed-by": "mlservice"} if made == "elsewhere" else {}
+    world.api.post(DATASETS, {**reference, "labels": labels})
+    body = {"tableReference": {"tableId": bill.VIEW}, "schema": {"fields": [{"name": "month", "type": "STRING"}]}}
+    if made == "view":
+        body = {**body, "view": {"query": "SELECT 1 AS one", "useLegacySql": False}}
+        del body["schema"]
+    world.api.post(f"{DATASETS}/{bill.DATASET}/tables", body)
+
+    both = (ASKED, spec("basket"))
+    assert not world.operator.apply(*both).failed
+    assert world.operator.service("basket").uri
+    planned = world.operator.plan(*both).plan
+    assert planned.empty
+    [note] = [each for each in planned.notes if each.text.startswith("left out: ")]
+    assert note.where.endswith(": budget.export")
+    assert "delete" in note.text or "adopt" in note.text
+    assert "mlservice-service=" not in note.text
+    unknown = world.bill().of("churn")
+    assert unknown["months"] == []
+    assert f"{bill.DATASET}.{bill.VIEW} is not ours" in unknown["unknown"]
+
+
+ROW = {"service": "churn", "month": "202611", "currency": "EUR", "cost": "2.5", "credits": "0", "corrections": "0"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"cost": "1e30"}, {"credits": "nan"}, {"corrections": "much"}, {"cost": ["1"]}, {"month": "202713"},
+     {"month": "ABCDEF"}, {"month": None}, {"currency": "eur"}, {"currency": None}],
+    ids=str,
+)  # fmt: skip
+def test_a_line_that_makes_no_sense_is_said_and_never_told(wrong):
+    """The others are told, and those of another service are whole."""
+    months, odd = bill.billed([ROW, {**ROW, **wrong}, {**ROW, "service": "basket"}])
+
+    assert [str(each.amount) for each in months["churn"]] == ["2.50"]
+    assert list(odd) == ["churn"]
+    assert len(months["basket"]) == 1
+    assert str(next(iter(wrong.values()))) not in odd["churn"].split("by_service")[1]
+
+
+def test_thousands_of_currencies_are_no_lines():
+    """What it cannot be is said in one."""
+    codes = [f"{a}{b}{c}" for a in "ABCDEFG" for b in "ABCDEFG" for c in "ABCDEFG"]
+    months, odd = bill.billed({**ROW, "currency": code} for code in codes)
+
+    assert months["churn"] == ()
+    assert "more than 5 currencies" in odd["churn"]
+
+
 def test_what_is_billed_is_told_by_month_and_currency(world):
     """Nothing yet, then what was spent, less credits; what Google corrects afterwards is named."""
     world.export(currency="EUR", perUsd="0.9")

@@ -88,6 +88,17 @@ def test_what_is_spent_waits_to_be_read(operator):
     assert list(pulls.list_subscriptions(request={"project": "projects/local"})) == []
 
 
+def test_a_currency_that_the_account_has_not_is_said_before_google_refuses_it(operator):
+    """With its line; and nothing of it where it is the account's."""
+    wanted = {"amount": 100, "currency": "EUR"}
+    texts = {each.text: each.where for each in operator.plan(spec(budget=wanted)).plan.notes}
+    place = texts["the billing account is in USD, and Google refuses a budget in EUR: say USD"]
+    assert place.endswith(": budget.currency")
+
+    operator.emulator.control("PUT", "billing", {"currency": "EUR", "perUsd": "0.9"})
+    assert not any("Google refuses" in each.text for each in operator.plan(spec(budget=wanted)).plan.notes)
+
+
 @pytest.fixture
 def reader(operator, tmp_path):
     """The same operator as an account that may do everything but look at budgets, on the account or the project."""

@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -77,6 +78,53 @@ def test_a_laptop_undoes_what_its_spec_says_is_over(world):
     assert world.scaling == (1, 0)
 
 
+def test_a_limit_of_costs_holds_no_cap_for_ever_and_judges_what_comes_after_it(world):
+    """A plan is judged as if nothing were capped: the cap's end raises nothing, and what is behind it does."""
+    operator = world.operator
+    operator.apply(budgeted())
+    limited = budgeted(limit=20)
+    assert operator.plan(limited).plan.costs["churn"].over == "", "it was so dear before"
+    operator.apply(limited)
+    world.spend(1100)
+    world.reconcile(limited)
+    assert world.scaling == (0, 1)
+
+    before, more = (operator.plan(budgeted(limit=20, most=most)).plan for most in (3, 30))
+    assert before.empty
+    assert Decimal(more.costs["churn"].worst) > 9 * Decimal(before.costs["churn"].worst)
+    assert "above budget.planLimit" in more.costs["churn"].over
+    assert "; less while capped until 1 " in more.costs["churn"].said()
+
+    lift(operator.session(), "churn", None, do="CapInstances", lasts=timedelta(days=2), by="ana", dry=False)
+    assert "; less while none is kept warm until 1 " in operator.plan(limited).plan.costs["churn"].said()
+    world.reconcile(limited)
+    assert world.scaling == (0, 0)
+
+    world.advance(end_of(world.now) - world.now)
+    world.reconcile(limited)
+    assert world.scaling == (1, 0)
+    assert "; less " not in operator.plan(limited).plan.costs["churn"].said()
+
+
+def test_the_limit_that_a_cap_stands_in_for_comes_back(world):
+    """Somebody's own limit is not lost by it."""
+    operator = world.operator
+    operator.apply(budgeted())
+    service = operator.service()
+    service.scaling.max_instance_count = 2
+    services = operator.api("google.cloud.run_v2", "services", "Services")
+    services.update_service(request={"service": service, "update_mask": {"paths": ["scaling"]}}).result(timeout=20)
+    world.spend(1100)
+    world.reconcile(budgeted(limit=20))
+    assert world.scaling == (0, 1)
+    assert operator.plan(budgeted(limit=20)).plan.empty
+
+    world.advance(end_of(world.now) - world.now)
+    world.reconcile(budgeted(limit=20))
+    assert world.scaling == (1, 2)
+    assert operator.plan(budgeted(limit=20)).plan.empty
+
+
 def test_a_cap_that_somebody_takes_away_is_put_back(world):
     """And one that nobody of ours ever set is left as it is found."""
     operator = world.operator
@@ -105,7 +153,7 @@ def test_a_cap_whose_book_is_gone_is_taken_away(world):
     operator.apply(budgeted())
     world.spend(1100)
     world.reconcile(budgeted())
-    assert (world.scaling, operator.service().labels[CAP_LABEL]) == ((0, 1), "budget")
+    assert (world.scaling, operator.service().labels[CAP_LABEL]) == ((0, 1), "min-1-max-0")
 
     operator.connection.storage.bucket(BUCKET).blob(f"budgets/{REGION}/churn.json").delete()
     (change,) = operator.plan(budgeted()).plan.pending
@@ -206,6 +254,15 @@ def test_a_damaged_book_is_named_and_stops_no_other(world):
 
     (told,) = world.reconcile(budgeted(), other)
     assert "the book of its budget cannot be read: gs://local-mlservice/budgets/europe-west1/churn.json" in told
+    assert "; delete it: the next pass begins a new one" in told
+    with pytest.raises(errors.PlansRefused) as refused:
+        world.operator.plan(budgeted())
+    assert refused.value.hint.startswith("delete it: ")
+    with pytest.raises(errors.UsageError) as refused:
+        lift(world.operator.session(), "churn", None, do="", lasts=None, by="ana", dry=True)
+    assert refused.value.hint.startswith("delete it: ")
+    (said,) = read_standings(world.operator.session(), []).unreadable
+    assert "; delete it: " in said
     assert {each.name.rpartition("/")[2] for each in world.operator.services()} == {"churn", "other"}
 
 
@@ -386,6 +443,10 @@ def test_a_lifted_step_is_not_taken_before_it_is_over(world):
     assert lift(session, "churn", None, do="CapInstances", lasts=timedelta(days=2), by="ana", dry=True)
     assert world.operator.plan(budgeted()).plan.empty
     lift(session, "churn", None, do="CapInstances", lasts=timedelta(days=2), by="ana", dry=False)
+    (standing,) = read_standings(session, ["churn"]).services
+    told = "by ana; no pass has looked since: instances follow with the next, or an apply"
+    assert standing.to_json()["steps"][2]["why"] == told
+    world.advance(timedelta(seconds=2))
     world.reconcile(budgeted())
     assert world.scaling == (0, 0)
     (standing,) = read_standings(world.operator.session(), ["churn"]).services

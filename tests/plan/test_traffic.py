@@ -62,6 +62,15 @@ def test_words_become_revisions(shares, runs, new_revision, expected):
     assert resolve(shares, runs, new_revision=new_revision, version="v9") == tuple(expected)
 
 
+@pytest.mark.parametrize("new_revision", [True, False])
+@pytest.mark.parametrize("runs", [NEW, ONE, SPLIT, THREE, FAILED], ids=["new", "one", "split", "three", "failed"])
+def test_the_file_s_own_version_is_the_latest_before_an_apply_and_after_it(runs, new_revision):
+    """By the revision's name it would be left by the next edit, which would look like somebody's hand."""
+    own = next((each.version for each in runs.revisions if each.name == runs.latest), "v9")
+
+    assert resolve((share(own, 100),), runs, new_revision=new_revision, version=own) == (share(LATEST, 100),)
+
+
 @pytest.mark.parametrize("word", ["v2", "v7"], ids=["not-ready", "unknown"])
 def test_a_version_that_nothing_runs_is_refused(word):
     """A share of a version that no ready revision carries cannot be given, and what there is is named."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -88,9 +89,24 @@ def _of_lists(recorded: list[Any], answer: list[Any], path: str, key: str) -> li
     if len(recorded) != len(answer):
         return [f"{path}: recorded {len(recorded)} items, got {len(answer)}"]
     if key in UNORDERED:
-        recorded, answer = sorted(recorded, key=str), sorted(answer, key=str)
+        recorded, answer = sorted(recorded, key=_place), sorted(answer, key=_place)
     pairs = enumerate(zip(recorded, answer, strict=True))
     return [line for index, (left, right) in pairs for line in differences(left, right, f"{path}[{index}]", key)]
+
+
+def _place(value: Any) -> str:
+    """Where a member of a list without order is put: by its role, then by what it says, in whatever order it does."""
+    role = value.get("role", "") if isinstance(value, dict) else ""
+    return json.dumps([role, _ordered(value)], sort_keys=True)
+
+
+def _ordered(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _ordered(each, name) for name, each in value.items()}
+    if isinstance(value, list):
+        found = [_ordered(each, key) for each in value]
+        return sorted(found, key=lambda each: json.dumps(each, sort_keys=True)) if key in UNORDERED else found
+    return hidden(value, key)
 
 
 def _short(value: Any) -> str:

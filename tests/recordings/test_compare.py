@@ -47,3 +47,13 @@ def test_what_the_emulator_chose_is_learned():
     names.learn(recorded, answer, "https://x/y")
 
     assert names.fill("/v1/${operationID}") == "/v1/42"
+
+
+def test_lists_without_order_are_compared_by_what_they_say():
+    """In whatever order their members, and the fields of each, are written; what is random decides nothing."""
+    read = {"role": "roles/run.invoker", "members": ["user:a@example.com", "user:b@example.com"]}
+    write = {"members": ["user:c@example.com"], "role": "roles/run.developer"}
+    turned = {"members": [*reversed(read["members"])], "role": read["role"]}
+
+    assert differences({"bindings": [write, read]}, {"bindings": [turned, write]}) == []
+    assert differences({"bindings": [write]}, {"bindings": [{**write, "role": "roles/viewer"}]}) != []

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from schemas import MLService, derived_name, load, service_account_id, to_yaml
@@ -110,6 +111,18 @@ model: {uri: gs://acme/b/, framework: onnx, features: {debt: {type: number, min:
         (
             "access: {authentication: Public, invokers: ['user:a@b.example']}",
             "6:36: access.invokers: warning: invokers mean nothing where anyone may call",
+        ),
+        (
+            "sidecars: {x: {image: gcr.io/a/b:1}}\n  container: {dependsOn: [x]}",
+            '7:27: container.dependsOn[0]: warning: "x" has no startup probe: nothing tells when it has started',
+        ),
+        (
+            "sidecars: {server: {image: gcr.io/a/b:1}}",
+            '6:14: sidecars.server: warning: the container that takes requests has no name: it is called "server-2"',
+        ),
+        (
+            "access: {authentication: Off}",
+            "6:28: access.authentication: warning: anyone on the internet may call, as nobody is asked",
         ),
         (
             "budget: {amount: 8, currency: EUR, planLimit: 9}",
@@ -437,3 +450,14 @@ def test_what_trainings_are_told_fits_into_a_variable(said):
     assert [line.split(": ", 1)[1] for line in said(f"{told}{many}}}}}\n")] == [
         "retraining.parameters: 20005 bytes of parameters, more than 16384"
     ]
+
+
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\u2029", "\x80", "\x9f", "\ufeff", "\n"])
+def test_what_ends_a_line_or_is_no_character_of_a_file_is_kept(tmp_path, sign):
+    """Both parsers read back what was written, in values and in names."""
+    data = {"a": {f"x{sign}y": f"{sign}a {sign} b{sign}"}, "b": [sign]}
+
+    text = to_yaml(data)
+
+    assert all(yaml.load(text, Loader=each) == data for each in (yaml.SafeLoader, yaml.CSafeLoader))  # noqa: S506 - safe
+    assert sign == "\n" or sign not in text

@@ -11,7 +11,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from emulator.apis.artifactregistry import scanning, turns
 from emulator.apis.standard import held, standard
-from emulator.core.api import Api, Call
+from emulator.core.api import Api, Behaviour, Call
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import (
     Collection,
@@ -227,4 +227,19 @@ def finish_delete(_: World) -> Any:
     return Empty()
 
 
+def sized(behaviour: Behaviour) -> Behaviour:
+    """A method that reads repositories, with the bytes that are in each: layers of two images count in both."""
+
+    def answer(world: World, request: Any, call: Call) -> Any:
+        found = behaviour(world, request, call)
+        for repository in [found] if isinstance(found, Repository) else found.repositories:
+            images = world.part(Images).below(f"{repository.name}/packages/")
+            repository.size_bytes = sum(image.size_bytes for image in images)
+        return found
+
+    return answer
+
+
 standard(API, SERVICE, "Repository", REPOSITORIES, deleted=delete_repository, policies=held(REPOSITORIES))
+for reads in ("GetRepository", "ListRepositories"):
+    API.behaviours[SERVICE + reads] = sized(API.behaviours[SERVICE + reads])

@@ -19,6 +19,7 @@ SCANNER = "emulator.apis.containeranalysis.scanning"
 Config = types.Repository.VulnerabilityScanningConfig.pb()
 NOT_ENABLED = f"API {HOST} is not enabled."
 NOT_WANTED = "Vulnerability scanning is disabled in the repository's configuration."
+NOT_VIRTUAL = "Vulnerability scanning is not supported for virtual repositories."
 NOT_DOCKER = "Vulnerability scanning is not supported for repositories of this format."
 
 
@@ -27,7 +28,9 @@ def settle(world: World, repository: Any) -> None:
     scanning, project = repository.vulnerability_scanning_config, repository.name.split("/")[1]
     before = scanning.enablement_state
     why = ""
-    if repository.format_ != types.Repository.Format.DOCKER:
+    if repository.mode == types.Repository.Mode.VIRTUAL_REPOSITORY:
+        scanning.enablement_state, why = Config.EnablementState.SCANNING_UNSUPPORTED, NOT_VIRTUAL
+    elif repository.format_ != types.Repository.Format.DOCKER:
         scanning.enablement_state, why = Config.EnablementState.SCANNING_UNSUPPORTED, NOT_DOCKER
     elif switched_off.is_off(world, world.project_id(project) or project, HOST):
         scanning.enablement_state, why = Config.EnablementState.SCANNING_DISABLED, NOT_ENABLED

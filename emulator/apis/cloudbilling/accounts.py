@@ -44,15 +44,18 @@ def per_usd(world: World, account: str) -> Decimal:
 
 
 def describe(world: World, raw: dict[str, Any]) -> dict[str, str]:
-    """Say which currency an account has, and what a US dollar is in it.
+    """Say which currency an account has, and what a US dollar is in it; what is left out stays.
 
     Raises:
         ValueError: The account, the currency or the rate is none.
     """
-    account, code = str(raw.get("account", FIRST)), str(raw.get("currency", "USD"))
+    account = str(raw.get("account", FIRST))
+    kept = world.store.get(ABOUT, account) if ACCOUNT.fullmatch(account) else None
+    raw = {"currency": "USD", "perUsd": "1", **(json.loads(kept) if kept else {}), **raw}
+    code = str(raw["currency"])
     if not ACCOUNT.fullmatch(account) or not CURRENCY.fullmatch(code):
         raise ValueError("'account' must be such as billingAccounts/000000-000000-000000, 'currency' such as EUR")
-    rate = decimal(raw.get("perUsd", "1"))
+    rate = decimal(raw["perUsd"])
     if rate <= 0:
         raise ValueError("'perUsd' must be above 0")
     found = {"account": account, "currency": code, "perUsd": str(rate)}

@@ -22,6 +22,8 @@ from emulator.identity import accounts
 SERVICE_NAMES = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"})
 JOB_NAMES = frozenset(f"CLOUD_RUN_{n}" for n in ("JOB", "EXECUTION", "TASK_INDEX", "TASK_ATTEMPT", "TASK_COUNT"))
 GOOGLES = ("run.googleapis.com/", "cloud.googleapis.com/", "serving.knative.dev/", "autoscaling.knative.dev/")
+CLIENTS = "client.knative.dev/"
+"""Begins keys that gcloud writes into labels, which may have no such sign else (kinds.md 3.1)."""
 TAG_MOST = 46
 QUOTA_NAMES = {"nvidia-l4": "NvidiaL4", "nvidia-rtx-pro-6000": "NvidiaRtxPro6000"}
 """Accelerator -> how names of quotas begin."""
@@ -82,7 +84,7 @@ def check_metadata(resource: Any, where: str = "") -> None:
         for key in getattr(resource, kind):
             if key.startswith(GOOGLES):
                 raise bad(f"{where}{kind}", f"'{key}' uses a namespace that is reserved for Google Cloud")
-    check_labels(resource.labels.items())
+    check_labels([(key, text) for key, text in resource.labels.items() if not key.startswith(CLIENTS)])
     if len(getattr(resource, "description", "")) > 512:  # noqa: PLR2004 - run v2 definition
         raise bad("description", "must be at most 512 characters")
 

@@ -18,6 +18,7 @@ CONCURRENCY = 80
 TIMEOUT_S = 300
 TASK_TIMEOUT_S = 600
 TASK_RETRIES = 3
+CLOUD_SQL = "/cloudsql"
 SECRET_MODE = 0o444
 ONE_VCPU = 1000
 
@@ -61,11 +62,11 @@ def fill_job(world: World, job: Any, project: str) -> None:
     fill_network(template)
     for container in template.containers:
         fill_resources(container, billed_by_request=False)
-        fill_probes(container, DEFAULT_PORT, default_startup=False, partial=False)
+        fill_probes(container, DEFAULT_PORT, default_startup=False)
 
 
 def fill_network(template: Any) -> None:
-    """Complete what service and job templates have alike: egress, modes of secret volumes."""
+    """Complete what service and job templates have alike: egress, modes of secrets, where Cloud SQL is."""
     if template.HasField("vpc_access") and not template.vpc_access.egress:
         template.vpc_access.egress = PRIVATE_RANGES_ONLY
     for volume in template.volumes:
@@ -73,6 +74,10 @@ def fill_network(template: Any) -> None:
             volume.secret.default_mode = SECRET_MODE
         if volume.HasField("empty_dir") and not volume.empty_dir.medium:
             volume.empty_dir.medium = type(volume.empty_dir).MEMORY
+    databases = {volume.name for volume in template.volumes if volume.HasField("cloud_sql_instance")}
+    for mount in (mount for container in template.containers for mount in container.volume_mounts):
+        if mount.name in databases:
+            mount.mount_path = mount.mount_path or CLOUD_SQL
 
 
 def fill_ports(containers: Sequence[Any]) -> None:
@@ -97,14 +102,13 @@ def fill_resources(container: Any, *, billed_by_request: bool) -> None:
         limits[MEMORY] = "16Gi" if gpu else DEFAULT_MEMORY
 
 
-def fill_probes(container: Any, port: int, *, default_startup: bool, partial: bool = True) -> None:
+def fill_probes(container: Any, port: int, *, default_startup: bool) -> None:
     """Complete probes; a service's ingress container without a startup probe gets the default one.
 
     Args:
         container: Changed in place.
         port: Where a probe without a port goes.
         default_startup: Whether it gets the default startup probe.
-        partial: Whether the numbers of a probe given in part are filled too.
     """
     if default_startup and not container.HasField("startup_probe"):
         probe = container.startup_probe
@@ -112,22 +116,21 @@ def fill_probes(container: Any, port: int, *, default_startup: bool, partial: bo
         probe.tcp_socket.port = port
     for name in ("startup_probe", "liveness_probe", "readiness_probe"):
         if container.HasField(name):
-            fill_probe(getattr(container, name), port, partial=partial)
+            fill_probe(getattr(container, name), port)
 
 
-def fill_probe(probe: Any, port: int, *, partial: bool) -> None:
+def fill_probe(probe: Any, port: int) -> None:
     """Complete a probe given in part (kinds.md 3.1)."""
-    if partial:
-        probe.timeout_seconds = probe.timeout_seconds or 1
-        probe.period_seconds = probe.period_seconds or 10
-        probe.failure_threshold = probe.failure_threshold or 3
+    probe.timeout_seconds = probe.timeout_seconds or 1
+    probe.period_seconds = probe.period_seconds or 10
+    probe.failure_threshold = probe.failure_threshold or 3
     chosen = probe.WhichOneof("probe_type")
     if chosen is None:
         probe.tcp_socket.port = port
         return
     action = getattr(probe, chosen)
     action.port = action.port or port
-    if chosen == "http_get" and partial:
+    if chosen == "http_get":
         action.path = action.path or "/"
 
 

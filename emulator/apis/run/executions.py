@@ -19,7 +19,7 @@ from emulator.apis.run.messages import (
 from emulator.apis.run.names import execution_name, location, parts, short
 from emulator.apis.run.running import plane, running
 from emulator.apis.run.stored import EXECUTIONS, JOBS, TASKS
-from emulator.apis.run.writes import API, check_etag, only_validated
+from emulator.apis.run.writes import API, OPERATION, check_etag, only_validated
 from emulator.apis.standard import Listing, standard
 from emulator.core.api import Call
 from emulator.core.clock import HELD_MOST_S
@@ -57,7 +57,9 @@ def run_job(world: World, request: Any, call: Call) -> Any:
         refer(job, execution)
         job.execution_count += 1
         JOBS.save(world, job)
-    return world.operations.start_task(location(job.name), execution, finish_run, execution.name)
+    operation = world.operations.start_task(location(job.name), execution, finish_run, execution.name)
+    world.store.put(OPERATION, execution.name, operation.name.encode())
+    return operation
 
 
 def make_execution(world: World, job: Any, overrides: Any, call: Call) -> Any:
@@ -405,6 +407,7 @@ def forget(world: World, job: str) -> None:
 def forget_one(world: World, name: str) -> None:
     """Delete an execution and its tasks from the store."""
     world.store.delete(EXECUTIONS.kind, name)
+    world.store.delete(OPERATION, name)
     for task, _ in world.store.list(TASKS.kind, f"{name}/tasks/"):
         world.store.delete(TASKS.kind, task)
 

@@ -14,7 +14,7 @@ from emulator.apis.run.messages import Job
 from emulator.apis.run.names import check_id, location, missing, parts, short
 from emulator.apis.run.running import plane
 from emulator.apis.run.stored import JOBS
-from emulator.apis.run.writes import API, KEPT_DAYS, OUTPUT, born, check_etag, only_validated, touched
+from emulator.apis.run.writes import API, KEPT_DAYS, OPERATION, OUTPUT, born, check_etag, only_validated, touched
 from emulator.apis.standard import held, standard
 from emulator.core.api import Call
 from emulator.core.resources import apply_mask, part, timestamp
@@ -23,8 +23,6 @@ from emulator.identity import iam_policy
 from emulator.processes.model import Outcome
 
 JOB = "google.cloud.run.v2.Jobs/"
-OPERATION = "run.operation"
-"""Operation of the newest write of a job: its metadata follow the job (recording run_job/basic)."""
 OUTPUT_OF_JOB = (*OUTPUT, "execution_count", "latest_created_execution")
 JOB_ID_MOST = 63
 
@@ -59,7 +57,7 @@ def complete(world: World, job: Any) -> None:
 
 
 def started(world: World, job: Any) -> Any:
-    """Begin the operation and remember it, so that its metadata can follow."""
+    """Begin the operation and remember it: its metadata follow the job (recording run_job/basic)."""
     operation = world.operations.start_task(location(job.name), without_uid(job), finish_write, job.name)
     world.store.put(OPERATION, job.name, operation.name.encode())
     return operation

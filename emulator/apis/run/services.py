@@ -14,7 +14,7 @@ from emulator.apis.run.deployment import reconcile, remove, reroute
 from emulator.apis.run.messages import Revision, RevisionTemplate, Service
 from emulator.apis.run.names import check_id, location, missing, parts, revision_name, short, taken
 from emulator.apis.run.stored import REVISIONS, SERVICES
-from emulator.apis.run.writes import API, KEPT_DAYS, OUTPUT, born, check_etag, only_validated, touched
+from emulator.apis.run.writes import API, KEPT_DAYS, OPERATION, OUTPUT, born, check_etag, only_validated, touched
 from emulator.apis.standard import held, standard
 from emulator.core import settings
 from emulator.core.api import Call
@@ -120,7 +120,9 @@ def started(world: World, service: Any) -> Any:
     shown = Service()
     shown.CopyFrom(service)
     shown.ClearField("uid")
-    return world.operations.start_task(location(service.name), shown, reconcile, service.name)
+    operation = world.operations.start_task(location(service.name), shown, reconcile, service.name)
+    world.store.put(OPERATION, service.name, operation.name.encode())
+    return operation
 
 
 @API.method(SERVICE + "UpdateService")
@@ -184,6 +186,7 @@ def delete_service(world: World, request: Any, call: Call) -> Any:
         for name, _ in world.store.list(REVISIONS.kind, f"{service.name}/revisions/"):
             world.store.delete(REVISIONS.kind, name)
         iam_policy.forget(world, service.name)
+        world.store.delete(OPERATION, service.name)
     shown = base64.b64encode(service.SerializeToString()).decode()
     metadata = Service()
     metadata.CopyFrom(service)
@@ -201,4 +204,5 @@ def finish_delete(world: World, name: str, shown: str) -> Any:
     return service
 
 
-standard(API, SERVICE, "Service", SERVICES, deleted=None, policies=held(SERVICES, changed=reroute))
+# `gcloud run deploy` asks, before it makes a service, whether the caller may set its policy.
+standard(API, SERVICE, "Service", SERVICES, deleted=None, policies=held(SERVICES, changed=reroute, asked_before=True))

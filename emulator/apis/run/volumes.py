@@ -8,12 +8,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from emulator.apis.run.containers import LABEL
-from emulator.apis.run.defaults import MEMORY
+from emulator.apis.run.defaults import CLOUD_SQL, MEMORY
 from emulator.apis.run.messages import GEN1
 from emulator.apis.run.quantities import memory_bytes
 from emulator.apis.run.refusals import bad, check_between
 
-CLOUD_SQL = "/cloudsql"
 MODE_MOST = 0o777
 SECOND_GENERATION = {"gcs": "Cloud Storage", "nfs": "NFS"}
 """Sorts of volumes that the first generation lacks (constraints.md 2.1)."""

@@ -22,6 +22,8 @@ OUTPUT = (
     "etag",
 )  # fmt: skip
 """Output only (kinds.md 3.1): what a caller sends there changes nothing."""
+OPERATION = "run.operation"
+"""Where the name of the operation of a service's or a job's newest write is kept, and of an execution's run."""
 KEPT_DAYS = 30
 CONFLICT = "Conflict for resource '{name}': version '{sent}' was specified but current version is '{current}'."
 

@@ -1,1 +1,1 @@
-"""Cloud Run's version 1, to be read: what `gcloud run` asks for. Everything is made and changed through version 2."""
+"""Cloud Run's version 1, in which `gcloud run` speaks: another form of what version 2 keeps and does."""

@@ -11,8 +11,20 @@ from typing import Any
 from urllib.parse import quote
 
 from emulator.apis.run.names import missing, parts, short
-from emulator.apis.run.stored import JOBS, REVISIONS, SERVICES
-from emulator.apis.run_v1.containers import cpu_is_idle, has_default_probe, pod, scale_annotations
+from emulator.apis.run.stored import EXECUTIONS, JOBS, REVISIONS, SERVICES, TASKS
+from emulator.apis.run.writes import OPERATION
+from emulator.apis.run_v1 import annotations as fields
+from emulator.apis.run_v1.annotations import OWNED, REVISION, SERVICE, TEMPLATE
+from emulator.apis.run_v1.containers import (
+    THROTTLED,
+    container_annotations,
+    cpu_is_idle,
+    has_default_probe,
+    pod,
+    processor_annotations,
+)
+from emulator.apis.run_v1.selectors import chosen
+from emulator.core.failures import ApiFailure
 from emulator.core.resources import Collection
 from emulator.core.world import World
 from emulator.wire.transcoding import to_dict
@@ -20,10 +32,6 @@ from emulator.wire.transcoding import to_dict
 KNATIVE, RUN = "serving.knative.dev/v1", "run.googleapis.com/v1"
 STATUS = {"CONDITION_SUCCEEDED": "True", "CONDITION_FAILED": "False"}
 LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
-INGRESS = {
-    "INGRESS_TRAFFIC_INTERNAL_ONLY": "internal",
-    "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER": "internal-and-cloud-load-balancing",
-}
 SEVERITY = {"Active": "Info", "ResourcesAvailable": "Error"}
 Json = dict[str, Any]
 
@@ -37,25 +45,50 @@ def one(world: World, plural: str, *, project: str, region: str, name: str) -> J
     for message in stored(world, plural, project, region):
         if short(message.name) == name:
             return KINDS[plural][1](world, to_dict(message))
-    singular = plural.removesuffix("s")
-    raise missing(singular.upper(), f"projects/{project}/locations/{region}/{plural}/{name}")
+    raise absent(plural, project, region, name)
+
+
+def absent(plural: str, project: str, region: str, name: str) -> ApiFailure:
+    """Say that a name is not there, in the words of version 2."""
+    return missing(plural.removesuffix("s").upper(), f"projects/{project}/locations/{region}/{plural}/{name}")
+
+
+def full_name(world: World, plural: str, *, project: str, region: str, name: str) -> str:
+    """The name in version 2: there, revisions and executions have the names of what they are of, too.
+
+    Raises:
+        ApiFailure: NOT_FOUND.
+    """
+    if plural in ("services", "jobs"):
+        return f"{place(world, project=project, region=region)}/{plural}/{name}"
+    found = next((each.name for each in stored(world, plural, project, region) if short(each.name) == name), None)
+    if found is None:
+        raise absent(plural, project, region, name)
+    return str(found)
+
+
+def place(world: World, *, project: str, region: str) -> str:
+    """Project, by its id, and region."""
+    return f"projects/{world.project_id(project) or project}/locations/{region}"
 
 
 def many(world: World, plural: str, *, project: str, region: str, selector: str) -> Json:
-    """All resources of a kind; `selector` is `label=value,…`."""
-    terms = [term.partition("=") for term in selector.split(",") if "=" in term]
-    wanted = [(key.strip(), value.strip()) for key, _, value in terms]
+    """All resources of a kind whose labels fit a selector.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT: the selector cannot be read.
+    """
     shown = [KINDS[plural][1](world, to_dict(message)) for message in stored(world, plural, project, region)]
-    found = [each for each in shown if all(each["metadata"]["labels"].get(key) == value for key, value in wanted)]
+    found = [each for each in shown if chosen(selector, each["metadata"]["labels"])]
     kind = f"{plural.capitalize().removesuffix('s')}List"
-    answer: Json = {"apiVersion": RUN if plural == "jobs" else KNATIVE, "kind": kind}
+    answer: Json = {"apiVersion": KNATIVE if plural in ("services", "revisions") else RUN, "kind": kind}
     return answer | ({"items": found} if found else {})
 
 
 def stored(world: World, plural: str, project: str, region: str) -> list[Any]:
     """What version 2 has, of one region or of every one (`-`)."""
-    project_id = world.project_id(project) or project
-    messages = KINDS[plural][0].all(world, f"projects/{project_id}/locations/{'' if region == '-' else region + '/'}")
+    where = place(world, project=project, region=region)
+    messages = KINDS[plural][0].all(world, where.removesuffix("-") if region == "-" else f"{where}/")
     return [message for message in messages if not message.HasField("delete_time")]
 
 
@@ -63,19 +96,30 @@ def metadata(world: World, found: Json, group: str, plural: str, annotations: Js
     """Name, number of the project, labels and annotations."""
     place, name = parts(found["name"]), short(found["name"])
     number = world.project_number(place["projects"])
-    operation = uuid.uuid5(uuid.NAMESPACE_OID, f"{found.get('uid')}/{found.get('generation')}")
-    system = {"run.googleapis.com/operation-id": str(operation)} | client(found)
+    system = operation_id(world, found) | client(found)
     return {
         "name": name,
         "namespace": number,
         "selfLink": f"/apis/{group}/namespaces/{number}/{plural}/{name}",
         "uid": found.get("uid", ""),
-        "resourceVersion": re.sub(r"\W", "", found.get("etag", "")),
+        "resourceVersion": version(found.get("etag", "")),
         "generation": int(found.get("generation", 1)),
         "creationTimestamp": found.get("createTime", ""),
         "labels": found.get("labels", {}) | {"cloud.googleapis.com/location": place["locations"]},
         "annotations": found.get("annotations", {}) | system | annotations,
     }
+
+
+def version(etag: str) -> str:
+    """An etag as version 1 writes it."""
+    return re.sub(r"\W", "", etag)
+
+
+def operation_id(world: World, found: Json) -> Json:
+    """The operation of the newest write; gcloud waits for it."""
+    operation = world.store.get(OPERATION, found["name"])
+    made_up = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{found.get('uid')}/{found.get('generation')}"))
+    return {"run.googleapis.com/operation-id": short(operation.decode()) if operation else made_up}
 
 
 def client(found: Json) -> Json:
@@ -111,13 +155,11 @@ def rank(shown: Json) -> tuple[bool, str]:
 
 def service(world: World, found: Json) -> Json:
     """A service, with the annotations that version 2 has as fields."""
-    ingress = INGRESS.get(found.get("ingress", ""), "all")
     annotations = {
         "serving.knative.dev/creator": found.get("creator", ""),
         "serving.knative.dev/lastModifier": found.get("lastModifier", ""),
-        "run.googleapis.com/ingress": ingress,
-        "run.googleapis.com/ingress-status": ingress,
-    }
+    } | fields.shown(SERVICE, found)
+    annotations["run.googleapis.com/ingress-status"] = annotations.get("run.googleapis.com/ingress", "all")
     return {
         "apiVersion": KNATIVE,
         "kind": "Service",
@@ -158,11 +200,16 @@ def target(found: Json, *, latest: str = "") -> Json:
 def template(found: Json) -> Json:
     """The template of a service; version 1 keeps scaling and client among its annotations."""
     wanted = found.get("template", {})
-    annotations = wanted.get("annotations", {}) | client(found) | scale_annotations(wanted)
+    annotations = wanted.get("annotations", {}) | client(found) | template_annotations(wanted)
     about: Json = {"annotations": annotations}
     about |= {"labels": wanted["labels"]} if "labels" in wanted else {}
     about |= {"name": wanted["revision"]} if "revision" in wanted else {}
     return {"metadata": about, "spec": revision_spec(wanted)}
+
+
+def template_annotations(wanted: Json) -> dict[str, str]:
+    """What version 1 says of a revision in annotations."""
+    return fields.shown(REVISION, wanted) | processor_annotations(wanted) | container_annotations(wanted)
 
 
 def revision_spec(wanted: Json) -> Json:
@@ -200,8 +247,8 @@ def revision_metadata(world: World, found: Json) -> Json:
     name = found["name"].partition("/revisions/")[0]
     owner, message = short(name), SERVICES.find(world, name)
     parent = to_dict(message) if message is not None else {}
-    throttled = {"run.googleapis.com/cpu-throttling": str(cpu_is_idle(found)).lower()}
-    annotations = scale_annotations(found) | throttled | {"serving.knative.dev/creator": found.get("creator", "")}
+    throttled = {THROTTLED: str(cpu_is_idle(found)).lower(), "serving.knative.dev/creator": found.get("creator", "")}
+    annotations = template_annotations(found) | throttled
     about = metadata(world, found, KNATIVE, "revisions", client(parent) | annotations)
     about["labels"] |= {
         "serving.knative.dev/route": owner,
@@ -228,13 +275,13 @@ def job(world: World, found: Json) -> Json:
     annotations = {
         "run.googleapis.com/creator": found.get("creator", ""),
         "run.googleapis.com/lastModifier": found.get("lastModifier", ""),
-    }
+    } | fields.shown(OWNED, found)
     about = metadata(world, found, RUN, "jobs", annotations)
     about["labels"] |= {"run.googleapis.com/lastUpdatedTime": found.get("updateTime", "")}
     execution = found.get("template", {})
     task = execution.get("template", {})
-    generation = {"run.googleapis.com/execution-environment": "gen2"} if "executionEnvironment" in task else {}
-    inner = pod(task, whole_seconds=False) | {"maxRetries": task.get("maxRetries", 0)}
+    annotations = execution.get("annotations", {}) | client(found) | task_annotations(task)
+    labels = {"labels": execution["labels"]} if "labels" in execution else {}
     counts = {key: execution[key] for key in ("taskCount", "parallelism") if key in execution}
     return {
         "apiVersion": RUN,
@@ -242,17 +289,102 @@ def job(world: World, found: Json) -> Json:
         "metadata": about,
         "spec": {
             "template": {
-                "metadata": {"annotations": execution.get("annotations", {}) | client(found) | generation},
-                "spec": counts | {"template": {"spec": inner}},
+                "metadata": {"annotations": annotations} | labels,
+                "spec": counts | {"template": {"spec": task_spec(task)}},
             }
         },
-        "status": {"observedGeneration": int(found.get("observedGeneration", 0)), "conditions": conditions(found)},
+        "status": job_status(found),
     }
+
+
+def task_annotations(task: Json) -> dict[str, str]:
+    """What version 1 says of tasks in annotations."""
+    return fields.shown(TEMPLATE, task) | container_annotations(task)
+
+
+def task_spec(task: Json) -> Json:
+    """Containers and retries of a task."""
+    return pod(task, whole_seconds=False) | {"maxRetries": task.get("maxRetries", 0)}
+
+
+def job_status(found: Json) -> Json:
+    """How a job fares, and its newest execution."""
+    newest = found.get("latestCreatedExecution", {})
+    times = {"createTime": "creationTimestamp", "completionTime": "completionTimestamp"}
+    reference = {name: newest[name] for name in ("name", "completionStatus") if name in newest}
+    reference |= {shown: newest[name] for name, shown in times.items() if name in newest}
+    shown = {
+        "observedGeneration": int(found.get("observedGeneration", 0)),
+        "conditions": conditions(found),
+        "executionCount": found.get("executionCount"),
+        "latestCreatedExecution": reference,
+    }
+    return {key: value for key, value in shown.items() if value}
+
+
+def execution(world: World, found: Json) -> Json:
+    """An execution of a job."""
+    task = found.get("template", {})
+    annotations = {"run.googleapis.com/creator": found.get("creator", "")} | task_annotations(task)
+    about = metadata(world, found, RUN, "executions", annotations)
+    about["labels"] |= {"run.googleapis.com/job": found.get("job", "")}
+    counts = {key: found[key] for key in ("taskCount", "parallelism") if key in found}
+    same = (
+        "startTime", "completionTime", "runningCount", "succeededCount", "failedCount", "cancelledCount",
+        "retriedCount", "logUri",
+    )  # fmt: skip
+    return {
+        "apiVersion": RUN,
+        "kind": "Execution",
+        "metadata": about,
+        "spec": counts | {"template": {"spec": task_spec(task)}},
+        "status": run_status(found, same),
+    }
+
+
+def task(world: World, found: Json) -> Json:
+    """A task of an execution."""
+    about = metadata(world, found, RUN, "tasks", task_annotations(found))
+    about["labels"] |= {
+        "run.googleapis.com/job": found.get("job", ""),
+        "run.googleapis.com/execution": found.get("execution", ""),
+        "run.googleapis.com/runningState": running_state(found),
+    }
+    same = ("startTime", "completionTime", "index", "retried", "lastAttemptResult", "logUri")
+    return {
+        "apiVersion": RUN,
+        "kind": "Task",
+        "metadata": about,
+        "spec": task_spec(found),
+        "status": {"index": 0} | run_status(found, same),
+    }
+
+
+def run_status(found: Json, same: tuple[str, ...]) -> Json:
+    """How an execution or a task fares. Version 2 says by a time that it has started, version 1 by a condition."""
+    ended = [condition(each) for each in found.get("conditions", [])]
+    begun = {"type": "Started", "status": "True" if "startTime" in found else "Unknown"}
+    if "startTime" not in found and "completionTime" in found:
+        begun = {**ended[0], "type": "Started"}
+    shown = {key: found[key] for key in same if key in found}
+    return {"observedGeneration": 1, "conditions": [*ended, begun]} | shown
+
+
+def running_state(found: Json) -> str:
+    """In one word, how far a task is (gcloud 528 lists tasks by it)."""
+    if "completionTime" not in found:
+        return "Running" if "startTime" in found else "Pending"
+    ended = found.get("conditions", [{}])[0]
+    if ended.get("executionReason") in ("CANCELLED", "CANCELLING"):
+        return "Cancelled"
+    return "Succeeded" if ended.get("state") == "CONDITION_SUCCEEDED" else "Failed"
 
 
 KINDS: dict[str, tuple[Collection, Callable[[World, Json], Json]]] = {
     "services": (SERVICES, service),
     "revisions": (REVISIONS, revision),
     "jobs": (JOBS, job),
+    "executions": (EXECUTIONS, execution),
+    "tasks": (TASKS, task),
 }
 """By plural: where version 2 keeps them, and how version 1 shows one."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from emulator.core.world import World
 
 SESSION = "storage.upload"
+QUANTUM_BYTES = 256 * 1024
+"""Chunks but the last are multiples of this (performing-resumable-uploads, "Multiple chunk upload")."""
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
@@ -97,6 +99,8 @@ def _take(call: Call, session_id: str, session: dict[str, Any], file: IO[bytes])
         call.body.seek(here - first)
         here = _append(call.body, file)
     if total is None or here < total:
+        # What is not the last chunk is kept in whole quanta; of the rest the client hears that it is to be sent again.
+        here = file.truncate(here - here % QUANTUM_BYTES)
         return _so_far(session_id, here)
     if here > total:
         raise errors.invalid(f"The upload has {here} bytes, more than the {total} that were announced.")

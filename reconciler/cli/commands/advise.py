@@ -116,7 +116,9 @@ def _read(services: Sequence[LoadedService], target: Target, span: timedelta) ->
     for project in projects:
         mine = [each for each in services if (each.project or "") == project]
         try:
-            with working(replace(target, project=target.project or project or None), quiet=True) as session:
+            with working(
+                replace(target, project=target.project or (None if target.local else project or None)), quiet=True
+            ) as session:
                 found += read_advice(session, mine, span)
         except errors.ReconcilerError as error:
             if len(projects) == 1:

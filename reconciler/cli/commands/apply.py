@@ -66,6 +66,7 @@ class How:
         beside: What the JSON document says beside plan and report.
         dry_run: Show, and change nothing.
         brief: A line for each new object, but for those that give access.
+        taking_over: Only marks are written: what did not work before need not work afterwards.
     """
 
     yes: bool = False
@@ -77,6 +78,7 @@ class How:
     beside: Mapping[str, Any] = field(default_factory=dict)
     dry_run: bool = False
     brief: bool = False
+    taking_over: bool = False
 
 
 @app.command()
@@ -127,7 +129,9 @@ def _apply_saved(path: Path, specs: Sequence[Path], target: Target, how: How) ->
         saved = Plan.from_json(json.loads(path.read_text()))
     except (ValueError, KeyError) as error:
         raise errors.UsageError(f"{path}: {error}", hint="make one with: mlservice plan --out plan.json") from error
-    with working(Target(target.project or saved.project, target.local, target.state)) as session:
+    with working(
+        Target(target.project or (None if target.local else saved.project), target.local, target.state)
+    ) as session:
         if session.connection.project != saved.project:
             why = f"{path} was made for project {saved.project}, not {session.connection.project}"
             raise errors.UsageError(why, hint="add --local, or leave it out, as when it was made")
@@ -210,8 +214,17 @@ def carried_out(session: Session, planned: Planned, how: How) -> tuple[int, Repo
         say("nothing was changed", "yellow")
         return 1, None
     report = _apply(session, planned, how)
+    if how.taking_over and not report.failed:
+        _tell_taken(report)
+        return 0, report
     tell(report)
     return report.exit_code, report
+
+
+def _tell_taken(report: Report) -> None:
+    for address, why in report.unwell.items():
+        say(f"{address}: taken over; {why}", "yellow")
+    tell(replace(report, unwell={}))
 
 
 def _refuse_to_destroy(planned: Planned, how: How) -> None:

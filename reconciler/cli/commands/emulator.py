@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from reconciler.cli.console import confirmed, data, out, raw, say
-from reconciler.cli.local import LOG_FILE, ensure_running
+from reconciler.cli.local import LOG_FILE, ensure_running, ensure_startable
 from reconciler.core import errors
 from reconciler.gcp.emulator import Emulator, is_held, state_dir
 
@@ -106,7 +106,7 @@ def advance(duration: Annotated[str, typer.Argument(help="Such as 90s, 15m, 24h 
     try:
         seconds = duration_ms(duration) / 1000
     except ValueError as error:
-        raise errors.UsageError(str(error), hint="such as 90s, 15m, 24h or 7d") from error
+        raise errors.UsageError(f"'{duration}' is no duration", hint="such as 90s, 15m, 24h or 7d") from error
     now, said = "", time.monotonic()
     for past, now in _running().advance(seconds):
         if time.monotonic() - said >= TELL_EVERY_S and past < seconds:
@@ -117,11 +117,16 @@ def advance(duration: Annotated[str, typer.Argument(help="Such as 90s, 15m, 24h 
 
 @app.command()
 def reset(*, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
-    """Empty it: every service, bucket, image and account there is gone."""
-    found = _running()
-    if not yes and not confirmed(f"Delete everything in {found.state}?"):
+    """Empty it: every service, bucket, image and account there is gone. One that does not run is started.
+
+    So it is where no emulator starts because its state cannot be read.
+    """
+    folder = state_dir()
+    if not folder.exists():
+        raise errors.UsageError(f"there is no emulator in {folder}", hint="mlservice emulator start")
+    if not yes and not confirmed(f"Delete everything in {folder}?"):
         raise typer.Abort
-    found.control("POST", "reset")
+    ensure_startable(folder).control("POST", "reset")
     out("empty")
 
 

@@ -106,7 +106,11 @@ def _take_over(session: Session, region: str, specs: Mapping[str, tuple[Path, st
     try:
         paths = [path for path, _ in specs.values()]
         fine = paths if len(paths) == 1 else [path for path in paths if _can_be(session, path)]
-        code = confirm_and_apply(session, plan_specs(session, load_specs(fine, Target())), How(yes=yes)) if fine else 1
+        code = (
+            confirm_and_apply(session, plan_specs(session, load_specs(fine, Target())), How(yes=yes, taking_over=True))
+            if fine
+            else 1
+        )
         code = code or int(len(fine) < len(paths))
     finally:
         if code:

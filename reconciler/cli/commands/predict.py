@@ -45,7 +45,8 @@ def predict(
     """Send rows and print the predictions, one JSON value a line.
 
     JSON is a list of rows, or an object with `instances`; JSON Lines are a row a line; CSV has feature names in its
-    first line. The call carries your identity, so you need roles/run.invoker on a private service.
+    first line, in a file or on standard input. The call carries your identity, so you need roles/run.invoker on a
+    private service.
     """
     from reconciler.engine.status import read_status  # noqa: PLC0415 - late, for start-up
     from reconciler.gcp.identity import identity_token  # noqa: PLC0415 - late, for start-up
@@ -78,7 +79,7 @@ def read_rows(source: str) -> list[Any]:
     """
     try:
         text = _stdin() if source == "-" else Path(source).read_text()
-        if source.endswith(".csv"):
+        if source.endswith(".csv") or (source == "-" and _is_table(text)):
             return _csv(text)
         return [*_json_lines(text)] if source.endswith((".jsonl", ".ndjson")) else _json(text)
     except (OSError, ValueError) as error:
@@ -88,8 +89,14 @@ def read_rows(source: str) -> list[Any]:
 
 def _stdin() -> str:
     if someone_is_there():
-        say("type rows as JSON; Ctrl-D ends them", "dim")
+        say("type rows as JSON, or as CSV with a header; Ctrl-D ends them", "dim")
     return sys.stdin.read()
+
+
+def _is_table(text: str) -> bool:
+    """Tell whether what came in by itself is CSV: JSON of rows begins with a bracket, and nobody calls a feature so."""
+    bare = text.strip("\ufeff \t\r\n")
+    return "\n" in bare and bare[0] not in "[{"
 
 
 def _json(text: str) -> list[Any]:
@@ -151,10 +158,19 @@ def _no_number(name: str) -> float:
 def _said(answer: Any) -> str:
     """Give the sentence in an error answer, or its beginning where it is in nobody's known form."""
     try:
-        said = answer.json()["error"]
-    except (ValueError, KeyError, TypeError):
-        said = answer.text
-    return str(said)[:_SHOWN]
+        told = answer.json()
+        said = str(told["error"])
+        problems = [_problem(each) for each in told.get("problems") or ()]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return str(answer.text)[:_SHOWN]
+    return "\n  ".join([f"{len(problems)} problems", *problems]) if len(problems) > 1 else said[:_SHOWN]
+
+
+def _problem(told: dict[str, Any]) -> str:
+    """Say in a line what the model server found wrong: with which row, with which feature."""
+    row, feature = told.get("row"), told.get("feature")
+    where = [f"row {row}"] * (row is not None) + [f"feature '{feature}'"] * (feature is not None)
+    return f"{', '.join(where)}: {told['message']}"[:_SHOWN] if where else str(told["message"])[:_SHOWN]
 
 
 def _post(session: Session, url: str, token: str, body: Any) -> Any:

@@ -19,7 +19,7 @@ def serve(
     folder: Annotated[Path, typer.Argument(help="Folder with the model.")],
     *,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8080,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on.")] = 8080,
     extension: Annotated[
         str, typer.Option("--app", help="module:function that adds routes and middleware to the FastAPI application.")
     ] = "",

@@ -10,6 +10,7 @@ import typer
 from reconciler.cli.console import data, out, say
 from reconciler.cli.options import Form, Local, Project, State
 from reconciler.cli.planning import Target, working
+from reconciler.core.errors import UsageError
 
 if TYPE_CHECKING:
     from reconciler.engine.session import Session
@@ -65,6 +66,8 @@ def where(
     """
     from reconciler.engine.whereabouts import read_where  # noqa: PLC0415 - late, for start-up
 
+    if not what.removeprefix("gs://").strip("/@: "):
+        raise UsageError(f"'{what}' names nothing", hint="such as gs://bucket/folder, an image, a digest or a commit")
     with working(Target(project, local, state), quiet=output is Form.JSON) as session:
         found = read_where(session, what, region or [])
         origins = _origins(session, found) if built else []

@@ -137,6 +137,7 @@ class Restraint:
         frozen: Why no training starts; empty where they may.
         until: When that ends; None where nothing is frozen.
         stop: Trainings that were claimed until then are cancelled; None for none.
+        less: Until when instances are fewer than the spec says, in words; empty where they are not.
         said: What is said of each step that holds: its number in the spec, and a sentence.
     """
 
@@ -145,6 +146,7 @@ class Restraint:
     frozen: str = ""
     until: datetime | None = None
     stop: datetime | None = None
+    less: str = ""
     said: tuple[tuple[int, str], ...] = ()
 
     def warm(self, wanted: int) -> int:
@@ -192,8 +194,22 @@ def _restraint(name: str, book: BudgetBook, taken: Sequence[Taken], budget: Budg
         frozen=sentence(name, book, frozen[0], frozen[0].amount, frozen[0].cost) if frozen else "",
         until=moment(frozen[0].until) if frozen else None,
         stop=max(stopped, default=None),
+        less=_less(taken),
         said=tuple(_said(name, budget, book, taken)),
     )
+
+
+def _less(taken: Sequence[Taken]) -> str:
+    """Say until when instances are fewer than the spec says."""
+    ends = {
+        each.step.do: day_of(moment(each.until))
+        for each in taken
+        if each.step.do in {BudgetActionKind.CAP_INSTANCES, BudgetActionKind.SCALE_TO_ZERO}
+    }
+    if day := ends.get(BudgetActionKind.CAP_INSTANCES):
+        return f"while capped until {day}"
+    day = ends.get(BudgetActionKind.SCALE_TO_ZERO)
+    return f"while none is kept warm until {day}" if day else ""
 
 
 def _said(name: str, budget: Budget | None, book: BudgetBook, taken: Iterable[Taken]) -> Iterator[tuple[int, str]]:

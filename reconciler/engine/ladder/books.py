@@ -20,6 +20,8 @@ from schemas.kept import BudgetBook, KeptError
 
 LARGEST = 1 << 20
 """Bytes of a book that is read, at most."""
+BROKEN = "delete it: the next pass begins a new one, and takes again what is due"
+"""What helps against a book that cannot be read. What it held of the month is lost, lifts among it."""
 _TRIES = 5
 
 

@@ -16,7 +16,7 @@ from reconciler.core.inventory import Inventory, Key
 from reconciler.core.ladder.deciding import Decision, new_book, next_step, without_steps
 from reconciler.core.ladder.steps import named, restraint_of
 from reconciler.engine.inventory_store import InventoryStore
-from reconciler.engine.ladder.books import Books, Found, Kept
+from reconciler.engine.ladder.books import BROKEN, Books, Found, Kept
 from reconciler.engine.ladder.evidence import Billed, Pulled, acknowledge, gather, pull, read_billed
 from reconciler.engine.retraining import restrain
 from reconciler.engine.session import Session
@@ -100,7 +100,7 @@ def _look(session: Session, loaded: LoadedService, found: Found, inventory: Inve
     """Look at one budget. What is wrong with it is no other's trouble."""
     looked, key, spec = Looked(loaded.name), _key(loaded), loaded.service.spec
     if why := found.unreadable.get(key):
-        looked.troubles.append(f"the book of its budget cannot be read: {why}")
+        looked.troubles.append(f"the book of its budget cannot be read: {why}; {BROKEN}")
         return looked
     kept, now = found.books.get(key, Kept()), session.clock.now()
     book = kept.book or new_book(loaded.name, loaded.region, now)

@@ -12,11 +12,11 @@ from reconciler.core.ladder.deciding import LONGEST_LIFT, lifted
 from reconciler.core.ladder.period import end_of
 from reconciler.core.ladder.steps import SOURCES, latest, lift_of, moment, named, not_taken, restraint_by, standing
 from reconciler.engine.inventory_store import InventoryStore
-from reconciler.engine.ladder.books import Books
+from reconciler.engine.ladder.books import BROKEN, Books
 from reconciler.engine.retraining import region_among, restrain
 from reconciler.engine.session import Session
 from schemas.kept import BudgetBook
-from schemas.kept.budget import Step
+from schemas.kept.budget import Lift, Step
 from schemas.operator import is_operators
 
 _TRIES = 5
@@ -66,10 +66,15 @@ class Standing:
                 there = taken[step]
                 told |= {"state": "taken", "since": there.since, "until": there.until, "why": self._why(step)}
             elif lift := lift_of(self.book, step, self.now):
-                told |= {"state": "lifted", "since": lift.at, "until": lift.until, "why": f"by {lift.by or 'somebody'}"}
+                told |= {"state": "lifted", "since": lift.at, "until": lift.until, "why": self._by(lift)}
             else:
                 told |= {"state": "not taken", "since": "", "until": "", "why": self._why(step)}
             yield told
+
+    def _by(self, lift: Lift) -> str:
+        who = f"by {lift.by or 'somebody'}"
+        seen = bool(self.book.looked) and moment(self.book.looked) > moment(lift.at)  # both to the second
+        return who if seen else f"{who}; no pass has looked since: instances follow with the next, or an apply"
 
     def _why(self, step: Step) -> str:
         start = not_taken(step)
@@ -109,7 +114,10 @@ def read_standings(session: Session, names: Sequence[str], region: str | None = 
     chosen = sorted(key for key in known if not names or key[1] in names)
     found, now = Books(session).find(chosen), session.clock.now()
     books = [found.of(key) for key in chosen]
-    return Standings(tuple(Standing(book, now) for book in books if book), tuple(found.unreadable.values()))
+    return Standings(
+        tuple(Standing(book, now) for book in books if book),
+        tuple(f"{why}; {BROKEN}" for why in found.unreadable.values()),
+    )
 
 
 def lift(
@@ -138,7 +146,7 @@ def lift(
     for attempt in range(_TRIES):
         found = Books(session).find([(place, name)])
         if why := found.unreadable.get((place, name)):
-            raise errors.UsageError("the book of its budget cannot be read", hint=why)
+            raise errors.UsageError(f"the book of its budget cannot be read: {why}", hint=BROKEN)
         book, now = found.of((place, name)), session.clock.now()
         steps = _chosen(name, book, do)
         if book is None or (lasts is not None and not timedelta(0) < lasts <= LONGEST_LIFT):

@@ -103,6 +103,9 @@ def notes(service: MLService, facts: Facts) -> Iterable[tuple[str, str]]:
     if account is not None and not account.name and not account.hidden:
         yield f"nobody pays for project {facts.project}: there is no billing account to have a budget", "budget"
         return
+    if account is not None and account.currency and budget.currency not in (None, account.currency):
+        text = f"the billing account is in {account.currency}, and Google refuses a budget in {budget.currency}"
+        yield f"{text}: say {account.currency}", "budget.currency"
     if budget.label is None:
         text = f"the budget counts what project {facts.project} costs in all, whichever service it is for"
         yield f"{text}; budget.label makes it count what carries a label", "budget"

@@ -24,6 +24,7 @@ from reconciler.kinds.run_service.remembered import Remembered
 from reconciler.kinds.run_service.rollouts import fleeting
 from reconciler.kinds.run_service.traffic import images_of, kept_for, routed_images, running_images
 from reconciler.kinds.run_service.trying import inquire
+from reconciler.kinds.run_service.unasked import callers
 from reconciler.kinds.run_service.wanted import (
     INVOKER,
     MODEL_READER,
@@ -38,7 +39,7 @@ from reconciler.lookups.model_version import MODEL_VERSION
 from reconciler.lookups.mounted_bytes import MOUNTED_BYTES
 from reconciler.lookups.project_number import asked_when
 from reconciler.lookups.secret_version import SECRET_VERSION
-from schemas.sections.access import AUTO
+from schemas.sections.access import AUTO, Authentication
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
@@ -133,6 +134,15 @@ def _windows(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
         yield f"{text}, by {_WHO}", f"scaling.windows[{coming.place}]"
 
 
+def _unasked(service: MLService) -> Iterator[tuple[str, str]]:
+    """Say who may call where nobody is asked: with `Public` the plan has a grant to everyone, and here it has none."""
+    access = service.spec.access
+    who = callers(access.ingress, checked=access.authentication is not Authentication.OFF, iap=access.iap)
+    if who:
+        text = f"{who} may call: access.authentication is Off, and Cloud Run asks nobody who they are"
+        yield text, "access.authentication"
+
+
 def _warm(count: int) -> str:
     return f"{count} instance{'' if count == 1 else 's'} kept warm"
 
@@ -144,6 +154,7 @@ def _moment(moment: datetime) -> str:
 def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
     """Name what may move unseen: an image without a digest, a secret without a number; and what the clock moves."""
     yield from _not_granted(service)
+    yield from _unasked(service)
     yield from _windows(service, facts)
     yield from starts(service, facts)
     if behind_iap(service):

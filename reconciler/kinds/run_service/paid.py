@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.paid import Paid, fields
+from reconciler.kinds.run_service.restrained import released
 from reconciler.kinds.run_service.template import LOG_RATE_ENV
 
 if TYPE_CHECKING:
@@ -47,4 +48,4 @@ def sized(shape: Shape, record: Mapping[str, Any]) -> Shape:
 
 
 # A log that begins is priced by its subscription, which is made.
-PAID = Paid(alters=fields(_RATE, begins=frozenset({_RATE})), sized=sized)
+PAID = Paid(alters=fields(_RATE, begins=frozenset({_RATE})), sized=sized, released=released)

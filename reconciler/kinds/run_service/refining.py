@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
-from reconciler.core.naming import CAP_LABEL
 from reconciler.core.rollout.record import read
 from reconciler.kinds.run_service import container
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
 from reconciler.kinds.run_service.record import LATEST, OUTSIDE_TEMPLATE, Runs, RunService, TrafficShare, annotations_of
 from reconciler.kinds.run_service.remembered import Remembered, following, known_of
+from reconciler.kinds.run_service.restrained import completed, limit_below
 from reconciler.kinds.run_service.rollouts import LABEL, Going, decides, going, kept, labelled, told
 from reconciler.kinds.run_service.traffic import resolve
+from reconciler.kinds.run_service.unasked import callers
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,7 +44,8 @@ def refine(want: Desired[RunService], seen: Observed[RunService] | None) -> RunS
 def _filled(want: Desired[RunService], seen: Observed[RunService] | None) -> tuple[RunService, bool]:
     """Fill in what is left as found, and tell whether that makes a new revision."""
     fields = replace(want.fields, **_left_as_found(want.fields, seen))
-    fields = replace(fields, service_max=_cap(fields, seen))
+    there = seen.fields if seen else None
+    fields = replace(fields, service_max=_cap(fields, there), labels=completed(fields, there))
     fields = kept(fields, seen.fields) if seen else fields
     return fields, seen is None or _template_differs(fields, seen.fields, want.ours)
 
@@ -110,14 +112,15 @@ def remember(
     return following(before, rollout_of(want, seen), seen)
 
 
-def _cap(want: RunService, seen: Observed[RunService] | None) -> int | None:
-    """Give the limit of the whole service: the spec's, a budget's, which goes with its label, or as it was found.
+def _cap(want: RunService, seen: RunService | None) -> int | None:
+    """Give the limit of the whole service: the spec's, a budget's, which goes with its label, or as it was before.
 
     Cloud Run refuses one below what is kept warm, which others may decide.
     """
-    if want.service_max:
-        return max(want.service_max, want.min_instances)
-    return None if want.service_max == 0 or seen is None or CAP_LABEL in seen.fields.labels else seen.fields.service_max
+    limit = want.service_max
+    if limit is None and seen is not None:
+        limit = limit_below(seen)
+    return max(limit, want.min_instances) if limit else None
 
 
 _UNSAID: Mapping[str, Any] = {"attempt": "", "invoker_check": True}
@@ -193,6 +196,7 @@ def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     fields = {c.field for c in changes}
     revision = fields - OUTSIDE_TEMPLATE.keys()
     said = [
+        *_opened(changes, want),
         *_promoted(changes, want),
         *_capped(changes),
         *_port_back(changes, want),
@@ -208,6 +212,13 @@ def consequence(changes: Sequence[FieldChange], want: RunService) -> str:
     elif revision:
         said.append("traffic goes where the plan says once it is ready")
     return ", ".join(said)
+
+
+def _opened(changes: Sequence[FieldChange], want: RunService) -> Iterator[str]:
+    """Say first that whoever calls is not asked any more, or may come from further away."""
+    who = callers(want.ingress, checked=want.invoker_check, iap=want.service.get("iapEnabled"))
+    if who and not {"invoker_check", "ingress", "service.iapEnabled"}.isdisjoint(each.path for each in changes):
+        yield f"{who} may call"
 
 
 def _capped(changes: Sequence[FieldChange]) -> Iterator[str]:

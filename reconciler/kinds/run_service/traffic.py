@@ -45,7 +45,8 @@ def resolve(
         shares: As `wanted` gave them.
         runs: What is there.
         new_revision: Whether the same update makes a new revision, so that what is newest now is not `latest`.
-        version: Model version that `latest` will carry.
+        version: Model version that `latest` will carry. Where the newest revision carries it already, a share of it is
+            `latest`, too.
         before: Revision that was `stable` when the same words were carried out last; empty where that is not known.
 
     Returns:
@@ -56,15 +57,25 @@ def resolve(
         LookupError: A share names a version that no revision runs. Its arguments are what and a hint.
     """
     stable = _stable(runs, new_revision=new_revision) or _there(before, runs)
+    own = new_revision or _newest_has(runs, version)
     percents: dict[str, int] = {}
     tags: dict[str, list[str]] = {}
     for share in shares:
-        name = _revision(share.version, runs, stable, LATEST if new_revision and share.version == version else "")
+        name = _revision(share.version, runs, stable, LATEST if own and share.version == version else "")
         named = tags.setdefault(name, [])
         if share.tag:  # the percent stays with the tag that has it
             named.insert(0 if share.percent and not percents.get(name) else len(named), share.tag)
         percents[name] = percents.get(name, 0) + share.percent
     return tuple(sorted(target for name in percents for target in _targets(name, percents[name], tags[name])))
+
+
+def _newest_has(runs: Runs, version: str) -> bool:
+    """Tell whether the newest revision carries a model version: the file's own version is then `latest`.
+
+    By its name, that revision would be left by the next edit, which is no move of anybody's.
+    """
+    found = (revision for revision in runs.revisions if revision.name == runs.latest)
+    return bool(version) and any(revision.version == label_value(version) for revision in found)
 
 
 def _targets(name: str, percent: int, tags: Sequence[str]) -> list[TrafficShare]:

@@ -16,7 +16,7 @@ from reconciler.core.membership import (
     PROJECT,
     Membership,
 )
-from reconciler.core.naming import CAP_LABEL, label_value, mark_labels
+from reconciler.core.naming import label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
 from reconciler.core.rollout.asking import Asking, Request, generated
 from reconciler.core.rollout.policy import policy_of
@@ -28,6 +28,7 @@ from reconciler.kinds import pubsub_topic as pubsub
 from reconciler.kinds.iam_member import IamMember
 from reconciler.kinds.run_service import grants, said
 from reconciler.kinds.run_service.record import NAME, RunService
+from reconciler.kinds.run_service.restrained import held
 from reconciler.kinds.run_service.rollouts import Asked
 from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, columns
 from reconciler.kinds.run_service.traffic import wanted, words_of
@@ -84,7 +85,6 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
     gpu = Instance.of(spec.resources, spec.sidecars).gpu
     mounts, beside = said.mounts_of(service, facts)
     model = _model_section(service, facts)
-    held = {CAP_LABEL: "budget"} if facts.restraint.most else {}
     fields = RunService(
         image=image_of(service, facts),
         model=model,
@@ -109,7 +109,7 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         service_account=service_account.email_of(service, facts),
         ingress=str(spec.access.ingress),
         invoker_check=_CHECKS.get(spec.access.authentication),
-        labels={**service.labels, **mark_labels(service.name), **held},
+        labels={**service.labels, **mark_labels(service.name), **held(spec.scaling, facts)},
         traffic=wanted(spec),
         service=said.service_of(service),
         service_max=_most(spec.scaling.service_max_instances, facts.restraint.most),
