@@ -6,7 +6,7 @@ language is refused with its line.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
@@ -26,12 +26,15 @@ Section = TypeVar("Section", bound=msgspec.Struct)
 Words = Mapping[type, Collection[str]]
 """Of some sections, by their kinds."""
 
+Checks = Mapping[type, Callable[[Any], Iterable[tuple[str, str, str]]]]
+"""By the kind of a section: what is wrong with one, each with its key, a summary and a hint."""
+
 
 class Unreadable(ValueError):
     """The file is not what it should be. The message has a line for each thing that is wrong, with its place."""
 
 
-def read(content: bytes, kind: type[Section], *, name: str, more: Words, less: Words) -> Section:
+def read(content: bytes, kind: type[Section], *, name: str, more: Words, less: Words, checks: Checks) -> Section:
     """Read a file as a section.
 
     Args:
@@ -40,12 +43,13 @@ def read(content: bytes, kind: type[Section], *, name: str, more: Words, less: W
         name: Of the file, for messages.
         more: Words of the language that nobody here reads.
         less: What is no word of the language, though it is read here from elsewhere.
+        checks: Of sections whose keys are right, each by itself.
 
     Raises:
         Unreadable: It is no YAML, or says something that a section of this kind cannot.
     """
     documents, flaws = read_documents(content)
-    reading = _Reading(name, more, less)
+    reading = _Reading(name, more, less, checks)
     for flaw in flaws:
         reading.note(flaw.mark, flaw.summary, flaw.hint)
     if len(documents) > 1:
@@ -63,6 +67,7 @@ class _Reading:
     name: str
     more: Words
     less: Words
+    checks: Checks
     problems: list[str] = field(default_factory=list)
 
     def note(self, mark: Mark | None, summary: str, hint: str = "") -> None:
@@ -93,17 +98,25 @@ class _Reading:
     def _section(self, node: Node, kind: Any, path: str) -> Any:
         fields = {each.encode_name: each for each in msgspec.structs.fields(kind)}
         known = [*fields.keys() - set(self.less.get(kind, ())), *self.more.get(kind, ())]
-        before, given = len(self.problems), dict[str, Any]()
+        before = len(self.problems)
+        given: dict[str, Any] = {}
+        marks: dict[str, Mark] = {}
         for key, entry in self._entries(node, path):
             if key not in known:
                 meant = closest(key, known)
                 self.note(entry.mark, f"{path}{key} is no key", f"did you mean {meant}?" if meant else "")
             elif key in fields:
+                marks[key] = entry.node.mark
                 given[fields[key].name] = self.value(entry.node, fields[key].type, f"{path}{key}.")
         for each in fields.values():
             if each.required and each.name not in given:
                 self.note(node.mark, f"{path}{each.encode_name} is missing")
-        return kind(**given) if len(self.problems) == before else None
+        if len(self.problems) > before:
+            return None
+        found = kind(**given)
+        for key, summary, hint in self.checks.get(kind, lambda _: ())(found):
+            self.note(marks[key], f"{path}{key} {summary}", hint)
+        return found
 
     def _list(self, node: Node, kind: Any, path: str) -> Any:
         if not isinstance(node, tree.Sequence):

@@ -7,13 +7,15 @@ language of `mlservice.yaml` would cost more than loading a small model does.
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
 FeatureType = Literal["number", "integer", "boolean", "category", "string"]
@@ -28,6 +30,7 @@ _WHOLE_DURATION = re.compile(rf"(?:{_DURATION.pattern})+")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _MEMORY = re.compile(r"(\d+)(Mi|Gi)")
 _BYTES = {"Mi": 2**20, "Gi": 2**30}
+_IN_A_PATH = re.compile(r"(?!\.{1,2}$)[^/\x00-\x1f\x7f]+")
 
 
 Section = TypeVar("Section", bound=msgspec.Struct)
@@ -87,6 +90,33 @@ class ModelSettings(msgspec.Struct, frozen=True, rename="camel"):
 UNREAD: Mapping[type, Collection[str]] = {Feature: {"monitor"}, Prediction: {"values"}}
 # What the server is told otherwise: where the folder is, and by its command line.
 NOT_WRITTEN: Mapping[type, Collection[str]] = {ModelSettings: {"local", "allowCode"}}
+
+
+def _feature_flaws(feature: Feature) -> Iterator[tuple[str, str, str]]:
+    """Find what a feature cannot be, as the language has it: bounds that nothing is within, a category twice."""
+    for key, bound in (("min", feature.min), ("max", feature.max)):
+        if bound is not None and not math.isfinite(bound):
+            yield key, f"is {bound}, which is no bound", "leave it out"
+    if feature.min is not None and feature.max is not None and feature.min > feature.max:
+        yield "max", f"is {feature.max:g}, below min ({feature.min:g})", "no value would be within"
+    counts = Counter(feature.values)
+    if len(counts) < len(feature.values):
+        yield "values", f"has {counts.most_common(1)[0][0]!r} twice", "write each category once"
+
+
+def _model_flaws(settings: ModelSettings) -> Iterator[tuple[str, str, str]]:
+    """Find names that no path has."""
+    for key in ("name", "version", "alias"):
+        name = getattr(settings, key)
+        if name is not None and not _IN_A_PATH.fullmatch(name):
+            yield key, f"is {name!r}, which stands in no path", "write no slash and no control character"
+
+
+# What is wrong with a section of a `model.yaml` whose keys are right. Of a spec the reconciler says so.
+CHECKS: Mapping[type, Callable[[Any], Iterator[tuple[str, str, str]]]] = {
+    Feature: _feature_flaws,
+    ModelSettings: _model_flaws,
+}
 
 
 class Batching(msgspec.Struct, frozen=True, rename="camel"):
@@ -191,6 +221,8 @@ def with_folder(settings: ModelSettings, folder: Path, *, local: bool) -> ModelS
     if settings.allow_code and not local:
         raise SettingsError("--allow-code is for a folder of this machine: for a bucket, name the file's sha256")
     file = folder / MODEL_FILE
+    if file.is_dir():
+        raise SettingsError(f"{MODEL_FILE} is a folder; give it another name, or put a file there")
     written = _written(file) if file.is_file() else ModelSettings()
     if not settings.allow_code:
         written = _without_leave(written, settings)
@@ -201,7 +233,9 @@ def _written(file: Path) -> ModelSettings:
     from runtime.configuration import model_file  # noqa: PLC0415 - most folders have no model.yaml
 
     try:
-        return model_file.read(file.read_bytes(), ModelSettings, name=MODEL_FILE, more=UNREAD, less=NOT_WRITTEN)
+        return model_file.read(
+            file.read_bytes(), ModelSettings, name=MODEL_FILE, more=UNREAD, less=NOT_WRITTEN, checks=CHECKS
+        )
     except model_file.Unreadable as error:
         raise SettingsError(str(error)) from error
 

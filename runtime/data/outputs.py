@@ -59,10 +59,38 @@ class Outputs:
         return self.arrays[output][start:stop]
 
 
+class WrongRows(ValueError):
+    """A model gave another number of rows than it was asked about, so that nobody knows whose they are."""
+
+
+def of_rows(arrays: Mapping[str, Array], rows: int) -> Outputs:
+    """Take what a call of the model gave for some rows.
+
+    Args:
+        arrays: By the names of outputs.
+        rows: That the model was asked about.
+
+    Raises:
+        WrongRows: An output has more of them or less, and would be divided among the wrong callers.
+    """
+    for name, array in arrays.items():
+        shape = np.shape(array)
+        if shape[:1] != (rows,):
+            raise WrongRows(f"output {name!r} has the shape {list(shape)} for {rows} row{'s' * (rows != 1)}")
+    return Outputs(arrays)
+
+
 def _listed(array: Array, column: int | None) -> list[Any]:
     if column is not None:
         array = array[:, column]
     elif array.ndim > 1 and array.size == len(array):
         array = array.reshape(-1)
     found: list[Any] = array.tolist()
-    return found
+    return [as_text(value) for value in found] if array.dtype.kind in "OS" else found
+
+
+def as_text(value: Any) -> Any:
+    """Give bytes as the text that they are: a label trained on them is the same in every protocol."""
+    if isinstance(value, list):
+        return [as_text(one) for one in value]
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

@@ -12,9 +12,10 @@ import onnxruntime as ort
 
 from runtime.data.tensors import MATRIX, Array, TensorSpec
 from runtime.frameworks import LoadError, cpus
+from runtime.frameworks.onnx_graphs import joining
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from runtime.configuration.settings import Feature, ModelSettings
@@ -44,6 +45,9 @@ _ZIPPED = re.compile(r"seq\(map\((int64|string),tensor\(float\)\)\)")
 _SOME = 4
 # How far a row's answer may be from itself beside another row: libraries add up in another order.
 _CLOSE = 1e-3
+# Sizes of the numbers that a graph is tried with, and the largest: what is dull near zero may not be elsewhere.
+_SIZES = (1.0, 300.0, 1e5, 1e9)
+_MOST = 1e12
 
 
 class OnnxModel:
@@ -52,7 +56,20 @@ class OnnxModel:
     platform = "onnx_onnxv1"
     calls_at_once = 1
 
-    def __init__(self, session: Any, features: Mapping[str, Feature] | None = None) -> None:
+    def __init__(
+        self,
+        session: Any,
+        features: Mapping[str, Feature] | None = None,
+        *,
+        joins: Callable[[list[str]], str] = lambda _: "",
+    ) -> None:
+        """Look at a session, and try it.
+
+        Args:
+            session: Opened.
+            features: What the spec says of them.
+            joins: Names an operator that may join rows of a batch for some outputs; empty where none does.
+        """
         # `run` of the session itself first looks for absent inputs, which ours never are, and where CUDA fails it goes
         # on with the CPU unasked; here a failed call is an error.
         self._run = getattr(session, "_sess", session).run
@@ -67,7 +84,7 @@ class OnnxModel:
             self.inputs = tuple(map(_freed, self.inputs))
             self.outputs = tuple(map(_freed, self.outputs))
         free = all(spec.shape[:1] == (-1,) for spec in (*self.inputs, *self.outputs))
-        self.batchable = free and (self._one_by_one or tried is None or self._is_by_row(tried))
+        self.batchable = free and (self._one_by_one or self._keeps_rows_apart(tried, rows, joins))
         self.device = "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
@@ -97,6 +114,24 @@ class OnnxModel:
         found = np.asarray(tried.together[arg.name])  # without dimensions, which may mean that nobody knows them
         return replace(spec, shape=(-1, *found.shape[1:])) if found.ndim else spec
 
+    def _keeps_rows_apart(
+        self, tried: _Tried | None, features: Mapping[str, Feature | None], joins: Callable[[list[str]], str]
+    ) -> bool:
+        """Whether requests may share a call: by the operators of the graph, and by what it gives for two sorts of rows.
+
+        Trying finds what operators do not tell, such as rows that became columns; operators tell of what no row of ours
+        brings to light.
+        """
+        names = [spec.name for spec in self.outputs]
+        operator = joins(names)
+        if operator:
+            log.warning("operator %r of the graph may join rows: requests are not joined", operator)
+            return False
+        if tried is not None and not self._is_by_row(tried):
+            return False
+        wide = _tried(self._run, self.inputs, names, features, wide=True)
+        return wide is None or self._is_by_row(wide)
+
     def _is_by_row(self, tried: _Tried) -> bool:
         """Whether a row's answer is its own, whatever stands beside it: a mean over the batch is not."""
         for spec in self.outputs:
@@ -121,18 +156,28 @@ class _Tried:
 
 
 def _tried(
-    run: Any, inputs: tuple[TensorSpec, ...], outputs: list[str], features: Mapping[str, Feature | None]
+    run: Any,
+    inputs: tuple[TensorSpec, ...],
+    outputs: list[str],
+    features: Mapping[str, Feature | None],
+    *,
+    wide: bool = False,
 ) -> _Tried | None:
-    """Ask a graph about rows of our own; None where it has no answer, such as to a word that it does not know."""
+    """Ask a graph about rows of our own; None where it has no answer, such as to a word that it does not know.
+
+    With `wide` they have numbers of many sizes and both signs.
+    """
     fixed = any(spec.shape[:1] != (-1,) for spec in inputs)
-    rows = {spec.name: _rows(spec, 1 if fixed else 2, features[spec.name]) for spec in inputs}
+    count = 1 if fixed else 2 * len(_SIZES) if wide else 2
+    rows = {spec.name: _rows(spec, count, features[spec.name]) for spec in inputs}
+    rows = {name: _widened(array) if wide else array for name, array in rows.items()}
     quiet = ort.RunOptions()
     quiet.log_severity_level = 4
     try:
         together = dict(zip(outputs, run(outputs, rows, quiet), strict=True))
         if fixed:
             return _Tried(together, (together,))
-        each = [{name: array[row : row + 1] for name, array in rows.items()} for row in range(2)]
+        each = [{name: array[row : row + 1] for name, array in rows.items()} for row in range(count)]
         return _Tried(together, tuple(dict(zip(outputs, run(outputs, one, quiet), strict=True)) for one in each))
     except Exception:  # onnxruntime has no common base class for its refusals
         log.info("the graph has no answer to the rows that it was tried with", exc_info=True)
@@ -152,13 +197,30 @@ def _rows(spec: TensorSpec, count: int, feature: Feature | None) -> Array:
     return found
 
 
+def _widened(rows: Array) -> Array:
+    """Make numbers of many sizes, each once as it is and once with the other sign, as far as a datatype goes."""
+    if rows.dtype.kind not in "fiu":
+        return rows
+    normal = np.random.default_rng(1).standard_normal((len(_SIZES), *rows.shape[1:]))
+    sizes = np.array(_SIZES).reshape(-1, *(1,) * (rows.ndim - 1))
+    ends = np.finfo(rows.dtype) if rows.dtype.kind == "f" else np.iinfo(rows.dtype)
+    low, high = (max(float(ends.min), -_MOST), min(float(ends.max), _MOST))
+    found: Array = np.clip(np.concatenate([normal * sizes, -normal * sizes]), low, high).astype(rows.dtype)
+    return found
+
+
 def _alike(one: Any, other: Any) -> bool:
     first, second = np.asarray(one), np.asarray(other)
     if first.shape != second.shape:
         return False
     if first.dtype.kind in "OSU":
         return bool((first == second).all())
-    return bool(np.allclose(first, second, rtol=_CLOSE, atol=_CLOSE, equal_nan=True))
+    if first.dtype.kind != "f" or not first.size:
+        return bool(np.allclose(first, second, rtol=_CLOSE, atol=_CLOSE, equal_nan=True))
+    # Sums of large numbers that nearly cancel each other are as exact as their row, and no more.
+    whole = np.where(np.isfinite(second), np.abs(second), 0).reshape(len(second), -1).max(axis=1)
+    scale = np.maximum(whole, 1.0).reshape(-1, *(1,) * (second.ndim - 1))
+    return bool(np.allclose(first / scale, second / scale, rtol=_CLOSE, atol=_CLOSE, equal_nan=True))
 
 
 def load(file: Path, settings: ModelSettings) -> OnnxModel:
@@ -176,7 +238,16 @@ def load(file: Path, settings: ModelSettings) -> OnnxModel:
         session = ort.InferenceSession(str(file), options, providers=_providers())
     except Exception as error:  # onnxruntime has no common base class for its refusals
         raise LoadError(f"onnxruntime cannot open {file.name}: {error}") from error
-    return OnnxModel(session, settings.features)
+    return OnnxModel(session, settings.features, joins=lambda outputs: _joins(file, outputs))
+
+
+def _joins(file: Path, outputs: list[str]) -> str:
+    """Name an operator that may join rows, as far as the file can be read: onnxruntime reads other formats too."""
+    try:
+        return joining(file, outputs)
+    except (OSError, ValueError) as error:
+        log.warning("operators of the graph are not known: %s", error)
+        return "unknown"
 
 
 def _providers() -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.data.columns import Column, order_of
+from runtime.data.columns import LISTED, Column, Contradiction, contradiction, order_of
 from runtime.data.tensors import LARGEST, Array, TensorSpec, datatype_of
 from runtime.frameworks import LoadError, check_code
 from runtime.frameworks.direct import Direct, direct
@@ -33,6 +33,7 @@ TEXT_TYPES = frozenset({"category", "string"})
 # The largest float, and the largest whole number that goes into 64 bits as a float.
 _MOST = float(np.finfo(np.float64).max)
 _WHOLE = 2**63 - 1024
+_ONE_TABLE = "the estimator gives one table of probabilities for all columns of labels"
 # By how many digits less than 32-bit floats have is tried: a scaler may divide by something small.
 _POWERS = (0, 1, 2, 4, 8, 16)
 
@@ -45,19 +46,28 @@ class SklearnModel:
     calls_at_once = 1
 
     def __init__(self, estimator: Any, settings: ModelSettings, file: str = "the model") -> None:
+        """Take an estimator, and compare it with what the spec says.
+
+        Raises:
+            Contradiction: They do not fit each other, or nobody says how many columns it takes.
+        """
         self._estimator = estimator
         self._classes: Any = getattr(estimator, "classes_", None)
         self._columns = names_of(estimator) or None
         features = settings.features
         texts, mappings = of_texts(estimator, features, file), of_mappings(estimator, features, file)
         self._given = texts or mappings
+        self._tables = isinstance(self._classes, list)
         width = getattr(estimator, "n_features_in_", None) or len(self._columns or features) or -1
         width = 1 if texts else len(features) or -1 if mappings else width
+        if int(width) < 0:
+            raise Contradiction(f"{file} does not say how many columns it takes: write model.features, all of them")
         text = texts is not None or any(f.type in TEXT_TYPES for f in features.values())
         self.inputs = (TensorSpec(INPUT, "BYTES" if text else "FP64", (-1, int(width))),)
         self._order: tuple[int, ...] | None = None
         self._direct: Direct | None = None
         self._table = None if self._given else self._agreed(features, file, text=text)
+        self._tables = self._tables and self._has_tables(features)
         self.outputs = self._output_specs(features)
         self.inputs = (replace(self.inputs[0], limit=self._limit(features)),)
         self._direct = None if text or self._given else direct(estimator, self.inputs[0].shape[1])
@@ -85,18 +95,35 @@ class SklearnModel:
             return self._guessed_specs()
         return tuple(TensorSpec(name, datatype_of(found[name]), (-1, *found[name].shape[1:])) for name in names)
 
+    def _has_tables(self, features: Mapping[str, Feature]) -> bool:
+        """Whether it has a table of probabilities for each column of labels, and not one with a column for each.
+
+        Classes of each column are no sign of it: a chain of classifiers and a stack of several labels have them too.
+        """
+        names = self._probabilities()
+        try:
+            self.predict({INPUT: _row(self.inputs[0], features)}, names)
+        except TypeError as error:
+            if error.args == (_ONE_TABLE,):
+                return False
+            log.info("the tables of probabilities are not known from a row: %s", error)
+        except Exception as error:  # noqa: BLE001 - scikit-learn and steps of one's own raise what they like
+            log.info("the tables of probabilities are not known from a row: %s", error)
+        return True
+
     def _probabilities(self) -> tuple[str, ...]:
-        """Name the tables of probabilities: one for each column of labels, as they are of different widths."""
+        """Name the tables of probabilities: where there are several, one for each column of labels."""
         if self._classes is None or not hasattr(self._estimator, "predict_proba"):
             return ()
-        if not isinstance(self._classes, list):
+        if not self._tables:
             return (PROBABILITIES,)
         return tuple(f"{PROBABILITIES}_{place}" for place in range(len(self._classes)))
 
     def _guessed_specs(self) -> tuple[TensorSpec, ...]:
-        several = isinstance(self._classes, list)
-        known = None if several else self._classes
+        several = self._tables
+        known = None if isinstance(self._classes, list) else self._classes
         label = TensorSpec(LABEL, "FP64" if known is None else datatype_of(known), (-1,))
+        # Of one table for several labels each has a column.
         tables = zip(self._probabilities(), self._classes if several else [self._classes], strict=False)
         return (label, *(TensorSpec(name, "FP64", (-1, len(classes))) for name, classes in tables))
 
@@ -106,16 +133,22 @@ class SklearnModel:
         A step before may make them larger still, so what is believed is what was tried.
         """
         names = [spec.name for spec in self.outputs]
+        refusal: Exception | None = None
         with np.errstate(all="ignore"):
             for limit in (math.inf, *(LARGEST * 10.0**-power for power in _POWERS)):
                 try:
                     for sign in (1, -1):
                         self.predict({INPUT: _row(self.inputs[0], features, sign * min(limit, _MOST))}, names)
                 except Exception as error:  # noqa: BLE001 - scikit-learn and steps of one's own raise what they like
-                    log.info("numbers of %g are not taken: %s", limit, error)
+                    refusal = error
                 else:
-                    return limit
-        return LARGEST
+                    found = limit
+                    break
+            else:
+                return LARGEST  # it takes no number at all, which has been said
+        if refusal is not None:
+            log.info("numbers above %g are not taken: %s", found, refusal)
+        return found
 
     def _agreed(self, features: Mapping[str, Feature], file: str, *, text: bool) -> Table | None:
         """Compare the spec with the columns of the estimator; give how to make its table, where there is text.
@@ -130,6 +163,7 @@ class SklearnModel:
         order = order_of(list(features), [Column(name) for name in names], file)
         columns = columns_of(self._estimator, width, features, file)
         check_types(features, columns, order, file)
+        _check_example(features, columns, order, file)
         if text:
             return Table(features, columns, order, file)
         self._order = order if order != tuple(range(width)) else None
@@ -139,6 +173,28 @@ class SklearnModel:
         import pandas as pd  # noqa: PLC0415 - only estimators that select columns by name need it
 
         return pd.DataFrame(rows, columns=self._columns)
+
+
+def _check_example(features: Mapping[str, Feature], columns: Sequence[Column], order: Sequence[int], file: str) -> None:
+    """Refuse numbers for an encoder that fails at others than its own, where the first that is tried is another.
+
+    Raises:
+        Contradiction: With what to write: as categories, other values are refused row by row.
+    """
+    names = list(features)
+    for place, column in zip(order, columns, strict=True):
+        feature, known = features[names[place]], column.categories
+        if feature.type not in {"integer", "number"} or column.kind != "category" or column.unknown_allowed:
+            continue
+        if known and _value(feature, 0.0, text=False) not in known:
+            shown = ", ".join(map(str, known[:LISTED]))
+            raise contradiction(
+                names[place],
+                f"is of type {feature.type}",
+                file,
+                f"fails at other numbers than {shown} there",
+                f"write type: category, with values: [{shown}{', ...' if len(known) > LISTED else ''}]",
+            )
 
 
 def _row(spec: TensorSpec, features: Mapping[str, Feature], number: float = 0.0) -> Array:
@@ -168,6 +224,8 @@ def _predicted(estimator: Any, rows: Any, outputs: Sequence[str]) -> dict[str, A
         found[PROBABILITIES] = estimator.predict_proba(rows)
     several = [name for name in outputs if name.startswith(f"{PROBABILITIES}_")]
     tables = estimator.predict_proba(rows) if several else []
+    if not isinstance(tables, list):  # of a matrix, the first would be the first row
+        raise TypeError(_ONE_TABLE)
     return found | {name: tables[int(name.removeprefix(f"{PROBABILITIES}_"))] for name in several}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from runtime.data.answers import JSON, Answer, Refused
 from runtime.data.features import InvalidInput, values_of
+from runtime.data.outputs import as_text
 from runtime.data.tensors import MATRIX, NUMPY_TYPES, Array, TensorSpec, datatype_of
 from runtime.protocols import Query
 from runtime.protocols.binary import pack, unpack
@@ -93,6 +94,7 @@ class V2Codec:
         self._loaded = loaded
         self._max_rows = max_rows
         self._inputs = {spec.name: spec for spec in loaded.model.inputs}
+        self._flags = _of_flags(loaded)
         self._outputs = tuple(spec.name for spec in loaded.model.outputs)
         part = loaded.part
         self._head = {"model_name": part.name, "model_version": part.version}
@@ -146,7 +148,7 @@ class V2Codec:
         if unknown or missing:
             what = f"no input {unknown[0]!r}" if unknown else f"input {missing[0]!r} is missing"
             raise Refused(400, f"{what}; the model takes {', '.join(self._inputs)}")
-        inputs = {name: fitted(tensors[name], spec) for name, spec in self._inputs.items()}
+        inputs = {name: fitted(tensors[name], spec, flags=name in self._flags) for name, spec in self._inputs.items()}
         if self._loaded.layout is None:
             _check_whole(tensors)
         else:
@@ -360,20 +362,37 @@ def _check_whole(tensors: Mapping[str, Array]) -> None:
             raise Refused(400, f"input {name!r} has null, and the model has no feature that may be null")
 
 
-def fitted(array: Array, spec: TensorSpec) -> Array:
+def _of_flags(loaded: Loaded) -> frozenset[str]:
+    """Name the inputs of numbers all of whose features are boolean: true and false may come as they are."""
+    if loaded.layout is None:
+        return frozenset()
+    features, into = loaded.layout.schema.features, loaded.layout.matrix_input
+    if into is not None:
+        return frozenset({into.name} if all(feature.type == "boolean" for feature in features.values()) else ())
+    return frozenset(name for name, feature in features.items() if feature.type == "boolean")
+
+
+def fitted(array: Array, spec: TensorSpec, *, flags: bool = False) -> Array:
     """Give a tensor the datatype and rank of an input.
 
-    Floats are converted to the model's precision and whole numbers to a type that holds them all; text never is.
+    Floats are converted to the model's precision and whole numbers to a type that holds them all; text never is, and
+    true and false are no numbers.
+
+    Args:
+        array: As it came.
+        spec: Of the input.
+        flags: Whether what goes into it is true or false, whatever its datatype.
 
     Raises:
         Refused: It cannot be that input.
     """
-    if array.dtype.kind == "O" and spec.dtype.kind == "f" and _is_numbers(array):
+    if array.dtype.kind == "O" and spec.dtype.kind == "f" and _is_numbers(array, flags=flags):
         array = array.astype(np.float64)  # null is NaN
     given, wanted = array.dtype, spec.dtype
     if given != wanted:
         both_floats = given.kind == wanted.kind == "f"
-        if given.kind == "O" or wanted.kind == "O" or not (both_floats or np.can_cast(given, wanted, "safe")):
+        safe = both_floats or np.can_cast(given, wanted, "safe")
+        if given.kind == "O" or wanted.kind == "O" or not safe or (given.kind == "b" and not flags):
             raise Refused(400, f"input {spec.name!r} is {datatype_of(array)}, the model takes {spec.datatype}")
         array = _narrowed(array, spec)
     if len(spec.shape) == MATRIX and array.ndim == 1 and spec.shape[1] in (array.size, 1):
@@ -383,9 +402,10 @@ def fitted(array: Array, spec: TensorSpec) -> Array:
     return array
 
 
-def _is_numbers(array: Array) -> bool:
-    """Whether an array of objects is one of numbers and null, and not of text."""
-    return all(value is None or isinstance(value, (int, float)) for value in array.reshape(-1).tolist())
+def _is_numbers(array: Array, *, flags: bool) -> bool:
+    """Whether an array of objects is one of numbers and null, and not of text; nor of flags, unless they may be."""
+    kinds = {type(value) for value in array.reshape(-1).tolist() if value is not None}
+    return kinds <= ({bool, int, float} if flags else {int, float})
 
 
 def _narrowed(array: Array, spec: TensorSpec) -> Array:
@@ -406,6 +426,4 @@ def _narrowed(array: Array, spec: TensorSpec) -> Array:
 def json_data(array: Array) -> list[Any]:
     """Give the values of a tensor in row-major order. NaN and infinity, which JSON lacks, become null."""
     values: list[Any] = array.reshape(-1).tolist()
-    if array.dtype.kind in "OSU":
-        return [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in values]
-    return values
+    return [str(as_text(value)) for value in values] if array.dtype.kind in "OSU" else values

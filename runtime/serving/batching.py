@@ -19,7 +19,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from runtime.data.answers import Refused
-from runtime.data.outputs import Outputs
+from runtime.data.outputs import Outputs, of_rows
 from runtime.data.tensors import joined, row_shape
 from runtime.frameworks import cpus
 from runtime.serving.failures import DeviceLost, device_lost
@@ -293,7 +293,7 @@ class Batcher:
                 name: joined([work.inputs[name] for work in batch], self._dtypes.get(name)) for name in first.inputs
             }
             told = {"parameters": first.parameters or {}} if self._takes_parameters else {}
-            return Outputs(self._predict(inputs, first.outputs, **told))
+            return of_rows(self._predict(inputs, first.outputs, **told), sum([work.rows for work in batch]))
         except Exception as error:  # a model may raise anything; its callers get a 500, the log gets the traceback
             log.exception("predict failed", extra={"rows": sum(work.rows for work in batch)})
             self.lost = self.lost or device_lost(error)

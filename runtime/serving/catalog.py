@@ -130,7 +130,7 @@ def _selection(outputs: tuple[TensorSpec, ...], wanted: Prediction | None) -> Se
                 f"nobody knows how many classes output {tables[0].name!r} has: name the values of model.features, "
                 "or one output with prediction.name"
             )
-        return Selection(tables[0].name, 1 if tables[0].shape[1] == BINARY else None)
+        return Selection(tables[0].name, 1 if tables[0].shape[1] == BINARY and not several else None)
     classes = _classes(outputs)
     if wanted and wanted.type == "number" and classes:
         if len(classes) != BINARY:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from runtime.data.outputs import Outputs
+from runtime.data.outputs import of_rows
 from runtime.serving import catalog
 from runtime.serving.batching import INLINE_S, Cost
 from runtime.serving.worker import Worker
@@ -26,6 +26,8 @@ Found = TypeVar("Found")
 
 CUSTOM = "custom"  # platform of classes
 WARM_UP_CALLS = 3
+# As many rows as few models have columns, classes or outputs: what mistakes them for rows is found.
+ODD_ROWS = 7
 # Rows of a batch where the spec does not say: twice as many as long as a call of them takes no longer than this, for
 # the part of a call that every batch pays is then small, and the event loop is soon free again.
 FEW_ROWS, MOST_ROWS = 32, 1024
@@ -78,6 +80,7 @@ def measure(loaded: Loaded, max_rows: int | None, clock: Clock = perf_counter) -
     """
     if loaded.layout is None:  # nothing known about its tensors: never on the event loop
         return Warm(loaded, Cost(call_s=1.0, row_s=0.0), max_rows or FEW_ROWS)
+    _check_rows(loaded, several=loaded.model.batchable and max_rows != 1)
     one = _seconds(loaded, 1, clock)
     rows, full = _full(loaded, max_rows, clock) if loaded.model.batchable and max_rows != 1 else (1, one)
     cost = _cost(one, full, rows)
@@ -100,6 +103,7 @@ def measure_on_device(
     """
     model: Any = loaded.model
     few = min(max_rows or FEW_ROWS, FEW_ROWS)
+    _check_rows(loaded)
     _seconds(loaded, few, clock)
     room = model.room(_example(loaded, few))
     if max_rows is not None and max_rows > room:
@@ -148,13 +152,27 @@ def _away(cost: Cost) -> Cost:
     return replace(cost, call_s=max(cost.call_s, 2 * INLINE_S))
 
 
+def _check_rows(loaded: Loaded, *, several: bool = True) -> None:
+    """Ask for every output of one row and of a few, as callers will.
+
+    Raises:
+        WrongRows: One of them has another number of rows.
+    """
+    if loaded.model.platform == CUSTOM:  # its class need not give all of them, and is held to its rows at every call
+        return
+    names = [spec.name for spec in loaded.model.outputs]
+    for rows in (1, ODD_ROWS) if several else (1,):
+        of_rows(loaded.model.predict(_example(loaded, rows), names), rows)
+
+
 def _seconds(loaded: Loaded, rows: int, clock: Clock) -> float:
     inputs = _example(loaded, rows)
     outputs = (loaded.prediction.output,)
     times = []
     for _ in range(WARM_UP_CALLS):
         start = clock()
-        Outputs(loaded.model.predict(inputs, outputs)).values(loaded.prediction.output, loaded.prediction.column)
+        found = of_rows(loaded.model.predict(inputs, outputs), rows)
+        found.values(loaded.prediction.output, loaded.prediction.column)
         times.append(clock() - start)
     return min(times)
 

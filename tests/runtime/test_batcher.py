@@ -540,3 +540,26 @@ def test_calls_are_counted():
             assert one.ended - one.begun == pytest.approx(CALL_S, abs=0.001)
 
     virtual_time.run(work)
+
+
+class Fewer(Doubling):
+    """A model that gives one row for all of them."""
+
+    def predict(self, inputs, outputs):
+        return {name: array[:1] for name, array in super().predict(inputs, outputs).items()}
+
+
+def test_rows_that_are_not_those_of_the_batch_are_nobodys():
+    """Nobody knows whose they are: all callers of the batch are refused, and one alone with his row is not."""
+
+    async def work(loop):
+        queue = Queue(loop, model=Fewer())
+        first, second = queue.ask(1), queue.ask(2, 3)
+        await asyncio.sleep(0.001)
+        alone = queue.ask(4)
+        await asyncio.sleep(0.001)
+
+        assert [str(one.answer) for one in (first, second)] == ["output 'y' has the shape [1, 1] for 3 rows"] * 2
+        assert alone.answer == doubled(4)
+
+    virtual_time.run(work)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
-from sklearn.ensemble import IsolationForest, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingRegressor,
+    IsolationForest,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
+)
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.multioutput import MultiOutputClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -21,9 +29,11 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from runtime.configuration.settings import Prediction
+from runtime.data.answers import Refused, Request
 from runtime.data.columns import Contradiction
 from runtime.data.models import Selection
 from runtime.data.tensors import datatype_of
+from runtime.protocols.v2 import V2Codec
 from tests.runtime.offline import ask, dumped, loaded
 
 RANDOM = np.random.default_rng(3)
@@ -171,3 +181,92 @@ def _positive(rows: np.ndarray) -> np.ndarray:
     if (rows <= 0).any():
         raise ValueError("not above 0")
     return rows
+
+
+FLAGS = (ROWS > 0).astype(int)
+ONE_TABLE = {
+    "chain": lambda: ClassifierChain(LogisticRegression()).fit(ROWS, FLAGS),
+    "stack": lambda: StackingClassifier(
+        [("k", KNeighborsClassifier()), ("f", RandomForestClassifier(3, random_state=0))],
+        final_estimator=KNeighborsClassifier(),
+    ).fit(ROWS, FLAGS),
+}
+
+
+@pytest.mark.parametrize("name", ONE_TABLE)
+def test_one_table_for_several_labels(tmp_path, name):
+    """Classes of each label, but one matrix: a table for each would be a row of the batch, which is a neighbour's."""
+    estimator = ONE_TABLE[name]()
+    served = loaded(tmp_path, FEATURES, **dumped(tmp_path, estimator), prediction=Prediction("probabilities"))
+
+    assert [spec.name for spec in served.model.outputs] == ["label", "probabilities"]
+    assert served.model.outputs[1].shape == (-1, 3)
+    np.testing.assert_array_equal(ask(served, SOME.tolist()), estimator.predict_proba(SOME))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_of_two_flags_no_probability_is_that_of_the_second_class(tmp_path):
+    """A column for each label is no column for each class."""
+    served = loaded(tmp_path, FEATURES, **dumped(tmp_path, FITTED["flags"]()), prediction=Prediction(type="number"))
+
+    assert served.prediction == Selection("probabilities", None)
+
+
+def test_an_estimator_that_does_not_know_its_width(tmp_path):
+    """Without features nobody could ask it in plain JSON: it says what to write, and is never ready."""
+    estimator = IsotonicRegression(out_of_bounds="clip").fit(ROWS[:, 0], ROWS[:, 1])
+    told = dumped(tmp_path, estimator)
+
+    with pytest.raises(Contradiction, match=r"model.joblib does not say how many columns it takes: write model\.feat"):
+        loaded(tmp_path, {}, **told)
+    served = loaded(tmp_path, {"x": {"type": "number"}}, **told)
+    np.testing.assert_array_equal(ask(served, SOME[:, :1].tolist()), estimator.predict(SOME[:, 0]))
+
+
+def test_labels_of_bytes_are_text(tmp_path):
+    """The same in plain JSON as in tensors."""
+    labels = np.where(ROWS[:, 0] > 0, b"yes", b"no")
+    served = loaded(tmp_path, FEATURES, **dumped(tmp_path, DecisionTreeClassifier().fit(ROWS, labels)))
+
+    assert ask(served, SOME.tolist()) == np.where(SOME[:, 0] > 0, "yes", "no").tolist()
+
+
+def test_a_failing_estimator_is_told_of_once(tmp_path, caplog):
+    """It fails at every magnitude that is tried, and each time for the same reason."""
+    told = dumped(tmp_path, KNeighborsClassifier())
+
+    with caplog.at_level("INFO", "runtime"), pytest.raises(ValueError, match="not fitted"):
+        loaded(tmp_path, FEATURES, **told)
+
+    assert len([record for record in caplog.records if record.name == "runtime"]) == 1
+
+
+def test_numbers_of_a_strict_encoder_are_categories(tmp_path):
+    """It fails at any other number, the server's own example among them: it says what to write, and that is right."""
+    codes = np.array([1, 2, 10] * 40)
+    estimator = make_pipeline(OneHotEncoder(), LinearRegression()).fit(codes[:, None], ROWS[:, 0])
+    told = dumped(tmp_path, estimator)
+
+    with pytest.raises(Contradiction, match=r"write type: category, with values: \[1, 2, 10\]"):
+        loaded(tmp_path, {"a": {"type": "integer"}}, **told)
+    served = loaded(tmp_path, {"a": {"type": "category", "values": ["1", "2", "10"]}}, **told)
+    np.testing.assert_allclose(ask(served, [[1], [2], [10]]), estimator.predict([[1], [2], [10]]))
+    with pytest.raises(Refused, match="3 is none of 1, 2, 10"):
+        ask(served, [[3]])
+
+
+@pytest.mark.parametrize("data", [[True, False, True], [True, None, False]])
+@pytest.mark.parametrize("kind", ["number", "integer", "boolean"])
+def test_true_and_false_are_no_numbers(tmp_path, kind, data):
+    """In a tensor as in plain JSON: a table of numbers takes them only where all features are boolean."""
+    features = {name: {"type": kind, "nullable": None in data} for name in "abc"}
+    estimator = HistGradientBoostingRegressor(max_iter=2).fit(ROWS, ROWS[:, 0])
+    codec = V2Codec(loaded(tmp_path, features, **dumped(tmp_path, estimator)), 10)
+    tensor = {"name": "input", "shape": [1, 3], "datatype": "BOOL", "data": data}
+    request = Request(json.dumps({"inputs": [tensor]}).encode(), [], "")
+
+    if kind == "boolean":
+        np.testing.assert_array_equal(codec.decode(request).inputs["input"], np.array([data], float))
+    else:
+        with pytest.raises(Refused, match="the model takes FP64"):
+            codec.decode(request)

@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from runtime.configuration.settings import ModelSettings, Prediction
 from runtime.frameworks import LoadError, load
+from runtime.frameworks.onnx_graphs import joining
 from tests.runtime.offline import ask, loaded
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def test_answers_that_depend_on_the_rows_beside_are_not_joined(tmp_path, caplog)
     of_rows(tmp_path, helper.make_node("Softmax", ["x"], ["y"], axis=0), outputs="y")
 
     assert not load(tmp_path, ModelSettings()).batchable
-    assert "answers of output 'y' depend on the rows beside" in caplog.text
+    assert "operator 'Softmax' of the graph may join rows" in caplog.text
 
 
 def test_classes_that_nobody_knows(tmp_path):
@@ -153,3 +154,57 @@ def test_a_graph_of_one_row_behind_the_server(serve, tmp_path):
     assert server.post("/predict", {"instances": [[1, 2, 3], [4, 5, 6]]}).json() == {"predictions": [6.0, 15.0]}
     assert server.post("/v2/models/model/infer", {"inputs": [tensor]}).json()["outputs"][0]["data"] == [6.0, 15.0]
     assert server.get("/v2/models/model").json()["inputs"][0]["shape"] == [-1, 3]
+
+
+def far_from_zero(sign: float) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """A graph whose answers depend on rows beside only where these have numbers beyond 100, or below -100."""
+    nodes = [
+        helper.make_node("Mul", ["x", "sign"], ["s"]),
+        helper.make_node("Sub", ["s", "hundred"], ["d"]),
+        helper.make_node("Relu", ["d"], ["r"]),
+        helper.make_node("Transpose", ["r"], ["t"], perm=[1, 0]),
+        helper.make_node("ReduceSum", ["t", "axes"], ["u"], keepdims=0),
+        helper.make_node("Add", ["x", "u"], ["y"]),
+    ]
+    numbers = {"sign": np.float32(sign), "hundred": np.float32(100), "axes": np.array([1])}
+    return nodes, [numpy_helper.from_array(np.asarray(value), name) for name, value in numbers.items()]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_rows_far_from_zero_are_tried(tmp_path, sign):
+    """The operators do not tell here, as rows have become columns; normal rows are their own."""
+    nodes, constants = far_from_zero(sign)
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in "xy"]
+    made = helper.make_graph(nodes, "g", ends[:1], ends[1:], constants)
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+
+    assert joining(tmp_path / "m.onnx", "y") == ""
+    assert not load(tmp_path, ModelSettings()).batchable
+
+
+AXES = numpy_helper.from_array(np.array([0]), "axes")
+LAST = numpy_helper.from_array(np.array([1]), "axes")
+
+
+@pytest.mark.parametrize(
+    ("node", "axes", "told"),
+    [
+        pytest.param(helper.make_node("ReduceSum", ["x", "axes"], ["y"]), AXES, "ReduceSum", id="over-rows"),
+        pytest.param(helper.make_node("ReduceSum", ["x", "axes"], ["y"]), LAST, "", id="over-columns"),
+        pytest.param(helper.make_node("ReduceMax", ["x"], ["y"]), None, "ReduceMax", id="over-all"),
+        pytest.param(helper.make_node("ReduceMean", ["x"], ["y"], axes=[-2]), None, "ReduceMean", id="from-the-end"),
+        pytest.param(helper.make_node("ReduceMean", ["x"], ["y"], axes=[-1]), None, "", id="the-last"),
+        pytest.param(helper.make_node("CumSum", ["x", "axes"], ["y"]), AXES, "CumSum", id="cumulated"),
+        pytest.param(helper.make_node("Softmax", ["x"], ["y"]), None, "", id="softmax"),
+        pytest.param(helper.make_node("Softmax", ["x"], ["y"], axis=0), None, "Softmax", id="softmax-of-rows"),
+        pytest.param(helper.make_node("Mine", ["x"], ["y"], domain="here"), None, "Mine", id="custom"),
+        pytest.param(helper.make_node("ReduceSum", ["axes"], ["y"]), AXES, "", id="of-a-constant"),
+    ],
+)
+def test_operators_that_may_join_rows_are_read(tmp_path, node, axes, told):
+    """Also where no row that is tried would bring it to light."""
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in "xy"]
+    made = helper.make_graph([node], "g", ends[:1], ends[1:], [] if axes is None else [axes])
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+
+    assert joining(tmp_path / "m.onnx", "y") == told

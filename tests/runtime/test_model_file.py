@@ -59,6 +59,17 @@ WRONG = {
     "features: [a, b]": ["1:11: features is no mapping; write keys below it"],
     "features: {a: {type: category, values: x}}": ["1:40: features.a.values is no list"],
     "name: [a]": ["1:7: name is one value"],
+    "features:\n  a: {type: number, min: 5, max: 1}": [
+        "2:34: features.a.max is 1, below min (5); no value would be within"
+    ],
+    "features: {a: {type: number, min: .inf}}": ["1:35: features.a.min is inf, which is no bound; leave it out"],
+    "features: {a: {type: category, values: [x, y, x]}}": [
+        "1:40: features.a.values has 'x' twice; write each category once"
+    ],
+    "name: a/b\nversion: ..": [
+        "1:7: name is 'a/b', which stands in no path; write no slash and no control character",
+        "2:10: version is '..', which stands in no path; write no slash and no control character",
+    ],
     "- a": ["1:1: the file is no mapping; write keys below it"],
     "local: true\nallowCode: 1": ["1:1: local is no key", "2:1: allowCode is no key; did you mean allowPickle?"],
     "name: a\n---\nname: b\n": [" it has 2 documents; a model has one"],
@@ -92,3 +103,11 @@ def test_reading_it_imports_no_more_than_it_takes(tmp_path):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert not {"pydantic", "pydantic_core", "schemas.loader", "schemas.service"} & set(run.stdout.split())
+
+
+def test_a_folder_of_that_name_is_refused(tmp_path):
+    """Passed over without a word, it would be settings that somebody wrote and nobody reads."""
+    (tmp_path / "model.yaml").mkdir()
+
+    with pytest.raises(SettingsError, match=r"model\.yaml is a folder; give it another name"):
+        with_folder(ModelSettings(), tmp_path, local=False)

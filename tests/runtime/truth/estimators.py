@@ -39,7 +39,7 @@ from sklearn.linear_model import (
     SGDClassifier,
 )
 from sklearn.model_selection import GridSearchCV
-from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPRegressor
@@ -190,6 +190,13 @@ def sgd_classifier(folder: Path) -> Case:
 @model
 def naive_bayes(folder: Path) -> Case:
     return bare(folder, GaussianNB(), TEXT_LABEL, "predict_proba")
+
+
+@model
+def chain_of_flags(folder: Path) -> Case:
+    """One table of probabilities with a column for each label, though it has classes of each."""
+    flags = np.column_stack([UP, SCORE > 1]).astype(int)
+    return bare(folder, ClassifierChain(LogisticRegression()), flags, "predict_proba")
 
 
 @model
