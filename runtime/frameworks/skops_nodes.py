@@ -159,7 +159,7 @@ def _check_sparse(node: Any) -> None:
         raise Impossible(f"it says {name_of(node)} of another matrix")
     try:
         made.check_format(full_check=True)
-        if made.nnz and not 0 <= made.indices.min() <= made.indices.max() < made._swap(made.shape)[1]:  # noqa: SLF001
+        if made.nnz and not 0 <= made.indices.min() <= made.indices.max() < made._swap(made.shape)[1]:  # noqa: SLF001 - rows or columns
             raise ValueError("places that it has not")  # noqa: TRY301 - as scipy says the rest
     except ValueError as error:
         raise Impossible(f"it has a sparse matrix that leads out of itself: {error}") from error

@@ -14,7 +14,7 @@ from tests.spending import KEY, LADDER, World, budgeted
 PUBLIC = {"access": {"authentication": "Public"}}
 GPU = {"resources": {"cpu": 4, "memory": "16Gi", "gpu": {"type": "nvidia-l4"}}}
 WHOLE = {"resources": {"cpu": 1, "memory": "512Mi", "cpuIdle": False}}
-HALF_A_DAY = {"schedule": "0 12 * * *", "lasts": "12h", "minInstances": 2}
+HALF_A_DAY = {"schedule": "0 12 * * *", "lasts": "12h", "minInstances": 1}
 SINCE, UNTIL = datetime(2026, 11, 1, 7, tzinfo=UTC), datetime(2026, 11, 20, 7, tzinfo=UTC)
 HOUR_S = 3600
 EUROS = Decimal("0.9")
@@ -39,7 +39,7 @@ def priced(least=0, windows=(), **sections):
     [
         pytest.param(priced(), 0.6, "0.0000265", id="nobody-is-kept"),
         pytest.param(priced(1), 36 * HOUR_S, "0.000005", id="one-is-kept"),
-        pytest.param(priced(0, [HALF_A_DAY]), 36 * HOUR_S, "0.000005", id="two-for-half-a-day-and-a-quarter"),
+        pytest.param(priced(0, [HALF_A_DAY]), 18 * HOUR_S, "0.000005", id="one-for-half-a-day-and-a-quarter"),
         pytest.param(priced(1, **GPU), 36 * HOUR_S, "0.0002907", id="one-with-a-gpu"),
         pytest.param(priced(**WHOLE), 6 * 900, "0.000019", id="billed-whole-for-a-quarter-of-an-hour-each"),
     ],

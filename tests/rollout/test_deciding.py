@@ -493,7 +493,9 @@ RECORDS = st.builds(
     *[TEXTS] * 6,
 )
 REJECTIONS = st.lists(st.builds(Rejection, TEXTS, TEXTS, MOMENTS, st.booleans()), max_size=4)
-ORDERS = st.builds(Order, st.sampled_from(VERBS), TEXTS, st.integers(0, 9), TEXTS, MOMENTS, TEXTS)
+WORDS = TEXTS.filter(str.isprintable).map(lambda text: " ".join(text.split()))
+"""What a person's words are made into when they are read: one line."""
+ORDERS = st.builds(Order, st.sampled_from(VERBS), TEXTS, st.integers(0, 9), WORDS, MOMENTS, TEXTS)
 
 
 @given(RECORDS, REJECTIONS, ORDERS)

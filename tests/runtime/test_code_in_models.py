@@ -96,7 +96,7 @@ def test_a_pickle_runs_with_leave_only(folder, mark, ending):
         loaded(folder, allow_pickle=True, sha256="0" * 64)
     assert not mark.exists()
 
-    loaded(folder, allow_pickle=True, sha256=digest(file))
+    loaded(folder, allow_pickle=True, sha256=digest(file), features={"x": Feature("number")})
 
     assert mark.exists()
 

@@ -119,7 +119,7 @@ def test_an_error_says_three_problems_and_holds_all():
     """The first of them are enough for a line of text."""
     error = InvalidInput([Problem(row, None, "x") for row in range(5)])
 
-    assert str(error) == "row 0: x; row 1: x; row 2: x"
+    assert str(error) == "row 0: x; row 1: x; row 2: x; and 2 more"
     assert len(error.problems) == 5
 
 
