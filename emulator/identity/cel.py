@@ -9,8 +9,10 @@ Source: the grammar of https://github.com/google/cel-spec/blob/master/doc/langde
 import re
 from collections.abc import Sequence
 
+_BLANK = re.compile(r"(?:\s|//[^\n]*(?:\n|\Z))*")
+"""A comment takes its whole line: one that could end sooner would be read in more ways than anybody can wait for."""
 _TOKEN = re.compile(
-    r"""(?:\s|//[^\n]*)*(?:(?P<literal>[rRbB]{0,2}(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}"""
+    r"""(?:(?P<literal>[rRbB]{0,2}(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}"""
     r"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|0x[0-9a-fA-F]+u?|\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+"""
     r"""|\.\d+(?:[eE][+-]?\d+)?|\d+[uU]?)|(?P<word>[A-Za-z_]\w*)"""
     r"""|(?P<sign>&&|\|\||==|!=|<=|>=|[<>!().,\[\]{}?:+\-*/%]))""",
@@ -50,15 +52,20 @@ def check(text: str) -> None:
 
 
 def _tokens(text: str) -> list[str]:
-    found, at, end = [], 0, len(re.sub(r"(?:\s|//[^\n]*)+\Z", "", text))
-    while at < end:
+    found, at = [], _end_of_blank(text, 0)
+    while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise NotCelError(f"unexpected {text[at : at + 10].strip()!r}")
+            raise NotCelError(f"unexpected {text[at : at + 10]!r}")
         # A literal is as good as any other: what follows looks at its first character only.
         found.append("0" if match["literal"] else match[match.lastgroup or 0])
-        at = match.end()
+        at = _end_of_blank(text, match.end())
     return found
+
+
+def _end_of_blank(text: str, at: int) -> int:
+    match = _BLANK.match(text, at)
+    return at if match is None else match.end()
 
 
 class _Reader:

@@ -209,6 +209,8 @@ def test_roles_of_services_that_are_not_all_known_may_be_granted(shared_emulator
         "-1 + 2.5e3 * 0x1F % 7u >= .5 ? [1, 2,][0] : {'a': 1, 'b': 2}['a']",
         "Type{field: 1}.has(x) == null // said so\n",
         "'''many\nlines''' in names",
+        "a == 'x//y' // a comment, after a text with such signs",
+        "/" * 4000 + "\na.b",
     ],
 )
 def test_cel_is_taken(text):
@@ -236,6 +238,9 @@ def test_cel_is_taken(text):
         "if",
         "a ? b",
         "#",
+        "a == 'x//y' )",
+        "/" * 4000 + "\n#",
+        "// nothing said",
         "(" * 99,
     ],
 )
