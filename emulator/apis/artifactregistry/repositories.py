@@ -227,14 +227,25 @@ def finish_delete(_: World) -> Any:
     return Empty()
 
 
-def sized(behaviour: Behaviour) -> Behaviour:
-    """A method that reads repositories, with the bytes that are in each: layers of two images count in both."""
+def registry_of(repository: Any) -> str:
+    """Where clients of its format find a repository; a project of a domain has a slash where its id has a colon.
+
+    Source:
+        https://cloud.google.com/artifact-registry/docs/docker/names, and the pages of the other formats alike.
+    """
+    _, project, _, location, _, name = repository.name.split("/")
+    return f"{location}-{Repository.Format.Name(repository.format_).lower()}.pkg.dev/{project.replace(':', '/')}/{name}"
+
+
+def told(behaviour: Behaviour) -> Behaviour:
+    """A method that reads repositories, with address and size of each: layers of two images count in both."""
 
     def answer(world: World, request: Any, call: Call) -> Any:
         found = behaviour(world, request, call)
         for repository in [found] if isinstance(found, Repository) else found.repositories:
             images = world.part(Images).below(f"{repository.name}/packages/")
             repository.size_bytes = sum(image.size_bytes for image in images)
+            repository.registry_uri = registry_of(repository)
         return found
 
     return answer
@@ -242,4 +253,4 @@ def sized(behaviour: Behaviour) -> Behaviour:
 
 standard(API, SERVICE, "Repository", REPOSITORIES, deleted=delete_repository, policies=held(REPOSITORIES))
 for reads in ("GetRepository", "ListRepositories"):
-    API.behaviours[SERVICE + reads] = sized(API.behaviours[SERVICE + reads])
+    API.behaviours[SERVICE + reads] = told(API.behaviours[SERVICE + reads])
